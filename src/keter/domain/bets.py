@@ -1,0 +1,125 @@
+"""The life of a bet (design section 7): the states, the steps between them, and what is known of one bet."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from keter.domain.markets import Market, Side
+from keter.domain.trading import ExecutionMode
+from keter.errors import IllegalTransitionError
+
+
+class BetState(StrEnum):
+    INTENDED = "INTENDED"
+    QUOTED = "QUOTED"
+    SENDING = "SENDING"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    UNKNOWN = "UNKNOWN"
+    SKIPPED = "SKIPPED"
+    REFUSED = "REFUSED"
+    WON = "WON"
+    LOST = "LOST"
+    HALF_WON = "HALF_WON"
+    HALF_LOST = "HALF_LOST"
+    PUSHED = "PUSHED"
+    VOID = "VOID"
+
+
+_S = BetState
+SETTLED = frozenset({_S.WON, _S.LOST, _S.HALF_WON, _S.HALF_LOST, _S.PUSHED, _S.VOID})
+FINAL = SETTLED | {_S.SKIPPED, _S.REFUSED}
+OPEN = frozenset(BetState) - FINAL
+
+# A bookmaker may regrade a settled bet; a later regrade replaces the earlier result.
+TRANSITIONS: dict[BetState, frozenset[BetState]] = {
+    _S.INTENDED: frozenset({_S.QUOTED, _S.SKIPPED}),
+    _S.QUOTED: frozenset({_S.SENDING, _S.SKIPPED}),
+    _S.SENDING: frozenset({_S.PENDING, _S.RUNNING, _S.REFUSED, _S.UNKNOWN}),
+    _S.PENDING: frozenset({_S.RUNNING, _S.REFUSED, _S.UNKNOWN}) | SETTLED,
+    _S.UNKNOWN: frozenset({_S.PENDING, _S.RUNNING, _S.REFUSED}) | SETTLED,
+    _S.RUNNING: frozenset({_S.REFUSED}) | SETTLED,
+    _S.SKIPPED: frozenset(),
+    _S.REFUSED: frozenset(),
+    **{state: SETTLED - {state} for state in SETTLED},
+}
+
+
+def check_transition(current: BetState, target: BetState) -> None:
+    """Raises IllegalTransitionError unless ``target`` may follow ``current``."""
+    if target not in TRANSITIONS[current]:
+        raise IllegalTransitionError(f"a {current} bet cannot become {target}")
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """The durable decision to place one bet, written before the venue is called.
+
+    ``reference`` is what the venue is told (PlaceBetId); it is derived from ``intent_id``.
+    ``fence`` is the fencing number of the lock under which it was written; ``signal`` the approved signal as JSON.
+    """
+
+    intent_id: str
+    decision_id: str
+    trace_id: str
+    account: str
+    mode: ExecutionMode
+    venue: str
+    venue_key: str
+    event_uid: str
+    league: str
+    home: str
+    away: str
+    kickoff: datetime
+    market: Market
+    side: Side
+    stake_minor: int
+    asked_odds: str
+    fair_odds: float
+    ev_pct: float
+    book: str
+    reference: str
+    fence: int
+    created_at: datetime
+    signal: bytes = b""
+
+    @property
+    def selection_id(self) -> str:
+        return self.market.selection_id(self.side)
+
+
+class Bet(msgspec.Struct, frozen=True):
+    """An intent and what came of it. Money is what the venue booked, zero while nothing is; ``odds`` is the venue's text."""
+
+    intent: Intent
+    state: BetState
+    updated_at: datetime
+    placed_stake_minor: int = 0
+    odds: str | None = None
+    book: str | None = None
+    ticket_id: str | None = None
+    pnl_minor: int | None = None
+    reason: str | None = None
+    score_at_bet: tuple[int, int] | None = None
+    settled_at: datetime | None = None
+    closing_fair_odds: float | None = None
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One step in a bet's life: when, why, by whom, and on what evidence (JSON values)."""
+
+    intent_id: str
+    source: BetState | None
+    target: BetState
+    at: datetime
+    cause: str
+    worker: str
+    evidence: dict[str, object] = {}
+
+
+def reference_of(intent_id: str) -> str:
+    """The venue reference of an intent: at most 40 characters, the same whenever it is derived."""
+    reference = f"kt{intent_id}"
+    if len(reference) > 40:
+        raise ValueError(f"intent id too long for a venue reference: {intent_id!r}")
+    return reference

@@ -1,0 +1,135 @@
+"""Events, markets, selections and their readable ids (design section 4).
+
+A line is kept as an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is always the home line.
+"""
+
+import re
+import unicodedata
+import zlib
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+
+class Period(StrEnum):
+    FULL_TIME = "ft"
+    HALF_TIME = "ht"
+
+
+class MarketKind(StrEnum):
+    ONE_X_TWO = "1x2"
+    ASIAN_HANDICAP = "ah"
+    OVER_UNDER = "ou"
+    MONEY_LINE = "ml"
+
+
+class Side(StrEnum):
+    HOME = "home"
+    DRAW = "draw"
+    AWAY = "away"
+    OVER = "over"
+    UNDER = "under"
+
+
+class Phase(StrEnum):
+    """Where an event stands; the feed's Live, Today and Early."""
+
+    LIVE = "live"
+    TODAY = "today"
+    EARLY = "early"
+
+
+SIDES: dict[MarketKind, tuple[Side, ...]] = {
+    MarketKind.ONE_X_TWO: (Side.HOME, Side.DRAW, Side.AWAY),
+    MarketKind.ASIAN_HANDICAP: (Side.HOME, Side.AWAY),
+    MarketKind.OVER_UNDER: (Side.OVER, Side.UNDER),
+    MarketKind.MONEY_LINE: (Side.HOME, Side.AWAY),
+}
+LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
+
+
+def line_text(quarters: int) -> str:
+    """``-0.75`` for -3, ``2.5`` for 10, ``0`` for 0: the shortest exact decimal."""
+    return str((Decimal(quarters) / 4).normalize() + 0) if quarters % 4 else str(quarters // 4)
+
+
+def parse_line(text: str) -> int:
+    """Quarter goals of a decimal line. Raises ValueError unless it is a finite multiple of a quarter."""
+    try:
+        quarters = Decimal(text) * 4
+    except InvalidOperation as e:
+        raise ValueError(f"not a line: {text!r}") from e
+    if not quarters.is_finite() or quarters != quarters.to_integral_value():
+        raise ValueError(f"not a multiple of a quarter: {text!r}")
+    return int(quarters)
+
+
+class Market(msgspec.Struct, frozen=True, order=True):
+    """A market within an event: period, kind and, where the kind has one, the line in quarter goals."""
+
+    period: Period
+    kind: MarketKind
+    line_q: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.line_q is not None) != (self.kind in LINED):
+            raise ValueError(f"a {self.kind} market {'needs' if self.kind in LINED else 'has no'} line")
+
+    @property
+    def market_id(self) -> str:
+        """``ft.ah.-0.75``, ``ft.ou.2.5``, ``ft.1x2``."""
+        head = f"{self.period}.{self.kind}"
+        return head if self.line_q is None else f"{head}.{line_text(self.line_q)}"
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Its selections, in the order in which prices are written."""
+        return SIDES[self.kind]
+
+    def selection_id(self, side: Side) -> str:
+        """``market_id`` + ``.`` + side. Raises ValueError for a side the kind does not have."""
+        if side not in self.sides:
+            raise ValueError(f"{self.kind} has no {side}")
+        return f"{self.market_id}.{side}"
+
+
+@lru_cache(maxsize=65_536)
+def parse_market(market_id: str) -> Market:
+    """The market of a ``market_id``. Raises ValueError when it is none."""
+    period, _, rest = market_id.partition(".")
+    kind, _, line = rest.partition(".")
+    return Market(Period(period), MarketKind(kind), parse_line(line) if line else None)
+
+
+def parse_selection(selection_id: str) -> tuple[Market, Side]:
+    """The market and side of a ``selection_id``. Raises ValueError when it is none."""
+    market_id, _, side = selection_id.rpartition(".")
+    market = parse_market(market_id)
+    if Side(side) not in market.sides:
+        raise ValueError(f"not a selection: {selection_id!r}")
+    return market, Side(side)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A fixture. ``sport`` is a two-letter code (``fb`` football); ``kickoff`` is aware UTC."""
+
+    event_uid: str
+    sport: str
+    league: str
+    home: str
+    away: str
+    kickoff: datetime
+
+
+def slug(name: str) -> str:
+    """Lower-case ASCII words joined by hyphens; a checksum for a name that has none, so that two never collide."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or f"x{zlib.crc32(name.encode()):08x}"
+
+
+def event_uid(sport: str, kickoff: datetime, home: str, away: str) -> str:
+    """``fb-20260221-alpha-fc-v-beta-fc``: readable, stable, built from the UTC date of kick-off and the names."""
+    return f"{sport}-{kickoff:%Y%m%d}-{slug(home)}-v-{slug(away)}"

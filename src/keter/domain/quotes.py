@@ -1,0 +1,59 @@
+"""What books offer: prices of a whole market, with the times that say how old they are."""
+
+from datetime import datetime
+
+import msgspec
+
+from keter.domain.markets import Event, Market, Phase
+
+
+class BookPrices(msgspec.Struct, frozen=True, gc=False):
+    """One book's prices for one market, in the order of ``Market.sides``.
+
+    ``odds`` are decimal floats, None where the book gives no price for the side; ``texts`` are the venue's own spellings.
+    ``changed_at`` is the venue's time of the last change, ``confirmed_at`` when we last saw the prices stand.
+    """
+
+    book: str
+    odds: tuple[float | None, ...]
+    texts: tuple[str, ...]
+    changed_at: datetime
+    confirmed_at: datetime
+
+
+class VenueRef(msgspec.Struct, frozen=True):
+    """How a venue finds a market again. ``key`` is opaque outside the venue's own package."""
+
+    venue: str
+    key: str
+
+
+class Score(msgspec.Struct, frozen=True):
+    """Goals so far. ``minute`` counts played minutes, None before kick-off or where unknown."""
+
+    home: int
+    away: int
+    minute: int | None = None
+    red_home: int = 0
+    red_away: int = 0
+
+
+class MarketUpdate(msgspec.Struct, frozen=True):
+    """A market whose prices changed, as ingest saw it. ``received_at`` is when the venue's answer had arrived."""
+
+    trace_id: str
+    account: str
+    event: Event
+    market: Market
+    phase: Phase
+    ref: VenueRef
+    books: tuple[BookPrices, ...]
+    active: bool
+    received_at: datetime
+    score: Score | None = None
+    v: int = 1
+
+    @property
+    def queue_key(self) -> str:
+        """What the raw and validated queues conflate on."""
+        return f"{self.event.event_uid}|{self.market.market_id}"

@@ -1,0 +1,122 @@
+"""What travels between the gates after ``MarketUpdate``: one market, then one selection, one ``trace_id`` all the way."""
+
+from datetime import datetime
+
+import msgspec
+
+from keter.domain.markets import Side
+from keter.domain.quotes import BookPrices, MarketUpdate
+from keter.domain.verdicts import Number, Verdict
+
+
+class ValidatedMarket(msgspec.Struct, frozen=True):
+    """A market that may be priced: ``update`` as it came, ``books`` those of its books that passed."""
+
+    update: MarketUpdate
+    books: tuple[BookPrices, ...]
+    dropped: dict[str, str]
+    validated_at: datetime
+    v: int = 1
+
+    @property
+    def queue_key(self) -> str:
+        return self.update.queue_key
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A price one could take. ``ev_pct`` is the expected profit per 100 staked."""
+
+    book: str
+    odds: float
+    text: str
+    age_s: float
+    ev_pct: float
+
+
+class FairPrice(msgspec.Struct, frozen=True):
+    """What the sharp books think a selection is worth, and everything needed to compute it again.
+
+    ``effective_p`` is W/(W+X) of the reference (1 / fair odds); ``win_mass`` W and ``loss_mass`` X include half results.
+    ``evidence`` holds the inputs: per book its prices, weight, age and fair probabilities, the method and its parameters.
+    """
+
+    effective_p: float
+    win_mass: float
+    loss_mass: float
+    fair_odds: float
+    spread_pct: float
+    method: str
+    sharps: tuple[str, ...]
+    evidence: dict[str, object]
+
+
+class ConfirmedSignal(msgspec.Struct, frozen=True):
+    """A selection with value. ``offers`` are the prices worth taking, best first; ``update`` is the market it came from."""
+
+    update: MarketUpdate
+    side: Side
+    offers: tuple[Offer, ...]
+    fair: FairPrice
+    confirmed_at: datetime
+    v: int = 1
+
+    @property
+    def trace_id(self) -> str:
+        return self.update.trace_id
+
+    @property
+    def event_uid(self) -> str:
+        return self.update.event.event_uid
+
+    @property
+    def selection_id(self) -> str:
+        return self.update.market.selection_id(self.side)
+
+    @property
+    def queue_key(self) -> str:
+        """What the confirmed and approved queues conflate on."""
+        return f"{self.event_uid}|{self.selection_id}"
+
+
+class ApprovedSignal(msgspec.Struct, frozen=True):
+    """A confirmed signal with a stake and a reservation.
+
+    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered twice.
+    """
+
+    signal: ConfirmedSignal
+    decision_id: str
+    stake_minor: int
+    approved_at: datetime
+    v: int = 1
+
+    @property
+    def queue_key(self) -> str:
+        return self.signal.queue_key
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One gate's verdict on one selection or market, as the recorder stores it."""
+
+    trace_id: str
+    stage: str
+    worker: str
+    event_uid: str
+    selection_id: str
+    verdict: Verdict
+    at: datetime
+    details: dict[str, object] = {}
+    decision_id: str | None = None
+    v: int = 1
+
+
+class CapturedAnswer(msgspec.Struct, frozen=True):
+    """One raw answer of a venue, as the recorder keeps it for replay. ``request`` has no secrets in it."""
+
+    account: str
+    venue: str
+    request: dict[str, Number]
+    requested_at: datetime
+    received_at: datetime
+    body: bytes
+    v: int = 1

@@ -1,0 +1,174 @@
+"""Settings: the only reader of the environment and of ``.env``.
+
+Names are prefix-free and flat outside (``FIXED_STAKE=5``), grouped by concern inside (``settings.stake.fixed_stake``).
+The process environment wins over the file. A key in the file that no group declares is an error, so is a value that does not
+parse; messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from here.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from keter.domain.trading import ExecutionMode
+from keter.errors import ConfigurationError
+from keter.setting_groups import (
+    LIVE_LIMITS,
+    AlertSettings,
+    DashboardSettings,
+    EdgeSettings,
+    Group,
+    LicenseSettings,
+    LogSettings,
+    ModeSettings,
+    PaperSettings,
+    ProcessSettings,
+    RedisSettings,
+    RiskSettings,
+    RouterSettings,
+    SandboxSettings,
+    StakeSettings,
+    ValidationSettings,
+    VenueSettings,
+)
+
+PLACEHOLDERS = frozenset({"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"})
+Source = Literal["default", ".env", "environment"]
+
+
+class Settings(BaseSettings):
+    """Everything, by concern. ``sources`` tells for each name whether it came from a default, the file or the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
+
+    mode: ModeSettings = ModeSettings()
+    venue: VenueSettings = VenueSettings()
+    redis: RedisSettings = RedisSettings()
+    validation: ValidationSettings = ValidationSettings()
+    edge: EdgeSettings = EdgeSettings()
+    stake: StakeSettings = StakeSettings()
+    risk: RiskSettings = RiskSettings()
+    router: RouterSettings = RouterSettings()
+    paper: PaperSettings = PaperSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    alerts: AlertSettings = AlertSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    license: LicenseSettings = LicenseSettings()
+    log: LogSettings = LogSettings()
+    process: ProcessSettings = ProcessSettings()
+    sources: dict[str, Source] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only ``load_settings`` feeds it: nothing is read behind our back."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.edge.ev_max_pct <= self.edge.min_ev_pct:
+            raise ValueError("EV_MAX_PCT must be above MIN_EV_PCT")
+        if self.edge.min_sharp_sources > len(self.edge.sharp_whitelist):
+            raise ValueError("MIN_SHARP_SOURCES is larger than the number of books in SHARP_WHITELIST")
+        if self.stake.fixed_stake > self.risk.max_stake:
+            raise ValueError("FIXED_STAKE is above MAX_STAKE")
+        if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:
+            raise ValueError("EXEC_LOCK_TTL_S must exceed PLACEMENT_TIMEOUT_S plus twice HTTP_TIMEOUT_S")
+        return self
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """True when there is no account, so that the sandbox bookmaker stands in."""
+        return not self.venue.ao_user
+
+    @property
+    def live(self) -> bool:
+        return self.mode.execution_mode is ExecutionMode.LIVE
+
+    def missing_live_limits(self) -> tuple[str, ...]:
+        """Names of the limits that LIVE wants set by hand and that are not."""
+        return tuple(name.upper() for name in LIVE_LIMITS if self.sources.get(name.upper(), "default") == "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting, described: for the generated files and the Config screen."""
+
+    name: str
+    group: str
+    field: FieldInfo
+
+    @property
+    def secret(self) -> bool:
+        return self.field.annotation is SecretStr
+
+
+def entries() -> Iterator[Entry]:
+    """Every setting in the order of its group."""
+    for group, outer in Settings.model_fields.items():
+        kind = outer.annotation
+        if isinstance(kind, type) and issubclass(kind, Group):
+            for name, field in kind.model_fields.items():
+                yield Entry(name=name.upper(), group=group, field=field)
+
+
+def load_settings(env_file: Path | None = Path(".env"), environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads ``env_file`` (when it exists) and the environment.
+
+    Raises ConfigurationError that names every faulty key and what it should be, without the value.
+    """
+    environ = os.environ if environ is None else environ
+    known = {entry.name: entry for entry in entries()}
+    from_file = _read_file(env_file, known)
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
+    for name, entry in known.items():
+        sources[name] = "environment" if name in environ else ".env" if name in from_file else "default"
+        value = environ.get(name, from_file.get(name))
+        if value is not None:
+            values.setdefault(entry.group, {})[name.lower()] = value
+    try:
+        return Settings(**values, sources=sources)
+    except ValidationError as e:
+        raise ConfigurationError(_explain(e, sources)) from None
+
+
+def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, str]:
+    if env_file is None or not env_file.exists():
+        return {}
+    try:
+        text_values = dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigurationError(f"{env_file} cannot be read: {e}") from e
+    for name, value in text_values.items():
+        if name not in known:
+            close = difflib.get_close_matches(name.upper(), known, 1)
+            hint = f"; did you mean {close[0]}?" if close else "; see docs/configuration.md for every name"
+            raise ConfigurationError(f"{env_file}: unknown setting {name}{hint}")
+        if value is None:
+            raise ConfigurationError(f"{env_file}: {name} has no value; write {name}=... or remove the line")
+        if known[name].secret and value.lower() in PLACEHOLDERS:
+            raise ConfigurationError(f"{env_file}: {name} still holds a placeholder; put your own value there")
+    return {name: value for name, value in text_values.items() if value is not None}
+
+
+def _explain(error: ValidationError, sources: Mapping[str, Source]) -> str:
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        name = str(item["loc"][1]).upper() if len(item["loc"]) > 1 else ""
+        lines.append(f"{name} ({sources.get(name, 'default')}): {message}" if name else message)
+    return "wrong settings: " + "; ".join(lines)

@@ -1,0 +1,35 @@
+"""Fixtures for everybody: a clean environment and a real Redis."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from keter.settings import entries
+from tests.support import RedisServer
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting leaks in from the shell that runs the tests."""
+    for entry in entries():
+        if entry.name in os.environ:
+            monkeypatch.delenv(entry.name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One real server for the whole run; tests that kill or pause a server start their own ``RedisServer``."""
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The address of an empty real Redis."""
+    with socket.create_connection(("127.0.0.1", redis_server.port), timeout=5) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(64).startswith(b"+OK")
+    return redis_server.url

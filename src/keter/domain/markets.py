@@ -48,6 +48,7 @@ SIDES: dict[MarketKind, tuple[Side, ...]] = {
     MarketKind.OVER_UNDER: (Side.OVER, Side.UNDER),
     MarketKind.MONEY_LINE: (Side.HOME, Side.AWAY),
 }
+_MAX_LINE_Q = 4000
 LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
 
 
@@ -57,13 +58,13 @@ def line_text(quarters: int) -> str:
 
 
 def parse_line(text: str) -> int:
-    """Quarter goals of a decimal line. Raises ValueError unless it is a finite multiple of a quarter."""
+    """Quarter goals of a decimal line. Raises ValueError unless it is a multiple of a quarter, at most 1000."""
     try:
         quarters = Decimal(text) * 4
     except InvalidOperation as e:
         raise ValueError(f"not a line: {text!r}") from e
-    if not quarters.is_finite() or quarters != quarters.to_integral_value():
-        raise ValueError(f"not a multiple of a quarter: {text!r}")
+    if not quarters.is_finite() or abs(quarters) > _MAX_LINE_Q or quarters != quarters.to_integral_value():
+        raise ValueError(f"not a multiple of a quarter of plausible size: {text!r}")
     return int(quarters)
 
 

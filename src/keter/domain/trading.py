@@ -1,4 +1,4 @@
-"""The trading state: may new bets be made, who said so, and until when."""
+"""The trading state: may new bets be made, who said so, and until when; and what operators told Keter to do."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -35,3 +35,38 @@ class TradingState(msgspec.Struct, frozen=True):
         if self.mode is TradingMode.PAUSED and self.until is not None and now >= self.until:
             return TradingMode.ACTIVE
         return self.mode
+
+
+class CommandAction(StrEnum):
+    """What an operator may ask for. The same words on the command line, the page and Telegram."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    HALT = "halt"
+    ARM = "arm"
+    DISARM = "disarm"
+    ACKNOWLEDGE = "acknowledge"
+    CLEAR_COOLDOWN = "clear_cooldown"
+    CLEAR_LOCK = "clear_lock"
+    SET_LIMIT = "set_limit"
+
+
+class OperatorCommand(msgspec.Struct, frozen=True):
+    """One row of the audit: who asked for what, from where (``cli``, ``page``, ``telegram``, ``guard``), and what came of it.
+
+    ``target`` is what the command was about: ``trading``, an account, an alert, a key. ``before`` and ``after`` are the
+    trading states around it, None where they are unknown or unchanged.
+    """
+
+    command_id: str
+    action: CommandAction
+    actor: str
+    source: str
+    target: str
+    reason: str
+    at: datetime
+    accepted: bool
+    result: str
+    before: TradingState | None = None
+    after: TradingState | None = None
+    v: int = 1

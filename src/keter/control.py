@@ -1,0 +1,208 @@
+"""The command core: what an operator may do to trading, the same for command line, page and Telegram.
+
+Every command takes effect first and is written to the audit afterwards; a missing ledger never holds a stop back.
+``halt`` needs nothing but the file system: it writes the HALT file before it tries Redis.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from keter.bus.connection import Bus
+from keter.bus.trading import TradingView, arm, change_trading, disarm, read_trading
+from keter.clock import Clock, Ids, random_id
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.errors import KeterError, UnavailableError, UsageError
+
+log = structlog.get_logger(__name__)
+TRADING = "trading"
+AUDIT_TIMEOUT_S = 5.0
+REDIS_TIMEOUT_S = 2.0
+Audit = Callable[[OperatorCommand], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who speaks, and from where: ``cli``, ``page``, ``telegram``."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command did. ``command.result`` is the sentence for people."""
+
+    command: OperatorCommand
+    audited: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> int | None:
+        """The trading state's revision that workers must reach, None when the state did not change."""
+        return self.command.after.revision if self.command.after is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where trading stands. ``trading`` is None when Redis could not be asked; ``problem`` then says why."""
+
+    trading: TradingView | None
+    halt_file: bool
+    at: datetime
+    problem: str | None = None
+    stops: tuple[str, ...] = ()
+
+    @property
+    def mode(self) -> TradingMode | None:
+        """The mode that holds, HALT file included; None when nobody knows."""
+        if self.halt_file:
+            return TradingMode.HALTED
+        if self.trading is None or self.trading.state is None:
+            return None
+        return self.trading.state.effective(self.at)
+
+
+class Control:
+    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit."""
+
+    def __init__(self, bus: Bus | None, *, halt_file: Path, clock: Clock, audit: Audit | None, ids: Ids = random_id) -> None:
+        self._bus = bus
+        self._halt_file = halt_file
+        self._clock = clock
+        self._audit = audit
+        self._ids = ids
+
+    async def standing(self) -> Standing:
+        """Reads the state; never raises because Redis is away."""
+        now = self._clock.now()
+        try:
+            view = await self._view(now)
+        except KeterError as e:
+            return Standing(None, self._halt_file.exists(), now, problem=str(e), stops=self._stops(None))
+        return Standing(view, self._halt_file.exists(), now, stops=self._stops(view))
+
+    async def pause(
+        self, operator: Operator, reason: str, *, for_s: float | None = None, revision: int | None = None
+    ) -> Outcome:
+        """No new bets until ``for_s`` seconds have passed or somebody resumes. Raises UsageError while HALTED."""
+        now = self._clock.now()
+        before = await self._state(now)
+        if before is not None and before.effective(now) is TradingMode.HALTED:
+            raise UsageError("trading is halted, which is stronger than a pause; resume first")
+        until = now + timedelta(seconds=for_s) if for_s is not None else None
+        wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
+        after = await self._change(wanted, revision, now)
+        result = "paused: no new bets, open bets stay open"
+        return await self._done(self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after))
+
+    async def halt(self, operator: Operator, reason: str) -> Outcome:
+        """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice is no error."""
+        now = self._clock.now()
+        warnings = self._write_halt_file(operator, reason, now)
+        before = after = None
+        try:
+            before = await self._state(now)
+            after = await self._change(TradingState(TradingMode.HALTED, operator.name, reason, now), None, now)
+        except KeterError as e:
+            if warnings:
+                raise UnavailableError(f"neither the HALT file nor Redis could be written: {warnings[0]}; {e}") from e
+            warnings = (f"Redis could not be told ({e}); the HALT file stops the router",)
+        result = "halted: no new bets; open bets stay open; `keter resume` ends it"
+        return await self._done(self._row(CommandAction.HALT, operator, reason, result, before=before, after=after), warnings)
+
+    async def resume(self, operator: Operator, reason: str, *, revision: int | None = None) -> Outcome:
+        """Makes trading ACTIVE and removes the HALT file, in that order. Raises UnavailableError without Redis."""
+        now = self._clock.now()
+        before = await self._state(now)
+        after = await self._change(TradingState(TradingMode.ACTIVE, operator.name, reason, now), revision, now)
+        await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)
+        left = self._stops(await self._view(now))
+        result = "running: new bets may be made" if not left else f"resumed, but still stopped by {', '.join(left)}"
+        return await self._done(self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after))
+
+    async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
+        """Allows LIVE bets on ``account`` for this run. Licence and limits are checked by whoever asks."""
+        await arm(self._need_bus(), account, operator.name, self._clock.now())
+        return await self._done(self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account))
+
+    async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
+        """Takes the permission back; open bets stay open."""
+        await disarm(self._need_bus(), account)
+        return await self._done(self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account))
+
+    async def _state(self, now: datetime) -> TradingState | None:
+        return (await self._view(now)).state
+
+    async def _view(self, now: datetime) -> TradingView:
+        try:
+            return await asyncio.wait_for(read_trading(self._need_bus(), now), REDIS_TIMEOUT_S)
+        except TimeoutError as e:
+            raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+
+    async def _change(self, wanted: TradingState, revision: int | None, now: datetime) -> TradingState:
+        try:
+            change = change_trading(self._need_bus(), wanted, expected_revision=revision, now=now)
+            return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
+        except TimeoutError as e:
+            raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+
+    def _need_bus(self) -> Bus:
+        if self._bus is None:
+            raise UnavailableError("Redis is not reachable; `keter halt` works without it")
+        return self._bus
+
+    def _stops(self, view: TradingView | None) -> tuple[str, ...]:
+        found = {
+            "the HALT file": self._halt_file.exists(),
+            "GLOBAL_STOP in Redis": view is not None and view.global_stop,
+            "trading_enabled=0 in Redis": view is not None and not view.trading_enabled,
+        }
+        return tuple(name for name, present in found.items() if present)
+
+    def _write_halt_file(self, operator: Operator, reason: str, now: datetime) -> tuple[str, ...]:
+        try:
+            self._halt_file.parent.mkdir(parents=True, exist_ok=True)
+            self._halt_file.write_text(f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n", encoding="utf-8")
+        except OSError as e:
+            return (f"the HALT file could not be written: {e.strerror}",)
+        return ()
+
+    def _row(
+        self,
+        action: CommandAction,
+        operator: Operator,
+        reason: str,
+        result: str,
+        *,
+        target: str = TRADING,
+        before: TradingState | None = None,
+        after: TradingState | None = None,
+    ) -> OperatorCommand:
+        return OperatorCommand(
+            command_id=self._ids(),
+            action=action,
+            actor=operator.name,
+            source=operator.source,
+            target=target,
+            reason=reason,
+            at=self._clock.now(),
+            accepted=True,
+            result=result,
+            before=before,
+            after=after,
+        )
+
+    async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> Outcome:
+        if self._audit is None:
+            return Outcome(row, warnings=(*warnings, "not written to the audit: no ledger at hand"))
+        try:
+            await asyncio.wait_for(self._audit(row), AUDIT_TIMEOUT_S)
+        except (KeterError, OSError, TimeoutError) as e:
+            log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
+            return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
+        return Outcome(row, audited=True, warnings=warnings)

@@ -1,0 +1,79 @@
+"""The ``keter`` command. Every command imports what it needs when it runs, so that ``keter --help`` is quick.
+
+Errors are one sentence on standard error and an exit code of ``keter.errors``; a traceback means a bug (70).
+"""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from keter import __version__
+from keter.cli import processes
+from keter.errors import ExitCode, KeterError
+
+app = typer.Typer(
+    name="keter",
+    help="Automated value betting on AsianOdds88: one decision, at most one bet.",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+processes.register(app)
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs one command line and exits with its code."""
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Runs one command line; returns its exit code after telling what went wrong, if anything did."""
+    try:
+        result = app(arguments, standalone_mode=False)
+    except KeterError as e:
+        return _fail(str(e), e.exit_code)
+    except TyperException as e:
+        return _fail(_usage(e), ExitCode.USAGE)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left; nobody is there to be told
+        return ExitCode.OK
+    except Exception as e:  # noqa: BLE001 - the last line of defence: everything else is a bug and is shown as one
+        return _bug(e)
+    return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _usage(error: TyperException) -> str:
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = " ".join(text.replace("Value error, ", "").split()) or "aborted"
+    return f"{text} (`keter --help` lists the commands)"
+
+
+def _fail(sentence: str, code: ExitCode) -> int:
+    from keter.redaction import Redactor
+
+    typer.echo(f"keter: {Redactor().text(sentence)}", err=True)
+    return code
+
+
+def _bug(error: Exception) -> int:
+    from keter.redaction import Redactor
+
+    typer.echo(Redactor().text("".join(traceback.format_exception(error))), err=True)
+    return _fail(f"this is a bug, please report it: {type(error).__name__}: {error}", ExitCode.BUG)

@@ -1,0 +1,115 @@
+"""Everything about operating-system processes that differs between Windows and POSIX, and only that."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypedDict
+
+from keter.errors import ExitCode
+
+ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
+
+
+class SpawnOptions(TypedDict, total=False):
+    """Arguments of ``subprocess`` that keep a terminal's Ctrl+C from reaching a child."""
+
+    start_new_session: bool
+    creationflags: int
+
+
+def spawn_options() -> SpawnOptions:
+    """Children stand in a group of their own: only the supervisor decides when and in what order they stop."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def ask_to_stop(pid: int) -> None:
+    """Asks a child made with ``spawn_options`` to stop; a child that has already gone is no error."""
+    try:
+        if sys.platform == "win32":
+            os.kill(pid, signal.CTRL_BREAK_EVENT)
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError, OSError):
+        return
+
+
+def on_stop_signals(handler: Callable[[], None]) -> None:
+    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX)."""
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: handler())
+
+
+def stop_with_parent(source: IO[bytes] | None = None) -> None:
+    """Makes this process stop when standard input ends: our parent holds its other end, and death closes it.
+
+    The ordinary stop comes first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
+    """
+    stream = source or sys.stdin.buffer
+    threading.Thread(target=_await_end, args=(stream,), name="parent-watch", daemon=True).start()
+
+
+def _await_end(stream: IO[bytes]) -> None:
+    while stream.read(1):
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    threading.Event().wait(ORPHAN_GRACE_S)
+    os._exit(ExitCode.UNAVAILABLE)
+
+
+class FileLock:
+    """A file that one process at a time may hold; the system lets go of it when the holder dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[Any] | None = None
+
+    def acquire(self, text: str) -> bool:
+        """Takes the lock and writes ``text`` into the file; False when another process holds it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._path.open("a+", encoding="utf-8")
+        if not _try_lock(file):
+            file.close()
+            return False
+        file.seek(0)
+        file.truncate()
+        file.write(text)
+        file.flush()
+        self._file = file
+        return True
+
+    def text(self) -> str:
+        """What the holder wrote; empty when the file is missing."""
+        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+
+    def release(self) -> None:
+        """Lets go and empties the file. It stays: removing it would let two holders lock two files of one name."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+
+LOCK_OFFSET = 1 << 30  # Windows locks a range and forbids reading it: one byte far behind the text
+
+
+def _try_lock(file: IO[Any]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(LOCK_OFFSET)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

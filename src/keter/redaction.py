@@ -20,7 +20,7 @@ _SECRET_NAME = re.compile(rf"(?i)(?:^|[_.-])(?:ao)?(?:{_NAMES})(?:$|[_.-]|hash)"
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),  # JWT
-    (re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"), MASK),  # Telegram bot token
+    (re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"), MASK),  # Telegram bot token
     (re.compile(r"\$argon2id?\$[^\s\"']+"), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(://)[^\s/@\"']*@"), rf"\1{MASK}@"),  # URL credentials
@@ -70,7 +70,7 @@ def _plain(value: object) -> str:
 
 def _spellings(secret: str) -> set[str]:
     """The secret as it stands, in a URL, and in base64 at each of the three offsets it may have there."""
-    forms = {secret, quote(secret, safe=""), quote_plus(secret)}
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     raw = secret.encode()
     for pad in range(3):
         encoded = base64.b64encode(b"\0" * pad + raw).decode()

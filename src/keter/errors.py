@@ -10,7 +10,9 @@ KeterError
 └── PricingError          70  (see ``keter.domain.odds`` and ``keter.pricing``)
     ├── IncompleteMarketError
     ├── InvalidOddsError
-    └── NoSolutionError
+    ├── NoSolutionError
+    ├── TooFewSourcesError
+    └── SpreadTooWideError
 
 Anything else that escapes is a bug (70). Exit codes follow sysexits.h.
 """
@@ -74,3 +76,11 @@ class InvalidOddsError(PricingError):
 
 class NoSolutionError(PricingError):
     """The method yields a probability outside (0, 1) or does not converge."""
+
+
+class TooFewSourcesError(PricingError):
+    """Fewer books price the market than a consensus needs."""
+
+
+class SpreadTooWideError(PricingError):
+    """The books of a consensus disagree by more than is allowed."""

@@ -1,0 +1,83 @@
+"""``keter license``: look at a licence, or make one if you issue them."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keter.cli.output import JsonFlag, show
+from keter.errors import UsageError
+
+commands = typer.Typer(help="Show, verify or issue licences.", no_args_is_help=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to ``app``."""
+    app.add_typer(commands, name="license")
+
+
+@commands.command()
+def keygen(
+    private_key: Annotated[Path, typer.Argument(help="File to write the private key to; must not exist.")],
+) -> None:
+    """Make a key pair for issuing licences; prints the public key for LICENSE_PUBLIC_KEY."""
+    from keter.license import new_key
+
+    pem, public = new_key()
+    try:
+        descriptor = os.open(private_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as e:
+        raise UsageError(f"{private_key} cannot be made: {e.strerror}") from e
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+    typer.echo(f"LICENSE_PUBLIC_KEY={public}")
+
+
+@commands.command()
+def issue(
+    holder: Annotated[str, typer.Argument(help="Whose licence it is.")],
+    private_key: Annotated[Path, typer.Option(help="File with the private key.")],
+    days: Annotated[int, typer.Option(help="How long it holds.", min=1, max=36_500)] = 365,
+) -> None:
+    """Print a new licence."""
+    from keter.clock import SystemClock
+    from keter.license import issue, load_private_key
+
+    try:
+        key = load_private_key(private_key.read_bytes())
+    except OSError as e:
+        raise UsageError(f"{private_key} cannot be read: {e.strerror}") from e
+    typer.echo(issue(key, holder, now=SystemClock().now(), valid_for=timedelta(days=days)))
+
+
+@commands.command(name="show")
+def show_license(as_json: JsonFlag = False) -> None:
+    """Say whether a licence is at hand, whose it is and until when; exit code 0 either way."""
+    from keter.clock import SystemClock
+    from keter.errors import PermissionDeniedError
+    from keter.license import LicenseKeeper
+    from keter.settings import load_settings
+
+    clock = SystemClock()
+    keeper = LicenseKeeper(load_settings(), clock)
+    facts: dict[str, object] = {"required": keeper.required}
+    try:
+        found = keeper.check()
+        facts |= {"valid": True, "holder": found.holder, "id": found.license_id, "expires_at": found.expires_at,
+                  "days_left": found.days_left(clock.now())}  # fmt: skip
+    except PermissionDeniedError as e:
+        facts |= {"valid": False, "problem": str(e)}
+    show(facts, as_json=as_json)
+
+
+@commands.command()
+def verify() -> None:
+    """Exit with 0 when a valid licence is at hand, with 77 and the reason when not."""
+    from keter.clock import SystemClock
+    from keter.license import LicenseKeeper
+    from keter.settings import load_settings
+
+    found = LicenseKeeper(load_settings(), SystemClock()).check()
+    typer.echo(f"valid: {found.holder} until {found.expires_at:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,43 @@
+"""How commands print: aligned text for people, one JSON value for scripts."""
+
+from collections.abc import Coroutine, Mapping
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+T = TypeVar("T")
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def show(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Prints ``facts``, as JSON or as one aligned line per name."""
+    if as_json:
+        show_json(facts)
+        return
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {_text(value)}")
+
+
+def show_json(value: object) -> None:
+    """Prints one JSON value; times as ISO text, exact numbers as text."""
+    import orjson
+
+    typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return str(value)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Runs one coroutine to its end."""
+    import asyncio
+
+    return asyncio.run(work)

@@ -1,0 +1,228 @@
+"""The licence: a signed token that LIVE betting asks for.
+
+A licence is a JWT signed with Ed25519 (``EdDSA``, nothing else), typed ``keter-licence+jwt``, carrying exp, iat, nbf, iss, aud,
+sub and jti. Times are compared with an injected clock, 30 s of leeway, and a mark of the latest time ever seen: a clock that
+was set back by more than a day is not believed. This stops accidents, not a determined owner of the machine.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from keter.clock import Clock, Ids, random_id
+from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
+from keter.settings import Settings
+
+ALGORITHM = "EdDSA"
+TYPE = "keter-licence+jwt"
+ISSUER = "keter"
+AUDIENCE = "keter"
+CLAIMS = ("exp", "iat", "nbf", "iss", "aud", "sub", "jti")
+LEEWAY = timedelta(seconds=30)
+ROLLBACK_TOLERANCE = timedelta(hours=24)
+MARK_STEP = timedelta(hours=1)  # the mark moves in steps, so that asking often does not write often
+WARN_AT_DAYS = (14, 7, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """A token that held when it was verified."""
+
+    license_id: str
+    holder: str
+    issued_at: datetime
+    expires_at: datetime
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until it ends, never negative."""
+        return max((self.expires_at - now).days, 0)
+
+    def warning(self, now: datetime) -> str | None:
+        """A sentence when it ends within the first of WARN_AT_DAYS."""
+        if self.expires_at - now > timedelta(days=max(WARN_AT_DAYS)):
+            return None
+        return f"the licence of {self.holder} ends on {self.expires_at:%Y-%m-%d %H:%M} UTC; after that no new LIVE bets"
+
+
+class ClockMark(Protocol):
+    """Remembers the latest time ever seen."""
+
+    def read(self) -> datetime | None: ...
+
+    def write(self, moment: datetime) -> None: ...
+
+
+class FileClockMark:
+    """A clock mark in a file; one that cannot be read counts as absent, since deleting it is as easy."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> datetime | None:
+        try:
+            moment = datetime.fromisoformat(self._path.read_text(encoding="ascii").strip())
+        except (OSError, ValueError):
+            return None
+        return moment if moment.tzinfo else None
+
+    def write(self, moment: datetime) -> None:
+        """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.write_text(moment.isoformat(), encoding="ascii")
+        except OSError:
+            return
+
+
+class LicenseKeeper:
+    """Answers whether betting is licensed, as often as it is asked."""
+
+    def __init__(self, settings: Settings, clock: Clock, mark: ClockMark | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._mark = mark or FileClockMark(settings.mode.data_dir / ".clock_mark")
+
+    @property
+    def required(self) -> bool:
+        """LIVE always needs a licence; DRY only with LICENSE_REQUIRED_FOR=all."""
+        return self._settings.live or self._settings.license.license_required_for == "all"
+
+    def require(self) -> License | None:
+        """The licence, or None where none is needed. Raises PermissionDeniedError that says where to get one."""
+        if not self.required:
+            return None
+        try:
+            return self.check()
+        except PermissionDeniedError as e:
+            url = self._settings.license.license_obtain_url
+            mode = self._settings.mode.execution_mode
+            raise PermissionDeniedError(
+                f"{mode} needs a valid licence: {e}. Get one at {url} and set KETER_LICENSE_KEY "
+                f"or put it into {license_file(self._settings)}."
+            ) from e
+
+    def check(self) -> License:
+        """Verifies the licence at hand. Raises PermissionDeniedError with the reason it does not hold."""
+        token = read_token(self._settings)
+        if token is None:
+            raise PermissionDeniedError("there is no licence")
+        key = self._settings.license.license_public_key
+        if not key:
+            raise PermissionDeniedError("there is no public key to verify a licence with; set LICENSE_PUBLIC_KEY")
+        now = self._clock.now()
+        mark = self._mark.read()
+        found = verify(token, load_public_key(key), now=now, latest_seen=mark)
+        if mark is None or now - mark >= MARK_STEP:
+            self._mark.write(now)
+        return found
+
+
+def license_file(settings: Settings) -> Path:
+    """Where a licence may lie when it is not in KETER_LICENSE_KEY."""
+    return settings.mode.data_dir / ".keter_license"
+
+
+def read_token(settings: Settings) -> str | None:
+    """The token from KETER_LICENSE_KEY, else from the licence file, else None."""
+    token = settings.license.keter_license_key.get_secret_value().strip()
+    path = license_file(settings)
+    if not token and path.is_file():
+        token = path.read_text(encoding="utf-8-sig").strip()
+    return token or None
+
+
+def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None) -> License:
+    """The licence in ``token``. Raises PermissionDeniedError with one reason."""
+    try:
+        if jwt.get_unverified_header(token).get("typ") != TYPE:
+            raise PermissionDeniedError("the token is not a Keter licence")
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={"require": list(CLAIMS), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
+    except jwt.InvalidTokenError as e:
+        raise PermissionDeniedError(f"the licence does not verify ({e})") from e
+    issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))
+    if latest_seen is not None and now < latest_seen - ROLLBACK_TOLERANCE:
+        raise PermissionDeniedError(f"this machine's clock stands before {latest_seen:%Y-%m-%d %H:%M} UTC, a time it has seen")
+    if now + LEEWAY < max(issued, starts):
+        raise PermissionDeniedError(
+            f"the licence starts on {max(issued, starts):%Y-%m-%d %H:%M} UTC; check this machine's clock"
+        )
+    if now - LEEWAY >= ends:
+        raise PermissionDeniedError(f"the licence ended on {ends:%Y-%m-%d %H:%M} UTC")
+    return License(str(claims["jti"]), str(claims["sub"]), issued, ends)
+
+
+def _time(claims: Mapping[str, Any], name: str) -> datetime:
+    value = claims[name]
+    problem = PermissionDeniedError(f"the licence does not verify ({name} is not a time)")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise problem
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as e:
+        raise problem from e
+
+
+def load_public_key(text: str) -> Ed25519PublicKey:
+    """An Ed25519 public key from PEM or from 32 bytes in base64. Raises ConfigurationError."""
+    problem = ConfigurationError("LICENSE_PUBLIC_KEY is not an Ed25519 public key in PEM or base64")
+    try:
+        if "BEGIN" not in text:
+            return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
+        key = serialization.load_pem_public_key(text.replace("\\n", "\n").encode())
+    except (ValueError, binascii.Error, UnsupportedAlgorithm) as e:
+        raise problem from e
+    if not isinstance(key, Ed25519PublicKey):
+        raise problem
+    return key
+
+
+def load_private_key(pem: bytes) -> Ed25519PrivateKey:
+    """An Ed25519 private key from unencrypted PEM. Raises UsageError."""
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+        raise UsageError("the key file holds no unencrypted private key in PEM") from e
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError("the key file holds another kind of key than Ed25519")
+    return key
+
+
+def new_key() -> tuple[bytes, str]:
+    """A fresh pair: the private key as PEM, the public key as base64 for LICENSE_PUBLIC_KEY."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pem, public_text(private)
+
+
+def public_text(private: Ed25519PrivateKey) -> str:
+    """The public half as base64."""
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return base64.b64encode(raw).decode()
+
+
+def issue(private: Ed25519PrivateKey, holder: str, *, now: datetime, valid_for: timedelta, ids: Ids = random_id) -> str:
+    """A licence for ``holder`` from ``now`` on. Raises UsageError for an empty holder or a span that is not positive."""
+    if not holder.strip() or valid_for <= timedelta(0):
+        raise UsageError("a licence needs a holder and a positive number of days")
+    start = int(now.timestamp())
+    claims = {
+        "iss": ISSUER, "aud": AUDIENCE, "sub": holder, "jti": ids(),
+        "iat": start, "nbf": start, "exp": start + int(valid_for.total_seconds()),
+    }  # fmt: skip
+    return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"typ": TYPE})

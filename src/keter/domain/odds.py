@@ -1,0 +1,133 @@
+"""Odds formats, converted exactly, and what a stake means in each.
+
+Every number is a ``Fraction``: Malay -0.98 is 99/49, not 2.02. Round for display or for a venue's ladder only.
+Formulas: Hong Kong ``hk = decimal - 1``; Malay ``hk`` up to evens, else ``-1/hk``; Indonesian ``hk`` from evens, else
+``-1/hk``; American a hundred times Indonesian; fractional ``hk`` as n/d; implied ``1/decimal``. Even money is emitted as
+the positive number; both signs are read.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from keter.errors import InvalidOddsError
+
+OddsValue = str | int | float | Decimal | Fraction
+
+
+class OddsFormat(StrEnum):
+    DECIMAL = "decimal"
+    HONGKONG = "hongkong"
+    MALAY = "malay"
+    INDONESIAN = "indonesian"
+    AMERICAN = "american"
+    FRACTIONAL = "fractional"
+    IMPLIED = "implied"
+
+
+class StakeConvention(StrEnum):
+    """What the nominal stake is where the quoted number is negative. Each venue's adapter states its own."""
+
+    TO_WIN_WHEN_NEGATIVE = "to_win_when_negative"
+    RISK = "risk"
+
+
+class StakeMeaning(NamedTuple):
+    """What is lost if the bet loses, and won if it wins."""
+
+    risk: Fraction
+    to_win: Fraction
+
+
+def exact(value: OddsValue) -> Fraction:
+    """The number that was written: a float counts as its shortest decimal text. Raises InvalidOddsError for none."""
+    if isinstance(value, bool):
+        raise InvalidOddsError(f"not a number: {value!r}")
+    try:
+        return Fraction(repr(value) if isinstance(value, float) else value)
+    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as e:
+        raise InvalidOddsError(f"not a finite number: {value!r}") from e
+
+
+def convert(value: OddsValue, from_format: str = "decimal", to_format: str = "decimal") -> Fraction:
+    """``value`` of one format in another, exactly.
+
+    Raises InvalidOddsError when the number is not finite, outside the domain of its format, or a format is unknown.
+    """
+    number, source, target = exact(value), _format(from_format), _format(to_format)
+    if not _DOMAIN[source](number):
+        raise InvalidOddsError(f"{value} is outside the domain of {source} odds")
+    return _FROM_NET[target](_TO_NET[source](number))
+
+
+def to_decimal(value: OddsValue, from_format: str) -> Fraction:
+    """Decimal odds, exactly. Raises InvalidOddsError as ``convert`` does."""
+    return convert(value, from_format, OddsFormat.DECIMAL)
+
+
+def stake_meaning(
+    value: OddsValue,
+    odds_format: str,
+    nominal: OddsValue,
+    convention: StakeConvention = StakeConvention.TO_WIN_WHEN_NEGATIVE,
+) -> StakeMeaning:
+    """Risk and winnings of a nominal stake quoted at ``value``. Raises InvalidOddsError; ValueError for a negative stake."""
+    net = convert(value, odds_format, OddsFormat.HONGKONG)
+    stake = exact(nominal)
+    if stake < 0:
+        raise ValueError(f"a stake cannot be negative: {nominal}")
+    if convention is StakeConvention.TO_WIN_WHEN_NEGATIVE and exact(value) < 0:
+        return StakeMeaning(stake / net, stake)
+    return StakeMeaning(stake, stake * net)
+
+
+def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
+    """The price at which the other side of a two-way market mirrors ``value`` with no margin: decimal ``o / (o - 1)``.
+
+    American prices flip their sign; +100 and -100 mirror to +100. Raises InvalidOddsError.
+    """
+    net = convert(value, odds_format, OddsFormat.HONGKONG)
+    return convert(1 / net, OddsFormat.HONGKONG, odds_format)
+
+
+def _format(name: str) -> OddsFormat:
+    try:
+        return OddsFormat(name)
+    except ValueError as e:
+        raise InvalidOddsError(f"unknown odds format {name!r}; one of {', '.join(OddsFormat)}") from e
+
+
+def _signed_to_net(number: Fraction) -> Fraction:
+    return number if number > 0 else -1 / number
+
+
+_F = OddsFormat
+_DOMAIN: dict[OddsFormat, Callable[[Fraction], bool]] = {
+    _F.DECIMAL: lambda o: o > 1,
+    _F.HONGKONG: lambda o: o > 0,
+    _F.MALAY: lambda o: 0 < abs(o) <= 1,
+    _F.INDONESIAN: lambda o: abs(o) >= 1,
+    _F.AMERICAN: lambda o: abs(o) >= 100,
+    _F.FRACTIONAL: lambda o: o > 0,
+    _F.IMPLIED: lambda o: 0 < o < 1,
+}
+_TO_NET: dict[OddsFormat, Callable[[Fraction], Fraction]] = {
+    _F.DECIMAL: lambda o: o - 1,
+    _F.HONGKONG: lambda o: o,
+    _F.MALAY: _signed_to_net,
+    _F.INDONESIAN: _signed_to_net,
+    _F.AMERICAN: lambda o: _signed_to_net(o / 100),
+    _F.FRACTIONAL: lambda o: o,
+    _F.IMPLIED: lambda o: 1 / o - 1,
+}
+_FROM_NET: dict[OddsFormat, Callable[[Fraction], Fraction]] = {
+    _F.DECIMAL: lambda net: net + 1,
+    _F.HONGKONG: lambda net: net,
+    _F.MALAY: lambda net: net if net <= 1 else -1 / net,
+    _F.INDONESIAN: lambda net: net if net >= 1 else -1 / net,
+    _F.AMERICAN: lambda net: 100 * net if net >= 1 else -100 / net,
+    _F.FRACTIONAL: lambda net: net,
+    _F.IMPLIED: lambda net: 1 / (net + 1),
+}

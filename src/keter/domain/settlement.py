@@ -1,0 +1,101 @@
+"""What a bet came to, exactly: win, half win, push, half loss, loss.
+
+A quarter line is two half stakes on the lines a quarter goal either side. The handicap line is the home line. A handicap
+struck in play counts the goals after the bet where the venue says so: then ``score_at_bet`` is given; totals and 1X2
+always count the whole period. A two-way money line is void on a draw, which pays like a push.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+
+from keter.domain.bets import BetState
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.odds import to_decimal
+
+Goals = tuple[int, int]
+
+RESULT_STATES: dict[int, BetState] = {
+    2: BetState.WON,
+    1: BetState.HALF_WON,
+    0: BetState.PUSHED,
+    -1: BetState.HALF_LOST,
+    -2: BetState.LOST,
+}
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """The state a bet ends in and its profit, negative for a loss, zero for a push or a void bet."""
+
+    state: BetState
+    profit_minor: int
+
+
+def result_halves(market: Market, side: Side, home: int, away: int, *, start: Goals = (0, 0)) -> int:
+    """Result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
+
+    ``start`` is the score from which a handicap counts; the final score may be lower, where a goal was annulled. Raises
+    ValueError for a side the market does not have and for negative goals.
+    """
+    _check(market, side, home, away, start)
+    if market.kind is MarketKind.ONE_X_TWO:
+        winner = Side.HOME if home > away else Side.AWAY if away > home else Side.DRAW
+        return 2 if side is winner else -2
+    if market.kind is MarketKind.OVER_UNDER:
+        return _lined(4 * (home + away) - (market.line_q or 0)) * (1 if side is Side.OVER else -1)
+    margin = home - away
+    if market.kind is MarketKind.ASIAN_HANDICAP:
+        margin -= start[0] - start[1]
+    return _lined(4 * margin + (market.line_q or 0)) * (1 if side is Side.HOME else -1)
+
+
+def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
+    """Profit per unit staked of a result in half stakes. Raises InvalidOddsError."""
+    net = to_decimal(odds, "decimal") - 1
+    return Fraction(halves, 2) * (net if halves > 0 else 1)
+
+
+def settle(
+    market: Market,
+    side: Side,
+    *,
+    final: Goals | None,
+    half_time: Goals | None = None,
+    score_at_bet: Goals | None = None,
+    odds: Decimal,
+    stake_minor: int,
+) -> Settlement:
+    """Settles a bet; ``final`` None is an abandoned or postponed event: void, the stake returned.
+
+    A half-time market is settled on ``half_time``; it stays settled when the match is abandoned later. The profit is
+    rounded once, half a minor unit away from zero. Raises ValueError when a needed score is missing or a score or stake
+    is impossible, InvalidOddsError for odds not above 1.
+    """
+    if stake_minor < 0:
+        raise ValueError(f"a stake cannot be negative: {stake_minor}")
+    score = half_time if market.period is Period.HALF_TIME else final
+    if score is None and final is None:
+        unit_profit(0, odds)
+        return Settlement(BetState.VOID, 0)
+    if score is None:
+        raise ValueError(f"{market.market_id} needs the half-time score")
+    halves = result_halves(market, side, *score, start=score_at_bet or (0, 0))
+    return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake_minor))
+
+
+def _check(market: Market, side: Side, home: int, away: int, start: Goals) -> None:
+    if side not in market.sides:
+        raise ValueError(f"{market.kind} has no {side}")
+    if min(home, away, *start) < 0:
+        raise ValueError(f"goals cannot be negative: {home}-{away} from {start[0]}-{start[1]}")
+
+
+def _lined(quarters: int) -> int:
+    """Half stakes won at a distance of ``quarters`` from the line: an odd one is a quarter line's two halves."""
+    return max(-2, min(2, quarters)) if quarters % 2 else (quarters > 0) * 2 - (quarters < 0) * 2
+
+
+def _round_half_away(value: Fraction) -> int:
+    whole = int(abs(value) + Fraction(1, 2))
+    return whole if value >= 0 else -whole

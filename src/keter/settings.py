@@ -146,6 +146,11 @@ def load_settings(env_file: Path | None = Path(".env"), environ: Mapping[str, st
         raise ConfigurationError(_explain(e, sources)) from None
 
 
+def child_environment(**values: str) -> dict[str, str]:
+    """This process's environment with ``values`` set in it, for a child process."""
+    return {**os.environ, **values}
+
+
 def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, str]:
     if env_file is None or not env_file.exists():
         return {}

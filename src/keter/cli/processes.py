@@ -1,24 +1,11 @@
 """``keter run``: one process in the foreground."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from keter.errors import ExitCode
-
-
-class Process(StrEnum):
-    """The processes of design section 3, in the order in which they stop."""
-
-    INGEST = "ingest"
-    VALIDATOR = "validator"
-    EDGE = "edge"
-    GUARD = "guard"
-    ROUTER = "router"
-    TRACKER = "tracker"
-    RECORDER = "recorder"
-    DASHBOARD = "dashboard"
+from keter.roster import Process
 
 
 def register(app: typer.Typer) -> None:

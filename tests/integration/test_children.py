@@ -1,0 +1,175 @@
+"""Children are kept alive, given up on when that is hopeless, stopped in order, and never outlive their parent."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from keter.children import Backoff, Child, Fleet, Spec
+from keter.clock import SystemClock
+from keter.roster import Stage
+from keter.settings import child_environment
+from tests.support import ROOT, eventually
+
+QUICK = Backoff(first_s=0.05, ceiling_s=0.2, healthy_s=60)
+
+GOOD = """
+import signal, sys, pathlib, threading
+from keter.process import stop_with_parent
+def leave(*_):
+    with open(sys.argv[1], "a") as f: f.write(sys.argv[2] + "\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+stop_with_parent()
+print("up", flush=True)
+while True: signal.pause()
+"""
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\nwhile True: signal.pause()"
+
+
+def python(code: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code, *arguments)
+
+
+@pytest_asyncio.fixture
+async def fleet() -> AsyncIterator[Fleet]:
+    fleet = Fleet(SystemClock(), lambda _: None, QUICK)
+    yield fleet
+    fleet.kill()
+    await fleet.stop()
+
+
+def start(fleet: Fleet, *specs: Spec) -> None:
+    fleet.start(specs, child_environment())
+
+
+def gone(pids: dict[str, int]) -> bool:
+    return not any(psutil.pid_exists(pid) for pid in pids.values())
+
+
+async def test_a_child_that_dies_is_started_again(fleet: Fleet, tmp_path: Path) -> None:
+    start(fleet, Spec("edge", python(GOOD, str(tmp_path / "x"), "edge"), Stage.PIPELINE))
+    first = (await eventually(fleet.pids))["edge"]
+    os.kill(first, 9)
+    second = await eventually(lambda: fleet.pids().get("edge", first) != first and fleet.pids()["edge"])
+    assert second != first
+    assert fleet.restarts == {"edge": 1}
+
+
+async def test_each_failure_in_a_row_waits_longer(fleet: Fleet) -> None:
+    start(fleet, Spec("edge", python("import sys; sys.exit(69)"), Stage.PIPELINE))
+    await eventually(lambda: fleet.restarts.get("edge", 0) >= 3)
+    assert not fleet.failed.is_set()
+    assert [Backoff().pause_s(n) for n in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, 30, 30]
+
+
+@pytest.mark.parametrize("code", [64, 77, 78])
+async def test_a_child_that_needs_the_operator_is_not_restarted_and_its_sentence_is_kept(fleet: Fleet, code: int) -> None:
+    text = f"import sys; print('noise'); print('keter: FIXED_STAKE is wrong', file=sys.stderr); sys.exit({code})"
+    start(fleet, Spec("guard", python(text), Stage.PIPELINE))
+    await asyncio.wait_for(fleet.failed.wait(), 10)
+    assert fleet.error is not None
+    assert str(fleet.error) == "guard: FIXED_STAKE is wrong"
+    assert fleet.error.exit_code == code
+    assert fleet.restarts == {}
+
+
+async def test_a_program_that_does_not_exist_is_tried_again_rather_than_forgotten(fleet: Fleet, tmp_path: Path) -> None:
+    start(fleet, Spec("edge", (str(tmp_path / "missing"),), Stage.PIPELINE))
+    await eventually(lambda: fleet.restarts.get("edge", 0) >= 2)
+
+
+async def test_they_stop_stage_after_stage_and_nothing_is_left(fleet: Fleet, tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    lines: list[str] = []
+    fleet = Fleet(SystemClock(), lines.append, QUICK)
+    stages = {"venue": Stage.VENUE, "recorder": Stage.KEEPERS, "router": Stage.PIPELINE, "ingest": Stage.SOURCE}
+    start(fleet, *(Spec(name, python(GOOD, str(order), name), stage) for name, stage in stages.items()))
+    await eventually(lambda: lines.count("up") == 4)
+    pids = fleet.pids()
+    await fleet.stop()
+    assert order.read_text().split() == ["ingest", "router", "recorder", "venue"]
+    assert gone(pids)
+
+
+async def test_one_that_will_not_stop_is_ended_after_its_grace(fleet: Fleet) -> None:
+    lines: list[str] = []
+    fleet = Fleet(SystemClock(), lines.append, QUICK)
+    start(fleet, Spec("venue", python(STUBBORN), Stage.VENUE))
+    await eventually(lambda: "up" in lines)
+    pids, begun = fleet.pids(), time.monotonic()
+    await fleet.stop()
+    assert 0.9 < time.monotonic() - begun < 5
+    assert gone(pids)
+
+
+async def test_in_a_hurry_nothing_is_waited_for(fleet: Fleet) -> None:
+    lines: list[str] = []
+    fleet = Fleet(SystemClock(), lines.append, QUICK)
+    start(fleet, *(Spec(f"router-{n}", python(STUBBORN), Stage.PIPELINE) for n in range(3)))
+    await eventually(lambda: lines.count("up") == 3)
+    pids, begun = fleet.pids(), time.monotonic()
+    fleet.kill()
+    await fleet.stop()
+    assert time.monotonic() - begun < 1
+    assert gone(pids)
+
+
+async def test_a_stop_during_start_up_leaves_nothing(fleet: Fleet) -> None:
+    start(fleet, *(Spec(f"edge-{n}", python(STUBBORN), Stage.PIPELINE) for n in range(4)))
+    await asyncio.sleep(0)  # the keepers have begun to make processes and none is there yet
+    await asyncio.wait_for(fleet.stop(), 10)
+    assert fleet.pids() == {}
+
+
+async def test_a_pause_before_a_restart_does_not_delay_the_stop(fleet: Fleet) -> None:
+    fleet = Fleet(SystemClock(), lambda _: None, Backoff(first_s=60, ceiling_s=60))
+    start(fleet, Spec("edge", python("import sys; sys.exit(1)"), Stage.PIPELINE))
+    await eventually(lambda: fleet.restarts.get("edge"))
+    await asyncio.wait_for(fleet.stop(), 1)
+
+
+async def test_a_line_of_any_length_does_not_stop_the_reading() -> None:
+    lines: list[str] = []
+    text = "print('x' * 3_000_000); print('after', flush=True)"
+    child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lines.append)
+    assert await asyncio.wait_for(child.run(), 20) == 0
+    assert lines[-1] == "after"
+
+
+PARENT = """
+import asyncio, sys
+from keter.children import Fleet, Spec
+from keter.clock import SystemClock
+from keter.roster import Stage
+from keter.settings import child_environment
+async def main():
+    lines = []
+    fleet = Fleet(SystemClock(), lines.append)
+    specs = [Spec(f"edge-{n}", (sys.executable, "-c", sys.argv[1], sys.argv[2], f"edge-{n}"), Stage.PIPELINE) for n in range(3)]
+    fleet.start(specs, child_environment())
+    while lines.count('up') < 3: await asyncio.sleep(0.01)
+    print(*fleet.pids().values(), flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+async def test_children_of_a_killed_parent_stop_properly(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    parent = subprocess.Popen(python(PARENT, GOOD, str(order)), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert parent.stdout is not None
+    pids = {str(n): int(pid) for n, pid in enumerate(parent.stdout.readline().split())}
+    assert len(pids) == 3
+    parent.kill()
+    parent.wait(10)
+    parent.stdout.close()
+    await eventually(lambda: gone(pids), timeout_s=15)
+    assert sorted(order.read_text().split()) == ["edge-0", "edge-1", "edge-2"]

@@ -1,11 +1,22 @@
-"""Open risk: what a bet or a reservation may lose, alone and together with the others of its event."""
+"""Open risk: what a bet or a reservation may lose, alone and together with the others of its event.
 
+A win never covers another bet's loss here: any bet may still be refused or made void, so the worst case counts each bet only
+where it hurts. That makes it the largest loss over every score *and* every subset of bets that stand, and ending one bet
+can never raise it.
+"""
+
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.settlement import result_halves
+
+_Stake = tuple[int, Market, Side]
+LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost in every score
 
 
 class ExposureStatus(StrEnum):
@@ -46,3 +57,52 @@ class DayRisk(msgspec.Struct, frozen=True):
     staked_minor: int = 0
     streak: int = 0
     bets: int = 0
+
+
+def open_stake(exposures: Iterable[Exposure]) -> int:
+    """Minor units staked by all of them together."""
+    return sum(exposure.stake_minor for exposure in exposures)
+
+
+def worst_case(exposures: Iterable[Exposure]) -> int:
+    """The largest loss in minor units that the bets on ONE event may cause together, over all scores.
+
+    First half and full time are taken each at its own worst, so the sum is never too small; half losses round up.
+    """
+    lost = 0
+    periods: dict[Period, list[_Stake]] = {Period.FULL_TIME: [], Period.HALF_TIME: []}
+    for exposure in exposures:
+        if exposure.market is None or exposure.side is None:
+            lost += exposure.stake_minor
+            continue
+        market = _rebased(exposure.market, exposure.score_at_bet)
+        if _line_goals(market) > LONGEST_GRID_LINE:
+            lost += exposure.stake_minor
+        else:
+            periods[market.period].append((exposure.stake_minor, market, exposure.side))
+    return lost + sum(_worst_of_period(stakes) for stakes in periods.values() if stakes)
+
+
+def _worst_of_period(stakes: list[_Stake]) -> int:
+    # Beyond the outermost line by two goals every bet has its final sign: more goals only repeat what the grid holds.
+    size = max(_line_goals(market) for _, market, _ in stakes) + 3
+    tables = [(stake, _lost_halves(market, side, size)) for stake, market, side in stakes]
+    return max(sum(-(-stake * table[cell] // 2) for stake, table in tables) for cell in range(size * size))
+
+
+@lru_cache(maxsize=4096)
+def _lost_halves(market: Market, side: Side, size: int) -> tuple[int, ...]:
+    """Half stakes lost (0, 1 or 2) at each score of a grid of ``size`` x ``size``, home goals first."""
+    goals = range(size)
+    return tuple(max(0, -result_halves(market, side, home, away)) for home in goals for away in goals)
+
+
+def _rebased(market: Market, score_at_bet: tuple[int, int] | None) -> Market:
+    """A handicap struck in play as the handicap of the whole match with the same turning point; others as they are."""
+    if score_at_bet is None or market.kind is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
+        return market
+    return Market(market.period, market.kind, market.line_q - 4 * (score_at_bet[0] - score_at_bet[1]))
+
+
+def _line_goals(market: Market) -> int:
+    return -(-abs(market.line_q) // 4) if market.line_q is not None else 0

@@ -1,0 +1,169 @@
+"""The gate that nothing passes by: may this signal become a bet now, and of what size?
+
+``assess`` decides on a picture of the world (``RiskContext``) that the guard takes under its lease; Redis refuses the
+reservation that follows when the picture has changed since.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake, worst_case
+from keter.domain.markets import Phase
+from keter.domain.money import floor_to_minor, to_minor
+from keter.domain.signals import ConfirmedSignal
+from keter.domain.verdicts import Reason, Verdict, accept, reject
+from keter.setting_groups import RiskSettings, StakeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RiskContext:
+    """The world as one assessment sees it. Money in minor units.
+
+    ``trading`` is the trading state's own verdict; ``permitted`` says whether LIVE is armed, licensed and limited (always true
+    in DRY). ``exposures`` are all open bets and standing reservations except the one that this signal would refresh.
+    ``bets_on_event`` counts open and settled bets and reservations; ``balance_minor`` is None while nobody knows it.
+    """
+
+    trading: Verdict
+    permitted: bool
+    exposures: tuple[Exposure, ...]
+    day: DayRisk
+    bets_on_event: int
+    bets_in_window: int
+    cooling: Reason | None
+    balance_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """The settings this gate needs, and the stake an existing reservation of the selection must not be raised above."""
+
+    risk: RiskSettings
+    stake: StakeSettings
+    reserved_minor: int | None = None
+
+
+def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) -> tuple[Verdict, int]:
+    """The verdict on ``signal`` and its stake in minor units (0 when rejected)."""
+    refusal = _state_refusal(context, limits) or _crowding_refusal(signal, context, limits.risk)
+    if refusal is not None:
+        return refusal, 0
+    stake = stake_for(signal, limits)
+    if stake < to_minor(limits.stake.min_stake) or stake <= 0:
+        return reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=limits.stake.stake_rule), 0
+    numbers = totals_with(signal, stake, context)
+    refusal = _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
+    return (refusal, 0) if refusal is not None else (accept(stake_minor=stake, **numbers), stake)
+
+
+def daily_loss_reached(day: DayRisk, limits: RiskLimits) -> bool:
+    """Whether the day's settled loss has reached its limit."""
+    return -day.pnl_minor >= daily_loss_limit_minor(limits)
+
+
+def daily_loss_limit_minor(limits: RiskLimits) -> int:
+    """The limit as money: units of FIXED_STAKE, rounded down."""
+    return floor_to_minor(Decimal(str(limits.risk.daily_loss_limit_units)) * limits.stake.fixed_stake)
+
+
+def losing_streak_reached(day: DayRisk, risk: RiskSettings) -> bool:
+    """Whether as many bets in a row were lost as call for a pause."""
+    return day.streak >= risk.losing_streak_limit
+
+
+def _state_refusal(context: RiskContext, limits: RiskLimits) -> Verdict | None:
+    if not context.trading.accepted:
+        return context.trading
+    if not context.permitted:
+        return reject(Reason.NOT_ARMED)
+    if daily_loss_reached(context.day, limits):
+        return reject(Reason.DAILY_LOSS_LIMIT, pnl_minor=context.day.pnl_minor, limit_minor=daily_loss_limit_minor(limits))
+    if losing_streak_reached(context.day, limits.risk):
+        return reject(Reason.LOSING_STREAK, streak=context.day.streak)
+    return None
+
+
+def _crowding_refusal(signal: ConfirmedSignal, context: RiskContext, risk: RiskSettings) -> Verdict | None:
+    for exposure in context.exposures:
+        if exposure.event_uid == signal.event_uid and exposure.selection_id == signal.selection_id:
+            return reject(Reason.SELECTION_OPEN, status=exposure.status.value)
+    if context.cooling is not None:
+        return reject(context.cooling)
+    if context.bets_on_event >= risk.max_bets_per_event:
+        return reject(Reason.EVENT_BET_COUNT, bets=context.bets_on_event, limit=risk.max_bets_per_event)
+    if context.bets_in_window >= risk.throttle_bets:
+        return reject(Reason.THROTTLED, bets=context.bets_in_window, window_s=risk.throttle_window_s)
+    return None
+
+
+def stake_for(signal: ConfirmedSignal, limits: RiskLimits) -> int:
+    """Minor units by the stake rule, capped by MAX_STAKE and a standing reservation, rounded down to STAKE_STEP."""
+    rules = limits.stake
+    caps = [_wanted(signal, rules), limits.risk.max_stake]
+    if limits.reserved_minor is not None:
+        caps.append(Decimal(limits.reserved_minor) / 100)
+    return floor_to_minor(max(min(caps), Decimal(0)), to_minor(rules.stake_step))
+
+
+def _wanted(signal: ConfirmedSignal, rules: StakeSettings) -> Decimal:
+    best = signal.offers[0]
+    if rules.stake_rule == "fixed":
+        return rules.fixed_stake
+    if rules.stake_rule == "ev":
+        return rules.fixed_stake * Decimal(str(best.ev_pct)) / Decimal(str(rules.ev_reference_pct))
+    # Exact where the market can push; where half results are possible it stakes a few per cent less than full Kelly would.
+    full = max(signal.fair.effective_p * best.odds - 1, 0.0) / (best.odds - 1)
+    return rules.bankroll * Decimal(str(rules.kelly_fraction)) * Decimal(str(full))
+
+
+def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> dict[str, int]:
+    """At risk after a bet of ``stake``: the event's worst case, open stakes of its league and in all, the day's stakes."""
+    update = signal.update
+    bet = Exposure(
+        decision_id="",
+        event_uid=signal.event_uid,
+        league=update.event.league,
+        market=update.market,
+        side=signal.side,
+        stake_minor=stake,
+        odds=signal.offers[0].text,
+        status=ExposureStatus.RESERVED,
+        made_at=signal.confirmed_at,
+        score_at_bet=score_at_bet(signal),
+    )
+    reserved = open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
+    return {
+        "event_minor": worst_case([e for e in context.exposures if e.event_uid == bet.event_uid] + [bet]),
+        "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + stake,
+        "total_minor": open_stake(context.exposures) + stake,
+        "day_minor": context.day.staked_minor + reserved + stake,
+    }
+
+
+def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
+    """Where a handicap in play would start to count; None before kick-off."""
+    score = signal.update.score
+    return (score.home, score.away) if score is not None and signal.update.phase is Phase.LIVE else None
+
+
+def _cap_refusal(numbers: dict[str, int], risk: RiskSettings) -> Verdict | None:
+    caps = (
+        ("event_minor", risk.max_exposure_event, Reason.EXPOSURE_EVENT),
+        ("league_minor", risk.max_exposure_league, Reason.EXPOSURE_LEAGUE),
+        ("day_minor", risk.max_exposure_day, Reason.EXPOSURE_DAY),
+        ("total_minor", risk.max_exposure_total, Reason.EXPOSURE_TOTAL),
+    )
+    for name, cap, reason in caps:
+        if numbers[name] > to_minor(cap):
+            return reject(reason, would_be_minor=numbers[name], limit_minor=to_minor(cap))
+    return None
+
+
+def _balance_refusal(stake: int, context: RiskContext) -> Verdict | None:
+    # The venue's balance falls when it hears of a bet; what is promised and not yet sent is subtracted here.
+    promised = open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
+    if context.balance_minor is None:
+        return reject(Reason.BALANCE_TOO_LOW, known=False)
+    if context.balance_minor < promised + stake:
+        return reject(Reason.BALANCE_TOO_LOW, balance_minor=context.balance_minor, needed_minor=promised + stake)
+    return None

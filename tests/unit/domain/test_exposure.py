@@ -1,0 +1,106 @@
+"""The worst case is the worst case."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keter.domain.exposure import LONGEST_GRID_LINE, Exposure, ExposureStatus, open_stake, worst_case
+from keter.domain.markets import SIDES, Market, MarketKind, Period, Side
+from keter.domain.settlement import settle
+
+NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
+FT, HT = Period.FULL_TIME, Period.HALF_TIME
+BRUTE_GOALS = 19  # twice the largest line drawn and more
+
+
+def exposure(
+    market: Market | None, side: Side | None, stake_minor: int = 1000, score_at_bet: tuple[int, int] | None = None
+) -> Exposure:
+    return Exposure("d", "e", "L", market, side, stake_minor, "2.00", ExposureStatus.BET, NOW, score_at_bet=score_at_bet)
+
+
+@st.composite
+def bets(draw: st.DrawFn, periods: tuple[Period, ...] = (FT,), in_play: bool = False) -> Exposure:
+    kind = draw(st.sampled_from(MarketKind))
+    period = draw(st.sampled_from(periods))
+    line_q = {
+        MarketKind.ASIAN_HANDICAP: st.integers(-22, 22),
+        MarketKind.OVER_UNDER: st.integers(1, 26),
+    }.get(kind, st.none())
+    market = Market(period, kind, draw(line_q))
+    start = draw(st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3))) if in_play else None
+    return exposure(market, draw(st.sampled_from(SIDES[kind])), draw(st.integers(1, 20_000)), start)
+
+
+def loss_at(bet: Exposure, final: tuple[int, int], half_time: tuple[int, int] = (0, 0)) -> int:
+    """What the bookmaker would take at this score, by the settlement that money is booked with."""
+    assert bet.market is not None
+    assert bet.side is not None
+    booked = settle(
+        bet.market, bet.side, final=final, half_time=half_time, score_at_bet=bet.score_at_bet, odds=Decimal(bet.odds),
+        stake_minor=bet.stake_minor,
+    )  # fmt: skip
+    return max(0, -booked.profit_minor)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(bets(), min_size=1, max_size=5))
+def test_the_worst_case_is_the_largest_settled_loss_over_every_score(taken: list[Exposure]) -> None:
+    scores = [(home, away) for home in range(BRUTE_GOALS) for away in range(BRUTE_GOALS)]
+    assert worst_case(taken) == max(sum(loss_at(bet, score) for bet in taken) for score in scores)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(bets((FT, HT)), min_size=1, max_size=4), st.data())
+def test_no_match_with_a_first_half_costs_more_than_the_worst_case(taken: list[Exposure], data: st.DataObject) -> None:
+    half = data.draw(st.tuples(st.integers(0, 8), st.integers(0, 8)))
+    more = data.draw(st.tuples(st.integers(0, 8), st.integers(0, 8)))
+    final = (half[0] + more[0], half[1] + more[1])
+    assert sum(loss_at(bet, final, half) for bet in taken) <= worst_case(taken)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(bets(in_play=True), min_size=1, max_size=4), st.tuples(st.integers(3, 12), st.integers(3, 12)))
+def test_handicaps_struck_in_play_never_cost_more_than_the_worst_case(taken: list[Exposure], final: tuple[int, int]) -> None:
+    assert sum(loss_at(bet, final) for bet in taken) <= worst_case(taken)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(bets((FT, HT)), min_size=1, max_size=4), bets((FT, HT)))
+def test_a_bet_that_ends_never_raises_the_worst_case_of_the_others(taken: list[Exposure], other: Exposure) -> None:
+    """Reservations expire and bets are refused at any time: what was within a cap must stay within it."""
+    together = worst_case([*taken, other])
+    assert worst_case(taken) <= together <= worst_case(taken) + other.stake_minor
+
+
+def test_opposite_sides_of_a_line_lose_only_once() -> None:
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    assert worst_case([exposure(line, Side.OVER), exposure(line, Side.UNDER, 700)]) == 1000
+
+
+def test_home_and_away_both_lose_in_a_draw() -> None:
+    result = Market(FT, MarketKind.ONE_X_TWO)
+    assert worst_case([exposure(result, Side.HOME), exposure(result, Side.AWAY, 700)]) == 1700
+
+
+def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
+    """At 1-1 home -0.25 loses half of 5 cents, booked as 3, and away at 1X2 all of 300; at 0-1 and 1-0 less is lost."""
+    quarter = exposure(Market(FT, MarketKind.ASIAN_HANDICAP, -1), Side.HOME, 5)
+    assert worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO), Side.AWAY, 300)]) == 303
+
+
+def test_a_foreign_ticket_that_nobody_can_read_counts_as_lost() -> None:
+    readable = exposure(Market(FT, MarketKind.ONE_X_TWO), Side.HOME)
+    assert worst_case([exposure(None, None, 5000), readable]) == 6000
+
+
+def test_a_line_beyond_the_grid_counts_as_lost_beside_everything_else() -> None:
+    far = Market(FT, MarketKind.OVER_UNDER, 4 * (LONGEST_GRID_LINE + 1))
+    assert worst_case([exposure(far, Side.OVER), exposure(far, Side.UNDER)]) == 2000
+
+
+def test_nothing_at_risk_costs_nothing() -> None:
+    assert worst_case([]) == 0
+    assert open_stake([]) == 0

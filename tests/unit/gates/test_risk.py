@@ -1,0 +1,249 @@
+"""Limits hold, whatever is asked and in whatever order."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.settlement import result_halves
+from keter.domain.signals import ConfirmedSignal
+from keter.domain.verdicts import Reason, accept, reject
+from keter.gates.risk import RiskContext, RiskLimits, assess, daily_loss_reached, losing_streak_reached, stake_for
+from keter.setting_groups import RiskSettings, StakeSettings
+from tests.unit.gates.builders import NOW, RESULT, a_signal, an_event
+
+LIMITS = RiskLimits(RiskSettings(), StakeSettings())
+CALM = RiskContext(
+    trading=accept(), permitted=True, exposures=(), day=DayRisk("2026-02-21"), bets_on_event=0, bets_in_window=0, cooling=None,
+    balance_minor=100_000,
+)  # fmt: skip
+
+
+def taken(signal: ConfirmedSignal, stake_minor: int = 1000, status: ExposureStatus = ExposureStatus.BET) -> Exposure:
+    update = signal.update
+    return Exposure("d", signal.event_uid, update.event.league, update.market, signal.side, stake_minor, "2.2", status, NOW)
+
+
+def limited(**risk: Any) -> RiskLimits:
+    return RiskLimits(RiskSettings(**risk), StakeSettings())
+
+
+def staking(**stake: Any) -> RiskLimits:
+    return RiskLimits(RiskSettings(), StakeSettings(**stake))
+
+
+def reason(context: RiskContext, limits: RiskLimits = LIMITS, signal: ConfirmedSignal | None = None) -> Reason:
+    verdict, stake = assess(signal or a_signal(), context, limits)
+    assert verdict.accepted == (stake > 0)
+    return verdict.reason
+
+
+def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
+    verdict, stake = assess(a_signal(), CALM, LIMITS)
+    assert (verdict.accepted, stake) == (True, 1000)
+    assert verdict.numbers["event_minor"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (replace(CALM, trading=reject(Reason.TRADING_NOT_ACTIVE, mode="PAUSED")), Reason.TRADING_NOT_ACTIVE),
+        (replace(CALM, permitted=False), Reason.NOT_ARMED),
+        (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-14_000)), Reason.DAILY_LOSS_LIMIT),
+        (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-13_999)), Reason.OK),
+        (replace(CALM, day=DayRisk("2026-02-21", streak=7)), Reason.LOSING_STREAK),
+        (replace(CALM, day=DayRisk("2026-02-21", streak=6)), Reason.OK),
+        (replace(CALM, exposures=(taken(a_signal()),)), Reason.SELECTION_OPEN),
+        (replace(CALM, exposures=(taken(a_signal(), status=ExposureStatus.RESERVED),)), Reason.SELECTION_OPEN),
+        (replace(CALM, exposures=(taken(a_signal(side=Side.AWAY)),)), Reason.OK),
+        (replace(CALM, cooling=Reason.COOLDOWN_EVENT), Reason.COOLDOWN_EVENT),
+        (replace(CALM, bets_on_event=3), Reason.EVENT_BET_COUNT),
+        (replace(CALM, bets_on_event=2), Reason.OK),
+        (replace(CALM, bets_in_window=6), Reason.THROTTLED),
+        (replace(CALM, bets_in_window=5), Reason.OK),
+        (replace(CALM, balance_minor=999), Reason.BALANCE_TOO_LOW),
+        (replace(CALM, balance_minor=1000), Reason.OK),
+        (replace(CALM, balance_minor=None), Reason.BALANCE_TOO_LOW),
+        (replace(CALM, day=DayRisk("2026-02-21", staked_minor=99_001)), Reason.EXPOSURE_DAY),
+        (replace(CALM, day=DayRisk("2026-02-21", staked_minor=99_000)), Reason.OK),
+    ],
+)
+def test_each_limit_refuses_at_its_edge_and_not_before(context: RiskContext, expected: Reason) -> None:
+    assert reason(context) is expected
+
+
+def elsewhere(stake_minor: int, league: str, status: ExposureStatus = ExposureStatus.BET) -> Exposure:
+    other = a_signal(event=an_event(home="Gamma", away="Delta", league=league))
+    return taken(other, stake_minor, status)
+
+
+@pytest.mark.parametrize(
+    ("exposure", "limits", "expected"),
+    [
+        (taken(a_signal(side=Side.AWAY), 9001), LIMITS, Reason.EXPOSURE_EVENT),
+        (taken(a_signal(side=Side.AWAY), 9000), LIMITS, Reason.OK),
+        (elsewhere(49_001, "*DEMO LEAGUE"), LIMITS, Reason.EXPOSURE_LEAGUE),
+        (elsewhere(49_001, "OTHER"), LIMITS, Reason.OK),
+        (elsewhere(99_001, "OTHER"), limited(max_exposure_day=9999), Reason.EXPOSURE_TOTAL),
+        (elsewhere(99_000, "OTHER"), limited(max_exposure_day=9999), Reason.OK),
+        (elsewhere(99_001, "OTHER", ExposureStatus.RESERVED), limited(max_exposure_total=9999), Reason.EXPOSURE_DAY),
+    ],
+)
+def test_caps_count_what_is_open_already(exposure: Exposure, limits: RiskLimits, expected: Reason) -> None:
+    assert reason(replace(CALM, exposures=(exposure,)), limits) is expected
+
+
+def test_a_foreign_ticket_weighs_on_the_caps_of_its_event() -> None:
+    foreign = Exposure("x", a_signal().event_uid, "", None, None, 9001, "2.0", ExposureStatus.BET, NOW)
+    assert reason(replace(CALM, exposures=(foreign,))) is Reason.EXPOSURE_EVENT
+
+
+def test_stakes_of_reservations_are_no_longer_in_the_balance() -> None:
+    """The venue's credit falls when it hears of a bet; what we have promised and not sent must be subtracted by us."""
+    waiting = elsewhere(500, "OTHER", ExposureStatus.RESERVED)
+    assert reason(replace(CALM, exposures=(waiting,), balance_minor=1499)) is Reason.BALANCE_TOO_LOW
+    assert reason(replace(CALM, exposures=(waiting,), balance_minor=1500)) is Reason.OK
+
+
+@pytest.mark.parametrize(
+    ("limits", "signal", "stake_minor"),
+    [
+        (staking(stake_rule="ev"), a_signal(odds=2.2, effective_p=0.5), 2000),  # 10 % at 5 % per unit: two units
+        (staking(stake_rule="ev"), a_signal(odds=2.3, effective_p=0.6), 5000),  # 38 %: 7.6 units, capped
+        (staking(stake_rule="ev", fixed_stake=Decimal(7)), a_signal(odds=2.13, effective_p=0.5), 900),  # 9.10 rounded down
+        (staking(stake_rule="kelly"), a_signal(odds=2.0, effective_p=0.55), 2500),  # a quarter of 10 % of 1000
+        (staking(stake_rule="kelly"), a_signal(odds=2.7, effective_p=0.40), 1100),  # 0.25 * 0.0470588 * 1000 = 11.76
+        (staking(stake_rule="kelly", stake_step=Decimal("0.05")), a_signal(odds=2.7, effective_p=0.40), 1175),
+        (staking(stake_rule="kelly"), a_signal(odds=1.9, effective_p=0.5), 0),
+    ],
+)
+def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
+    limits: RiskLimits, signal: ConfirmedSignal, stake_minor: int
+) -> None:
+    assert stake_for(signal, limits) == stake_minor
+
+
+def test_a_stake_below_the_minimum_is_dropped_and_not_rounded_up() -> None:
+    assert reason(CALM, staking(stake_rule="kelly"), a_signal(odds=2.02, effective_p=0.5)) is Reason.STAKE_BELOW_MINIMUM
+
+
+def test_a_refreshed_approval_never_stakes_more_than_was_reserved() -> None:
+    limits = replace(staking(stake_rule="ev"), reserved_minor=1200)
+    assert stake_for(a_signal(odds=2.3, effective_p=0.6), limits) == 1200
+
+
+def test_what_trips_the_day_is_what_refuses_bets() -> None:
+    assert daily_loss_reached(DayRisk("d", pnl_minor=-14_000), LIMITS)
+    assert not daily_loss_reached(DayRisk("d", pnl_minor=-13_999), LIMITS)
+    assert losing_streak_reached(DayRisk("d", streak=7), LIMITS.risk)
+
+
+MARKETS = [RESULT, *(Market(p, k, q) for p in Period for k, qs in (
+    (MarketKind.ASIAN_HANDICAP, (-3, -2, 0, 1)), (MarketKind.OVER_UNDER, (9, 10, 11))) for q in qs)]  # fmt: skip
+CHOICE: st.SearchStrategy[bool] = st.booleans()
+EVENTS = [an_event(home=f"Home {i}", away=f"Away {i}", league=f"L{i % 2}") for i in range(4)]
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> ConfirmedSignal:
+    market = draw(st.sampled_from(MARKETS))
+    return a_signal(
+        event=draw(st.sampled_from(EVENTS)), market=market, side=draw(st.sampled_from(market.sides)),
+        odds=draw(st.sampled_from([1.8, 2.2, 3.5])), effective_p=draw(st.sampled_from([0.5, 0.57])),
+    )  # fmt: skip
+
+
+def money(low: int, high: int) -> st.SearchStrategy[Decimal]:
+    return st.integers(low, high).map(Decimal)
+
+
+@st.composite
+def some_limits(draw: st.DrawFn) -> RiskLimits:
+    risk = RiskSettings(
+        max_stake=draw(money(10, 40)), max_exposure_event=draw(money(5, 80)), max_exposure_league=draw(money(5, 120)),
+        max_exposure_day=draw(money(5, 200)), max_exposure_total=draw(money(5, 150)),
+        max_bets_per_event=draw(st.integers(1, 9)),
+    )  # fmt: skip
+    return RiskLimits(risk, StakeSettings(stake_rule=draw(st.sampled_from(["fixed", "ev", "kelly"]))))
+
+
+def brute_worst(exposures: list[Exposure]) -> Decimal:
+    """Independent of the code under test: every half-time and final score up to 5 goals a side."""
+    lost = [Decimal(0)]
+    for ht_home, ht_away, more_home, more_away in product(range(3), range(3), range(3), range(3)):
+        total = Decimal(0)
+        for bet in exposures:
+            assert bet.market is not None
+            assert bet.side is not None
+            score = (ht_home, ht_away)
+            if bet.market.period is Period.FULL_TIME:
+                score = (ht_home + more_home, ht_away + more_away)
+            total += Decimal(max(0, -result_halves(bet.market, bet.side, *score)) * bet.stake_minor) / 200
+        lost.append(total)
+    return max(lost)
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_limits(), st.lists(signals(), max_size=25), st.data())
+def test_no_accepted_sequence_ever_passes_any_cap(
+    limits: RiskLimits, asked: list[ConfirmedSignal], data: st.DataObject
+) -> None:
+    """Bets are taken, become bets, end or expire in any order; after every approval all caps hold by an independent count."""
+    open_bets: list[Exposure] = []
+    staked = 0
+    counts: dict[str, int] = {}
+    for signal in asked:
+        bet_minor = sum(e.stake_minor for e in open_bets if e.status is ExposureStatus.BET)
+        context = replace(
+            CALM,
+            exposures=tuple(open_bets),
+            day=DayRisk("d", staked_minor=staked),
+            balance_minor=20_000 - bet_minor,
+            bets_on_event=counts.get(signal.event_uid, 0),
+        )
+        verdict, stake = assess(signal, context, limits)
+        if verdict.accepted:
+            open_bets.append(taken(signal, stake, ExposureStatus.RESERVED))
+            counts[signal.event_uid] = counts.get(signal.event_uid, 0) + 1
+            check_caps(open_bets, staked, limits, counts)
+        if len(open_bets) > 0 and data.draw(CHOICE):
+            index = data.draw(st.integers(0, len(open_bets) - 1))
+            bet = open_bets.pop(index)
+            if bet.status is ExposureStatus.RESERVED and data.draw(CHOICE):
+                staked += bet.stake_minor
+                open_bets.append(taken_as_bet(bet))
+
+
+def taken_as_bet(bet: Exposure) -> Exposure:
+    return Exposure(
+        bet.decision_id,
+        bet.event_uid,
+        bet.league,
+        bet.market,
+        bet.side,
+        bet.stake_minor,
+        bet.odds,
+        ExposureStatus.BET,
+        bet.made_at,
+    )
+
+
+def check_caps(open_bets: list[Exposure], staked: int, limits: RiskLimits, counts: dict[str, int]) -> None:
+    risk = limits.risk
+    for event in EVENTS:
+        assert brute_worst([e for e in open_bets if e.event_uid == event.event_uid]) <= risk.max_exposure_event
+    for league in ("L0", "L1"):
+        assert sum(e.stake_minor for e in open_bets if e.league == league) <= 100 * risk.max_exposure_league
+    assert sum(e.stake_minor for e in open_bets) <= 100 * risk.max_exposure_total
+    assert sum(e.stake_minor for e in open_bets) <= 20_000
+    reserved = sum(e.stake_minor for e in open_bets if e.status is ExposureStatus.RESERVED)
+    assert staked + reserved <= 100 * risk.max_exposure_day
+    assert max(counts.values()) <= risk.max_bets_per_event
+    assert all(500 <= e.stake_minor <= 100 * risk.max_stake for e in open_bets)
+    assert len({(e.event_uid, e.selection_id) for e in open_bets}) == len(open_bets)

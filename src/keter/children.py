@@ -14,7 +14,7 @@ import structlog
 
 from keter.clock import Clock
 from keter.errors import ExitCode, KeterError
-from keter.process import ask_to_stop, spawn_options
+from keter.process import spawn_options
 from keter.roster import STAGE_GRACE_S, Stage
 
 HOPELESS = frozenset({ExitCode.USAGE, ExitCode.PERMISSION, ExitCode.CONFIGURATION})
@@ -114,12 +114,9 @@ class Child:
         return said[-1] if said else f"ended with exit code {code}"
 
     def ask_to_stop(self) -> None:
-        """Signals it and closes its standard input; either is enough. It is not to run again."""
+        """Closes its standard input, which every child takes for the wish that it stop. It is not to run again."""
         self._unwanted = True
-        if self._process is None or not self.running:
-            return
-        ask_to_stop(self._process.pid)
-        if self._process.stdin is not None:
+        if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
     def kill(self) -> None:

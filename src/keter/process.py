@@ -23,20 +23,12 @@ class SpawnOptions(TypedDict, total=False):
 
 def spawn_options() -> SpawnOptions:
     """Children stand in a group of their own: only the supervisor decides when and in what order they stop."""
+    options: SpawnOptions = {}
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def ask_to_stop(pid: int) -> None:
-    """Asks a child made with ``spawn_options`` to stop; a child that has already gone is no error."""
-    try:
-        if sys.platform == "win32":
-            os.kill(pid, signal.CTRL_BREAK_EVENT)
-        else:
-            os.kill(pid, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError, OSError):
-        return
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        options["start_new_session"] = True
+    return options
 
 
 def on_stop_signals(handler: Callable[[], None]) -> None:
@@ -47,9 +39,10 @@ def on_stop_signals(handler: Callable[[], None]) -> None:
 
 
 def stop_with_parent(source: IO[bytes] | None = None) -> None:
-    """Makes this process stop when standard input ends: our parent holds its other end, and death closes it.
+    """Makes this process stop when standard input ends: our parent holds its other end, closes it to stop us, or dies.
 
-    The ordinary stop comes first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
+    It is the one way to stop a child that is the same on Windows and POSIX and needs no console. The ordinary stop comes
+    first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
     """
     stream = source or sys.stdin.buffer
     threading.Thread(target=_await_end, args=(stream,), name="parent-watch", daemon=True).start()
@@ -58,9 +51,18 @@ def stop_with_parent(source: IO[bytes] | None = None) -> None:
 def _await_end(stream: IO[bytes]) -> None:
     while stream.read(1):
         pass
-    signal.raise_signal(signal.SIGTERM)
+    _terminate_main_thread()
     threading.Event().wait(ORPHAN_GRACE_S)
     os._exit(ExitCode.UNAVAILABLE)
+
+
+def _terminate_main_thread() -> None:
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)  # runs the handler; the event loop's wake-up socket rouses the main thread
+    else:
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGTERM)  # a signal to this thread would not end a wait of the main one
 
 
 class FileLock:

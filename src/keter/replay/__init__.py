@@ -1,0 +1,1 @@
+"""Yesterday's prices again: capture files, replay, backtest."""

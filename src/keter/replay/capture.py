@@ -1,0 +1,147 @@
+"""Capture files: every raw answer of a venue, in the order in which it came, for replay.
+
+A file is gzip; each batch is a gzip member of its own, so that a crash can spoil the last batch only. Inside is one JSON object
+per line, UTF-8:
+
+    {"v": 1, "account": "acc", "venue": "asianodds", "request": {"market_type": 1}, "requested_at": "2026-02-21T12:00:00Z",
+     "received_at": "2026-02-21T12:00:00.412Z", "text": "..."}
+
+``text`` is the body; a body that is not UTF-8 is in ``base64`` instead. Files are named by the time of their first answer
+(``20260221T120000.412Z.jsonl.gz``), so names sort as time does. The recorder may write an answer twice after a crash; ``read``
+gives it once.
+"""
+
+import base64
+import gzip
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from keter.domain.signals import CapturedAnswer
+from keter.domain.verdicts import Number
+
+SUFFIX = ".jsonl.gz"
+MAX_FILE_BYTES = 32_000_000
+MAX_FILE_AGE = timedelta(hours=1)
+REPEAT_MEMORY = 256  # answers of one batch and more
+_NAME = "%Y%m%dT%H%M%S.%f"
+
+
+class CaptureLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a capture file. Exactly one of ``text`` and ``base64`` holds the body."""
+
+    account: str
+    venue: str
+    request: dict[str, Number]
+    requested_at: datetime
+    received_at: datetime
+    text: str | None = None
+    base64: str | None = None
+    v: int = 1
+
+
+class CaptureWriter:
+    """Appends answers to the newest file of ``folder`` and starts another when that is full or an hour old."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._path: Path | None = None
+        self._started: datetime | None = None
+
+    def append(self, answers: Sequence[CapturedAnswer]) -> Path | None:
+        """Writes one batch and flushes it; returns the file. Raises OSError when the disk refuses."""
+        if not answers:
+            return None
+        path = self._current(answers[0].received_at)
+        lines = b"".join(msgspec.json.encode(_line(answer)) + b"\n" for answer in answers)
+        with path.open("ab") as file:
+            file.write(gzip.compress(lines, compresslevel=6))
+        return path
+
+    def prune(self, keep: timedelta, now: datetime) -> int:
+        """Deletes files whose first answer is older than ``keep``; returns how many."""
+        old = [path for path in capture_files(self._folder) if path != self._path and now - _first_answer(path) > keep]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def _current(self, at: datetime) -> Path:
+        path = self._path
+        if path is None or self._started is None or at - self._started >= MAX_FILE_AGE or self._is_full(path):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path = self._folder / f"{at.strftime(_NAME)[:-3]}Z{SUFFIX}"
+            self._path, self._started = path, at
+        return path
+
+    def _is_full(self, path: Path) -> bool:
+        return not path.exists() or path.stat().st_size >= self._max_bytes
+
+
+def capture_files(folder: Path) -> list[Path]:
+    """The capture files of ``folder``, oldest first."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if _is_capture(path))
+
+
+def read_captures(paths: Iterable[Path]) -> Iterator[CapturedAnswer]:
+    """Every answer of these files, in order, once. A batch cut short by a crash ends its file.
+
+    Raises msgspec.ValidationError for a line that is no capture, OSError when a file cannot be read.
+    """
+    seen: deque[tuple[str, datetime, datetime]] = deque(maxlen=REPEAT_MEMORY)
+    for path in paths:
+        for line in _lines(path):
+            record = msgspec.json.decode(line, type=CaptureLine)
+            key = (record.account, record.requested_at, record.received_at)
+            if key not in seen:
+                seen.append(key)
+                yield _answer(record)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as file:
+        while True:
+            try:
+                line = file.readline()
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                return  # the member that a crash cut short
+            if not line.endswith(b"\n"):
+                return
+            yield line
+
+
+def _line(answer: CapturedAnswer) -> CaptureLine:
+    try:
+        text, encoded = answer.body.decode(), None
+    except UnicodeDecodeError:
+        text, encoded = None, base64.b64encode(answer.body).decode()
+    return CaptureLine(
+        account=answer.account,
+        venue=answer.venue,
+        request=answer.request,
+        requested_at=answer.requested_at,
+        received_at=answer.received_at,
+        text=text,
+        base64=encoded,
+    )
+
+
+def _answer(record: CaptureLine) -> CapturedAnswer:
+    body = base64.b64decode(record.base64) if record.base64 is not None else (record.text or "").encode()
+    return CapturedAnswer(record.account, record.venue, record.request, record.requested_at, record.received_at, body)
+
+
+def _first_answer(path: Path) -> datetime:
+    return datetime.strptime(path.name.removesuffix(f"Z{SUFFIX}") + "+0000", f"{_NAME}%z")
+
+
+def _is_capture(path: Path) -> bool:
+    try:
+        _first_answer(path)
+    except ValueError:
+        return False
+    return True

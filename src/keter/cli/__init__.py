@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from keter import __version__
-from keter.cli import licences, processes
+from keter.cli import config, licences, processes
 from keter.errors import ExitCode, KeterError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (processes, licences):
+for group in (processes, config, licences):
     group.register(app)
 
 

@@ -1,0 +1,71 @@
+"""``keter config``: what the settings are, and the pages generated from them."""
+
+from typing import Annotated
+
+import typer
+
+from keter.cli.output import JsonFlag, show_json
+from keter.errors import UsageError
+
+SHORTEST_PASSWORD = 15
+
+commands = typer.Typer(help="Show the settings, print their reference, hash a password.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to ``app``."""
+    app.add_typer(commands, name="config")
+
+
+@commands.callback()
+def config(
+    context: typer.Context,
+    env_example: Annotated[bool, typer.Option("--env-example", help="Print the text of .env.example.")] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Print docs/configuration.md.")] = False,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Print docs/reason-codes.md.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print what holds and where it comes from (the default).")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the settings, print their reference, hash a password."""
+    if context.invoked_subcommand is not None:
+        return
+    if env_example + docs + reasons + show > 1:
+        raise UsageError("choose one of --env-example, --docs, --reasons and --show")
+    from keter import reference
+
+    if env_example:
+        typer.echo(reference.env_example(), nl=False)
+    elif docs:
+        typer.echo(reference.configuration_page(), nl=False)
+    elif reasons:
+        typer.echo(reference.reasons_page(), nl=False)
+    else:
+        _show(as_json=as_json)
+
+
+def _show(*, as_json: bool) -> None:
+    from keter.reference import value_text
+    from keter.settings import entries, load_settings
+
+    settings = load_settings()
+    rows = [
+        (entry.name, value_text(getattr(getattr(settings, entry.group), entry.name.lower())), settings.sources[entry.name])
+        for entry in entries()
+    ]
+    if as_json:
+        show_json({name: {"value": value, "source": source} for name, value, source in rows})
+        return
+    width = max(len(name) for name, _, _ in rows)
+    for name, value, source in rows:
+        typer.echo(f"{name:<{width}}  {value or '-'}" + (f"  ({source})" if source != "default" else ""))
+
+
+@commands.command()
+def password() -> None:
+    """Ask for a password twice and print its hash for DASH_PASSWORD_HASH or DASH_VIEWER_PASSWORD_HASH."""
+    from argon2 import PasswordHasher
+
+    secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if len(secret) < SHORTEST_PASSWORD:
+        raise UsageError(f"a password needs at least {SHORTEST_PASSWORD} characters")
+    typer.echo(f"'{PasswordHasher().hash(secret)}'")

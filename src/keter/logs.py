@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -21,8 +21,6 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
-
-Console = Literal["all", "warnings", "none"]
 
 # Their INFO lines carry full addresses (httpx) or one line per request (aiohttp).
 NOISY = ("httpx", "httpcore", "aiohttp.access", "asyncio", "alembic", "sqlalchemy", "aiogram", "apprise")
@@ -43,12 +41,13 @@ def secret_values(settings: Settings) -> Iterator[str]:
             yield value.get_secret_value()
 
 
-def configure_logs(worker: str, settings: Settings, *, console: Console = "all", stream: TextIO | None = None) -> None:
+def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging for this process.
 
-    ``console`` tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL, warnings only, or nothing.
+    LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL, warnings only, or nothing.
     Raises OSError when the log folder cannot be written.
     """
+    console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     redactor = Redactor(secret_values(settings))

@@ -261,6 +261,9 @@ class LogSettings(Group):
     """Logs and records."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity that is written.")
+    log_console: Literal["all", "warnings", "none"] = Field(
+        "all", description="What also goes to the console. `keter up` shows warnings of its children."
+    )
     log_max_mb: Annotated[float, Field(gt=0)] = Field(20, description="Size at which a log file is rotated.")
     log_keep: Annotated[int, Field(ge=1)] = Field(5, description="Rotated files kept per process.")
     capture_raw: bool = Field(True, description="Keep raw answers for replay.")

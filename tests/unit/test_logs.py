@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from keter.logs import Console, configure_logs, log_file
+from keter.logs import configure_logs, log_file
 from keter.settings import Settings, load_settings
 
 CANARY = "canary-4711-qwertz"
@@ -40,9 +40,9 @@ def settings_in(folder: Path, **environ: str) -> Settings:
     return load_settings(None, {"DATA_DIR": str(folder), "AO_PASS": CANARY, **environ})
 
 
-def start(folder: Path, console: Console = "all", **environ: str) -> io.StringIO:
+def start(folder: Path, console: str = "all", **environ: str) -> io.StringIO:
     stream = io.StringIO()
-    configure_logs("router", settings_in(folder, **environ), console=console, stream=stream)
+    configure_logs("router", settings_in(folder, LOG_CONSOLE=console, **environ), stream=stream)
     return stream
 
 
@@ -153,7 +153,7 @@ def test_an_exception_nobody_caught_in_a_thread_is_logged_and_cleaned(tmp_path: 
 
 
 @pytest.mark.parametrize(("console", "shown"), [("all", 2), ("warnings", 1), ("none", 0)])
-def test_the_console_shows_as_much_as_asked_for(tmp_path: Path, console: Console, shown: int) -> None:
+def test_the_console_shows_as_much_as_asked_for(tmp_path: Path, console: str, shown: int) -> None:
     stream = start(tmp_path, console=console)
     structlog.get_logger().info("small")
     structlog.get_logger().warning("large")

@@ -1,0 +1,64 @@
+"""What must be in place before anything starts. Each check raises an error that says what to do."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from keter.clock import Clock
+from keter.errors import ConfigurationError, UnavailableError
+from keter.license import LicenseKeeper
+from keter.settings import Settings
+
+
+def check_folder(settings: Settings) -> None:
+    """DATA_DIR exists and can be written. Raises ConfigurationError."""
+    folder = settings.mode.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as e:
+        raise ConfigurationError(f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}") from e
+
+
+def check_port(host: str, port: int) -> None:
+    """Nothing listens on the page's port. Raises UnavailableError, or ConfigurationError for an address that is not ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":  # there it means "despite connections that have just ended"; on Windows it means more
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except socket.gaierror as e:
+        raise ConfigurationError(f"DASH_HOST: {host} is no address of this machine") from e
+    except PermissionError as e:
+        raise ConfigurationError(f"DASH_PORT: port {port} may not be opened by this user; choose one above 1023") from e
+    except OSError as e:
+        raise UnavailableError(
+            f"port {port} on {host} is taken by another program (or by another Keter); stop it or set DASH_PORT to a free port"
+        ) from e
+
+
+def check_live(settings: Settings, clock: Clock) -> None:
+    """Whatever LIVE asks for before it may start. DRY passes, unless LICENSE_REQUIRED_FOR=all.
+
+    Raises ConfigurationError for missing credentials or limits, PermissionDeniedError for the licence.
+    """
+    if settings.live:
+        if not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
+            raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY")
+        if missing := settings.missing_live_limits():
+            raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}")
+    LicenseKeeper(settings, clock).require()
+
+
+def loose_permissions(path: Path) -> str | None:
+    """A warning when other users of this machine may read ``path``; None on Windows and for a missing file."""
+    if sys.platform == "win32" or not path.exists():
+        return None
+    if path.stat().st_mode & 0o077:
+        return f"{path} can be read by other users of this machine; run: chmod 600 {path}"
+    return None

@@ -1,0 +1,226 @@
+"""Who is calling: passwords, a second factor, sessions, and what slows guessing down.
+
+Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line; other machines cannot
+reach the console then (``security.check_bind``).
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import struct
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+
+from keter.clock import Clock
+from keter.dashboard.errors import ApiError
+from keter.dashboard.table import Principal, Role
+from keter.errors import ConfigurationError, UsageError
+from keter.setting_groups import DashboardSettings
+
+COOKIE = "__Host-sid"
+IDLE = timedelta(minutes=30)
+ABSOLUTE = timedelta(hours=12)
+PROOF_LASTS = timedelta(minutes=5)
+MAX_SESSIONS = 50
+MAX_DELAY_S = 900.0
+ALERT_AFTER = 5
+TOTP_STEP_S = 30
+MIN_PASSWORD = 15
+_COMMON = ("password", "qwertyuiop", "letmein", "administrator", "123456789", "welcome", "changeme", "iloveyou", "keter")
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash for DASH_PASSWORD_HASH. Raises UsageError when the password would be guessed."""
+    if len(password) < MIN_PASSWORD:
+        raise UsageError(f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine")
+    rest = password.lower()
+    for word in _COMMON:
+        rest = rest.replace(word, "")
+    if len(rest) < MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
+        raise UsageError("the password is made of what everybody tries first; take words that nobody would guess")
+    return PasswordHasher().hash(password)
+
+
+def totp(secret: str, counter: int) -> str:
+    """The six digits of RFC 6238 (SHA-1) for a time step. Raises ConfigurationError when ``secret`` is not base32."""
+    try:
+        key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
+    except (binascii.Error, ValueError) as e:
+        raise ConfigurationError("DASH_TOTP_SECRET is not base32") from e
+    digest = hmac.new(key, struct.pack(">Q", counter), hashlib.sha1).digest()
+    offset = digest[-1] & 15
+    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    role: Role
+    started_at: datetime
+    seen_at: datetime
+    proved_at: datetime
+
+
+@dataclass(slots=True)
+class Failures:
+    count: int
+    last_s: float
+
+
+class Backoff:
+    """1 s after the first failure, doubling to 15 minutes, per user and address; never for ever."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: dict[tuple[str, str], Failures] = {}
+
+    def wait_s(self, user: str, address: str) -> float:
+        failures = self._failures.get((user, address))
+        if failures is None:
+            return 0.0
+        delay = min(MAX_DELAY_S, 2.0 ** (failures.count - 1))
+        return max(0.0, failures.last_s + delay - self._clock.monotonic())
+
+    def failed(self, user: str, address: str) -> int:
+        """Notes a failure; returns how many there were in a row."""
+        at = self._clock.monotonic()
+        self._failures = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
+        failures = self._failures.setdefault((user, address), Failures(0, at))
+        failures.count, failures.last_s = failures.count + 1, at
+        return failures.count
+
+    def succeeded(self, user: str, address: str) -> None:
+        self._failures.pop((user, address), None)
+
+
+class Doorman:
+    """Checks passwords and keeps the sessions of one process; a restart logs everybody out."""
+
+    def __init__(self, settings: DashboardSettings, clock: Clock) -> None:
+        self._hashes = {
+            Role.OPERATOR: settings.dash_password_hash.get_secret_value(),
+            Role.VIEWER: settings.dash_viewer_password_hash.get_secret_value(),
+        }
+        for hashed in filter(None, self._hashes.values()):
+            if not hashed.startswith("$argon2id$"):
+                raise ConfigurationError("DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config password`")
+        if self._hashes[Role.VIEWER] and not self._hashes[Role.OPERATOR]:
+            raise ConfigurationError("DASH_VIEWER_PASSWORD_HASH needs DASH_PASSWORD_HASH beside it")
+        self._totp = settings.dash_totp_secret.get_secret_value()
+        if self._totp:
+            totp(self._totp, 0)
+        self._used_step = -1
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+        self._two_at_once = asyncio.Semaphore(2)
+        self.backoff = Backoff(clock)
+        self.last_failure: tuple[str, int, datetime] | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether a password is configured."""
+        return bool(self._hashes[Role.OPERATOR])
+
+    @property
+    def has_viewer(self) -> bool:
+        return bool(self._hashes[Role.VIEWER])
+
+    @property
+    def has_totp(self) -> bool:
+        return bool(self._totp)
+
+    def who(self, token: str | None) -> Principal | None:
+        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or older than 12 hours."""
+        if not self.locked:
+            return Principal("operator", Role.OPERATOR)
+        key = _key(token) if token else ""
+        session = self._sessions.get(key)
+        if session is None:
+            return None
+        now = self._clock.now()
+        if now - session.seen_at >= IDLE or now - session.started_at >= ABSOLUTE:
+            del self._sessions[key]
+            return None
+        self._sessions[key] = replace(session, seen_at=now)
+        return Principal(session.role.value, session.role, key)
+
+    def alive(self, principal: Principal) -> bool:
+        """Whether the session still stands; a look that does not keep it awake."""
+        if not self.locked:
+            return True
+        session = self._sessions.get(principal.session)
+        now = self._clock.now()
+        return session is not None and now - session.seen_at < IDLE and now - session.started_at < ABSOLUTE
+
+    async def login(self, user: str, password: str, code: str | None, address: str) -> str:
+        """A new session's token. Raises ApiError 401, or 429 while the back-off lasts."""
+        await self._check(user, password, address)
+        if self._totp and not self._take_code(code or ""):
+            self._note_failure(user, address)
+            raise ApiError(401, "wrong_login", "user, password or code is wrong")
+        self.backoff.succeeded(user, address)
+        now = self._clock.now()
+        token = secrets.token_urlsafe(32)
+        if len(self._sessions) >= MAX_SESSIONS:
+            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
+        self._sessions[_key(token)] = Session(Role(user), now, now, now)
+        return token
+
+    def logout(self, principal: Principal) -> None:
+        self._sessions.pop(principal.session, None)
+
+    def proved(self, principal: Principal) -> bool:
+        """Whether the password was typed within the last five minutes."""
+        session = self._sessions.get(principal.session)
+        return session is not None and self._clock.now() - session.proved_at < PROOF_LASTS
+
+    async def prove(self, principal: Principal, password: str, address: str) -> None:
+        """Checks the password once more. Raises like ``login``."""
+        await self._check(principal.role.value, password, address)
+        self.backoff.succeeded(principal.role.value, address)
+        session = self._sessions.get(principal.session)
+        if session is not None:
+            self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
+
+    async def _check(self, user: str, password: str, address: str) -> None:
+        wait_s = self.backoff.wait_s(user, address)
+        if wait_s > 0:
+            raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
+        hashed = self._hashes.get(Role(user), "") if user in set(Role) else ""
+        async with self._two_at_once:
+            matches = await asyncio.to_thread(_verify, hashed or self._hashes[Role.OPERATOR], password)
+        if not matches or not hashed:
+            self._note_failure(user, address)
+            raise ApiError(401, "wrong_login", "user, password or code is wrong")
+
+    def _note_failure(self, user: str, address: str) -> None:
+        count = self.backoff.failed(user, address)
+        self.last_failure = (address, count, self._clock.now())
+
+    def _take_code(self, code: str) -> bool:
+        """One step of clock difference either way; a code is good once."""
+        step = int(self._clock.now().timestamp()) // TOTP_STEP_S
+        for candidate in (step, step - 1, step + 1):
+            if candidate > self._used_step and hmac.compare_digest(totp(self._totp, candidate), code):
+                self._used_step = candidate
+                return True
+        return False
+
+
+def _key(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _verify(hashed: str, password: str) -> bool:
+    try:
+        return PasswordHasher().verify(hashed, password)
+    except VerifyMismatchError:
+        return False
+    except (VerificationError, InvalidHashError) as e:
+        raise ConfigurationError("DASH_PASSWORD_HASH is not a valid argon2id hash") from e

@@ -1,0 +1,179 @@
+"""Commands from the page: prepared with the server's own summary, committed once with the token that came of it.
+
+A token belongs to one session, action, target and state revision. Committing it again answers with the first result; a
+state that has changed answers 409 with a fresh preparation. HALT asks for no revision and needs no Redis.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from keter.clock import Clock
+from keter.control import Control, Operator, Outcome, Standing
+from keter.dashboard.auth import Doorman
+from keter.dashboard.errors import ApiError
+from keter.dashboard.models import CommandResult, CommitBody, Prepared, PrepareBody
+from keter.dashboard.table import Principal
+from keter.domain.trading import TradingMode
+from keter.errors import UnavailableError, UsageError
+
+TOKEN_LASTS_S = 30.0
+RESULT_KEPT_S = 600.0
+MAX_TOKENS = 500
+PER_MINUTE = 60
+WORDS = {"resume": "RESUME", "arm": "LIVE"}
+Summary = Callable[[str, str, Standing], str]
+Acknowledge = Callable[[str, Operator], Awaitable[Outcome]]
+
+
+@dataclass(slots=True)
+class Token:
+    session: str
+    body: PrepareBody
+    revision: int | None
+    needs: list[str]
+    made_s: float
+    result: CommandResult | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Commands:
+    """The page's way to ``Control``."""
+
+    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, acknowledge: Acknowledge) -> None:
+        self._control = control
+        self._doorman = doorman
+        self._clock = clock
+        self._describe = describe
+        self._acknowledge = acknowledge
+        self._tokens: dict[str, Token] = {}
+        self._recent: dict[str, deque[float]] = {}
+
+    async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
+        """A token good for 30 s. Raises ApiError 409 when the command makes no sense now, 429 when asked too often."""
+        if body.action != "halt":
+            self._throttle(caller)
+        return await self._prepare(caller, body)
+
+    async def _prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
+        standing = await self._control.standing()
+        _sensible(body.action, standing)
+        needs = self._needs(caller, body.action, standing)
+        revision = _revision(standing) if body.action in {"pause", "resume"} else None
+        token = secrets.token_urlsafe(24)
+        self._forget_old()
+        self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic())
+        summary = self._describe(body.action, body.target, standing)
+        return Prepared.model_validate(
+            {"token": token, "expires_in": TOKEN_LASTS_S, "revision": revision, "summary": summary, "needs": needs}
+        )
+
+    async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
+        """Does it, once. Raises ApiError 410 for a token that is unknown or old, 409 when the state has moved on."""
+        token = self._tokens.get(body.token)
+        if token is None or token.session != caller.session:
+            raise ApiError(410, "token_gone", "this confirmation is no longer valid; look again and confirm anew")
+        async with token.lock:
+            if token.result is not None:
+                return token.result
+            if self._clock.monotonic() - token.made_s > TOKEN_LASTS_S:
+                raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
+            await self._check_proofs(token, caller, body, address)
+            await self._check_revision(token, caller)
+            outcome = await self._act(token.body, Operator(f"{caller.name}@{address}", "page"), token.revision)
+            token.result = _result(outcome)
+            return token.result
+
+    async def _act(self, body: PrepareBody, operator: Operator, revision: int | None) -> Outcome:
+        try:
+            match body.action:
+                case "pause":
+                    return await self._control.pause(operator, body.reason, for_s=body.for_s, revision=revision)
+                case "halt":
+                    return await self._control.halt(operator, body.reason)
+                case "resume":
+                    return await self._control.resume(operator, body.reason, revision=revision)
+                case "arm":
+                    return await self._control.arm(operator, body.target, body.reason)
+                case "disarm":
+                    return await self._control.disarm(operator, body.target, body.reason)
+                case "clear_cooldown":
+                    return await self._control.clear_cooldown(operator, body.target, body.reason)
+                case "acknowledge":
+                    return await self._acknowledge(body.target, operator)
+        except UsageError as e:
+            raise ApiError(409, "not_now", str(e)) from e
+
+    def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
+        """A pause is resumed with one press; whatever may lead to bets after a halt asks for word and password."""
+        paused_by_operator = standing.mode is TradingMode.PAUSED and not standing.halt_file
+        if action not in WORDS or (action == "resume" and paused_by_operator):
+            return []
+        if action == "arm" and not self._doorman.locked:
+            raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
+        return ["word", "password"] if self._doorman.locked and not self._doorman.proved(caller) else ["word"]
+
+    async def _check_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str) -> None:
+        if "word" in token.needs and (body.word or "").strip() != WORDS[token.body.action]:
+            raise ApiError(403, "word_missing", f"type {WORDS[token.body.action]} to confirm")
+        if "password" in token.needs:
+            if not body.password:
+                raise ApiError(403, "password_missing", "enter your password to confirm")
+            try:
+                await self._doorman.prove(caller, body.password, address)
+            except ApiError as e:
+                # 401 would throw the page back to its login; the session itself is fine.
+                raise ApiError(403 if e.status == 401 else e.status, e.code, e.message, retry_after_s=e.retry_after_s) from e
+
+    async def _check_revision(self, token: Token, caller: Principal) -> None:
+        if token.body.action not in {"pause", "resume"}:
+            return
+        standing = await self._control.standing()
+        if standing.trading is None:
+            raise UnavailableError(standing.problem or "Redis is not reachable")
+        if _revision(standing) != token.revision:
+            fresh = await self._prepare(caller, token.body)
+            raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
+
+    def _throttle(self, caller: Principal) -> None:
+        at = self._clock.monotonic()
+        recent = self._recent.setdefault(caller.session, deque(maxlen=PER_MINUTE))
+        if len(recent) == PER_MINUTE and at - recent[0] < 60:
+            raise ApiError(429, "slow_down", "too many commands in a minute", retry_after_s=60 - (at - recent[0]))
+        recent.append(at)
+
+    def _forget_old(self) -> None:
+        at = self._clock.monotonic()
+        kept = {name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S}
+        while len(kept) >= MAX_TOKENS:
+            del kept[next(iter(kept))]
+        self._tokens = kept
+        self._recent = {session: times for session, times in self._recent.items() if times and at - times[-1] < 60}
+
+
+def _sensible(action: str, standing: Standing) -> None:
+    mode = standing.mode
+    if action in {"pause", "resume"} and standing.trading is None:
+        raise UnavailableError(standing.problem or "Redis is not reachable")
+    if action == "pause" and mode is TradingMode.HALTED:
+        raise ApiError(409, "not_now", "trading is halted already, which is stronger than a pause")
+    if action == "resume" and mode is TradingMode.ACTIVE and not standing.stops:
+        raise ApiError(409, "not_now", "trading is running already")
+
+
+def _revision(standing: Standing) -> int | None:
+    state = standing.trading.state if standing.trading is not None else None
+    return state.revision if state is not None else None
+
+
+def _result(outcome: Outcome) -> CommandResult:
+    return CommandResult(
+        command_id=outcome.command.command_id,
+        action=outcome.command.action.value,
+        sentence=outcome.command.result,
+        revision=outcome.revision,
+        audited=outcome.audited,
+        warnings=list(outcome.warnings),
+    )

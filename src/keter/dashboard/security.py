@@ -1,0 +1,175 @@
+"""What holds for every request, whatever route it is for: Host, Origin, headers, sizes, and how errors look."""
+
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from keter.dashboard.errors import ApiError
+from keter.dashboard.models import Problem, ProblemBody
+from keter.errors import ConfigurationError, UnavailableError
+from keter.settings import Settings
+
+log = structlog.get_logger(__name__)
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+MAX_BODY_BYTES = 16 * 1024
+REQUESTED_BY = "keter"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Perimeter:
+    """Under which names the console may be reached, and by whom it is believed."""
+
+    hosts: frozenset[str]
+    origins: frozenset[str]
+    proxies: frozenset[str]
+    tls: bool
+
+    def address(self, request: web.Request) -> str:
+        """The caller's address: the peer's, or what a configured proxy says."""
+        peer = request.remote or ""
+        if peer in self.proxies:
+            return request.headers.get("X-Forwarded-For", peer).rsplit(",", 1)[-1].strip()
+        return peer
+
+    def secure(self, request: web.Request) -> bool:
+        """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured proxy."""
+        name = request.headers.get("Host", "").rsplit(":", 1)[0]
+        proxied = (request.remote or "") in self.proxies and request.headers.get("X-Forwarded-Proto") == "https"
+        return proxied or _is_loopback(name)
+
+    def local(self, request: web.Request) -> bool:
+        """True for a direct caller on this machine."""
+        peer = request.remote or ""
+        return _is_loopback(peer) and peer not in self.proxies
+
+
+def perimeter(settings: Settings, port: int) -> Perimeter:
+    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the default ports and ours."""
+    ours = {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"}
+    loopback_origins = {f"http://{host}" for host in ours}
+    extra: set[str] = set()
+    for host in settings.dashboard.dash_allowed_hosts:
+        extra |= {host.lower()} if ":" in host else {host.lower(), f"{host.lower()}:{port}"}
+    extra_origins = {f"{scheme}://{host}" for host in extra for scheme in ("https", "http")}
+    proxies = frozenset(settings.dashboard.dash_trusted_proxies)
+    return Perimeter(frozenset(ours | extra), frozenset(loopback_origins | extra_origins), proxies, tls=bool(proxies))
+
+
+def check_bind(settings: Settings) -> None:
+    """Raises ConfigurationError unless listening beyond this machine was asked for with everything it needs."""
+    dashboard = settings.dashboard
+    if _is_loopback(dashboard.dash_host):
+        return
+    missing = [
+        name
+        for name, there in (
+            ("DASH_PASSWORD_HASH", bool(dashboard.dash_password_hash.get_secret_value())),
+            ("DASH_ALLOWED_HOSTS", bool(dashboard.dash_allowed_hosts)),
+            ("DASH_ALLOW_REMOTE=true", dashboard.dash_allow_remote),
+        )
+        if not there
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"DASH_HOST={dashboard.dash_host} would open the console to other machines; also set {', '.join(missing)}, "
+            "or keep 127.0.0.1 and use an SSH tunnel"
+        )
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def harden(app: web.Application, border: Perimeter) -> None:
+    """Puts the checks around everything ``app`` serves, errors and WebSocket upgrades included."""
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Next) -> web.StreamResponse:
+        try:
+            _check_request(request, border)
+            return await handler(request)
+        except ApiError as e:
+            return problem(e.status, e.code, e.message, retry_after_s=e.retry_after_s, details=e.details)
+        except UnavailableError as e:
+            return problem(503, "unavailable", str(e))
+        except web.HTTPException as e:
+            return _http_problem(e)
+        except Exception:
+            incident = secrets.token_hex(6)
+            log.exception("request_failed", incident=incident, method=request.method, path=request.path)
+            return problem(500, "bug", f"something went wrong; the dashboard's log has it as {incident}", incident=incident)
+
+    async def dress(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(HEADERS)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if border.tls:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers.pop("Server", None)
+
+    app.middlewares.append(checked)
+    app.on_response_prepare.append(dress)
+
+
+def _check_request(request: web.Request, border: Perimeter) -> None:
+    if request.headers.getall("Host", [])[1:] or request.headers.get("Host", "").lower() not in border.hosts:
+        raise ApiError(421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS")
+    origin = request.headers.get("Origin")
+    upgrade = "Upgrade" in request.headers
+    if (upgrade or request.method not in _SAFE) and origin is None:
+        raise ApiError(403, "origin_missing", "the Origin header is missing")
+    if (upgrade or request.method not in _SAFE) and origin not in border.origins:
+        raise ApiError(403, "origin_foreign", "requests from that origin are not accepted")
+    if request.method not in _SAFE:
+        _check_write(request)
+
+
+def _check_write(request: web.Request) -> None:
+    if request.headers.get("X-Requested-By") != REQUESTED_BY:
+        raise ApiError(403, "header_missing", f"the header X-Requested-By: {REQUESTED_BY} is missing")
+    if request.content_type != "application/json":
+        raise ApiError(415, "not_json", "send JSON and say so in Content-Type")
+    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
+        raise ApiError(413, "too_large", f"at most {MAX_BODY_BYTES} bytes")
+
+
+def _http_problem(error: web.HTTPException) -> web.StreamResponse:
+    """aiohttp's own refusals (404, 405, 413) in our words, keeping headers such as Allow."""
+    answer = problem(error.status, error.reason.lower().replace(" ", "_"), error.reason)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
+
+
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    incident: str | None = None,
+    retry_after_s: float | None = None,
+    details: object = None,
+) -> web.Response:
+    """An error as JSON: ``{"error": {"code", "message", "incident", "details"}}``."""
+    body = Problem(error=ProblemBody(code=code, message=message, incident=incident, details=details))
+    headers = {"Retry-After": str(max(1, round(retry_after_s)))} if retry_after_s is not None else {}
+    return web.Response(status=status, body=body.model_dump_json().encode(), content_type="application/json", headers=headers)

@@ -1,0 +1,62 @@
+"""The pages, read once from the package: no path of a request ever touches the file system."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from aiohttp import web
+
+from keter.dashboard.errors import not_found
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file as served: plain, compressed, and the tag that says whether a browser's copy is still good."""
+
+    body: bytes
+    packed: bytes
+    etag: str
+    content_type: str
+
+
+def load_pages() -> dict[str, Page]:
+    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``."""
+    return dict(_walk(resources.files("keter.dashboard") / "web", ""))
+
+
+def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
+    found: list[tuple[str, Page]] = []
+    for entry in folder.iterdir():
+        suffix = "." + entry.name.rpartition(".")[2]
+        if entry.is_dir():
+            found += _walk(entry, f"{prefix}{entry.name}/")
+        elif suffix in TYPES:
+            body = entry.read_bytes()
+            etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            found.append((prefix + entry.name, Page(body, gzip.compress(body, 9, mtime=0), etag, TYPES[suffix])))
+    return found
+
+
+def serve(pages: dict[str, Page], name: str, request: web.Request) -> web.Response:
+    """The page ``name``, 304 when the browser has it. Raises ApiError 404."""
+    page = pages.get(name)
+    if page is None:
+        raise not_found("this page")
+    headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if page.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = page.content_type
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        return web.Response(body=page.packed, headers=headers | {"Content-Encoding": "gzip"})
+    return web.Response(body=page.body, headers=headers)

@@ -1,0 +1,190 @@
+"""Pure: domain values to the rows the API sends."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from keter.dashboard.models import Order, OrderTrail, SeriesPoint, SignalRow, TrailStep
+from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
+from keter.domain.markets import Market, MarketKind, Period, Side, line_text, parse_selection
+from keter.domain.money import money_text
+from keter.domain.signals import Decision
+from keter.domain.verdicts import Reason
+
+KIND_TEXT = {
+    MarketKind.ONE_X_TWO: "1X2",
+    MarketKind.ASIAN_HANDICAP: "Handicap",
+    MarketKind.OVER_UNDER: "Over/under",
+    MarketKind.MONEY_LINE: "Money line",
+}
+DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
+ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
+
+
+def market_text(market: Market) -> str:
+    """``Handicap -0.75``, ``Over/under 2.5 (half time)``."""
+    line = "" if market.line_q is None else f" {line_text(market.line_q)}"
+    return f"{KIND_TEXT[market.kind]}{line}{' (half time)' if market.period is Period.HALF_TIME else ''}"
+
+
+def side_text(market: Market, side: Side, home: str, away: str) -> str:
+    """What one bets on, in words: a team with its own line, or Draw, Over, Under with the line."""
+    if side in {Side.OVER, Side.UNDER}:
+        return f"{side.value.capitalize()} {line_text(market.line_q or 0)}"
+    if side is Side.DRAW:
+        return "Draw"
+    name = home if side is Side.HOME else away
+    if market.kind is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
+        return name
+    own = market.line_q if side is Side.HOME else -market.line_q
+    return f"{name} {'+' if own > 0 else ''}{line_text(own)}"
+
+
+def selection_text(selection_id: str, home: str, away: str) -> str:
+    """The same for an id; the id itself when it cannot be read."""
+    try:
+        market, side = parse_selection(selection_id)
+    except ValueError:
+        return selection_id
+    return f"{side_text(market, side, home, away)}, {market_text(market)}"
+
+
+def event_text(event_uid: str) -> str:
+    """``Alpha Fc v Beta Fc`` for ``fb-20260221-alpha-fc-v-beta-fc``; the id itself when it is no such id."""
+    parts = event_uid.split("-", 2)
+    home, found, away = parts[-1].partition("-v-")
+    if len(parts) < 3 or not found:
+        return event_uid
+    return f"{home.replace('-', ' ').title()} v {away.replace('-', ' ').title()}"
+
+
+def reason_text(code: str | None) -> str | None:
+    """The sentence of a reason code; the code itself where it is a venue's own word."""
+    return DESCRIPTIONS.get(code, code) if code is not None else None
+
+
+def percent_text(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def odds_text(value: float) -> str:
+    """Three decimals, cut and never rounded up."""
+    return str((Decimal(str(value)) * 1000).to_integral_value("ROUND_FLOOR") / 1000)
+
+
+def clv_pct(bet: Bet) -> str | None:
+    """How much better the taken price was than the fair closing price; None without either."""
+    if bet.closing_fair_odds is None or bet.odds is None:
+        return None
+    try:
+        return str((Decimal(bet.odds) / Decimal(str(bet.closing_fair_odds)) * 100 - 100).quantize(Decimal("0.01")))
+    except InvalidOperation:
+        return None
+
+
+def order_row(bet: Bet) -> Order:
+    intent = bet.intent
+    booked = bet.state in ACCEPTED
+    return Order(
+        id=intent.intent_id,
+        trace_id=intent.trace_id,
+        at=intent.created_at,
+        updated_at=bet.updated_at,
+        mode=intent.mode.value,
+        state=bet.state.value,
+        event_uid=intent.event_uid,
+        home=intent.home,
+        away=intent.away,
+        league=intent.league,
+        kickoff=intent.kickoff,
+        market=intent.market.market_id,
+        market_text=market_text(intent.market),
+        side=intent.side.value,
+        side_text=side_text(intent.market, intent.side, intent.home, intent.away),
+        book=bet.book or intent.book,
+        asked_odds=intent.asked_odds,
+        odds=bet.odds,
+        fair_odds=odds_text(intent.fair_odds),
+        ev_pct=percent_text(intent.ev_pct),
+        stake=money_text(intent.stake_minor),
+        placed_stake=money_text(bet.placed_stake_minor) if booked else None,
+        pnl=money_text(bet.pnl_minor) if bet.state in SETTLED and bet.pnl_minor is not None else None,
+        reason=bet.reason,
+        reason_text=reason_text(bet.reason),
+        ticket=bet.ticket_id,
+        settled_at=bet.settled_at,
+        clv_pct=clv_pct(bet),
+    )
+
+
+def signal_row(decision: Decision) -> SignalRow:
+    return SignalRow(
+        trace_id=decision.trace_id,
+        at=decision.at,
+        stage=decision.stage,
+        worker=decision.worker,
+        event_uid=decision.event_uid,
+        event_text=event_text(decision.event_uid),
+        selection_id=decision.selection_id,
+        selection_text=selection_text(decision.selection_id, "Home", "Away"),
+        accepted=decision.verdict.accepted,
+        reason=decision.verdict.reason.value,
+        reason_text=decision.verdict.reason.description,
+        numbers=dict(decision.verdict.numbers),
+    )
+
+
+def pnl_series(bets: Sequence[Bet], since: datetime, now: datetime) -> list[SeriesPoint]:
+    """Settled profit since ``since``, summed up bet by bet, from zero at ``since`` to ``now``."""
+    settled = [(bet.settled_at, bet.pnl_minor) for bet in bets if bet.settled_at is not None and bet.pnl_minor is not None]
+    total = 0
+    points = [SeriesPoint(at=since, value=money_text(0))]
+    for moment, pnl_minor in sorted(item for item in settled if item[0] >= since):
+        total += pnl_minor
+        points.append(SeriesPoint(at=moment, value=money_text(total)))
+    return [*points, SeriesPoint(at=max(now, points[-1].at), value=money_text(total))]
+
+
+def trail(bet: Bet, decisions: Sequence[Decision], transitions: Sequence[Transition], neighbours: tuple[str | None, str | None]
+          ) -> OrderTrail:  # fmt: skip
+    """The life of a bet from the venue's answer to settlement, in order of time, with the delay of each step."""
+    steps: list[tuple[datetime, str, str, str, bool, str, dict[str, Any]]] = []
+    steps += [_decision_step(decision) for decision in decisions if _concerns(decision, bet)]
+    steps += [_transition_step(step) for step in transitions]
+    steps.sort(key=lambda step: step[0])
+    rows: list[TrailStep] = []
+    for at, stage, worker, outcome, ok, text, raw in steps:
+        delta = (at - rows[-1].at).total_seconds() if rows else None
+        rows.append(TrailStep(at=at, delta_s=delta, stage=stage, worker=worker, outcome=outcome, ok=ok, text=text, raw=raw))
+    return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
+
+
+def _concerns(decision: Decision, bet: Bet) -> bool:
+    """A trace is a market's; decisions on its other selections belong to other bets."""
+    return decision.selection_id in {bet.intent.selection_id, bet.intent.market.market_id, ""}
+
+
+def _decision_step(decision: Decision) -> tuple[datetime, str, str, str, bool, str, dict[str, Any]]:
+    verdict = decision.verdict
+    outcome = "passed" if verdict.accepted else "rejected"
+    text = verdict.reason.description if not verdict.accepted else _numbers_text(verdict.numbers)
+    raw = {"numbers": dict(verdict.numbers), "reason": verdict.reason.value, "details": decision.details}
+    return decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw
+
+
+def _numbers_text(numbers: dict[str, Any]) -> str:
+    shown = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in numbers.items() if value is not None]
+    return ", ".join(shown[:6])
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _transition_step(step: Transition) -> tuple[datetime, str, str, str, bool, str, dict[str, Any]]:
+    bad = step.target in {BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED}
+    text = reason_text(step.cause) or ""
+    raw = {"from": step.source, "to": step.target, "cause": step.cause, "evidence": step.evidence}
+    stage = "settlement" if step.target in FINAL and step.target in SETTLED else "bet"
+    return step.at, stage, step.worker, step.target.value, not bad, text, raw

@@ -1,0 +1,34 @@
+// Requests to the API. A 401 anywhere puts the login over the page; what was on it stays.
+
+import { loginNeeded } from './store.js';
+
+export class ApiError extends Error {
+  constructor(status, body) {
+    super(body?.error?.message ?? `the server answered ${status}`);
+    this.status = status;
+    this.code = body?.error?.code ?? 'unknown';
+    this.details = body?.error?.details ?? null;
+    this.incident = body?.error?.incident ?? null;
+  }
+}
+
+async function call(path, options, timeoutMs = 8000) {
+  const answer = await fetch(path, { ...options, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(timeoutMs) });
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok) {
+    if (answer.status === 401 && !path.endsWith('/login')) loginNeeded.value = true;
+    throw new ApiError(answer.status, body);
+  }
+  return body;
+}
+
+export function get(path, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const tail = given.length ? `?${new URLSearchParams(given)}` : '';
+  return call(`/api/v1/${path}${tail}`, {});
+}
+
+export function post(path, body) {
+  const headers = { 'Content-Type': 'application/json', 'X-Requested-By': 'keter' };
+  return call(`/api/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+}

@@ -1,0 +1,104 @@
+// Boot: who is logged in, what to show, and the feed.
+
+import { effect, html, render, useErrorBoundary } from './vendor/ui.js';
+import * as format from './format.js';
+import { get } from './api.js';
+import { createLive } from './live.js';
+import { Overview } from './overview.js';
+import { Drawer, closeDrawer, rememberReturn } from './drawer.js';
+import { StopDialog, dialogOpen } from './stop.js';
+import { Login } from './login.js';
+import { Banners, Loading, Nav, PhoneBar, StateBar, Voices, openAlerts } from './shell.js';
+import { bindKeys, KeyHelp } from './keys.js';
+import { SCREENS, Menu } from './screens.js';
+import * as store from './store.js';
+
+const world = {
+  now: () => performance.now(),
+  random: () => Math.random(),
+  setTimeout: (fn, ms) => setTimeout(fn, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+  fetchSnapshot: () => get('snapshot'),
+  openSocket: (since) => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/live${since ? `?since=${since}` : ''}`),
+  onSnapshot: store.takeSnapshot,
+  onFrame: store.takeFrame,
+  onPhase: (phase, retryAt = null) => { store.link.value = { phase, retryAt, problem: null }; },
+  onAuthLost: () => { store.loginNeeded.value = true; },
+  onProblem: (error) => {
+    if (error.status === 503) store.redisDown.value = error.message;
+    store.link.value = { ...store.link.value, problem: error.message };
+  },
+};
+const live = createLive(world);
+
+function Screen() {
+  const { screen } = store.route.value.under ?? store.route.value;
+  if (screen === 'overview') return html`<${Overview} />`;
+  if (screen === 'menu') return html`<${Menu} />`;
+  const Chosen = SCREENS[screen];
+  return Chosen ? html`<${Chosen} key=${screen} />` : html`<h1>No such screen</h1><p><a href="#/">Overview</a></p>`;
+}
+
+function Guarded({ children }) {
+  const [error, reset] = useErrorBoundary((caught) => console.error('screen', caught));
+  if (!error) return children;
+  return html`<div class="fault" role="alert"><h1>This screen failed</h1><p>The stop button and the other screens work.</p><button type="button" onClick=${reset}>Show it again</button></div>`;
+}
+
+function App() {
+  return html`<a class="skip" href="#content">Skip to content</a>
+    <header class="top"><${StateBar} /><${Nav} /><${Banners} reconnect=${live.reconnectNow} /></header>
+    <main id="content" tabindex="-1"><${Loading} retry=${live.refresh} /><${Guarded} key=${(store.route.value.under ?? store.route.value).screen}><${Screen} /><//></main>
+    <${PhoneBar} /><${Drawer} /><${StopDialog} /><${KeyHelp} /><${Login} onLogin=${begin} /><${Voices} />`;
+}
+
+async function begin() {
+  live.stop();
+  try {
+    store.session.value = await get('session');
+  } catch (error) {
+    store.link.value = { ...store.link.value, problem: error.message };
+  }
+  if (store.session.value?.login_required) {
+    store.loginNeeded.value = true;
+    return;
+  }
+  store.loginNeeded.value = false;
+  await live.start();
+}
+
+/** An order's drawer lies over the screen it was opened from; that screen, its query and the way back stay. */
+function follow() {
+  const before = store.route.peek();
+  const next = store.parseHash(location.hash);
+  const drawer = next.screen === 'orders' && next.id;
+  const under = before.under ?? before;
+  store.route.value = drawer ? { ...next, under } : next;
+  rememberReturn(drawer ? hashOf(under) : null);
+  if (!drawer && next.screen !== under.screen) scrollTo(0, 0);
+}
+
+function hashOf({ screen, query }) {
+  const tail = query.size ? `?${query}` : '';
+  return screen === 'overview' ? `#/${tail}` : `#/${screen}${tail}`;
+}
+
+addEventListener('hashchange', () => { if (location.hash !== '#content') follow(); });
+setInterval(() => { store.now.value = performance.now(); }, 500);
+effect(() => {
+  const { theme, colours } = store.preferences.value;
+  document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.colours = colours;
+});
+effect(() => {
+  const live = store.sections.server.value?.mode === 'LIVE';
+  document.documentElement.dataset.mode = live ? 'live' : 'dry';
+  const alerts = openAlerts();
+  const pnl = store.sections.money.value?.pnl_today;
+  const parts = [live ? 'LIVE' : 'DRY', pnl ? format.money(pnl) : null, alerts ? `${alerts} alert${alerts > 1 ? 's' : ''}` : null];
+  document.title = store.loaded.value ? parts.filter(Boolean).join(' \u00b7 ') : 'Keter';
+  document.querySelector('link[rel=icon]').href = alerts ? '/static/favicon-alert.svg' : '/static/favicon.svg';
+});
+bindKeys({ closeTop: () => { if (dialogOpen.value) dialogOpen.value = null; else closeDrawer(); } });
+render(html`<${App} />`, document.getElementById('app'));
+begin();

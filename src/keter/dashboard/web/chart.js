@@ -1,0 +1,84 @@
+// The one place that knows uPlot. A chart always comes with a sentence and a table of the same numbers.
+
+import { effect, html, useEffect, useRef, useState } from './vendor/ui.js';
+import uPlot from './vendor/uplot.js';
+import * as format from './format.js';
+import { preferences, zone } from './store.js';
+import { Clock, Scroller } from './parts.js';
+
+function colours(element) {
+  const style = getComputedStyle(element);
+  return (name) => style.getPropertyValue(name).trim();
+}
+
+function build(box, points, label) {
+  const colour = colours(box);
+  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: '11px system-ui' };
+  const last = points.at(-1)?.value ?? '0';
+  const line = format.isNegative(last) ? colour('--loss') : colour('--gain');
+  const options = {
+    width: Math.max(200, box.clientWidth),
+    height: Math.max(90, box.clientHeight),
+    legend: { show: false },
+    cursor: { drag: { setScale: false } },
+    tzDate: (seconds) => (zone.peek() ? uPlot.tzDate(new Date(seconds * 1000), zone.peek()) : new Date(seconds * 1000)),
+    axes: [{ ...axis, space: 70, values: '{HH}:{mm}' }, { ...axis, size: 54 }],
+    scales: { y: { range: (_, low, high) => widen(low, high) } },
+    series: [{}, { label, stroke: line, width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: points.length < 60, size: 4, fill: line } }],
+  };
+  // Number() here only places pixels; every amount shown as text is the server's string.
+  const data = [points.map((point) => Date.parse(point.at) / 1000), points.map((point) => Number(point.value))];
+  return new uPlot(options, data, box);
+}
+
+function widen(low, high) {
+  const top = Math.max(high ?? 0, 0);
+  const bottom = Math.min(low ?? 0, 0);
+  const room = Math.max((top - bottom) * 0.12, 1);
+  return [bottom - room, top + room];
+}
+
+/** points: [{at: ISO, value: decimal string}], in order of time. */
+export function TimeChart({ points, label, currency }) {
+  const box = useRef(null);
+  const [asTable, setAsTable] = useState(false);
+  const shape = `${points.length}|${points.at(-1)?.at}|${points.at(-1)?.value}|${asTable}`;
+  useEffect(() => {
+    if (asTable || !box.current) return undefined;
+    let chart = null;
+    const draw = () => {
+      chart?.destroy();
+      chart = build(box.current, points, label);
+    };
+    const stop = effect(() => { void preferences.value; draw(); });
+    const resized = new ResizeObserver(() => chart?.setSize({ width: Math.max(200, box.current.clientWidth), height: Math.max(90, box.current.clientHeight) }));
+    resized.observe(box.current);
+    const scheme = matchMedia('(prefers-color-scheme: light)');
+    scheme.addEventListener('change', draw);
+    return () => { stop(); resized.disconnect(); scheme.removeEventListener('change', draw); chart?.destroy(); };
+  }, [shape]);
+  const button = html`<button type="button" class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? 'as chart' : 'as table'}</button>`;
+  return html`<div class="chart">
+    <p class="summary">${summary(points, currency)} ${button}</p>
+    ${asTable ? html`<${PointTable} points=${points} label=${label} />` : html`<div class="plot" ref=${box} role="img" aria-label=${`${label}: ${summary(points, currency)}`}></div>`}
+  </div>`;
+}
+
+function extreme(points, worse) {
+  return points.reduce((best, point) => (worse(Number(point.value), Number(best.value)) ? point : best), points[0]);
+}
+
+function summary(points, currency) {
+  if (points.length < 3) return 'Nothing has settled today.';
+  const low = extreme(points, (a, b) => a < b);
+  const high = extreme(points, (a, b) => a > b);
+  const at = (point) => `${currency} ${format.money(point.value)} at ${format.clock(point.at, zone.value).slice(0, 5)}`;
+  return `Low ${at(low)}, high ${at(high)}, now ${currency} ${format.money(points.at(-1).value)}.`;
+}
+
+function PointTable({ points, label }) {
+  return html`<${Scroller} label=${`${label}, as a table`}>
+    <table><thead><tr><th scope="col">Time</th><th scope="col" class="right">${label}</th></tr></thead>
+    <tbody>${points.map((point, i) => html`<tr key=${i}><td><${Clock} at=${point.at} /></td><td class="right num">${format.money(point.value)}</td></tr>`)}</tbody></table>
+  <//>`;
+}

@@ -1,0 +1,109 @@
+// The trail of one bet: every stage from the venue's answer to settlement, with delays, verdicts and the raw record.
+
+import { html, signal, useEffect, useRef, useState } from './vendor/ui.js';
+import * as format from './format.js';
+import { get } from './api.js';
+import { route, sections } from './store.js';
+import { Amount, BetState, Clock, Empty } from './parts.js';
+
+const asked = signal(null);
+
+export function closeDrawer() {
+  if (route.value.screen === 'orders' && route.value.id) location.hash = asked.value ?? '#/orders';
+}
+
+/** Where to go back to when the drawer closes. */
+export function rememberReturn(hash) {
+  asked.value = hash;
+}
+
+export function Drawer() {
+  const { screen, id } = route.value;
+  const open = screen === 'orders' && id !== null;
+  const box = useRef(null);
+  const before = useRef(null);
+  useEffect(() => {
+    const dialog = box.current;
+    if (open && !dialog.open) {
+      before.current = document.activeElement;
+      dialog.showModal();
+    } else if (!open && dialog.open) {
+      dialog.close();
+      before.current?.focus?.({ preventScroll: true });
+    }
+  }, [open]);
+  const backdrop = (event) => { if (event.target === box.current) closeDrawer(); };
+  const cancel = (event) => { event.preventDefault(); closeDrawer(); };
+  return html`<dialog class="drawer" ref=${box} aria-labelledby="drawer-title" onCancel=${cancel} onClick=${backdrop}>
+    ${open && html`<${Trail} key=${id} id=${id} />`}
+  </dialog>`;
+}
+
+function useTrail(id) {
+  const [state, setState] = useState({ trail: null, error: null });
+  const row = (sections.orders.value ?? []).find((order) => order.id === id);
+  useEffect(() => {
+    let wanted = true;
+    get(`orders/${encodeURIComponent(id)}`).then(
+      (trail) => wanted && setState({ trail, error: null }),
+      (error) => wanted && setState((known) => ({ ...known, error })),
+    );
+    return () => { wanted = false; };
+  }, [id, row?.state, row?.updated_at]);
+  return state;
+}
+
+function Trail({ id }) {
+  const { trail, error } = useTrail(id);
+  const close = html`<button type="button" class="small" onClick=${closeDrawer} autofocus>Close</button>`;
+  if (error && !trail) return html`<div class="drawer-body"><header><h2 id="drawer-title">Order</h2>${close}</header><p role="alert">${error.message}</p></div>`;
+  if (!trail) return html`<div class="drawer-body"><header><h2 id="drawer-title">Order</h2>${close}</header><p>Loading the trail of this bet.</p></div>`;
+  const order = trail.order;
+  return html`<div class="drawer-body">
+    <header><h2 id="drawer-title">${order.home} v ${order.away}</h2>${close}</header>
+    <${Facts} order=${order} />
+    <h3>Trail</h3>
+    ${trail.steps.length ? html`<ol class="trail">${trail.steps.map((step, i) => html`<${Step} key=${i} step=${step} />`)}</ol>` : html`<${Empty}>Nothing is recorded of this bet yet.<//>`}
+    <nav class="neighbours" aria-label="Neighbouring orders">
+      ${trail.previous && html`<a href=${`#/orders/${trail.previous}`}>Earlier bet</a>`}
+      <a href=${`#/logs?trace=${order.trace_id}`}>Log lines</a>
+      ${trail.next && html`<a href=${`#/orders/${trail.next}`}>Later bet</a>`}
+    </nav>
+  </div>`;
+}
+
+function Facts({ order }) {
+  const currency = sections.server.value?.currency ?? '';
+  const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return html`<p class="headline"><span class=${`mode ${order.mode.toLowerCase()}`}>${order.mode === 'LIVE' ? 'LIVE' : 'DRY RUN'}</span> <strong>${order.side_text}</strong> ${order.market_text} <${BetState} state=${order.state} /></p>
+  <dl class="facts">
+    ${fact('League', order.league)}
+    ${fact('Kick-off', html`<${Clock} at=${order.kickoff} day />`)}
+    ${fact('Book', order.book)}
+    ${fact('Stake', html`<${Amount} value=${order.placed_stake ?? order.stake} currency=${currency} />`)}
+    ${fact('Odds', html`<span class="num">${order.odds ? format.odds(order.odds) : format.DASH}</span> <span class="quiet">asked ${format.odds(order.asked_odds)}, fair ${format.odds(order.fair_odds)}</span>`)}
+    ${fact('Edge', html`<span class="num">${format.percent(order.ev_pct)}</span>`)}
+    ${fact('Result', html`<${Amount} value=${order.pnl} signed currency=${currency} why="not settled" />`)}
+    ${fact('Closing line value', order.clv_pct === null ? 'not available' : html`<span class="num">${format.percent(order.clv_pct)}</span>`)}
+    ${fact('Ticket', order.ticket ?? format.DASH)}
+    ${fact('Order', html`<code>${order.id}</code>`)}
+  </dl>`;
+}
+
+function Step({ step }) {
+  return html`<li class=${step.ok ? '' : 'bad'}>
+    <div class="line">
+      <${Clock} at=${step.at} /> <span class="delta num">${step.delta_s === null ? '' : `+${format.age(step.delta_s)}`}</span>
+      <strong>${step.stage}</strong> <span class=${`state ${step.ok ? 'gain' : 'loss'}`}>${step.outcome.toLowerCase().replace('_', ' ')}</span>
+    </div>
+    ${step.text && html`<p class="text">${step.text}</p>`}
+    <details open=${!step.ok}><summary>raw, by ${step.worker || 'unknown'}</summary><${Raw} value=${step.raw} /></details>
+  </li>`;
+}
+
+function Raw({ value }) {
+  const text = JSON.stringify(value, null, 1);
+  const [copied, setCopied] = useState(false);
+  const copy = () => navigator.clipboard?.writeText(text).then(() => setCopied(true));
+  return html`<div class="raw"><button type="button" class="small" onClick=${copy}>${copied ? 'Copied' : 'Copy'}</button><pre tabindex="0" aria-label="Raw record">${text}</pre></div>`;
+}

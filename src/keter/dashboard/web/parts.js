@@ -1,0 +1,90 @@
+// Small pieces that every screen uses.
+
+import { html, useErrorBoundary } from './vendor/ui.js';
+import * as format from './format.js';
+import { ageOf, loaded, stale, zone } from './store.js';
+
+export const SIGNS = { ok: '\u25cf', slow: '\u25b2', lost: '\u25a0', page: '\u203c', ticket: '\u25b2', info: '\u2139' };
+
+/** How long ago; counts on by itself. */
+export function Age({ at }) {
+  return html`<span class="num" title=${format.utc(at)}>${format.age(ageOf(at))}</span>`;
+}
+
+export function Clock({ at, day = false }) {
+  const text = day ? format.dayClock(at, zone.value) : format.clock(at, zone.value);
+  return html`<time class="num" datetime=${format.utc(at)} title=${format.utc(at)}>${text}</time>`;
+}
+
+/** An em dash that says why nothing is known. */
+export function Unknown({ why }) {
+  return html`<span class="unknown" title=${why}>${format.DASH}<span class="vh"> ${why}</span></span>`;
+}
+
+export function Amount({ value, why = 'not known yet', signed = false, currency = '' }) {
+  if (value === null || value === undefined) return html`<${Unknown} why=${why} />`;
+  const text = signed ? format.signedMoney(value) : format.money(value);
+  return html`<span class=${`num ${signed ? format.tone(value) : ''}`}>${currency ? html`<span class="unit">${currency}</span> ` : ''}${text}</span>`;
+}
+
+/** A panel that fails alone: an exception inside becomes a card with an id, the rest of the page goes on. */
+export function Panel({ title, name, tools, children, class: extra = '', aged = true }) {
+  const dim = aged && stale.value ? ' stale' : '';
+  return html`<section class=${`panel ${extra}${dim}`} aria-labelledby=${`p-${name}`}>
+    <header><h2 id=${`p-${name}`}>${title}</h2>${tools}</header>
+    <${Guarded} name=${name}>${children}<//>
+  </section>`;
+}
+
+function Guarded({ name, children }) {
+  const [error, reset] = useErrorBoundary((caught) => console.error(`panel ${name}`, caught));
+  if (!error) return children;
+  return html`<div class="fault" role="alert">
+    <p><strong>This panel failed</strong> (${name}). The rest of the page works.</p>
+    <button type="button" onClick=${reset}>Show it again</button>
+  </div>`;
+}
+
+export function Skeleton({ lines = 3 }) {
+  if (loaded.value) return null;
+  return html`<div class="skeleton" aria-hidden="true">${Array.from({ length: lines }, (_, i) => html`<span key=${i}></span>`)}</div>`;
+}
+
+export function Empty({ children }) {
+  return html`<p class="empty">${children}</p>`;
+}
+
+const STATES = {
+  RUNNING: ['\u2713', 'ok', 'running'],
+  PENDING: ['\u2026', 'info', 'pending'],
+  UNKNOWN: ['?', 'critical', 'unknown'],
+  SKIPPED: ['\u2013', 'quiet', 'skipped'],
+  REFUSED: ['\u00d7', 'loss', 'refused'],
+  WON: ['\u25b2', 'gain', 'won'],
+  HALF_WON: ['\u25b2', 'gain', 'half won'],
+  LOST: ['\u25bc', 'loss', 'lost'],
+  HALF_LOST: ['\u25bc', 'loss', 'half lost'],
+  PUSHED: ['=', 'quiet', 'pushed'],
+  VOID: ['\u00d8', 'quiet', 'void'],
+};
+
+/** A bet's state: sign, word and colour. */
+export function BetState({ state }) {
+  const [sign, tone, word] = STATES[state] ?? ['\u25cb', 'info', state.toLowerCase()];
+  return html`<span class=${`state ${tone}`}><span aria-hidden="true">${sign}</span> ${word}</span>`;
+}
+
+/** used of limit, with the words that the bar cannot say. */
+export function Gauge({ pct, label }) {
+  const known = Number.isFinite(pct);
+  const tone = pct >= 100 ? 'full' : pct >= 80 ? 'near' : '';
+  return html`<span class="gauge">
+    <progress class=${tone} max="100" value=${known ? Math.min(100, pct) : 0} aria-label=${label}></progress>
+    <span class="num">${known ? `${pct} %` : format.DASH}</span>
+  </span>`;
+}
+
+/** A table in a box of its own that scrolls, so that the page never does sideways. */
+export function Scroller({ label, children, class: extra = '' }) {
+  return html`<div class=${`scroller ${extra}`} role="region" aria-label=${label} tabindex="0">${children}</div>`;
+}

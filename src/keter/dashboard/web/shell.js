@@ -1,0 +1,163 @@
+// What is around every screen: state bar, navigation, banners, the phone's bottom bar, the two voices for screen readers.
+
+import { html, useEffect, useRef, useState } from './vendor/ui.js';
+import * as format from './format.js';
+import { link, loaded, newVersion, now, redisDown, route, said, sections, session, shouted, silentS, skewS, stale } from './store.js';
+import { Age, Clock } from './parts.js';
+import { mayOperate, openResume, openStop } from './stop.js';
+
+const SCREENS = [['overview', 'Overview'], ['orders', 'Orders'], ['signals', 'Signals'], ['risk', 'Risk'], ['health', 'Health'], ['alerts', 'Alerts']];
+const MORE = [['perf', 'Performance'], ['logs', 'Logs'], ['config', 'Config']];
+
+export function openAlerts() {
+  return (sections.attention.value ?? []).filter((notice) => !notice.resolved_at && !notice.acknowledged_by).length;
+}
+
+const STATE_WORDS = { ACTIVE: 'RUNNING', REDUCING: 'REDUCING', PAUSED: 'PAUSED', HALTED: 'HALTED' };
+
+/** The state in words; kill switches beside the state are named. */
+export function stateWord(trading) {
+  if (!trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
+  if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
+  const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
+  return [STATE_WORDS[trading.mode], tone];
+}
+
+export function ModeBadge({ mode }) {
+  return mode === 'LIVE' ? html`<span class="mode live">LIVE</span>` : html`<span class="mode dry">DRY RUN</span>`;
+}
+
+function Fact({ ok, name, value }) {
+  return html`<span class=${`fact ${ok ? '' : 'bad'}`}><span aria-hidden="true">${ok ? '\u25cf' : '\u25a0'}</span> ${name} <span class="num">${value}</span></span>`;
+}
+
+export function StateBar() {
+  const server = sections.server.value;
+  const trading = sections.trading.value;
+  const [word, tone] = stateWord(trading);
+  const workers = sections.workers.value ?? [];
+  const feeds = sections.feeds.value ?? [];
+  const up = workers.filter((worker) => worker.state === 'ok').length;
+  const fresh = feeds.filter((feed) => !feed.stale).length;
+  const redis = sections.redis.value?.ok && !redisDown.value;
+  return html`<div class="statebar" role="region" aria-label="State">
+    ${server ? html`<${ModeBadge} mode=${server.mode} />` : html`<span class="mode">KETER</span>`}
+    ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since ? html` <span class="since">since <${Clock} at=${trading.since} /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
+    ${loaded.value && html`<span class="facts-inline">
+      <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : 'down'} />
+      <${Fact} ok=${feeds.length > 0 && fresh === feeds.length} name="Feeds" value=${`${fresh}/${feeds.length}`} />
+      <${Fact} ok=${workers.length > 0 && up === workers.length} name="Workers" value=${`${up}/${workers.length}`} />
+      <span class=${`fact ${stale.value ? 'bad' : ''}`}>upd <span class="num">${silentS.value === null ? format.DASH : format.age(silentS.value)}</span></span>
+      ${server && html`<span class="fact">${server.currency}</span>`}
+    </span>`}
+    <span class="push"></span>
+    <${StopButton} />
+  </div>`;
+}
+
+export function StopButton() {
+  const mode = sections.trading.value?.mode;
+  const stopped = mode === 'PAUSED' || mode === 'HALTED';
+  if (session.value && !mayOperate()) return html`<span class="fact">read only</span>`;
+  return html`${stopped && html`<button type="button" class="resume" onClick=${openResume}>Resume\u2026</button>`}
+    ${mode !== 'HALTED' && html`<button type="button" class="stop" aria-keyshortcuts="Shift+P" onClick=${openStop}>Stop\u2026</button>`}`;
+}
+
+function NavLink({ screen, name, badge }) {
+  const here = (route.value.under ?? route.value).screen === screen;
+  return html`<a href=${screen === 'overview' ? '#/' : `#/${screen}`} aria-current=${here ? 'page' : undefined}>${name}${badge ? html` <span class="badge">${badge}<span class="vh"> open</span></span>` : ''}</a>`;
+}
+
+export function Nav() {
+  const server = sections.server.value;
+  const more = MORE.some(([screen]) => screen === route.value.screen);
+  return html`<nav class="main" aria-label="Screens">
+    ${SCREENS.map(([screen, name]) => html`<${NavLink} key=${screen} screen=${screen} name=${name} badge=${screen === 'alerts' ? openAlerts() : 0} />`)}
+    <details class="more" open=${more}><summary>More</summary><div>${MORE.map(([screen, name]) => html`<${NavLink} key=${screen} screen=${screen} name=${name} />`)}</div></details>
+    <span class="push"></span>
+    ${server && html`<span class="who">${session.value?.name ?? ''}@${server.host} <span class="num">v${server.version}</span></span>`}
+  </nav>`;
+}
+
+export function PhoneBar() {
+  const alerts = openAlerts();
+  return html`<nav class="phone" aria-label="Main screens">
+    <${NavLink} screen="overview" name="Overview" /><${NavLink} screen="orders" name="Orders" /><${NavLink} screen="alerts" name="Alerts" badge=${alerts} /><${NavLink} screen="menu" name="More" />
+    <${StopButton} />
+  </nav>`;
+}
+
+/** One sentence for assistive technology whenever `text` becomes true, not at every count of a second. */
+function useOnce(text, active) {
+  const was = useRef(false);
+  useEffect(() => {
+    if (active && !was.current) shouted.value = text;
+    was.current = active;
+  }, [active]);
+}
+
+export function Banners({ reconnect }) {
+  return html`<div class="banners">
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${VersionBanner} /><${SkewBanner} />
+  </div>`;
+}
+
+function StaleBanner() {
+  const active = stale.value;
+  useOnce('Data is stale', active);
+  if (!active) return null;
+  return html`<p class="banner stale-banner" role="alert"><strong>DATA STALE</strong>, last update <span aria-hidden="true" class="num">${format.age(silentS.value)}</span> ago. Values below are old.</p>`;
+}
+
+function LinkBanner({ reconnect }) {
+  const { phase, retryAt } = link.value;
+  const lost = phase === 'polling';
+  useOnce('The live stream is down; polling instead', lost);
+  if (!lost) return null;
+  const wait = retryAt === null ? 0 : Math.max(0, (retryAt - now.value) / 1000);
+  return html`<p class="banner warn"><strong>Disconnected</strong> from the live stream; asking every 5 s instead. Next try in <span class="num">${format.age(wait)}</span>. Commands work: they do not use the stream.
+    <button type="button" class="small" onClick=${reconnect}>Try now</button></p>`;
+}
+
+function RedisBanner() {
+  const problem = redisDown.value ?? (sections.redis.value && !sections.redis.value.ok ? sections.redis.value.detail : null);
+  useOnce('Redis is down', Boolean(problem));
+  if (!problem) return null;
+  return html`<p class="banner critical"><strong>Redis is down.</strong> ${problem} Trading state and queues are unknown. Halt still works here and as <code>keter halt</code>: it writes the HALT file.</p>`;
+}
+
+function TradingBanner() {
+  const trading = sections.trading.value;
+  if (!trading || redisDown.value || (trading.mode === 'ACTIVE' && !trading.stops.length)) return null;
+  const [word, tone] = stateWord(trading);
+  const who = trading.actor === 'guard' ? `${word} by the guard` : trading.actor ? `${word} by ${trading.actor}` : word;
+  return html`<p class=${`banner ${tone}`}><strong>${who}</strong>${trading.reason ? `: ${trading.reason}.` : '.'}
+    ${trading.since && html` Since <${Clock} at=${trading.since} /> (<${Age} at=${trading.since} />).`}
+    ${trading.until && html` Until <${Clock} at=${trading.until} />.`}
+    ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} No new bets; feeds, settlement and reconciliation go on.</p>`;
+}
+
+function VersionBanner() {
+  if (!newVersion.value) return null;
+  return html`<p class="banner info">The server runs version ${newVersion.value}. <button type="button" class="small" onClick=${() => location.reload()}>Reload the page</button></p>`;
+}
+
+function SkewBanner() {
+  if (Math.abs(skewS.value) <= 2) return null;
+  return html`<p class="banner info">The server's clock is ${format.age(Math.abs(skewS.value))} ${skewS.value > 0 ? 'ahead of' : 'behind'} this browser's; times shown are the server's.</p>`;
+}
+
+export function Voices() {
+  return html`<div class="vh" role="status" aria-live="polite">${said.value}</div><div class="vh" role="alert" aria-live="assertive">${shouted.value}</div>`;
+}
+
+/** Loading: a word after 5 s, with the reason and a way to try again. */
+export function Loading({ retry }) {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), 5000);
+    return () => clearTimeout(timer);
+  }, []);
+  if (loaded.value || !slow) return null;
+  return html`<p class="banner warn" role="status">Still loading. ${link.value.problem ?? redisDown.value ?? 'The server has not answered yet.'} <button type="button" class="small" onClick=${retry}>Try again</button></p>`;
+}

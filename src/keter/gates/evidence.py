@@ -1,0 +1,203 @@
+"""The record of an edge decision: every number needed to compute it again, and the steps in words.
+
+Evidence is JSON values only. ``offers`` lists the prices judged; each points to one of ``consensus``, the fair price
+without that book: its ``inputs`` and the ``result`` they gave. ``recompute`` runs the inputs through the same code.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+
+from keter.domain.markets import Side, parse_market
+from keter.domain.signals import FairPrice
+from keter.domain.verdicts import Reason
+from keter.pricing.margin import PARAMETER_NAMES
+from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price
+from keter.pricing.value import mass_value
+from keter.setting_groups import EdgeSettings
+
+
+class Graded(NamedTuple):
+    """One book's price for a side and how far it got."""
+
+    reason: Reason
+    ev_pct: float
+    priced: Priced | None
+    book: str
+    odds: float
+    text: str
+    age_s: float
+    inputs: Inputs
+
+
+class JudgedOffer(msgspec.Struct, frozen=True):
+    """A price, the consensus it was held against (an index), and its value per 100 staked."""
+
+    book: str
+    odds: float
+    text: str
+    age_s: float
+    consensus: int
+    ev_pct: float
+    reason: Reason
+
+
+class ConsensusRecord(msgspec.Struct, frozen=True):
+    """One fair price: what went in, what came out."""
+
+    inputs: Inputs
+    result: Priced
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """``side`` is its name, ``index`` its place among the market's sides; the settings are those that decided."""
+
+    market_id: str
+    side: Side
+    index: int
+    min_ev_pct: float
+    ev_max_pct: float
+    min_sharp_sources: int
+    max_consensus_spread_pct: float
+    offers: tuple[JudgedOffer, ...]
+    consensus: tuple[ConsensusRecord, ...]
+    v: int = 1
+
+
+class Recomputed(msgspec.Struct, frozen=True):
+    """The evidence with every result computed anew, and the places where a digit differs (none, if all is well)."""
+
+    evidence: Evidence
+    differences: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        return not self.differences
+
+
+def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings) -> dict[str, object]:
+    """The evidence of priced offers as JSON values."""
+    if not any(one.priced for one in graded):
+        return {}
+    records: list[ConsensusRecord] = []
+    offers = []
+    for one in graded:
+        if one.priced is None:
+            continue
+        record = ConsensusRecord(one.inputs, one.priced)
+        if record not in records:
+            records.append(record)
+        offers.append(JudgedOffer(one.book, one.odds, one.text, one.age_s, records.index(record), one.ev_pct, one.reason))
+    made = Evidence(
+        market_id=graded[0].inputs.market_id,
+        side=side,
+        index=index,
+        min_ev_pct=settings.min_ev_pct,
+        ev_max_pct=settings.ev_max_pct,
+        min_sharp_sources=settings.min_sharp_sources,
+        max_consensus_spread_pct=settings.max_consensus_spread_pct,
+        offers=tuple(offers),
+        consensus=tuple(records),
+    )
+    return cast("dict[str, object]", msgspec.to_builtins(made))
+
+
+def read_evidence(evidence: Mapping[str, object]) -> Evidence:
+    """The evidence of a stored decision. Raises msgspec.ValidationError for anything else."""
+    return msgspec.convert(dict(evidence), Evidence)
+
+
+def masses_of(fair: FairPrice, book: str) -> tuple[float, float] | None:
+    """W and X as ``book`` must see them: without its own prices. None when too few sharp books are left without it."""
+    facts = read_evidence(fair.evidence)
+    for offer in facts.offers:
+        if offer.book.upper() == book.upper():
+            return _masses(facts.consensus[offer.consensus].result, facts.index)
+    best = facts.consensus[facts.offers[0].consensus]
+    if book.upper() not in {quote.book for quote in best.inputs.pool.quotes}:
+        return _masses(best.result, facts.index)
+    inputs = best.inputs.without(book.upper())
+    enough = len(inputs.pool.quotes) >= facts.min_sharp_sources
+    return _masses(price(inputs), facts.index) if enough else None
+
+
+def _masses(priced: Priced, index: int) -> tuple[float, float]:
+    return priced.win_mass(index), priced.loss_mass(index)
+
+
+def recompute(evidence: Mapping[str, object]) -> Recomputed:
+    """Prices a decision again from its stored inputs and compares with what was stored, to the last digit.
+
+    Raises msgspec.ValidationError when it is no evidence, PricingError when the inputs have no price.
+    """
+    stored = read_evidence(evidence)
+    records = tuple(ConsensusRecord(record.inputs, price(record.inputs)) for record in stored.consensus)
+    offers = []
+    for offer in stored.offers:
+        result = records[offer.consensus].result
+        value = mass_value(result.win_mass(stored.index), result.loss_mass(stored.index), offer.odds)
+        offers.append(msgspec.structs.replace(offer, ev_pct=100 * value))
+    made = msgspec.structs.replace(stored, offers=tuple(offers), consensus=records)
+    differences = list(_differences("", msgspec.to_builtins(stored), msgspec.to_builtins(made)))
+    return Recomputed(made, tuple(differences))
+
+
+def _differences(path: str, left: object, right: object) -> Sequence[str]:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return [line for key in left for line in _differences(f"{path}.{key}", left[key], right.get(key))]
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple) and len(left) == len(right):
+        pairs = enumerate(zip(left, right, strict=True))
+        return [line for n, (a, b) in pairs for line in _differences(f"{path}[{n}]", a, b)]
+    return [] if left == right else [f"{path.lstrip('.')}: stored {left!r}, recomputed {right!r}"]
+
+
+def explain(evidence: Mapping[str, object]) -> str:
+    """The steps of a decision in words and figures, recomputed. Raises as ``recompute``."""
+    made = recompute(evidence)
+    facts = made.evidence
+    lines = [f"{facts.market_id} {facts.side}"]
+    for number, record in enumerate(facts.consensus):
+        lines += ["", f"Consensus {number + 1}:", *_consensus_lines(record, facts)]
+    lines.append("")
+    for offer in facts.offers:
+        result = facts.consensus[offer.consensus].result
+        win, loss = result.win_mass(facts.index), result.loss_mass(facts.index)
+        lines.append(
+            f"{offer.book} at {offer.odds!r} ({offer.text}), confirmed {offer.age_s:.1f} s before, against consensus "
+            f"{offer.consensus + 1}: EV = {win!r} * ({offer.odds!r} - 1) - {loss!r} = {offer.ev_pct!r} %, "
+            f"wanted {facts.min_ev_pct:g} to {facts.ev_max_pct:g} %: {offer.reason}"
+        )
+    same = "identical to the stored decision, to the last digit"
+    lines += ["", f"Recomputed: {same if made.identical else 'DIFFERS'}", *made.differences]
+    return "\n".join(lines)
+
+
+def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
+    inputs, result = record.inputs, record.result
+    sides = [str(side) for side in parse_market(facts.market_id).sides]
+    lines = _pool_lines(inputs.pool, result.pool, sides)
+    if inputs.one_x_two is not None and result.one_x_two is not None:
+        lines += ["  1X2, for the push:", *_pool_lines(inputs.one_x_two, result.one_x_two, ["home", "draw", "away"])]
+    win, loss = result.win_mass(facts.index), result.loss_mass(facts.index)
+    return [
+        *lines,
+        f"  spread {result.pool.spread_pct:.3f} points (allowed {facts.max_consensus_spread_pct:g}), "
+        f"{len(inputs.pool.quotes)} sharp books (needed {facts.min_sharp_sources})",
+        f"  push probability {result.push_p!r} (basis: {result.basis}), action W + X = {result.action!r}",
+        f"  W = {win!r}, X = {loss!r}, fair odds {1 / result.effective_p[facts.index]!r}",
+    ]
+
+
+def _pool_lines(inputs: PoolInputs, result: Pooled, sides: Sequence[str]) -> list[str]:
+    lines = []
+    for n, quote in enumerate(inputs.quotes):
+        parameter = result.parameters[n]
+        bent = "" if parameter is None else f", {PARAMETER_NAMES[inputs.method]} = {parameter!r}"
+        lines.append(
+            f"  {quote.book} {' / '.join(map(repr, quote.odds))}, {quote.age_s:.1f} s old: margin "
+            f"{100 * (result.booksums[n] - 1):.3f} %, {inputs.method}{bent} -> "
+            f"{' / '.join(map(repr, result.fair[n]))}, weight {result.weights[n]:.4f}"
+        )
+    pooled = ", ".join(f"{side} {p!r}" for side, p in zip(sides, result.p, strict=True))
+    return [*lines, f"  logarithmic pool: {pooled}"]

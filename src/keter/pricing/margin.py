@@ -1,0 +1,208 @@
+"""Removing the margin from one market, without numpy: the path of the live gate, a few microseconds a market.
+
+``r = 1/odds``, ``B = sum r``. Each method finds probabilities in (0, 1) that sum to 1, or refuses; docs/pricing.md has the
+definitions. Arrays of markets take the same methods through ``keter.pricing.kernels``.
+"""
+
+from collections.abc import Callable, Sequence
+from math import exp, inf, isfinite, log, sqrt
+from typing import NamedTuple
+
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
+from keter.pricing.jensen_shannon import equal_distances
+
+STEPS = 100
+TOLERANCE = 4e-16
+# Newton squares its error: after a step this small the next one would be below the last digit.
+LAST_STEP = 1e-10
+
+Probabilities = tuple[float, ...]
+
+
+class Fair(NamedTuple):
+    """Fair probabilities; ``parameter`` is the method's k, z, c, step or D, None where it has none; ``booksum`` is B."""
+
+    p: Probabilities
+    parameter: float | None
+    booksum: float
+
+    @property
+    def margin(self) -> float:
+        """The overround B - 1: negative in an underround book, whose prices want a second look."""
+        return self.booksum - 1
+
+
+def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | None = None) -> Fair:
+    """The fair probabilities of one market from its decimal odds, in the same order.
+
+    ``legs`` is the number of selections the market kind declares, where known. Raises IncompleteMarketError for a missing
+    leg, InvalidOddsError for a price that is not finite and above 1, NoSolutionError when the method refuses (the unknown
+    method too: ValueError).
+    """
+    remove = METHODS.get(method)
+    if remove is None:
+        raise ValueError(f"unknown margin method {method!r}; one of {', '.join(METHODS)}")
+    r = _implied(odds, legs)
+    booksum = sum(r)
+    p, parameter = remove(r, booksum)
+    for one in p:
+        if not 0 < one < 1:
+            raise NoSolutionError(f"{method} gives a probability of {one:.6g} for odds {list(odds)}")
+    return Fair(tuple(p), parameter, booksum)
+
+
+def raw_probabilities(odds: Sequence[float | None], method: str) -> tuple[Sequence[float], float | None]:
+    """What a method's formula gives before anything is refused; for study, never for betting."""
+    r = _implied(odds, None)
+    return METHODS[method](r, sum(r))
+
+
+def _implied(odds: Sequence[float | None], legs: int | None) -> list[float]:
+    if len(odds) < (legs or 2):
+        raise IncompleteMarketError(f"{len(odds)} prices where the market has {legs or 'at least 2'} legs: {list(odds)}")
+    r = []
+    for price in odds:
+        if price is None:
+            raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
+        if not 1 < price < inf:
+            raise InvalidOddsError(f"decimal odds must be finite and above 1: {list(odds)}")
+        r.append(1 / price)
+    return r
+
+
+def _multiplicative(r: Sequence[float], booksum: float) -> tuple[list[float], None]:
+    return [x / booksum for x in r], None
+
+
+def _additive(r: Sequence[float], booksum: float) -> tuple[list[float], None]:
+    step = (booksum - 1) / len(r)
+    return [x - step for x in r], None
+
+
+def _power(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
+    """Newton on ``ln sum r^k``, convex and falling in k, so that it climbs to the root after its first step."""
+    if len(r) == 3:
+        return _power_of_three(r[0], r[1], r[2], booksum)
+    if len(r) == 2:
+        return _power_of_two(r[0], r[1], booksum)
+    logs = [log(x) for x in r]
+    k, p, total = 1.0, r, booksum
+    for _ in range(STEPS):
+        step = -log(total) * total / sum([x * y for x, y in zip(p, logs, strict=True)])
+        k += step
+        p = [exp(k * y) for y in logs]
+        total = sum(p)
+        if abs(step) <= LAST_STEP * k:
+            break
+    return _settled("power", p, total), k
+
+
+def _power_of_two(a: float, b: float, total: float) -> tuple[Sequence[float], float]:
+    """The same, written out: two and three legs are all the live feed has, and the loop costs two to three times as much."""
+    log_a, log_b = log(a), log(b)
+    k = 1.0
+    for _ in range(STEPS):
+        step = -log(total) * total / (a * log_a + b * log_b)
+        k += step
+        a, b = exp(k * log_a), exp(k * log_b)
+        total = a + b
+        if abs(step) <= LAST_STEP * k:
+            break
+    return _settled("power", (a, b), total), k
+
+
+def _power_of_three(a: float, b: float, c: float, total: float) -> tuple[Sequence[float], float]:
+    log_a, log_b, log_c = log(a), log(b), log(c)
+    k = 1.0
+    for _ in range(STEPS):
+        step = -log(total) * total / (a * log_a + b * log_b + c * log_c)
+        k += step
+        a, b, c = exp(k * log_a), exp(k * log_b), exp(k * log_c)
+        total = a + b + c
+        if abs(step) <= LAST_STEP * k:
+            break
+    return _settled("power", (a, b, c), total), k
+
+
+def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
+    """Newton from z = 0 on a convex function: it stops at the inner root and never at the spurious one, z = 1."""
+    n = len(r)
+    if n == 2:
+        d2 = (r[0] - r[1]) ** 2
+        z = (booksum - 1) * (d2 - booksum) / (booksum * (d2 - 1))
+        return [x - (booksum - 1) / 2 for x in r], z
+    a = [x * x / booksum for x in r]
+    z = 0.0
+    for _ in range(STEPS):
+        square, factor = z * z, 4 * (1 - z)
+        roots = [sqrt(square + factor * x) for x in a]
+        slope = sum([(z - 2 * x) / root for x, root in zip(a, roots, strict=True)]) - (n - 2)
+        step = (sum(roots) - (n - 2) * z - 2) / slope
+        z -= step
+        if abs(step) <= LAST_STEP:
+            break
+    if not z < 1:
+        raise NoSolutionError("shin does not converge")
+    return _settled("shin", [2 * x / (sqrt(z * z + 4 * (1 - z) * x) + z) for x in a], None), z
+
+
+def _odds_ratio(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
+    """Newton on ``ln c`` inside a bracket: sums of logistic curves are monotone and not convex."""
+    ratios = [x / (1 - x) for x in r]
+    if len(r) == 2:
+        c = sqrt(ratios[0] * ratios[1])
+        return [x / (c + x) for x in ratios], c
+    # Shifting every leg to the longest or the shortest price's fair share brackets the root.
+    target = 1 / (len(r) - 1)
+    low, high = log(min(ratios) / target) - TOLERANCE, log(max(ratios) / target) + TOLERANCE
+    t = min(max(0.0, low), high)
+    for _ in range(STEPS):
+        c = exp(t)
+        p = [x / (c + x) for x in ratios]
+        value = sum(p) - 1
+        low, high = (t, high) if value > 0 else (low, t)
+        step = value / sum([x * (1 - x) for x in p])
+        newton = t + step
+        t = newton if low <= newton <= high else (low + high) / 2
+        if abs(step) <= TOLERANCE or high - low <= TOLERANCE * abs(t):
+            break
+    c = exp(t)
+    return _settled("odds_ratio", [x / (c + x) for x in ratios], None), c
+
+
+def _balanced_book(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
+    z = (booksum - 1) / (len(r) - 1)
+    if z >= 1:
+        raise NoSolutionError(f"balanced_book needs a margin below {len(r) - 1}; it is {booksum - 1:.3g}")
+    return [(x - z) / (1 - z) for x in r], z
+
+
+def _goto(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
+    s = [sqrt(1 - x) for x in r]
+    step = (booksum - 1) / sum(s)
+    return [x - step * y for x, y in zip(r, s, strict=True)], step
+
+
+def _jsd(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
+    return equal_distances(r, booksum)
+
+
+def _settled(method: str, p: Sequence[float], total: float | None) -> Sequence[float]:
+    total = sum(p) if total is None else total
+    if not isfinite(total) or abs(total - 1) > 1e-12:
+        raise NoSolutionError(f"{method} does not converge: the probabilities sum to {total!r}")
+    return p
+
+
+Method = Callable[[Sequence[float], float], tuple[Sequence[float], float | None]]
+METHODS: dict[str, Method] = {
+    "multiplicative": _multiplicative,
+    "additive": _additive,
+    "power": _power,
+    "shin": _shin,
+    "odds_ratio": _odds_ratio,
+    "balanced_book": _balanced_book,
+    "goto": _goto,
+    "jsd": _jsd,
+}
+PARAMETER_NAMES = {"power": "k", "shin": "z", "odds_ratio": "c", "balanced_book": "z", "goto": "step", "jsd": "D"}

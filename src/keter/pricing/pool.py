@@ -1,0 +1,161 @@
+"""One fair price out of several books': the weighted logarithmic pool, its weights and its guards.
+
+``ln p_i = sum_b w_b ln p_bi / sum_b w_b + const``, renormalised; for two outcomes the weighted mean of logits. A book's
+weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``; age counts from the last confirmation of its price.
+"""
+
+from collections.abc import Sequence
+from math import exp, log, sqrt
+from typing import NamedTuple
+
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, SpreadTooWideError, TooFewSourcesError
+
+# A margin below this says no more about a book's sharpness, and a vanishing one must not take all the weight.
+LEAST_VIG = 0.005
+ANCHOR_SHARE = 0.5
+
+
+class Consensus(NamedTuple):
+    """Pooled probabilities, the normalised weights of the books, and how far these disagree.
+
+    ``spread_pct`` is the largest difference between two books on one outcome, in points of probability; ``logit_sd`` the
+    largest standard deviation (n - 1) of their logits; both 0 for a single book.
+    """
+
+    p: tuple[float, ...]
+    weights: tuple[float, ...]
+    spread_pct: float
+    logit_sd: float
+
+
+def consensus(
+    fair_p: Sequence[Sequence[float]],
+    base_weight: Sequence[float] | None = None,
+    *,
+    age_s: Sequence[float] | None = None,
+    half_life_s: float | None = None,
+    vig: Sequence[float] | None = None,
+    vig_power: float = 0.0,
+    liquidity: Sequence[float] | None = None,
+    drop_after_half_lives: float | None = None,
+    min_sources: int = 1,
+    max_spread_pct: float | None = None,
+    max_logit_sd: float | None = None,
+) -> Consensus:
+    """Pools the fair probabilities of several books, one row a book, in the order of the market's sides.
+
+    Raises TooFewSourcesError when fewer than ``min_sources`` books have a positive weight, SpreadTooWideError when those
+    disagree by more than allowed, IncompleteMarketError for rows of different lengths, InvalidOddsError for a number that
+    is no probability or no weight.
+    """
+    _check_rows(fair_p)
+    weights = book_weights(
+        len(fair_p), base_weight, age_s=age_s, half_life_s=half_life_s, vig=vig, vig_power=vig_power, liquidity=liquidity,
+        drop_after_half_lives=drop_after_half_lives,
+    )  # fmt: skip
+    used = [row for row, weight in zip(fair_p, weights, strict=True) if weight > 0]
+    if len(used) < max(min_sources, 1):
+        raise TooFewSourcesError(f"{len(used)} books price the market; {max(min_sources, 1)} are needed")
+    total = sum(weights)
+    normal = tuple(weight / total for weight in weights)
+    result = Consensus(log_pool(fair_p, normal), normal, spread_pct(used), logit_sd(used))
+    if max_spread_pct is not None and result.spread_pct > max_spread_pct:
+        raise SpreadTooWideError(f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed")
+    if max_logit_sd is not None and result.logit_sd > max_logit_sd:
+        raise SpreadTooWideError(f"the books' logits vary by {result.logit_sd:.3f}; {max_logit_sd:g} is allowed")
+    return result
+
+
+def book_weights(
+    books: int,
+    base: Sequence[float] | None = None,
+    *,
+    age_s: Sequence[float] | None = None,
+    half_life_s: float | None = None,
+    vig: Sequence[float] | None = None,
+    vig_power: float = 0.0,
+    liquidity: Sequence[float] | None = None,
+    drop_after_half_lives: float | None = None,
+) -> list[float]:
+    """The books' weights, not normalised. Raises InvalidOddsError for a negative weight or a wrong number of them."""
+    weights = list(base) if base is not None else [1.0] * books
+    if age_s is not None and half_life_s is not None:
+        decay = [age_factor(age, half_life_s, drop_after_half_lives) for age in age_s]
+        weights = _times(weights, decay)
+    if vig is not None and vig_power:
+        weights = _times(weights, [exp(-vig_power * log(max(v, LEAST_VIG))) for v in vig])
+    if liquidity is not None:
+        weights = _times(weights, liquidity)
+    if len(weights) != books or not all(0 <= weight < float("inf") for weight in weights):
+        raise InvalidOddsError(f"{books} books need as many weights that are not negative: {weights}")
+    return weights
+
+
+def age_factor(age_s: float, half_life_s: float, drop_after_half_lives: float | None = None) -> float:
+    """``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``. An age below zero (clocks differ) counts as none."""
+    if half_life_s <= 0:
+        raise ValueError(f"a half-life must be positive: {half_life_s}")
+    lives = max(age_s, 0.0) / half_life_s
+    return 0.0 if drop_after_half_lives is not None and lives > drop_after_half_lives else exp(-lives * log(2))
+
+
+def anchored_base(books: Sequence[str], vigs: Sequence[float], anchor: str) -> list[float]:
+    """Half of the weight for ``anchor``, the rest shared by the others in proportion to ``1 / vig^2``.
+
+    Without the anchor the others share everything; an anchor alone has it all.
+    """
+    shares = [0.0 if book == anchor else max(vig, LEAST_VIG) ** -2 for book, vig in zip(books, vigs, strict=True)]
+    total = sum(shares)
+    if anchor not in books:
+        return [share / total for share in shares]
+    others = 1 - ANCHOR_SHARE if total else 0.0
+    return [1 - others if book == anchor else others * share / total for book, share in zip(books, shares, strict=True)]
+
+
+def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
+    """The normalised weighted geometric mean of probability vectors; ``weights`` sum to 1."""
+    raw = [exp(sum([w * log(p) for w, p in zip(weights, leg, strict=True) if w])) for leg in zip(*fair_p, strict=True)]
+    total = sum(raw)
+    if not total > 0:
+        raise NoSolutionError("the pool of these probabilities vanishes")
+    return tuple([x / total for x in raw])
+
+
+def linear_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
+    """The weighted arithmetic mean of probability vectors; ``weights`` sum to 1."""
+    return tuple(sum(w * p for w, p in zip(weights, leg, strict=True)) for leg in zip(*fair_p, strict=True))
+
+
+def spread_pct(fair_p: Sequence[Sequence[float]]) -> float:
+    """The largest difference between two books on one outcome, in points of probability (0 to 100)."""
+    return 100 * max((max(leg) - min(leg) for leg in zip(*fair_p, strict=True)), default=0.0)
+
+
+def logit_sd(fair_p: Sequence[Sequence[float]]) -> float:
+    """The largest standard deviation (n - 1), over the outcomes, of the books' logits; 0 for one book."""
+    books = len(fair_p)
+    if books < 2:
+        return 0.0
+    worst = 0.0
+    for leg in zip(*fair_p, strict=True):
+        logits = [log(p / (1 - p)) for p in leg]
+        mean = sum(logits) / books
+        worst = max(worst, sum([(x - mean) ** 2 for x in logits]) / (books - 1))
+    return sqrt(worst)
+
+
+def _times(left: Sequence[float], right: Sequence[float]) -> list[float]:
+    if len(left) != len(right):
+        raise InvalidOddsError(f"{len(left)} weights and {len(right)} factors do not match")
+    return [x * y for x, y in zip(left, right, strict=True)]
+
+
+def _check_rows(fair_p: Sequence[Sequence[float]]) -> None:
+    if not fair_p:
+        raise TooFewSourcesError("no book prices the market")
+    legs = len(fair_p[0])
+    for row in fair_p:
+        if len(row) != legs or legs < 2:
+            raise IncompleteMarketError(f"books price {legs} and {len(row)} legs of one market")
+        if not all(0 < p < 1 for p in row):
+            raise InvalidOddsError(f"not probabilities: {list(row)}")

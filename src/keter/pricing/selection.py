@@ -1,0 +1,174 @@
+"""The fair price of one market from the sharp books' quotes: inputs in, every intermediate number out.
+
+The gate prices with it and ``keter explain`` prices again with it, from the stored inputs: the same code on the same floats
+gives the same digits.
+
+Handicap and totals prices say how the *action* splits, not how often the stake comes back. Where a line can push, the
+push probability comes from (``basis``): ``result``, no push is possible; ``1x2``, the draw of the sharp 1X2 prices;
+``goals``, the Poisson model fitted to that 1X2; ``total``, the Poisson mean that the totals line itself implies;
+``action``, unknown, so that value is stated per unit of action. That is the usual quotation of the edge, has the sign of the
+true value, and is the number naive Kelly takes; per unit staked it is smaller by the part that pushes.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+
+from keter.domain.markets import MarketKind, parse_market
+from keter.errors import PricingError
+from keter.pricing.goals import fit_home_away, fit_total, margin_p, poisson
+from keter.pricing.margin import Fair, fair
+from keter.pricing.pool import anchored_base, book_weights, log_pool, logit_sd, spread_pct
+
+DROP_AFTER_HALF_LIVES = 10.0
+
+
+class SharpQuote(msgspec.Struct, frozen=True, array_like=True):
+    """One sharp book's prices, in the order of the market's sides, and the seconds since they were last confirmed."""
+
+    book: str
+    odds: tuple[float, ...]
+    age_s: float
+
+
+class PoolInputs(msgspec.Struct, frozen=True):
+    """What a consensus is made of."""
+
+    method: str
+    anchor: str
+    half_life_s: float
+    quotes: tuple[SharpQuote, ...]
+
+    def without(self, book: str) -> "PoolInputs":
+        """The same, ``book`` left out."""
+        quotes = tuple([quote for quote in self.quotes if quote.book != book])
+        return PoolInputs(self.method, self.anchor, self.half_life_s, quotes)
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """Everything a market's fair price depends on.
+
+    ``line_q`` is the line from the present score on (a totals line less the goals scored), None where the kind has none or
+    the score is unknown; ``one_x_two`` are the sharp 1X2 quotes of the same period, None where they say nothing of this
+    handicap.
+    """
+
+    market_id: str
+    line_q: int | None
+    pool: PoolInputs
+    one_x_two: PoolInputs | None = None
+
+    def without(self, book: str) -> "Inputs":
+        """The same, ``book`` left out of every consensus."""
+        one_x_two = self.one_x_two.without(book) if self.one_x_two else None
+        return Inputs(
+            self.market_id, self.line_q, self.pool.without(book), one_x_two if one_x_two and one_x_two.quotes else None
+        )
+
+
+class Pooled(msgspec.Struct, frozen=True):
+    """A consensus with its steps, book by book in the order of the quotes."""
+
+    booksums: tuple[float, ...]
+    parameters: tuple[float | None, ...]
+    fair: tuple[tuple[float, ...], ...]
+    weights: tuple[float, ...]
+    p: tuple[float, ...]
+    spread_pct: float
+    logit_sd: float
+
+
+class Priced(msgspec.Struct, frozen=True):
+    """The fair price of a market: ``effective_p`` by side; ``action`` is W + X, the same for both sides of a line."""
+
+    pool: Pooled
+    one_x_two: Pooled | None
+    basis: str
+    push_p: float
+    action: float
+    effective_p: tuple[float, ...]
+
+    def win_mass(self, side: int) -> float:
+        return self.action * self.effective_p[side]
+
+    def loss_mass(self, side: int) -> float:
+        return self.action * (1 - self.effective_p[side])
+
+
+@lru_cache(maxsize=8192)
+def fair_once(odds: tuple[float, ...], method: str) -> Fair:
+    """``fair``, remembered: most books' prices stand from one look to the next."""
+    return fair(odds, method)
+
+
+def price(inputs: Inputs) -> Priced:
+    """The fair price of a market. Raises a PricingError when it cannot be had."""
+    pooled = pool(inputs.pool)
+    one_x_two, basis, push_p = None, "result", 0.0
+    quarter = 0 if inputs.line_q is None else inputs.line_q % 4
+    if parse_market(inputs.market_id).kind in _CAN_PUSH and quarter != 2:
+        one_x_two, basis, push_p = _push(inputs, pooled)
+    action = 1 - (push_p / 2 if quarter % 2 else push_p)
+    return Priced(pooled, one_x_two, basis, push_p, action, pooled.p)
+
+
+def pool(inputs: PoolInputs) -> Pooled:
+    """Removes each book's margin and pools them. Raises a PricingError."""
+    made = [fair_once(quote.odds, inputs.method) for quote in inputs.quotes]
+    rows = tuple([one.p for one in made])
+    base = anchored_base([quote.book for quote in inputs.quotes], [one.margin for one in made], inputs.anchor)
+    raw = book_weights(
+        len(rows), base, age_s=[quote.age_s for quote in inputs.quotes], half_life_s=inputs.half_life_s
+    )  # fmt: skip
+    total = sum(raw)
+    weights = tuple([weight / total for weight in raw])
+    return Pooled(
+        booksums=tuple([one.booksum for one in made]),
+        parameters=tuple([one.parameter for one in made]),
+        fair=rows,
+        weights=weights,
+        p=log_pool(rows, weights),
+        spread_pct=spread_pct(rows),
+        logit_sd=logit_sd(rows),
+    )
+
+
+_CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.MONEY_LINE})
+
+
+def nearest_goal(line_q: int) -> int:
+    """The whole number of goals at which a line pushes, wholly or half: 0.25 -> 0, 0.75 -> 1, -0.75 -> -1."""
+    return (line_q + 1) // 4
+
+
+def _push(inputs: Inputs, pooled: Pooled) -> tuple[Pooled | None, str, float]:
+    """The 1X2 consensus used, the basis, and the probability of the score on which the line pushes or half pushes."""
+    kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
+    if kind is MarketKind.OVER_UNDER:
+        if line_q is None or line_q < 1:
+            return None, "action", 0.0
+        goals = nearest_goal(line_q)
+        return None, "total", poisson(fit_total(pooled.p[0], line_q), goals + 1)[goals]
+    if inputs.one_x_two is None or (kind is MarketKind.ASIAN_HANDICAP and line_q is None):
+        return None, "action", 0.0
+    one_x_two = pool(inputs.one_x_two)
+    home, draw, away = one_x_two.p
+    margin = -nearest_goal(line_q or 0)
+    if margin == 0:
+        return one_x_two, "1x2", draw
+    return one_x_two, "goals", margin_p(fit_home_away(home, away), margin)
+
+
+def usable(quotes: Sequence[SharpQuote], method: str, half_life_s: float) -> tuple[SharpQuote, ...]:
+    """The quotes that may enter a consensus: young enough, not underround, and with a fair price under the method."""
+    return tuple([quote for quote in quotes if _usable(quote, method, half_life_s)])
+
+
+def _usable(quote: SharpQuote, method: str, half_life_s: float) -> bool:
+    if quote.age_s > DROP_AFTER_HALF_LIVES * half_life_s:
+        return False
+    try:
+        return fair_once(quote.odds, method).booksum >= 1
+    except PricingError:
+        return False

@@ -122,7 +122,9 @@ class EdgeSettings(Group):
     devig_method_ou: str = Field("power", description="Margin removal for totals.")
     devig_method_ml: str = Field("power", description="Margin removal for two-way money lines.")
     sharp_anchor: str = Field("PIN", description="The sharp book that carries half of the weight.")
-    sharp_half_life_s: Annotated[float, Field(gt=0)] = Field(300, description="Half-life of a sharp price's weight.")
+    sharp_half_life_s: Annotated[float, Field(gt=0)] = Field(
+        300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
+    )
     bet_books: Words = Field(("ALL",), description="Books that may be bet with, comma separated, or ALL.")
 
     def devig_method(self, kind: MarketKind) -> str:

@@ -59,7 +59,7 @@ def test_live_asks_for_account_limits_and_licence_one_after_the_other(tmp_path: 
     live = {"EXECUTION_MODE": "LIVE"}
     with pytest.raises(ConfigurationError, match="AO_USER"):
         check_live(settings(tmp_path, **live), ManualClock(NOW))
-    with pytest.raises(ConfigurationError, match="missing: MAX_STAKE, .*DAILY_LOSS_LIMIT_UNITS"):
+    with pytest.raises(ConfigurationError, match=r"missing: MAX_STAKE, .*DAILY_LOSS_LIMIT_UNITS"):
         check_live(settings(tmp_path, **live, **ACCOUNT), ManualClock(NOW))
     with pytest.raises(PermissionDeniedError, match="licence"):
         check_live(settings(tmp_path, **live, **ACCOUNT, **LIMITS), ManualClock(NOW))

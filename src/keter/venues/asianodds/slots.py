@@ -1,0 +1,133 @@
+"""The prices on one row: up to seven markets, each merged field by field.
+
+An odds string is parsed only when it differs from the known one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from keter.domain.markets import LINED, Market, MarketKind, Period
+from keter.domain.quotes import BookPrices
+from keter.venues.asianodds.normalise import Problem, home_line, market_of, read_books, result_kind, stamp_books
+from keter.venues.asianodds.prices import read_line, split_odds
+from keter.venues.asianodds.wire import FeedRow, PricesRow
+
+_SLOTS: tuple[tuple[str, Period, MarketKind], ...] = (
+    ("full_time_hdp", Period.FULL_TIME, MarketKind.ASIAN_HANDICAP),
+    ("full_time_ou", Period.FULL_TIME, MarketKind.OVER_UNDER),
+    ("full_time_one_x_two", Period.FULL_TIME, MarketKind.ONE_X_TWO),
+    ("full_time_money_line", Period.FULL_TIME, MarketKind.MONEY_LINE),
+    ("half_time_hdp", Period.HALF_TIME, MarketKind.ASIAN_HANDICAP),
+    ("half_time_ou", Period.HALF_TIME, MarketKind.OVER_UNDER),
+    ("half_time_one_x_two", Period.HALF_TIME, MarketKind.ONE_X_TWO),
+)
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """The prices of one market on one row, never without a usable book.
+
+    ``odds`` is the venue's string, ``stamps`` says per book of it when its prices last changed (ms), ``revision`` is new with
+    every change.
+    """
+
+    market: Market
+    line: str
+    odds: str
+    stamps: tuple[int, ...]
+    revision: int
+
+
+class SlotMerger:
+    """Merges prices of rows for the length of one answer; ``parsed`` holds the books of slots that it made, by revision."""
+
+    def __init__(self, revisions: Iterator[int], now: datetime, problems: Counter[str]) -> None:
+        self._revisions = revisions
+        self._now = now
+        self._problems = problems
+        self._parsed: dict[int, tuple[BookPrices, ...]] = {}
+
+    def merge(
+        self, slots: dict[str, Slot], row: FeedRow, sport: int, favoured: tuple[int | None, int | None], at_ms: int
+    ) -> None:
+        """Brings ``slots`` up to what ``row`` says. ``favoured`` is (full time, half time), ``at_ms`` the row's change time."""
+        for name, period, kind in _SLOTS:
+            incoming: PricesRow | None = getattr(row, name)
+            old = slots.get(name)
+            if incoming is None:
+                incoming = _NOTHING
+            side = favoured[0] if period is Period.FULL_TIME else favoured[1]
+            new = self._merged(old, incoming, (period, kind), sport, side, at_ms)
+            if new is not None:
+                slots[name] = new
+            elif old is not None:
+                del slots[name]
+
+    def books(self, slot: Slot) -> tuple[BookPrices, ...]:
+        """The books of a slot, confirmed by the answer at hand."""
+        known = self._parsed.get(slot.revision)
+        return known if known is not None else self._read_again(slot)
+
+    def _read_again(self, slot: Slot) -> tuple[BookPrices, ...]:
+        return read_books(split_odds(slot.odds), slot.market.kind, slot.stamps, self._now, Counter())
+
+    def _merged(
+        self, old: Slot | None, incoming: PricesRow, which: tuple[Period, MarketKind], sport: int, side: int | None, at_ms: int
+    ) -> Slot | None:
+        odds = (incoming.bookie_odds or "").strip()
+        line = _line_text(incoming)
+        if not odds and (old is None or not line):
+            return old
+        line = line or (old.line if old is not None else "")
+        market = self._market(which, line, sport, odds or (old.odds if old is not None else ""), side)
+        if market is None:
+            return None
+        if old is not None and market == old.market and odds in {"", old.odds}:
+            return old
+        return self._priced(old, market, line, odds, at_ms) if odds else None
+
+    def _market(self, which: tuple[Period, MarketKind], line: str, sport: int, odds: str, side: int | None) -> Market | None:
+        period, kind = which
+        if kind is MarketKind.ONE_X_TWO:
+            return market_of(period, result_kind(split_odds(odds), sport), None)
+        if kind not in LINED:
+            return market_of(period, kind, None)
+        if not line:
+            self._problems[Problem.NO_LINE] += 1
+            return None
+        try:
+            quarters: int | None = read_line(line)
+        except ValueError:
+            self._problems[Problem.BAD_LINE] += 1
+            return None
+        if kind is MarketKind.ASIAN_HANDICAP and quarters is not None:
+            quarters = home_line(quarters, side)
+            if quarters is None:
+                self._problems[Problem.SIGN_UNKNOWN] += 1
+                return None
+        return market_of(period, kind, quarters)
+
+    def _priced(self, old: Slot | None, market: Market, line: str, odds: str, at_ms: int) -> Slot | None:
+        segments = split_odds(odds)
+        if old is not None and old.market == market:
+            stamps = stamp_books(split_odds(old.odds), old.stamps, segments, at_ms)
+        else:
+            stamps = (at_ms,) * len(segments)
+        books = read_books(segments, market.kind, stamps, self._now, self._problems)
+        if not books:
+            return None
+        revision = next(self._revisions)
+        self._parsed[revision] = books
+        return Slot(market, line, odds, stamps, revision)
+
+
+def _line_text(incoming: PricesRow) -> str:
+    for value in (incoming.handicap, incoming.goal):
+        if value is not None:
+            return str(value).strip()
+    return ""
+
+
+_NOTHING = PricesRow()

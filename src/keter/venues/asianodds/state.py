@@ -1,0 +1,301 @@
+"""The merged feed of one account: every row known, keyed by GameId, and the markets they add up to.
+
+Answers are deltas, so what an answer leaves out is unchanged. Rules, in this order:
+
+* a row is merged field by field: an empty odds string, a missing line or favourite keeps the known one; but prices never move
+  on to another line, so an empty odds string with another line ends the prices of the old one;
+* a row that closes (WillBeRemoved) goes at once. ToBeRemovedOn alone removes nothing: samples show it on rows that stay;
+* a row that cannot be read goes too, when its GameId can: its price is no longer known, and stale is never traded;
+* a fixture only moves up, early to today to live: lingering copies of earlier phases are ignored, also after it has gone;
+* where several rows offer the same market, an active one wins, then the one changed last by the venue's time;
+* after a gap (``fresh=True``) rows of the phase that the answer does not repeat are dropped;
+* a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say.
+
+Memory: odds strings are kept as they came, one change time per book beside them; prices are parsed when they change.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+
+import msgspec
+
+from keter.clock import to_ms
+from keter.domain.markets import Event, Market, Phase
+from keter.venues.asianodds.normalise import (
+    MARKET_TYPE_OF_PHASE,
+    Problem,
+    Ref,
+    kept_uid,
+    read_clock,
+    read_event,
+    read_phase,
+    read_score,
+)
+from keter.venues.asianodds.scores import ScoreBook
+from keter.venues.asianodds.slots import Slot, SlotMerger
+from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
+from keter.venues.base import EventScore, MarketPrices
+
+ROW_LIFE = timedelta(hours=12)
+_RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
+_SWEEP_EVERY = timedelta(seconds=60)
+_SAME_FIXTURE = timedelta(hours=2)
+
+
+class Row(msgspec.Struct):
+    """One GameId, merged. ``favoured`` is (full time, half time)."""
+
+    game_id: int
+    match_id: int
+    uid: str
+    sport: int
+    active: bool = True
+    updated_ms: int = 0
+    favoured: tuple[int | None, int | None] = (None, None)
+    slots: dict[str, Slot] = {}
+
+
+class Fixture(msgspec.Struct):
+    """One event: its rows, all of its phase, and a fingerprint of each market as last told."""
+
+    event: Event
+    phase: Phase
+    lead: int
+    rows: set[int] = set()
+    matches: set[int] = set()
+    told: dict[Market, tuple[object, ...]] = {}
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What an answer changed: see ``FeedUpdate``."""
+
+    changed: tuple[MarketPrices, ...]
+    removed: tuple[tuple[str, Market], ...]
+    scores: tuple[EventScore, ...]
+    known_markets: int
+    problems: dict[str, int]
+
+
+class _Turn:
+    """What one merge gathers."""
+
+    def __init__(self, now: datetime, revisions: Iterator[int]) -> None:
+        self.now = now
+        self.problems: Counter[str] = Counter()
+        self.touched: dict[str, None] = {}
+        self.scores: dict[str, EventScore] = {}
+        self.missed: set[str] = set()
+        self.slots = SlotMerger(revisions, now, self.problems)
+
+
+class FeedState:
+    """Everything the feed has told. Not thread-safe: one merge at a time."""
+
+    def __init__(self, *, final_after: timedelta = timedelta(seconds=20)) -> None:
+        self._rows: dict[int, Row] = {}
+        self._fixtures: dict[str, Fixture] = {}
+        self._uids: dict[int, str] = {}
+        self._past: dict[str, tuple[Phase, datetime]] = {}
+        self._scores = ScoreBook(final_after)
+        self._revisions = count(1)
+        self._swept_at: datetime | None = None
+
+    def merge(self, feed: Feed, phase: Phase, now: datetime, *, fresh: bool = False) -> Merged:
+        """Takes an answer about ``phase``. ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed."""
+        turn = _Turn(now, self._revisions)
+        unseen = self._rows_of(phase) if fresh else set()
+        for sport_feed in feed.sports or ():
+            sport = -1 if sport_feed.sports_type is None else sport_feed.sports_type
+            for raw in sport_feed.match_games or ():
+                row = read_row(raw)
+                if row is None:
+                    self._unreadable(turn, read_identity(raw))
+                else:
+                    unseen.discard(row.game_id)
+                    self._take(turn, row, sport, read_phase(row, phase))
+        turn.missed = {self._rows[game_id].uid for game_id in unseen}
+        for game_id in unseen:
+            self._drop(turn, game_id)
+        self._sweep(turn)
+        return self._finish(turn, phase)
+
+    def markets(self, now: datetime) -> Iterator[MarketPrices]:
+        """Every market known, as it would be told at ``now``."""
+        slots = SlotMerger(iter(()), now, Counter())
+        for fixture in self._fixtures.values():
+            for row, slot in self._offers(fixture).values():
+                yield self._prices(fixture, row, slot, slots)
+
+    def _rows_of(self, phase: Phase) -> set[int]:
+        return {game_id for fixture in self._fixtures.values() if fixture.phase is phase for game_id in fixture.rows}
+
+    def _unreadable(self, turn: _Turn, game_id: int | None) -> None:
+        turn.problems[Problem.BAD_ROW] += 1
+        if game_id is not None:
+            self._drop(turn, game_id)
+
+    def _take(self, turn: _Turn, row: FeedRow, sport: int, phase: Phase) -> None:
+        known = self._rows.get(row.game_id)
+        if known is not None and _RANK[phase] < _RANK[self._fixtures[known.uid].phase]:
+            turn.problems[Problem.STALE_COPY] += 1
+            return
+        if row.will_be_removed:
+            if known is not None:
+                self._observe(turn, known.uid, row, sport)
+                self._drop(turn, row.game_id)
+            return
+        event = read_event(row, sport)
+        fixture = event if isinstance(event, Problem) else self._fixture(turn, row.match_id, event, phase)
+        if isinstance(fixture, Problem):
+            turn.problems[fixture] += 1
+            self._drop(turn, row.game_id)
+            return
+        uid = fixture.event.event_uid
+        known = self._rows.get(row.game_id)
+        if known is None or known.uid != uid or known.sport != sport:
+            self._drop(turn, row.game_id)
+            known = self._rows[row.game_id] = Row(row.game_id, row.match_id, uid, sport)
+            fixture.rows.add(row.game_id)
+        self._observe(turn, uid, row, sport)
+        self._merge_row(turn, known, row)
+
+    def _merge_row(self, turn: _Turn, known: Row, row: FeedRow) -> None:
+        """``row`` brings ``known`` up to date."""
+        full, half = known.favoured
+        if row.full_time_favoured is not None or row.favoured is not None:
+            full = row.full_time_favoured if row.full_time_favoured is not None else row.favoured
+        if row.half_time_favoured is not None or row.favoured is not None:
+            half = row.half_time_favoured if row.half_time_favoured is not None else row.favoured
+        known.favoured = (full, half)
+        known.match_id = row.match_id
+        known.updated_ms = row.updated_date_time or known.updated_ms
+        if row.is_active is not None:
+            known.active = row.is_active
+        turn.slots.merge(known.slots, row, known.sport, known.favoured, row.updated_date_time or to_ms(turn.now))
+        turn.touched[known.uid] = None
+
+    def _fixture(self, turn: _Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
+        """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
+        before = self._fixtures.get(self._uids.get(match_id, ""))
+        uid = kept_uid(before.event, event) if before is not None else event.event_uid
+        event = msgspec.structs.replace(event, event_uid=uid)
+        fixture = self._fixtures.get(uid)
+        reached = fixture.phase if fixture is not None else self._past.get(uid, (phase, turn.now))[0]
+        if _RANK[phase] < _RANK[reached]:
+            return Problem.STALE_COPY
+        if fixture is None:
+            fixture = self._fixtures[uid] = Fixture(event, phase, match_id)
+        elif match_id not in fixture.matches and not _same_fixture(fixture.event, event):
+            return Problem.UID_COLLISION
+        if before is not None and before is not fixture:
+            self._leave(turn, before, match_id)
+        fixture.matches.add(match_id)
+        self._uids[match_id] = uid
+        if fixture.phase is not phase:
+            for game_id in tuple(fixture.rows):
+                self._drop(turn, game_id)
+            fixture.phase = phase
+        if match_id == fixture.lead:
+            fixture.event = event
+        return fixture
+
+    def _leave(self, turn: _Turn, fixture: Fixture, match_id: int) -> None:
+        """The match goes on under another uid: its rows there are history."""
+        fixture.matches.discard(match_id)
+        for game_id in tuple(fixture.rows):
+            if self._rows[game_id].match_id == match_id:
+                self._drop(turn, game_id)
+
+    def _observe(self, turn: _Turn, uid: str, row: FeedRow, sport: int) -> None:
+        if self._fixtures[uid].phase is not Phase.LIVE:
+            return
+        clock = read_clock(row.in_game_minutes, sport, row.expected_length)
+        score = read_score(row, clock)
+        if score is None:
+            return
+        news = self._scores.observe(uid, score, clock, row.updated_date_time or to_ms(turn.now), turn.now)
+        if news is not None:
+            turn.scores[uid] = news
+        turn.touched[uid] = None
+
+    def _drop(self, turn: _Turn, game_id: int) -> None:
+        row = self._rows.pop(game_id, None)
+        if row is not None:
+            self._fixtures[row.uid].rows.discard(game_id)
+            turn.touched[row.uid] = None
+
+    def _sweep(self, turn: _Turn) -> None:
+        if self._swept_at is not None and turn.now - self._swept_at < _SWEEP_EVERY:
+            return
+        self._swept_at = turn.now
+        for fixture in self._fixtures.values():
+            if turn.now - fixture.event.kickoff > ROW_LIFE:
+                for game_id in tuple(fixture.rows):
+                    self._drop(turn, game_id)
+        for uid in [uid for uid, (_, at) in self._past.items() if turn.now - at > ROW_LIFE]:
+            del self._past[uid]
+
+    def _finish(self, turn: _Turn, phase: Phase) -> Merged:
+        changed: list[MarketPrices] = []
+        removed: list[tuple[str, Market]] = []
+        for uid in turn.touched:
+            fixture = self._fixtures[uid]
+            self._tell(turn, fixture, changed, removed)
+            if not fixture.rows:
+                self._end(turn, fixture)
+            elif fixture.phase is Phase.LIVE:
+                self._scores.back(uid)
+        scores = [*turn.scores.values(), *self._scores.due(turn.now)]
+        known = sum(len(fixture.told) for fixture in self._fixtures.values() if fixture.phase is phase)
+        return Merged(tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems))
+
+    def _tell(self, turn: _Turn, fixture: Fixture, changed: list[MarketPrices], removed: list[tuple[str, Market]]) -> None:
+        """Adds what is different from what was told last, and remembers it as told."""
+        offers = self._offers(fixture)
+        score = self._scores.current(fixture.event.event_uid)
+        goals = (score.home, score.away, score.red_home, score.red_away) if score is not None else None
+        for market, (row, slot) in offers.items():
+            print_of = (slot.revision, row.game_id, row.active, fixture.phase, goals, fixture.event)
+            if fixture.told.get(market) != print_of:
+                fixture.told[market] = print_of
+                changed.append(self._prices(fixture, row, slot, turn.slots))
+        for market in [market for market in fixture.told if market not in offers]:
+            del fixture.told[market]
+            removed.append((fixture.event.event_uid, market))
+
+    def _end(self, turn: _Turn, fixture: Fixture) -> None:
+        """The fixture has no row left."""
+        uid = fixture.event.event_uid
+        del self._fixtures[uid]
+        for match_id in fixture.matches:
+            self._uids.pop(match_id, None)
+        self._past[uid] = (fixture.phase, turn.now)
+        if uid in turn.missed:
+            self._scores.forget(uid)
+        else:
+            self._scores.gone(uid, turn.now)
+
+    def _offers(self, fixture: Fixture) -> dict[Market, tuple[Row, Slot]]:
+        """For each market the row and prices that stand for it."""
+        offers: dict[Market, tuple[Row, Slot]] = {}
+        for row in sorted((self._rows[game_id] for game_id in fixture.rows), key=_precedence):
+            for slot in row.slots.values():
+                offers[slot.market] = (row, slot)
+        return offers
+
+    def _prices(self, fixture: Fixture, row: Row, slot: Slot, slots: SlotMerger) -> MarketPrices:
+        ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).seal()
+        score = self._scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
+        return MarketPrices(fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score)
+
+
+def _precedence(row: Row) -> tuple[bool, int, int]:
+    return row.active, row.updated_ms, row.game_id
+
+
+def _same_fixture(one: Event, other: Event) -> bool:
+    """Whether events of one uid are the same: their names may still differ in letters that a uid does not keep."""
+    names = (one.home.casefold(), one.away.casefold()) == (other.home.casefold(), other.away.casefold())
+    return names and abs(one.kickoff - other.kickoff) <= _SAME_FIXTURE

@@ -1,0 +1,95 @@
+"""Probabilities from goal intensities, and a bookmaker's prices from probabilities. Pure; independent Poisson goals.
+
+Prices are whole thousandths of decimal odds (1970 is 1.970), rounded down: a booksum is never below what the margin says.
+Intensities are whole hundredths of a goal, which makes everything here worth remembering.
+"""
+
+import math
+from functools import lru_cache
+
+MAX_MILLI = 101_000
+_MIN_MILLI = 1_005
+
+
+@lru_cache(maxsize=4096)
+def _poisson(centi: int) -> tuple[float, ...]:
+    mean = centi / 100
+    size = 12 + int(mean * 2)
+    term = math.exp(-mean)
+    masses = [term]
+    for n in range(1, size):
+        term *= mean / n
+        masses.append(term)
+    return tuple(masses)
+
+
+@lru_cache(maxsize=4096)
+def _difference(home_centi: int, away_centi: int) -> tuple[int, tuple[float, ...]]:
+    """Distribution of home minus away goals: (smallest difference, masses)."""
+    home, away = _poisson(home_centi), _poisson(away_centi)
+    offset = len(away) - 1
+    masses = [0.0] * (len(home) + offset)
+    for h, p in enumerate(home):
+        for a, q in enumerate(away, -h - offset):
+            masses[-a] += p * q
+    return -offset, tuple(masses)
+
+
+@lru_cache(maxsize=32_768)
+def home_covers(home_centi: int, away_centi: int, line_q: int) -> float:
+    """Effective probability (pushes apart) that home wins at a home line in quarter goals, goals counted from now."""
+    return _effective(*_difference(home_centi, away_centi), line_q)
+
+
+@lru_cache(maxsize=32_768)
+def goes_over(centi: int, line_q: int) -> float:
+    """Effective probability that more goals than the line still fall."""
+    return _effective(0, _poisson(centi), -line_q)
+
+
+def _effective(low: int, masses: tuple[float, ...], line_q: int) -> float:
+    """Quarter lines are two half stakes, a quarter goal to each side."""
+    legs = (line_q,) if line_q % 2 == 0 else (line_q - 1, line_q + 1)
+    won = lost = 0.0
+    for leg in legs:
+        first_win = min(max(-leg // 4 + 1 - low, 0), len(masses))
+        last_loss = min(max(-(leg // 4) - low, 0), len(masses))
+        won += sum(masses[first_win:])
+        lost += sum(masses[:last_loss])
+    return won / (won + lost) if won + lost else 0.5
+
+
+@lru_cache(maxsize=16_384)
+def three_way(home_centi: int, away_centi: int, lead: int = 0) -> tuple[float, float, float]:
+    """Probabilities of home, away, draw (the venue's order) when home leads by ``lead`` now."""
+    low, masses = _difference(home_centi, away_centi)
+    level = -lead - low
+    home = sum(masses[max(level + 1, 0) :])
+    draw = masses[level] if 0 <= level < len(masses) else 0.0
+    return home, max(1 - home - draw, 0.0), draw
+
+
+@lru_cache(maxsize=8192)
+def even_handicap(home_centi: int, away_centi: int) -> int:
+    """The home line, in quarters, nearest to an even bet."""
+    guess = round((away_centi - home_centi) / 25)
+    lines = range(guess - 6, guess + 7)
+    return min(lines, key=lambda line_q: (abs(home_covers(home_centi, away_centi, line_q) - 0.5), abs(line_q)))
+
+
+@lru_cache(maxsize=8192)
+def even_total(centi: int) -> int:
+    """The goal line, in quarters and at least half a goal, nearest to an even bet."""
+    guess = max(round(centi / 25), 2)
+    return min(range(max(guess - 6, 2), guess + 7), key=lambda line_q: (abs(goes_over(centi, line_q) - 0.5), line_q))
+
+
+def price(probability: float, margin: float) -> int:
+    """Thousandths of decimal odds for a probability loaded with ``margin``."""
+    loaded = max(probability, 1e-6) * (1 + margin)
+    return min(max(math.floor(1000 / loaded), _MIN_MILLI), MAX_MILLI)
+
+
+def two_way(probability: float, margin: float) -> tuple[int, int]:
+    """Prices of a side and its opposite."""
+    return price(probability, margin), price(1 - probability, margin)

@@ -1,0 +1,59 @@
+"""The bookmaker's house: board, scenario, book, sessions and faults under one clock. No network here."""
+
+import asyncio
+from collections.abc import Callable
+
+from keter.clock import Clock, to_ms
+from keter.sandbox.board import Board
+from keter.sandbox.book import Book
+from keter.sandbox.config import SandboxConfig
+from keter.sandbox.faults import Faults
+from keter.sandbox.market import Market
+from keter.sandbox.placement import Desk
+from keter.sandbox.scenario import Scenario
+from keter.sandbox.sessions import Sessions
+
+ScenarioFactory = Callable[[SandboxConfig, Board, int], Scenario]
+
+
+def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scenario:
+    """Real fixtures when files are named, else the made-up market."""
+    if config.csv.paths:
+        from keter.sandbox.scenario_csv import CsvScenario
+
+        return CsvScenario.load(config, board, start_ms)
+    return Market(seed=config.seed, speed=config.speed, config=config.market, start_ms=start_ms, board=board)
+
+
+class House:
+    """Everything the bookmaker knows. ``now`` brings the world up to date and tells the time."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock, scenario: ScenarioFactory = default_scenario) -> None:
+        self.config, self.clock = config, clock
+        self.board = Board(round(config.protocol.closing_s * 1000))
+        self.started_ms = to_ms(clock.now())
+        self.scenario = scenario(config, self.board, self.started_ms)
+        self.book = Book(
+            config.accounts,
+            settle_after_ms=round(config.settle_after_s * 1000),
+            keep_closed=config.betting.keep_settled,
+        )
+        self.sessions = Sessions(config.accounts, config.protocol, config.feed_interval_scale, config.seed)
+        self.desk = Desk(config, self.board, self.book)
+        self.faults = Faults(seed=config.seed)
+        self.calls: dict[str, int] = {}
+        self.stopping = asyncio.Event()
+
+    def now(self) -> int:
+        """Milliseconds since the epoch, after everything due by then has happened."""
+        now_ms = to_ms(self.clock.now())
+        self.book.advance(now_ms, self.scenario.advance(now_ms))
+        return now_ms
+
+    async def pause(self, seconds: float) -> None:
+        """Waits, but not beyond the house's closing time."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self.stopping.wait(), seconds)
+            except TimeoutError:
+                return

@@ -1,0 +1,95 @@
+"""The sandbox as a program: ``python -m keter.sandbox``, and what the command ``keter sandbox`` calls."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from keter.errors import ExitCode, KeterError
+from keter.sandbox.config import DEMO_ACCOUNT, AccountConfig, CsvConfig, SandboxConfig
+from keter.sandbox.server import Sandbox
+
+Say = Callable[[str], None]
+
+
+async def serve(config: SandboxConfig, stop: asyncio.Event, say: Say) -> None:
+    """Runs a sandbox until ``stop``; says where it is and how to use it. Raises KeterError."""
+    async with Sandbox(config) as sandbox:
+        for line in _how_to(sandbox):
+            say(line)
+        await stop.wait()
+    say("sandbox stopped")
+
+
+def _how_to(sandbox: Sandbox) -> list[str]:
+    account = sandbox.config.accounts[0]
+    known = " password: sandbox" if account == DEMO_ACCOUNT else " password: as configured"
+    return [
+        f"sandbox bookmaker: {sandbox.url}",
+        f"  user: {account.user} {known}",
+        f"  for Keter: AO_BASE_URL={sandbox.url} AO_USER={account.user} AO_PASS=...",
+        f"  tickets: {sandbox.control_url}/tickets   faults: PUT {sandbox.control_url}/faults",
+        "  play money only; Ctrl+C stops it",
+    ]
+
+
+def run_sandbox(config: SandboxConfig, *, say: Say | None = None) -> ExitCode:
+    """Runs a sandbox in this process until it is told to stop (Ctrl+C, SIGTERM or Windows' Ctrl+Break)."""
+    speak = say or _say
+
+    async def main() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+            if (number := getattr(signal, name, None)) is not None:
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        await serve(config, stop, speak)
+
+    try:
+        asyncio.run(main())
+    except KeterError as e:
+        sys.stderr.write(f"keter sandbox: {e}\n")
+        return e.exit_code
+    return ExitCode.OK
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _account(text: str) -> AccountConfig:
+    user, colon, password = text.partition(":")
+    if not colon or not user:
+        raise argparse.ArgumentTypeError("write USER:PASSWORD")
+    return AccountConfig(user, password)
+
+
+def parse(arguments: Sequence[str]) -> SandboxConfig:
+    """The configuration that command-line arguments ask for."""
+    parser = argparse.ArgumentParser(prog="python -m keter.sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
+    parser.add_argument("--seed", type=int, default=7, help="seed of fixtures, prices and decisions")
+    parser.add_argument("--speed", type=float, default=30.0, help="how many times faster than life games are played")
+    parser.add_argument(
+        "--feed-interval-scale", type=float, default=1.0, help="times the feed's throttles; 0 switches them off"
+    )
+    parser.add_argument("--delay-scale", type=float, default=1.0, help="times the bookmakers' delays; 0 switches them off")
+    parser.add_argument("--account", type=_account, action="append", default=[], help="USER:PASSWORD of a further customer")
+    parser.add_argument("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
+    parser.add_argument("--from", dest="first", help="first ISO date to serve from the files")
+    parser.add_argument("--to", dest="last", help="last ISO date to serve from the files")
+    options = parser.parse_args(arguments)
+    try:
+        return SandboxConfig(
+            port=options.port,
+            seed=options.seed,
+            speed=options.speed,
+            feed_interval_scale=options.feed_interval_scale,
+            delay_scale=options.delay_scale,
+            accounts=(*options.account, DEMO_ACCOUNT),
+            csv=CsvConfig(paths=tuple(options.csv), first=options.first, last=options.last),
+        )
+    except ValueError as e:
+        parser.error(str(e))

@@ -483,8 +483,8 @@ def test_empty_odds_strings_never_erase(sequence: list[dict[str, Any]]) -> None:
     state = FeedState()
     take(state, *sequence)
     before = known(state)
-    blank = [{**row, **EMPTY_PRICES, "WillBeRemoved": False} for row in sequence]
-    take(state, *[row for row in blank if row["GameId"] in {open_ref(p.ref).game_id for p in before.values()}])
+    shown = {open_ref(p.ref).game_id for p in before.values()}
+    take(state, *[{**row, **EMPTY_PRICES} for row in sequence if row["GameId"] in shown and not row["WillBeRemoved"]])
     assert {key: p.books for key, p in before.items()}.items() <= {key: p.books for key, p in known(state).items()}.items()
 
 

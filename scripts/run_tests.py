@@ -1,0 +1,58 @@
+"""Runs pytest over one part or all of the tests and prints one closing line for all of it, last.
+
+python scripts/run_tests.py all|unit|integration|faults|e2e
+
+The browser tests run in a pytest process of their own: their driver keeps an event loop that no other test can share.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ALL = (("unit", "integration", "faults"), ("e2e",))
+ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+NO_TESTS = 5  # pytest's exit code when a folder holds none
+CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
+
+
+def main(part: str) -> int:
+    """Runs the part; returns pytest's worst exit code."""
+    begun = time.monotonic()
+    total: Counter[str] = Counter()
+    worst = 0
+    for folders in ALL if part == "all" else ((part,),):
+        code, counts = run_pytest([f"tests/{folder}" for folder in folders])
+        total += counts
+        worst = max(worst, 0 if code == NO_TESTS else code)
+    text = ", ".join(f"{total[name]} {name}" for name in ORDER if total[name]) or "no tests ran"
+    sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
+    return worst
+
+
+def run_pytest(paths: Sequence[str]) -> tuple[int, Counter[str]]:
+    """One pytest process with its output passed on, apart from the closing line, which comes back as counts."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *paths]
+    counts: Counter[str] = Counter()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
+        for line in process.stdout or ():
+            if CLOSING.match(line.strip()):
+                counts.update(dict(closing_counts(line)))
+            else:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+    return process.returncode, counts
+
+
+def closing_counts(line: str) -> Iterator[tuple[str, int]]:
+    """The counts of a closing line, singular names made plural."""
+    for number, name in re.findall(r"(\d+) ([a-z]+)", line.split(" in ", maxsplit=1)[0]):
+        yield {"error": "errors", "warning": "warnings"}.get(name, name), int(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

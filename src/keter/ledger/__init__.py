@@ -1,0 +1,35 @@
+"""The ledger: money history in SQL. The only package that talks to a database."""
+
+from keter.ledger.bets import BetChanges, BetFilter, Intents, Takeover
+from keter.ledger.errors import (
+    DuplicateDecisionError,
+    FencedError,
+    LedgerUnavailableError,
+    NotInLedgerError,
+    SelectionOpenError,
+)
+from keter.ledger.history import AlertRow, ForeignTicket, SettlementRow
+from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
+from keter.ledger.paper import PaperTicket
+from keter.ledger.sums import MoneySummary
+
+__all__ = [
+    "AlertRow",
+    "BetChanges",
+    "BetFilter",
+    "DuplicateDecisionError",
+    "FencedError",
+    "ForeignTicket",
+    "Intents",
+    "Ledger",
+    "LedgerUnavailableError",
+    "MoneySummary",
+    "NotInLedgerError",
+    "PaperTicket",
+    "SelectionOpenError",
+    "SettlementRow",
+    "Takeover",
+    "ledger_url",
+    "open_ledger",
+    "open_settings_ledger",
+]

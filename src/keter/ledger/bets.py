@@ -1,0 +1,257 @@
+"""Intents and bets: the only place where a bet changes state. Each step is one transaction with a row of its own."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from keter.domain.bets import FINAL, OPEN, Bet, BetState, Intent, Transition, check_transition
+from keter.domain.trading import ExecutionMode
+from keter.errors import IllegalTransitionError
+from keter.ledger import rows
+from keter.ledger.database import Database
+from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError
+from keter.ledger.fences import check_fence, take_fence
+from keter.ledger.schema import bets, transitions
+
+
+class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step learned. None leaves a field as it is; nothing is ever unlearned."""
+
+    placed_stake_minor: int | None = None
+    odds: str | None = None
+    book: str | None = None
+    ticket_id: str | None = None
+    pnl_minor: int | None = None
+    reason: str | None = None
+    score_at_bet: tuple[int, int] | None = None
+    settled_at: datetime | None = None
+    closing_fair_odds: float | None = None
+
+    def columns(self) -> dict[str, object]:
+        known: dict[str, object] = {
+            name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None
+        }
+        score = known.pop("score_at_bet", None)
+        if isinstance(score, tuple):
+            known |= {"score_home": score[0], "score_away": score[1]}
+        return known
+
+
+class BetFilter(msgspec.Struct, frozen=True):
+    """Which bets a list shows; None means all. Times bound ``created_at``."""
+
+    mode: ExecutionMode | None = None
+    states: frozenset[BetState] | None = None
+    account: str | None = None
+    event_uid: str | None = None
+    trace_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Takeover(msgspec.Struct, frozen=True):
+    """What a new owner found: its fencing number, and the intents that its predecessors left half done."""
+
+    fence: int
+    skipped: tuple[Bet, ...]
+    unknown: tuple[Bet, ...]
+
+
+class Intents:
+    """The repository of bets. Raises LedgerUnavailableError where the database fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, intent: Intent, *, worker: str) -> Bet:
+        """Commits the decision to bet. When this returns, no second intent for the decision or selection is possible.
+
+        Raises DuplicateDecisionError, SelectionOpenError, or FencedError when a newer owner has the account.
+        """
+        try:
+            return await self._database.write(lambda connection: _create(connection, intent, worker))
+        except IntegrityError:
+            await self._explain(intent)
+            raise
+
+    async def takeover(self, account: str, mode: ExecutionMode, *, at: datetime, worker: str) -> Takeover:
+        """Makes the caller the account's only owner and ends what earlier owners left: one transaction.
+
+        What was never sent becomes SKIPPED; what may have been sent becomes UNKNOWN, for the venue to tell.
+        """
+        return await self._database.write(lambda connection: _takeover(connection, account, mode, at, worker))
+
+    async def transition(
+        self,
+        intent_id: str,
+        target: BetState,
+        *,
+        at: datetime,
+        cause: str,
+        worker: str,
+        evidence: Mapping[str, object] | None = None,
+        changes: BetChanges | None = None,
+        fence: int | None = None,
+    ) -> Bet:
+        """One legal step and what was learned with it. ``fence`` must still be the account's newest when given.
+
+        Raises IllegalTransitionError, NotInLedgerError, FencedError.
+        """
+        step = Transition(intent_id, None, target, at, cause, worker, dict(evidence or {}))
+        return await self._database.write(lambda connection: _step(connection, step, changes or BetChanges(), fence))
+
+    async def amend(
+        self,
+        intent_id: str,
+        changes: BetChanges,
+        *,
+        at: datetime,
+        cause: str,
+        worker: str,
+        evidence: Mapping[str, object] | None = None,
+    ) -> Bet:
+        """Corrects what is known of a bet (stake, price, closing price) where it stands; leaves a row like a step does."""
+        return await self._database.write(
+            lambda connection: _amend(connection, intent_id, changes, at, cause, worker, dict(evidence or {}))
+        )
+
+    async def get(self, intent_id: str) -> Bet:
+        """Raises NotInLedgerError."""
+        bet = await self._one(bets.c.intent_id == intent_id)
+        if bet is None:
+            raise NotInLedgerError(f"no intent {intent_id}")
+        return bet
+
+    async def by_reference(self, reference: str) -> Bet | None:
+        return await self._one(bets.c.reference == reference)
+
+    async def by_decision(self, decision_id: str) -> Bet | None:
+        return await self._one(bets.c.decision_id == decision_id)
+
+    async def open_bets(self, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
+        """Every bet that is not final, oldest first."""
+        query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))
+        if account is not None:
+            query = query.where(bets.c.account == account)
+        found = await self._database.read(lambda connection: connection.execute(query.order_by(bets.c.created_at)).all())
+        return [rows.to_bet(row) for row in found]
+
+    async def list_bets(self, chosen: BetFilter, *, limit: int = 100, before: str | None = None) -> list[Bet]:
+        """Newest first. ``before`` is the intent id of the last row of the page before; NotInLedgerError for an unknown one."""
+        marker = await self.get(before) if before is not None else None
+        query = select(bets).where(*_conditions(chosen))
+        if marker is not None:
+            made, intent_id = marker.intent.created_at, marker.intent.intent_id
+            query = query.where((bets.c.created_at < made) | ((bets.c.created_at == made) & (bets.c.intent_id < intent_id)))
+        query = query.order_by(bets.c.created_at.desc(), bets.c.intent_id.desc()).limit(limit)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.to_bet(row) for row in found]
+
+    async def trail(self, intent_id: str) -> list[Transition]:
+        """Every step of one bet, in order."""
+        query = select(transitions).where(transitions.c.intent_id == intent_id).order_by(transitions.c.id)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.to_transition(row) for row in found]
+
+    async def _one(self, condition: ColumnElement[bool]) -> Bet | None:
+        query = select(bets).where(condition)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else rows.to_bet(row)
+
+    async def _explain(self, intent: Intent) -> None:
+        """Turns a broken unique constraint into the error that says which promise it kept."""
+        existing = await self.by_decision(intent.decision_id)
+        if existing is not None:
+            raise DuplicateDecisionError(intent.decision_id, existing.state)
+        holder = await self._one(
+            (bets.c.account == intent.account)
+            & (bets.c.mode == intent.mode.value)
+            & (bets.c.event_uid == intent.event_uid)
+            & (bets.c.selection_id == intent.selection_id)
+            & bets.c.state.in_(_values(OPEN))
+        )
+        if holder is not None:
+            raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
+
+
+def _values(states: Iterable[BetState]) -> list[str]:
+    return sorted(state.value for state in states)
+
+
+def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
+    equal = {"account": chosen.account, "event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
+    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in equal.items() if value is not None]
+    if chosen.mode is not None:
+        conditions.append(bets.c.mode == chosen.mode.value)
+    if chosen.states is not None:
+        conditions.append(bets.c.state.in_(_values(chosen.states)))
+    if chosen.since is not None:
+        conditions.append(bets.c.created_at >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(bets.c.created_at < chosen.until)
+    return conditions
+
+
+def _create(connection: Connection, intent: Intent, worker: str) -> Bet:
+    check_fence(connection, intent.account, intent.mode, intent.fence)
+    bet = Bet(intent, BetState.INTENDED, intent.created_at)
+    connection.execute(insert(bets).values(rows.from_bet(bet)))
+    first = Transition(intent.intent_id, None, BetState.INTENDED, intent.created_at, "intent", worker)
+    connection.execute(insert(transitions).values(rows.from_transition(first)))
+    return bet
+
+
+def _locked(connection: Connection, intent_id: str) -> Bet:
+    row = connection.execute(select(bets).where(bets.c.intent_id == intent_id).with_for_update()).one_or_none()
+    if row is None:
+        raise NotInLedgerError(f"no intent {intent_id}")
+    return rows.to_bet(row)
+
+
+def _step(connection: Connection, step: Transition, changes: BetChanges, fence: int | None) -> Bet:
+    bet = _locked(connection, step.intent_id)
+    if fence is not None:
+        check_fence(connection, bet.intent.account, bet.intent.mode, fence)
+    check_transition(bet.state, step.target)
+    return _write(connection, bet, step, changes)
+
+
+def _amend(
+    connection: Connection,
+    intent_id: str,
+    changes: BetChanges,
+    at: datetime,
+    cause: str,
+    worker: str,
+    evidence: dict[str, object],
+) -> Bet:
+    bet = _locked(connection, intent_id)
+    if bet.state in FINAL and changes.placed_stake_minor not in {None, bet.placed_stake_minor}:
+        raise IllegalTransitionError(f"the stake of a {bet.state} bet does not change")
+    return _write(connection, bet, Transition(intent_id, None, bet.state, at, cause, worker, evidence), changes)
+
+
+def _write(connection: Connection, bet: Bet, step: Transition, changes: BetChanges) -> Bet:
+    values = {**changes.columns(), "state": step.target.value, "updated_at": step.at}
+    connection.execute(update(bets).where(bets.c.intent_id == step.intent_id).values(values))
+    row = msgspec.structs.replace(step, source=bet.state)
+    connection.execute(insert(transitions).values(rows.from_transition(row)))
+    return _locked(connection, step.intent_id)
+
+
+def _takeover(connection: Connection, account: str, mode: ExecutionMode, at: datetime, worker: str) -> Takeover:
+    fence = take_fence(connection, account, mode, at, worker)
+    ended: dict[BetState, list[Bet]] = {BetState.SKIPPED: [], BetState.UNKNOWN: []}
+    for source, target in ((BetState.INTENDED, BetState.SKIPPED), (BetState.QUOTED, BetState.SKIPPED),
+                           (BetState.SENDING, BetState.UNKNOWN)):  # fmt: skip
+        found = connection.execute(
+            select(bets.c.intent_id).where(bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value)
+        ).scalars()
+        for intent_id in list(found):
+            step = Transition(intent_id, None, target, at, "router_died", worker, {"found": source.value, "fence": fence})
+            ended[target].append(_step(connection, step, BetChanges(reason="router_died"), None))
+    return Takeover(fence, tuple(ended[BetState.SKIPPED]), tuple(ended[BetState.UNKNOWN]))

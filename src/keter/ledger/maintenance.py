@@ -1,0 +1,99 @@
+"""Care of the ledger: copies, checks and exports."""
+
+import csv
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.engine import Connection, Engine
+
+from keter.domain.bets import SETTLED
+from keter.errors import UsageError
+from keter.ledger.columns import UtcTime
+from keter.ledger.schema import bets, transitions
+
+FORMATS = ("csv", "parquet")
+_COLUMNS = [column for column in bets.c if column.name != "signal"]
+
+
+def backup(engine: Engine, path: Path) -> None:
+    """Copies a SQLite ledger page by page into a new file, consistent while writers go on."""
+    if engine.dialect.name != "sqlite":
+        raise UsageError("a PostgreSQL ledger is backed up with pg_dump")
+    if path.exists():
+        raise UsageError(f"{path} exists; choose a name that is free")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with engine.connect() as connection:
+        source: Any = connection.connection.driver_connection
+        target = sqlite3.connect(path)
+        try:
+            source.backup(target)
+        finally:
+            target.close()
+
+
+def integrity(engine: Engine) -> list[str]:
+    """The database's own checks and ours: foreign keys, states that their trails explain, money where it must be."""
+    with engine.connect() as connection, connection.begin():
+        found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
+        return [*found, *_trail_problems(connection), *_money_problems(connection)]
+
+
+def _sqlite_problems(connection: Connection) -> list[str]:
+    pages = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+    orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
+    found = [f"damaged file: {line}" for line in pages if line != "ok"]
+    return found + [f"row {row[1]} of {row[0]} points to a missing row of {row[2]}" for row in orphans]
+
+
+def _trail_problems(connection: Connection) -> list[str]:
+    last = select(transitions.c.intent_id, text("max(id) AS last")).group_by(transitions.c.intent_id).subquery()
+    query = (
+        select(bets.c.intent_id, bets.c.state, transitions.c.target)
+        .join(last, last.c.intent_id == bets.c.intent_id, isouter=True)
+        .join(transitions, transitions.c.id == text("anon_1.last"), isouter=True)
+    )
+    wrong = [row for row in connection.execute(query) if row.state != row.target]
+    return [f"intent {row.intent_id} is {row.state} but its trail ends at {row.target}" for row in wrong]
+
+
+def _money_problems(connection: Connection) -> list[str]:
+    settled = sorted(state.value for state in SETTLED)
+    query = select(bets.c.intent_id).where(
+        bets.c.state.in_(settled) & (bets.c.pnl_minor.is_(None) | bets.c.settled_at.is_(None))
+    )
+    return [f"settled intent {intent_id} has no profit or time" for intent_id in connection.execute(query).scalars()]
+
+
+def export(engine: Engine, path: Path, fmt: str) -> int:
+    """Every bet, one row each, oldest first; money stays in minor units, times are ISO (CSV) or timestamps (Parquet)."""
+    if fmt not in FORMATS:
+        raise UsageError(f"unknown format {fmt!r}; choose {' or '.join(FORMATS)}")
+    with engine.connect() as connection, connection.begin():
+        found = connection.execute(select(*_COLUMNS).order_by(bets.c.created_at, bets.c.intent_id)).all()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [column.name for column in _COLUMNS]
+    if fmt == "csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
+    else:
+        _write_parquet(path, [tuple(row) for row in found])
+    return len(found)
+
+
+def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as e:
+        raise UsageError("Parquet needs the extra: pip install 'keter[parquet]'") from e
+    kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+    fields = [
+        (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS
+    ]
+    columns = list(zip(*found, strict=True)) if found else [()] * len(fields)
+    arrays = [pa.array(list(values), type=kind) for values, (_, kind) in zip(columns, fields, strict=True)]
+    pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), path)

@@ -1,0 +1,59 @@
+"""Brings a database to the schema of this version, however many processes start at once."""
+
+from pathlib import Path
+
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Connection, Engine
+
+from keter.ledger.database import DURABLE
+from keter.ledger.errors import LedgerUnavailableError
+from keter.ledger.schema import REVISION
+
+SCRIPTS = Path(__file__).parent / "migrations"
+_ADVISORY_LOCK = 0x6B657465  # any number, the same in every process
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision the database is at, None when it holds no ledger."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+def migrate(engine: Engine, target: str = "head") -> None:
+    """Upgrades inside one transaction that holds the database's write lock: all of it, once, or nothing.
+
+    Raises LedgerUnavailableError when the ledger was written by a newer version of Keter.
+    """
+    with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        found = current_revision(connection)
+        if target == "head" and found == REVISION:
+            return
+        _upgrade(connection, found, target)
+
+
+def check_revision(engine: Engine) -> None:
+    """For readers. Raises LedgerUnavailableError unless the schema is this version's."""
+    with engine.connect() as connection, connection.begin():
+        found = current_revision(connection)
+    if found != REVISION:
+        raise LedgerUnavailableError(
+            f"the ledger is at schema {found or 'none'}, this version reads {REVISION}; a writing process brings it up to date"
+        )
+
+
+def _upgrade(connection: Connection, found: str | None, target: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise LedgerUnavailableError(f"the ledger is at schema {found}, which a newer version of Keter wrote; update Keter")
+    command.upgrade(config, target)

@@ -1,0 +1,274 @@
+"""The tables. Money is an integer of minor units, times are microseconds, odds are the venue's own text.
+
+Constraints carry the promises: ``decision_id`` and ``reference`` are unique for ever, and at most one open intent exists per
+account, mode and selection. Migrations create these tables; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from keter.domain.bets import OPEN, BetState
+from keter.ledger.columns import JsonText, RowId, UtcTime
+
+REVISION = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def words(values: object) -> str:
+    """A SQL list of the given words, sorted so that it never changes by itself."""
+    return ", ".join(f"'{word}'" for word in sorted(map(str, values)))  # type: ignore[call-overload]  # any iterable
+
+
+OPEN_CONDITION = f"state IN ({words(OPEN)})"
+
+# An intent (never changed after its insert) and, from ``state`` on, what came of it.
+bets = Table(
+    "bets",
+    metadata,
+    Column("intent_id", String(40), primary_key=True),
+    Column("decision_id", String(64), nullable=False, unique=True),
+    Column("trace_id", String(64), nullable=False, index=True),
+    Column("account", String(64), nullable=False),
+    Column("mode", String(8), nullable=False),
+    Column("venue", String(32), nullable=False),
+    Column("venue_key", Text, nullable=False),
+    Column("event_uid", Text, nullable=False, index=True),
+    Column("league", Text, nullable=False),
+    Column("home", Text, nullable=False),
+    Column("away", Text, nullable=False),
+    Column("kickoff", UtcTime, nullable=False),
+    Column("market_id", String(64), nullable=False),
+    Column("side", String(8), nullable=False),
+    Column("selection_id", String(64), nullable=False),
+    Column("stake_minor", BigInteger, nullable=False),
+    Column("asked_odds", Text, nullable=False),
+    Column("fair_odds", Float, nullable=False),
+    Column("ev_pct", Float, nullable=False),
+    Column("asked_book", Text, nullable=False),
+    Column("reference", String(40), nullable=False, unique=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("signal", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("placed_stake_minor", BigInteger, nullable=False),
+    Column("odds", Text),
+    Column("book", Text),
+    Column("ticket_id", Text),
+    Column("pnl_minor", BigInteger),
+    Column("reason", Text),
+    Column("score_home", Integer),
+    Column("score_away", Integer),
+    Column("settled_at", UtcTime),
+    Column("closing_fair_odds", Float),
+    CheckConstraint("stake_minor > 0", name="stake_positive"),
+    CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
+    CheckConstraint(f"state IN ({words(BetState)})", name="state_known"),
+    CheckConstraint("mode IN ('DRY', 'LIVE')", name="mode_known"),
+    Index("ix_bets_mode_state", "mode", "state"),
+    Index("ix_bets_mode_created_at", "mode", "created_at"),
+    Index("ix_bets_mode_settled_at", "mode", "settled_at"),
+)
+Index(
+    "uq_bets_open_selection",
+    bets.c.account,
+    bets.c.mode,
+    bets.c.event_uid,
+    bets.c.selection_id,
+    unique=True,
+    sqlite_where=text(OPEN_CONDITION),
+    postgresql_where=text(OPEN_CONDITION),
+)
+
+# Every step of a bet's life. A row whose source and target are equal corrects what is known without a step.
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("intent_id", String(40), ForeignKey("bets.intent_id"), nullable=False, index=True),
+    Column("source", String(16)),
+    Column("target", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("worker", String(96), nullable=False),
+    Column("evidence", JsonText, nullable=False),
+)
+
+# The fencing number of each account and mode: only its newest owner may create intents and send them.
+fences = Table(
+    "fences",
+    metadata,
+    Column("resource", String(96), primary_key=True),
+    Column("fence", BigInteger, nullable=False),
+    Column("worker", String(96), nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+# What the venue says a bet came to beside what our own settlement says; a regrade adds a row.
+settlements = Table(
+    "settlements",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("intent_id", String(40), ForeignKey("bets.intent_id"), nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("venue_state", String(16), nullable=False),
+    Column("venue_pnl_minor", BigInteger, nullable=False),
+    Column("own_state", String(16)),
+    Column("own_pnl_minor", BigInteger),
+    Column("agrees", Boolean),
+    Column("evidence", JsonText, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("trace_id", String(64), nullable=False, index=True),
+    Column("stage", String(16), nullable=False),
+    Column("worker", String(96), nullable=False),
+    Column("event_uid", Text, nullable=False),
+    Column("selection_id", String(64), nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("numbers", JsonText, nullable=False),
+    Column("details", JsonText, nullable=False),
+    Column("decision_id", String(64)),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("v", Integer, nullable=False),
+)
+
+account_history = Table(
+    "account_history",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("account", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("credit_minor", BigInteger, nullable=False),
+    Column("outstanding_minor", BigInteger, nullable=False),
+    Column("pnl_today_minor", BigInteger, nullable=False),
+    Column("pnl_yesterday_minor", BigInteger, nullable=False),
+    Column("fetched_at", UtcTime, nullable=False),
+    Index("ix_account_history_account_fetched_at", "account", "fetched_at"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("event_uid", Text, primary_key=True),
+    Column("home", Integer, nullable=False),
+    Column("away", Integer, nullable=False),
+    Column("half_time_home", Integer),
+    Column("half_time_away", Integer),
+    Column("minute", Integer),
+    Column("red_home", Integer, nullable=False),
+    Column("red_away", Integer, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("observed_at", UtcTime, nullable=False),
+)
+
+operator_commands = Table(
+    "operator_commands",
+    metadata,
+    Column("command_id", String(64), primary_key=True),
+    Column("action", String(32), nullable=False),
+    Column("actor", String(96), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("accepted", Boolean, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("before", JsonText),
+    Column("after", JsonText),
+    Column("v", Integer, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("alert_id", Text, nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("opened_at", UtcTime, nullable=False, index=True),
+    Column("closed_at", UtcTime),
+)
+Index(
+    "uq_alerts_open",
+    alerts.c.alert_id,
+    unique=True,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)
+
+# Tickets at the venue that no intent of ours explains: counted as exposure, never settled into our profit.
+foreign_tickets = Table(
+    "foreign_tickets",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("mode", String(8), primary_key=True),
+    Column("ticket_key", Text, primary_key=True),
+    Column("reference", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("stake_minor", BigInteger, nullable=False),
+    Column("odds", Text, nullable=False),
+    Column("pnl_minor", BigInteger, nullable=False),
+    Column("selection_id", String(64)),
+    Column("home", Text, nullable=False),
+    Column("away", Text, nullable=False),
+    Column("placed_at", UtcTime, nullable=False),
+    Column("first_seen_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+)
+
+# The paper gateway's own book: what a bookmaker would hold. ``decided_at`` is when acceptance or refusal shows.
+paper_tickets = Table(
+    "paper_tickets",
+    metadata,
+    Column("ticket_id", String(40), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("reference", String(40), nullable=False, index=True),
+    Column("book", Text, nullable=False),
+    Column("odds", Text, nullable=False),
+    Column("stake_minor", BigInteger, nullable=False),
+    Column("event_uid", Text, nullable=False),
+    Column("league", Text, nullable=False),
+    Column("home", Text, nullable=False),
+    Column("away", Text, nullable=False),
+    Column("kickoff", UtcTime, nullable=False),
+    Column("market_id", String(64), nullable=False),
+    Column("side", String(8), nullable=False),
+    Column("score_home", Integer),
+    Column("score_away", Integer),
+    Column("placed_at", UtcTime, nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("message", Text, nullable=False),
+    CheckConstraint("stake_minor > 0", name="stake_positive"),
+    Index("ix_paper_tickets_account_placed_at", "account", "placed_at"),
+)

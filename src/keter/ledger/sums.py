@@ -1,0 +1,116 @@
+"""Sums over bets: the betting day as the guard needs it, and the money strip of the console."""
+
+from datetime import date, datetime, time, timedelta, tzinfo
+
+import msgspec
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.engine import Connection
+
+from keter.domain.bets import OPEN, SETTLED, BetState
+from keter.domain.exposure import DayRisk
+from keter.domain.trading import ExecutionMode
+from keter.ledger.schema import bets
+
+# States in which money is, was or may be at the venue.
+_STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
+_LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
+_WINS = frozenset({BetState.WON, BetState.HALF_WON})
+_LONGEST_STREAK = 200  # rows looked at; far above any LOSING_STREAK_LIMIT
+
+
+class MoneySummary(msgspec.Struct, frozen=True):
+    """A betting day. ``pnl_minor`` and ``settled`` are the day's; open figures are as of now.
+
+    ``outstanding_minor`` is the stake of every bet that may be at the venue, unknown ones included; where the venue has not
+    yet told its stake, the intended one counts. ``states`` counts the bets made on the day.
+    """
+
+    day: str
+    pnl_minor: int
+    settled: int
+    won: int
+    lost: int
+    staked_minor: int
+    open: int
+    outstanding_minor: int
+    unknown: int
+    unknown_stake_minor: int
+    states: dict[str, int]
+
+
+def day_bounds(day: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """First moment of the day and of the next one, in ``zone``. Raises ValueError for no ISO date."""
+    first = date.fromisoformat(day)
+    return datetime.combine(first, time(), zone), datetime.combine(first + timedelta(days=1), time(), zone)
+
+
+def _at_risk() -> ColumnElement[int]:
+    return func.coalesce(func.sum(func.coalesce(func.nullif(bets.c.placed_stake_minor, 0), bets.c.stake_minor)), 0)
+
+
+def _in(states: frozenset[BetState]) -> list[str]:
+    return sorted(state.value for state in states)
+
+
+def read_day_risk(connection: Connection, day: str, mode: ExecutionMode, zone: tzinfo) -> DayRisk:
+    start, end = day_bounds(day, zone)
+    ours = bets.c.mode == mode.value
+    settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & bets.c.state.in_(_in(SETTLED))
+    made = (bets.c.created_at >= start) & (bets.c.created_at < end) & bets.c.state.in_(_in(_STAKED))
+    pnl = connection.execute(select(func.coalesce(func.sum(bets.c.pnl_minor), 0)).where(ours, settled)).scalar_one()
+    staked, count = connection.execute(select(_at_risk(), func.count()).where(ours, made)).one()
+    return DayRisk(day, int(pnl), int(staked), _streak(connection, mode, end), int(count))
+
+
+def _streak(connection: Connection, mode: ExecutionMode, end: datetime) -> int:
+    """Losses in a row up to ``end``, newest first; a push or a void bet neither adds nor ends."""
+    query = select(bets.c.state).where(
+        bets.c.mode == mode.value, bets.c.settled_at < end, bets.c.state.in_(_in(_WINS | _LOSSES))
+    )
+    query = query.order_by(bets.c.settled_at.desc(), bets.c.intent_id.desc()).limit(_LONGEST_STREAK)
+    streak = 0
+    for state in connection.execute(query).scalars():
+        if BetState(state) in _WINS:
+            break
+        streak += 1
+    return streak
+
+
+def read_summary(connection: Connection, mode: ExecutionMode, day: str, zone: tzinfo) -> MoneySummary:
+    start, end = day_bounds(day, zone)
+    ours = bets.c.mode == mode.value
+    risk = read_day_risk(connection, day, mode, zone)
+    settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end)
+    ended = _counts(connection, ours & settled & bets.c.state.in_(_in(SETTLED)))
+    made = _counts(connection, ours & (bets.c.created_at >= start) & (bets.c.created_at < end))
+    standing = _STAKED & OPEN
+    open_query = select(_at_risk(), func.count()).where(ours, bets.c.state.in_(_in(standing)))
+    unknown_query = select(_at_risk(), func.count()).where(ours, bets.c.state == BetState.UNKNOWN.value)
+    outstanding, count = connection.execute(open_query).one()
+    unknown_stake, unknown = connection.execute(unknown_query).one()
+    return MoneySummary(
+        day=day,
+        pnl_minor=risk.pnl_minor,
+        settled=sum(ended.values()),
+        won=sum(ended.get(state.value, 0) for state in _WINS),
+        lost=sum(ended.get(state.value, 0) for state in _LOSSES),
+        staked_minor=risk.staked_minor,
+        open=int(count),
+        outstanding_minor=int(outstanding),
+        unknown=int(unknown),
+        unknown_stake_minor=int(unknown_stake),
+        states=made,
+    )
+
+
+def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
+    query = select(bets.c.state, func.count()).where(condition).group_by(bets.c.state)
+    return {state: int(count) for state, count in connection.execute(query)}
+
+
+def read_pnl(connection: Connection, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
+    query = select(bets.c.settled_at, bets.c.pnl_minor).where(
+        bets.c.mode == mode.value, bets.c.settled_at >= since, bets.c.state.in_(_in(SETTLED))
+    )
+    found = connection.execute(query.order_by(bets.c.settled_at, bets.c.intent_id))
+    return [(settled_at, pnl_minor or 0) for settled_at, pnl_minor in found]

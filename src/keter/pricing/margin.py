@@ -125,19 +125,28 @@ def _power_of_three(a: float, b: float, c: float, total: float) -> tuple[Sequenc
 
 
 def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
-    """Newton from z = 0 on a convex function: it stops at the inner root and never at the spurious one, z = 1."""
+    """Newton on a convex function with a spurious root at z = 1.
+
+    It starts from the balanced book's z, which lies just before the inner root, and from 0 where that is not so.
+    """
     n = len(r)
     if n == 2:
         d2 = (r[0] - r[1]) ** 2
         z = (booksum - 1) * (d2 - booksum) / (booksum * (d2 - 1))
         return [x - (booksum - 1) / 2 for x in r], z
     a = [x * x / booksum for x in r]
-    z = 0.0
+    z = min((booksum - 1) / (n - 1), 0.99)
     for _ in range(STEPS):
         square, factor = z * z, 4 * (1 - z)
-        roots = [sqrt(square + factor * x) for x in a]
-        slope = sum([(z - 2 * x) / root for x, root in zip(a, roots, strict=True)]) - (n - 2)
-        step = (sum(roots) - (n - 2) * z - 2) / slope
+        value, slope = -(n - 2) * z - 2, -float(n - 2)
+        for x in a:
+            root = sqrt(square + factor * x)
+            value += root
+            slope += (z - 2 * x) / root
+        step = value / slope
+        if value < -1e-12 and step < 0 < z:
+            z = 0.0
+            continue
         z -= step
         if abs(step) <= LAST_STEP:
             break

@@ -1,0 +1,215 @@
+"""Margin removal for many markets at once: numpy, one array per leg, in blocks that stay in the cache.
+
+The methods are those of ``keter.pricing.margin``. Every block is iterated until its slowest market has converged; a market
+on which the fast iteration fails is done again by the scalar path, which converges or raises.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, PricingError
+from keter.pricing.margin import METHODS, raw_probabilities
+
+Array = NDArray[np.float64]
+
+BLOCK = 8192
+_STEPS = 40
+# Newton squares its error: once a step is below this, a linear correction reaches the last digit.
+_LAST_STEP = 1e-7
+_LAST_HALLEY_STEP = 2e-3
+_SUM_TOLERANCE = 1e-12
+
+
+def devig_array(odds: Any, method: str = "power", *, legs: int | None = None, out: Array | None = None) -> Array:
+    """Fair probabilities of ``(n, k)`` decimal odds, in an array of the same shape (``out`` where given).
+
+    Raises IncompleteMarketError, InvalidOddsError or NoSolutionError with the number of the first row concerned;
+    ValueError for an unknown method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown margin method {method!r}; one of {', '.join(METHODS)}")
+    prices = _prices(odds, legs)
+    markets, width = prices.shape
+    fair = np.empty((markets, width)) if out is None else out
+    kernel = _KERNELS.get(method, _row_by_row(method))
+    size = min(BLOCK, max(markets, 1))
+    r, work = np.empty((width, size)), np.empty((4, width, size))
+    for start in range(0, markets, BLOCK):
+        block = prices[start : start + BLOCK]
+        n = len(block)
+        legs_r, legs_work = r[:, :n], work[:, :, :n]
+        np.copyto(legs_r, block.T)
+        if not (legs_r.min() > 1 and legs_r.max() < np.inf):
+            _refuse(block, start)
+        np.reciprocal(legs_r, out=legs_r)
+        with np.errstate(all="ignore"):  # _repair looks at every result
+            p = kernel(legs_r, legs_work)
+            _repair(p, block, start, method)
+        fair[start : start + BLOCK] = p.T
+    return fair
+
+
+def _prices(odds: Any, legs: int | None) -> Array:
+    if not isinstance(odds, np.ndarray) or odds.dtype == object:
+        for row, market in enumerate(odds):
+            if any(price is None for price in market):
+                raise IncompleteMarketError(f"row {row}: a leg has no price: {list(market)}")
+    try:
+        prices = np.asarray(odds, dtype=np.float64)
+    except ValueError as e:
+        raise IncompleteMarketError(f"markets must be rows of as many prices each: {e}") from e
+    if prices.ndim != 2 or prices.shape[1] < (legs or 2):
+        raise IncompleteMarketError(f"expected (n, k) odds of {legs or 'at least 2'} legs, got shape {prices.shape}")
+    return prices
+
+
+def _refuse(block: Array, start: int) -> None:
+    bad = ~((block > 1) & (block < np.inf)).all(axis=1)
+    row = int(np.flatnonzero(bad)[0])
+    raise InvalidOddsError(f"row {start + row}: decimal odds must be finite and above 1: {block[row].tolist()}")
+
+
+def _repair(p: Array, block: Array, start: int, method: str) -> None:
+    """Does again what did not converge, and refuses what lies outside (0, 1)."""
+    total = p.sum(axis=0)
+    if np.abs(total - 1).max() <= _SUM_TOLERANCE and p.min() > 0 and p.max() < 1:
+        return
+    bad = ~((np.abs(total - 1) <= _SUM_TOLERANCE) & (p > 0).all(axis=0) & (p < 1).all(axis=0))
+    for column in np.flatnonzero(bad).tolist():
+        odds = block[column].tolist()
+        try:
+            raw, _ = raw_probabilities(odds, method)
+        except PricingError as e:
+            raise type(e)(f"row {start + column}: {e}") from e
+        if not all(0 < x < 1 for x in raw):
+            raise NoSolutionError(f"row {start + column}: {method} gives {list(raw)} for odds {odds}")
+        p[:, column] = raw
+
+
+def _multiplicative(r: Array, work: Array) -> Array:
+    r /= r.sum(axis=0)
+    return r
+
+
+def _additive(r: Array, work: Array) -> Array:
+    r -= (r.sum(axis=0) - 1) / len(r)
+    return r
+
+
+def _power(r: Array, work: Array) -> Array:
+    """Halley on ``ln sum r^k`` from k = 1, where the powers are the implied values themselves.
+
+    A small last step multiplies the powers by the exponential's series, which saves the dearest operation: a football
+    market costs one logarithm and one exponential a leg.
+    """
+    logs, slope, bend, p = work[0], work[1], work[2], r
+    np.log(r, out=logs)
+    k = np.ones(r.shape[1])
+    for _ in range(_STEPS):
+        total = p.sum(axis=0)
+        first = np.multiply(p, logs, out=slope).sum(axis=0)
+        second = np.multiply(slope, logs, out=bend).sum(axis=0)
+        step = np.log(total)
+        step *= total / first
+        curve = second / first - first / total
+        step /= 1 - step * curve / 2
+        if max(-step.min(), step.max()) < _LAST_HALLEY_STEP:
+            return _polished(p, logs, -step, slope, bend)
+        k -= step
+        np.exp(np.multiply(logs, k, out=p), out=p)
+    return p
+
+
+def _polished(p: Array, logs: Array, step: Array, t: Array, series: Array) -> Array:
+    """``p`` times ``exp(step * logs)`` by its series, and one linear step that takes the rest of the sum's error."""
+    np.multiply(logs, step, out=t)
+    np.multiply(t, 1 / 24, out=series)
+    for term in (1 / 6, 1 / 2, 1.0):
+        series += term
+        series *= t
+    series += 1
+    p *= series
+    slope = np.multiply(p, logs, out=t)
+    slope *= (p.sum(axis=0) - 1) / slope.sum(axis=0)
+    p -= slope
+    return p
+
+
+def _shin(r: Array, work: Array) -> Array:
+    """Newton from the balanced book's z, which lies before the inner root; from 0 where it does not."""
+    legs = len(r)
+    booksum = r.sum(axis=0)
+    if legs == 2:
+        r -= (booksum - 1) / 2
+        return r
+    a, roots, slope = work[0], work[1], work[2]
+    np.multiply(r, r, out=a)
+    a /= booksum
+    z = np.minimum((booksum - 1) / (legs - 1), 0.99)
+    for turn in range(_STEPS):
+        np.sqrt(np.add(np.multiply(a, 4 * (1 - z), out=roots), z * z, out=roots), out=roots)
+        value = roots.sum(axis=0) - (legs - 2) * z - 2
+        np.divide(np.subtract(z, np.multiply(a, 2, out=slope), out=slope), roots, out=slope)
+        step = value / (slope.sum(axis=0) - (legs - 2))
+        if turn == 0:
+            step = np.where((value < 0) & (z > 0), z, step)
+        z -= step
+        if max(-step.min(), step.max()) < _LAST_STEP:
+            break
+    np.sqrt(np.add(np.multiply(a, 4 * (1 - z), out=roots), z * z, out=roots), out=roots)
+    np.divide(np.multiply(a, 2, out=a), np.add(roots, z, out=roots), out=r)
+    return r
+
+
+def _odds_ratio(r: Array, work: Array) -> Array:
+    """Newton on ``ln c``."""
+    ratios, p, slope = work[0], work[1], work[2]
+    np.divide(r, np.subtract(1, r, out=p), out=ratios)
+    if len(r) == 2:
+        c = np.sqrt(ratios[0] * ratios[1])
+        np.divide(ratios, np.add(ratios, c, out=p), out=p)
+        return p
+    t = np.zeros(r.shape[1])
+    for _ in range(_STEPS):
+        np.divide(ratios, np.add(ratios, np.exp(t), out=p), out=p)
+        np.multiply(p, np.subtract(1, p, out=slope), out=slope)
+        step = (p.sum(axis=0) - 1) / slope.sum(axis=0)
+        if max(-step.min(), step.max()) < _LAST_STEP:
+            slope *= step
+            p -= slope
+            break
+        t += np.clip(step, -2, 2)
+    return p
+
+
+def _balanced_book(r: Array, work: Array) -> Array:
+    z = (r.sum(axis=0) - 1) / (len(r) - 1)
+    r -= z
+    r /= np.where(z < 1, 1 - z, np.nan)
+    return r
+
+
+def _goto(r: Array, work: Array) -> Array:
+    s = np.sqrt(np.subtract(1, r, out=work[0]), out=work[0])
+    s *= (r.sum(axis=0) - 1) / s.sum(axis=0)
+    r -= s
+    return r
+
+
+def _row_by_row(method: str) -> Callable[[Array, Array], Array]:
+    """Jensen-Shannon's nested root is left to the scalar path: ``_repair`` does every row."""
+    return lambda r, work: np.full_like(r, np.nan)
+
+
+_KERNELS: dict[str, Callable[[Array, Array], Array]] = {
+    "multiplicative": _multiplicative,
+    "additive": _additive,
+    "power": _power,
+    "shin": _shin,
+    "odds_ratio": _odds_ratio,
+    "balanced_book": _balanced_book,
+    "goto": _goto,
+}

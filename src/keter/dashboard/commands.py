@@ -14,7 +14,7 @@ from keter.clock import Clock
 from keter.control import Control, Operator, Outcome, Standing
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
-from keter.dashboard.models import CommandResult, CommitBody, Prepared, PrepareBody
+from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.table import Principal
 from keter.domain.trading import TradingMode
 from keter.errors import UnavailableError, UsageError

@@ -6,14 +6,14 @@ import { workerLines } from './reduce.js';
 import { loaded, sections } from './store.js';
 import { Age, Amount, Clock, Empty, Gauge, Panel, SIGNS, Scroller, Skeleton, Unknown } from './parts.js';
 import { TimeChart } from './chart.js';
-import { Tape } from './tape.js';
+import { Prices, Tape } from './tape.js';
 
 export function Overview() {
   return html`<h1 class="vh">Overview</h1>
     <${Attention} />
     <${MoneyStrip} />
     <div class="pair"><${Workers} /><${ProfitToday} /></div>
-    <${Tape} />`;
+    <div class="pair wide-left"><${Tape} /><${Prices} /></div>`;
 }
 
 export function Attention() {

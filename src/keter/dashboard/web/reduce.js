@@ -61,15 +61,13 @@ export function workerLines(workers, queues) {
   return (workers ?? []).map((worker) => ({ ...worker, queue: byQueue.get(STAGE_OF[worker.process]) ?? null }));
 }
 
-/** The tape: orders, verdicts and prices in one list, newest first. `kinds` says which of them. */
+/** The tape: bets and verdicts in one list, newest first. `kinds` says which of them; a `state` leaves bets only. */
 export function tapeRows(sections, kinds, words, state) {
   const needle = words.trim().toLowerCase();
-  const rows = [];
-  if (kinds.has('orders')) rows.push(...(sections.orders ?? []).map((row) => ({ kind: 'orders', key: row.id, at: row.at, row })));
-  if (kinds.has('signals') && !state) rows.push(...(sections.signals ?? []).map((row) => ({ kind: 'signals', key: keyOf('signals', row), at: row.at, row })));
-  if (kinds.has('ticks') && !state) rows.push(...(sections.ticks ?? []).map((row) => ({ kind: 'ticks', key: keyOf('ticks', row), at: row.at, row })));
+  const wrap = (kind) => (sections[kind] ?? []).map((row) => ({ kind, key: keyOf(kind, row), at: row.at, row }));
+  const rows = [...(kinds.has('orders') ? wrap('orders') : []), ...(kinds.has('signals') && !state ? wrap('signals') : [])];
   return rows
-    .filter(({ kind, row }) => !(kind === 'orders' && state && row.state !== state))
+    .filter(({ row }) => !state || row.state === state)
     .filter(({ row }) => !needle || searchText(row).includes(needle))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : a.key < b.key ? 1 : -1))
     .slice(0, ROW_CAP);

@@ -1,12 +1,12 @@
-// The live tape: bets, verdicts and prices as they come. It stands still while somebody reads it.
+// The live tape: bets and verdicts as they come. It stands still while somebody reads it.
 
 import { html, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { tapeRows } from './reduce.js';
 import { loaded, sections } from './store.js';
-import { BetState, Clock, Empty, Panel, Scroller, Skeleton } from './parts.js';
+import { Age, BetState, Clock, Empty, Panel, Scroller, Skeleton } from './parts.js';
 
-const KINDS = [['orders', 'Bets'], ['signals', 'Verdicts'], ['ticks', 'Prices']];
+const KINDS = [['orders', 'Bets'], ['signals', 'Verdicts']];
 const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
 
 function useFrozen() {
@@ -34,17 +34,17 @@ function useSteady(rows, frozen, shape) {
 }
 
 export function Tape() {
-  const [kinds, setKinds] = useState(new Set(['orders', 'signals', 'ticks']));
+  const [kinds, setKinds] = useState(new Set(['orders', 'signals']));
   const [words, setWords] = useState('');
   const [state, setState] = useState('');
   const [, redraw] = useState(0);
   const { paused, frozen, togglePause, handlers } = useFrozen();
-  const known = { orders: sections.orders.value, signals: sections.signals.value, ticks: sections.ticks.value };
+  const known = { orders: sections.orders.value, signals: sections.signals.value };
   const everything = tapeRows(known, new Set(KINDS.map(([kind]) => kind)), '', '').length;
   const rows = tapeRows(known, kinds, words, state);
   const { visible, fresh, showAll } = useSteady(rows, frozen, `${[...kinds]}|${words}|${state}`);
   const toggle = (kind) => setKinds((before) => { const after = new Set(before); if (!after.delete(kind)) after.add(kind); return after; });
-  const clear = () => { setKinds(new Set(['orders', 'signals', 'ticks'])); setWords(''); setState(''); };
+  const clear = () => { setKinds(new Set(['orders', 'signals'])); setWords(''); setState(''); };
   const tools = html`<div class="tools">
     <button type="button" class="small" aria-pressed=${paused} onClick=${togglePause}>${paused ? 'Go on' : 'Pause'}</button>
     ${KINDS.map(([kind, name]) => html`<button type="button" key=${kind} class="small chip" aria-pressed=${kinds.has(kind)} onClick=${() => toggle(kind)}>${name}</button>`)}
@@ -88,7 +88,8 @@ function OrderLine({ row }) {
     <td class="right num">${format.odds(row.odds ?? row.asked_odds)}</td>
     <td class="right num">${format.percent(row.ev_pct)}</td>
     <td class="right num">${format.money(row.placed_stake ?? row.stake)}</td>
-    <td><${BetState} state=${row.state} />${row.pnl !== null ? html` <span class=${`num ${format.tone(row.pnl)}`}>${format.signedMoney(row.pnl)}</span>` : row.reason_text && ['REFUSED', 'SKIPPED'].includes(row.state) ? html` <span class="quiet">${row.reason_text}</span>` : html` <span class="quiet">${row.book}</span>`}</td>
+    <td class="what"><${BetState} state=${row.state} /> ${row.pnl !== null ? html`<span class=${`num ${format.tone(row.pnl)}`}>${format.signedMoney(row.pnl)}</span>` : html`<span class="quiet">${row.book}</span>`}
+      ${row.reason_text && ['REFUSED', 'SKIPPED'].includes(row.state) && html`<span class="note-text">${row.reason_text}</span>`}</td>
   </tr>`;
 }
 
@@ -101,21 +102,29 @@ function SignalLine({ row }) {
     <td class="right num">${typeof row.numbers.odds === 'number' ? format.odds(String(row.numbers.odds)) : ''}</td>
     <td class="right num">${typeof ev === 'number' ? format.percent(ev.toFixed(4)) : ''}</td>
     <td></td>
-    <td><span class=${`state ${row.accepted ? 'gain' : 'quiet'}`}><span aria-hidden="true">${row.accepted ? '\u2713' : '\u00d7'}</span> ${row.stage}: ${row.accepted ? 'passed' : 'no'}</span> ${!row.accepted && html`<span class="quiet">${row.reason_text}</span>`}</td>
+    <td class="what"><span class=${`state ${row.accepted ? 'gain' : 'quiet'}`}><span aria-hidden="true">${row.accepted ? '\u2713' : '\u00d7'}</span> ${row.stage}: ${row.accepted ? 'passed' : 'no'}</span>
+      ${!row.accepted && html`<span class="note-text">${row.reason_text}</span>`}</td>
   </tr>`;
 }
 
-function TickLine({ row }) {
+const LINES = { orders: OrderLine, signals: SignalLine };
+
+/** Prices that the pipeline looked at last, as they move. */
+export function Prices() {
+  const rows = (sections.ticks.value ?? []).slice(0, 14);
+  return html`<${Panel} name="prices" title="Prices moving"><${Skeleton} lines=${4} />
+    ${loaded.value && (rows.length ? html`<${Scroller} label="Prices moving" class="tall"><table class="tight"><thead><tr><th scope="col">Selection</th><th scope="col">Book</th><th scope="col" class="right">Odds</th><th scope="col" class="right">Age</th></tr></thead>
+      <tbody>${rows.map((row) => html`<${PriceLine} key=${`${row.event_uid}|${row.selection_id}|${row.book}`} row=${row} />`)}</tbody></table><//>` : html`<${Empty}>No price has come in yet. Health shows whether the feed runs.<//>`)}
+  <//>`;
+}
+
+function PriceLine({ row }) {
   const moved = row.previous !== null && row.previous !== row.odds;
   const up = moved && Number(row.odds) > Number(row.previous);
-  return html`<tr class="tick">
-    <td><${Clock} at=${row.at} /></td>
-    <th scope="row" class="plain">${row.event_text}</th>
-    <td>${row.selection_text}</td>
-    <td class="right num">${format.odds(row.odds)}</td>
-    <td></td><td></td>
-    <td><span class="quiet">${row.book} ${moved ? html`${up ? '\u2191 from' : '\u2193 from'} <span class="num">${format.odds(row.previous)}</span>` : 'price'}</span></td>
+  return html`<tr>
+    <th scope="row" class="wrap">${row.event_text}<span class="quiet sub">${row.selection_text}</span></th>
+    <td>${row.book}</td>
+    <td class="right num">${moved ? html`<span class="quiet">${format.odds(row.previous)} <span aria-hidden="true">${up ? '\u2197' : '\u2198'}</span><span class="vh">${up ? 'up to' : 'down to'}</span></span> ` : ''}${format.odds(row.odds)}</td>
+    <td class="right"><${Age} at=${row.at} /></td>
   </tr>`;
 }
-
-const LINES = { orders: OrderLine, signals: SignalLine, ticks: TickLine };

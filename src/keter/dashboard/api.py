@@ -1,0 +1,174 @@
+"""The endpoints around the page itself: pages, health, login, snapshot, stream, commands, and the original's three calls."""
+
+import json
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from keter import __version__
+from keter.dashboard import models
+from keter.dashboard.auth import ABSOLUTE, COOKIE
+from keter.dashboard.errors import ApiError
+from keter.dashboard.openapi import describe
+from keter.dashboard.static import serve
+from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.world import World
+
+NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
+
+
+class Api:
+    """Handlers over one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[Route]:
+        return [*self._page_routes(), *self._session_routes(), *self._live_routes(), *self._original_routes()]
+
+    def _page_routes(self) -> list[Route]:
+        return [
+            Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
+            Route("GET", f"/static/{NAME}", Scope.PUBLIC, self.static, "A file of the page", media="text/javascript"),
+            Route("GET", f"/static/vendor/{NAME}", Scope.PUBLIC, self.vendor, "A vendored file", media="text/javascript"),
+            Route("GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive),
+            Route("GET", "/readyz", Scope.LOCAL, self.readyz, "The whole can do its work", models.Ready, errors=(503,)),
+        ]
+
+    def _session_routes(self) -> list[Route]:
+        return [
+            Route("GET", "/api/v1/session", Scope.PUBLIC, self.session, "Who the caller is", models.SessionAnswer),
+            Route(
+                "POST", "/api/v1/login", Scope.PUBLIC, self.login, "Log in", models.Done, body=models.LoginBody, errors=(401,)
+            ),
+            Route("POST", "/api/v1/logout", Scope.READ, self.logout, "Log out", models.Done, body=models.LogoutBody),
+        ]
+
+    def _live_routes(self) -> list[Route]:
+        return [
+            Route("GET", "/api/v1/snapshot", Scope.READ, self.snapshot, "Everything the overview shows", models.Snapshot),
+            Route(
+                "GET", "/api/v1/live", Scope.READ, self.live, "The stream (WebSocket): frames as in the schema Frame",
+                query=models.LiveQuery, media="application/octet-stream",
+            ),
+            Route(
+                "POST", "/api/v1/commands/prepare", Scope.OPERATE, self.prepare, "Say what a command would do; one token",
+                models.Prepared, body=models.PrepareBody, errors=(409,),
+            ),
+            Route(
+                "POST", "/api/v1/commands/commit", Scope.DANGER, self.commit, "Do it, once",
+                models.CommandResult, body=models.CommitBody, errors=(409, 410),
+            ),
+        ]  # fmt: skip
+
+    def _original_routes(self) -> list[Route]:
+        return [
+            Route("GET", "/api/status", Scope.READ, self.status, "Mode, money, counts and heartbeats", models.StatusAnswer),
+            Route("GET", "/api/history", Scope.READ, self.history, "Settled bets, newest first", models.History),
+            Route("GET", "/api/alerts", Scope.READ, self.alerts, "Alerts that stand", models.LegacyAlerts),
+        ]
+
+    async def index(self, call: Call) -> web.StreamResponse:
+        return serve(self._world.pages, "index.html", call.request)
+
+    async def static(self, call: Call) -> web.StreamResponse:
+        return serve(self._world.pages, call.request.match_info["name"], call.request)
+
+    async def vendor(self, call: Call) -> web.StreamResponse:
+        return serve(self._world.pages, f"vendor/{call.request.match_info['name']}", call.request)
+
+    async def healthz(self, call: Call) -> BaseModel:
+        return models.Alive()
+
+    async def readyz(self, call: Call) -> web.StreamResponse:
+        checks = await self._world.reader.checks()
+        ready = all(check.ok for check in checks)
+        body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
+        return web.Response(status=200 if ready else 503, body=body.model_dump_json().encode(), content_type="application/json")
+
+    async def session(self, call: Call) -> BaseModel:
+        world, doorman, caller = self._world, self._world.doorman, call.principal
+        return models.SessionAnswer(
+            login_required=doorman.locked and caller is None,
+            name=caller.name if caller else None,
+            role=caller.role.value if caller else None,
+            mode=world.settings.mode.execution_mode.value,
+            host=world.host,
+            version=__version__,
+            password_set=doorman.locked,
+            viewer=doorman.has_viewer,
+            totp=doorman.has_totp,
+            secure=world.border.secure(call.request),
+        )
+
+    async def login(self, call: Call) -> web.StreamResponse:
+        world, body = self._world, call.body_as(models.LoginBody)
+        if not world.doorman.locked:
+            raise ApiError(409, "no_password", "no password is configured; everybody on this machine is the operator")
+        if not world.border.secure(call.request):
+            message = "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to localhost, or TLS"
+            raise ApiError(409, "not_secure", message)
+        token = await world.doorman.login(body.user, body.password, body.code, world.border.address(call.request))
+        answer = web.json_response(text=models.Done().model_dump_json())
+        seconds = int(ABSOLUTE.total_seconds())
+        answer.set_cookie(COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+        return answer
+
+    async def logout(self, call: Call) -> web.StreamResponse:
+        self._world.doorman.logout(call.caller())
+        answer = web.json_response(text=models.Done().model_dump_json())
+        answer.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
+        return answer
+
+    async def snapshot(self, call: Call) -> BaseModel:
+        return self._world.hub.snapshot()
+
+    async def live(self, call: Call) -> web.StreamResponse:
+        if call.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
+        caller = call.caller()
+        since = call.query_as(models.LiveQuery).since
+        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller))
+
+    async def prepare(self, call: Call) -> BaseModel:
+        return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
+
+    async def commit(self, call: Call) -> BaseModel:
+        address = self._world.border.address(call.request)
+        return await self._world.commands.commit(call.caller(), call.body_as(models.CommitBody), address)
+
+    async def status(self, call: Call) -> BaseModel:
+        now = self._world.hub.snapshot()
+        money = now.money
+        return models.StatusAnswer(
+            mode=now.server.mode,
+            state=now.trading.mode,
+            balance=money.balance if money else None,
+            outstanding=money.outstanding if money else None,
+            pnl_today=money.pnl_today if money else None,
+            confirmed=money.confirmed if money else None,
+            rejected=money.rejected if money else None,
+            heartbeats={
+                worker.worker: models.Beat(
+                    age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3), pid=worker.pid, version=worker.version
+                )
+                for worker in now.workers
+            },
+        )
+
+    async def history(self, call: Call) -> BaseModel:
+        return models.History(items=await self._world.reader.settled(limit=200))
+
+    async def alerts(self, call: Call) -> BaseModel:
+        return models.LegacyAlerts(items=self._world.hub.snapshot().attention)
+
+
+def document(routes: list[Route]) -> list[Route]:
+    """The two routes that describe the others (and themselves)."""
+
+    async def openapi(call: Call) -> web.StreamResponse:
+        return web.Response(text=json.dumps(described), content_type="application/json")
+
+    own = [Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi)]
+    described = describe([*routes, *own])
+    return own

@@ -1,0 +1,57 @@
+"""Puts the console together: an application from a world, and a server that stops quickly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from keter.dashboard.api import Api, document
+from keter.dashboard.auth import COOKIE
+from keter.dashboard.security import MAX_BODY_BYTES, harden
+from keter.dashboard.table import Principal, Route, register
+from keter.dashboard.world import World
+from keter.errors import UnavailableError
+
+# Below the supervisor's grace for this process; sockets are closed before it begins to count.
+SHUTDOWN_TIMEOUT_S = 1.0
+
+
+def all_routes(world: World) -> list[Route]:
+    """The whole route table."""
+    routes = Api(world).routes()
+    return [*routes, *document(routes)]
+
+
+def make_app(world: World) -> web.Application:
+    """The application: every route of the table behind the perimeter, sockets closed on shutdown."""
+
+    def authenticate(request: web.Request) -> Principal | None:
+        return world.doorman.who(request.cookies.get(COOKIE))
+
+    async def close_pages(_: web.Application) -> None:
+        await world.hub.close()
+
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    harden(app, world.border)
+    register(app, all_routes(world), authenticate, world.border.local)
+    app.on_shutdown.append(close_pages)
+    return app
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serves ``app`` inside the block. Raises UnavailableError when the port is taken."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as e:
+        await runner.cleanup()
+        raise UnavailableError(
+            f"the dashboard cannot listen on {host}:{port} ({e.strerror}); set DASH_PORT to a free one"
+        ) from e
+    try:
+        yield
+    finally:
+        await asyncio.shield(runner.cleanup())

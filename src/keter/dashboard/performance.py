@@ -1,0 +1,63 @@
+"""Pure: is the edge real? Profit, turnover and yield beside what was expected and how the closing price judged the bets."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from keter.dashboard.models import PerformanceRow
+from keter.dashboard.views import KIND_TEXT, clv_pct
+from keter.domain.bets import SETTLED, Bet
+from keter.domain.money import money_text, round_to_minor
+
+_HUNDREDTH = Decimal("0.01")
+EDGE_BANDS = ((2, "below 2 %"), (5, "2 to 5 %"), (10, "5 to 10 %"), (float("inf"), "10 % and more"))
+
+
+def edge_band(ev_pct: float) -> str:
+    """The band of an expected value, its lower end included."""
+    return next(name for top, name in EDGE_BANDS if ev_pct < top or top == float("inf"))
+
+
+def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
+    """How bets are put together; ``by`` is book, market, league, edge or day."""
+    found: dict[str, Callable[[Bet], str]] = {
+        "book": lambda bet: bet.book or bet.intent.book,
+        "market": lambda bet: f"{KIND_TEXT[bet.intent.market.kind]}, {bet.intent.market.period}",
+        "league": lambda bet: bet.intent.league,
+        "edge": lambda bet: edge_band(bet.intent.ev_pct),
+        "day": lambda bet: (bet.settled_at or bet.updated_at).astimezone(zone).date().isoformat(),
+    }
+    return found[by]
+
+
+def settled_only(bets: Iterable[Bet]) -> list[Bet]:
+    """Bets with a result; everything else says nothing of the edge yet."""
+    return [bet for bet in bets if bet.state in SETTLED and bet.pnl_minor is not None]
+
+
+def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
+    """One row over settled bets. A missing closing price is left out of the mean and not counted."""
+    turnover = sum(bet.placed_stake_minor for bet in bets)
+    pnl = sum(bet.pnl_minor or 0 for bet in bets)
+    expected = sum((Decimal(bet.placed_stake_minor) * Decimal(str(bet.intent.ev_pct)) / 100 for bet in bets), Decimal(0))
+    known = [Decimal(value) for bet in bets if (value := clv_pct(bet)) is not None]
+    mean = (sum(known, Decimal(0)) / len(known)).quantize(_HUNDREDTH, ROUND_HALF_EVEN) if known else None
+    return PerformanceRow(
+        group=group,
+        bets=len(bets),
+        turnover=money_text(turnover),
+        pnl=money_text(pnl),
+        yield_pct=str((Decimal(pnl) * 100 / turnover).quantize(_HUNDREDTH, ROUND_HALF_EVEN)) if turnover else None,
+        expected=money_text(round_to_minor(expected / 100)),
+        clv_pct=str(mean) if mean is not None else None,
+        clv_count=len(known),
+    )
+
+
+def by_group(bets: Sequence[Bet], key: Callable[[Bet], str]) -> list[PerformanceRow]:
+    """One row per group, most turnover first."""
+    groups: dict[str, list[Bet]] = {}
+    for bet in bets:
+        groups.setdefault(key(bet), []).append(bet)
+    rows = [summarise(group, members) for group, members in groups.items()]
+    return sorted(rows, key=lambda row: (-Decimal(row.turnover), row.group))

@@ -1,0 +1,27 @@
+"""What the handlers share: one value, put together once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from keter.clock import Clock
+from keter.dashboard.auth import Doorman
+from keter.dashboard.commands import Commands
+from keter.dashboard.hub import Hub
+from keter.dashboard.reader import Reader
+from keter.dashboard.security import Perimeter
+from keter.dashboard.static import Page
+from keter.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    settings: Settings
+    clock: Clock
+    host: str
+    started_at: datetime
+    border: Perimeter
+    doorman: Doorman
+    hub: Hub
+    reader: Reader
+    commands: Commands
+    pages: dict[str, Page]

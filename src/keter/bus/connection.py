@@ -1,0 +1,132 @@
+"""One connection to Redis per process and purpose, with explicit time-outs and no automatic retry.
+
+redis-py's defaults repeat a command whose answer did not come, which runs a push twice. Here nothing is repeated: an
+error says what is known, and the caller decides.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
+from redis.typing import EncodableT
+
+from keter.bus.errors import ConnectionLostError, translated
+from keter.bus.keys import Keys
+from keter.bus.scripts import script
+from keter.errors import UnavailableError
+
+SOCKET_TIMEOUT_S = 3.0
+CONNECT_TIMEOUT_S = 1.0
+BLOCK_S = 1  # longest wait inside the server; must stay well under SOCKET_TIMEOUT_S
+ORDINARY_CONNECTIONS = 16
+BLOCKING_CONNECTIONS = 4
+
+Arg = bytes | str | int | float
+
+
+class Batch(Pipeline):
+    """Several commands in one round trip. Errors come out as ours."""
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        with translated():
+            return await super().execute(raise_on_error)
+
+
+class Client(Redis):
+    """redis-py's client whose errors are ours."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        with translated():
+            return await self._send(*args, **options)
+
+    async def _send(self, *args: Any, **options: Any) -> Any:
+        return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+
+    def batch(self, *, atomic: bool = False) -> Batch:
+        """Commands to be sent together; ``atomic`` wraps them in MULTI."""
+        return Batch(self.connection_pool, self.response_callbacks, atomic, None)
+
+    async def run(self, name: str, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
+        """The answer of a script of ours. Repeats it only when the server did not know it, that is: did not run it."""
+        found = script(name)
+        call: tuple[EncodableT, ...] = ("EVALSHA", found.sha, len(keys), *keys, *args)
+        with translated():
+            try:
+                return await self._send(*call)
+            except NoScriptError:
+                await self._send("SCRIPT LOAD", found.source)
+                return await self._send(*call)
+
+    async def read_hash(self, key: str) -> dict[str, bytes]:
+        """All fields of a hash; empty when there is none."""
+        return {name.decode(): value for name, value in (await self.execute_command("HGETALL", key)).items()}
+
+    async def read_list(self, key: str, start: int, stop: int) -> list[bytes]:
+        """A slice of a list, both ends included."""
+        return cast("list[bytes]", await self.execute_command("LRANGE", key, start, stop))
+
+
+class Bus:
+    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes."""
+
+    def __init__(self, redis: Client, blocking: Client, keys: Keys) -> None:
+        self.redis = redis
+        self.blocking = blocking
+        self.keys = keys
+
+    async def now_ms(self) -> int:
+        """The server's clock, in milliseconds since the epoch: the only one that all processes share."""
+        seconds, micros = await self.redis.execute_command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self.redis.aclose()
+        await self.blocking.aclose()
+
+
+async def connect(url: str, *, prefix: str = "") -> Bus:
+    """Opens the bus and makes sure that Redis answers.
+
+    Raises UnavailableError with one sentence that names the address and never the password.
+    """
+    try:
+        bus = Bus(_client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix))
+    except ValueError as e:
+        raise UnavailableError("REDIS_URL is not an address like redis://host:6379/0 or rediss://host:6380/0") from e
+    try:
+        await bus.redis.execute_command("PING")
+    except ConnectionLostError as e:
+        await bus.aclose()
+        raise UnavailableError(f"Redis at {address(url)} does not answer; is it running, and is the address right?") from e
+    except BaseException:
+        await bus.aclose()
+        raise
+    return bus
+
+
+def address(url: str) -> str:
+    """``host:port`` or the socket's path of a Redis address, without user or password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+def _client(url: str, connections: int) -> Client:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=SOCKET_TIMEOUT_S,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        protocol=2,
+    )
+    client = Client(connection_pool=pool)
+    client.auto_close_connection_pool = True
+    return client

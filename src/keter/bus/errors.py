@@ -1,0 +1,68 @@
+"""What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py leaves the package.
+
+ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
+BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
+LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
+StaleRevisionError   75  somebody changed the state in between: read again, decide again
+BusDataError         70  a key holds what it must not hold, or Redis does not know a command
+PoisonedPayloadError 70  a payload does not decode: dead letter
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis.exceptions as redis_errors
+
+from keter.errors import KeterError, RetryLaterError, UnavailableError
+
+_REFUSED = re.compile(r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b")
+
+
+class ConnectionLostError(UnavailableError):
+    """The connection failed or the answer did not come: the command may have run, or may still run later."""
+
+
+class BusRefusedError(RetryLaterError):
+    """Redis refused a write before the first change; nothing happened."""
+
+
+class LeaseLostError(RetryLaterError):
+    """The lease expired or was revoked; whatever it protected belongs to somebody else."""
+
+
+class StaleRevisionError(RetryLaterError):
+    """The state is not the one the decision was based on."""
+
+
+class BusDataError(KeterError):
+    """Redis holds a wrong type, or did not understand us."""
+
+
+class PoisonedPayloadError(KeterError):
+    """Bytes from Redis that are not what they should be."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns redis-py's errors into ours."""
+    try:
+        yield
+    except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as e:
+        raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
+    except (redis_errors.ConnectionError, redis_errors.TimeoutError) as e:
+        raise ConnectionLostError(f"no answer from Redis: {e}") from e
+    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as e:
+        raise BusRefusedError(f"Redis refuses to write: {e}") from e
+    except redis_errors.ResponseError as e:
+        raise _sorted(e) from e
+
+
+def _sorted(error: redis_errors.ResponseError) -> KeterError:
+    # Redis 6.2 wraps what a script returns, so only the word counts, not where it stands.
+    text = str(error)
+    if "LEASELOST" in text:
+        return LeaseLostError("the lease is gone; another owner may have taken over")
+    if _REFUSED.search(text):
+        return BusRefusedError(f"Redis refuses for the moment: {text}")
+    return BusDataError(f"Redis answered with an error: {text}")

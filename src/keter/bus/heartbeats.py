@@ -1,0 +1,175 @@
+"""Heartbeats: what every process says of itself, once per beat, with the server's time.
+
+The hash holds plain fields (process, worker, pid, version, started_ms, at_ms, ttl_ms, last_error, error_ms) and, by prefix,
+``c:name`` counters since the start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf``
+for all) and ``h:name:sum`` in seconds.
+"""
+
+import os
+from bisect import bisect_left
+from datetime import datetime
+from itertools import accumulate
+from math import inf
+
+import msgspec
+
+from keter import __version__
+from keter.bus.connection import Arg, Bus
+from keter.clock import Clock, SystemClock, from_ms, to_ms
+from keter.redaction import Redactor
+
+BEATS_PER_TTL = 3
+LONGEST_ERROR = 500
+BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, inf)
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Latencies of one kind. ``buckets`` are (upper bound in seconds, observations up to it), the last bound infinite."""
+
+    buckets: tuple[tuple[float, int], ...]
+    sum_s: float
+
+    @property
+    def count(self) -> int:
+        return self.buckets[-1][1] if self.buckets else 0
+
+    def quantile_s(self, q: float) -> float | None:
+        """The bound under which a share ``q`` of the observations lies; None without any, infinity beyond the last bound."""
+        if not self.count:
+            return None
+        return next(bound for bound, count in self.buckets if count >= q * self.count)
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """One process as it was ``age_s`` ago. ``fields`` are all fields of the hash, as text."""
+
+    process: str
+    worker: str
+    pid: int
+    version: str
+    started_at: datetime
+    at: datetime
+    age_s: float
+    fields: dict[str, str]
+    last_error: str | None = None
+    error_at: datetime | None = None
+
+    @property
+    def counters(self) -> dict[str, int]:
+        return {name[2:]: int(value) for name, value in self.fields.items() if name.startswith("c:")}
+
+    @property
+    def gauges(self) -> dict[str, str]:
+        return {name[2:]: value for name, value in self.fields.items() if name.startswith("g:")}
+
+    @property
+    def histograms(self) -> dict[str, Histogram]:
+        parts = [(*name[2:].rpartition(":")[::2], value) for name, value in self.fields.items() if name.startswith("h:")]
+        names = {name for name, _, _ in parts}
+        return {name: _histogram({bound: value for of, bound, value in parts if of == name}) for name in sorted(names)}
+
+
+class Heart:
+    """Counts and gauges of one process. Everything but ``beat`` is memory only and cannot fail."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        process: str,
+        worker: str,
+        heartbeat_s: float,
+        clock: Clock | None = None,
+        redactor: Redactor | None = None,
+        version: str = __version__,
+    ) -> None:
+        self._bus = bus
+        self._clock = clock or SystemClock()
+        self._redactor = redactor or Redactor()
+        self._ttl_ms = round(heartbeat_s * BEATS_PER_TTL * 1000)
+        self._process, self._worker = process, worker
+        self._fixed: dict[str, Arg] = {
+            "process": process,
+            "worker": worker,
+            "pid": os.getpid(),
+            "version": version,
+            "started_ms": to_ms(self._clock.now()),
+            "ttl_ms": self._ttl_ms,
+        }
+        self._counters: dict[str, int] = {}
+        self._gauges: dict[str, float | int | str] = {}
+        self._buckets: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Adds to a counter."""
+        self._counters[name] = self._counters.get(name, 0) + n
+
+    def gauge(self, name: str, value: float | int | str) -> None:
+        """Sets a gauge."""
+        self._gauges[name] = value
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Adds one latency."""
+        buckets = self._buckets.setdefault(name, [0] * len(BUCKETS_S))
+        buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        self._sums[name] = self._sums.get(name, 0.0) + seconds
+
+    def error(self, text: str) -> None:
+        """Remembers the last error, without secrets, in one line."""
+        line = " ".join(self._redactor.text(text).split())
+        self._fixed |= {"last_error": line[:LONGEST_ERROR], "error_ms": to_ms(self._clock.now())}
+
+    async def beat(self) -> None:
+        """Writes everything; it lives for three beats. Raises the bus's errors."""
+        fields = dict(self._fixed)
+        fields |= {f"c:{name}": n for name, n in self._counters.items()}
+        fields |= {f"g:{name}": value for name, value in self._gauges.items()}
+        for name, buckets in self._buckets.items():
+            fields |= {f"h:{name}:{bound:g}": n for bound, n in zip(BUCKETS_S, accumulate(buckets), strict=True)}
+            fields[f"h:{name}:sum"] = self._sums[name]
+        args: list[Arg] = [f"{self._process}:{self._worker}", self._ttl_ms]
+        for field, value in fields.items():
+            args += (field, value)
+        await self._bus.redis.run(
+            "beat", [self._bus.keys.heartbeat(self._process, self._worker), self._bus.keys.heartbeats], args
+        )
+
+
+async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
+    """Every process that has beaten within three of its beats, by process and worker."""
+    names = sorted(name.decode() for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1))
+    if not names:
+        return []
+    async with bus.redis.batch() as batch:
+        for name in names:
+            process, _, worker = name.partition(":")
+            batch.hgetall(bus.keys.heartbeat(process, worker))
+        found = await batch.execute()
+    gone = [name for name, fields in zip(names, found, strict=True) if not fields]
+    if gone:
+        await bus.redis.execute_command("ZREM", bus.keys.heartbeats, *gone)
+    now_ms = await bus.now_ms()
+    return [_heartbeat({name.decode(): value.decode() for name, value in fields.items()}, now_ms) for fields in found if fields]
+
+
+def _heartbeat(fields: dict[str, str], now_ms: int) -> Heartbeat:
+    at_ms = int(fields["at_ms"])
+    error_ms = fields.get("error_ms")
+    return Heartbeat(
+        process=fields["process"],
+        worker=fields["worker"],
+        pid=int(fields["pid"]),
+        version=fields["version"],
+        started_at=from_ms(int(fields["started_ms"])),
+        at=from_ms(at_ms),
+        age_s=max(now_ms - at_ms, 0) / 1000,
+        fields=fields,
+        last_error=fields.get("last_error"),
+        error_at=from_ms(int(error_ms)) if error_ms is not None else None,
+    )
+
+
+def _histogram(parts: dict[str, str]) -> Histogram:
+    sum_s = float(parts.pop("sum", "0"))
+    return Histogram(tuple(sorted((float(bound), int(count)) for bound, count in parts.items())), sum_s)

@@ -1,0 +1,158 @@
+"""Locks with an owner and a fencing number, and leases for processes of which one is active.
+
+A lock that expires does not stop a paused owner: it avoids double work. What must not happen twice is protected where it
+happens, by comparing the fencing number (numbers grow for ever, over all locks) or by a unique key in the ledger.
+"""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from keter.bus.connection import Bus
+from keter.bus.errors import BusRefusedError, ConnectionLostError
+from keter.clock import Clock, Ids, SystemClock, random_id
+
+RENEWALS_PER_TTL = 3
+LONGEST_STANDBY_S = 1.0  # how soon a waiting process notices that a lease is free
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A lock as its owner knows it: that it still stands, only Redis knows."""
+
+    key: str
+    token: str
+    fence: int
+    ttl_s: float
+
+    @property
+    def value(self) -> str:
+        """What the key holds in Redis while the lock is ours."""
+        return f"{self.token}|{self.fence}"
+
+
+class Locks:
+    """Locks of one process. ``owner`` stands before each token, so that people can see who holds what."""
+
+    def __init__(self, bus: Bus, *, owner: str = "keter", ids: Ids = random_id) -> None:
+        self._bus = bus
+        self._owner = owner
+        self._ids = ids
+
+    def new_token(self) -> str:
+        """A token nobody has used."""
+        return f"{self._owner}.{self._ids()[:16]}"
+
+    async def acquire(self, key: str, ttl_s: float, token: str | None = None) -> Held | None:
+        """The lock, or None while somebody else holds it.
+
+        After ConnectionLostError the lock may be ours or not; the same ``token`` finds out, otherwise it ends by itself.
+        """
+        token = token or self.new_token()
+        fence = await self._bus.redis.run("lock_acquire", [key, self._bus.keys.fence], [token, round(ttl_s * 1000)])
+        return Held(key, token, int(fence), ttl_s) if fence is not None else None
+
+    async def renew(self, held: Held) -> bool:
+        """Starts its life again; False when it is no longer ours."""
+        return bool(await self._bus.redis.run("lock_keep", [held.key], [held.value, round(held.ttl_s * 1000)]))
+
+    async def release(self, held: Held) -> bool:
+        """Gives it back; False when it was no longer ours."""
+        return bool(await self._bus.redis.run("lock_keep", [held.key], [held.value, 0]))
+
+    async def remaining_s(self, held: Held) -> float:
+        """Seconds it is still ours; 0 when it is not. Compare with the longest call that is to follow."""
+        async with self._bus.redis.batch(atomic=True) as batch:
+            batch.get(held.key)
+            batch.pttl(held.key)
+            value, left_ms = await batch.execute()
+        return max(left_ms, 0) / 1000 if value == held.value.encode() else 0.0
+
+    async def owner(self, key: str) -> str | None:
+        """The token of whoever holds ``key``, None when nobody does."""
+        value = await self._bus.redis.execute_command("GET", key)
+        return value.decode().rpartition("|")[0] if value is not None else None
+
+
+class Lease:
+    """The right to be the active one of several processes, kept by a task while it lasts.
+
+    ``lost`` is set as soon as it may have ended: by then stop doing what only the owner may do. Use as a context manager,
+    which releases it; ``acquire`` may be called again after a loss.
+    """
+
+    def __init__(
+        self, bus: Bus, name: str, ttl_s: float, worker: str, *, ids: Ids = random_id, clock: Clock | None = None
+    ) -> None:
+        self._locks = Locks(bus, owner=worker, ids=ids)
+        self._key = bus.keys.lease(name)
+        self._ttl_s = ttl_s
+        self._clock = clock or SystemClock()
+        self._keeper: asyncio.Task[None] | None = None
+        self.held: Held | None = None
+        self.lost = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.release()
+
+    async def acquire(self, stop: asyncio.Event) -> bool:
+        """Waits until the lease is ours (True) or ``stop`` is set (False). Redis being away is waited out, too."""
+        await self._end_keeper()
+        token = self._locks.new_token()  # one token for all tries: an acquisition whose reply was lost is found again
+        while not stop.is_set():
+            asked = self._clock.monotonic()
+            try:
+                held = await self._locks.acquire(self._key, self._ttl_s, token)
+            except (ConnectionLostError, BusRefusedError):
+                held = None
+            if held is not None:
+                self.held, self.lost = held, asyncio.Event()
+                self._keeper = asyncio.create_task(self._keep(held, self.lost, asked), name=f"lease {self._key}")
+                return True
+            await _pause(stop, min(self._ttl_s / RENEWALS_PER_TTL, LONGEST_STANDBY_S))
+        return False
+
+    async def _keep(self, held: Held, lost: asyncio.Event, renewed: float) -> None:
+        """Renews three times per life; without an answer the lease counts as lost when its life has run out."""
+        try:
+            while True:
+                left = renewed + self._ttl_s - self._clock.monotonic()
+                if left <= 0:
+                    return
+                await asyncio.sleep(min(self._ttl_s / RENEWALS_PER_TTL, left))
+                asked = self._clock.monotonic()
+                with contextlib.suppress(ConnectionLostError, BusRefusedError, TimeoutError):
+                    async with asyncio.timeout(max(renewed + self._ttl_s - asked, 0)):
+                        if not await self._locks.renew(held):
+                            return
+                    renewed = asked
+        finally:
+            lost.set()
+
+    async def release(self) -> None:
+        """Stops renewing and gives it back, so that another need not wait for its end."""
+        held = self.held
+        await self._end_keeper()
+        if held is not None:
+            with contextlib.suppress(ConnectionLostError):  # it then ends by itself
+                await self._locks.release(held)
+
+    async def _end_keeper(self) -> None:
+        keeper, self._keeper, self.held = self._keeper, None, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+            if not keeper.cancelled() and (error := keeper.exception()) is not None:
+                raise error
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,18 @@
+"""The conflating, reliable queues between the workers: what they are (``_pipe``) and how they are looked after (``_care``)."""
+
+from keter.bus._care import DeadLetter, QueueFacts, Reaper, clear_dead, depths, read_dead
+from keter.bus._pipe import MOST_CLAIMED, Item, Output, Pipe, QueueName
+
+__all__ = [
+    "MOST_CLAIMED",
+    "DeadLetter",
+    "Item",
+    "Output",
+    "Pipe",
+    "QueueFacts",
+    "QueueName",
+    "Reaper",
+    "clear_dead",
+    "depths",
+    "read_dead",
+]

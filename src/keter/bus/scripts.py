@@ -1,0 +1,28 @@
+"""The Lua scripts: read from the package, called by their SHA-1, loaded again when the server has forgotten them."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script of ``keter/bus/lua``; its opening comment documents KEYS and ARGV."""
+
+    name: str
+    source: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """The script in ``lua/{name}.lua``."""
+    source = files("keter.bus").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def all_scripts() -> tuple[Script, ...]:
+    """Every script of the package, by name."""
+    names = sorted(entry.name for entry in files("keter.bus").joinpath("lua").iterdir() if entry.name.endswith(".lua"))
+    return tuple(script(name.removesuffix(".lua")) for name in names)

@@ -60,7 +60,7 @@ class MarketConfig:
     early_fixtures: int = 8
     kickoff_every_s: float | None = None
     news_every_s: float = 5.0
-    news_goals: tuple[float, float] = (0.20, 0.36)
+    news_goals: tuple[float, float] = (0.14, 0.26)
     drift_every_s: float = 12.0
     drift_goals: float = 0.008
     sharp_lag_s: tuple[float, float] = (0.5, 2.5)
@@ -69,6 +69,7 @@ class MarketConfig:
     corrupt_for_s: float = 15.0
     today_copy_lingers_s: float = 45.0
     suspended_after_goal_s: float = 3.0
+    final_score_shown_s: float = 12.0
     corners_share: float = 0.15
     noise_share: float = 0.05
     abandoned_share: float = 0.004

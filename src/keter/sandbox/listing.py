@@ -27,6 +27,7 @@ class Show:
     lines: Lines | None = None
     rows: tuple[int, ...] = ()
     lingering: tuple[int, ...] = ()
+    over_ms: int = 0
     signature: object = field(default=None, repr=False)
 
 
@@ -71,7 +72,7 @@ def corners_row(show: Show, corners: Fixture, numbers: Numbers) -> Row:
     return Row(show.corners_row, corners, MarketType.TODAY, offers)
 
 
-def closing_rows(show: Show, board: Board, now_ms: int) -> list[Row]:
+def final_rows(show: Show, board: Board, now_ms: int) -> list[Row]:
     """The fixture's rows as they stand at the end: the final score, nothing to bet on."""
     minutes = show.play.clock.code(now_ms)
     return [

@@ -11,7 +11,7 @@ from keter.sandbox import bookmakers
 from keter.sandbox.board import Board, MarketType, Numbers, Offer, Row, Slot
 from keter.sandbox.bookmakers import Lines, Situation, Stance
 from keter.sandbox.config import MarketConfig
-from keter.sandbox.listing import Show, closing_rows, corners_row, new_show
+from keter.sandbox.listing import Show, corners_row, final_rows, new_show
 from keter.sandbox.match import Period
 from keter.sandbox.names import Calendar
 from keter.sandbox.scenario import Result
@@ -86,7 +86,7 @@ class Market:
         """A fixture's strengths jump: a line-up, an injury. This is where value comes from."""
         while self._next_news_ms <= now_ms:
             self._next_news_ms += round(self._config.news_every_s * 1000)
-            likely = [s for s in self.shows.values() if s.market_type is not MarketType.EARLY]
+            likely = [s for s in self.shows.values() if s.market_type is not MarketType.EARLY and s.fixture.full_time is None]
             if likely:
                 size = self._rng.uniform(*self._config.news_goals) * self._rng.choice((-1, 1))
                 on_total = self._rng.random() < 0.45
@@ -110,12 +110,13 @@ class Market:
 
     def _progress(self, show: Show, now_ms: int, results: list[Result]) -> None:
         self._change_list(show, now_ms, results)
+        if show.fixture.full_time is not None:
+            self._take_off(show, now_ms)
+            return
         if show.market_type is MarketType.LIVE:
             self._play(show, now_ms, results)
         if show.fixture.full_time is None:
             self._publish(show, now_ms)
-        elif not show.lingering:
-            del self.shows[show.fixture.match_id]
 
     def _change_list(self, show: Show, now_ms: int, results: list[Result]) -> None:
         """Early to Today to Live. The Today copy stays for a while, with the prices it had."""
@@ -142,12 +143,18 @@ class Market:
             fixture.half_time = play.half_time
             results.append(Result(fixture.match_id, now_ms, False, play.half_time, play.half_time))
         abandoned = show.abandon_ms is not None and now_ms >= show.abandon_ms
-        if fixture.full_time is None and (abandoned or play.clock.period(now_ms) is Period.OVER):
-            fixture.full_time, fixture.void = play.score, abandoned
+        if abandoned or play.clock.period(now_ms) is Period.OVER:
+            fixture.full_time, fixture.void, show.over_ms = play.score, abandoned, now_ms
             results.append(Result(fixture.match_id, now_ms, True, play.score, play.half_time, void=abandoned))
-            for row in closing_rows(show, self._board, now_ms):
+            for row in final_rows(show, self._board, now_ms):
                 self._board.put(row, now_ms)
-                self._board.close(row.game_id, now_ms)
+
+    def _take_off(self, show: Show, now_ms: int) -> None:
+        """Removes a finished match once its final score has been shown for a while."""
+        if now_ms - show.over_ms >= self._config.final_score_shown_s * 1000 and not show.lingering:
+            for game_id in show.rows:
+                self._board.close(game_id, now_ms)
+            del self.shows[show.fixture.match_id]
 
     def _publish(self, show: Show, now_ms: int) -> None:
         views = self._views(show, now_ms)

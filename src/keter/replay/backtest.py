@@ -1,0 +1,144 @@
+"""The edge gate and the stake rules on football-data files: what would have been bet, at which value, and how it ended.
+
+One sharp book (Pinnacle) makes the consensus, so ``MIN_SHARP_SOURCES`` is 1 here. A price counts as seen at kick-off less a
+minute and as confirmed then: the files have no times. Handicap value is per unit of action (no push model). At most one bet a
+selection, at the best of the books asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from keter.domain.bets import SETTLED
+from keter.domain.markets import Event, Market, MarketKind, Phase, Side
+from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
+from keter.domain.settlement import settle
+from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.errors import PricingError
+from keter.gates.edge import evaluate
+from keter.gates.risk import RiskLimits, stake_for
+from keter.pricing.margin import fair
+from keter.replay.football import ONE_X_TWO, PINNACLE, TOTAL_2_5, Fixture, Moment, Skipped, csv_files, read_fixtures
+from keter.replay.records import BetRecord
+from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
+
+_BEFORE_KICKOFF = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What to bet. ``moment`` is when prices are taken; ``sharp_moment`` whose Pinnacle price they are held against.
+
+    Held against the close (``sharp_moment`` CLOSE) the result says what a perfect forecast of the close would have earned:
+    it is a measure of the market, not a strategy.
+    """
+
+    edge: EdgeSettings
+    stake: StakeSettings
+    risk: RiskSettings
+    books: tuple[str, ...] = ("MAX",)
+    kinds: frozenset[MarketKind] = frozenset({MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
+    moment: Moment = Moment.EARLIER
+    sharp_moment: Moment = Moment.EARLIER
+
+
+@dataclass(slots=True)
+class Backtest:
+    """What was read and what was bet, in the order of the files."""
+
+    files: list[str] = field(default_factory=list)
+    fixtures: int = 0
+    markets: int = 0
+    bets: list[BetRecord] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int], None] = lambda _: None) -> Backtest:
+    """Bets through all files; ``progress`` is told of each fixture read. Raises UsageError for unusable paths."""
+    result = Backtest()
+    for path in csv_files(paths):
+        result.files.append(path.name)
+        for row in read_fixtures(path):
+            if isinstance(row, Skipped):
+                result.skipped.append(row)
+                continue
+            result.fixtures += 1
+            for market in _markets(row, rules):
+                result.markets += 1
+                result.bets += _bets(row, market, rules)
+            progress(1)
+    return result
+
+
+def _markets(fixture: Fixture, rules: Rules) -> Iterator[Market]:
+    candidates = [ONE_X_TWO, TOTAL_2_5]
+    if rules.moment in fixture.handicaps:
+        candidates.append(fixture.handicaps[rules.moment])
+    for market in candidates:
+        sharp = fixture.prices.get((rules.sharp_moment, market), {})
+        if market.kind in rules.kinds and PINNACLE in sharp:
+            yield market
+
+
+def _bets(fixture: Fixture, market: Market, rules: Rules) -> Iterator[BetRecord]:
+    validated = _validated(fixture, market, rules)
+    if validated is None:
+        return
+    for side, _, signal in evaluate(validated, rules.edge, validated.validated_at):
+        if signal is not None:
+            stake = stake_for(signal, RiskLimits(rules.risk, rules.stake))
+            if stake > 0:
+                yield _record(fixture, side, signal, stake, rules)
+
+
+def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarket | None:
+    """The market as the edge gate wants it: Pinnacle's prices of one moment, the books' of another."""
+    offered = fixture.prices.get((rules.moment, market), {})
+    books = {book: offered[book] for book in rules.books if book in offered}
+    if not books:
+        return None
+    books[PINNACLE] = fixture.prices[rules.sharp_moment, market][PINNACLE]
+    seen = fixture.kickoff - _BEFORE_KICKOFF
+    quotes = tuple([BookPrices(b, tuple([float(t) for t in texts]), texts, seen, seen) for b, texts in books.items()])
+    event = Event(fixture.uid, "fb", fixture.division, fixture.home, fixture.away, fixture.kickoff)
+    update = MarketUpdate(
+        fixture.uid, "backtest", event, market, Phase.TODAY, VenueRef("football-data", fixture.uid), quotes, True, seen
+    )
+    return ValidatedMarket(update, quotes, {}, seen)
+
+
+def _record(fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, rules: Rules) -> BetRecord:
+    market, best = signal.update.market, signal.offers[0]
+    outcome = settle(market, side, final=fixture.goals, odds=Decimal(best.text), stake_minor=stake)
+    return BetRecord(
+        bet_id=f"{fixture.uid}|{signal.selection_id}",
+        mode="BACKTEST",
+        event_uid=fixture.uid,
+        day=fixture.kickoff.date().isoformat(),
+        league=fixture.division,
+        book=best.book,
+        kind=market.kind.value,
+        selection_id=signal.selection_id,
+        odds=best.odds,
+        stake_minor=stake,
+        pnl_minor=outcome.profit_minor,
+        state=outcome.state.value if outcome.state in SETTLED else "",
+        ev_pct=best.ev_pct,
+        fair_p=signal.fair.effective_p,
+        closing_p=_closing_p(fixture, market, side, rules.edge),
+        placed_at=fixture.kickoff - _BEFORE_KICKOFF,
+        kickoff=fixture.kickoff,
+    )
+
+
+def _closing_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
+    """Pinnacle's closing probability of the very selection; None where it was not quoted at the bet's line."""
+    texts = fixture.prices.get((Moment.CLOSE, market), {}).get(PINNACLE)
+    if texts is None:
+        return None
+    try:
+        return fair([float(text) for text in texts], edge.devig_method(market.kind)).p[market.sides.index(side)]
+    except PricingError:
+        return None

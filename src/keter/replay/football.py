@@ -1,0 +1,186 @@
+"""football-data.co.uk files: one fixture a row, prices of several sources before the close and at it.
+
+A source is the prefix of the site's columns (``PS``/``P`` Pinnacle, ``B365``, ``WH``, ``Max``, ``Avg``, ``BFE``; ``BbMx`` and
+``BbAv`` are the Max and Avg of the older files). ``Moment.EARLIER`` is the price collected before the close, not the opening.
+The handicap line is the home line, one for all sources of a moment. Source: football-data.co.uk, notes.txt.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from keter.domain.markets import Market, MarketKind, Period, event_uid, parse_line
+from keter.errors import UsageError
+
+PINNACLE = "PIN"
+# Both are the best and the mean of sources of unequal age: nobody could have had all of them at one moment.
+OPTIMISTIC = frozenset({"MAX"})
+AVERAGES = frozenset({"AVG"})
+UK = ZoneInfo("Europe/London")
+
+ONE_X_TWO = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
+TOTAL_2_5 = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10)
+# Our book code -> the site's prefixes for 1X2, totals and handicaps.
+_PREFIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    PINNACLE: (("PS", "P", "P"),),
+    "B365": (("B365", "B365", "B365"),),
+    "WH": (("WH", "WH", "WH"),),
+    "BFE": (("BFE", "BFE", "BFE"),),
+    "MAX": (("Max", "Max", "Max"), ("BbMx", "BbMx", "BbMx")),
+    "AVG": (("Avg", "Avg", "Avg"), ("BbAv", "BbAv", "BbAv")),
+}
+BOOKS = tuple(_PREFIXES)
+
+
+class Moment(StrEnum):
+    """When a price was taken."""
+
+    EARLIER = "earlier"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """A played match. ``prices`` are texts by moment, market and book, in the order of ``Market.sides``."""
+
+    uid: str
+    division: str
+    home: str
+    away: str
+    kickoff: datetime
+    goals: tuple[int, int]
+    prices: Mapping[tuple[Moment, Market], Mapping[str, tuple[str, ...]]]
+    handicaps: Mapping[Moment, Market]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that is no playable fixture, and why."""
+
+    file: str
+    line: int
+    why: str
+
+
+def csv_files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and for a folder the match files directly in it, sorted. Raises UsageError for what is neither."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(path.glob("*.csv"))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"{path} is neither a file nor a folder")
+    if not found:
+        raise UsageError("no .csv file there; give football-data.co.uk files or a folder of them")
+    return found
+
+
+def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
+    """The rows of one file in their order. Raises UsageError when it is no football-data file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            rows = csv.DictReader(file)
+            columns = frozenset(rows.fieldnames or ())
+            if not {"Div", "Date", "HomeTeam", "AwayTeam", "FTHG", "FTAG"} <= columns:
+                raise UsageError(f"{path.name} has no football-data.co.uk header (Div, Date, HomeTeam, ...)")
+            layout = _Layout(columns)
+            for line, row in enumerate(rows, start=2):
+                if any(row.values()):
+                    yield _fixture(layout, row, path.name, line)
+    except csv.Error as e:
+        raise UsageError(f"{path.name} is no readable CSV file: {e}") from e
+
+
+class _Layout:
+    """Which columns of a file hold which price."""
+
+    def __init__(self, columns: frozenset[str]) -> None:
+        self.totals: list[tuple[Moment, str, tuple[str, ...]]] = []
+        self.one_x_two: list[tuple[Moment, str, tuple[str, ...]]] = []
+        self.handicaps: list[tuple[Moment, str, tuple[str, ...]]] = []
+        self.lines: dict[Moment, str] = {}
+        for moment, c in ((Moment.EARLIER, ""), (Moment.CLOSE, "C")):
+            for line in (f"AH{c}h", "BbAHh" if not c else ""):
+                if line in columns:
+                    self.lines.setdefault(moment, line)
+            for book, alternatives in _PREFIXES.items():
+                for x, ou, ah in alternatives:
+                    self._add(self.one_x_two, columns, moment, book, (f"{x}{c}H", f"{x}{c}D", f"{x}{c}A"))
+                    self._add(self.totals, columns, moment, book, (f"{ou}{c}>2.5", f"{ou}{c}<2.5"))
+                    self._add(self.handicaps, columns, moment, book, (f"{ah}{c}AHH", f"{ah}{c}AHA"))
+
+    @staticmethod
+    def _add(
+        place: list[tuple[Moment, str, tuple[str, ...]]],
+        columns: frozenset[str],
+        moment: Moment,
+        book: str,
+        names: tuple[str, ...],
+    ) -> None:
+        if columns.issuperset(names):
+            place.append((moment, book, names))
+
+
+def _fixture(layout: _Layout, row: Mapping[str, str | None], file: str, line: int) -> Fixture | Skipped:
+    try:
+        kickoff = _kickoff(row.get("Date") or "", row.get("Time") or "")
+        goals = (int(row["FTHG"] or ""), int(row["FTAG"] or ""))
+    except ValueError as e:
+        return Skipped(file, line, str(e))
+    home, away = (row["HomeTeam"] or "").strip(), (row["AwayTeam"] or "").strip()
+    if not home or not away or min(goals) < 0:
+        return Skipped(file, line, "a team or the score is missing")
+    handicaps = _handicaps(layout, row)
+    prices: dict[tuple[Moment, Market], dict[str, tuple[str, ...]]] = {}
+    for moment, book, names in layout.one_x_two:
+        _put(prices, moment, ONE_X_TWO, book, names, row)
+    for moment, book, names in layout.totals:
+        _put(prices, moment, TOTAL_2_5, book, names, row)
+    for moment, book, names in layout.handicaps:
+        if moment in handicaps:
+            _put(prices, moment, handicaps[moment], book, names, row)
+    uid = event_uid("fb", kickoff, home, away)
+    return Fixture(uid, row["Div"] or "", home, away, kickoff, goals, prices, handicaps)
+
+
+def _handicaps(layout: _Layout, row: Mapping[str, str | None]) -> dict[Moment, Market]:
+    found = {}
+    for moment, column in layout.lines.items():
+        text = (row.get(column) or "").strip()
+        try:
+            found[moment] = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, parse_line(text))
+        except ValueError:
+            continue  # no line, no handicap market: the row's other markets stand
+    return found
+
+
+def _put(
+    prices: dict[tuple[Moment, Market], dict[str, tuple[str, ...]]],
+    moment: Moment,
+    market: Market,
+    book: str,
+    names: tuple[str, ...],
+    row: Mapping[str, str | None],
+) -> None:
+    texts = tuple([(row.get(name) or "").strip() for name in names])
+    if all(_is_price(text) for text in texts):
+        prices.setdefault((moment, market), {}).setdefault(book, texts)
+
+
+def _is_price(text: str) -> bool:
+    try:
+        return 1 < float(text) < 1e4
+    except ValueError:
+        return False
+
+
+def _kickoff(date: str, time: str) -> datetime:
+    """UTC of a British date and wall-clock time; 15:00 where the file gives none."""
+    pattern = "%d/%m/%Y" if len(date) > 8 else "%d/%m/%y"
+    return datetime.strptime(f"{date} {time or '15:00'}", f"{pattern} %H:%M").replace(tzinfo=UK).astimezone(UTC)

@@ -1,0 +1,75 @@
+"""The backtest bets through the real gates and books to the cent what the files say happened."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from keter.domain.markets import MarketKind
+from keter.replay.backtest import Backtest, Rules, run
+from keter.replay.football import Moment
+from keter.settings import load_settings
+from tests.support import football_data
+
+HEADER = (
+    "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,MaxAHH,MaxAHA,"
+    "AHCh,PCAHH,PCAHA,PSCH,PSCD,PSCA"
+)
+
+
+def rules(min_ev_pct: float, *kinds: MarketKind) -> Rules:
+    """The defaults of the product with one sharp source, a stake of 100 and no ceiling of value."""
+    changed = {"MIN_SHARP_SOURCES": "1", "EV_MAX_PCT": "999", "FIXED_STAKE": "100", "MAX_STAKE": "100"}
+    settings = load_settings(None, {**changed, "MIN_EV_PCT": str(min_ev_pct)})
+    return Rules(settings.edge, settings.stake, settings.risk, kinds=frozenset(kinds or MarketKind))
+
+
+def backtest(tmp_path: Path, row: str, rules: Rules) -> Backtest:
+    (tmp_path / "X1.csv").write_text(f"{HEADER}\n{row}\n")
+    return run([tmp_path], rules)
+
+
+def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_value(tmp_path: Path) -> None:
+    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
+    result = backtest(tmp_path, row, rules(5, MarketKind.ASIAN_HANDICAP))
+    (bet,) = result.bets
+    assert (bet.selection_id, bet.state, bet.book) == ("ft.ah.-0.75.home", "HALF_WON", "MAX")
+    assert bet.pnl_minor == 6000, "half of 100 at 2.20"
+    assert bet.ev_pct == pytest.approx(10)
+    assert bet.closing_p is None
+    assert bet.clv is None
+
+
+def test_the_sharp_book_is_not_held_against_itself(tmp_path: Path) -> None:
+    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.5,,,,,,,,,,,,,,"
+    assert backtest(tmp_path, row, replace(rules(0.1), books=("PIN",))).bets == []
+
+
+def test_the_close_can_be_the_yardstick(tmp_path: Path) -> None:
+    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.6,4.0,,,,2.1,3.6,4.0,,,,,,1.80,3.8,5.0"
+    assert backtest(tmp_path, row, rules(5)).bets == []
+    (bet,) = backtest(tmp_path, row, replace(rules(5), sharp_moment=Moment.CLOSE)).bets
+    assert bet.selection_id == "ft.1x2.home"
+    assert bet.clv == pytest.approx(bet.ev_pct / 100)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("kind", "threshold_pct", "bets", "profit", "clv", "with_close"),
+    [
+        (MarketKind.ONE_X_TWO, 3, 306, "35.02", 0.04580689, 306),
+        (MarketKind.ASIAN_HANDICAP, 1.55, 179, "1.32", 0.0225539, 94),
+    ],
+)
+def test_five_english_seasons_agree_with_the_published_rules(
+    kind: MarketKind, threshold_pct: float, bets: int, profit: str, clv: float, with_close: int
+) -> None:
+    files = [football_data() / f"E0_{season}.csv" for season in ("1920", "2021", "2122", "2223", "2324")]
+    result = run(files, rules(threshold_pct, kind))
+    assert result.fixtures == 1900
+    assert len(result.bets) == bets
+    assert Decimal(sum(bet.pnl_minor or 0 for bet in result.bets)) / 10_000 == Decimal(profit)
+    values = [bet.clv for bet in result.bets if bet.clv is not None]
+    assert len(values) == with_close
+    assert sum(values) / len(values) == pytest.approx(clv, abs=1e-7)

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "domain": set[str](),
     "pricing": {"domain"},
     "gates": {"domain", "pricing", "settings", "setting_groups"},
-    "bus": {"domain", "venues.base", "settings", "setting_groups", "process"},
+    "bus": {"domain", "venues.base", "settings", "setting_groups", "process", "redaction"},
     "ledger": {"domain", "venues.base", "settings", "setting_groups"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},

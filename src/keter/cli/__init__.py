@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from keter import __version__
-from keter.cli import config, licences, processes
+from keter.cli import config, ledger, licences, logs, processes
 from keter.errors import ExitCode, KeterError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (processes, config, licences):
+for group in (processes, logs, config, ledger, licences):
     group.register(app)
 
 
@@ -52,6 +52,8 @@ def run_command(arguments: list[str]) -> int:
         return _fail(str(e), e.exit_code)
     except TyperException as e:
         return _fail(_usage(e), ExitCode.USAGE)
+    except SystemExit as e:  # argparse of the sandbox
+        return ExitCode.OK if not e.code else ExitCode.USAGE
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output left; nobody is there to be told
         return ExitCode.OK

@@ -1,29 +1,63 @@
-"""``keter run``: one process in the foreground."""
+"""``keter up | run | sandbox``: what runs until it is stopped."""
 
 from typing import Annotated
 
 import typer
 
 from keter.errors import ExitCode
-from keter.roster import Process
+from keter.roster import Process, worker_name
+
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")]
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
 def register(app: typer.Typer) -> None:
     """Adds these commands to ``app``."""
+    app.command()(up)
     app.command()(run)
+    app.command(context_settings=PASS_ON)(sandbox)
+
+
+def up() -> ExitCode:
+    """Start everything, show where the page is, and keep it running until Ctrl+C."""
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    from keter.supervisor import up
+
+    return up(settings, say=typer.echo)
 
 
 def run(
     process: Annotated[Process, typer.Argument(help="Which process.")],
     copy: Annotated[int, typer.Option(help="Number of this copy, from 1.", min=1)] = 1,
-    supervised: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
+    supervised: Supervised = False,
 ) -> ExitCode:
     """Run one process in the foreground, against the Redis of the settings or of a running `keter up`."""
-    from keter.process import stop_with_parent
     from keter.settings import load_settings
-    from keter.workers.runtime import run_process
 
     settings = load_settings()
+    from keter.process import stop_with_parent
+    from keter.workers.runtime import run_process
+
     if supervised:
         stop_with_parent()
     return run_process(process.value, copy, settings)
+
+
+def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:
+    """Run the sandbox bookmaker in the foreground (`keter sandbox --help` lists its options)."""
+    from keter.logs import configure_logs
+    from keter.process import stop_with_parent
+    from keter.sandbox.main import parse, run_sandbox
+    from keter.settings import load_settings
+
+    config = parse(context.args)
+    if supervised:
+        configure_logs(worker_name("sandbox", 1), load_settings())
+        stop_with_parent()
+    return run_sandbox(config, say=None if not supervised else _ignore)
+
+
+def _ignore(line: str) -> None:
+    """The supervisor says where the sandbox is."""

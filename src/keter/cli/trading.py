@@ -1,0 +1,113 @@
+"""``keter pause | halt | resume | arm | disarm``: the operator's hand on trading."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keter.cli.access import bus_or_none
+from keter.cli.output import JsonFlag, run_async, show_json
+
+if TYPE_CHECKING:
+    from keter.control import Control, Operator, Outcome
+    from keter.settings import Settings
+
+Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
+Command = Callable[["Control", "Operator"], Awaitable["Outcome"]]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to ``app``."""
+    for command in (pause, halt, resume, arm, disarm):
+        app.command()(command)
+
+
+def pause(
+    minutes: Annotated[float | None, typer.Option(help="Resume by itself after so many minutes.", min=0.01)] = None,
+    reason: Reason = "by hand",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make no new bets until resumed; open bets stay open."""
+    for_s = None if minutes is None else minutes * 60
+    _carry_out(lambda control, who: control.pause(who, reason, for_s=for_s), as_json=as_json)
+
+
+def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+    """Stop betting at once, even when Redis is down (writes the HALT file first)."""
+    _carry_out(lambda control, who: control.halt(who, reason), as_json=as_json)
+
+
+def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+    """Allow bets again after a pause or a halt."""
+    _carry_out(lambda control, who: control.resume(who, reason), as_json=as_json)
+
+
+def arm(
+    account: Annotated[str | None, typer.Option(help="The account's name, instead of being asked to type it.")] = None,
+    reason: Reason = "by hand",
+    as_json: JsonFlag = False,
+) -> None:
+    """Allow LIVE bets on the account of the settings; holds until disarmed or halted."""
+    from keter.clock import SystemClock
+    from keter.errors import UsageError
+    from keter.preflight import check_live
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    if not settings.live:
+        raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
+    check_live(settings, SystemClock())
+    name = settings.venue.ao_user
+    typed = account or typer.prompt(f"LIVE bets with real money on {name}. Type the account name", err=True)
+    if typed != name:
+        raise UsageError("that is not the account's name; nothing was armed")
+    _carry_out(lambda control, who: control.arm(who, name, reason), as_json=as_json)
+
+
+def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+    """Take the permission for LIVE bets back; open bets stay open."""
+    from keter.settings import load_settings
+
+    name = load_settings().venue.ao_user
+    _carry_out(lambda control, who: control.disarm(who, name, reason), as_json=as_json)
+
+
+def _carry_out(command: Command, *, as_json: bool) -> None:
+    from keter.settings import load_settings
+
+    outcome = run_async(_with_control(load_settings(), command))
+    row = outcome.command
+    if as_json:
+        show_json({"command": row.command_id, "action": row.action.value, "result": row.result, "revision": outcome.revision,
+                   "audited": outcome.audited, "warnings": list(outcome.warnings)})  # fmt: skip
+        return
+    typer.echo(row.result)
+    for warning in outcome.warnings:
+        typer.echo(f"note: {warning}", err=True)
+
+
+async def _with_control(settings: "Settings", command: Command) -> "Outcome":
+    """Runs ``command`` over Redis and ledger, without either where it cannot be reached."""
+    import getpass
+
+    from keter.clock import SystemClock
+    from keter.control import Control, Operator
+    from keter.domain.trading import OperatorCommand
+    from keter.ledger import open_settings_ledger
+
+    clock = SystemClock()
+
+    async def audit(row: OperatorCommand) -> None:
+        ledger = await open_settings_ledger(settings, clock=clock)
+        try:
+            await ledger.commands.add(row)
+        finally:
+            await ledger.aclose()
+
+    bus = await bus_or_none(settings)
+    try:
+        control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit)
+        return await command(control, Operator(getpass.getuser(), "cli"))
+    finally:
+        if bus is not None:
+            await bus.aclose()

@@ -1,0 +1,141 @@
+"""``keter up``: Redis, the sandbox where there is no account, every process; until somebody stops it.
+
+Stops in the order in which a signal flows: ingest first, Redis last. One supervisor per DATA_DIR.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from keter import __version__
+from keter.children import Fleet
+from keter.clock import Clock, SystemClock
+from keter.errors import ExitCode, UnavailableError
+from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
+from keter.logs import configure_logs
+from keter.preflight import check_folder, check_live, check_port
+from keter.process import FileLock, on_stop_signals
+from keter.redis_keeper import RedisKeeper
+from keter.settings import Settings, child_environment
+
+READY_DEADLINE_S = 30.0
+SANDBOX_DEADLINE_S = 20.0
+POLL_S = 0.1
+
+log = structlog.get_logger("keter.supervisor")
+Say = Callable[[str], None]
+
+
+def up(settings: Settings, *, say: Say) -> ExitCode:
+    """Runs everything until a stop signal. Raises KeterError when something cannot start or a child gives up."""
+    clock = SystemClock()
+    check_folder(settings)
+    lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
+    if not lock.acquire(str(os.getpid())):
+        raise UnavailableError(
+            f"Keter already runs on {settings.mode.data_dir} (process {lock.text() or 'unknown'}); stop it with Ctrl+C in its "
+            "terminal first, or set DATA_DIR to another folder"
+        )
+    try:
+        check_live(settings, clock)
+        check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
+        configure_logs("supervisor", settings)
+        asyncio.run(Supervisor(settings, say, clock).run())
+    finally:
+        lock.release()
+    return ExitCode.OK
+
+
+class Supervisor:
+    """One run of everything."""
+
+    def __init__(self, settings: Settings, say: Say, clock: Clock) -> None:
+        self._settings = settings
+        self._say = say
+        self._clock = clock
+        self._fleet = Fleet(clock, _echo)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Starts, waits, stops. Raises ChildGaveUpError with the child's sentence."""
+        loop = asyncio.get_running_loop()
+        on_stop_signals(lambda: loop.call_soon_threadsafe(self._stop_asked))
+        begun = self._clock.monotonic()
+        redis = RedisKeeper(self._settings)
+        await redis.start()
+        try:
+            await self._start_children(redis, begun)
+            await self._until_over(redis)
+        finally:
+            await self._stop_all(redis)
+        if self._fleet.error is not None:
+            raise self._fleet.error
+
+    def _stop_asked(self) -> None:
+        if self._stop.is_set():  # asked twice: wait for nobody
+            self._fleet.kill()
+        self._stop.set()
+
+    async def _start_children(self, redis: RedisKeeper, begun: float) -> None:
+        sandbox = plan_sandbox(self._settings)
+        if sandbox is not None:
+            await self._start_sandbox(sandbox)
+        host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
+        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings"}
+        self._fleet.start(worker_specs(self._settings), child_environment(**world, **(sandbox.environment if sandbox else {})))
+        for line in banner(self._settings, page=page_url(host, port), redis=redis.description, sandbox=sandbox):
+            self._say(line)
+        if await self._answers(host, port, READY_DEADLINE_S):
+            self._say(f"ready after {self._clock.monotonic() - begun:.1f} s: open {page_url(host, port)}")
+        log.info("started", version=__version__, mode=self._settings.mode.execution_mode.value, pids=self._fleet.pids())
+
+    async def _start_sandbox(self, plan: SandboxPlan) -> None:
+        self._fleet.start([plan.spec], child_environment(LOG_CONSOLE="warnings"))
+        if not await self._answers(LOOPBACK, plan.port, SANDBOX_DEADLINE_S) and not self._over:
+            raise UnavailableError(f"the sandbox bookmaker did not begin to answer within {SANDBOX_DEADLINE_S:g} s")
+
+    @property
+    def _over(self) -> bool:
+        return self._stop.is_set() or self._fleet.failed.is_set()
+
+    async def _until_over(self, redis: RedisKeeper) -> None:
+        waits = [
+            asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(self._fleet.failed.wait()),
+            asyncio.create_task(redis.keep_alive()),
+        ]
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _stop_all(self, redis: RedisKeeper) -> None:
+        begun = self._clock.monotonic()
+        self._say("stopping ...")
+        await self._fleet.stop()
+        await redis.stop()
+        log.info("stopped", seconds=round(self._clock.monotonic() - begun, 2))
+        self._say(f"stopped in {self._clock.monotonic() - begun:.1f} s")
+
+    async def _answers(self, host: str, port: int, deadline_s: float) -> bool:
+        """Waits until somebody listens there; False when that takes too long, or when everything is to stop."""
+        deadline = self._clock.monotonic() + deadline_s
+        while self._clock.monotonic() < deadline and not self._over:
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                await asyncio.sleep(POLL_S)
+            else:
+                writer.close()
+                return True
+        return False
+
+
+def _echo(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

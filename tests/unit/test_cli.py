@@ -1,0 +1,169 @@
+"""The command line says what is wrong in one sentence and with the right exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keter import __version__
+from keter.cli import run_command
+from keter.cli.logs import LogReader
+from keter.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+Output = pytest.CaptureFixture[str]
+
+
+def failing(capsys: Output, *arguments: str) -> tuple[int, str]:
+    code = run_command(list(arguments))
+    return code, capsys.readouterr().err
+
+
+def test_the_version_is_the_packages(capsys: Output) -> None:
+    assert run_command(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_help_loads_neither_settings_nor_databases() -> None:
+    code = "import sys; from keter.cli import run_command; run_command(['--help']); print(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stderr.split()
+    assert "typer" in loaded
+    for heavy in ("pydantic", "numpy", "sqlalchemy", "redis", "structlog", "rich", "asyncio", "aiohttp"):
+        assert heavy not in loaded
+
+
+@pytest.mark.parametrize(
+    "arguments", [["bogus"], ["--nope"], ["run"], ["run", "nobody"], ["run", "edge", "--copy", "0"], [], ["license"],
+                  ["logs", "--level", "loud"], ["config", "--docs", "--show"], ["sandbox", "--nope"]]
+)  # fmt: skip
+def test_a_wrong_command_line_is_64(arguments: list[str], capsys: Output) -> None:
+    code, said = failing(capsys, *arguments)
+    assert code == 64
+    assert said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [("FIXD_STAKE=1", "did you mean FIXED_STAKE"), ("NONSENSE=1", "NONSENSE"), ("FIXED_STAKE=hunter2", "FIXED_STAKE")],
+)
+def test_a_wrong_env_file_is_78_in_one_sentence_without_the_value(line: str, names: str, capsys: Output) -> None:
+    Path(".env").write_text(line)
+    for arguments in (["config"], ["up"], ["run", "edge"], ["license", "show"]):
+        code, said = failing(capsys, *arguments)
+        assert code == 78
+        assert names in said
+        assert len(said.splitlines()) == 1
+        assert "hunter2" not in said
+
+
+def test_config_shows_what_holds_why_and_no_secret(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("FIXED_STAKE=7\nAO_PASS=canary-4711\n")
+    monkeypatch.setenv("MIN_EV_PCT", "3")
+    assert run_command(["config", "--json"]) == 0
+    shown = capsys.readouterr().out
+    values = json.loads(shown)
+    assert values["FIXED_STAKE"] == {"value": "7", "source": ".env"}
+    assert values["MIN_EV_PCT"]["source"] == "environment"
+    assert values["AO_PASS"] == {"value": "***", "source": ".env"}
+    assert run_command(["config"]) == 0
+    assert "canary" not in shown + capsys.readouterr().out
+
+
+def test_a_bug_shows_its_trace_without_secrets_and_is_70(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("boom at redis://u:canary-4711@h/")
+
+    monkeypatch.setattr("keter.settings.load_settings", broken)
+    code, said = failing(capsys, "config")
+    assert code == 70
+    assert "Traceback" in said
+    assert "canary" not in said
+
+
+def test_a_licence_is_made_issued_shown_and_verified(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_command(["license", "keygen", "key.pem"]) == 0
+    public = capsys.readouterr().out.strip().partition("=")[2]
+    assert Path("key.pem").stat().st_mode & 0o077 == 0
+    assert run_command(["license", "keygen", "key.pem"]) == 64
+    assert run_command(["license", "issue", "Ada", "--private-key", "key.pem", "--days", "3"]) == 0
+    monkeypatch.setenv("KETER_LICENSE_KEY", capsys.readouterr().out.strip())
+    assert failing(capsys, "license", "verify")[0] == 77
+    monkeypatch.setenv("LICENSE_PUBLIC_KEY", public)
+    assert run_command(["license", "verify"]) == 0
+    assert "Ada" in capsys.readouterr().out
+    assert run_command(["license", "show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["valid"], shown["holder"], shown["days_left"]) == (True, "Ada", 2)
+
+
+def test_live_without_a_licence_is_77_and_without_an_account_78(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXECUTION_MODE", "LIVE")
+    assert failing(capsys, "up")[0] == 78
+    assert failing(capsys, "arm")[0] == 78
+    limits = ("MAX_STAKE", "MAX_EXPOSURE_EVENT", "MAX_EXPOSURE_LEAGUE", "MAX_EXPOSURE_DAY", "MAX_EXPOSURE_TOTAL",
+              "DAILY_LOSS_LIMIT_UNITS")  # fmt: skip
+    for name in ("AO_USER", "AO_PASS", *limits):
+        monkeypatch.setenv(name, "100")
+    monkeypatch.setenv("LICENSE_OBTAIN_URL", "https://shop.test/licence")
+    for command in ("up", "arm"):
+        code, said = failing(capsys, command)
+        assert code == 77
+        assert "https://shop.test/licence" in said
+
+
+def test_arming_in_dry_is_a_misunderstanding(capsys: Output) -> None:
+    assert failing(capsys, "arm")[0] == 64
+
+
+def write_log(worker: str, *lines: dict[str, object]) -> None:
+    Path("local/logs").mkdir(parents=True, exist_ok=True)
+    with Path(f"local/logs/{worker}.jsonl").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def test_logs_of_all_processes_come_in_the_order_of_time(capsys: Output) -> None:
+    write_log("edge", {"at": "2026-01-01T10:00:02Z", "event": "second", "level": "info", "worker": "edge"})
+    write_log("guard", {"at": "2026-01-01T10:00:01Z", "event": "first", "level": "error", "worker": "guard", "trace_id": "t"})
+    assert run_command(["logs"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "first" in first
+    assert "second" in second
+    for only in (["guard"], ["--level", "warning"], ["--trace", "t"], ["-n", "1", "guard"]):
+        assert run_command(["logs", *only]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_reader_goes_on_where_it_stopped_across_a_rotation_and_half_lines() -> None:
+    folder = Path("local/logs")
+    write_log("edge", {"event": "one"}, {"event": "two"})
+    reader = LogReader(folder, None, 0, None)
+    assert [line["event"] for line in reader.new_lines()] == ["one", "two"]
+    with (folder / "edge.jsonl").open("a") as file:
+        file.write('{"event": "thr')
+    assert reader.new_lines() == []
+    with (folder / "edge.jsonl").open("a") as file:
+        file.write('ee"}\n')
+    assert [line["event"] for line in reader.new_lines()] == ["three"]
+    (folder / "edge.jsonl").rename(folder / "edge.jsonl.1")
+    write_log("edge", {"event": "four"})
+    assert [line["event"] for line in reader.new_lines()] == ["four"]
+
+
+def test_a_damaged_line_is_shown_rather_than_lost() -> None:
+    Path("local/logs").mkdir(parents=True)
+    Path("local/logs/edge.jsonl").write_bytes(b"not json \xff\n")
+    (line,) = LogReader(Path("local/logs"), None, 0, None).new_lines()
+    assert line["worker"] == "edge"
+
+
+def test_no_log_at_all_is_said() -> None:
+    with pytest.raises(UsageError, match="there is no log"):
+        LogReader(Path("local/logs"), None, 0, None).new_lines()

@@ -15,7 +15,7 @@ COMMON = {"errors", "clock", "__version__"}
 MAY_IMPORT = {
     "domain": set[str](),
     "pricing": {"domain"},
-    "gates": {"domain", "pricing", "settings", "setting_groups"},
+    "gates": {"domain", "pricing", "venues.base", "settings", "setting_groups"},
     "bus": {"domain", "venues.base", "settings", "setting_groups", "process", "redaction"},
     "ledger": {"domain", "venues.base", "settings", "setting_groups"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},

@@ -1,0 +1,46 @@
+"""Singletons: one leader works, the others stand by and take over when its lease ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from keter.bus.locks import Lease
+from keter.workers.runtime import Context
+
+CANCEL_DEADLINE_S = 2.0
+Body = Callable[[Lease], Awaitable[None]]
+
+
+async def lead(context: Context, name: str, body: Body) -> None:
+    """Runs ``body`` while this process holds the lease ``name``; waits for it otherwise. Returns when asked to stop.
+
+    A body that loses its lease is cancelled at once: what it still sends carries a fencing number that Redis refuses.
+    """
+    ttl_s = context.settings.process.worker_lease_ttl_s
+    while not context.stop.is_set():
+        async with Lease(context.bus, name, ttl_s, context.worker) as lease:
+            context.heart.gauge("leader", 0)
+            await lease.acquire(context.stop)
+            if context.stop.is_set():
+                return
+            context.heart.gauge("leader", 1)
+            context.log.info("lease_won", lease=name)
+            if await _while_held(lease, body):
+                return
+            context.heart.count("leases_lost")
+            context.log.warning("lease_lost", lease=name)
+
+
+async def _while_held(lease: Lease, body: Body) -> bool:
+    """True when the body came to its end, False when the lease was lost first."""
+    work = asyncio.ensure_future(body(lease))
+    lost = asyncio.create_task(lease.lost.wait())
+    try:
+        await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = work.done()
+        for task in (work, lost):
+            task.cancel()
+        await asyncio.wait({work, lost}, timeout=CANCEL_DEADLINE_S)
+    if work.done() and not work.cancelled():
+        work.result()
+    return ended

@@ -1,0 +1,218 @@
+"""What every process has in common: settings, logs, signals, Redis, heartbeats, a stop with a deadline.
+
+A worker is ``async def run(context)`` in ``keter.workers.<process>``. When Redis goes away it may simply let the error out:
+the runtime waits until Redis is back (asking again where it is) and runs the worker anew. Nothing is bet meanwhile, and
+nothing crashes.
+"""
+
+import asyncio
+import gc
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import structlog
+
+from keter.bus.connection import Bus, connect
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
+from keter.bus.heartbeats import Heart
+from keter.bus.queues import Pipe, QueueName
+from keter.bus.stats import day_of
+from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.errors import ExitCode, KeterError, UnavailableError
+from keter.logs import configure_logs
+from keter.process import on_stop_signals
+from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
+from keter.settings import Settings
+
+STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
+CANCEL_DEADLINE_S = 0.3
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 3.0
+
+REDIS_TROUBLE = (ConnectionLostError, BusRefusedError, LeaseLostError)
+Run = Callable[["Context"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The world of one worker. ``stop`` is set once and for ever; everything that waits looks at it."""
+
+    settings: Settings
+    clock: Clock
+    ids: Ids
+    bus: Bus
+    heart: Heart
+    log: structlog.stdlib.BoundLogger
+    process: str
+    worker: str
+    stop: asyncio.Event
+
+    async def pause(self, seconds: float) -> bool:
+        """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
+        return await _stopped_within(self.stop, seconds)
+
+    def pipe(self, source: QueueName | None) -> Pipe:
+        """A pipe of this worker that books its counts on the configured betting day."""
+        return Pipe(
+            self.bus,
+            source=source,
+            worker=self.worker,
+            lease_ttl_s=self.settings.process.worker_lease_ttl_s,
+            ids=self.ids,
+            day=self.day,
+        )
+
+    def day(self) -> str:
+        """The betting day that it is."""
+        return day_of(self.clock.now(), self.settings.mode.zone)
+
+
+def stop_deadline_s(process: str) -> float:
+    """How long a worker may take to finish what it has in hand."""
+    return STOP_SHARE * STAGE_GRACE_S[STAGE_OF[Process(process)]]
+
+
+def run_process(process: str, copy: int, settings: Settings) -> ExitCode:
+    """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense."""
+    worker = worker_name(process, copy)
+    configure_logs(worker, settings)
+    log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
+    try:
+        run: Run = import_module(f"keter.workers.{process}").run
+        return asyncio.run(_main(process, worker, settings, run, log))
+    except KeterError as e:
+        log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
+        return e.exit_code
+    except Exception:
+        log.exception("process_crashed")
+        return ExitCode.BUG
+
+
+async def _main(process: str, worker: str, settings: Settings, run: Run, log: structlog.stdlib.BoundLogger) -> ExitCode:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask_to_stop() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    on_stop_signals(ask_to_stop)
+    gc.freeze()  # what was imported stays: no need to walk it at every collection
+    log.info("process_started")
+    await live(process, worker, settings, run, stop=stop, log=log)
+    log.info("process_stopped")
+    return ExitCode.OK
+
+
+async def live(
+    process: str,
+    worker: str,
+    settings: Settings,
+    run: Run,
+    *,
+    stop: asyncio.Event,
+    log: structlog.stdlib.BoundLogger,
+    clock: Clock | None = None,
+    ids: Ids = random_id,
+) -> None:
+    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out."""
+    waits = Waits()
+    while not stop.is_set():
+        bus = await _reach_redis(settings, stop, waits, log)
+        if bus is None:
+            return
+        try:
+            heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+            context = Context(settings, clock or SystemClock(), ids, bus, heart, log, process, worker, stop)
+            await _run_once(context, run, waits)
+        except REDIS_TROUBLE as e:
+            log.warning("redis_lost", error=str(e))
+            await context.pause(waits.next())
+        else:
+            return
+        finally:
+            await bus.aclose()
+
+
+class Waits:
+    """Waiting times that double with every failure, with jitter so that workers do not return in step."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_WAIT_S
+
+    def next(self) -> float:
+        wait_s = self._next_s
+        self._next_s = min(self._next_s * 2, LONGEST_WAIT_S)
+        return wait_s * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is no secret
+
+    def reset(self) -> None:
+        self._next_s = FIRST_WAIT_S
+
+
+async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, log: structlog.stdlib.BoundLogger) -> Bus | None:
+    told = False
+    while not stop.is_set():
+        try:
+            bus = await connect_by(settings)
+        except UnavailableError as e:
+            if not told:
+                log.warning("redis_unreachable", error=str(e))
+            told = True
+        else:
+            if told:
+                log.info("redis_back")
+            return bus
+        await _stopped_within(stop, waits.next())
+    return None
+
+
+async def connect_by(settings: Settings) -> Bus:
+    """The bus of the settings, else that of a running `keter up`. Raises UnavailableError."""
+    from keter.bus.server import locate_redis
+
+    url = await asyncio.to_thread(locate_redis, settings)
+    if url is None:
+        raise UnavailableError("no Redis: set REDIS_URL, or start `keter up`, which brings its own")
+    return await connect(url, prefix=settings.redis.redis_key_prefix)
+
+
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _run_once(context: Context, run: Run, waits: Waits) -> None:
+    work = asyncio.ensure_future(run(context))
+    beats = asyncio.create_task(_beat(context, waits))
+    stopped = asyncio.create_task(context.stop.wait())
+    try:
+        await asyncio.wait({work, beats, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done() and not beats.done():
+            await asyncio.wait({work}, timeout=stop_deadline_s(context.process))
+        if not work.done() and not beats.done():
+            context.log.error("stop_deadline_passed", deadline_s=stop_deadline_s(context.process))
+    finally:
+        for task in (work, beats, stopped):
+            task.cancel()
+        await asyncio.wait({work, beats, stopped}, timeout=CANCEL_DEADLINE_S)
+    for task in (beats, work):
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+async def _beat(context: Context, waits: Waits) -> None:
+    """One heartbeat after another; ``loop_lag_s`` tells how late the event loop gets round to it."""
+    period_s = context.settings.process.heartbeat_s
+    while True:
+        try:
+            await context.heart.beat()
+            waits.reset()
+        except REDIS_TROUBLE as e:
+            context.log.debug("heartbeat_missed", error=str(e))  # the worker's own calls meet the same outage and act on it
+        due = context.clock.monotonic() + period_s
+        await asyncio.sleep(period_s)
+        context.heart.gauge("loop_lag_s", round(max(context.clock.monotonic() - due, 0.0), 4))

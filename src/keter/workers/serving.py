@@ -1,0 +1,138 @@
+"""The loop of every queue worker: finish what was done, hand on what comes of it, take more. One script per turn.
+
+A payload that does not decode goes to the dead letters and the worker goes on. Anything else that a handler raises ends the
+process: the items come back to its successor, and the reaper puts one that kills three workers with the dead letters too.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
+from keter.bus.queues import Item, Output, Pipe, Reaper
+from keter.workers.runtime import Context
+
+BATCH = 32
+MOST_ERROR_TEXT = 500
+REFUSED_WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What one item came to: items for the next queue, counts for the day's statistics, decisions for the audit."""
+
+    outputs: Sequence[Output] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    audit: Sequence[bytes] = ()
+
+
+Handle = Callable[[Item], Awaitable[Handled]]
+Tick = Callable[[], Awaitable[Handled]]
+
+
+class _Turn:
+    """What is done and not yet told to Redis."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.outputs: list[Output] = []
+        self.counts: Counter[str] = Counter()
+        self.audit: list[bytes] = []
+
+    def add(self, handled: Handled, *, done: int) -> None:
+        self.done += done
+        self.outputs.extend(handled.outputs)
+        self.counts.update(handled.counts)
+        self.audit.extend(handled.audit)
+
+    async def tell(self, pipe: Pipe, claim: int) -> list[Item]:
+        """Raises BusRefusedError when Redis is full: nothing has happened then, and the same turn may be told again."""
+        return await pipe.step(done=self.done, outputs=self.outputs, claim=claim, counts=self.counts, audit=self.audit)
+
+
+async def serve(context: Context, pipe: Pipe, handle: Handle, *, batch: int = BATCH, tick: Tick | None = None) -> None:
+    """Serves ``pipe`` until asked to stop, then hands back what it holds. ``tick`` runs once per turn, at least each second.
+
+    A lost lease or reply drops everything in hand and begins a new incarnation; when Redis does not answer even then,
+    ConnectionLostError comes out and the runtime waits for Redis.
+    """
+    await pipe.open()
+    server = _Server(context, pipe, handle, batch, tick)
+    while not context.stop.is_set():
+        try:
+            await server.incarnation()
+        except (LeaseLostError, ConnectionLostError) as e:
+            context.heart.count("reopened")
+            context.log.warning("pipe_reopened", error=str(e))
+            await pipe.reopen()
+    await pipe.close()
+
+
+class _Server:
+    """One worker's loop over its pipe."""
+
+    def __init__(self, context: Context, pipe: Pipe, handle: Handle, batch: int, tick: Tick | None) -> None:
+        self._context = context
+        self._pipe = pipe
+        self._handle = handle
+        self._batch = batch
+        self._tick = tick
+        self._reaper = Reaper(context.bus)
+        self._reap_due = context.clock.monotonic()
+
+    async def incarnation(self) -> None:
+        """Turn after turn until asked to stop. Raises LeaseLostError and ConnectionLostError: nothing in hand counts then."""
+        turn = _Turn()
+        while not self._context.stop.is_set():
+            await self._reap()
+            if self._tick is not None:
+                turn.add(await self._tick(), done=0)
+            items = await self._tell(turn, self._batch)
+            turn = _Turn()
+            if not items:
+                await self._pipe.wait()
+            for item in items:
+                turn = await self._take(item, turn)
+                if self._context.stop.is_set():
+                    break
+        if turn.done:
+            await turn.tell(self._pipe, 0)
+
+    async def _tell(self, turn: _Turn, claim: int) -> list[Item]:
+        """Keeps what is done in hand while Redis refuses to write: nothing is claimed meanwhile, nothing is lost."""
+        while True:
+            try:
+                return await turn.tell(self._pipe, claim)
+            except BusRefusedError as e:
+                self._context.heart.count("refused")
+                self._context.heart.error(str(e))
+                if await self._context.pause(REFUSED_WAIT_S):
+                    return []
+                await self._pipe.touch()
+
+    async def _take(self, item: Item, turn: _Turn) -> _Turn:
+        context = self._context
+        started = context.clock.monotonic()
+        try:
+            turn.add(await self._handle(item), done=1)
+        except PoisonedPayloadError as e:
+            await turn.tell(self._pipe, 0)  # a dead letter is taken from the head: what came before it is acknowledged first
+            await self._bury(item, str(e)[:MOST_ERROR_TEXT])
+            return _Turn()
+        context.heart.count("items")
+        context.heart.observe("handle", context.clock.monotonic() - started)
+        context.heart.observe("wait", item.waited_s)
+        return turn
+
+    async def _bury(self, item: Item, error: str) -> None:
+        await self._pipe.dead(item, error)
+        self._context.heart.count("poisoned")
+        self._context.heart.error(f"poisoned payload: {error}")
+        self._context.log.error("payload_poisoned", key=item.key, error=error)
+
+    async def _reap(self) -> None:
+        """Returns the items of dead workers; every queue worker does it, so there is always somebody."""
+        now = self._context.clock.monotonic()
+        if now >= self._reap_due:
+            self._reap_due = now + self._context.settings.process.worker_lease_ttl_s / 2
+            self._context.heart.count("reaped", await self._reaper.run_once())

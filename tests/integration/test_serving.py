@@ -1,0 +1,184 @@
+"""The loop of the queue workers, against a real Redis."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from keter.bus.connection import Bus
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.queues import Item, Output, QueueName, depths, read_dead
+from keter.bus.stats import read_counts
+from keter.settings import Settings
+from keter.workers.runtime import Context
+from keter.workers.serving import Handle, Handled, Tick, serve
+from tests.integration.workbench import context_on, drain, opened, push, settings_for, working
+from tests.support import RedisServer, eventually
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_for(tmp_path)
+
+
+async def pass_on(item: Item) -> Handled:
+    if item.payload == b"poison":
+        raise PoisonedPayloadError("not a number: poison")
+    return Handled([Output(QueueName.VALIDATED, item.key, item.payload)], {"test:ok": 1}, [b"audited"])
+
+
+def serving(handle: Handle, tick: Tick | None = None) -> Callable[[Context], Awaitable[None]]:
+    async def run(context: Context) -> None:
+        await serve(context, context.pipe(QueueName.RAW), handle, tick=tick)
+
+    return run
+
+
+async def empty(bus: Bus, queue: QueueName) -> bool:
+    facts = (await depths(bus))[queue]
+    return facts.depth == facts.in_flight == 0
+
+
+async def test_everything_is_handed_on_once_and_counted(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        context = context_on(bus, settings)
+        await push(bus, QueueName.RAW, *((f"k{i}", b"%d" % i) for i in range(200)))
+        async with working(context, serving(pass_on)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        taken = await drain(bus, QueueName.VALIDATED)
+        assert [item.payload for item in taken] == [b"%d" % i for i in range(200)]
+        assert (await read_counts(bus, context.day()))["test:ok"] == 200
+
+
+async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        context = context_on(bus, settings)
+        payloads = [b"0", b"poison", b"2", b"poison", b"4"]
+        await push(bus, QueueName.RAW, *((f"k{i}", payload) for i, payload in enumerate(payloads)))
+        async with working(context, serving(pass_on)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0", "k2", "k4"]
+        letters = await read_dead(bus, QueueName.RAW)
+        assert [(letter.key, letter.error) for letter in letters] == [
+            ("k3", "not a number: poison"),
+            ("k1", "not a number: poison"),
+        ]
+        assert (await read_counts(bus, context.day()))["test:ok"] == 3
+
+
+async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        context = context_on(bus, settings)
+
+        async def stop_at_third(item: Item) -> Handled:
+            if item.key == "k2":
+                context.stop.set()
+            return await pass_on(item)
+
+        await push(bus, QueueName.RAW, *((f"k{i}", b"x") for i in range(6)))
+        await asyncio.wait_for(serving(stop_at_third)(context), 5)
+        assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0", "k1", "k2"]
+        assert [item.key for item in await drain(bus, QueueName.RAW)] == ["k3", "k4", "k5"]
+
+
+async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+
+        async def crash(item: Item) -> Handled:
+            raise ZeroDivisionError(item.key)
+
+        await push(bus, QueueName.RAW, ("k0", b"x"), ("k1", b"y"))
+        with pytest.raises(ZeroDivisionError):
+            await serving(crash)(context_on(bus, settings, worker="first"))
+        async with working(context_on(bus, settings, worker="second"), serving(pass_on)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0", "k1"]
+
+
+async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+
+        async def crash_on_k0(item: Item) -> Handled:
+            if item.key == "k0":
+                raise ZeroDivisionError(item.key)
+            return await pass_on(item)
+
+        await push(bus, QueueName.RAW, ("k0", b"x"), ("k1", b"y"))
+
+        async def one_life() -> bool:
+            context = context_on(bus, settings)
+            task = asyncio.create_task(serving(crash_on_k0)(context))
+            await eventually(lambda: _done_or_empty(task, bus), timeout_s=20)
+            context.stop.set()
+            await asyncio.wait({task})
+            return task.exception() is not None
+
+        lives = 0
+        while await one_life():
+            lives += 1
+        assert lives == 3
+        assert [(letter.key, letter.payload) for letter in await read_dead(bus, QueueName.RAW)] == [("k0", b"x")]
+        assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k1"]
+
+
+async def _done_or_empty(task: asyncio.Task[None], bus: Bus) -> bool:
+    return task.done() or await empty(bus, QueueName.RAW)
+
+
+async def test_cut_connections_lose_nothing_and_hand_nothing_on_twice(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus, opened(redis_url) as axe:
+        context = context_on(bus, settings)
+        handed: list[str] = []
+
+        async def cut_sometimes(item: Item) -> Handled:
+            if int(item.payload) % 40 == 7 and item.key not in handed:
+                handed.append(item.key)
+                await axe.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            return await pass_on(item)
+
+        await push(bus, QueueName.RAW, *((f"k{i}", b"%d" % i) for i in range(200)))
+        async with working(context, serving(cut_sometimes)):
+            await eventually(lambda: empty(axe, QueueName.RAW), timeout_s=20)
+        assert len(handed) == 5
+        taken = await drain(axe, QueueName.VALIDATED)
+        assert sorted(int(item.payload) for item in taken) == list(range(200))
+        assert (await read_counts(axe, context.day()))["test:ok"] == 200
+
+
+async def test_a_tick_puts_items_into_the_next_queue_without_any_input(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        ticks = 0
+
+        async def tick() -> Handled:
+            nonlocal ticks
+            ticks += 1
+            return Handled([Output(QueueName.CONFIRMED, f"t{ticks}", b"x")])
+
+        async with working(context_on(bus, settings), serving(pass_on, tick=tick)):
+            await eventually(lambda: ticks >= 2)
+        assert [item.key for item in await drain(bus, QueueName.CONFIRMED)][:2] == ["t1", "t2"]
+
+
+async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Settings) -> None:
+    server = RedisServer()
+    try:
+        async with opened(server.url) as bus:
+            context = context_on(bus, settings)
+
+            async def fill_up_at_third(item: Item) -> Handled:
+                if item.key == "k2" and not context.heart._counters.get("refused"):
+                    await bus.redis.execute_command("CONFIG", "SET", "maxmemory", "1")
+                return await pass_on(item)
+
+            await push(bus, QueueName.RAW, *((f"k{i}", b"x") for i in range(5)))
+            async with working(context, serving(fill_up_at_third)):
+                await eventually(lambda: context.heart._counters.get("refused", 0) >= 2)
+                await bus.redis.execute_command("CONFIG", "SET", "maxmemory", "0")
+                await eventually(lambda: empty(bus, QueueName.RAW))
+            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [f"k{i}" for i in range(5)]
+            assert (await read_counts(bus, context.day()))["test:ok"] == 5
+    finally:
+        server.close()

@@ -1,0 +1,75 @@
+"""Worker coroutines in the test's own process: contexts, settings, a queue's contents."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from keter.bus.connection import Bus, connect
+from keter.bus.heartbeats import Heart
+from keter.bus.queues import Item, Output, Pipe, QueueName
+from keter.clock import SystemClock, random_id
+from keter.settings import Settings, load_settings
+from keter.workers.runtime import Context
+
+LEASE_S = 2.0
+
+
+def settings_for(folder: Path, **names: Any) -> Settings:
+    """Settings with their data, and the HALT file, in ``folder``; names as in the environment."""
+    values = {
+        "DATA_DIR": folder, "HALT_FILE": folder / "HALT", "WORKER_LEASE_TTL_S": LEASE_S, "AO_USER": "demo", "AO_PASS": "demo-pass",
+        "HEARTBEAT_S": 0.2, **names,
+    }  # fmt: skip
+    return load_settings(None, {name: str(value) for name, value in values.items()})
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Bus]:
+    """A bus that is closed at the end."""
+    bus = await connect(url)
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
+
+
+def context_on(bus: Bus, settings: Settings, process: str = "validator", worker: str | None = None) -> Context:
+    """A worker's world without heart task, signals or log files."""
+    worker = worker or process
+    heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+    return Context(
+        settings, SystemClock(), random_id, bus, heart, structlog.get_logger(process), process, worker, asyncio.Event()
+    )
+
+
+@asynccontextmanager
+async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -> AsyncIterator[asyncio.Future[None]]:
+    """Runs a worker beside the test and stops it at the end; its errors come out."""
+    task: asyncio.Future[None] = asyncio.ensure_future(run(context))
+    try:
+        yield task
+    finally:
+        context.stop.set()
+        await asyncio.wait_for(task, 10)
+
+
+async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:
+    """Puts items into a queue as its producer would."""
+    pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=LEASE_S)
+    await pipe.step(outputs=[Output(queue, key, payload) for key, payload in items])
+
+
+async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]:
+    """Takes everything that waits in a queue."""
+    pipe = Pipe(bus, source=queue, worker=worker, lease_ttl_s=LEASE_S)
+    await pipe.open()
+    taken: list[Item] = []
+    while items := await pipe.step(claim=64):
+        taken += items
+        await pipe.step(done=len(items))
+    await pipe.close()
+    return taken

@@ -1,8 +1,16 @@
 // Every screen by the word in its address.
 
 import { html } from './vendor/ui.js';
+import { Alerts } from './alerts.js';
+import { Config } from './config.js';
+import { Health } from './health.js';
+import { Logs } from './logs.js';
+import { Orders } from './orders.js';
+import { Performance } from './perf.js';
+import { Risk } from './risk.js';
+import { Signals } from './signals.js';
 
-export const SCREENS = {};
+export const SCREENS = { orders: Orders, signals: Signals, risk: Risk, health: Health, alerts: Alerts, perf: Performance, logs: Logs, config: Config };
 
 /** The phone's "More". */
 export function Menu() {

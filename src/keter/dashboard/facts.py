@@ -1,0 +1,227 @@
+"""What the console knows at one moment, in domain terms, and the pure way from there to the snapshot."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from keter.bus.alerts import Alert
+from keter.bus.heartbeats import Heartbeat
+from keter.bus.odds import FeedFacts
+from keter.bus.queues import QueueFacts, QueueName
+from keter.control import Standing
+from keter.dashboard import models
+from keter.dashboard.views import event_text, order_row, selection_text, signal_row
+from keter.domain.bets import Bet, BetState
+from keter.domain.exposure import Exposure, open_stake
+from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.signals import Decision
+from keter.ledger import MoneySummary
+from keter.settings import Settings
+from keter.venues.base import AccountSnapshot
+
+STAGES = ("ingest", "validator", "edge", "guard", "router")
+PASSED = "ok"
+CONFIRMED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
+                       BetState.HALF_LOST, BetState.PUSHED, BetState.VOID})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A price the pipeline looked at: which selection, at which book, and what it was before."""
+
+    event_uid: str
+    selection_id: str
+    book: str
+    odds: str
+    previous: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BusFacts:
+    """What Redis said. Not there at all while Redis is away."""
+
+    standing: Standing
+    armed: bool
+    heartbeats: list[Heartbeat]
+    queues: dict[QueueName, QueueFacts]
+    feeds: list[FeedFacts]
+    accounts: list[AccountSnapshot]
+    exposures: tuple[Exposure, ...]
+    counts: dict[str, int]
+    alerts: list[Alert]
+    ticks: list[Tick]
+    redis: models.RedisFacts
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """What the ledger said."""
+
+    summary: MoneySummary
+    bets: list[Bet]
+    decisions: list[Decision]
+    pnl: list[tuple[datetime, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    at: datetime
+    day_start: datetime
+    bus: BusFacts
+    ledger: LedgerFacts | None
+    problems: list[str] = field(default_factory=list)
+
+
+def trading_view(standing: Standing, armed: bool) -> models.Trading:
+    state = standing.trading.state if standing.trading is not None else None
+    mode = standing.mode
+    return models.Trading(
+        mode=mode.value if mode is not None else None,
+        actor=state.actor if state else None,
+        reason=state.reason if state else None,
+        since=state.since if state else None,
+        until=state.until if state and state.effective(standing.at) is state.mode else None,
+        revision=state.revision if state else None,
+        stops=list(standing.stops),
+        armed=armed,
+        problem=standing.problem,
+    )
+
+
+def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
+    """None when the ledger could not be read: unknown is not zero."""
+    if facts.ledger is None:
+        return None
+    summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
+    confirmed = sum(count for state, count in summary.states.items() if BetState(state) in CONFIRMED)
+    rejected = summary.states.get(BetState.REFUSED, 0) + summary.states.get(BetState.SKIPPED, 0)
+    exposure = open_stake(facts.bus.exposures)
+    limit = to_minor(settings.risk.max_exposure_total)
+    return models.MoneyStrip(
+        day=summary.day,
+        since=facts.day_start,
+        as_of=account.fetched_at if account else None,
+        balance=money_text(account.credit_minor) if account else None,
+        available=money_text(account.credit_minor - account.outstanding_minor) if account else None,
+        outstanding=money_text(summary.outstanding_minor),
+        open=summary.open,
+        unknown=summary.unknown,
+        unknown_stake=money_text(summary.unknown_stake_minor),
+        pnl_today=money_text(summary.pnl_minor),
+        settled=summary.settled,
+        loss_limit=money_text(daily_loss_limit(settings)),
+        confirmed=confirmed,
+        rejected=rejected,
+        rejected_pct=share(rejected, confirmed + rejected),
+        top_reason=_top_reason(facts.ledger.bets),
+        exposure=money_text(exposure),
+        exposure_limit=money_text(limit),
+        exposure_pct=exposure * 100 // limit if limit else None,
+    )
+
+
+def daily_loss_limit(settings: Settings) -> int:
+    """Minor units: units of FIXED_STAKE, rounded down, as the guard counts it."""
+    return floor_to_minor(Decimal(str(settings.risk.daily_loss_limit_units)) * settings.stake.fixed_stake)
+
+
+def share(part: int, whole: int) -> str | None:
+    return f"{Decimal(part) * 100 / whole:.1f}" if whole else None
+
+
+def account_of(accounts: list[AccountSnapshot], settings: Settings) -> AccountSnapshot | None:
+    """The configured account; the only one there is when the sandbox gave it its name."""
+    named = [account for account in accounts if account.account == settings.venue.ao_user]
+    return named[0] if named else accounts[0] if len(accounts) == 1 else None
+
+
+def _top_reason(bets: list[Bet]) -> str | None:
+    """The commonest reason among the newest refused and skipped bets."""
+    reasons = [bet.reason for bet in bets if bet.state in {BetState.REFUSED, BetState.SKIPPED} and bet.reason]
+    return max(sorted(set(reasons)), key=reasons.count).replace("_", " ") if reasons else None
+
+
+def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
+    """``slow`` after one and a half beats; a process without any heartbeat left is not in the list at all."""
+    revision = beat.gauges.get("trading_revision", "")
+    return models.Worker(
+        process=beat.process,
+        worker=beat.worker,
+        state="slow" if beat.age_s > 1.5 * heartbeat_s + 0.5 else "ok",
+        pid=beat.pid,
+        version=beat.version,
+        started_at=beat.started_at,
+        beat_at=beat.at,
+        revision=int(revision) if revision.isdigit() else None,
+        last_error=beat.last_error,
+        figures={**{name: str(n) for name, n in sorted(beat.counters.items())}, **dict(sorted(beat.gauges.items()))},
+    )
+
+
+def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[models.Worker]:
+    """Workers that were seen before and have no heartbeat left."""
+    return [worker.model_copy(update={"state": "lost"}) for name, worker in known.items() if name not in present]
+
+
+def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
+    return models.Queue(
+        name=name.value,
+        depth=queue.depth,
+        in_flight=queue.in_flight,
+        oldest_age_s=queue.oldest_age_s,
+        consumers=queue.consumers,
+        dead=queue.dead,
+    )
+
+
+def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
+    """Per stage what passed and why the rest did not. Names beginning with ``book_`` count books, not selections."""
+    found = []
+    for stage in STAGES:
+        own = {name.partition(":")[2]: n for name, n in counts.items() if name.partition(":")[0] == stage}
+        if not own and stage == "ingest":
+            continue
+        reasons = {name: n for name, n in own.items() if name != PASSED and not name.startswith("book_")}
+        ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+        found.append(
+            models.FunnelStage(stage=stage, passed=own.get(PASSED, 0), rejected=sum(reasons.values()), reasons=ordered)
+        )
+    return found
+
+
+def notice(alert: Alert) -> models.Notice:
+    return models.Notice.model_validate(
+        {
+            "id": alert.id,
+            "level": alert.level,
+            "title": alert.title,
+            "detail": alert.detail,
+            "since": alert.since,
+            "action": alert.action,
+            "link": alert.link,
+            "runbook": alert.runbook,
+            "acknowledged_by": alert.acknowledged_by,
+        }
+    )
+
+
+def tick_row(tick: Tick) -> models.Tick:
+    return models.Tick(
+        event_uid=tick.event_uid,
+        event_text=event_text(tick.event_uid),
+        selection_id=tick.selection_id,
+        selection_text=selection_text(tick.selection_id, "Home", "Away"),
+        book=tick.book,
+        odds=tick.odds,
+        previous=tick.previous,
+        at=tick.at,
+    )
+
+
+def order_rows(facts: Facts) -> list[models.Order]:
+    return [order_row(bet) for bet in facts.ledger.bets] if facts.ledger else []
+
+
+def signal_rows(facts: Facts) -> list[models.SignalRow]:
+    return [signal_row(decision) for decision in facts.ledger.decisions] if facts.ledger else []

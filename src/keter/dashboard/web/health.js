@@ -1,0 +1,46 @@
+// What is broken?
+
+import { html } from './vendor/ui.js';
+import * as format from './format.js';
+import { Loaded, useApi } from './fetching.js';
+import { Age, Empty, Panel, SIGNS, Scroller, Unknown } from './parts.js';
+
+export function Health() {
+  const state = useApi('health', {}, 3000);
+  return html`<h1>Health</h1><${Loaded} state=${state}>${(data) => html`
+    <div class="pair">
+      <${Panel} name="checks" title="Checks"><${Checks} data=${data} /><//>
+      <${Panel} name="queues" title="Queues"><${Queues} rows=${data.queues} /><//>
+    </div>
+    <${Panel} name="processes" title="Workers"><${Processes} rows=${data.workers} /><//>
+    <${Panel} name="feeds" title="Feeds"><${Feeds} rows=${data.feeds} /><//>`}<//>`;
+}
+
+function Checks({ data }) {
+  return html`<ul class="checks">${data.checks.map((check) => html`<li key=${check.name}><span class=${check.ok ? 'gain' : 'critical'}><span aria-hidden="true">${check.ok ? '\u25cf' : '\u25a0'}</span> ${check.name}: ${check.ok ? 'ok' : 'problem'}</span> <span class="quiet">${check.detail}</span></li>`)}
+    <li><span>Redis</span> <span class="quiet">${data.redis.version ? `${data.redis.version}, ` : ''}${data.redis.used_memory_bytes !== null ? `${format.bytes(data.redis.used_memory_bytes)} in use, ` : ''}${data.redis.aof === null ? '' : data.redis.aof ? 'append-only file on, ' : 'append-only file OFF, '}${data.redis.policy ?? ''}${data.redis.fake ? ' (not a real Redis)' : ''}</span></li>
+    ${data.disk && html`<li><span>Disk</span> <span class="quiet">${format.bytes(data.disk.free_bytes)} free of ${format.bytes(data.disk.total_bytes)}, <span class="num">${data.disk.pct_used} %</span> used</span></li>`}
+    <li><span>Licence</span> <span class="quiet">${data.licence}</span></li>
+    ${data.problems.map((problem) => html`<li key=${problem} class="critical">${problem}</li>`)}</ul>`;
+}
+
+function Queues({ rows }) {
+  return html`<${Scroller} label="Queues"><table><thead><tr><th scope="col">Queue</th><th scope="col" class="right">Depth</th><th scope="col" class="right">In work</th><th scope="col" class="right">Oldest</th><th scope="col" class="right">Consumers</th><th scope="col" class="right">Dead letters</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.name}><th scope="row">${row.name}</th><td class="right num">${format.count(row.depth)}</td><td class="right num">${format.count(row.in_flight)}</td><td class="right num">${row.oldest_age_s === null ? format.DASH : format.age(row.oldest_age_s)}</td><td class=${`right num ${row.consumers ? '' : 'critical'}`}>${row.consumers ? '' : '\u25a0 '}${format.count(row.consumers)}</td><td class=${`right num ${row.dead ? 'warn' : ''}`}>${row.dead ? '\u25b2 ' : ''}${format.count(row.dead)}</td></tr>`)}</tbody></table><//>`;
+}
+
+function Processes({ rows }) {
+  if (!rows.length) return html`<${Empty}>No worker has a heartbeat. <code>keter up</code> starts them.<//>`;
+  return html`<${Scroller} label="Processes"><table><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="right">Beat</th><th scope="col" class="right">Up</th><th scope="col" class="right">Pid</th><th scope="col">Version</th><th scope="col">Figures</th><th scope="col">Last error</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.worker}><th scope="row"><a href=${`#/logs?worker=${row.worker}`}>${row.worker}</a></th>
+      <td><span class=${`state ${row.state === 'ok' ? 'gain' : row.state === 'slow' ? 'warn' : 'critical'}`}><span aria-hidden="true">${SIGNS[row.state]}</span> ${row.state}</span></td>
+      <td class="right"><${Age} at=${row.beat_at} /></td><td class="right"><${Age} at=${row.started_at} /></td><td class="right num">${row.pid ?? format.DASH}</td><td>${row.version}</td>
+      <td class="numbers quiet">${Object.entries(row.figures).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`).join(', ')}</td><td class="what">${row.last_error ?? ''}</td></tr>`)}</tbody></table><//>`;
+}
+
+function Feeds({ rows }) {
+  if (!rows.length) return html`<${Empty}>No feed has answered yet. The ingest worker's log tells why.<//>`;
+  return html`<${Scroller} label="Feeds"><table><thead><tr><th scope="col">Account</th><th scope="col">Phase</th><th scope="col">State</th><th scope="col" class="right">Confirmed</th><th scope="col" class="right">Markets</th><th scope="col" class="right">Last answer</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${`${row.account}|${row.phase}`}><th scope="row">${row.account}</th><td>${row.phase}</td><td>${row.stale ? html`<span class="state critical"><span aria-hidden="true">\u25a0</span> stale</span>` : html`<span class="state gain"><span aria-hidden="true">\u25cf</span> fresh</span>`}</td><td class="right">${row.confirmed_at ? html`<${Age} at=${row.confirmed_at} />` : html`<${Unknown} why="never answered" />`}</td><td class="right num">${format.count(row.known_markets)}</td><td class="right num">${format.bytes(row.body_bytes)}</td></tr>`)}</tbody></table><//>`;
+}
+

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import pytest
 
@@ -17,6 +17,10 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], *, timeout_s: float = 10, every_s: float = 0.02) -> T: ...
+@overload
+async def eventually(check: Callable[[], T], *, timeout_s: float = 10, every_s: float = 0.02) -> T: ...
 async def eventually(check: Callable[[], T | Awaitable[T]], *, timeout_s: float = 10, every_s: float = 0.02) -> T:
     """Calls ``check`` until it returns something true and returns that; fails with the last value after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s

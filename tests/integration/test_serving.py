@@ -110,7 +110,7 @@ async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_
 
         async def one_life() -> bool:
             context = context_on(bus, settings)
-            task = asyncio.create_task(serving(crash_on_k0)(context))
+            task = asyncio.ensure_future(serving(crash_on_k0)(context))
             await eventually(lambda: _done_or_empty(task, bus), timeout_s=20)
             context.stop.set()
             await asyncio.wait({task})
@@ -124,7 +124,7 @@ async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_
         assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k1"]
 
 
-async def _done_or_empty(task: asyncio.Task[None], bus: Bus) -> bool:
+async def _done_or_empty(task: asyncio.Future[None], bus: Bus) -> bool:
     return task.done() or await empty(bus, QueueName.RAW)
 
 

@@ -21,9 +21,14 @@ LEASE_S = 2.0
 def settings_for(folder: Path, **names: Any) -> Settings:
     """Settings with their data, and the HALT file, in ``folder``; names as in the environment."""
     values = {
-        "DATA_DIR": folder, "HALT_FILE": folder / "HALT", "WORKER_LEASE_TTL_S": LEASE_S, "AO_USER": "demo", "AO_PASS": "demo-pass",
-        "HEARTBEAT_S": 0.2, **names,
-    }  # fmt: skip
+        "DATA_DIR": folder,
+        "HALT_FILE": folder / "HALT",
+        "WORKER_LEASE_TTL_S": LEASE_S,
+        "HEARTBEAT_S": 0.2,
+        "AO_USER": "demo",
+        "AO_PASS": "demo-pass",
+        **names,
+    }
     return load_settings(None, {name: str(value) for name, value in values.items()})
 
 

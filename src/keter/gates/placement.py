@@ -17,7 +17,6 @@ from keter.gates.edge import ev_pct_at
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 
-LONG_ODDS = 3.0  # above them MAX_SLIPPAGE_LONG_PCT holds
 _ROUNDING = 1e-9
 
 
@@ -127,11 +126,6 @@ def beats_the_rest(plan: Plan, approved: ApprovedSignal) -> bool:
     return all(offer.odds <= plan.odds + _ROUNDING for offer in approved.signal.offers if offer.book not in plan.books)
 
 
-def slippage_limit_pct(odds: float, router: RouterSettings) -> float:
-    """How much worse than ``odds`` a price may be, in per cent of them."""
-    return router.max_slippage_pct if odds <= LONG_ODDS else router.max_slippage_long_pct
-
-
 def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLimits) -> _Judged:
     asked = _offer(approved, quote.book).odds
     if quote.rejected or not math.isfinite(quote.odds) or quote.odds <= 1:
@@ -142,7 +136,7 @@ def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLim
 
 
 def _reason(asked: float, slippage_pct: float, ev_pct: float | None, limits: PlacementLimits) -> Reason:
-    if slippage_pct > slippage_limit_pct(asked, limits.router) + _ROUNDING:
+    if slippage_pct > limits.router.slippage_limit_pct(asked) + _ROUNDING:
         return Reason.PRICE_MOVED
     if ev_pct is None:
         return Reason.TOO_FEW_SHARPS

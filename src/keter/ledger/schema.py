@@ -24,7 +24,7 @@ from sqlalchemy import (
 from keter.domain.bets import OPEN, BetState
 from keter.ledger.columns import JsonText, RowId, UtcTime
 
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -269,6 +269,9 @@ paper_tickets = Table(
     Column("decided_at", UtcTime, nullable=False),
     Column("refused", Boolean, nullable=False),
     Column("message", Text, nullable=False),
+    Column("settled_at", UtcTime),
+    Column("result", String(16)),
+    Column("pnl_minor", BigInteger),
     CheckConstraint("stake_minor > 0", name="stake_positive"),
     Index("ix_paper_tickets_account_placed_at", "account", "placed_at"),
 )

@@ -44,6 +44,7 @@ class ProtocolConfig:
     bom: bool = False
     second_port: bool = False
     place_needs_info: bool = False
+    refuse_trimmed_list: bool = True
     register_within_s: float = 60
     idle_expiry_s: float = 300
     cursor_idle_s: float = 240
@@ -108,7 +109,10 @@ class CsvConfig:
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """``speed`` divides played time; ``feed_interval_scale`` the feed's throttles; ``delay_scale`` the bookmakers' delays."""
+    """``speed`` divides played time; ``feed_interval_scale`` scales the feed's throttles, ``delay_scale`` the books' delays.
+
+    The world is that of ``csv`` when it names files, a still one when ``fixed_fixtures`` is above 0, else the made-up market.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -122,6 +126,7 @@ class SandboxConfig:
     market: MarketConfig = MarketConfig()
     betting: BettingConfig = BettingConfig()
     csv: CsvConfig = CsvConfig()
+    fixed_fixtures: int = 0
 
     def __post_init__(self) -> None:
         if self.speed <= 0 or self.feed_interval_scale < 0 or self.delay_scale < 0:

@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 
 from keter.sandbox.book import Ticket
+from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.house import House
 
 
@@ -25,6 +26,7 @@ class Control:
         router.add_post("/sandbox/faults", self.add_faults)
         router.add_delete("/sandbox/faults", self.clear_faults)
         router.add_delete("/sandbox/sessions/{user}", self.end_session)
+        router.add_post("/sandbox/results", self.finish)
 
     async def overview(self, request: web.Request) -> web.Response:
         house = self._house
@@ -70,6 +72,20 @@ class Control:
         self._house.sessions.kill(request.match_info["user"])
         return _json({"ended": request.match_info["user"]})
 
+    async def finish(self, request: web.Request) -> web.Response:
+        """Ends a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0], "void": false}``."""
+        scenario, body = self._house.scenario, await _body(request)
+        if not isinstance(scenario, FixedScenario):
+            return _json({"error": "only the still world (--fixed) takes results"}, status=409)
+        try:
+            (home, away), (half_home, half_away) = body["score"], body.get("half_time", (0, 0))
+            score, half_time = (int(home), int(away)), (int(half_home), int(half_away))
+            scenario.finish(int(body["match_id"]), score, half_time, void=bool(body.get("void", False)))
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            return _json({"error": f"no such match, or no such result: {e!r}"}, status=400)
+        self._house.now()
+        return _json({"finished": body["match_id"]})
+
     def _changed(self, change: Any) -> web.Response:
         try:
             change()
@@ -94,11 +110,15 @@ def ticket_facts(ticket: Ticket) -> dict[str, object]:
     return facts
 
 
-async def _rules(request: web.Request) -> tuple[list[dict[str, Any]], int | None]:
+async def _body(request: web.Request) -> Any:
     try:
-        body = orjson.loads(await request.read())
+        return orjson.loads(await request.read())
     except orjson.JSONDecodeError as e:
         raise web.HTTPBadRequest(text="the body is not JSON") from e
+
+
+async def _rules(request: web.Request) -> tuple[list[dict[str, Any]], int | None]:
+    body = await _body(request)
     if isinstance(body, dict):
         return body.get("rules", []), body.get("seed")
     return body, None

@@ -8,6 +8,7 @@ from keter.sandbox.board import Board
 from keter.sandbox.book import Book
 from keter.sandbox.config import SandboxConfig
 from keter.sandbox.faults import Faults
+from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.market import Market
 from keter.sandbox.placement import Desk
 from keter.sandbox.scenario import Scenario
@@ -17,11 +18,13 @@ ScenarioFactory = Callable[[SandboxConfig, Board, int], Scenario]
 
 
 def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scenario:
-    """Real fixtures when files are named, else the made-up market."""
+    """The world that the configuration asks for."""
     if config.csv.paths:
         from keter.sandbox.scenario_csv import CsvScenario
 
         return CsvScenario.load(config, board, start_ms)
+    if config.fixed_fixtures:
+        return FixedScenario(config.fixed_fixtures, board, start_ms, seed=config.seed)
     return Market(seed=config.seed, speed=config.speed, config=config.market, start_ms=start_ms, board=board)
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keter.errors import ExitCode, KeterError
+from keter.process import on_stop_signals
 from keter.sandbox.config import DEMO_ACCOUNT, AccountConfig, CsvConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
 
@@ -36,14 +36,12 @@ def _how_to(sandbox: Sandbox) -> list[str]:
 
 
 def run_sandbox(config: SandboxConfig, *, say: Say | None = None) -> ExitCode:
-    """Runs a sandbox in this process until it is told to stop (Ctrl+C, SIGTERM or Windows' Ctrl+Break)."""
+    """Runs a sandbox in this process until it is told to stop (see ``keter.process.on_stop_signals``)."""
     speak = say or _say
 
     async def main() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-            if (number := getattr(signal, name, None)) is not None:
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        on_stop_signals(lambda: _ask_to_stop(loop, stop))
         await serve(config, stop, speak)
 
     try:
@@ -52,6 +50,10 @@ def run_sandbox(config: SandboxConfig, *, say: Say | None = None) -> ExitCode:
         sys.stderr.write(f"keter sandbox: {e}\n")
         return e.exit_code
     return ExitCode.OK
+
+
+def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(stop.set)
 
 
 def _say(line: str) -> None:
@@ -80,6 +82,7 @@ def parse(arguments: Sequence[str]) -> SandboxConfig:
     parser.add_argument("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
     parser.add_argument("--from", dest="first", help="first ISO date to serve from the files")
     parser.add_argument("--to", dest="last", help="last ISO date to serve from the files")
+    parser.add_argument("--fixed", type=int, default=0, help="a still world of so many fixtures, for tests")
     options = parser.parse_args(arguments)
     try:
         return SandboxConfig(
@@ -90,6 +93,7 @@ def parse(arguments: Sequence[str]) -> SandboxConfig:
             delay_scale=options.delay_scale,
             accounts=(*options.account, DEMO_ACCOUNT),
             csv=CsvConfig(paths=tuple(options.csv), first=options.first, last=options.last),
+            fixed_fixtures=options.fixed,
         )
     except ValueError as e:
         parser.error(str(e))

@@ -16,6 +16,7 @@ from keter.sandbox.wording import FORMATS, line_range, odds_text, parse_bookie_p
 _SIDES = {"HomeOdds": "home", "AwayOdds": "away", "DrawOdds": "draw", "OverOdds": "over", "UnderOdds": "under"}
 _REFERENCE_LENGTH = 40
 _KEEP_QUOTES = 5000
+_LEAST_MILLI = 1005
 NOT_PRIMED, REFUSED = -1200, -1307
 
 
@@ -57,6 +58,46 @@ class Quote:
     maximum_minor: int
     after_s: float
     rejected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A placement's share at one book; ``standing_milli`` is the price that stands there when it is sent."""
+
+    bookie: str
+    stake_minor: int
+    odds_milli: int
+    standing_milli: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A placement that has been checked."""
+
+    user: str
+    target: Target
+    reference: str
+    parts: tuple[Part, ...]
+    changed_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What a bookmaker gets wrong on request: it books another stake or price, or takes the bet back later."""
+
+    stake_factor: float = 1.0
+    odds_factor: float = 1.0
+    revoke_after_s: float | None = None
+
+    def made(self, decision: Decision, part: Part) -> Decision:
+        booked_milli = decision.odds_milli or part.odds_milli
+        return Decision(
+            decision.due_ms,
+            None,
+            round(part.stake_minor * self.stake_factor),
+            max(round(booked_milli * self.odds_factor), _LEAST_MILLI),
+            None if self.revoke_after_s is None else decision.due_ms + round(self.revoke_after_s * 1000),
+        )
 
 
 def _integer(body: dict[str, Any], name: str) -> int:
@@ -107,12 +148,16 @@ class Desk:
         if odds_milli is None:
             return None
         if self._rng.random() < betting.quote_drift_rate:
-            odds_milli = max(odds_milli + round(odds_milli * self._rng.gauss(0, 0.006)), 1005)
+            odds_milli = max(odds_milli + round(odds_milli * self._rng.gauss(0, 0.006)), _LEAST_MILLI)
         after_s = self._rng.uniform(*betting.quote_delay_s) * self._config.delay_scale
-        maximum = random.Random(f"{self._config.seed}:{target.row.fixture.match_id}:{book}").randint(  # noqa: S311
-            *(limit // 1000 for limit in betting.maximum_minor)
-        )
-        return Quote(book, odds_milli, betting.minimum_minor, maximum * 1000, after_s, not target.row.active)
+        maximum_minor = self._maximum(target, book)
+        return Quote(book, odds_milli, betting.minimum_minor, maximum_minor, after_s, not target.row.active)
+
+    def _maximum(self, target: Target, book: str) -> int:
+        """The largest stake at a book on a match; always the same for the two."""
+        rng = random.Random(f"{self._config.seed}:{target.row.fixture.match_id}:{book}")  # noqa: S311 - must be repeatable
+        low, high = self._config.betting.maximum_minor
+        return rng.randint(low // 1000, high // 1000) * 1000
 
     def _remember(self, user: str, target: Target, quotes: list[Quote]) -> None:
         """Keeps what was quoted, and the price on the board then: a quote holds until the board moves."""
@@ -122,43 +167,31 @@ class Desk:
         while len(self._quoted) > _KEEP_QUOTES:
             self._quoted.popitem(last=False)
 
-    def place(
-        self, session: Session, body: dict[str, Any], now_ms: int, *, stake_factor: float = 1, odds_factor: float = 1,
-        revoke_after_s: float | None = None, sure: bool = False,
-    ) -> tuple[str, list[Ticket]]:  # fmt: skip
-        """Sends the bet to the book or books with the best price. Returns the reference and the tickets. Raises Refused.
-
-        The factors and ``revoke_after_s`` are injected mistakes of the bookmaker; ``sure``: no refusal by chance.
-        """
+    def prepare(self, session: Session, body: dict[str, Any], now_ms: int) -> Plan:
+        """Checks a placement and shares it out to the books with the best prices. Raises Refused."""
         target = self.target(session, body, -1)
         asked = self._asked(target, body)
         quoted = self._quoted.get((session.user, target.row.game_id, target.slot, target.side))
         if quoted is None and self._config.protocol.place_needs_info:
             raise Refused(-1, "Call GetPlacementInfo before PlaceBet")
-        if quoted and not set(quoted) <= set(asked):
+        if quoted and self._config.protocol.refuse_trimmed_list and not set(quoted) <= set(asked):
             raise Refused(REFUSED, "The list of bookies differs from that of GetPlacementInfo")
-        stakes = self._split(target, asked, self._stake(session, body))
-        reference = self._reference(body, now_ms)
+        parts = tuple(
+            Part(bookie, stake_minor, asked[bookie], _standing(target, bookie, quoted or {}))
+            for bookie, stake_minor in self._split(target, asked, self._stake(session, body))
+        )
         changed_ok = str(body.get("AcceptChangedOdds", "0")) == "1"
+        return Plan(session.user, target, _reference(body, now_ms), parts, changed_ok)
+
+    def send(self, plan: Plan, now_ms: int, mistake: Mistake | None = None) -> list[Ticket]:
+        """Makes a ticket of every part; a ``mistake`` also rules out a refusal by chance."""
         tickets = []
-        for bookie, stake_minor in stakes:
-            odds_milli = asked[bookie]
-            current = _standing(target, bookie, quoted or {})
-            decision = self._decide(bookie, odds_milli, current, now_ms, changed_ok=changed_ok)
-            if sure and decision.refusal is not None:
-                decision = Decision(decision.due_ms)
-            if decision.refusal is None:
-                booked = decision.odds_milli or odds_milli
-                decision = Decision(
-                    decision.due_ms,
-                    None,
-                    round(stake_minor * stake_factor),
-                    max(round(booked * odds_factor), 1005),
-                    None if revoke_after_s is None else decision.due_ms + round(revoke_after_s * 1000),
-                )
-            order = self._order(session, target, reference, bookie, odds_milli, stake_minor)
-            tickets.append(self._book.place(order, decision, now_ms))
-        return reference, tickets
+        for part in plan.parts:
+            decision = self._decide(part, now_ms, changed_ok=plan.changed_ok)
+            if mistake is not None:
+                decision = mistake.made(decision, part)
+            tickets.append(self._book.place(_order(plan, part), decision, now_ms))
+        return tickets
 
     def _asked(self, target: Target, body: dict[str, Any]) -> dict[str, int]:
         try:
@@ -187,8 +220,7 @@ class Desk:
         """Best price first, up to each book's maximum (how the real server splits is not public)."""
         stakes: list[tuple[str, int]] = []
         for bookie in sorted(asked, key=lambda book: -asked[book]):
-            quote = self._quote(target, bookie)
-            part = min(stake_minor, quote.maximum_minor) if quote else 0
+            part = min(stake_minor, self._maximum(target, bookie))
             if part >= self._config.betting.minimum_minor:
                 stakes.append((bookie, part))
                 stake_minor -= part
@@ -196,27 +228,29 @@ class Desk:
             raise Refused(-1, "Amount is above the maximum")
         return stakes
 
-    def _reference(self, body: dict[str, Any], now_ms: int) -> str:
-        place_bet_id = str(body.get("PlaceBetId") or "")
-        if len(place_bet_id) > _REFERENCE_LENGTH:
-            raise Refused(-1, f"PlaceBetId is longer than {_REFERENCE_LENGTH} characters")
-        return f"WA-{place_bet_id or now_ms}"
-
-    def _decide(self, bookie: str, odds_milli: int, current: int | None, now_ms: int, *, changed_ok: bool) -> Decision:
-        decision = draw(self._rng, bookie, self._config.betting, self._config.delay_scale, now_ms)
-        if decision.refusal is None and current is not None and current < odds_milli:
+    def _decide(self, part: Part, now_ms: int, *, changed_ok: bool) -> Decision:
+        decision = draw(self._rng, part.bookie, self._config.betting, self._config.delay_scale, now_ms)
+        if decision.refusal is None and part.standing_milli is not None and part.standing_milli < part.odds_milli:
             if not changed_ok:
                 return Decision(now_ms + round(500 * self._config.delay_scale), refusal=LOWER_PRICE)
-            return Decision(decision.due_ms, odds_milli=current)
+            return Decision(decision.due_ms, odds_milli=part.standing_milli)
         return decision
 
-    def _order(self, session: Session, target: Target, reference: str, bookie: str, odds_milli: int, stake_minor: int) -> Order:
-        row, fixture = target.row, target.row.fixture
-        return Order(
-            session.user, reference, bookie, target.selection, odds_milli, target.odds_format, stake_minor, fixture.match_id,
-            row.game_id, int(row.market_type), fixture.sport, fixture.league, fixture.home, fixture.away, fixture.start_ms,
-            row.score,
-        )  # fmt: skip
+
+def _reference(body: dict[str, Any], now_ms: int) -> str:
+    place_bet_id = str(body.get("PlaceBetId") or "")
+    if len(place_bet_id) > _REFERENCE_LENGTH:
+        raise Refused(-1, f"PlaceBetId is longer than {_REFERENCE_LENGTH} characters")
+    return f"WA-{place_bet_id or now_ms}"
+
+
+def _order(plan: Plan, part: Part) -> Order:
+    row, fixture = plan.target.row, plan.target.row.fixture
+    return Order(
+        plan.user, plan.reference, part.bookie, plan.target.selection, part.odds_milli, plan.target.odds_format,
+        part.stake_minor, fixture.match_id, row.game_id, int(row.market_type), fixture.sport, fixture.league, fixture.home,
+        fixture.away, fixture.start_ms, row.score,
+    )  # fmt: skip
 
 
 def _standing(target: Target, bookie: str, quoted: dict[str, tuple[int, int | None]]) -> int | None:

@@ -71,7 +71,7 @@ class Sandbox:
     async def start(self) -> None:
         app = web.Application(client_max_size=_MAX_BODY, middlewares=[refuse_web_pages])
         Control(self.house).add_to(app.router)
-        app.router.add_route("*", "/{service}/{method:.*}", Service(self.house, self._base_url).handle)
+        app.router.add_route("*", "/{service}/{method:.*}", Service(self.house, self._base_url, self._serves).handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -90,7 +90,14 @@ class Sandbox:
         await site.start()
         self._ports.append(runner.addresses[-1][1])
 
-    def _base_url(self, request: web.Request) -> str:
+    def _serves(self, request: web.Request, route: str) -> bool:
+        """With a second port, the first one only logs in."""
+        if len(self._ports) == 1 or route == "login" or request.transport is None:
+            return True
+        address: tuple[str, int] = request.transport.get_extra_info("sockname")
+        return address[1] == self._ports[-1]
+
+    def _base_url(self) -> str:
         """What Login gives out as Url: the second port where there is one."""
         return self._root(self._ports[-1]) + f"/{SERVICE}"
 

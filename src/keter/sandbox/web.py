@@ -8,28 +8,34 @@ import orjson
 from aiohttp import web
 
 from keter.sandbox import spoil
+from keter.sandbox.calls import Answer, Call, result
 from keter.sandbox.config import SERVICE
 from keter.sandbox.faults import FaultKind, Rule
 from keter.sandbox.house import House
-from keter.sandbox.methods import METHODS, Answer, Call, result
+from keter.sandbox.methods import METHODS
 from keter.sandbox.placement import Refused
 from keter.sandbox.sessions import SessionGoneError, ThrottledError
 
 _GZIP_FROM = 2000
 _CHUNK = b" " * 65_536
 _NOT_LOGGED_IN = "Not logged in or session expired"
-BaseUrl = Callable[[web.Request], str]
+BaseUrl = Callable[[], str]
+Serves = Callable[[web.Request, str], bool]
 
 
 class Service:
-    """One handler for every method of the service."""
+    """One handler for every method of the service.
 
-    def __init__(self, house: House, base_url: BaseUrl) -> None:
-        self._house, self._base_url = house, base_url
+    ``base_url`` is what Login gives out; ``serves`` tells whether a request came to an address that serves the method.
+    """
+
+    def __init__(self, house: House, base_url: BaseUrl, serves: Serves) -> None:
+        self._house, self._base_url, self._serves = house, base_url, serves
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         route = request.match_info["method"].lower().strip("/")
-        if request.match_info["service"].lower() != SERVICE.lower() or route not in METHODS:
+        known = request.match_info["service"].lower() == SERVICE.lower() and route in METHODS
+        if not known or not self._serves(request, route):
             return web.Response(status=404, body=spoil.HTML, content_type="text/html")
         if request.method != METHODS[route].verb:
             return web.Response(status=405, text="Method not allowed")
@@ -48,16 +54,22 @@ class Service:
             return self._throttled(request, rule.text("answer"))
         if rule := take(FaultKind.CODE, route):
             return self._write(request, _failure(rule))
-        self._end_session(request, route)
-        if take(FaultKind.EXPIRED_401, route):
-            return self._expired(request, route, "401", kill=True)
-        if take(FaultKind.EXPIRED_CODE, route):
-            return self._expired(request, route, "-1", kill=True)
-        return None
+        return self._session_ended(request, route)
 
-    def _end_session(self, request: web.Request, route: str) -> None:
-        if self._house.faults.take(FaultKind.SESSION_KILLED, route):
-            self._house.sessions.kill(self._house.sessions.user_of(request.headers.get("AOToken", "")))
+    def _session_ended(self, request: web.Request, route: str) -> web.Response | None:
+        """Faults that end a session which stands."""
+        house, user = self._house, self._house.sessions.user_of(request.headers.get("AOToken", ""))
+        if not user:
+            return None
+        if house.faults.take(FaultKind.SESSION_KILLED, route):
+            house.sessions.kill(user)
+        elif house.faults.take(FaultKind.EXPIRED_401, route):
+            house.sessions.kill(user)
+            return self._expired(request, route, "401")
+        elif house.faults.take(FaultKind.EXPIRED_CODE, route):
+            house.sessions.kill(user)
+            return self._expired(request, route, "-1")
+        return None
 
     async def _answer(self, request: web.Request, route: str) -> web.StreamResponse:
         house = self._house
@@ -92,7 +104,7 @@ class Service:
             token=request.headers.get("AOToken", ""),
             key=request.headers.get("AOKey", ""),
             ip=request.remote or "",
-            base_url=self._base_url(request),
+            base_url=self._base_url(),
             now_ms=house.now(),
         )
         if method.needs_session:
@@ -137,9 +149,7 @@ class Service:
             return web.Response(status=429, text="Too many requests")
         return self._write(request, result(None, int(how), "Too many requests. Please respect the interval of this feed."))
 
-    def _expired(self, request: web.Request, route: str, how: str, *, kill: bool = False) -> web.Response:
-        if kill:
-            self._house.sessions.kill(self._house.sessions.user_of(request.headers.get("AOToken", "")))
+    def _expired(self, request: web.Request, route: str, how: str) -> web.Response:
         if route == "isloggedin":
             flags = {"CurrentlyLoggedIn": False, "SuccessfulLogin": False, "TextMessage": _NOT_LOGGED_IN}
             return self._write(request, result(flags, -1, None))

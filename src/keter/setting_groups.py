@@ -179,6 +179,9 @@ LIVE_LIMITS = ("max_stake", "max_exposure_event", "max_exposure_league", "max_ex
                "daily_loss_limit_units")  # fmt: skip
 
 
+LONG_ODDS = 3.0
+
+
 class RouterSettings(Group):
     """The last metres."""
 
@@ -189,9 +192,16 @@ class RouterSettings(Group):
         120, description="Life of a selection's lock; longer than the slowest placement."
     )
     unknown_alert_s: Seconds = Field(60, description="Alert when an outcome has been unknown for this long.")
+    unknown_absent_s: Annotated[float, Field(gt=0)] = Field(
+        3600, description="An unknown bet that the venue has denied for this long was never placed."
+    )
     reconcile_interval_s: Annotated[float, Field(gt=0)] = Field(15, description="Seconds between comparisons with the venue.")
     halt_file: Path = Field(Path("HALT"), description="No bet is placed while this file exists.")
     trading_enabled: bool = Field(True, description="false starts with trading switched off.")
+
+    def slippage_limit_pct(self, odds: float) -> float:
+        """How much worse than ``odds`` a price may be, in per cent of them."""
+        return self.max_slippage_pct if odds <= LONG_ODDS else self.max_slippage_long_pct
 
 
 class PaperSettings(Group):

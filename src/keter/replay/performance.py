@@ -1,0 +1,253 @@
+"""Edge or luck? What a set of bets says of itself: yield, closing line value, calibration, drawdown, attribution.
+
+Intervals are cluster-robust: bets of one day (yield) or of one event (closing value) count as one observation, because they
+win and lose together. Nothing here is given out as zero for want of data: it is None, with the number of bets it rests on.
+Formulas: betting mathematics reference, section 7; Wilson 1927 for the calibration intervals.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from math import log, sqrt
+
+import msgspec
+
+from keter.domain.bets import SETTLED, BetState
+from keter.replay.records import BetRecord
+
+Z_95 = 1.959963984540054
+BINS = 10
+_LOSSES = frozenset({BetState.LOST.value, BetState.HALF_LOST.value})
+_WINS = frozenset({BetState.WON.value, BetState.HALF_WON.value})
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is None below two clusters."""
+
+    value: float
+    low: float | None
+    high: float | None
+    t: float | None
+    n: int
+    clusters: int
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Bets of similar fair probability: how often they should have won, how often they did, Wilson 95 % interval."""
+
+    n: int
+    expected: float
+    actual: float
+    low: float
+    high: float
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Bets that share a league, book, market kind, odds band or time to start. Money in minor units."""
+
+    name: str
+    n: int
+    turnover_minor: int
+    pnl_minor: int
+    yield_: float
+    clv: float | None
+    n_clv: int
+
+
+class Performance(msgspec.Struct, frozen=True):
+    """The whole account of some bets. Money in minor units, settled bets only, ``open`` counted apart.
+
+    ``expected_minor`` is what the gate promised at the bet, ``closing_minor`` what the close says it was worth (on the bets
+    that have a close), ``luck_minor`` the rest of those bets' profit. Scores are of the fair probability on bets that were
+    wholly won or lost.
+    """
+
+    bets: int
+    open: int
+    turnover_minor: int
+    pnl_minor: int
+    yield_: Estimate | None
+    clv: Estimate | None
+    clv_missing: int
+    beat_close: float | None
+    expected_minor: float
+    closing_minor: float | None
+    luck_minor: float | None
+    brier: float | None
+    log_loss: float | None
+    calibration: tuple[Bin, ...]
+    max_drawdown_minor: int
+    longest_win_streak: int
+    longest_losing_streak: int
+    slices: dict[str, tuple[Slice, ...]]
+
+
+class Point(msgspec.Struct, frozen=True):
+    """After a day's bets: profit so far and the distance below its highest point, in minor units."""
+
+    day: str
+    pnl_minor: int
+    drawdown_minor: int
+
+
+def performance(records: Iterable[BetRecord]) -> Performance:
+    """Measures settled bets of ONE mode. Raises ValueError when DRY, LIVE or BACKTEST are mixed."""
+    every = list(records)
+    if len({record.mode for record in every}) > 1:
+        raise ValueError("DRY, LIVE and backtest bets are never measured together")
+    bets = sorted((r for r in every if r.state in SETTLED and r.pnl_minor is not None), key=_order)
+    with_close = [bet for bet in bets if bet.clv is not None]
+    closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in with_close) if with_close else None
+    wins, losses = _streaks(bets)
+    brier, log_loss = _scores(bets)
+    return Performance(
+        bets=len(bets),
+        open=len(every) - len(bets),
+        turnover_minor=_turnover(bets),
+        pnl_minor=_pnl(bets),
+        yield_=_ratio(bets, lambda b: b.pnl_minor or 0, lambda b: b.stake_minor, lambda b: b.day),
+        clv=_ratio(with_close, lambda b: b.clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
+        clv_missing=len(bets) - len(with_close),
+        beat_close=sum(1 for b in with_close if (b.clv or 0.0) > 0) / len(with_close) if with_close else None,
+        expected_minor=sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets),
+        closing_minor=closing,
+        luck_minor=None if closing is None else _pnl(with_close) - closing,
+        brier=brier,
+        log_loss=log_loss,
+        calibration=calibration(bets),
+        max_drawdown_minor=max((point.drawdown_minor for point in equity(bets)), default=0),
+        longest_win_streak=wins,
+        longest_losing_streak=losses,
+        slices={name: slices(bets, of) for name, of in DIMENSIONS.items()},
+    )
+
+
+def equity(bets: Iterable[BetRecord]) -> list[Point]:
+    """Profit and drawdown bet by bet, in the order of kick-off. Unsettled bets are passed over."""
+    total = peak = 0
+    points = []
+    for bet in sorted((b for b in bets if b.pnl_minor is not None), key=_order):
+        total += bet.pnl_minor or 0
+        peak = max(peak, total)
+        points.append(Point(bet.day, total, peak - total))
+    return points
+
+
+def calibration(bets: Sequence[BetRecord], bins: int = BINS) -> tuple[Bin, ...]:
+    """Equal-count bins over the fair probability of the bets that were wholly won or lost."""
+    decided = sorted((bet.fair_p, bet.state == BetState.WON) for bet in bets if bet.state in {BetState.WON, BetState.LOST})
+    bins = min(bins, len(decided))
+    edges = [round(i * len(decided) / bins) for i in range(bins + 1)] if bins else []
+    return tuple(_bin(decided[low:high]) for low, high in pairwise(edges))
+
+
+def slices(bets: Iterable[BetRecord], name_of: Callable[[BetRecord], str]) -> tuple[Slice, ...]:
+    """The bets apart by name, largest turnover first."""
+    groups: dict[str, list[BetRecord]] = defaultdict(list)
+    for bet in bets:
+        groups[name_of(bet)].append(bet)
+    return tuple(sorted((_slice(name, group) for name, group in groups.items()), key=lambda s: (-s.turnover_minor, s.name)))
+
+
+def odds_band(bet: BetRecord) -> str:
+    """``1.50-2.00``: the lower bound belongs to the band."""
+    return _band(bet.odds, (1.5, 2.0, 3.0, 5.0), ("under 1.50", "1.50-2.00", "2.00-3.00", "3.00-5.00", "5.00 and over"))
+
+
+def time_to_start(bet: BetRecord) -> str:
+    """How long before kick-off the bet was made."""
+    hours = (bet.kickoff - bet.placed_at).total_seconds() / 3600
+    return _band(hours, (0.0, 1.0, 6.0, 24.0), ("in play", "under 1 h", "1-6 h", "6-24 h", "24 h and over"))
+
+
+DIMENSIONS: dict[str, Callable[[BetRecord], str]] = {
+    "league": lambda bet: bet.league,
+    "market": lambda bet: bet.kind,
+    "odds": odds_band,
+    "book": lambda bet: bet.book,
+    "time to start": time_to_start,
+}
+
+
+def _order(bet: BetRecord) -> tuple[object, ...]:
+    return (bet.kickoff, bet.placed_at, bet.bet_id)
+
+
+def _band(value: float, edges: tuple[float, ...], names: tuple[str, ...]) -> str:
+    return names[bisect_right(edges, value)]
+
+
+def _turnover(bets: Iterable[BetRecord]) -> int:
+    return sum(bet.stake_minor for bet in bets)
+
+
+def _pnl(bets: Iterable[BetRecord]) -> int:
+    return sum(bet.pnl_minor or 0 for bet in bets)
+
+
+def _ratio(
+    bets: Sequence[BetRecord],
+    top: Callable[[BetRecord], float],
+    bottom: Callable[[BetRecord], float],
+    cluster: Callable[[BetRecord], str],
+) -> Estimate | None:
+    """``sum top / sum bottom`` with the linearised, cluster-robust standard error of a ratio."""
+    total = sum(bottom(bet) for bet in bets)
+    if not total:
+        return None
+    value = sum(top(bet) for bet in bets) / total
+    residuals: dict[str, float] = defaultdict(float)
+    for bet in bets:
+        residuals[cluster(bet)] += top(bet) - value * bottom(bet)
+    n = len(residuals)
+    if n < 2:
+        return Estimate(value, None, None, None, len(bets), n)
+    error = sqrt(sum(r * r for r in residuals.values()) * n / (n - 1)) / total
+    t = value / error if error else None
+    return Estimate(value, value - Z_95 * error, value + Z_95 * error, t, len(bets), n)
+
+
+def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:
+    values = [bet.clv for bet in bets if bet.clv is not None]
+    turnover, pnl = _turnover(bets), _pnl(bets)
+    clv = sum(values) / len(values) if values else None
+    return Slice(name, len(bets), turnover, pnl, pnl / turnover if turnover else 0.0, clv, len(values))
+
+
+def _bin(decided: Sequence[tuple[float, bool]]) -> Bin:
+    n = len(decided)
+    won = sum(1 for _, win in decided if win)
+    low, high = wilson(won, n)
+    return Bin(n, sum(p for p, _ in decided) / n, won / n, low, high)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The Wilson 95 % interval of a share; ``n`` is at least 1."""
+    share, z2 = successes / n, Z_95 * Z_95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _scores(bets: Iterable[BetRecord]) -> tuple[float | None, float | None]:
+    """Two-class Brier score (mean squared error) and log loss of the fair probability."""
+    decided = [(b.fair_p, b.state == BetState.WON) for b in bets if b.state in {BetState.WON, BetState.LOST}]
+    if not decided:
+        return None, None
+    brier = sum((p - won) ** 2 for p, won in decided) / len(decided)
+    return brier, -sum(log(p if won else 1 - p) for p, won in decided) / len(decided)
+
+
+def _streaks(bets: Iterable[BetRecord]) -> tuple[int, int]:
+    """The longest run of wins and of losses; pushes and void bets neither count nor break a run."""
+    longest = {True: 0, False: 0}
+    run, last = 0, None
+    for bet in bets:
+        if bet.state not in _WINS | _LOSSES:
+            continue
+        won = bet.state in _WINS
+        run = run + 1 if won == last else 1
+        last = won
+        longest[won] = max(longest[won], run)
+    return longest[True], longest[False]

@@ -193,7 +193,7 @@ class RouterSettings(Group):
     )
     unknown_alert_s: Seconds = Field(60, description="Alert when an outcome has been unknown for this long.")
     unknown_absent_s: Annotated[float, Field(gt=0)] = Field(
-        3600, description="An unknown bet that the venue has denied for this long was never placed."
+        900, description="An unknown bet that the venue has denied for this long was never placed."
     )
     reconcile_interval_s: Annotated[float, Field(gt=0)] = Field(15, description="Seconds between comparisons with the venue.")
     halt_file: Path = Field(Path("HALT"), description="No bet is placed while this file exists.")

@@ -166,7 +166,9 @@ def _shin(r: Array, work: Array) -> Array:
 
 def _odds_ratio(r: Array, work: Array) -> Array:
     """Newton on ``ln c``."""
-    ratios, p, slope = work[0], work[1], work[2]
+    ratios: Array = work[0]
+    p: Array = work[1]
+    slope = work[2]
     np.divide(r, np.subtract(1, r, out=p), out=ratios)
     if len(r) == 2:
         c = np.sqrt(ratios[0] * ratios[1])

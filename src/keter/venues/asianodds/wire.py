@@ -16,6 +16,7 @@ Text = str | int | float | None
 
 _BOM = b"\xef\xbb\xbf"
 _BARE_NUMBERS = re.compile(rb"([:\[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])")
+_LONG_NUMBERS = re.compile(r"\b[0-9a-fA-F]{20,}\b")
 _SESSION_WORDS = re.compile(
     r"log(?:ged)?[\s-]?(?:in|on|out)\b|not\s+regist|session|token\b|authori[sz]|authenticat|expired", re.IGNORECASE
 )
@@ -52,8 +53,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
     def texts(self) -> tuple[str, ...]:
-        """Every human text, wherever the method at hand puts it."""
-        return tuple(dict.fromkeys(text for text in self._find_texts() if text))
+        """Every human text, wherever the method at hand puts it; tokens that a text may quote are masked."""
+        return tuple(dict.fromkeys(_LONG_NUMBERS.sub("***", text)[:500] for text in self._find_texts() if text))
 
     @property
     def text(self) -> str:

@@ -1,0 +1,91 @@
+"""Puts the parts of an AsianOdds account together."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keter.clock import Clock
+from keter.domain.markets import Phase
+from keter.settings import Settings
+from keter.venues.asianodds.capability import FEED_INTERVAL_S
+from keter.venues.asianodds.client import Client
+from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions, Sleep
+from keter.venues.asianodds.source import AsianOddsSource
+from keter.venues.asianodds.stores import SessionStore, ThrottleStore
+from keter.venues.asianodds.tickets import IntendedOf
+from keter.venues.asianodds.transport import Transport
+from keter.venues.asianodds.venue import AsianOddsVenue
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the processes of an account share."""
+
+    sessions: SessionStore
+    throttles: ThrottleStore
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVenue:
+    """One account, opened. ``source`` is for the session's owner; closing one of the two closes the account's connections."""
+
+    venue: AsianOddsVenue
+    source: AsianOddsSource
+
+    async def aclose(self) -> None:
+        await self.venue.aclose()
+
+
+def open_venue(
+    settings: Settings,
+    stores: Stores,
+    clock: Clock,
+    *,
+    owner: bool,
+    intended: IntendedOf | None = None,
+    feed_interval_s: Mapping[Phase, float] = FEED_INTERVAL_S,
+    transport: Transport | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> OpenVenue:
+    """Opens the account of ``settings.venue``; nothing is sent before the first call.
+
+    ``owner`` (one process per account, the holder of its ingest lease) logs in; the others follow through the stores.
+    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt.
+    """
+    venue = settings.venue
+    transport = transport if transport is not None else Transport()
+    sessions: Sessions
+    if owner:
+        sessions = SessionOwner(
+            venue.ao_user,
+            venue.ao_pass.get_secret_value(),
+            venue.ao_base_url,
+            transport,
+            stores.sessions,
+            clock,
+            timeout_s=venue.http_timeout_s,
+            sleep=sleep,
+        )
+    else:
+        sessions = SessionFollower(venue.ao_user, stores.sessions, clock, sleep=sleep)
+    client = Client(
+        venue.ao_user,
+        transport,
+        sessions,
+        stores.throttles,
+        clock,
+        timeout_s=venue.http_timeout_s,
+        placement_timeout_s=venue.placement_timeout_s,
+        feed_interval_s=feed_interval_s,
+        sleep=sleep,
+    )
+    source = AsianOddsSource(
+        client,
+        clock,
+        sports=[int(sport) for sport in venue.ao_sports],
+        bookies=venue.ao_bookies,
+        capture=settings.log.capture_raw,
+        sleep=sleep,
+    )
+    bets = AsianOddsVenue(client, clock, placement_timeout_s=venue.placement_timeout_s, intended=intended)
+    return OpenVenue(bets, source)

@@ -1,0 +1,93 @@
+"""Small answers, read by field name: names in any case, numbers as numbers or strings, exact to the digit.
+
+Floats are kept as the text that came, so that a price can be sent back as it was and money never becomes a float.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+
+from keter.domain.money import round_to_minor
+from keter.venues.asianodds.normalise import read_time
+from keter.venues.asianodds.wire import BrokenAnswerError
+
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,10})?", re.ASCII)
+# The stubs type the hook's result as a float; the decoder takes whatever it returns.
+_DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=cast("Callable[[str], float]", str))
+
+
+class Fields:
+    """One JSON object. A missing field, null and a value of another type are all "not there"."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = {name.lower(): value for name, value in values.items()}
+
+    def value(self, *names: str) -> object:
+        """The first of ``names`` that is there and not null."""
+        for name in names:
+            value = self._values.get(name.lower())
+            if value is not None:
+                return value
+        return None
+
+    def text(self, *names: str) -> str:
+        value = self.value(*names)
+        return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+    def number(self, *names: str) -> Decimal | None:
+        """A finite number, also when written as a string or with thousands commas."""
+        text = self.text(*names).replace(",", "")
+        return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+    def integer(self, *names: str) -> int | None:
+        number = self.number(*names)
+        return int(number) if number is not None and number == number.to_integral_value() else None
+
+    def minor(self, *names: str) -> int | None:
+        """An amount in minor units, rounded to the cent."""
+        number = self.number(*names)
+        return round_to_minor(number) if number is not None else None
+
+    def flag(self, *names: str) -> bool:
+        value = self.value(*names)
+        return value is True or (not isinstance(value, bool) and self.text(*names).lower() in {"true", "1"})
+
+    def time(self, *names: str) -> datetime | None:
+        """Milliseconds since the epoch as aware UTC."""
+        return read_time(self.integer(*names))
+
+    def items(self, *names: str) -> "list[Fields]":
+        """A list of objects; entries that are none are left out."""
+        value = self.value(*names)
+        return [Fields(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+    def words(self, *names: str) -> tuple[str, ...]:
+        value = self.value(*names)
+        return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def read_fields(raw: msgspec.Raw | bytes) -> Fields:
+    """The object that ``raw`` is; one without fields when it is anything else. Raises BrokenAnswerError."""
+    value = _decode(raw)
+    return Fields(value) if isinstance(value, dict) else Fields({})
+
+
+def read_rows(raw: msgspec.Raw) -> list[Fields]:
+    """The objects of a list, empty for null. Raises BrokenAnswerError when it is no list of objects: none may be overlooked."""
+    value = _decode(raw)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise BrokenAnswerError("bad_rows", "not a list of rows")
+    return [Fields(item) for item in value]
+
+
+def _decode(raw: msgspec.Raw | bytes) -> object:
+    try:
+        return _DECODER.decode(raw)
+    except (ValueError, RecursionError) as e:
+        raise BrokenAnswerError("bad_result", f"cannot be read: {type(e).__name__}") from None

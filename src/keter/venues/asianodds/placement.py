@@ -1,0 +1,217 @@
+"""Quotes and placements: what is sent, and what an answer to a placement means. Pure.
+
+How every answer to PlaceBet is read (``classify``). A doubt is UNKNOWN: it costs a look-up, a wrong guess costs a second bet.
+
+| answer | outcome | kind |
+| --- | --- | --- |
+| Code 0, our reference, and no book named as failed, or one as placed | SENT | sent |
+| Code 0, no reference, every book named as failed | REFUSED | refused_by_books |
+| Code 0 otherwise (another's reference, none, mixed) | UNKNOWN | reference_differs, contradiction |
+| Code -1, nothing placed, no reference: text about the session | NOT_SENT | session |
+| Code -1, the same: text asks for GetPlacementInfo first; Code -1200 | NOT_SENT | no_placement_info |
+| Code -1, the same: text about the amount, its limits or the credit, or a game that is not there | REFUSED | validation |
+| Code -1, no reference, every named book failed with a return code | REFUSED | refused_by_books |
+| Code 810 or -810, HTTP 429 | NOT_SENT | throttled |
+| HTTP 401, 403 | NOT_SENT | session |
+| HTTP 404, 405 | NOT_SENT | http_404, http_405 |
+| Code -1307, -1212 and every other | UNKNOWN | code_-1307 ... |
+| any other HTTP status: 5xx, redirects, and 400, which WCF gives for its own failures | UNKNOWN | http_503 ... |
+| no answer, cut off, too large, HTML, XML, no JSON | UNKNOWN | timeout, connection_lost, html ... |
+| no connection was made; no session | NOT_SENT | connect, no_session |
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.money import money_text
+from keter.domain.quotes import VenueRef
+from keter.venues.asianodds.loose import Fields, read_fields
+from keter.venues.asianodds.normalise import open_ref
+from keter.venues.asianodds.prices import read_line, read_price
+from keter.venues.asianodds.transport import CallFailedError, Reply
+from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer
+from keter.venues.base import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+
+REFERENCE_PREFIX = "WA-"
+REFERENCE_LENGTH = 40
+ODDS_FORMAT = "00"
+_GAME_TYPES = {
+    MarketKind.ASIAN_HANDICAP: "H",
+    MarketKind.OVER_UNDER: "O",
+    MarketKind.ONE_X_TWO: "X",
+    MarketKind.MONEY_LINE: "X",
+}
+_ODDS_NAMES = {
+    Side.HOME: "HomeOdds",
+    Side.DRAW: "DrawOdds",
+    Side.AWAY: "AwayOdds",
+    Side.OVER: "OverOdds",
+    Side.UNDER: "UnderOdds",
+}
+_NEEDS_INFO = re.compile(r"placement\s*(?:info|data)|GetPlacementInfo", re.IGNORECASE)
+_VALIDATION = re.compile(
+    r"\b(?:amount|stake)\b.*\b(?:minimum|maximum|min|max|below|above|invalid|number|credit)\b"
+    r"|\b(?:minimum|maximum)\b.*\b(?:amount|stake)\b|insufficient\s+(?:credit|balance|fund)"
+    r"|\bgame\b.*\bnot\b.*\b(?:found|exist|available|list)\b|no such (?:game|market)",
+    re.IGNORECASE,
+)
+
+
+def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
+    """The body of GetPlacementInfo. Raises ValueError when the reference is not ours or no book is named."""
+    if not request.books:
+        raise ValueError("a quote needs at least one book")
+    selection = _selection(request.ref, request.market, request.side)
+    return msgspec.json.encode({**selection, "Bookies": ",".join(request.books), "Timeout": timeout_s})
+
+
+def place_body(order: PlaceOrder) -> bytes:
+    """The body of PlaceBet. Raises ValueError when the order cannot be written as one."""
+    if not order.prices or order.stake_minor <= 0:
+        raise ValueError("an order needs a price and a stake")
+    if not 0 < len(order.reference) <= REFERENCE_LENGTH:
+        raise ValueError(f"a reference has 1 to {REFERENCE_LENGTH} characters")
+    if any(read_price(text)[1] is None for _, text in order.prices):
+        raise ValueError("an order needs a price at every book")
+    selection = _selection(order.ref, order.market, order.side)
+    return msgspec.json.encode(
+        {
+            **selection,
+            "BookieOdds": ",".join(f"{book}:{text}" for book, text in order.prices),
+            "Amount": msgspec.Raw(money_text(order.stake_minor).encode()),
+            "PlaceBetId": order.reference,
+            "AcceptChangedOdds": 0,
+        }
+    )
+
+
+def _selection(ref: VenueRef, market: Market, side: Side) -> dict[str, object]:
+    if side not in market.sides:
+        raise ValueError(f"{market.kind} has no {side}")
+    found = open_ref(ref)
+    return {
+        "GameId": found.game_id,
+        "GameType": _GAME_TYPES[market.kind],
+        "IsFullTime": 1 if market.period is Period.FULL_TIME else 0,
+        "MarketTypeId": found.market_type,
+        "SportsType": found.sport,
+        "OddsFormat": ODDS_FORMAT,
+        "OddsName": _ODDS_NAMES[side],
+    }
+
+
+def read_quotes(answer: Answer, market: Market) -> list[PlacementQuote]:
+    """One quote per book that answered. Raises BrokenAnswerError when the answer cannot be read.
+
+    A quote that does not fit what was asked (another line, another odds format, no price) comes back as rejected.
+    """
+    return [_quote(item, market) for item in read_fields(answer.result).items("OddsPlacementData") if item.text("Bookie")]
+
+
+def _quote(item: Fields, market: Market) -> PlacementQuote:
+    message = item.text("Message")
+    rejected = item.flag("Rejected")
+    try:
+        text, odds = read_price(item.text("Price", "Odds"))
+    except ValueError:
+        text, odds = "", None
+    trouble = _misfit(item, market) or ("" if odds is not None else "no usable price")
+    return PlacementQuote(
+        book=item.text("Bookie").upper(),
+        odds=odds or 0.0,
+        text=text,
+        minimum_minor=max(item.minor("MinimumAmount") or 0, 0),
+        maximum_minor=max(item.minor("MaximumAmount") or 0, 0),
+        rejected=rejected or bool(trouble),
+        message=message or trouble,
+    )
+
+
+def _misfit(item: Fields, market: Market) -> str:
+    """Why a quote is not about the market asked for; empty when it is. Echoes that are missing are not missed."""
+    if item.text("OddsFormat") not in {"", ODDS_FORMAT}:
+        return f"odds format {item.text('OddsFormat')}"
+    line = item.text("HDPorGoal")
+    if market.line_q is None or not line:
+        return ""
+    try:
+        same = read_line(line.lstrip("-+")) == abs(market.line_q)
+    except ValueError:
+        same = False
+    return "" if same else f"line moved to {line[:20]}"
+
+
+def classify_failure(failure: CallFailedError) -> Placement:
+    """A placement without a usable HTTP answer."""
+    outcome = PlaceOutcome.UNKNOWN if failure.may_have_arrived else PlaceOutcome.NOT_SENT
+    return Placement(outcome, failure.kind, failure.detail)
+
+
+def classify(reply: Reply, reference: str) -> Placement:
+    """What an HTTP answer to a placement under ``reference`` means; the table above."""
+    if reply.status != 200:
+        return _by_status(reply.status)
+    try:
+        answer = read_answer(reply.body)
+        result = read_fields(answer.result)
+    except BrokenAnswerError as e:
+        return Placement(PlaceOutcome.UNKNOWN, e.kind, e.detail)
+    books = result.items("PlacementData")
+    outcome, kind = _by_content(answer, _references(result, books), books, reference)
+    return Placement(outcome, kind, answer.text or _book_messages(books), answer.code)
+
+
+def _by_status(status: int) -> Placement:
+    if status in {401, 403}:
+        return Placement(PlaceOutcome.NOT_SENT, "session", f"HTTP {status}")
+    if status == 429:
+        return Placement(PlaceOutcome.NOT_SENT, "throttled", "HTTP 429")
+    outcome = PlaceOutcome.NOT_SENT if status in {404, 405} else PlaceOutcome.UNKNOWN
+    return Placement(outcome, f"http_{status}", f"HTTP {status}")
+
+
+def _references(result: Fields, books: Sequence[Fields]) -> set[str]:
+    found = {result.text("BetPlacementReference"), *(book.text("BetPlacementReference") for book in books)}
+    return found - {""}
+
+
+def _by_content(answer: Answer, references: set[str], books: Sequence[Fields], reference: str) -> tuple[PlaceOutcome, str]:
+    placed = any(book.flag("PlacedSuccessfully") for book in books)
+    refused = _all_failed(books)
+    if answer.code == 0:
+        if references == {REFERENCE_PREFIX + reference} and (placed or not books):
+            return PlaceOutcome.SENT, "sent"
+        if refused and not references:
+            return PlaceOutcome.REFUSED, "refused_by_books"
+        return PlaceOutcome.UNKNOWN, "reference_differs" if references else "contradiction"
+    if abs(answer.code) == 810 and not placed and not references:
+        return PlaceOutcome.NOT_SENT, "throttled"
+    if answer.code in {-1, -1200} and not placed and not references:
+        return _failed_cleanly(answer, refused=refused)
+    return PlaceOutcome.UNKNOWN, f"code_{answer.code}"
+
+
+def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceOutcome, str]:
+    if answer.code == -1200 or _NEEDS_INFO.search(answer.text):
+        return PlaceOutcome.NOT_SENT, "no_placement_info"
+    if answer.speaks_of_session:
+        return PlaceOutcome.NOT_SENT, "session"
+    if _VALIDATION.search(answer.text):
+        return PlaceOutcome.REFUSED, "validation"
+    return (PlaceOutcome.REFUSED, "refused_by_books") if refused else (PlaceOutcome.UNKNOWN, "code_-1")
+
+
+def _all_failed(books: Sequence[Fields]) -> bool:
+    """Every book is named, says that it did not place, and gives a code for it."""
+    return bool(books) and all(
+        book.text("Bookie") and book.value("PlacedSuccessfully") is False and (book.integer("ReturnCode") or 0) != 0
+        for book in books
+    )
+
+
+def _book_messages(books: Sequence[Fields]) -> str:
+    texts = (f"{book.text('Bookie')}: {book.text('Message')}" for book in books if book.text("Message"))
+    return " | ".join(texts)[:500]

@@ -1,0 +1,183 @@
+"""Bet rows as tickets: both status vocabularies, results, lines, and the clock that runs eight hours ahead. Pure.
+
+The sign of a handicap (``HdpOrGoal``) is not established. ``Favoured`` (or the field of the period) tells who gives the line,
+as in the feed. Where it does not tell (missing, or 0 with a line), or an explicit minus on the away side contradicts it (under
+every convention seen, that means that away gives the line), the selection we asked for under that reference decides, if its
+line has the same size and its side is the ticket's. Failing that Favoured holds, or the market stays unread. Where ``Favoured``
+tells clearly, our own intent changes nothing: a bet on another line than the intended one must be seen as such.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from keter.domain.bets import BetState
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.money import round_to_minor
+from keter.domain.odds import convert
+from keter.errors import InvalidOddsError
+from keter.venues.asianodds.loose import Fields, read_rows
+from keter.venues.asianodds.normalise import home_line
+from keter.venues.asianodds.placement import REFERENCE_PREFIX
+from keter.venues.asianodds.prices import read_line
+from keter.venues.asianodds.wire import Answer, BrokenAnswerError
+from keter.venues.base import Ticket, TicketStatus
+
+KICKOFF_SHIFT = timedelta(hours=8)
+Intended = tuple[Market, Side]
+IntendedOf = Callable[[str], Intended | None]
+
+_STATUS = {
+    "sending": TicketStatus.PENDING, "pending": TicketStatus.PENDING, "s": TicketStatus.PENDING, "0": TicketStatus.PENDING,
+    "running": TicketStatus.RUNNING, "1": TicketStatus.RUNNING,
+    "won": TicketStatus.SETTLED, "lost": TicketStatus.SETTLED, "settled": TicketStatus.SETTLED, "2": TicketStatus.SETTLED,
+    "half won": TicketStatus.SETTLED, "half lost": TicketStatus.SETTLED, "stake returned": TicketStatus.SETTLED,
+    "rejected": TicketStatus.REFUSED, "8": TicketStatus.REFUSED, "cancelled": TicketStatus.REFUSED,
+    "canceled": TicketStatus.REFUSED, "error": TicketStatus.REFUSED, "e": TicketStatus.REFUSED,
+    "void": TicketStatus.VOID, "v": TicketStatus.VOID,
+}  # fmt: skip
+_RESULTS = {
+    "won": BetState.WON,
+    "lost": BetState.LOST,
+    "half won": BetState.HALF_WON,
+    "half lost": BetState.HALF_LOST,
+    "stake returned": BetState.PUSHED,
+}
+_SIDES = {
+    "hdp home": (MarketKind.ASIAN_HANDICAP, Side.HOME), "hdp away": (MarketKind.ASIAN_HANDICAP, Side.AWAY),
+    "over": (MarketKind.OVER_UNDER, Side.OVER), "under": (MarketKind.OVER_UNDER, Side.UNDER),
+    "1": (MarketKind.ONE_X_TWO, Side.HOME), "x": (MarketKind.ONE_X_TWO, Side.DRAW), "2": (MarketKind.ONE_X_TWO, Side.AWAY),
+}  # fmt: skip
+_PERIODS = {"ft": Period.FULL_TIME, "ht": Period.HALF_TIME}
+_FORMATS = {"my": "malay", "hk": "hongkong"}
+
+
+def read_tickets(answer: Answer, now: datetime, intended: IntendedOf = lambda _: None) -> tuple[Ticket, ...]:
+    """Every ticket of a bet list, each once. ``now`` stands in for a ticket without a time.
+
+    Raises BrokenAnswerError when a row cannot be counted (no object, no stake): money must not be overlooked.
+    """
+    tickets = (read_ticket(row, now, intended) for row in read_rows(answer.data))
+    return tuple({(ticket.reference, ticket.ticket_id, ticket.book): ticket for ticket in tickets}.values())
+
+
+def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: None) -> Ticket:
+    """One bet row. Raises BrokenAnswerError without a stake."""
+    stake_minor = row.minor("Stake")
+    if stake_minor is None:
+        raise BrokenAnswerError("bad_rows", "a bet row without a stake")
+    reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
+    market, side = read_selection(row, intended(reference))
+    status = read_status(row)
+    kickoff = row.time("KickoffTime")
+    return Ticket(
+        reference=reference,
+        ticket_id=row.text("ReferenceNumber", "InternalReferenceNumber"),
+        book=row.text("Bookie").upper(),
+        status=status,
+        odds=_decimal_odds(row),
+        stake_minor=stake_minor,
+        pnl_minor=row.minor("Pnl") or 0,
+        placed_at=row.time("TicketDate") or now,
+        market=market,
+        side=side,
+        home=row.text("HomeName"),
+        away=row.text("AwayName"),
+        league=row.text("LeagueName"),
+        kickoff=kickoff - KICKOFF_SHIFT if kickoff is not None else None,
+        result=_result(row, status, stake_minor),
+        score_at_bet=_score(row, "HomeScore", "AwayScore"),
+        final_score=_score(row, "FullTimeHomeScore", "FullTimeAwayScore"),
+        half_time_score=_score(row, "HalfTimeHomeScore", "HalfTimeAwayScore"),
+        message=row.text("BetPlacementMessage"),
+    )
+
+
+def read_status(row: Fields) -> TicketStatus:
+    """Words or codes. One that is not known is settled when PnlInfo tells a result, else undecided: it stays exposure."""
+    status = _STATUS.get(row.text("Status").lower())
+    if status is not None:
+        return status
+    return TicketStatus.SETTLED if row.text("PnlInfo").lower() in _RESULTS else TicketStatus.PENDING
+
+
+def read_selection(row: Fields, intended: Intended | None) -> tuple[Market, Side] | tuple[None, None]:
+    """Market and side of a bet row, or (None, None) when its words cannot be read."""
+    found = _SIDES.get(row.text("BetType").lower())
+    period = _PERIODS.get(row.text("Term").lower())
+    if found is None or period is None:
+        return None, None
+    kind, side = found
+    if intended is not None and kind is MarketKind.ONE_X_TWO and intended[0].kind is MarketKind.MONEY_LINE:
+        kind = MarketKind.MONEY_LINE
+    if kind in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
+        return Market(period, kind), side
+    text = row.text("HdpOrGoal")
+    try:
+        quarters = read_line(text.lstrip("-+"))
+    except ValueError:
+        return None, None
+    if kind is MarketKind.OVER_UNDER:
+        return (Market(period, kind, quarters), side) if not text.startswith("-") else (None, None)
+    line = _handicap(row, period, side, quarters, intended)
+    return (Market(period, kind, line), side) if line is not None else (None, None)
+
+
+def _handicap(row: Fields, period: Period, side: Side, quarters: int, intended: Intended | None) -> int | None:
+    """The home line in quarters, by the rule at the top of this file."""
+    own = "FullTimeFavoured" if period is Period.FULL_TIME else "HalfTimeFavoured"
+    favoured = row.integer(own) or row.integer("Favoured")
+    told = home_line(quarters, favoured)
+    doubtful = told is None or (row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Side.AWAY)
+    if doubtful and intended is not None:
+        market, wanted = intended
+        same = market.kind is MarketKind.ASIAN_HANDICAP and market.period is period and wanted is side
+        if same and market.line_q is not None and abs(market.line_q) == quarters:
+            return market.line_q
+    return told
+
+
+def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
+    """A score; -1 on either side is unknown."""
+    one, other = row.integer(home), row.integer(away)
+    return (one, other) if one is not None and other is not None and min(one, other) >= 0 else None
+
+
+def _decimal_odds(row: Fields) -> str:
+    """Decimal odds as text; of tickets made elsewhere in another format too. Empty when there are none."""
+    text, source = row.text("Odds"), _FORMATS.get(row.text("OddsType").lower())
+    if source is None or not text:
+        return text
+    try:
+        exact = convert(text, source, "decimal")
+    except InvalidOddsError:
+        return ""
+    return str(round(Decimal(exact.numerator) / exact.denominator, 4))
+
+
+def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
+    """How a settled ticket ended: PnlInfo; else the status word when it is half or none of it; else the money."""
+    if status is TicketStatus.VOID:
+        return BetState.VOID
+    if status is not TicketStatus.SETTLED:
+        return None
+    for word in (row.text("PnlInfo").lower(), row.text("Status").lower()):
+        if word in _RESULTS and not (word in {"won", "lost"} and not row.text("PnlInfo")):
+            return _RESULTS[word]
+    return _by_money(row, stake_minor)
+
+
+def _by_money(row: Fields, stake_minor: int) -> str | None:
+    """The result that explains the profit to the cent; None when none does."""
+    pnl_minor, odds = row.minor("Pnl"), row.number("Odds")
+    if pnl_minor is None or odds is None or row.text("OddsType").lower() in _FORMATS:
+        return None
+    win = Decimal(stake_minor) / 100 * (odds - 1)
+    expected = {
+        BetState.WON: round_to_minor(win),
+        BetState.HALF_WON: round_to_minor(win / 2),
+        BetState.PUSHED: 0,
+        BetState.HALF_LOST: -round_to_minor(Decimal(stake_minor) / 200),
+        BetState.LOST: -stake_minor,
+    }
+    return next((state for state, minor in expected.items() if abs(minor - pnl_minor) <= 1), None)

@@ -1,0 +1,39 @@
+"""``keter doctor``: what is wrong here, and what to do about it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keter.cli.output import JsonFlag, run_async, show_json
+from keter.errors import ExitCode
+
+MARKS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to ``app``."""
+    app.command()(doctor)
+
+
+def doctor(
+    bundle: Annotated[Path | None, typer.Option(help="Also write a zip for a bug report, with secrets masked.")] = None,
+    as_json: JsonFlag = False,
+) -> ExitCode:
+    """Look at everything Keter needs; exit code 69 when something fails."""
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    from keter.clock import SystemClock
+    from keter.doctor import Grade, examine, write_bundle
+
+    findings = run_async(examine(settings, SystemClock()))
+    if as_json:
+        show_json([{"name": f.name, "grade": f.grade.value, "text": f.text} for f in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{MARKS[finding.grade.value]}  {finding.name:<9} {finding.text}")
+    if bundle is not None:
+        write_bundle(bundle, settings, findings)
+        typer.echo(f"written: {bundle}", err=True)
+    return ExitCode.UNAVAILABLE if any(f.grade is Grade.FAILED for f in findings) else ExitCode.OK

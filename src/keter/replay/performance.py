@@ -119,7 +119,7 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         max_drawdown_minor=max((point.drawdown_minor for point in equity(bets)), default=0),
         longest_win_streak=wins,
         longest_losing_streak=losses,
-        slices={name: slices(bets, of) for name, of in DIMENSIONS.items()},
+        slices={name: slices(bets, of) for name, of in _dimensions(every).items()},
     )
 
 
@@ -168,6 +168,12 @@ DIMENSIONS: dict[str, Callable[[BetRecord], str]] = {
     "book": lambda bet: bet.book,
     "time to start": time_to_start,
 }
+
+
+def _dimensions(records: Sequence[BetRecord]) -> dict[str, Callable[[BetRecord], str]]:
+    """A backtest has no times of its own: how long before the start it bet would say nothing."""
+    timeless = any(record.mode == "BACKTEST" for record in records)
+    return {name: of for name, of in DIMENSIONS.items() if not (timeless and of is time_to_start)}
 
 
 def _order(bet: BetRecord) -> tuple[object, ...]:

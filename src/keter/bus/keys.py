@@ -24,6 +24,7 @@ ALERT_MS = 7 * DAY_MS
 STATS_MS = 14 * DAY_MS
 DAY_RISK_MS = 8 * DAY_MS
 BETS_MS = HOUR_MS
+RECONCILED_MS = DAY_MS
 TOMB_MS = MINUTE_MS
 
 DEAD_CAP = 1_000
@@ -109,18 +110,24 @@ class Keys:
         """list of encoded Decisions for the recorder, oldest first, at most AUDIT_CAP"""
         self.audit_taken = f"{prefix}audit:taken"
         """list; the batch the recorder is writing"""
+        self.audit_batch = f"{prefix}audit:batch"
+        """string; id of the recorder's current batch"""
         self.capture = f"{prefix}capture"
         """list of packed CapturedAnswers, at most CAPTURE_CAP and CAPTURE_CAP_BYTES in all"""
         self.capture_taken = f"{prefix}capture:taken"
         """list; the batch the recorder is writing"""
         self.capture_bytes = f"{prefix}capture:bytes"
         """string; bytes in both lists"""
+        self.capture_batch = f"{prefix}capture:batch"
+        """string; id of the recorder's current batch"""
         self.risk_revision = f"{prefix}risk:revision"
         """string; grows with every change of the risk book; kept"""
         self.risk_exposure = f"{prefix}risk:exposure"
         """hash decision id -> JSON Exposure; entries leave by release, settle, expiry or rebuild"""
         self.risk_expiry = f"{prefix}risk:exposure:expiry"
         """zset decision id -> server ms at which a reservation ends; bets are not in it"""
+        self.risk_booked = f"{prefix}risk:exposure:booked"
+        """hash decision id -> ``day|stake`` of a bet whose stake is in daily_pnl; leaves with the exposure"""
         self.risk_day = f"{prefix}risk:day"
         """string; ISO date of the newest betting day seen; kept"""
         self.risk_streak = f"{prefix}risk:streak"
@@ -160,6 +167,10 @@ class Keys:
         """string JSON EventScore; TTL SCORE_MS."""
         return f"{self.prefix}score:{_part(event_uid)}"
 
+    def reconciled(self, account: str) -> str:
+        """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
+        return f"{self.prefix}reconciled:{_part(account)}"
+
     def account(self, account: str) -> str:
         """hash of an AccountSnapshot; TTL ACCOUNT_MS."""
         return f"{self.prefix}account:{_part(account)}"
@@ -169,7 +180,7 @@ class Keys:
         return f"{self.prefix}ao:session:{_part(account)}"
 
     def throttle(self, account: str, name: str) -> str:
-        """string; server ms from which the next call is free; TTL until then."""
+        """string; exists until the next call is free."""
         return f"{self.prefix}throttle:{_part(account)}:{_part(name)}"
 
     def heartbeat(self, process: str, worker: str) -> str:

@@ -1,0 +1,40 @@
+"""The bargain between router and tracker: no bet is placed before ledger and venue were compared, and none when they no longer are.
+
+A router that starts asks for a pass under a token of its own; the tracker that completes one begun after the asking notes the
+token. A pass counts for as long as the caller says, by the server's clock: a tracker that died closes the router.
+"""
+
+from keter.bus.connection import Bus
+from keter.bus.keys import RECONCILED_MS
+
+
+async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
+    """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an older one."""
+    key = bus.keys.reconciled(account)
+    async with bus.redis.batch(atomic=True) as batch:
+        batch.hset(key, "wanted", token)
+        batch.pexpire(key, RECONCILED_MS)
+        await batch.execute()
+
+
+async def wanted_pass(bus: Bus, account: str) -> str | None:
+    """The token that is asked for, None when nobody has asked."""
+    fields = await bus.redis.read_hash(bus.keys.reconciled(account))
+    return fields["wanted"].decode() if "wanted" in fields else None
+
+
+async def note_pass(bus: Bus, account: str, token: str | None) -> None:
+    """A pass that began when ``token`` was asked for is complete."""
+    key, now_ms = bus.keys.reconciled(account), await bus.now_ms()
+    async with bus.redis.batch(atomic=True) as batch:
+        batch.hset(key, mapping={"done": token or "", "at_ms": now_ms})
+        batch.pexpire(key, RECONCILED_MS)
+        await batch.execute()
+
+
+async def pass_done(bus: Bus, account: str, token: str, *, within_s: float) -> bool:
+    """Whether a pass asked for with ``token`` is complete and not older than ``within_s``."""
+    fields = await bus.redis.read_hash(bus.keys.reconciled(account))
+    if fields.get("done") != token.encode() or "at_ms" not in fields:
+        return False
+    return await bus.now_ms() - int(fields["at_ms"]) <= within_s * 1000

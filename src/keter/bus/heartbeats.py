@@ -78,7 +78,7 @@ class Heart:
         *,
         process: str,
         worker: str,
-        heartbeat_s: float,
+        heartbeat_s: float = 1.0,
         clock: Clock | None = None,
         redactor: Redactor | None = None,
         version: str = __version__,

@@ -1,0 +1,73 @@
+"""Alerts that stand: raised by whoever sees the trouble, cleared by the same when it is over, acknowledged by people."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from keter.bus.codec import decode, encode
+from keter.bus.connection import Arg, Bus
+from keter.bus.keys import ALERT_MS
+from keter.clock import from_ms, to_ms
+
+Level = Literal["page", "ticket", "info"]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One thing that wants attention. ``id`` names the trouble, so raising it again is the same alert.
+
+    ``page`` wakes somebody, ``ticket`` can wait until morning. ``action`` says what to do, ``link`` where in the console,
+    ``runbook`` names the page of the documentation.
+    """
+
+    id: str
+    level: Level
+    title: str
+    detail: str
+    since: datetime
+    action: str = ""
+    link: str = ""
+    runbook: str = ""
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    v: int = 1
+
+
+async def raise_alert(bus: Bus, alert: Alert) -> bool:
+    """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept. True when it is new."""
+    body = msgspec.structs.replace(alert, acknowledged_by=None, acknowledged_at=None)
+    args: list[Arg] = [alert.id, ALERT_MS, encode(body), to_ms(alert.since)]
+    return bool(await bus.redis.run("alert_raise", [bus.keys.alert(alert.id), bus.keys.alerts], args))
+
+
+async def clear_alert(bus: Bus, alert_id: str) -> bool:
+    """The trouble is over; False when it did not stand."""
+    async with bus.redis.batch(atomic=True) as batch:
+        batch.delete(bus.keys.alert(alert_id))
+        batch.zrem(bus.keys.alerts, alert_id)
+        return bool((await batch.execute())[0])
+
+
+async def acknowledge_alert(bus: Bus, alert_id: str, actor: str, at: datetime) -> bool:
+    """Somebody has seen it; False when it does not stand. The first acknowledgement counts."""
+    return bool(await bus.redis.run("alert_acknowledge", [bus.keys.alert(alert_id)], [actor, to_ms(at)]))
+
+
+async def read_alerts(bus: Bus) -> list[Alert]:
+    """All alerts that stand, oldest first. Raises PoisonedPayloadError when one cannot be read."""
+    ids = await bus.redis.execute_command("ZRANGE", bus.keys.alerts, 0, -1)
+    found = {name.decode(): await bus.redis.read_hash(bus.keys.alert(name.decode())) for name in ids}
+    expired = [name for name, fields in found.items() if not fields]
+    if expired:
+        await bus.redis.execute_command("ZREM", bus.keys.alerts, *expired)
+    return [_alert(fields) for fields in found.values() if fields]
+
+
+def _alert(fields: dict[str, bytes]) -> Alert:
+    actor, at_ms = fields.get("actor"), fields.get("acknowledged_ms")
+    return msgspec.structs.replace(
+        decode(Alert, fields["alert"]),
+        since=from_ms(int(fields["since_ms"])),
+        acknowledged_by=actor.decode() if actor is not None else None,
+        acknowledged_at=from_ms(int(at_ms)) if at_ms is not None else None,
+    )

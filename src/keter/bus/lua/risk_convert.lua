@@ -1,0 +1,34 @@
+-- Makes a standing reservation a bet, once, and books its stake on a day.
+--
+-- KEYS[1] risk:revision          string
+-- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
+-- KEYS[3] risk:exposure:expiry   zset    decision id -> ms at which a reservation ends
+-- KEYS[4] risk:exposure:booked   hash    decision id -> day|stake
+-- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
+-- KEYS[6] risk:day               string  newest day
+-- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms
+--
+-- Returns 1, or 0 when the reservation has expired or was never made.
+local call = redis.call
+if call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
+  return 0
+end
+local ends = call('ZSCORE', KEYS[3], ARGV[1])
+if not ends then
+  return 1
+end
+local time = call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if tonumber(ends) <= now then
+  return 0
+end
+call('HSET', KEYS[4], ARGV[1], ARGV[3] .. '|' .. ARGV[2])
+call('ZREM', KEYS[3], ARGV[1])
+call('HINCRBY', KEYS[5], 'staked_minor', ARGV[2])
+call('HINCRBY', KEYS[5], 'bets', 1)
+call('PEXPIRE', KEYS[5], ARGV[4])
+if ARGV[3] > (call('GET', KEYS[6]) or '') then
+  call('SET', KEYS[6], ARGV[3])
+end
+call('INCR', KEYS[1])
+return 1

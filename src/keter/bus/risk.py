@@ -1,0 +1,166 @@
+"""The risk book: what is at risk, under one revision, so that nothing is reserved on a picture that has changed.
+
+A reservation ends by itself, by the server's clock, unless it becomes a bet. Every change raises the revision; expiry does
+not, because it only lowers the risk. The book can be rebuilt from the ledger at any time.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+
+import msgspec
+
+from keter.bus.codec import decode, encode
+from keter.bus.connection import Arg, Bus
+from keter.bus.keys import BETS_MS, DAY_RISK_MS
+from keter.bus.locks import Held
+from keter.bus.stats import day_of
+from keter.clock import Clock, Ids, SystemClock, from_ms, random_id
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+
+NO_DAY = "none"  # stands for a day where a script needs a key and there is none
+
+
+class RiskState(msgspec.Struct, frozen=True):
+    """The book at one moment. ``day`` is None when no betting day has been booked yet."""
+
+    revision: int
+    exposures: tuple[Exposure, ...]
+    day: DayRisk | None
+
+
+class RiskBook:
+    """Reads and changes the book. ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days."""
+
+    def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, ids: Ids = random_id) -> None:
+        self._bus = bus
+        self._clock = clock or SystemClock()
+        self._zone = zone
+        self._ids = ids
+
+    async def read(self, day: str | None = None) -> RiskState:
+        """The book without expired reservations, and ``day`` (default: the newest day booked)."""
+        keys = self._bus.keys
+        if day is None:
+            day = await self._newest_day()
+        script_keys = [
+            keys.risk_revision,
+            keys.risk_exposure,
+            keys.risk_expiry,
+            keys.risk_streak,
+            keys.daily_pnl(day or NO_DAY),
+        ]
+        revision, book, ends, streak, booked = await self._bus.redis.run("risk_read", script_keys, [])
+        expiry = _by_name(ends)
+        exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
+        exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
+        return RiskState(int(revision), tuple(exposures), _day(day, _by_name(booked), streak) if day is not None else None)
+
+    async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
+        """Puts a reservation into the book that was read at ``revision``.
+
+        False when the book has changed since, or ``lease`` is not held any more: read and decide again. The same
+        decision is reserved once, however often it is asked for. ``expires_at`` must be set.
+        """
+        keys = [*self._changing, lease.key]
+        args: list[Arg] = [exposure.decision_id, encode(exposure), self._left_ms(exposure.expires_at), revision, lease.value]
+        return bool(await self._bus.redis.run("risk_reserve", keys, args))
+
+    async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
+        """Moves the end of a standing reservation; False when there is none."""
+        args: list[Arg] = [decision_id, self._left_ms(expires_at)]
+        return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
+
+    async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
+        """Makes a reservation a bet, which does not expire, and books its stake on ``day`` (default: the newest day).
+
+        Once it is a bet, True again. False when it has expired or was never made: then nothing may be placed.
+        """
+        payload = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_exposure, decision_id)
+        if payload is None:
+            return False
+        exposure = decode(Exposure, payload)
+        day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
+        keys = [*self._changing, self._bus.keys.daily_pnl(day), self._bus.keys.risk_day]
+        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS]
+        return bool(await self._bus.redis.run("risk_convert", keys, args))
+
+    async def release(self, decision_id: str) -> None:
+        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error."""
+        booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
+        day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
+        await self._bus.redis.run("risk_release", [*self._changing, self._bus.keys.daily_pnl(day)], [decision_id, day])
+
+    async def settle(self, decision_id: str, *, day: str, pnl_minor: int, lost: bool) -> bool:
+        """Takes a bet out of the book and books its result on ``day``, once; False when it is not in the book (any more).
+
+        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else leaves it alone.
+        """
+        keys = [*self._changing, self._bus.keys.daily_pnl(day), self._bus.keys.risk_day, self._bus.keys.risk_streak]
+        args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS]
+        return bool(await self._bus.redis.run("risk_settle", keys, args))
+
+    async def rebuild(self, exposures: Sequence[Exposure], day: DayRisk, *, lease: Held, revision: int | None = None) -> bool:
+        """Replaces everything by what the ledger knows. Reservations not mentioned are dropped.
+
+        Read the book first, then the ledger, and pass the ``revision`` that was read: False when a settlement or placement
+        came in between, or the lease is lost. None replaces it whatever happened.
+        """
+        bus_keys = self._bus.keys
+        keys = [*self._changing, lease.key, bus_keys.daily_pnl(day.day), bus_keys.risk_day, bus_keys.risk_streak]
+        figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
+        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS]
+        for exposure in exposures:
+            reserved = exposure.status is ExposureStatus.RESERVED
+            left = self._left_ms(exposure.expires_at) if reserved else ""
+            booked = not reserved and day_of(exposure.made_at, self._zone) == day.day
+            args += (exposure.decision_id, encode(exposure), left, f"{day.day}|{exposure.stake_minor}" if booked else "")
+        return bool(await self._bus.redis.run("risk_rebuild", keys, args))
+
+    async def note_bet(self) -> None:
+        """Counts one bet for the throttle, at the server's time."""
+        now_ms = await self._bus.now_ms()
+        async with self._bus.redis.batch(atomic=True) as batch:
+            batch.zadd(self._bus.keys.risk_bets, {self._ids(): now_ms})
+            batch.zremrangebyscore(self._bus.keys.risk_bets, "-inf", now_ms - BETS_MS)
+            batch.pexpire(self._bus.keys.risk_bets, BETS_MS)
+            await batch.execute()
+
+    async def bets_in_window(self, window_s: float) -> int:
+        """Bets noted within the last ``window_s`` seconds, an hour at most."""
+        since = await self._bus.now_ms() - round(window_s * 1000)
+        return int(await self._bus.redis.execute_command("ZCOUNT", self._bus.keys.risk_bets, f"({since}", "+inf"))
+
+    @property
+    def _changing(self) -> tuple[str, str, str, str]:
+        keys = self._bus.keys
+        return keys.risk_revision, keys.risk_exposure, keys.risk_expiry, keys.risk_booked
+
+    async def _newest_day(self) -> str | None:
+        newest = await self._bus.redis.execute_command("GET", self._bus.keys.risk_day)
+        return newest.decode() if newest is not None else None
+
+    def _left_ms(self, expires_at: datetime | None) -> int:
+        if expires_at is None:
+            raise ValueError("a reservation needs expires_at")
+        return round((expires_at - self._clock.now()).total_seconds() * 1000)
+
+
+def _by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
+    return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
+
+
+def _exposure(payload: bytes, ends_ms: bytes | None) -> Exposure:
+    """Status and end are the book's, not those of the payload."""
+    status = ExposureStatus.BET if ends_ms is None else ExposureStatus.RESERVED
+    ends = from_ms(int(float(ends_ms))) if ends_ms is not None else None
+    return msgspec.structs.replace(decode(Exposure, payload), status=status, expires_at=ends)
+
+
+def _day(day: str, booked: dict[str, bytes], streak: bytes | None) -> DayRisk:
+    return DayRisk(
+        day=day,
+        pnl_minor=int(booked.get("pnl_minor", b"0")),
+        staked_minor=int(booked.get("staked_minor", b"0")),
+        streak=int(streak or b"0"),
+        bets=int(booked.get("bets", b"0")),
+    )

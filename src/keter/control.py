@@ -12,7 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from keter.bus.alerts import acknowledge_alert
 from keter.bus.connection import Bus
+from keter.bus.cooldowns import clear_cooldown
 from keter.bus.trading import TradingView, arm, change_trading, disarm, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
@@ -134,6 +136,25 @@ class Control:
         """Takes the permission back; open bets stay open."""
         await disarm(self._need_bus(), account)
         return await self._done(self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account))
+
+    async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
+        """Says that somebody has seen an alert; it stands until its cause is gone. Raises UsageError when it does not stand."""
+        if not await acknowledge_alert(self._need_bus(), alert_id, operator.name, self._clock.now()):
+            raise UsageError(f"no alert {alert_id} stands")
+        result = f"{alert_id} is acknowledged; it stands until its cause is gone"
+        return await self._done(self._row(CommandAction.ACKNOWLEDGE, operator, reason, result, target=alert_id))
+
+    async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> Outcome:
+        """Ends a rest early. Raises UsageError when there is no such rest."""
+        try:
+            found = await clear_cooldown(self._need_bus(), key)
+        except ValueError as e:
+            raise UsageError(f"{key} is no cooldown") from e
+        if not found:
+            raise UsageError(f"{key} is not resting")
+        return await self._done(
+            self._row(CommandAction.CLEAR_COOLDOWN, operator, reason, f"{key} may be bet again", target=key)
+        )
 
     async def _state(self, now: datetime) -> TradingState | None:
         return (await self._view(now)).state

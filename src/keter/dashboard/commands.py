@@ -7,9 +7,10 @@ state that has changed answers 409 with a fresh preparation. HALT asks for no re
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control import Control, Operator, Outcome, Standing
 from keter.dashboard.auth import Doorman
@@ -25,7 +26,6 @@ MAX_TOKENS = 500
 PER_MINUTE = 60
 WORDS = {"resume": "RESUME", "arm": "LIVE"}
 Summary = Callable[[str, str, Standing], str]
-Acknowledge = Callable[[str, Operator], Awaitable[Outcome]]
 
 
 @dataclass(slots=True)
@@ -42,12 +42,11 @@ class Token:
 class Commands:
     """The page's way to ``Control``."""
 
-    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, acknowledge: Acknowledge) -> None:
+    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary) -> None:
         self._control = control
         self._doorman = doorman
         self._clock = clock
         self._describe = describe
-        self._acknowledge = acknowledge
         self._tokens: dict[str, Token] = {}
         self._recent: dict[str, deque[float]] = {}
 
@@ -102,7 +101,9 @@ class Commands:
                 case "clear_cooldown":
                     return await self._control.clear_cooldown(operator, body.target, body.reason)
                 case "acknowledge":
-                    return await self._acknowledge(body.target, operator)
+                    return await self._control.acknowledge(operator, body.target, body.reason)
+        except StaleRevisionError as e:
+            raise ApiError(409, "state_changed", "the state has changed this very moment; look again") from e
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 

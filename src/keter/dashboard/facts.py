@@ -10,12 +10,13 @@ from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
 from keter.control import Standing
 from keter.dashboard import models
-from keter.dashboard.views import event_text, order_row, selection_text, signal_row
+from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.signals import Decision
 from keter.ledger import MoneySummary
+from keter.roster import Process
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
 
@@ -23,18 +24,6 @@ STAGES = ("ingest", "validator", "edge", "guard", "router")
 PASSED = "ok"
 CONFIRMED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
                        BetState.HALF_LOST, BetState.PUSHED, BetState.VOID})  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A price the pipeline looked at: which selection, at which book, and what it was before."""
-
-    event_uid: str
-    selection_id: str
-    book: str
-    odds: str
-    previous: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +39,17 @@ class BusFacts:
     exposures: tuple[Exposure, ...]
     counts: dict[str, int]
     alerts: list[Alert]
-    ticks: list[Tick]
+    ticks: list[models.Tick]
     redis: models.RedisFacts
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """What the ledger said."""
+    """What the ledger said. ``bets`` are the newest; ``unknown`` are all whose outcome nobody knows."""
 
     summary: MoneySummary
     bets: list[Bet]
+    unknown: list[Bet]
     decisions: list[Decision]
     pnl: list[tuple[datetime, int]]
 
@@ -191,31 +181,29 @@ def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
 
 
 def notice(alert: Alert) -> models.Notice:
-    return models.Notice.model_validate(
-        {
-            "id": alert.id,
-            "level": alert.level,
-            "title": alert.title,
-            "detail": alert.detail,
-            "since": alert.since,
-            "action": alert.action,
-            "link": alert.link,
-            "runbook": alert.runbook,
-            "acknowledged_by": alert.acknowledged_by,
-        }
+    return models.Notice(
+        id=alert.id,
+        level=alert.level,
+        title=alert.title,
+        detail=alert.detail,
+        since=alert.since,
+        action=alert.action,
+        link=alert.link or "#/alerts",
+        runbook=alert.runbook or alert.id,
+        acknowledged_by=alert.acknowledged_by,
     )
 
 
-def tick_row(tick: Tick) -> models.Tick:
-    return models.Tick(
-        event_uid=tick.event_uid,
-        event_text=event_text(tick.event_uid),
-        selection_id=tick.selection_id,
-        selection_text=selection_text(tick.selection_id, "Home", "Away"),
-        book=tick.book,
-        odds=tick.odds,
-        previous=tick.previous,
-        at=tick.at,
+def feed_row(feed: FeedFacts, stale_after_s: float, now: datetime) -> models.Feed:
+    """A feed is stale when it was never confirmed, or not within ``stale_after_s``."""
+    confirmed = feed.confirmed_at
+    return models.Feed(
+        account=feed.account,
+        phase=feed.phase.value,
+        confirmed_at=confirmed,
+        stale=confirmed is None or (now - confirmed).total_seconds() > stale_after_s,
+        known_markets=feed.known_markets,
+        body_bytes=feed.body_bytes,
     )
 
 
@@ -225,3 +213,36 @@ def order_rows(facts: Facts) -> list[models.Order]:
 
 def signal_rows(facts: Facts) -> list[models.SignalRow]:
     return [signal_row(decision) for decision in facts.ledger.decisions] if facts.ledger else []
+
+
+def snapshot(facts: Facts, settings: Settings, server: models.Server, position: str, known: dict[str, models.Worker]
+             ) -> models.Snapshot:  # fmt: skip
+    """Everything the overview shows. ``known`` are workers seen before, so that one that died is shown as lost."""
+    bus = facts.bus
+    workers = [worker_row(beat, settings.process.heartbeat_s) for beat in bus.heartbeats]
+    present = {worker.worker for worker in workers}
+    everyone = sorted([*workers, *lost_workers(known, present)], key=lambda worker: (order_of(worker.process), worker.worker))
+    return models.Snapshot(
+        id=position,
+        at=facts.at,
+        server=server,
+        trading=trading_view(bus.standing, bus.armed),
+        money=money_strip(facts, settings),
+        attention=[notice(alert) for alert in bus.alerts],
+        workers=everyone,
+        queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
+        feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
+        redis=bus.redis,
+        funnel=funnel(bus.counts),
+        pnl=pnl_series(facts.ledger.pnl, facts.day_start, facts.at) if facts.ledger else [],
+        orders=order_rows(facts),
+        signals=signal_rows(facts),
+        ticks=bus.ticks,
+        problems=facts.problems,
+    )
+
+
+def order_of(process: str) -> int:
+    """The place of a process in the pipeline; strangers come last."""
+    names = [member.value for member in Process]
+    return names.index(process) if process in names else len(names)

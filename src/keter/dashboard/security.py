@@ -10,7 +10,7 @@ from aiohttp import web
 
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Problem, ProblemBody
-from keter.errors import ConfigurationError, UnavailableError
+from keter.errors import ConfigurationError, RetryLaterError, UnavailableError
 from keter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -112,6 +112,8 @@ def harden(app: web.Application, border: Perimeter) -> None:
             return problem(e.status, e.code, e.message, retry_after_s=e.retry_after_s, details=e.details)
         except UnavailableError as e:
             return problem(503, "unavailable", str(e))
+        except RetryLaterError as e:
+            return problem(503, "retry_later", str(e), retry_after_s=1)
         except web.HTTPException as e:
             return _http_problem(e)
         except Exception:

@@ -135,12 +135,11 @@ def signal_row(decision: Decision) -> SignalRow:
     )
 
 
-def pnl_series(bets: Sequence[Bet], since: datetime, now: datetime) -> list[SeriesPoint]:
-    """Settled profit since ``since``, summed up bet by bet, from zero at ``since`` to ``now``."""
-    settled = [(bet.settled_at, bet.pnl_minor) for bet in bets if bet.settled_at is not None and bet.pnl_minor is not None]
+def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime, now: datetime) -> list[SeriesPoint]:
+    """Profit summed up bet by bet from (time, minor units) in order of time: from zero at ``since`` to ``now``."""
     total = 0
     points = [SeriesPoint(at=since, value=money_text(0))]
-    for moment, pnl_minor in sorted(item for item in settled if item[0] >= since):
+    for moment, pnl_minor in settled:
         total += pnl_minor
         points.append(SeriesPoint(at=moment, value=money_text(total)))
     return [*points, SeriesPoint(at=max(now, points[-1].at), value=money_text(total))]

@@ -1,0 +1,41 @@
+"""The console's two ways into the ledger: reading, which cannot change anything, and the audit, which only adds rows."""
+
+import asyncio
+
+from keter.clock import Clock
+from keter.domain.trading import OperatorCommand
+from keter.ledger import Ledger, open_settings_ledger
+from keter.settings import Settings
+
+
+class LedgerDoor:
+    """Opens the ledger when it is first needed, so that the console starts before there is one."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._reader: Ledger | None = None
+        self._writer: Ledger | None = None
+        self._opening = asyncio.Lock()
+
+    async def reading(self) -> Ledger:
+        """A read-only ledger. Raises LedgerUnavailableError while there is none."""
+        async with self._opening:
+            if self._reader is None:
+                self._reader = await open_settings_ledger(self._settings, clock=self._clock, read_only=True)
+            return self._reader
+
+    async def writing(self) -> Ledger:
+        """A ledger for the audit and the history of alerts; created where there is none."""
+        async with self._opening:
+            if self._writer is None:
+                self._writer = await open_settings_ledger(self._settings, clock=self._clock)
+            return self._writer
+
+    async def audit(self, row: OperatorCommand) -> None:
+        await (await self.writing()).commands.add(row)
+
+    async def aclose(self) -> None:
+        for ledger in (self._reader, self._writer):
+            if ledger is not None:
+                await ledger.aclose()

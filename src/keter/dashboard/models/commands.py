@@ -1,0 +1,93 @@
+"""Login and commands."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from keter.dashboard.models.base import Model
+
+
+class SessionAnswer(Model):
+    """Who the caller is. ``secure`` is false where the browser would not keep the login (plain HTTP on an address)."""
+
+    login_required: bool
+    name: str | None
+    role: Literal["viewer", "operator"] | None
+    mode: Literal["DRY", "LIVE"]
+    host: str
+    version: str
+    password_set: bool
+    viewer: bool
+    totp: bool
+    secure: bool
+
+
+class LoginBody(Model):
+    user: Annotated[str, StringConstraints(max_length=32)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] | None = None
+
+
+class LogoutBody(Model):
+    """Nothing to say."""
+
+
+class Done(Model):
+    done: Literal[True] = True
+
+
+Action = Literal["pause", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown"]
+
+
+class PrepareBody(Model):
+    """``target`` is ``trading``, an account, an alert's id or ``event|selection``. ``for_s`` bounds a pause."""
+
+    action: Action
+    target: Annotated[str, StringConstraints(pattern=r"^[\w.:|@ +-]{1,160}$")] = "trading"
+    reason: Annotated[str, StringConstraints(max_length=200)] = "from the console"
+    for_s: Annotated[float, Field(gt=0, le=86400)] | None = None
+
+
+class Prepared(Model):
+    """What a command would do, in the server's words. ``needs`` names the proofs that the commit must carry."""
+
+    token: str
+    expires_in: int
+    revision: int | None
+    summary: str
+    needs: list[Literal["word", "password"]]
+
+
+class CommitBody(Model):
+    token: Annotated[str, StringConstraints(pattern=r"^[\w-]{16,64}$")]
+    word: Annotated[str, StringConstraints(max_length=32)] | None = None
+    password: Annotated[str, StringConstraints(max_length=512)] | None = None
+
+
+class CommandResult(Model):
+    """What was done. ``revision`` is the trading state that guard and router must reach."""
+
+    command_id: str
+    action: str
+    sentence: str
+    revision: int | None
+    audited: bool
+    warnings: list[str]
+
+
+class AuditRow(Model):
+    at: datetime
+    action: str
+    actor: str
+    source: str
+    target: str
+    reason: str
+    accepted: bool
+    result: str
+    before: str | None
+    after: str | None
+
+
+class AuditList(Model):
+    items: list[AuditRow]

@@ -1,0 +1,237 @@
+"""Reads bus and ledger for the console. Changes nothing; every call has a deadline."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+
+from keter.bus.accounts import read_accounts
+from keter.bus.alerts import read_alerts
+from keter.bus.connection import Bus
+from keter.bus.heartbeats import read_heartbeats
+from keter.bus.odds import read_feeds
+from keter.bus.queues import depths
+from keter.bus.risk import RiskBook
+from keter.bus.server import probe
+from keter.bus.stats import read_counts
+from keter.bus.trading import read_arming
+from keter.clock import Clock
+from keter.control import Control
+from keter.dashboard import models
+from keter.dashboard.errors import not_found
+from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ticks import Ticker, watched
+from keter.dashboard.views import order_row, signal_row, trail
+from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.signals import Decision
+from keter.errors import KeterError, UnavailableError
+from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
+from keter.settings import Settings
+
+DEADLINE_S = 3.0
+LEDGER_EVERY_S = 1.0
+PROBE_EVERY_S = 5.0
+TAPE_BETS = 60
+ORDERS_PAGE = 1000
+TAPE_VERDICTS = 25
+LATE_STAGES = ("guard", "router")
+
+
+class Reader:
+    """One per process; remembers what is costly to ask and which workers there were."""
+
+    def __init__(self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, clock: Clock) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._door = door
+        self._control = control
+        self._clock = clock
+        self._ticker = Ticker()
+        self._workers: dict[str, models.Worker] = {}
+        self._ledger_facts: LedgerFacts | None = None
+        self._ledger_due = 0.0
+        self._redis = models.RedisFacts(ok=True, detail="")
+        self._probe_due = 0.0
+
+    async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
+        """The whole overview. Raises UnavailableError and the bus's errors when Redis cannot be asked."""
+        facts = await self.facts()
+        built = snapshot(facts, self._settings, server, position, self._workers)
+        self._workers = {worker.worker: worker for worker in built.workers}
+        return built
+
+    async def facts(self) -> Facts:
+        """What there is to know now; the ledger's part is asked at most once a second."""
+        problems: list[str] = []
+        ledger = await self._ledger(problems)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                bus = await self._bus_facts(ledger)
+        except TimeoutError as e:
+            raise UnavailableError(f"Redis did not answer within {DEADLINE_S:g} s") from e
+        return Facts(self._clock.now(), self._day_start(), bus, ledger, problems)
+
+    async def _bus_facts(self, ledger: LedgerFacts | None) -> BusFacts:
+        bus, day = self._bus, self.today()
+        standing = await self._control.standing()
+        if standing.problem is not None:
+            raise UnavailableError(standing.problem)
+        accounts = await read_accounts(bus)
+        name = self._settings.venue.ao_user or (accounts[0].account if accounts else "")
+        return BusFacts(
+            standing=standing,
+            armed=await read_arming(bus, name) is not None if name else False,
+            heartbeats=await read_heartbeats(bus),
+            queues=await depths(bus),
+            feeds=await read_feeds(bus),
+            accounts=accounts,
+            exposures=(await RiskBook(bus).read()).exposures,
+            counts=await read_counts(bus, day),
+            alerts=await read_alerts(bus),
+            ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
+            redis=await self.redis_facts(),
+        )
+
+    async def redis_facts(self) -> models.RedisFacts:
+        """Version and settings of the server, asked every few seconds."""
+        if time.monotonic() >= self._probe_due:
+            facts = await probe(self._bus)
+            self._redis = models.RedisFacts(
+                ok=True,
+                detail="",
+                version=facts.version,
+                used_memory_bytes=facts.used_memory_bytes,
+                aof=facts.aof,
+                policy=facts.policy,
+                fake=facts.is_fake,
+            )
+            self._probe_due = time.monotonic() + PROBE_EVERY_S
+        return self._redis
+
+    async def _ledger(self, problems: list[str]) -> LedgerFacts | None:
+        if time.monotonic() < self._ledger_due:
+            return self._ledger_facts
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                self._ledger_facts = await self._read_ledger()
+            self._ledger_due = time.monotonic() + LEDGER_EVERY_S
+        except (LedgerUnavailableError, TimeoutError) as e:
+            self._ledger_facts = None
+            problems.append(f"the ledger cannot be read: {str(e) or 'no answer in time'}")
+        return self._ledger_facts
+
+    async def _read_ledger(self) -> LedgerFacts:
+        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
+        decisions = await ledger.decisions.recent(TAPE_VERDICTS, stage="edge", reason="ok")
+        for stage in LATE_STAGES:
+            decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage)
+        decisions.sort(key=lambda decision: decision.at, reverse=True)
+        return LedgerFacts(
+            summary=await ledger.summary(mode, self.today()),
+            bets=await ledger.intents.list_bets(BetFilter(mode=mode), limit=TAPE_BETS),
+            unknown=await ledger.intents.list_bets(BetFilter(mode=mode, states=frozenset({BetState.UNKNOWN})), limit=TAPE_BETS),
+            decisions=decisions,
+            pnl=await ledger.pnl_points(mode, self._day_start()),
+        )
+
+    def today(self) -> str:
+        """The betting day, in the configured zone."""
+        return self._clock.now().astimezone(self._settings.mode.zone).date().isoformat()
+
+    def _day_start(self) -> datetime:
+        now = self._clock.now().astimezone(self._settings.mode.zone)
+        return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    async def ledger(self) -> Ledger:
+        return await self._door.reading()
+
+    async def orders(self, query: models.OrdersQuery) -> models.Orders:
+        """One page of bets, newest first; pages of the ledger are read until enough match."""
+        ledger, before = await self._door.reading(), query.before
+        found: list[Bet] = []
+        for _ in range(20):
+            page = await self._page(ledger, query, before)
+            found += [bet for bet in page if matches(bet, query)]
+            if len(found) > query.limit or len(page) < ORDERS_PAGE:
+                break
+            before = page[-1].intent.intent_id
+        return models.Orders(items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit)
+
+    async def _page(self, ledger: Ledger, query: models.OrdersQuery, before: str | None) -> list[Bet]:
+        chosen = BetFilter(
+            mode=self._settings.mode.execution_mode,
+            states=frozenset({BetState(query.state)}) if query.state is not None else None,
+            since=query.since,
+            until=query.until,
+        )
+        try:
+            return await ledger.intents.list_bets(chosen, limit=ORDERS_PAGE, before=before)
+        except NotInLedgerError as e:
+            raise not_found("the order to continue from") from e
+
+    async def trail(self, intent_id: str) -> models.OrderTrail:
+        """A bet with everything that led to it and came of it. Raises ApiError 404."""
+        ledger = await self._door.reading()
+        try:
+            bet = await ledger.intents.get(intent_id)
+        except NotInLedgerError as e:
+            raise not_found("this order") from e
+        earlier = await ledger.intents.list_bets(BetFilter(mode=bet.intent.mode), limit=1, before=intent_id)
+        later = await ledger.intents.list_bets(BetFilter(mode=bet.intent.mode, since=bet.intent.created_at), limit=500)
+        newer = [other.intent.intent_id for other in later if other.intent.intent_id != intent_id]
+        neighbours = (earlier[0].intent.intent_id if earlier else None, newer[-1] if newer else None)
+        decisions: list[Decision] = await ledger.decisions.by_trace(bet.intent.trace_id)
+        return trail(bet, decisions, await ledger.intents.trail(intent_id), neighbours)
+
+    async def settled(self, limit: int) -> list[models.Order]:
+        """Bets with a result, newest first."""
+        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
+        bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
+        return [order_row(bet) for bet in bets]
+
+    async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
+        ledger = await self._door.reading()
+        found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
+        return [signal_row(decision) for decision in found]
+
+    async def checks(self) -> list[models.Check]:
+        """What must hold for the whole to do its work, each with what is wrong."""
+        return [await self._check_redis(), await self._check_ledger(), await self._check_workers()]
+
+    async def _check_redis(self) -> models.Check:
+        try:
+            offset_ms = abs(await self._bus.now_ms() - self._clock.now().timestamp() * 1000)
+        except KeterError as e:
+            return models.Check(name="redis", ok=False, detail=str(e))
+        return models.Check(name="redis", ok=offset_ms < 2000, detail=f"clocks differ by {offset_ms:.0f} ms")
+
+    async def _check_ledger(self) -> models.Check:
+        try:
+            await (await self._door.reading()).summary(self._settings.mode.execution_mode, self.today())
+        except KeterError as e:
+            return models.Check(name="ledger", ok=False, detail=str(e))
+        return models.Check(name="ledger", ok=True, detail="readable")
+
+    async def _check_workers(self) -> models.Check:
+        wanted = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder"}
+        try:
+            beats = await read_heartbeats(self._bus)
+        except KeterError as e:
+            return models.Check(name="workers", ok=False, detail=str(e))
+        limit = timedelta(seconds=3 * self._settings.process.heartbeat_s).total_seconds()
+        fresh = {beat.process for beat in beats if beat.age_s <= limit}
+        missing = sorted(wanted - fresh)
+        detail = f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
+        return models.Check(name="workers", ok=not missing, detail=detail)
+
+
+def matches(bet: Bet, query: models.OrdersQuery) -> bool:
+    """The filters that the ledger does not know."""
+    intent = bet.intent
+    words = f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id} {bet.ticket_id or ''}".lower()
+    return (
+        (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
+        and (query.market is None or intent.market.kind.value == query.market)
+        and (query.min_ev is None or intent.ev_pct >= query.min_ev)
+        and (query.text is None or query.text.lower() in words)
+    )

@@ -1,0 +1,105 @@
+"""Pure: how close to the limits, from the risk book, the day and the settings."""
+
+from collections.abc import Sequence
+
+from keter.dashboard import models
+from keter.dashboard.facts import Facts, daily_loss_limit
+from keter.dashboard.views import event_text, selection_text
+from keter.domain.exposure import Exposure, open_stake, worst_case
+from keter.domain.money import money_text, to_minor
+from keter.domain.trading import OperatorCommand, TradingState
+from keter.settings import Settings
+
+
+def risk_view(facts: Facts, settings: Settings, audit: list[models.AuditRow]) -> models.Risk:
+    exposures = facts.bus.exposures
+    events = event_rows(exposures, to_minor(settings.risk.max_exposure_event))
+    return models.Risk(
+        limits=limit_rows(facts, settings, events),
+        events=events,
+        exposures=[_exposure_row(exposure) for exposure in exposures],
+        audit=audit,
+    )
+
+
+def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRisk]) -> list[models.Limit]:
+    """Every limit with what is used of it; a used amount is None where its source is missing."""
+    risk, summary = settings.risk, facts.ledger.summary if facts.ledger else None
+    exposures = facts.bus.exposures
+    leagues = {exposure.league for exposure in exposures}
+    league = max((open_stake(e for e in exposures if e.league == name) for name in leagues), default=0)
+    lost = max(0, -summary.pnl_minor) if summary else None
+    staked = summary.staked_minor if summary else None
+    worst = to_minor(events[0].worst) if events else 0
+    return [
+        _money("daily_loss", "Loss of the day", lost, daily_loss_limit(settings), "settled bets only"),
+        _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
+        _money("total", "Open stakes in all", open_stake(exposures), to_minor(risk.max_exposure_total)),
+        _money("league", "Open stakes in one league", league, to_minor(risk.max_exposure_league), "the highest"),
+        _money("event", "Worst case of one event", worst, to_minor(risk.max_exposure_event), "the highest"),
+    ]
+
+
+def _money(name: str, label: str, used: int | None, limit: int, note: str = "") -> models.Limit:
+    return models.Limit(
+        name=name,
+        label=label,
+        used=money_text(used) if used is not None else None,
+        limit=money_text(limit),
+        pct=used * 100 // limit if used is not None and limit else None,
+        note=note,
+    )
+
+
+def event_rows(exposures: Sequence[Exposure], limit: int) -> list[models.EventRisk]:
+    """One row per event, the largest possible loss first."""
+    events: dict[str, list[Exposure]] = {}
+    for exposure in exposures:
+        events.setdefault(exposure.event_uid, []).append(exposure)
+    ranked = sorted(((worst_case(own), uid, own) for uid, own in events.items()), key=lambda item: (-item[0], item[1]))
+    return [
+        models.EventRisk(
+            event_uid=uid,
+            event_text=event_text(uid),
+            league=own[0].league,
+            stakes=len(own),
+            staked=money_text(open_stake(own)),
+            worst=money_text(worst),
+            pct=worst * 100 // limit if limit else 0,
+        )
+        for worst, uid, own in ranked
+    ]
+
+
+def _exposure_row(exposure: Exposure) -> models.ExposureRow:
+    return models.ExposureRow(
+        decision_id=exposure.decision_id,
+        event_uid=exposure.event_uid,
+        event_text=event_text(exposure.event_uid),
+        league=exposure.league,
+        selection_text=selection_text(exposure.selection_id, "Home", "Away") if exposure.selection_id else "unreadable ticket",
+        stake=money_text(exposure.stake_minor),
+        odds=exposure.odds,
+        status=exposure.status.value,
+        made_at=exposure.made_at,
+        expires_at=exposure.expires_at,
+    )
+
+
+def audit_row(command: OperatorCommand) -> models.AuditRow:
+    return models.AuditRow(
+        at=command.at,
+        action=command.action.value,
+        actor=command.actor,
+        source=command.source,
+        target=command.target,
+        reason=command.reason,
+        accepted=command.accepted,
+        result=command.result,
+        before=_mode(command.before),
+        after=_mode(command.after),
+    )
+
+
+def _mode(state: TradingState | None) -> str | None:
+    return state.mode.value if state is not None else None

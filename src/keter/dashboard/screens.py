@@ -1,0 +1,144 @@
+"""The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs, config."""
+
+import asyncio
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from keter.dashboard import models
+from keter.dashboard.configview import config_view
+from keter.dashboard.health import disk_facts, licence_text
+from keter.dashboard.logtail import read_tail, workers
+from keter.dashboard.performance import by_group, grouping, settled_only, summarise
+from keter.dashboard.riskview import audit_row, risk_view
+from keter.dashboard.rules import RULES, rule_row
+from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.views import pnl_series
+from keter.dashboard.world import World
+from keter.domain.bets import SETTLED
+from keter.domain.trading import ExecutionMode
+from keter.ledger import BetFilter
+
+MOST_SUMMED = 10_000
+AUDIT_ROWS = 100
+ORDER = r"{intent_id:[\w-]{1,40}}"
+
+
+class Screens:
+    """Handlers over one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[Route]:
+        read = Scope.READ
+        return [
+            Route("GET", "/api/v1/orders", read, self.orders, "Bets, newest first", models.Orders, query=models.OrdersQuery),
+            Route("GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV", query=models.OrdersQuery, media="text/csv"),
+            Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail", models.OrderTrail),
+            Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts", models.Signals, query=models.SignalsQuery),
+            Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk),
+            Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks", models.Health),
+            Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history", models.Alerts),
+            Route(
+                "GET", "/api/v1/performance", read, self.performance, "Settled bets summed up", models.Performance,
+                query=models.PerformanceQuery,
+            ),
+            Route("GET", "/api/v1/logs", read, self.logs, "The newest log lines", models.Logs, query=models.LogsQuery),
+            Route("GET", "/api/v1/config", read, self.config, "Effective settings, without secrets", models.Config),
+        ]  # fmt: skip
+
+    async def orders(self, call: Call) -> BaseModel:
+        return await self._world.reader.orders(call.query_as(models.OrdersQuery))
+
+    async def csv(self, call: Call) -> web.StreamResponse:
+        query = call.query_as(models.OrdersQuery).model_copy(update={"limit": MOST_SUMMED})
+        rows = (await self._world.reader.orders(query)).items
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\r\n")
+        names = list(models.Order.model_fields)
+        writer.writerow(names)
+        for row in rows:
+            values = row.model_dump(mode="json")
+            writer.writerow([_cell(values[name]) for name in names])
+        headers = {"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
+        return web.Response(body=text.getvalue().encode(), content_type="text/csv", charset="utf-8", headers=headers)
+
+    async def order(self, call: Call) -> BaseModel:
+        return await self._world.reader.trail(call.request.match_info["intent_id"])
+
+    async def signals(self, call: Call) -> BaseModel:
+        items = await self._world.reader.signals(call.query_as(models.SignalsQuery))
+        return models.Signals(funnel=self._world.hub.snapshot().funnel, items=items)
+
+    async def risk(self, call: Call) -> BaseModel:
+        world = self._world
+        facts = await world.reader.facts()
+        commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
+        return risk_view(facts, world.settings, [audit_row(command) for command in commands])
+
+    async def health(self, call: Call) -> BaseModel:
+        world, latest = self._world, self._world.hub.latest()
+        return models.Health(
+            checks=await world.reader.checks(),
+            workers=latest.workers if latest else [],
+            queues=latest.queues if latest else [],
+            feeds=latest.feeds if latest else [],
+            redis=latest.redis if latest else models.RedisFacts(ok=False, detail="never reached"),
+            disk=disk_facts(world.settings.mode.data_dir),
+            licence=await asyncio.to_thread(licence_text, world.settings, world.clock),
+            problems=latest.problems if latest else [],
+        )
+
+    async def alerts(self, call: Call) -> BaseModel:
+        world = self._world
+        standing = world.hub.snapshot().attention
+        history = await (await world.reader.ledger()).alerts.history(AUDIT_ROWS)
+        return models.Alerts(
+            active=[notice for notice in standing if notice.acknowledged_by is None],
+            acknowledged=[notice for notice in standing if notice.acknowledged_by is not None],
+            history=[
+                models.AlertHistory(id=row.alert_id, level=row.level, title=row.title, detail=row.detail,
+                                    opened_at=row.opened_at, closed_at=row.closed_at)
+                for row in history
+            ],
+            rules=[rule_row(rule) for rule in RULES],
+        )  # fmt: skip
+
+    async def performance(self, call: Call) -> BaseModel:
+        query, world = call.query_as(models.PerformanceQuery), self._world
+        mode = ExecutionMode(query.mode) if query.mode is not None else world.settings.mode.execution_mode
+        now = world.clock.now()
+        since = now - timedelta(days=query.days)
+        chosen = BetFilter(mode=mode, states=SETTLED, since=since)
+        found = await (await world.reader.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
+        bets = settled_only(found)
+        points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)
+        return models.Performance(
+            mode=mode.value,
+            days=query.days,
+            by=query.by,
+            total=summarise("all", bets),
+            rows=by_group(bets, grouping(query.by, world.settings.mode.zone)),
+            series=pnl_series(points, since, now),
+            truncated=len(found) == MOST_SUMMED,
+        )
+
+    async def logs(self, call: Call) -> BaseModel:
+        folder = Path(self._world.settings.mode.data_dir) / "logs"
+        items = await asyncio.to_thread(read_tail, folder, call.query_as(models.LogsQuery))
+        return models.Logs(workers=workers(folder), items=items)
+
+    async def config(self, call: Call) -> BaseModel:
+        licence = await asyncio.to_thread(licence_text, self._world.settings, self._world.clock)
+        return config_view(self._world.settings, self._world.pages, licence)
+
+
+def _cell(value: object) -> str:
+    """Text that a spreadsheet takes for text: what could begin a formula is quoted."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in {"=", "+", "@", "\t"} or (text[:1] == "-" and not text[1:2].isdigit()) else text

@@ -1,0 +1,211 @@
+"""Telling edge from luck: closing line value, yields and their t-values, scoring rules, calibration, drawdown."""
+
+from collections.abc import Iterable, Sequence
+from math import exp, inf, log, sqrt
+from typing import NamedTuple
+
+from keter.errors import IncompleteMarketError, InvalidOddsError
+from keter.pricing.margin import fair
+from keter.pricing.value import effective_odds
+
+_Z95 = 1.959963984540054
+
+
+def clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
+    """Closing line value ``o * q - 1`` of a bet on leg ``index``, ``q`` fair by ``method``. Raises a PricingError."""
+    return effective_odds(odds) * fair(closing_odds, method).p[index] - 1
+
+
+def raw_clv(odds: float, closing: float) -> float:
+    """``o / o_close - 1``: flatters by the closing margin."""
+    return effective_odds(odds) / effective_odds(closing) - 1
+
+
+def log_clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
+    """``ln(o * q)``: adds up over bets. Raises a PricingError."""
+    return log(1 + clv(odds, closing_odds, index, method))
+
+
+class Yield(NamedTuple):
+    """Results of bets: ``sd`` of profit per unit (n - 1), ``t`` of the mean; None where they are not defined."""
+
+    n: int
+    profit: float
+    yield_: float
+    sd: float | None
+    t: float | None
+    max_drawdown: float
+
+
+def yield_stats(profits: Sequence[float], stakes: Sequence[float] | None = None) -> Yield:
+    """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit returns.
+
+    ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are correlated: see
+    ``clustered_t``. Raises InvalidOddsError for no bets or a stake that is not positive.
+    """
+    staked = list(stakes) if stakes is not None else [1.0] * len(profits)
+    if not profits or len(staked) != len(profits) or min(staked) <= 0:
+        raise InvalidOddsError(f"{len(profits)} results need as many positive stakes")
+    units = [profit / stake for profit, stake in zip(profits, staked, strict=True)]
+    sd, t = _sd_and_t(units)
+    return Yield(len(units), sum(profits), sum(profits) / sum(staked), sd, t, max_drawdown(profits))
+
+
+def _sd_and_t(values: Sequence[float]) -> tuple[float | None, float | None]:
+    n = len(values)
+    if n < 2:
+        return None, None
+    mean = sum(values) / n
+    sd = sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
+    return sd, mean / sd * sqrt(n) if sd else None
+
+
+def mean_t(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean and its one-sample t-value, None where there is no spread."""
+    if not values:
+        raise InvalidOddsError("the mean of nothing")
+    return sum(values) / len(values), _sd_and_t(values)[1]
+
+
+def clustered_t(profits: Sequence[float], stakes: Sequence[float], clusters: Sequence[str]) -> float | None:
+    """t of the yield when the bets of one cluster (match, day) stand or fall together; None below two clusters."""
+    rate = sum(profits) / sum(stakes)
+    residuals: dict[str, float] = {}
+    for profit, stake, cluster in zip(profits, stakes, clusters, strict=True):
+        residuals[cluster] = residuals.get(cluster, 0.0) + profit - rate * stake
+    groups = len(residuals)
+    if groups < 2:
+        return None
+    error = sqrt(sum(x * x for x in residuals.values()) * groups / (groups - 1)) / sum(stakes)
+    return rate / error if error else None
+
+
+class YieldOutlook(NamedTuple):
+    """What a yield would show: standard deviation of a bet, t after n bets, bets until t = 2 (infinite at yield 0)."""
+
+    sigma: float
+    t: float
+    bets_for_t2: float
+
+
+def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
+    """Closed form for flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``. Raises InvalidOddsError."""
+    inner = (1 + yield_) * (effective_odds(odds) - 1 - yield_)
+    if inner < 0 or n <= 0:
+        raise InvalidOddsError(f"no hit rate gives a yield of {yield_} at {odds} over {n} bets")
+    sigma = sqrt(inner)
+    t = yield_ * sqrt(n) / sigma if sigma else inf
+    return YieldOutlook(sigma, t, (2 * sigma / yield_) ** 2 if yield_ else inf)
+
+
+def max_drawdown(profits: Iterable[float]) -> float:
+    """The deepest fall of the running sum below its earlier peak (the start counts as one), as a positive number."""
+    level = peak = deepest = 0.0
+    for profit in profits:
+        level += profit
+        peak = max(peak, level)
+        deepest = max(deepest, peak - level)
+    return deepest
+
+
+class Scores(NamedTuple):
+    """Mean Brier (sum over outcomes), log-loss (natural) and ranked probability score (divided by outcomes - 1)."""
+
+    brier: float
+    log_loss: float
+    rps: float
+
+
+def scores(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> Scores:
+    """Scores forecasts of ordered outcomes against what happened, an index each; lower is better.
+
+    Log-loss is infinite where something of probability 0 happened. Raises IncompleteMarketError for lists of other lengths
+    or an index out of range, InvalidOddsError for numbers that are no probabilities.
+    """
+    if not forecasts or len(forecasts) != len(happened):
+        raise IncompleteMarketError(f"{len(forecasts)} forecasts and {len(happened)} results do not match")
+    rows = [_score(p, outcome) for p, outcome in zip(forecasts, happened, strict=True)]
+    n = len(rows)
+    return Scores(sum(r[0] for r in rows) / n, sum(r[1] for r in rows) / n, sum(r[2] for r in rows) / n)
+
+
+def _score(p: Sequence[float], outcome: int) -> Scores:
+    if len(p) < 2 or not 0 <= outcome < len(p):
+        raise IncompleteMarketError(f"outcome {outcome} of a forecast of {len(p)}")
+    if not all(0 <= x <= 1 for x in p):
+        raise InvalidOddsError(f"not probabilities: {list(p)}")
+    brier = sum((x - (i == outcome)) ** 2 for i, x in enumerate(p))
+    below = rps = 0.0
+    for i, x in enumerate(p[:-1]):
+        below += x
+        rps += (below - (i >= outcome)) ** 2
+    return Scores(brier, -log(p[outcome]) if p[outcome] > 0 else inf, rps / (len(p) - 1))
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+def wilson(hits: int, n: int, z: float = _Z95) -> Interval:
+    """Wilson's interval of a proportion. Raises InvalidOddsError unless 0 <= hits <= n and n > 0."""
+    if not 0 <= hits <= n or n <= 0:
+        raise InvalidOddsError(f"{hits} hits of {n}")
+    p, square = hits / n, z * z
+    centre = (p + square / (2 * n)) / (1 + square / n)
+    half = z * sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
+    return Interval(max(centre - half, 0.0), min(centre + half, 1.0))
+
+
+class Bin(NamedTuple):
+    """Forecasts of like size: how many, their mean, how often it happened, and Wilson's interval of that."""
+
+    n: int
+    mean_p: float
+    rate: float
+    interval: Interval
+
+
+def calibration(p: Sequence[float], happened: Sequence[bool], bins: int = 10) -> list[Bin]:
+    """Reliability in bins of equal count. Raises IncompleteMarketError for lists of other lengths."""
+    if len(p) != len(happened):
+        raise IncompleteMarketError(f"{len(p)} forecasts and {len(happened)} results do not match")
+    pairs = sorted(zip(p, happened, strict=True))
+    made = []
+    for i in range(bins):
+        part = pairs[i * len(pairs) // bins : (i + 1) * len(pairs) // bins]
+        if part:
+            hits = sum(hit for _, hit in part)
+            made.append(Bin(len(part), sum(x for x, _ in part) / len(part), hits / len(part), wilson(hits, len(part))))
+    return made
+
+
+def calibration_slope(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> float:
+    """The k that minimises log-loss of ``p^k`` renormalised: 1 is calibrated, above 1 the forecasts are too timid.
+
+    Newton on a convex function. Raises IncompleteMarketError or InvalidOddsError.
+    """
+    scores(forecasts, happened)
+    logs = [[log(x) for x in p] if min(p) > 0 else None for p in forecasts]
+    if any(row is None for row in logs):
+        raise InvalidOddsError("a probability of 0 has no calibration slope")
+    k = 1.0
+    for _ in range(100):
+        slope = curve = 0.0
+        for row, outcome in zip(logs, happened, strict=True):
+            first, second = _moments(row or [], k)
+            slope += first - (row or [])[outcome]
+            curve += second - first * first
+        step = slope / curve if curve else 0.0
+        k -= max(-1.0, min(1.0, step))
+        if abs(step) < 1e-12:
+            break
+    return k
+
+
+def _moments(logs: Sequence[float], k: float) -> tuple[float, float]:
+    """Mean and mean square of ``ln p`` under ``p^k`` renormalised."""
+    weights = [exp(k * x) for x in logs]
+    total = sum(weights)
+    first = sum(w * x for w, x in zip(weights, logs, strict=True)) / total
+    return first, sum(w * x * x for w, x in zip(weights, logs, strict=True)) / total

@@ -1,0 +1,103 @@
+"""Making a market: quotes from a fair price, inventory skew, and what two-sided fills pay.
+
+On a venue that only backs, offering side A to others at ``o`` means backing the opposite side at ``o / (o - 1)``: see
+``keter.domain.odds.opposing``. To show "A -110, B +100" place B at +110 and A at -100.
+"""
+
+from collections.abc import Sequence
+from math import exp, log
+from typing import NamedTuple
+
+from keter.errors import InvalidOddsError
+from keter.pricing.value import effective_odds
+
+
+class TwoSided(NamedTuple):
+    """Both sides of a two-way price copied and taken: P&L by winner, worst case, theoretical hold, balancing ratio A/B."""
+
+    risk_a: float
+    risk_b: float
+    pnl_if_a: float
+    pnl_if_b: float
+    worst: float
+    hold: float
+    balanced_ratio: float
+
+
+def two_sided(odds_a: float, odds_b: float, taken_a: float, taken_b: float) -> TwoSided:
+    """What it pays to have offered ``odds_a`` and ``odds_b`` when takers stake so much on each. Raises InvalidOddsError."""
+    effective_odds(odds_a)
+    effective_odds(odds_b)
+    risk_a, risk_b = taken_a * (odds_a - 1), taken_b * (odds_b - 1)
+    if_a, if_b = taken_b - risk_a, taken_a - risk_b
+    return TwoSided(risk_a, risk_b, if_a, if_b, min(if_a, if_b), hold([odds_a, odds_b]), odds_b / odds_a)
+
+
+def hold(odds: Sequence[float]) -> float:
+    """The bookmaker's hold on balanced action, ``1 - 1/B``; not the overround ``B - 1``. Raises InvalidOddsError."""
+    return 1 - 1 / sum(1 / effective_odds(price) for price in odds)
+
+
+def quotes(fair_p: Sequence[float], margin: float) -> tuple[float, ...]:
+    """Odds to offer for a margin ``m`` on top of fair chances: ``1 / (p (1 + m))``. Raises InvalidOddsError."""
+    made = tuple(1 / (p * (1 + margin)) for p in _chances(fair_p))
+    for price in made:
+        effective_odds(price)
+    return made
+
+
+def must_pull(fair_then: float, fair_now: float, margin: float, age_s: float, max_age_s: float) -> bool:
+    """Whether a quote must go: the sharp chance has moved by more than half the margin's share, or is too old."""
+    return abs(fair_now - fair_then) > fair_then * margin / 2 or age_s > max_age_s
+
+
+def reservation_exponential(fair_p: Sequence[float], pnl: Sequence[float], gamma: float) -> tuple[float, ...]:
+    """Indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised; exact for any number of outcomes.
+
+    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises InvalidOddsError.
+    """
+    p = _chances(fair_p)
+    _same_length(p, pnl)
+    least = min(gamma * w for w in pnl)
+    return _normalised([x * exp(least - gamma * w) for x, w in zip(p, pnl, strict=True)])
+
+
+def reservation_log(fair_p: Sequence[float], pnl: Sequence[float], bankroll: float) -> tuple[float, ...]:
+    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises InvalidOddsError on ruin."""
+    p = _chances(fair_p)
+    _same_length(p, pnl)
+    if min(bankroll + w for w in pnl) <= 0:
+        raise InvalidOddsError(f"an outcome loses the whole bankroll of {bankroll}: {list(pnl)}")
+    return _normalised([x / (bankroll + w) for x, w in zip(p, pnl, strict=True)])
+
+
+class Spread(NamedTuple):
+    """Avellaneda and Stoikov 2008: half-spread, and the shift of the reservation price per unit held."""
+
+    half_spread: float
+    shift_per_unit: float
+
+
+def stoikov_spread(gamma: float, kappa: float, variance: float) -> Spread:
+    """``(1/g) ln(1 + g/kappa) + g var/2`` and ``g var``; kappa is a fitted fill intensity, ``variance`` what is left to
+    settlement. Raises InvalidOddsError unless all are positive (a variance of 0 is allowed).
+    """
+    if not (gamma > 0 and kappa > 0 and variance >= 0):
+        raise InvalidOddsError(f"gamma and kappa must be positive, the variance not negative: {gamma}, {kappa}, {variance}")
+    return Spread(log(1 + gamma / kappa) / gamma + gamma * variance / 2, gamma * variance)
+
+
+def _chances(fair_p: Sequence[float]) -> Sequence[float]:
+    if len(fair_p) < 2 or not all(0 < p < 1 for p in fair_p) or abs(sum(fair_p) - 1) > 1e-6:
+        raise InvalidOddsError(f"not the chances of a market: {list(fair_p)}")
+    return fair_p
+
+
+def _same_length(p: Sequence[float], pnl: Sequence[float]) -> None:
+    if len(p) != len(pnl):
+        raise InvalidOddsError(f"{len(p)} outcomes and {len(pnl)} results do not match")
+
+
+def _normalised(raw: Sequence[float]) -> tuple[float, ...]:
+    total = sum(raw)
+    return tuple(x / total for x in raw)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keter.pricing.devigging import devig as devig
     from keter.pricing.pool import consensus as consensus
+    from keter.pricing.staking import kelly as kelly
     from keter.pricing.value import expected_value as expected_value
 
-_HOMES = {"devig": "devigging", "consensus": "pool", "expected_value": "value"}
-__all__ = ["consensus", "devig", "expected_value"]
+_HOMES = {"devig": "devigging", "consensus": "pool", "expected_value": "value", "kelly": "staking"}
+__all__ = ["consensus", "devig", "expected_value", "kelly"]
 
 
 def __getattr__(name: str) -> object:

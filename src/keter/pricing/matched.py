@@ -105,8 +105,9 @@ def offer_score(
 ) -> Fraction:
     """A ranking number, 1/minute: ``(value / max loss) * (1 / minutes) * retention * liquidity``.
 
-    The loss, a positive number, counts as at least 0.01 (an arbitrage too), the minutes at least 1, an event under way scores 0, the other factors lie in [0, 1]. It puts
-    imminent events far above better value: show the retention beside it.
+    ``max_loss`` is a positive number and counts as 0.01 at least, an arbitrage's too; the minutes count as 1 at least, and an
+    event under way scores 0; retention and liquidity lie in [0, 1]. The score puts imminent events far above better
+    value: show the retention beside it.
     """
     minutes = exact(minutes_to_kickoff)
     if minutes <= 0:

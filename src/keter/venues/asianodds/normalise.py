@@ -21,7 +21,7 @@ FOOTBALL = 1
 SPORTS = {1: "fb", 2: "bb", 3: "te", 5: "af", 9: "mm"}
 PHASE_OF_MARKET_TYPE = {0: Phase.LIVE, 1: Phase.TODAY, 2: Phase.EARLY}
 MARKET_TYPE_OF_PHASE = {phase: number for number, phase in PHASE_OF_MARKET_TYPE.items()}
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _MAX_SCORE = 400
 
 
@@ -126,7 +126,7 @@ def _name(team: TeamRow | None) -> str:
 
 
 def read_time(milliseconds: int | None) -> datetime | None:
-    """A time of this century, or None."""
+    """A plausible time (2000 to 2200), or None."""
     try:
         moment = from_ms(milliseconds or 0)
     except (OverflowError, OSError, ValueError):

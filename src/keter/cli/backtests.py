@@ -1,14 +1,13 @@
 """``keter backtest``: the edge gate on football-data.co.uk files."""
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keter.cli.output import JsonFlag, show_json
+from keter.cli.progress import counting
 from keter.domain.markets import MarketKind
 from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
@@ -43,7 +42,7 @@ def backtest(
     from keter.replay.performance import performance
 
     rules = _rules(frozenset(market or MARKETS), _books(books), prices, against, min_ev, rule)
-    with _progress() as advance:
+    with counting("fixtures") as advance:
         tested = run(paths, rules, advance)
     result = performance(tested.bets)
     if html is not None:
@@ -98,19 +97,6 @@ def _books(text: str) -> tuple[str, ...]:
     if not names:
         raise UsageError("name at least one book")
     return names
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """A running count on a terminal, nothing where the output is read by a program."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    with Progress(SpinnerColumn(), TextColumn("{task.completed:,.0f} fixtures"), TimeElapsedColumn(), console=console,
-                  transient=True, disable=not console.is_terminal) as bar:  # fmt: skip
-        task = bar.add_task("fixtures", total=None)
-        yield lambda n: bar.advance(task, n)
 
 
 def _page(tested: "Backtest", rules: "Rules", result: "Performance") -> str:

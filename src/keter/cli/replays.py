@@ -1,0 +1,146 @@
+"""``keter replay``: recorded answers through the live gates."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keter.cli.output import JsonFlag, show, show_json
+from keter.cli.progress import counting
+from keter.domain.money import money_text
+from keter.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from keter.domain.signals import CapturedAnswer, Decision
+    from keter.replay.replayer import Replayer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command to ``app``."""
+    app.command()(replay)
+
+
+def replay(
+    paths: Annotated[list[Path], typer.Argument(help="Capture files, or folders of them (DATA_DIR/captures).")],
+    speed: Annotated[str, typer.Option(help="max, or how many times faster than it was recorded.")] = "max",
+    decisions: Annotated[Path | None, typer.Option(help="Write every decision to this file, one JSON value a line.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report on the bets, with charts, to this file.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Decide again what was recorded: same files and settings, same decisions. Nothing is bet."""
+    pace = _pace(speed)
+    files = _files(paths)
+    from keter.replay.replayer import Replayer
+    from keter.settings import load_settings
+    from keter.venues.asianodds.captured import CapturedFeeds
+
+    replayer = Replayer(load_settings(), CapturedFeeds())
+    started = time.monotonic()
+    with counting("answers") as advance, _sink(decisions) as write:
+        for decision in replayer.run(_paced(_answers(files), pace, advance)):
+            write(decision)
+    _tell(replayer, time.monotonic() - started, html, as_json=as_json)
+
+
+def _pace(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise UsageError(f"--speed is max or a positive number, not {speed!r}")
+    return factor
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    from keter.replay.capture import capture_files
+
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += capture_files(path)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"{path} is neither a file nor a folder")
+    if not found:
+        raise UsageError("no capture files there; `CAPTURE_RAW=true` makes Keter record them")
+    return found
+
+
+def _answers(files: list[Path]) -> Iterator["CapturedAnswer"]:
+    import msgspec
+
+    from keter.replay.capture import read_captures
+
+    try:
+        yield from read_captures(files)
+    except (msgspec.MsgspecError, OSError) as e:
+        raise UsageError(f"not a readable capture file: {e}") from e
+
+
+def _paced(
+    answers: Iterable["CapturedAnswer"], factor: float | None, advance: Callable[[int], None]
+) -> Iterator["CapturedAnswer"]:
+    """Holds each answer back until its time has come, ``factor`` times faster than recorded."""
+    begun, first = time.monotonic(), None
+    for answer in answers:
+        if factor is not None:
+            first = first or answer.received_at
+            due = begun + (answer.received_at - first).total_seconds() / factor
+            time.sleep(max(due - time.monotonic(), 0.0))
+        yield answer
+        advance(1)
+
+
+@contextmanager
+def _sink(path: Path | None) -> Iterator[Callable[["Decision"], object]]:
+    if path is None:
+        yield lambda _: None
+        return
+    import msgspec
+
+    try:
+        with path.open("wb") as file:
+            yield lambda decision: file.write(msgspec.json.encode(decision) + b"\n")
+    except OSError as e:
+        raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
+
+
+def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: bool) -> None:
+    import msgspec
+
+    from keter.replay.performance import performance
+
+    records = replayer.table.records(replayer.closing)
+    result = performance(records)
+    facts = {
+        "answers": replayer.answers,
+        "broken_answers": sum(replayer.broken.values()),
+        "market_updates": replayer.updates,
+        "seconds": round(seconds, 3),
+        "updates_per_second": round(replayer.updates / seconds) if seconds else None,
+        "bets": len(records),
+        "open": result.open,
+        "turnover": money_text(result.turnover_minor),
+        "profit": money_text(result.pnl_minor),
+    }
+    if html is not None:
+        from keter.replay.report import html_report
+
+        intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present settings."
+        text = html_report(
+            "Replay", intro, ["Every approval is filled at the price seen: no refusals, no drift."], records, result
+        )
+        html.write_text(text, encoding="utf-8")
+    if as_json:
+        show_json({**facts, "counts": dict(sorted(replayer.counts.items())), "performance": msgspec.to_builtins(result)})
+        return
+    show(facts, as_json=False)
+    typer.echo("")
+    show(dict(sorted(replayer.counts.items())), as_json=False)

@@ -1,0 +1,165 @@
+"""Recorded answers through the live gates: validation, edge, risk, in the order and at the times of the recording.
+
+Deterministic: the clock is the recording's, ids are counted, nothing is drawn. The same files and settings give the same
+decisions, byte for byte. Bets are taken at the offered price, so a replay says what would have been *decided*; refusals and
+drift are the paper gateway's business.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from keter.domain.markets import Market, MarketKind, Phase, Side
+from keter.domain.quotes import BookPrices, MarketUpdate
+from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
+from keter.domain.verdicts import Reason, Verdict
+from keter.gates.edge import Judgement, evaluate, first_seen
+from keter.gates.risk import assess
+from keter.gates.validation import validate
+from keter.replay.table import Table
+from keter.settings import Settings
+from keter.venues.base import FeedUpdate, MarketPrices, VenueError
+
+_PUSHING = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE})
+_AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
+
+
+class Decoder(Protocol):
+    """How a venue's recorded answers become updates."""
+
+    def update(self, captured: CapturedAnswer) -> FeedUpdate | None: ...
+
+
+class Replayer:
+    """One pass over a recording. ``counts`` are by ``stage:reason``; ``broken`` answers by kind."""
+
+    def __init__(self, settings: Settings, decoder: Decoder) -> None:
+        self._settings, self._decoder = settings, decoder
+        self.table = Table(settings)
+        self.counts: Counter[str] = Counter()
+        self.broken: Counter[str] = Counter()
+        self.closing: dict[tuple[str, str], float] = {}
+        self.answers = self.updates = 0
+        self._markets: dict[tuple[str, Market], MarketPrices] = {}
+        self._confirmed: dict[Phase, datetime] = {}
+        self._seen: dict[tuple[str, Market], dict[Side, datetime]] = {}
+        self._account = ""
+
+    def run(self, answers: Iterable[CapturedAnswer]) -> Iterator[Decision]:
+        """The decisions worth a row, as they fall: values seen by the edge gate and every verdict of the risk gate."""
+        for captured in answers:
+            self.answers += 1
+            self._account = captured.account
+            try:
+                update = self._decoder.update(captured)
+            except VenueError as e:
+                self.broken[e.kind] += 1
+                continue
+            if update is not None:
+                yield from self._take(update)
+
+    def _take(self, update: FeedUpdate) -> Iterator[Decision]:
+        now = update.received_at
+        self._confirmed[update.phase] = now
+        for event_uid, market in update.removed:
+            self._markets.pop((event_uid, market), None)
+            self._seen.pop((event_uid, market), None)
+        due = self._due(now)
+        changed = {(prices.event.event_uid, prices.market): prices for prices in update.changed}
+        self._markets.update(changed)
+        for key in [*changed, *(key for key in due if key not in changed)]:
+            yield from self._judge(key, now)
+        for score in update.scores:
+            self.counts["settled"] += self.table.settle(score, now)
+
+    def _due(self, now: datetime) -> list[tuple[str, Market]]:
+        """Markets whose value has waited for the confirmation window, changed or not."""
+        window = timedelta(seconds=self._settings.edge.confirmation_window_sec)
+        return [key for key, seen in self._seen.items() if window and any(now - since >= window for since in seen.values())]
+
+    def _judge(self, key: tuple[str, Market], now: datetime) -> Iterator[Decision]:
+        market = self._validated(key, now)
+        if market is None:
+            self._seen.pop(key, None)
+            return
+        before = self._seen.pop(key, {})
+        judgements = evaluate(market, self._settings.edge, now, before, self._others(key, now))
+        self._note_close(market, judgements)
+        if self._settings.edge.confirmation_window_sec and (seen := first_seen(judgements, before, now)):
+            self._seen[key] = seen
+        for side, verdict, signal in judgements:
+            self.counts[f"edge:{verdict.reason.value}"] += 1
+            if verdict.reason in _AUDITED:
+                yield self._decision("edge", market.update, side, verdict, now, signal)
+            if signal is not None:
+                yield self._risk(signal, now)
+
+    def _risk(self, signal: ConfirmedSignal, now: datetime) -> Decision:
+        verdict, stake_minor = assess(signal, self.table.context(signal, now), self.table.limits)
+        self.counts[f"guard:{verdict.reason.value}"] += 1
+        if verdict.accepted:
+            self.table.place(signal, stake_minor, now)
+        return self._decision("guard", signal.update, signal.side, verdict, now, None)
+
+    def _validated(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
+        prices = self._markets.get(key)
+        if prices is None:
+            return None
+        self.updates += 1
+        verdict, market = validate(self._update(prices, now), self._settings.validation, now)
+        self.counts[f"validator:{verdict.reason.value}"] += 1
+        return market
+
+    def _update(self, prices: MarketPrices, now: datetime) -> MarketUpdate:
+        """The market as ingest would tell it, each price confirmed by the last good answer of its phase."""
+        confirmed = self._confirmed.get(prices.phase, now)
+        books = tuple([_confirm(book, confirmed) for book in prices.books])
+        trace_id = f"{self.updates:032x}"
+        return MarketUpdate(
+            trace_id,
+            self._account,
+            prices.event,
+            prices.market,
+            prices.phase,
+            prices.ref,
+            books,
+            prices.active,
+            now,
+            prices.score,
+        )
+
+    def _others(self, key: tuple[str, Market], now: datetime) -> tuple[ValidatedMarket, ...]:
+        """The event's 1X2 of the same period, where the market at hand can push."""
+        if key[1].kind not in _PUSHING:
+            return ()
+        prices = self._markets.get((key[0], Market(key[1].period, MarketKind.ONE_X_TWO)))
+        if prices is None:
+            return ()
+        _, market = validate(self._update(prices, now), self._settings.validation, now)
+        return (market,) if market is not None else ()
+
+    def _note_close(self, market: ValidatedMarket, judgements: list[Judgement]) -> None:
+        """The last fair price before kick-off is the close."""
+        update = market.update
+        if update.phase is Phase.LIVE:
+            return
+        for side, verdict, _ in judgements:
+            fair_odds = verdict.numbers.get("fair_odds")
+            if isinstance(fair_odds, float):
+                self.closing[update.event.event_uid, update.market.selection_id(side)] = 1 / fair_odds
+
+    def _decision(
+        self, stage: str, update: MarketUpdate, side: Side, verdict: Verdict, now: datetime, signal: ConfirmedSignal | None
+    ) -> Decision:
+        details: dict[str, object] = {}
+        if signal is not None:
+            details = {"offers": msgspec.to_builtins(signal.offers), "fair": msgspec.to_builtins(signal.fair)}
+        selection_id = update.market.selection_id(side)
+        return Decision(update.trace_id, stage, "replay", update.event.event_uid, selection_id, verdict, now, details)
+
+
+def _confirm(book: BookPrices, at: datetime) -> BookPrices:
+    return BookPrices(book.book, book.odds, book.texts, book.changed_at, max(book.confirmed_at, at))

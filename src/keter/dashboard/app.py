@@ -8,6 +8,7 @@ from aiohttp import web
 
 from keter.dashboard.api import Api, document
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
 from keter.dashboard.table import Principal, Route, register
 from keter.dashboard.world import World
@@ -19,7 +20,7 @@ SHUTDOWN_TIMEOUT_S = 1.0
 
 def all_routes(world: World) -> list[Route]:
     """The whole route table."""
-    routes = Api(world).routes()
+    routes = [*Api(world).routes(), *Screens(world).routes()]
     return [*routes, *document(routes)]
 
 

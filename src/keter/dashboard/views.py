@@ -119,15 +119,17 @@ def order_row(bet: Bet) -> Order:
 
 
 def signal_row(decision: Decision) -> SignalRow:
+    home, away = str(decision.details.get("home", "Home")), str(decision.details.get("away", "Away"))
+    named = "home" in decision.details and "away" in decision.details
     return SignalRow(
         trace_id=decision.trace_id,
         at=decision.at,
         stage=decision.stage,
         worker=decision.worker,
         event_uid=decision.event_uid,
-        event_text=event_text(decision.event_uid),
+        event_text=f"{home} v {away}" if named else event_text(decision.event_uid),
         selection_id=decision.selection_id,
-        selection_text=selection_text(decision.selection_id, "Home", "Away"),
+        selection_text=selection_text(decision.selection_id, home, away),
         accepted=decision.verdict.accepted,
         reason=decision.verdict.reason.value,
         reason_text=decision.verdict.reason.description,

@@ -1,0 +1,93 @@
+"""Builds the world of one dashboard process: everything it needs, connected once."""
+
+import socket
+from datetime import datetime
+
+from keter import __version__
+from keter.bus.connection import Bus
+from keter.clock import Clock, Ids
+from keter.control import Control, Standing
+from keter.dashboard.auth import Doorman
+from keter.dashboard.commands import Commands
+from keter.dashboard.hub import Hub
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.models import Server, Snapshot
+from keter.dashboard.reader import Reader
+from keter.dashboard.security import check_bind, perimeter
+from keter.dashboard.static import load_pages
+from keter.dashboard.world import World
+from keter.settings import Settings
+
+
+def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, ids: Ids, *, port: int | None = None) -> World:
+    """Raises ConfigurationError for an unsafe address or a password hash that is none."""
+    check_bind(settings)
+    doorman = Doorman(settings.dashboard, clock)
+    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids)
+    reader = Reader(settings, bus, door, control, clock)
+    server = server_facts(settings, clock.now())
+
+    async def build(position: str) -> Snapshot:
+        return await reader.snapshot(server, position)
+
+    hub = Hub(build, clock, ids())
+    return World(
+        settings=settings,
+        clock=clock,
+        host=server.host,
+        started_at=server.started_at,
+        border=perimeter(settings, settings.dashboard.dash_port if port is None else port),
+        doorman=doorman,
+        hub=hub,
+        reader=reader,
+        commands=Commands(control, doorman, clock, lambda action, target, standing: describe(action, target, standing, hub)),
+        pages=load_pages(),
+    )
+
+
+def server_facts(settings: Settings, now: datetime) -> Server:
+    return Server(
+        version=__version__,
+        host=socket.gethostname(),
+        started_at=now,
+        zone=settings.mode.time_zone,
+        currency=settings.mode.account_currency,
+        mode=settings.mode.execution_mode.value,
+        account=settings.venue.ao_user or "sandbox",
+        sandbox=settings.uses_sandbox,
+    )
+
+
+def describe(action: str, target: str, standing: Standing, hub: Hub) -> str:
+    """What a command would do now, in words and figures."""
+    latest = hub.latest()
+    queued = (
+        sum(queue.depth + queue.in_flight for queue in latest.queues if queue.name in {"confirmed", "approved"})
+        if latest
+        else 0
+    )
+    opened = latest.money.open if latest and latest.money else None
+    stays = (
+        "open bets stay open"
+        if opened is None
+        else f"{opened} open bet{'' if opened == 1 else 's'} stay{'s' if opened == 1 else ''} open"
+    )
+    waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
+    texts = {
+        "pause": f"Pause: no new bets, {waiting} will be refused, {stays}.",
+        "halt": f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as well.",
+        "resume": _resume_text(standing),
+        "arm": f"Arm {target}: LIVE bets with real money may be made.",
+        "disarm": f"Disarm {target}: no more LIVE bets, {stays}.",
+        "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
+        "clear_cooldown": f"End the rest of {target}: it may be bet again at once.",
+    }
+    return texts[action]
+
+
+def _resume_text(standing: Standing) -> str:
+    state = standing.trading.state if standing.trading is not None else None
+    if state is None:
+        return "Resume: new bets may be made."
+    file = " The HALT file is removed." if standing.halt_file else ""
+    return f"Resume: new bets may be made again. {state.mode.value} by {state.actor}: {state.reason}.{file}"

@@ -1,0 +1,98 @@
+"""A console over a real Redis and a real SQLite ledger, reached over real HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from keter.bus.connection import Bus, connect
+from keter.clock import SystemClock, random_id
+from keter.dashboard.app import make_app, serving
+from keter.dashboard.compose import build_world
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.world import World
+from keter.ledger import Ledger, open_settings_ledger
+from keter.settings import Settings, load_settings
+from tests.support import free_port
+
+
+@dataclass
+class Console:
+    """One running console and a client that behaves like its page."""
+
+    world: World
+    bus: Bus
+    ledger: Ledger
+    settings: Settings
+    port: int
+    http: aiohttp.ClientSession
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def page_headers(self) -> dict[str, str]:
+        return {"Origin": self.base, "X-Requested-By": "keter"}
+
+    async def get(self, path: str, **options: object) -> tuple[int, Any]:
+        async with self.http.get(self.base + path, **options) as answer:  # type: ignore[arg-type]  # passed through
+            return answer.status, await answer.json()
+
+    async def post(self, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        chosen = self.page_headers if headers is None else headers
+        async with self.http.post(self.base + path, json=body, headers=chosen) as answer:
+            return answer.status, await answer.json()
+
+
+StartConsole = Callable[..., Awaitable[Console]]
+
+
+@pytest.fixture
+async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartConsole]:
+    """Starts consoles with settings of choice; all end with the test."""
+    stops: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(**environ: str) -> Console:
+        port = free_port()
+        values = {
+            "DATA_DIR": str(tmp_path / "data"), "HALT_FILE": str(tmp_path / "HALT"), "DASH_PORT": str(port),
+            "REDIS_URL": redis_url, **environ,
+        }  # fmt: skip
+        settings = load_settings(None, values)
+        clock, stop = SystemClock(), asyncio.Event()
+        bus = await connect(settings.redis.redis_url.get_secret_value())
+        (tmp_path / "data").mkdir(exist_ok=True)
+        ledger = await open_settings_ledger(settings, clock=clock)
+        door = LedgerDoor(settings, clock)
+        world = build_world(settings, bus, door, clock, random_id)
+        hub = asyncio.create_task(world.hub.run(stop))
+        server = serving(make_app(world), "127.0.0.1", port)
+        await server.__aenter__()
+        http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+        async def end() -> None:
+            stop.set()
+            await http.close()
+            await server.__aexit__(None, None, None)
+            await hub
+            await door.aclose()
+            await ledger.aclose()
+            await bus.aclose()
+
+        stops.append(end)
+        return Console(world, bus, ledger, settings, port, http)
+
+    yield start
+    for end in stops:
+        await end()
+
+
+@pytest.fixture
+async def console(start_console: StartConsole) -> Console:
+    """The console as it comes: loopback, no password."""
+    return await start_console()

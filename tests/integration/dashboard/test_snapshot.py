@@ -1,0 +1,120 @@
+"""What the console shows is what Redis and the ledger hold."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from keter.bus.trading import change_trading
+from keter.domain.trading import TradingMode, TradingState
+from tests.console_seed import seed_bus, seed_ledger
+from tests.integration.dashboard.conftest import Console
+from tests.support import eventually
+
+
+async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
+    """No account, no trading state, no heartbeat: dashes, not noughts."""
+
+    async def ready() -> bool:
+        return (await console.get("/api/v1/snapshot"))[0] == 200
+
+    await eventually(ready)
+    _, found = await console.get("/api/v1/snapshot")
+    assert found["trading"]["mode"] is None
+    assert found["money"]["balance"] is None
+    assert found["workers"] == []
+    assert found["money"]["open"] == 0
+
+
+async def test_a_running_system_is_shown_in_full(console: Console) -> None:
+    seed = await seed_ledger(console.ledger)
+    await seed_bus(console.bus, now=seed.now)
+
+    async def shown() -> Any:
+        status, found = await console.get("/api/v1/snapshot")
+        return found if status == 200 and found["workers"] and found["orders"] else None
+
+    found = await eventually(shown)
+    assert found["trading"]["mode"] == "ACTIVE"
+    assert found["money"]["balance"] == "10432.10"
+    assert found["money"]["available"] == "9801.10"
+    assert found["money"]["unknown"] == 1
+    assert [worker["process"] for worker in found["workers"]][:3] == ["ingest", "validator", "edge"]
+    assert {queue["name"]: queue["depth"] for queue in found["queues"]}["raw"] == 7
+    assert found["money"]["exposure"] == "60.00"
+    assert next(stage for stage in found["funnel"] if stage["stage"] == "edge")["reasons"]["ev_too_low"] == 14_002
+    assert found["attention"][0]["id"] == "unknown-bets"
+
+
+async def test_the_original_status_call_answers_with_its_names(console: Console) -> None:
+    await seed_bus(console.bus)
+
+    async def status() -> Any:
+        code, found = await console.get("/api/status")
+        return found if code == 200 and found["heartbeats"] else None
+
+    found = await eventually(status)
+    assert set(found) == {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}
+    assert found["mode"] == "DRY"
+    assert found["state"] == "ACTIVE"
+    assert "router" in found["heartbeats"]
+
+
+async def test_a_change_of_state_reaches_the_snapshot_within_a_second(console: Console) -> None:
+    await seed_bus(console.bus)
+    now = datetime.now(UTC)
+    await change_trading(
+        console.bus, TradingState(TradingMode.HALTED, "guard", "daily loss", now), expected_revision=None, now=now
+    )
+
+    async def halted() -> bool:
+        status, found = await console.get("/api/v1/snapshot")
+        return status == 200 and found["trading"]["mode"] == "HALTED" and found["trading"]["actor"] == "guard"
+
+    assert await eventually(halted, timeout_s=2)
+
+
+async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Console) -> None:
+    seed = await seed_ledger(console.ledger, count=3)
+    won = seed.bets[1]
+    status, found = await console.get(f"/api/v1/orders/{won.intent.intent_id}")
+    assert status == 200
+    assert [step["stage"] for step in found["steps"]] == ["edge", "guard", "bet", "bet", "bet", "bet", "bet", "settlement"]
+    assert [step["outcome"] for step in found["steps"]][-2:] == ["RUNNING", "WON"]
+    assert found["steps"][1]["delta_s"] == 0.2
+    assert found["previous"] == seed.bets[0].intent.intent_id
+    assert found["next"] == seed.bets[2].intent.intent_id
+
+
+async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:
+    await seed_ledger(console.ledger, count=30)
+    _, first = await console.get("/api/v1/orders?limit=10")
+    _, second = await console.get(f"/api/v1/orders?limit=10&before={first['items'][-1]['id']}")
+    _, refused = await console.get("/api/v1/orders?state=REFUSED")
+    _, found = await console.get("/api/v1/orders?text=bayern&market=ou")
+    assert first["more"] is True
+    assert not {row["id"] for row in first["items"]} & {row["id"] for row in second["items"]}
+    assert {row["state"] for row in refused["items"]} == {"REFUSED"}
+    assert {row["home"] for row in found["items"]} <= {"Bayern München"}
+    async with console.http.get(console.base + "/api/v1/orders.csv") as answer:
+        lines = (await answer.text()).strip().split("\r\n")
+    assert len(lines) == 1 + 31
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+async def test_every_screen_answers(console: Console) -> None:
+    seed = await seed_ledger(console.ledger)
+    await seed_bus(console.bus, now=seed.now)
+    await eventually(lambda: console.world.hub.latest() is not None)
+    for path in ("signals", "risk", "health", "alerts", "performance", "logs", "config", "orders"):
+        status, found = await console.get(f"/api/v1/{path}")
+        assert status == 200, (path, found)
+
+
+async def test_performance_never_mixes_dry_and_live(console: Console) -> None:
+    await seed_ledger(console.ledger, count=9)
+    _, dry = await console.get("/api/v1/performance?mode=DRY&by=book")
+    _, live = await console.get("/api/v1/performance?mode=LIVE&by=book")
+    assert dry["total"]["bets"] == 5
+    assert dry["total"]["pnl"] == "-4.70"
+    assert dry["total"]["clv_count"] == 5
+    assert live["total"]["bets"] == 0
+    assert live["total"]["yield_pct"] is None

@@ -1,5 +1,6 @@
 """What a venue is to the rest of Keter (design section 12). Gates and workers ask the capability, never the venue's name."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -102,9 +103,15 @@ class FeedUpdate(msgspec.Struct, frozen=True):
 
 
 class PriceSource(Protocol):
-    """Normalised updates, for as long as it is iterated. Errors worth a restart are raised as VenueError."""
+    """Normalised updates, for as long as it is iterated. Errors worth a restart are raised as VenueError.
+
+    ``problems`` counts by kind, over the life of the source, what could not be used, answers that gave no update included;
+    ``timeouts_in_a_row`` are the latest answers that did not come in time.
+    """
 
     capability: Capability
+    problems: Counter[str]
+    timeouts_in_a_row: int
 
     def updates(self) -> AsyncIterator[FeedUpdate]: ...
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake, worst_case
-from keter.domain.markets import Phase
+from keter.domain.markets import Phase, Side
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Reason, Verdict, accept, reject
+from keter.pricing.staking import kelly
+from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
 
 
@@ -111,9 +113,20 @@ def _wanted(signal: ConfirmedSignal, rules: StakeSettings) -> Decimal:
         return rules.fixed_stake
     if rules.stake_rule == "ev":
         return rules.fixed_stake * Decimal(str(best.ev_pct)) / Decimal(str(rules.ev_reference_pct))
-    # Exact where the market can push; where half results are possible it stakes a few per cent less than full Kelly would.
-    full = max(signal.fair.effective_p * best.odds - 1, 0.0) / (best.odds - 1)
-    return rules.bankroll * Decimal(str(rules.kelly_fraction)) * Decimal(str(full))
+    share = kelly(chances_of(signal), best.odds, fraction=rules.kelly_fraction)
+    return rules.bankroll * Decimal(str(share))
+
+
+def chances_of(signal: ConfirmedSignal) -> Chances:
+    """The five results behind a fair price: what is missing of W + X is a push, or on a quarter line half of a half result."""
+    win, loss, line_q = signal.fair.win_mass, signal.fair.loss_mass, signal.update.market.line_q
+    rest = max(1 - win - loss, 0.0)
+    if line_q is None or line_q % 2 == 0:
+        return Chances(win=win, push=rest, loss=loss)
+    own_line_q = line_q if signal.side in {Side.HOME, Side.UNDER} else -line_q
+    if own_line_q % 4 == 1:  # +0.25, -0.75: the goal in between wins half
+        return Chances(win=win - rest, half_win=2 * rest, loss=loss)
+    return Chances(win=win, half_loss=2 * rest, loss=loss - rest)
 
 
 def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> dict[str, int]:

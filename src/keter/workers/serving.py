@@ -26,6 +26,15 @@ class Handled:
     audit: Sequence[bytes] = ()
 
 
+def together(parts: Sequence[Handled]) -> Handled:
+    """One result out of several, in their order."""
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    outputs = [output for part in parts for output in part.outputs]
+    return Handled(outputs, counts, [entry for part in parts for entry in part.audit])
+
+
 Handle = Callable[[Item], Awaitable[Handled]]
 Tick = Callable[[], Awaitable[Handled]]
 

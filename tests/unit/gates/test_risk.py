@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from keter.domain.markets import Market, MarketKind, Period, Side
 from keter.domain.settlement import result_halves
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Reason, accept, reject
-from keter.gates.risk import RiskContext, RiskLimits, assess, daily_loss_reached, losing_streak_reached, stake_for
+from keter.gates.risk import RiskContext, RiskLimits, assess, chances_of, daily_loss_reached, losing_streak_reached, stake_for
+from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
 from tests.unit.gates.builders import NOW, RESULT, a_signal, an_event
 
@@ -127,6 +129,41 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
     limits: RiskLimits, signal: ConfirmedSignal, stake_minor: int
 ) -> None:
     assert stake_for(signal, limits) == stake_minor
+
+
+@pytest.mark.parametrize(
+    ("market", "side", "expected"),
+    [
+        (RESULT, Side.HOME, {"win": 0.5, "loss": 0.5}),
+        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1), Side.HOME, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
+        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1), Side.AWAY, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
+        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Side.HOME, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
+        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -4), Side.HOME, {"win": 0.4, "push": 0.2, "loss": 0.4}),
+        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 9), Side.OVER, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
+        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11), Side.OVER, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
+        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11), Side.UNDER, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
+    ],
+)
+def test_kelly_is_given_all_five_results(market: Market, side: Side, expected: dict[str, float]) -> None:
+    """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the line."""
+    mass = 0.5 if market == RESULT else 0.4
+    signal = a_signal(market=market, side=side)
+    fair = msgspec.structs.replace(signal.fair, win_mass=mass, loss_mass=mass)
+    chances = chances_of(msgspec.structs.replace(signal, fair=fair))
+    assert chances == pytest.approx(Chances.of({"win": 0.0, **expected}))
+    halves = {result_halves(market, side, home, away) for home, away in product(range(6), repeat=2)}
+    named = {2: "win", 1: "half_win", 0: "push", -1: "half_loss", -2: "loss"}
+    assert {named[half] for half in halves} == set(expected)
+
+
+def test_kelly_with_half_results_is_that_of_the_reference() -> None:
+    """win 0.46, half loss 0.27, loss 0.27 at 2.10 (betting-math section 4): full Kelly 0.1159985128 of 1000."""
+    quarter = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1)
+    signal = a_signal(market=quarter, odds=2.10)
+    fair = msgspec.structs.replace(signal.fair, win_mass=0.46, loss_mass=0.27 + 0.135)
+    limits = RiskLimits(RiskSettings(max_stake=Decimal(500)), StakeSettings(
+        stake_rule="kelly", kelly_fraction=1, stake_step=Decimal("0.01")))  # fmt: skip
+    assert stake_for(msgspec.structs.replace(signal, fair=fair), limits) == 11599
 
 
 def test_a_stake_below_the_minimum_is_dropped_and_not_rounded_up() -> None:

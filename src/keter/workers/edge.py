@@ -1,0 +1,185 @@
+"""The edge worker: markets that may be priced in, selections with value out.
+
+Rejections are counted by reason; only values seen are audited, with all that is needed to compute them again. A market that has
+waited is validated anew first: what was fresh may have grown stale in the queue. With CONFIRMATION_WINDOW_SEC a value is
+looked at again through ``odds:latest`` when the window has passed, whether or not the market changed meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.codec import decode, encode
+from keter.bus.queues import Item, Output, QueueName
+from keter.domain.markets import Market, MarketKind, Side
+from keter.domain.quotes import MarketUpdate
+from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
+from keter.domain.verdicts import Reason
+from keter.gates.edge import Judgement, evaluate, first_seen
+from keter.gates.validation import validate
+from keter.workers.latest import read_market
+from keter.workers.runtime import Context
+from keter.workers.serving import Handled, serve, together
+
+K = TypeVar("K")
+V = TypeVar("V")
+STAGE = "edge"
+REVALIDATE_AFTER = timedelta(seconds=1)
+RESULT_FRESH = timedelta(seconds=10)
+MEMORY = 20_000  # markets and events remembered at most
+AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
+ON_RESULT = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE})
+
+
+async def run(context: Context) -> None:
+    """Serves the validated queue until asked to stop."""
+    worker = EdgeWorker(context)
+    await serve(context, context.pipe(QueueName.VALIDATED), worker.handle, tick=worker.tick)
+
+
+class EdgeWorker:
+    """One market after another through the gate, with the memory that confirmation and handicaps need."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings = context.settings.edge
+        self._seen: dict[str, dict[Side, datetime]] = {}
+        self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
+        self._results: dict[tuple[str, Market], ValidatedMarket] = {}
+        self._low_streak = 0
+
+    async def handle(self, item: Item) -> Handled:
+        """Raises PoisonedPayloadError for what is no validated market."""
+        market = decode(ValidatedMarket, item.payload)
+        now = self._context.clock.now()
+        if now - market.validated_at <= REVALIDATE_AFTER:
+            return await self._judge(market, now)
+        return await self._validated_again(market.update, now)
+
+    async def tick(self) -> Handled:
+        """Looks again at every value whose window has passed."""
+        now = self._context.clock.now()
+        due = [key for key, (at, _) in self._due.items() if at <= now]
+        return together([await self._look_again(key, now) for key in due])
+
+    async def _look_again(self, key: str, now: datetime) -> Handled:
+        _, update = self._due.pop(key)
+        latest = await read_market(self._context.bus, update.event.event_uid, update.market)
+        if latest is None:
+            self._seen.pop(key, None)
+            return Handled()
+        return await self._validated_again(latest, now)
+
+    async def _validated_again(self, update: MarketUpdate, now: datetime) -> Handled:
+        verdict, market = validate(update, self._context.settings.validation, now)
+        if market is None:
+            self._seen.pop(update.queue_key, None)
+            return Handled(counts={f"{STAGE}:{verdict.reason.value}": 1})
+        return await self._judge(market, now)
+
+    async def _judge(self, market: ValidatedMarket, now: datetime) -> Handled:
+        key = market.queue_key
+        seen = self._seen.pop(key, {})
+        judgements = evaluate(market, self._settings, now, seen, await self._others(market, now))
+        self._remember(market, judgements, first_seen(judgements, seen, now))
+        await self._watch_low_values(judgements, now)
+        signals = [signal for _, _, signal in judgements if signal is not None]
+        return Handled(
+            outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals],
+            counts=Counter(f"{STAGE}:{verdict.reason.value}" for _, verdict, _ in judgements),
+            audit=[encode(self._decision(market, one, now)) for one in judgements if _worth_a_row(one, seen)],
+        )
+
+    def _remember(self, market: ValidatedMarket, judgements: list[Judgement], seen: dict[Side, datetime]) -> None:
+        key = market.queue_key
+        self._due.pop(key, None)
+        if not self._settings.confirmation_window_sec or not seen:
+            return
+        self._seen[key] = seen
+        _bound(self._seen)
+        awaited = [seen[side] for side, verdict, _ in judgements if verdict.reason is Reason.AWAITING_CONFIRMATION]
+        if awaited:
+            self._due[key] = (min(awaited) + timedelta(seconds=self._settings.confirmation_window_sec), market.update)
+            _bound(self._due)
+
+    async def _others(self, market: ValidatedMarket, now: datetime) -> tuple[ValidatedMarket, ...]:
+        """The event's 1X2 of the same period: it tells how often a handicap's stake comes back."""
+        update = market.update
+        if update.market.kind is MarketKind.ONE_X_TWO:
+            self._results.pop((update.event.event_uid, update.market), None)
+            self._results[update.event.event_uid, update.market] = market
+            _bound(self._results)
+        if update.market.kind not in ON_RESULT:
+            return ()
+        wanted = Market(update.market.period, MarketKind.ONE_X_TWO)
+        known = self._results.get((update.event.event_uid, wanted))
+        if known is None or now - known.validated_at > RESULT_FRESH:
+            known = await self._read_result(update.event.event_uid, wanted, now)
+        return (known,) if known is not None else ()
+
+    async def _read_result(self, event_uid: str, market: Market, now: datetime) -> ValidatedMarket | None:
+        """Another copy of this worker may have had it, and the feed may have confirmed it since."""
+        self._results.pop((event_uid, market), None)
+        latest = await read_market(self._context.bus, event_uid, market)
+        _, known = validate(latest, self._context.settings.validation, now) if latest is not None else (None, None)
+        if known is not None:
+            self._results[event_uid, market] = known
+        return known
+
+    async def _watch_low_values(self, judgements: list[Judgement], now: datetime) -> None:
+        alert_id = f"low_ev_streak:{self._context.worker}"
+        limit = self._context.settings.alerts.alert_low_ev_streak
+        before = self._low_streak
+        for _, verdict, _ in judgements:
+            if verdict.accepted:
+                self._low_streak = 0
+            elif verdict.reason is Reason.EV_TOO_LOW:
+                self._low_streak += 1
+        self._context.heart.gauge("low_ev_streak", self._low_streak)
+        if before < limit <= self._low_streak:
+            detail = f"{limit} selections in a row were worth less than MIN_EV_PCT ({self._settings.min_ev_pct:g} %)"
+            await raise_alert(self._context.bus, Alert(alert_id, "info", "No value for a long time", detail, now))
+        elif before >= limit > self._low_streak:
+            await clear_alert(self._context.bus, alert_id)
+
+    def _decision(self, market: ValidatedMarket, judgement: Judgement, now: datetime) -> Decision:
+        side, verdict, signal = judgement
+        update = market.update
+        return Decision(
+            trace_id=update.trace_id,
+            stage=STAGE,
+            worker=self._context.worker,
+            event_uid=update.event.event_uid,
+            selection_id=update.market.selection_id(side),
+            verdict=verdict,
+            at=now,
+            details=details_of(update, signal),
+        )
+
+
+def details_of(update: MarketUpdate, signal: ConfirmedSignal | None) -> dict[str, object]:
+    """What a decision is about, as JSON values; with a signal also its offers and the evidence of its fair price."""
+    event = update.event
+    details: dict[str, object] = {
+        "league": event.league, "home": event.home, "away": event.away, "kickoff": event.kickoff.isoformat(),
+        "phase": update.phase.value, "received_at": update.received_at.isoformat(),
+    }  # fmt: skip
+    if signal is not None:
+        details |= {"offers": msgspec.to_builtins(signal.offers), "fair": msgspec.to_builtins(signal.fair)}
+    return details
+
+
+def _worth_a_row(judgement: Judgement, seen: Mapping[Side, datetime]) -> bool:
+    side, verdict, _ = judgement
+    if verdict.reason is Reason.AWAITING_CONFIRMATION:
+        return side not in seen
+    return verdict.reason in AUDITED
+
+
+def _bound(memory: dict[K, V]) -> None:
+    while len(memory) > MEMORY:
+        del memory[next(iter(memory))]

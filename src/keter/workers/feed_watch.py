@@ -1,0 +1,80 @@
+"""A watch over the venue's feed: how old its confirmations are, what goes wrong with it, and when to call for help."""
+
+import asyncio
+from collections import Counter
+
+from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.stats import add_counts
+from keter.domain.markets import Phase
+from keter.venues.base import FeedUpdate, PriceSource, VenueRejectedError
+from keter.workers.runtime import REDIS_TROUBLE, Context
+
+EVERY_S = 1.0
+
+
+class FeedWatch:
+    """Gauges, counters and alerts of one account's feed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._account = context.settings.venue.ao_user
+        self._good_at = dict.fromkeys(Phase, context.clock.monotonic())
+        self._source: PriceSource | None = None
+        self._told: Counter[str] = Counter()
+        self._standing: set[str] = set()
+
+    def follow(self, source: PriceSource) -> None:
+        """From here on the problems of this source count; its predecessor has told its own."""
+        self._source, self._told = source, Counter()
+
+    def confirmed(self, update: FeedUpdate) -> None:
+        """A good answer has been published."""
+        self._good_at[update.phase] = self._context.clock.monotonic()
+
+    async def run(self) -> None:
+        """Looks every second until cancelled; Redis being away is waited out."""
+        while True:
+            try:
+                await self._look()
+            except REDIS_TROUBLE as e:
+                self._context.log.debug("feed_watch_skipped", error=str(e))
+            await asyncio.sleep(EVERY_S)
+
+    async def _look(self) -> None:
+        for phase in Phase:
+            age_s = self._context.clock.monotonic() - self._good_at[phase]
+            self._context.heart.gauge(f"feed_age_s_{phase.value}", round(age_s, 1))
+            stale = age_s > self._context.settings.venue.feed_stale_after_s
+            detail = f"No good answer for {phase.value} for {age_s:.0f} s; its prices are not traded."
+            await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, f"The {phase.value} feed is stale", detail)
+        if self._source is not None:
+            await self._tell_problems(self._source)
+            late, limit = self._source.timeouts_in_a_row, self._context.settings.alerts.alert_consecutive_timeouts
+            title, detail = "The venue does not answer", f"{late} answers in a row did not come in time."
+            await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
+
+    async def _tell_problems(self, source: PriceSource) -> None:
+        fresh = source.problems - self._told
+        if fresh:
+            counts = {f"ingest:problem_{kind}": times for kind, times in fresh.items()}
+            await add_counts(self._context.bus, self._context.day(), counts)
+            self._told = Counter(source.problems)
+            for kind, times in fresh.items():
+                self._context.heart.count(f"problem_{kind}", times)
+
+    async def refused(self, error: VenueRejectedError) -> None:
+        """The venue will not have us: nobody but the operator can change that."""
+        await self._alert(f"venue_refused:{self._account}", True, "The venue refuses the account", error.detail)
+
+    async def welcome(self) -> None:
+        """The venue answers again."""
+        await self._alert(f"venue_refused:{self._account}", False, "", "")
+
+    async def _alert(self, alert_id: str, wanted: bool, title: str, detail: str) -> None:
+        if wanted:
+            action = "Look at the venue's status, the account's settings and the ingest log."
+            await raise_alert(self._context.bus, Alert(alert_id, "page", title, detail, self._context.clock.now(), action))
+            self._standing.add(alert_id)
+        elif alert_id in self._standing:
+            await clear_alert(self._context.bus, alert_id)
+            self._standing.discard(alert_id)

@@ -1,0 +1,216 @@
+"""The guard: nothing becomes a bet without passing here. One active process, others stand by.
+
+It decides on the risk book as read at one revision and reserves the exposure under that revision and its own lease; when either
+has moved, it looks and decides again. A newer signal for a selection whose approval still waits refreshes the price and keeps
+the reservation, so one decision stays one decision.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from keter.bus.accounts import read_accounts
+from keter.bus.codec import decode, encode
+from keter.bus.cooldowns import cooling
+from keter.bus.locks import Lease
+from keter.bus.queues import Item, Output, QueueName
+from keter.bus.risk import RiskState
+from keter.domain.bets import SETTLED
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
+from keter.domain.verdicts import Reason, Verdict, reject
+from keter.gates.risk import RiskContext, RiskLimits, assess, score_at_bet
+from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.workers.edge import details_of
+from keter.workers.leading import lead
+from keter.workers.permission import Permission
+from keter.workers.risk_keeping import RiskKeeper
+from keter.workers.routing.world import halt_file_present
+from keter.workers.runtime import Context
+from keter.workers.serving import Handled, serve
+
+STAGE = "guard"
+BATCH = 8
+TRIES = 3
+WATCH_EVERY_S = 1.0
+ACCOUNT_FRESH = timedelta(minutes=5)
+MEMORY = 20_000
+
+
+async def run(context: Context) -> None:
+    """Serves the confirmed queue while holding the guard's lease, until asked to stop."""
+    ledger = await open_settings_ledger(context.settings, clock=context.clock)
+    try:
+
+        async def body(lease: Lease) -> None:
+            guard = Guard(context, ledger, lease)
+            await guard.start()
+            await serve(context, context.pipe(QueueName.CONFIRMED), guard.handle, batch=BATCH, tick=guard.tick)
+
+        await lead(context, "guard", body)
+    finally:
+        await ledger.aclose()
+
+
+class Guard:
+    """One signal after another: look, assess, reserve."""
+
+    def __init__(self, context: Context, ledger: Ledger, lease: Lease) -> None:
+        settings = context.settings
+        self._context = context
+        self._ledger = ledger
+        self._account = settings.venue.ao_user
+        self._keeper = RiskKeeper(context, ledger, lease)
+        self._permission = Permission(context.bus, settings, context.clock, self._account)
+        self._last: dict[str, Reason] = {}
+        self._watch_due = context.clock.monotonic()
+
+    async def start(self) -> None:
+        """Restores what Redis has lost before the first decision."""
+        await self._keeper.start()
+
+    async def tick(self) -> Handled:
+        """Watches the brakes of the day, every second."""
+        now = self._context.clock.monotonic()
+        if now >= self._watch_due:
+            self._watch_due = now + WATCH_EVERY_S
+            await self._keeper.watch()
+        return Handled()
+
+    async def handle(self, item: Item) -> Handled:
+        """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our lease."""
+        signal = decode(ConfirmedSignal, item.payload)
+        for _ in range(TRIES):
+            handled = await self._decide(signal)
+            if handled is not None:
+                return handled
+        # The book moves faster than we decide: the signal goes to the end of its own queue.
+        return Handled([Output(QueueName.CONFIRMED, item.key, item.payload)], {f"{STAGE}:contended": 1})
+
+    async def _decide(self, signal: ConfirmedSignal) -> Handled | None:
+        """None when the picture changed before the reservation was made."""
+        refusal = self._refused_at_once(signal)
+        if refusal is not None:
+            return self._told(signal, refusal, None)
+        state = await self._keeper.state()
+        own = _own_reservation(signal, state)
+        limits = RiskLimits(self._context.settings.risk, self._context.settings.stake, own.stake_minor if own else None)
+        verdict, stake = assess(signal, await self._look(signal, state, own), limits)
+        if not verdict.accepted:
+            return self._told(signal, verdict, None)
+        decision_id = await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
+        if decision_id is None:
+            return None
+        approved = ApprovedSignal(signal, decision_id, stake, self._context.clock.now())
+        return self._told(signal, verdict, approved, refreshed=own is not None)
+
+    def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
+        settings = self._context.settings.router
+        age_s = (self._context.clock.now() - signal.confirmed_at).total_seconds()
+        if age_s > settings.max_signal_age_s:
+            return reject(Reason.SIGNAL_STALE, age_s=age_s, limit_s=settings.max_signal_age_s)
+        return reject(Reason.HALT_FILE) if halt_file_present(settings.halt_file) else None
+
+    async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:
+        settings = self._context.settings.risk
+        others = tuple(exposure for exposure in state.exposures if exposure is not own)
+        view = await self._keeper.trading()
+        window = await self._keeper.book.bets_in_window(settings.throttle_window_s)
+        return RiskContext(
+            trading=view.may_bet(self._context.clock.now()),
+            permitted=await self._permission.missing() is None,
+            exposures=others,
+            day=state.day or DayRisk(self._context.day()),
+            bets_on_event=await self._bets_on_event(signal.event_uid, others),
+            bets_in_window=window - (own is not None),
+            cooling=await self._cooling(signal, others),
+            balance_minor=await self._balance(others),
+        )
+
+    async def _bets_on_event(self, event_uid: str, exposures: tuple[Exposure, ...]) -> int:
+        limit = self._context.settings.risk.max_bets_per_event
+        mode = self._context.settings.mode.execution_mode
+        settled = await self._ledger.intents.list_bets(BetFilter(mode=mode, event_uid=event_uid, states=SETTLED), limit=limit)
+        return len(settled) + sum(1 for exposure in exposures if exposure.event_uid == event_uid)
+
+    async def _cooling(self, signal: ConfirmedSignal, exposures: tuple[Exposure, ...]) -> Reason | None:
+        """A reservation is an attempt about to be made: its event rests from here on, not only from the attempt."""
+        rest = self._context.settings.risk.cooldown_event_sec > 0
+        if rest and any(_reserved(exposure) and exposure.event_uid == signal.event_uid for exposure in exposures):
+            return Reason.COOLDOWN_EVENT
+        return await cooling(self._context.bus, signal.event_uid, signal.selection_id)
+
+    async def _balance(self, exposures: tuple[Exposure, ...]) -> int | None:
+        """What the account can still stake: credit less bets that the venue does not count yet. None when nobody asked lately."""
+        accounts = await read_accounts(self._context.bus)
+        known = next((one for one in accounts if one.account == self._account), None)
+        if known is None or self._context.clock.now() - known.fetched_at > ACCOUNT_FRESH:
+            return None
+        placed = open_stake(exposure for exposure in exposures if not _reserved(exposure))
+        return known.credit_minor - max(placed - known.outstanding_minor, 0)
+
+    async def _reserve(self, signal: ConfirmedSignal, stake: int, state: RiskState) -> str | None:
+        now = self._context.clock.now()
+        exposure = Exposure(
+            decision_id=self._context.ids(),
+            event_uid=signal.event_uid,
+            league=signal.update.event.league,
+            market=signal.update.market,
+            side=signal.side,
+            stake_minor=stake,
+            odds=signal.offers[0].text,
+            status=ExposureStatus.RESERVED,
+            made_at=now,
+            expires_at=now + timedelta(seconds=self._context.settings.risk.reservation_ttl_s),
+            score_at_bet=score_at_bet(signal),
+        )
+        if not await self._keeper.book.reserve(exposure, revision=state.revision, lease=self._keeper.held):
+            return None
+        await self._keeper.book.note_bet()
+        return exposure.decision_id
+
+    async def _refresh(self, own: Exposure) -> str | None:
+        expires_at = self._context.clock.now() + timedelta(seconds=self._context.settings.risk.reservation_ttl_s)
+        return own.decision_id if await self._keeper.book.refresh(own.decision_id, expires_at) else None
+
+    def _told(
+        self, signal: ConfirmedSignal, verdict: Verdict, approved: ApprovedSignal | None, *, refreshed: bool = False
+    ) -> Handled:
+        name = f"{STAGE}:{'refreshed' if refreshed else verdict.reason.value}"
+        outputs = [Output(QueueName.APPROVED, approved.queue_key, encode(approved))] if approved is not None else []
+        news = self._last.get(signal.queue_key) is not verdict.reason or (approved is not None and not refreshed)
+        self._remember(signal.queue_key, verdict.reason)
+        return Handled(outputs, {name: 1}, [encode(self._decision(signal, verdict, approved))] if news else [])
+
+    def _remember(self, key: str, reason: Reason) -> None:
+        """A selection that is refused for the same reason at every price change is audited once."""
+        self._last.pop(key, None)
+        self._last[key] = reason
+        while len(self._last) > MEMORY:
+            del self._last[next(iter(self._last))]
+
+    def _decision(self, signal: ConfirmedSignal, verdict: Verdict, approved: ApprovedSignal | None) -> Decision:
+        details = details_of(signal.update, None)
+        details["offers"] = msgspec.to_builtins(signal.offers)
+        return Decision(
+            trace_id=signal.trace_id,
+            stage=STAGE,
+            worker=self._context.worker,
+            event_uid=signal.event_uid,
+            selection_id=signal.selection_id,
+            verdict=verdict,
+            at=self._context.clock.now(),
+            details=details,
+            decision_id=approved.decision_id if approved is not None else None,
+        )
+
+
+def _own_reservation(signal: ConfirmedSignal, state: RiskState) -> Exposure | None:
+    for exposure in state.exposures:
+        if _reserved(exposure) and (exposure.event_uid, exposure.selection_id) == (signal.event_uid, signal.selection_id):
+            return exposure
+    return None
+
+
+def _reserved(exposure: Exposure) -> bool:
+    return exposure.status is ExposureStatus.RESERVED

@@ -1,0 +1,114 @@
+"""The recorder: decisions from the audit list into the ledger, raw answers into capture files, both with an end of life.
+
+A batch is forgotten by Redis only when it is written down; after a crash it comes again, so a decision may be there twice.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from keter.bus.audit import done_audit, done_capture, take_audit, take_capture
+from keter.bus.codec import decode
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.locks import Lease
+from keter.domain.signals import Decision
+from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.replay.capture import CaptureWriter
+from keter.workers.leading import lead
+from keter.workers.runtime import Context, Waits
+
+IDLE_S = 0.25
+AUDIT_BATCH = 500
+CAPTURE_BATCH = 16
+PRUNE_EVERY_S = 600.0
+PRUNE_BATCH = 5000
+
+
+async def run(context: Context) -> None:
+    """Records until asked to stop."""
+    ledger = await open_settings_ledger(context.settings, clock=context.clock)
+    try:
+
+        async def body(_lease: Lease) -> None:
+            await Recorder(context, ledger).run()
+
+        await lead(context, "recorder", body)
+    finally:
+        await ledger.aclose()
+
+
+class Recorder:
+    """One after the other: decisions, answers, pruning. A failing disk or ledger is waited out: Redis keeps the batch."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._writer = CaptureWriter(context.settings.mode.data_dir / "captures")
+        self._prune_due = context.clock.monotonic()
+
+    async def run(self) -> None:
+        """Works until asked to stop, and once more after that: the workers before it have left their last words."""
+        waits = Waits()
+        while True:
+            stopping = self._context.stop.is_set()
+            try:
+                busy = await self.decisions() | await self.answers()
+                await self._prune_when_due()
+            except (LedgerUnavailableError, OSError) as e:
+                self._context.heart.error(str(e))
+                self._context.log.error("recording_failed", error=str(e))  # noqa: TRY400 - an outage, not a bug
+                if stopping or await self._context.pause(waits.next()):
+                    return
+                continue
+            waits.reset()
+            if stopping and not busy:
+                return
+            if not busy:
+                await self._context.pause(IDLE_S)
+
+    async def decisions(self) -> bool:
+        """Moves one batch of decisions into the ledger; False when there was none."""
+        batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
+        if batch.entries:
+            await self._ledger.decisions.add_many(self._readable(batch.entries))
+            await done_audit(self._context.bus, batch)
+            self._context.heart.count("decisions", len(batch.entries))
+        return bool(batch.entries)
+
+    async def answers(self) -> bool:
+        """Moves one batch of raw answers into the capture file; False when there was none."""
+        batch = await take_capture(self._context.bus, CAPTURE_BATCH, ids=self._context.ids)
+        if batch.unreadable:
+            self._context.heart.count("unreadable", batch.unreadable)
+        if batch.answers:
+            await asyncio.to_thread(self._writer.append, batch.answers)
+            self._context.heart.count("answers", len(batch.answers))
+        if batch.answers or batch.unreadable:
+            await done_capture(self._context.bus, batch)
+        return bool(batch.answers)
+
+    def _readable(self, entries: Sequence[bytes]) -> list[Decision]:
+        decisions = []
+        for entry in entries:
+            try:
+                decisions.append(decode(Decision, entry))
+            except PoisonedPayloadError as e:
+                self._context.heart.count("unreadable")
+                self._context.heart.error(f"unreadable decision: {e}")
+        return decisions
+
+    async def _prune_when_due(self) -> None:
+        now = self._context.clock.monotonic()
+        if now < self._prune_due:
+            return
+        self._prune_due = now + PRUNE_EVERY_S
+        settings = self._context.settings.log
+        moment = self._context.clock.now()
+        keep = timedelta(days=settings.capture_keep_days)
+        self._context.heart.count("captures_pruned", await asyncio.to_thread(self._writer.prune, keep, moment))
+        before = moment - timedelta(days=settings.decision_keep_days)
+        while not self._context.stop.is_set():
+            pruned = await self._ledger.decisions.prune(before, limit=PRUNE_BATCH)
+            self._context.heart.count("decisions_pruned", pruned)
+            if pruned < PRUNE_BATCH:
+                return

@@ -1,0 +1,206 @@
+"""What the guard keeps right: the trading state and the risk book when Redis has lost them, and the brakes of the day.
+
+The ledger knows every bet and the last command; Redis only holds them at hand. A daily loss at its limit pauses until the
+day is over, a losing streak for its time. Both are written to the ledger like an operator's command, so that they survive
+everything.
+"""
+
+from datetime import datetime, time, timedelta
+
+import msgspec
+
+from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.errors import LeaseLostError, StaleRevisionError
+from keter.bus.locks import Held, Lease
+from keter.bus.risk import RiskBook, RiskState
+from keter.bus.trading import TradingView, change_trading, read_trading
+from keter.domain.bets import Bet, BetState
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+from keter.domain.money import money_text
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
+from keter.ledger import BetFilter, Ledger
+from keter.workers.runtime import Context
+
+ACTOR = "guard"
+STREAK = "losing streak"
+DAILY_LOSS = "daily loss limit"
+LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
+RECENT_COMMANDS = 200
+TRIES = 5
+
+
+class RiskKeeper:
+    """Reads the book and the trading state, and restores what is missing; writes under the guard's lease."""
+
+    def __init__(self, context: Context, ledger: Ledger, lease: Lease) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._lease = lease
+        self._mode = context.settings.mode.execution_mode
+        self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
+        self.limits = RiskLimits(context.settings.risk, context.settings.stake)
+        self.book = RiskBook(context.bus, clock=context.clock, ids=context.ids)
+
+    @property
+    def held(self) -> Held:
+        """The guard's lease. Raises LeaseLostError without it."""
+        if self._lease.held is None or self._lease.lost.is_set():
+            raise LeaseLostError("the guard's lease is gone")
+        return self._lease.held
+
+    async def start(self) -> None:
+        """Makes everything complete; with TRADING_ENABLED=false trading starts switched off."""
+        view = await self.trading()
+        await self.state()
+        active = view.state is not None and view.state.effective(self._context.clock.now()) is TradingMode.ACTIVE
+        if active and not self._context.settings.router.trading_enabled:
+            await self._change(TradingMode.HALTED, "TRADING_ENABLED=false", None, view.state)
+
+    async def trading(self) -> TradingView:
+        """The trading state, from the ledger when Redis has none: the last command's, or ACTIVE when there never was one."""
+        now = self._context.clock.now()
+        view = await read_trading(self._context.bus, now)
+        if view.state is not None:
+            return view
+        wanted = _still_valid(await self._ledger.commands.last_trading(), now)
+        self._context.log.warning("trading_state_restored", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
+        try:
+            await change_trading(self._context.bus, wanted, expected_revision=0, now=now)
+        except StaleRevisionError:
+            self._context.log.info("trading_state_set_meanwhile")
+        return await read_trading(self._context.bus, now)
+
+    async def state(self) -> RiskState:
+        """The book with today's figures, rebuilt from the ledger when Redis has lost it."""
+        today = self._context.day()
+        for _ in range(TRIES):
+            state = await self.book.read()
+            if state.day is not None:
+                return state if state.day.day == today else await self.book.read(today)
+            await self._rebuild(state.revision, today)
+        raise LeaseLostError("the risk book could not be rebuilt under our lease")
+
+    async def _rebuild(self, revision: int, today: str) -> None:
+        bets = await self._ledger.intents.open_bets(self._mode)
+        day = await self._ledger.day_risk(today, self._mode)
+        day = msgspec.structs.replace(day, streak=await self._streak(day))
+        done = await self.book.rebuild([exposure_of(bet) for bet in bets], day, lease=self.held, revision=revision)
+        self._context.log.warning("risk_book_rebuilt", bets=len(bets), day=day.day, streak=day.streak, done=done)
+
+    async def _streak(self, day: DayRisk) -> int:
+        """Losses in a row since the last pause for them: those before it have been paid for."""
+        recent = await self._ledger.commands.recent(RECENT_COMMANDS)
+        paused = [command.at for command in recent if command.source == ACTOR and command.reason.startswith(STREAK)]
+        if not day.streak or not paused:
+            return day.streak
+        chosen = BetFilter(mode=self._mode, states=LOSSES)
+        lost = await self._ledger.intents.list_bets(chosen, limit=max(day.streak, RECENT_COMMANDS))
+        since = sum(1 for bet in lost if bet.settled_at is not None and bet.settled_at > max(paused))
+        return min(day.streak, since)
+
+    async def watch(self) -> None:
+        """Applies the brakes of the day and takes their alerts back when they are over."""
+        view = await self.trading()
+        state = await self.state()
+        if view.state is None or state.day is None:
+            return
+        now = self._context.clock.now()
+        active = view.state.effective(now) is TradingMode.ACTIVE
+        if daily_loss_reached(state.day, self.limits):
+            if active:
+                lost, limit = money_text(-state.day.pnl_minor), money_text(daily_loss_limit_minor(self.limits))
+                await self._brake(DAILY_LOSS, f"{lost} lost today, the limit is {limit}", self._tomorrow(now), view.state)
+        else:
+            await self._release(DAILY_LOSS)
+        if losing_streak_reached(state.day, self.limits.risk):
+            until = now + timedelta(minutes=self.limits.risk.losing_streak_pause_min)
+            if not active or await self._brake(STREAK, f"{state.day.streak} losses in a row", until, view.state):
+                await self._forget_streak(state, view)
+        elif active:
+            await self._release(STREAK)
+
+    async def _brake(self, name: str, what: str, until: datetime, before: TradingState) -> bool:
+        if not await self._change(TradingMode.PAUSED, f"{name}: {what}", until, before):
+            return False
+        self._standing.add(name)
+        alert = Alert(
+            id=name.replace(" ", "_"),
+            level="page",
+            title=f"Betting is paused: {name}",
+            detail=f"{what}; paused until {until.isoformat(timespec='seconds')}",
+            since=self._context.clock.now(),
+            action="Look at the bets of the day before you resume.",
+        )
+        await raise_alert(self._context.bus, alert)
+        return True
+
+    async def _release(self, name: str) -> None:
+        if name in self._standing:
+            self._standing.discard(name)
+            await clear_alert(self._context.bus, name.replace(" ", "_"))
+
+    async def _forget_streak(self, state: RiskState, view: TradingView) -> None:
+        """The pause pays for the losses so far. Another pause, or a halt, does not."""
+        latest = (await read_trading(self._context.bus, self._context.clock.now())).state or view.state
+        if latest is None or latest.actor != ACTOR or not latest.reason.startswith(STREAK) or state.day is None:
+            return
+        day = msgspec.structs.replace(state.day, streak=0)
+        await self.book.rebuild(state.exposures, day, lease=self.held, revision=state.revision)
+
+    async def _change(self, mode: TradingMode, reason: str, until: datetime | None, before: TradingState | None) -> bool:
+        """Changes the state unless somebody else has just done so; writes it to the ledger. True when it took effect."""
+        now = self._context.clock.now()
+        wanted = TradingState(mode, ACTOR, reason, now, until)
+        expected = before.revision if before is not None else None
+        try:
+            after = await change_trading(self._context.bus, wanted, expected_revision=expected, now=now)
+        except StaleRevisionError:
+            return False
+        self._context.log.warning("trading_changed", mode=mode.value, reason=reason)
+        action = CommandAction.PAUSE if mode is TradingMode.PAUSED else CommandAction.HALT
+        command = OperatorCommand(
+            command_id=self._context.ids(),
+            action=action,
+            actor=ACTOR,
+            source=ACTOR,
+            target="trading",
+            reason=reason,
+            at=now,
+            accepted=True,
+            result=f"{mode.value} by the guard",
+            before=before,
+            after=after,
+        )
+        await self._ledger.commands.add(command)
+        return True
+
+    def _tomorrow(self, now: datetime) -> datetime:
+        zone = self._context.settings.mode.zone
+        return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
+
+
+def exposure_of(bet: Bet) -> Exposure:
+    """What an open bet of the ledger puts at risk: the stake the venue booked, or else the one intended."""
+    intent = bet.intent
+    return Exposure(
+        decision_id=intent.decision_id,
+        event_uid=intent.event_uid,
+        league=intent.league,
+        market=intent.market,
+        side=intent.side,
+        stake_minor=max(bet.placed_stake_minor, intent.stake_minor),
+        odds=bet.odds or intent.asked_odds,
+        status=ExposureStatus.BET,
+        made_at=intent.created_at,
+        score_at_bet=bet.score_at_bet,
+    )
+
+
+def _still_valid(last: TradingState | None, now: datetime) -> TradingState:
+    """``last``, or ACTIVE when nobody ever said anything or a pause has ended since."""
+    if last is None:
+        return TradingState(TradingMode.ACTIVE, ACTOR, "first start", now)
+    if last.mode is TradingMode.PAUSED and last.effective(now) is TradingMode.ACTIVE:
+        return TradingState(TradingMode.ACTIVE, ACTOR, f"pause ended: {last.reason}", now, revision=last.revision)
+    return last

@@ -17,7 +17,7 @@ from redis.typing import EncodableT
 
 from keter.bus.errors import ConnectionLostError, translated
 from keter.bus.keys import Keys
-from keter.bus.scripts import script
+from keter.bus.scripts import all_scripts, script
 from keter.errors import UnavailableError
 
 SOCKET_TIMEOUT_S = 3.0
@@ -62,6 +62,13 @@ class Client(Redis):
                 await self._send("SCRIPT LOAD", found.source)
                 return await self._send(*call)
 
+    async def load_scripts(self) -> None:
+        """Gives the server every script of ours beforehand."""
+        async with self.batch() as batch:
+            for each in all_scripts():
+                batch.script_load(each.source)
+            await batch.execute()
+
     async def read_hash(self, key: str) -> dict[str, bytes]:
         """All fields of a hash; empty when there is none."""
         return {name.decode(): value for name, value in (await self.execute_command("HGETALL", key)).items()}
@@ -91,16 +98,17 @@ class Bus:
 
 
 async def connect(url: str, *, prefix: str = "") -> Bus:
-    """Opens the bus and makes sure that Redis answers.
+    """Opens the bus and makes sure that Redis answers and takes our scripts.
 
-    Raises UnavailableError with one sentence that names the address and never the password.
+    Raises UnavailableError with one sentence that names the address and never the password, BusRefusedError while Redis is
+    loading or full.
     """
     try:
         bus = Bus(_client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix))
     except ValueError as e:
         raise UnavailableError("REDIS_URL is not an address like redis://host:6379/0 or rediss://host:6380/0") from e
     try:
-        await bus.redis.execute_command("PING")
+        await bus.redis.load_scripts()
     except ConnectionLostError as e:
         await bus.aclose()
         raise UnavailableError(f"Redis at {address(url)} does not answer; is it running, and is the address right?") from e

@@ -1,19 +1,15 @@
 """``keter ledger``: copies, checks and exports of the money history."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from keter.cli.output import JsonFlag, run_async, show_json
+from keter.cli.access import with_ledger
+from keter.cli.output import JsonFlag, show_json
 from keter.errors import ExitCode
 
-if TYPE_CHECKING:
-    from keter.ledger import Ledger
-
-T = TypeVar("T")
 commands = typer.Typer(help="Back up, check or export the ledger.")
 
 
@@ -31,14 +27,14 @@ def backup(
     from keter.settings import load_settings
 
     target = path or load_settings().mode.data_dir / "backups" / f"ledger-{_stamp(SystemClock().now())}.db"
-    _with_ledger(lambda ledger: ledger.backup(target))
+    with_ledger(lambda ledger: ledger.backup(target))
     typer.echo(f"copied to {target}")
 
 
 @commands.command()
 def check(as_json: JsonFlag = False) -> ExitCode:
     """Look for damage and for rows that contradict each other; exit code 70 when something is wrong."""
-    problems = _with_ledger(lambda ledger: ledger.integrity())
+    problems = with_ledger(lambda ledger: ledger.integrity())
     if as_json:
         show_json({"ok": not problems, "problems": problems})
     else:
@@ -53,25 +49,9 @@ def export(
     path: Annotated[Path, typer.Argument(help="File to write; its ending, .csv or .parquet, chooses the format.")],
 ) -> None:
     """Write every bet as CSV or Parquet; amounts in minor units."""
-    rows = _with_ledger(lambda ledger: ledger.export(path, path.suffix.removeprefix(".")))
+    rows = with_ledger(lambda ledger: ledger.export(path, path.suffix.removeprefix(".")))
     typer.echo(f"{rows} bets written to {path}")
 
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y%m%dT%H%M%SZ")
-
-
-def _with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
-    """Opens the ledger of the settings read only, runs ``work`` on it, closes it."""
-    from keter.clock import SystemClock
-    from keter.ledger import open_settings_ledger
-    from keter.settings import load_settings
-
-    async def run() -> T:
-        ledger = await open_settings_ledger(load_settings(), clock=SystemClock(), read_only=True)
-        try:
-            return await work(ledger)
-        finally:
-            await ledger.aclose()
-
-    return run_async(run())

@@ -1,0 +1,56 @@
+"""What the router must know of the world right before it bets."""
+
+from pathlib import Path
+
+from keter.bus.connection import Bus
+from keter.bus.reconciliation import pass_done
+from keter.bus.trading import read_trading
+from keter.clock import Clock
+from keter.gates.placement import PlacementWorld
+from keter.settings import Settings
+from keter.workers.permission import Permission
+
+PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
+LEAST_PASS_AGE_S = 60.0
+
+
+class World:
+    """Looks at Redis, licence and file system anew each time; nothing is remembered."""
+
+    def __init__(self, bus: Bus, settings: Settings, clock: Clock, *, account: str, token: str) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._clock = clock
+        self._account = account
+        self._token = token
+        self._permission = Permission(bus, settings, clock, account)
+
+    def halted(self) -> bool:
+        """Whether the HALT file exists; also when nobody can tell."""
+        return halt_file_present(self._settings.router.halt_file)
+
+    async def reconciled(self) -> bool:
+        """Whether ledger and venue were compared since this router took the account over, and recently."""
+        within_s = max(PASSES_MISSED * self._settings.router.reconcile_interval_s, LEAST_PASS_AGE_S)
+        return await pass_done(self._bus, self._account, self._token, within_s=within_s)
+
+    async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
+        """Everything at once. Raises the bus's errors: who cannot look must not bet."""
+        now = self._clock.now()
+        return PlacementWorld(
+            now=now,
+            halt_file=self.halted(),
+            trading=(await read_trading(self._bus, now)).may_bet(now),
+            permitted=await self._permission.missing() is None,
+            reconciled=await self.reconciled(),
+            lock_left_s=lock_left_s,
+            call_s=call_s,
+        )
+
+
+def halt_file_present(path: Path) -> bool:
+    """True also when the file system refuses to say: a stop must not depend on permissions."""
+    try:
+        return path.exists()
+    except OSError:
+        return True

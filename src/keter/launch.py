@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,9 @@ def page_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def banner(settings: Settings, *, page: str, redis: str, sandbox: SandboxPlan | None) -> Iterator[str]:
+def banner(
+    settings: Settings, *, page: str, redis: str, sandbox: SandboxPlan | None, notices: Sequence[str] = ()
+) -> Iterator[str]:
     """What runs, where, and how to stop it; then whatever the operator should know before walking away."""
     mode = "LIVE: bets real money once armed (`keter arm`)" if settings.live else "DRY: bets on paper only, no money moves"
     venue = (
@@ -101,7 +103,7 @@ def banner(settings: Settings, *, page: str, redis: str, sandbox: SandboxPlan | 
     yield f"Keter {__version__}"
     rows = {"mode": mode, "page": page, "venue": venue, "redis": redis, "data": str(settings.mode.data_dir), "stop": "Ctrl+C"}
     yield from (f"  {name:<6} {text}" for name, text in rows.items())
-    yield from (f"  note   {note}" for note in notes(settings))
+    yield from (f"  note   {note}" for note in (*notices, *notes(settings)))
 
 
 def notes(settings: Settings) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import IO, Any, TypedDict
 
 from keter.errors import ExitCode
 
+STANDARD_INPUT = 0
 ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
 
 
@@ -31,25 +32,24 @@ def spawn_options() -> SpawnOptions:
     return options
 
 
-def on_stop_signals(handler: Callable[[], None]) -> None:
+def on_stop_signals(handler: Callable[[], object]) -> None:
     """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX)."""
     for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: handler())
 
 
-def stop_with_parent(source: IO[bytes] | None = None) -> None:
+def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
     """Makes this process stop when standard input ends: our parent holds its other end, closes it to stop us, or dies.
 
     It is the one way to stop a child that is the same on Windows and POSIX and needs no console. The ordinary stop comes
     first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
     """
-    stream = source or sys.stdin.buffer
-    threading.Thread(target=_await_end, args=(stream,), name="parent-watch", daemon=True).start()
+    threading.Thread(target=_await_end, args=(descriptor,), name="parent-watch", daemon=True).start()
 
 
-def _await_end(stream: IO[bytes]) -> None:
-    while stream.read(1):
+def _await_end(descriptor: int) -> None:
+    while os.read(descriptor, 64):  # not through sys.stdin, whose lock held at exit makes Python abort
         pass
     _terminate_main_thread()
     threading.Event().wait(ORPHAN_GRACE_S)

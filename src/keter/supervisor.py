@@ -6,6 +6,7 @@ Stops in the order in which a signal flows: ingest first, Redis last. One superv
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 
 import structlog
@@ -17,7 +18,7 @@ from keter.errors import ExitCode, UnavailableError
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.logs import configure_logs
 from keter.preflight import check_folder, check_live, check_port
-from keter.process import FileLock, on_stop_signals
+from keter.process import ORPHAN_GRACE_S, FileLock, on_stop_signals
 from keter.redis_keeper import RedisKeeper
 from keter.settings import Settings, child_environment
 
@@ -34,19 +35,36 @@ def up(settings: Settings, *, say: Say) -> ExitCode:
     clock = SystemClock()
     check_folder(settings)
     lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
+    predecessor = lock.text()  # emptied by an orderly end
     if not lock.acquire(str(os.getpid())):
         raise UnavailableError(
-            f"Keter already runs on {settings.mode.data_dir} (process {lock.text() or 'unknown'}); stop it with Ctrl+C in its "
+            f"Keter already runs on {settings.mode.data_dir} (process {predecessor or 'unknown'}); stop it with Ctrl+C in its "
             "terminal first, or set DATA_DIR to another folder"
         )
     try:
         check_live(settings, clock)
-        check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
+        await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
         asyncio.run(Supervisor(settings, say, clock).run())
     finally:
         lock.release()
     return ExitCode.OK
+
+
+def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float) -> None:
+    """The page's port is free, if need be once the children of a supervisor that was killed have left. Raises as check_port."""
+    deadline = clock.monotonic() + patience_s
+    told = False
+    while True:
+        try:
+            return check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
+        except UnavailableError:
+            if clock.monotonic() >= deadline:
+                raise
+        if not told:
+            say("the last run ended abruptly; waiting for its processes to leave ...")
+            told = True
+        time.sleep(POLL_S)
 
 
 class Supervisor:
@@ -86,10 +104,11 @@ class Supervisor:
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
         world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings"}
         self._fleet.start(worker_specs(self._settings), child_environment(**world, **(sandbox.environment if sandbox else {})))
-        for line in banner(self._settings, page=page_url(host, port), redis=redis.description, sandbox=sandbox):
+        page = page_url(host, port)
+        for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
             self._say(line)
         if await self._answers(host, port, READY_DEADLINE_S):
-            self._say(f"ready after {self._clock.monotonic() - begun:.1f} s: open {page_url(host, port)}")
+            self._say(f"ready after {self._clock.monotonic() - begun:.1f} s: open {page}")
         log.info("started", version=__version__, mode=self._settings.mode.execution_mode.value, pids=self._fleet.pids())
 
     async def _start_sandbox(self, plan: SandboxPlan) -> None:

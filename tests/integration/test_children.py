@@ -173,3 +173,11 @@ async def test_children_of_a_killed_parent_stop_properly(tmp_path: Path) -> None
     parent.stdout.close()
     await eventually(lambda: gone(pids), timeout_s=15)
     assert sorted(order.read_text().split()) == ["edge-0", "edge-1", "edge-2"]
+
+
+async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None:
+    """A thread that waits in ``sys.stdin`` makes Python abort at exit; 78 would reach the supervisor as a crash."""
+    text = "import sys; from keter.process import stop_with_parent; stop_with_parent(); sys.exit(78)"
+    for _ in range(5):
+        child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lambda _: None)
+        assert await asyncio.wait_for(child.run(), 20) == 78

@@ -1,0 +1,112 @@
+"""The supervisor's Redis: the configured one, checked; or a private one, started first, revived when it dies, stopped last."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import structlog
+
+from keter import warden
+from keter.bus.connection import address, connect
+from keter.bus.server import PrivateRedis, RedisKind, plan_redis, probe, refuse_for_live
+from keter.children import Backoff
+from keter.errors import UnavailableError
+from keter.process import spawn_options
+from keter.settings import Settings
+
+ORPHAN_GRACE_S = 7.0  # what the workers may take to stop after the supervisor's death, and a little
+KINDS = {RedisKind.LOCAL: "private server", RedisKind.BUNDLED: "private server (bundled)", RedisKind.FAKE: "IMITATION"}
+
+log = structlog.get_logger("keter.supervisor")
+
+
+class RedisKeeper:
+    """One Redis from the first to the last moment of a supervisor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plan = plan_redis(settings)
+        self._private = None if self._plan.kind is RedisKind.CONFIGURED else PrivateRedis(settings, plan=self._plan)
+        self._warden: asyncio.subprocess.Process | None = None
+        self._version = self._plan.version
+        self.problems: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Its address, with the password: secret."""
+        if self._private is not None:
+            return self._private.url
+        return self._plan.url.get_secret_value() if self._plan.url is not None else ""
+
+    @property
+    def description(self) -> str:
+        """What the operator is told: kind, version, address without password."""
+        kind = KINDS.get(self._plan.kind, "configured")
+        return f"{kind} {self._version or ''}".strip() + f" at {address(self.url)}"
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What else the operator should know of it."""
+        return tuple(filter(None, (self._plan.notice, *self.problems)))
+
+    async def start(self) -> None:
+        """Starts it where it is ours, and asks it whether it is good enough.
+
+        Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend on it.
+        """
+        if self._private is not None:
+            await self._private.start()
+            await self._tell_warden(self._private)
+        try:
+            await self._examine()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _examine(self) -> None:
+        bus = await connect(self.url, prefix=self._settings.redis.redis_key_prefix)
+        try:
+            facts = await (refuse_for_live(bus) if self._settings.live else probe(bus))
+        finally:
+            await bus.aclose()
+        self._version = facts.version or self._version
+        self.problems = () if facts.is_fake else facts.problems
+
+    async def keep_alive(self) -> None:
+        """Revives a private server whenever it ends, on the same address with the same data; never returns."""
+        if self._private is None:
+            await asyncio.Event().wait()
+            return
+        backoff, failures, clock = Backoff(), 0, asyncio.get_running_loop().time
+        while True:
+            begun = clock()
+            code = await self._private.wait()
+            failures = 1 if clock() - begun >= backoff.healthy_s else failures + 1
+            log.error("the private Redis ended; starting it again", exit_code=code)
+            try:
+                await self._private.start()
+                await self._tell_warden(self._private)
+            except UnavailableError as e:
+                log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence says it all
+            await asyncio.sleep(backoff.pause_s(failures))
+
+    async def _tell_warden(self, private: PrivateRedis) -> None:
+        if self._warden is None or self._warden.returncode is not None:
+            self._warden = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", str(Path(warden.__file__)), str(ORPHAN_GRACE_S),
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **spawn_options(),
+            )  # fmt: skip
+        if self._warden.stdin is not None:
+            self._warden.stdin.write(f"{private.pid}\n".encode())
+            with contextlib.suppress(ConnectionError):  # a warden that died is replaced with the next start
+                await self._warden.stdin.drain()
+
+    async def stop(self) -> None:
+        """Stops what is ours; a configured server is left alone."""
+        if self._warden is not None and self._warden.returncode is None:
+            self._warden.kill()
+            await self._warden.wait()
+        if self._private is not None:
+            await self._private.stop()

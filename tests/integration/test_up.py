@@ -1,0 +1,162 @@
+"""``keter up`` for real: it starts everything, restarts what dies, stops in order and leaves nothing."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from keter.settings import child_environment
+from tests.keter_up import KeterUp
+from tests.support import eventually, free_port
+
+Start = Callable[..., KeterUp]
+WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard"}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[KeterUp] = []
+
+    def begin(**environ: str) -> KeterUp:
+        running.append(KeterUp(tmp_path, **environ))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.close()
+
+
+def up(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    settings = {"DATA_DIR": "local", "DASH_PORT": str(free_port()), **environ}
+    return subprocess.run(
+        [sys.executable, "-m", "keter", "up"],
+        cwd=folder,
+        env=child_environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def stopped_order(folder: Path) -> list[str]:
+    """Workers in the order in which they said that they had stopped."""
+    lines = []
+    for file in (folder / "local" / "logs").glob("*.jsonl"):
+        for text in file.read_text().splitlines():
+            line = json.loads(text)
+            if line["event"] == "process_stopped":
+                lines.append((line["at"], line["worker"]))
+    return [worker for _, worker in sorted(lines)]
+
+
+async def test_it_starts_everything_says_where_and_stops_in_order_within_ten_seconds(start: Start, tmp_path: Path) -> None:
+    one = await start().ready()
+    for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "Ctrl+C"):
+        assert words in one.text
+    assert one.get("/healthz")
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=30, every_s=0.5)
+    begun = time.monotonic()
+    assert one.interrupt() == 0
+    assert time.monotonic() - begun < 10
+    assert one.family() == []
+    order = stopped_order(tmp_path)
+    assert set(order) == WORKERS
+    assert order[0] == "ingest"
+    assert set(order[1:5]) == {"validator", "edge", "guard", "router"}
+    assert "Traceback" not in one.text
+
+
+async def test_a_killed_worker_comes_back(start: Start) -> None:
+    one = await start().ready()
+    first = await eventually(lambda: one.pids().get("edge", 0), timeout_s=30, every_s=0.5)
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=30, every_s=0.5)
+    assert one.interrupt() == 0
+
+
+async def test_a_killed_supervisor_leaves_no_process_and_the_next_one_works(start: Start) -> None:
+    one = await start().ready()
+    assert len(one.family()) >= len(WORKERS)
+    one.process.kill()
+    one.wait()
+    await eventually(lambda: one.family() == [], timeout_s=20, every_s=0.2)
+    two = await start().ready()
+    await eventually(lambda: set(two.pids()) == WORKERS, timeout_s=30, every_s=0.5)
+    assert two.interrupt() == 0
+
+
+async def test_the_private_redis_comes_back_with_its_data_when_it_dies(start: Start, tmp_path: Path) -> None:
+    one = await start().ready()
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=30, every_s=0.5)
+    assert one.keter("pause", "--reason", "kept").returncode == 0
+    facts = json.loads((tmp_path / "local" / "run" / "redis.json").read_text())
+    os.kill(facts["pid"], signal.SIGKILL)
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.5)
+    state = one.status()
+    assert (state["state"], state["reason"]) == ("PAUSED", "kept")
+    assert one.interrupt() == 0
+    assert one.family() == []
+
+
+async def test_a_second_one_in_the_same_folder_is_refused(start: Start, tmp_path: Path) -> None:
+    one = await start().ready()
+    second = up(tmp_path)
+    assert second.returncode == 69
+    assert f"already runs on local (process {one.process.pid})" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert one.get("/healthz")
+
+
+async def test_pause_halt_and_resume_act_within_a_second(start: Start, tmp_path: Path) -> None:
+    one = await start().ready()
+    await eventually(lambda: one.status()["state"] == "ACTIVE", timeout_s=30, every_s=0.5)
+    for command, state in (("pause", "PAUSED"), ("halt", "HALTED"), ("resume", "ACTIVE")):
+        assert one.keter(command, "--reason", "test").returncode == 0
+        assert one.status()["state"] == state
+        assert json.loads(one.get("/api/status"))["state"] == state
+        assert (tmp_path / "HALT").exists() == (command == "halt")
+
+
+def test_a_taken_port_is_one_sentence_and_69(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        result = up(tmp_path, DASH_PORT=str(other.getsockname()[1]))
+    assert result.returncode == 69
+    assert "is taken by another program" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_unreachable_redis_is_one_sentence_and_69(tmp_path: Path) -> None:
+    port = free_port()
+    result = up(tmp_path, REDIS_HOST="127.0.0.1", REDIS_PORT=str(port), REDIS_PASSWORD="canary-4711")
+    assert result.returncode == 69
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "canary" not in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("line", ["FIXD_STAKE=5", "NONSENSE=1", "FIXED_STAKE=five"])
+def test_a_wrong_env_file_is_one_sentence_and_78(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(line + "\n")
+    result = up(tmp_path)
+    assert result.returncode == 78
+    assert line.partition("=")[0] in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "local").exists()
+
+
+def test_halt_works_with_nothing_running(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "keter", "halt", "--reason", "storm"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=child_environment(DATA_DIR="local"), capture_output=True, text=True, timeout=30
+    )
+    assert result.returncode == 0, result.stderr
+    assert "storm" in (tmp_path / "HALT").read_text()

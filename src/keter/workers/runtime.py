@@ -84,7 +84,7 @@ def run_process(process: str, copy: int, settings: Settings) -> ExitCode:
         return asyncio.run(_main(process, worker, settings, run, log))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
-        return e.exit_code
+        raise  # the command line says the sentence, which the supervisor repeats when it gives up
     except Exception:
         log.exception("process_crashed")
         return ExitCode.BUG

@@ -1,27 +1,26 @@
 """Is a price better than the sharp books' consensus, and by enough? Pure: the same arguments give the same answer.
 
-Each bettable book's price is held against a consensus of the sharp books without that book. Half-life of a sharp price's
-weight: SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of it within the hour, a hundredth in play.
+Each bettable book's price is held against a consensus of the sharp books without that book.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
-from keter.domain.markets import Market, MarketKind, Phase, Side
+from keter.domain.markets import Side
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
 from keter.gates.evidence import Graded, evidence_of, masses_of
-from keter.pricing.selection import Inputs, PoolInputs, Priced, SharpQuote, price, usable
+from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs
+from keter.pricing.selection import Inputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
 from keter.setting_groups import EdgeSettings
 
 Judgement = tuple[Side, Verdict, ConfirmedSignal | None]
 
 _NEVER: Mapping[Side, datetime] = MappingProxyType({})
-_HOUR = timedelta(hours=1)
 _ROUNDING_PCT = 1e-9
 # How far a price got, worst first: the reason told is that of the price that got furthest.
 _PROGRESS = (
@@ -44,7 +43,8 @@ def evaluate(
     """A verdict on every side of the market, and a signal for those with value.
 
     ``seen`` says since when each side has had value (see ``first_seen``); ``others`` are the event's other markets as last
-    validated: the sharp 1X2 among them tells how often a handicap's stake comes back.
+    validated. The sharp 1X2 among them tells how often a handicap's stake comes back. Where too few sharp books quote
+    this line before kick-off, neighbouring lines stand in, moved two quarter steps at most; more value is then asked for.
     """
     desk = _Desk(validated, settings, now, others)
     return [_judge(desk, side, seen.get(side)) for side in validated.update.market.sides]
@@ -93,10 +93,11 @@ class _Desk:
         self.validated, self.settings, self.now = validated, settings, now
         self.market = validated.update.market
         half_life = half_life_s(validated, settings, now)
-        pool = _pool_inputs(validated, settings, now, half_life)
+        pool = pool_inputs(validated, settings, now, half_life)
         self.sharps = frozenset([quote.book for quote in pool.quotes])
-        one_x_two = _one_x_two(validated, settings, now, others, half_life)
-        self.inputs = Inputs(self.market.market_id, _line_from_score(validated), pool, one_x_two)
+        one_x_two = one_x_two_inputs(validated, settings, now, others, half_life)
+        self.inputs = Inputs(self.market.market_id, line_from_score(validated), pool, one_x_two)
+        self.neighbours = neighbours(validated, settings, now, others, half_life)
         self._priced: dict[str | None, tuple[Inputs, Priced | Reason]] = {}
 
     def priced_without(self, book: str) -> tuple[Inputs, Priced | Reason]:
@@ -104,6 +105,8 @@ class _Desk:
         left_out = book if book in self.sharps else None
         if left_out not in self._priced:
             inputs = self.inputs if left_out is None else self.inputs.without(left_out)
+            if len(inputs.pool.quotes) < self.settings.min_sharp_sources:
+                inputs = inputs.helped_by([quote for quote in self.neighbours if quote.book != book])
             self._priced[left_out] = inputs, self._price(inputs)
         return self._priced[left_out]
 
@@ -114,14 +117,6 @@ class _Desk:
             return price(inputs)
         except PricingError:
             return Reason.NO_SOLUTION
-
-
-def half_life_s(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> float:
-    """Seconds after which a sharp price counts half as much, by time to kick-off."""
-    if validated.update.phase is Phase.LIVE:
-        return settings.sharp_half_life_s / 100
-    within_the_hour = validated.update.event.kickoff - now <= _HOUR
-    return settings.sharp_half_life_s / 5 if within_the_hour else settings.sharp_half_life_s
 
 
 def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
@@ -160,15 +155,17 @@ def _grade(desk: _Desk, book: BookPrices, index: int) -> Graded:
         reason, found = priced, None
     else:
         ev_pct, found = 100 * mass_value(priced.win_mass(index), priced.loss_mass(index), odds), priced
-        reason = _value_reason(priced.pool.spread_pct, ev_pct, desk.settings)
+        reason = _value_reason(
+            priced.pool.spread_pct, ev_pct, wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds), desk.settings
+        )
     text = book.texts[index] if index < len(book.texts) else repr(odds)
-    return Graded(reason, ev_pct, found, book.book, odds, text, _age_s(book, desk.now), inputs)
+    return Graded(reason, ev_pct, found, book.book, odds, text, age_s(book, desk.now), inputs)
 
 
-def _value_reason(spread_pct: float, ev_pct: float, settings: EdgeSettings) -> Reason:
+def _value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings: EdgeSettings) -> Reason:
     if spread_pct > settings.max_consensus_spread_pct:
         return Reason.SPREAD_TOO_WIDE
-    if ev_pct + _ROUNDING_PCT < settings.min_ev_pct:
+    if ev_pct + _ROUNDING_PCT < wanted_pct:
         return Reason.EV_TOO_LOW
     return Reason.EV_TOO_HIGH if ev_pct > settings.ev_max_pct else Reason.OK
 
@@ -179,7 +176,7 @@ def _numbers(desk: _Desk, best: Graded, index: int) -> dict[str, Number]:
         "book": best.book,
         "odds": best.odds,
         "sharps": ",".join(quote.book for quote in best.inputs.pool.quotes),
-        "min_ev_pct": desk.settings.min_ev_pct,
+        "min_ev_pct": wanted_ev_pct(desk.settings.min_ev_pct, best.inputs, best.odds),
     }
     if best.priced is not None:
         numbers |= {
@@ -208,51 +205,3 @@ def _signal(desk: _Desk, side: Side, index: int, graded: Sequence[Graded]) -> Co
     )
     offers = tuple(Offer(one.book, one.odds, one.text, one.age_s, one.ev_pct) for one in worth)
     return ConfirmedSignal(desk.validated.update, side, offers, fair, desk.now)
-
-
-def _age_s(book: BookPrices, now: datetime) -> float:
-    return max((now - book.confirmed_at).total_seconds(), 0.0)
-
-
-def _pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetime, half_life: float) -> PoolInputs:
-    """The quotes of whitelisted books that price every side and may enter a consensus, in the order of the whitelist."""
-    by_name = {book.book.upper(): book for book in validated.books}
-    quotes = []
-    for name in dict.fromkeys(name.upper() for name in settings.sharp_whitelist):
-        book = by_name.get(name)
-        odds = tuple([price for price in book.odds if price is not None]) if book else ()
-        if book is not None and len(odds) == len(book.odds):
-            quotes.append(SharpQuote(name, odds, _age_s(book, now)))
-    method = settings.devig_method(validated.update.market.kind)
-    return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))
-
-
-def _one_x_two(
-    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
-) -> PoolInputs | None:
-    """The sharp 1X2 of the same period, where its draw tells how often this market pushes.
-
-    In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the score is level.
-    """
-    update = validated.update
-    score = update.score
-    if update.market.kind is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
-        if score is None or score.home != score.away:
-            return None
-    elif update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
-        return None
-    wanted = Market(update.market.period, MarketKind.ONE_X_TWO)
-    for other in others:
-        if other.update.market == wanted and other.update.event.event_uid == update.event.event_uid:
-            pool = _pool_inputs(other, settings, now, half_life)
-            return pool if pool.quotes else None
-    return None
-
-
-def _line_from_score(validated: ValidatedMarket) -> int | None:
-    """The line as the rest of the match sees it: totals in play have the goals scored behind them."""
-    update = validated.update
-    line_q, score = update.market.line_q, update.score
-    if line_q is None or update.phase is not Phase.LIVE or update.market.kind is not MarketKind.OVER_UNDER:
-        return line_q
-    return None if score is None else line_q - 4 * (score.home + score.away)

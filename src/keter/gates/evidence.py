@@ -9,11 +9,11 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Side, line_text, parse_market
 from keter.domain.signals import FairPrice
 from keter.domain.verdicts import Reason
 from keter.pricing.margin import PARAMETER_NAMES
-from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price
+from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
 from keter.setting_groups import EdgeSettings
 
@@ -109,7 +109,12 @@ def read_evidence(evidence: Mapping[str, object]) -> Evidence:
 
 
 def masses_of(fair: FairPrice, book: str) -> tuple[float, float] | None:
-    """W and X as ``book`` must see them: without its own prices. None when too few sharp books are left without it."""
+    """W and X as ``book`` must see them: without its own prices. None when too few sharp books are left without it.
+
+    A fair price without evidence is taken as it is.
+    """
+    if not fair.evidence:
+        return fair.win_mass, fair.loss_mass
     facts = read_evidence(fair.evidence)
     for offer in facts.offers:
         if offer.book.upper() == book.upper():
@@ -161,12 +166,13 @@ def explain(evidence: Mapping[str, object]) -> str:
         lines += ["", f"Consensus {number + 1}:", *_consensus_lines(record, facts)]
     lines.append("")
     for offer in facts.offers:
-        result = facts.consensus[offer.consensus].result
-        win, loss = result.win_mass(facts.index), result.loss_mass(facts.index)
+        record = facts.consensus[offer.consensus]
+        win, loss = _masses(record.result, facts.index)
+        wanted = wanted_ev_pct(facts.min_ev_pct, record.inputs, offer.odds)
         lines.append(
             f"{offer.book} at {offer.odds!r} ({offer.text}), confirmed {offer.age_s:.1f} s before, against consensus "
             f"{offer.consensus + 1}: EV = {win!r} * ({offer.odds!r} - 1) - {loss!r} = {offer.ev_pct!r} %, "
-            f"wanted {facts.min_ev_pct:g} to {facts.ev_max_pct:g} %: {offer.reason}"
+            f"wanted {wanted:g} to {facts.ev_max_pct:g} %: {offer.reason}"
         )
     same = "identical to the stored decision, to the last digit"
     lines += ["", f"Recomputed: {same if made.identical else 'DIFFERS'}", *made.differences]
@@ -193,9 +199,10 @@ def _pool_lines(inputs: PoolInputs, result: Pooled, sides: Sequence[str]) -> lis
     lines = []
     for n, quote in enumerate(inputs.quotes):
         parameter = result.parameters[n]
+        line = "" if quote.line_q is None else f" at line {line_text(quote.line_q)}, moved"
         bent = "" if parameter is None else f", {PARAMETER_NAMES[inputs.method]} = {parameter!r}"
         lines.append(
-            f"  {quote.book} {' / '.join(map(repr, quote.odds))}, {quote.age_s:.1f} s old: margin "
+            f"  {quote.book} {' / '.join(map(repr, quote.odds))}, {quote.age_s:.1f} s old{line}: margin "
             f"{100 * (result.booksums[n] - 1):.3f} %, {inputs.method}{bent} -> "
             f"{' / '.join(map(repr, result.fair[n]))}, weight {result.weights[n]:.4f}"
         )

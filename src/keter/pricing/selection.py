@@ -10,14 +10,15 @@ push probability comes from (``basis``): ``result``, no push is possible; ``1x2`
 true value, and is the number naive Kelly takes; per unit staked it is smaller by the part that pushes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from keter.domain.markets import MarketKind, parse_market
-from keter.errors import PricingError
+from keter.errors import NoSolutionError, PricingError
 from keter.pricing.goals import fit_home_away, fit_total, margin_p, poisson
+from keter.pricing.lines import extra_edge_points, move_handicap, move_total
 from keter.pricing.margin import Fair, fair
 from keter.pricing.pool import anchored_base, book_weights, log_pool, logit_sd, spread_pct
 
@@ -25,11 +26,15 @@ DROP_AFTER_HALF_LIVES = 10.0
 
 
 class SharpQuote(msgspec.Struct, frozen=True, array_like=True):
-    """One sharp book's prices, in the order of the market's sides, and the seconds since they were last confirmed."""
+    """One sharp book's prices, in the order of the market's sides, and the seconds since they were last confirmed.
+
+    ``line_q`` is the neighbouring line they are quoted on, None for the market's own.
+    """
 
     book: str
     odds: tuple[float, ...]
     age_s: float
+    line_q: int | None = None
 
 
 class PoolInputs(msgspec.Struct, frozen=True):
@@ -66,9 +71,16 @@ class Inputs(msgspec.Struct, frozen=True):
             self.market_id, self.line_q, self.pool.without(book), one_x_two if one_x_two and one_x_two.quotes else None
         )
 
+    def helped_by(self, neighbours: Sequence[SharpQuote]) -> "Inputs":
+        """The same with quotes of neighbouring lines from books that do not quote this one."""
+        own = {quote.book for quote in self.pool.quotes}
+        quotes = self.pool.quotes + tuple(quote for quote in neighbours if quote.book not in own)
+        pool = PoolInputs(self.pool.method, self.pool.anchor, self.pool.half_life_s, quotes)
+        return Inputs(self.market_id, self.line_q, pool, self.one_x_two)
+
 
 class Pooled(msgspec.Struct, frozen=True):
-    """A consensus with its steps, book by book in the order of the quotes."""
+    """A consensus with its steps, book by book in the order of the quotes; ``fair`` is on the market's own line."""
 
     booksums: tuple[float, ...]
     parameters: tuple[float | None, ...]
@@ -104,19 +116,25 @@ def fair_once(odds: tuple[float, ...], method: str) -> Fair:
 
 def price(inputs: Inputs) -> Priced:
     """The fair price of a market. Raises a PricingError when it cannot be had."""
-    pooled = pool(inputs.pool)
-    one_x_two, basis, push_p = None, "result", 0.0
     quarter = 0 if inputs.line_q is None else inputs.line_q % 4
+    one_x_two = None
+    if inputs.one_x_two is not None and (quarter != 2 or steps_moved(inputs)):
+        one_x_two = pool(inputs.one_x_two)
+    pooled = pool(inputs.pool, _mover(inputs, one_x_two))
+    basis, push_p = "result", 0.0
     if parse_market(inputs.market_id).kind in _CAN_PUSH and quarter != 2:
-        one_x_two, basis, push_p = _push(inputs, pooled)
+        basis, push_p = _push(inputs, pooled, one_x_two)
     action = 1 - (push_p / 2 if quarter % 2 else push_p)
     return Priced(pooled, one_x_two, basis, push_p, action, pooled.p)
 
 
-def pool(inputs: PoolInputs) -> Pooled:
-    """Removes each book's margin and pools them. Raises a PricingError."""
+Mover = Callable[[float, int], float]
+
+
+def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
+    """Removes each book's margin, brings it to one line, and pools. Raises a PricingError."""
     made = [fair_once(quote.odds, inputs.method) for quote in inputs.quotes]
-    rows = tuple([one.p for one in made])
+    rows = tuple([_on_line(quote, one.p, move) for quote, one in zip(inputs.quotes, made, strict=True)])
     base = anchored_base([quote.book for quote in inputs.quotes], [one.margin for one in made], inputs.anchor)
     raw = book_weights(
         len(rows), base, age_s=[quote.age_s for quote in inputs.quotes], half_life_s=inputs.half_life_s
@@ -134,6 +152,40 @@ def pool(inputs: PoolInputs) -> Pooled:
     )
 
 
+def _on_line(quote: SharpQuote, p: tuple[float, ...], move: Mover | None) -> tuple[float, ...]:
+    if quote.line_q is None:
+        return p
+    if move is None:
+        raise NoSolutionError(f"{quote.book} quotes another line and there is no way to move it")
+    first = move(p[0], quote.line_q)
+    return (first, 1 - first)
+
+
+def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
+    """How a neighbouring line's chance is brought to this one: totals through their Poisson mean, handicaps through a goal
+    model whose total is that of the 1X2.
+    """
+    kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
+    if line_q is None:
+        return None
+    if kind is MarketKind.OVER_UNDER:
+        return lambda p, from_q: move_total(p, from_q, line_q)
+    if kind is MarketKind.ASIAN_HANDICAP and one_x_two is not None:
+        model = fit_home_away(one_x_two.p[0], one_x_two.p[2])
+        return lambda p, from_q: move_handicap(p, from_q, line_q, model.home + model.away)
+    return None
+
+
+def steps_moved(inputs: Inputs) -> int:
+    """The most quarter steps that any quote of the consensus was moved."""
+    return max([abs(q.line_q - (inputs.line_q or 0)) for q in inputs.pool.quotes if q.line_q is not None], default=0)
+
+
+def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:
+    """Value to ask for: for a price moved from another line also what its possible error in probability is worth."""
+    return min_ev_pct + extra_edge_points(steps_moved(inputs)) * odds
+
+
 _CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.MONEY_LINE})
 
 
@@ -142,22 +194,21 @@ def nearest_goal(line_q: int) -> int:
     return (line_q + 1) // 4
 
 
-def _push(inputs: Inputs, pooled: Pooled) -> tuple[Pooled | None, str, float]:
-    """The 1X2 consensus used, the basis, and the probability of the score on which the line pushes or half pushes."""
+def _push(inputs: Inputs, pooled: Pooled, one_x_two: Pooled | None) -> tuple[str, float]:
+    """The basis, and the probability of the score on which the line pushes or half pushes."""
     kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
     if kind is MarketKind.OVER_UNDER:
         if line_q is None or line_q < 1:
-            return None, "action", 0.0
+            return "action", 0.0
         goals = nearest_goal(line_q)
-        return None, "total", poisson(fit_total(pooled.p[0], line_q), goals + 1)[goals]
-    if inputs.one_x_two is None or (kind is MarketKind.ASIAN_HANDICAP and line_q is None):
-        return None, "action", 0.0
-    one_x_two = pool(inputs.one_x_two)
+        return "total", poisson(fit_total(pooled.p[0], line_q), goals + 1)[goals]
+    if one_x_two is None or (kind is MarketKind.ASIAN_HANDICAP and line_q is None):
+        return "action", 0.0
     home, draw, away = one_x_two.p
     margin = -nearest_goal(line_q or 0)
     if margin == 0:
-        return one_x_two, "1x2", draw
-    return one_x_two, "goals", margin_p(fit_home_away(home, away), margin)
+        return "1x2", draw
+    return "goals", margin_p(fit_home_away(home, away), margin)
 
 
 def usable(quotes: Sequence[SharpQuote], method: str, half_life_s: float) -> tuple[SharpQuote, ...]:

@@ -1,0 +1,93 @@
+"""What the sharp books quote for a market: the inputs of its consensus.
+
+Half-life of a sharp price's weight: SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of it within the hour, a
+hundredth in play.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from keter.domain.markets import LINED, Market, MarketKind, Phase
+from keter.domain.quotes import BookPrices
+from keter.domain.signals import ValidatedMarket
+from keter.pricing.lines import MOST_STEPS
+from keter.pricing.selection import PoolInputs, SharpQuote, usable
+from keter.setting_groups import EdgeSettings
+
+_HOUR = timedelta(hours=1)
+
+
+def half_life_s(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> float:
+    """Seconds after which a sharp price counts half as much, by time to kick-off."""
+    if validated.update.phase is Phase.LIVE:
+        return settings.sharp_half_life_s / 100
+    within_the_hour = validated.update.event.kickoff - now <= _HOUR
+    return settings.sharp_half_life_s / 5 if within_the_hour else settings.sharp_half_life_s
+
+
+def age_s(book: BookPrices, now: datetime) -> float:
+    return max((now - book.confirmed_at).total_seconds(), 0.0)
+
+
+def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetime, half_life: float) -> PoolInputs:
+    """The quotes of whitelisted books that price every side and may enter a consensus, in the order of the whitelist."""
+    by_name = {book.book.upper(): book for book in validated.books}
+    quotes = []
+    for name in dict.fromkeys(name.upper() for name in settings.sharp_whitelist):
+        book = by_name.get(name)
+        odds = tuple([price for price in book.odds if price is not None]) if book else ()
+        if book is not None and len(odds) == len(book.odds):
+            quotes.append(SharpQuote(name, odds, age_s(book, now)))
+    method = settings.devig_method(validated.update.market.kind)
+    return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))
+
+
+def one_x_two_inputs(
+    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
+) -> PoolInputs | None:
+    """The sharp 1X2 of the same period, where its draw tells how often this market pushes.
+
+    In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the score is level.
+    """
+    update = validated.update
+    score = update.score
+    if update.market.kind is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
+        if score is None or score.home != score.away:
+            return None
+    elif update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
+        return None
+    wanted = Market(update.market.period, MarketKind.ONE_X_TWO)
+    for other in others:
+        if other.update.market == wanted and other.update.event.event_uid == update.event.event_uid:
+            pool = pool_inputs(other, settings, now, half_life)
+            return pool if pool.quotes else None
+    return None
+
+
+def line_from_score(validated: ValidatedMarket) -> int | None:
+    """The line as the rest of the match sees it: totals in play have the goals scored behind them."""
+    update = validated.update
+    line_q, score = update.market.line_q, update.score
+    if line_q is None or update.phase is not Phase.LIVE or update.market.kind is not MarketKind.OVER_UNDER:
+        return line_q
+    return None if score is None else line_q - 4 * (score.home + score.away)
+
+
+def neighbours(
+    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
+) -> tuple[SharpQuote, ...]:
+    """Sharp quotes of the nearest other lines within reach, one a book; none in play, where lines and score move at once."""
+    update = validated.update
+    market = update.market
+    if market.kind not in LINED or market.line_q is None or update.phase is Phase.LIVE:
+        return ()
+    found: dict[str, SharpQuote] = {}
+    for other in sorted(others, key=lambda one: (abs((one.update.market.line_q or 0) - (market.line_q or 0)), one.queue_key)):
+        theirs = other.update.market
+        alike = (theirs.period, theirs.kind) == (market.period, market.kind)
+        same_event = other.update.event.event_uid == update.event.event_uid
+        if not alike or not same_event or theirs.line_q is None or not 0 < abs(theirs.line_q - market.line_q) <= MOST_STEPS:
+            continue
+        for quote in pool_inputs(other, settings, now, half_life).quotes:
+            found.setdefault(quote.book, SharpQuote(quote.book, quote.odds, quote.age_s, theirs.line_q))
+    return tuple(found.values())

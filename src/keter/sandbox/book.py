@@ -140,21 +140,32 @@ class Book:
         return ticket
 
     def advance(self, now_ms: int, results: list[Result]) -> None:
-        """Decides and settles everything due by ``now_ms``."""
+        """Decides and settles everything due by ``now_ms``, in the order of time."""
         self._waiting.extend(results)
-        while self._due and self._due[0][0] <= now_ms:
-            due_ms, number, revoke = heapq.heappop(self._due)
-            if not revoke:
-                self._decide(self._tickets[number], due_ms)
-            elif number in self._tickets:
-                self._revoke(self._tickets[number], due_ms)
-        while self._waiting and self._waiting[0].at_ms + self._settle_after_ms <= now_ms:
-            result = self._waiting.popleft()
-            self._results[result.match_id, result.full] = result
-            while len(self._results) > _KEEP_RESULTS:
-                del self._results[next(iter(self._results))]
-            for ticket in list(self._open_by_match.get(result.match_id, ())):
-                self._settle(ticket, result.at_ms + self._settle_after_ms)
+        while True:
+            settle_ms = self._waiting[0].at_ms + self._settle_after_ms if self._waiting else now_ms + 1
+            due_ms = self._due[0][0] if self._due else now_ms + 1
+            if min(settle_ms, due_ms) > now_ms:
+                return
+            if due_ms <= settle_ms:
+                self._take_due()
+            else:
+                self._take_result(settle_ms)
+
+    def _take_due(self) -> None:
+        due_ms, number, revoke = heapq.heappop(self._due)
+        if not revoke:
+            self._decide(self._tickets[number], due_ms)
+        elif number in self._tickets:
+            self._revoke(self._tickets[number], due_ms)
+
+    def _take_result(self, settle_ms: int) -> None:
+        result = self._waiting.popleft()
+        self._results[result.match_id, result.full] = result
+        while len(self._results) > _KEEP_RESULTS:
+            del self._results[next(iter(self._results))]
+        for ticket in list(self._open_by_match.get(result.match_id, ())):
+            self._settle(ticket, settle_ms)
 
     def _decide(self, ticket: Ticket, at_ms: int) -> None:
         decision, account = ticket.decision, self.accounts[ticket.order.account]

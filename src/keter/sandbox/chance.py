@@ -1,6 +1,7 @@
 """Probabilities from goal intensities, and a bookmaker's prices from probabilities. Pure; independent Poisson goals.
 
-Prices are whole thousandths of decimal odds (1970 is 1.970), rounded down: a booksum is never below what the margin says.
+Prices are whole thousandths of decimal odds (1970 is 1.970), rounded down: a booksum is never below what the margin says,
+except where the lowest price, 1.005, is reached.
 Intensities are whole hundredths of a goal, which makes everything here worth remembering.
 """
 

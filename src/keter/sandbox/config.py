@@ -70,7 +70,6 @@ class MarketConfig:
     corrupt_for_s: float = 15.0
     today_copy_lingers_s: float = 45.0
     suspended_after_goal_s: float = 3.0
-    final_score_shown_s: float = 12.0
     corners_share: float = 0.15
     noise_share: float = 0.05
     abandoned_share: float = 0.004
@@ -127,6 +126,11 @@ class SandboxConfig:
     betting: BettingConfig = BettingConfig()
     csv: CsvConfig = CsvConfig()
     fixed_fixtures: int = 0
+
+    @property
+    def final_shown_ms(self) -> int:
+        """How long a final score stays in the Live feed, so that a client at the throttle's pace sees it."""
+        return round(1000 * max(3 * FEED_INTERVAL_S[0] * self.feed_interval_scale, 1.0))
 
     def __post_init__(self) -> None:
         if self.speed <= 0 or self.feed_interval_scale < 0 or self.delay_scale < 0:

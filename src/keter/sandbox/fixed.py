@@ -3,6 +3,7 @@
 On each fixture the sharp books agree, and IBC pays ``VALUE_PCT`` over the fair price of home, at the handicap and at 1X2.
 """
 
+from collections import deque
 from dataclasses import replace
 
 from keter.sandbox import chance
@@ -20,10 +21,11 @@ _FINAL_MINUTES = 168
 
 
 class FixedScenario:
-    """``fixtures`` by match id. Prices never move; ``finish`` ends a match."""
+    """``fixtures`` by match id, their GameIds in ``games``. Final scores are shown for ``shown_ms`` before the row goes."""
 
-    def __init__(self, count: int, board: Board, start_ms: int, *, seed: int = 0) -> None:
-        self._board, self._now_ms = board, start_ms
+    def __init__(self, count: int, board: Board, start_ms: int, *, seed: int = 0, shown_ms: int = 1000) -> None:
+        self._board, self._shown_ms = board, shown_ms
+        self._leaving: deque[tuple[int, int]] = deque()
         self._finished: list[tuple[int, tuple[int, int], tuple[int, int], bool]] = []
         numbers = Numbers(seed)
         self.fixtures: dict[int, Fixture] = {}
@@ -50,11 +52,14 @@ class FixedScenario:
             fixture.half_time, fixture.void = half_time, void
             live = replace(self._board.rows[game_id], market_type=MarketType.LIVE, score=score, minutes=_FINAL_MINUTES)
             self._board.put(replace(live, active=False, offers={}), now_ms)
+            self._leaving.append((now_ms + self._shown_ms, game_id))
             results += [
                 Result(match_id, now_ms, False, half_time, half_time, void=void),
                 Result(match_id, now_ms, True, score, half_time, void=void),
             ]
         self._finished.clear()
+        while self._leaving and self._leaving[0][0] <= now_ms:
+            self._board.close(self._leaving.popleft()[1], now_ms)
         self._board.purge(now_ms)
         return results
 

@@ -24,8 +24,8 @@ def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scen
 
         return CsvScenario.load(config, board, start_ms)
     if config.fixed_fixtures:
-        return FixedScenario(config.fixed_fixtures, board, start_ms, seed=config.seed)
-    return Market(seed=config.seed, speed=config.speed, config=config.market, start_ms=start_ms, board=board)
+        return FixedScenario(config.fixed_fixtures, board, start_ms, seed=config.seed, shown_ms=config.final_shown_ms)
+    return Market(config, start_ms=start_ms, board=board)
 
 
 class House:

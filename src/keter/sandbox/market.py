@@ -1,7 +1,7 @@
 """The made-up world: fixtures without end, whose true intensities move while sharp books follow fast and soft books late.
 
 Everything is drawn from the seed and happens on a fixed grid of ticks, so the same seed and start give the same world whoever
-looks and when. Only a gap of more than ten minutes (a machine that slept) is caught up in coarser ticks.
+looks and when. Only a gap of more than 600 ticks (a machine that slept) is passed over coarsely, all but its last minute.
 """
 
 import random
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from keter.sandbox import bookmakers
 from keter.sandbox.board import Board, MarketType, Numbers, Offer, Row, Slot
 from keter.sandbox.bookmakers import Lines, Situation, Stance
-from keter.sandbox.config import MarketConfig
+from keter.sandbox.config import SandboxConfig
 from keter.sandbox.listing import Show, corners_row, final_rows, new_show
 from keter.sandbox.match import Period
 from keter.sandbox.names import Calendar
@@ -20,8 +20,8 @@ from keter.sandbox.wording import Prices
 _DEMO_SPEED = 30.0
 _DEMO_SPACING_S = 25.0
 _MATCH_MIN = 115.0
-_FINE_STEPS = 600
-_WARM_STEPS = 5
+_LONGEST_TICKS = 600
+_FINE_TICKS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +37,49 @@ class Corrupt:
 class Market:
     """The default scenario. ``corrupt`` lists the mistakes on show, which honest prices can be told from."""
 
-    def __init__(self, *, seed: int, speed: float, config: MarketConfig, start_ms: int, board: Board) -> None:
+    def __init__(self, config: SandboxConfig, *, start_ms: int, board: Board) -> None:
         self.shows: dict[int, Show] = {}
         self.corrupt: list[Corrupt] = []
-        self._seed, self._speed, self._config, self._board = seed, speed, config, board
+        seed, speed = config.seed, config.speed
+        self._seed, self._speed, self._config, self._board = seed, speed, config.market, board
+        self._shown_ms = config.final_shown_ms
         self._rng = random.Random(f"{seed}:market")  # noqa: S311 - play money, and it must be repeatable
         self._calendar, self._numbers = Calendar(seed), Numbers(seed)
-        spacing_s = config.kickoff_every_s or max(_DEMO_SPACING_S * _DEMO_SPEED / speed, config.tick_s)
-        self._spacing_ms, self._tick_ms = round(spacing_s * 1000), round(config.tick_s * 1000)
+        spacing_s = config.market.kickoff_every_s or max(_DEMO_SPACING_S * _DEMO_SPEED / speed, config.market.tick_s)
+        self._spacing_ms, self._tick_ms = round(spacing_s * 1000), round(config.market.tick_s * 1000)
         warm_ms = round(_MATCH_MIN * 60_000 / speed)
         self._origin_ms = self._now_ms = start_ms - warm_ms
         self._announced = 0
         self._next_news_ms = self._next_corrupt_ms = self._now_ms
-        while start_ms - self._now_ms >= _WARM_STEPS * self._tick_ms:
-            self._now_ms += _WARM_STEPS * self._tick_ms
-            self._step(self._now_ms, [])
+        self._hurry(start_ms - _FINE_TICKS * self._tick_ms)
         self.advance(start_ms)
 
     def advance(self, now_ms: int) -> list[Result]:
-        results: list[Result] = []
+        behind = (now_ms - self._now_ms) // self._tick_ms
+        results = self._hurry(now_ms - _FINE_TICKS * self._tick_ms) if behind > _LONGEST_TICKS else []
         while now_ms - self._now_ms >= self._tick_ms:
-            coarse = (now_ms - self._now_ms) // (_FINE_STEPS * self._tick_ms)
-            self._now_ms += self._tick_ms * max(coarse, 1)
+            self._now_ms += self._tick_ms
             self._step(self._now_ms, results)
         return results
 
-    def _step(self, now_ms: int, results: list[Result]) -> None:
+    def _hurry(self, until_ms: int) -> list[Result]:
+        """Lets time pass in coarse steps that show nothing."""
+        results: list[Result] = []
+        while until_ms - self._now_ms >= self._tick_ms:
+            coarse = (until_ms - self._now_ms) // (_LONGEST_TICKS * self._tick_ms)
+            self._now_ms += self._tick_ms * max(coarse, 1)
+            self._step(self._now_ms, results, publish=False)
+        return results
+
+    def _step(self, now_ms: int, results: list[Result], *, publish: bool = True) -> None:
         self._announce(now_ms)
         self._news(now_ms)
         self._err(now_ms)
         for show in list(self.shows.values()):
             self._drift(show, now_ms)
             self._progress(show, now_ms, results)
+            if publish and show.fixture.full_time is None:
+                self._publish(show, now_ms)
         self._board.purge(now_ms)
 
     def _announce(self, now_ms: int) -> None:
@@ -115,8 +126,6 @@ class Market:
             return
         if show.market_type is MarketType.LIVE:
             self._play(show, now_ms, results)
-        if show.fixture.full_time is None:
-            self._publish(show, now_ms)
 
     def _change_list(self, show: Show, now_ms: int, results: list[Result]) -> None:
         """Early to Today to Live. The Today copy stays for a while, with the prices it had."""
@@ -151,7 +160,7 @@ class Market:
 
     def _take_off(self, show: Show, now_ms: int) -> None:
         """Removes a finished match once its final score has been shown for a while."""
-        if now_ms - show.over_ms >= self._config.final_score_shown_s * 1000 and not show.lingering:
+        if now_ms - show.over_ms >= self._shown_ms and not show.lingering:
             for game_id in show.rows:
                 self._board.close(game_id, now_ms)
             del self.shows[show.fixture.match_id]

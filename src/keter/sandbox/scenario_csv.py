@@ -167,7 +167,6 @@ def _schedule(matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, 
     today_s, live_s = (FEED_INTERVAL_S[kind] * config.feed_interval_scale for kind in (1, 0))
     lead_ms = round(1000 * max(config.csv.lead_h * 3600 / config.speed, 6 * today_s, _LEAST_S))
     length_s = max(_MATCH_MIN * 60 / config.speed, 4 * live_s, _LEAST_S)
-    shown_ms = round(1000 * max(3 * live_s, _LEAST_S))
     zero_ms = start_ms + round(config.csv.start_after_s * 1000) + lead_ms
     first_ms = to_ms(matches[0].kickoff)
     seen: Counter[tuple[str, str]] = Counter()
@@ -181,7 +180,7 @@ def _schedule(matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, 
         fixture = Fixture(numbers.take(), league_id, league, match.home + suffix, match.away + suffix, kickoff_ms)
         clock = MatchClock(kickoff_ms, _MATCH_MIN * 60 / length_s, _ADDED)
         goals = _goal_minutes(match, config.seed, clock.length_min)
-        shows.append(CsvShow(match, fixture, kickoff_ms - lead_ms, clock, clock.end_ms + shown_ms, goals))
+        shows.append(CsvShow(match, fixture, kickoff_ms - lead_ms, clock, clock.end_ms + config.final_shown_ms, goals))
     return shows
 
 

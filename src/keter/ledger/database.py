@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from keter.errors import ConfigurationError
@@ -135,6 +135,8 @@ class Database:
         except DBAPIError as e:
             if e.connection_invalidated:
                 raise LedgerUnavailableError(f"the ledger's connection broke: {_cause(e)}") from e
+            if type(e) is DatabaseError:  # SQLite's word for a file that is damaged, or no database at all
+                raise LedgerUnavailableError(f"the ledger's file is damaged ({_cause(e)}); restore a backup") from e
             raise
 
     async def aclose(self) -> None:

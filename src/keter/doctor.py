@@ -106,7 +106,8 @@ async def _page(settings: Settings) -> list[Finding]:
 async def _redis(settings: Settings) -> list[Finding]:
     async with _some_redis(settings) as (bus, origin):
         facts = await probe(bus)
-    found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}")]
+    commands = "a command is missing" if facts.missing else "knows every command Keter needs"
+    found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")]
     if facts.is_fake:
         found.append(Finding("redis", Grade.WARNING, "an imitation of Redis: good enough for DRY, refused by LIVE"))
     found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]

@@ -2,12 +2,16 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from keter.settings import entries
 from tests.support import RedisServer
+
+if TYPE_CHECKING:
+    from keter.bus.connection import Bus
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +37,13 @@ def redis_url(redis_server: RedisServer) -> str:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(64).startswith(b"+OK")
     return redis_server.url
+
+
+@pytest.fixture
+async def bus(redis_url: str) -> "AsyncIterator[Bus]":
+    """A bus on the empty real Redis."""
+    from keter.bus.connection import connect
+
+    bus = await connect(redis_url)
+    yield bus
+    await bus.aclose()

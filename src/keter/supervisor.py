@@ -20,6 +20,7 @@ from keter.logs import configure_logs
 from keter.preflight import check_folder, check_live, check_port
 from keter.process import ORPHAN_GRACE_S, FileLock, on_stop_signals
 from keter.redis_keeper import RedisKeeper
+from keter.roster import Stage
 from keter.settings import Settings, child_environment
 
 READY_DEADLINE_S = 30.0
@@ -99,20 +100,24 @@ class Supervisor:
 
     async def _start_children(self, redis: RedisKeeper, begun: float) -> None:
         sandbox = plan_sandbox(self._settings)
-        if sandbox is not None:
-            await self._start_sandbox(sandbox)
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
-        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings"}
-        self._fleet.start(worker_specs(self._settings), child_environment(**world, **(sandbox.environment if sandbox else {})))
         page = page_url(host, port)
         for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
             self._say(line)
+        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings"}
+        environment = child_environment(**world, **(sandbox.environment if sandbox else {}))
+        if sandbox is not None:
+            self._fleet.start([sandbox.spec], child_environment(LOG_CONSOLE="warnings"))
+        specs = worker_specs(self._settings)
+        self._fleet.start([spec for spec in specs if spec.stage is not Stage.SOURCE], environment)
+        if sandbox is not None:
+            await self._await_sandbox(sandbox)
+        self._fleet.start([spec for spec in specs if spec.stage is Stage.SOURCE], environment)
         if await self._answers(host, port, READY_DEADLINE_S):
             self._say(f"ready after {self._clock.monotonic() - begun:.1f} s: open {page}")
         log.info("started", version=__version__, mode=self._settings.mode.execution_mode.value, pids=self._fleet.pids())
 
-    async def _start_sandbox(self, plan: SandboxPlan) -> None:
-        self._fleet.start([plan.spec], child_environment(LOG_CONSOLE="warnings"))
+    async def _await_sandbox(self, plan: SandboxPlan) -> None:
         if not await self._answers(LOOPBACK, plan.port, SANDBOX_DEADLINE_S) and not self._over:
             raise UnavailableError(f"the sandbox bookmaker did not begin to answer within {SANDBOX_DEADLINE_S:g} s")
 

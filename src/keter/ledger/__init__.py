@@ -8,7 +8,7 @@ from keter.ledger.errors import (
     NotInLedgerError,
     SelectionOpenError,
 )
-from keter.ledger.history import AlertRow, ForeignTicket, SettlementRow
+from keter.ledger.history import AlertRow, ForeignTicket, SettlementRow, ticket_key
 from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
 from keter.ledger.paper import PaperTicket
 from keter.ledger.sums import MoneySummary
@@ -32,4 +32,5 @@ __all__ = [
     "ledger_url",
     "open_ledger",
     "open_settings_ledger",
+    "ticket_key",
 ]

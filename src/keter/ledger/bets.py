@@ -1,6 +1,6 @@
 """Intents and bets: the only place where a bet changes state. Each step is one transaction with a row of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -128,6 +128,14 @@ class Intents:
 
     async def by_reference(self, reference: str) -> Bet | None:
         return await self._one(bets.c.reference == reference)
+
+    async def by_references(self, references: Sequence[str]) -> list[Bet]:
+        """Those of the references that are ours, in no order."""
+        if not references:
+            return []
+        query = select(bets).where(bets.c.reference.in_(references))
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.to_bet(row) for row in found]
 
     async def by_decision(self, decision_id: str) -> Bet | None:
         return await self._one(bets.c.decision_id == decision_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import ColumnElement, Table, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
@@ -21,7 +21,7 @@ from keter.ledger.schema import (
     results,
     settlements,
 )
-from keter.venues.base import AccountSnapshot, EventScore, Ticket
+from keter.venues.base import AccountSnapshot, EventScore, Ticket, TicketStatus
 
 
 class AlertRow(msgspec.Struct, frozen=True):
@@ -225,9 +225,24 @@ class ForeignTickets:
 
     async def all(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
         """Oldest first."""
+        return await self._list(foreign_tickets.c.account == account, foreign_tickets.c.mode == mode.value)
+
+    async def open(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
+        """Those that were pending or running when last seen, oldest first."""
         table = foreign_tickets.c
-        query = select(foreign_tickets).where(table.account == account, table.mode == mode.value)
-        found = await self._database.read(lambda c: c.execute(query.order_by(table.placed_at)).all())
+        standing = table.status.in_([TicketStatus.PENDING.value, TicketStatus.RUNNING.value])
+        return await self._list(table.account == account, table.mode == mode.value, standing)
+
+    async def forget(self, account: str, mode: ExecutionMode, key: str, *, at: datetime) -> None:
+        """The venue does not show an open ticket any more, and does not know it when asked: it counts as void."""
+        table = foreign_tickets.c
+        query = update(foreign_tickets).where(table.account == account, table.mode == mode.value, table.ticket_key == key)
+        values = {"status": TicketStatus.VOID.value, "updated_at": at}
+        await self._database.write(lambda c: c.execute(query.values(values)))
+
+    async def _list(self, *conditions: ColumnElement[bool]) -> list[ForeignTicket]:
+        query = select(foreign_tickets).where(*conditions).order_by(foreign_tickets.c.placed_at)
+        found = await self._database.read(lambda c: c.execute(query).all())
         return [ForeignTicket(**{name: row._mapping[name] for name in ForeignTicket.__struct_fields__}) for row in found]
 
 

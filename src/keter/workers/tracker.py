@@ -1,0 +1,122 @@
+"""The tracker: what became of the bets. It asks the venue, pass after pass, and makes ledger, venue and risk book agree.
+
+It never sends a bet. The router stays closed until a pass that began after its takeover is complete, and closes again when
+passes cease.
+"""
+
+from collections.abc import Sequence
+
+from keter.bus.locks import Lease
+from keter.bus.reconciliation import note_pass, wanted_pass
+from keter.domain.bets import Bet, BetState
+from keter.domain.markets import Market, Side
+from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.venues.base import BetVenue
+from keter.venues.factory import open_bet_venue
+from keter.workers.leading import lead
+from keter.workers.runtime import Context, Waits
+from keter.workers.tracking.accounts import AccountWatch
+from keter.workers.tracking.budget import QueryBudget
+from keter.workers.tracking.closing import ClosingPrices
+from keter.workers.tracking.reconciler import Reconciler
+
+TICK_S = 0.5
+QUICK_S = 3.0  # between passes while a bet is undecided
+RETRY_S = 2.0  # after a pass that could not be completed
+QUERIES_PER_MINUTE = 60.0
+_UNDECIDED = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
+
+
+class KnownSelections:
+    """What we bet on under each reference of an open bet, for a venue whose own words leave it in doubt."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Market, Side]] = {}
+
+    def __call__(self, reference: str) -> tuple[Market, Side] | None:
+        return self._known.get(reference)
+
+    def learn(self, bets: Sequence[Bet]) -> None:
+        self._known = {bet.intent.reference: (bet.intent.market, bet.intent.side) for bet in bets}
+
+
+async def run(context: Context) -> None:
+    """Tracks until asked to stop."""
+    ledger = await open_settings_ledger(context.settings, clock=context.clock)
+    selections = KnownSelections()
+    venue = open_bet_venue(context.settings, context.bus, ledger, context.clock, intended=selections)
+    try:
+        await track(context, ledger, venue, selections)
+    finally:
+        await venue.aclose()
+        await ledger.aclose()
+
+
+async def track(context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections) -> None:
+    """Works while it holds the tracker's lease."""
+
+    async def body(_lease: Lease) -> None:
+        await Tracker(context, ledger, venue, selections).run()
+
+    await lead(context, "tracker", body)
+
+
+class Tracker:
+    """The rhythm of the passes."""
+
+    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._selections = selections
+        self._account = context.settings.venue.ao_user
+        budget = QueryBudget(context.clock, QUERIES_PER_MINUTE)
+        self._reconciler = Reconciler(context, ledger, venue, self._account, budget)
+        self._account_watch = AccountWatch(context, ledger, venue, self._account)
+        self._closing = ClosingPrices(context, ledger)
+        self._due = context.clock.monotonic()
+        self._account_due = context.clock.monotonic()
+        self._done_for: str | None = None
+
+    async def run(self) -> None:
+        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors."""
+        waits = Waits()
+        while not self._context.stop.is_set():
+            try:
+                await self.turn()
+                waits.reset()
+            except LedgerUnavailableError as e:
+                self._context.heart.error(str(e))
+                self._context.log.error("ledger_unavailable", error=str(e))  # noqa: TRY400 - an outage, not a bug
+                await self._context.pause(waits.next())
+            await self._context.pause(TICK_S)
+
+    async def turn(self) -> bool:
+        """One pass, if it is due or a router waits for it; True when one was completed."""
+        clock = self._context.clock
+        token = await wanted_pass(self._context.bus, self._account)
+        if clock.monotonic() < self._due and token == self._done_for:
+            return False
+        started = clock.monotonic()
+        self._due = started + RETRY_S
+        mode = self._context.settings.mode.execution_mode
+        self._selections.learn(await self._ledger.intents.open_bets(mode, self._account))
+        with_account = started >= self._account_due
+        if with_account:
+            await self._account_watch.before()
+        open_bets = await self._reconciler.run()
+        if open_bets is None:
+            self._context.heart.count("incomplete_passes")
+            return False
+        await self._closing.run(open_bets)
+        await note_pass(self._context.bus, self._account, token)
+        self._done_for = token
+        self._context.heart.count("passes")
+        self._context.heart.gauge("open_bets", len(open_bets))
+        self._context.heart.observe("pass", clock.monotonic() - started)
+        interval_s = self._context.settings.router.reconcile_interval_s
+        if with_account:
+            await self._account_watch.after(open_bets)
+            self._account_due = started + interval_s
+        undecided = any(bet.state in _UNDECIDED for bet in open_bets)
+        self._due = started + (min(QUICK_S, interval_s) if undecided else interval_s)
+        return True

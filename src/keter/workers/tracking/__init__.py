@@ -1,0 +1,1 @@
+"""The parts of the tracker: what tickets mean, how ledger and venue are made equal, what else must agree."""

@@ -1,0 +1,165 @@
+"""Writes into ledger and risk book what the venue says of one bet: a step of its life, or a correction where it stands."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from keter.bus.adoption import put_bet
+from keter.bus.cooldowns import cool_down
+from keter.bus.risk import RiskBook
+from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.ledger import BetChanges, Ledger
+from keter.settings import Settings
+from keter.venues.base import Ticket
+from keter.workers.risk_keeping import exposure_of
+from keter.workers.runtime import Context
+from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.matching import Seen, news, next_state
+from keter.workers.tracking.settling import compare, own_settlement
+
+log = structlog.get_logger(__name__)
+
+
+class Applier:
+    """One bet at a time. The ledger is written first; if we die before its echo in Redis, the exposure audit makes it good."""
+
+    def __init__(self, context: Context, ledger: Ledger, calls: Calls, *, from_score_at_bet: bool) -> None:
+        self._context = context
+        self._settings: Settings = context.settings
+        self._ledger = ledger
+        self._calls = calls
+        self._from_score_at_bet = from_score_at_bet
+        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+
+    async def apply(self, bet: Bet, seen: Seen, tickets: Sequence[Ticket]) -> Bet:
+        """Brings the bet to where the venue says it is; returns it as it stands then."""
+        now = self._context.clock.now()
+        for word, sentence in seen.problems.items():
+            await self.complain(bet, word, sentence, now)
+        target, changes = next_state(bet.state, seen.state), news(bet, seen.changes)
+        if target is not None:
+            return await self._step(bet, target, seen, tickets, now)
+        if changes is not None and (bet.state is seen.state or bet.state not in FINAL):
+            return await self._correct(bet, seen, changes, tickets, now)
+        return bet
+
+    async def never_placed(self, bet: Bet, denials: int) -> Bet:
+        """The venue has denied it for long enough: it is refused, its exposure free."""
+        evidence: dict[str, object] = {"denials": denials, "unknown_since": bet.updated_at.isoformat()}
+        return await self._end_refused(bet, "absent", BetChanges(reason="never reached the venue"), evidence)
+
+    async def doubt(self, bet: Bet, cause: str) -> Bet:
+        """A bet that should be known is not, or a router fell silent while sending: UNKNOWN until the venue tells."""
+        return await self._ledger.intents.transition(
+            bet.intent.intent_id,
+            BetState.UNKNOWN,
+            at=self._context.clock.now(),
+            cause=cause,
+            worker=self._context.worker,
+            changes=BetChanges(reason=cause),
+        )
+
+    async def _step(self, bet: Bet, target: BetState, seen: Seen, tickets: Sequence[Ticket], now: datetime) -> Bet:
+        evidence: dict[str, object] = {"tickets": [_facts(ticket) for ticket in tickets], **seen.problems}
+        if target is BetState.REFUSED:
+            return await self._end_refused(bet, "venue", seen.changes, evidence)
+        changes = seen.changes
+        if target in SETTLED:
+            changes = _with(changes, settled_at=bet.settled_at or now)
+        after = await self._ledger.intents.transition(
+            bet.intent.intent_id, target, at=now, cause="venue", worker=self._context.worker, evidence=evidence, changes=changes
+        )
+        log.info("bet_moved", intent_id=bet.intent.intent_id, source=bet.state.value, target=target.value)
+        if target in SETTLED:
+            await self._settled(bet, after, tickets, now)
+        elif after.placed_stake_minor != bet.placed_stake_minor:
+            await put_bet(self._context.bus, exposure_of(after))
+        return after
+
+    async def _correct(self, bet: Bet, seen: Seen, changes: BetChanges, tickets: Sequence[Ticket], now: datetime) -> Bet:
+        evidence: dict[str, object] = {"tickets": [_facts(ticket) for ticket in tickets], **seen.problems}
+        after = await self._ledger.intents.amend(
+            bet.intent.intent_id, changes, at=now, cause="venue", worker=self._context.worker, evidence=evidence
+        )
+        if after.state in SETTLED:
+            await self._settled(bet, after, tickets, now)
+        elif after.placed_stake_minor != bet.placed_stake_minor:
+            await put_bet(self._context.bus, exposure_of(after))
+        return after
+
+    async def _end_refused(self, bet: Bet, cause: str, changes: BetChanges, evidence: dict[str, object]) -> Bet:
+        after = await self._ledger.intents.transition(
+            bet.intent.intent_id,
+            BetState.REFUSED,
+            at=self._context.clock.now(),
+            cause=cause,
+            worker=self._context.worker,
+            evidence=evidence,
+            changes=changes,
+        )
+        await self._risk.release(bet.intent.decision_id)
+        await cool_down(
+            self._context.bus,
+            event_uid=bet.intent.event_uid,
+            selection_id=bet.intent.selection_id,
+            seconds=self._settings.risk.cooldown_selection_sec,
+            reason="venue_refused",
+        )
+        self._context.heart.count("refused")
+        return after
+
+    async def _settled(self, before: Bet, after: Bet, tickets: Sequence[Ticket], now: datetime) -> None:
+        result = await self._ledger.results.get(after.intent.event_uid)
+        own = own_settlement(after, tickets, result, from_score_at_bet=self._from_score_at_bet)
+        row = compare(after, after.state, after.pnl_minor or 0, own, tickets, now)
+        await self._ledger.settlements.add(row)
+        if row.agrees is False and own is not None:
+            sentence = f"venue {row.venue_state} {row.venue_pnl_minor}, we {own.state} {own.profit_minor} minor units"
+            await self.complain(after, "settlement", sentence, now)
+        self._context.heart.count("settled")
+        await self.book_result(before, after)
+
+    async def book_result(self, before: Bet, after: Bet) -> None:
+        """Takes the bet out of the risk book and books its profit; of a regrade only the difference."""
+        settled_before = before.pnl_minor or 0 if before.state in SETTLED else 0
+        difference = (after.pnl_minor or 0) - settled_before
+        if before.state in SETTLED:
+            if difference == 0:
+                return
+            await put_bet(self._context.bus, exposure_of(after))
+        await self._risk.settle(
+            after.intent.decision_id,
+            day=self._ledger.day_of(after.settled_at or self._context.clock.now()),
+            pnl_minor=difference,
+            lost=before.state not in SETTLED and after.state in {BetState.LOST, BetState.HALF_LOST},
+        )
+
+    async def complain(self, bet: Bet, word: str, sentence: str, now: datetime) -> None:
+        intent = bet.intent
+        await self._calls.raise_(
+            f"bet-{word}-mismatch:{intent.intent_id}",
+            "page",
+            f"The venue's {word} is not ours",
+            f"{intent.home} v {intent.away} {intent.selection_id}: {sentence}",
+            "The ledger holds what the venue says; compare with the venue's own page and clear the alert.",
+            now,
+        )
+
+
+def _facts(ticket: Ticket) -> dict[str, object]:
+    return {
+        "ticket_id": ticket.ticket_id,
+        "book": ticket.book,
+        "status": ticket.status.value,
+        "odds": ticket.odds,
+        "stake_minor": ticket.stake_minor,
+        "pnl_minor": ticket.pnl_minor,
+        "result": ticket.result,
+        "message": ticket.message[:200],
+    }
+
+
+def _with(changes: BetChanges, **more: object) -> BetChanges:
+    values = {name: getattr(changes, name) for name in changes.__struct_fields__}
+    return BetChanges(**{**values, **more})

@@ -1,0 +1,32 @@
+"""Calls for help that only the tracker can make, each under a stable id that is also its runbook page."""
+
+from datetime import datetime
+from typing import Literal
+
+from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.connection import Bus
+from keter.ledger import Ledger
+
+Level = Literal["page", "ticket", "info"]
+
+
+class Calls:
+    """Raises and clears alerts on the bus and keeps their history in the ledger. Raising twice is one alert."""
+
+    def __init__(self, bus: Bus, ledger: Ledger) -> None:
+        self._bus = bus
+        self._ledger = ledger
+        self._standing: set[str] = set()
+
+    async def raise_(self, alert_id: str, level: Level, title: str, detail: str, action: str, at: datetime) -> None:
+        runbook = alert_id.partition(":")[0]
+        alert = Alert(alert_id, level, title, detail, at, action, "#/orders", runbook)
+        if await raise_alert(self._bus, alert) or alert_id not in self._standing:
+            await self._ledger.alerts.opened(alert_id, level=level, title=title, detail=detail, at=at)
+        self._standing.add(alert_id)
+
+    async def clear(self, alert_id: str, at: datetime) -> None:
+        """The trouble is over. Costs nothing where this process never raised it and has looked once before."""
+        self._standing.discard(alert_id)
+        if await clear_alert(self._bus, alert_id):
+            await self._ledger.alerts.closed(alert_id, at=at)

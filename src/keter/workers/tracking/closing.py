@@ -1,0 +1,78 @@
+"""The closing price of each bet: what the sharp books thought its selection was worth right before kick-off.
+
+The last fair price seen before the start is kept with the bet, for closing line value. Where none was seen close enough to
+the start there is none: an unknown closing price is not zero and not the price at placement.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from keter.bus.errors import PoisonedPayloadError
+from keter.domain.bets import Bet, BetState
+from keter.domain.markets import Phase
+from keter.gates.edge import evaluate
+from keter.gates.validation import validate
+from keter.ledger import BetChanges, Ledger
+from keter.workers.latest import read_market
+from keter.workers.runtime import Context
+
+log = structlog.get_logger(__name__)
+WINDOW = timedelta(minutes=10)
+_STANDS = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+
+
+class ClosingPrices:
+    """Remembers the newest fair price of each bet about to start, and writes it down when the event has started."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._latest: dict[str, tuple[float, datetime]] = {}
+
+    async def run(self, open_bets: Sequence[Bet]) -> None:
+        """One look at every open bet."""
+        now = self._context.clock.now()
+        for bet in open_bets:
+            if bet.state not in _STANDS or bet.closing_fair_odds is not None:
+                continue
+            until = bet.intent.kickoff - now
+            if timedelta() < until <= WINDOW:
+                await self._look(bet, now)
+            elif until <= timedelta():
+                await self._write(bet, now)
+        known = {bet.intent.intent_id for bet in open_bets}
+        self._latest = {intent_id: seen for intent_id, seen in self._latest.items() if intent_id in known}
+
+    async def _look(self, bet: Bet, now: datetime) -> None:
+        fair_odds = await self._fair_odds(bet, now)
+        if fair_odds is not None:
+            self._latest[bet.intent.intent_id] = fair_odds, now
+
+    async def _fair_odds(self, bet: Bet, now: datetime) -> float | None:
+        settings, intent = self._context.settings, bet.intent
+        try:
+            update = await read_market(self._context.bus, intent.event_uid, intent.market)
+        except PoisonedPayloadError as e:
+            log.warning("closing_price_unreadable", intent_id=intent.intent_id, error=str(e))
+            return None
+        if update is None or update.phase is Phase.LIVE:
+            return None
+        _, market = validate(update, settings.validation, now)
+        judgements = evaluate(market, settings.edge, now) if market is not None else []
+        fair = next((verdict.numbers.get("fair_odds") for side, verdict, _ in judgements if side is intent.side), None)
+        return float(fair) if fair is not None else None
+
+    async def _write(self, bet: Bet, now: datetime) -> None:
+        seen = self._latest.pop(bet.intent.intent_id, None)
+        if seen is not None:
+            fair_odds, seen_at = seen
+            await self._ledger.intents.amend(
+                bet.intent.intent_id,
+                BetChanges(closing_fair_odds=fair_odds),
+                at=now,
+                cause="closing_price",
+                worker=self._context.worker,
+                evidence={"seen_at": seen_at.isoformat()},
+            )

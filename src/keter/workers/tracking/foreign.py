@@ -1,0 +1,104 @@
+"""Tickets that no open bet of ours explains: bets by hand, another program's, or one of ours that was believed refused.
+
+They count as exposure for as long as they stand, so that our limits hold for the account as a whole; their profit is not ours.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from keter.bus.adoption import put_bet
+from keter.bus.risk import RiskBook
+from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.markets import event_uid, slug
+from keter.ledger import ForeignTicket, Ledger, ticket_key
+from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
+from keter.workers.runtime import Context
+from keter.workers.tracking.absence import LEAST_DENIALS
+from keter.workers.tracking.budget import QueryBudget
+from keter.workers.tracking.calls import Calls
+
+log = structlog.get_logger(__name__)
+PREFIX = "foreign:"
+ALERT = "foreign-bets"
+_STANDING = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
+
+
+class Foreign:
+    """The account's tickets that are not ours, in ledger and risk book."""
+
+    def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._calls = calls
+        self._account = account
+        self._mode = context.settings.mode.execution_mode
+        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        self._denied: dict[str, int] = {}
+
+    async def see(self, tickets: Sequence[Ticket]) -> None:
+        """Notes tickets as the venue shows them; those that stand become exposure, others cease to be."""
+        now = self._context.clock.now()
+        for ticket in tickets:
+            new = await self._ledger.foreign.put(self._account, self._mode, ticket, at=now)
+            if ticket.status in _STANDING:
+                await put_bet(self._context.bus, exposure_of_ticket(ticket))
+                if new:
+                    self._context.heart.count("foreign")
+                    log.warning("foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor)
+            else:
+                await self._risk.release(PREFIX + ticket_key(ticket))
+
+    async def follow_up(self, venue: BetVenue, budget: QueryBudget, listed: frozenset[str]) -> None:
+        """Asks for open foreign tickets that the list does not show any more; keeps the alert as long as some stand."""
+        now = self._context.clock.now()
+        standing = await self._ledger.foreign.open(self._account, self._mode)
+        for row in standing:
+            if row.reference not in listed and budget.take():
+                await self._ask_for(venue, row)
+        left = await self._ledger.foreign.open(self._account, self._mode) if standing else []
+        self._context.heart.gauge("foreign_open", len(left))
+        if not left:
+            await self._calls.clear(ALERT, now)
+            return
+        detail = f"{len(left)} open tickets at the venue are not Keter's; they count as exposure."
+        action = "Nothing is done to them. If nobody made them, change the account's password."
+        await self._calls.raise_(ALERT, "ticket", "Bets that are not ours", detail, action, left[0].first_seen_at)
+
+    async def _ask_for(self, venue: BetVenue, row: ForeignTicket) -> None:
+        try:
+            found = await venue.bet(row.reference)
+        except VenueError as e:
+            log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
+            return
+        if found:
+            self._denied.pop(row.ticket_key, None)
+            await self.see(found)
+            return
+        self._denied[row.ticket_key] = self._denied.get(row.ticket_key, 0) + 1
+        if self._denied[row.ticket_key] >= LEAST_DENIALS:
+            self._denied.pop(row.ticket_key)
+            await self._ledger.foreign.forget(self._account, self._mode, row.ticket_key, at=self._context.clock.now())
+            await self._risk.release(PREFIX + row.ticket_key)
+
+
+def exposure_of_ticket(ticket: Ticket) -> Exposure:
+    """What a foreign ticket puts at risk; one whose event has no date still falls under a name of its own."""
+    known = ticket.kickoff is not None and ticket.home and ticket.away
+    uid = (
+        event_uid("fb", ticket.kickoff, ticket.home, ticket.away)
+        if known and ticket.kickoff is not None
+        else f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
+    )
+    return Exposure(
+        decision_id=PREFIX + ticket_key(ticket),
+        event_uid=uid,
+        league=ticket.league,
+        market=ticket.market,
+        side=ticket.side,
+        stake_minor=ticket.stake_minor,
+        odds=ticket.odds,
+        status=ExposureStatus.BET,
+        made_at=ticket.placed_at,
+        score_at_bet=ticket.score_at_bet,
+    )

@@ -1,0 +1,139 @@
+"""What the tickets under one reference say of one bet. Pure.
+
+A placement may have been split over books, so a bet may have several tickets: it is pending while one of them is, runs while
+one runs, and is settled when all that were accepted are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState
+from keter.ledger import BetChanges
+from keter.setting_groups import RouterSettings
+from keter.venues.base import Ticket, TicketStatus
+
+_PLACES = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the venue says the bet stands, what it booked, and what is wrong with that (a word -> a sentence)."""
+
+    state: BetState
+    changes: BetChanges
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        return self.state in SETTLED
+
+
+def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> Seen:
+    """``tickets`` must not be empty and all carry the bet's reference."""
+    accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
+    if not accepted:
+        messages = dict.fromkeys(ticket.message for ticket in tickets if ticket.message)
+        return Seen(BetState.REFUSED, BetChanges(reason=" | ".join(messages)[:500] or "refused by the book"))
+    problems = _problems(bet, accepted, router)
+    if any(ticket.status is TicketStatus.PENDING for ticket in accepted):
+        return Seen(BetState.PENDING, BetChanges(), problems)
+    changes = _booked(accepted)
+    if any(ticket.status is TicketStatus.RUNNING for ticket in accepted):
+        return Seen(BetState.RUNNING, changes, problems)
+    pnl_minor = sum(ticket.pnl_minor for ticket in accepted)
+    result, doubt = _result(accepted, pnl_minor)
+    if doubt:
+        problems["result"] = doubt
+    booked = {name: getattr(changes, name) for name in changes.__struct_fields__}
+    return Seen(result, BetChanges(**{**booked, "pnl_minor": pnl_minor}), problems)
+
+
+def next_state(current: BetState, seen: BetState) -> BetState | None:
+    """The step from ``current`` that ``seen`` asks for; None when there is none to make (already there, or an older answer)."""
+    return seen if seen is not current and seen in TRANSITIONS[current] else None
+
+
+def contradicts(current: BetState, seen: BetState) -> bool:
+    """Whether the venue says something that a bet in ``current`` cannot be told: a final bet that lives."""
+    alive = seen is not BetState.REFUSED
+    return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (current in SETTLED and seen not in SETTLED)
+
+
+def news(bet: Bet, changes: BetChanges) -> BetChanges | None:
+    """What of ``changes`` the ledger does not know yet; None when it knows all."""
+    fresh = {
+        name: value
+        for name in changes.__struct_fields__
+        if (value := getattr(changes, name)) is not None and value != getattr(bet, name)
+    }
+    return BetChanges(**fresh) if fresh else None
+
+
+def _booked(tickets: Sequence[Ticket]) -> BetChanges:
+    return BetChanges(
+        placed_stake_minor=sum(ticket.stake_minor for ticket in tickets),
+        odds=_odds(tickets),
+        book=",".join(dict.fromkeys(ticket.book for ticket in tickets)),
+        ticket_id=",".join(ticket.ticket_id for ticket in tickets),
+        score_at_bet=tickets[0].score_at_bet,
+    )
+
+
+def _odds(tickets: Sequence[Ticket]) -> str | None:
+    """One ticket's own text; of several the average weighted by stake, to four places."""
+    if len(tickets) == 1:
+        return tickets[0].odds or None
+    try:
+        parts = [(Decimal(ticket.odds), ticket.stake_minor) for ticket in tickets]
+    except InvalidOperation:
+        return None
+    total = sum(stake for _, stake in parts)
+    return (
+        str((sum((odds * stake for odds, stake in parts), Decimal()) / total).quantize(_PLACES, ROUND_HALF_UP))
+        if total
+        else None
+    )
+
+
+def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
+    """The state all tickets agree on; where they do not, or it cannot be read, the money decides and the doubt is told."""
+    states = {_state(ticket) for ticket in tickets}
+    if len(states) == 1 and (state := states.pop()) is not None:
+        return state, ""
+    by_money = BetState.WON if pnl_minor > 0 else BetState.LOST if pnl_minor < 0 else BetState.PUSHED
+    return by_money, f"the results of its tickets differ or cannot be read; by the money it is {by_money}"
+
+
+def _state(ticket: Ticket) -> BetState | None:
+    if ticket.status is TicketStatus.VOID:
+        return BetState.VOID
+    return next((state for state in SETTLED if state.value == ticket.result), None)
+
+
+def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> dict[str, str]:
+    intent = bet.intent
+    found: dict[str, str] = {}
+    stake = sum(ticket.stake_minor for ticket in tickets)
+    if stake > intent.stake_minor:
+        found["stake"] = f"the venue booked {stake} minor units, {intent.stake_minor} were approved"
+    worse = [ticket.odds for ticket in tickets if _worse(ticket.odds, intent.asked_odds, router)]
+    if worse:
+        found["price"] = f"the venue booked {', '.join(worse)}, {intent.asked_odds} was asked"
+    other = [
+        ticket
+        for ticket in tickets
+        if ticket.market is not None and (ticket.market, ticket.side) != (intent.market, intent.side)
+    ]
+    if other:
+        found["selection"] = f"the venue booked another selection than {intent.selection_id}"
+    return found
+
+
+def _worse(booked: str, asked: str, router: RouterSettings) -> bool:
+    """Whether a booked price is further below the one asked for than slippage and a split over books may explain."""
+    try:
+        got, wanted = float(booked), float(asked)
+    except ValueError:
+        return False
+    return 100 * (wanted - got) / wanted > 2 * router.slippage_limit_pct(wanted)

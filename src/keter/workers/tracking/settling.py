@@ -1,0 +1,82 @@
+"""Our own settlement beside the venue's. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from keter.domain.bets import Bet, BetState
+from keter.domain.markets import MarketKind, Period
+from keter.domain.settlement import Settlement, settle
+from keter.errors import InvalidOddsError
+from keter.ledger import SettlementRow
+from keter.venues.base import EventScore, Ticket, TicketStatus
+
+TOLERANCE_MINOR = 1  # a book rounds an exact half cent either way
+
+
+def own_settlement(
+    bet: Bet, tickets: Sequence[Ticket], result: EventScore | None, *, from_score_at_bet: bool
+) -> Settlement | None:
+    """What the bet comes to by our rules, ticket by ticket; None when a score, a price or a reading is missing."""
+    pnl_minor = 0
+    states: list[BetState] = []
+    for ticket in tickets:
+        one = _of_ticket(bet, ticket, result, from_score_at_bet=from_score_at_bet)
+        if one is None:
+            return None
+        pnl_minor += one.profit_minor
+        states.append(one.state)
+    return Settlement(states[0], pnl_minor) if len(set(states)) == 1 else None
+
+
+def _of_ticket(bet: Bet, ticket: Ticket, result: EventScore | None, *, from_score_at_bet: bool) -> Settlement | None:
+    if ticket.status is TicketStatus.VOID:
+        return Settlement(BetState.VOID, 0)  # whether an event was abandoned, only the venue knows
+    final, half_time = _scores(ticket, result)
+    counts_from = ticket.score_at_bet if from_score_at_bet and bet.intent.market.kind is MarketKind.ASIAN_HANDICAP else None
+    if (final if bet.intent.market.period is Period.FULL_TIME else half_time) is None:
+        return None
+    try:
+        return settle(
+            bet.intent.market,
+            bet.intent.side,
+            final=final,
+            half_time=half_time,
+            score_at_bet=counts_from,
+            odds=Decimal(ticket.odds),
+            stake_minor=ticket.stake_minor,
+        )
+    except (ValueError, InvalidOperation, InvalidOddsError):
+        return None
+
+
+def _scores(ticket: Ticket, result: EventScore | None) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """Full and half time: what the ticket shows, else what the feed showed."""
+    seen = (result.score.home, result.score.away) if result is not None and result.ended else None
+    half = result.half_time if result is not None else None
+    return ticket.final_score or seen, ticket.half_time_score or half
+
+
+def compare(
+    bet: Bet, state: BetState, pnl_minor: int, own: Settlement | None, tickets: Sequence[Ticket], at: datetime
+) -> SettlementRow:
+    """The row that holds both; ``agrees`` is None when we could not settle it ourselves."""
+    agrees = None
+    if own is not None:
+        close = abs(own.profit_minor - pnl_minor) <= TOLERANCE_MINOR * max(len(tickets), 1)
+        agrees = own.state is state and close
+    evidence: dict[str, object] = {
+        "final": [ticket.final_score for ticket in tickets],
+        "half_time": [ticket.half_time_score for ticket in tickets],
+        "score_at_bet": [ticket.score_at_bet for ticket in tickets],
+    }
+    return SettlementRow(
+        intent_id=bet.intent.intent_id,
+        at=at,
+        venue_state=state,
+        venue_pnl_minor=pnl_minor,
+        own_state=own.state if own is not None else None,
+        own_pnl_minor=own.profit_minor if own is not None else None,
+        agrees=agrees,
+        evidence=evidence,
+    )

@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from keter.settings import entries
 from tests.support import RedisServer
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+
+# A machine that runs other things too must not make a correct property fail.
+settings.register_profile("keter", deadline=None)
+settings.load_profile("keter")
 
 
 @pytest.fixture(autouse=True)

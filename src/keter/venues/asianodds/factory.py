@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.settings import Settings
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.client import Client
+from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions, Sleep
 from keter.venues.asianodds.source import AsianOddsSource
 from keter.venues.asianodds.stores import SessionStore, ThrottleStore
@@ -44,13 +46,15 @@ def open_venue(
     owner: bool,
     intended: IntendedOf | None = None,
     feed_interval_s: Mapping[Phase, float] = FEED_INTERVAL_S,
+    final_after: timedelta = FINAL_AFTER,
     transport: Transport | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> OpenVenue:
     """Opens the account of ``settings.venue``; nothing is sent before the first call.
 
     ``owner`` (one process per account, the holder of its ingest lease) logs in; the others follow through the stores.
-    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt.
+    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt;
+    ``feed_interval_s`` is for a server with other limits than the real one; ``final_after`` see ``scores``.
     """
     venue = settings.venue
     transport = transport if transport is not None else Transport()
@@ -86,6 +90,7 @@ def open_venue(
         bookies=venue.ao_bookies,
         capture=settings.log.capture_raw,
         sleep=sleep,
+        final_after=final_after,
     )
     bets = AsianOddsVenue(client, clock, placement_timeout_s=venue.placement_timeout_s, intended=intended)
     return OpenVenue(bets, source)

@@ -4,7 +4,7 @@ The feed never says that a match is over; its rows just go. The rule for a **fin
 
 1. the match was seen live, and the row observed last (by the venue's own time) gave a score;
 2. that observation was in the second half at minute 85 played (``LATE_MINUTE``) or later;
-3. every live row of the match has gone, and none came back for ``final_after`` (20 s by default);
+3. every live row of the match has gone, and none came back for ``final_after`` (``FINAL_AFTER`` by default);
 4. the chain of answers was not broken in between (``forget``): a goal may hide in a gap.
 
 Anything else has no final score here: whoever settles must take the result from elsewhere.
@@ -22,6 +22,7 @@ from keter.venues.asianodds.normalise import GameClock
 from keter.venues.base import EventScore
 
 LATE_MINUTE = 85
+FINAL_AFTER = timedelta(seconds=20)
 
 
 class _Match(msgspec.Struct):
@@ -37,7 +38,7 @@ class _Match(msgspec.Struct):
 class ScoreBook:
     """Remembers matches in play. ``observe`` and ``due`` return what is worth passing on."""
 
-    def __init__(self, final_after: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(self, final_after: timedelta = FINAL_AFTER) -> None:
         self._final_after = final_after
         self._matches: dict[str, _Match] = {}
 

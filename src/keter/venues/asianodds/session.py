@@ -4,7 +4,7 @@ The venue allows one session per account, so exactly one process (the holder of 
 token and address in the ``SessionStore``. A follower whose session is refused waits for a newer one there and never logs in.
 
 The owner replaces a lost session at once, one attempt at a time. When sessions keep dying young, somebody else is using the
-account: attempts are then spaced 5, 10, 20 ... 300 s apart, so that two programs do not log each other out for ever.
+account: attempts are then spaced 5, 10, 20, 40, 60 s apart, so that two programs do not log each other out for ever.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransi
 Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
 _RETRY_LOGIN_S = 3.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 _FOLLOW_EVERY_S = 0.25
 
 

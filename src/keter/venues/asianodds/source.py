@@ -19,6 +19,7 @@ from keter.domain.verdicts import Number
 from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import Client, FeedAnswer
 from keter.venues.asianodds.normalise import VENUE
+from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState, Merged
 from keter.venues.asianodds.wire import read_feed
@@ -62,7 +63,7 @@ class AsianOddsSource:
         bookies: Sequence[str] = ("ALL",),
         capture: bool = True,
         sleep: Sleep = asyncio.sleep,
-        final_after: timedelta = timedelta(seconds=20),
+        final_after: timedelta = FINAL_AFTER,
     ) -> None:
         self._client, self._clock, self._sleep, self._capture = client, clock, sleep, capture
         self._sports, self._bookies = frozenset(sports), ",".join(bookies) or "ALL"

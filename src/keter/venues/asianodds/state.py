@@ -33,7 +33,7 @@ from keter.venues.asianodds.normalise import (
     read_phase,
     read_score,
 )
-from keter.venues.asianodds.scores import ScoreBook
+from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.slots import Slot, SlotMerger
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
 from keter.venues.base import EventScore, MarketPrices
@@ -93,7 +93,7 @@ class _Turn:
 class FeedState:
     """Everything the feed has told. Not thread-safe: one merge at a time."""
 
-    def __init__(self, *, final_after: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(self, *, final_after: timedelta = FINAL_AFTER) -> None:
         self._rows: dict[int, Row] = {}
         self._fixtures: dict[str, Fixture] = {}
         self._uids: dict[int, str] = {}

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
+
+import msgspec
 
 from keter.bus.accounts import write_account
 from keter.bus.alerts import Alert, raise_alert
@@ -76,7 +79,7 @@ def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> I
     intent_id = f"{number:032x}"
     return Intent(
         intent_id=intent_id, decision_id=f"d{number}", trace_id=f"trace{number:04d}", account=ACCOUNT, mode=mode,
-        venue="paper", venue_key="k", event_uid=f"{event.event_uid}-{number}", league=event.league, home=event.home,
+        venue="paper", venue_key="k", event_uid=event.event_uid, league=event.league, home=event.home,
         away=event.away, kickoff=event.kickoff, market=market, side=side, stake_minor=1000, asked_odds="2.04",
         fair_odds=1.9312, ev_pct=5.63 + number % 4, book="SBO", reference=reference_of(intent_id), fence=fence, created_at=made,
     )  # fmt: skip
@@ -163,15 +166,37 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
     ]
 
 
-async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), heartbeat_s: float = 1.0) -> None:
-    """One heartbeat of every process but the ``missing``."""
+async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revision: int | None = None) -> None:
+    """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that guard and router saw."""
     for process in PROCESSES:
         if process not in missing:
-            heart = Heart(bus, process=process, worker=process, heartbeat_s=heartbeat_s)
+            heart = Heart(bus, process=process, worker=process, heartbeat_s=1.0)
             heart.count("items", 1234)
             heart.gauge("loop_lag_s", 0.002)
             heart.observe("handle", 0.004)
+            if revision is not None and process in {"guard", "router"}:
+                heart.gauge("trading_revision", revision)
             await heart.beat()
+
+
+async def live_once(bus: Bus, numbers: Random, *, missing: frozenset[str] = frozenset(), revision: int | None = None) -> None:
+    """What the other processes would write in half a second: beats, feeds that answered, prices that moved."""
+    now = datetime.now(UTC)
+    await seed_beats(bus, missing=missing, revision=revision)
+    for phase in Phase:
+        await write_feed(bus, ACCOUNT, phase, {"confirmed_at": now, "requested_at": now})
+    await write_odds(
+        bus, [moved(update_of(number, now), numbers.uniform(-0.03, 0.03)) for number in numbers.sample(range(40), 8)]
+    )
+
+
+def moved(update: MarketUpdate, by: float) -> MarketUpdate:
+    """The same market with every price ``by`` away."""
+    books = tuple(
+        msgspec.structs.replace(book, odds=tuple(round(odds + by, 3) for odds in book.odds if odds is not None))
+        for book in update.books
+    )
+    return msgspec.structs.replace(update, books=books)
 
 
 async def seed_bus(

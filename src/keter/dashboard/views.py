@@ -23,9 +23,8 @@ ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
 
 
 def market_text(market: Market) -> str:
-    """``Handicap -0.75``, ``Over/under 2.5 (half time)``."""
-    line = "" if market.line_q is None else f" {line_text(market.line_q)}"
-    return f"{KIND_TEXT[market.kind]}{line}{' (half time)' if market.period is Period.HALF_TIME else ''}"
+    """``Handicap``, ``Over/under, half time``; the line is said with the side."""
+    return f"{KIND_TEXT[market.kind]}{', half time' if market.period is Period.HALF_TIME else ''}"
 
 
 def side_text(market: Market, side: Side, home: str, away: str) -> str:

@@ -56,7 +56,7 @@ function TestButton() {
 function History({ rows }) {
   if (!rows.length) return html`<${Empty}>No alert has ever risen.<//>`;
   return html`<${Scroller} label="History of alerts" class="tall"><table><thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Alert</th></tr></thead>
-    <tbody>${rows.map((row, i) => html`<tr key=${i}><td><${Clock} at=${row.opened_at} day /></td><td>${row.closed_at ? html`<${Clock} at=${row.closed_at} day />` : 'stands'}</td><th scope="row" class="wrap">${row.title}<span class="quiet sub">${row.detail}</span></th></tr>`)}</tbody></table><//>`;
+    <tbody>${rows.map((row, i) => html`<tr key=${i}><td><${Clock} at=${row.opened_at} day="yes" /></td><td>${row.closed_at ? html`<${Clock} at=${row.closed_at} day="yes" />` : 'stands'}</td><th scope="row" class="wrap">${row.title}<span class="quiet sub">${row.detail}</span></th></tr>`)}</tbody></table><//>`;
 }
 
 function Rules({ rows }) {

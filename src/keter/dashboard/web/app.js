@@ -100,5 +100,6 @@ effect(() => {
   document.querySelector('link[rel=icon]').href = alerts ? '/static/favicon-alert.svg' : '/static/favicon.svg';
 });
 bindKeys({ closeTop: () => { if (dialogOpen.value) dialogOpen.value = null; else closeDrawer(); } });
+document.getElementById('app').replaceChildren();
 render(html`<${App} />`, document.getElementById('app'));
 begin();

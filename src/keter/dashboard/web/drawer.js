@@ -78,7 +78,7 @@ function Facts({ order }) {
   return html`<p class="headline"><span class=${`mode ${order.mode.toLowerCase()}`}>${order.mode === 'LIVE' ? 'LIVE' : 'DRY RUN'}</span> <strong>${order.side_text}</strong> ${order.market_text} <${BetState} state=${order.state} /></p>
   <dl class="facts">
     ${fact('League', order.league)}
-    ${fact('Kick-off', html`<${Clock} at=${order.kickoff} day />`)}
+    ${fact('Kick-off', html`<${Clock} at=${order.kickoff} day="yes" />`)}
     ${fact('Book', order.book)}
     ${fact('Stake', html`<${Amount} value=${order.placed_stake ?? order.stake} currency=${currency} />`)}
     ${fact('Odds', html`<span class="num">${order.odds ? format.odds(order.odds) : format.DASH}</span> <span class="quiet">asked ${format.odds(order.asked_odds)}, fair ${format.odds(order.fair_odds)}</span>`)}
@@ -93,7 +93,7 @@ function Facts({ order }) {
 function Step({ step }) {
   return html`<li class=${step.ok ? '' : 'bad'}>
     <div class="line">
-      <${Clock} at=${step.at} /> <span class="delta num">${step.delta_s === null ? '' : `+${format.age(step.delta_s)}`}</span>
+      <${Clock} at=${step.at} day="exact" /> <span class="delta num">${step.delta_s === null ? '' : `+${format.delay(step.delta_s)}`}</span>
       <strong>${step.stage}</strong> <span class=${`state ${step.ok ? 'gain' : 'loss'}`}>${step.outcome.toLowerCase().replace('_', ' ')}</span>
     </div>
     ${step.text && html`<p class="text">${step.text}</p>`}

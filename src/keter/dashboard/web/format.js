@@ -82,6 +82,17 @@ export function clock(iso, zone) {
   return new Intl.DateTimeFormat('en-GB', options).format(moment);
 }
 
+/** `HH:MM:SS.mmm`. */
+export function exactClock(iso, zone) {
+  const whole = clock(iso, zone);
+  return whole === DASH ? whole : `${whole}.${String(new Date(iso).getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** A delay: `312 ms`, then like an age. */
+export function delay(seconds) {
+  return Number.isFinite(seconds) && seconds < 1 ? `${Math.round(seconds * 1000)} ms` : age(seconds);
+}
+
 /** `21 Nov, 12:04`. */
 export function dayClock(iso, zone) {
   const moment = new Date(iso);

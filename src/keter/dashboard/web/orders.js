@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { get } from './api.js';
 import { Loaded, filterLink, useApi } from './fetching.js';
-import { route, sections } from './store.js';
+import { route } from './store.js';
 import { BetState, Clock, Empty, Panel } from './parts.js';
 
 const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
@@ -79,16 +79,15 @@ function Windowed({ items }) {
   useEffect(follow, [items.length]);
   const [from, to] = range;
   const gap = (rows) => rows > 0 && html`<tr aria-hidden="true"><td colspan="11" ref=${(cell) => { if (cell) cell.style.height = `${rows * ROW_PX}px`; }}></td></tr>`;
-  return html`<div class="scroller listing" role="region" aria-label="Orders" tabindex="0" ref=${box} onScroll=${follow}>
+  return html`<div class="scroller listing" role="group" aria-label="Orders" tabindex="0" ref=${box} onScroll=${follow}>
     <table class="rows" aria-rowcount=${items.length}><thead><tr><th scope="col">Time</th><th scope="col">Event</th><th scope="col">Selection</th><th scope="col">Book</th><th scope="col" class="right">Odds</th><th scope="col" class="right">Fair</th><th scope="col" class="right">Edge</th><th scope="col" class="right">Stake</th><th scope="col">State</th><th scope="col" class="right">Result</th><th scope="col" class="right">CLV</th></tr></thead>
     <tbody>${gap(from)}${items.slice(from, to).map((row) => html`<${Row} key=${row.id} row=${row} />`)}${gap(items.length - to)}</tbody></table>
   </div>`;
 }
 
 function Row({ row }) {
-  const today = sections.money.value?.since;
   return html`<tr class="order" data-row="1" onClick=${() => { location.hash = `#/orders/${row.id}`; }}>
-    <td><${Clock} at=${row.at} day=${Boolean(today) && row.at < today} /></td>
+    <td><${Clock} at=${row.at} day="auto" /></td>
     <th scope="row"><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
     <td>${row.side_text} <span class="quiet">${row.market_text}</span></td>
     <td>${row.book}</td>

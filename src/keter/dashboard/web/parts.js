@@ -2,7 +2,7 @@
 
 import { html, useErrorBoundary } from './vendor/ui.js';
 import * as format from './format.js';
-import { ageOf, loaded, stale, zone } from './store.js';
+import { ageOf, loaded, sections, stale, zone } from './store.js';
 
 export const SIGNS = { ok: '\u25cf', slow: '\u25b2', lost: '\u25a0', page: '\u203c', ticket: '\u25b2', info: '\u2139' };
 
@@ -11,8 +11,10 @@ export function Age({ at }) {
   return html`<span class="num" title=${format.utc(at)}>${format.age(ageOf(at))}</span>`;
 }
 
-export function Clock({ at, day = false }) {
-  const text = day ? format.dayClock(at, zone.value) : format.clock(at, zone.value);
+/** `day`: with its date; `auto`: with its date unless that is today; `exact`: with milliseconds. */
+export function Clock({ at, day = 'no' }) {
+  const dated = day === 'yes' || (day === 'auto' && sections.money.value && at < sections.money.value.since);
+  const text = dated ? format.dayClock(at, zone.value) : (day === 'exact' ? format.exactClock : format.clock)(at, zone.value);
   return html`<time class="num" datetime=${format.utc(at)} title=${format.utc(at)}>${text}</time>`;
 }
 
@@ -86,5 +88,5 @@ export function Gauge({ pct, label }) {
 
 /** A table in a box of its own that scrolls, so that the page never does sideways. */
 export function Scroller({ label, children, class: extra = '' }) {
-  return html`<div class=${`scroller ${extra}`} role="region" aria-label=${label} tabindex="0">${children}</div>`;
+  return html`<div class=${`scroller ${extra}`} role="group" aria-label=${label} tabindex="0">${children}</div>`;
 }

@@ -42,5 +42,5 @@ function Open({ rows }) {
 export function Audit({ rows }) {
   if (!rows.length) return html`<${Empty}>Nobody has given a command yet.<//>`;
   return html`<${Scroller} label="Commands" class="tall"><table class="cards"><thead><tr><th scope="col">Time</th><th scope="col">Command</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Why</th><th scope="col">State</th><th scope="col">Result</th></tr></thead>
-    <tbody>${rows.map((row, i) => html`<tr key=${`${row.at}|${i}`}><td><${Clock} at=${row.at} day /></td><th scope="row">${row.action}${row.target !== 'trading' ? ` ${row.target}` : ''}</th><td>${row.actor}</td><td>${row.source}</td><td>${row.reason}</td><td>${row.before ?? format.DASH} \u2192 ${row.after ?? format.DASH}</td><td class="what">${row.result}</td></tr>`)}</tbody></table><//>`;
+    <tbody>${rows.map((row, i) => html`<tr key=${`${row.at}|${i}`}><td><${Clock} at=${row.at} day="yes" /></td><th scope="row">${row.action}${row.target !== 'trading' ? ` ${row.target}` : ''}</th><td>${row.actor}</td><td>${row.source}</td><td>${row.reason}</td><td>${row.before ?? format.DASH} \u2192 ${row.after ?? format.DASH}</td><td class="what">${row.result}</td></tr>`)}</tbody></table><//>`;
 }

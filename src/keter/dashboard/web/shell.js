@@ -42,13 +42,13 @@ export function StateBar() {
   const redis = sections.redis.value?.ok && !redisDown.value;
   return html`<div class="statebar" role="region" aria-label="State">
     ${server ? html`<${ModeBadge} mode=${server.mode} />` : html`<span class="mode">KETER</span>`}
-    ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since ? html` <span class="since">since <${Clock} at=${trading.since} /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
+    ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since ? html` <span class="since">since <${Clock} at=${trading.since} day="auto" /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
     ${loaded.value && html`<span class="facts-inline">
       <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : 'down'} />
       <${Fact} ok=${feeds.length > 0 && fresh === feeds.length} name="Feeds" value=${`${fresh}/${feeds.length}`} />
       <${Fact} ok=${workers.length > 0 && up === workers.length} name="Workers" value=${`${up}/${workers.length}`} />
       <span class=${`fact ${stale.value ? 'bad' : ''}`}>upd <span class="num">${silentS.value === null ? format.DASH : format.age(silentS.value)}</span></span>
-      ${server && html`<span class="fact">${server.currency}</span>`}
+      ${server && html`<span class="fact wide-only">${server.currency}</span>`}
     </span>`}
     <span class="push"></span>
     <${StopButton} />
@@ -132,7 +132,7 @@ function TradingBanner() {
   const [word, tone] = stateWord(trading);
   const who = trading.actor === 'guard' ? `${word} by the guard` : trading.actor ? `${word} by ${trading.actor}` : word;
   return html`<p class=${`banner ${tone}`}><strong>${who}</strong>${trading.reason ? `: ${trading.reason}.` : '.'}
-    ${trading.since && html` Since <${Clock} at=${trading.since} /> (<${Age} at=${trading.since} />).`}
+    ${trading.since && html` Since <${Clock} at=${trading.since} day="auto" /> (<${Age} at=${trading.since} />).`}
     ${trading.until && html` Until <${Clock} at=${trading.until} />.`}
     ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} No new bets; feeds, settlement and reconciliation go on.</p>`;
 }

@@ -154,7 +154,7 @@ def wilson(hits: int, n: int, z: float = _Z95) -> Interval:
     p, square = hits / n, z * z
     centre = (p + square / (2 * n)) / (1 + square / n)
     half = z * sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return Interval(max(centre - half, 0.0), min(centre + half, 1.0))
+    return Interval(max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0)
 
 
 class Bin(NamedTuple):

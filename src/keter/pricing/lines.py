@@ -5,6 +5,7 @@ goal and 1.1 at 1.5, so nothing beyond ``abs(line) <= 1`` is priced from 1X2 alo
 edge. Chances are effective probabilities ``e = W/(W+X)``; lines are counts of quarter goals, handicaps the home line.
 """
 
+from functools import lru_cache
 from math import exp, log
 
 from keter.domain.markets import Market, MarketKind, Period, Side
@@ -66,17 +67,34 @@ def move_handicap(p_home: float, from_q: int, to_q: int, total_goals: float) -> 
     """
     _check_steps(from_q, to_q)
     rho = LEVEL_RHO if max(abs(from_q), abs(to_q)) <= LEVEL_LINE_Q else 0.0
-    market = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, from_q)
-    low, high = 1e-4, 1 - 1e-4
-    for _ in range(60):
-        share = (low + high) / 2
-        model = GoalModel(total_goals * share, total_goals * (1 - share), rho)
-        low, high = (share, high) if chances(model, market, Side.HOME).effective_p < p_home else (low, share)
-        if high - low < 1e-13:
-            break
-    if not 1.1e-4 < low < 1 - 1.1e-4:
-        raise NoSolutionError(f"{total_goals:g} goals cannot be split to give {p_home} at {from_q / 4:+g}")
-    return chances(model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, to_q), Side.HOME).effective_p
+    share = _share_of_goals(p_home, from_q, total_goals, rho)
+    return _home_chance(share, to_q, total_goals, rho)
+
+
+@lru_cache(maxsize=4096)
+def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) -> float:
+    """The home side's part of the goals at which the model gives ``p_home``: secant steps inside a bracket (Illinois)."""
+    low, high = 0.01, 0.99
+    f_low = _home_chance(low, line_q, total_goals, rho) - p_home
+    f_high = _home_chance(high, line_q, total_goals, rho) - p_home
+    if not f_low < 0 < f_high:
+        raise NoSolutionError(f"{total_goals:g} goals cannot be split to give {p_home} at {line_q / 4:+g}")
+    for _ in range(100):
+        share = high - f_high * (high - low) / (f_high - f_low)
+        value = _home_chance(share, line_q, total_goals, rho) - p_home
+        if abs(value) < 1e-12:
+            return share
+        if (value > 0) is (f_high > 0):
+            f_low /= 2
+        else:
+            low, f_low = high, f_high
+        high, f_high = share, value
+    raise NoSolutionError(f"no split of {total_goals:g} goals converges on {p_home} at {line_q / 4:+g}")
+
+
+def _home_chance(share: float, line_q: int, total_goals: float, rho: float) -> float:
+    model = GoalModel(total_goals * share, total_goals * (1 - share), rho)
+    return chances(model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME).effective_p
 
 
 def interpolate(left_q: int, left_p: float, right_q: int, right_p: float, to_q: int) -> float:

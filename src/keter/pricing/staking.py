@@ -97,8 +97,8 @@ class Exclusive(NamedTuple):
 def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
     """Kelly on the outcomes of one market, of which exactly one happens (Smoczynski and Tomkins 2010).
 
-    An outcome without value of its own may enter as a hedge. Raises NoSolutionError when the outcomes worth backing are
-    underround, where the optimum is to stake everything: cap first; InvalidOddsError for numbers out of range.
+    An outcome without value of its own may enter as a hedge. Where the whole market is underround the optimum is to stake
+    everything, reserve 0: that is an arbitrage, cap it first. Raises InvalidOddsError for numbers out of range.
     """
     if len(p) != len(odds) or not p or not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
         raise InvalidOddsError(f"exclusive outcomes need as many probabilities as odds, together at most 1: {list(p)}")
@@ -107,16 +107,16 @@ def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
     reserve, backed_p, backed_r = 1.0, 0.0, 0.0
     chosen: list[int] = []
     for i in sorted(range(len(p)), key=lambda i: -p[i] * odds[i]):
-        if p[i] * odds[i] <= reserve:
+        if p[i] * odds[i] <= reserve or backed_r + 1 / odds[i] >= 1:
             break
         backed_p, backed_r = backed_p + p[i], backed_r + 1 / odds[i]
-        if backed_r >= 1:
-            raise NoSolutionError(f"the outcomes worth backing sum to {backed_r:.4f}: an arbitrage, not a Kelly bet")
-        reserve = (1 - backed_p) / (1 - backed_r)
+        reserve = max(1 - backed_p, 0.0) / (1 - backed_r)
         chosen.append(i)
     fractions = tuple(p[i] - reserve / odds[i] if i in chosen else 0.0 for i in range(len(p)))
     staked = sum(fractions)
-    wealth = [(p[i], fractions[i] * odds[i] - staked) for i in range(len(p))] + [(max(1 - sum(p), 0.0), -staked)]
+    unlisted = 1 - sum(p)
+    wealth = [(p[i], fractions[i] * odds[i] - staked) for i in range(len(p))]
+    wealth.append((unlisted if unlisted > 1e-12 else 0.0, -staked))
     return Exclusive(fractions, reserve, _growth(wealth))
 
 

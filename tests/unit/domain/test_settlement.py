@@ -1,0 +1,141 @@
+"""Bets settle as a bookmaker settles them, to the cent."""
+
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keter.domain.bets import BetState
+from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.settlement import Settlement, result_halves, settle, unit_profit
+from keter.errors import InvalidOddsError
+
+FT, HT = Period.FULL_TIME, Period.HALF_TIME
+goals = st.integers(0, 9)
+handicaps = st.integers(-20, 20)
+
+
+def handicap(own_line: float, side: Side) -> Market:
+    """The market of a bet whose line is written from its own side."""
+    return Market(FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if side is Side.HOME else -1))
+
+
+@pytest.mark.parametrize(
+    ("side", "line", "score", "odds", "profit"),
+    [
+        (Side.HOME, -0.25, (1, 1), "2.05", -5000),
+        (Side.HOME, -0.75, (2, 1), "1.95", 4750),
+        (Side.AWAY, 0.25, (1, 1), "1.88", 4400),
+        (Side.HOME, 0, (0, 0), "1.90", 0),
+        (Side.AWAY, 0.75, (1, 0), "2.02", -5000),
+        (Side.HOME, -1, (2, 1), "2.10", 0),
+        (Side.HOME, -1.25, (2, 1), "2.00", -5000),
+        (Side.AWAY, -0.75, (0, 1), "2.40", 7000),
+    ],
+)
+def test_handicaps_pay_as_the_reference_table_says(
+    side: Side, line: float, score: tuple[int, int], odds: str, profit: int
+) -> None:
+    assert settle(handicap(line, side), side, final=score, odds=Decimal(odds), stake_minor=10_000).profit_minor == profit
+
+
+@pytest.mark.parametrize(
+    ("side", "line", "total", "odds", "profit"),
+    [
+        (Side.OVER, 2.25, 2, "1.95", -5000),
+        (Side.UNDER, 2.25, 2, "1.95", 4750),
+        (Side.OVER, 2.75, 3, "2.00", 5000),
+        (Side.UNDER, 3, 3, "1.90", 0),
+        (Side.OVER, 2.5, 3, "1.87", 8700),
+    ],
+)
+def test_totals_pay_as_the_reference_table_says(side: Side, line: float, total: int, odds: str, profit: int) -> None:
+    market = Market(FT, MarketKind.OVER_UNDER, int(line * 4))
+    assert settle(market, side, final=(total, 0), odds=Decimal(odds), stake_minor=10_000).profit_minor == profit
+
+
+@given(goals, goals, handicaps)
+def test_the_two_sides_of_a_line_always_settle_opposite(home: int, away: int, line_q: int) -> None:
+    for kind, one, other in (
+        (MarketKind.ASIAN_HANDICAP, Side.HOME, Side.AWAY),
+        (MarketKind.OVER_UNDER, Side.OVER, Side.UNDER),
+    ):
+        market = Market(FT, kind, line_q)
+        assert result_halves(market, one, home, away) == -result_halves(market, other, home, away)
+
+
+@given(goals, goals, handicaps)
+def test_swapping_the_teams_and_the_line_changes_nothing(home: int, away: int, line_q: int) -> None:
+    here = Market(FT, MarketKind.ASIAN_HANDICAP, line_q)
+    there = Market(FT, MarketKind.ASIAN_HANDICAP, -line_q)
+    assert result_halves(here, Side.HOME, home, away) == result_halves(there, Side.AWAY, away, home)
+
+
+@given(goals, goals, handicaps.filter(lambda q: q % 2 != 0))
+def test_a_quarter_line_is_the_mean_of_the_lines_either_side(home: int, away: int, line_q: int) -> None:
+    legs = [Market(FT, MarketKind.ASIAN_HANDICAP, line_q + step) for step in (-1, 1)]
+    both = sum(result_halves(leg, Side.HOME, home, away) for leg in legs)
+    assert 2 * result_halves(Market(FT, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME, home, away) == both
+
+
+@given(goals, goals)
+def test_exactly_one_result_of_the_match_wins(home: int, away: int) -> None:
+    market = Market(FT, MarketKind.ONE_X_TWO)
+    assert sorted(result_halves(market, side, home, away) for side in market.sides) == [-2, -2, 2]
+
+
+def test_a_two_way_money_line_gives_the_stake_back_on_a_draw() -> None:
+    market = Market(FT, MarketKind.MONEY_LINE)
+    assert settle(market, Side.HOME, final=(1, 1), odds=Decimal("1.6"), stake_minor=500) == Settlement(BetState.PUSHED, 0)
+    assert result_halves(market, Side.AWAY, 0, 1) == 2
+
+
+def test_a_handicap_in_play_counts_from_the_score_at_the_bet_and_totals_do_not() -> None:
+    minus_half = handicap(-0.5, Side.HOME)
+    won = settle(minus_half, Side.HOME, final=(2, 0), score_at_bet=(1, 0), odds=Decimal("1.95"), stake_minor=10_000)
+    lost = settle(minus_half, Side.HOME, final=(1, 0), score_at_bet=(1, 0), odds=Decimal("1.95"), stake_minor=10_000)
+    assert (won.profit_minor, lost.profit_minor) == (9500, -10_000)
+    over = Market(FT, MarketKind.OVER_UNDER, 6)
+    total = settle(over, Side.OVER, final=(2, 0), score_at_bet=(1, 0), odds=Decimal(2), stake_minor=100)
+    assert total.state is BetState.WON
+
+
+def test_half_time_markets_settle_on_the_half_time_score() -> None:
+    market = Market(HT, MarketKind.ONE_X_TWO)
+    settled = partial(settle, market, Side.DRAW, odds=Decimal(3), stake_minor=100)
+    assert settled(final=(3, 0), half_time=(0, 0)) == Settlement(BetState.WON, 200)
+    assert settled(final=None, half_time=(0, 0)) == Settlement(BetState.WON, 200)
+    with pytest.raises(ValueError, match="half-time score"):
+        settled(final=(3, 0))
+
+
+def test_an_abandoned_match_voids_the_bet() -> None:
+    market = Market(FT, MarketKind.ONE_X_TWO)
+    assert settle(market, Side.HOME, final=None, odds=Decimal(2), stake_minor=100) == Settlement(BetState.VOID, 0)
+
+
+def test_half_a_cent_is_rounded_away_from_zero_once() -> None:
+    for line, profit in ((-0.25, -501), (0.25, 501)):
+        market = handicap(line, Side.HOME)
+        assert settle(market, Side.HOME, final=(1, 1), odds=Decimal(2), stake_minor=1001).profit_minor == profit
+
+
+@given(st.decimals("1.01", "50", places=3), st.integers(0, 10**9), st.sampled_from([-2, -1, 0, 1, 2]))
+def test_no_result_costs_more_than_the_stake_or_pays_more_than_the_odds(odds: Decimal, stake: int, halves: int) -> None:
+    profit = unit_profit(halves, odds) * stake
+    assert -stake <= profit <= stake * (odds - 1)
+    assert (profit > 0) == (halves > 0 and stake > 0)
+
+
+def test_what_cannot_be_settled_is_refused() -> None:
+    market = Market(FT, MarketKind.ONE_X_TWO)
+    with pytest.raises(ValueError, match="no over"):
+        result_halves(market, Side.OVER, 1, 0)
+    with pytest.raises(ValueError, match="negative"):
+        result_halves(market, Side.HOME, -1, 0)
+    with pytest.raises(ValueError, match="stake"):
+        settle(market, Side.HOME, final=(1, 0), odds=Decimal(2), stake_minor=-1)
+    with pytest.raises(InvalidOddsError):
+        settle(market, Side.HOME, final=None, odds=Decimal(1), stake_minor=1)

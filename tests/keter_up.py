@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,13 @@ class KeterUp:
         """Worker and process id, as the heartbeats say."""
         return {row["worker"]: row["pid"] for row in self.status().get("processes", ())}
 
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            body: bytes = answer.read()
-            return body
+    def fetch(self, path: str) -> tuple[int, str]:
+        """Status and body of a page, errors included."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
 
     def interrupt(self) -> int:
         """Ctrl+C; returns the exit code."""

@@ -60,7 +60,7 @@ async def test_it_starts_everything_says_where_and_stops_in_order_within_ten_sec
     one = await start().ready()
     for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "Ctrl+C"):
         assert words in one.text
-    assert one.get("/healthz")
+    assert one.fetch("/healthz")[0] == 200
     await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=30, every_s=0.5)
     begun = time.monotonic()
     assert one.interrupt() == 0
@@ -111,7 +111,7 @@ async def test_a_second_one_in_the_same_folder_is_refused(start: Start, tmp_path
     assert second.returncode == 69
     assert f"already runs on local (process {one.process.pid})" in second.stderr
     assert len(second.stderr.splitlines()) == 1
-    assert one.get("/healthz")
+    assert one.fetch("/healthz")[0] == 200
 
 
 async def test_pause_halt_and_resume_act_within_a_second(start: Start, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_pause_halt_and_resume_act_within_a_second(start: Start, tmp_path:
     for command, state in (("pause", "PAUSED"), ("halt", "HALTED"), ("resume", "ACTIVE")):
         assert one.keter(command, "--reason", "test").returncode == 0
         assert one.status()["state"] == state
-        assert json.loads(one.get("/api/status"))["state"] == state
+        assert json.loads(one.fetch("/api/status")[1])["state"] == state
         assert (tmp_path / "HALT").exists() == (command == "halt")
 
 
@@ -160,3 +160,10 @@ def test_halt_works_with_nothing_running(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "storm" in (tmp_path / "HALT").read_text()
+
+
+def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(tmp_path: Path) -> None:
+    result = up(tmp_path, DASH_TOTP_SECRET="not base32!")
+    assert result.returncode == 78
+    assert result.stderr.splitlines()[-1] == "keter: dashboard: DASH_TOTP_SECRET is not base32"
+    assert not (tmp_path / "local" / "run" / "redis.json").exists()

@@ -113,7 +113,7 @@ def test_the_parameters_solve_the_equations_they_are_named_after(odds: list[floa
     booksum = sum(r)
     assume(0.8 < booksum < 1.5)
     power, shin, ratio = (fair(odds, method) for method in ("power", "shin", "odds_ratio"))
-    assert power.p == pytest.approx([x**power.parameter for x in r], abs=1e-12)
+    assert power.p == pytest.approx([x ** (power.parameter or 0) for x in r], abs=1e-12)
     z = shin.parameter or 0.0
     assert shin.p == pytest.approx([(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], abs=1e-9)
     c = ratio.parameter or 0.0

@@ -1,0 +1,109 @@
+"""The command that runs betting vectors through the library: right answers pass, wrong ones are named, nothing stops it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import ROOT, football_data
+
+COMMAND = ROOT / "scripts" / "check-vectors"
+GOOD: dict[str, Any] = {
+    "category": "kelly_binary",
+    "name": "even",
+    "inputs": {"p": "0.55", "odds": "2.00", "commission": "0"},
+    "expected": {"full": 0.1, "ev": 0.1},
+    "tolerance": 1e-9,
+}
+
+
+def run(tmp_path: Path, vectors: object, *arguments: str) -> tuple[int, list[str]]:
+    file = tmp_path / "vectors.json"
+    file.write_text(json.dumps(vectors), encoding="utf-8")
+    done = subprocess.run([sys.executable, COMMAND, file, *arguments], capture_output=True, text=True, timeout=100)
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def changed(**parts: object) -> dict[str, Any]:
+    return GOOD | parts
+
+
+def test_right_answers_pass(tmp_path: Path) -> None:
+    code, lines = run(tmp_path, {"version": 1, "vectors": [GOOD, changed(inputs={"p": 0.55, "odds": 2})]})
+    assert (code, lines) == (0, ["kelly_binary: 2 passed, 0 failed", "2 passed, 0 failed"])
+
+
+@pytest.mark.parametrize(
+    ("vector", "said"),
+    [
+        (changed(expected={"full": 0.1000001}), "full: expected 0.1000001"),
+        (changed(expected={"full": 0.1, "treble": 1}), "treble: expected 1, but nothing computes it"),
+        (changed(expected={}), "nothing is expected"),
+        (changed(category="astrology"), "unknown category"),
+        (changed(inputs={"p": None, "odds": "2"}), "expected an answer"),
+        (changed(inputs={}), "KeyError"),
+        (changed(expected={"error": "InvalidOdds"}), "error: expected InvalidOdds"),
+        (
+            changed(inputs={"p": "0.5", "odds": "1"}, expected={"error": "NoSolution"}),
+            "expected NoSolution, got InvalidOddsError",
+        ),
+        (changed(tolerance="much"), "expected an answer"),
+        ("a vector", "not an object"),
+    ],
+)
+def test_wrong_answers_and_odd_vectors_are_named_and_fail(tmp_path: Path, vector: object, said: str) -> None:
+    code, lines = run(tmp_path, [vector, GOOD])
+    assert code == 1
+    assert any("FAILED" in line and said in line for line in lines), lines
+    assert lines[-1] == "1 passed, 1 failed"
+
+
+def test_an_expected_refusal_passes(tmp_path: Path) -> None:
+    vectors = [
+        changed(inputs={"p": "0.5", "odds": "1"}, expected={"error": "InvalidOdds"}, tolerance=None),
+        {"category": "devig_error", "name": "leg", "inputs": {"odds": [2.1, None]}, "expected": {"error": "IncompleteMarket"}},
+        {"category": "devig_error", "inputs": {"odds": [1.5, "Infinity"]}, "expected": {"error": "InvalidOddsError"}},
+        {
+            "category": "devig_error",
+            "inputs": {"odds": [1.05, 8, 100], "method": "additive"},
+            "expected": {"error": "NoSolution"},
+        },
+    ]
+    assert run(tmp_path, vectors)[0] == 0
+
+
+def test_categories_that_need_match_files_are_skipped_without_them_and_not_counted(tmp_path: Path) -> None:
+    vector = {"category": "dataset_scores", "inputs": {"files": ["E0.csv"], "columns": []}, "expected": {"n": 1}}
+    code, lines = run(tmp_path, [vector, GOOD], "--data", str(tmp_path / "nowhere"))
+    assert code == 0
+    assert "1 skipped: no folder" in lines[0]
+    assert lines[-1] == "1 passed, 0 failed"
+
+
+def test_a_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    assert run(tmp_path, {"version": 1})[0] == 64
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    done = subprocess.run([sys.executable, COMMAND, broken], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 64
+    assert "broken.json" in done.stderr
+
+
+@pytest.mark.data
+def test_every_reference_vector_passes() -> None:
+    """The backtests among them agree with the reference page's figures on real matches."""
+    reference = football_data().parents[1] / "reference" / "betting-math-vectors.json"
+    done = subprocess.run([sys.executable, COMMAND, reference], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "122 passed, 0 failed"
+
+
+def test_every_category_has_a_row_in_the_documentation() -> None:
+    listing = "import sys; sys.path[:0] = ['scripts']; from vectors import command; print(*command.CHECKS)"
+    done = subprocess.run([sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    page = (ROOT / "docs" / "pricing.md").read_text(encoding="utf-8")
+    for category in done.stdout.split():
+        assert f"`{category}`" in page, f"docs/pricing.md does not say what computes {category}"

@@ -65,12 +65,16 @@ class KeterUp:
         return subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=60)
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.keter("status", "--json").stdout)
-        return found
+        """What the page's API says; empty while it does not answer."""
+        try:
+            code, text = self.fetch("/api/status")
+        except OSError:
+            return {}
+        return json.loads(text) if code == 200 else {}
 
     def pids(self) -> dict[str, int]:
         """Worker and process id, as the heartbeats say."""
-        return {row["worker"]: row["pid"] for row in self.status().get("processes", ())}
+        return {worker: beat["pid"] for worker, beat in self.status().get("heartbeats", {}).items()}
 
     def fetch(self, path: str) -> tuple[int, str]:
         """Status and body of a page, errors included."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorde
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Keters of the test's own."""
     running: list[KeterUp] = []
 
     def begin(**environ: str) -> KeterUp:
@@ -31,6 +33,25 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for one in running:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeterUp]:
+    """One Keter for every test that leaves it running."""
+    one = KeterUp(tmp_path_factory.mktemp("keter"))
+    yield one
+    one.close()
+
+
+async def everybody(one: KeterUp) -> KeterUp:
+    """Waits until the page answers and every worker reports."""
+    await one.ready()
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.2)
+    return one
+
+
+def in_state(one: KeterUp, state: str) -> bool:
+    return one.status().get("state") == state
 
 
 def up(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -56,12 +77,49 @@ def stopped_order(folder: Path) -> list[str]:
     return [worker for _, worker in sorted(lines)]
 
 
-async def test_it_starts_everything_says_where_and_stops_in_order_within_ten_seconds(start: Start, tmp_path: Path) -> None:
-    one = await start().ready()
-    for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "Ctrl+C"):
-        assert words in one.text
+async def test_a_killed_worker_comes_back(shared: KeterUp) -> None:
+    one = await everybody(shared)
+    first = one.pids()["edge"]
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=30, every_s=0.2)
+
+
+async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> None:
+    one = await everybody(shared)
+    second = up(one.folder)
+    assert second.returncode == 69
+    assert f"already runs on local (process {one.process.pid})" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
     assert one.fetch("/healthz")[0] == 200
-    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=30, every_s=0.5)
+
+
+async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> None:
+    one = await everybody(shared)
+    await eventually(lambda: one.status()["state"] == "ACTIVE", timeout_s=30, every_s=0.2)
+    for command, state in (("pause", "PAUSED"), ("halt", "HALTED"), ("resume", "ACTIVE")):
+        assert one.keter(command, "--reason", "test").returncode == 0
+        await eventually(partial(in_state, one, state), timeout_s=1, every_s=0.05)
+        assert (one.folder / "HALT").exists() == (command == "halt")
+    told = json.loads(one.keter("status", "--json").stdout)
+    assert (told["mode"], told["state"], told["reason"], told["running"]) == ("DRY", "ACTIVE", "test", True)
+    assert {row["worker"] for row in told["processes"]} == WORKERS
+
+
+async def test_the_private_redis_comes_back_with_its_data_when_it_dies(shared: KeterUp) -> None:
+    one = await everybody(shared)
+    assert one.keter("pause", "--reason", "kept").returncode == 0
+    facts = json.loads((one.folder / "local" / "run" / "redis.json").read_text())
+    os.kill(facts["pid"], signal.SIGKILL)
+    await eventually(lambda: "the private Redis ended" in one.text, timeout_s=10)
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.2)
+    assert one.status()["state"] == "PAUSED"
+    assert one.keter("resume").returncode == 0
+
+
+async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(start: Start, tmp_path: Path) -> None:
+    one = await everybody(start())
+    for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "private server", "Ctrl+C"):
+        assert words in one.text
     begun = time.monotonic()
     assert one.interrupt() == 0
     assert time.monotonic() - begun < 10
@@ -73,55 +131,16 @@ async def test_it_starts_everything_says_where_and_stops_in_order_within_ten_sec
     assert "Traceback" not in one.text
 
 
-async def test_a_killed_worker_comes_back(start: Start) -> None:
-    one = await start().ready()
-    first = await eventually(lambda: one.pids().get("edge", 0), timeout_s=30, every_s=0.5)
-    os.kill(first, signal.SIGKILL)
-    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=30, every_s=0.5)
-    assert one.interrupt() == 0
-
-
 async def test_a_killed_supervisor_leaves_no_process_and_the_next_one_works(start: Start) -> None:
     one = await start().ready()
     assert len(one.family()) >= len(WORKERS)
     one.process.kill()
     one.wait()
+    two = await everybody(start(DASH_PORT=str(one.port)))
+    assert "waiting for its processes to leave" in two.text or not one.family()
     await eventually(lambda: one.family() == [], timeout_s=20, every_s=0.2)
-    two = await start().ready()
-    await eventually(lambda: set(two.pids()) == WORKERS, timeout_s=30, every_s=0.5)
+    assert set(two.pids()) == WORKERS
     assert two.interrupt() == 0
-
-
-async def test_the_private_redis_comes_back_with_its_data_when_it_dies(start: Start, tmp_path: Path) -> None:
-    one = await start().ready()
-    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=30, every_s=0.5)
-    assert one.keter("pause", "--reason", "kept").returncode == 0
-    facts = json.loads((tmp_path / "local" / "run" / "redis.json").read_text())
-    os.kill(facts["pid"], signal.SIGKILL)
-    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.5)
-    state = one.status()
-    assert (state["state"], state["reason"]) == ("PAUSED", "kept")
-    assert one.interrupt() == 0
-    assert one.family() == []
-
-
-async def test_a_second_one_in_the_same_folder_is_refused(start: Start, tmp_path: Path) -> None:
-    one = await start().ready()
-    second = up(tmp_path)
-    assert second.returncode == 69
-    assert f"already runs on local (process {one.process.pid})" in second.stderr
-    assert len(second.stderr.splitlines()) == 1
-    assert one.fetch("/healthz")[0] == 200
-
-
-async def test_pause_halt_and_resume_act_within_a_second(start: Start, tmp_path: Path) -> None:
-    one = await start().ready()
-    await eventually(lambda: one.status()["state"] == "ACTIVE", timeout_s=30, every_s=0.5)
-    for command, state in (("pause", "PAUSED"), ("halt", "HALTED"), ("resume", "ACTIVE")):
-        assert one.keter(command, "--reason", "test").returncode == 0
-        assert one.status()["state"] == state
-        assert json.loads(one.fetch("/api/status")[1])["state"] == state
-        assert (tmp_path / "HALT").exists() == (command == "halt")
 
 
 def test_a_taken_port_is_one_sentence_and_69(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def offers(views: list[tuple[Stance, Situation]], wanted: dict[Slot, int | None]
     return found
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8192)
 def _legs(slot: Slot, line_q: int | None, seen: Situation, style: Style) -> Prices | None:
     kind, full = slot
     part = seen if full else seen.half()

@@ -24,7 +24,7 @@ def _poisson(centi: int) -> tuple[float, ...]:
     return tuple(masses)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _difference(home_centi: int, away_centi: int) -> tuple[int, tuple[float, ...]]:
     """Distribution of home minus away goals: (smallest difference, masses)."""
     home, away = _poisson(home_centi), _poisson(away_centi)
@@ -36,13 +36,13 @@ def _difference(home_centi: int, away_centi: int) -> tuple[int, tuple[float, ...
     return -offset, tuple(masses)
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=16_384)
 def home_covers(home_centi: int, away_centi: int, line_q: int) -> float:
     """Effective probability (pushes apart) that home wins at a home line in quarter goals, goals counted from now."""
     return _effective(*_difference(home_centi, away_centi), line_q)
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=16_384)
 def goes_over(centi: int, line_q: int) -> float:
     """Effective probability that more goals than the line still fall."""
     return _effective(0, _poisson(centi), -line_q)
@@ -60,7 +60,7 @@ def _effective(low: int, masses: tuple[float, ...], line_q: int) -> float:
     return won / (won + lost) if won + lost else 0.5
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8192)
 def three_way(home_centi: int, away_centi: int, lead: int = 0) -> tuple[float, float, float]:
     """Probabilities of home, away, draw (the venue's order) when home leads by ``lead`` now."""
     low, masses = _difference(home_centi, away_centi)

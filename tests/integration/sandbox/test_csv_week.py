@@ -1,6 +1,5 @@
 """A week of real fixtures over HTTP: bets at the prices of the files, settled by their results, recomputed from the CSV."""
 
-import asyncio
 import csv
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -59,7 +58,6 @@ async def test_a_week_is_bet_and_settled_to_the_cent() -> None:
                 and (await client.place(selection, f"IBC:{quotes[0]['Odds']}", reference=str(row["MatchId"])))["Code"] == 0
             ):
                 bet_on.add(row["MatchId"])
-            await asyncio.sleep(0)
 
         await eventually(bet_on_everything_new, timeout_s=60, every_s=0.11)
         bets = (await client.call("GetNonRunningBets"))["Data"]

@@ -1,0 +1,56 @@
+"""What the documentation names exists: links, commands, settings, tests, benchmarks, exit codes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from keter.cli import app
+from keter.errors import ExitCode
+from keter.settings import entries
+from tests.support import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TO_COME = {"docs/images/overview.png"}  # drawn by the browser tests
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.name)
+def page(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    path: Path = request.param
+    return path, path.read_text(encoding="utf-8")
+
+
+def test_links_between_pages_lead_somewhere(page: tuple[Path, str]) -> None:
+    path, text = page
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        found = (path.parent / target).resolve()
+        assert found.exists() or found.relative_to(ROOT).as_posix() in TO_COME, f"{path.name} links to {target}"
+
+
+def test_every_file_of_the_repository_that_is_named_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    for name in re.findall(r"`((?:tests|benchmarks|scripts|deploy|docs|src)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_every_command_that_is_named_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    group = typer.main.get_command(app)
+    known = set(getattr(group, "commands", {}))
+    assert {"up", "status", "halt"} <= known
+    for command in re.findall(r"`keter ([a-z]+)", text):
+        assert command in known, f"{path.name} names keter {command}"
+
+
+def test_every_setting_that_is_named_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    known = {entry.name for entry in entries()} | {"KETER_PYTHON"}
+    for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", text):
+        assert name in known or name.startswith(("X_", "GLOBAL_")), f"{path.name} names {name}"
+
+
+def test_the_guide_lists_the_exit_codes_there_are() -> None:
+    text = (ROOT / "docs" / "operators-guide.md").read_text(encoding="utf-8")
+    for code in ExitCode:
+        assert re.search(rf"\b{code.value}\b", text), f"exit code {code.value}"

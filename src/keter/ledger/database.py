@@ -130,7 +130,7 @@ class Database:
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except (OperationalError, PoolTimeoutError) as e:
+        except (OperationalError, InternalError, PoolTimeoutError) as e:  # internal: a read-only server, a broken one
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:
             if e.connection_invalidated:

@@ -87,14 +87,19 @@ class Router:
 
         Raises FencedError, LedgerUnavailableError and the bus's errors.
         """
+        await self.take_over()
+        await self._until_reconciled()
+        self._pipe = self._context.pipe(QueueName.APPROVED)
+        await serve(self._context, self._pipe, self.handle, batch=1)
+
+    async def take_over(self) -> None:
+        """Shuts earlier owners out, ends what they left half done, and asks for a reconciliation."""
         found = await self._ledger.intents.takeover(
             self._account, self._context.settings.mode.execution_mode, at=self._context.clock.now(), worker=self._context.worker
         )
         await self._after_takeover(found)
-        await self._until_reconciled()
         self._placer = self._make_placer(found.fence)
-        self._pipe = self._context.pipe(QueueName.APPROVED)
-        await serve(self._context, self._pipe, self.handle, batch=1)
+        await ask_for_pass(self._context.bus, self._account, self._token)
 
     async def _after_takeover(self, found: Takeover) -> None:
         if found.skipped or found.unknown:

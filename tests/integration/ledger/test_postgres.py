@@ -1,0 +1,136 @@
+"""The same promises on a real PostgreSQL server, which this file starts and ends."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from keter.clock import ManualClock
+from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
+from keter.errors import UsageError
+from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
+from tests.execution import NOW, an_intent
+from tests.ledger_contract import LedgerContract, put_in
+from tests.support import free_port
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
+
+
+class Postgres:
+    """A server of our own in a folder of its own, run by somebody who is not root: it refuses root."""
+
+    def __init__(self, binaries: Path, user: str | None) -> None:
+        self._binaries, self._user = binaries, user
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="keter-postgres-"))
+        if user is not None:
+            shutil.chown(self.folder, user)
+        self._data = self.folder / "data"
+        self._call("initdb", "-D", str(self._data), "-A", "trust", "-U", "keter", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        self._process = subprocess.Popen(
+            [binaries / "postgres", "-D", str(self._data), *options],
+            user=user, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._await()
+
+    def _call(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._binaries / program, *arguments], user=self._user, cwd=self.folder, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + 30
+        ready = [str(self._binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(ready, capture_output=True).returncode != 0:
+            assert time.monotonic() < deadline and self._process.poll() is None, "PostgreSQL did not start"
+            time.sleep(0.05)
+
+    def new_database(self, name: str) -> str:
+        self._call("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", name)
+        return f"postgresql://keter@127.0.0.1:{self.port}/{name}"
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def unprivileged_user() -> str | None:
+    """Whom to run the server as: ourselves, unless we are root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    found = next((name for name in ("postgres", "nobody") if name in known), None)
+    if found is None:
+        pytest.skip("we are root and there is no other user to run PostgreSQL as")
+    return found
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if not BINARIES:
+        pytest.skip("no PostgreSQL under /usr/lib/postgresql; apt install postgresql brings one")
+    server = Postgres(BINARIES[-1], unprivileged_user())
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def ledger(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
+    url = postgres.new_database(f"k{abs(hash(request.node.nodeid))}")
+    opened = await open_ledger(url, clock=ManualClock(NOW))
+    yield opened
+    await opened.aclose()
+
+
+class TestOnPostgres(LedgerContract):
+    """Nothing but PostgreSQL differs from the contract."""
+
+
+async def test_ledgers_opened_together_migrate_once(postgres: Postgres) -> None:
+    url = postgres.new_database("together")
+    ledgers = await asyncio.gather(*[open_ledger(url, clock=ManualClock(NOW)) for _ in range(4)])
+    await ledgers[0].intents.create(an_intent(), worker="w")
+    assert len(await ledgers[3].intents.open_bets(ExecutionMode.DRY)) == 1
+    for ledger in ledgers:
+        await ledger.aclose()
+
+
+async def test_of_several_processes_one_gets_the_selection(postgres: Postgres) -> None:
+    url = postgres.new_database("race")
+    ledgers = await asyncio.gather(*[open_ledger(url, clock=ManualClock(NOW)) for _ in range(4)])
+    tries = [ledger.intents.create(an_intent(f"i{n}"), worker="w") for n, ledger in enumerate(ledgers)]
+    results = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(not isinstance(result, BaseException) for result in results) == 1
+    for ledger in ledgers:
+        await ledger.aclose()
+
+
+async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
+    url = postgres.new_database("sums")
+    writer = await open_ledger(url, clock=ManualClock(NOW))
+    await put_in(writer, BetState.RUNNING)
+    reader = await open_ledger(url, clock=ManualClock(NOW), read_only=True)
+    assert (await reader.summary(ExecutionMode.DRY)).outstanding_minor == 1000
+    assert (await reader.day_risk("2026-02-21", ExecutionMode.DRY)).bets == 1
+    with pytest.raises(LedgerUnavailableError):
+        await reader.intents.create(an_intent("i2"), worker="w")
+    with pytest.raises(UsageError, match="pg_dump"):
+        await writer.backup(Path("anywhere"))
+    await reader.aclose()
+    await writer.aclose()
+
+
+async def test_a_server_that_is_not_there_is_an_outage(postgres: Postgres) -> None:
+    with pytest.raises(LedgerUnavailableError):
+        await open_ledger(f"postgresql://keter:secret-word@127.0.0.1:{free_port()}/none", clock=ManualClock(NOW))

@@ -1,0 +1,145 @@
+"""Any earlier schema becomes this version's, with its rows; no number of processes at once can hurt that."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from keter.clock import ManualClock
+from keter.domain.trading import ExecutionMode
+from keter.errors import ConfigurationError
+from keter.ledger import LedgerUnavailableError, open_ledger
+from keter.ledger.database import make_engine, parse_url
+from keter.ledger.migrate import SCRIPTS, migrate
+from keter.ledger.schema import REVISION, metadata
+from tests.execution import NOW, an_intent
+
+
+def revisions() -> list[str]:
+    """Every revision there has been, oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def test_the_code_knows_the_newest_revision() -> None:
+    assert revisions()[-1] == REVISION
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) -> None:
+    engine = make_engine(parse_url(url_of(tmp_path / "l.db")), read_only=False)
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("revision", revisions())
+async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(tmp_path: Path, revision: str) -> None:
+    path = tmp_path / "l.db"
+    engine = make_engine(parse_url(url_of(path)), read_only=False)
+    migrate(engine, revision)
+    engine.dispose()
+    expected = await fill_plainly(path)
+    ledger = await open_ledger(url_of(path), clock=ManualClock(NOW))
+    found = await ledger.intents.open_bets(ExecutionMode.DRY)
+    assert [bet.intent.intent_id for bet in found] == expected
+    assert len(await ledger.paper.since("TESTER", NOW)) == 1
+    assert await ledger.integrity() == []
+    await ledger.intents.create(an_intent("new", account="OTHER"), worker="w")
+    await ledger.aclose()
+
+
+async def fill_plainly(path: Path) -> list[str]:
+    """Writes a bet with its trail and a paper ticket with the columns that the file has, as its own version would have."""
+    whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
+    await whole.intents.create(an_intent("old"), worker="w")
+    await whole.aclose()
+    with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
+        source.row_factory = sqlite3.Row
+        for table in ("bets", "transitions"):
+            columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+            [row] = source.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - as above
+            marks = ", ".join("?" * len(columns))
+            names = ", ".join(columns)
+            target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [row[name] for name in columns])  # noqa: S608
+        target.execute(
+            "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor, event_uid, league, home, away,"
+            " kickoff, market_id, side, placed_at, decided_at, refused, message)"
+            " VALUES ('p', 'TESTER', 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h', 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')"
+        )
+    source.close()
+    target.close()
+    return ["old"]
+
+
+async def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "l.db"
+    await (await open_ledger(url_of(path), clock=ManualClock(NOW))).aclose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(LedgerUnavailableError, match="newer version"):
+        await open_ledger(url_of(path), clock=ManualClock(NOW))
+    with pytest.raises(LedgerUnavailableError, match="9999"):
+        await open_ledger(url_of(path), clock=ManualClock(NOW), read_only=True)
+
+
+async def test_a_reader_creates_nothing_and_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailableError, match="no ledger yet"):
+        await open_ledger(url_of(tmp_path / "none.db"), clock=ManualClock(NOW), read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_reader_reads_while_a_writer_writes(tmp_path: Path) -> None:
+    writer = await open_ledger(url_of(tmp_path / "l.db"), clock=ManualClock(NOW))
+    reader = await open_ledger(url_of(tmp_path / "l.db"), clock=ManualClock(NOW), read_only=True)
+    await writer.intents.create(an_intent(), worker="w")
+    assert len(await reader.intents.open_bets(ExecutionMode.DRY)) == 1
+    with pytest.raises(LedgerUnavailableError, match="readonly"):
+        await reader.intents.create(an_intent("i2"), worker="w")
+    await reader.aclose()
+    await writer.aclose()
+
+
+@pytest.mark.parametrize("url", ["mysql://h/db", "not an address", "sqlite://", "sqlite:///:memory:"])
+async def test_an_address_that_cannot_be_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        await open_ledger(url, clock=ManualClock(NOW))
+
+
+async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> None:
+    """Six processes open a ledger that does not exist yet, and each writes one intent."""
+    code = (
+        "import asyncio, sys\n"
+        "from keter.clock import ManualClock\n"
+        "from keter.ledger import open_ledger\n"
+        "from tests.execution import NOW, an_intent, an_event\n"
+        "async def main():\n"
+        "    ledger = await open_ledger(sys.argv[1], clock=ManualClock(NOW))\n"
+        "    await ledger.intents.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])), worker='w')\n"
+        "    await ledger.aclose()\n"
+        "asyncio.run(main())\n"
+    )
+    url = url_of(tmp_path / "l.db")
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, url, str(n)], stderr=subprocess.PIPE, text=True) for n in range(6)
+    ]
+    for child in children:
+        _, errors = await asyncio.to_thread(child.communicate, timeout=60)
+        assert child.returncode == 0, errors
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    assert len(await ledger.intents.open_bets(ExecutionMode.DRY)) == 6
+    await ledger.aclose()

@@ -1,5 +1,6 @@
 """Looking after the queues: returning what dead workers hold, counting, reading dead letters."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -34,13 +35,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class Reaper:
     """Returns what silent incarnations hold. Any worker may run it, any number at a time: each script checks for itself."""
 
-    def __init__(self, bus: Bus, *, strikes: int = MOST_STRIKES) -> None:
+    def __init__(self, bus: Bus, *, strikes: int = MOST_STRIKES, queues: Sequence[QueueName] = tuple(QueueName)) -> None:
         self._bus = bus
         self._strikes = strikes
+        self._queues = queues
 
     async def run_once(self) -> int:
-        """Looks at every queue; the number of items put back or declared dead."""
-        return sum([await self._queue(queue) for queue in QueueName])
+        """Looks at every queue once; the number of items put back or declared dead."""
+        return sum([await self._queue(queue) for queue in self._queues])
 
     async def _queue(self, queue: QueueName) -> int:
         keys = self._bus.keys.queue(queue)

@@ -41,7 +41,7 @@ def yield_stats(profits: Sequence[float], stakes: Sequence[float] | None = None)
     """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit returns.
 
     ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are correlated: see
-    ``clustered_t``. Raises InvalidOddsError for no bets or a stake that is not positive.
+    ``clustered_ratio``. Raises InvalidOddsError for no bets or a stake that is not positive.
     """
     staked = list(stakes) if stakes is not None else [1.0] * len(profits)
     if not profits or len(staked) != len(profits) or min(staked) <= 0:
@@ -67,17 +67,35 @@ def mean_t(values: Sequence[float]) -> tuple[float, float | None]:
     return sum(values) / len(values), _sd_and_t(values)[1]
 
 
-def clustered_t(profits: Sequence[float], stakes: Sequence[float], clusters: Sequence[str]) -> float | None:
-    """t of the yield when the bets of one cluster (match, day) stand or fall together; None below two clusters."""
-    rate = sum(profits) / sum(stakes)
+class ClusteredRatio(NamedTuple):
+    """A ratio of sums with its cluster-robust standard error, None below two clusters."""
+
+    value: float
+    error: float | None
+    clusters: int
+
+    @property
+    def t(self) -> float | None:
+        return self.value / self.error if self.error else None
+
+
+def clustered_ratio(tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[str]) -> ClusteredRatio:
+    """``sum tops / sum bottoms`` when the rows of one cluster (match, day) stand or fall together: linearised error.
+
+    Raises InvalidOddsError when the bottoms sum to nothing.
+    """
+    total = sum(bottoms)
+    if total <= 0:
+        raise InvalidOddsError("a ratio needs a positive sum below it")
+    value = sum(tops) / total
     residuals: dict[str, float] = {}
-    for profit, stake, cluster in zip(profits, stakes, clusters, strict=True):
-        residuals[cluster] = residuals.get(cluster, 0.0) + profit - rate * stake
+    for top, bottom, cluster in zip(tops, bottoms, clusters, strict=True):
+        residuals[cluster] = residuals.get(cluster, 0.0) + top - value * bottom
     groups = len(residuals)
     if groups < 2:
-        return None
-    error = sqrt(sum(x * x for x in residuals.values()) * groups / (groups - 1)) / sum(stakes)
-    return rate / error if error else None
+        return ClusteredRatio(value, None, groups)
+    error = sqrt(sum(x * x for x in residuals.values()) * groups / (groups - 1)) / total
+    return ClusteredRatio(value, error, groups)
 
 
 class YieldOutlook(NamedTuple):

@@ -8,16 +8,14 @@ Formulas: betting mathematics reference, section 7; Wilson 1927 for the calibrat
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
-from math import log, sqrt
 
 import msgspec
 
 from keter.domain.bets import SETTLED, BetState
+from keter.pricing.analytics import calibration, clustered_ratio, scores
 from keter.replay.records import BetRecord
 
 Z_95 = 1.959963984540054
-BINS = 10
 _LOSSES = frozenset({BetState.LOST.value, BetState.HALF_LOST.value})
 _WINS = frozenset({BetState.WON.value, BetState.HALF_WON.value})
 
@@ -100,7 +98,8 @@ def performance(records: Iterable[BetRecord]) -> Performance:
     with_close = [bet for bet in bets if bet.clv is not None]
     closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in with_close) if with_close else None
     wins, losses = _streaks(bets)
-    brier, log_loss = _scores(bets)
+    forecasts = _forecasts(bets)
+    brier, log_loss = _scores(*forecasts)
     return Performance(
         bets=len(bets),
         open=len(every) - len(bets),
@@ -115,7 +114,7 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         luck_minor=None if closing is None else _pnl(with_close) - closing,
         brier=brier,
         log_loss=log_loss,
-        calibration=calibration(bets),
+        calibration=_calibration(*forecasts),
         max_drawdown_minor=max((point.drawdown_minor for point in equity(bets)), default=0),
         longest_win_streak=wins,
         longest_losing_streak=losses,
@@ -132,14 +131,6 @@ def equity(bets: Iterable[BetRecord]) -> list[Point]:
         peak = max(peak, total)
         points.append(Point(bet.day, total, peak - total))
     return points
-
-
-def calibration(bets: Sequence[BetRecord], bins: int = BINS) -> tuple[Bin, ...]:
-    """Equal-count bins over the fair probability of the bets that were wholly won or lost."""
-    decided = sorted((bet.fair_p, bet.state == BetState.WON) for bet in bets if bet.state in {BetState.WON, BetState.LOST})
-    bins = min(bins, len(decided))
-    edges = [round(i * len(decided) / bins) for i in range(bins + 1)] if bins else []
-    return tuple(_bin(decided[low:high]) for low, high in pairwise(edges))
 
 
 def slices(bets: Iterable[BetRecord], name_of: Callable[[BetRecord], str]) -> tuple[Slice, ...]:
@@ -198,20 +189,13 @@ def _ratio(
     bottom: Callable[[BetRecord], float],
     cluster: Callable[[BetRecord], str],
 ) -> Estimate | None:
-    """``sum top / sum bottom`` with the linearised, cluster-robust standard error of a ratio."""
-    total = sum(bottom(bet) for bet in bets)
-    if not total:
+    if not bets:
         return None
-    value = sum(top(bet) for bet in bets) / total
-    residuals: dict[str, float] = defaultdict(float)
-    for bet in bets:
-        residuals[cluster(bet)] += top(bet) - value * bottom(bet)
-    n = len(residuals)
-    if n < 2:
-        return Estimate(value, None, None, None, len(bets), n)
-    error = sqrt(sum(r * r for r in residuals.values()) * n / (n - 1)) / total
-    t = value / error if error else None
-    return Estimate(value, value - Z_95 * error, value + Z_95 * error, t, len(bets), n)
+    ratio = clustered_ratio([top(b) for b in bets], [bottom(b) for b in bets], [cluster(b) for b in bets])
+    if ratio.error is None:
+        return Estimate(ratio.value, None, None, None, len(bets), ratio.clusters)
+    reach = Z_95 * ratio.error
+    return Estimate(ratio.value, ratio.value - reach, ratio.value + reach, ratio.t, len(bets), ratio.clusters)
 
 
 def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:
@@ -221,28 +205,22 @@ def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:
     return Slice(name, len(bets), turnover, pnl, pnl / turnover if turnover else 0.0, clv, len(values))
 
 
-def _bin(decided: Sequence[tuple[float, bool]]) -> Bin:
-    n = len(decided)
-    won = sum(1 for _, win in decided if win)
-    low, high = wilson(won, n)
-    return Bin(n, sum(p for p, _ in decided) / n, won / n, low, high)
+def _forecasts(bets: Iterable[BetRecord]) -> tuple[list[float], list[bool]]:
+    """Fair probability and result of the bets that were wholly won or lost."""
+    decided = [bet for bet in bets if bet.state in {BetState.WON, BetState.LOST}]
+    return [bet.fair_p for bet in decided], [bet.state == BetState.WON for bet in decided]
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The Wilson 95 % interval of a share; ``n`` is at least 1."""
-    share, z2 = successes / n, Z_95 * Z_95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+def _calibration(p: Sequence[float], won: Sequence[bool]) -> tuple[Bin, ...]:
+    return tuple(Bin(b.n, b.mean_p, b.rate, b.interval.low, b.interval.high) for b in calibration(p, won))
 
 
-def _scores(bets: Iterable[BetRecord]) -> tuple[float | None, float | None]:
-    """Two-class Brier score (mean squared error) and log loss of the fair probability."""
-    decided = [(b.fair_p, b.state == BetState.WON) for b in bets if b.state in {BetState.WON, BetState.LOST}]
-    if not decided:
+def _scores(p: Sequence[float], won: Sequence[bool]) -> tuple[float | None, float | None]:
+    """Brier score (mean squared error) and log loss of winning."""
+    if not p:
         return None, None
-    brier = sum((p - won) ** 2 for p, won in decided) / len(decided)
-    return brier, -sum(log(p if won else 1 - p) for p, won in decided) / len(decided)
+    found = scores([(1 - x, x) for x in p], [int(hit) for hit in won])
+    return found.brier / 2, found.log_loss
 
 
 def _streaks(bets: Iterable[BetRecord]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from keter.errors import IncompleteMarketError, InvalidOddsError
 from keter.pricing.analytics import (
     calibration,
     calibration_slope,
-    clustered_t,
+    clustered_ratio,
     clv,
     log_clv,
     max_drawdown,
@@ -137,10 +137,10 @@ def test_the_calibration_slope_finds_the_power_that_was_taken_away() -> None:
 
 def test_bets_that_fall_together_count_as_one() -> None:
     profits = [1.0, 1.0, -1.0, 1.0]
-    alone = clustered_t(profits, [1] * 4, ["a", "b", "c", "d"])
-    together = clustered_t(profits * 2, [1] * 8, ["a", "b", "c", "d"] * 2)
+    alone = clustered_ratio(profits, [1] * 4, ["a", "b", "c", "d"]).t
+    together = clustered_ratio(profits * 2, [1] * 8, ["a", "b", "c", "d"] * 2).t
     assert alone == pytest.approx(together or 0)
-    assert clustered_t(profits, [1] * 4, ["a"] * 4) is None
+    assert clustered_ratio(profits, [1] * 4, ["a"] * 4).t is None
 
 
 def test_the_mean_of_nothing_is_refused() -> None:

@@ -1,13 +1,13 @@
 """What bets say of themselves is computed as the reference states it, and nothing is zero for want of data."""
 
 from datetime import UTC, datetime, timedelta
-from math import log, sqrt
+from math import log
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.replay.performance import equity, odds_band, performance, time_to_start, wilson
+from keter.replay.performance import equity, odds_band, performance, time_to_start
 from keter.replay.records import BetRecord
 from keter.replay.report import html_report
 
@@ -98,14 +98,6 @@ def test_calibration_bins_hold_every_decided_bet_once(decided: list[tuple[float,
     assert sum(one.n for one in bins) == len(decided)
     assert all(one.low <= one.actual + 1e-12 and one.actual <= one.high + 1e-12 for one in bins)
     assert [one.expected for one in bins] == sorted(one.expected for one in bins)
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_wilson_interval_solves_its_equation(case: tuple[int, int]) -> None:
-    won, n = case
-    for edge in wilson(won, n):
-        if 1e-9 < edge < 1 - 1e-9:
-            assert abs(won / n - edge) == pytest.approx(1.959963984540054 * sqrt(edge * (1 - edge) / n), abs=1e-9)
 
 
 def test_bands_have_their_lower_bound_inside() -> None:

@@ -49,9 +49,10 @@ async def test_a_session_lost_in_any_form_is_replaced_and_the_read_repeated(venu
 
 async def test_a_session_that_is_lost_twice_in_one_read_is_an_error(venue: Venue) -> None:
     venue.say("GetAccountSummary", 401, 401, 401)
-    with pytest.raises(VenueSessionError):
+    with pytest.raises(VenueSessionError, match="http_401"):
         await venue.client().account_summary()
     assert len(venue.calls("GetAccountSummary")) == 2
+    assert venue.logins == 2
 
 
 @pytest.mark.parametrize(

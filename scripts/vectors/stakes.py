@@ -151,9 +151,17 @@ def check_inversion(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[
     return {"reject": matched.is_inverted(inputs["back_odds"], inputs["lay_odds"])}
 
 
-@category("ladder_betfair", "ladder_betdaq")
-def check_decimal_ladder(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    ladder = ladders.betdaq() if given(inputs, "venue", "betfair") == "betdaq" else ladders.betfair()
+@category("ladder_betfair")
+def check_betfair(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
+    return ladder_answer(ladders.betfair(), inputs)
+
+
+@category("ladder_betdaq")
+def check_betdaq(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
+    return ladder_answer(ladders.betdaq(), inputs)
+
+
+def ladder_answer(ladder: ladders.Ladder, inputs: Inputs) -> Mapping[str, Any]:
     answer: dict[str, Any] = {"n_prices": len(ladder), "first": ladder.prices[0], "last": ladder.prices[-1]}
     price = inputs.get("price")
     if price is not None:

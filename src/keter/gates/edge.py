@@ -92,6 +92,8 @@ class _Desk:
     ) -> None:
         self.validated, self.settings, self.now = validated, settings, now
         self.market = validated.update.market
+        allowed = {name.upper() for name in settings.bet_books}
+        self.bettable = [book for book in validated.books if "ALL" in allowed or book.book.upper() in allowed]
         half_life = half_life_s(validated, settings, now)
         pool = pool_inputs(validated, settings, now, half_life)
         self.sharps = frozenset([quote.book for quote in pool.quotes])
@@ -136,19 +138,17 @@ def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
 
 def _graded(desk: _Desk, index: int) -> list[Graded]:
     """Every bettable price of a side, the best first."""
-    graded = [_grade(desk, book, index) for book in desk.validated.books if _bettable(book, index, desk.settings)]
+    graded = [_grade(desk, book, odds, index) for book in desk.bettable if (odds := _odds(book, index)) is not None]
     return sorted(graded, key=lambda one: (-_PROGRESS.index(one.reason), -one.ev_pct, -one.odds, one.book))
 
 
-def _bettable(book: BookPrices, index: int, settings: EdgeSettings) -> bool:
+def _odds(book: BookPrices, index: int) -> float | None:
     odds = book.odds[index] if index < len(book.odds) else None
-    allowed = {name.upper() for name in settings.bet_books}
-    return odds is not None and 1 < odds < float("inf") and ("ALL" in allowed or book.book.upper() in allowed)
+    return odds if odds is not None and 1 < odds < float("inf") else None
 
 
-def _grade(desk: _Desk, book: BookPrices, index: int) -> Graded:
+def _grade(desk: _Desk, book: BookPrices, odds: float, index: int) -> Graded:
     """How far one book's price gets."""
-    odds = book.odds[index] or 0.0
     inputs, priced = desk.priced_without(book.book.upper())
     ev_pct = 0.0
     if isinstance(priced, Reason):

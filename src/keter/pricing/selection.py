@@ -20,7 +20,7 @@ from keter.errors import NoSolutionError, PricingError
 from keter.pricing.goals import fit_home_away, fit_total, margin_p, poisson
 from keter.pricing.lines import extra_edge_points, move_handicap, move_total
 from keter.pricing.margin import Fair, fair
-from keter.pricing.pool import anchored_base, book_weights, log_pool, logit_sd, spread_pct
+from keter.pricing.pool import anchored_base, book_weights, log_pool, spread_pct
 
 DROP_AFTER_HALF_LIVES = 10.0
 
@@ -88,7 +88,6 @@ class Pooled(msgspec.Struct, frozen=True):
     weights: tuple[float, ...]
     p: tuple[float, ...]
     spread_pct: float
-    logit_sd: float
 
 
 class Priced(msgspec.Struct, frozen=True):
@@ -148,7 +147,6 @@ def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
         weights=weights,
         p=log_pool(rows, weights),
         spread_pct=spread_pct(rows),
-        logit_sd=logit_sd(rows),
     )
 
 
@@ -178,7 +176,8 @@ def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
 
 def steps_moved(inputs: Inputs) -> int:
     """The most quarter steps that any quote of the consensus was moved."""
-    return max([abs(q.line_q - (inputs.line_q or 0)) for q in inputs.pool.quotes if q.line_q is not None], default=0)
+    steps = [abs(q.line_q - (inputs.line_q or 0)) for q in inputs.pool.quotes if q.line_q is not None]
+    return max(steps) if steps else 0
 
 
 def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:

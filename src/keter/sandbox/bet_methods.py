@@ -94,14 +94,14 @@ def get_account_summary(house: House, call: Call) -> Answer:
     return result(fields | {"Message": f"summary for {call.session.user}"}, message=None)
 
 
-def _settled_on(house: House, call: Call, day: int) -> list[Ticket]:
-    books = words(call, "bookies")
-    return [
-        ticket
-        for ticket in house.book.tickets(call.session.user)
-        if (ticket.settled_ms or ticket.decided_ms or ticket.placed_ms) // DAY_MS == day
-        and (books is None or ticket.order.bookie in books)
-    ]
+def _by_day(house: House, call: Call, first: int, last: int) -> dict[int, list[Ticket]]:
+    """The customer's tickets by the day on which they were settled, else decided, else placed; oldest day first."""
+    books, days = words(call, "bookies"), dict[int, list[Ticket]]()
+    for ticket in house.book.tickets(call.session.user):
+        day = (ticket.settled_ms or ticket.decided_ms or ticket.placed_ms) // DAY_MS
+        if first <= day <= last and (books is None or ticket.order.bookie in books):
+            days.setdefault(day, []).append(ticket)
+    return dict(sorted(days.items()))
 
 
 def _day(call: Call, name: str) -> int:
@@ -119,19 +119,26 @@ def _money(minor: int) -> str:
 def get_history_statement(house: House, call: Call) -> Answer:
     account, items = house.book.accounts[call.session.user], []
     turnover = won = 0
-    for day in range(_day(call, "from"), min(_day(call, "to"), call.now_ms // DAY_MS) + 1):
-        settled = [ticket for ticket in _settled_on(house, call, day) if ticket.state is State.SETTLED]
-        if not settled:
-            continue
-        day_turnover, day_won = sum(t.stake_minor for t in settled), sum(t.pnl_minor for t in settled)
-        turnover, won = turnover + day_turnover, won + day_won
-        items.append(
-            {"DateDay": us_date(day * DAY_MS), "DateDayName": f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%A}",
-             "Remark": "Betting", "Turnover": _money(day_turnover), "Commission": "0.00", "WinLoss": _money(day_won),
-             "Balance": _money(_balance(account, day))}
-        )  # fmt: skip
+    for day, tickets in _by_day(house, call, _day(call, "from"), _day(call, "to")).items():
+        settled = [ticket for ticket in tickets if ticket.state is State.SETTLED]
+        if settled:
+            day_turnover, day_won = sum(t.stake_minor for t in settled), sum(t.pnl_minor for t in settled)
+            turnover, won = turnover + day_turnover, won + day_won
+            items.append(_statement_day(account, day, day_turnover, day_won))
     totals = {"TotalCommission": "0.00", "TotalTurnover": _money(turnover), "TotalWinLoss": _money(won)}
     return result({"BetHistoryStatementItems": items, **totals})
+
+
+def _statement_day(account: Account, day: int, turnover: int, won: int) -> dict[str, str]:
+    return {
+        "DateDay": us_date(day * DAY_MS),
+        "DateDayName": f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%A}",
+        "Remark": "Betting",
+        "Turnover": _money(turnover),
+        "Commission": "0.00",
+        "WinLoss": _money(won),
+        "Balance": _money(_balance(account, day)),
+    }
 
 
 def _balance(account: Account, day: int) -> int:
@@ -141,7 +148,8 @@ def _balance(account: Account, day: int) -> int:
 
 
 def get_bet_history_summary(house: House, call: Call) -> Answer:
-    tickets = _settled_on(house, call, _day(call, "date"))
+    day = _day(call, "date")
+    tickets = _by_day(house, call, day, day).get(day, [])
     rows = spoil_rows(house.faults, call.route, [_row(house, ticket, codes=True) for ticket in tickets])
     total = _money(sum(ticket.pnl_minor for ticket in tickets))
     return result({"BetSummaries": rows, "SubTotalCommision": "0.00", "SubTotalProfitAndLost": total, "Total": total})

@@ -16,6 +16,7 @@ from keter.sandbox.wording import FORMATS, line_range, odds_text, parse_bookie_p
 _SIDES = {"HomeOdds": "home", "AwayOdds": "away", "DrawOdds": "draw", "OverOdds": "over", "UnderOdds": "under"}
 _REFERENCE_LENGTH = 40
 _KEEP_QUOTES = 5000
+_DEFAULT_TIMEOUT_S = 60
 _LEAST_MILLI = 1005
 NOT_PRIMED, REFUSED = -1200, -1307
 
@@ -135,7 +136,7 @@ class Desk:
         if not books:
             raise Refused(NOT_PRIMED, "Bookies must not be empty")
         target = self.target(session, body, NOT_PRIMED)
-        timeout_s = float(body.get("Timeout") or 60)
+        timeout_s = _integer(body, "Timeout") if body.get("Timeout") else _DEFAULT_TIMEOUT_S
         allowed = self._book.accounts[session.user].config.bookies
         quotes = [quote for book in books if book in allowed and (quote := self._quote(target, book)) is not None]
         quotes = [quote for quote in quotes if quote.after_s <= timeout_s]

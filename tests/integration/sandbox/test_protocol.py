@@ -253,6 +253,35 @@ async def test_7_empty_bookies_are_refused() -> None:
         assert (await world.client.quotes(selection, bookies=""))["Code"] == -1200
 
 
+async def test_7_nonsense_in_a_body_is_refused_and_never_a_server_error() -> None:
+    async with opened() as world:
+        selection = selection_of((await world.client.rows())[0])
+        nonsense: list[Any] = [None, "abc", [], {}, -1, 1e300, "NaN", True]
+        for name in (
+            "GameId",
+            "MarketTypeId",
+            "SportsType",
+            "GameType",
+            "OddsName",
+            "OddsFormat",
+            "IsFullTime",
+            "Timeout",
+            "Bookies",
+        ):
+            for value in nonsense:
+                status, _ = await world.client.raw("GetPlacementInfo", {**selection, "Bookies": "PIN", name: value})
+                assert status == 200, (name, value)
+        for name in ("Amount", "BookieOdds", "PlaceBetId", "AcceptChangedOdds"):
+            for value in nonsense:
+                status, _ = await world.client.raw("PlaceBet", placement(selection, "IBC:1.9") | {name: value})
+                assert status == 200, (name, value)
+        queries: list[dict[str, Any]] = [{"since": "x"}, {"marketTypeId": "9"}, {"oddsFormat": "ID"}, {"sportsType": "x"}]
+        for query in queries:
+            world.wait(20)
+            assert (await world.client.call("GetFeeds", **query))["Code"] == -1
+        assert (await world.client.call("GetBetHistorySummary", date="2026-02-21"))["Code"] == -1
+
+
 async def test_7_placement_info_answers_with_price_limits_and_line() -> None:
     async with opened() as world:
         selection = selection_of((await world.client.rows())[0], odds_name="AwayOdds")

@@ -4,6 +4,7 @@ Stops in the order in which a signal flows: ingest first, Redis last. One superv
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -73,9 +74,9 @@ class Supervisor:
 
     def __init__(self, settings: Settings, say: Say, clock: Clock) -> None:
         self._settings = settings
-        self._say = say
+        self._say = unbreakable(say)
         self._clock = clock
-        self._fleet = Fleet(clock, _echo)
+        self._fleet = Fleet(clock, unbreakable(_to_console))
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -160,6 +161,16 @@ class Supervisor:
         return False
 
 
-def _echo(line: str) -> None:
+def unbreakable(say: Say) -> Say:
+    """``say`` that goes on when nobody reads any more: a closed terminal must not keep us from stopping properly."""
+
+    def speak(line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            say(line)
+
+    return speak
+
+
+def _to_console(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

@@ -234,7 +234,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
         redis=bus.redis,
         funnel=funnel(bus.counts),
-        pnl=pnl_series(facts.ledger.pnl, facts.day_start, facts.at) if facts.ledger else [],
+        pnl=pnl_series(facts.ledger.pnl, facts.day_start) if facts.ledger else [],
         orders=order_rows(facts),
         signals=signal_rows(facts),
         ticks=bus.ticks,

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.5
 BEAT_S = 2.0
 MAX_SOCKETS = 20
+CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
 AUTH_LOST = 4401
@@ -147,7 +148,7 @@ class Hub:
         """Feeds one page until it or we leave. Raises ApiError 503 when too many are open."""
         if len(self._pages) >= MAX_SOCKETS:
             raise ApiError(503, "too_many_sockets", f"{MAX_SOCKETS} pages are open already; close one")
-        socket = web.WebSocketResponse(heartbeat=20, max_msg_size=4096, compress=False)
+        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
         await socket.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_FRAMES)
         for text in self._missed(since):
@@ -178,8 +179,8 @@ class Hub:
 
     async def close(self) -> None:
         """Tells every page that we go away."""
-        for socket in list(self._pages):
-            await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the dashboard is stopping")
+        goodbyes = [page.close(code=WSCloseCode.GOING_AWAY, message=b"the dashboard is stopping") for page in self._pages]
+        await asyncio.gather(*goodbyes)
 
 
 def _drain(queue: asyncio.Queue[str]) -> None:

@@ -1,6 +1,6 @@
 """Pure: how close to the limits, from the risk book, the day and the settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keter.dashboard import models
 from keter.dashboard.facts import Facts, daily_loss_limit
@@ -10,14 +10,18 @@ from keter.domain.money import money_text, to_minor
 from keter.domain.trading import OperatorCommand, TradingState
 from keter.settings import Settings
 
+Names = Mapping[str, tuple[str, str]]
+
 
 def risk_view(facts: Facts, settings: Settings, audit: list[models.AuditRow]) -> models.Risk:
     exposures = facts.bus.exposures
-    events = event_rows(exposures, to_minor(settings.risk.max_exposure_event))
+    bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
+    names = {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
+    events = event_rows(exposures, to_minor(settings.risk.max_exposure_event), names)
     return models.Risk(
         limits=limit_rows(facts, settings, events),
         events=events,
-        exposures=[_exposure_row(exposure) for exposure in exposures],
+        exposures=[_exposure_row(exposure, names) for exposure in exposures],
         audit=audit,
     )
 
@@ -51,7 +55,7 @@ def _money(name: str, label: str, used: int | None, limit: int, note: str = "") 
     )
 
 
-def event_rows(exposures: Sequence[Exposure], limit: int) -> list[models.EventRisk]:
+def event_rows(exposures: Sequence[Exposure], limit: int, names: Names) -> list[models.EventRisk]:
     """One row per event, the largest possible loss first."""
     events: dict[str, list[Exposure]] = {}
     for exposure in exposures:
@@ -60,7 +64,7 @@ def event_rows(exposures: Sequence[Exposure], limit: int) -> list[models.EventRi
     return [
         models.EventRisk(
             event_uid=uid,
-            event_text=event_text(uid),
+            event_text=_event(uid, names),
             league=own[0].league,
             stakes=len(own),
             staked=money_text(open_stake(own)),
@@ -71,19 +75,24 @@ def event_rows(exposures: Sequence[Exposure], limit: int) -> list[models.EventRi
     ]
 
 
-def _exposure_row(exposure: Exposure) -> models.ExposureRow:
+def _exposure_row(exposure: Exposure, names: Names) -> models.ExposureRow:
+    home, away = names.get(exposure.event_uid, ("Home", "Away"))
     return models.ExposureRow(
         decision_id=exposure.decision_id,
         event_uid=exposure.event_uid,
-        event_text=event_text(exposure.event_uid),
+        event_text=_event(exposure.event_uid, names),
         league=exposure.league,
-        selection_text=selection_text(exposure.selection_id, "Home", "Away") if exposure.selection_id else "unreadable ticket",
+        selection_text=selection_text(exposure.selection_id, home, away) if exposure.selection_id else "unreadable ticket",
         stake=money_text(exposure.stake_minor),
         odds=exposure.odds,
         status=exposure.status.value,
         made_at=exposure.made_at,
         expires_at=exposure.expires_at,
     )
+
+
+def _event(uid: str, names: Names) -> str:
+    return " v ".join(names[uid]) if uid in names else event_text(uid)
 
 
 def audit_row(command: OperatorCommand) -> models.AuditRow:

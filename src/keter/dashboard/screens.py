@@ -124,7 +124,7 @@ class Screens:
             by=query.by,
             total=summarise("all", bets),
             rows=by_group(bets, grouping(query.by, world.settings.mode.zone)),
-            series=pnl_series(points, since, now),
+            series=pnl_series(points, points[0][0] if points else since),
             truncated=len(found) == MOST_SUMMED,
         )
 

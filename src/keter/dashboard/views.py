@@ -136,14 +136,14 @@ def signal_row(decision: Decision) -> SignalRow:
     )
 
 
-def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime, now: datetime) -> list[SeriesPoint]:
-    """Profit summed up bet by bet from (time, minor units) in order of time: from zero at ``since`` to ``now``."""
+def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list[SeriesPoint]:
+    """Profit summed up bet by bet from (time, minor units) in order of time, beginning with zero at ``since``."""
     total = 0
     points = [SeriesPoint(at=since, value=money_text(0))]
     for moment, pnl_minor in settled:
         total += pnl_minor
         points.append(SeriesPoint(at=moment, value=money_text(total)))
-    return [*points, SeriesPoint(at=max(now, points[-1].at), value=money_text(total))]
+    return points
 
 
 def trail(bet: Bet, decisions: Sequence[Decision], transitions: Sequence[Transition], neighbours: tuple[str | None, str | None]

@@ -30,6 +30,7 @@ class Console:
     settings: Settings
     port: int
     http: aiohttp.ClientSession
+    token: str | None = None
 
     @property
     def base(self) -> str:
@@ -37,10 +38,21 @@ class Console:
 
     @property
     def page_headers(self) -> dict[str, str]:
-        return {"Origin": self.base, "X-Requested-By": "keter"}
+        return {"Origin": self.base, "X-Requested-By": "keter", **self.cookie}
 
-    async def get(self, path: str, **options: object) -> tuple[int, Any]:
-        async with self.http.get(self.base + path, **options) as answer:  # type: ignore[arg-type]  # passed through
+    @property
+    def cookie(self) -> dict[str, str]:
+        """The login as a header: a browser sends a Secure cookie to loopback, aiohttp's client does not."""
+        return {"Cookie": f"__Host-sid={self.token}"} if self.token else {}
+
+    async def login(self, user: str, password: str) -> None:
+        body = {"user": user, "password": password}
+        async with self.http.post(self.base + "/api/v1/login", json=body, headers=self.page_headers) as answer:
+            assert answer.status == 200, await answer.text()
+            self.token = answer.cookies["__Host-sid"].value
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.http.get(self.base + path, headers=self.cookie) as answer:
             return answer.status, await answer.json()
 
     async def post(self, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:

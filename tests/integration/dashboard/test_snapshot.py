@@ -30,7 +30,7 @@ async def test_a_running_system_is_shown_in_full(console: Console) -> None:
 
     async def shown() -> Any:
         status, found = await console.get("/api/v1/snapshot")
-        return found if status == 200 and found["workers"] and found["orders"] else None
+        return found if status == 200 and found["attention"] and found["money"]["unknown"] else None
 
     found = await eventually(shown)
     assert found["trading"]["mode"] == "ACTIVE"
@@ -49,7 +49,7 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
 
     async def status() -> Any:
         code, found = await console.get("/api/status")
-        return found if code == 200 and found["heartbeats"] else None
+        return found if code == 200 and len(found["heartbeats"]) == 8 else None
 
     found = await eventually(status)
     assert set(found) == {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}

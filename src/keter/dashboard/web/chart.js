@@ -3,7 +3,7 @@
 import { effect, html, useEffect, useRef, useState } from './vendor/ui.js';
 import uPlot from './vendor/uplot.js';
 import * as format from './format.js';
-import { preferences, zone } from './store.js';
+import { preferences, serverNow, zone } from './store.js';
 import { Clock, Scroller } from './parts.js';
 
 function colours(element) {
@@ -22,13 +22,17 @@ function build(box, points, label) {
     legend: { show: false },
     cursor: { drag: { setScale: false } },
     tzDate: (seconds) => (zone.peek() ? uPlot.tzDate(new Date(seconds * 1000), zone.peek()) : new Date(seconds * 1000)),
-    axes: [{ ...axis, space: 70, values: '{HH}:{mm}' }, { ...axis, size: 54 }],
+    axes: [{ ...axis, space: 70, values: spansDays(points) ? '{D} {MMM}' : '{HH}:{mm}' }, { ...axis, size: 54 }],
     scales: { y: { range: (_, low, high) => widen(low, high) } },
     series: [{}, { label, stroke: line, width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: points.length < 60, size: 4, fill: line } }],
   };
   // Number() here only places pixels; every amount shown as text is the server's string.
   const data = [points.map((point) => Date.parse(point.at) / 1000), points.map((point) => Number(point.value))];
   return new uPlot(options, data, box);
+}
+
+function spansDays(points) {
+  return points.length > 1 && Date.parse(points.at(-1).at) - Date.parse(points[0].at) > 36 * 3600 * 1000;
 }
 
 function widen(low, high) {
@@ -38,8 +42,11 @@ function widen(low, high) {
   return [bottom - room, top + room];
 }
 
-/** points: [{at: ISO, value: decimal string}], in order of time. */
-export function TimeChart({ points, label, currency }) {
+/** points: [{at: ISO, value: decimal string}], in order of time; the line goes on to the minute that has begun. */
+export function TimeChart({ points: known, label, currency }) {
+  const minute = new Date(Math.floor(serverNow() / 60000) * 60000).toISOString();
+  const last = known.at(-1);
+  const points = last && last.at < minute ? [...known, { at: minute, value: last.value }] : known;
   const box = useRef(null);
   const [asTable, setAsTable] = useState(false);
   const shape = `${points.length}|${points.at(-1)?.at}|${points.at(-1)?.value}|${asTable}`;
@@ -69,16 +76,17 @@ function extreme(points, worse) {
 }
 
 function summary(points, currency) {
-  if (points.length < 3) return 'Nothing has settled today.';
+  if (points.length < 3) return 'Nothing has settled in this time.';
   const low = extreme(points, (a, b) => a < b);
   const high = extreme(points, (a, b) => a > b);
-  const at = (point) => `${currency} ${format.money(point.value)} at ${format.clock(point.at, zone.value).slice(0, 5)}`;
+  const moment = (iso) => (spansDays(points) ? format.dayClock(iso, zone.value) : format.clock(iso, zone.value).slice(0, 5));
+  const at = (point) => `${currency} ${format.money(point.value)} at ${moment(point.at)}`;
   return `Low ${at(low)}, high ${at(high)}, now ${currency} ${format.money(points.at(-1).value)}.`;
 }
 
 function PointTable({ points, label }) {
   return html`<${Scroller} label=${`${label}, as a table`}>
     <table><thead><tr><th scope="col">Time</th><th scope="col" class="right">${label}</th></tr></thead>
-    <tbody>${points.map((point, i) => html`<tr key=${i}><td><${Clock} at=${point.at} /></td><td class="right num">${format.money(point.value)}</td></tr>`)}</tbody></table>
+    <tbody>${points.map((point, i) => html`<tr key=${i}><td><${Clock} at=${point.at} day=${spansDays(points) ? 'yes' : 'no'} /></td><td class="right num">${format.money(point.value)}</td></tr>`)}</tbody></table>
   <//>`;
 }

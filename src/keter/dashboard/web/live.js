@@ -34,6 +34,7 @@ export function createLive(world) {
     if (socket) return;
     const mine = world.openSocket(lastId);
     socket = mine;
+    lastFrame = world.now();
     mine.onopen = () => { attempt = 0; lastFrame = world.now(); world.onPhase('live'); };
     mine.onmessage = (event) => { if (socket === mine) take(JSON.parse(event.data)); };
     mine.onclose = (event) => { if (socket === mine) lost(event.code); };
@@ -65,8 +66,8 @@ export function createLive(world) {
   }
 
   function poll() {
-    if (!socket || world.now() - lastFrame > POLL_MS) refresh();
-    if (socket && lastFrame && world.now() - lastFrame > DEAD_SOCKET_MS) {
+    if (!socket || world.now() - lastFrame >= POLL_MS) refresh();
+    if (socket && world.now() - lastFrame > DEAD_SOCKET_MS) {
       const dead = socket;
       lost(0);
       dead.close();

@@ -28,7 +28,7 @@ export function Performance() {
         <div><dt>Turnover</dt><dd><${Amount} value=${data.total.turnover} /></dd></div><div><dt>Yield</dt><dd class="num">${format.percent(data.total.yield_pct)}</dd></div>
         <div><dt>Closing line value</dt><dd>${data.total.clv_pct === null ? 'not available' : html`<span class="num">${format.percent(data.total.clv_pct)}</span> <span class="quiet">over ${data.total.clv_count} of ${data.total.bets}</span>`}</dd></div>
         <div><dt>Bets</dt><dd class="num">${format.count(data.total.bets)}</dd></div></dl>
-      <${TimeChart} points=${data.series} label="Settled P&L" currency=${currency} days />`}
+      <${TimeChart} points=${data.series} label="Settled P&L" currency=${currency} />`}
       ${data.truncated && html`<p class="quiet">The period holds more bets than are summed here; the newest are.</p>`}
     <//>
     <${Panel} name="groups" title="Groups" aged=${false}>${data.rows.length ? html`<${Groups} rows=${data.rows} by=${chosen.by} />` : html`<${Empty}>Nothing to group.<//>`}<//>`}<//>`;

@@ -26,10 +26,9 @@ export function Signals() {
 
 function Funnel({ stages }) {
   if (!stages.some((stage) => stage.passed + stage.rejected)) return html`<${Empty}>Nothing has been counted today. Health shows whether the feed and the workers run.<//>`;
-  const most = Math.max(...stages.map((stage) => stage.passed + stage.rejected), 1);
   return html`<ol class="funnel">${stages.map((stage) => html`<li key=${stage.stage}>
     <div class="stage"><strong>${stage.stage}</strong> <span class="quiet">${ASKS[stage.stage] ?? ''}</span></div>
-    <progress max=${most} value=${stage.passed} aria-label=${`${stage.stage}: passed`}></progress>
+    <progress max=${Math.max(1, stage.passed + stage.rejected)} value=${stage.passed} aria-label=${`${stage.stage}: share that passed`}></progress>
     <div class="counts"><span class="num gain">\u2713 ${format.count(stage.passed)}</span> <span class="num quiet">\u00d7 ${format.count(stage.rejected)}</span></div>
     <ul class="reasons">${Object.entries(stage.reasons).slice(0, 6).map(([reason, count]) => html`<li key=${reason}><a href=${`#/signals?stage=${stage.stage}&reason=${reason}`}>${reason.replaceAll('_', ' ')}</a> <span class="num">${format.count(count)}</span></li>`)}</ul>
   </li>`)}</ol>`;

@@ -1,0 +1,137 @@
+"""Prepare and commit: one effect whatever is pressed, clicked or sent twice, and a halt that needs nothing but the disk."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from argon2 import PasswordHasher
+
+from keter.bus.alerts import read_alerts
+from keter.bus.trading import change_trading, read_trading
+from keter.domain.trading import TradingMode, TradingState
+from tests.console_seed import seed_bus
+from tests.integration.dashboard.conftest import Console, StartConsole
+
+PASSWORD = "seven wet herons walk"
+LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
+PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
+
+
+async def state_of(console: Console) -> TradingState | None:
+    return (await read_trading(console.bus, datetime.now(UTC))).state
+
+
+async def set_state(console: Console, mode: TradingMode, actor: str = "ops") -> TradingState:
+    now = datetime.now(UTC)
+    return await change_trading(console.bus, TradingState(mode, actor, "test", now), expected_revision=None, now=now)
+
+
+async def test_a_halt_writes_the_file_changes_the_state_and_is_audited(console: Console) -> None:
+    await seed_bus(console.bus)
+    status, prepared = await console.post(PREPARE, {"action": "halt", "reason": "odd prices"})
+    assert status == 200
+    assert "Halt: no new bets" in prepared["summary"]
+    status, done = await console.post(COMMIT, {"token": prepared["token"]})
+    assert status == 200
+    state = await state_of(console)
+    assert state is not None
+    assert (state.mode, state.reason) == (TradingMode.HALTED, "odd prices")
+    assert done["revision"] == state.revision
+    assert done["audited"] is True
+    assert console.settings.router.halt_file.exists()
+    rows = await console.ledger.commands.recent()
+    assert [(row.action.value, row.source, row.actor) for row in rows] == [("halt", "page", "operator@127.0.0.1")]
+    assert rows[0].before is not None
+    assert rows[0].before.mode is TradingMode.ACTIVE
+
+
+async def test_ten_commits_of_one_token_are_one_effect_with_one_result(console: Console) -> None:
+    await seed_bus(console.bus)
+    _, prepared = await console.post(PREPARE, {"action": "pause"})
+    answers = await asyncio.gather(*[console.post(COMMIT, {"token": prepared["token"]}) for _ in range(10)])
+    assert {status for status, _ in answers} == {200}
+    assert len({answer["command_id"] for _, answer in answers}) == 1
+    assert len(await console.ledger.commands.recent()) == 1
+
+
+async def test_a_command_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
+    await seed_bus(console.bus)
+    _, prepared = await console.post(PREPARE, {"action": "pause"})
+    await set_state(console, TradingMode.REDUCING, "guard")
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert status == 409
+    fresh = refused["error"]["details"]
+    assert fresh["token"] != prepared["token"]
+    status, _ = await console.post(COMMIT, {"token": fresh["token"]})
+    assert status == 200
+
+
+async def test_a_halt_asks_for_no_revision(console: Console) -> None:
+    await seed_bus(console.bus)
+    _, prepared = await console.post(PREPARE, {"action": "halt"})
+    await set_state(console, TradingMode.REDUCING, "guard")
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+
+
+async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_password(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    await console.login("operator", PASSWORD)
+    console.world.doorman._sessions = {
+        key: session.__class__(session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC))
+        for key, session in console.world.doorman._sessions.items()
+    }
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == []
+    await set_state(console, TradingMode.HALTED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == ["word", "password"]
+    token = prepared["token"]
+    assert (await console.post(COMMIT, {"token": token, "word": "resume", "password": PASSWORD}))[0] == 403
+    assert (await console.post(COMMIT, {"token": token, "word": "RESUME"}))[0] == 403
+    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": "wrong"}))[0] == 403
+    state = await state_of(console)
+    assert state is not None
+    assert state.mode is TradingMode.HALTED
+    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
+    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
+
+
+async def test_resuming_removes_the_halt_file(console: Console) -> None:
+    await set_state(console, TradingMode.HALTED)
+    console.settings.router.halt_file.write_text("stop")
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert "HALT file is removed" in prepared["summary"]
+    assert (await console.post(COMMIT, {"token": prepared["token"], "word": "RESUME"}))[0] == 200
+    assert not console.settings.router.halt_file.exists()
+
+
+async def test_a_token_is_good_for_its_own_session_only(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    await console.login("operator", PASSWORD)
+    _, prepared = await console.post(PREPARE, {"action": "halt"})
+    await console.login("operator", PASSWORD)
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["code"]) == (410, "token_gone")
+    assert not console.settings.router.halt_file.exists()
+
+
+async def test_live_cannot_be_armed_from_a_page_without_a_password(console: Console) -> None:
+    status, refused = await console.post(PREPARE, {"action": "arm", "target": "acc"})
+    assert (status, refused["error"]["code"]) == (403, "password_not_set")
+
+
+async def test_an_alert_is_acknowledged_once_and_stands_until_its_cause_is_gone(console: Console) -> None:
+    await seed_bus(console.bus)
+    _, prepared = await console.post(PREPARE, {"action": "acknowledge", "target": "unknown-bets"})
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    (alert,) = [alert for alert in await read_alerts(console.bus) if alert.id == "unknown-bets"]
+    assert alert.acknowledged_by == "operator@127.0.0.1"
+    _, prepared = await console.post(PREPARE, {"action": "acknowledge", "target": "no-such"})
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 409
+
+
+async def test_asking_too_often_is_slowed_down_but_never_the_halt(console: Console) -> None:
+    await seed_bus(console.bus)
+    answers = [await console.post(PREPARE, {"action": "pause"}) for _ in range(61)]
+    assert answers[-1][0] == 429
+    assert (await console.post(PREPARE, {"action": "halt"}))[0] == 200

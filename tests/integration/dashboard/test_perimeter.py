@@ -1,0 +1,189 @@
+"""Host, Origin, headers, scopes: what holds for every request, tried over real HTTP."""
+
+import asyncio
+import re
+from typing import Any
+
+import aiohttp
+import pytest
+from argon2 import PasswordHasher
+from yarl import URL
+
+from keter.dashboard.app import all_routes
+from keter.dashboard.security import CSP, check_bind
+from keter.dashboard.table import Role, Route, Scope
+from keter.errors import ConfigurationError
+from keter.settings import load_settings
+from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.support import eventually
+
+PASSWORDS = {Role.OPERATOR: "seven wet herons walk", Role.VIEWER: "nine dry storks sleep"}
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+LOCKED = {
+    "DASH_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.OPERATOR]), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.VIEWER]),
+}  # fmt: skip
+
+
+async def raw(console: Console, method: str, path: str, **headers: str) -> tuple[int, aiohttp.ClientResponse]:
+    body: dict[str, str] | None = {} if method != "GET" else None
+    async with console.http.request(method, URL(console.base + path, encoded=True), headers=headers, json=body) as answer:
+        await answer.read()
+        return answer.status, answer
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost.evil.example:1", "127.0.0.1:1", ""])
+async def test_a_foreign_host_is_misdirected_whatever_it_asks_for(console: Console, host: str) -> None:
+    """DNS rebinding: the name in the request is compared exactly, upgrades and unknown paths included."""
+    for path in ("/", "/healthz", "/api/v1/snapshot", "/api/v1/live", "/nothing", "/static/app.js"):
+        status, _ = await raw(console, "GET", path, Host=host)
+        assert status == 421, path
+
+
+async def test_an_upgrade_needs_our_host_and_our_origin(console: Console) -> None:
+    for origin in (None, "http://evil.example", "http://127.0.0.1", "null", f"https://127.0.0.1:{console.port}"):
+        headers = {"Origin": origin} if origin is not None else {}
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await console.http.ws_connect(console.base + "/api/v1/live", headers=headers)
+        assert refused.value.status == 403
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        headers = {"Origin": f"http://evil.example:{console.port}", "Host": f"evil.example:{console.port}"}
+        await console.http.ws_connect(console.base + "/api/v1/live", headers=headers)
+    assert refused.value.status == 421
+
+
+@pytest.mark.parametrize(
+    ("left_out", "status"), [("Origin", 403), ("X-Requested-By", 403), (None, 200)]
+)  # fmt: skip
+async def test_a_write_needs_origin_and_its_own_header(console: Console, left_out: str | None, status: int) -> None:
+    headers = {name: value for name, value in console.page_headers.items() if name != left_out}
+    found, _ = await console.post("/api/v1/commands/prepare", {"action": "halt"}, headers)
+    assert found == status
+
+
+async def test_a_write_is_json_and_small(console: Console) -> None:
+    address = console.base + "/api/v1/commands/prepare"
+    async with console.http.post(address, data="action=halt", headers=console.page_headers) as answer:
+        assert answer.status == 415
+    body = {"action": "halt", "reason": "x" * 20_000}
+    assert (await console.post("/api/v1/commands/prepare", body))[0] == 413
+
+
+async def test_every_answer_carries_the_headers_errors_and_files_included(console: Console) -> None:
+    for method, path in (("GET", "/"), ("GET", "/static/app.js"), ("GET", "/nothing"), ("GET", "/api/v1/orders?x=1"),
+                         ("POST", "/api/v1/login"), ("DELETE", "/"), ("GET", "/healthz")):  # fmt: skip
+        _, answer = await raw(console, method, path)
+        assert answer.headers["Content-Security-Policy"] == CSP, path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert answer.headers["Cache-Control"] in {"no-store", "no-cache"}
+        assert "Server" not in answer.headers
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+OUTSIDE = (
+    "/static/../app.py", "/static/%2e%2e/app.py", "/static/vendor/../../app.py", "/static/", "/static/vendor/",
+    "/static/..%2f..%2fsettings.py", "/static/app.py", "/static//etc/passwd",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+async def test_files_outside_the_pages_do_not_exist(console: Console, path: str) -> None:
+    status, _ = await raw(console, "GET", path)
+    assert status == 404
+
+
+async def test_a_page_that_the_browser_has_is_not_sent_again(console: Console) -> None:
+    _, first = await raw(console, "GET", "/static/app.js")
+    status, again = await raw(console, "GET", "/static/app.js", **{"If-None-Match": first.headers["ETag"]})
+    assert status == 304
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def sample(route: Route) -> str:
+    """An address that the route serves."""
+    name = "ui.js" if "vendor" in route.path else "app.js"
+    path = re.sub(r"\{name:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", name, route.path)
+    return re.sub(r"\{intent_id:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", "0" * 32, path)
+
+
+SCOPES: dict[Role | None, set[Scope]] = {
+    None: {Scope.PUBLIC, Scope.LOCAL},
+    Role.VIEWER: {Scope.PUBLIC, Scope.LOCAL, Scope.READ},
+    Role.OPERATOR: set(Scope),
+}
+
+
+@pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])
+async def test_every_route_is_open_to_exactly_those_its_scope_names(start_console: StartConsole, role: Role | None) -> None:
+    """The route table is the only list: each route with each role, and none of them a bug."""
+    console = await start_console(**LOCKED)
+    await eventually(lambda: console.world.hub.latest() is not None)
+    if role is not None:
+        await console.login(role.value, PASSWORDS[role])
+    for route in all_routes(console.world):
+        if route.path.endswith(("logout", "login")):
+            continue
+        status, _ = await raw(console, route.method, sample(route), **console.page_headers)
+        what = (route.method, route.path, status)
+        if route.scope in SCOPES[role]:
+            assert status not in {401, 403, 500}, what
+        else:
+            assert status == (401 if role is None else 403), what
+
+
+async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
+    async with console.http.post(console.base + "/api/v1/login", json=body, headers=console.page_headers) as answer:
+        cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-sid=")
+    for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
+        assert attribute in cookie
+    assert "Domain" not in cookie
+
+
+async def test_logging_out_closes_the_open_stream(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    await console.login("operator", PASSWORDS[Role.OPERATOR])
+    socket = await console.http.ws_connect(console.base + "/api/v1/live", headers=console.page_headers)
+    assert (await console.post("/api/v1/logout", {}))[0] == 200
+    async with asyncio.timeout(5):
+        while not socket.closed:
+            await socket.receive()
+    assert socket.close_code == 4401
+
+
+async def test_an_error_shows_an_incident_number_and_nothing_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail 4711")
+
+    monkeypatch.setattr(console.world.reader, "orders", broken)
+    status, found = await console.get("/api/v1/orders")
+    assert status == 500
+    assert "4711" not in str(found)
+    assert re.fullmatch(r"[0-9a-f]{12}", found["error"]["incident"])
+
+
+@pytest.mark.parametrize("missing", ["DASH_PASSWORD_HASH", "DASH_ALLOWED_HOSTS", "DASH_ALLOW_REMOTE"])
+def test_listening_beyond_this_machine_needs_all_three(missing: str) -> None:
+    """Password, host names and the explicit flag; without any one of them the process ends with code 78."""
+    full = {
+        "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"],
+        "DASH_ALLOWED_HOSTS": "bets.example",
+        "DASH_ALLOW_REMOTE": "true",
+    }
+    check_bind(load_settings(None, {**full, "DASH_HOST": "0.0.0.0"}))  # noqa: S104 - the address under test
+    short = {name: value for name, value in full.items() if name != missing}
+    with pytest.raises(ConfigurationError, match=missing) as refused:
+        check_bind(load_settings(None, {**short, "DASH_HOST": "0.0.0.0"}))  # noqa: S104 - the address under test
+    assert refused.value.exit_code == 78
+
+
+async def test_forwarded_headers_are_believed_of_configured_proxies_only(start_console: StartConsole) -> None:
+    """Back-off counts the address that a trusted proxy names; a stranger cannot choose his own."""
+    console = await start_console(**LOCKED)
+    headers = {**console.page_headers, "X-Forwarded-For": "10.9.8.7"}
+    await console.post("/api/v1/login", {"user": "operator", "password": "wrong"}, headers)
+    assert console.world.doorman.backoff.wait_s("operator", "127.0.0.1") > 0
+    assert console.world.doorman.backoff.wait_s("operator", "10.9.8.7") == 0

@@ -1,0 +1,147 @@
+"""The live stream over a real WebSocket: order, resume, silence, capacity, goodbye."""
+
+import asyncio
+import itertools
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from keter.bus.trading import change_trading
+from keter.dashboard.hub import MAX_SOCKETS
+from keter.domain.trading import TradingMode, TradingState
+from tests.console_seed import seed_bus
+from tests.integration.dashboard.conftest import Console
+from tests.support import eventually
+
+
+async def connected(console: Console, since: str | None = None) -> aiohttp.ClientWebSocketResponse:
+    tail = f"?since={since}" if since else ""
+    return await console.http.ws_connect(f"{console.base}/api/v1/live{tail}", headers={"Origin": console.base})
+
+
+async def frame(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        found: dict[str, Any] = json.loads(await socket.receive_str())
+        return found
+
+
+async def ready(console: Console) -> str:
+    async def position() -> str | None:
+        status, found = await console.get("/api/v1/snapshot")
+        return found["id"] if status == 200 else None
+
+    found = await eventually(position)
+    assert found is not None
+    return found
+
+
+async def pause(console: Console) -> None:
+    now = datetime.now(UTC)
+    await change_trading(console.bus, TradingState(TradingMode.PAUSED, "ops", "test", now), expected_revision=None, now=now)
+
+
+async def test_a_change_arrives_as_one_frame_that_names_the_section(console: Console) -> None:
+    await seed_bus(console.bus)
+    socket = await connected(console, await ready(console))
+    began = time.monotonic()
+    await pause(console)
+    while True:
+        found = await frame(socket)
+        if found["data"].get("trading", {}).get("mode") == "PAUSED":
+            break
+    assert time.monotonic() - began < 1.5
+    assert found["v"] == 1
+    assert found["type"] == "state"
+
+
+async def test_frames_are_numbered_without_a_gap(console: Console) -> None:
+    await seed_bus(console.bus)
+    socket = await connected(console, await ready(console))
+    await pause(console)
+    numbers = [int((await frame(socket))["id"].split("-")[1]) for _ in range(4)]
+    assert all(later - earlier in {0, 1} for earlier, later in itertools.pairwise(numbers))
+
+
+async def test_a_page_that_was_away_gets_what_it_missed(console: Console) -> None:
+    await seed_bus(console.bus)
+    position = await ready(console)
+    await pause(console)
+
+    async def moved() -> bool:
+        return (await ready(console)) != position
+
+    await eventually(moved)
+    found = await frame(await connected(console, position))
+    assert int(found["id"].split("-")[1]) == int(position.split("-")[1]) + 1 or found["type"] == "resync"
+
+
+@pytest.mark.parametrize("since", ["00000000-5", None])
+async def test_a_page_from_another_life_is_told_to_begin_anew(console: Console, since: str | None) -> None:
+    await ready(console)
+    assert (await frame(await connected(console, since)))["type"] == "resync"
+
+
+async def test_silence_is_broken_every_two_seconds(console: Console) -> None:
+    """Nothing changes in an empty system, so what comes is a heartbeat."""
+    socket = await connected(console, await ready(console))
+    kinds = [(await frame(socket))["type"] for _ in range(2)]
+    assert "beat" in kinds
+
+
+async def test_never_more_than_four_frames_a_second(console: Console) -> None:
+    await seed_bus(console.bus)
+    socket = await connected(console, await ready(console))
+    began, count = time.monotonic(), 0
+    while time.monotonic() - began < 2:
+        await pause(console)
+        try:
+            async with asyncio.timeout(0.05):
+                await socket.receive_str()
+            count += 1
+        except TimeoutError:
+            continue
+    assert 1 <= count <= 8
+
+
+async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(console: Console) -> None:
+    await ready(console)
+    sockets = [await connected(console) for _ in range(MAX_SOCKETS)]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await connected(console)
+    assert refused.value.status == 503
+    await sockets.pop().close()
+    await eventually(lambda: console.world.hub.pages < MAX_SOCKETS)
+    await connected(console)
+
+
+async def test_what_a_page_sends_is_ignored(console: Console) -> None:
+    socket = await connected(console, await ready(console))
+    await socket.send_str('{"action": "halt"}')
+    assert (await frame(socket))["type"] in {"beat", "state", "resync"}
+    assert not console.settings.router.halt_file.exists()
+
+
+async def test_leaving_tells_every_page_with_1001(console: Console) -> None:
+    await ready(console)
+    sockets = [await connected(console) for _ in range(3)]
+
+    async def until_closed(socket: aiohttp.ClientWebSocketResponse) -> int | None:
+        while not socket.closed:
+            await socket.receive()
+        return socket.close_code
+
+    async with asyncio.timeout(5):
+        _, *codes = await asyncio.gather(console.world.hub.close(), *map(until_closed, sockets))
+    assert codes == [1001, 1001, 1001]
+
+
+async def test_pages_that_do_not_say_goodbye_hold_nothing_up(console: Console) -> None:
+    await ready(console)
+    [await connected(console) for _ in range(5)]
+    began = time.monotonic()
+    await console.world.hub.close()
+    assert time.monotonic() - began < 2

@@ -1,0 +1,146 @@
+"""The command core with Redis there, gone and in between."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from keter.bus.connection import Bus, connect
+from keter.bus.trading import change_trading, read_arming, read_trading
+from keter.clock import ManualClock
+from keter.control import Control, Operator
+from keter.domain.trading import OperatorCommand, TradingMode, TradingState
+from keter.errors import UnavailableError, UsageError
+from tests.support import RedisServer
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+OPS = Operator("ops", "cli")
+
+
+@pytest.fixture
+async def bus(redis_url: str) -> AsyncIterator[Bus]:
+    found = await connect(redis_url)
+    yield found
+    await found.aclose()
+
+
+@pytest.fixture
+def audit() -> list[OperatorCommand]:
+    return []
+
+
+@pytest.fixture
+def control(bus: Bus, tmp_path: Path, audit: list[OperatorCommand]) -> Control:
+    return make(bus, tmp_path, audit)
+
+
+def make(bus: Bus | None, folder: Path, audit: list[OperatorCommand]) -> Control:
+    async def add(row: OperatorCommand) -> None:
+        audit.append(row)
+
+    return Control(bus, halt_file=folder / "HALT", clock=ManualClock(NOW), audit=add)
+
+
+async def start(bus: Bus) -> None:
+    await change_trading(bus, TradingState(TradingMode.ACTIVE, "guard", "first start", NOW), expected_revision=None, now=NOW)
+
+
+async def test_pause_and_resume_change_the_state_and_leave_a_row_each(
+    bus: Bus, control: Control, audit: list[OperatorCommand]
+) -> None:
+    await start(bus)
+    paused = await control.pause(OPS, "lunch", for_s=60)
+    view = await read_trading(bus, NOW)
+    assert view.state is not None
+    assert (view.state.mode, view.state.until) == (TradingMode.PAUSED, NOW + timedelta(seconds=60))
+    assert paused.revision == view.state.revision
+    resumed = await control.resume(OPS, "back")
+    assert resumed.revision == view.state.revision + 1
+    assert [(row.action.value, row.before and row.before.mode, row.after and row.after.mode) for row in audit] == [
+        ("pause", TradingMode.ACTIVE, TradingMode.PAUSED),
+        ("resume", TradingMode.PAUSED, TradingMode.ACTIVE),
+    ]
+
+
+async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> None:
+    await start(bus)
+    await control.halt(OPS, "stop")
+    with pytest.raises(UsageError, match="stronger"):
+        await control.pause(OPS, "lunch")
+
+
+async def test_halting_twice_is_no_error(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
+    await start(bus)
+    await control.halt(OPS, "stop")
+    await control.halt(OPS, "really")
+    assert len(audit) == 2
+    assert (await control.standing()).mode is TradingMode.HALTED
+
+
+async def test_resume_names_the_switches_that_still_stop_betting(bus: Bus, control: Control) -> None:
+    await bus.redis.execute_command("SET", bus.keys.global_stop, "1")
+    outcome = await control.resume(OPS, "go")
+    assert "GLOBAL_STOP" in outcome.command.result
+
+
+async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control) -> None:
+    await control.arm(OPS, "acc", "today")
+    arming = await read_arming(bus, "acc")
+    assert arming is not None
+    assert arming.actor == "ops"
+    await control.disarm(OPS, "acc", "enough")
+    assert await read_arming(bus, "acc") is None
+
+
+async def test_without_redis_a_halt_still_writes_the_file(tmp_path: Path, audit: list[OperatorCommand]) -> None:
+    outcome = await make(None, tmp_path, audit).halt(OPS, "stop")
+    assert "stop" in (tmp_path / "HALT").read_text()
+    assert any("HALT file stops the router" in warning for warning in outcome.warnings)
+    assert outcome.audited
+
+
+async def test_without_redis_nothing_but_a_halt_is_accepted(tmp_path: Path) -> None:
+    control = make(None, tmp_path, [])
+    (tmp_path / "HALT").write_text("stop")
+    for command in (control.pause(OPS, ""), control.resume(OPS, ""), control.arm(OPS, "acc", "")):
+        with pytest.raises(UnavailableError):
+            await command
+    assert (tmp_path / "HALT").exists()
+    standing = await control.standing()
+    assert standing.mode is TradingMode.HALTED
+    assert standing.problem is not None
+
+
+async def test_a_redis_that_dies_under_us_does_not_hold_a_halt_back(tmp_path: Path) -> None:
+    server = RedisServer()
+    bus = await connect(server.url)
+    try:
+        server.kill()
+        outcome = await make(bus, tmp_path, []).halt(OPS, "stop")
+        assert (tmp_path / "HALT").exists()
+        assert outcome.warnings
+    finally:
+        await bus.aclose()
+        server.close()
+
+
+async def test_a_halt_that_can_do_neither_says_so(tmp_path: Path) -> None:
+    """The file cannot be written and Redis is away: nothing was stopped, and nobody may believe it was."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    control = Control(None, halt_file=blocked / "HALT", clock=ManualClock(NOW), audit=None)
+    with pytest.raises(UnavailableError, match="neither"):
+        await control.halt(OPS, "stop")
+
+
+async def test_a_ledger_that_fails_never_holds_a_command_back(bus: Bus, tmp_path: Path) -> None:
+    async def broken(_: OperatorCommand) -> None:
+        raise UnavailableError("the ledger is away")
+
+    await start(bus)
+    control = Control(bus, halt_file=tmp_path / "HALT", clock=ManualClock(NOW), audit=broken)
+    outcome = await control.halt(OPS, "stop")
+    assert not outcome.audited
+    assert any("the ledger is away" in warning for warning in outcome.warnings)
+    assert (await control.standing()).mode is TradingMode.HALTED

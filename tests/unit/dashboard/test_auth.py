@@ -1,0 +1,152 @@
+"""Passwords, codes, sessions and what slows guessing down."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from argon2 import PasswordHasher
+
+from keter.clock import ManualClock
+from keter.dashboard.auth import Backoff, Doorman, hash_password, totp
+from keter.dashboard.errors import ApiError
+from keter.dashboard.table import Role
+from keter.errors import ConfigurationError, UsageError
+from keter.setting_groups import DashboardSettings
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PASSWORD = "seven wet herons walk"
+# Cheap on purpose: the cost of a hash is not what these tests are about.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def doorman(clock: ManualClock, **extra: str) -> Doorman:
+    values = {"dash_password_hash": CHEAP.hash(PASSWORD), **extra}
+    return Doorman(DashboardSettings.model_validate(values), clock)
+
+
+async def test_the_right_password_opens_and_the_wrong_one_does_not() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    caller = door.who(token)
+    assert caller is not None
+    assert caller.role is Role.OPERATOR
+    assert len(token) >= 43
+    with pytest.raises(ApiError, match="wrong") as refused:
+        await door.login("operator", "wrong", None, "127.0.0.1")
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("user", ["viewer", "root", ""])
+async def test_a_user_without_a_password_never_gets_in(user: str) -> None:
+    with pytest.raises(ApiError):
+        await doorman(ManualClock(START)).login(user, PASSWORD, None, "127.0.0.1")
+
+
+async def test_guessing_gets_slower_and_never_locks_for_ever() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    waits = []
+    for _ in range(12):
+        with pytest.raises(ApiError):
+            await door.login("operator", "wrong", None, "10.0.0.9")
+        waits.append(door.backoff.wait_s("operator", "10.0.0.9"))
+        clock.set(clock.now() + timedelta(seconds=waits[-1]))
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits[-1] == 900
+    assert await door.login("operator", PASSWORD, None, "10.0.0.9")
+
+
+async def test_while_the_wait_lasts_even_the_right_password_is_refused_from_that_address_only() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    with pytest.raises(ApiError):
+        await door.login("operator", "wrong", None, "10.0.0.9")
+    with pytest.raises(ApiError) as refused:
+        await door.login("operator", PASSWORD, None, "10.0.0.9")
+    assert refused.value.status == 429
+    assert refused.value.retry_after_s == 1
+    assert await door.login("operator", PASSWORD, None, "127.0.0.1")
+
+
+async def test_a_session_ends_after_30_idle_minutes_and_after_12_hours_in_any_case() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    for _ in range(35):
+        clock.set(clock.now() + timedelta(minutes=20))
+        assert door.who(token) is not None
+    clock.set(START + timedelta(hours=12))
+    assert door.who(token) is None
+    other = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    clock.set(clock.now() + timedelta(minutes=30))
+    assert door.who(other) is None
+
+
+async def test_watching_does_not_keep_a_session_awake() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    caller = door.who(await door.login("operator", PASSWORD, None, "127.0.0.1"))
+    assert caller is not None
+    for _ in range(3):
+        clock.set(clock.now() + timedelta(minutes=11))
+        alive = door.alive(caller)
+    assert not alive
+
+
+async def test_logging_out_ends_the_session() -> None:
+    door = doorman(ManualClock(START))
+    token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    caller = door.who(token)
+    assert caller is not None
+    door.logout(caller)
+    assert door.who(token) is None
+    assert not door.alive(caller)
+
+
+async def test_a_code_is_good_once_and_for_its_half_minute() -> None:
+    """The second factor, with a step of clock difference either way."""
+    clock = ManualClock(START)
+    door = doorman(clock, dash_totp_secret="GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+    code = totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", int(START.timestamp()) // 30)
+    assert await door.login("operator", PASSWORD, code, "127.0.0.1")
+    with pytest.raises(ApiError):
+        await door.login("operator", PASSWORD, code, "127.0.0.1")
+    with pytest.raises(ApiError):
+        await door.login("operator", PASSWORD, None, "127.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")]
+)
+def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
+    """Appendix B of the RFC, last six digits."""
+    assert totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", moment // 30) == code
+
+
+@pytest.mark.parametrize(
+    "password", ["short", "passwordpassword", "123456789123456789", "aaaaaaaaaaaaaaaaaaaa", "keterketerketerketer"]
+)
+def test_passwords_that_everybody_tries_are_refused(password: str) -> None:
+    with pytest.raises(UsageError):
+        hash_password(password)
+
+
+def test_a_good_password_becomes_an_argon2id_hash() -> None:
+    assert hash_password(PASSWORD).startswith("$argon2id$")
+
+
+@pytest.mark.parametrize("hashed", ["plain-text-password", "$2b$12$abcdefghijklmnopqrstuv", "5f4dcc3b5aa765d61d8327deb882cf99"])
+def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        Doorman(DashboardSettings.model_validate({"dash_password_hash": hashed}), ManualClock(START))
+    assert hashed not in str(refused.value)
+
+
+def test_the_memory_of_failures_is_bounded_in_time() -> None:
+    clock = ManualClock(START)
+    backoff = Backoff(clock)
+    for number in range(50):
+        backoff.failed("operator", f"10.0.0.{number}")
+    clock.set(START + timedelta(hours=2))
+    backoff.failed("operator", "10.0.1.1")
+    assert len(backoff._failures) == 1

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from keter.bus.codec import encode
 from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.markets import Event, Market, Phase, Side, event_uid, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
@@ -104,7 +103,7 @@ def an_intent(
         venue="asianodds", venue_key="1|1|910022331", event_uid=event.event_uid, league=event.league, home=event.home,
         away=event.away, kickoff=event.kickoff, market=market, side=side, stake_minor=stake_minor, asked_odds="2.200",
         fair_odds=2.0, ev_pct=10.0, book="IBC", reference=reference_of(intent_id), fence=fence, created_at=created_at,
-        signal=signal or encode({}),
+        signal=signal,
     )  # fmt: skip
 
 

@@ -1,0 +1,167 @@
+"""The last look: every condition that may have changed since the approval, and the choice of books and stake."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keter.domain.markets import Phase
+from keter.domain.signals import ApprovedSignal
+from keter.domain.verdicts import Reason, accept, reject
+from keter.gates.placement import (
+    PlacementLimits,
+    PlacementWorld,
+    all_books,
+    beats_the_rest,
+    choose,
+    first_books,
+    recheck,
+)
+from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
+from keter.venues.base import PlacementQuote
+from tests.execution import NOW, an_event, approved
+
+LIMITS = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
+FINE = PlacementWorld(NOW, False, accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30)
+
+
+def a_quote(
+    book: str = "IBC", odds: float = 2.20, *, low: int = 500, high: int = 100_000, rejected: bool = False
+) -> PlacementQuote:
+    return PlacementQuote(book, odds, f"{odds:.3f}", low, high, rejected)
+
+
+def test_a_fresh_approval_in_a_world_that_is_fine_passes() -> None:
+    assert recheck(approved(), FINE, LIMITS).accepted
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"halt_file": True}, Reason.HALT_FILE),
+        ({"trading": reject(Reason.TRADING_NOT_ACTIVE, cause="HALTED")}, Reason.TRADING_NOT_ACTIVE),
+        ({"permitted": False}, Reason.NOT_ARMED),
+        ({"reconciled": False}, Reason.RECONCILING),
+        ({"lock_left_s": 29.9}, Reason.LOCK_LOST),
+        ({"now": NOW + timedelta(seconds=15.1)}, Reason.SIGNAL_STALE),
+    ],
+)
+def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
+    verdict = recheck(approved(), replace(FINE, **change), LIMITS)  # type: ignore[arg-type]  # one field each
+    assert (verdict.accepted, verdict.reason) == (False, reason)
+
+
+def test_an_event_that_has_started_is_bet_only_where_in_play_is_on() -> None:
+    begun = approved(event=an_event(kickoff=NOW))
+    live = approved(phase=Phase.LIVE)
+    for signal in (begun, live):
+        assert recheck(signal, FINE, LIMITS).reason is Reason.EVENT_STARTED
+        assert recheck(signal, FINE, replace(LIMITS, in_play=True)).accepted
+
+
+def test_the_best_price_is_taken_and_sent_back_in_the_venues_own_words() -> None:
+    signal = approved(offers={"IBC": 2.20, "GA": 2.18})
+    verdict, plan = choose(signal, [a_quote("GA", 2.18), PlacementQuote("IBC", 2.2, "2.2", 500, 100_000, False)], LIMITS)
+    assert verdict.accepted and plan is not None
+    assert plan.prices == (("IBC", "2.2"),)
+    assert plan.stake_minor == signal.stake_minor
+
+
+@pytest.mark.parametrize(("odds", "passes"), [(2.20, True), (2.178, True), (2.177, False), (2.30, True)])
+def test_a_short_price_may_slip_by_one_per_cent(odds: float, passes: bool) -> None:
+    verdict, _ = choose(approved(), [a_quote(odds=odds)], LIMITS)
+    assert verdict.accepted is passes
+    if not passes:
+        assert verdict.reason is Reason.PRICE_MOVED
+
+
+def test_long_prices_have_a_band_of_their_own() -> None:
+    router = RouterSettings()
+    assert router.slippage_limit_pct(3.0) == router.max_slippage_pct
+    assert router.slippage_limit_pct(3.001) == router.max_slippage_long_pct
+
+
+def test_value_that_is_gone_is_not_bet_even_within_slippage() -> None:
+    signal = approved(offers={"IBC": 2.10})
+    verdict, plan = choose(signal, [a_quote(odds=2.09)], LIMITS)
+    assert (verdict.reason, plan) == (Reason.EDGE_GONE, None)
+
+
+def test_a_price_too_good_to_be_true_is_refused_at_the_last_moment_too() -> None:
+    verdict, _ = choose(approved(), [a_quote(odds=2.60)], LIMITS)
+    assert verdict.reason is Reason.EV_TOO_HIGH
+
+
+@pytest.mark.parametrize("quotes", [[], [a_quote(rejected=True)], [a_quote(odds=float("nan"))], [a_quote(odds=1.0)]])
+def test_no_usable_price_is_no_quote(quotes: list[PlacementQuote]) -> None:
+    assert choose(approved(), quotes, LIMITS)[0].reason is Reason.NO_QUOTE
+
+
+def test_a_stake_too_large_for_one_book_is_split_best_price_first() -> None:
+    signal = approved(offers={"IBC": 2.20, "GA": 2.19, "SIN": 2.18}, stake_minor=2000)
+    quotes = [a_quote("SIN", 2.18), a_quote("GA", 2.19, high=800), a_quote("IBC", 2.20, high=700)]
+    _, plan = choose(signal, quotes, LIMITS)
+    assert plan is not None
+    assert (plan.books, plan.stake_minor, plan.odds) == (("IBC", "GA", "SIN"), 2000, 2.18)
+
+
+def test_what_no_book_takes_is_left_out_of_the_stake() -> None:
+    signal = approved(offers={"IBC": 2.20, "GA": 2.19}, stake_minor=2000)
+    _, plan = choose(signal, [a_quote("IBC", high=1050), a_quote("GA", 2.19, high=400)], LIMITS)
+    assert plan is not None
+    assert (plan.books, plan.stake_minor) == (("IBC",), 1000)
+
+
+def test_less_than_the_least_stake_is_not_bet() -> None:
+    verdict, plan = choose(approved(stake_minor=2000), [a_quote(high=499, low=100)], LIMITS)
+    assert (verdict.reason, plan) == (Reason.BOOK_LIMITS, None)
+    verdict, plan = choose(approved(stake_minor=1000), [a_quote(low=1001)], LIMITS)
+    assert (verdict.reason, plan) == (Reason.BOOK_LIMITS, None)
+
+
+def test_a_better_price_elsewhere_is_worth_another_question() -> None:
+    signal = approved(offers={"IBC": 2.20, "GA": 2.19})
+    assert (first_books(signal), all_books(signal)) == (("IBC",), ("IBC", "GA"))
+    _, slipped = choose(signal, [a_quote("IBC", 2.185)], LIMITS)
+    _, stands = choose(signal, [a_quote("IBC", 2.19)], LIMITS)
+    assert slipped is not None and not beats_the_rest(slipped, signal)
+    assert stands is not None and beats_the_rest(stands, signal)
+
+
+@st.composite
+def _situations(draw: st.DrawFn) -> tuple[ApprovedSignal, list[PlacementQuote]]:
+    books = {"IBC": 2.20, "GA": 2.19, "SIN": 2.18}
+    quotes = [
+        a_quote(
+            book,
+            draw(st.floats(2.0, 2.4).map(lambda odds: round(odds, 3))),
+            low=draw(st.integers(0, 1500)),
+            high=draw(st.integers(0, 5000)),
+            rejected=draw(st.booleans()),
+        )
+        for book in draw(st.permutations(sorted(books)))
+    ]
+    return approved(offers=books, stake_minor=draw(st.integers(500, 9000))), quotes
+
+
+@given(_situations())
+def test_a_plan_never_stakes_more_than_was_approved_or_than_its_books_take(
+    situation: tuple[ApprovedSignal, list[PlacementQuote]],
+) -> None:
+    signal, quotes = situation
+    verdict, plan = choose(signal, quotes, LIMITS)
+    assert verdict.accepted is (plan is not None)
+    if plan is None:
+        return
+    by_book = {quote.book: quote for quote in quotes}
+    chosen = [by_book[book] for book in plan.books]
+    assert 500 <= plan.stake_minor <= signal.stake_minor
+    assert plan.stake_minor <= sum(quote.maximum_minor for quote in chosen)
+    assert sum(quote.maximum_minor for quote in chosen[:-1]) < plan.stake_minor, "the last book is not needed"
+    assert not any(quote.rejected for quote in chosen)
+    assert [quote.odds for quote in chosen] == sorted((quote.odds for quote in chosen), reverse=True)
+    if plan.stake_minor < signal.stake_minor:
+        assert Decimal(plan.stake_minor) % 100 == 0

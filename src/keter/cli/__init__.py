@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from keter import __version__
-from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, status, trading
+from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, reports, status, trading
 from keter.errors import ExitCode, KeterError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (processes, status, trading, doctor, logs, config, ledger, licences, backtests, replays, explain):
+for group in (processes, status, trading, doctor, logs, config, ledger, licences, backtests, replays, explain, reports):
     group.register(app)
 
 

@@ -8,8 +8,8 @@ import typer
 
 from keter.cli.output import JsonFlag, show_json
 from keter.cli.progress import counting
+from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
-from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
 from keter.replay.football import AVERAGES, BOOKS, OPTIMISTIC, Moment
 
@@ -115,27 +115,10 @@ def _intro(tested: "Backtest", rules: "Rules") -> str:
 
 
 def _table(tested: "Backtest", rules: "Rules", result: "Performance") -> None:
-    from keter.replay.report import interval, percent
-
     typer.echo(_intro(tested, rules))
     for text in warnings(rules):
         typer.echo(f"! {text}")
-    clv, yield_ = result.clv, result.yield_
-    typer.echo(
-        f"\n{result.bets:,} bets, turnover {money_text(result.turnover_minor)}, profit {money_text(result.pnl_minor)}\n"
-        f"yield {percent(yield_.value if yield_ else None)} ({interval(yield_)})\n"
-        f"closing line value {percent(clv.value if clv else None)} ({interval(clv)}), "
-        f"{result.clv_missing} bets without a closing price of their line\n"
-        f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}\n"
-    )
-    for name, rows in result.slices.items():
-        typer.echo(f"{name:<16}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
-        for row in rows:
-            typer.echo(
-                f"{row.name:<16}{row.n:>7,}{money_text(row.turnover_minor):>12}{money_text(row.pnl_minor):>12}"
-                f"{percent(row.yield_):>10}{percent(row.clv):>10}"
-            )
-        typer.echo("")
+    show_performance(result)
 
 
 def _write_csv(path: Path, tested: "Backtest") -> None:

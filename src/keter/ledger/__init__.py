@@ -11,6 +11,7 @@ from keter.ledger.errors import (
 from keter.ledger.history import AlertRow, ForeignTicket, SettlementRow, ticket_key
 from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
 from keter.ledger.paper import PaperTicket
+from keter.ledger.placements import PlacementFact
 from keter.ledger.sums import MoneySummary
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MoneySummary",
     "NotInLedgerError",
     "PaperTicket",
+    "PlacementFact",
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",

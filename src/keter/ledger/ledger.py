@@ -17,6 +17,7 @@ from keter.ledger.history import Accounts, Alerts, Commands, ForeignTickets, Res
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
+from keter.ledger.placements import PlacementFact, read_placements
 from keter.settings import Settings
 
 
@@ -53,6 +54,10 @@ class Ledger:
     async def pnl_points(self, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
         """When each bet settled and its profit in minor units, oldest first."""
         return await self._database.read(lambda connection: sums.read_pnl(connection, mode, since))
+
+    async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
+        """What became of every placement of bets made since then, oldest first."""
+        return await self._database.read(lambda connection: read_placements(connection, mode, since))
 
     async def integrity(self) -> list[str]:
         """What is wrong with the data, one sentence each; empty when all is well."""

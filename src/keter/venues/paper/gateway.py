@@ -16,7 +16,9 @@ from keter.domain.markets import Phase
 from keter.domain.money import to_minor
 from keter.domain.settlement import Settlement, settle
 from keter.domain.signals import ApprovedSignal
+from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, LedgerUnavailableError, PaperTicket
+from keter.setting_groups import PaperSettings
 from keter.settings import Settings
 from keter.venues.base import (
     AccountSnapshot,
@@ -30,8 +32,10 @@ from keter.venues.base import (
     Ticket,
     TicketStatus,
 )
+from keter.venues.paper.behaviour import learned
 from keter.venues.paper.fate import draw
 
+LEARNED_FROM = timedelta(days=180)  # how far back LIVE placements teach the paper gateway
 LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
 RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void
 
@@ -58,6 +62,7 @@ class PaperGateway:
         self._rng = rng or random.Random()  # noqa: S311 - imagined fills are no secret
         self._ids = ids
         self._maxima: dict[str, int] = {}
+        self._paper: PaperSettings | None = None
         self.capability = msgspec.structs.replace(
             prices.capability, can_cancel=False, can_replace=False, reference_unique_s=0.0, asynchronous_acceptance=True
         )
@@ -76,25 +81,35 @@ class PaperGateway:
         if bet is None:
             return Placement(PlaceOutcome.NOT_SENT, "no_intent", "the ledger has no intent with this reference")
         try:
-            await self._ledger.paper.add(self._tickets(order, bet))
+            await self._ledger.paper.add(self._tickets(order, bet, await self._parameters()))
         except LedgerUnavailableError as e:
             return Placement(PlaceOutcome.UNKNOWN, "ledger", str(e))
         return Placement(PlaceOutcome.SENT, "sent")
 
-    def _tickets(self, order: PlaceOrder, bet: Bet) -> list[PaperTicket]:
+    async def _parameters(self) -> PaperSettings:
+        """The configured rates, or those of the ledger's own LIVE history when it is long enough; read once."""
+        if self._paper is None:
+            facts = await self._ledger.placements(ExecutionMode.LIVE, self._clock.now() - LEARNED_FROM)
+            self._paper = learned(self._settings.paper, facts)
+        return self._paper
+
+    def _tickets(self, order: PlaceOrder, bet: Bet, paper: PaperSettings) -> list[PaperTicket]:
         tickets, left = [], order.stake_minor
         for position, (book, text) in enumerate(order.prices, start=1):
             last = position == len(order.prices)
             part = left if last else min(left, self._maxima.get(book, left))
             if part > 0:
-                tickets.append(self._ticket(order, bet, book, text, part))
+                tickets.append(self._ticket(order, bet, paper, (book, text), part))
                 left -= part
         return tickets
 
-    def _ticket(self, order: PlaceOrder, bet: Bet, book: str, text: str, stake_minor: int) -> PaperTicket:
+    def _ticket(
+        self, order: PlaceOrder, bet: Bet, paper: PaperSettings, price: tuple[str, str], stake_minor: int
+    ) -> PaperTicket:
+        book, text = price
         now, intent = self._clock.now(), bet.intent
         limit_pct = self._settings.router.slippage_limit_pct(float(text))
-        fate = draw(text, limit_pct, self._settings.paper, self._rng)
+        fate = draw(text, limit_pct, paper, self._rng)
         return PaperTicket(
             ticket_id=self._ids(),
             account=self._account,

@@ -1,0 +1,171 @@
+"""``keter report``: what the ledger says of the edge, of the books, and of DRY beside LIVE."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keter.cli.access import with_ledger
+from keter.cli.output import JsonFlag, show_json
+from keter.domain.money import money_text
+from keter.domain.trading import ExecutionMode
+from keter.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from keter.domain.bets import Bet
+    from keter.ledger import Ledger, PlacementFact
+    from keter.replay.parity import Parity
+    from keter.replay.performance import Performance
+
+MOST_BETS = 100_000
+commands = typer.Typer(help="Measure the bets in the ledger.")
+ModeOption = Annotated[ExecutionMode | None, typer.Option(help="DRY or LIVE; never both. Default: EXECUTION_MODE.")]
+DaysOption = Annotated[float, typer.Option(help="How many days back.", min=0.01, max=10_000)]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands to ``app``."""
+    app.add_typer(commands, name="report")
+
+
+@commands.command()
+def bets(
+    mode: ModeOption = None,
+    days: DaysOption = 30,
+    html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Yield, closing line value, calibration, drawdown, and profit by league, market, odds, book and time."""
+    from keter.replay.ledger_records import records_of
+    from keter.replay.performance import performance
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    chosen = mode or settings.mode.execution_mode
+    records = records_of(with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone)
+    result = performance(records)
+    if html is not None:
+        from keter.replay.report import html_report
+
+        intro = f"{chosen} bets of the last {days:g} days."
+        warnings = ["DRY bets: fills are imagined, results are real."] if chosen is ExecutionMode.DRY else []
+        try:
+            html.write_text(html_report(f"Keter {chosen}", intro, warnings, records, result), encoding="utf-8")
+        except OSError as e:
+            raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
+    if as_json:
+        import msgspec
+
+        show_json({"mode": chosen, "days": days, **msgspec.to_builtins(result)})
+    else:
+        typer.echo(f"{chosen}, last {days:g} days, {result.open} bets open")
+        show_performance(result)
+
+
+@commands.command()
+def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = False) -> None:
+    """Refusal rate, delay to acceptance and price loss of each book."""
+    import msgspec
+
+    from keter.settings import load_settings
+    from keter.venues.paper.behaviour import behaviour
+
+    chosen = mode or load_settings().mode.execution_mode
+    found = behaviour(with_ledger(lambda ledger: _placements(ledger, chosen, days)))
+    if as_json:
+        show_json([{**msgspec.to_builtins(one), "refusal_rate": one.refusal_rate} for one in found])
+        return
+    typer.echo(f"{chosen}, last {days:g} days{'' if found else ': no placements'}")
+    typer.echo(
+        f"{'book':<8}{'sent':>7}{'refused':>10}{'accepted in':>14}{'9 of 10 in':>12}{'refused in':>12}{'price loss':>12}"
+    )
+    for one in found:
+        typer.echo(
+            f"{one.book:<8}{one.placements:>7}{100 * one.refusal_rate:>8.1f} %{_seconds(one.accept_median_s):>14}"
+            f"{_seconds(one.accept_p90_s):>12}{_seconds(one.refuse_median_s):>12}{_percent(one.drift_pct):>12}"
+        )
+
+
+@commands.command()
+def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
+    """What DRY would have said to the placements that LIVE made: fills, price, profit."""
+    import msgspec
+
+    from keter.replay.parity import Model
+    from keter.replay.parity import parity as compare
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
+    uids = sorted({fact.bet.intent.event_uid for fact in facts})
+    results = with_ledger(lambda ledger: ledger.results.many(uids))
+    rows = compare(facts, results, Model(settings.paper, settings.router))
+    if as_json:
+        show_json(msgspec.to_builtins(rows))
+        return
+    if not rows:
+        typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
+        return
+    typer.echo(f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}{'profit DRY':>13}{'LIVE':>11}")
+    for row in rows:
+        typer.echo(_parity_line(row))
+    if rows[0].without_result:
+        typer.echo(f"{rows[0].without_result} placements have no recorded result and count without profit on both sides")
+
+
+def show_performance(result: "Performance") -> None:
+    """The figures as text."""
+    from keter.replay.report import interval, percent
+
+    clv, yield_ = result.clv, result.yield_
+    typer.echo(
+        f"\n{result.bets:,} bets, turnover {money_text(result.turnover_minor)}, profit {money_text(result.pnl_minor)}\n"
+        f"yield {percent(yield_.value if yield_ else None)} ({interval(yield_)})\n"
+        f"closing line value {percent(clv.value if clv else None)} ({interval(clv)}), "
+        f"{result.clv_missing} bets without a closing price of their line\n"
+        f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}\n"
+    )
+    for name, rows in result.slices.items():
+        typer.echo(f"{name:<22}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
+        for row in rows:
+            typer.echo(
+                f"{row.name[:21]:<22}{row.n:>7,}{money_text(row.turnover_minor):>12}{money_text(row.pnl_minor):>12}"
+                f"{percent(row.yield_):>10}{percent(row.clv):>10}"
+            )
+        typer.echo("")
+
+
+async def _bets(ledger: "Ledger", mode: ExecutionMode, days: float) -> "list[Bet]":
+    from keter.clock import SystemClock
+    from keter.ledger import BetFilter
+
+    return await ledger.intents.list_bets(
+        BetFilter(mode=mode, since=SystemClock().now() - timedelta(days=days)), limit=MOST_BETS
+    )
+
+
+async def _placements(ledger: "Ledger", mode: ExecutionMode, days: float) -> "list[PlacementFact]":
+    from keter.clock import SystemClock
+
+    return await ledger.placements(mode, SystemClock().now() - timedelta(days=days))
+
+
+def _parity_line(row: "Parity") -> str:
+    dry, live = row.dry, row.live
+    return (
+        f"{row.name:<8}{row.placements:>6}{dry.fills:>12.1f}{live.fills:>8.0f}{_ratio(dry.price_ratio):>12}"
+        f"{_ratio(live.price_ratio):>9}{dry.pnl_minor / 100:>13.2f}{live.pnl_minor / 100:>11.2f}"
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "—" if value is None else f"{value:.1f} s"
+
+
+def _percent(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f} %"
+
+
+def _ratio(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"

@@ -8,11 +8,18 @@ from typing import Any
 
 import structlog
 
+from keter.bus.accounts import write_account
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heart
 from keter.bus.queues import Item, Output, Pipe, QueueName
-from keter.clock import SystemClock, random_id
+from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.clock import Clock, SystemClock, random_id
+from keter.domain.markets import Phase
 from keter.settings import Settings, load_settings
+from keter.venues.asianodds.factory import Stores, open_venue
+from keter.venues.asianodds.stores import Session
+from keter.venues.base import AccountSnapshot, PriceSource
+from keter.workers.ingest import OpenSource
 from keter.workers.runtime import Context
 
 LEASE_S = 2.0
@@ -78,3 +85,25 @@ async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]
         await pipe.step(done=len(items))
     await pipe.close()
     return taken
+
+
+def quick_feed(interval_s: float = 0.05) -> OpenSource:
+    """The account's real feed, asked as often as a sandbox without throttles allows."""
+
+    @asynccontextmanager
+    async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
+        stores = Stores(SessionStore(bus, Session), ThrottleStore(bus))
+        intervals = dict.fromkeys(Phase, interval_s)
+        venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals)
+        try:
+            yield venue.source
+        finally:
+            await venue.aclose()
+
+    return open_source
+
+
+async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:
+    """An account with money, as the tracker would report it."""
+    account = settings.venue.ao_user
+    await write_account(bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now()))

@@ -141,7 +141,7 @@ class Guard:
         return await cooling(self._context.bus, signal.event_uid, signal.selection_id)
 
     async def _balance(self, exposures: tuple[Exposure, ...]) -> int | None:
-        """What the account can still stake: credit less bets that the venue does not count yet. None when nobody asked lately."""
+        """Credit less bets that the venue does not count yet; None when nobody asked the venue lately."""
         accounts = await read_accounts(self._context.bus)
         known = next((one for one in accounts if one.account == self._account), None)
         if known is None or self._context.clock.now() - known.fetched_at > ACCOUNT_FRESH:

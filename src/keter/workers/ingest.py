@@ -23,7 +23,7 @@ from keter.venues.base import FeedUpdate, MarketPrices, PriceSource, VenueError,
 from keter.venues.feeds import open_price_source
 from keter.workers.feed_watch import FeedWatch
 from keter.workers.leading import lead
-from keter.workers.runtime import REDIS_TROUBLE, Context, Waits
+from keter.workers.runtime import REDIS_TROUBLE, Context, Waits, end_tasks, raise_errors
 
 CHUNK = 200  # markets between two looks at the rest of the process
 OUTAGE_PATIENCE_S = 30.0
@@ -59,12 +59,8 @@ class Ingest:
         try:
             await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*tasks, stopped):
-                task.cancel()
-            await asyncio.wait({*tasks, stopped})
-        for task in tasks:
-            if not task.cancelled():
-                task.result()
+            await end_tasks(*tasks, stopped)
+        raise_errors(*tasks)
 
     async def _follow(self) -> None:
         waits = Waits()

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from keter.bus.locks import Lease
-from keter.workers.runtime import Context
+from keter.workers.runtime import Context, end_tasks, raise_errors
 
-CANCEL_DEADLINE_S = 2.0
 Body = Callable[[Lease], Awaitable[None]]
 
 
@@ -38,9 +37,6 @@ async def _while_held(lease: Lease, body: Body) -> bool:
         await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = work.done()
-        for task in (work, lost):
-            task.cancel()
-        await asyncio.wait({work, lost}, timeout=CANCEL_DEADLINE_S)
-    if work.done() and not work.cancelled():
-        work.result()
+        await end_tasks(work, lost)
+    raise_errors(work)
     return ended

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import structlog
 
@@ -27,7 +28,8 @@ from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
 from keter.settings import Settings
 
 STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
-CANCEL_DEADLINE_S = 0.3
+CANCEL_DEADLINE_S = 0.5
+CANCEL_TRIES = 5
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 
@@ -196,11 +198,30 @@ async def _run_once(context: Context, run: Run, waits: Waits) -> None:
         if not work.done() and not beats.done():
             context.log.error("stop_deadline_passed", deadline_s=stop_deadline_s(context.process))
     finally:
-        for task in (work, beats, stopped):
+        await end_tasks(work, beats, stopped)
+    raise_errors(beats, work)
+
+
+async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
+    """Cancels tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
+
+    Once is not enough: a library that waits under a time-out of its own may swallow a cancellation that comes together with
+    what it waited for (asyncio.wait_for before Python 3.12 does).
+    """
+    for _ in range(CANCEL_TRIES):
+        pending = {task for task in tasks if not task.done()}
+        if not pending:
+            return
+        for task in pending:
             task.cancel()
-        await asyncio.wait({work, beats, stopped}, timeout=CANCEL_DEADLINE_S)
-    for task in (beats, work):
-        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        await asyncio.wait(pending, timeout=CANCEL_DEADLINE_S / CANCEL_TRIES)
+
+
+def raise_errors(*tasks: asyncio.Future[Any]) -> None:
+    """Raises the first error among ended tasks; the others count as seen."""
+    errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
+    for error in errors:
+        if error is not None:
             raise error
 
 

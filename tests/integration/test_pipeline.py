@@ -1,0 +1,170 @@
+"""From the bookmaker's feed to an approved signal: real HTTP, Redis and SQLite, every worker as it runs in production."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from keter.bus.audit import take_audit
+from keter.bus.codec import decode
+from keter.bus.connection import Bus
+from keter.bus.odds import read_feeds, read_odds
+from keter.bus.queues import QueueName, depths
+from keter.bus.risk import RiskBook
+from keter.bus.stats import read_counts
+from keter.domain.exposure import ExposureStatus
+from keter.domain.markets import Phase, parse_selection
+from keter.domain.signals import ApprovedSignal, Decision
+from keter.gates.evidence import recompute
+from keter.ledger import open_settings_ledger
+from keter.sandbox.config import AccountConfig, SandboxConfig
+from keter.sandbox.fixed import FixedScenario
+from keter.sandbox.server import Sandbox
+from keter.settings import Settings
+from keter.workers import edge, guard, ingest, recorder, validator
+from keter.workers.runtime import Context, Run
+from tests.integration.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
+from tests.support import eventually
+
+pytestmark = pytest.mark.redis
+ACCOUNT = AccountConfig("demo", "demo-pass")
+
+
+def up_to_guard() -> dict[str, Run]:
+    """Every worker before the router, and the recorder; the feed is asked without pauses."""
+    return {
+        "ingest": partial(ingest.run, open_source=quick_feed()),
+        "validator": validator.run,
+        "edge": edge.run,
+        "guard": guard.run,
+        "recorder": recorder.run,
+    }
+
+
+def still(sandbox: Sandbox) -> FixedScenario:
+    """The scenario of a still world."""
+    assert isinstance(sandbox.house.scenario, FixedScenario)
+    return sandbox.house.scenario
+
+
+def still_world(fixtures: int) -> SandboxConfig:
+    """Every fixture has value on home at the handicap and at 1X2, and nowhere else."""
+    return SandboxConfig(accounts=(ACCOUNT,), fixed_fixtures=fixtures, feed_interval_scale=0, delay_scale=0)
+
+
+def settings_of(folder: Path, sandbox: Sandbox, **names: object) -> Settings:
+    return settings_for(folder, AO_BASE_URL=sandbox.url, **names)
+
+
+@asynccontextmanager
+async def pipeline(bus: Bus, settings: Settings, *processes: str) -> AsyncIterator[dict[str, Context]]:
+    """The named workers beside the test; all but the router and tracker by default."""
+    runs = up_to_guard()
+    contexts = {}
+    async with AsyncExitStack() as stack:
+        for process in processes or tuple(runs):
+            contexts[process] = context_on(bus, settings, process)
+            await stack.enter_async_context(working(contexts[process], runs[process]))
+        yield contexts
+
+
+async def approved_count(bus: Bus) -> int:
+    return (await depths(bus))[QueueName.APPROVED].depth
+
+
+async def test_value_in_the_feed_becomes_one_approved_signal_per_event(redis_url: str, tmp_path: Path) -> None:
+    """Ten fixtures with value on two selections each: the event rests after the first approval, so ten approvals stand."""
+    async with Sandbox(still_world(10)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox, THROTTLE_BETS=100, MAX_EXPOSURE_LEAGUE=9999)
+        await fund(bus, settings)
+        async with pipeline(bus, settings):
+            await eventually(lambda: approved_count(bus))
+            await eventually(lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}))
+        counts = await read_counts(bus, _day(bus, settings))
+        items = await drain(bus, QueueName.APPROVED)
+        signals = [decode(ApprovedSignal, item.payload) for item in items]
+        assert len({approved.signal.event_uid for approved in signals}) == len(signals) == 10
+        assert all(approved.stake_minor == 1000 for approved in signals)
+        assert all(approved.signal.offers[0].book == "IBC" for approved in signals)
+        assert all(5 <= approved.signal.offers[0].ev_pct < 9 for approved in signals)
+        assert all(recompute(approved.signal.fair.evidence).identical for approved in signals)
+        # 10 fixtures x (handicap, 1X2): two markets each, five sides, two of them with value
+        assert counts["ingest:changed"] == counts["validator:ok"] == 20
+        assert counts["edge:ok"] == 20
+        assert counts["edge:ev_too_low"] == 30
+        state = await RiskBook(bus).read()
+        assert {exposure.status for exposure in state.exposures} == {ExposureStatus.RESERVED}
+        assert {exposure.decision_id for exposure in state.exposures} == {approved.decision_id for approved in signals}
+
+
+async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_files(redis_url: str, tmp_path: Path) -> None:
+    async with Sandbox(still_world(4)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox)
+        await fund(bus, settings)
+        async with pipeline(bus, settings) as contexts:
+            await eventually(lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4}))
+            await eventually(lambda: contexts["recorder"].heart._counters.get("decisions", 0) >= 16)
+        assert (await take_audit(bus)).entries == ()
+        ledger = await open_settings_ledger(settings, clock=contexts["guard"].clock, read_only=True)
+        decisions = await ledger.decisions.recent(100)
+        await ledger.aclose()
+    told = sorted((decision.stage, decision.verdict.reason.value) for decision in decisions)
+    assert told == [("edge", "ok")] * 8 + [("guard", "cooldown_event")] * 4 + [("guard", "ok")] * 4
+    assert all(recompute(_fair_evidence(decision)).identical for decision in decisions if decision.stage == "edge")
+    accepted = {decision.decision_id for decision in decisions if decision.stage == "guard" and decision.verdict.accepted}
+    assert len(accepted) == 4
+    assert list((tmp_path / "captures").glob("*.jsonl.gz"))
+
+
+async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path: Path) -> None:
+    async with Sandbox(still_world(3)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox)
+        async with pipeline(bus, settings, "ingest"):
+            await eventually(lambda: _all_phases_confirmed(bus))
+        items = await drain(bus, QueueName.RAW)
+        assert len(items) == 6
+        uid, market_id = items[0].key.split("|")
+        side = parse_selection(f"{market_id}.home")[1]
+        latest = await read_odds(bus, uid, f"{market_id}.{side.value}")
+        assert latest is not None
+        assert {price.book for price in latest.prices} >= {"PIN", "ISN", "SBO", "IBC"}
+        assert latest.confirmed_at >= latest.received_at
+
+
+async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: Path) -> None:
+    """The second stands by and takes over when the first stops; the venue sees one session owner at a time."""
+    async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox)
+        run = partial(ingest.run, open_source=quick_feed())
+        first, second = (context_on(bus, settings, "ingest", worker) for worker in ("ingest", "ingest-2"))
+        async with working(second, run):
+            async with working(first, run):
+                await eventually(lambda: {"answers"} & {*first.heart._counters, *second.heart._counters})
+                leader, standby = (first, second) if first.heart._counters.get("answers") else (second, first)
+                assert standby.heart._counters.get("answers", 0) == 0
+                leader.stop.set()
+                await eventually(lambda: standby.heart._counters.get("answers", 0) > 0)
+            standby.stop.set()
+
+
+def _day(bus: Bus, settings: Settings) -> str:
+    return context_on(bus, settings).day()
+
+
+async def _counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> bool:
+    counts = await read_counts(bus, _day(bus, settings))
+    return all(counts.get(name, 0) >= n for name, n in wanted.items())
+
+
+async def _all_phases_confirmed(bus: Bus) -> bool:
+    return {feed.phase for feed in await read_feeds(bus) if feed.confirmed_at is not None} == set(Phase)
+
+
+def _fair_evidence(decision: Decision) -> dict[str, object]:
+    fair = decision.details["fair"]
+    assert isinstance(fair, dict)
+    evidence = fair["evidence"]
+    assert isinstance(evidence, dict)
+    return evidence

@@ -42,7 +42,7 @@ class Quoting:
     async def _find(self) -> tuple[Verdict, Plan | None]:
         first, every = first_books(self._approved), all_books(self._approved)
         verdict, plan = await self._ask(first)
-        if first == every or (plan is not None and beats_the_rest(plan, self._approved)):
+        if first == every or (plan is not None and self._does(plan)):
             return verdict, plan
         verdict, plan = await self._ask(every)
         if plan is None or self._exact(plan):
@@ -59,6 +59,10 @@ class Quoting:
         self._answers += [_facts(quote) for quote in quotes]
         self._offered = frozenset(quote.book for quote in quotes if not quote.rejected)
         return choose(self._approved, quotes, self._limits)
+
+    def _does(self, plan: Plan) -> bool:
+        """Whether the first book takes the whole stake at a price that no other book beat when the bet was approved."""
+        return plan.stake_minor == self._approved.stake_minor and beats_the_rest(plan, self._approved)
 
     def _exact(self, plan: Plan) -> bool:
         return self._offered == frozenset(plan.books)

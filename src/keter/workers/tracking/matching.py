@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState
+import msgspec
+
+from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState, Intent
+from keter.domain.signals import ApprovedSignal
 from keter.ledger import BetChanges
 from keter.setting_groups import RouterSettings
 from keter.venues.base import Ticket, TicketStatus
 
 _PLACES = Decimal("0.0001")
+_ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it was asked with
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +121,9 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
     stake = sum(ticket.stake_minor for ticket in tickets)
     if stake > intent.stake_minor:
         found["stake"] = f"the venue booked {stake} minor units, {intent.stake_minor} were approved"
-    worse = [ticket.odds for ticket in tickets if _worse(ticket.odds, intent.asked_odds, router)]
+    worse = [f"{ticket.odds} at {ticket.book}" for ticket in tickets if _worse(ticket, intent, router)]
     if worse:
-        found["price"] = f"the venue booked {', '.join(worse)}, {intent.asked_odds} was asked"
+        found["price"] = f"the venue booked {', '.join(worse)}; {intent.asked_odds} at {intent.book} was approved"
     other = [
         ticket
         for ticket in tickets
@@ -130,10 +134,20 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
     return found
 
 
-def _worse(booked: str, asked: str, router: RouterSettings) -> bool:
-    """Whether a booked price is further below the one asked for than slippage and a split over books may explain."""
+def _worse(ticket: Ticket, intent: Intent, router: RouterSettings) -> bool:
+    """Whether the booked price is worse than any that was sent: further below the approved one than slippage allows."""
     try:
-        got, wanted = float(booked), float(asked)
+        booked, best = float(ticket.odds), float(intent.asked_odds)
     except ValueError:
         return False
-    return 100 * (wanted - got) / wanted > 2 * router.slippage_limit_pct(wanted)
+    if booked >= best:
+        return False
+    approved = _offers(intent.signal).get(ticket.book, best)
+    return 100 * (approved - booked) / approved > router.slippage_limit_pct(approved) + _ROUNDING_PCT
+
+
+def _offers(signal: bytes) -> dict[str, float]:
+    """The approved price of each book; none for an intent without its signal."""
+    if not signal:
+        return {}
+    return {offer.book: offer.odds for offer in msgspec.json.decode(signal, type=ApprovedSignal).signal.offers}

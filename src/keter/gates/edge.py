@@ -154,7 +154,7 @@ def _grade(desk: _Desk, book: BookPrices, odds: float, index: int) -> Graded:
     if isinstance(priced, Reason):
         reason, found = priced, None
     else:
-        ev_pct, found = 100 * mass_value(priced.win_mass(index), priced.loss_mass(index), odds), priced
+        ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
         reason = _value_reason(
             priced.pool.spread_pct, ev_pct, wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds), desk.settings
         )

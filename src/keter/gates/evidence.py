@@ -118,17 +118,13 @@ def masses_of(fair: FairPrice, book: str) -> tuple[float, float] | None:
     facts = read_evidence(fair.evidence)
     for offer in facts.offers:
         if offer.book.upper() == book.upper():
-            return _masses(facts.consensus[offer.consensus].result, facts.index)
+            return facts.consensus[offer.consensus].result.masses(facts.index)
     best = facts.consensus[facts.offers[0].consensus]
     if book.upper() not in {quote.book for quote in best.inputs.pool.quotes}:
-        return _masses(best.result, facts.index)
+        return best.result.masses(facts.index)
     inputs = best.inputs.without(book.upper())
     enough = len(inputs.pool.quotes) >= facts.min_sharp_sources
-    return _masses(price(inputs), facts.index) if enough else None
-
-
-def _masses(priced: Priced, index: int) -> tuple[float, float]:
-    return priced.win_mass(index), priced.loss_mass(index)
+    return price(inputs).masses(facts.index) if enough else None
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:
@@ -141,7 +137,7 @@ def recompute(evidence: Mapping[str, object]) -> Recomputed:
     offers = []
     for offer in stored.offers:
         result = records[offer.consensus].result
-        value = mass_value(result.win_mass(stored.index), result.loss_mass(stored.index), offer.odds)
+        value = mass_value(*result.masses(stored.index), offer.odds)
         offers.append(msgspec.structs.replace(offer, ev_pct=100 * value))
     made = msgspec.structs.replace(stored, offers=tuple(offers), consensus=records)
     differences = list(_differences("", msgspec.to_builtins(stored), msgspec.to_builtins(made)))
@@ -167,7 +163,7 @@ def explain(evidence: Mapping[str, object]) -> str:
     lines.append("")
     for offer in facts.offers:
         record = facts.consensus[offer.consensus]
-        win, loss = _masses(record.result, facts.index)
+        win, loss = record.result.masses(facts.index)
         wanted = wanted_ev_pct(facts.min_ev_pct, record.inputs, offer.odds)
         lines.append(
             f"{offer.book} at {offer.odds!r} ({offer.text}), confirmed {offer.age_s:.1f} s before, against consensus "
@@ -185,7 +181,7 @@ def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
     lines = _pool_lines(inputs.pool, result.pool, sides)
     if inputs.one_x_two is not None and result.one_x_two is not None:
         lines += ["  1X2, for the push:", *_pool_lines(inputs.one_x_two, result.one_x_two, ["home", "draw", "away"])]
-    win, loss = result.win_mass(facts.index), result.loss_mass(facts.index)
+    win, loss = result.masses(facts.index)
     return [
         *lines,
         f"  spread {result.pool.spread_pct:.3f} points (allowed {facts.max_consensus_spread_pct:g}), "

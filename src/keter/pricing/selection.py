@@ -100,6 +100,10 @@ class Priced(msgspec.Struct, frozen=True):
     action: float
     effective_p: tuple[float, ...]
 
+    def masses(self, side: int) -> tuple[float, float]:
+        """W and X of a side."""
+        return self.win_mass(side), self.loss_mass(side)
+
     def win_mass(self, side: int) -> float:
         return self.action * self.effective_p[side]
 
@@ -164,7 +168,7 @@ def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
     model whose total is that of the 1X2.
     """
     kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
-    if line_q is None:
+    if line_q is None or not steps_moved(inputs):
         return None
     if kind is MarketKind.OVER_UNDER:
         return lambda p, from_q: move_total(p, from_q, line_q)
@@ -176,13 +180,17 @@ def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
 
 def steps_moved(inputs: Inputs) -> int:
     """The most quarter steps that any quote of the consensus was moved."""
-    steps = [abs(q.line_q - (inputs.line_q or 0)) for q in inputs.pool.quotes if q.line_q is not None]
-    return max(steps) if steps else 0
+    steps = 0
+    for quote in inputs.pool.quotes:
+        if quote.line_q is not None:
+            steps = max(steps, abs(quote.line_q - (inputs.line_q or 0)))
+    return steps
 
 
 def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:
     """Value to ask for: for a price moved from another line also what its possible error in probability is worth."""
-    return min_ev_pct + extra_edge_points(steps_moved(inputs)) * odds
+    steps = steps_moved(inputs)
+    return min_ev_pct + extra_edge_points(steps) * odds if steps else min_ev_pct
 
 
 _CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.MONEY_LINE})

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from keter.bus._plan import LEAST_VERSION
 from keter.bus.connection import Bus
@@ -97,7 +97,8 @@ async def _missing(bus: Bus) -> tuple[str, ...]:
         for command in trials:
             batch.execute_command(*command)
         answers = await batch.execute(raise_on_error=False)
-    return tuple(str(command[0]) for command, answer in zip(trials, answers, strict=True) if isinstance(answer, Exception))
+    refused = (isinstance(a, ResponseError) and not isinstance(a, OutOfMemoryError) for a in answers)
+    return tuple(str(command[0]) for command, missing in zip(trials, refused, strict=True) if missing)
 
 
 def _trials(key: str) -> tuple[tuple[str | int, ...], ...]:

@@ -117,7 +117,7 @@ class Reader:
             self._ledger_due = time.monotonic() + LEDGER_EVERY_S
         except (LedgerUnavailableError, TimeoutError) as e:
             self._ledger_facts = None
-            problems.append(f"the ledger cannot be read: {str(e) or 'no answer in time'}")
+            problems.append(str(e) or "the ledger did not answer in time")
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:

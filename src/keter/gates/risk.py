@@ -23,7 +23,8 @@ class RiskContext:
 
     ``trading`` is the trading state's own verdict; ``permitted`` says whether LIVE is armed, licensed and limited (always true
     in DRY). ``exposures`` are all open bets and standing reservations except the one that this signal would refresh.
-    ``bets_on_event`` counts open and settled bets and reservations; ``balance_minor`` is None while nobody knows it.
+    ``bets_on_event`` counts open and settled bets and reservations, ``bets_in_window`` bets sent lately and reservations, which
+    are about to be sent; ``balance_minor`` is None while nobody knows it.
     """
 
     trading: Verdict

@@ -115,14 +115,14 @@ class Guard:
         settings = self._context.settings.risk
         others = tuple(exposure for exposure in state.exposures if exposure is not own)
         view = await self._keeper.trading()
-        window = await self._keeper.book.bets_in_window(settings.throttle_window_s)
+        sent = await self._keeper.book.bets_in_window(settings.throttle_window_s)
         return RiskContext(
             trading=view.may_bet(self._context.clock.now()),
             permitted=await self._permission.missing() is None,
             exposures=others,
             day=state.day or DayRisk(self._context.day()),
             bets_on_event=await self._bets_on_event(signal.event_uid, others),
-            bets_in_window=window - (own is not None),
+            bets_in_window=sent + sum(_reserved(exposure) for exposure in others),
             cooling=await self._cooling(signal, others),
             balance_minor=await self._balance(others),
         )
@@ -164,10 +164,8 @@ class Guard:
             expires_at=now + timedelta(seconds=self._context.settings.risk.reservation_ttl_s),
             score_at_bet=score_at_bet(signal),
         )
-        if not await self._keeper.book.reserve(exposure, revision=state.revision, lease=self._keeper.held):
-            return None
-        await self._keeper.book.note_bet()
-        return exposure.decision_id
+        made = await self._keeper.book.reserve(exposure, revision=state.revision, lease=self._keeper.held)
+        return exposure.decision_id if made else None
 
     async def _refresh(self, own: Exposure) -> str | None:
         expires_at = self._context.clock.now() + timedelta(seconds=self._context.settings.risk.reservation_ttl_s)

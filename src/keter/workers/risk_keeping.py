@@ -40,7 +40,7 @@ class RiskKeeper:
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
         self.limits = RiskLimits(context.settings.risk, context.settings.stake)
-        self.book = RiskBook(context.bus, clock=context.clock, ids=context.ids)
+        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, ids=context.ids)
 
     @property
     def held(self) -> Held:
@@ -58,11 +58,15 @@ class RiskKeeper:
             await self._change(TradingMode.HALTED, "TRADING_ENABLED=false", None, view.state)
 
     async def trading(self) -> TradingView:
-        """The trading state, from the ledger when Redis has none: the last command's, or ACTIVE when there never was one."""
+        """The trading state, from the ledger when Redis has none: the last command's, or ACTIVE when there never was one.
+
+        A Redis that forgot the state has forgotten bets as well, whatever others have put there since: the book comes first.
+        """
         now = self._context.clock.now()
         view = await read_trading(self._context.bus, now)
         if view.state is not None:
             return view
+        await self._complete(self._context.day())
         wanted = _still_valid(await self._ledger.commands.last_trading(), now)
         self._context.log.warning("trading_state_restored", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
         try:
@@ -74,19 +78,25 @@ class RiskKeeper:
     async def state(self) -> RiskState:
         """The book with today's figures, rebuilt from the ledger when Redis has lost it."""
         today = self._context.day()
+        state = await self.book.read()
+        if state.day is None:
+            await self._complete(today)
+        return state if state.day is not None and state.day.day == today else await self.book.read(today)
+
+    async def _complete(self, today: str) -> None:
+        """Rebuilds the book; what stands in it and is not in the ledger (reservations, foreign tickets) stays."""
         for _ in range(TRIES):
             state = await self.book.read()
-            if state.day is not None:
-                return state if state.day.day == today else await self.book.read(today)
-            await self._rebuild(state.revision, today)
+            bets = await self._ledger.intents.open_bets(self._mode)
+            day = await self._ledger.day_risk(today, self._mode)
+            day = msgspec.structs.replace(day, streak=await self._streak(day))
+            known = {bet.intent.decision_id for bet in bets}
+            kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
+            exposures = [*map(exposure_of, bets), *kept]
+            if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision):
+                self._context.log.warning("risk_book_rebuilt", bets=len(bets), kept=len(kept), day=day.day, streak=day.streak)
+                return
         raise LeaseLostError("the risk book could not be rebuilt under our lease")
-
-    async def _rebuild(self, revision: int, today: str) -> None:
-        bets = await self._ledger.intents.open_bets(self._mode)
-        day = await self._ledger.day_risk(today, self._mode)
-        day = msgspec.structs.replace(day, streak=await self._streak(day))
-        done = await self.book.rebuild([exposure_of(bet) for bet in bets], day, lease=self.held, revision=revision)
-        self._context.log.warning("risk_book_rebuilt", bets=len(bets), day=day.day, streak=day.streak, done=done)
 
     async def _streak(self, day: DayRisk) -> int:
         """Losses in a row since the last pause for them: those before it have been paid for."""

@@ -1,0 +1,399 @@
+"""The guard with a real Redis and a real ledger: what it refuses, what it restores, and what makes it stop betting."""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from keter.bus.accounts import write_account
+from keter.bus.alerts import read_alerts
+from keter.bus.codec import decode, encode
+from keter.bus.connection import Bus
+from keter.bus.cooldowns import cool_down
+from keter.bus.errors import LeaseLostError
+from keter.bus.locks import Lease
+from keter.bus.queues import Item, QueueName
+from keter.bus.risk import RiskBook
+from keter.bus.trading import arm, change_trading, read_trading
+from keter.clock import ManualClock
+from keter.domain.bets import BetState
+from keter.domain.exposure import ExposureStatus
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.verdicts import Reason
+from keter.ledger import BetChanges, Ledger, open_settings_ledger
+from keter.settings import Settings
+from keter.venues.base import AccountSnapshot
+from keter.workers.guard import Guard
+from keter.workers.serving import Handled
+from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
+from tests.integration.workbench import context_on, opened
+from tests.ledger_contract import WAY_TO
+
+pytestmark = pytest.mark.redis
+S = BetState
+TODAY = "2026-02-21"
+
+
+@dataclasses.dataclass
+class Desk:
+    """One guard at work, its world, and the clock that moves it."""
+
+    guard: Guard
+    bus: Bus
+    ledger: Ledger
+    clock: ManualClock
+    settings: Settings
+    lease: Lease
+
+    async def ask(self, signal: ConfirmedSignal | None = None) -> tuple[str, ApprovedSignal | None]:
+        """The counter that a signal ended on, and the approval if there was one."""
+        signal = signal or a_signal(at=self.clock.now())
+        handled = await self.guard.handle(Item(signal.queue_key, encode(signal)))
+        return next(iter(handled.counts)), approval(handled)
+
+    async def mode(self) -> TradingMode:
+        view = await read_trading(self.bus, self.clock.now())
+        assert view.state is not None
+        return view.state.effective(self.clock.now())
+
+    async def later(self, seconds: float) -> None:
+        """Time passes; money is still there and the guard has had its second."""
+        self.clock.set(self.clock.now() + timedelta(seconds=seconds))
+        await fund(self.bus, self.settings, self.clock.now())
+        await self.guard.tick()
+
+
+def approval(handled: Handled) -> ApprovedSignal | None:
+    outputs = [output for output in handled.outputs if output.queue is QueueName.APPROVED]
+    return decode(ApprovedSignal, outputs[0].payload) if outputs else None
+
+
+async def fund(bus: Bus, settings: Settings, at: datetime, credit_minor: int = 1_000_000, outstanding_minor: int = 0) -> None:
+    snapshot = AccountSnapshot(settings.venue.ao_user, "EUR", credit_minor, outstanding_minor, 0, 0, at)
+    await write_account(bus, snapshot)
+
+
+@asynccontextmanager
+async def desk(url: str, folder: Path, clock: ManualClock | None = None, **names: object) -> AsyncIterator[Desk]:
+    clock = clock or ManualClock(NOW)
+    settings = settings_for(folder, **names)
+    async with opened(url) as bus:
+        context = dataclasses.replace(context_on(bus, settings, "guard"), clock=clock)
+        ledger = await open_settings_ledger(settings, clock=clock)
+        try:
+            async with Lease(bus, "guard", 10, "guard") as lease:
+                assert await lease.acquire(context.stop)
+                guard = Guard(context, ledger, lease)
+                await guard.start()
+                await fund(bus, settings, clock.now())
+                yield Desk(guard, bus, ledger, clock, settings, lease)
+        finally:
+            await ledger.aclose()
+
+
+async def placed(desk: Desk, name: str, state: BetState, approved: ApprovedSignal, *, made: datetime = NOW) -> None:
+    """The ledger's side of an approval that came as far as ``state``."""
+    event = approved.signal.update.event
+    intent = an_intent(name, decision_id=approved.decision_id, event=event, created_at=made)
+    await desk.ledger.intents.create(intent, worker="t")
+    for step in WAY_TO[state]:
+        await desk.ledger.intents.transition(name, step, at=desk.clock.now(), cause="test", worker="t")
+
+
+async def settled(
+    desk: Desk, name: str, state: BetState, pnl_minor: int, *, event_name: str | None = None, made: datetime = NOW
+) -> None:
+    """A bet that ran and ended, in the ledger and in the risk book, as router and tracker leave it."""
+    event = an_event(event_name or f"Home {name}")
+    signal = a_signal(event=event, at=desk.clock.now())
+    _, approved = await desk.ask(signal)
+    assert approved is not None
+    await placed(desk, name, S.RUNNING, approved, made=made)
+    at = desk.clock.now()
+    changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
+    await desk.ledger.intents.transition(name, state, at=at, cause="result", worker="t", changes=changes)
+    book = RiskBook(desk.bus, clock=desk.clock)
+    assert await book.convert(approved.decision_id, day=TODAY)
+    assert await book.settle(approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST})
+
+
+async def test_an_approval_is_reserved_under_its_decision(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        told, approved = await here.ask()
+        assert told == "guard:ok"
+        assert approved is not None
+        (exposure,) = (await RiskBook(here.bus).read()).exposures
+        assert (exposure.decision_id, exposure.stake_minor, exposure.status) == (
+            approved.decision_id, 1000, ExposureStatus.RESERVED)  # fmt: skip
+
+
+async def test_a_newer_price_of_a_waiting_approval_keeps_decision_and_reservation(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, STAKE_RULE="ev") as here:
+        _, first = await here.ask(a_signal(offers={"IBC": 2.12}))
+        here.clock.set(NOW + timedelta(seconds=2))
+        told, second = await here.ask(a_signal(offers={"IBC": 2.30}, at=here.clock.now()))
+        assert first is not None
+        assert second is not None
+        assert told == "guard:refreshed"
+        assert second.decision_id == first.decision_id
+        assert second.stake_minor == first.stake_minor < 2000
+        assert second.signal.offers[0].odds == 2.30
+        assert len((await RiskBook(here.bus).read()).exposures) == 1
+
+
+async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
+        _, approved = await here.ask()
+        assert approved is not None
+        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        assert (await here.ask())[0] == "guard:selection_open"
+
+
+async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        await cool_down(here.bus, event_uid=a_signal().event_uid, seconds=60, reason="sent")
+        entries = []
+        for _ in range(3):
+            signal = a_signal()
+            handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
+            assert handled.counts == {"guard:cooldown_event": 1}
+            entries += handled.audit
+        (decision,) = [decode(Decision, entry) for entry in entries]
+        assert decision.verdict.reason is Reason.COOLDOWN_EVENT
+
+
+@pytest.mark.parametrize(
+    ("names", "prepare", "told"),
+    [
+        ({}, "nothing", "guard:ok"),
+        ({}, "halt_file", "guard:halt_file"),
+        ({}, "poor", "guard:balance_too_low"),
+        ({}, "no_account", "guard:balance_too_low"),
+        ({}, "old_account", "guard:balance_too_low"),
+        ({}, "stale", "guard:signal_stale"),
+        ({}, "paused", "guard:trading_not_active"),
+        ({}, "global_stop", "guard:trading_not_active"),
+        ({"TRADING_ENABLED": "false"}, "nothing", "guard:trading_not_active"),
+        ({"EXECUTION_MODE": "LIVE"}, "nothing", "guard:not_armed"),
+        ({"EXECUTION_MODE": "LIVE"}, "armed", "guard:not_armed"),  # still no licence and no explicit limits
+    ],
+)
+async def test_what_forbids_a_bet_is_told_by_name(
+    redis_url: str, tmp_path: Path, names: dict[str, str], prepare: str, told: str
+) -> None:
+    async with desk(redis_url, tmp_path, **names) as here:
+        signal = a_signal(at=here.clock.now())
+        now, account = here.clock.now(), here.settings.venue.ao_user
+        if prepare == "halt_file":
+            here.settings.router.halt_file.write_text("stop")
+        elif prepare == "poor":
+            await fund(here.bus, here.settings, now, credit_minor=999)
+        elif prepare == "no_account":
+            await here.bus.redis.execute_command("DEL", here.bus.keys.account(account), here.bus.keys.accounts)
+        elif prepare == "old_account":
+            await fund(here.bus, here.settings, now - timedelta(minutes=6))
+        elif prepare == "stale":
+            signal = a_signal(at=now - timedelta(seconds=16))
+        elif prepare == "paused":
+            await change_trading(
+                here.bus, TradingState(TradingMode.PAUSED, "me", "lunch", now), expected_revision=None, now=now
+            )
+        elif prepare == "global_stop":
+            await here.bus.redis.execute_command("SET", here.bus.keys.global_stop, "1")
+        elif prepare == "armed":
+            await arm(here.bus, account, "me", now)
+        assert (await here.ask(signal))[0] == told
+
+
+async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_against_the_balance(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        _, approved = await here.ask()
+        assert approved is not None
+        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999)
+        assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:balance_too_low"
+        await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999, outstanding_minor=1000)
+        assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:ok"
+
+
+async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
+        book = RiskBook(here.bus)
+        _, first = await here.ask(a_signal(event=an_event("One")))
+        await here.ask(a_signal(event=an_event("Two")))
+        assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:throttled"
+        assert first is not None
+        await book.release(first.decision_id)
+        assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:ok"
+        await book.note_bet()
+        assert (await here.ask(a_signal(event=an_event("Four"))))[0] == "guard:throttled"
+
+
+async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, MAX_BETS_PER_EVENT=1) as here:
+        await settled(here, "one", S.WON, 900, event_name="Alpha FC")
+        assert (await here.ask())[0] == "guard:event_bet_count"
+
+
+async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        assert await here.mode() is TradingMode.ACTIVE
+        halted = TradingState(TradingMode.HALTED, "operator", "enough", NOW, revision=7)
+        command = OperatorCommand(
+            command_id="c1",
+            action=CommandAction.HALT,
+            actor="operator",
+            source="cli",
+            target="trading",
+            reason="enough",
+            at=NOW,
+            accepted=True,
+            result="halted",
+            after=halted,
+        )
+        await here.ledger.commands.add(command)
+        await change_trading(here.bus, halted, expected_revision=None, now=NOW)
+        await here.bus.redis.execute_command("DEL", here.bus.keys.trading_state)
+        assert (await here.ask())[0] == "guard:trading_not_active"
+        assert await here.mode() is TradingMode.HALTED
+
+
+async def test_a_lost_risk_book_is_rebuilt_from_the_ledger_before_the_next_decision(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, MAX_EXPOSURE_EVENT=15, COOLDOWN_EVENT_SEC=0) as here:
+        await settled(here, "lost", S.LOST, -1000, event_name="Gone")
+        event = an_event("Open")
+        _, approved = await here.ask(a_signal(event=event))
+        assert approved is not None
+        await placed(here, "open", S.UNKNOWN, approved)
+        await here.bus.redis.flushall()
+        await fund(here.bus, here.settings, here.clock.now())
+        assert await here.lease.acquire(asyncio.Event())
+        told, _ = await here.ask(a_signal(event=event))
+        state = await RiskBook(here.bus).read()
+        assert told == "guard:selection_open"
+        assert state.day is not None
+        assert (state.day.pnl_minor, state.day.streak, state.day.staked_minor) == (-1000, 1, 2000)
+        assert [exposure.decision_id for exposure in state.exposures] == [approved.decision_id]
+
+
+async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lost(redis_url: str, tmp_path: Path) -> None:
+    """The tracker adopts and settles a bet before the guard looks: the day's loss before that is still there."""
+    async with desk(redis_url, tmp_path) as here:
+        await settled(here, "lost", S.LOST, -5000)
+        await here.bus.redis.flushall()
+        await here.bus.redis.execute_command("SET", here.bus.keys.risk_day, TODAY)
+        assert await here.lease.acquire(asyncio.Event())
+        await here.guard.tick()
+        state = await RiskBook(here.bus).read()
+        assert state.day is not None
+        assert state.day.pnl_minor == -5000
+
+
+async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=2) as here:
+        await settled(here, "a", S.LOST, -1000)
+        await here.later(1)
+        assert await here.mode() is TradingMode.ACTIVE
+        await settled(here, "b", S.LOST, -1000)
+        await here.later(1)
+        assert await here.mode() is TradingMode.PAUSED
+        view = await read_trading(here.bus, here.clock.now())
+        assert view.state is not None
+        assert view.state.until == datetime.fromisoformat("2026-02-22T00:00:00+00:00")
+        assert [alert.id for alert in await read_alerts(here.bus)] == ["daily_loss_limit"]
+        assert (await here.ask())[0] == "guard:trading_not_active"
+        (command,) = await here.ledger.commands.recent()
+        assert (command.source, command.action) == ("guard", CommandAction.PAUSE)
+        here.clock.set(view.state.until - timedelta(seconds=1))
+        await here.later(2)
+        assert await here.mode() is TradingMode.ACTIVE
+        assert await read_alerts(here.bus) == []
+        assert (await here.ask())[0] == "guard:ok"
+
+
+async def test_a_bet_beyond_the_daily_loss_is_refused_even_before_the_brake_was_pulled(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        assert (await here.ask())[0] == "guard:daily_loss_limit"
+
+
+async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=3, LOSING_STREAK_PAUSE_MIN=20, THROTTLE_BETS=99) as here:
+        for name in "abc":
+            await settled(here, name, S.LOST, -1000)
+        assert (await here.ask(a_signal(event=an_event("Next"))))[0] == "guard:losing_streak"
+        await here.later(1)
+        assert await here.mode() is TradingMode.PAUSED
+        assert [alert.id for alert in await read_alerts(here.bus)] == ["losing_streak"]
+        await here.later(20 * 60 + 1)
+        assert await here.mode() is TradingMode.ACTIVE
+        assert await read_alerts(here.bus) == []
+        assert (await here.ask(a_signal(event=an_event("After"), at=here.clock.now())))[0] == "guard:ok"
+        assert await here.lease.acquire(asyncio.Event())
+        await here.bus.redis.flushall()
+        assert await here.lease.acquire(asyncio.Event())
+        await here.later(2)
+        state = await RiskBook(here.bus).read()
+        assert state.day is not None
+        assert state.day.streak == 0, "the losses before the pause do not count again after a loss of Redis"
+        assert await here.mode() is TradingMode.ACTIVE
+
+
+async def test_the_brakes_leave_an_operators_halt_alone(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        halted = TradingState(TradingMode.HALTED, "operator", "enough", NOW)
+        await change_trading(here.bus, halted, expected_revision=None, now=NOW)
+        await here.later(1)
+        assert await here.mode() is TradingMode.HALTED
+
+
+async def test_a_guard_that_lost_its_lease_reserves_nothing(redis_url: str, tmp_path: Path) -> None:
+    """It was frozen past its lease while another took over: its next reservation is refused by Redis, whatever it believes."""
+    async with desk(redis_url, tmp_path) as here:
+        key = here.bus.keys.lease("guard")
+        await here.bus.redis.execute_command("SET", key, "another|99999999999999999")
+        told, approved = await here.ask()
+        assert (told, approved) == ("guard:contended", None)
+        assert (await RiskBook(here.bus).read()).exposures == ()
+        here.lease.lost.set()
+        with pytest.raises(LeaseLostError):
+            await here.ask()
+
+
+async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(redis_url: str, tmp_path: Path) -> None:
+    """Another writer changes the book between look and reservation again and again: the cap still holds."""
+    async with desk(redis_url, tmp_path, MAX_EXPOSURE_TOTAL=30, THROTTLE_BETS=99) as here:
+        signals = [a_signal(event=an_event(f"Home {number}")) for number in range(8)]
+        told = await asyncio.gather(*(here.ask(signal) for signal in signals))
+        names = sorted(name for name, _ in told)
+        state = await RiskBook(here.bus).read()
+        assert sum(exposure.stake_minor for exposure in state.exposures) <= 3000
+        assert names.count("guard:ok") == len(state.exposures) <= 3
+        assert set(names) <= {"guard:ok", "guard:exposure_total", "guard:contended"}
+
+
+async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, RESERVATION_TTL_S=5) as here:
+        _, first = await here.ask()
+        assert first is not None
+        deadline = time.monotonic() + 15
+        while (await RiskBook(here.bus).read()).exposures and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        told, second = await here.ask()
+        assert told == "guard:ok"
+        assert second is not None
+        assert second.decision_id != first.decision_id
+
+
+def test_signals_of_these_tests_are_what_the_gate_takes() -> None:
+    assert msgspec.json.decode(encode(a_signal()), type=ConfirmedSignal).offers[0].book == "IBC"

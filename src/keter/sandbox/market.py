@@ -22,6 +22,7 @@ _DEMO_SPACING_S = 25.0
 _MATCH_MIN = 115.0
 _LONGEST_TICKS = 600
 _FINE_TICKS = 60
+_SOON = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,13 @@ class Market:
                 self._board.put(corners_row(show, show.corners, self._numbers), now_ms)
 
     def _news(self, now_ms: int) -> None:
-        """A fixture's strengths jump: a line-up, an injury. This is where value comes from."""
+        """A fixture's strengths jump (line-ups, injuries), half of the time shortly before kick-off. Value comes from here."""
         while self._next_news_ms <= now_ms:
             self._next_news_ms += round(self._config.news_every_s * 1000)
             likely = [s for s in self.shows.values() if s.market_type is not MarketType.EARLY and s.fixture.full_time is None]
+            soon = [s for s in likely if s.market_type is MarketType.TODAY][:_SOON]
+            if soon and self._rng.random() < 0.5:
+                likely = soon
             if likely:
                 size = self._rng.uniform(*self._config.news_goals) * self._rng.choice((-1, 1))
                 on_total = self._rng.random() < 0.45

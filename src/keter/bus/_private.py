@@ -29,7 +29,7 @@ START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
 STOP_DEADLINE_S = 2.0
 MAX_MEMORY = "512mb"
 POLL_S = 0.02
-LOG_TAIL = 400
+LAST_LINES = 2
 
 
 class PrivateRedis:
@@ -139,8 +139,9 @@ class PrivateRedis:
             await asyncio.sleep(POLL_S)
 
     def _last_words(self) -> str:
-        text = (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace").strip()
-        return text[-LOG_TAIL:] or f"{self.plan.command[0]} ended without a word"
+        lines = (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        said = "; ".join(line.partition(" # ")[2] or line for line in lines[-LAST_LINES:])
+        return said or f"{self.plan.command[0]} ended without a word"
 
     async def _end(self, patience_s: float) -> None:
         process = self._process

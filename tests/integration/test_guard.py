@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -159,7 +160,7 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, 
 async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path) as here:
         await cool_down(here.bus, event_uid=a_signal().event_uid, seconds=60, reason="sent")
-        entries = []
+        entries: list[bytes] = []
         for _ in range(3):
             signal = a_signal()
             handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
@@ -186,7 +187,7 @@ async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str
     ],
 )
 async def test_what_forbids_a_bet_is_told_by_name(
-    redis_url: str, tmp_path: Path, names: dict[str, str], prepare: str, told: str
+    redis_url: str, tmp_path: Path, names: dict[str, Any], prepare: str, told: str
 ) -> None:
     async with desk(redis_url, tmp_path, **names) as here:
         signal = a_signal(at=here.clock.now())

@@ -1,0 +1,122 @@
+"""Workers as real processes: they start without Redis, live through its death, and stop when asked."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from keter.bus.heartbeats import read_heartbeats
+from keter.bus.queues import QueueName, depths
+from keter.errors import ExitCode
+from keter.roster import STAGE_GRACE_S, STAGE_OF, Process
+from keter.sandbox.server import Sandbox
+from keter.workers.runtime import stop_deadline_s
+from tests.integration.test_pipeline import still_world
+from tests.integration.workbench import fund, opened, settings_for
+from tests.support import ROOT, RedisServer, eventually, free_port
+
+pytestmark = pytest.mark.redis
+START_S = 60  # a busy machine imports slowly
+
+
+@asynccontextmanager
+async def process(name: str, folder: Path, **names: object) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """``keter run NAME`` with its data in ``folder``; killed at the end if it still lives."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AO_")}
+    environment |= {"DATA_DIR": str(folder), "HALT_FILE": str(folder / "HALT"), "AO_USER": "demo", "AO_PASS": "demo-pass"}
+    environment |= {"WORKER_LEASE_TTL_S": "2", "HEARTBEAT_S": "0.2", **{key: str(value) for key, value in names.items()}}
+    log = (folder / f"{name}.out").open("ab")
+    child = subprocess.Popen([sys.executable, "-m", "keter", "run", name], env=environment, cwd=ROOT, stdout=log, stderr=log)
+    log.close()
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait(10)
+
+
+async def stopped(child: subprocess.Popen[bytes], within_s: float) -> int:
+    """Asks the process to stop; its exit code."""
+    child.send_signal(signal.SIGTERM)
+    await eventually(lambda: child.poll() is not None, timeout_s=within_s)
+    return child.returncode
+
+
+async def beats(url: str, process: str) -> bool:
+    async with opened(url) as bus:
+        return any(beat.process == process for beat in await read_heartbeats(bus))
+
+
+@pytest.mark.parametrize("name", [Process.INGEST, Process.VALIDATOR, Process.EDGE, Process.GUARD, Process.RECORDER])
+async def test_a_worker_beats_and_stops_within_its_grace(redis_url: str, tmp_path: Path, name: Process) -> None:
+    base = f"http://127.0.0.1:{free_port()}/nobody"
+    async with process(name.value, tmp_path, REDIS_URL=redis_url, AO_BASE_URL=base) as child:
+        await eventually(lambda: beats(redis_url, name.value), timeout_s=START_S)
+        assert await stopped(child, 3 * STAGE_GRACE_S[STAGE_OF[name]]) == ExitCode.OK
+
+
+async def test_a_worker_waits_for_a_redis_that_comes_later(tmp_path: Path) -> None:
+    server = RedisServer()
+    server.kill()
+    try:
+        async with process("validator", tmp_path, REDIS_URL=server.url) as child:
+            await eventually(lambda: b"redis_unreachable" in (tmp_path / "validator.out").read_bytes(), timeout_s=START_S)
+            assert child.poll() is None
+            server.start()
+            await eventually(lambda: beats(server.url, "validator"), timeout_s=START_S)
+            assert await stopped(child, 10) == ExitCode.OK
+    finally:
+        server.close()
+
+
+async def test_a_worker_can_be_stopped_while_redis_is_away(tmp_path: Path) -> None:
+    server = RedisServer()
+    try:
+        async with process("edge", tmp_path, REDIS_URL=server.url) as child:
+            await eventually(lambda: beats(server.url, "edge"), timeout_s=START_S)
+            server.kill()
+            await eventually(lambda: b"redis_" in (tmp_path / "edge.out").read_bytes(), timeout_s=START_S)
+            assert child.poll() is None
+            assert await stopped(child, 10) == ExitCode.OK
+    finally:
+        server.close()
+
+
+async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts(tmp_path: Path) -> None:
+    async with process("validator", tmp_path, MAX_QUOTE_AGE_S="soon") as child:
+        await eventually(lambda: child.poll() is not None, timeout_s=START_S)
+        assert child.returncode == ExitCode.CONFIGURATION
+    assert b"MAX_QUOTE_AGE_S" in (tmp_path / "validator.out").read_bytes()
+
+
+async def test_from_feed_to_approved_through_five_processes_one_of_them_killed(redis_url: str, tmp_path: Path) -> None:
+    """SIGKILL of the validator in mid-stream: its successor takes back what it held, and nothing is missing at the end."""
+    fixtures = 40
+    roomy = {"THROTTLE_BETS": 1000, "MAX_EXPOSURE_LEAGUE": 99999, "MAX_EXPOSURE_DAY": 99999, "MAX_EXPOSURE_TOTAL": 99999}
+    async with Sandbox(still_world(fixtures)) as sandbox, opened(redis_url) as bus:
+        world: dict[str, object] = {"REDIS_URL": redis_url, "AO_BASE_URL": sandbox.url, **roomy}
+        await fund(bus, settings_for(tmp_path))
+        async with process("validator", tmp_path, **world) as first:
+            await eventually(lambda: beats(redis_url, "validator"), timeout_s=START_S)
+            async with process("ingest", tmp_path, **world), process("edge", tmp_path, **world):
+                await eventually(lambda: _reached(redis_url, QueueName.CONFIRMED, 1), timeout_s=START_S)
+                first.kill()
+                async with process("validator", tmp_path, **world) as second, process("guard", tmp_path, **world):
+                    await eventually(lambda: _reached(redis_url, QueueName.APPROVED, fixtures), timeout_s=START_S)
+                    assert second.poll() is None
+
+
+async def _reached(url: str, queue: QueueName, least: int) -> bool:
+    async with opened(url) as bus:
+        return (await depths(bus))[queue].depth >= least
+
+
+def test_a_worker_finishes_before_the_supervisor_loses_patience() -> None:
+    for name in Process:
+        assert stop_deadline_s(name.value) < STAGE_GRACE_S[STAGE_OF[name]]

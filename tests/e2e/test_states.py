@@ -142,6 +142,7 @@ def test_a_server_that_dies_makes_the_page_look_stale_after_six_seconds(
     assert time.monotonic() - began > 4
     expect(page.locator(".panel.stale").first).to_be_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.panel.stale .num')).textDecorationStyle") == "dotted"
+    expect(page.locator(".statebar .word")).to_contain_text("WAS RUNNING")
     picture(page, f"stale-{size}-dark")
     assert blemishes(axe(page)) == []
     dashboard.start()
@@ -155,6 +156,8 @@ def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard,
     expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
     dashboard.redis.kill()
     expect(page.get_by_text("Redis is down.")).to_be_visible(timeout=10_000)
+    expect(page.locator(".statebar .word")).to_have_text("STATE UNKNOWN")
+    expect(page.locator(".panel.stale").first).to_be_visible()
     picture(page, "redis-down-wide-dark")
     page.locator(".statebar").get_by_role("button", name="Stop").click()
     halt = page.get_by_role("dialog").get_by_role("button", name="Halt")

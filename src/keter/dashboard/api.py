@@ -153,6 +153,7 @@ class Api:
                     age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3), pid=worker.pid, version=worker.version
                 )
                 for worker in now.workers
+                if worker.beat_at is not None
             },
         )
 

@@ -154,6 +154,17 @@ def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[mod
     return [worker.model_copy(update={"state": "lost"}) for name, worker in known.items() if name not in present]
 
 
+def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
+    """A row for every process of which nobody has ever heard: nothing at all is worse than late."""
+    heard = {worker.process for worker in workers}
+    return [
+        models.Worker(process=process.value, worker=process.value, state="lost", pid=None, version="", started_at=None,
+                      beat_at=None, revision=None, last_error=None, figures={})
+        for process in Process
+        if process.value not in heard
+    ]  # fmt: skip
+
+
 def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
     return models.Queue(
         name=name.value,
@@ -221,7 +232,8 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
     bus = facts.bus
     workers = [worker_row(beat, settings.process.heartbeat_s) for beat in bus.heartbeats]
     present = {worker.worker for worker in workers}
-    everyone = sorted([*workers, *lost_workers(known, present)], key=lambda worker: (order_of(worker.process), worker.worker))
+    workers += lost_workers(known, present)
+    everyone = sorted([*workers, *silent_processes(workers)], key=lambda worker: (order_of(worker.process), worker.worker))
     return models.Snapshot(
         id=position,
         at=facts.at,

@@ -57,7 +57,7 @@ class Reader:
         """The whole overview. Raises UnavailableError and the bus's errors when Redis cannot be asked."""
         facts = await self.facts()
         built = snapshot(facts, self._settings, server, position, self._workers)
-        self._workers = {worker.worker: worker for worker in built.workers}
+        self._workers = {worker.worker: worker for worker in built.workers if worker.beat_at is not None}
         return built
 
     async def facts(self) -> Facts:

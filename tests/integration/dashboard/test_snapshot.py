@@ -20,7 +20,8 @@ async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Co
     _, found = await console.get("/api/v1/snapshot")
     assert found["trading"]["mode"] is None
     assert found["money"]["balance"] is None
-    assert found["workers"] == []
+    assert {worker["state"] for worker in found["workers"]} == {"lost"}
+    assert {worker["beat_at"] for worker in found["workers"]} == {None}
     assert found["money"]["open"] == 0
 
 

@@ -94,7 +94,7 @@ class MoneyStrip(Model):
 
 
 class Worker(Model):
-    """``state`` ok, slow (late beat), lost (no beat left) or problem (its last error is fresh)."""
+    """``state`` ok, slow (late beat) or lost (no heartbeat left); without ``beat_at`` it was never heard of."""
 
     process: str
     worker: str
@@ -102,7 +102,7 @@ class Worker(Model):
     pid: int | None
     version: str
     started_at: datetime | None
-    beat_at: datetime
+    beat_at: datetime | None
     revision: int | None
     last_error: str | None
     figures: dict[str, str]

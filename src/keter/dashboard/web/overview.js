@@ -87,7 +87,7 @@ function WorkerLine({ line }) {
   return html`<tr>
     <th scope="row">${line.process}</th>
     <td><span class=${`state ${line.state === 'ok' ? 'gain' : line.state === 'slow' ? 'warn' : 'critical'}`} title=${line.last_error ?? ''}><span aria-hidden="true">${SIGNS[line.state]}</span> ${WORDS[line.state]}</span></td>
-    <td class="right"><${Age} at=${line.beat_at} /></td>
+    <td class="right">${line.beat_at ? html`<${Age} at=${line.beat_at} />` : html`<${Unknown} why="never heard of" />`}</td>
     <td class="right num">${queue ? format.count(queue.depth) : none}</td>
     <td class="right num">${queue ? format.count(queue.in_flight) : none}</td>
     <td class="right num">${queue ? format.count(queue.consumers) : none}</td>
@@ -98,6 +98,6 @@ function WorkerLine({ line }) {
 function ProfitToday() {
   const points = sections.pnl.value ?? [];
   return html`<${Panel} name="profit" title="P&L today"><${Skeleton} lines=${5} />
-    ${loaded.value && html`<${TimeChart} points=${points} label="Settled P&L" currency=${sections.server.value.currency} />`}
+    ${loaded.value && (points.length ? html`<${TimeChart} points=${points} label="Settled P&L" currency=${sections.server.value.currency} />` : html`<${Empty}>Unknown while the ledger cannot be read.<//>`)}
   <//>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
-import { link, loaded, newVersion, now, redisDown, route, said, sections, session, shouted, silentS, skewS, stale } from './store.js';
+import { link, loaded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
 import { Age, Clock } from './parts.js';
 import { mayOperate, openResume, openStop } from './stop.js';
 
@@ -17,7 +17,8 @@ const STATE_WORDS = { ACTIVE: 'RUNNING', REDUCING: 'REDUCING', PAUSED: 'PAUSED',
 
 /** The state in words; kill switches beside the state are named. */
 export function stateWord(trading) {
-  if (!trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
+  if (redisProblem.value !== null || !trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
+  if (silent.value) return [`WAS ${STATE_WORDS[trading.mode]}`, 'quiet'];
   if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];
@@ -39,11 +40,11 @@ export function StateBar() {
   const feeds = sections.feeds.value ?? [];
   const up = workers.filter((worker) => worker.state === 'ok').length;
   const fresh = feeds.filter((feed) => !feed.stale).length;
-  const redis = sections.redis.value?.ok && !redisDown.value;
+  const redis = redisProblem.value === null && sections.redis.value?.ok;
   return html`<div class="statebar" role="region" aria-label="State">
     ${server ? html`<${ModeBadge} mode=${server.mode} />` : html`<span class="mode">KETER</span>`}
-    ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since ? html` <span class="since">since <${Clock} at=${trading.since} day="auto" /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
-    ${loaded.value && html`<span class="facts-inline">
+    ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since && redisProblem.value === null ? html` <span class="since">since <${Clock} at=${trading.since} day="auto" /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
+    ${loaded.value && html`<span class=${`facts-inline ${stale.value ? 'old' : ''}`}>
       <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : 'down'} />
       <${Fact} ok=${feeds.length > 0 && fresh === feeds.length} name="Feeds" value=${`${fresh}/${feeds.length}`} />
       <${Fact} ok=${workers.length > 0 && up === workers.length} name="Workers" value=${`${up}/${workers.length}`} />
@@ -58,6 +59,7 @@ export function StateBar() {
 export function StopButton() {
   const mode = sections.trading.value?.mode;
   const stopped = mode === 'PAUSED' || mode === 'HALTED';
+  if (session.value?.login_required) return null;
   if (session.value && !mayOperate()) return html`<span class="fact">read only</span>`;
   return html`${stopped && html`<button type="button" class="resume" onClick=${openResume}>Resume\u2026</button>`}
     ${mode !== 'HALTED' && html`<button type="button" class="stop" aria-keyshortcuts="Shift+P" onClick=${openStop}>Stop\u2026</button>`}`;
@@ -103,7 +105,7 @@ export function Banners({ reconnect }) {
 }
 
 function StaleBanner() {
-  const active = stale.value;
+  const active = silent.value;
   useOnce('Data is stale', active);
   if (!active) return null;
   return html`<p class="banner stale-banner" role="alert"><strong>DATA STALE</strong>, last update <span aria-hidden="true" class="num">${format.age(silentS.value)}</span> ago. Values below are old.</p>`;
@@ -120,7 +122,7 @@ function LinkBanner({ reconnect }) {
 }
 
 function RedisBanner() {
-  const problem = redisDown.value ?? (sections.redis.value && !sections.redis.value.ok ? sections.redis.value.detail : null);
+  const problem = redisProblem.value;
   useOnce('Redis is down', Boolean(problem));
   if (!problem) return null;
   return html`<p class="banner critical"><strong>Redis is down.</strong> ${problem} Trading state and queues are unknown. Halt still works here and as <code>keter halt</code>: it writes the HALT file.</p>`;
@@ -128,8 +130,9 @@ function RedisBanner() {
 
 function TradingBanner() {
   const trading = sections.trading.value;
-  if (!trading || redisDown.value || (trading.mode === 'ACTIVE' && !trading.stops.length)) return null;
+  if (!trading || redisProblem.value !== null || silent.value || (trading.mode === 'ACTIVE' && !trading.stops.length)) return null;
   const [word, tone] = stateWord(trading);
+  if (trading.mode === null) return html`<p class="banner critical"><strong>${word}</strong>: Redis holds no trading state. No new bets until the guard has restored it from the ledger.</p>`;
   const who = trading.actor === 'guard' ? `${word} by the guard` : trading.actor ? `${word} by ${trading.actor}` : word;
   return html`<p class=${`banner ${tone}`}><strong>${who}</strong>${trading.reason ? `: ${trading.reason}.` : '.'}
     ${trading.since && html` Since <${Clock} at=${trading.since} day="auto" /> (<${Age} at=${trading.since} />).`}

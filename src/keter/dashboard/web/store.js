@@ -32,7 +32,10 @@ export function ageOf(iso) {
 }
 
 export const silentS = computed(() => (frameAt.value === null ? null : Math.max(0, (now.value - frameAt.value) / 1000)));
-export const stale = computed(() => silentS.value !== null && silentS.value > STALE_AFTER_S);
+export const silent = computed(() => silentS.value !== null && silentS.value > STALE_AFTER_S);
+export const redisProblem = computed(() => redisDown.value ?? (sections.redis.value && !sections.redis.value.ok ? sections.redis.value.detail : null));
+/** What is shown may no longer be so: nothing was heard for long, or Redis cannot be asked. */
+export const stale = computed(() => silent.value || redisProblem.value !== null);
 
 /** Something came from the server at `ts`: what is shown is that fresh. */
 export function heard(ts) {

@@ -19,6 +19,14 @@ from tests.support import eventually, free_port
 START_DEADLINE_S = 60
 
 
+def runs(process: psutil.Process) -> bool:
+    """False for one that has ended, collected or not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 class KeterUp:
     """One ``keter up``. ``said`` holds its lines; ``environ`` are settings."""
 
@@ -57,7 +65,7 @@ class KeterUp:
         if self.process.poll() is None:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 self._family[child.pid] = child
-        return [child for child in self._family.values() if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+        return [child for child in self._family.values() if runs(child)]
 
     def keter(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command in the same folder, as from a second terminal."""
@@ -102,7 +110,7 @@ class KeterUp:
             self.process.kill()
             self.process.wait(10)
         for child in left:
-            if child.is_running():
+            if runs(child):
                 child.kill()
         if self.process.stdout is not None:
             self._reader.join(5)

@@ -28,10 +28,10 @@ CANARIES = {
     "KETER_LICENSE_KEY": "eyJhbGciOiJFZERTQSJ9.eyJjYW5hcnkiOjQ3MTF9.Y2FuYXJ5LTQ3MTE",
     "DASH_TOTP_SECRET": "CANARYCANARY2345",
 }
-ERRORS = ({"kind": "expired_401", "count": 2}, {"kind": "http_error", "status": 500, "count": 3},
+ERRORS = ({"kind": "expired_401", "count": 2}, {"kind": "http_error", "status": 500, "count": 1},
           {"kind": "html", "route": "getfeeds", "count": 1}, {"kind": "session_killed", "count": 1},
           {"kind": "lost_before", "route": "getfeeds", "count": 1})  # fmt: skip
-FAULTS = 8
+FAULTS = 6
 READS = {
     b"string": ("GET",),
     b"hash": ("HGETALL",),

@@ -51,7 +51,16 @@ def start(fleet: Fleet, *specs: Spec) -> None:
 
 
 def gone(pids: dict[str, int]) -> bool:
-    return not any(psutil.pid_exists(pid) for pid in pids.values())
+    """True when none runs; one that has ended and that nobody has collected yet does not run."""
+    return not any(alive(pid) for pid in pids.values())
+
+
+def alive(pid: int) -> bool:
+    try:
+        status: str = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return False
+    return status != psutil.STATUS_ZOMBIE
 
 
 async def test_a_child_that_dies_is_started_again(fleet: Fleet, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def alive(pid: int) -> bool:
         status: str = psutil.Process(pid).status()
     except psutil.NoSuchProcess:
         return False
-    return status != psutil.STATUS_ZOMBIE
+    return status != str(psutil.STATUS_ZOMBIE)
 
 
 async def test_a_child_that_dies_is_started_again(fleet: Fleet, tmp_path: Path) -> None:

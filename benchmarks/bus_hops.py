@@ -1,7 +1,7 @@
 """How many messages per second one worker moves through one hop, as a ratio to a naive reliable hop of the same run.
 
 The naive hop is BLMOVE to a processing list, then a script that pushes to the next list and removes by value: two round trips
-per message. The pipe takes and gives whole batches in one. Payloads are 600 bytes; rounds of both alternate, medians are compared.
+per message. The pipe takes and gives whole batches in one. Payloads are 600 bytes; rounds alternate, medians are compared.
 
     python -m benchmarks.bus_hops [--messages 2000] [--rounds 5] [--appendonly]
 """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import Stores, open_venue
+from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import AccountSnapshot, PriceSource
+from keter.venues.base import AccountSnapshot, FeedUpdate, PriceSource
 from keter.workers.ingest import OpenSource
 from keter.workers.runtime import Context
 
@@ -87,20 +89,48 @@ async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]
     return taken
 
 
-def quick_feed(interval_s: float = 0.05) -> OpenSource:
-    """The account's real feed, asked as often as a sandbox without throttles allows."""
+def quick_feed(
+    interval_s: float = 0.05,
+    *,
+    final_after: timedelta = FINAL_AFTER,
+    witness: Callable[[FeedUpdate], None] = lambda _update: None,
+) -> OpenSource:
+    """The account's real feed, asked as often as a sandbox without throttles allows; ``witness`` sees every update."""
 
     @asynccontextmanager
     async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
         stores = Stores(SessionStore(bus, Session), ThrottleStore(bus))
         intervals = dict.fromkeys(Phase, interval_s)
-        venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals)
+        venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after)
         try:
-            yield venue.source
+            yield Witnessed(venue.source, witness)
         finally:
             await venue.aclose()
 
     return open_source
+
+
+class Witnessed:
+    """A price source with somebody looking on."""
+
+    def __init__(self, source: PriceSource, witness: Callable[[FeedUpdate], None]) -> None:
+        self._source = source
+        self._witness = witness
+        self.capability = source.capability
+        self.problems = source.problems
+
+    @property
+    def timeouts_in_a_row(self) -> int:
+        return self._source.timeouts_in_a_row
+
+    @timeouts_in_a_row.setter
+    def timeouts_in_a_row(self, value: int) -> None:
+        self._source.timeouts_in_a_row = value
+
+    async def updates(self) -> AsyncIterator[FeedUpdate]:
+        async for update in self._source.updates():
+            self._witness(update)
+            yield update
 
 
 async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:

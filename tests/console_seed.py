@@ -211,7 +211,7 @@ async def seed_bus(
     for phase in Phase:
         facts = {"confirmed_at": now, "requested_at": now, "known_markets": 812, "body_bytes": 184_233, "parse_s": 0.021}
         await write_feed(bus, ACCOUNT, phase, facts)
-    await write_account(bus, AccountSnapshot(ACCOUNT, "EUR", 1_043_210, 63_100, -8_420, 1_210, now))
+    await write_account(bus, AccountSnapshot(ACCOUNT, "EUR", 980_110, 63_100, -8_420, 1_210, now))
     updates = [update_of(number, now) for number in range(40)]
     await write_odds(bus, updates)
     pipe = Pipe(bus, source=QueueName.RAW, worker="validator", lease_ttl_s=60)

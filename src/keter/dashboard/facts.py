@@ -92,8 +92,8 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
         day=summary.day,
         since=facts.day_start,
         as_of=account.fetched_at if account else None,
-        balance=money_text(account.credit_minor) if account else None,
-        available=money_text(account.credit_minor - account.outstanding_minor) if account else None,
+        balance=money_text(account.credit_minor + account.outstanding_minor) if account else None,
+        available=money_text(account.credit_minor) if account else None,
         outstanding=money_text(summary.outstanding_minor),
         open=summary.open,
         unknown=summary.unknown,
@@ -177,12 +177,15 @@ def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
 
 
 def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
-    """Per stage what passed and why the rest did not. Names beginning with ``book_`` count books, not selections."""
+    """Per stage what passed and why the rest did not. Of ingest, changed markets pass and problems of the feed do not."""
     found = []
     for stage in STAGES:
         own = {name.partition(":")[2]: n for name, n in counts.items() if name.partition(":")[0] == stage}
-        if not own and stage == "ingest":
-            continue
+        if stage == "ingest":
+            own = {PASSED: own.get("changed", 0)} | {
+                name.removeprefix("problem_"): n for name, n in own.items() if name.startswith("problem_")
+            }
+        # Names beginning with book_ count books, not selections.
         reasons = {name: n for name, n in own.items() if name != PASSED and not name.startswith("book_")}
         ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
         found.append(
@@ -200,7 +203,7 @@ def notice(alert: Alert) -> models.Notice:
         since=alert.since,
         action=alert.action,
         link=alert.link or "#/alerts",
-        runbook=alert.runbook or alert.id,
+        runbook=alert.runbook or alert.id.partition(":")[0].replace("_", "-"),
         acknowledged_by=alert.acknowledged_by,
     )
 

@@ -39,6 +39,7 @@ ROUTING = "src/keter/workers/routing/placing.py"
 BETS = "src/keter/ledger/bets.py"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
 
+INTENT = "        intent = self._intent(approved)\n"
 QUOTE_FIRST = "        await Quoting(self._venue, approved, self._limits).find()\n"
 SENDING = '        await self._step(intent, BetState.SENDING, "sending", facts, fenced=True)\n'
 CALL = '            return await self._timed("place_call", self._venue.place(order))\n'
@@ -49,13 +50,13 @@ MUTATIONS = (
     Mutation("fence", "a replaced owner cannot place", "src/keter/ledger/fences.py",
              "if current is not None and current > fence:", "if False:", (LEDGER,)),
     Mutation("intent-first", "the intent is committed before anything else", ROUTING,
-             "        intent = self._intent(approved)\n", "        intent = self._intent(approved)\n" + QUOTE_FIRST, (PLACING,)),
+             INTENT, INTENT + QUOTE_FIRST, (PLACING,)),
     Mutation("sending-first", "SENDING is committed before the call", ROUTING,
              SENDING, "        await self._call(order)\n" + SENDING, (PLACING,)),
     Mutation("one-call", "the venue is called once", ROUTING,
              CALL, "            await self._venue.place(order)\n" + CALL, (LIFE,)),
     Mutation("takeover", "a death while sending is a doubt", BETS,
-             "(BetState.SENDING, BetState.UNKNOWN),", "", (LEDGER, LIFE)),
+             "(BetState.SENDING, BetState.UNKNOWN)):", "(BetState.SENDING, BetState.UNKNOWN))[:2]:", (LEDGER, LIFE)),
     Mutation("unknown", "a doubt is not a refusal", ROUTING,
              "return BetState.UNKNOWN, placement.kind, placement.kind",
              "return BetState.REFUSED, placement.kind, placement.kind", (LIFE,)),
@@ -99,6 +100,8 @@ def notices(mutation: Mutation, tree: Path) -> bool:
         done = subprocess.run(command, check=False, cwd=tree, env=world, capture_output=True, timeout=TIMEOUT_S)  # noqa: S603
     finally:
         file.write_text(text, encoding="utf-8")
+    if done.returncode not in {0, 1}:
+        raise SystemExit(f"{mutation.name}: pytest could not run: {done.stdout.decode()[-2000:]}")
     return done.returncode == 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from keter.settings import entries
 from tests.support import RedisServer
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # A machine that runs other things too must not make a correct property fail.
 settings.register_profile("keter", deadline=None)
 settings.load_profile("keter")
+# For runs that expect a failure (scripts/mutations.py): the first one will do, no need to look for the smallest.
+settings.register_profile("noshrink", deadline=None, phases=(Phase.explicit, Phase.generate))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The bargain between router and tracker: no bet is placed before ledger and venue were compared, and none when they no longer are.
+"""The bargain between router and tracker: no bet is placed before ledger and venue were compared, nor when they no longer are.
 
 A router that starts asks for a pass under a token of its own; the tracker that completes one begun after the asking notes the
 token. A pass counts for as long as the caller says, by the server's clock: a tracker that died closes the router.

@@ -5,6 +5,7 @@ Each bettable book's price is held against a consensus of the sharp books withou
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from keter.domain.markets import Side
@@ -14,7 +15,7 @@ from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
 from keter.gates.evidence import Graded, evidence_of, masses_of
 from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs
-from keter.pricing.selection import Inputs, Priced, price, wanted_ev_pct
+from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
 from keter.setting_groups import EdgeSettings
 
@@ -99,8 +100,13 @@ class _Desk:
         self.sharps = frozenset([quote.book for quote in pool.quotes])
         one_x_two = one_x_two_inputs(validated, settings, now, others, half_life)
         self.inputs = Inputs(self.market.market_id, line_from_score(validated), pool, one_x_two)
-        self.neighbours = neighbours(validated, settings, now, others, half_life)
+        self._others, self._half_life = others, half_life
         self._priced: dict[str | None, tuple[Inputs, Priced | Reason]] = {}
+
+    @cached_property
+    def neighbours(self) -> tuple[SharpQuote, ...]:
+        """Sharp quotes of other lines, where too few quote this one."""
+        return neighbours(self.validated, self.settings, self.now, self._others, self._half_life)
 
     def priced_without(self, book: str) -> tuple[Inputs, Priced | Reason]:
         """The market's fair price when ``book`` has no say, or why there is none."""
@@ -185,6 +191,8 @@ def _numbers(desk: _Desk, best: Graded, index: int) -> dict[str, Number]:
             "spread_pct": best.priced.pool.spread_pct,
             "basis": best.priced.basis,
         }
+    if steps := steps_moved(best.inputs):
+        numbers["steps_moved"] = steps
     return numbers
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from keter.domain.markets import LINED, Market, MarketKind, Phase
-from keter.domain.quotes import BookPrices
+from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ValidatedMarket
 from keter.pricing.lines import MOST_STEPS
 from keter.pricing.selection import PoolInputs, SharpQuote, usable
@@ -42,26 +42,52 @@ def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
     return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))
 
 
-def one_x_two_inputs(
-    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
-) -> PoolInputs | None:
-    """The sharp 1X2 of the same period, where its draw tells how often this market pushes.
+def wanted_others(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> tuple[Market, ...]:
+    """The event's other markets that pricing this one needs, the nearest line first: live and replay look for these.
+
+    The 1X2 where its draw tells how often this market pushes; the lines within reach where the sharp books that quote this
+    one would be too few with one of them left out.
+    """
+    market = validated.update.market
+    result = result_beside(validated.update)
+    wanted = [] if result is None else [result]
+    if market.line_q is not None and _movable(validated.update):
+        pool = pool_inputs(validated, settings, now, half_life_s(validated, settings, now))
+        if len(pool.quotes) <= settings.min_sharp_sources:
+            steps = [step for distance in range(1, MOST_STEPS + 1) for step in (-distance, distance)]
+            wanted += [Market(market.period, market.kind, market.line_q + step) for step in steps]
+    return tuple(wanted)
+
+
+def result_beside(update: MarketUpdate) -> Market | None:
+    """The 1X2 whose draw tells how often this market pushes, None where it says nothing.
 
     In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the score is level.
     """
-    update = validated.update
-    score = update.score
+    if update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
+        return None
     if update.market.kind is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
+        score = update.score
         if score is None or score.home != score.away:
             return None
-    elif update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
-        return None
-    wanted = Market(update.market.period, MarketKind.ONE_X_TWO)
+    return Market(update.market.period, MarketKind.ONE_X_TWO)
+
+
+def one_x_two_inputs(
+    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
+) -> PoolInputs | None:
+    """The sharp quotes of ``result_beside``, where it is among the others."""
+    wanted = result_beside(validated.update)
     for other in others:
-        if other.update.market == wanted and other.update.event.event_uid == update.event.event_uid:
+        if other.update.market == wanted and other.update.event.event_uid == validated.update.event.event_uid:
             pool = pool_inputs(other, settings, now, half_life)
             return pool if pool.quotes else None
     return None
+
+
+def _movable(update: MarketUpdate) -> bool:
+    """Whether a line may borrow from its neighbours; not in play, where lines and score move at once."""
+    return update.market.kind in LINED and update.phase is not Phase.LIVE
 
 
 def line_from_score(validated: ValidatedMarket) -> int | None:
@@ -76,10 +102,10 @@ def line_from_score(validated: ValidatedMarket) -> int | None:
 def neighbours(
     validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
 ) -> tuple[SharpQuote, ...]:
-    """Sharp quotes of the nearest other lines within reach, one a book; none in play, where lines and score move at once."""
+    """Sharp quotes of the nearest other lines within reach, one a book."""
     update = validated.update
     market = update.market
-    if market.kind not in LINED or market.line_q is None or update.phase is Phase.LIVE:
+    if market.line_q is None or not _movable(update):
         return ()
     found: dict[str, SharpQuote] = {}
     for other in sorted(others, key=lambda one: (abs((one.update.market.line_q or 0) - (market.line_q or 0)), one.queue_key)):

@@ -12,18 +12,18 @@ from typing import Protocol
 
 import msgspec
 
-from keter.domain.markets import Market, MarketKind, Phase, Side
+from keter.domain.markets import Market, Phase, Side
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
 from keter.gates.edge import Judgement, evaluate, first_seen
+from keter.gates.quotes import wanted_others
 from keter.gates.risk import assess
 from keter.gates.validation import validate
 from keter.replay.table import Table
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate, MarketPrices, VenueError
 
-_PUSHING = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE})
 _AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
 
 
@@ -46,6 +46,7 @@ class Replayer:
         self._markets: dict[tuple[str, Market], MarketPrices] = {}
         self._confirmed: dict[Phase, datetime] = {}
         self._seen: dict[tuple[str, Market], dict[Side, datetime]] = {}
+        self._beside: dict[tuple[str, Market], ValidatedMarket | None] = {}
         self._account = ""
 
     def run(self, answers: Iterable[CapturedAnswer]) -> Iterator[Decision]:
@@ -70,6 +71,7 @@ class Replayer:
         due = self._due(now)
         changed = {(prices.event.event_uid, prices.market): prices for prices in update.changed}
         self._markets.update(changed)
+        self._beside.clear()
         for key in [*changed, *(key for key in due if key not in changed)]:
             yield from self._judge(key, now)
         for score in update.scores:
@@ -86,7 +88,7 @@ class Replayer:
             self._seen.pop(key, None)
             return
         before = self._seen.pop(key, {})
-        judgements = evaluate(market, self._settings.edge, now, before, self._others(key, now))
+        judgements = evaluate(market, self._settings.edge, now, before, self._others(market, now))
         self._note_close(market, judgements)
         if self._settings.edge.confirmation_window_sec and (seen := first_seen(judgements, before, now)):
             self._seen[key] = seen
@@ -131,24 +133,30 @@ class Replayer:
             prices.score,
         )
 
-    def _others(self, key: tuple[str, Market], now: datetime) -> tuple[ValidatedMarket, ...]:
-        """The event's 1X2 of the same period, where the market at hand can push."""
-        if key[1].kind not in _PUSHING:
-            return ()
-        prices = self._markets.get((key[0], Market(key[1].period, MarketKind.ONE_X_TWO)))
-        if prices is None:
-            return ()
-        _, market = validate(self._update(prices, now), self._settings.validation, now)
-        return (market,) if market is not None else ()
+    def _others(self, market: ValidatedMarket, now: datetime) -> tuple[ValidatedMarket, ...]:
+        """The event's markets that pricing this one needs, as they stand at this answer."""
+        event_uid = market.update.event.event_uid
+        wanted = wanted_others(market, self._settings.edge, now)
+        found = [self._standing((event_uid, other), now) for other in wanted]
+        return tuple([one for one in found if one is not None])
+
+    def _standing(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
+        """A market beside the one that is judged, validated once an answer."""
+        if key not in self._beside:
+            prices = self._markets.get(key)
+            self._beside[key] = (
+                validate(self._update(prices, now), self._settings.validation, now)[1] if prices is not None else None
+            )
+        return self._beside[key]
 
     def _note_close(self, market: ValidatedMarket, judgements: list[Judgement]) -> None:
-        """The last fair price before kick-off is the close."""
+        """The last fair price of its own line before kick-off is the close."""
         update = market.update
         if update.phase is Phase.LIVE:
             return
         for side, verdict, _ in judgements:
             fair_odds = verdict.numbers.get("fair_odds")
-            if isinstance(fair_odds, float):
+            if isinstance(fair_odds, float) and "steps_moved" not in verdict.numbers:
                 self.closing[update.event.event_uid, update.market.selection_id(side)] = 1 / fair_odds
 
     def _decision(

@@ -15,13 +15,14 @@ import msgspec
 from keter.bus.alerts import Alert, clear_alert, raise_alert
 from keter.bus.codec import decode, encode
 from keter.bus.queues import Item, Output, QueueName
-from keter.domain.markets import Market, MarketKind, Side
+from keter.domain.markets import Side
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.gates.edge import Judgement, evaluate, first_seen
 from keter.gates.validation import validate
 from keter.workers.latest import read_market
+from keter.workers.neighbourhood import Neighbourhood
 from keter.workers.runtime import Context
 from keter.workers.serving import Handled, serve, together
 
@@ -29,10 +30,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 STAGE = "edge"
 REVALIDATE_AFTER = timedelta(seconds=1)
-RESULT_FRESH = timedelta(seconds=10)
-MEMORY = 20_000  # markets and events remembered at most
+MEMORY = 20_000  # values remembered at most
 AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
-ON_RESULT = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE})
 
 
 async def run(context: Context) -> None:
@@ -42,14 +41,14 @@ async def run(context: Context) -> None:
 
 
 class EdgeWorker:
-    """One market after another through the gate, with the memory that confirmation and handicaps need."""
+    """One market after another through the gate, with the memory that confirmation and neighbouring markets need."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settings = context.settings.edge
         self._seen: dict[str, dict[Side, datetime]] = {}
         self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
-        self._results: dict[tuple[str, Market], ValidatedMarket] = {}
+        self._beside = Neighbourhood(context.bus, context.settings)
         self._low_streak = 0
 
     async def handle(self, item: Item) -> Handled:
@@ -84,7 +83,8 @@ class EdgeWorker:
     async def _judge(self, market: ValidatedMarket, now: datetime) -> Handled:
         key = market.queue_key
         seen = self._seen.pop(key, {})
-        judgements = evaluate(market, self._settings, now, seen, await self._others(market, now))
+        self._beside.note(market, now)
+        judgements = evaluate(market, self._settings, now, seen, await self._beside.others(market, now))
         self._remember(market, judgements, first_seen(judgements, seen, now))
         await self._watch_low_values(judgements, now)
         signals = [signal for _, _, signal in judgements if signal is not None]
@@ -105,30 +105,6 @@ class EdgeWorker:
         if awaited:
             self._due[key] = (min(awaited) + timedelta(seconds=self._settings.confirmation_window_sec), market.update)
             _bound(self._due)
-
-    async def _others(self, market: ValidatedMarket, now: datetime) -> tuple[ValidatedMarket, ...]:
-        """The event's 1X2 of the same period: it tells how often a handicap's stake comes back."""
-        update = market.update
-        if update.market.kind is MarketKind.ONE_X_TWO:
-            self._results.pop((update.event.event_uid, update.market), None)
-            self._results[update.event.event_uid, update.market] = market
-            _bound(self._results)
-        if update.market.kind not in ON_RESULT:
-            return ()
-        wanted = Market(update.market.period, MarketKind.ONE_X_TWO)
-        known = self._results.get((update.event.event_uid, wanted))
-        if known is None or now - known.validated_at > RESULT_FRESH:
-            known = await self._read_result(update.event.event_uid, wanted, now)
-        return (known,) if known is not None else ()
-
-    async def _read_result(self, event_uid: str, market: Market, now: datetime) -> ValidatedMarket | None:
-        """Another copy of this worker may have had it, and the feed may have confirmed it since."""
-        self._results.pop((event_uid, market), None)
-        latest = await read_market(self._context.bus, event_uid, market)
-        _, known = validate(latest, self._context.settings.validation, now) if latest is not None else (None, None)
-        if known is not None:
-            self._results[event_uid, market] = known
-        return known
 
     async def _watch_low_values(self, judgements: list[Judgement], now: datetime) -> None:
         alert_id = f"low_ev_streak:{self._context.worker}"

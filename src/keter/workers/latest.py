@@ -17,10 +17,12 @@ async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate 
     Its selections are separate keys; when they belong to different answers they are read again. Raises PoisonedPayloadError.
     """
     for _ in range(TRIES):
-        found = [await read_odds(bus, event_uid, market.selection_id(side)) for side in market.sides]
-        sides = [side for side in found if side is not None]
-        if len(sides) < len(found):
-            return None
+        sides = []
+        for side in market.sides:
+            latest = await read_odds(bus, event_uid, market.selection_id(side))
+            if latest is None:
+                return None
+            sides.append(latest)
         if len({side.trace_id for side in sides}) == 1:
             return await _put_together(bus, market, sides)
     return None

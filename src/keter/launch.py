@@ -9,7 +9,7 @@ from pathlib import Path
 from keter import __version__
 from keter.children import Spec
 from keter.preflight import loose_permissions
-from keter.roster import STAGE_OF, Process, Stage, worker_name
+from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -59,8 +59,8 @@ def keter_command(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "keter", *arguments)
 
 
-def worker_specs(settings: Settings) -> list[Spec]:
-    """One child per process and copy, in the order of start."""
+def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> list[Spec]:
+    """One child per process and copy, in the order of start; of the processes in ``only``."""
     copies = {Process.VALIDATOR: settings.process.validator_copies, Process.EDGE: settings.process.edge_copies}
     return [
         Spec(
@@ -69,6 +69,7 @@ def worker_specs(settings: Settings) -> list[Spec]:
             STAGE_OF[process],
         )
         for process in START_ORDER
+        if process in only
         for copy in range(1, copies.get(process, 1) + 1)
     ]
 

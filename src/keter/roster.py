@@ -16,6 +16,11 @@ class Process(StrEnum):
     DASHBOARD = "dashboard"
 
 
+EVERYTHING = frozenset(Process)
+# What it takes to keep the feed's answers without deciding anything.
+RECORDING = frozenset({Process.INGEST, Process.RECORDER, Process.DASHBOARD})
+
+
 class Stage(IntEnum):
     """Processes of one stage stop together, lower stages first: no new work, what is under way, who writes it down."""
 

@@ -21,7 +21,7 @@ from keter.logs import configure_logs
 from keter.preflight import check_folder, check_live, check_port
 from keter.process import ORPHAN_GRACE_S, FileLock, on_stop_signals
 from keter.redis_keeper import RedisKeeper
-from keter.roster import Stage
+from keter.roster import EVERYTHING, Process, Stage
 from keter.settings import Settings, child_environment
 
 READY_DEADLINE_S = 30.0
@@ -32,8 +32,11 @@ log = structlog.get_logger("keter.supervisor")
 Say = Callable[[str], None]
 
 
-def up(settings: Settings, *, say: Say) -> ExitCode:
-    """Runs everything until a stop signal. Raises KeterError when something cannot start or a child gives up."""
+def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING) -> ExitCode:
+    """Runs everything, or the processes in ``only``, until a stop signal.
+
+    Raises KeterError when something cannot start or a child gives up.
+    """
     clock = SystemClock()
     check_folder(settings)
     lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
@@ -47,7 +50,7 @@ def up(settings: Settings, *, say: Say) -> ExitCode:
         check_live(settings, clock)
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
-        asyncio.run(Supervisor(settings, say, clock).run())
+        asyncio.run(Supervisor(settings, say, clock, only).run())
     finally:
         lock.release()
     return ExitCode.OK
@@ -72,8 +75,9 @@ def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float)
 class Supervisor:
     """One run of everything."""
 
-    def __init__(self, settings: Settings, say: Say, clock: Clock) -> None:
+    def __init__(self, settings: Settings, say: Say, clock: Clock, only: frozenset[Process] = EVERYTHING) -> None:
         self._settings = settings
+        self._only = only
         self._say = unbreakable(say)
         self._clock = clock
         self._fleet = Fleet(clock, unbreakable(_to_console))
@@ -105,11 +109,12 @@ class Supervisor:
         page = page_url(host, port)
         for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
             self._say(line)
-        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings"}
+        capture = str(self._settings.log.capture_raw).lower()
+        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}
         environment = child_environment(**world, **(sandbox.environment if sandbox else {}))
         if sandbox is not None:
             self._fleet.start([sandbox.spec], child_environment(LOG_CONSOLE="warnings"))
-        specs = worker_specs(self._settings)
+        specs = worker_specs(self._settings, self._only)
         self._fleet.start([spec for spec in specs if spec.stage is not Stage.SOURCE], environment)
         if sandbox is not None:
             await self._await_sandbox(sandbox)

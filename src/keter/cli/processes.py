@@ -1,4 +1,4 @@
-"""``keter up | run | sandbox``: what runs until it is stopped."""
+"""``keter up | record | run | sandbox``: what runs until it is stopped."""
 
 from typing import Annotated
 
@@ -14,6 +14,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 def register(app: typer.Typer) -> None:
     """Adds these commands to ``app``."""
     app.command()(up)
+    app.command()(record)
     app.command()(run)
     app.command(context_settings=PASS_ON)(sandbox)
 
@@ -26,6 +27,17 @@ def up() -> ExitCode:
     from keter.supervisor import up
 
     return up(settings, say=typer.echo)
+
+
+def record() -> ExitCode:
+    """Keep the feed's raw answers in DATA_DIR/captures and decide nothing, until Ctrl+C; `keter replay` reads them."""
+    from keter.settings import child_environment, load_settings
+
+    settings = load_settings(environ=child_environment(CAPTURE_RAW="true"))
+    from keter.roster import RECORDING
+    from keter.supervisor import up
+
+    return up(settings, say=typer.echo, only=RECORDING)
 
 
 def run(

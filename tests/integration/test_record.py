@@ -1,0 +1,30 @@
+"""``keter record`` keeps the feed and decides nothing; what it kept can be replayed."""
+
+import json
+from pathlib import Path
+
+from keter.replay.capture import capture_files, read_captures
+from tests.keter_up import KeterUp
+from tests.support import eventually
+
+
+async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path: Path) -> None:
+    """CAPTURE_RAW=false in the settings does not stop somebody who asks for a recording."""
+    keter = KeterUp(tmp_path, "record", CAPTURE_RAW="false")
+    captures = tmp_path / "local" / "captures"
+    try:
+        await keter.ready()
+        await eventually(
+            lambda: captures.is_dir() and sum(1 for _ in read_captures(capture_files(captures))) >= 3, timeout_s=60
+        )
+        workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
+        assert {"ingest", "recorder", "dashboard"} <= workers
+        assert not {"validator", "edge", "guard", "router", "tracker"} & workers
+    finally:
+        keter.process.terminate()
+        keter.process.wait(20)
+    done = keter.keter("replay", str(captures), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["answers"] >= 3
+    assert told["counts"]["validator:ok"] > 0

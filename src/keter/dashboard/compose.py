@@ -15,6 +15,7 @@ from keter.dashboard.models import Server, Snapshot
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import check_bind, perimeter
 from keter.dashboard.static import load_pages
+from keter.dashboard.watch import Watch
 from keter.dashboard.world import World
 from keter.settings import Settings
 
@@ -41,6 +42,7 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
         hub=hub,
         reader=reader,
         commands=Commands(control, doorman, clock, lambda action, target, standing: describe(action, target, standing, hub)),
+        watch=Watch(settings, bus, reader, door, doorman, clock),
         pages=load_pages(),
     )
 

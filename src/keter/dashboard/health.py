@@ -27,3 +27,11 @@ def licence_text(settings: Settings, clock: Clock) -> str:
     except KeterError as e:
         return f"{e}" if keeper.required else "No licence is needed in DRY."
     return f"Licensed to {licence.holder}, {licence.days_left(clock.now())} days left."
+
+
+def licence_warning(settings: Settings, clock: Clock) -> str | None:
+    """A sentence when the licence ends soon. Reads files: call it in a thread."""
+    try:
+        return LicenseKeeper(settings, clock).check().warning(clock.now())
+    except KeterError:
+        return None  # no licence, or none that holds: LIVE says so itself

@@ -34,7 +34,8 @@ PROBE_EVERY_S = 5.0
 TAPE_BETS = 60
 ORDERS_PAGE = 1000
 TAPE_VERDICTS = 25
-LATE_STAGES = ("guard", "router")
+# What the tape shows of each stage: a selection that rests or is open already is no news.
+TAPE = (("edge", "ok"), ("guard", "ok"), ("router", None))
 
 
 class Reader:
@@ -122,9 +123,9 @@ class Reader:
 
     async def _read_ledger(self) -> LedgerFacts:
         ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
-        decisions = await ledger.decisions.recent(TAPE_VERDICTS, stage="edge", reason="ok")
-        for stage in LATE_STAGES:
-            decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage)
+        decisions: list[Decision] = []
+        for stage, reason in TAPE:
+            decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)
         decisions.sort(key=lambda decision: decision.at, reverse=True)
         return LedgerFacts(
             summary=await ledger.summary(mode, self.today()),

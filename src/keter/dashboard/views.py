@@ -107,7 +107,7 @@ def order_row(bet: Bet) -> Order:
         fair_odds=odds_text(intent.fair_odds),
         ev_pct=percent_text(intent.ev_pct),
         stake=money_text(intent.stake_minor),
-        placed_stake=money_text(bet.placed_stake_minor) if booked else None,
+        placed_stake=money_text(bet.placed_stake_minor) if booked and bet.placed_stake_minor else None,
         pnl=money_text(bet.pnl_minor) if bet.state in SETTLED and bet.pnl_minor is not None else None,
         reason=bet.reason,
         reason_text=reason_text(bet.reason),
@@ -132,7 +132,7 @@ def signal_row(decision: Decision) -> SignalRow:
         accepted=decision.verdict.accepted,
         reason=decision.verdict.reason.value,
         reason_text=decision.verdict.reason.description,
-        numbers=dict(decision.verdict.numbers),
+        numbers=shown_numbers(decision.verdict.numbers),
     )
 
 
@@ -173,8 +173,16 @@ def _decision_step(decision: Decision) -> tuple[datetime, str, str, str, bool, s
     return decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw
 
 
+def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Numbers of a verdict for people: amounts in minor units become money under their plain name."""
+    return {
+        name.removesuffix("_minor"): money_text(value) if name.endswith("_minor") and isinstance(value, int) else value
+        for name, value in numbers.items()
+    }
+
+
 def _numbers_text(numbers: dict[str, Any]) -> str:
-    shown = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in numbers.items() if value is not None]
+    shown = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown_numbers(numbers).items() if value is not None]
     return ", ".join(shown[:6])
 
 

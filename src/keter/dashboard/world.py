@@ -10,6 +10,7 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import Perimeter
 from keter.dashboard.static import Page
+from keter.dashboard.watch import Watch
 from keter.settings import Settings
 
 
@@ -24,4 +25,5 @@ class World:
     hub: Hub
     reader: Reader
     commands: Commands
+    watch: Watch
     pages: dict[str, Page]

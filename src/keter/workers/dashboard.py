@@ -14,15 +14,18 @@ async def run(context: Context) -> None:
     door = LedgerDoor(settings, context.clock)
     world = build_world(settings, context.bus, door, context.clock, context.ids)
     hub = asyncio.create_task(world.hub.run(context.stop))
+    watch = asyncio.create_task(world.watch.run(context.stop))
     try:
         async with serving(make_app(world), settings.dashboard.dash_host, settings.dashboard.dash_port):
             context.log.info("dashboard_listening", host=settings.dashboard.dash_host, port=settings.dashboard.dash_port)
             stopping = asyncio.create_task(context.stop.wait())
-            await asyncio.wait({hub, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({hub, watch, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
     finally:
-        hub.cancel()
-        await asyncio.wait({hub})
+        for task in (hub, watch):
+            task.cancel()
+        await asyncio.wait({hub, watch})
         await door.aclose()
-    if not hub.cancelled():
-        hub.result()
+    for task in (hub, watch):
+        if not task.cancelled():
+            task.result()

@@ -41,7 +41,6 @@ function Notice({ notice, again }) {
       ${notice.acknowledged_by && html`<p class="quiet">Acknowledged by ${notice.acknowledged_by}.</p>`}
       ${problem && html`<p class="failure" role="alert">${problem}</p>`}</div>
     <div class="tools"><a class="button small" href=${notice.link}>Open<span class="vh"> ${notice.title}</span></a>
-      <a class="button small" href=${`#/alerts?runbook=${notice.runbook}`} title=${`docs/runbooks/${notice.runbook}.md`}>Runbook<span class="vh"> ${notice.title}</span></a>
       ${!notice.acknowledged_by && mayOperate() && html`<button type="button" class="small" onClick=${acknowledge}>Acknowledge<span class="vh"> ${notice.title}</span></button>`}</div>
   </li>`;
 }

@@ -1,0 +1,130 @@
+"""Every rule that the console watches fires when it should, is resolved when it is over, and leaves its history."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.queues import Output, Pipe, QueueName
+from keter.dashboard.facts import Facts
+from keter.dashboard.models import Disk, RedisFacts
+from keter.dashboard.rules import RULES, Situation
+from keter.domain.bets import BetState
+from tests.console_seed import seed_beats, seed_bus, seed_ledger
+from tests.integration.dashboard.conftest import Console
+from tests.support import eventually
+
+OWN = {rule.id: rule for rule in RULES if rule.check is not None}
+
+
+async def situation(console: Console, **changes: object) -> Situation:
+    facts = await console.world.reader.facts()
+    roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
+    calm: dict[str, object] = {
+        "facts": facts, "settings": console.settings, "missing_since": {}, "disk": roomy, "licence_warning": None,
+        "login_failures": None,
+    }  # fmt: skip
+    return Situation(**{**calm, **changes})  # type: ignore[arg-type]  # names checked by the class
+
+
+def fired(found: Situation) -> set[str]:
+    return {name for name, rule in OWN.items() if rule.check is not None and rule.check(found) is not None}
+
+
+async def test_a_calm_system_raises_nothing(console: Console) -> None:
+    await seed_ledger(console.ledger, count=5, unknown=False)
+    await seed_bus(console.bus)
+    assert fired(await situation(console)) == set()
+
+
+async def test_a_silent_guard_wakes_somebody_and_a_silent_recorder_waits_until_morning(console: Console) -> None:
+    await seed_bus(console.bus)
+    since = datetime.now(UTC) - timedelta(seconds=20)
+    rule = OWN["heartbeat-lost"]
+    assert rule.check is not None
+    guard = rule.check(await situation(console, missing_since={"guard": since}))
+    recorder = rule.check(await situation(console, missing_since={"recorder": since}))
+    just_now = rule.check(await situation(console, missing_since={"guard": datetime.now(UTC)}))
+    assert guard is not None
+    assert guard.level is None
+    assert recorder is not None
+    assert recorder.level == "ticket"
+    assert just_now is None
+
+
+async def test_a_lost_trading_state_is_told(console: Console) -> None:
+    await seed_ledger(console.ledger, count=1, unknown=False)
+    assert fired(await situation(console)) == {"trading-state-missing"}
+
+
+async def test_dead_letters_are_told(console: Console) -> None:
+    await seed_ledger(console.ledger, count=1, unknown=False)
+    await seed_bus(console.bus)
+    pipe = Pipe(console.bus, source=QueueName.VALIDATED, worker="edge", lease_ttl_s=30)
+    await pipe.open()
+    (item,) = await pipe.step(outputs=[Output(QueueName.VALIDATED, "k", b"rubbish")], claim=1) or await pipe.step(claim=1)
+    await pipe.dead(item, "does not decode")
+    assert fired(await situation(console)) == {"dead-letters"}
+
+
+async def test_many_refusals_are_told(console: Console) -> None:
+    await seed_bus(console.bus)
+    seed = await seed_ledger(console.ledger, count=40, unknown=False)
+    refused = sum(bet.state is BetState.REFUSED for bet in seed.bets)
+    assert refused
+    assert "refusals-rising" not in fired(await situation(console))
+    strict = console.settings.model_copy(
+        update={"alerts": console.settings.alerts.model_copy(update={"alert_refusal_pct": 5.0})}
+    )
+
+    async def told() -> bool:
+        return "refusals-rising" in fired(await situation(console, settings=strict))
+
+    assert await eventually(told)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("disk-full", {"disk": Disk(free_bytes=1, total_bytes=100, pct_used=95)}),
+        ("licence-ending", {"licence_warning": "the licence ends on Friday"}),
+        ("login-failures", {"login_failures": ("10.0.0.9", 6)}),
+    ],
+)
+async def test_what_the_machine_tells_is_passed_on(console: Console, rule: str, changes: dict[str, object]) -> None:
+    await seed_ledger(console.ledger, count=1, unknown=False)
+    await seed_bus(console.bus)
+    assert fired(await situation(console, **changes)) == {rule}
+
+
+async def test_an_unsafe_redis_and_an_unreadable_ledger_are_told(console: Console) -> None:
+    await seed_bus(console.bus)
+    facts = (await situation(console)).facts
+    unsafe = RedisFacts(ok=True, detail="", aof=False, policy="allkeys-lru")
+    bus = facts.bus.__class__(**{**{name: getattr(facts.bus, name) for name in facts.bus.__slots__}, "redis": unsafe})
+    broken = Facts(facts.at, facts.day_start, bus, None, ["the disk is gone"])
+    assert fired(await situation(console, facts=broken)) == {"redis-unsafe", "ledger-unreadable"}
+
+
+async def test_an_alert_rises_stands_and_is_resolved_with_its_history(console: Console) -> None:
+    await seed_ledger(console.ledger, count=1, unknown=False)
+    await console.world.watch.look()
+    assert "trading-state-missing" in {alert.id for alert in await read_alerts(console.bus)}
+    await console.world.watch.look()
+    await seed_bus(console.bus)
+    await console.world.watch.look()
+    await console.world.watch.look()
+    assert "trading-state-missing" not in {alert.id for alert in await read_alerts(console.bus)}
+    rows = [row for row in await console.ledger.alerts.history() if row.alert_id == "trading-state-missing"]
+    assert len(rows) == 1
+    assert rows[0].closed_at is not None
+
+
+async def test_alerts_of_the_workers_leave_a_history_too(console: Console) -> None:
+    await seed_beats(console.bus)
+    await raise_alert(console.bus, Alert("feed_stale:acc:live", "page", "The live feed is stale", "70 s", datetime.now(UTC)))
+    await console.world.watch.look()
+    await clear_alert(console.bus, "feed_stale:acc:live")
+    await console.world.watch.look()
+    (row,) = [row for row in await console.ledger.alerts.history() if row.alert_id == "feed_stale:acc:live"]
+    assert row.closed_at is not None

@@ -13,7 +13,7 @@ from keter.domain.quotes import BookPrices
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
-from keter.gates.evidence import Graded, evidence_of, masses_of
+from keter.gates.evidence import Graded, evidence_of
 from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs
 from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
@@ -74,15 +74,6 @@ def evidence(
     desk = _Desk(validated, settings, now, others)
     index = desk.market.sides.index(side)
     return evidence_of(side, index, _graded(desk, index), settings)
-
-
-def ev_pct_at(fair: FairPrice, book: str, odds: float) -> float | None:
-    """Expected value per 100 staked of ``odds`` at ``book``, against the consensus without that book.
-
-    None when too few sharp books are left without it.
-    """
-    masses = masses_of(fair, book)
-    return None if masses is None else 100 * mass_value(*masses, odds)
 
 
 class _Desk:

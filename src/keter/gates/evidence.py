@@ -12,6 +12,7 @@ import msgspec
 from keter.domain.markets import Side, line_text, parse_market
 from keter.domain.signals import FairPrice
 from keter.domain.verdicts import Reason
+from keter.errors import PricingError
 from keter.pricing.margin import PARAMETER_NAMES
 from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
@@ -108,23 +109,42 @@ def read_evidence(evidence: Mapping[str, object]) -> Evidence:
     return msgspec.convert(dict(evidence), Evidence)
 
 
-def masses_of(fair: FairPrice, book: str) -> tuple[float, float] | None:
-    """W and X as ``book`` must see them: without its own prices. None when too few sharp books are left without it.
+class Worth(NamedTuple):
+    """The expected value of a price and the least that is asked for, both per 100 staked."""
 
-    A fair price without evidence is taken as it is.
+    ev_pct: float
+    wanted_pct: float
+
+
+def worth_at(fair: FairPrice, book: str, odds: float, min_ev_pct: float) -> Worth | None:
+    """What ``odds`` at ``book`` are worth against the consensus without that book; a moved consensus asks for more.
+
+    None when too few sharp books are left without it, or they give no price. A fair price without evidence is taken as it is.
     """
     if not fair.evidence:
-        return fair.win_mass, fair.loss_mass
+        return Worth(100 * mass_value(fair.win_mass, fair.loss_mass, odds), min_ev_pct)
     facts = read_evidence(fair.evidence)
+    against = _against(facts, book)
+    if against is None:
+        return None
+    return Worth(100 * mass_value(*against.result.masses(facts.index), odds), wanted_ev_pct(min_ev_pct, against.inputs, odds))
+
+
+def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
+    """The consensus that ``book`` is held against: its own where it was judged, else the best price's without it."""
     for offer in facts.offers:
         if offer.book.upper() == book.upper():
-            return facts.consensus[offer.consensus].result.masses(facts.index)
+            return facts.consensus[offer.consensus]
     best = facts.consensus[facts.offers[0].consensus]
     if book.upper() not in {quote.book for quote in best.inputs.pool.quotes}:
-        return best.result.masses(facts.index)
+        return best
     inputs = best.inputs.without(book.upper())
-    enough = len(inputs.pool.quotes) >= facts.min_sharp_sources
-    return price(inputs).masses(facts.index) if enough else None
+    if len(inputs.pool.quotes) < facts.min_sharp_sources:
+        return None
+    try:
+        return ConsensusRecord(inputs, price(inputs))
+    except PricingError:
+        return None
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:

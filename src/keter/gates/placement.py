@@ -13,7 +13,7 @@ from keter.domain.markets import Phase
 from keter.domain.money import to_minor
 from keter.domain.signals import ApprovedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
-from keter.gates.edge import ev_pct_at
+from keter.gates.evidence import Worth, worth_at
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 
@@ -65,7 +65,7 @@ class _Judged:
     reason: Reason
     approved_odds: float
     slippage_pct: float
-    ev_pct: float | None
+    worth: Worth | None
 
 
 def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLimits) -> Verdict:
@@ -131,18 +131,18 @@ def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLim
     if quote.rejected or not math.isfinite(quote.odds) or quote.odds <= 1:
         return _Judged(quote, Reason.NO_QUOTE, asked, 0.0, None)
     slippage_pct = max(100 * (asked - quote.odds) / asked, 0.0)
-    ev_pct = ev_pct_at(approved.signal.fair, quote.book, quote.odds)
-    return _Judged(quote, _reason(asked, slippage_pct, ev_pct, limits), asked, slippage_pct, ev_pct)
+    worth = worth_at(approved.signal.fair, quote.book, quote.odds, limits.edge.min_ev_pct)
+    return _Judged(quote, _reason(asked, slippage_pct, worth, limits), asked, slippage_pct, worth)
 
 
-def _reason(asked: float, slippage_pct: float, ev_pct: float | None, limits: PlacementLimits) -> Reason:
+def _reason(asked: float, slippage_pct: float, worth: Worth | None, limits: PlacementLimits) -> Reason:
     if slippage_pct > limits.router.slippage_limit_pct(asked) + _ROUNDING:
         return Reason.PRICE_MOVED
-    if ev_pct is None:
+    if worth is None:
         return Reason.TOO_FEW_SHARPS
-    if ev_pct + _ROUNDING < limits.edge.min_ev_pct:
+    if worth.ev_pct + _ROUNDING < worth.wanted_pct:
         return Reason.EDGE_GONE
-    return Reason.EV_TOO_HIGH if ev_pct > limits.edge.ev_max_pct else Reason.OK
+    return Reason.EV_TOO_HIGH if worth.ev_pct > limits.edge.ev_max_pct else Reason.OK
 
 
 def _offer(approved: ApprovedSignal, book: str) -> Offer:
@@ -193,5 +193,6 @@ def _numbers(one: _Judged) -> dict[str, float | str | None]:
         "odds": one.quote.odds,
         "approved_odds": one.approved_odds,
         "slippage_pct": round(one.slippage_pct, 4),
-        "ev_pct": one.ev_pct,
+        "ev_pct": one.worth.ev_pct if one.worth else None,
+        "min_ev_pct": one.worth.wanted_pct if one.worth else None,
     }

@@ -11,8 +11,8 @@ from keter.domain.markets import Market, MarketKind, Period, Phase, Side, parse_
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
-from keter.gates.edge import ev_pct_at, evaluate, evidence, first_seen
-from keter.gates.evidence import explain, recompute
+from keter.gates.edge import evaluate, evidence, first_seen
+from keter.gates.evidence import explain, recompute, worth_at
 from keter.gates.quotes import half_life_s
 from keter.pricing import consensus, devig
 from keter.pricing.goals import fit_total, total_chances
@@ -77,7 +77,7 @@ def test_a_sharp_book_cannot_be_bet_when_too_few_are_left_without_it() -> None:
     verdict, _ = judged(a_market(prices("PIN", 2.90, 3.30, 2.60), SHARPS_1X2[1]))
     assert verdict.reason is Reason.TOO_FEW_SHARPS
     signal = signalled(a_market(SHARPS_1X2[0], SHARPS_1X2[1], prices("IBC", 2.9, 3.2, 2.7)))
-    assert ev_pct_at(signal.fair, "PIN", 3.0) is None
+    assert worth_at(signal.fair, "PIN", 3.0, 5) is None
 
 
 def test_offers_come_best_first_and_only_those_worth_taking() -> None:
@@ -272,6 +272,24 @@ def test_a_handicap_is_moved_only_where_the_result_is_known() -> None:
     assert judged(market, others=(near, a_market(*SHARPS_1X2)))[0].reason is Reason.OK
 
 
+def test_a_price_against_a_moved_consensus_must_be_worth_more_at_any_odds() -> None:
+    near = neighbour(-1, prices("SBO", 1.72, 2.22))
+    signal = signalled(neighbour(0, SHARPS_AH[0], prices("IBC", 2.3, 1.7)), Side.OVER, (near,))
+    for book, odds in (("IBC", 2.3), ("IBC", 2.1), ("NEW", 2.2)):
+        worth = worth_at(signal.fair, book, odds, 5)
+        assert worth is not None
+        assert worth.wanted_pct == pytest.approx(5 + 0.5 * odds)
+
+
+def test_a_book_without_which_nothing_can_be_priced_has_no_worth() -> None:
+    """The 1X2 that moves the line is this book's alone."""
+    result = a_market(prices("PIN", 2.6, 3.3, 2.9))
+    near = a_market(prices("SBO", 1.66, 2.30), prices("ISN", 1.65, 2.31), market=parse_market("ft.ah.0"))
+    signal = signalled(a_market(prices("IBC", 2.3, 1.7), SHARPS_AH[0], market=LEVEL), others=(near, result))
+    assert worth_at(signal.fair, "SBO", 2.3, 5) is not None
+    assert worth_at(signal.fair, "PIN", 2.3, 5) is None
+
+
 odds_rows = st.tuples(st.floats(1.6, 3.4), st.floats(2.8, 4.2), st.floats(1.6, 5.0))
 
 
@@ -317,10 +335,10 @@ def test_the_steps_are_told_in_words() -> None:
 
 def test_a_placement_price_is_held_against_the_consensus_without_its_book() -> None:
     signal = signalled(a_market(*SHARPS_1X2, prices("IBC", 2.9, 3.2, 2.7)))
-    assert ev_pct_at(signal.fair, "IBC", 2.9) == signal.offers[0].ev_pct
-    assert ev_pct_at(signal.fair, "NEW", 2.9) == signal.offers[0].ev_pct
+    for book in ("IBC", "NEW"):
+        assert worth_at(signal.fair, book, 2.9, 5) == (signal.offers[0].ev_pct, 5)
     without_pin = signalled(a_market(*SHARPS_1X2[1:], prices("IBC", 2.9, 3.2, 2.7)))
-    assert ev_pct_at(signal.fair, "PIN", 2.9) == pytest.approx(without_pin.offers[0].ev_pct, abs=1e-9)
+    assert worth_at(signal.fair, "PIN", 2.9, 5) == pytest.approx((without_pin.offers[0].ev_pct, 5), abs=1e-9)
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:

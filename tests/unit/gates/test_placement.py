@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Phase
-from keter.domain.signals import ApprovedSignal
+from keter.domain.markets import Phase, parse_market
+from keter.domain.signals import ApprovedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
+from keter.gates.edge import evaluate
 from keter.gates.placement import (
     PlacementLimits,
     PlacementWorld,
@@ -23,6 +24,7 @@ from keter.gates.placement import (
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 from tests.execution import NOW, an_event, approved
+from tests.unit.gates.builders import an_update, prices
 
 LIMITS = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
 FINE = PlacementWorld(NOW, False, accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30)
@@ -88,6 +90,27 @@ def test_value_that_is_gone_is_not_bet_even_within_slippage() -> None:
     signal = approved(offers={"IBC": 2.10})
     verdict, plan = choose(signal, [a_quote(odds=2.09)], LIMITS)
     assert (verdict.reason, plan) == (Reason.EDGE_GONE, None)
+
+
+def test_a_price_of_a_moved_line_is_placed_only_at_the_value_it_was_asked_for() -> None:
+    """Moved one quarter step, 2.125 must show 5 % and 0.5 points of probability more: 6.06 %."""
+    moved = approved_on_a_moved_line(2.14)
+    verdict, plan = choose(moved, [a_quote(odds=2.125)], LIMITS)
+    assert (verdict.reason, plan) == (Reason.EDGE_GONE, None)
+    assert float(verdict.numbers["ev_pct"] or 0) > LIMITS.edge.min_ev_pct
+    assert verdict.numbers["min_ev_pct"] == pytest.approx(5 + 0.5 * 2.125)
+    assert choose(moved, [a_quote(odds=2.14)], LIMITS)[0].accepted
+    assert choose(approved(offers={"IBC": 2.14}), [a_quote(odds=2.125)], LIMITS)[0].accepted
+
+
+def approved_on_a_moved_line(odds: float) -> ApprovedSignal:
+    """Over 2.5 with one sharp book of its own and one on 2.25."""
+    here = an_update(prices("PIN", 1.95, 1.95), prices("IBC", odds, 1.70), market=parse_market("ft.ou.2.5"))
+    near = an_update(prices("SBO", 1.72, 2.22), market=parse_market("ft.ou.2.25"))
+    market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (here, near))
+    signal = evaluate(market, LIMITS.edge, NOW, {}, [other])[0][2]
+    assert signal is not None
+    return ApprovedSignal(signal, "moved", 1000, NOW)
 
 
 def test_a_price_too_good_to_be_true_is_refused_at_the_last_moment_too() -> None:

@@ -109,7 +109,21 @@ async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds |
         return None
     latest = decode(LatestOdds, payload)
     confirmed = await bus.redis.execute_command("HGET", bus.keys.feed(latest.account, latest.phase.value), "confirmed_ms")
-    return msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed))) if confirmed is not None else latest
+    return _confirmed(latest, confirmed)
+
+
+async def read_selections(bus: Bus, event_uid: str, selection_ids: Sequence[str]) -> list[LatestOdds | None]:
+    """The same for several selections of an event at once, in their order. Raises PoisonedPayloadError."""
+    payloads = await bus.redis.execute_command("MGET", *[bus.keys.odds(event_uid, one) for one in selection_ids])
+    found = [decode(LatestOdds, payload) if payload is not None else None for payload in payloads]
+    feeds = {(latest.account, latest.phase) for latest in found if latest is not None}
+    if not feeds:
+        return found
+    async with bus.redis.batch() as batch:
+        for account, phase in feeds:
+            batch.hget(bus.keys.feed(account, phase.value), "confirmed_ms")
+        confirmed = dict(zip(feeds, await batch.execute(), strict=True))
+    return [_confirmed(latest, confirmed[latest.account, latest.phase]) if latest is not None else None for latest in found]
 
 
 async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, object]) -> None:
@@ -159,6 +173,10 @@ async def read_score(bus: Bus, event_uid: str) -> EventScore | None:
 
 
 _OWN = frozenset({"confirmed_at", "requested_at", "known_markets", "body_bytes", "parse_s"})
+
+
+def _confirmed(latest: LatestOdds, confirmed_ms: bytes | None) -> LatestOdds:
+    return latest if confirmed_ms is None else msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed_ms)))
 
 
 def _latest(update: MarketUpdate, side: Side, selection_id: str) -> LatestOdds:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from keter.bus.connection import Bus
-from keter.bus.odds import LatestOdds, LatestPrice, read_odds, read_score
+from keter.bus.odds import LatestOdds, LatestPrice, read_score, read_selections
 from keter.domain.markets import Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 
@@ -14,15 +14,14 @@ TRIES = 3
 async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate | None:
     """The market with each price confirmed by the last good answer of its feed; None when it is gone.
 
-    Its selections are separate keys; when they belong to different answers they are read again. Raises PoisonedPayloadError.
+    Its selections are separate keys, written one by one; those of different answers are read again.
+    Raises PoisonedPayloadError.
     """
     for _ in range(TRIES):
-        sides = []
-        for side in market.sides:
-            latest = await read_odds(bus, event_uid, market.selection_id(side))
-            if latest is None:
-                return None
-            sides.append(latest)
+        found = await read_selections(bus, event_uid, [market.selection_id(side) for side in market.sides])
+        sides = [latest for latest in found if latest is not None]
+        if len(sides) < len(found):
+            return None
         if len({side.trace_id for side in sides}) == 1:
             return await _put_together(bus, market, sides)
     return None

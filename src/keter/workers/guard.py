@@ -5,6 +5,7 @@ has moved, it looks and decides again. A newer signal for a selection whose appr
 the reservation, so one decision stays one decision.
 """
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -112,26 +113,30 @@ class Guard:
         return reject(Reason.HALT_FILE) if halt_file_present(settings.halt_file) else None
 
     async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:
-        settings = self._context.settings.risk
         others = tuple(exposure for exposure in state.exposures if exposure is not own)
-        view = await self._keeper.trading()
-        sent = await self._keeper.book.bets_in_window(settings.throttle_window_s)
+        view, missing, settled, sent, rest, balance = await asyncio.gather(
+            self._keeper.trading(),
+            self._permission.missing(),
+            self._settled_on(signal.event_uid),
+            self._keeper.book.bets_in_window(self._context.settings.risk.throttle_window_s),
+            self._cooling(signal, others),
+            self._balance(others),
+        )
         return RiskContext(
             trading=view.may_bet(self._context.clock.now()),
-            permitted=await self._permission.missing() is None,
+            permitted=missing is None,
             exposures=others,
             day=state.day or DayRisk(self._context.day()),
-            bets_on_event=await self._bets_on_event(signal.event_uid, others),
+            bets_on_event=settled + sum(exposure.event_uid == signal.event_uid for exposure in others),
             bets_in_window=sent + sum(_reserved(exposure) for exposure in others),
-            cooling=await self._cooling(signal, others),
-            balance_minor=await self._balance(others),
+            cooling=rest,
+            balance_minor=balance,
         )
 
-    async def _bets_on_event(self, event_uid: str, exposures: tuple[Exposure, ...]) -> int:
+    async def _settled_on(self, event_uid: str) -> int:
         limit = self._context.settings.risk.max_bets_per_event
         mode = self._context.settings.mode.execution_mode
-        settled = await self._ledger.intents.list_bets(BetFilter(mode=mode, event_uid=event_uid, states=SETTLED), limit=limit)
-        return len(settled) + sum(1 for exposure in exposures if exposure.event_uid == event_uid)
+        return len(await self._ledger.intents.list_bets(BetFilter(mode=mode, event_uid=event_uid, states=SETTLED), limit=limit))
 
     async def _cooling(self, signal: ConfirmedSignal, exposures: tuple[Exposure, ...]) -> Reason | None:
         """A reservation is an attempt about to be made: its event rests from here on, not only from the attempt."""

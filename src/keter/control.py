@@ -114,7 +114,7 @@ class Control:
             if warnings:
                 raise UnavailableError(f"neither the HALT file nor Redis could be written: {warnings[0]}; {e}") from e
             warnings = (f"Redis could not be told ({e}); the HALT file stops the router",)
-        result = "halted: no new bets; open bets stay open; `keter resume` ends it"
+        result = "halted: no new bets; open bets stay open; `keter resume` ends it, LIVE must be armed again"
         return await self._done(self._row(CommandAction.HALT, operator, reason, result, before=before, after=after), warnings)
 
     async def resume(self, operator: Operator, reason: str, *, revision: int | None = None) -> Outcome:

@@ -84,6 +84,22 @@ async def test_resume_names_the_switches_that_still_stop_betting(bus: Bus, contr
     assert "GLOBAL_STOP" in outcome.command.result
 
 
+async def test_a_halt_takes_every_arming_back(bus: Bus, control: Control) -> None:
+    """LIVE has to be allowed anew after a halt: resuming alone does not bet money again."""
+    await control.arm(OPS, "acc", "open the day")
+    await control.halt(OPS, "odd prices")
+    assert await read_arming(bus, "acc") is None
+    await control.resume(OPS, "prices are fine")
+    assert await read_arming(bus, "acc") is None
+
+
+async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> None:
+    await control.arm(OPS, "acc", "open the day")
+    await control.pause(OPS, "lunch")
+    await control.resume(OPS, "back")
+    assert await read_arming(bus, "acc") is not None
+
+
 async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control) -> None:
     await control.arm(OPS, "acc", "today")
     arming = await read_arming(bus, "acc")

@@ -53,14 +53,14 @@ async def change_trading(bus: Bus, state: TradingState, *, expected_revision: in
     """Puts ``state`` in force and returns it with its new revision, which is above the old one and above ``state.revision``.
 
     Raises ValueError for a pause that is over already, StaleRevisionError when the revision is not ``expected_revision``;
-    None changes it whatever it is, as a halt must.
+    None changes it whatever it is, as a halt must. HALTED takes every arming back with it.
     """
     if state.until is not None and state.until <= now:
         raise ValueError("a pause must end in the future")
     until = str(to_ms(state.until)) if state.until is not None else ""
     changed, revision = await bus.redis.run(
         "trading_change",
-        [bus.keys.trading_state],
+        [bus.keys.trading_state, bus.keys.armed],
         [
             "" if expected_revision is None else expected_revision,
             state.revision,

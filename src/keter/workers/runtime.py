@@ -170,13 +170,23 @@ async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, lo
 
 
 async def connect_by(settings: Settings) -> Bus:
-    """The bus of the settings, else that of a running `keter up`. Raises UnavailableError."""
-    from keter.bus.server import locate_redis
+    """The bus of the settings, else that of a running `keter up`.
+
+    Raises UnavailableError, and ConfigurationError when money must not depend on that server.
+    """
+    from keter.bus.server import locate_redis, refuse_for_live
 
     url = await asyncio.to_thread(locate_redis, settings)
     if url is None:
         raise UnavailableError("no Redis: set REDIS_URL, or start `keter up`, which brings its own")
-    return await connect(url, prefix=settings.redis.redis_key_prefix)
+    bus = await connect(url, prefix=settings.redis.redis_key_prefix)
+    if settings.live:
+        try:
+            await refuse_for_live(bus)
+        except BaseException:
+            await bus.aclose()
+            raise
+    return bus
 
 
 async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:

@@ -1,6 +1,7 @@
 -- Changes the trading state, if it is still the one that was read.
 --
 -- KEYS[1] trading:state  hash  mode, actor, reason, since_ms, until_ms, revision
+-- KEYS[2] trading:armed  hash  account -> who allowed LIVE; a halt takes every permission back
 -- ARGV[1] expected revision, or empty for unconditionally
 -- ARGV[2] revision to be above of in any case (a state restored from the ledger must not fall behind)
 -- ARGV[3] mode  ARGV[4] actor  ARGV[5] reason  ARGV[6] since in ms  ARGV[7] until in ms, or empty
@@ -13,4 +14,7 @@ end
 local revision = math.max(current, tonumber(ARGV[2])) + 1
 redis.call('HSET', KEYS[1], 'mode', ARGV[3], 'actor', ARGV[4], 'reason', ARGV[5], 'since_ms', ARGV[6], 'until_ms', ARGV[7],
   'revision', revision)
+if ARGV[3] == 'HALTED' then
+  redis.call('DEL', KEYS[2])
+end
 return { 1, revision }

@@ -119,15 +119,19 @@ def _wanted(signal: ConfirmedSignal, rules: StakeSettings) -> Decimal:
 
 
 def chances_of(signal: ConfirmedSignal) -> Chances:
-    """The five results behind a fair price: what is missing of W + X is a push, or on a quarter line half of a half result."""
+    """The five results behind a fair price: what is missing of W + X is a push, or on a quarter line half of a half result.
+
+    Where handicap and 1X2 contradict each other, so that no room is left for a whole win or loss, the missing part counts as
+    a push: Kelly stakes less on that.
+    """
     win, loss, line_q = signal.fair.win_mass, signal.fair.loss_mass, signal.update.market.line_q
     rest = max(1 - win - loss, 0.0)
-    if line_q is None or line_q % 2 == 0:
-        return Chances(win=win, push=rest, loss=loss)
-    own_line_q = line_q if signal.side in {Side.HOME, Side.UNDER} else -line_q
-    if own_line_q % 4 == 1:  # +0.25, -0.75: the goal in between wins half
+    own_line_q = 0 if line_q is None else line_q if signal.side in {Side.HOME, Side.UNDER} else -line_q
+    if own_line_q % 4 == 1 and win > rest:  # +0.25, -0.75: the goal in between wins half
         return Chances(win=win - rest, half_win=2 * rest, loss=loss)
-    return Chances(win=win, half_loss=2 * rest, loss=loss - rest)
+    if own_line_q % 4 == 3 and loss > rest:
+        return Chances(win=win, half_loss=2 * rest, loss=loss - rest)
+    return Chances(win=win, push=rest, loss=loss)
 
 
 def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> dict[str, int]:

@@ -11,14 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Period, Side, parse_market
 from keter.domain.settlement import result_halves
-from keter.domain.signals import ConfirmedSignal
+from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
+from keter.gates.edge import evaluate
+from keter.gates.evidence import recompute
 from keter.gates.risk import RiskContext, RiskLimits, assess, chances_of, daily_loss_reached, losing_streak_reached, stake_for
+from keter.pricing import kelly
 from keter.pricing.value import Chances
-from keter.setting_groups import RiskSettings, StakeSettings
-from tests.unit.gates.builders import NOW, RESULT, a_signal, an_event
+from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
+from tests.unit.gates.builders import NOW, RESULT, a_signal, an_event, an_update, prices
 
 LIMITS = RiskLimits(RiskSettings(), StakeSettings())
 CALM = RiskContext(
@@ -148,22 +151,71 @@ def test_kelly_is_given_all_five_results(market: Market, side: Side, expected: d
     """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the line."""
     mass = 0.5 if market == RESULT else 0.4
     signal = a_signal(market=market, side=side)
-    fair = msgspec.structs.replace(signal.fair, win_mass=mass, loss_mass=mass)
-    chances = chances_of(msgspec.structs.replace(signal, fair=fair))
+    chances = chances_of(priced_at(signal, mass, mass))
     assert chances == pytest.approx(Chances.of({"win": 0.0, **expected}))
     halves = {result_halves(market, side, home, away) for home, away in product(range(6), repeat=2)}
     named = {2: "win", 1: "half_win", 0: "push", -1: "half_loss", -2: "loss"}
     assert {named[half] for half in halves} == set(expected)
 
 
-def test_kelly_with_half_results_is_that_of_the_reference() -> None:
-    """win 0.46, half loss 0.27, loss 0.27 at 2.10 (betting-math section 4): full Kelly 0.1159985128 of 1000."""
-    quarter = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1)
-    signal = a_signal(market=quarter, odds=2.10)
-    fair = msgspec.structs.replace(signal.fair, win_mass=0.46, loss_mass=0.27 + 0.135)
-    limits = RiskLimits(RiskSettings(max_stake=Decimal(500)), StakeSettings(
-        stake_rule="kelly", kelly_fraction=1, stake_step=Decimal("0.01")))  # fmt: skip
-    assert stake_for(msgspec.structs.replace(signal, fair=fair), limits) == 11599
+TO_THE_CENT = RiskLimits(
+    RiskSettings(max_stake=Decimal(500)), StakeSettings(stake_rule="kelly", kelly_fraction=1, stake_step=Decimal("0.01"))
+)
+
+
+@pytest.mark.parametrize(
+    ("line_q", "win_mass", "loss_mass", "odds", "full_kelly"),
+    [
+        (-4, 0.45, 0.30, 1.95, 0.1789473684),  # win 0.45, push 0.25, loss 0.30
+        (-1, 0.46, 0.27 + 0.27 / 2, 2.10, 0.1159985128),  # win 0.46, half loss 0.27, loss 0.27
+        (1, 0.30 + 0.24 / 2, 0.46, 2.40, 0.1127463788),  # win 0.30, half win 0.24, loss 0.46
+    ],
+)
+def test_kelly_stakes_are_those_of_the_reference_to_the_cent_and_rounded_down(
+    line_q: int, win_mass: float, loss_mass: float, odds: float, full_kelly: float
+) -> None:
+    """The vectors of push-aware Kelly (betting mathematics, section 4) on a bankroll of 1000."""
+    signal = priced_at(
+        a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), odds=odds), win_mass, loss_mass
+    )
+    assert stake_for(signal, TO_THE_CENT) == int(100_000 * full_kelly)
+    assert kelly(chances_of(signal), odds) == pytest.approx(full_kelly, abs=1e-9)
+
+
+def priced_at(signal: ConfirmedSignal, win_mass: float, loss_mass: float) -> ConfirmedSignal:
+    fair = msgspec.structs.replace(signal.fair, win_mass=win_mass, loss_mass=loss_mass)
+    return msgspec.structs.replace(signal, fair=fair)
+
+
+def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results() -> None:
+    """From prices to the stake: half of the stake is lost on the draw that the sharp 1X2 expects."""
+    level = an_update(
+        prices("PIN", 1.95, 1.97), prices("SBO", 1.94, 1.95), prices("IBC", 2.3, 1.7), market=parse_market("ft.ah.-0.25")
+    )
+    result = an_update(prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88))
+    market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (level, result))
+    signal = evaluate(market, EdgeSettings(), NOW, {}, [other])[0][2]
+    assert signal is not None
+    draw = recompute(signal.fair.evidence).evidence.consensus[0].result.push_p
+    halves = {"win": signal.fair.win_mass, "half_loss": draw, "loss": 1 - signal.fair.win_mass - draw}
+    assert draw == pytest.approx(0.29, abs=0.01)
+    assert stake_for(signal, TO_THE_CENT) == int(100_000 * kelly(halves, 2.3))
+    assert kelly(halves, 2.3) > 1.02 * kelly(signal.fair.effective_p, 2.3)
+
+
+@given(
+    st.floats(0.01, 0.99), st.floats(0, 0.6), st.integers(-8, 8), st.sampled_from([Side.HOME, Side.AWAY]), st.floats(1.01, 50)
+)
+def test_kelly_has_an_answer_even_where_handicap_and_result_contradict_each_other(
+    effective_p: float, push_p: float, line_q: int, side: Side, odds: float
+) -> None:
+    action = 1 - (push_p / 2 if line_q % 2 else push_p)
+    signal = a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds)
+    signal = priced_at(signal, action * effective_p, action * (1 - effective_p))
+    chances = chances_of(signal)
+    assert min(chances) >= 0
+    assert (chances.win_mass, chances.loss_mass) == pytest.approx((signal.fair.win_mass, signal.fair.loss_mass))
+    assert 0 <= stake_for(signal, TO_THE_CENT) <= 50_000
 
 
 def test_a_stake_below_the_minimum_is_dropped_and_not_rounded_up() -> None:

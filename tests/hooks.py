@@ -59,6 +59,8 @@ class Hooked:
             label = f"{self._name}.{name}"
             if name == "transition":
                 label += f"({args[1]})"
+            elif name == "run":
+                label = f"{self._name}.{args[0]}"
             await self._hook.step(f"before {label}")
             result = await call(*args, **kwargs)
             await self._hook.step(f"after {label}")

@@ -1,0 +1,374 @@
+"""Everything around router and tracker, real: Redis server, sandbox bookmaker over HTTP, feed, guard, licence, arming, LIVE.
+
+The workers under test are processes of their own (``execution_child``). Signals are real too: taken once from the pipeline,
+then handed to the real guard whenever a test wants a bet.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+import structlog
+
+from keter.bus.accounts import read_accounts
+from keter.bus.codec import decode, encode
+from keter.bus.connection import Bus, connect
+from keter.bus.heartbeats import Heartbeat, read_heartbeats
+from keter.bus.queues import Output, Pipe, QueueName, depths
+from keter.bus.risk import RiskBook
+from keter.bus.trading import arm, read_arming, read_trading
+from keter.clock import SystemClock
+from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.exposure import ExposureStatus
+from keter.domain.signals import ConfirmedSignal
+from keter.domain.trading import ExecutionMode
+from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.license import issue, new_key
+from keter.sandbox.book import State, Ticket
+from keter.sandbox.config import AccountConfig, BettingConfig, SandboxConfig
+from keter.sandbox.fixed import FixedScenario
+from keter.sandbox.server import Sandbox
+from keter.settings import Settings, load_settings
+from keter.workers import edge, guard, ingest, validator
+from keter.workers.runtime import Run, live
+from tests.integration.workbench import drain, quick_feed
+from tests.proxy import Proxy
+from tests.support import ROOT, RedisServer, eventually
+
+ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
+LIVE = ExecutionMode.LIVE
+LOCK_TTL_S = 20
+UNDECIDED = frozenset({BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
+STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, State.REFUSED: BetState.REFUSED,
+            State.VOID: BetState.VOID}  # fmt: skip
+WORDS = {"Won": BetState.WON, "Lost": BetState.LOST, "Half won": BetState.HALF_WON, "Half lost": BetState.HALF_LOST,
+         "Stake returned": BetState.PUSHED}  # fmt: skip
+
+
+def licence() -> dict[str, str]:
+    """A licence of our own making, and the key that believes it."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    pem, public = new_key()
+    private: Any = load_pem_private_key(pem, None)
+    token = issue(private, "tests", now=SystemClock().now(), valid_for=timedelta(days=1))
+    return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
+
+
+def environment(folder: Path, sandbox: Sandbox, redis_url: str) -> dict[str, str]:
+    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes."""
+    return {
+        "EXECUTION_MODE": "LIVE", "DATA_DIR": str(folder), "HALT_FILE": str(folder / "HALT"), "REDIS_URL": redis_url,
+        "AO_USER": ACCOUNT.user, "AO_PASS": ACCOUNT.password, "AO_BASE_URL": sandbox.url, "LOG_CONSOLE": "none",
+        "WORKER_LEASE_TTL_S": "2", "HEARTBEAT_S": "0.5", "HTTP_TIMEOUT_S": "3", "PLACEMENT_TIMEOUT_S": "5",
+        "EXEC_LOCK_TTL_S": str(LOCK_TTL_S), "RECONCILE_INTERVAL_S": "0.5", "UNKNOWN_ALERT_S": "1", "UNKNOWN_ABSENT_S": "3",
+        "MAX_SIGNAL_AGE_S": "60", "RESERVATION_TTL_S": "120", "COOLDOWN_EVENT_SEC": "0", "COOLDOWN_SELECTION_SEC": "0",
+        "THROTTLE_BETS": "10000", "MAX_STAKE": "50", "MAX_EXPOSURE_EVENT": "100", "MAX_EXPOSURE_LEAGUE": "900000",
+        "MAX_EXPOSURE_DAY": "900000", "MAX_EXPOSURE_TOTAL": "900000", "DAILY_LOSS_LIMIT_UNITS": "100000",
+        "LOSING_STREAK_LIMIT": "10000", "MAX_BETS_PER_EVENT": "50", "TIME_ZONE": "UTC", **licence(),
+    }  # fmt: skip
+
+
+@dataclass
+class Child:
+    """A worker process of ours and the file that tells it where to stop."""
+
+    process: str
+    name: str
+    world: dict[str, str]
+    popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def plan(self) -> Path:
+        return Path(self.world["DATA_DIR"]) / f"plan-{self.name}"
+
+    @property
+    def trace(self) -> list[str]:
+        """The steps it has taken with a bet in hand."""
+        path = Path(self.world["DATA_DIR"]) / f"trace-{self.name}"
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.faults.execution_child", self.process, self.name]
+        log = (Path(self.world["DATA_DIR"]) / f"out-{self.name}").open("ab")
+        self.popen = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.world}, stdout=log, stderr=log)
+        log.close()
+
+    @property
+    def pid_or_none(self) -> int | None:
+        return self.popen.pid if self.popen is not None else None
+
+    @property
+    def pid(self) -> int:
+        assert self.popen is not None
+        return self.popen.pid
+
+    def stopped(self) -> bool:
+        return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+
+    def go_on(self) -> None:
+        psutil.Process(self.pid).resume()
+
+    def kill(self) -> None:
+        if self.popen is not None:
+            self.popen.kill()
+            self.popen.wait(10)
+            self.popen = None
+
+
+@dataclass
+class ExecutionWorld:
+    """See the module. ``fixtures`` are (match id, signal) pairs that nobody has bet on yet."""
+
+    folder: Path
+    redis: RedisServer
+    proxy: Proxy
+    sandbox: Sandbox
+    names: dict[str, str]
+    settings: Settings
+    bus: Bus
+    ledger: Ledger
+    fixtures: list[ConfirmedSignal] = field(default_factory=list)
+    children: dict[str, Child] = field(default_factory=dict)
+    bet_on: list[str] = field(default_factory=list)
+    recoveries: list[float] = field(default_factory=list)
+    faults: int = 0
+
+    def start(self, process: str, name: str) -> Child:
+        child = self.children[name] = Child(process, name, self.names)
+        child.start()
+        return child
+
+    async def ready(self) -> None:
+        """Waits until a bet can be made: the guard knows the balance, a router is let in, trading is active and armed."""
+
+        async def look() -> bool:
+            await rearm(self)
+            view = await read_trading(self.bus, SystemClock().now())
+            beats = await read_heartbeats(self.bus)
+            routers = [beat for beat in beats if beat.process == "router" and _leads(beat)]
+            return bool(routers) and bool(await read_accounts(self.bus)) and view.may_bet(SystemClock().now()).accepted
+
+        await eventually(look, timeout_s=40, every_s=0.05)
+
+    async def active_router(self) -> Child:
+        """The router that owns the account and is let in."""
+
+        async def look() -> Child | None:
+            beats = {beat.worker: beat for beat in await read_heartbeats(self.bus) if beat.process == "router"}
+            for name, child in self.children.items():
+                beat = beats.get(name)
+                if beat is not None and beat.pid == child.pid_or_none and _leads(beat):
+                    return child
+            return None
+
+        found = await eventually(look, timeout_s=40, every_s=0.05)
+        assert found is not None
+        return found
+
+    async def lock_is_gone(self, event_uid: str) -> bool:
+        """Whether no router holds a selection of the event any more."""
+        pattern = f"{self.bus.keys.exec_lock(event_uid, '')}*"
+        return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
+
+    async def settled_down(self, event_uid: str, *, timeout_s: float = 90) -> list[Bet]:
+        """Waits until a router is open and nothing is in doubt anywhere; the event may have no bet at all by then."""
+        began = time.monotonic()
+        await self.ready()
+
+        async def look() -> bool:
+            open_bets = await self.ledger.intents.open_bets(LIVE)
+            queue = (await depths(self.bus))[QueueName.APPROVED]
+            return not any(bet.state in UNDECIDED for bet in open_bets) and not queue.depth and not queue.in_flight
+
+        await eventually(look, timeout_s=timeout_s, every_s=0.05)
+        self.recoveries.append(time.monotonic() - began)
+        return await self.bets_of(event_uid)
+
+    async def bet(self) -> str:
+        """Has the guard approve a bet on a fresh fixture; returns its event."""
+        signal = self.fixtures.pop()
+        now = SystemClock().now()
+        books = tuple(msgspec.structs.replace(book, confirmed_at=now) for book in signal.update.books)
+        update = msgspec.structs.replace(signal.update, books=books, received_at=now, trace_id=f"t{len(self.bet_on)}")
+        fresh = msgspec.structs.replace(signal, update=update, confirmed_at=now)
+        self.bet_on.append(signal.event_uid)
+
+        async def push() -> bool:
+            pipe = Pipe(self.bus, source=None, worker="test", lease_ttl_s=2)
+            try:
+                await pipe.step(outputs=[Output(QueueName.CONFIRMED, fresh.queue_key, encode(fresh))])
+            except Exception:  # noqa: BLE001 - Redis may be away on purpose: the push is repeated, it conflates
+                return False
+            return True
+
+        await eventually(push, timeout_s=20)
+        return signal.event_uid
+
+    async def bets_of(self, event_uid: str) -> list[Bet]:
+        return await self.ledger.intents.list_bets(BetFilter(mode=LIVE, event_uid=event_uid), limit=50)
+
+    async def tickets_of(self, event_uid: str) -> list[Ticket]:
+        """What the bookmaker holds of our bets on the event."""
+        references = {f"WA-{bet.intent.reference}" for bet in await self.bets_of(event_uid)}
+        return [ticket for ticket in self.sandbox.book.tickets(ACCOUNT.user) if ticket.order.reference in references]
+
+    async def decided(self, event_uid: str, *, timeout_s: float = 60) -> list[Bet]:
+        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took."""
+        began = time.monotonic()
+
+        async def look() -> list[Bet]:
+            bets = await self.bets_of(event_uid)
+            return bets if bets and not any(bet.state in UNDECIDED for bet in bets) else []
+
+        bets = await eventually(look, timeout_s=timeout_s, every_s=0.05)
+        self.recoveries.append(time.monotonic() - began)
+        return bets
+
+    @property
+    def scenario(self) -> FixedScenario:
+        assert isinstance(self.sandbox.house.scenario, FixedScenario)
+        return self.sandbox.house.scenario
+
+    def finish(self, bet: Bet, score: tuple[int, int]) -> None:
+        """Ends the match of one bet."""
+        match_id = next(i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home)
+        self.scenario.finish(match_id, score)
+
+    async def finish_everything(self) -> None:
+        """Ends every match and waits until the ledger has settled every bet."""
+        going_on = [match_id for match_id, fixture in self.scenario.fixtures.items() if fixture.full_time is None]
+        for number, match_id in enumerate(going_on):
+            self.scenario.finish(match_id, (number % 3, number % 2))
+
+        async def all_final() -> bool:
+            return not await self.ledger.intents.open_bets(LIVE)
+
+        await eventually(all_final, timeout_s=60, every_s=0.1)
+
+    async def problems(self) -> list[str]:
+        """Where ledger, venue and risk book differ, and every promise that was broken; empty when all is well."""
+        bets = {bet.intent.reference: bet for bet in await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)}
+        tickets = self.sandbox.book.tickets(ACCOUNT.user)
+        found = [f"ledger: {problem}" for problem in await self.ledger.integrity()]
+        per_decision: dict[str, int] = {}
+        for ticket in tickets:
+            bet = bets.pop(ticket.order.reference.removeprefix("WA-"), None)
+            if bet is None:
+                found.append(f"the venue has a ticket nobody knows: {ticket.order.reference}")
+                continue
+            decision = bet.intent.decision_id
+            per_decision[decision] = per_decision.get(decision, 0) + 1
+            found += _differences(bet, ticket)
+        found += [f"{n} tickets for decision {decision}" for decision, n in per_decision.items() if n > 1]
+        found += [
+            f"{reference} is {bet.state} and the venue never had it"
+            for reference, bet in bets.items()
+            if bet.state not in {BetState.REFUSED, BetState.SKIPPED}
+        ]
+        return found + await self._risk_problems()
+
+    async def _risk_problems(self) -> list[str]:
+        state = await RiskBook(self.bus).read()
+        left = [e.decision_id for e in state.exposures if e.status is ExposureStatus.BET]
+        found = [f"exposure left over: {decision}" for decision in left]
+        if state.day is not None:
+            ledger = await self.ledger.day_risk(state.day.day, LIVE)
+            if ledger.pnl_minor != state.day.pnl_minor:
+                found.append(f"profit of the day is {state.day.pnl_minor} in Redis, {ledger.pnl_minor} in the ledger")
+        return found
+
+
+def _leads(beat: Heartbeat) -> bool:
+    return beat.gauges.get("open") == "1" and beat.gauges.get("leader") == "1"
+
+
+def _differences(bet: Bet, ticket: Ticket) -> list[str]:
+    state = WORDS[ticket.pnl_info] if ticket.state is State.SETTLED else STATE_OF[ticket.state]
+    found = [] if bet.state is state else [f"{bet.intent.reference}: {bet.state} here, {state} at the venue"]
+    if bet.state in SETTLED and (bet.placed_stake_minor, bet.pnl_minor) != (ticket.stake_minor, ticket.pnl_minor):
+        here, there = f"{bet.placed_stake_minor}/{bet.pnl_minor}", f"{ticket.stake_minor}/{ticket.pnl_minor}"
+        found.append(f"{bet.intent.reference}: stake and profit are {here} here, {there} at the venue")
+    return found
+
+
+@asynccontextmanager
+async def alive(process: str, settings: Settings, run: Run) -> AsyncIterator[None]:
+    """A worker in the test's own process that outlives a Redis that goes away."""
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(live(process, process, settings, run, stop=stop, log=structlog.get_logger(process)))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait({task}, timeout=10)
+        if task.done():
+            task.result()
+        task.cancel()
+
+
+@asynccontextmanager
+async def execution_world(folder: Path, *, fixtures: int) -> AsyncIterator[ExecutionWorld]:
+    """The world with feed and guard running and ``fixtures`` signals at hand; routers and trackers are the test's to start."""
+    betting = BettingConfig(refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0, quote_delay_s=(0.0, 0.01))
+    config = SandboxConfig(
+        accounts=(ACCOUNT,), fixed_fixtures=fixtures, feed_interval_scale=0, delay_scale=0, betting=betting, settle_after_s=0.1
+    )
+    async with AsyncExitStack() as stack:
+        redis = RedisServer()
+        stack.callback(redis.close)
+        proxy = await stack.enter_async_context(Proxy(redis.port))
+        sandbox = await stack.enter_async_context(Sandbox(config))
+        names = environment(folder, sandbox, f"redis://127.0.0.1:{proxy.port}/0")
+        settings = load_settings(None, names)
+        own = load_settings(None, {**names, "REDIS_URL": redis.url})
+        bus = await connect(redis.url)
+        stack.push_async_callback(bus.aclose)
+        ledger = await open_settings_ledger(own, clock=SystemClock())
+        stack.push_async_callback(ledger.aclose)
+        world = ExecutionWorld(folder, redis, proxy, sandbox, names, settings, bus, ledger)
+        feed: Callable[..., Any] = partial(ingest.run, open_source=quick_feed())
+        await stack.enter_async_context(alive("ingest", own, feed))
+        await _gather_signals(world, own, fixtures)
+        await stack.enter_async_context(alive("guard", own, guard.run))
+        await arm(bus, ACCOUNT.user, "test", SystemClock().now())
+        stack.callback(_kill_all, world)
+        yield world
+
+
+async def _gather_signals(world: ExecutionWorld, settings: Settings, wanted: int) -> None:
+    """One confirmed signal per fixture, from the real pipeline."""
+    found: dict[str, ConfirmedSignal] = {}
+
+    async def enough() -> bool:
+        for item in await drain(world.bus, QueueName.CONFIRMED):
+            signal = decode(ConfirmedSignal, item.payload)
+            found.setdefault(signal.event_uid, signal)
+        return len(found) >= wanted
+
+    async with alive("validator", settings, validator.run), alive("edge", settings, edge.run):
+        await eventually(enough, timeout_s=60, every_s=0.1)
+    await drain(world.bus, QueueName.CONFIRMED)
+    world.fixtures = list(found.values())
+
+
+def _kill_all(world: ExecutionWorld) -> None:
+    for child in world.children.values():
+        child.kill()
+
+
+async def rearm(world: ExecutionWorld) -> None:
+    """What the operator does after Redis lost everything."""
+    if await read_arming(world.bus, ACCOUNT.user) is None:
+        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now())

@@ -1,0 +1,166 @@
+"""Each step from taking an approved signal to the final state, for each thing that may happen to us there. LIVE, over HTTP.
+
+A worker process stops itself at the step (SIGSTOP); then it is killed, or left asleep until another has taken over, or Redis is
+restarted, emptied, or every connection cut, before it goes on. The bookmaker's own book is the judge.
+"""
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.execution_world import LOCK_TTL_S, Child, ExecutionWorld, execution_world
+from tests.support import eventually
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
+
+CALLS = (
+    "intents.by_decision", "redis.lock_acquire", "intents.create", "venue.quote", "intents.transition(QUOTED)",
+    "redis.risk_convert", "intents.transition(SENDING)", "venue.place", "intents.transition(PENDING)", "redis.lock_keep",
+    "redis.step",
+)  # fmt: skip
+ROUTER_STEPS = tuple(f"{when} {call}" for call in CALLS for when in ("before", "after"))
+TRACKER_STEPS = tuple(
+    f"{when} {call}"
+    for call in ("venue.bets", "intents.transition(RUNNING)", "redis.risk_put", "intents.transition(LOST)", "settlements.add",
+                 "redis.risk_settle")
+    for when in ("before", "after")
+)  # fmt: skip
+# Frozen exactly here, a process has looked for the last time and has not yet sent: no program can prevent that it sends on
+# waking up. What then happens is in test_a_request_that_leaves_after_it_was_given_up.
+LAST_GAP = "before venue.place"
+
+Happening = Callable[[ExecutionWorld, Child], Awaitable[None]]
+
+
+async def is_killed(world: ExecutionWorld, child: Child) -> None:
+    child.kill()
+    child.start()
+
+
+async def sleeps_until_replaced(world: ExecutionWorld, child: Child) -> None:
+    """Longer than its leases; the other router has taken over by then."""
+
+    async def another_leads() -> bool:
+        return (await world.active_router()).name != child.name
+
+    await eventually(another_leads, timeout_s=40)
+    child.go_on()
+
+
+async def loses_its_connections(world: ExecutionWorld, child: Child) -> None:
+    world.proxy.reset()
+    child.go_on()
+
+
+async def sees_redis_restarted(world: ExecutionWorld, child: Child) -> None:
+    world.redis.kill()
+    world.redis.start()
+    child.go_on()
+
+
+async def sees_redis_emptied(world: ExecutionWorld, child: Child) -> None:
+    world.redis.kill()
+    shutil.rmtree(world.redis.folder / "appendonlydir")
+    world.redis.start()
+    child.go_on()
+
+
+async def stop_at(world: ExecutionWorld, child: Child, step: str) -> None:
+    """Plans the stop; whatever brings the child there is the caller's."""
+    child.plan.write_text(step)
+
+
+async def judge(world: ExecutionWorld, wanted_faults: int, record: Callable[[str, object], None]) -> None:
+    """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should is no proof."""
+    await world.finish_everything()
+
+    async def equal() -> bool:
+        return await world.problems() == []
+
+    if not await _soon(equal):
+        pytest.fail("\n".join(await world.problems()))
+    tickets = world.sandbox.book.placed
+    record("faults", world.faults)
+    record("tickets", tickets)
+    record("slowest_recovery_s", round(max(world.recoveries), 1))
+    assert world.faults == wanted_faults
+    assert tickets > 0
+
+
+async def _soon(check: Callable[[], Awaitable[bool]]) -> bool:
+    for _ in range(50):
+        if await check():
+            return True
+        await eventually(lambda: True)
+    return await check()
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied],
+)
+async def test_a_router_at_every_step(
+    tmp_path: Path, happens: Happening, record_property: Callable[[str, object], None]
+) -> None:
+    steps = [step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP]
+    async with execution_world(tmp_path, fixtures=len(steps)) as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        world.start("router", "router-b")
+        for step in steps:
+            await world.ready()
+            child = await world.active_router()
+            await stop_at(world, child, step)
+            event_uid = await world.bet()
+            await eventually(child.stopped, timeout_s=30)
+            world.faults += 1
+            await happens(world, child)
+            await world.settled_down(event_uid)
+            tickets = await world.tickets_of(event_uid)
+            assert len(tickets) <= 1, f"{step}: {tickets}"
+        await judge(world, len(steps), record_property)
+
+
+@pytest.mark.parametrize("happens", [is_killed, loses_its_connections, sees_redis_restarted])
+async def test_a_tracker_at_every_step(
+    tmp_path: Path, happens: Happening, record_property: Callable[[str, object], None]
+) -> None:
+    async with execution_world(tmp_path, fixtures=len(TRACKER_STEPS)) as world:
+        tracker = world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        for step in TRACKER_STEPS:
+            await world.ready()
+            settling = step.endswith(("(LOST)", "settlements.add", "risk_settle"))
+            if not settling:
+                await stop_at(world, tracker, step)
+            event_uid = await world.bet()
+            if settling:
+                [bet] = await world.decided(event_uid)
+                await stop_at(world, tracker, step)
+                world.finish(bet, (0, 1))
+            await eventually(tracker.stopped, timeout_s=30)
+            world.faults += 1
+            await happens(world, tracker)
+            await world.settled_down(event_uid)
+        await judge(world, len(TRACKER_STEPS), record_property)
+
+
+async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(tmp_path: Path) -> None:
+    """It wakes up between the commit and the call, when lock and lease have long ended: REFUSED, never sent."""
+    async with execution_world(tmp_path, fixtures=1) as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        await world.ready()
+        child = await world.active_router()
+        world.start("router", "router-b")
+        await stop_at(world, child, "after intents.transition(SENDING)")
+        event_uid = await world.bet()
+        await eventually(child.stopped, timeout_s=30)
+        await eventually(lambda: world.lock_is_gone(event_uid), timeout_s=LOCK_TTL_S + 10, every_s=0.2)
+        child.go_on()
+        await world.settled_down(event_uid)
+        assert await world.tickets_of(event_uid) == []
+        [bet] = await world.bets_of(event_uid)
+        assert bet.state.value == "REFUSED"

@@ -17,6 +17,7 @@ Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+SHORTEST_TOKEN = 16
 
 
 class Group(BaseModel):
@@ -256,6 +257,17 @@ class DashboardSettings(Group):
     dash_viewer_password_hash: SecretStr = Field(SecretStr(""), description="The same for a viewer who may not command.")
     dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of an optional second factor.")
     dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token, 16 characters or more, with which other machines may read /metrics and /readyz. Empty: none may.",
+    )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"needs at least {SHORTEST_TOKEN} characters")
+        return value
 
 
 class LicenseSettings(Group):

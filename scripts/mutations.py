@@ -33,6 +33,7 @@ class Mutation(NamedTuple):
 
 
 LIFE = "tests/faults/test_bet_life.py"
+TOGETHER = "tests/integration/test_execution.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
 ROUTING = "src/keter/workers/routing/placing.py"
@@ -61,15 +62,15 @@ MUTATIONS = (
              "return BetState.UNKNOWN, placement.kind, placement.kind",
              "return BetState.REFUSED, placement.kind, placement.kind", (LIFE,)),
     Mutation("denials", "one denial proves nothing", "src/keter/workers/tracking/absence.py",
-             DENIED, "        if self._denied is not None:\n            return True\n", (LIFE,)),
+             DENIED, "        if self._denied is not None:\n            return True\n", (TOGETHER,)),
     Mutation("audit", "risk book and ledger are made equal after a death", "src/keter/workers/tracking/reconciler.py",
-             "        await self._audit.run()\n", "", (LIFE,)),
+             "        await self._audit.run()\n", "", (TOGETHER,)),
     Mutation("last-stop", "HALT and a lost lock stop the call", ROUTING,
              "if stop is not None else await self._call(order)", "if False else await self._call(order)", (PLACING,)),
     Mutation("duplicate-keeps", "a redelivered item does not free the exposure of its bet", "src/keter/workers/router.py",
              "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
              "        if reason is Reason.DUPLICATE_DECISION:\n            await self._risk.release(approved.decision_id)\n",
-             (LIFE,)),
+             (TOGETHER,)),
     Mutation("unique-decision", "one intent per decision", FIRST_SCHEMA,
              'sa.UniqueConstraint("decision_id", name="uq_bets_decision_id"),', "", (LEDGER,)),
     Mutation("unique-selection", "one open intent per selection", FIRST_SCHEMA,

@@ -15,107 +15,25 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from keter.bus.codec import encode
-from keter.bus.connection import Bus, connect
-from keter.bus.heartbeats import Heart
-from keter.bus.locks import Held, Locks
-from keter.bus.queues import Item
-from keter.bus.risk import RiskBook
-from keter.bus.trading import change_trading
-from keter.clock import ManualClock
 from keter.domain.bets import FINAL, SETTLED, BetState
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import ExposureStatus
 from keter.domain.signals import ApprovedSignal
-from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.errors import KeterError
-from keter.ledger import BetFilter, Ledger, open_ledger
-from keter.settings import Settings
+from keter.ledger import BetFilter
 from keter.venues.base import Ticket, TicketStatus
-from keter.workers.risk_keeping import exposure_of
-from keter.workers.router import Router
-from keter.workers.runtime import Context
-from keter.workers.tracker import KnownSelections, Tracker
-from tests.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids, settings_for, state_of
-from tests.hooks import Crash, Hook, Hooked
+from tests.execution import ACCOUNT, state_of
+from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
+from tests.hooks import Crash, Hook
 
-DRY = ExecutionMode.DRY
 STANDING = {TicketStatus.PENDING, TicketStatus.RUNNING}
 ANSWERS = ["sent", "refused", "not_sent", "lost_after", "lost_before", "error_after", "error_before", "raise"]
 TEAMS = ["Alpha FC", "Gamma FC", "Delta FC"]
 SCORES = [(2, 1), (0, 0), (1, 1)]
 CALL = "before venue.place"  # frozen here, a request would leave the machine minutes late: no program can prevent that
-
-
-class World:
-    """Everything outside the processes: Redis, ledger file, venue, clock."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        self.clock = ManualClock(NOW)
-        self.settings: Settings = settings_for(folder, COOLDOWN_SELECTION_SEC=0, COOLDOWN_EVENT_SEC=0)
-        self.venue = ModelVenue(self.clock.now)
-        self.ids = counting_ids("x")
-        self.bus: Bus
-        self.ledger: Ledger
-        self.guard: Held
-
-    async def open(self) -> None:
-        self.bus = await connect(self.url)
-        await self.bus.redis.flushall()
-        self.ledger = await open_ledger(f"sqlite:///{self.folder}/ledger.db", clock=self.clock)
-        await self.restore()
-
-    async def restore(self) -> None:
-        """What the guard does when Redis has lost everything."""
-        state = TradingState(TradingMode.ACTIVE, "test", "start", self.clock.now())
-        await change_trading(self.bus, state, expected_revision=None, now=self.clock.now())
-        held = await Locks(self.bus, ids=self.ids).acquire("lease:guard", 3600)
-        assert held is not None
-        self.guard = held
-        bets = await self.ledger.intents.open_bets(DRY)
-        day = await self.ledger.day_risk(self.ledger.day_of(self.clock.now()), DRY)
-        await self.book().rebuild([exposure_of(bet) for bet in bets], day, lease=self.guard)
-
-    def book(self) -> RiskBook:
-        return RiskBook(self.bus, clock=self.clock)
-
-    async def close(self) -> None:
-        await self.ledger.aclose()
-        await self.bus.aclose()
-
-    def context(self, hook: Hook, process: str) -> Context:
-        bus: Any = Bus(Hooked(self.bus.redis, hook, "redis"), self.bus.blocking, self.bus.keys)  # type: ignore[arg-type]  # wrapped
-        heart = Heart(bus, process=process, worker=process, heartbeat_s=1)
-        log = structlog.get_logger(process)
-        return Context(self.settings, self.clock, self.ids, bus, heart, log, process, process, asyncio.Event())
-
-    def hooked_ledger(self, hook: Hook) -> Any:
-        return Hooked(self.ledger, hook, "ledger", intents=Hooked(self.ledger.intents, hook, "intents"))
-
-
-class RouterProcess:
-    """One router from its start to its death."""
-
-    def __init__(self, world: World) -> None:
-        self.hook = Hook()
-        context = world.context(self.hook, "router")
-        venue: Any = Hooked(world.venue, self.hook, "venue")
-        self.router = Router(context, world.hooked_ledger(self.hook), venue, ACCOUNT)
-
-
-class TrackerProcess:
-    """One tracker from its start to its death."""
-
-    def __init__(self, world: World) -> None:
-        self.hook = Hook()
-        context = world.context(self.hook, "tracker")
-        venue: Any = Hooked(world.venue, self.hook, "venue")
-        self.tracker = Tracker(context, world.hooked_ledger(self.hook), venue, KnownSelections())
 
 
 class BetLife(RuleBasedStateMachine):
@@ -145,22 +63,9 @@ class BetLife(RuleBasedStateMachine):
 
     @rule(team=st.sampled_from(TEAMS), stake=st.sampled_from([500, 1000, 2500]))
     def approve(self, team: str, stake: int) -> None:
-        self.run(self._approve(team, stake))
-
-    async def _approve(self, team: str, stake: int) -> None:
-        now = self.world.clock.now()
-        event = an_event(team, NOW + timedelta(days=2))
-        signal = approved(f"decision-{len(self.items)}-{team}", stake_minor=stake, at=now, event=event)
-        state = await self.world.book().read()
-        if any(e.event_uid == event.event_uid for e in state.exposures):
-            return
-        inner = signal.signal
-        exposure = Exposure(
-            signal.decision_id, event.event_uid, event.league, inner.update.market, inner.side, stake, "2.2",
-            ExposureStatus.RESERVED, now, now + timedelta(seconds=120),
-        )  # fmt: skip
-        assert await self.world.book().reserve(exposure, revision=state.revision, lease=self.world.guard)
-        self.items.append(signal)
+        signal = self.run(self.world.approve(f"decision-{len(self.items)}-{team}", team=team, stake_minor=stake))
+        if signal is not None:
+            self.items.append(signal)
 
     # the router
 
@@ -174,7 +79,7 @@ class BetLife(RuleBasedStateMachine):
 
     async def _deliver(self, process: RouterProcess, signal: ApprovedSignal) -> None:
         try:
-            await process.router.handle(Item(signal.queue_key, encode(signal)))
+            await process.deliver(signal)
         except (Crash, KeterError):
             if self.router is process:
                 self.router = None
@@ -227,10 +132,8 @@ class BetLife(RuleBasedStateMachine):
     async def _pass(self) -> None:
         if self.tracker is None:
             self.tracker = TrackerProcess(self.world)
-        tracker = self.tracker.tracker
-        tracker._due = tracker._account_due = self.world.clock.monotonic()
         try:
-            await tracker.turn()
+            await self.tracker.look()
         except (Crash, KeterError):
             self.tracker = None
 

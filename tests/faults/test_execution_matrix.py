@@ -72,7 +72,7 @@ async def stop_at(world: ExecutionWorld, child: Child, step: str) -> None:
     child.plan.write_text(step)
 
 
-async def judge(world: ExecutionWorld, wanted_faults: int, record: Callable[[str, object], None]) -> None:
+async def judge(world: ExecutionWorld, wanted_faults: int) -> None:
     """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should is no proof."""
     await world.finish_everything()
 
@@ -82,9 +82,7 @@ async def judge(world: ExecutionWorld, wanted_faults: int, record: Callable[[str
     if not await _soon(equal):
         pytest.fail("\n".join(await world.problems()))
     tickets = world.sandbox.book.placed
-    record("faults", world.faults)
-    record("tickets", tickets)
-    record("slowest_recovery_s", round(max(world.recoveries), 1))
+    world.tell_figures()
     assert world.faults == wanted_faults
     assert tickets > 0
 
@@ -101,9 +99,7 @@ async def _soon(check: Callable[[], Awaitable[bool]]) -> bool:
     "happens",
     [is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied],
 )
-async def test_a_router_at_every_step(
-    tmp_path: Path, happens: Happening, record_property: Callable[[str, object], None]
-) -> None:
+async def test_a_router_at_every_step(tmp_path: Path, happens: Happening) -> None:
     steps = [step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP]
     async with execution_world(tmp_path, fixtures=len(steps)) as world:
         world.start("tracker", "tracker")
@@ -120,13 +116,11 @@ async def test_a_router_at_every_step(
             await world.settled_down(event_uid)
             tickets = await world.tickets_of(event_uid)
             assert len(tickets) <= 1, f"{step}: {tickets}"
-        await judge(world, len(steps), record_property)
+        await judge(world, len(steps))
 
 
 @pytest.mark.parametrize("happens", [is_killed, loses_its_connections, sees_redis_restarted])
-async def test_a_tracker_at_every_step(
-    tmp_path: Path, happens: Happening, record_property: Callable[[str, object], None]
-) -> None:
+async def test_a_tracker_at_every_step(tmp_path: Path, happens: Happening) -> None:
     async with execution_world(tmp_path, fixtures=len(TRACKER_STEPS)) as world:
         tracker = world.start("tracker", "tracker")
         world.start("router", "router-a")
@@ -144,7 +138,7 @@ async def test_a_tracker_at_every_step(
             world.faults += 1
             await happens(world, tracker)
             await world.settled_down(event_uid)
-        await judge(world, len(TRACKER_STEPS), record_property)
+        await judge(world, len(TRACKER_STEPS))
 
 
 async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(tmp_path: Path) -> None:

@@ -1,0 +1,415 @@
+"""Router and tracker together, step by step: real ledger, real Redis, a model of the venue, the clock in our hands."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from keter.bus.alerts import read_alerts
+from keter.bus.cooldowns import cooling
+from keter.bus.locks import Locks
+from keter.bus.odds import write_odds, write_scores
+from keter.bus.reconciliation import ask_for_pass, pass_done
+from keter.bus.trading import read_trading
+from keter.domain.bets import Bet, BetState
+from keter.domain.exposure import ExposureStatus
+from keter.domain.markets import Phase
+from keter.domain.quotes import BookPrices, Score
+from keter.domain.signals import ApprovedSignal
+from keter.domain.trading import TradingMode
+from keter.domain.verdicts import Reason
+from keter.venues.base import EventScore, Ticket, TicketStatus
+from tests.execution import ACCOUNT, NOW
+from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
+from tests.hooks import Crash, Hook
+
+pytestmark = pytest.mark.redis
+S = BetState
+
+
+class Desk:
+    """A router that has been let in, and its tracker."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.router, self.tracker = RouterProcess(world), TrackerProcess(world)
+
+    async def begin(self) -> "Desk":
+        await self.router.router.take_over()
+        assert await self.tracker.look()
+        return self
+
+    async def bet(self, decision_id: str = "d1", *, answer: str = "sent", **how: object) -> ApprovedSignal:
+        """An approval that reaches the router; the venue answers it with ``answer``."""
+        signal = await self.world.approve(decision_id, **how)  # type: ignore[arg-type]  # handed on
+        assert signal is not None, "the guard would not approve this"
+        self.world.venue.answers = [answer]
+        await self.router.deliver(signal)
+        return signal
+
+    async def running(self, decision_id: str = "d1", **how: object) -> ApprovedSignal:
+        signal = await self.bet(decision_id, **how)  # type: ignore[arg-type]  # handed on
+        self.world.venue.decide(-1, accept=True)
+        await self.look()
+        return signal
+
+    async def look(self, after_s: float = 1) -> bool:
+        """Time passes, then a pass."""
+        self.wait(after_s)
+        return await self.tracker.look()
+
+    def wait(self, seconds: float) -> None:
+        self.world.clock.set(self.world.clock.now() + timedelta(seconds=seconds))
+
+    async def of(self, decision_id: str = "d1") -> Bet:
+        bet = await self.world.ledger.intents.by_decision(decision_id)
+        assert bet is not None
+        return bet
+
+    async def exposed(self) -> dict[str, int]:
+        state = await self.world.book().read()
+        return {e.decision_id: e.stake_minor for e in state.exposures if e.status is ExposureStatus.BET}
+
+    async def alerts(self) -> set[str]:
+        return {alert.id.partition(":")[0] for alert in await read_alerts(self.world.bus)}
+
+    async def pnl(self) -> int:
+        state = await self.world.book().read()
+        return state.day.pnl_minor if state.day is not None else 0
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, redis_url: str) -> AsyncIterator[Desk]:
+    world = World(tmp_path, redis_url)
+    await world.open()
+    yield await Desk(world).begin()
+    await world.close()
+
+
+async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
+    await desk.running()
+    assert (await desk.of()).state is S.RUNNING
+    desk.world.venue.finish(0, 2, 1)
+    await desk.look()
+    bet = await desk.of()
+    assert (bet.state, bet.pnl_minor, bet.placed_stake_minor) == (S.WON, 1200, 1000)
+    assert (await desk.exposed(), await desk.pnl()) == ({}, 1200)
+    [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
+    assert row.agrees is True
+
+
+async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(desk: Desk) -> None:
+    second = RouterProcess(desk.world)
+    await second.router.take_over()
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    await second.deliver(signal)
+    assert (await desk.of()).reason == Reason.RECONCILING.value
+    await desk.tracker.look()
+    other = await desk.world.approve("d2", team="Other FC")
+    assert other is not None
+    await second.deliver(other)
+    assert (await desk.of("d2")).state is S.PENDING
+
+
+async def test_a_pass_counts_only_for_whom_it_was_made_and_while_it_is_fresh(desk: Desk) -> None:
+    bus = desk.world.bus
+    await ask_for_pass(bus, ACCOUNT, "new-router")
+    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=60)
+    await desk.tracker.look()
+    assert await pass_done(bus, ACCOUNT, "new-router", within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "old-router", within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=-1)
+
+
+async def test_a_venue_that_cannot_be_asked_completes_no_pass(desk: Desk) -> None:
+    from keter.venues.base import VenueTransientError
+
+    async def fail() -> list[Ticket]:
+        raise VenueTransientError("timeout", "no answer")
+
+    desk.world.venue.bets = fail  # type: ignore[method-assign]  # away
+    assert not await desk.look()
+
+
+async def test_a_redelivered_item_changes_nothing_and_keeps_the_exposure(desk: Desk) -> None:
+    signal = await desk.running()
+    await desk.router.deliver(signal)
+    assert len(desk.world.venue.calls) == 1
+    assert await desk.exposed() == {"d1": 1000}
+
+
+async def test_a_lock_of_somebody_else_stops_the_bet_before_its_intent(desk: Desk) -> None:
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    key = desk.world.bus.keys.exec_lock(signal.signal.event_uid, signal.signal.selection_id)
+    assert await Locks(desk.world.bus).acquire(key, 60)
+    await desk.router.deliver(signal)
+    assert await desk.world.ledger.intents.by_decision("d1") is None
+    assert desk.world.venue.calls == []
+    assert (await desk.world.book().read()).exposures == ()
+
+
+async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again(desk: Desk) -> None:
+    await desk.bet(answer="lost_after")
+    assert (await desk.of()).state is S.UNKNOWN
+    await desk.look()
+    assert (await desk.of()).state is S.PENDING
+    desk.world.venue.decide(0, accept=True)
+    await desk.look()
+    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.RUNNING, 1)
+
+
+async def test_silence_is_a_doubt_for_long_and_keeps_the_exposure_meanwhile(desk: Desk) -> None:
+    await desk.bet(answer="lost_before")
+    limit = desk.world.settings.router.unknown_absent_s
+    for _ in range(5):
+        await desk.look(limit / 10)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
+    assert "unknown-bets" in await desk.alerts()
+    await desk.look(limit)
+    bet = await desk.of()
+    assert (bet.state, bet.reason) == (S.REFUSED, "never reached the venue")
+    assert await desk.exposed() == {}
+    assert "unknown-bets" not in await desk.alerts()
+    assert len(desk.world.venue.calls) == 1
+
+
+async def test_one_denial_proves_nothing_however_late_it_comes(desk: Desk) -> None:
+    """A ticket may be in transit; after a long pause of the tracker the first denial is still only one."""
+    await desk.bet(answer="lost_after")
+    desk.world.venue.hidden.add((await desk.of()).intent.reference)
+    await desk.look(10 * desk.world.settings.router.unknown_absent_s)
+    assert (await desk.of()).state is S.UNKNOWN
+    desk.world.venue.hidden.clear()
+    await desk.look()
+    assert (await desk.of()).state is S.PENDING
+
+
+async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> None:
+    await desk.bet(answer="error_before")
+    for _ in range(4):
+        await desk.look(desk.world.settings.router.unknown_alert_s / 3)
+    assert (await desk.of()).state is S.REFUSED
+
+
+async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_down(tmp_path: Path, redis_url: str) -> None:
+    world = World(tmp_path, redis_url, COOLDOWN_SELECTION_SEC=300)
+    await world.open()
+    desk = await Desk(world).begin()
+    signal = await desk.running()
+    world.venue.revoke(0)
+    await desk.look()
+    assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})
+    signal_of = signal.signal
+    assert await cooling(world.bus, signal_of.event_uid, signal_of.selection_id) is Reason.COOLDOWN_SELECTION
+    await world.close()
+
+
+async def test_a_partial_stake_is_what_counts_from_then_on(desk: Desk) -> None:
+    desk.world.venue.stake_factor = Decimal("0.4")
+    await desk.running()
+    assert (await desk.of()).placed_stake_minor == 400
+    desk.world.venue.finish(0, 0, 0)
+    await desk.look()
+    assert ((await desk.of()).pnl_minor, await desk.pnl(), await desk.alerts()) == (-400, -400, set())
+
+
+async def test_a_stake_larger_than_approved_becomes_exposure_and_an_alarm(desk: Desk) -> None:
+    desk.world.venue.stake_factor = Decimal(3)
+    await desk.running()
+    assert await desk.exposed() == {"d1": 3000}
+    assert "bet-stake-mismatch" in await desk.alerts()
+
+
+async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_out(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue._change(0, status=TicketStatus.SETTLED, result="LOST", pnl_minor=-1000, final_score=(3, 0))
+    await desk.look()
+    bet = await desk.of()
+    [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
+    assert (bet.state, row.agrees, row.own_state) == (S.LOST, False, S.WON)
+    assert "bet-settlement-mismatch" in await desk.alerts()
+
+
+async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue.finish(0, 2, 1)
+    await desk.look()
+    desk.world.venue.finish(0, 0, 0)
+    await desk.look()
+    await desk.look()
+    bet = await desk.of()
+    assert (bet.state, bet.pnl_minor, await desk.pnl(), await desk.exposed()) == (S.LOST, -1000, -1000, {})
+    assert len(await desk.world.ledger.settlements.of(bet.intent.intent_id)) == 2
+
+
+async def test_a_bet_by_hand_is_exposure_until_it_is_settled(desk: Desk) -> None:
+    ticket = Ticket(
+        "by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 700, 0, NOW, None, None, "Hand FC", "Made FC", "L", None
+    )  # fmt: skip
+    desk.world.venue.add(ticket)
+    await desk.look()
+    assert await desk.exposed() == {"foreign:PIN:99": 700}
+    assert "foreign-bets" in await desk.alerts()
+    desk.world.venue._change(0, status=TicketStatus.SETTLED, result="WON", pnl_minor=630)
+    await desk.look()
+    assert (await desk.exposed(), await desk.pnl(), await desk.alerts()) == ({}, 0, set())
+
+
+async def test_money_that_does_not_agree_twice_halts_betting(desk: Desk) -> None:
+    await desk.running()
+    honest = desk.world.venue.account
+
+    async def wrong() -> object:
+        return msgspec.structs.replace(await honest(), outstanding_minor=7777)
+
+    desk.world.venue.account = wrong  # type: ignore[method-assign,assignment]  # it lies
+    await desk.look(20)
+    view = await read_trading(desk.world.bus, desk.world.clock.now())
+    assert view.state is not None and view.state.mode is TradingMode.ACTIVE, "once may be a coincidence"
+    await desk.look(20)
+    view = await read_trading(desk.world.bus, desk.world.clock.now())
+    assert view.state is not None and (view.state.mode, view.state.actor) == (TradingMode.HALTED, "tracker")
+    assert desk.world.settings.router.halt_file.exists()
+    assert "account-mismatch" in await desk.alerts()
+    last = await desk.world.ledger.commands.last_trading()
+    assert last is not None and last.mode is TradingMode.HALTED
+
+
+async def test_a_refused_bet_that_lives_after_all_is_exposure_and_an_alarm(desk: Desk) -> None:
+    """A request that left the machine long after it was given up: not lost from sight, not bet again."""
+    await desk.bet(answer="lost_after")
+    reference = (await desk.of()).intent.reference
+    desk.world.venue.hidden.add(reference)
+    for _ in range(4):
+        await desk.look(desk.world.settings.router.unknown_absent_s)
+    assert (await desk.of()).state is S.REFUSED
+    desk.world.venue.hidden.clear()
+    desk.world.venue.decide(0, accept=True)
+    await desk.look()
+    assert sum((await desk.exposed()).values()) == 1000
+    assert "bet-state-mismatch" in await desk.alerts()
+
+
+@pytest.mark.parametrize("call", ["redis.risk_settle", "redis.risk_release", "settlements.add"])
+async def test_a_tracker_that_dies_between_ledger_and_risk_book_is_made_good_by_the_next(desk: Desk, call: str) -> None:
+    await desk.running()
+    if call == "redis.risk_release":
+        desk.world.venue.revoke(0)
+    else:
+        desk.world.venue.finish(0, 2, 1)
+    process = TrackerProcess(desk.world)
+    died = await dies_before(process, call)
+    assert died or call == "settlements.add", "the step was not reached"
+    for _ in range(2):
+        desk.wait(20)
+        await TrackerProcess(desk.world).look()
+    bet = await desk.of()
+    assert (await desk.exposed(), await desk.pnl()) == ({}, bet.pnl_minor or 0)
+
+
+async def dies_before(process: TrackerProcess, call: str) -> bool:
+    """Runs a pass that dies right before ``call``; False when it never came there."""
+    hook: Hook = process.hook
+    step = hook.step
+
+    async def watched(name: str) -> None:
+        if name == f"before {call}":
+            hook.dead = True
+        await step(name)
+
+    hook.step = watched  # type: ignore[method-assign]  # looks for one name
+    try:
+        await process.look()
+    except Crash:
+        return True
+    return False
+
+
+async def test_a_router_that_dies_before_giving_exposure_back_is_made_good(desk: Desk) -> None:
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    desk.world.venue.answers = ["refused"]
+    hook = desk.router.hook
+    step = hook.step
+
+    async def watched(name: str) -> None:
+        hook.dead = hook.dead or name == "before redis.risk_release"
+        await step(name)
+
+    hook.step = watched  # type: ignore[method-assign]  # as above
+    with pytest.raises(Crash):
+        await desk.router.deliver(signal)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {"d1": 1000})
+    await desk.look(20)
+    assert await desk.exposed() == {}
+
+
+async def test_an_open_bet_that_the_risk_book_lost_is_put_back(desk: Desk) -> None:
+    await desk.running()
+    await desk.world.book().release("d1")
+    await desk.look(20)
+    assert await desk.exposed() == {"d1": 1000}
+
+
+async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
+    signal = await desk.running()
+    uid = signal.signal.event_uid
+    await write_scores(desk.world.bus, [EventScore(uid, Score(2, 1), (1, 0), ended=False, observed_at=NOW)])
+    await desk.look(3 * 86400)
+    assert await desk.world.ledger.results.get(uid) is None
+    final = EventScore(uid, Score(2, 2), (1, 0), ended=True, observed_at=NOW)
+    await write_scores(desk.world.bus, [final])
+    await desk.look()
+    assert await desk.world.ledger.results.get(uid) == final
+
+
+async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: Desk) -> None:
+    signal = await desk.running()
+    update = signal.signal.update
+    kickoff = update.event.kickoff
+
+    async def prices_at(minutes_before: float, over: float, phase: Phase = Phase.TODAY) -> None:
+        at = kickoff - timedelta(minutes=minutes_before)
+        desk.world.clock.set(at)
+        books = tuple(BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at) for book in ("PIN", "ISN", "SBO", "IBC"))
+        fresh = msgspec.structs.replace(update, books=books, received_at=at, phase=phase, trace_id=f"t{minutes_before}")
+        await write_odds(desk.world.bus, [fresh])
+        await desk.tracker.look()
+
+    await prices_at(30, 1.6)
+    await prices_at(2, 1.9)
+    assert (await desk.of()).closing_fair_odds is None
+    await prices_at(-1, 1.3, Phase.LIVE)
+    closing = (await desk.of()).closing_fair_odds
+    assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03
+
+
+async def test_the_queries_of_a_pass_stay_within_the_budget(desk: Desk) -> None:
+    """Twenty bets that the list does not show are asked for in turn, so many a minute, none forgotten."""
+    for n in range(20):
+        await desk.bet(f"d{n}", team=f"Team {n}")
+        desk.world.venue.decide(-1, accept=True)
+    await desk.look()
+    asked: list[str] = []
+    honest = desk.world.venue.bet
+
+    async def bet(reference: str) -> object:
+        asked.append(reference)
+        return await honest(reference)
+
+    async def nothing() -> list[Ticket]:
+        return []
+
+    desk.world.venue.bet = bet  # type: ignore[method-assign,assignment]  # counts
+    desk.world.venue.bets = nothing  # type: ignore[method-assign]  # a list that shows nothing
+    for _ in range(3):
+        await desk.look(1)
+    assert len(asked) <= 63
+    assert len(set(asked)) == 20
+    assert {(await desk.of(f"d{n}")).state for n in range(20)} == {S.RUNNING}
+    assert await desk.world.ledger.intents.open_bets(DRY)

@@ -259,7 +259,7 @@ class DashboardSettings(Group):
     dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
     metrics_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token, 16 characters or more, with which other machines may read /metrics and /readyz. Empty: none may.",
+        description="Bearer token of 16 characters or more, for /metrics and /readyz from other machines. Empty: none.",
     )
 
     @field_validator("metrics_token")

@@ -54,7 +54,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {"200": _answer(route), **{status: _problem(text) for status, text in _refusals(route).items()}},
     }
     if route.scope is not Scope.PUBLIC:
-        operation["security"] = [{"session": []}]
+        operation["security"] = [{"session": []}, *([{}] if route.scope is Scope.LOCAL else [])]
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
     return operation

@@ -161,7 +161,7 @@ class Reader:
     async def _page(self, ledger: Ledger, query: models.OrdersQuery, before: str | None) -> list[Bet]:
         chosen = BetFilter(
             mode=self._settings.mode.execution_mode,
-            states=frozenset({BetState(query.state)}) if query.state is not None else None,
+            states=frozenset({query.state}) if query.state is not None else None,
             since=query.since,
             until=query.until,
         )

@@ -37,8 +37,14 @@ class Screens:
     def routes(self) -> list[Route]:
         read = Scope.READ
         return [
-            Route("GET", "/api/v1/orders", read, self.orders, "Bets, newest first", models.Orders, query=models.OrdersQuery),
-            Route("GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV", query=models.OrdersQuery, media="text/csv"),
+            Route(
+                "GET", "/api/v1/orders", read, self.orders, "Bets, newest first", models.Orders, query=models.OrdersQuery,
+                errors=(404,),
+            ),
+            Route(
+                "GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV", query=models.OrdersQuery, media="text/csv",
+                errors=(404,),
+            ),
             Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail", models.OrderTrail),
             Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts", models.Signals, query=models.SignalsQuery),
             Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk),

@@ -1,8 +1,29 @@
 """What every answer is made of, and what an answer other than 2xx looks like."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+
+
+def _spelled_out(value: object) -> object:
+    """Pydantic would take a bare number for seconds since 1970."""
+    if not isinstance(value, str) or not _ISO.fullmatch(value):
+        raise ValueError("a time is written as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as e:
+        raise ValueError("that time is beyond the calendar") from e
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out), AfterValidator(_utc)]
 
 Money = Annotated[str, Field(pattern=r"^-?\d+\.\d{2}$", examples=["-84.20"])]
 Odds = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$", examples=["2.04"])]

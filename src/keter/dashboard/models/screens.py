@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from keter.dashboard.models.base import Level, Model, Money, Percent
+from keter.dashboard.models.base import Level, Model, Moment, Money, Percent
 from keter.dashboard.models.commands import AuditRow
 from keter.dashboard.models.overview import (
     Check,
@@ -19,18 +19,19 @@ from keter.dashboard.models.overview import (
     SignalRow,
     Worker,
 )
+from keter.domain.bets import BetState
 
 
 class OrdersQuery(Model):
     """Filters combine; ``before`` continues a listing from the last row's id."""
 
-    state: Annotated[str, StringConstraints(pattern=r"^[A-Z_]{3,10}$")] | None = None
+    state: BetState | None = None
     book: Annotated[str, StringConstraints(pattern=r"^[\w .&-]{1,32}$")] | None = None
     text: Annotated[str, StringConstraints(max_length=80)] | None = None
     market: Literal["1x2", "ah", "ou", "ml"] | None = None
     min_ev: Annotated[float, Field(ge=-100, le=1000, allow_inf_nan=False)] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     before: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 

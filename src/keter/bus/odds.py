@@ -12,7 +12,7 @@ import msgspec
 from redis.typing import EncodableT, FieldT
 
 from keter.bus.codec import decode, encode
-from keter.bus.connection import Bus
+from keter.bus.connection import Arg, Bus
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import FEED_MS, ODDS_AFTER_KICKOFF_MS, ODDS_LEAST_MS, ODDS_MOST_MS, SCORE_MS
 from keter.clock import from_ms, to_ms
@@ -21,6 +21,7 @@ from keter.domain.quotes import MarketUpdate, VenueRef
 from keter.domain.verdicts import Number
 from keter.venues.base import EventScore
 
+WRITE_CHUNK = 200  # selections per script: everybody waits while it runs
 CHUNK = 500  # commands per round trip: a snapshot of 2,000 matches must not hold the connection for long
 
 
@@ -82,14 +83,15 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
 async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
     """Writes every selection of these markets; their keys outlive kick-off by ODDS_AFTER_KICKOFF_MS."""
-    commands = ((update, side) for update in updates for side in update.market.sides)
-    while chunk := list(islice(commands, CHUNK)):
-        async with bus.redis.batch() as batch:
-            for update, side in chunk:
-                selection_id = update.market.selection_id(side)
-                key = bus.keys.odds(update.event.event_uid, selection_id)
-                batch.set(key, encode(_latest(update, side, selection_id)), px=_life_ms(update))
-            await batch.execute()
+    selections = ((update, side) for update in updates for side in update.market.sides)
+    while chunk := list(islice(selections, WRITE_CHUNK)):
+        keys: list[Arg] = []
+        args: list[Arg] = []
+        for update, side in chunk:
+            selection_id = update.market.selection_id(side)
+            keys.append(bus.keys.odds(update.event.event_uid, selection_id))
+            args += (encode(_latest(update, side, selection_id)), _life_ms(update))
+        await bus.redis.run("odds_write", keys, args)
 
 
 async def remove_odds(bus: Bus, pairs: Iterable[tuple[str, Market]]) -> None:

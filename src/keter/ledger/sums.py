@@ -12,7 +12,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger.schema import bets
 
 # States in which money is, was or may be at the venue.
-_STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
+STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
 _LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 _WINS = frozenset({BetState.WON, BetState.HALF_WON})
 _LONGEST_STREAK = 200  # rows looked at; far above any LOSING_STREAK_LIMIT
@@ -44,7 +44,7 @@ def day_bounds(day: str, zone: tzinfo) -> tuple[datetime, datetime]:
     return datetime.combine(first, time(), zone), datetime.combine(first + timedelta(days=1), time(), zone)
 
 
-def _at_risk() -> ColumnElement[int]:
+def at_risk() -> ColumnElement[int]:
     return func.coalesce(func.sum(func.coalesce(func.nullif(bets.c.placed_stake_minor, 0), bets.c.stake_minor)), 0)
 
 
@@ -56,9 +56,9 @@ def read_day_risk(connection: Connection, day: str, mode: ExecutionMode, zone: t
     start, end = day_bounds(day, zone)
     ours = bets.c.mode == mode.value
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & bets.c.state.in_(_in(SETTLED))
-    made = (bets.c.created_at >= start) & (bets.c.created_at < end) & bets.c.state.in_(_in(_STAKED))
+    made = (bets.c.created_at >= start) & (bets.c.created_at < end) & bets.c.state.in_(_in(STAKED))
     pnl = connection.execute(select(func.coalesce(func.sum(bets.c.pnl_minor), 0)).where(ours, settled)).scalar_one()
-    staked, count = connection.execute(select(_at_risk(), func.count()).where(ours, made)).one()
+    staked, count = connection.execute(select(at_risk(), func.count()).where(ours, made)).one()
     return DayRisk(day, int(pnl), int(staked), _streak(connection, mode, end), int(count))
 
 
@@ -83,9 +83,9 @@ def read_summary(connection: Connection, mode: ExecutionMode, day: str, zone: tz
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end)
     ended = _counts(connection, ours & settled & bets.c.state.in_(_in(SETTLED)))
     made = _counts(connection, ours & (bets.c.created_at >= start) & (bets.c.created_at < end))
-    standing = _STAKED & OPEN
-    open_query = select(_at_risk(), func.count()).where(ours, bets.c.state.in_(_in(standing)))
-    unknown_query = select(_at_risk(), func.count()).where(ours, bets.c.state == BetState.UNKNOWN.value)
+    standing = STAKED & OPEN
+    open_query = select(at_risk(), func.count()).where(ours, bets.c.state.in_(_in(standing)))
+    unknown_query = select(at_risk(), func.count()).where(ours, bets.c.state == BetState.UNKNOWN.value)
     outstanding, count = connection.execute(open_query).one()
     unknown_stake, unknown = connection.execute(unknown_query).one()
     return MoneySummary(

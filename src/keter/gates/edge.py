@@ -6,6 +6,7 @@ Each bettable book's price is held against a consensus of the sharp books withou
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from math import inf
 from types import MappingProxyType
 
 from keter.domain.markets import Side
@@ -14,7 +15,8 @@ from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMar
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
 from keter.gates.evidence import Graded, evidence_of
-from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs
+from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs, upper_names
+from keter.pricing.pool import pool_ceiling
 from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
 from keter.setting_groups import EdgeSettings
@@ -23,6 +25,7 @@ Judgement = tuple[Side, Verdict, ConfirmedSignal | None]
 
 _NEVER: Mapping[Side, datetime] = MappingProxyType({})
 _ROUNDING_PCT = 1e-9
+_SURELY_PCT = 1e-6  # far above the rounding of any expected value
 # How far a price got, worst first: the reason told is that of the price that got furthest.
 _PROGRESS = (
     Reason.TOO_FEW_SHARPS,
@@ -84,8 +87,9 @@ class _Desk:
     ) -> None:
         self.validated, self.settings, self.now = validated, settings, now
         self.market = validated.update.market
-        allowed = {name.upper() for name in settings.bet_books}
-        self.bettable = [book for book in validated.books if "ALL" in allowed or book.book.upper() in allowed]
+        allowed = upper_names(settings.bet_books)
+        named = [(book, book.book.upper()) for book in validated.books]
+        self.bettable = named if "ALL" in allowed else [(book, name) for book, name in named if name in allowed]
         half_life = half_life_s(validated, settings, now)
         pool = pool_inputs(validated, settings, now, half_life)
         self.sharps = frozenset([quote.book for quote in pool.quotes])
@@ -98,6 +102,18 @@ class _Desk:
     def neighbours(self) -> tuple[SharpQuote, ...]:
         """Sharp quotes of other lines, where too few quote this one."""
         return neighbours(self.validated, self.settings, self.now, self._others, self._half_life)
+
+    @cached_property
+    def ceiling(self) -> tuple[float, ...] | None:
+        """What no consensus of these books can exceed, whichever of them is left out; None where lines may be moved or the
+        full consensus does not stand.
+        """
+        if len(self.inputs.pool.quotes) <= self.settings.min_sharp_sources and self.neighbours:
+            return None
+        _, priced = self.priced_without("")
+        if isinstance(priced, Reason) or priced.pool.spread_pct > self.settings.max_consensus_spread_pct:
+            return None
+        return pool_ceiling(priced.pool.fair)
 
     def priced_without(self, book: str) -> tuple[Inputs, Priced | Reason]:
         """The market's fair price when ``book`` has no say, or why there is none."""
@@ -120,11 +136,11 @@ class _Desk:
 
 def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
     index = desk.market.sides.index(side)
-    graded = _graded(desk, index)
+    graded = _hopeless(desk, index) or _graded(desk, index)
     if not graded:
         return side, reject(Reason.NO_OFFER), None
     best = graded[0]
-    numbers = _numbers(desk, best, index)
+    numbers = _numbers(best, index)
     if best.reason is not Reason.OK:
         return side, reject(best.reason, **numbers), None
     wait_s = desk.settings.confirmation_window_sec - (desk.now - (since or desk.now)).total_seconds()
@@ -133,30 +149,56 @@ def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
     return side, accept(**numbers), _signal(desk, side, index, graded)
 
 
+def _hopeless(desk: _Desk, index: int) -> list[Graded]:
+    """The best price held against the full consensus, where no price of the side can be worth enough against any other.
+
+    Then the verdict is EV_TOO_LOW without a consensus for each sharp book that may be bet. Empty where that cannot be proved.
+    """
+    ceiling = desk.ceiling
+    if ceiling is None:
+        return []
+    highest, best = 0.0, None
+    for offer in _offered(desk, index):
+        odds, book, name = offer
+        highest = max(highest, odds)
+        if name not in desk.sharps and (best is None or (-odds, book.book) < (-best[0], best[1].book)):
+            best = offer
+    if best is None or 100 * max(ceiling[index] * highest - 1, 0.0) > desk.settings.min_ev_pct - _SURELY_PCT:
+        return []
+    return [_grade(desk, best, index)]
+
+
 def _graded(desk: _Desk, index: int) -> list[Graded]:
     """Every bettable price of a side, the best first."""
-    graded = [_grade(desk, book, odds, index) for book in desk.bettable if (odds := _odds(book, index)) is not None]
+    graded = [_grade(desk, offer, index) for offer in _offered(desk, index)]
     return sorted(graded, key=lambda one: (-_PROGRESS.index(one.reason), -one.ev_pct, -one.odds, one.book))
 
 
-def _odds(book: BookPrices, index: int) -> float | None:
-    odds = book.odds[index] if index < len(book.odds) else None
-    return odds if odds is not None and 1 < odds < float("inf") else None
+_Offered = tuple[float, BookPrices, str]
 
 
-def _grade(desk: _Desk, book: BookPrices, odds: float, index: int) -> Graded:
+def _offered(desk: _Desk, index: int) -> list[_Offered]:
+    """The prices of a side that can be taken, with their books and the names these go by in a consensus."""
+    return [
+        (odds, book, name)
+        for book, name in desk.bettable
+        if len(book.odds) > index and (odds := book.odds[index]) is not None and 1 < odds < inf
+    ]
+
+
+def _grade(desk: _Desk, offer: _Offered, index: int) -> Graded:
     """How far one book's price gets."""
-    inputs, priced = desk.priced_without(book.book.upper())
+    odds, book, name = offer
+    inputs, priced = desk.priced_without(name)
+    wanted_pct = wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds)
     ev_pct = 0.0
     if isinstance(priced, Reason):
         reason, found = priced, None
     else:
         ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
-        reason = _value_reason(
-            priced.pool.spread_pct, ev_pct, wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds), desk.settings
-        )
+        reason = _value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings)
     text = book.texts[index] if index < len(book.texts) else repr(odds)
-    return Graded(reason, ev_pct, found, book.book, odds, text, age_s(book, desk.now), inputs)
+    return Graded(reason, ev_pct, wanted_pct, found, book.book, odds, text, age_s(book, desk.now), inputs)
 
 
 def _value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings: EdgeSettings) -> Reason:
@@ -167,13 +209,13 @@ def _value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings:
     return Reason.EV_TOO_HIGH if ev_pct > settings.ev_max_pct else Reason.OK
 
 
-def _numbers(desk: _Desk, best: Graded, index: int) -> dict[str, Number]:
+def _numbers(best: Graded, index: int) -> dict[str, Number]:
     """What the verdict rests on, flat."""
     numbers: dict[str, Number] = {
         "book": best.book,
         "odds": best.odds,
-        "sharps": ",".join(quote.book for quote in best.inputs.pool.quotes),
-        "min_ev_pct": wanted_ev_pct(desk.settings.min_ev_pct, best.inputs, best.odds),
+        "sharps": ",".join([quote.book for quote in best.inputs.pool.quotes]),
+        "min_ev_pct": best.wanted_pct,
     }
     if best.priced is not None:
         numbers |= {

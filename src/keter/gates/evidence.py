@@ -24,6 +24,7 @@ class Graded(NamedTuple):
 
     reason: Reason
     ev_pct: float
+    wanted_pct: float
     priced: Priced | None
     book: str
     odds: float

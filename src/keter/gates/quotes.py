@@ -6,6 +6,7 @@ hundredth in play.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from keter.domain.markets import LINED, Market, MarketKind, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
@@ -25,6 +26,12 @@ def half_life_s(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
     return settings.sharp_half_life_s / 5 if within_the_hour else settings.sharp_half_life_s
 
 
+@lru_cache(maxsize=64)
+def upper_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Books as they are compared: in capitals, each once, in the order given."""
+    return tuple(dict.fromkeys(name.upper() for name in names))
+
+
 def age_s(book: BookPrices, now: datetime) -> float:
     return max((now - book.confirmed_at).total_seconds(), 0.0)
 
@@ -33,10 +40,12 @@ def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
     """The quotes of whitelisted books that price every side and may enter a consensus, in the order of the whitelist."""
     by_name = {book.book.upper(): book for book in validated.books}
     quotes = []
-    for name in dict.fromkeys(name.upper() for name in settings.sharp_whitelist):
+    for name in upper_names(settings.sharp_whitelist):
         book = by_name.get(name)
-        odds = tuple([price for price in book.odds if price is not None]) if book else ()
-        if book is not None and len(odds) == len(book.odds):
+        if book is None:
+            continue
+        odds = tuple([price for price in book.odds if price is not None])
+        if len(odds) == len(book.odds):
             quotes.append(SharpQuote(name, odds, age_s(book, now)))
     method = settings.devig_method(validated.update.market.kind)
     return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))

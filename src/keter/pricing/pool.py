@@ -13,6 +13,7 @@ from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionErro
 # A margin below this says no more about a book's sharpness, and a vanishing one must not take all the weight.
 LEAST_VIG = 0.005
 ANCHOR_SHARE = 0.5
+_LN2 = log(2)
 
 
 class Consensus(NamedTuple):
@@ -96,7 +97,7 @@ def age_factor(age_s: float, half_life_s: float, drop_after_half_lives: float | 
     if half_life_s <= 0:
         raise ValueError(f"a half-life must be positive: {half_life_s}")
     lives = max(age_s, 0.0) / half_life_s
-    return 0.0 if drop_after_half_lives is not None and lives > drop_after_half_lives else exp(-lives * log(2))
+    return 0.0 if drop_after_half_lives is not None and lives > drop_after_half_lives else exp(-lives * _LN2)
 
 
 def anchored_base(books: Sequence[str], vigs: Sequence[float], anchor: str) -> list[float]:
@@ -119,6 +120,17 @@ def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tup
     if not total > 0:
         raise NoSolutionError("the pool of these probabilities vanishes")
     return tuple([x / total for x in raw])
+
+
+def pool_ceiling(fair_p: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """What no outcome's probability can exceed in the logarithmic pool of any of these books, whatever their weights.
+
+    ``1/p_i = sum_j prod_b (p_bj/p_bi)^w_b``, and a weighted geometric mean is never below its smallest member.
+    """
+    columns = range(len(fair_p[0]))
+    if len(columns) == 2:  # the mean of logits lies between them
+        return tuple([max(leg) for leg in zip(*fair_p, strict=True)])
+    return tuple([1 / sum([min([row[j] / row[i] for row in fair_p]) for j in columns]) for i in columns])
 
 
 def linear_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:

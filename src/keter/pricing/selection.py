@@ -25,7 +25,7 @@ from keter.pricing.pool import anchored_base, book_weights, log_pool, spread_pct
 DROP_AFTER_HALF_LIVES = 10.0
 
 
-class SharpQuote(msgspec.Struct, frozen=True, array_like=True):
+class SharpQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One sharp book's prices, in the order of the market's sides, and the seconds since they were last confirmed.
 
     ``line_q`` is the neighbouring line they are quoted on, None for the market's own.
@@ -37,7 +37,7 @@ class SharpQuote(msgspec.Struct, frozen=True, array_like=True):
     line_q: int | None = None
 
 
-class PoolInputs(msgspec.Struct, frozen=True):
+class PoolInputs(msgspec.Struct, frozen=True, gc=False):
     """What a consensus is made of."""
 
     method: str
@@ -51,7 +51,7 @@ class PoolInputs(msgspec.Struct, frozen=True):
         return PoolInputs(self.method, self.anchor, self.half_life_s, quotes)
 
 
-class Inputs(msgspec.Struct, frozen=True):
+class Inputs(msgspec.Struct, frozen=True, gc=False):
     """Everything a market's fair price depends on.
 
     ``line_q`` is the line from the present score on (a totals line less the goals scored), None where the kind has none or
@@ -79,7 +79,7 @@ class Inputs(msgspec.Struct, frozen=True):
         return Inputs(self.market_id, self.line_q, pool, self.one_x_two)
 
 
-class Pooled(msgspec.Struct, frozen=True):
+class Pooled(msgspec.Struct, frozen=True, gc=False):
     """A consensus with its steps, book by book in the order of the quotes; ``fair`` is on the market's own line."""
 
     booksums: tuple[float, ...]
@@ -90,7 +90,7 @@ class Pooled(msgspec.Struct, frozen=True):
     spread_pct: float
 
 
-class Priced(msgspec.Struct, frozen=True):
+class Priced(msgspec.Struct, frozen=True, gc=False):
     """The fair price of a market: ``effective_p`` by side; ``action`` is W + X, the same for both sides of a line."""
 
     pool: Pooled
@@ -137,7 +137,10 @@ Mover = Callable[[float, int], float]
 def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
     """Removes each book's margin, brings it to one line, and pools. Raises a PricingError."""
     made = [fair_once(quote.odds, inputs.method) for quote in inputs.quotes]
-    rows = tuple([_on_line(quote, one.p, move) for quote, one in zip(inputs.quotes, made, strict=True)])
+    rows = tuple([
+        one.p if quote.line_q is None else _moved(quote, quote.line_q, one.p, move)
+        for quote, one in zip(inputs.quotes, made, strict=True)
+    ])  # fmt: skip
     base = anchored_base([quote.book for quote in inputs.quotes], [one.margin for one in made], inputs.anchor)
     raw = book_weights(
         len(rows), base, age_s=[quote.age_s for quote in inputs.quotes], half_life_s=inputs.half_life_s
@@ -154,12 +157,10 @@ def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
     )
 
 
-def _on_line(quote: SharpQuote, p: tuple[float, ...], move: Mover | None) -> tuple[float, ...]:
-    if quote.line_q is None:
-        return p
+def _moved(quote: SharpQuote, from_q: int, p: tuple[float, ...], move: Mover | None) -> tuple[float, ...]:
     if move is None:
         raise NoSolutionError(f"{quote.book} quotes another line and there is no way to move it")
-    first = move(p[0], quote.line_q)
+    first = move(p[0], from_q)
     return (first, 1 - first)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
@@ -140,8 +141,8 @@ async def _parse_body(model: type[BaseModel] | None, request: web.Request) -> Ba
     if model is None:
         return None
     try:
-        raw = await request.json()
-    except ValueError as e:
+        raw = orjson.loads(await request.read())  # bounded in depth, and UTF-8 whatever charset the caller names
+    except orjson.JSONDecodeError as e:
         raise ApiError(400, "bad_body", "the body is not JSON") from e
     return _validated(model, raw, "body")
 

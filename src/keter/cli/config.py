@@ -23,14 +23,15 @@ def config(
     env_example: Annotated[bool, typer.Option("--env-example", help="Print the text of .env.example.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Print docs/configuration.md.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="Print docs/reason-codes.md.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="Print docs/metrics.md.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print what holds and where it comes from (the default).")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the settings, print their reference, hash a password."""
     if context.invoked_subcommand is not None:
         return
-    if env_example + docs + reasons + show > 1:
-        raise UsageError("choose one of --env-example, --docs, --reasons and --show")
+    if env_example + docs + reasons + metrics + show > 1:
+        raise UsageError("choose one of --env-example, --docs, --reasons, --metrics and --show")
     from keter import reference
 
     if env_example:
@@ -39,6 +40,10 @@ def config(
         typer.echo(reference.configuration_page(), nl=False)
     elif reasons:
         typer.echo(reference.reasons_page(), nl=False)
+    elif metrics:
+        from keter.metrics import metrics_page
+
+        typer.echo(metrics_page(), nl=False)
     else:
         _show(as_json=as_json)
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from keter.dashboard.api import Api, document
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
 from keter.dashboard.table import Principal, Route, register
@@ -20,7 +21,7 @@ SHUTDOWN_TIMEOUT_S = 1.0
 
 def all_routes(world: World) -> list[Route]:
     """The whole route table."""
-    routes = [*Api(world).routes(), *Screens(world).routes()]
+    routes = [*Api(world).routes(), *Screens(world).routes(), *Scraping(world).routes()]
     return [*routes, *document(routes)]
 
 
@@ -30,12 +31,15 @@ def make_app(world: World) -> web.Application:
     def authenticate(request: web.Request) -> Principal | None:
         return world.doorman.who(request.cookies.get(COOKIE))
 
+    def local(request: web.Request) -> bool:
+        return world.border.local(request) or bearer(request, world.settings.dashboard.metrics_token.get_secret_value())
+
     async def close_pages(_: web.Application) -> None:
         await world.hub.close()
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     harden(app, world.border)
-    register(app, all_routes(world), authenticate, world.border.local)
+    register(app, all_routes(world), authenticate, local)
     app.on_shutdown.append(close_pages)
     return app
 

@@ -30,6 +30,7 @@ HEADERS = {
 MAX_BODY_BYTES = 16 * 1024
 REQUESTED_BY = "keter"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class Perimeter:
         return proxied or _is_loopback(name)
 
     def local(self, request: web.Request) -> bool:
-        """True for a direct caller on this machine."""
+        """True for a direct caller on this machine: what a proxy hands on is not, be it configured or forgotten."""
         peer = request.remote or ""
-        return _is_loopback(peer) and peer not in self.proxies
+        forwarded = any(name in request.headers for name in _FORWARDED)
+        return _is_loopback(peer) and peer not in self.proxies and not forwarded
 
 
 def perimeter(settings: Settings, port: int) -> Perimeter:

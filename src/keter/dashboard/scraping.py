@@ -1,0 +1,147 @@
+"""``GET /metrics``: gathers what is known, with a deadline, and serves it to Prometheus. Redis or the ledger may be away."""
+
+import asyncio
+import hmac
+from collections.abc import Sequence
+from datetime import timedelta
+
+from aiohttp import web
+
+from keter import __version__
+from keter.bus.odds import FeedFacts
+from keter.clock import Clock
+from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
+from keter.dashboard.health import disk_facts
+from keter.dashboard.rules import RULES
+from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.world import World
+from keter.domain.money import to_minor
+from keter.errors import KeterError
+from keter.ledger import Figures
+from keter.license import LicenseKeeper
+from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
+from keter.settings import Settings
+
+FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
+DEADLINE_S = 3.0
+CLV_SPAN = timedelta(days=30)
+
+
+class Scraping:
+    """One per application: one scrape at a time, and what it found for whoever else waited."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._one_at_a_time = asyncio.Lock()
+        self._text = b""
+        self._made_at: float | None = None
+
+    def routes(self) -> list[Route]:
+        about = "Metrics in the Prometheus text format; METRICS_TOKEN as a bearer token opens it to other machines"
+        return [Route("GET", "/metrics", Scope.LOCAL, self.metrics, about, media="text/plain")]
+
+    async def metrics(self, call: Call) -> web.StreamResponse:
+        return web.Response(body=await self._page(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _page(self) -> bytes:
+        async with self._one_at_a_time:
+            now = self._world.clock.monotonic()
+            if self._made_at is None or now - self._made_at >= FRESH_S:
+                self._text = await asyncio.to_thread(expose, await self._known())
+                self._made_at = now
+            return self._text
+
+    async def _known(self) -> Known:
+        world, settings = self._world, self._world.settings
+        found = await self._bus()
+        return Known(
+            at=world.clock.now(),
+            version=__version__,
+            mode=settings.mode.execution_mode.value,
+            currency=settings.mode.account_currency,
+            zone=settings.mode.time_zone,
+            stopped=bool(found.standing.stops) if found is not None else settings.router.halt_file.exists(),
+            limits=limits_of(settings),
+            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages),
+            rules=[(rule.id, rule.level) for rule in RULES],
+            bus=bus_part(found, settings) if found is not None else None,
+            figures=await self._figures(),
+        )
+
+    async def _bus(self) -> BusFacts | None:
+        try:
+            return (await self._world.reader.facts()).bus
+        except (KeterError, OSError):
+            return None
+
+    async def _figures(self) -> Figures | None:
+        reader, settings = self._world.reader, self._world.settings
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                ledger = await reader.ledger()
+                since = self._world.clock.now() - CLV_SPAN
+                return await ledger.figures(settings.mode.execution_mode, reader.today(), clv_since=since)
+        except (KeterError, TimeoutError):
+            return None
+
+
+def bearer(request: web.Request, token: str) -> bool:
+    """Whether the request carries METRICS_TOKEN; never when none is set."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    told = given.strip().encode(errors="surrogateescape")
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(told, token.encode())
+
+
+def bus_part(found: BusFacts, settings: Settings) -> BusPart:
+    """What the mapping wants of what Redis said."""
+    trading = found.standing.trading
+    account, redis = account_of(found.accounts, settings), found.redis
+    return BusPart(
+        mode=found.standing.mode,
+        revision=trading.state.revision if trading is not None and trading.state is not None else None,
+        armed=found.armed,
+        heartbeats=found.heartbeats,
+        queues={name.value: queue for name, queue in found.queues.items()},
+        feeds=current_feeds(found.feeds, settings.venue.ao_user),
+        account=account,
+        exposures=found.exposures,
+        counts=found.counts,
+        alerts=found.alerts,
+        redis=RedisPart(redis.used_memory_bytes, redis.aof, redis.policy, bool(redis.fake)),
+    )
+
+
+def current_feeds(feeds: Sequence[FeedFacts], account: str) -> list[FeedFacts]:
+    """One feed per phase: the configured account's; without a name, the one that was asked last."""
+    newest: dict[str, FeedFacts] = {}
+    for feed in feeds:
+        known = newest.get(feed.phase.value)
+        if (not account or feed.account == account) and (known is None or _asked_s(feed) > _asked_s(known)):
+            newest[feed.phase.value] = feed
+    return list(newest.values())
+
+
+def _asked_s(feed: FeedFacts) -> float:
+    return feed.requested_at.timestamp() if feed.requested_at is not None else 0.0
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        exposure_minor=to_minor(settings.risk.max_exposure_total),
+        day_loss_minor=daily_loss_limit(settings),
+        losing_streak=settings.risk.losing_streak_limit,
+        feed_age_s=settings.venue.feed_stale_after_s,
+        unknown_s=settings.router.unknown_alert_s,
+        refusals_pct=settings.alerts.alert_refusal_pct,
+        low_ev_streak=settings.alerts.alert_low_ev_streak,
+    )
+
+
+def machine_of(settings: Settings, clock: Clock, pages: int) -> Machine:
+    """Reads files: call it in a thread."""
+    disk = disk_facts(settings.mode.data_dir)
+    try:
+        ends = LicenseKeeper(settings, clock).check().expires_at
+    except KeterError:
+        ends = None  # none, or none that holds: /readyz says so where it matters
+    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
@@ -20,11 +20,12 @@ from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
 from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.readiness import readiness
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.views import order_row, signal_row, trail
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.signals import Decision
-from keter.errors import KeterError, UnavailableError
+from keter.errors import UnavailableError
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.settings import Settings
 
@@ -197,33 +198,7 @@ class Reader:
 
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
-        return [await self._check_redis(), await self._check_ledger(), await self._check_workers()]
-
-    async def _check_redis(self) -> models.Check:
-        try:
-            offset_ms = abs(await self._bus.now_ms() - self._clock.now().timestamp() * 1000)
-        except KeterError as e:
-            return models.Check(name="redis", ok=False, detail=str(e))
-        return models.Check(name="redis", ok=offset_ms < 2000, detail=f"clocks differ by {offset_ms:.0f} ms")
-
-    async def _check_ledger(self) -> models.Check:
-        try:
-            await (await self._door.reading()).summary(self._settings.mode.execution_mode, self.today())
-        except KeterError as e:
-            return models.Check(name="ledger", ok=False, detail=str(e))
-        return models.Check(name="ledger", ok=True, detail="readable")
-
-    async def _check_workers(self) -> models.Check:
-        wanted = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder"}
-        try:
-            beats = await read_heartbeats(self._bus)
-        except KeterError as e:
-            return models.Check(name="workers", ok=False, detail=str(e))
-        limit = timedelta(seconds=3 * self._settings.process.heartbeat_s).total_seconds()
-        fresh = {beat.process for beat in beats if beat.age_s <= limit}
-        missing = sorted(wanted - fresh)
-        detail = f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
-        return models.Check(name="workers", ok=not missing, detail=detail)
+        return await readiness(self._settings, self._bus, self._door, self._clock)
 
 
 def matches(bet: Bet, query: models.OrdersQuery) -> bool:

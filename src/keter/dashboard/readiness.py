@@ -1,0 +1,68 @@
+"""``/readyz``: what must hold for the whole to do its work, each with what is wrong. Every look has a deadline."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from keter.bus.connection import Bus
+from keter.bus.heartbeats import read_heartbeats
+from keter.clock import Clock
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.models import Check
+from keter.dashboard.rules import WANTED
+from keter.errors import KeterError
+from keter.license import LicenseKeeper
+from keter.settings import Settings
+
+DEADLINE_S = 3.0
+CLOCKS_MAY_DIFFER = timedelta(seconds=2)
+
+
+async def readiness(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock) -> list[Check]:
+    """Redis, the clocks, the heartbeats, the ledger and the licence, asked at once."""
+    looks = {
+        "redis": _redis(bus),
+        "clock": _clocks(bus, clock),
+        "workers": _workers(bus, settings),
+        "ledger": _ledger(settings, door),
+        "licence": _licence(settings, clock),
+    }
+    return list(await asyncio.gather(*[_checked(name, look) for name, look in looks.items()]))
+
+
+async def _checked(name: str, look: Awaitable[tuple[bool, str]]) -> Check:
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            ok, detail = await look
+    except TimeoutError:
+        ok, detail = False, f"no answer within {DEADLINE_S:g} s"
+    except KeterError as e:
+        ok, detail = False, str(e)
+    return Check(name=name, ok=ok, detail=detail)
+
+
+async def _redis(bus: Bus) -> tuple[bool, str]:
+    await bus.redis.execute_command("PING")
+    return True, "answers"
+
+
+async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
+    offset_ms = abs(await bus.now_ms() - clock.now().timestamp() * 1000)
+    return offset_ms <= CLOCKS_MAY_DIFFER / timedelta(milliseconds=1), f"Redis' clock and ours differ by {offset_ms:.0f} ms"
+
+
+async def _workers(bus: Bus, settings: Settings) -> tuple[bool, str]:
+    limit_s = 3 * settings.process.heartbeat_s
+    fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
+    missing = [name for name in WANTED if name not in fresh]
+    return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
+
+
+async def _ledger(settings: Settings, door: LedgerDoor) -> tuple[bool, str]:
+    await (await door.reading()).summary(settings.mode.execution_mode)
+    return True, "readable"
+
+
+async def _licence(settings: Settings, clock: Clock) -> tuple[bool, str]:
+    found = await asyncio.to_thread(LicenseKeeper(settings, clock).require)
+    return True, "not needed" if found is None else f"{found.days_left(clock.now())} days left"

@@ -25,6 +25,7 @@ from keter.bus.accounts import read_accounts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heartbeat, read_heartbeats
+from keter.bus.locks import Locks
 from keter.bus.queues import Output, Pipe, QueueName, depths
 from keter.bus.risk import RiskBook
 from keter.bus.trading import arm, read_arming, read_trading
@@ -66,8 +67,8 @@ def licence() -> dict[str, str]:
     return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
 
 
-def environment(folder: Path, sandbox: Sandbox, redis_url: str) -> dict[str, str]:
-    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes."""
+def environment(folder: Path, sandbox: Sandbox, redis_url: str, **names: str) -> dict[str, str]:
+    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes. ``names`` say otherwise."""
     return {
         "EXECUTION_MODE": "LIVE", "DATA_DIR": str(folder), "HALT_FILE": str(folder / "HALT"), "REDIS_URL": redis_url,
         "AO_USER": ACCOUNT.user, "AO_PASS": ACCOUNT.password, "AO_BASE_URL": sandbox.url, "LOG_CONSOLE": "none",
@@ -76,7 +77,7 @@ def environment(folder: Path, sandbox: Sandbox, redis_url: str) -> dict[str, str
         "MAX_SIGNAL_AGE_S": "60", "RESERVATION_TTL_S": "120", "COOLDOWN_EVENT_SEC": "0", "COOLDOWN_SELECTION_SEC": "0",
         "THROTTLE_BETS": "10000", "MAX_STAKE": "50", "MAX_EXPOSURE_EVENT": "100", "MAX_EXPOSURE_LEAGUE": "900000",
         "MAX_EXPOSURE_DAY": "900000", "MAX_EXPOSURE_TOTAL": "900000", "DAILY_LOSS_LIMIT_UNITS": "100000",
-        "LOSING_STREAK_LIMIT": "10000", "MAX_BETS_PER_EVENT": "50", "TIME_ZONE": "UTC", **licence(),
+        "LOSING_STREAK_LIMIT": "10000", "MAX_BETS_PER_EVENT": "50", "TIME_ZONE": "UTC", **licence(), **names,
     }  # fmt: skip
 
 
@@ -104,10 +105,6 @@ class Child:
         log = (Path(self.world["DATA_DIR"]) / f"out-{self.name}").open("ab")
         self.popen = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.world}, stdout=log, stderr=log)
         log.close()
-
-    @property
-    def pid_or_none(self) -> int | None:
-        return self.popen.pid if self.popen is not None else None
 
     @property
     def pid(self) -> int:
@@ -163,19 +160,24 @@ class ExecutionWorld:
         await eventually(look, timeout_s=40, every_s=0.05)
 
     async def active_router(self) -> Child:
-        """The router that owns the account and is let in."""
+        """The router that holds the account's lease in Redis and is let in."""
+        key = self.bus.keys.lease(f"router:{ACCOUNT.user}")
 
         async def look() -> Child | None:
+            owner = (await Locks(self.bus).owner(key) or "").partition(".")[0]
             beats = {beat.worker: beat for beat in await read_heartbeats(self.bus) if beat.process == "router"}
-            for name, child in self.children.items():
-                beat = beats.get(name)
-                if beat is not None and beat.pid == child.pid_or_none and _leads(beat):
-                    return child
-            return None
+            child, beat = self.children.get(owner), beats.get(owner)
+            return child if child is not None and beat is not None and beat.pid == child.pid and _leads(beat) else None
 
         found = await eventually(look, timeout_s=40, every_s=0.05)
         assert found is not None
         return found
+
+    async def redis_again(self) -> None:
+        """Starts the server once more and forgets the test's own connections to the old one."""
+        self.redis.start()
+        await self.bus.redis.connection_pool.disconnect()
+        await self.bus.blocking.connection_pool.disconnect()
 
     async def lock_is_gone(self, event_uid: str) -> bool:
         """Whether no router holds a selection of the event any more."""
@@ -257,6 +259,21 @@ class ExecutionWorld:
 
         await eventually(all_final, timeout_s=60, every_s=0.1)
 
+    async def judge(self, wanted_faults: int) -> None:
+        """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should proves nothing."""
+        await self.finish_everything()
+
+        async def equal() -> bool:
+            return await self.problems() == []
+
+        try:
+            await eventually(equal, timeout_s=20, every_s=0.2)
+        finally:
+            assert await self.problems() == []
+        self.tell_figures()
+        assert self.faults == wanted_faults
+        assert self.sandbox.book.placed > 0
+
     def tell_figures(self) -> None:
         """One line for people who measure: run pytest with ``-s``."""
         recoveries = sorted(self.recoveries)
@@ -331,7 +348,7 @@ async def alive(process: str, settings: Settings, run: Run) -> AsyncIterator[Non
 
 
 @asynccontextmanager
-async def execution_world(folder: Path, *, fixtures: int) -> AsyncIterator[ExecutionWorld]:
+async def execution_world(folder: Path, *, fixtures: int, **names: str) -> AsyncIterator[ExecutionWorld]:
     """The world with feed and guard running and ``fixtures`` signals at hand; routers and trackers are the test's to start."""
     betting = BettingConfig(refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0, quote_delay_s=(0.0, 0.01))
     config = SandboxConfig(
@@ -342,7 +359,7 @@ async def execution_world(folder: Path, *, fixtures: int) -> AsyncIterator[Execu
         stack.callback(redis.close)
         proxy = await stack.enter_async_context(Proxy(redis.port))
         sandbox = await stack.enter_async_context(Sandbox(config))
-        names = environment(folder, sandbox, f"redis://127.0.0.1:{proxy.port}/0")
+        names = environment(folder, sandbox, f"redis://127.0.0.1:{proxy.port}/0", **names)
         settings = load_settings(None, names)
         own = load_settings(None, {**names, "REDIS_URL": redis.url})
         bus = await connect(redis.url)

@@ -56,43 +56,20 @@ async def loses_its_connections(world: ExecutionWorld, child: Child) -> None:
 
 async def sees_redis_restarted(world: ExecutionWorld, child: Child) -> None:
     world.redis.kill()
-    world.redis.start()
+    await world.redis_again()
     child.go_on()
 
 
 async def sees_redis_emptied(world: ExecutionWorld, child: Child) -> None:
     world.redis.kill()
     shutil.rmtree(world.redis.folder / "appendonlydir")
-    world.redis.start()
+    await world.redis_again()
     child.go_on()
 
 
 async def stop_at(world: ExecutionWorld, child: Child, step: str) -> None:
     """Plans the stop; whatever brings the child there is the caller's."""
     child.plan.write_text(step)
-
-
-async def judge(world: ExecutionWorld, wanted_faults: int) -> None:
-    """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should is no proof."""
-    await world.finish_everything()
-
-    async def equal() -> bool:
-        return await world.problems() == []
-
-    if not await _soon(equal):
-        pytest.fail("\n".join(await world.problems()))
-    tickets = world.sandbox.book.placed
-    world.tell_figures()
-    assert world.faults == wanted_faults
-    assert tickets > 0
-
-
-async def _soon(check: Callable[[], Awaitable[bool]]) -> bool:
-    for _ in range(50):
-        if await check():
-            return True
-        await eventually(lambda: True)
-    return await check()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +93,7 @@ async def test_a_router_at_every_step(tmp_path: Path, happens: Happening) -> Non
             await world.settled_down(event_uid)
             tickets = await world.tickets_of(event_uid)
             assert len(tickets) <= 1, f"{step}: {tickets}"
-        await judge(world, len(steps))
+        await world.judge(len(steps))
 
 
 @pytest.mark.parametrize("happens", [is_killed, loses_its_connections, sees_redis_restarted])
@@ -138,7 +115,7 @@ async def test_a_tracker_at_every_step(tmp_path: Path, happens: Happening) -> No
             world.faults += 1
             await happens(world, tracker)
             await world.settled_down(event_uid)
-        await judge(world, len(TRACKER_STEPS))
+        await world.judge(len(TRACKER_STEPS))
 
 
 async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""The bookmaker misbehaves in every way it can; router and tracker are processes of their own, LIVE over HTTP."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keter.bus.alerts import read_alerts
+from keter.domain.bets import Bet, BetState
+from tests.faults.execution_world import ExecutionWorld, execution_world
+from tests.support import eventually
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(600)]
+S = BetState
+GIVEN_UP_S = 17.0  # beyond the 15 s that a placement may take here
+LISTS = "getbets,getbetbyreference"
+
+# What the bookmaker does, where the bet must stand then, and how many tickets it then holds.
+FAULTS: tuple[tuple[Mapping[str, Any], BetState, int], ...] = (
+    ({"kind": "lost_after", "count": 1}, S.RUNNING, 1),
+    ({"kind": "lost_before", "count": 1}, S.REFUSED, 0),
+    ({"kind": "slow", "count": 1, "delay_s": GIVEN_UP_S}, S.RUNNING, 1),
+    ({"kind": "late", "count": 1, "delay_s": 2}, S.RUNNING, 1),
+    ({"kind": "http_error", "route": "placebet", "count": 1, "status": 503}, S.REFUSED, 0),
+    ({"kind": "code", "count": 1, "code": -1307}, S.REFUSED, 0),
+    ({"kind": "code", "count": 1, "code": -1212}, S.REFUSED, 0),
+    ({"kind": "code_placed", "count": 1, "code": -1307}, S.RUNNING, 1),
+    ({"kind": "session_killed", "route": "placebet", "count": 1}, S.REFUSED, 0),
+    ({"kind": "expired_code", "route": "placebet", "count": 1}, S.REFUSED, 0),
+    ({"kind": "html", "route": "placebet", "count": 1}, S.RUNNING, 1),
+    ({"kind": "truncated_gzip", "route": "placebet", "count": 1}, S.RUNNING, 1),
+    ({"kind": "duplicate_rows", "route": LISTS, "count": 6}, S.RUNNING, 1),
+    ({"kind": "reordered_rows", "route": LISTS, "count": 6}, S.RUNNING, 1),
+    ({"kind": "missing_rows", "route": LISTS, "count": 6, "share": 1.0}, S.RUNNING, 1),
+    ({"kind": "http_error", "route": LISTS, "count": 8, "status": 502}, S.RUNNING, 1),
+    ({"kind": "session_killed", "route": LISTS, "count": 2}, S.RUNNING, 1),
+    ({"kind": "wrong_stake", "count": 1, "factor": 0.5}, S.RUNNING, 1),
+    ({"kind": "wrong_stake", "count": 1, "factor": 2.0}, S.RUNNING, 1),
+    ({"kind": "wrong_price", "count": 1, "factor": 0.9}, S.RUNNING, 1),
+    ({"kind": "refused_later", "count": 1, "after_s": 2}, S.REFUSED, 1),
+)
+
+
+def more_injected(world: ExecutionWorld, before: int) -> bool:
+    """Whether the fault has really happened."""
+    return world.sandbox.faults.injected.total() > before
+
+
+async def stands(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
+    """The event's only bet once it is where it must be."""
+
+    async def look() -> Bet | None:
+        bets = await world.bets_of(event_uid)
+        return bets[0] if len(bets) == 1 and bets[0].state is wanted else None
+
+    found = await eventually(look, timeout_s=60, every_s=0.05)
+    assert found is not None
+    return found
+
+
+async def test_every_fault_of_the_venue_ends_with_ledger_and_venue_equal(tmp_path: Path) -> None:
+    async with execution_world(tmp_path, fixtures=len(FAULTS), EXEC_LOCK_TTL_S="60") as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        for rule, wanted, tickets in FAULTS:
+            await world.ready()
+            injected = world.sandbox.faults.injected.total()
+            world.sandbox.faults.add(rule)
+            event_uid = await world.bet()
+            await world.decided(event_uid)
+            bet = await stands(world, event_uid, wanted)
+            assert len(await world.tickets_of(event_uid)) == tickets, rule
+            await eventually(partial(more_injected, world, injected), timeout_s=20)
+            world.sandbox.faults.clear()
+            world.faults += 1
+            if rule["kind"] == "wrong_stake":
+                assert bet.placed_stake_minor == round(1000 * rule["factor"])
+        alarms = {alert.id.partition(":")[0] for alert in await read_alerts(world.bus)}
+        assert {"bet-stake-mismatch", "bet-price-mismatch"} <= alarms
+        await world.judge(len(FAULTS))
+
+
+async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_out(tmp_path: Path) -> None:
+    """The venue works on a placement long after everybody was told that it does not know it: found, counted, not bet again."""
+    async with execution_world(tmp_path, fixtures=1) as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        await world.ready()
+        world.sandbox.faults.add({"kind": "late", "count": 1, "delay_s": GIVEN_UP_S + 8})
+        event_uid = await world.bet()
+        await stands(world, event_uid, S.REFUSED)
+        assert await world.tickets_of(event_uid) == []
+
+        async def found() -> bool:
+            alarms = {alert.id.partition(":")[0] for alert in await read_alerts(world.bus)}
+            return "bet-state-mismatch" in alarms
+
+        await eventually(found, timeout_s=60, every_s=0.2)
+        assert len(await world.tickets_of(event_uid)) == 1
+        [row] = await world.ledger.foreign.open(world.settings.venue.ao_user, world.settings.mode.execution_mode)
+        assert row.stake_minor == 1000

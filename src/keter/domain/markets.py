@@ -52,6 +52,7 @@ _MAX_LINE_Q = 4000
 LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
 
 
+@lru_cache(maxsize=8192)
 def line_text(quarters: int) -> str:
     """``-0.75`` for -3, ``2.5`` for 10, ``0`` for 0: the shortest exact decimal."""
     return str((Decimal(quarters) / 4).normalize() + 0) if quarters % 4 else str(quarters // 4)

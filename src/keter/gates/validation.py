@@ -1,6 +1,5 @@
 """The first gate: is this market one we would trade at all, and which of its books may be believed?"""
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -142,6 +141,6 @@ def book_fault(prices: BookPrices, legs: int, age_limit_s: float, now: datetime)
     odds = [value for value in prices.odds if value is not None]
     if len(odds) != legs or len(prices.odds) != legs:
         return Dropped.INCOMPLETE
-    if not all(math.isfinite(value) and 1 < value <= LONGEST_ODDS for value in odds):
+    if not all(1 < value <= LONGEST_ODDS for value in odds):  # not of NaN either
         return Dropped.IMPLAUSIBLE
-    return Dropped.UNDERROUND if math.fsum(1 / value for value in odds) < 1 - _ROUNDING else None
+    return Dropped.UNDERROUND if sum([1 / value for value in odds]) < 1 - _ROUNDING else None

@@ -1,5 +1,6 @@
 """``keter up`` for real: it starts everything, restarts what dies, stops in order and leaves nothing."""
 
+import http.client
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,40 @@ async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> Non
     told = json.loads(one.keter("status", "--json").stdout)
     assert (told["mode"], told["state"], told["reason"], told["running"]) == ("DRY", "ACTIVE", "test", True)
     assert {row["worker"] for row in told["processes"]} == WORKERS
+
+
+def post(one: KeterUp, path: str, body: dict[str, str]) -> dict[str, Any]:
+    """What the page would send, and the answer to it."""
+    base = f"http://127.0.0.1:{one.port}"
+    headers = {"Origin": base, "X-Requested-By": "keter", "Content-Type": "application/json"}
+    call = http.client.HTTPConnection("127.0.0.1", one.port, timeout=10)
+    call.request("POST", path, json.dumps(body), headers)
+    answer = call.getresponse()
+    told: dict[str, Any] = json.load(answer)
+    assert answer.status == 200, told
+    return told
+
+
+def acting_on(one: KeterUp) -> dict[str, int]:
+    """The revision of the trading state that each worker says it acts on."""
+    code, text = one.fetch("/api/v1/snapshot")
+    workers = json.loads(text)["workers"] if code == 200 else []
+    return {worker["worker"]: worker["revision"] for worker in workers if worker["revision"] is not None}
+
+
+def acts_on(one: KeterUp, wanted: dict[str, int]) -> bool:
+    return acting_on(one) == wanted
+
+
+async def test_guard_and_router_acknowledge_a_command_of_the_page_within_five_seconds(shared: KeterUp) -> None:
+    """What the Stop dialog waits for, and this with nothing to bet."""
+    one = await everybody(shared)
+    await eventually(lambda: set(acting_on(one)) == {"guard", "router"}, timeout_s=30, every_s=0.2)
+    for action in ("pause", "resume"):
+        prepared = post(one, "/api/v1/commands/prepare", {"action": action})
+        done = post(one, "/api/v1/commands/commit", {"token": prepared["token"]})
+        wanted = {"guard": done["revision"], "router": done["revision"]}
+        await eventually(partial(acts_on, one, wanted), timeout_s=5, every_s=0.1)
 
 
 async def test_the_private_redis_comes_back_with_its_data_when_it_dies(shared: KeterUp) -> None:

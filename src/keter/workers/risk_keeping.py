@@ -58,6 +58,13 @@ class RiskKeeper:
             await self._change(TradingMode.HALTED, "TRADING_ENABLED=false", None, view.state)
 
     async def trading(self) -> TradingView:
+        """The trading state, and the heartbeat says which: operators wait until it has reached the guard."""
+        view = await self._trading()
+        if view.state is not None:
+            self._context.heart.gauge("trading_revision", view.state.revision)
+        return view
+
+    async def _trading(self) -> TradingView:
         """The trading state, from the ledger when Redis has none: the last command's, or ACTIVE when there never was one.
 
         A Redis that forgot the state has forgotten bets as well, whatever others have put there since: the book comes first.

@@ -30,6 +30,7 @@ from keter.workers.serving import Handled, serve
 
 STAGE = "router"
 PASS_POLL_S = 0.25
+WATCH_EVERY_S = 1.0
 # Refusals that say nothing about the selection: it may be tried again as soon as they pass.
 NOT_ABOUT_THE_SELECTION = frozenset(
     {Reason.HALT_FILE, Reason.TRADING_NOT_ACTIVE, Reason.NOT_ARMED, Reason.RECONCILING, Reason.SIGNAL_STALE}
@@ -78,9 +79,10 @@ class Router:
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
+        self._watch_due = context.clock.monotonic()
         self._pipe: Pipe | None = None
         self._placer: Placer | None = None
-        self._world = World(context.bus, context.settings, context.clock, account=account, token=self._token)
+        self._world = World(context.bus, context.settings, context.clock, context.heart, account=account, token=self._token)
 
     async def run(self) -> None:
         """Takes over, waits for the reconciliation, then serves the queue until asked to stop.
@@ -90,7 +92,15 @@ class Router:
         await self.take_over()
         await self._until_reconciled()
         self._pipe = self._context.pipe(QueueName.APPROVED)
-        await serve(self._context, self._pipe, self.handle, batch=1)
+        await serve(self._context, self._pipe, self.handle, batch=1, tick=self.tick)
+
+    async def tick(self) -> Handled:
+        """Looks at the trading state every second, so that a command is acknowledged while there is nothing to bet."""
+        now = self._context.clock.monotonic()
+        if now >= self._watch_due:
+            self._watch_due = now + WATCH_EVERY_S
+            await self._world.trading()
+        return Handled()
 
     async def take_over(self) -> None:
         """Shuts earlier owners out, ends what they left half done, and asks for a reconciliation."""
@@ -112,6 +122,7 @@ class Router:
         """Asks the tracker for a pass and waits for it. Asks again each time: Redis may have forgotten the question."""
         self._context.heart.gauge("open", 0)
         while not self._context.stop.is_set() and not await self._world.reconciled():
+            await self.tick()
             await ask_for_pass(self._context.bus, self._account, self._token)
             await self._context.pause(PASS_POLL_S)
         self._context.heart.gauge("open", 1)

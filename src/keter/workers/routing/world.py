@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from keter.bus.connection import Bus
+from keter.bus.heartbeats import Heart
 from keter.bus.reconciliation import pass_done
-from keter.bus.trading import read_trading
+from keter.bus.trading import TradingView, read_trading
 from keter.clock import Clock
 from keter.gates.placement import PlacementWorld
 from keter.settings import Settings
@@ -17,10 +18,11 @@ LEAST_PASS_AGE_S = 60.0
 class World:
     """Looks at Redis, licence and file system anew each time; nothing is remembered."""
 
-    def __init__(self, bus: Bus, settings: Settings, clock: Clock, *, account: str, token: str) -> None:
+    def __init__(self, bus: Bus, settings: Settings, clock: Clock, heart: Heart, *, account: str, token: str) -> None:
         self._bus = bus
         self._settings = settings
         self._clock = clock
+        self._heart = heart
         self._account = account
         self._token = token
         self._permission = Permission(bus, settings, clock, account)
@@ -34,13 +36,20 @@ class World:
         within_s = max(PASSES_MISSED * self._settings.router.reconcile_interval_s, LEAST_PASS_AGE_S)
         return await pass_done(self._bus, self._account, self._token, within_s=within_s)
 
+    async def trading(self) -> TradingView:
+        """The trading state, and the heartbeat says which: operators wait until it has reached the router."""
+        view = await read_trading(self._bus, self._clock.now())
+        if view.state is not None:
+            self._heart.gauge("trading_revision", view.state.revision)
+        return view
+
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
         """Everything at once. Raises the bus's errors: who cannot look must not bet."""
         now = self._clock.now()
         return PlacementWorld(
             now=now,
             halt_file=self.halted(),
-            trading=(await read_trading(self._bus, now)).may_bet(now),
+            trading=(await self.trading()).may_bet(now),
             permitted=await self._permission.missing() is None,
             reconciled=await self.reconciled(),
             lock_left_s=lock_left_s,

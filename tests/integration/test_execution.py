@@ -9,16 +9,18 @@ import msgspec
 import pytest
 
 from keter.bus.alerts import read_alerts
+from keter.bus.codec import decode, encode
 from keter.bus.cooldowns import cooling
 from keter.bus.locks import Locks
 from keter.bus.odds import write_odds, write_scores
+from keter.bus.queues import Item
 from keter.bus.reconciliation import ask_for_pass, pass_done
 from keter.bus.trading import read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase
 from keter.domain.quotes import BookPrices, Score
-from keter.domain.signals import ApprovedSignal
+from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.venues.base import EventScore, Ticket, TicketStatus
@@ -99,6 +101,17 @@ async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
     assert (await desk.exposed(), await desk.pnl()) == ({}, 1200)
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
     assert row.agrees is True
+
+
+async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -> None:
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    handled = await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
+    [decision] = [decode(Decision, entry) for entry in handled.audit]
+    event = signal.signal.update.event
+    assert (decision.stage, decision.details["state"]) == ("router", "PENDING")
+    named = {name: decision.details[name] for name in ("home", "away", "league")}
+    assert named == {"home": event.home, "away": event.away, "league": event.league}
 
 
 async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from keter.gates.placement import PlacementLimits
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
 from keter.venues.base import BetVenue
 from keter.venues.factory import open_bet_venue
+from keter.workers.edge import details_of
 from keter.workers.leading import lead
 from keter.workers.routing.guarding import guard_selection
 from keter.workers.routing.placing import Outcome, Owner, Placer
@@ -216,7 +217,7 @@ class Router:
             reason=verdict.reason.value,
             state=state,
         )
-        details: dict[str, object] = {"state": state}
+        details: dict[str, object] = {**details_of(approved.signal.update, None), "state": state}
         if bet is not None:
             details |= {"intent_id": bet.intent.intent_id, "reference": bet.intent.reference}
         decision = Decision(

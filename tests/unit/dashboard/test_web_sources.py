@@ -76,6 +76,12 @@ def test_vendored_files_are_what_the_manifest_says() -> None:
         assert all(package["name"] and package["version"] and package["licence"] for package in entry["packages"])
 
 
+def test_no_checkout_changes_the_line_ends_of_vendored_files() -> None:
+    """On Windows git would, and their hashes would no longer be those of the manifest."""
+    rules = (WEB.parents[3] / ".gitattributes").read_text(encoding="utf-8").splitlines()
+    assert "src/keter/dashboard/web/vendor/* -text" in rules
+
+
 def test_the_licences_of_everything_vendored_are_shipped() -> None:
     text = (WEB / "vendor" / "LICENSES.txt").read_text(encoding="utf-8")
     manifest = json.loads((WEB / "vendor" / "MANIFEST.json").read_text(encoding="utf-8"))

@@ -5,11 +5,12 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from vectors import lines, matches, prices, stakes  # noqa: F401  # importing them registers their categories
-from vectors.registry import CHECKS, NEEDS_DATA, differences, error_name
+from scripts.vectors import lines, matches, prices, stakes  # noqa: F401  # importing them registers their categories
+from scripts.vectors.registry import CHECKS, NEEDS_DATA, differences, error_name
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "football-data"
 
@@ -22,16 +23,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         vectors = read(options.file)
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         sys.stderr.write(f"check-vectors: {options.file}: {e}\n")
         return 64
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what this terminal cannot show
     matches.FOLDER[:] = [options.data]
     return report(vectors, has_data=options.data.is_dir(), data=options.data)
 
 
 def read(path: Path) -> list[Any]:
     """The vectors of a file: a list, or an object that holds one under ``vectors``. Raises ValueError for anything else."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     vectors = content.get("vectors") if isinstance(content, dict) else content
     if not isinstance(vectors, list):
         raise ValueError("no list of vectors")  # noqa: TRY004  # what is wrong is the file, not a type
@@ -80,4 +83,7 @@ def judge(vector: Any) -> list[str]:
         if wanted is not None and error_name(e).lower() == str(wanted).removesuffix("Error").lower():
             return []
         return [f"expected {wanted or 'an answer'}, got {type(e).__name__}: {e}"]
-    return list(differences(expected, actual, limit))
+    try:
+        return list(differences(expected, actual, limit))
+    except (TypeError, ValueError, ArithmeticError) as e:
+        return [f"an expected value is of the wrong kind: {type(e).__name__}: {e}"]

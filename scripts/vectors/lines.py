@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from scripts.vectors.registry import Inputs, category, given, number, numbers
+
 from keter.domain.markets import Market, MarketKind, Period, Side, parse_line
 from keter.domain.odds import exact
 from keter.domain.settlement import RESULT_STATES, result_halves, unit_profit
@@ -12,7 +14,6 @@ from keter.pricing import expected_value
 from keter.pricing.goals import GoalModel, chances, fit_home_away, fit_total, home_draw_away, score_grid, total_chances
 from keter.pricing.lines import handicap_chances
 from keter.pricing.value import Chances, variance
-from vectors.registry import Inputs, category, given, number, numbers
 
 RESULT_NAMES = dict(zip(RESULT_STATES, ("win", "half_win", "push", "half_loss", "loss"), strict=True))
 LINE = r"([+-]?\d+(?:\.\d+)?)"

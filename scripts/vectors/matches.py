@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.vectors.lines import RESULT_NAMES
+from scripts.vectors.prices import method_of
+from scripts.vectors.registry import Inputs, category, given, number
+
 from keter.domain.markets import Market, MarketKind, Period, Side, parse_line
 from keter.domain.settlement import result_halves, unit_profit
 from keter.pricing import analytics, devig
 from keter.pricing.margin import fair
-from vectors.lines import RESULT_NAMES
-from vectors.prices import method_of
-from vectors.registry import Inputs, category, given, number
 
 # Set by the command before any vector runs.
 FOLDER: list[Path] = []

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.vectors.registry import Inputs, category, given, number, numbers
+
 from keter.domain.odds import OddsFormat, StakeConvention, convert, exact, opposing, stake_meaning
 from keter.errors import NoSolutionError
 from keter.pricing import analytics, consensus, devig
 from keter.pricing.margin import METHODS, PARAMETER_NAMES, fair, raw_probabilities
 from keter.pricing.pool import linear_pool
-from vectors.registry import Inputs, category, given, number, numbers
 
 ALIASES = {"mult": "multiplicative", "jensen_shannon": "jsd", "oddsratio": "odds_ratio", "balanced": "balanced_book"}
 FORMAT_ALIASES = {"hong_kong": "hongkong", "hk": "hongkong", "indo": "indonesian", "us": "american", "eu": "decimal"}

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from scripts.vectors.lines import market_of, model_of
+from scripts.vectors.registry import Inputs, category, given, number, numbers
+
 from keter.domain.markets import Side
 from keter.domain.odds import convert, exact
 from keter.pricing import arbitrage as arb
@@ -21,8 +24,6 @@ from keter.pricing.exposure import (
 )
 from keter.pricing.joint import LineBet, kelly_joint
 from keter.pricing.value import Chances, effective_odds
-from vectors.lines import market_of, model_of
-from vectors.registry import Inputs, category, given, number, numbers
 
 PARTS = {"full": 1.0, "half": 0.5, "quarter": 0.25}
 

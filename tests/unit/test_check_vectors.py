@@ -61,6 +61,18 @@ def test_wrong_answers_and_odd_vectors_are_named_and_fail(tmp_path: Path, vector
     assert lines[-1] == "1 passed, 1 failed"
 
 
+def test_expectations_of_every_wrong_kind_are_failures_and_never_a_traceback(tmp_path: Path) -> None:
+    wrong: list[Any] = [None, [], [0.1], {"a": 1}, "nan", "1/0", "", 10**400, True, {"exact": "nan"}, {"exact": []}, "9" * 500]
+    vectors = [changed(expected={"full": one}, name=f"wrong {i}") for i, one in enumerate(wrong)]
+    vectors += [changed(inputs={"p": one, "odds": "2"}, name="\ud800") for one in ([], {}, 10**400, "1/0", True, -1e308)]
+    odds = {"category": "odds_from_decimal", "inputs": {"decimal": "2"}, "expected": {"hongkong": {"exact": "nan"}}}
+    code, lines = run(tmp_path, [*vectors, odds, {}, None, [], GOOD])
+    assert code == 1
+    assert sum(line.startswith("  FAILED") for line in lines) == len(vectors) + 4
+    assert lines[-1] == f"1 passed, {len(vectors) + 4} failed"
+    assert not any("Traceback" in line for line in lines)
+
+
 def test_an_expected_refusal_passes(tmp_path: Path) -> None:
     vectors = [
         changed(inputs={"p": "0.5", "odds": "1"}, expected={"error": "InvalidOdds"}, tolerance=None),
@@ -85,7 +97,10 @@ def test_categories_that_need_match_files_are_skipped_without_them_and_not_count
 
 def test_a_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     assert run(tmp_path, {"version": 1})[0] == 64
+    assert run(tmp_path, None)[0] == 64
     broken = tmp_path / "broken.json"
+    broken.write_text("[" * 100_000, encoding="utf-8")
+    assert subprocess.run([sys.executable, COMMAND, broken], capture_output=True, timeout=60).returncode == 64
     broken.write_text("{", encoding="utf-8")
     done = subprocess.run([sys.executable, COMMAND, broken], capture_output=True, text=True, timeout=60)
     assert done.returncode == 64
@@ -102,7 +117,7 @@ def test_every_reference_vector_passes() -> None:
 
 
 def test_every_category_has_a_row_in_the_documentation() -> None:
-    listing = "import sys; sys.path[:0] = ['scripts']; from vectors import command; print(*command.CHECKS)"
+    listing = "from scripts.vectors import command; print(*command.CHECKS)"
     done = subprocess.run([sys.executable, "-c", listing], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     page = (ROOT / "docs" / "pricing.md").read_text(encoding="utf-8")
     for category in done.stdout.split():

@@ -1,5 +1,7 @@
 """Workers as real processes: they start without Redis, live through its death, and stop when asked."""
 
+import http.client
+import json
 import os
 import signal
 import subprocess
@@ -73,6 +75,41 @@ async def test_a_worker_waits_for_a_redis_that_comes_later(tmp_path: Path) -> No
             assert await stopped(child, 10) == ExitCode.OK
     finally:
         server.close()
+
+
+def snapshot(port: int) -> tuple[int, str]:
+    """Status and body of what the page asks for first; 0 while nobody listens."""
+    call = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        call.request("GET", "/api/v1/snapshot")
+        answer = call.getresponse()
+        return answer.status, answer.read().decode()
+    except OSError:
+        return 0, ""
+    finally:
+        call.close()
+
+
+async def test_the_dashboard_serves_without_redis_and_follows_it_to_another_address(tmp_path: Path) -> None:
+    port, run = free_port(), tmp_path / "run" / "redis.json"
+    run.parent.mkdir()
+    servers: list[RedisServer] = []
+    try:
+        async with process("dashboard", tmp_path, DASH_PORT=port) as child:
+            await eventually(lambda: "no Redis: set REDIS_URL" in snapshot(port)[1], timeout_s=START_S)
+            assert snapshot(port)[0] == 503
+            for _ in range(2):
+                servers.append(RedisServer())
+                run.write_text(json.dumps({"url": servers[-1].url, "kind": "local", "pid": servers[-1].pid}))
+                await eventually(lambda: snapshot(port)[0] == 200, timeout_s=15)
+                await eventually(lambda: beats(servers[-1].url, "dashboard"), timeout_s=15)
+                servers[-1].kill()
+                await eventually(lambda: snapshot(port)[0] == 503, timeout_s=15)
+            assert child.poll() is None
+            assert await stopped(child, 10) == ExitCode.OK
+    finally:
+        for server in servers:
+            server.close()
 
 
 async def test_a_worker_can_be_stopped_while_redis_is_away(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ error says what is known, and the caller decides.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 from redis.typing import EncodableT
 
@@ -91,10 +92,32 @@ class Bus:
         seconds, micros = await self.redis.execute_command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
+    async def adopt(self, other: "Bus") -> None:
+        """Goes on with the connections of ``other``, which must not be used or closed any more, and closes its own."""
+        past = Bus(self.redis, self.blocking, self.keys)
+        self.redis, self.blocking, self.keys = other.redis, other.blocking, other.keys
+        await past.aclose()
+
     async def aclose(self) -> None:
         """Closes every connection."""
         await self.redis.aclose()
         await self.blocking.aclose()
+
+
+class _NoConnections(BlockingConnectionPool):
+    """Stands for a Redis nobody can reach: whoever asks for a connection is told why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(max_connections=1)
+        self._why = why
+
+    async def get_connection(self, command_name: str | None = None, *keys: Any, **options: Any) -> NoReturn:
+        raise RedisConnectionError(self._why)
+
+
+def absent(why: str, *, prefix: str = "") -> Bus:
+    """A bus without a Redis, until it adopts another: every call raises ConnectionLostError with ``why``."""
+    return Bus(Client(connection_pool=_NoConnections(why)), Client(connection_pool=_NoConnections(why)), Keys(prefix))
 
 
 async def connect(url: str, *, prefix: str = "") -> Bus:

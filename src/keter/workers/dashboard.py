@@ -5,7 +5,7 @@ import asyncio
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.compose import build_world
 from keter.dashboard.ledger_door import LedgerDoor
-from keter.workers.runtime import Context
+from keter.workers.runtime import Context, follow_redis
 
 
 async def run(context: Context) -> None:
@@ -13,19 +13,19 @@ async def run(context: Context) -> None:
     settings = context.settings
     door = LedgerDoor(settings, context.clock)
     world = build_world(settings, context.bus, door, context.clock, context.ids)
-    hub = asyncio.create_task(world.hub.run(context.stop))
-    watch = asyncio.create_task(world.watch.run(context.stop))
+    work = (world.hub.run(context.stop), world.watch.run(context.stop), follow_redis(context))
+    tasks = {asyncio.create_task(each) for each in work}
     try:
         async with serving(make_app(world), settings.dashboard.dash_host, settings.dashboard.dash_port):
             context.log.info("dashboard_listening", host=settings.dashboard.dash_host, port=settings.dashboard.dash_port)
             stopping = asyncio.create_task(context.stop.wait())
-            await asyncio.wait({hub, watch, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
     finally:
-        for task in (hub, watch):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait({hub, watch})
+        await asyncio.wait(tasks)
         await door.aclose()
-    for task in (hub, watch):
+    for task in tasks:
         if not task.cancelled():
             task.result()

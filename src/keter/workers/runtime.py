@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from keter.bus.connection import Bus, connect
+from keter.bus.connection import Bus, absent, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
 from keter.bus.heartbeats import Heart
 from keter.bus.queues import Pipe, QueueName
@@ -32,7 +32,10 @@ CANCEL_DEADLINE_S = 0.5
 CANCEL_TRIES = 5
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
+FOLLOW_EVERY_S = 1.0
 
+# What people look at when something is wrong must be there while Redis is not.
+SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
 REDIS_TROUBLE = (ConnectionLostError, BusRefusedError, LeaseLostError)
 Run = Callable[["Context"], Awaitable[None]]
 
@@ -121,7 +124,8 @@ async def live(
     """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out."""
     waits = Waits()
     while not stop.is_set():
-        bus = await _reach_redis(settings, stop, waits, log)
+        reach = _try_redis(settings) if process in SERVE_WITHOUT_REDIS else _reach_redis(settings, stop, waits, log)
+        bus = await reach
         if bus is None:
             return
         try:
@@ -167,6 +171,32 @@ async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, lo
             return bus
         await _stopped_within(stop, waits.next())
     return None
+
+
+async def _try_redis(settings: Settings) -> Bus:
+    """The bus, or one without a Redis that tells why."""
+    try:
+        return await connect_by(settings)
+    except (UnavailableError, BusRefusedError) as e:
+        return absent(str(e), prefix=settings.redis.redis_key_prefix)
+
+
+async def follow_redis(context: Context) -> None:
+    """Keeps a bus connected to wherever Redis is, for a process that goes on without it; until asked to stop.
+
+    Raises ConfigurationError when Redis came back as one that money must not depend on.
+    """
+    while not await context.pause(FOLLOW_EVERY_S):
+        try:
+            await context.bus.now_ms()
+        except (UnavailableError, BusRefusedError):
+            try:
+                found = await connect_by(context.settings)
+            except (UnavailableError, BusRefusedError) as e:
+                context.log.debug("redis_away", error=str(e))
+                continue
+            await context.bus.adopt(found)
+            context.log.info("redis_back")
 
 
 async def connect_by(settings: Settings) -> Bus:
@@ -242,7 +272,7 @@ async def _beat(context: Context, waits: Waits) -> None:
         try:
             await context.heart.beat()
             waits.reset()
-        except REDIS_TROUBLE as e:
+        except (*REDIS_TROUBLE, UnavailableError) as e:
             context.log.debug("heartbeat_missed", error=str(e))  # the worker's own calls meet the same outage and act on it
         due = context.clock.monotonic() + period_s
         await asyncio.sleep(period_s)

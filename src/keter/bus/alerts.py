@@ -33,6 +33,11 @@ class Alert(msgspec.Struct, frozen=True):
     v: int = 1
 
 
+def runbook_id(alert_id: str) -> str:
+    """The page ``docs/runbooks/<this>.md`` of an alert: its id without what follows the colon."""
+    return alert_id.partition(":")[0].replace("_", "-")
+
+
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
     """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept. True when it is new."""
     body = msgspec.structs.replace(alert, acknowledged_by=None, acknowledged_at=None)
@@ -46,6 +51,16 @@ async def clear_alert(bus: Bus, alert_id: str) -> bool:
         batch.delete(bus.keys.alert(alert_id))
         batch.zrem(bus.keys.alerts, alert_id)
         return bool((await batch.execute())[0])
+
+
+async def read_told(bus: Bus, channel: str) -> bytes | None:
+    """What a channel has told so far, as its owner encoded it."""
+    found: bytes | None = await bus.redis.execute_command("HGET", bus.keys.alerts_told, channel)
+    return found
+
+
+async def write_told(bus: Bus, channel: str, memory: bytes) -> None:
+    await bus.redis.execute_command("HSET", bus.keys.alerts_told, channel, memory)
 
 
 async def acknowledge_alert(bus: Bus, alert_id: str, actor: str, at: datetime) -> bool:

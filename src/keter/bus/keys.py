@@ -106,6 +106,8 @@ class Keys:
         """zset key of an account hash -> ms of its last write; trimmed by age"""
         self.alerts = f"{prefix}alerts"
         """zset alert id -> ms since when it stands; clear_alert trims it"""
+        self.alerts_told = f"{prefix}alerts:told"
+        """hash channel -> JSON of what it has told, so that a restart tells nothing twice; kept"""
         self.audit = f"{prefix}audit"
         """list of encoded Decisions for the recorder, oldest first, at most AUDIT_CAP"""
         self.audit_taken = f"{prefix}audit:taken"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from keter.bus.alerts import Alert
+from keter.bus.alerts import Alert, runbook_id
 from keter.bus.heartbeats import Heartbeat
 from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
@@ -203,7 +203,7 @@ def notice(alert: Alert) -> models.Notice:
         since=alert.since,
         action=alert.action,
         link=alert.link or "#/alerts",
-        runbook=alert.runbook or alert.id.partition(":")[0].replace("_", "-"),
+        runbook=runbook_id(alert.id),
         acknowledged_by=alert.acknowledged_by,
     )
 

@@ -1,0 +1,1 @@
+"""Calls for help that leave the machine: what is told when (pure), in which words (pure), and the channels that carry it."""

@@ -1,0 +1,118 @@
+"""Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+
+from keter.alerting.channels import Channel, DeliveryError
+from keter.alerting.policy import Memory, delivered, plan
+from keter.alerting.texts import Position, alive_message, test_message
+from keter.bus.alerts import Alert, read_alerts, read_told, write_told
+from keter.bus.connection import Bus
+from keter.clock import Clock
+from keter.errors import KeterError
+
+log = structlog.get_logger(__name__)
+EVERY_S = 2.0
+REST_S = 60.0
+ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
+TEST_DEADLINE_S = 20.0
+Positions = Callable[[], Awaitable[Position]]
+
+
+class Courier:
+    """One per dashboard. A channel that fails rests for REST_S and is then told what stands at that time."""
+
+    def __init__(self, bus: Bus, channels: Sequence[Channel], positions: Positions, clock: Clock, zone: ZoneInfo) -> None:
+        self._bus = bus
+        self._channels = tuple(channels)
+        self._positions = positions
+        self._clock = clock
+        self._zone = zone
+        self._rest_until: dict[str, float] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(channel.name for channel in self._channels)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Looks until ``stop``; Redis being away is waited out, for what stands is read from it."""
+        while not stop.is_set():
+            try:
+                await self.look()
+            except (KeterError, OSError, TimeoutError) as e:
+                log.debug("courier_skipped", error=str(e))
+            try:
+                await asyncio.wait_for(stop.wait(), EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Tells every channel what it has to know now. Raises the bus's errors."""
+        standing = await read_alerts(self._bus)
+        outcomes = await asyncio.gather(
+            *(self._serve(channel, standing) for channel in self._channels if self._awake(channel)), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def test(self, actor: str) -> dict[str, str | None]:
+        """Sends a test alert now; per channel None where it was taken, else what went wrong."""
+        message = test_message(actor, self._clock.now())
+
+        async def one(channel: Channel) -> str | None:
+            try:
+                await asyncio.wait_for(channel.send(message, None), TEST_DEADLINE_S)
+            except DeliveryError as e:
+                return str(e)
+            except TimeoutError:
+                return "no answer in time"
+            return None
+
+        results = await asyncio.gather(*(one(channel) for channel in self._channels))
+        return dict(zip(self.names, results, strict=True))
+
+    async def aclose(self) -> None:
+        for channel in self._channels:
+            await channel.aclose()
+
+    def _awake(self, channel: Channel) -> bool:
+        return self._clock.monotonic() >= self._rest_until.get(channel.name, 0.0)
+
+    async def _serve(self, channel: Channel, standing: Sequence[Alert]) -> None:
+        before = await self._memory(channel)
+        planned = plan(standing, before, self._clock.now())
+        memory = planned.memory
+        try:
+            for step in planned.steps:
+                await channel.send(step.message, await self._positions())
+                memory = delivered(memory, step)
+            memory = await self._alive(channel, memory)
+        except DeliveryError as e:
+            log.warning("alert_not_delivered", channel=channel.name, error=str(e))
+            self._rest_until[channel.name] = self._clock.monotonic() + REST_S
+        finally:
+            if memory != before:
+                await write_told(self._bus, channel.name, msgspec.json.encode(memory))
+
+    async def _alive(self, channel: Channel, memory: Memory) -> Memory:
+        local = self._clock.now().astimezone(self._zone)
+        day = local.date().isoformat()
+        if local.hour < ALIVE_HOUR or memory.alive_day >= day:
+            return memory
+        await channel.send(alive_message(day, await self._positions(), self._clock.now()), None)
+        return msgspec.structs.replace(memory, alive_day=day)
+
+    async def _memory(self, channel: Channel) -> Memory:
+        raw = await read_told(self._bus, channel.name)
+        if raw is None:
+            return Memory()
+        try:
+            return msgspec.json.decode(raw, type=Memory)
+        except (msgspec.ValidationError, msgspec.DecodeError) as e:
+            log.warning("alert_memory_unreadable", channel=channel.name, error=str(e))
+            return Memory()

@@ -1,0 +1,107 @@
+"""Pure: what a channel has to tell now, given what stands and what it told before.
+
+- An alert is told once when it rises, and again at once when its level rises above what was told.
+- A page that nobody has acknowledged, and whatever reads differently, is told again at most every REPEAT_S.
+- Its end is told after QUIET_S of absence; one that came back within FLAPPING_S of its end must stay away for FLAPPING_S.
+  So an alert that comes and goes does not ring all night, and "resolved" is never the last word on one that stands.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from keter.alerting.texts import Kind, Message, about
+from keter.bus.alerts import Alert, Level
+
+REPEAT_S = 15 * 60.0
+QUIET_S = 60.0
+FLAPPING_S = 15 * 60.0
+ORDER: dict[Level, int] = {"page": 0, "ticket": 1, "info": 2}
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What was told of one alert. ``alert`` has the highest level told; ``gone_at`` is since when it does not stand."""
+
+    alert: Alert
+    at: datetime
+    gone_at: datetime | None = None
+    resolved_at: datetime | None = None
+    flapped: bool = False
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What one channel has told. ``alive_day`` is the last day of which it gave a sign of life."""
+
+    told: dict[str, Told] = {}
+    alive_day: str = ""
+    v: int = 1
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A message and what is remembered of its alert once it has been delivered."""
+
+    message: Message
+    told: Told
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """``memory`` holds what is remembered whether or not anything is delivered; ``steps`` come in the order of telling."""
+
+    memory: Memory
+    steps: tuple[Step, ...] = ()
+
+
+def plan(standing: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
+    """What to tell now. Worst first; what stands before what is over."""
+    current = {alert.id: alert for alert in standing}
+    told = {name: _observed(entry, name in current, now) for name, entry in memory.told.items()}
+    told = {name: entry for name, entry in told.items() if not _forgotten(entry, now)}
+    steps = [step for alert in current.values() if (step := _rising(alert, told.get(alert.id), now)) is not None]
+    steps += [step for name, entry in told.items() if name not in current and (step := _ending(entry, now)) is not None]
+    steps.sort(key=_rank)
+    return Plan(msgspec.structs.replace(memory, told=told), tuple(steps))
+
+
+def delivered(memory: Memory, step: Step) -> Memory:
+    """The memory after ``step`` has reached its channel."""
+    return msgspec.structs.replace(memory, told={**memory.told, step.message.alert_id: step.told})
+
+
+def _observed(entry: Told, stands: bool, now: datetime) -> Told:
+    if stands:
+        return msgspec.structs.replace(entry, gone_at=None) if entry.gone_at is not None and not entry.resolved_at else entry
+    return msgspec.structs.replace(entry, gone_at=now) if entry.gone_at is None else entry
+
+
+def _forgotten(entry: Told, now: datetime) -> bool:
+    """A resolved alert is remembered for as long as its return would count as flapping."""
+    return entry.resolved_at is not None and entry.gone_at is not None and _since(entry.resolved_at, now) > FLAPPING_S
+
+
+def _rising(alert: Alert, entry: Told | None, now: datetime) -> Step | None:
+    if entry is None or entry.resolved_at is not None:
+        return Step(about(Kind.NEW, alert, now), Told(alert, now, flapped=entry is not None))
+    if ORDER[alert.level] < ORDER[entry.alert.level]:
+        return Step(about(Kind.NEW, alert, now), Told(alert, now, flapped=entry.flapped))
+    pressing = entry.alert.level == "page" or alert.detail != entry.alert.detail
+    if alert.acknowledged_by is not None or not pressing or _since(entry.at, now) < REPEAT_S:
+        return None
+    kept = msgspec.structs.replace(alert, level=entry.alert.level)
+    return Step(about(Kind.UPDATE, alert, now), Told(kept, now, flapped=entry.flapped))
+
+
+def _ending(entry: Told, now: datetime) -> Step | None:
+    quiet = FLAPPING_S if entry.flapped else QUIET_S
+    if entry.resolved_at is not None or entry.gone_at is None or _since(entry.gone_at, now) < quiet:
+        return None
+    return Step(about(Kind.RESOLVED, entry.alert, now), msgspec.structs.replace(entry, resolved_at=now))
+
+
+def _since(moment: datetime, now: datetime) -> float:
+    return (now - moment).total_seconds()
+
+
+def _rank(step: Step) -> tuple[bool, int, datetime, str]:
+    message = step.message
+    return message.kind is Kind.RESOLVED, ORDER[message.level], message.since or message.at, message.alert_id

@@ -1,0 +1,113 @@
+"""Pure: the words of a call for help. What it is, since when, what is at risk, what was done, one command, where to look."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from keter.bus.alerts import Alert, Level, runbook_id
+
+LONGEST = 3500  # characters; Telegram takes 4096
+TEST_ID = "test-alert"
+
+
+class Kind(StrEnum):
+    NEW = "new"
+    UPDATE = "update"
+    RESOLVED = "resolved"
+    TEST = "test"
+    ALIVE = "alive"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One thing to tell. ``message_id`` is the same whenever the same thing is told again; ``at`` is when it was decided."""
+
+    message_id: str
+    kind: Kind
+    level: Level
+    alert_id: str
+    title: str
+    detail: str
+    at: datetime
+    since: datetime | None = None
+    action: str = ""
+    runbook: str = ""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where Keter stands, as far as it is known; None is unknown. Amounts are decimal strings in ``currency``."""
+
+    execution_mode: str
+    trading: str | None = None
+    currency: str = ""
+    open: int | None = None
+    outstanding: str | None = None
+    unknown: int | None = None
+    pnl_today: str | None = None
+    stops: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def about(kind: Kind, alert: Alert, at: datetime) -> Message:
+    """What is told of an alert."""
+    return Message(
+        message_id=f"{alert.id}/{alert.since.isoformat(timespec='milliseconds')}/{kind}/{int(at.timestamp())}",
+        kind=kind,
+        level=alert.level,
+        alert_id=alert.id,
+        title=alert.title,
+        detail=alert.detail,
+        at=at,
+        since=alert.since,
+        action=alert.action,
+        runbook=f"docs/runbooks/{runbook_id(alert.id)}.md",
+    )
+
+
+def test_message(actor: str, at: datetime) -> Message:
+    """What "Send a test alert" sends; it never enters the list of alerts."""
+    alert = Alert(TEST_ID, "info", "A test alert", f"Asked for by {actor}. Nothing is wrong.", at)
+    return about(Kind.TEST, alert, at)
+
+
+def alive_message(day: str, position: Position, at: datetime) -> Message:
+    """The daily sign of life, so that silence is noticed. ``day`` is the betting day as ISO date."""
+    return Message(f"alive/{day}", Kind.ALIVE, "info", "alive", "Keter is alive", position_line(position), at)
+
+
+def position_line(position: Position) -> str:
+    """One line: mode, trading, open bets, the day's result."""
+    trading = position.trading or "trading state unknown"
+    parts = [position.execution_mode, trading, *(f"stopped by {stop}" for stop in position.stops)]
+    parts.append("open bets unknown" if position.open is None else f"{position.open} open")
+    if position.outstanding is not None:
+        parts.append(f"{position.currency} {position.outstanding} outstanding".strip())
+    if position.unknown:
+        parts.append(f"{position.unknown} UNKNOWN")
+    parts.append("PnL today unknown" if position.pnl_today is None else f"PnL today {position.pnl_today}")
+    return ", ".join(parts)
+
+
+def subject(message: Message) -> str:
+    """One line for channels that have a subject."""
+    word = {Kind.RESOLVED: "RESOLVED", Kind.UPDATE: f"{message.level.upper()} (still)", Kind.TEST: "TEST"}
+    head = "" if message.kind is Kind.ALIVE else f"{word.get(message.kind, message.level.upper())}: "
+    return f"{head}{message.title}"
+
+
+def body(message: Message, position: Position | None = None) -> str:
+    """The lines below the subject, plain text without markup."""
+    lines = [message.detail]
+    if message.since is not None and message.kind in {Kind.NEW, Kind.UPDATE, Kind.RESOLVED}:
+        ended = f" until {message.at:%Y-%m-%d %H:%M:%S} UTC" if message.kind is Kind.RESOLVED else ""
+        lines.append(f"Since {message.since:%Y-%m-%d %H:%M:%S} UTC{ended}.")
+    if message.kind in {Kind.NEW, Kind.UPDATE}:
+        if position is not None:
+            lines.append(f"At risk: {position_line(position)}.")
+        if message.action:
+            lines.append(f"Keter: {message.action}")
+        lines.append("To stop betting: keter halt")
+    if message.runbook and message.kind is not Kind.RESOLVED:
+        lines.append(f"Runbook: {message.runbook}")
+    text = "\n".join(line for line in lines if line)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

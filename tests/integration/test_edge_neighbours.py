@@ -16,6 +16,7 @@ from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
+from keter.gates.evidence import explain, recompute
 from keter.gates.validation import validate
 from keter.replay.replayer import Replayer
 from keter.settings import Settings
@@ -87,7 +88,7 @@ def validated(update: MarketUpdate, settings: Settings) -> ValidatedMarket:
 
 def told(decisions: dict[str, Decision]) -> dict[str, tuple[object, ...]]:
     again = {name: decode(Decision, encode(d)) for name, d in decisions.items()}
-    return {name: (d.verdict, d.details.get("offers"), d.details.get("fair")) for name, d in again.items()}
+    return {name: (d.verdict, *(d.details.get(part) for part in ("offers", "fair", "evidence"))) for name, d in again.items()}
 
 
 @pytest.fixture
@@ -123,6 +124,19 @@ async def test_what_another_worker_saw_is_found_in_the_latest_odds(
     decisions = await Live(bus, settings).judge(market)
     assert decisions[selection].verdict.accepted
     assert told(decisions) == told(replayed(settings, *others, market))
+
+
+async def test_a_value_that_is_refused_is_recorded_with_all_that_was_weighed(bus: Bus, settings: Settings) -> None:
+    wild = on("ft.ou.2.5", PIN, prices("IBC", 2.90, 1.40))
+    await write_odds(bus, [LOWER_TOTAL])
+    decisions = await Live(bus, settings).judge(wild)
+    decision = decisions["ft.ou.2.5.over"]
+    assert decision.verdict.reason is Reason.EV_TOO_HIGH
+    evidence = decision.details["evidence"]
+    assert isinstance(evidence, dict)
+    assert recompute(evidence).identical
+    assert "IBC at 2.9" in explain(evidence)
+    assert told(decisions) == told(replayed(settings, LOWER_TOTAL, wild))
 
 
 async def test_without_neighbours_there_are_too_few_sharps_in_both(bus: Bus, settings: Settings) -> None:

@@ -24,7 +24,7 @@ def explain(
     name: Annotated[str, typer.Argument(help="A bet's id, its venue reference, a decision id or a trace id.")],
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Show why a bet was made, recomputed; exit code 70 when a digit differs from what was stored."""
+    """Show why a bet was made or a value refused, recomputed; exit code 70 when a digit differs from what was stored."""
     bet, steps, decisions = with_ledger(lambda ledger: _find(ledger, name))
     if bet is None and not decisions:
         raise UsageError(
@@ -82,8 +82,8 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     found: list[Mapping[str, object]] = []
     for decision in decisions:
         fair = decision.details.get("fair")
-        evidence = fair.get("evidence") if isinstance(fair, dict) else None
-        if evidence and evidence not in found:
+        evidence = fair.get("evidence") if isinstance(fair, dict) else decision.details.get("evidence")
+        if isinstance(evidence, dict) and evidence and evidence not in found:
             found.append(evidence)
     return found
 

@@ -16,7 +16,7 @@ from keter.domain.markets import Market, Phase, Side
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
-from keter.gates.edge import Judgement, evaluate, first_seen
+from keter.gates.edge import Judgement, evaluate, evidence, first_seen
 from keter.gates.quotes import wanted_others
 from keter.gates.risk import assess
 from keter.gates.validation import validate
@@ -88,14 +88,16 @@ class Replayer:
             self._seen.pop(key, None)
             return
         before = self._seen.pop(key, {})
-        judgements = evaluate(market, self._settings.edge, now, before, self._others(market, now))
+        others = self._others(market, now)
+        judgements = evaluate(market, self._settings.edge, now, before, others)
         self._note_close(market, judgements)
         if self._settings.edge.confirmation_window_sec and (seen := first_seen(judgements, before, now)):
             self._seen[key] = seen
         for side, verdict, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in _AUDITED:
-                yield self._decision("edge", market.update, side, verdict, now, signal)
+                details = _details(signal) or {"evidence": evidence(market, self._settings.edge, now, side, others)}
+                yield self._decision("edge", market.update, side, verdict, now, details)
             if signal is not None:
                 yield self._risk(signal, now)
 
@@ -104,7 +106,7 @@ class Replayer:
         self.counts[f"guard:{verdict.reason.value}"] += 1
         if verdict.accepted:
             self.table.place(signal, stake_minor, now)
-        return self._decision("guard", signal.update, signal.side, verdict, now, None)
+        return self._decision("guard", signal.update, signal.side, verdict, now, {})
 
     def _validated(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
         prices = self._markets.get(key)
@@ -160,13 +162,16 @@ class Replayer:
                 self.closing[update.event.event_uid, update.market.selection_id(side)] = 1 / fair_odds
 
     def _decision(
-        self, stage: str, update: MarketUpdate, side: Side, verdict: Verdict, now: datetime, signal: ConfirmedSignal | None
+        self, stage: str, update: MarketUpdate, side: Side, verdict: Verdict, now: datetime, details: dict[str, object]
     ) -> Decision:
-        details: dict[str, object] = {}
-        if signal is not None:
-            details = {"offers": msgspec.to_builtins(signal.offers), "fair": msgspec.to_builtins(signal.fair)}
         selection_id = update.market.selection_id(side)
         return Decision(update.trace_id, stage, "replay", update.event.event_uid, selection_id, verdict, now, details)
+
+
+def _details(signal: ConfirmedSignal | None) -> dict[str, object]:
+    if signal is None:
+        return {}
+    return {"offers": msgspec.to_builtins(signal.offers), "fair": msgspec.to_builtins(signal.fair)}
 
 
 def _confirm(book: BookPrices, at: datetime) -> BookPrices:

@@ -6,7 +6,7 @@ looked at again through ``odds:latest`` when the window has passed, whether or n
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from keter.domain.markets import Side
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.gates.edge import Judgement, evaluate, first_seen
+from keter.gates.edge import Judgement, evaluate, evidence, first_seen
 from keter.gates.validation import validate
 from keter.workers.latest import read_market
 from keter.workers.neighbourhood import Neighbourhood
@@ -84,14 +84,15 @@ class EdgeWorker:
         key = market.queue_key
         seen = self._seen.pop(key, {})
         self._beside.note(market, now)
-        judgements = evaluate(market, self._settings, now, seen, await self._beside.others(market, now))
+        others = await self._beside.others(market, now)
+        judgements = evaluate(market, self._settings, now, seen, others)
         self._remember(market, judgements, first_seen(judgements, seen, now))
         await self._watch_low_values(judgements, now)
         signals = [signal for _, _, signal in judgements if signal is not None]
         return Handled(
             outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals],
             counts=Counter(f"{STAGE}:{verdict.reason.value}" for _, verdict, _ in judgements),
-            audit=[encode(self._decision(market, one, now)) for one in judgements if _worth_a_row(one, seen)],
+            audit=[encode(self._decision(market, one, now, others)) for one in judgements if _worth_a_row(one, seen)],
         )
 
     def _remember(self, market: ValidatedMarket, judgements: list[Judgement], seen: dict[Side, datetime]) -> None:
@@ -122,9 +123,14 @@ class EdgeWorker:
         elif before >= limit > self._low_streak:
             await clear_alert(self._context.bus, alert_id)
 
-    def _decision(self, market: ValidatedMarket, judgement: Judgement, now: datetime) -> Decision:
+    def _decision(
+        self, market: ValidatedMarket, judgement: Judgement, now: datetime, others: Sequence[ValidatedMarket]
+    ) -> Decision:
         side, verdict, signal = judgement
         update = market.update
+        details = details_of(update, signal)
+        if signal is None:
+            details["evidence"] = evidence(market, self._settings, now, side, others)
         return Decision(
             trace_id=update.trace_id,
             stage=STAGE,
@@ -133,7 +139,7 @@ class EdgeWorker:
             selection_id=update.market.selection_id(side),
             verdict=verdict,
             at=now,
-            details=details_of(update, signal),
+            details=details,
         )
 
 

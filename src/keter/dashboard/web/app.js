@@ -10,7 +10,7 @@ import { StopDialog, dialogOpen } from './stop.js';
 import { Login } from './login.js';
 import { Banners, Loading, Nav, PhoneBar, StateBar, Voices, openAlerts } from './shell.js';
 import { bindKeys, KeyHelp } from './keys.js';
-import { SCREENS, Menu } from './screens.js';
+import { LazyScreen, Menu, fetchScreens, isScreen } from './screens.js';
 import * as store from './store.js';
 
 const world = {
@@ -35,8 +35,7 @@ function Screen() {
   const { screen } = store.route.value.under ?? store.route.value;
   if (screen === 'overview') return html`<${Overview} />`;
   if (screen === 'menu') return html`<${Menu} />`;
-  const Chosen = SCREENS[screen];
-  return Chosen ? html`<${Chosen} key=${screen} />` : html`<h1>No such screen</h1><p><a href="#/">Overview</a></p>`;
+  return isScreen(screen) ? html`<${LazyScreen} key=${screen} screen=${screen} />` : html`<h1>No such screen</h1><p><a href="#/">Overview</a></p>`;
 }
 
 function Guarded({ children }) {
@@ -99,6 +98,7 @@ effect(() => {
   document.title = store.loaded.value ? parts.filter(Boolean).join(' \u00b7 ') : 'Keter';
   document.querySelector('link[rel=icon]').href = alerts ? '/static/favicon-alert.svg' : '/static/favicon.svg';
 });
+effect(() => { if (store.loaded.value) setTimeout(fetchScreens, 0); });
 bindKeys({ closeTop: () => { if (dialogOpen.value) dialogOpen.value = null; else closeDrawer(); } });
 document.getElementById('app').replaceChildren();
 render(html`<${App} />`, document.getElementById('app'));

@@ -1,17 +1,24 @@
 // The one place that knows uPlot. A chart always comes with a sentence and a table of the same numbers.
 
 import { effect, html, useEffect, useRef, useState } from './vendor/ui.js';
-import uPlot from './vendor/uplot.js';
 import * as format from './format.js';
 import { preferences, serverNow, zone } from './store.js';
 import { Clock, Scroller } from './parts.js';
+
+let library = null;
+
+/** The library comes with the first chart, after the page stands; a failure is tried again with the next drawing. */
+function fetchLibrary() {
+  library ??= import('./vendor/uplot.js').then((file) => file.default, (error) => { library = null; throw error; });
+  return library;
+}
 
 function colours(element) {
   const style = getComputedStyle(element);
   return (name) => style.getPropertyValue(name).trim();
 }
 
-function build(box, points, label) {
+function build(uPlot, box, points, label) {
   const colour = colours(box);
   const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: '11px system-ui' };
   const last = points.at(-1)?.value ?? '0';
@@ -53,16 +60,18 @@ export function TimeChart({ points: known, label, currency }) {
   useEffect(() => {
     if (asTable || !box.current) return undefined;
     let chart = null;
-    const draw = () => {
+    let wanted = true;
+    const draw = () => fetchLibrary().then((uPlot) => {
+      if (!wanted) return;
       chart?.destroy();
-      chart = build(box.current, points, label);
-    };
+      chart = build(uPlot, box.current, points, label);
+    }, () => { if (wanted) setAsTable(true); });
     const stop = effect(() => { void preferences.value; draw(); });
     const resized = new ResizeObserver(() => chart?.setSize({ width: Math.max(200, box.current.clientWidth), height: Math.max(90, box.current.clientHeight) }));
     resized.observe(box.current);
     const scheme = matchMedia('(prefers-color-scheme: light)');
     scheme.addEventListener('change', draw);
-    return () => { stop(); resized.disconnect(); scheme.removeEventListener('change', draw); chart?.destroy(); };
+    return () => { wanted = false; stop(); resized.disconnect(); scheme.removeEventListener('change', draw); chart?.destroy(); };
   }, [shape]);
   const button = html`<button type="button" class="small" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? 'as chart' : 'as table'}</button>`;
   return html`<div class="chart">

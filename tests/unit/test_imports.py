@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "redaction": set[str](),
     "logs": {"settings", "redaction"},
     "license": {"settings"},
+    "metrics": {"bus", "ledger", "domain", "roster", "venues.base"},
     "children": {"process", "roster"},
 }
 IO_LIBRARIES = {

@@ -185,8 +185,9 @@ def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
             own = {PASSED: own.get("changed", 0)} | {
                 name.removeprefix("problem_"): n for name, n in own.items() if name.startswith("problem_")
             }
-        # Names beginning with book_ count books, not selections.
-        reasons = {name: n for name, n in own.items() if name != PASSED and not name.startswith("book_")}
+        # The validator's names beginning with book_ count books, not selections; the router's book_limits is a reason.
+        books = {name for name in own if stage == "validator" and name.startswith("book_")}
+        reasons = {name: n for name, n in own.items() if name != PASSED and name not in books}
         ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
         found.append(
             models.FunnelStage(stage=stage, passed=own.get(PASSED, 0), rejected=sum(reasons.values()), reasons=ordered)

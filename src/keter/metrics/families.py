@@ -176,7 +176,7 @@ def _counts(page: _Page, counts: Mapping[str, int]) -> None:
     for stage in STAGES:
         verdicts = Counter[str]()
         for of, what, n in parts:
-            if of == stage and not what.startswith(_BOOK):
+            if of == stage and (what in reasons or not what.startswith(_BOOK)):
                 verdicts[what if what in reasons else OTHER] += n
         for reason, n in verdicts.items():
             page.put("verdicts_total", n, stage, "accepted" if reason == Reason.OK else "rejected", reason)
@@ -186,7 +186,7 @@ def _counts(page: _Page, counts: Mapping[str, int]) -> None:
     problems = {what.removeprefix(_PROBLEM): n for what, n in ingest.items() if what.startswith(_PROBLEM)}
     for kind, n in bounded(problems).items():
         page.put("feed_problems_total", n, kind)
-    books = {what.removeprefix(_BOOK): n for of, what, n in parts if of == "validator" and what.startswith(_BOOK)}
+    books = {what.removeprefix(_BOOK): n for of, what, n in parts if of == "validator" and what.startswith(_BOOK) and what not in reasons}
     for reason, n in bounded(books).items():
         page.put("books_dropped_total", n, reason)
 

@@ -23,7 +23,7 @@ from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
-from keter.venues.base import EventScore, Ticket, TicketStatus
+from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.hooks import Crash, Hook
@@ -174,6 +174,24 @@ async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again
     desk.world.venue.decide(0, accept=True)
     await desk.look()
     assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.RUNNING, 1)
+
+
+async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answer(desk: Desk) -> None:
+    """The router is still in its call; the account would not add up without the bet."""
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    honest = desk.world.venue.place
+
+    async def slow(order: PlaceOrder) -> Placement:
+        answer = await honest(order)
+        desk.world.venue.decide(0, accept=True)
+        await desk.look()
+        assert (await desk.of()).state is S.RUNNING
+        return answer
+
+    desk.world.venue.place = slow  # type: ignore[method-assign]  # the list is quicker than the answer
+    await desk.router.deliver(signal)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
 
 
 async def test_silence_is_a_doubt_for_long_and_keeps_the_exposure_meanwhile(desk: Desk) -> None:

@@ -174,13 +174,13 @@ class Placer:
             return Placement(PlaceOutcome.UNKNOWN, f"raised_{type(e).__name__}", str(e)[:200])
 
     async def _record(self, intent: Intent, placement: Placement, verdict: Verdict) -> Outcome:
-        """Writes down what the call told. Whoever took over meanwhile may have asked the venue already: then that stands."""
+        """Writes down what the call told. The tracker may have found the ticket already: then what it found stands."""
         facts = {"kind": placement.kind, "message": placement.message[:500], "code": placement.code}
         target, cause, reason = _meaning(placement)
         try:
             bet = await self._step(intent, target, cause, facts, reason=reason)
         except IllegalTransitionError as e:
-            log.warning("outcome_known_already", intent_id=intent.intent_id, error=str(e))
+            log.info("outcome_known_already", intent_id=intent.intent_id, error=str(e))
             return Outcome(verdict, await self._ledger.intents.get(intent.intent_id), keeps_exposure=True, sent=True)
         if target is not BetState.REFUSED:
             return Outcome(verdict, bet, keeps_exposure=True, sent=True)

@@ -27,6 +27,7 @@ from keter.workers.tracking.matching import contradicts, read_tickets
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+MAY_SHOW = AT_VENUE | {BetState.SENDING}  # a ticket may be listed before the router has its answer
 UNKNOWN_ALERT = "unknown-bets"
 # In what order bets that the list does not show are asked for: the doubtful first.
 _URGENCY = {BetState.UNKNOWN: 0, BetState.PENDING: 1, BetState.RUNNING: 2}
@@ -86,11 +87,9 @@ class Reconciler:
         for found in await self._ledger.intents.open_bets(self._mode, self._account):
             bet = await self._after_silence(found)
             tickets = listed.pop(bet.intent.reference, None)
-            if bet.state not in AT_VENUE:
-                continue
-            if tickets is not None:
+            if tickets is not None and bet.state in MAY_SHOW:
                 await self._see(bet, tickets)
-            else:
+            elif bet.state in AT_VENUE:
                 missing.append(bet)
         complete = await self._ask_for(missing)
         await self._look_at_others(listed)

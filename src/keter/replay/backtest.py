@@ -13,6 +13,7 @@ from pathlib import Path
 
 from keter.domain.bets import SETTLED
 from keter.domain.markets import Event, Market, MarketKind, Phase, Side
+from keter.domain.money import to_minor
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
@@ -89,7 +90,7 @@ def _bets(fixture: Fixture, market: Market, rules: Rules) -> Iterator[BetRecord]
     for side, _, signal in evaluate(validated, rules.edge, validated.validated_at):
         if signal is not None:
             stake = stake_for(signal, RiskLimits(rules.risk, rules.stake))
-            if stake > 0:
+            if stake >= max(to_minor(rules.stake.min_stake), 1):
                 yield _record(fixture, side, signal, stake, rules)
 
 

@@ -54,6 +54,14 @@ def test_the_close_can_be_the_yardstick(tmp_path: Path) -> None:
     assert bet.clv == pytest.approx(bet.ev_pct / 100)
 
 
+@pytest.mark.parametrize(("least", "bets"), [(100, 1), (101, 0)])
+def test_a_stake_below_the_minimum_is_dropped_as_it_would_be_live(tmp_path: Path, least: int, bets: int) -> None:
+    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
+    asked = rules(5, MarketKind.ASIAN_HANDICAP)
+    asked = replace(asked, stake=asked.stake.model_copy(update={"min_stake": Decimal(least)}))
+    assert len(backtest(tmp_path, row, asked).bets) == bets
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("kind", "threshold_pct", "bets", "profit", "clv", "with_close"),

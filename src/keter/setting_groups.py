@@ -239,6 +239,7 @@ class AlertSettings(Group):
     alert_webhook_url: SecretStr = Field(SecretStr(""), description="Where alerts are posted as JSON.")
     telegram_bot_token: SecretStr = Field(SecretStr(""), description="Token of your Telegram bot.")
     telegram_user_ids: Words = Field((), description="Numeric Telegram users who may command it. Empty: nobody.")
+    telegram_api_url: str = Field("https://api.telegram.org", description="Telegram's Bot API, or your own server of it.")
     apprise_urls: SecretStr = Field(SecretStr(""), description="Apprise addresses, comma separated, for e-mail and others.")
 
 

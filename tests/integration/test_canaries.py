@@ -72,6 +72,7 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
     config = SandboxConfig(accounts=(AccountConfig("PUNTER", VENUE_PASSWORD),), feed_interval_scale=0.2)
     async with Sandbox(config, faults=ERRORS) as sandbox:
         environ = {**CANARIES, "AO_USER": "PUNTER", "AO_BASE_URL": sandbox.url, "LOG_LEVEL": "DEBUG", "TELEGRAM_USER_IDS": "1",
+                   "TELEGRAM_API_URL": "http://127.0.0.1:9",
                    "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(urlsplit(server.url).port)}  # fmt: skip
         one = KeterUp(tmp_path, **environ)
         try:

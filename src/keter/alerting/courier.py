@@ -9,7 +9,7 @@ import structlog
 
 from keter.alerting.channels import Channel, DeliveryError
 from keter.alerting.policy import Memory, delivered, plan
-from keter.alerting.texts import Position, alive_message, test_message
+from keter.alerting.texts import Message, Position, alive_message, test_message
 from keter.bus.alerts import Alert, read_alerts, read_told, write_told
 from keter.bus.connection import Bus
 from keter.clock import Clock
@@ -20,18 +20,22 @@ EVERY_S = 2.0
 REST_S = 60.0
 ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
 TEST_DEADLINE_S = 20.0
+Clean = Callable[[str], str]
 Positions = Callable[[], Awaitable[Position]]
 
 
 class Courier:
     """One per dashboard. A channel that fails rests for REST_S and is then told what stands at that time."""
 
-    def __init__(self, bus: Bus, channels: Sequence[Channel], positions: Positions, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(
+        self, bus: Bus, channels: Sequence[Channel], positions: Positions, clock: Clock, zone: ZoneInfo, clean: Clean = str
+    ) -> None:
         self._bus = bus
         self._channels = tuple(channels)
         self._positions = positions
         self._clock = clock
         self._zone = zone
+        self._clean = clean
         self._rest_until: dict[str, float] = {}
 
     @property
@@ -89,7 +93,7 @@ class Courier:
         memory = planned.memory
         try:
             for step in planned.steps:
-                await channel.send(step.message, await self._positions())
+                await channel.send(self._cleaned(step.message), await self._positions())
                 memory = delivered(memory, step)
             memory = await self._alive(channel, memory)
         except DeliveryError as e:
@@ -98,6 +102,11 @@ class Courier:
         finally:
             if memory != before:
                 await write_told(self._bus, channel.name, msgspec.json.encode(memory))
+
+    def _cleaned(self, message: Message) -> Message:
+        """Texts of a venue's error may quote what was sent to it."""
+        texts = {name: self._clean(getattr(message, name)) for name in ("title", "detail", "action")}
+        return msgspec.structs.replace(message, **texts)
 
     async def _alive(self, channel: Channel, memory: Memory) -> Memory:
         local = self._clock.now().astimezone(self._zone)

@@ -43,14 +43,17 @@ class WebhookChannel:
                 on=_may_pass, attempts=TRIES, timeout=None, wait_initial=self._wait_s, wait_jitter=0
             ):
                 with attempt:
-                    answer = await self._client.post(self._url, json=content, headers=headers)
-                    if not answer.is_success:
-                        raise _RefusedError(answer.status_code)
+                    await self._once(content, headers)
         except _RefusedError as e:
             raise DeliveryError(f"the webhook answered {e.status}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as e:
             # Neither the text nor the chain goes on: both hold the address.
             raise DeliveryError(f"the webhook could not be reached ({type(e).__name__})") from None
+
+    async def _once(self, content: dict[str, Any], headers: dict[str, str]) -> None:
+        answer = await self._client.post(self._url, json=content, headers=headers)
+        if not answer.is_success:
+            raise _RefusedError(answer.status_code)
 
     async def aclose(self) -> None:
         await self._client.aclose()

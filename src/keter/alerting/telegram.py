@@ -1,0 +1,128 @@
+"""Telegram through aiogram (the optional extra ``telegram``): sends alerts to the listed users and hears their commands.
+
+The bot's token is part of every address, so no text of an error from below is passed on, only its kind.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import AiogramError, TelegramAPIError
+from aiogram.types import Message as Received
+from aiogram.types import Update
+
+from keter.alerting.channels import DeliveryError
+from keter.alerting.desk import Desk, Said
+from keter.alerting.texts import LONGEST, Message, Position, body, subject
+
+log = structlog.get_logger(__name__)
+CALL_S = 10
+POLL_S = 20
+REST_S = 10.0
+FAULTS = (AiogramError, TelegramAPIError, OSError, TimeoutError)
+
+
+class TelegramChannel:
+    """Sends to each listed user's private chat, whose number is the user's own."""
+
+    name = "telegram"
+
+    def __init__(self, bot: Bot, users: Sequence[int]) -> None:
+        self._bot = bot
+        self._users = tuple(users)
+
+    async def send(self, message: Message, position: Position | None) -> None:
+        """One user who has blocked the bot keeps nothing from the others; it fails when nobody could be told."""
+        text = f"{subject(message)}\n{body(message, position)}"
+        faults = [fault for user in self._users if (fault := await say(self._bot, user, text)) is not None]
+        if len(faults) == len(self._users):
+            raise DeliveryError(f"Telegram told nobody ({', '.join(sorted(set(faults)))})")
+        if faults:
+            log.warning("telegram_told_some_only", told=len(self._users) - len(faults), of=len(self._users), faults=faults)
+
+    async def aclose(self) -> None:
+        await self._bot.session.close()
+
+
+async def say(bot: Bot, user: int, text: str) -> str | None:
+    """Sends plain text; what went wrong, by kind, or None."""
+    try:
+        await bot.send_message(user, text[:LONGEST], request_timeout=CALL_S)
+    except FAULTS as e:
+        return type(e).__name__
+    return None
+
+
+class Listener:
+    """Asks Telegram for commands and answers them in order. ``clean`` takes secrets out of replies."""
+
+    def __init__(self, bot: Bot, desk: Desk, clean: Callable[[str], str]) -> None:
+        self._bot = bot
+        self._desk = desk
+        self._clean = clean
+        self._next = 0
+        self._fault: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Listens until ``stop``. A fault is told once, and again when it changes."""
+        while not stop.is_set():
+            asking = asyncio.create_task(self.poll())
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if asking.done() and asking.result() is not None:
+                    await asyncio.wait({stopping}, timeout=REST_S)
+            finally:
+                asking.cancel()
+                stopping.cancel()
+                await asyncio.wait({asking, stopping})
+
+    async def poll(self) -> str | None:
+        """Asks once and answers what came; the kind of fault, or None."""
+        try:
+            updates = await self._bot.get_updates(
+                offset=self._next, timeout=POLL_S, allowed_updates=["message"], request_timeout=POLL_S + CALL_S
+            )
+        except FAULTS as e:
+            return self._faulty(type(e).__name__)
+        self._faulty(None)
+        for update in updates:
+            await self.hear(update)
+        return None
+
+    async def hear(self, update: Update) -> None:
+        """Answers one update, once: a repeated one is known by its number."""
+        if update.update_id < self._next:
+            return
+        self._next = update.update_id + 1
+        said = said_in(update.message)
+        reply = await self._desk.answer(said) if said is not None else None
+        if said is not None and reply is not None:
+            fault = await say(self._bot, said.chat, self._clean(reply))
+            if fault is not None:
+                log.warning("telegram_reply_lost", fault=fault)
+
+    def _faulty(self, fault: str | None) -> str | None:
+        if fault is not None and fault != self._fault:
+            hints = {
+                "TelegramConflictError": "another program uses this bot's token",
+                "TelegramUnauthorizedError": "wrong token",
+            }
+            log.warning("telegram_deaf", fault=fault, hint=hints.get(fault, "tried again"))
+        self._fault = fault
+        return fault
+
+
+def said_in(message: Received | None) -> Said | None:
+    """What somebody wrote; None for pictures, channels and the like."""
+    if message is None or message.text is None or message.from_user is None:
+        return None
+    return Said(
+        user=message.from_user.id,
+        chat=message.chat.id,
+        private=message.chat.type == "private",
+        text=message.text,
+        at=message.date,
+        by_person=not message.from_user.is_bot and message.forward_origin is None and message.sender_chat is None,
+    )

@@ -2,16 +2,19 @@
 
 import socket
 from datetime import datetime
+from decimal import Decimal
 
 from keter import __version__
+from keter.alerting.build import build_alerting
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control import Control, Standing
 from keter.dashboard.auth import Doorman
+from keter.dashboard.calling import views
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
-from keter.dashboard.models import Server, Snapshot
+from keter.dashboard.models import PrepareBody, Server, Snapshot
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import check_bind, perimeter
 from keter.dashboard.static import load_pages
@@ -41,7 +44,10 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
         doorman=doorman,
         hub=hub,
         reader=reader,
-        commands=Commands(control, doorman, clock, lambda action, target, standing: describe(action, target, standing, hub)),
+        commands=Commands(
+            control, doorman, clock, lambda body, standing, limit: describe(body, standing, limit, hub), settings.risk
+        ),
+        alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door), clock),
         watch=Watch(settings, bus, reader, door, doorman, clock),
         pages=load_pages(),
     )
@@ -60,9 +66,9 @@ def server_facts(settings: Settings, now: datetime) -> Server:
     )
 
 
-def describe(action: str, target: str, standing: Standing, hub: Hub) -> str:
+def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: Hub) -> str:
     """What a command would do now, in words and figures."""
-    latest = hub.latest()
+    latest, target = hub.latest(), body.target
     queued = (
         sum(queue.depth + queue.in_flight for queue in latest.queues if queue.name in {"confirmed", "approved"})
         if latest
@@ -83,8 +89,10 @@ def describe(action: str, target: str, standing: Standing, hub: Hub) -> str:
         "disarm": f"Disarm {target}: no more LIVE bets, {stays}.",
         "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
         "clear_cooldown": f"End the rest of {target}: it may be bet again at once.",
+        "clear_lock": f"Take the lock {target} from its owner, who then does not bet.",
+        "set_limit": f"Set {target.upper()} to {body.value}; it is {limit}.",
     }
-    return texts[action]
+    return texts[body.action]
 
 
 def _resume_text(standing: Standing) -> str:

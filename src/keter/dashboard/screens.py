@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from keter.dashboard import models
+from keter.dashboard.calling import Tester
 from keter.dashboard.configview import config_view
 from keter.dashboard.health import disk_facts, licence_text
 from keter.dashboard.logtail import read_tail, workers
@@ -33,6 +34,7 @@ class Screens:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._tester = Tester(world.alerting.courier, world.clock)
 
     def routes(self) -> list[Route]:
         read = Scope.READ
@@ -50,6 +52,10 @@ class Screens:
             Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk),
             Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks", models.Health),
             Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history", models.Alerts),
+            Route(
+                "POST", "/api/v1/alerts/test", Scope.OPERATE, self.test_alert, "Send a test alert to every channel",
+                models.TestAlertResult, body=models.TestAlertBody,
+            ),
             Route(
                 "GET", "/api/v1/performance", read, self.performance, "Settled bets summed up", models.Performance,
                 query=models.PerformanceQuery,
@@ -85,7 +91,8 @@ class Screens:
         world = self._world
         facts = await world.reader.facts()
         commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
-        return risk_view(facts, world.settings, [audit_row(command) for command in commands])
+        in_force = world.settings.model_copy(update={"risk": await world.reader.limits()})
+        return risk_view(facts, in_force, await world.reader.holds(), [audit_row(command) for command in commands])
 
     async def health(self, call: Call) -> BaseModel:
         world, latest = self._world, self._world.hub.latest()
@@ -114,6 +121,9 @@ class Screens:
             ],
             rules=[rule_row(rule) for rule in RULES],
         )  # fmt: skip
+
+    async def test_alert(self, call: Call) -> BaseModel:
+        return await self._tester.send(call.caller().name)
 
     async def performance(self, call: Call) -> BaseModel:
         query, world = call.query_as(models.PerformanceQuery), self._world

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from keter.alerting.build import Alerting
 from keter.clock import Clock
 from keter.dashboard.auth import Doorman
 from keter.dashboard.commands import Commands
@@ -25,5 +26,6 @@ class World:
     hub: Hub
     reader: Reader
     commands: Commands
+    alerting: Alerting
     watch: Watch
     pages: dict[str, Page]

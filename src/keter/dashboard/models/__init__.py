@@ -18,6 +18,8 @@ from keter.dashboard.models.commands import (
     PrepareBody,
     Prepared,
     SessionAnswer,
+    TestAlertBody,
+    TestAlertResult,
 )
 from keter.dashboard.models.overview import (
     Alive,
@@ -53,6 +55,7 @@ from keter.dashboard.models.screens import (
     ExposureRow,
     Health,
     History,
+    Hold,
     LegacyAlerts,
     Limit,
     LogLine,
@@ -93,6 +96,7 @@ __all__ = [
     "FunnelStage",
     "Health",
     "History",
+    "Hold",
     "LegacyAlerts",
     "Limit",
     "LiveQuery",
@@ -128,6 +132,8 @@ __all__ = [
     "SignalsQuery",
     "Snapshot",
     "StatusAnswer",
+    "TestAlertBody",
+    "TestAlertResult",
     "Tick",
     "Trading",
     "TrailStep",

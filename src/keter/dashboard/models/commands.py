@@ -37,16 +37,20 @@ class Done(Model):
     done: Literal[True] = True
 
 
-Action = Literal["pause", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown"]
+Action = Literal["pause", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown", "clear_lock", "set_limit"]
 
 
 class PrepareBody(Model):
-    """``target`` is ``trading``, an account, an alert's id or ``event|selection``. ``for_s`` bounds a pause."""
+    """``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
+
+    ``for_s`` bounds a pause, ``value`` is what a limit is to be.
+    """
 
     action: Action
-    target: Annotated[str, StringConstraints(pattern=r"^[\w.:|@ +-]{1,160}$")] = "trading"
+    target: Annotated[str, StringConstraints(pattern=r"^[\w.:|@ +~%{}-]{1,200}$")] = "trading"
     reason: Annotated[str, StringConstraints(max_length=200)] = "from the console"
     for_s: Annotated[float, Field(gt=0, le=86400)] | None = None
+    value: Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,2})?$")] | None = None
 
 
 class Prepared(Model):
@@ -74,6 +78,22 @@ class CommandResult(Model):
     revision: int | None
     audited: bool
     warnings: list[str]
+
+
+class TestAlertBody(Model):
+    """Nothing to say."""
+
+    __test__ = False  # for pytest: this is no test
+
+
+class TestAlertResult(Model):
+    """What each channel did with a test alert. ``failed`` says why, without any address."""
+
+    __test__ = False  # for pytest: this is no test
+
+    sentence: str
+    sent: list[str]
+    failed: dict[str, str]
 
 
 class AuditRow(Model):

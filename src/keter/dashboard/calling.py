@@ -1,0 +1,75 @@
+"""Between the console and the channels that call for help: what they may ask, and the test that an operator sends."""
+
+from collections.abc import Sequence
+
+from keter.alerting.courier import Courier
+from keter.alerting.desk import Views
+from keter.alerting.texts import Position
+from keter.bus.alerts import Alert, read_alerts
+from keter.bus.connection import Bus
+from keter.clock import Clock
+from keter.dashboard.errors import ApiError
+from keter.dashboard.hub import Hub
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.models import Snapshot, TestAlertResult
+from keter.domain.bets import Bet
+from keter.settings import Settings
+
+TEST_EVERY_S = 10.0
+
+
+def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
+    """The answers for Telegram, from the same sources as the page."""
+
+    async def position() -> Position:
+        return position_of(hub.latest(), settings)
+
+    async def open_bets() -> Sequence[Bet]:
+        return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
+
+    async def alerts() -> Sequence[Alert]:
+        return await read_alerts(bus)
+
+    return Views(position, open_bets, alerts)
+
+
+def position_of(latest: Snapshot | None, settings: Settings) -> Position:
+    """The newest snapshot in a few figures."""
+    mode = settings.mode.execution_mode.value
+    if latest is None:
+        return Position(mode)
+    money = latest.money
+    return Position(
+        execution_mode=mode,
+        trading=latest.trading.mode,
+        currency=settings.mode.account_currency,
+        open=money.open if money else None,
+        outstanding=money.outstanding if money else None,
+        unknown=money.unknown if money else None,
+        pnl_today=money.pnl_today if money else None,
+        stops=tuple(latest.trading.stops),
+        problems=tuple(latest.problems),
+    )
+
+
+class Tester:
+    """Sends test alerts, not more than one every TEST_EVERY_S."""
+
+    def __init__(self, courier: Courier, clock: Clock) -> None:
+        self._courier = courier
+        self._clock = clock
+        self._sent_s: float | None = None
+
+    async def send(self, actor: str) -> TestAlertResult:
+        """Raises ApiError 429 when the last one was just sent."""
+        at = self._clock.monotonic()
+        if self._sent_s is not None and at - self._sent_s < TEST_EVERY_S:
+            wait_s = TEST_EVERY_S - (at - self._sent_s)
+            raise ApiError(429, "slow_down", "a test alert was just sent", retry_after_s=wait_s)
+        self._sent_s = at
+        results = await self._courier.test(actor)
+        sent = [name for name, fault in results.items() if fault is None]
+        failed = {name: fault for name, fault in results.items() if fault is not None}
+        faults = "; ".join(f"{name}: {fault}" for name, fault in failed.items())
+        sentence = f"Sent to {', '.join(sent) or 'nobody'}." + (f" Not sent to {faults}." if failed else "")
+        return TestAlertResult(sentence=sentence, sent=sent, failed=failed)

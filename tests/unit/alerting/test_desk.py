@@ -1,0 +1,155 @@
+"""Who may command over Telegram, what, when and how often."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from keter.alerting.desk import HELP, Desk, Said, Views
+from keter.alerting.texts import Position
+from keter.bus.alerts import Alert, raise_alert, read_alerts
+from keter.bus.connection import Bus
+from keter.bus.trading import change_trading
+from keter.clock import ManualClock, random_id
+from keter.control import Control
+from keter.domain.bets import Bet
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+
+START = datetime.now(UTC).replace(microsecond=0)
+ME = 4711
+
+
+class Office:
+    """A desk over a real bus, and everything that was audited."""
+
+    def __init__(self, bus: Bus, folder: Path, allowed: frozenset[int] = frozenset({ME})) -> None:
+        self.clock = ManualClock(START)
+        self.bus = bus
+        self.audited: list[OperatorCommand] = []
+        self.halt_file = folder / "HALT"
+        self.control = Control(bus, halt_file=self.halt_file, clock=self.clock, audit=self._audit, ids=random_id)
+        self.codes = iter(["111111", "222222", "333333"])
+        self.desk = Desk(
+            self.control, Views(self._position, self._bets, self._alerts), allowed, self.clock, lambda: next(self.codes)
+        )
+
+    async def _audit(self, row: OperatorCommand) -> None:
+        self.audited.append(row)
+
+    async def _position(self) -> Position:
+        return Position("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
+
+    async def _bets(self) -> Sequence[Bet]:
+        return []
+
+    async def _alerts(self) -> Sequence[Alert]:
+        return await read_alerts(self.bus)
+
+    async def start(self, mode: TradingMode) -> None:
+        await change_trading(self.bus, TradingState(mode, "guard", "test", START), expected_revision=None, now=START)
+
+    async def say(
+        self, text: str, *, user: int = ME, chat: int = ME, private: bool = True, age_s: float = 1, person: bool = True
+    ) -> str | None:
+        return await self.desk.answer(Said(user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person))
+
+    async def mode(self) -> TradingMode | None:
+        return (await self.control.standing()).mode
+
+
+@pytest.fixture
+async def office(bus: Bus, tmp_path: Path) -> Office:
+    office = Office(bus, tmp_path)
+    await office.start(TradingMode.ACTIVE)
+    return office
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"user": 1, "chat": 1}, {"chat": -100, "private": False}, {"chat": -100}, {"chat": 1}, {"person": False}],
+    ids=["stranger", "group", "group that claims to be private", "another's chat", "bot or forwarded"],
+)
+async def test_nobody_else_and_nowhere_else_is_heard_or_answered(office: Office, where: dict[str, int]) -> None:
+    assert await office.say("/halt", **where) is None  # type: ignore[arg-type]  # bools are ints here
+    assert await office.mode() is TradingMode.ACTIVE
+    assert office.audited == []
+
+
+async def test_an_empty_list_is_nobody(bus: Bus, tmp_path: Path) -> None:
+    office = Office(bus, tmp_path, frozenset())
+    assert await office.say("/status") is None
+
+
+@pytest.mark.parametrize("age_s", [61, 3600, -61])
+async def test_what_was_said_too_long_ago_is_not_done(office: Office, age_s: float) -> None:
+    assert "not done" in (await office.say("/pause", age_s=age_s) or "")
+    assert await office.mode() is TradingMode.ACTIVE
+
+
+async def test_halt_is_done_at_once_and_audited_with_its_source(office: Office) -> None:
+    assert "halted" in (await office.say("/halt odd prices") or "")
+    assert await office.mode() is TradingMode.HALTED
+    assert office.halt_file.exists()
+    [row] = office.audited
+    assert (row.action, row.source, row.actor, row.reason) == (CommandAction.HALT, "telegram", f"telegram:{ME}", "odd prices")
+
+
+async def test_a_resume_asks_for_its_code_first(office: Office) -> None:
+    await office.start(TradingMode.PAUSED)
+    assert "/resume 111111" in (await office.say("/resume") or "")
+    assert await office.mode() is TradingMode.PAUSED
+    assert "running" in (await office.say("/resume 111111") or "")
+    assert await office.mode() is TradingMode.ACTIVE
+
+
+async def test_a_code_is_good_once_right_or_wrong(office: Office) -> None:
+    await office.start(TradingMode.PAUSED)
+    await office.say("/resume")
+    assert "not good" in (await office.say("/resume 999999") or "")
+    assert "not good" in (await office.say("/resume 111111") or "")
+    assert await office.mode() is TradingMode.PAUSED
+
+
+async def test_a_code_does_not_last(office: Office) -> None:
+    await office.start(TradingMode.PAUSED)
+    await office.say("/resume")
+    office.clock.set(office.clock.now() + timedelta(seconds=61))
+    assert "not good" in (await office.say("/resume 111111") or "")
+    assert await office.mode() is TradingMode.PAUSED
+
+
+async def test_a_code_is_void_when_the_state_has_changed(office: Office) -> None:
+    await office.start(TradingMode.PAUSED)
+    await office.say("/resume")
+    await office.start(TradingMode.HALTED)
+    assert "changed" in (await office.say("/resume 111111") or "")
+    assert await office.mode() is TradingMode.HALTED
+
+
+async def test_a_pause_ends_by_itself_after_its_minutes(office: Office) -> None:
+    assert "paused" in (await office.say("/pause 5") or "")
+    assert await office.mode() is TradingMode.PAUSED
+    office.clock.set(office.clock.now() + timedelta(seconds=301))
+    assert await office.mode() is TradingMode.ACTIVE
+
+
+@pytest.mark.parametrize("rest", ["x", "0", "-1", "1441", "1 2", "٣"])
+async def test_a_pause_of_nonsense_is_not_done(office: Office, rest: str) -> None:
+    assert "Not done" in (await office.say(f"/pause {rest}") or "")
+    assert await office.mode() is TradingMode.ACTIVE
+
+
+async def test_the_only_alert_is_acknowledged_without_naming_it(office: Office) -> None:
+    await raise_alert(office.bus, Alert("feed_stale:A:live", "page", "Stale", "70 s", START))
+    assert "acknowledged" in (await office.say("/ack") or "")
+    assert (await read_alerts(office.bus))[0].acknowledged_by == f"telegram:{ME}"
+    assert "Not done" in (await office.say("/ack") or "")
+
+
+async def test_questions_are_answered(office: Office) -> None:
+    assert "2 open" in (await office.say("/status") or "")
+    assert "-4.50" in (await office.say("/pnl@keter_bot") or "")
+    assert await office.say("/alerts") == "No alert stands."
+    assert await office.say("/open") == "0 open"
+    assert await office.say("hello") == HELP

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import structlog
@@ -15,10 +16,15 @@ import structlog
 from keter.bus.alerts import acknowledge_alert
 from keter.bus.connection import Bus
 from keter.bus.cooldowns import clear_cooldown
+from keter.bus.errors import StaleRevisionError
+from keter.bus.limits import read_limits, write_limit
+from keter.bus.locks import clear_exec_lock
 from keter.bus.trading import TradingView, arm, change_trading, disarm, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
+from keter.gates.limits import checked_limit, setting_of
+from keter.setting_groups import RiskSettings
 
 log = structlog.get_logger(__name__)
 TRADING = "trading"
@@ -155,6 +161,37 @@ class Control:
         return await self._done(
             self._row(CommandAction.CLEAR_COOLDOWN, operator, reason, f"{key} may be bet again", target=key)
         )
+
+    async def clear_lock(self, operator: Operator, key: str, reason: str) -> Outcome:
+        """Frees a selection whose lock was left behind. Raises UsageError when there is no such lock."""
+        try:
+            found = await clear_exec_lock(self._need_bus(), key)
+        except ValueError as e:
+            raise UsageError(f"{key} is no lock of a selection") from e
+        if not found:
+            raise UsageError(f"{key} is not locked")
+        return await self._done(self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key))
+
+    async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
+        """The limit in force. Raises UsageError for a name that is none."""
+        field, most = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
+        return min(most, (await read_limits(self._need_bus())).get(field, most))
+
+    async def set_limit(
+        self, operator: Operator, bounds: RiskSettings, name: str, value: str, reason: str, *, expected: Decimal | None = None
+    ) -> Outcome:
+        """Lowers a limit, or raises it again up to ``bounds``, the settings.
+
+        Raises UsageError beyond them, StaleRevisionError when the limit in force is not ``expected``.
+        """
+        field, amount = checked_limit(bounds, name, value)
+        before = await self.limit(bounds, field)
+        if expected is not None and before != expected:
+            raise StaleRevisionError(f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again")
+        await write_limit(self._need_bus(), field, amount)
+        result = f"{field.upper()} is {amount}, was {before}; the settings allow {setting_of(bounds, field)}"
+        target = f"{field}={amount}"
+        return await self._done(self._row(CommandAction.SET_LIMIT, operator, reason, result, target=target))
 
     async def _state(self, now: datetime) -> TradingState | None:
         return (await self._view(now)).state

@@ -171,6 +171,25 @@ def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard,
     tab.quiet(*NETWORK)
 
 
+def test_a_limit_is_lowered_with_two_presses_and_raised_with_a_typed_word(dashboard: Dashboard, open_tab: OpenTab) -> None:
+    tab = open_tab(dashboard.base + "/#/risk")
+    panel = tab.page.locator("form", has=tab.page.get_by_label("New amount"))
+    amount = panel.get_by_label("New amount")
+    amount.fill("5")
+    panel.get_by_role("button", name="Set").click()
+    expect(panel.get_by_role("status")).to_have_text("Set MAX_STAKE to 5; it is 50.")
+    panel.get_by_role("button", name="Confirm").click()
+    expect(amount).to_have_value("")
+    amount.fill("50")
+    panel.get_by_role("button", name="Set").click()
+    panel.get_by_label("Type RAISE").fill("RAISE")
+    picture(tab.page, "risk-raise-limit")
+    panel.get_by_role("button", name="Confirm").click()
+    expect(amount).to_have_value("")
+    expect(tab.page.get_by_text("MAX_STAKE is 50, was 5").first).to_be_attached(timeout=8000)
+    tab.quiet()
+
+
 def test_an_empty_system_says_why_it_is_empty(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
     dashboard = start_dashboard(seed=False, alive=False)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.cooldowns import cool_down
 from keter.bus.errors import LeaseLostError
+from keter.bus.limits import read_limits
 from keter.bus.locks import Lease
 from keter.bus.queues import Item, QueueName
 from keter.bus.risk import RiskBook
 from keter.bus.trading import arm, change_trading, read_trading
 from keter.clock import ManualClock
+from keter.control import Control, Operator
 from keter.domain.bets import BetState
 from keter.domain.exposure import ExposureStatus
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
@@ -155,6 +158,18 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, 
         assert approved is not None
         assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
         assert (await here.ask())[0] == "guard:selection_open"
+
+
+async def test_the_guard_keeps_to_a_lowered_limit_at_once_and_after_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
+    """Redis forgets everything: the audit still knows how low the limit was."""
+    async with desk(redis_url, tmp_path) as at:
+        control = Control(at.bus, halt_file=tmp_path / "HALT", clock=at.clock, audit=at.ledger.commands.add)
+        await control.set_limit(Operator("ops", "cli"), at.settings.risk, "MAX_EXPOSURE_EVENT", "0.01", "test")
+        assert await at.ask() == ("guard:exposure_event", None)
+        await at.bus.redis.execute_command("DEL", at.bus.keys.risk_limits, at.bus.keys.trading_state)
+        await at.later(1)
+        assert await read_limits(at.bus) == {"max_exposure_event": Decimal("0.01")}
+        assert await at.ask() == ("guard:exposure_event", None)
 
 
 async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str, tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ class Keys:
         """string; ISO date of the newest betting day seen; kept"""
         self.risk_streak = f"{prefix}risk:streak"
         """string; losses in a row; kept, carried over midnight"""
+        self.risk_limits = f"{prefix}risk:limits"
+        """hash name of a setting -> amount to which an operator lowered it; kept"""
         self.risk_bets = f"{prefix}risk:bets"
         """zset random id -> ms of a bet, for the throttle; trimmed by each note, TTL BETS_MS"""
 

@@ -76,6 +76,38 @@ class Locks:
         return value.decode().rpartition("|")[0] if value is not None else None
 
 
+class ExecLock(msgspec.Struct, frozen=True):
+    """A selection in the hands of a router. ``key`` is the lock's name in Redis, to clear it by."""
+
+    key: str
+    owner: str
+    remaining_s: float
+
+
+async def list_exec_locks(bus: Bus) -> list[ExecLock]:
+    """Every selection that is locked. Walks over all keys: for people, not for loops."""
+    found = []
+    async for raw in bus.redis.scan_iter(match=f"{bus.keys.prefix}exec_lock:*", count=1_000):
+        key = raw.decode()
+        async with bus.redis.batch() as batch:
+            batch.get(key)
+            batch.pttl(key)
+            value, left_ms = await batch.execute()
+        if value is not None:
+            found.append(ExecLock(key, value.decode().rpartition("|")[0], max(left_ms, 0) / 1000))
+    return sorted(found, key=lambda lock: lock.key)
+
+
+async def clear_exec_lock(bus: Bus, key: str) -> bool:
+    """Takes a selection's lock from its owner, who then does not bet; False when there was none.
+
+    Raises ValueError for a key that is no such lock.
+    """
+    if not key.startswith(f"{bus.keys.prefix}exec_lock:"):
+        raise ValueError(f"not a lock of a selection: {key!r}")
+    return bool(await bus.redis.execute_command("DEL", key))
+
+
 class Lease:
     """The right to be the active one of several processes, kept by a task while it lasts.
 

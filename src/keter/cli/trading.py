@@ -1,4 +1,4 @@
-"""``keter pause | halt | resume | arm | disarm``: the operator's hand on trading."""
+"""``keter pause | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +18,7 @@ Command = Callable[["Control", "Operator"], Awaitable["Outcome"]]
 
 def register(app: typer.Typer) -> None:
     """Adds these commands to ``app``."""
-    for command in (pause, halt, resume, arm, disarm):
+    for command in (pause, halt, resume, arm, disarm, limit):
         app.command()(command)
 
 
@@ -70,6 +70,19 @@ def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
 
     name = load_settings().venue.ao_user
     _carry_out(lambda control, who: control.disarm(who, name, reason), as_json=as_json)
+
+
+def limit(
+    name: Annotated[str, typer.Argument(help="The setting, such as MAX_STAKE.")],
+    value: Annotated[str, typer.Argument(help="The amount; at most what the settings say.")],
+    reason: Reason = "by hand",
+    as_json: JsonFlag = False,
+) -> None:
+    """Lower a risk limit while Keter runs, or raise it again up to what the settings allow."""
+    from keter.settings import load_settings
+
+    bounds = load_settings().risk
+    _carry_out(lambda control, who: control.set_limit(who, bounds, name, value, reason), as_json=as_json)
 
 
 def _carry_out(command: Command, *, as_json: bool) -> None:

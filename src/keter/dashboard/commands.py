@@ -7,8 +7,9 @@ state that has changed answers 409 with a fresh preparation. HALT asks for no re
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
@@ -19,13 +20,15 @@ from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepa
 from keter.dashboard.table import Principal
 from keter.domain.trading import TradingMode
 from keter.errors import UnavailableError, UsageError
+from keter.gates.limits import checked_limit
+from keter.setting_groups import RiskSettings
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
 PER_MINUTE = 60
-WORDS = {"resume": "RESUME", "arm": "LIVE"}
-Summary = Callable[[str, str, Standing], str]
+WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
+Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class Token:
     revision: int | None
     needs: list[str]
     made_s: float
+    limit: Decimal | None = None
     result: CommandResult | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -42,11 +46,12 @@ class Token:
 class Commands:
     """The page's way to ``Control``."""
 
-    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary) -> None:
+    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, bounds: RiskSettings) -> None:
         self._control = control
         self._doorman = doorman
         self._clock = clock
         self._describe = describe
+        self._bounds = bounds
         self._tokens: dict[str, Token] = {}
         self._recent: dict[str, deque[float]] = {}
 
@@ -59,12 +64,14 @@ class Commands:
     async def _prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
         standing = await self._control.standing()
         _sensible(body.action, standing)
-        needs = self._needs(caller, body.action, standing)
+        limit = await self._limit(body)
+        lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
+        needs = [] if lowers else self._needs(caller, body.action, standing)
         revision = _revision(standing) if body.action in {"pause", "resume"} else None
         token = secrets.token_urlsafe(24)
         self._forget_old()
-        self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic())
-        summary = self._describe(body.action, body.target, standing)
+        self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
+        summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
             {"token": token, "expires_in": TOKEN_LASTS_S, "revision": revision, "summary": summary, "needs": needs}
         )
@@ -81,31 +88,53 @@ class Commands:
                 raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
             await self._check_proofs(token, caller, body, address)
             await self._check_revision(token, caller)
-            outcome = await self._act(token.body, Operator(f"{caller.name}@{address}", "page"), token.revision)
+            outcome = await self._act(token, Operator(f"{caller.name}@{address}", "page"))
             token.result = _result(outcome)
             return token.result
 
-    async def _act(self, body: PrepareBody, operator: Operator, revision: int | None) -> Outcome:
+    async def _limit(self, body: PrepareBody) -> Decimal | None:
+        """The limit in force that ``body`` would change. Raises ApiError 409 for a wish that may not be."""
+        if body.action != "set_limit":
+            return None
         try:
-            match body.action:
-                case "pause":
-                    return await self._control.pause(operator, body.reason, for_s=body.for_s, revision=revision)
-                case "halt":
-                    return await self._control.halt(operator, body.reason)
-                case "resume":
-                    return await self._control.resume(operator, body.reason, revision=revision)
-                case "arm":
-                    return await self._control.arm(operator, body.target, body.reason)
-                case "disarm":
-                    return await self._control.disarm(operator, body.target, body.reason)
-                case "clear_cooldown":
-                    return await self._control.clear_cooldown(operator, body.target, body.reason)
-                case "acknowledge":
-                    return await self._control.acknowledge(operator, body.target, body.reason)
+            checked_limit(self._bounds, body.target, body.value or "")
+            return await self._control.limit(self._bounds, body.target)
+        except UsageError as e:
+            raise ApiError(409, "not_now", str(e)) from e
+
+    async def _act(self, token: Token, operator: Operator) -> Outcome:
+        try:
+            return await (self._trade(token, operator) or self._tend(token, operator))
         except StaleRevisionError as e:
             raise ApiError(409, "state_changed", "the state has changed this very moment; look again") from e
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
+
+    def _trade(self, token: Token, operator: Operator) -> Awaitable[Outcome] | None:
+        """What stops and starts betting; None for another action."""
+        body, control = token.body, self._control
+        match body.action:
+            case "pause":
+                return control.pause(operator, body.reason, for_s=body.for_s, revision=token.revision)
+            case "halt":
+                return control.halt(operator, body.reason)
+            case "resume":
+                return control.resume(operator, body.reason, revision=token.revision)
+            case "arm":
+                return control.arm(operator, body.target, body.reason)
+            case "disarm":
+                return control.disarm(operator, body.target, body.reason)
+        return None
+
+    def _tend(self, token: Token, operator: Operator) -> Awaitable[Outcome]:
+        body, control = token.body, self._control
+        if body.action == "clear_cooldown":
+            return control.clear_cooldown(operator, body.target, body.reason)
+        if body.action == "clear_lock":
+            return control.clear_lock(operator, body.target, body.reason)
+        if body.action == "set_limit":
+            return control.set_limit(operator, self._bounds, body.target, body.value or "", body.reason, expected=token.limit)
+        return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
         """A pause is resumed with one press; whatever may lead to bets after a halt asks for word and password."""

@@ -7,7 +7,10 @@ from datetime import datetime
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
 from keter.bus.connection import Bus
+from keter.bus.cooldowns import list_cooldowns
 from keter.bus.heartbeats import read_heartbeats
+from keter.bus.limits import read_limits
+from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
 from keter.bus.queues import depths
 from keter.bus.risk import RiskBook
@@ -26,7 +29,9 @@ from keter.dashboard.views import order_row, signal_row, trail
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.signals import Decision
 from keter.errors import UnavailableError
+from keter.gates.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
+from keter.setting_groups import RiskSettings
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
@@ -34,6 +39,7 @@ LEDGER_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
 TAPE_BETS = 60
 ORDERS_PAGE = 1000
+MOST_HOLDS = 200
 TAPE_VERDICTS = 25
 # What the tape shows of each stage: a selection that rests or is open already is no news.
 TAPE = (("edge", "ok"), ("guard", "ok"), ("router", None))
@@ -195,6 +201,24 @@ class Reader:
         ledger = await self._door.reading()
         found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
         return [signal_row(decision) for decision in found]
+
+    async def limits(self) -> RiskSettings:
+        """The limits in force: the lower of settings and operators' wishes."""
+        return lowered(self._settings.risk, await read_limits(self._bus))
+
+    async def holds(self) -> list[models.Hold]:
+        """What keeps events and selections from being bet for the moment."""
+        rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
+        return [
+            *(
+                models.Hold(action="clear_cooldown", key=one.key, why=one.reason, remaining_s=round(one.remaining_s))
+                for one in rests
+            ),
+            *(
+                models.Hold(action="clear_lock", key=one.key, why=one.owner, remaining_s=round(one.remaining_s))
+                for one in locks
+            ),
+        ][:MOST_HOLDS]
 
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""

@@ -13,12 +13,13 @@ from keter.settings import Settings
 Names = Mapping[str, tuple[str, str]]
 
 
-def risk_view(facts: Facts, settings: Settings, audit: list[models.AuditRow]) -> models.Risk:
+def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]) -> models.Risk:
     exposures = facts.bus.exposures
     bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
     names = {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
     events = event_rows(exposures, to_minor(settings.risk.max_exposure_event), names)
     return models.Risk(
+        holds=holds,
         limits=limit_rows(facts, settings, events),
         events=events,
         exposures=[_exposure_row(exposure, names) for exposure in exposures],

@@ -20,7 +20,7 @@ from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.gates.risk import RiskContext, RiskLimits, assess, score_at_bet
+from keter.gates.risk import RiskContext, assess, score_at_bet
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.workers.edge import details_of
 from keter.workers.leading import lead
@@ -95,7 +95,7 @@ class Guard:
             return self._told(signal, refusal, None)
         state = await self._keeper.state()
         own = _own_reservation(signal, state)
-        limits = RiskLimits(self._context.settings.risk, self._context.settings.stake, own.stake_minor if own else None)
+        limits = await self._keeper.current_limits(own.stake_minor if own else None)
         verdict, stake = assess(signal, await self._look(signal, state, own), limits)
         if not verdict.accepted:
             return self._told(signal, verdict, None)

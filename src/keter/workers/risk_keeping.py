@@ -6,11 +6,13 @@ everything.
 """
 
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 
 import msgspec
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert
 from keter.bus.errors import LeaseLostError, StaleRevisionError
+from keter.bus.limits import read_limits, restore_limits
 from keter.bus.locks import Held, Lease
 from keter.bus.risk import RiskBook, RiskState
 from keter.bus.trading import TradingView, change_trading, read_trading
@@ -18,6 +20,7 @@ from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.money import money_text
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.gates.limits import lowered
 from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
 from keter.ledger import BetFilter, Ledger
 from keter.workers.runtime import Context
@@ -39,7 +42,6 @@ class RiskKeeper:
         self._lease = lease
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
-        self.limits = RiskLimits(context.settings.risk, context.settings.stake)
         self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, ids=context.ids)
 
     @property
@@ -74,6 +76,7 @@ class RiskKeeper:
         if view.state is not None:
             return view
         await self._complete(self._context.day())
+        await self._restore_limits()
         wanted = _still_valid(await self._ledger.commands.last_trading(), now)
         self._context.log.warning("trading_state_restored", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
         try:
@@ -81,6 +84,20 @@ class RiskKeeper:
         except StaleRevisionError:
             self._context.log.info("trading_state_set_meanwhile")
         return await read_trading(self._context.bus, now)
+
+    async def current_limits(self, reserved_minor: int | None = None) -> RiskLimits:
+        """The lower of settings and operator's wish, for each limit."""
+        risk = lowered(self._context.settings.risk, await read_limits(self._context.bus))
+        return RiskLimits(risk, self._context.settings.stake, reserved_minor)
+
+    async def _restore_limits(self) -> None:
+        """Limits that Redis has lost come from the audit, the newest wish of each name."""
+        known: dict[str, Decimal] = {}
+        for command in await self._ledger.commands.recent(RECENT_COMMANDS):
+            if command.action is CommandAction.SET_LIMIT and command.accepted:
+                name, _, value = command.target.partition("=")
+                known.setdefault(name, Decimal(value))
+        await restore_limits(self._context.bus, known)
 
     async def state(self) -> RiskState:
         """The book with today's figures, rebuilt from the ledger when Redis has lost it."""
@@ -122,16 +139,16 @@ class RiskKeeper:
         state = await self.state()
         if view.state is None or state.day is None:
             return
-        now = self._context.clock.now()
+        now, limits = self._context.clock.now(), await self.current_limits()
         active = view.state.effective(now) is TradingMode.ACTIVE
-        if daily_loss_reached(state.day, self.limits):
+        if daily_loss_reached(state.day, limits):
             if active:
-                lost, limit = money_text(-state.day.pnl_minor), money_text(daily_loss_limit_minor(self.limits))
+                lost, limit = money_text(-state.day.pnl_minor), money_text(daily_loss_limit_minor(limits))
                 await self._brake(DAILY_LOSS, f"{lost} lost today, the limit is {limit}", self._tomorrow(now), view.state)
         else:
             await self._release(DAILY_LOSS)
-        if losing_streak_reached(state.day, self.limits.risk):
-            until = now + timedelta(minutes=self.limits.risk.losing_streak_pause_min)
+        if losing_streak_reached(state.day, limits.risk):
+            until = now + timedelta(minutes=limits.risk.losing_streak_pause_min)
             if not active or await self._brake(STREAK, f"{state.day.streak} losses in a row", until, view.state):
                 await self._forget_streak(state, view)
         elif active:

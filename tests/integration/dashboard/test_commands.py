@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from argon2 import PasswordHasher
 
 from keter.bus.alerts import read_alerts
+from keter.bus.cooldowns import cool_down
+from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_trading
+from keter.clock import random_id
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus
 from tests.integration.dashboard.conftest import Console, StartConsole
@@ -135,3 +138,32 @@ async def test_asking_too_often_is_slowed_down_but_never_the_halt(console: Conso
     answers = [await console.post(PREPARE, {"action": "pause"}) for _ in range(61)]
     assert answers[-1][0] == 429
     assert (await console.post(PREPARE, {"action": "halt"}))[0] == 200
+
+
+async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(console: Console) -> None:
+    await seed_bus(console.bus)
+    lower = {"action": "set_limit", "target": "MAX_STAKE", "value": "5"}
+    _, prepared = await console.post(PREPARE, lower)
+    assert (prepared["needs"], prepared["summary"]) == ([], "Set MAX_STAKE to 5; it is 50.")
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    _, prepared = await console.post(PREPARE, lower | {"value": "50"})
+    assert prepared["needs"] == ["word"]
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 403
+    assert (await console.post(COMMIT, {"token": prepared["token"], "word": "RAISE"}))[0] == 200
+    assert (await console.post(PREPARE, lower | {"value": "51"}))[0] == 409
+    assert [row.action.value for row in await console.ledger.commands.recent()] == ["set_limit", "set_limit"]
+
+
+async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(console: Console) -> None:
+    await seed_bus(console.bus)
+    await cool_down(console.bus, event_uid="e/1", seconds=60, reason="refused", selection_id="AH|-0.5|HOME")
+    lock = console.bus.keys.exec_lock("e/1", "AH|-0.5|HOME")
+    assert await Locks(console.bus, owner="router", ids=random_id).acquire(lock, 60) is not None
+    _, risk = await console.get("/api/v1/risk")
+    shown = [(row["action"], row["key"]) for row in risk["holds"]]
+    assert ("clear_lock", lock) in shown
+    assert len(shown) == 2
+    for action, key in shown:
+        _, prepared = await console.post(PREPARE, {"action": action, "target": key})
+        assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    assert (await console.get("/api/v1/risk"))[1]["holds"] == []

@@ -121,7 +121,17 @@ class EventRisk(Model):
     pct: int
 
 
+class Hold(Model):
+    """A rest or a lock that keeps an event or selection from being bet; ``action`` ends it."""
+
+    action: Literal["clear_cooldown", "clear_lock"]
+    key: str
+    why: str
+    remaining_s: int
+
+
 class Risk(Model):
+    holds: list[Hold]
     limits: list[Limit]
     events: list[EventRisk]
     exposures: list[ExposureRow]

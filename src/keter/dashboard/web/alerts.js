@@ -38,6 +38,7 @@ function Notice({ notice, again }) {
     <span class="sign" aria-hidden="true">${SIGNS[notice.level]}</span>
     <div class="what"><p><strong>${notice.title}</strong> <span class="quiet">${LEVELS[notice.level]}, for <${Age} at=${notice.since} /></span></p>
       <p>${notice.detail} ${notice.action && html`<em>${notice.action}</em>`}</p>
+      <p class="quiet">Runbook: <code>docs/runbooks/${notice.runbook}.md</code></p>
       ${notice.acknowledged_by && html`<p class="quiet">Acknowledged by ${notice.acknowledged_by}.</p>`}
       ${problem && html`<p class="failure" role="alert">${problem}</p>`}</div>
     <div class="tools"><a class="button small" href=${notice.link}>Open<span class="vh"> ${notice.title}</span></a>

@@ -14,7 +14,8 @@ from tests.support import ROOT
 FOLDER = ROOT / "deploy" / "prometheus"
 LIMITS = {
     "keter_limit_unknown_seconds": 60, "keter_limit_day_loss": 140, "keter_limit_losing_streak": 7,
-    "keter_limit_exposure": 1000, "keter_limit_refusals_ratio": 0.3, "keter_limit_feed_age_seconds": 60, "keter_limit_low_ev_streak": 500,
+    "keter_limit_exposure": 1000, "keter_limit_refusals_ratio": 0.3, "keter_limit_feed_age_seconds": 60,
+    "keter_limit_low_ev_streak": 500,
 }  # fmt: skip
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard")
 HEALTHY: dict[str, float] = {

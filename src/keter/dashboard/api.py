@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from keter import __version__
-from keter.dashboard import models
+from keter.dashboard import apidocs, models
 from keter.dashboard.auth import ABSOLUTE, COOKIE
 from keter.dashboard.errors import ApiError
 from keter.dashboard.openapi import describe
@@ -165,11 +165,17 @@ class Api:
 
 
 def document(routes: list[Route]) -> list[Route]:
-    """The two routes that describe the others (and themselves)."""
+    """The routes that describe the others (and themselves)."""
 
     async def openapi(call: Call) -> web.StreamResponse:
         return web.Response(text=json.dumps(described), content_type="application/json")
 
-    own = [Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi)]
+    async def readable(call: Call) -> web.StreamResponse:
+        return web.Response(text=apidocs.page(described), content_type="text/html", charset="utf-8")
+
+    own = [
+        Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi),
+        Route("GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"),
+    ]
     described = describe([*routes, *own])
     return own

@@ -1,6 +1,7 @@
-"""``keter backtest``: the edge gate on football-data.co.uk files."""
+"""``keter backtest``: the live gates on football-data.co.uk files or on recordings."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from keter.cli.output import JsonFlag, show_json
 from keter.cli.progress import counting
+from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import UnavailableError, UsageError
@@ -15,7 +17,7 @@ from keter.replay.football import AVERAGES, BOOKS, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
     from keter.replay.backtest import Backtest, Rules
-    from keter.replay.performance import Performance
+    from keter.replay.records import BetRecord
 
 MARKETS = (MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER)
 
@@ -26,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    paths: Annotated[list[Path], typer.Argument(help="football-data.co.uk files, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="football-data.co.uk files, capture files, or folders of either kind.")],
     market: Annotated[list[MarketKind] | None, typer.Option(help="1x2, ah or ou; repeat for several. Default: all.")] = None,
     books: Annotated[str, typer.Option(help=f"Books to bet with, comma separated: {', '.join(BOOKS)}.")] = "MAX",
     prices: Annotated[Moment, typer.Option(help="When prices are taken.")] = Moment.EARLIER,
@@ -37,25 +39,75 @@ def backtest(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write every bet to this file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Bet past seasons through the live gates; Pinnacle is the sharp book, settings come from .env."""
-    from keter.replay.backtest import run
-    from keter.replay.performance import performance
+    """Bet past seasons, or recordings, through the live gates; settings come from .env.
 
-    rules = _rules(frozenset(market or MARKETS), _books(books), prices, against, min_ev, rule)
+    In football-data files Pinnacle is the sharp book and --market, --books, --prices and --against choose what is bet;
+    recordings hold every book's price at its time and are bet as they were seen.
+    """
+    recordings = recorded_files(paths)
+    if recordings:
+        measured = _of_recordings(recordings, min_ev, rule)
+    else:
+        measured = _of_seasons(paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, min_ev, rule))
+    _hand_out(measured, html, csv_file, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was bet, on what, and what to be careful about."""
+
+    title: str
+    intro: str
+    warnings: list[str]
+    read: dict[str, object]
+    bets: "list[BetRecord]"
+
+
+def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
+    from keter.replay.backtest import run
+
     with counting("fixtures") as advance:
         tested = run(paths, rules, advance)
-    result = performance(tested.bets)
+    read: dict[str, object] = {"files": tested.files, "fixtures": tested.fixtures, "markets": tested.markets}
+    read["skipped_rows"] = len(tested.skipped)
+    return Measured(f"Backtest of {len(tested.files)} files", _intro(tested, rules), warnings(rules), read, tested.bets)
+
+
+def _of_recordings(files: list[Path], min_ev: float | None, rule: str | None) -> Measured:
+    from keter.replay.replayer import Replayer
+    from keter.settings import child_environment, load_settings
+    from keter.venues.asianodds.captured import CapturedFeeds
+
+    replayer = Replayer(load_settings(environ=child_environment(**_overrides(min_ev, rule))), CapturedFeeds())
+    with counting("answers") as advance:
+        for _ in replayer.run(read_answers(files, advance)):
+            pass
+    intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, {len(files)} files."
+    read: dict[str, object] = {"files": [file.name for file in files], "answers": replayer.answers}
+    read |= {"market_updates": replayer.updates, "broken_answers": sum(replayer.broken.values())}
+    bets = replayer.table.records(replayer.closing)
+    return Measured(f"Backtest of {len(files)} recordings", intro, [FILLED_AS_SEEN], read, bets)
+
+
+def _hand_out(measured: Measured, html: Path | None, csv_file: Path | None, *, as_json: bool) -> None:
+    from keter.replay.performance import performance
+
+    result = performance(measured.bets)
     if html is not None:
-        _write(html, _page(tested, rules, result))
+        from keter.replay.report import html_report
+
+        _write(html, html_report(measured.title, measured.intro, measured.warnings, measured.bets, result))
     if csv_file is not None:
-        _write_csv(csv_file, tested)
+        _write_csv(csv_file, measured.bets)
     if as_json:
         import msgspec
 
-        read = {"files": tested.files, "fixtures": tested.fixtures, "markets": tested.markets}
-        show_json({**read, "skipped_rows": len(tested.skipped), "warnings": warnings(rules), **msgspec.to_builtins(result)})
-    else:
-        _table(tested, rules, result)
+        show_json({**measured.read, "warnings": measured.warnings, **msgspec.to_builtins(result)})
+        return
+    typer.echo(measured.intro)
+    for text in measured.warnings:
+        typer.echo(f"! {text}")
+    show_performance(result)
 
 
 def warnings(rules: "Rules") -> list[str]:
@@ -79,15 +131,17 @@ def _rules(
     from keter.replay.backtest import Rules
     from keter.settings import child_environment, load_settings
 
-    overrides = {"MIN_SHARP_SOURCES": "1", "BET_BOOKS": "ALL", "CONFIRMATION_WINDOW_SEC": "0"}
-    if min_ev is not None:
-        overrides["MIN_EV_PCT"] = str(min_ev)
-    if rule is not None:
-        overrides["STAKE_RULE"] = rule
+    overrides = {"MIN_SHARP_SOURCES": "1", "BET_BOOKS": "ALL", "CONFIRMATION_WINDOW_SEC": "0", **_overrides(min_ev, rule)}
     settings = load_settings(environ=child_environment(**overrides))
     if MarketKind.MONEY_LINE in kinds:
         raise UsageError("football-data files have no two-way money lines; choose 1x2, ah or ou")
     return Rules(settings.edge, settings.stake, settings.risk, books, kinds, moment, sharp)
+
+
+def _overrides(min_ev: float | None, rule: str | None) -> dict[str, str]:
+    """Settings that the command line changes for this run."""
+    given = {"MIN_EV_PCT": None if min_ev is None else str(min_ev), "STAKE_RULE": rule}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _books(text: str) -> tuple[str, ...]:
@@ -99,12 +153,6 @@ def _books(text: str) -> tuple[str, ...]:
     return names
 
 
-def _page(tested: "Backtest", rules: "Rules", result: "Performance") -> str:
-    from keter.replay.report import html_report
-
-    return html_report(f"Backtest of {len(tested.files)} files", _intro(tested, rules), warnings(rules), tested.bets, result)
-
-
 def _intro(tested: "Backtest", rules: "Rules") -> str:
     kinds = ", ".join(sorted(kind.value for kind in rules.kinds))
     return (
@@ -114,20 +162,13 @@ def _intro(tested: "Backtest", rules: "Rules") -> str:
     )
 
 
-def _table(tested: "Backtest", rules: "Rules", result: "Performance") -> None:
-    typer.echo(_intro(tested, rules))
-    for text in warnings(rules):
-        typer.echo(f"! {text}")
-    show_performance(result)
-
-
-def _write_csv(path: Path, tested: "Backtest") -> None:
+def _write_csv(path: Path, bets: "list[BetRecord]") -> None:
     import io
 
     import msgspec
 
     text = io.StringIO()
-    rows = [{**msgspec.to_builtins(bet), "clv": bet.clv} for bet in tested.bets]
+    rows = [{**msgspec.to_builtins(bet), "clv": bet.clv} for bet in bets]
     if rows:
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()

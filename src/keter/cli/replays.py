@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from keter.domain.signals import CapturedAnswer, Decision
     from keter.replay.replayer import Replayer
 
+FILLED_AS_SEEN = "Every approval is filled at the price seen: no refusals, no drift."
+
 
 def register(app: typer.Typer) -> None:
     """Adds this command to ``app``."""
@@ -40,7 +42,7 @@ def replay(
     replayer = Replayer(load_settings(), CapturedFeeds())
     started = time.monotonic()
     with counting("answers") as advance, _sink(decisions) as write:
-        for decision in replayer.run(_paced(_answers(files), pace, advance)):
+        for decision in replayer.run(_paced(read_answers(files, advance), pace)):
             write(decision)
     _tell(replayer, time.monotonic() - started, html, as_json=as_json)
 
@@ -57,36 +59,41 @@ def _pace(speed: str) -> float | None:
     return factor
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
-    from keter.replay.capture import capture_files
-
-    found: list[Path] = []
+def _files(paths: list[Path]) -> list[Path]:
     for path in paths:
-        if path.is_dir():
-            found += capture_files(path)
-        elif path.is_file():
-            found.append(path)
-        else:
+        if not path.exists():
             raise UsageError(f"{path} is neither a file nor a folder")
+    found = recorded_files(paths) or [path for path in paths if path.is_file()]
     if not found:
         raise UsageError("no capture files there; `CAPTURE_RAW=true` makes Keter record them")
     return found
 
 
-def _answers(files: list[Path]) -> Iterator["CapturedAnswer"]:
+def recorded_files(paths: Iterable[Path]) -> list[Path]:
+    """The capture files among ``paths`` and directly in the folders among them."""
+    from keter.replay.capture import SUFFIX, capture_files
+
+    found: list[Path] = []
+    for path in paths:
+        found += capture_files(path) if path.is_dir() else [path] if path.name.endswith(SUFFIX) and path.is_file() else []
+    return found
+
+
+def read_answers(files: list[Path], advance: Callable[[int], None]) -> Iterator["CapturedAnswer"]:
+    """Every answer of these files; ``advance`` is told of each. Raises UsageError for a file that is no recording."""
     import msgspec
 
     from keter.replay.capture import read_captures
 
     try:
-        yield from read_captures(files)
+        for answer in read_captures(files):
+            yield answer
+            advance(1)
     except (msgspec.MsgspecError, OSError) as e:
         raise UsageError(f"not a readable capture file: {e}") from e
 
 
-def _paced(
-    answers: Iterable["CapturedAnswer"], factor: float | None, advance: Callable[[int], None]
-) -> Iterator["CapturedAnswer"]:
+def _paced(answers: Iterable["CapturedAnswer"], factor: float | None) -> Iterator["CapturedAnswer"]:
     """Holds each answer back until its time has come, ``factor`` times faster than recorded."""
     begun, first = time.monotonic(), None
     for answer in answers:
@@ -95,7 +102,6 @@ def _paced(
             due = begun + (answer.received_at - first).total_seconds() / factor
             time.sleep(max(due - time.monotonic(), 0.0))
         yield answer
-        advance(1)
 
 
 @contextmanager
@@ -134,9 +140,7 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
         from keter.replay.report import html_report
 
         intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present settings."
-        text = html_report(
-            "Replay", intro, ["Every approval is filled at the price seen: no refusals, no drift."], records, result
-        )
+        text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
         html.write_text(text, encoding="utf-8")
     if as_json:
         show_json({**facts, "counts": dict(sorted(replayer.counts.items())), "performance": msgspec.to_builtins(result)})

@@ -25,6 +25,7 @@ from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
 
 SUFFIX = ".jsonl.gz"
+GZIP_MAGIC = b"\x1f\x8b"
 MAX_FILE_BYTES = 32_000_000
 MAX_FILE_AGE = timedelta(hours=1)
 REPEAT_MEMORY = 256  # answers of one batch and more
@@ -103,6 +104,9 @@ def read_captures(paths: Iterable[Path]) -> Iterator[CapturedAnswer]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        if file.read(2) not in {GZIP_MAGIC, b""}:
+            raise gzip.BadGzipFile(f"{path.name} is not a gzip file")
     with gzip.open(path, "rb") as file:
         while True:
             try:

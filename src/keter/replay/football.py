@@ -77,7 +77,7 @@ def csv_files(paths: Iterable[Path]) -> list[Path]:
         else:
             raise UsageError(f"{path} is neither a file nor a folder")
     if not found:
-        raise UsageError("no .csv file there; give football-data.co.uk files or a folder of them (recordings: `keter replay`)")
+        raise UsageError("no .csv file there; give football-data.co.uk files or a folder of them")
     return found
 
 

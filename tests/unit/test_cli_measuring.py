@@ -1,0 +1,90 @@
+"""The commands that measure: what they print, write and refuse."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from keter.cli import run_command
+from keter.errors import ExitCode
+from keter.replay.capture import CaptureWriter
+from tests.unit.replay.test_backtest import HEADER
+from tests.unit.replay.test_replayer import game
+
+ROW = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,2.2,3.6,4.1,2.20,1.90,-0.75,1.90,2.00,1.95,3.5,4.1"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def season(tmp_path: Path) -> Path:
+    file = tmp_path / "X1_2526.csv"
+    file.write_text(f"{HEADER}\n{ROW}\n")
+    return file
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    written = CaptureWriter(tmp_path / "captures").append(game(home=2, away=1))
+    assert written is not None
+    return written
+
+
+def test_a_backtest_prints_writes_and_warns(season: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["backtest", str(season), "--html", "page.html", "--csv", "bets.csv"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    assert "! MAX is the best price over sources of unequal age" in out
+    with Path("bets.csv").open(newline="") as file:
+        bets = list(csv.DictReader(file))
+    assert {bet["book"] for bet in bets} == {"MAX"}
+    assert f"{len(bets)} bets" in out
+    assert "Backtest of 1 files" in Path("page.html").read_text()
+
+
+def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (recording, recording.parent):
+        assert run_command(["backtest", str(path), "--json"]) == ExitCode.OK
+        told = json.loads(capsys.readouterr().out)
+        assert (told["bets"], told["pnl_minor"], told["answers"]) == (1, 1200, 7)
+    assert run_command(["backtest", str(recording), "--min-ev", "20", "--json"]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out)["bets"] == 0
+
+
+def test_a_replay_writes_every_decision(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["replay", str(recording), "--decisions", "all.jsonl", "--speed", "100000"]) == ExitCode.OK
+    decisions = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
+    assert [one["stage"] for one in decisions] == ["edge", "guard", "edge", "guard"]
+    assert "market updates" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["backtest", "nowhere"], "nowhere is neither a file nor a folder"),
+        (["backtest", "X1_2526.csv", "--books", "FOO"], "unknown book FOO"),
+        (["backtest", "X1_2526.csv", "--market", "ml"], "no two-way money lines"),
+        (["replay", "nowhere"], "nowhere is neither a file nor a folder"),
+        (["replay", "X1_2526.csv"], "not a readable capture file"),
+        (["replay", "X1_2526.csv", "--speed", "0"], "--speed is max or a positive number"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(
+    season: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(arguments) == ExitCode.USAGE
+    assert says in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_named(season: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["backtest", str(season), "--html", "no/such/folder/page.html"]) == ExitCode.UNAVAILABLE
+    assert "page.html cannot be written" in capsys.readouterr().err
+
+
+def test_reports_without_a_ledger_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("bets", "books", "parity"):
+        assert run_command(["report", name]) == ExitCode.UNAVAILABLE
+        assert "no ledger yet" in capsys.readouterr().err

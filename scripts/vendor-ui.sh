@@ -15,7 +15,8 @@ npm install --silent --no-save --no-audit --no-fund \
 cat > ui.js <<'JS'
 import { h } from 'preact';
 import htm from 'htm';
-export const html = htm.bind(h);
+// No vnode is shared between renders: through its parent a shared one would hold on to every tree it has ever been in.
+export const html = htm.bind(function (...args) { this[0] = 3; return h(...args); });
 export { h, render, Fragment, Component, createRef } from 'preact';
 export { useEffect, useLayoutEffect, useRef, useState, useMemo, useCallback, useErrorBoundary } from 'preact/hooks';
 export { signal, computed, effect, batch, untracked } from '@preact/signals';

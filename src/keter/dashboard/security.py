@@ -35,12 +35,16 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "
 
 @dataclass(frozen=True, slots=True)
 class Perimeter:
-    """Under which names the console may be reached, and by whom it is believed."""
+    """Under which names the console may be reached, and by whom it is believed.
+
+    ``direct_only``: without a password whoever is on this machine is the operator, so nothing that a proxy hands on is served.
+    """
 
     hosts: frozenset[str]
     origins: frozenset[str]
     proxies: frozenset[str]
     tls: bool
+    direct_only: bool
 
     def address(self, request: web.Request) -> str:
         """The caller's address: the peer's, or what a configured proxy says."""
@@ -71,18 +75,30 @@ def perimeter(settings: Settings, port: int) -> Perimeter:
         extra |= {host.lower()} if ":" in host else {host.lower(), f"{host.lower()}:{port}"}
     extra_origins = {f"{scheme}://{host}" for host in extra for scheme in ("https", "http")}
     proxies = frozenset(settings.dashboard.dash_trusted_proxies)
-    return Perimeter(frozenset(ours | extra), frozenset(loopback_origins | extra_origins), proxies, tls=bool(proxies))
+    return Perimeter(
+        hosts=frozenset(ours | extra),
+        origins=frozenset(loopback_origins | extra_origins),
+        proxies=proxies,
+        tls=bool(proxies),
+        direct_only=not settings.dashboard.dash_password_hash.get_secret_value(),
+    )
 
 
 def check_bind(settings: Settings) -> None:
     """Raises ConfigurationError unless listening beyond this machine was asked for with everything it needs."""
     dashboard = settings.dashboard
+    password = bool(dashboard.dash_password_hash.get_secret_value())
     if _is_loopback(dashboard.dash_host):
+        if (dashboard.dash_trusted_proxies or dashboard.dash_allowed_hosts) and not password:
+            raise ConfigurationError(
+                "DASH_TRUSTED_PROXIES and DASH_ALLOWED_HOSTS let others reach the console; also set DASH_PASSWORD_HASH "
+                "(`keter config password`), or remove them and use an SSH tunnel"
+            )
         return
     missing = [
         name
         for name, there in (
-            ("DASH_PASSWORD_HASH", bool(dashboard.dash_password_hash.get_secret_value())),
+            ("DASH_PASSWORD_HASH", password),
             ("DASH_ALLOWED_HOSTS", bool(dashboard.dash_allowed_hosts)),
             ("DASH_ALLOW_REMOTE=true", dashboard.dash_allow_remote),
         )
@@ -137,6 +153,8 @@ def harden(app: web.Application, border: Perimeter) -> None:
 def _check_request(request: web.Request, border: Perimeter) -> None:
     if request.headers.getall("Host", [])[1:] or request.headers.get("Host", "").lower() not in border.hosts:
         raise ApiError(421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS")
+    if border.direct_only and not border.local(request):
+        raise ApiError(403, "proxied", "behind a proxy this server needs DASH_PASSWORD_HASH; without one use an SSH tunnel")
     origin = request.headers.get("Origin")
     upgrade = "Upgrade" in request.headers
     if (upgrade or request.method not in _SAFE) and origin is None:

@@ -180,6 +180,23 @@ def test_listening_beyond_this_machine_needs_all_three(missing: str) -> None:
     assert refused.value.exit_code == 78
 
 
+@pytest.mark.parametrize("name", ["DASH_TRUSTED_PROXIES", "DASH_ALLOWED_HOSTS"])
+def test_letting_others_in_through_a_proxy_needs_a_password(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="DASH_PASSWORD_HASH"):
+        check_bind(load_settings(None, {name: "10.0.0.7"}))
+    check_bind(load_settings(None, {name: "10.0.0.7", "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"]}))
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+async def test_a_forgotten_proxy_makes_nobody_the_operator(start_console: StartConsole, header: str) -> None:
+    """Without a password the console serves this machine only, not what a proxy on it hands on."""
+    console = await start_console()
+    async with console.http.get(console.base + "/api/status", headers={header: "203.0.113.9"}) as answer:
+        assert answer.status == 403
+    async with console.http.get(console.base + "/api/status") as answer:
+        assert answer.status == 200
+
+
 async def test_forwarded_headers_are_believed_of_configured_proxies_only(start_console: StartConsole) -> None:
     """Back-off counts the address that a trusted proxy names; a stranger cannot choose his own."""
     console = await start_console(**LOCKED)

@@ -50,6 +50,7 @@ from tests.support import ROOT, RedisServer, eventually
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
 LIVE = ExecutionMode.LIVE
 LOCK_TTL_S = 20
+PATIENCE_S = 150  # the session owner spaces its logins up to a minute when sessions keep dying
 UNDECIDED = frozenset({BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, State.REFUSED: BetState.REFUSED,
             State.VOID: BetState.VOID}  # fmt: skip
@@ -157,7 +158,7 @@ class ExecutionWorld:
             routers = [beat for beat in beats if beat.process == "router" and _leads(beat)]
             return bool(routers) and bool(await read_accounts(self.bus)) and view.may_bet(SystemClock().now()).accepted
 
-        await eventually(look, timeout_s=40, every_s=0.05)
+        await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
 
     async def active_router(self) -> Child:
         """The router that holds the account's lease in Redis and is let in."""
@@ -169,7 +170,7 @@ class ExecutionWorld:
             child, beat = self.children.get(owner), beats.get(owner)
             return child if child is not None and beat is not None and beat.pid == child.pid and _leads(beat) else None
 
-        found = await eventually(look, timeout_s=40, every_s=0.05)
+        found = await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
         assert found is not None
         return found
 

@@ -191,9 +191,9 @@ def test_letting_others_in_through_a_proxy_needs_a_password(name: str) -> None:
 async def test_a_forgotten_proxy_makes_nobody_the_operator(start_console: StartConsole, header: str) -> None:
     """Without a password the console serves this machine only, not what a proxy on it hands on."""
     console = await start_console()
-    async with console.http.get(console.base + "/api/status", headers={header: "203.0.113.9"}) as answer:
+    async with console.http.get(console.base + "/healthz", headers={header: "203.0.113.9"}) as answer:
         assert answer.status == 403
-    async with console.http.get(console.base + "/api/status") as answer:
+    async with console.http.get(console.base + "/healthz") as answer:
         assert answer.status == 200
 
 

@@ -266,6 +266,61 @@ def test_login_is_an_overlay_that_keeps_the_page(start_dashboard: StartDashboard
     tab.quiet("401", *NETWORK)
 
 
+def test_a_session_that_ends_puts_the_login_over_the_page_and_takes_nothing_away(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
+    """Another tab logs out: this one asks for the password, and behind it screen, filter and rows are as they were."""
+    dashboard = start_dashboard(**LOCKED)
+    tab = open_tab(f"{dashboard.base}/#/orders?state=REFUSED")
+    page, login = tab.page, tab.page.get_by_role("heading", name="Log in to Keter")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody .state").first).to_contain_text("refused")
+    rows = page.locator("tr.order").count()
+    headers = {"Origin": dashboard.base, "X-Requested-By": "keter"}
+    page.request.post(f"{dashboard.base}/api/v1/logout", data={}, headers=headers)
+    expect(login).to_be_visible(timeout=10_000)
+    assert page.locator("tr.order").count() == rows
+    picture(page, "session-ended-wide-dark")
+    assert blemishes(axe(page)) == []
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(login).to_have_count(0)
+    assert page.evaluate("location.hash") == "#/orders?state=REFUSED"
+    expect(page.locator("tbody .state").first).to_contain_text("refused")
+    expect(page.get_by_text("Disconnected")).to_have_count(0)
+    tab.quiet("401", *NETWORK)
+
+
+def test_trading_is_halted_and_resumed_with_the_keyboard_alone(dashboard: Dashboard, open_tab: OpenTab) -> None:
+    page = open_tab(dashboard.base).page
+    expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
+    page.keyboard.press("Shift+P")
+    halt = page.get_by_role("dialog").get_by_role("button", name="Halt")
+    expect(halt).to_be_enabled()
+    press_tab_until(page, "Halt")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("halted: no new bets")
+    page.keyboard.press("Escape")
+    expect(page.locator(".statebar .word")).to_contain_text("HALTED")
+    press_tab_until(page, "Resume")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Type RESUME")).to_be_visible()
+    page.get_by_label("Type RESUME").focus()
+    page.keyboard.type("RESUME")
+    page.keyboard.press("Enter")
+    expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
+
+
+def press_tab_until(page: Page, name: str) -> None:
+    """Moves the focus on until it is on a control whose text begins with ``name``."""
+    for _ in range(60):
+        if page.evaluate("document.activeElement?.innerText ?? ''").startswith(name):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"Tab never reached {name}")
+
+
 def test_the_page_can_be_used_with_the_keyboard_alone(dashboard: Dashboard, open_tab: OpenTab) -> None:
     page = open_tab(dashboard.base).page
     expect(page.locator("tr.order").first).to_be_visible()

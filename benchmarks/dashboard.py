@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.dashboard [--seconds 8] [--rate 500]
 
-A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands beside a baseline of the same run:
-the same server's /healthz in the same browser, the same server with nothing coming in, or with nobody looking.
+A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands beside a baseline of the same
+run: the same server's /healthz in the same browser, the same server with nothing coming in, or with nobody looking.
 """
 
 import argparse
@@ -80,11 +80,8 @@ def weigh(browser: Browser, address: str) -> None:
     useful_ms(page)
     first = sum(page.evaluate(FETCHED))
     context.close()
-    print(
-        f"page weight, gzipped JS and CSS: {first / 1000:.1f} kB before the first figure, {packed / 1000:.1f} kB with every ",
-        end="",
-    )
-    print(f"screen and the charts ({len(pages)} files); not gzipped {plain / 1000:.1f} kB")
+    print(f"page weight, gzipped JS and CSS: {first / 1000:.1f} kB before the first figure, ", end="")
+    print(f"{packed / 1000:.1f} kB with every screen and the charts ({len(pages)} files); not gzipped {plain / 1000:.1f} kB")
 
 
 def visits(browser: Browser, address: str, *, useful: bool) -> tuple[float, float | None]:
@@ -146,18 +143,15 @@ def main(seconds: float, rate: int) -> None:
             weigh(browser, dashboard.base)
             empty, _ = visits(browser, f"{dashboard.base}/healthz", useful=False)
             paint, figure = visits(browser, dashboard.base, useful=True)
-            print(
-                f"first visit, median of {VISITS}: first paint {paint:.0f} ms, first figure {figure:.0f} ms; /healthz {empty:.0f} ms"
-            )
+            print(f"first visit, median of {VISITS}: first paint {paint:.0f} ms, first figure {figure:.0f} ms; ", end="")
+            print(f"first paint of /healthz {empty:.0f} ms")
             base = main_thread(browser, f"{dashboard.base}/healthz", seconds)
             quiet = main_thread(browser, dashboard.base, seconds)
             life.stop()
             with Pressure(dashboard.redis.url, dashboard.settings, rate) as pressure:
                 loaded = main_thread(browser, dashboard.base, seconds)
                 written = pressure.rate
-        print(
-            f"the page's main thread at {written:.0f} updates/s: {loaded:.1%} busy; 16 updates/s {quiet:.1%}; /healthz {base:.1%}"
-        )
+        print(f"the page's main thread: {loaded:.1%} busy at {written:.0f} updates/s, {quiet:.1%} at 16; /healthz {base:.1%}")
         for name, per_second in (("nothing coming in", 0), (f"{rate} updates/s", rate)):
             with Pressure(dashboard.redis.url, dashboard.settings, per_second) if per_second else contextlib.nullcontext():
                 for clients in (0, CLIENTS):

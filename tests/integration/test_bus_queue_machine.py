@@ -288,7 +288,6 @@ PLANTED = {
     "a change in flight is forgotten": ("step", _without("table.insert(again, stamp .. items[i])")),
     "reaped keys stay in flight": ("reap", _without("  call('SREM', inflight, key)\n")),
     "claimed items stay in the list": ("step", _without("    call('LTRIM', list, n, -1)\n")),
-    "the dead are thrown away": ("reap", _without("    call('RPUSH', dead,", "    local _ = (")),
 }
 
 

@@ -260,23 +260,38 @@ async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tm
         assert (await here.ask())[0] == "guard:event_bet_count"
 
 
+def said(action: CommandAction, after: TradingState) -> OperatorCommand:
+    """An operator's command as the audit keeps it."""
+    return OperatorCommand(
+        command_id=f"c{after.revision}", action=action, actor="operator", source="cli", target="trading", reason=after.reason,
+        at=NOW, accepted=True, result="done", after=after,
+    )  # fmt: skip
+
+
+async def test_a_redis_that_lost_its_last_second_does_not_undo_a_pause(redis_url: str, tmp_path: Path) -> None:
+    """The server died after the pause was written and before it reached the disk: the older state came back."""
+    async with desk(redis_url, tmp_path) as here:
+        older = await change_trading(
+            here.bus, TradingState(TradingMode.ACTIVE, "operator", "go", NOW), expected_revision=None, now=NOW
+        )
+        paused = TradingState(TradingMode.PAUSED, "operator", "lunch", NOW, revision=older.revision + 1)
+        await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
+        assert await here.mode() is TradingMode.ACTIVE
+        await here.guard.start()
+        assert await here.mode() is TradingMode.PAUSED
+        newer = await change_trading(
+            here.bus, TradingState(TradingMode.ACTIVE, "operator", "back", NOW), expected_revision=None, now=NOW
+        )
+        assert newer.revision > paused.revision
+        await here.guard.start()
+        assert await here.mode() is TradingMode.ACTIVE, "what Redis has is newer than the audit: it stands"
+
+
 async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path) as here:
         assert await here.mode() is TradingMode.ACTIVE
         halted = TradingState(TradingMode.HALTED, "operator", "enough", NOW, revision=7)
-        command = OperatorCommand(
-            command_id="c1",
-            action=CommandAction.HALT,
-            actor="operator",
-            source="cli",
-            target="trading",
-            reason="enough",
-            at=NOW,
-            accepted=True,
-            result="halted",
-            after=halted,
-        )
-        await here.ledger.commands.add(command)
+        await here.ledger.commands.add(said(CommandAction.HALT, halted))
         await change_trading(here.bus, halted, expected_revision=None, now=NOW)
         await here.bus.redis.execute_command("DEL", here.bus.keys.trading_state)
         assert (await here.ask())[0] == "guard:trading_not_active"

@@ -53,6 +53,7 @@ class RiskKeeper:
 
     async def start(self) -> None:
         """Makes everything complete; with TRADING_ENABLED=false trading starts switched off."""
+        await self._catch_up()
         view = await self.trading()
         await self.state()
         active = view.state is not None and view.state.effective(self._context.clock.now()) is TradingMode.ACTIVE
@@ -84,6 +85,20 @@ class RiskKeeper:
         except StaleRevisionError:
             self._context.log.info("trading_state_set_meanwhile")
         return await read_trading(self._context.bus, now)
+
+    async def _catch_up(self) -> None:
+        """A Redis that died may come back without its last second: a later command in the ledger then holds."""
+        now = self._context.clock.now()
+        state = (await read_trading(self._context.bus, now)).state
+        last = await self._ledger.commands.last_trading()
+        if state is None or last is None or last.revision <= state.revision:
+            return
+        wanted = _still_valid(last, now)
+        self._context.log.warning("trading_state_caught_up", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
+        try:
+            await change_trading(self._context.bus, wanted, expected_revision=state.revision, now=now)
+        except StaleRevisionError:
+            self._context.log.info("trading_state_set_meanwhile")
 
     async def current_limits(self, reserved_minor: int | None = None) -> RiskLimits:
         """The lower of settings and operator's wish, for each limit."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.execution_world import Child, ExecutionWorld, execution_world
+from keter.domain.bets import BetState
+from tests.faults.execution_world import LIVE, Child, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import (
     LAST_GAP,
     ROUTER_STEPS,
@@ -47,6 +48,7 @@ class Chaos:
                 self._world.sandbox.faults.add(self._rng.choice(VENUE_RULES))
                 self.venue_faults += 1
             await self._world.ready()
+            await self._end_a_match()
             kind = self._rng.random()
             if kind < 0.6:
                 await self._at_a_step(await self._world.active_router(), ROUTER_STEPS)
@@ -56,6 +58,14 @@ class Chaos:
                 await self._world.bet()
         self._world.sandbox.faults.clear()
         await self._world.settled_down(self._world.bet_on[-1], timeout_s=120)
+
+    async def _end_a_match(self) -> None:
+        """Bets are settled while all this goes on."""
+        running = [bet for bet in await self._world.ledger.intents.open_bets(LIVE) if bet.state is BetState.RUNNING]
+        going_on = {fixture.home for fixture in self._world.scenario.fixtures.values() if fixture.full_time is None}
+        chosen = [bet for bet in running if bet.intent.home in going_on]
+        if len(chosen) > 5:
+            self._world.finish(self._rng.choice(chosen), (self._rng.randrange(3), self._rng.randrange(3)))
 
     async def _at_a_step(self, child: Child, steps: tuple[str, ...]) -> None:
         """Stops a worker at a random step, if it comes there, and lets something happen to it."""

@@ -1,6 +1,6 @@
 """Router and tracker together, step by step: real ledger, real Redis, a model of the venue, the clock in our hands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,7 @@ from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus
+from keter.workers.tracker import QUERIES_PER_MINUTE
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.hooks import Crash, Hook
@@ -420,27 +421,44 @@ async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: D
     assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03
 
 
-async def test_the_queries_of_a_pass_stay_within_the_budget(desk: Desk) -> None:
-    """Twenty bets that the list does not show are asked for in turn, so many a minute, none forgotten."""
-    for n in range(20):
+async def many_running(desk: Desk, count: int) -> list[str]:
+    """Bets that run at the venue and that its list does not show; returns the references that are asked for singly."""
+    for n in range(count):
         await desk.bet(f"d{n}", team=f"Team {n}")
         desk.world.venue.decide(-1, accept=True)
     await desk.look()
     asked: list[str] = []
     honest = desk.world.venue.bet
 
-    async def bet(reference: str) -> object:
+    async def bet(reference: str) -> Sequence[Ticket]:
         asked.append(reference)
         return await honest(reference)
 
-    async def nothing() -> list[Ticket]:
+    async def nothing() -> Sequence[Ticket]:
         return []
 
-    desk.world.venue.bet = bet  # type: ignore[method-assign,assignment]  # counts
+    desk.world.venue.bet = bet  # type: ignore[method-assign]  # counts
     desk.world.venue.bets = nothing  # type: ignore[method-assign]  # a list that shows nothing
-    for _ in range(3):
+    return asked
+
+
+async def test_the_queries_of_a_pass_stay_within_the_budget_and_none_is_forgotten(desk: Desk) -> None:
+    asked = await many_running(desk, 20)
+    for _ in range(40):
         await desk.look(1)
-    assert len(asked) <= 63
+    assert len(asked) <= 40 + QUERIES_PER_MINUTE
     assert len(set(asked)) == 20
     assert {(await desk.of(f"d{n}")).state for n in range(20)} == {S.RUNNING}
-    assert await desk.world.ledger.intents.open_bets(DRY)
+    assert len(await desk.world.ledger.intents.open_bets(DRY)) == 20
+
+
+async def test_a_doubtful_bet_is_asked_for_however_many_others_are_not_listed(desk: Desk) -> None:
+    """Running bets and lists never spend the last of the budget."""
+    asked = await many_running(desk, 20)
+    for _ in range(90):
+        await desk.look(0.5)
+    asked.clear()
+    await desk.bet("doubt", team="Doubt FC", answer="lost_after")
+    for _ in range(4):
+        await desk.look(0.5)
+    assert (await desk.of("doubt")).state is S.PENDING

@@ -15,7 +15,7 @@ from keter.ledger import ForeignTicket, Ledger, ticket_key
 from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import LEAST_DENIALS
-from keter.workers.tracking.budget import QueryBudget
+from keter.workers.tracking.budget import Errand, QueryBudget
 from keter.workers.tracking.calls import Calls
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ class Foreign:
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
         for row in standing:
-            if row.reference not in listed and budget.take():
+            if row.reference not in listed and budget.take(Errand.ROUTINE):
                 await self._ask_for(venue, row)
         left = await self._ledger.foreign.open(self._account, self._mode) if standing else []
         self._context.heart.gauge("foreign_open", len(left))

@@ -19,7 +19,7 @@ from keter.venues.base import BetVenue, Ticket, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import Denials
 from keter.workers.tracking.applying import Applier
-from keter.workers.tracking.budget import QueryBudget
+from keter.workers.tracking.budget import Errand, QueryBudget
 from keter.workers.tracking.calls import Calls
 from keter.workers.tracking.exposures import ExposureAudit
 from keter.workers.tracking.foreign import Foreign
@@ -54,7 +54,7 @@ class Reconciler:
     async def run(self) -> Sequence[Bet] | None:
         """One pass. Returns the bets open afterwards, None when the venue could not be asked. Raises ledger and bus errors."""
         await self._copy_scores()
-        if not self._budget.take():
+        if not self._budget.take(Errand.LIST):
             return None
         try:
             tickets = await self._venue.bets()
@@ -108,7 +108,7 @@ class Reconciler:
         router = self._context.settings.router
         seen = read_tickets(bet, tickets, router)
         short = sum(ticket.stake_minor for ticket in tickets) < bet.intent.stake_minor
-        if seen.state in FINAL and short and self._budget.take():
+        if seen.state in FINAL and short and self._budget.take(Errand.DOUBT):
             tickets = await self._asked(bet) or tickets
             seen = read_tickets(bet, tickets, router)
         await self._applier.apply(bet, seen, tickets)
@@ -117,7 +117,7 @@ class Reconciler:
         complete = True
         for bet in sorted(missing, key=lambda one: (_URGENCY[one.state], self._asked_at.get(one.intent.intent_id, 0.0))):
             doubtful = bet.state is not BetState.RUNNING
-            if not self._budget.take():
+            if not self._budget.take(Errand.DOUBT if doubtful else Errand.ROUTINE):
                 return complete and not doubtful
             self._asked_at[bet.intent.intent_id] = self._context.clock.monotonic()
             tickets = await self._asked(bet)

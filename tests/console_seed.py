@@ -56,8 +56,14 @@ class Seed:
 
 
 def fixture(number: int, now: datetime) -> Event:
+    """The event of the ``number``-th bet or market.
+
+    The same selection comes round once in every fixture and market, a day later or more: an ``event_uid`` holds the date of
+    kick-off only, and two open bets on one selection are refused by the ledger.
+    """
     league, home, away = FIXTURES[number % len(FIXTURES)]
-    kickoff = (now + timedelta(hours=2 + number)).replace(minute=0, second=0, microsecond=0)
+    days, hours = number // (len(FIXTURES) * len(MARKETS)), 2 + number % len(FIXTURES)
+    kickoff = (now + timedelta(days=days, hours=hours)).replace(minute=0, second=0, microsecond=0)
     return Event(event_uid("fb", kickoff, home, away), "fb", league, home, away, kickoff)
 
 
@@ -128,23 +134,24 @@ async def seed_ledger(
     now = now or datetime.now(UTC)
     take = await ledger.intents.takeover(ACCOUNT, mode, at=now - timedelta(hours=6), worker="router")
     bets, decisions = [], []
-    spacing = min(timedelta(minutes=5), timedelta(hours=4) / max(count, 1))
-    for number in range(count):
-        made = now - timedelta(minutes=5) - spacing * (count - number)
-        state, pnl_minor = OUTCOMES[number % len(OUTCOMES)]
+    for number, made in enumerate(moments(count, now, unknown=unknown)):
+        state, pnl_minor = OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
         intent = intent_of(number, made, take.fence, mode)
         bets.append(await seed_bet(ledger, intent, state, pnl_minor))
         decisions += decisions_of(intent, made)
-    if unknown:
-        intent = intent_of(count, now - timedelta(seconds=95), take.fence, mode)
-        bets.append(await seed_bet(ledger, intent, BetState.UNKNOWN, None))
-        decisions += decisions_of(intent, intent.created_at)
     await ledger.decisions.add_many(decisions)
     await ledger.commands.add(
         OperatorCommand("c1", CommandAction.RESUME, "ops", "cli", "trading", "start of the day", now - timedelta(hours=4), True,
                         "running: new bets may be made")
     )  # fmt: skip
     return Seed(bets, now)
+
+
+def moments(count: int, now: datetime, *, unknown: bool) -> list[datetime]:
+    """When each of ``count`` bets was made, oldest first; one more, 95 s old, for the ``unknown``."""
+    spacing = min(timedelta(minutes=5), timedelta(hours=4) / max(count, 1))
+    made = [now - timedelta(minutes=5) - spacing * (count - number) for number in range(count)]
+    return [*made, now - timedelta(seconds=95)] if unknown else made
 
 
 def decisions_of(intent: Intent, at: datetime) -> list[Decision]:

@@ -1,7 +1,11 @@
-"""Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives."""
+"""Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives.
+
+What stands is read from Redis. When Redis itself is away for OUTAGE_S, that is the alert, and it is remembered aside.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -9,17 +13,21 @@ import structlog
 
 from keter.alerting.channels import Channel, DeliveryError
 from keter.alerting.policy import Memory, delivered, plan
+from keter.alerting.shelves import Aside, BusShelf, Shelf
 from keter.alerting.texts import Message, Position, alive_message, test_message
-from keter.bus.alerts import Alert, read_alerts, read_told, write_told
+from keter.bus.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
+from keter.bus.errors import BusRefusedError
 from keter.clock import Clock
-from keter.errors import KeterError
+from keter.errors import KeterError, UnavailableError
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0
 REST_S = 60.0
 ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
 TEST_DEADLINE_S = 20.0
+OUTAGE_S = 15.0  # a Redis that is started again is back before
+REDIS_DOWN = "redis-down"
 Clean = Callable[[str], str]
 Positions = Callable[[], Awaitable[Position]]
 
@@ -31,6 +39,8 @@ class Courier:
         self, bus: Bus, channels: Sequence[Channel], positions: Positions, clock: Clock, zone: ZoneInfo, clean: Clean = str
     ) -> None:
         self._bus = bus
+        self._shelf, self._aside = BusShelf(bus), Aside()
+        self._away_since: datetime | None = None
         self._channels = tuple(channels)
         self._positions = positions
         self._clock = clock
@@ -43,7 +53,7 @@ class Courier:
         return tuple(channel.name for channel in self._channels)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Looks until ``stop``; Redis being away is waited out, for what stands is read from it."""
+        """Looks until ``stop``; Redis being away is told when it lasts, and waited out."""
         while not stop.is_set():
             try:
                 await self.look()
@@ -55,11 +65,26 @@ class Courier:
                 continue
 
     async def look(self) -> None:
-        """Tells every channel what it has to know now. Raises the bus's errors."""
-        standing = await read_alerts(self._bus)
-        outcomes = await asyncio.gather(
-            *(self._serve(channel, standing) for channel in self._channels if self._awake(channel)), return_exceptions=True
-        )
+        """Tells every channel what it has to know now. Raises the bus's errors, after telling of an outage that lasts."""
+        try:
+            standing = await read_alerts(self._bus)
+        except (UnavailableError, BusRefusedError, OSError, TimeoutError) as e:
+            await self._tell_outage(str(e) or type(e).__name__)
+            raise
+        self._away_since = None
+        await self._tell(standing, self._shelf)
+        if self._aside.used:
+            await self._tell((), self._aside)
+
+    async def _tell_outage(self, error: str) -> None:
+        now = self._clock.now()
+        self._away_since = since = self._away_since or now
+        if (now - since).total_seconds() >= OUTAGE_S:
+            await self._tell([outage(error, since)], self._aside)
+
+    async def _tell(self, standing: Sequence[Alert], shelf: Shelf) -> None:
+        awake = [channel for channel in self._channels if self._awake(channel)]
+        outcomes = await asyncio.gather(*(self._serve(one, standing, shelf) for one in awake), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -87,21 +112,22 @@ class Courier:
     def _awake(self, channel: Channel) -> bool:
         return self._clock.monotonic() >= self._rest_until.get(channel.name, 0.0)
 
-    async def _serve(self, channel: Channel, standing: Sequence[Alert]) -> None:
-        before = await self._memory(channel)
+    async def _serve(self, channel: Channel, standing: Sequence[Alert], shelf: Shelf) -> None:
+        before = await shelf.read(channel.name)
         planned = plan(standing, before, self._clock.now())
         memory = planned.memory
         try:
             for step in planned.steps:
                 await channel.send(self._cleaned(step.message), await self._positions())
                 memory = delivered(memory, step)
-            memory = await self._alive(channel, memory)
+            if shelf is self._shelf:
+                memory = await self._alive(channel, memory)
         except DeliveryError as e:
             log.warning("alert_not_delivered", channel=channel.name, error=str(e))
             self._rest_until[channel.name] = self._clock.monotonic() + REST_S
         finally:
             if memory != before:
-                await write_told(self._bus, channel.name, msgspec.json.encode(memory))
+                await shelf.write(channel.name, memory)
 
     def _cleaned(self, message: Message) -> Message:
         """Texts of a venue's error may quote what was sent to it."""
@@ -116,12 +142,8 @@ class Courier:
         await channel.send(alive_message(day, await self._positions(), self._clock.now()), None)
         return msgspec.structs.replace(memory, alive_day=day)
 
-    async def _memory(self, channel: Channel) -> Memory:
-        raw = await read_told(self._bus, channel.name)
-        if raw is None:
-            return Memory()
-        try:
-            return msgspec.json.decode(raw, type=Memory)
-        except (msgspec.ValidationError, msgspec.DecodeError) as e:
-            log.warning("alert_memory_unreadable", channel=channel.name, error=str(e))
-            return Memory()
+
+def outage(error: str, since: datetime) -> Alert:
+    """What is told when Redis cannot be asked what stands."""
+    action = "No bets are made until it is back; open bets stay open."
+    return Alert(REDIS_DOWN, "page", "Redis does not answer", error, since, action, "#/health", REDIS_DOWN)

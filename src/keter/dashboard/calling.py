@@ -22,7 +22,7 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
     async def position() -> Position:
-        return position_of(hub.latest(), settings)
+        return position_of(hub.latest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
         return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
@@ -33,21 +33,21 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
     return Views(position, open_bets, alerts)
 
 
-def position_of(latest: Snapshot | None, settings: Settings) -> Position:
-    """The newest snapshot in a few figures."""
+def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:
+    """The newest snapshot in a few figures; what Redis told is left out when that is no longer ``known``."""
     mode = settings.mode.execution_mode.value
     if latest is None:
         return Position(mode)
     money = latest.money
     return Position(
         execution_mode=mode,
-        trading=latest.trading.mode,
+        trading=latest.trading.mode if known else None,
         currency=settings.mode.account_currency,
         open=money.open if money else None,
         outstanding=money.outstanding if money else None,
         unknown=money.unknown if money else None,
         pnl_today=money.pnl_today if money else None,
-        stops=tuple(latest.trading.stops),
+        stops=tuple(latest.trading.stops) if known else (),
         problems=tuple(latest.problems),
     )
 

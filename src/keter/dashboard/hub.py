@@ -75,6 +75,11 @@ class Hub:
         return f"{self._run_id}-{self._number}"
 
     @property
+    def problem(self) -> str | None:
+        """Why the newest snapshot is not of now; None when it is."""
+        return self._problem
+
+    @property
     def pages(self) -> int:
         """How many sockets are open."""
         return len(self._pages)

@@ -154,6 +154,8 @@ RULES: tuple[Rule, ...] = (
          "The selections cool down.", "#/orders?state=REFUSED", refusals_rising),
     Rule("dead-letters", "ticket", "Messages that nobody could read", "a queue has dead letters",
          "They are kept aside; the workers go on.", "#/health", dead_letters),
+    Rule("redis-down", "page", "Redis does not answer", "no answer for 15 s",
+         "No bets are made until it is back; the channels are told without it.", "#/health", None),
     Rule("redis-unsafe", "ticket", "Redis may lose data", "append-only file off or an eviction policy",
          "None.", "#/health", redis_unsafe),
     Rule("disk-full", "ticket", "The disk is filling up", "90 % used", "None.", "#/health", disk_full),

@@ -9,11 +9,15 @@ from keter.workers.runtime import Context, follow_redis
 
 
 async def run(context: Context) -> None:
-    """Serves until asked to stop. Redis may come and go meanwhile: the page says so and halting goes on working."""
+    """Serves, watches and calls for help until asked to stop.
+
+    Redis may come and go meanwhile: the page and the channels say so, and halting goes on working.
+    """
     settings = context.settings
     door = LedgerDoor(settings, context.clock)
     world = build_world(settings, context.bus, door, context.clock, context.ids)
-    work = (world.hub.run(context.stop), world.watch.run(context.stop), follow_redis(context))
+    stop = context.stop
+    work = (world.hub.run(stop), world.watch.run(stop), world.alerting.run(stop), follow_redis(context))
     tasks = {asyncio.create_task(each) for each in work}
     try:
         async with serving(make_app(world), settings.dashboard.dash_host, settings.dashboard.dash_port):

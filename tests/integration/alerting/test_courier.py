@@ -8,16 +8,18 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.courier import REST_S, Courier
+from keter.alerting.courier import OUTAGE_S, REST_S, Courier
 from keter.alerting.desk import Views
 from keter.alerting.policy import QUIET_S
 from keter.alerting.texts import Kind, Message, Position
 from keter.bus.alerts import Alert, clear_alert, raise_alert
-from keter.bus.connection import Bus
+from keter.bus.connection import Bus, connect
 from keter.clock import ManualClock, SystemClock
 from keter.control import Control
 from keter.domain.bets import Bet
+from keter.errors import UnavailableError
 from keter.settings import load_settings
+from tests.support import RedisServer, eventually
 
 NIGHT = datetime(2026, 3, 1, 3, tzinfo=UTC)
 TOKEN = "1234567890:" + "canary" * 6
@@ -90,6 +92,42 @@ async def test_once_a_day_it_says_that_it_lives(bus: Bus) -> None:
     assert [message.message_id for message in box.got] == ["alive/2026-03-01", "alive/2026-03-02"]
     assert box.got[0].at.hour == 8
     assert box.got[0].detail == "DRY, ACTIVE, 2 open, EUR 20.00 outstanding, PnL today -4.50"
+
+
+async def test_redis_itself_being_away_is_told_once_and_so_is_its_return() -> None:
+    server, box, clock = RedisServer(), Box("a"), ManualClock(NIGHT)
+    bus = await connect(server.url)
+    one = courier(bus, clock, box)
+
+    async def look(after_s: float) -> None:
+        clock.set(clock.now() + timedelta(seconds=after_s))
+        with pytest.raises(UnavailableError):
+            await one.look()
+
+    async def back() -> bool:
+        try:
+            await one.look()
+        except UnavailableError:
+            return False
+        return True
+
+    try:
+        await one.look()
+        server.kill()
+        await look(0)
+        await look(OUTAGE_S - 1)
+        assert box.got == []
+        await look(1)
+        await look(60)
+        assert [(message.kind, message.alert_id, message.level) for message in box.got] == [(Kind.NEW, "redis-down", "page")]
+        server.start()
+        await eventually(back)
+        clock.set(clock.now() + timedelta(seconds=QUIET_S))
+        await one.look()
+        assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
+    finally:
+        await bus.aclose()
+        server.close()
 
 
 async def test_a_configured_channel_without_its_extra_is_one_warning_and_no_crash(

@@ -18,7 +18,7 @@ from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.ledger import ledger_url, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper
 from keter.logs import secret_values
-from keter.preflight import check_folder, check_live, check_port, loose_permissions
+from keter.preflight import check_folder, check_live, check_ports, loose_permissions
 from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
@@ -99,7 +99,7 @@ async def _page(settings: Settings) -> list[Finding]:
         return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text()})")]
     lock.release()
     host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
-    check_port(host, port)
+    check_ports(settings)
     return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
 
 

@@ -1,5 +1,6 @@
 """What must be in place before anything starts. Each check raises an error that says what to do."""
 
+import errno
 import os
 import socket
 import sys
@@ -23,8 +24,18 @@ def check_folder(settings: Settings) -> None:
         raise ConfigurationError(f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}") from e
 
 
-def check_port(host: str, port: int) -> None:
-    """Nothing listens on the page's port. Raises UnavailableError, or ConfigurationError for an address that is not ours."""
+def check_ports(settings: Settings) -> None:
+    """Nothing listens where the page will, nor where the sandbox will. Raises as ``check_port``."""
+    check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
+    if settings.uses_sandbox:
+        check_port("127.0.0.1", settings.sandbox.sandbox_port, setting="SANDBOX_PORT")
+
+
+def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
+    """Nothing listens on this port (0 stands for a free one). ``setting`` names where it is set.
+
+    Raises UnavailableError, or ConfigurationError for an address that is not ours.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -32,13 +43,13 @@ def check_port(host: str, port: int) -> None:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
-    except socket.gaierror as e:
-        raise ConfigurationError(f"DASH_HOST: {host} is no address of this machine") from e
     except PermissionError as e:
-        raise ConfigurationError(f"DASH_PORT: port {port} may not be opened by this user; choose one above 1023") from e
+        raise ConfigurationError(f"{setting}: port {port} may not be opened by this user; choose one above 1023") from e
     except OSError as e:
+        if isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL:
+            raise ConfigurationError(f"DASH_HOST: {host} is no address of this machine") from e
         raise UnavailableError(
-            f"port {port} on {host} is taken by another program (or by another Keter); stop it or set DASH_PORT to a free port"
+            f"port {port} on {host} is taken by another program (or by another Keter); stop it or set {setting} to a free port"
         ) from e
 
 

@@ -9,21 +9,27 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from keter.domain.markets import MarketKind
+from keter.domain.markets import MarketKind, Period
 from keter.domain.money import to_minor
 from keter.domain.trading import ExecutionMode
 
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+YEAR_S = 31_536_000  # no setting lasts so long that a date computed from it leaves the calendar
+Seconds = Annotated[float, Field(ge=0, le=YEAR_S)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
+Percent = Annotated[float, Field(ge=0, le=1000)]
+# The methods of keter.pricing.margin.
+MarginMethod = Literal["multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"]
 SHORTEST_TOKEN = 16
 
 
 class Group(BaseModel):
     """One concern. Field names in upper case are the environment's names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -50,7 +56,7 @@ class ModeSettings(Group):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as e:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as e:  # OSError: the name of a folder of zones
             raise ValueError("is not an IANA time zone such as Europe/Paris") from e
         return value
 
@@ -78,10 +84,16 @@ class VenueSettings(Group):
     @field_validator("ao_base_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        if not _is_address(value, {"http", "https"}) or urlsplit(value).username:
             raise ValueError("must be an http(s) address without a user name")
         return value.rstrip("/")
+
+    @field_validator("ao_sports")
+    @classmethod
+    def _sport_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(word.isascii() and word.isdigit() for word in value):
+            raise ValueError("must be sport numbers such as 1,2")
+        return value
 
 
 class RedisSettings(Group):
@@ -94,6 +106,14 @@ class RedisSettings(Group):
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database number.")
     redis_key_prefix: str = Field("", description="Put before every key; use {keter}: on a Redis Cluster.")
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not _is_address(text, {"redis", "rediss"}) and not text.startswith("unix://"):
+            raise ValueError("must be an address such as redis://host:6379/0 or rediss://host:6380/0")
+        return value
+
 
 class ValidationSettings(Group):
     """What a market must be before it is priced."""
@@ -101,10 +121,18 @@ class ValidationSettings(Group):
     max_quote_age_s: Seconds = Field(30, description="Oldest confirmation of a price that may still be used, before kick-off.")
     max_quote_age_live_s: Seconds = Field(8, description="The same in play.")
     in_play: bool = Field(False, description="Bet on events that have started.")
-    horizon_h: Annotated[float, Field(gt=0)] = Field(72, description="Ignore events that kick off later than this.")
+    horizon_h: Annotated[float, Field(gt=0, le=8_760)] = Field(72, description="Ignore events that kick off later than this.")
     league_blacklist: Words = Field(("FANTASY", "EFOOTBALL", "E-FOOTBALL", "ESOCCER", "FRIENDLY"),
                                     description="Leagues whose name contains one of these, ignoring case.")  # fmt: skip
     market_type_blacklist: Words = Field((), description="Market kinds (1x2, ah, ou, ml) or periods (ft, ht) never to bet.")
+
+    @field_validator("market_type_blacklist")
+    @classmethod
+    def _known_market_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = {*MarketKind, *Period, *(f"{period}.{kind}" for period in Period for kind in MarketKind)}
+        if not {word.lower() for word in value} <= known:
+            raise ValueError("must be of 1x2, ah, ou, ml, ft, ht, or both as in ht.ah")
+        return value
 
 
 class EdgeSettings(Group):
@@ -118,12 +146,12 @@ class EdgeSettings(Group):
         5, description="Largest disagreement of the sharp books, in points of probability."
     )
     confirmation_window_sec: Seconds = Field(0, description="Value must stand for this long before it counts.")
-    devig_method_1x2: str = Field("power", description="Margin removal for 1X2.")
-    devig_method_ah: str = Field("multiplicative", description="Margin removal for Asian handicaps.")
-    devig_method_ou: str = Field("power", description="Margin removal for totals.")
-    devig_method_ml: str = Field("power", description="Margin removal for two-way money lines.")
+    devig_method_1x2: MarginMethod = Field("power", description="Margin removal for 1X2.")
+    devig_method_ah: MarginMethod = Field("multiplicative", description="Margin removal for Asian handicaps.")
+    devig_method_ou: MarginMethod = Field("power", description="Margin removal for totals.")
+    devig_method_ml: MarginMethod = Field("power", description="Margin removal for two-way money lines.")
     sharp_anchor: str = Field("PIN", description="The sharp book that carries half of the weight.")
-    sharp_half_life_s: Annotated[float, Field(gt=0)] = Field(
+    sharp_half_life_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
     )
     bet_books: Words = Field(("ALL",), description="Books that may be bet with, comma separated, or ALL.")
@@ -165,13 +193,13 @@ class RiskSettings(Group):
         14, description="Settled loss of a day, in units of FIXED_STAKE, that stops betting."
     )
     losing_streak_limit: Annotated[int, Field(ge=1)] = Field(7, description="Losses in a row that pause betting.")
-    losing_streak_pause_min: Annotated[float, Field(gt=0)] = Field(20, description="How long that pause is.")
+    losing_streak_pause_min: Annotated[float, Field(gt=0, le=525_600)] = Field(20, description="How long that pause is.")
     max_bets_per_event: Annotated[int, Field(ge=1)] = Field(3, description="Bets on one event, open and settled.")
     throttle_bets: Annotated[int, Field(ge=1)] = Field(6, description="At most this many bets ...")
-    throttle_window_s: Annotated[float, Field(gt=0)] = Field(12, description="... in this many seconds.")
+    throttle_window_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(12, description="... in this many seconds.")
     cooldown_event_sec: Seconds = Field(60, description="Rest of an event after an attempt.")
     cooldown_selection_sec: Seconds = Field(300, description="Rest of a selection after a skip or a refusal.")
-    reservation_ttl_s: Annotated[float, Field(ge=5)] = Field(
+    reservation_ttl_s: Annotated[float, Field(ge=5, le=YEAR_S)] = Field(
         120, description="How long an approval holds its exposure before a bet."
     )
 
@@ -186,17 +214,19 @@ LONG_ODDS = 3.0
 class RouterSettings(Group):
     """The last metres."""
 
-    max_signal_age_s: Annotated[float, Field(gt=0)] = Field(15, description="Older approvals are skipped.")
+    max_signal_age_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(15, description="Older approvals are skipped.")
     max_slippage_pct: Percent = Field(1, description="How much worse than approved the price may be at odds up to 3.")
     max_slippage_long_pct: Percent = Field(2, description="The same at odds above 3.")
-    exec_lock_ttl_s: Annotated[float, Field(ge=10)] = Field(
+    exec_lock_ttl_s: Annotated[float, Field(ge=10, le=YEAR_S)] = Field(
         120, description="Life of a selection's lock; longer than the slowest placement."
     )
     unknown_alert_s: Seconds = Field(60, description="Alert when an outcome has been unknown for this long.")
-    unknown_absent_s: Annotated[float, Field(gt=0)] = Field(
+    unknown_absent_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         900, description="An unknown bet that the venue has denied for this long was never placed."
     )
-    reconcile_interval_s: Annotated[float, Field(gt=0)] = Field(15, description="Seconds between comparisons with the venue.")
+    reconcile_interval_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
+        15, description="Seconds between comparisons with the venue."
+    )
     halt_file: Path = Field(Path("HALT"), description="No bet is placed while this file exists.")
     trading_enabled: bool = Field(True, description="false starts with trading switched off.")
 
@@ -292,8 +322,8 @@ class LogSettings(Group):
     log_max_mb: Annotated[float, Field(gt=0)] = Field(20, description="Size at which a log file is rotated.")
     log_keep: Annotated[int, Field(ge=1)] = Field(5, description="Rotated files kept per process.")
     capture_raw: bool = Field(True, description="Keep raw answers for replay.")
-    capture_keep_days: Annotated[float, Field(gt=0)] = Field(7, description="Days of raw answers kept.")
-    decision_keep_days: Annotated[float, Field(gt=0)] = Field(90, description="Days of decisions kept in the ledger.")
+    capture_keep_days: Days = Field(7, description="Days of raw answers kept.")
+    decision_keep_days: Days = Field(90, description="Days of decisions kept in the ledger.")
     ledger_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address of the ledger. Empty: SQLite in DATA_DIR.")
 
 
@@ -303,6 +333,15 @@ class ProcessSettings(Group):
     validator_copies: Annotated[int, Field(ge=1, le=32)] = Field(1, description="Validator processes.")
     edge_copies: Annotated[int, Field(ge=1, le=32)] = Field(1, description="Edge processes.")
     heartbeat_s: Annotated[float, Field(gt=0, le=30)] = Field(1, description="Seconds between heartbeats.")
-    worker_lease_ttl_s: Annotated[float, Field(ge=2)] = Field(
+    worker_lease_ttl_s: Annotated[float, Field(ge=2, le=YEAR_S)] = Field(
         10, description="A worker silent for this long loses what it holds."
     )
+
+
+def _is_address(text: str, schemes: set[str]) -> bool:
+    """Whether ``text`` has one of ``schemes``, a host and, if any, a port that is a number."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

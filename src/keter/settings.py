@@ -9,10 +9,11 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -85,6 +86,8 @@ class Settings(BaseSettings):
             raise ValueError("MIN_SHARP_SOURCES is larger than the number of books in SHARP_WHITELIST")
         if self.stake.fixed_stake > self.risk.max_stake:
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
+        if self.uses_sandbox and 0 < self.sandbox.sandbox_port == self.dashboard.dash_port:
+            raise ValueError("SANDBOX_PORT and DASH_PORT must differ")
         if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:
             raise ValueError("EXEC_LOCK_TTL_S must exceed PLACEMENT_TIMEOUT_S plus twice HTTP_TIMEOUT_S")
         return self
@@ -152,22 +155,41 @@ def child_environment(**values: str) -> dict[str, str]:
 
 
 def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, str]:
-    if env_file is None or not env_file.exists():
-        return {}
-    try:
-        text_values = dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigurationError(f"{env_file} cannot be read: {e}") from e
-    for name, value in text_values.items():
+    values: dict[str, str] = {}
+    for name, value in _bindings(env_file):
         if name not in known:
             close = difflib.get_close_matches(name.upper(), known, 1)
             hint = f"; did you mean {close[0]}?" if close else "; see docs/configuration.md for every name"
             raise ConfigurationError(f"{env_file}: unknown setting {name}{hint}")
         if value is None:
             raise ConfigurationError(f"{env_file}: {name} has no value; write {name}=... or remove the line")
+        if name in values:
+            raise ConfigurationError(f"{env_file}: {name} is set twice; remove one of the lines")
         if known[name].secret and value.lower() in PLACEHOLDERS:
             raise ConfigurationError(f"{env_file}: {name} still holds a placeholder; put your own value there")
-    return {name: value for name, value in text_values.items() if value is not None}
+        values[name] = value
+    return values
+
+
+def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
+    """Names and values in the file, in its order. Raises ConfigurationError for what is neither a setting nor a comment."""
+    if env_file is None or not env_file.exists():
+        return
+    try:
+        text = env_file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{env_file} cannot be read: it is not UTF-8 text; save it as UTF-8") from None
+    except OSError as e:
+        raise ConfigurationError(f"{env_file} cannot be read: {e.strerror or e}") from e
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            source = binding.original
+            line = source.line + source.string[: -len(source.string.lstrip()) or None].count("\n")
+            raise ConfigurationError(
+                f"{env_file}: line {line} cannot be read; write NAME=value, and put # before a comment or close the quotes"
+            )
+        if binding.key is not None:
+            yield binding.key, binding.value
 
 
 def _explain(error: ValidationError, sources: Mapping[str, Source]) -> str:

@@ -18,7 +18,7 @@ from keter.clock import Clock, SystemClock
 from keter.errors import ExitCode, UnavailableError
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.logs import configure_logs
-from keter.preflight import check_folder, check_live, check_port
+from keter.preflight import check_folder, check_live, check_ports
 from keter.process import ORPHAN_GRACE_S, FileLock, on_stop_signals
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
@@ -57,12 +57,12 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING) -
 
 
 def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float) -> None:
-    """The page's port is free, if need be once the children of a supervisor that was killed have left. Raises as check_port."""
+    """The ports are free, if need be once the children of a supervisor that was killed have left. Raises as check_ports."""
     deadline = clock.monotonic() + patience_s
     told = False
     while True:
         try:
-            return check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
+            return check_ports(settings)
         except UnavailableError:
             if clock.monotonic() >= deadline:
                 raise

@@ -9,7 +9,7 @@ import pytest
 from keter.clock import ManualClock
 from keter.errors import ConfigurationError, PermissionDeniedError, UnavailableError
 from keter.license import issue, load_private_key, new_key
-from keter.preflight import check_folder, check_live, check_port, loose_permissions
+from keter.preflight import check_folder, check_live, check_port, check_ports, loose_permissions
 from keter.settings import Settings, load_settings
 from tests.support import free_port
 
@@ -38,9 +38,20 @@ def test_a_taken_port_is_named() -> None:
             check_port("127.0.0.1", port)
 
 
-def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="DASH_HOST"):
-        check_port("no-such-host.invalid", 8080)
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"DASH_HOST: {host} is no address of this machine"):
+        check_port(host, 8080)
+
+
+def test_a_taken_port_of_the_sandbox_is_named_where_the_sandbox_is_used(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ports = {"DASH_PORT": "0", "SANDBOX_PORT": str(other.getsockname()[1])}
+        with pytest.raises(UnavailableError, match="SANDBOX_PORT to a free port"):
+            check_ports(settings(tmp_path, **ports))
+        check_ports(settings(tmp_path, **ports, **ACCOUNT))
 
 
 def test_a_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> None:

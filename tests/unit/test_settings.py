@@ -8,6 +8,7 @@ import pytest
 from keter.domain.markets import MarketKind
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, ExitCode
+from keter.pricing.margin import METHODS
 from keter.settings import entries, load_settings
 
 
@@ -61,6 +62,23 @@ def test_a_byte_order_mark_quotes_and_spaces_do_no_harm(tmp_path: Path) -> None:
         ("FIXED_STAKE", "has no value"),
         ("AO_PASS=change-me", "placeholder"),
         ("AO_BASE_URL=ftp://x", "AO_BASE_URL"),
+        ("AO_BASE_URL=http://x:port", "AO_BASE_URL .*http"),
+        ("AO_SPORTS=football", "AO_SPORTS .*numbers"),
+        ("AO_SPORTS=,", "AO_SPORTS .*numbers"),
+        ("REDIS_URL=localhost:6379", "REDIS_URL .*redis://host"),
+        ("REDIS_URL=redis://localhost:port", "REDIS_URL .*redis://host"),
+        ("TIME_ZONE=Europe", "TIME_ZONE .*IANA"),
+        ("TIME_ZONE=", "TIME_ZONE .*IANA"),
+        ("DEVIG_METHOD_AH=mulitplicative", "DEVIG_METHOD_AH .*'shin'"),
+        ("MARKET_TYPE_BLACKLIST=1x2,corners", "MARKET_TYPE_BLACKLIST .*ht.ah"),
+        ("DAILY_LOSS_LIMIT_UNITS=inf", "DAILY_LOSS_LIMIT_UNITS .*finite"),
+        ("HORIZON_H=1e9", "HORIZON_H .*8760"),
+        ("RESERVATION_TTL_S=1e300", "RESERVATION_TTL_S"),
+        ("SANDBOX_PORT=8080", "SANDBOX_PORT and DASH_PORT"),
+        ("MAX_STAKE=20\nMAX_STAKE=200", "MAX_STAKE is set twice"),
+        ("# fine\n\nFIXED_STAKE 5", "line 3 cannot be read"),
+        ("MAX_STAKE='20\nFIXED_STAKE=5", "line 1 cannot be read"),
+        ("=5", "line 1 cannot be read"),
     ],
 )
 def test_a_wrong_file_is_one_clear_sentence_with_the_configuration_exit_code(tmp_path: Path, text: str, says: str) -> None:
@@ -70,9 +88,33 @@ def test_a_wrong_file_is_one_clear_sentence_with_the_configuration_exit_code(tmp
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"AO_PASS=p\xe4ss\n")
+    (tmp_path / "folder").mkdir()
+    for name, says in (("latin", "not UTF-8"), ("folder", "directory")):
+        with pytest.raises(ConfigurationError, match=f"{name} cannot be read: .*{says}"):
+            load_settings(tmp_path / name, {})
+
+
+def test_comments_exports_and_quotes_are_read(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# a comment\n\nexport FIXED_STAKE=7 # unit\nAO_PASS='a # b\"'\n\n")
+    settings = load_settings(file, {})
+    assert settings.stake.fixed_stake == 7
+    assert settings.venue.ao_pass.get_secret_value() == 'a # b"'
+
+
+def test_every_margin_method_may_be_chosen_for_every_kind_of_market() -> None:
+    for kind in MarketKind:
+        for method in METHODS:
+            name = f"DEVIG_METHOD_{kind.value.upper()}"
+            assert load_settings(None, {name: method}).edge.devig_method(kind) == method
+
+
 def test_no_error_shows_a_value(tmp_path: Path) -> None:
     canary = "s3cr3t-canary-931"
-    for name in ("AO_USER", "FIXED_STAKE", "REDIS_PORT", "AO_BASE_URL", "TIME_ZONE", "ACCOUNT_CURRENCY"):
+    numbers, texts = ("FIXED_STAKE", "REDIS_PORT", "AO_SPORTS"), ("AO_USER", "AO_BASE_URL", "REDIS_URL")
+    for name in (*numbers, *texts, "TIME_ZONE", "ACCOUNT_CURRENCY"):
         try:
             load(tmp_path, f"{name}={canary}\nAO_PASS={canary}\nDASH_PORT=x\n")
         except ConfigurationError as e:

@@ -73,11 +73,11 @@ def test_a_port_in_use_is_waited_for_only_after_an_abrupt_end(tmp_path: Path, mo
     clock, said = ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), list[str]()
     attempts = iter([UnavailableError("taken"), UnavailableError("taken"), None])
 
-    def check(_: str, __: int) -> None:
+    def check(_: Settings) -> None:
         if (problem := next(attempts)) is not None:
             raise problem
 
-    monkeypatch.setattr("keter.supervisor.check_port", check)
+    monkeypatch.setattr("keter.supervisor.check_ports", check)
     monkeypatch.setattr("keter.supervisor.time.sleep", lambda _: None)
     await_port(settings(tmp_path), clock, said.append, patience_s=5)
     assert len(said) == 1

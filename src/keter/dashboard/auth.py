@@ -11,9 +11,14 @@ import hashlib
 import hmac
 import secrets
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
+from weakref import WeakValueDictionary
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
@@ -23,26 +28,31 @@ from keter.dashboard.table import Principal, Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
 
+log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"
 IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 PROOF_LASTS = timedelta(minutes=5)
 MAX_SESSIONS = 50
+MAX_WAITING = 20  # logins that wait for their turn at the hash, all addresses together
+MAX_REMEMBERED = 10_000
 MAX_DELAY_S = 900.0
 ALERT_AFTER = 5
 TOTP_STEP_S = 30
 MIN_PASSWORD = 15
-_COMMON = ("password", "qwertyuiop", "letmein", "administrator", "123456789", "welcome", "changeme", "iloveyou", "keter")
+_COMMON = ("correcthorsebatterystaple", "abcdefghijklmnopqrstuvwxyz", "abcdefghijklm", "qwertyuiop", "asdfghjkl", "zxcvbnm",
+           "administrator", "1234567890", "123456789", "password", "passw0rd", "placeholder", "changeme", "replaceme",
+           "letmein", "iloveyou", "welcome", "example", "secret", "admin", "keter")  # fmt: skip
 
 
 def hash_password(password: str) -> str:
     """The argon2id hash for DASH_PASSWORD_HASH. Raises UsageError when the password would be guessed."""
     if len(password) < MIN_PASSWORD:
         raise UsageError(f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine")
-    rest = password.lower()
+    rest = "".join(letter for letter in password.lower() if letter.isalnum())
     for word in _COMMON:
         rest = rest.replace(word, "")
-    if len(rest) < MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
+    if len(rest) <= MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
         raise UsageError("the password is made of what everybody tries first; take words that nobody would guess")
     return PasswordHasher().hash(password)
 
@@ -67,7 +77,7 @@ class Session:
     proved_at: datetime
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Failures:
     count: int
     last_s: float
@@ -90,13 +100,21 @@ class Backoff:
     def failed(self, user: str, address: str) -> int:
         """Notes a failure; returns how many there were in a row."""
         at = self._clock.monotonic()
-        self._failures = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
-        failures = self._failures.setdefault((user, address), Failures(0, at))
-        failures.count, failures.last_s = failures.count + 1, at
-        return failures.count
+        kept = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
+        failures = kept.pop((user, address), Failures(0, at))
+        while len(kept) >= MAX_REMEMBERED:
+            del kept[next(iter(kept))]
+        self._failures = kept | {(user, address): Failures(failures.count + 1, at)}
+        return failures.count + 1
 
     def succeeded(self, user: str, address: str) -> None:
         self._failures.pop((user, address), None)
+
+    def worst(self, within_s: float) -> tuple[str, int] | None:
+        """The address with most failures in a row, of those that failed within the last ``within_s``."""
+        since = self._clock.monotonic() - within_s
+        found = [(address, f.count) for (_, address), f in self._failures.items() if f.last_s >= since]
+        return max(found, key=lambda entry: entry[1], default=None)
 
 
 class Doorman:
@@ -119,8 +137,9 @@ class Doorman:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
         self._two_at_once = asyncio.Semaphore(2)
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._waiting = 0
         self.backoff = Backoff(clock)
-        self.last_failure: tuple[str, int, datetime] | None = None
 
     @property
     def locked(self) -> bool:
@@ -160,20 +179,22 @@ class Doorman:
 
     async def login(self, user: str, password: str, code: str | None, address: str) -> str:
         """A new session's token. Raises ApiError 401, or 429 while the back-off lasts."""
-        await self._check(user, password, address)
-        if self._totp and not self._take_code(code or ""):
-            self._note_failure(user, address)
-            raise ApiError(401, "wrong_login", "user, password or code is wrong")
+        async with self._turn(user, address):
+            await self._check(user, password, address)
+            if self._totp and not self._take_code(code or ""):
+                self._refuse(user, address)
         self.backoff.succeeded(user, address)
         now = self._clock.now()
         token = secrets.token_urlsafe(32)
         if len(self._sessions) >= MAX_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
         self._sessions[_key(token)] = Session(Role(user), now, now, now)
+        log.info("logged_in", user=user, address=address)
         return token
 
     def logout(self, principal: Principal) -> None:
-        self._sessions.pop(principal.session, None)
+        if self._sessions.pop(principal.session, None) is not None:
+            log.info("logged_out", user=principal.name)
 
     def proved(self, principal: Principal) -> bool:
         """Whether the password was typed within the last five minutes."""
@@ -182,26 +203,44 @@ class Doorman:
 
     async def prove(self, principal: Principal, password: str, address: str) -> None:
         """Checks the password once more. Raises like ``login``."""
-        await self._check(principal.role.value, password, address)
+        async with self._turn(principal.role.value, address):
+            await self._check(principal.role.value, password, address)
         self.backoff.succeeded(principal.role.value, address)
         session = self._sessions.get(principal.session)
         if session is not None:
             self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
 
+    @asynccontextmanager
+    async def _turn(self, user: str, address: str) -> AsyncIterator[None]:
+        """One try at a time per user and address, so that tries sent at once wait for each other's back-off.
+
+        Raises ApiError 429 while that lasts, and when too many wait.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise ApiError(429, "slow_down", "too many logins at once; try again", retry_after_s=1)
+        lock = self._turns.setdefault((_known(user), address), asyncio.Lock())
+        self._waiting += 1
+        try:
+            async with lock:
+                wait_s = self.backoff.wait_s(_known(user), address)
+                if wait_s > 0:
+                    raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
+                yield
+        finally:
+            self._waiting -= 1
+
     async def _check(self, user: str, password: str, address: str) -> None:
-        wait_s = self.backoff.wait_s(user, address)
-        if wait_s > 0:
-            raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
-        hashed = self._hashes.get(Role(user), "") if user in set(Role) else ""
+        hashed = self._hashes.get(Role(user), "") if _known(user) else ""
         async with self._two_at_once:
             matches = await asyncio.to_thread(_verify, hashed or self._hashes[Role.OPERATOR], password)
         if not matches or not hashed:
-            self._note_failure(user, address)
-            raise ApiError(401, "wrong_login", "user, password or code is wrong")
+            self._refuse(user, address)
 
-    def _note_failure(self, user: str, address: str) -> None:
-        count = self.backoff.failed(user, address)
-        self.last_failure = (address, count, self._clock.now())
+    def _refuse(self, user: str, address: str) -> NoReturn:
+        """Notes a failure and raises it, without a word on what was wrong."""
+        count = self.backoff.failed(_known(user), address)
+        log.warning("login_failed", user=_known(user) or "no such user", address=address, in_a_row=count)
+        raise ApiError(401, "wrong_login", "user, password or code is wrong")
 
     def _take_code(self, code: str) -> bool:
         """One step of clock difference either way; a code is good once."""
@@ -211,6 +250,11 @@ class Doorman:
                 self._used_step = candidate
                 return True
         return False
+
+
+def _known(user: str) -> str:
+    """The user, or empty for every name that is none: made-up ones share one memory of failures."""
+    return user if user in set(Role) else ""
 
 
 def _key(token: str) -> str:

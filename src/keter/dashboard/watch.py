@@ -93,11 +93,9 @@ class Watch:
             missing_since=self._missing_since,
             disk=disk_facts(self._settings.mode.data_dir),
             licence_warning=self._licence_warning,
-            login_failures=self._login_failures(facts.at),
+            login_failures=self._login_failures(),
         )
 
-    def _login_failures(self, now: datetime) -> tuple[str, int] | None:
-        last = self._doorman.last_failure
-        if last is None or last[1] < ALERT_AFTER or (now - last[2]).total_seconds() > FAILURES_COUNT_S:
-            return None
-        return last[0], last[1]
+    def _login_failures(self) -> tuple[str, int] | None:
+        worst = self._doorman.backoff.worst(FAILURES_COUNT_S)
+        return worst if worst is not None and worst[1] >= ALERT_AFTER else None

@@ -1,12 +1,15 @@
 """Passwords, codes, sessions and what slows guessing down."""
 
+import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 from keter.clock import ManualClock
-from keter.dashboard.auth import Backoff, Doorman, hash_password, totp
+from keter.dashboard.auth import MAX_REMEMBERED, Backoff, Doorman, Failures, hash_password, totp
 from keter.dashboard.errors import ApiError
 from keter.dashboard.table import Role
 from keter.errors import ConfigurationError, UsageError
@@ -68,6 +71,52 @@ async def test_while_the_wait_lasts_even_the_right_password_is_refused_from_that
     assert await door.login("operator", PASSWORD, None, "127.0.0.1")
 
 
+async def test_tries_sent_at_once_do_not_outrun_the_wait() -> None:
+    """Fifty guesses in flight together are one guess; the rest is told to wait."""
+    door = doorman(ManualClock(START))
+    tries = [door.login("operator", f"wrong {n}", None, "10.0.0.9") for n in range(50)]
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    statuses = Counter(answer.status for answer in answers if isinstance(answer, ApiError))
+    assert statuses == {401: 1, 429: 49}
+    assert door.backoff.wait_s("operator", "10.0.0.9") == 1
+    assert await door.login("operator", PASSWORD, None, "127.0.0.1")
+
+
+async def test_names_that_nobody_has_share_one_wait() -> None:
+    door = doorman(ManualClock(START))
+    with pytest.raises(ApiError):
+        await door.login("root", "wrong", None, "10.0.0.9")
+    with pytest.raises(ApiError) as refused:
+        await door.login("admin", "wrong", None, "10.0.0.9")
+    assert refused.value.status == 429
+
+
+async def test_a_later_slip_elsewhere_does_not_hide_who_is_guessing() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    for address in [*["10.0.0.9"] * 5, "127.0.0.1"]:
+        with pytest.raises(ApiError):
+            await door.login("operator", "wrong", None, address)
+        clock.set(clock.now() + timedelta(seconds=20))
+    assert door.backoff.worst(600) == ("10.0.0.9", 5)
+    clock.set(clock.now() + timedelta(minutes=11))
+    assert door.backoff.worst(600) is None
+
+
+async def test_logins_and_failures_are_in_the_log_without_password_or_made_up_name() -> None:
+    door = doorman(ManualClock(START))
+    with structlog.testing.capture_logs() as logs:
+        token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+        with pytest.raises(ApiError):
+            await door.login("canary-4711", "canary-4712", None, "10.0.0.9")
+        caller = door.who(token)
+        assert caller is not None
+        door.logout(caller)
+    assert [line["event"] for line in logs] == ["logged_in", "login_failed", "logged_out"]
+    assert "canary" not in str(logs)
+    assert PASSWORD not in str(logs)
+
+
 async def test_a_session_ends_after_30_idle_minutes_and_after_12_hours_in_any_case() -> None:
     clock = ManualClock(START)
     door = doorman(clock)
@@ -124,8 +173,9 @@ def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["short", "passwordpassword", "123456789123456789", "aaaaaaaaaaaaaaaaaaaa", "keterketerketerketer"]
-)
+    "password", ["short", "passwordpassword", "123456789123456789", "aaaaaaaaaaaaaaaaaaaa", "keterketerketerketer",
+                 "change-me-change-me", "Correct horse battery staple", "abcdefghijklmnopqrst", "your password example"],
+)  # fmt: skip
 def test_passwords_that_everybody_tries_are_refused(password: str) -> None:
     with pytest.raises(UsageError):
         hash_password(password)
@@ -140,6 +190,14 @@ def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> 
     with pytest.raises(ConfigurationError) as refused:
         Doorman(DashboardSettings.model_validate({"dash_password_hash": hashed}), ManualClock(START))
     assert hashed not in str(refused.value)
+
+
+def test_the_memory_of_failures_is_bounded_in_number() -> None:
+    backoff = Backoff(ManualClock(START))
+    backoff._failures = {("operator", str(number)): Failures(1, 0.0) for number in range(MAX_REMEMBERED)}
+    backoff.failed("operator", "one more")
+    assert len(backoff._failures) == MAX_REMEMBERED
+    assert backoff.wait_s("operator", "one more") == 1
 
 
 def test_the_memory_of_failures_is_bounded_in_time() -> None:

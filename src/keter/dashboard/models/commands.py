@@ -26,7 +26,7 @@ class SessionAnswer(Model):
 class LoginBody(Model):
     user: Annotated[str, StringConstraints(max_length=32)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    code: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] | None = None
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
 
 
 class LogoutBody(Model):
@@ -50,7 +50,7 @@ class PrepareBody(Model):
     target: Annotated[str, StringConstraints(pattern=r"^[\w.:|@ +~%{}-]{1,200}$")] = "trading"
     reason: Annotated[str, StringConstraints(max_length=200)] = "from the console"
     for_s: Annotated[float, Field(gt=0, le=86400)] | None = None
-    value: Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,2})?$")] | None = None
+    value: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,2})?$")] | None = None
 
 
 class Prepared(Model):

@@ -28,6 +28,7 @@ from keter.setting_groups import RiskSettings
 
 log = structlog.get_logger(__name__)
 TRADING = "trading"
+TRIES = 3
 AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
 Audit = Callable[[OperatorCommand], Awaitable[None]]
@@ -97,15 +98,29 @@ class Control:
     async def pause(
         self, operator: Operator, reason: str, *, for_s: float | None = None, revision: int | None = None
     ) -> Outcome:
-        """No new bets until ``for_s`` seconds have passed or somebody resumes. Raises UsageError while HALTED."""
-        now = self._clock.now()
-        before = await self._state(now)
-        if before is not None and before.effective(now) is TradingMode.HALTED:
-            raise UsageError("trading is halted, which is stronger than a pause; resume first")
-        until = now + timedelta(seconds=for_s) if for_s is not None else None
-        wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
-        after = await self._change(wanted, revision, now)
-        result = "paused: no new bets, open bets stay open"
+        """No new bets until ``for_s`` seconds have passed or somebody resumes. A pause that lasts longer stands.
+
+        Raises UsageError while HALTED, StaleRevisionError when the state is not of ``revision`` or will not stand still.
+        """
+        for tries_left in reversed(range(TRIES)):
+            now = self._clock.now()
+            before = await self._state(now)
+            if before is not None and before.effective(now) is TradingMode.HALTED:
+                raise UsageError("trading is halted, which is stronger than a pause; resume first")
+            until = now + timedelta(seconds=for_s) if for_s is not None else None
+            if before is not None and outlasts(before, until, now):
+                after = before
+                result = f"paused already by {before.actor} ({before.reason}), {_until(before.until)}; that stands"
+                break
+            wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
+            try:
+                after = await self._change(wanted, _expected(revision, before), now)
+            except StaleRevisionError:
+                if revision is not None or not tries_left:
+                    raise
+            else:
+                result = f"paused {_until(until)}: no new bets, open bets stay open"
+                break
         return await self._done(self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after))
 
     async def halt(self, operator: Operator, reason: str) -> Outcome:
@@ -124,10 +139,14 @@ class Control:
         return await self._done(self._row(CommandAction.HALT, operator, reason, result, before=before, after=after), warnings)
 
     async def resume(self, operator: Operator, reason: str, *, revision: int | None = None) -> Outcome:
-        """Makes trading ACTIVE and removes the HALT file, in that order. Raises UnavailableError without Redis."""
+        """Makes trading ACTIVE and removes the HALT file, in that order.
+
+        Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state since it was looked at.
+        """
         now = self._clock.now()
         before = await self._state(now)
-        after = await self._change(TradingState(TradingMode.ACTIVE, operator.name, reason, now), revision, now)
+        wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
+        after = await self._change(wanted, _expected(revision, before), now)
         await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)
         left = self._stops(await self._view(now))
         result = "running: new bets may be made" if not left else f"resumed, but still stopped by {', '.join(left)}"
@@ -264,3 +283,21 @@ class Control:
             log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
             return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
         return Outcome(row, audited=True, warnings=warnings)
+
+
+def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool:
+    """Whether ``state`` is a pause that ends no sooner than one ``until`` then; None is without end."""
+    if state.effective(now) is not TradingMode.PAUSED:
+        return False
+    return state.until is None or (until is not None and state.until >= until)
+
+
+def _until(moment: datetime | None) -> str:
+    return f"until {moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "until somebody resumes"
+
+
+def _expected(revision: int | None, before: TradingState | None) -> int:
+    """The revision that a change is based on: the one looked at, so that nothing said in between is undone."""
+    if revision is not None:
+        return revision
+    return before.revision if before is not None else 0

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from keter.clock import Clock
-from keter.errors import ConfigurationError, UnavailableError
+from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
 
@@ -64,6 +64,17 @@ def check_live(settings: Settings, clock: Clock) -> None:
         if missing := settings.missing_live_limits():
             raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}")
     LicenseKeeper(settings, clock).require()
+
+
+def armable(settings: Settings, clock: Clock) -> str:
+    """The account whose LIVE bets may be allowed now.
+
+    Raises UsageError in DRY, where nothing needs it, and whatever ``check_live`` raises.
+    """
+    if not settings.live:
+        raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
+    check_live(settings, clock)
+    return settings.venue.ao_user
 
 
 def loose_permissions(path: Path) -> str | None:

@@ -69,6 +69,49 @@ async def test_pause_and_resume_change_the_state_and_leave_a_row_each(
     ]
 
 
+@pytest.mark.parametrize("for_s", [60, 600])
+async def test_a_pause_never_ends_a_longer_one_sooner(
+    bus: Bus, control: Control, audit: list[OperatorCommand], for_s: float
+) -> None:
+    """The guard's pause until tomorrow is not cut short by an operator's of ten minutes; one without end is longer."""
+    until = NOW + timedelta(seconds=600)
+    guards = TradingState(TradingMode.PAUSED, "guard", "losing streak: 7 losses", NOW, until)
+    guards = await change_trading(bus, guards, expected_revision=None, now=NOW)
+    short = await control.pause(OPS, "lunch", for_s=for_s)
+    assert (await read_trading(bus, NOW)).state == guards
+    assert "paused already by guard" in short.command.result
+    assert [(row.before, row.after) for row in audit] == [(guards, guards)]
+    await control.pause(OPS, "for good")
+    state = (await read_trading(bus, NOW)).state
+    assert state is not None
+    assert (state.actor, state.until) == ("ops", None)
+
+
+async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody halts between the look at the state and its change."""
+    await start(bus)
+    looked = control._state
+
+    async def halted_meanwhile(now: datetime) -> TradingState | None:
+        before = await looked(now)
+        monkeypatch.setattr(control, "_state", looked)
+        halt = TradingState(TradingMode.HALTED, "guard", "trouble", NOW)
+        await change_trading(bus, halt, expected_revision=None, now=NOW)
+        return before
+
+    monkeypatch.setattr(control, "_state", halted_meanwhile)
+    with pytest.raises(UsageError, match="stronger"):
+        await control.pause(OPS, "lunch")
+    monkeypatch.setattr(control, "_state", halted_meanwhile)
+    with pytest.raises(StaleRevisionError):
+        await control.resume(OPS, "back")
+    state = (await read_trading(bus, NOW)).state
+    assert state is not None
+    assert state.mode is TradingMode.HALTED
+
+
 async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> None:
     await start(bus)
     await control.halt(OPS, "stop")

@@ -50,14 +50,10 @@ def arm(
     """Allow LIVE bets on the account of the settings; holds until disarmed or halted."""
     from keter.clock import SystemClock
     from keter.errors import UsageError
-    from keter.preflight import check_live
+    from keter.preflight import armable
     from keter.settings import load_settings
 
-    settings = load_settings()
-    if not settings.live:
-        raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
-    check_live(settings, SystemClock())
-    name = settings.venue.ao_user
+    name = armable(load_settings(), SystemClock())
     typed = account or typer.prompt(f"LIVE bets with real money on {name}. Type the account name", err=True)
     if typed != name:
         raise UsageError("that is not the account's name; nothing was armed")

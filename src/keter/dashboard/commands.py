@@ -19,8 +19,9 @@ from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.table import Principal
 from keter.domain.trading import TradingMode
-from keter.errors import UnavailableError, UsageError
+from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
+from keter.roster import Process
 from keter.setting_groups import RiskSettings
 
 TOKEN_LASTS_S = 30.0
@@ -29,6 +30,7 @@ MAX_TOKENS = 500
 PER_MINUTE = 60
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
+Armable = Callable[[], str]
 
 
 @dataclass(slots=True)
@@ -46,12 +48,15 @@ class Token:
 class Commands:
     """The page's way to ``Control``."""
 
-    def __init__(self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, bounds: RiskSettings) -> None:
+    def __init__(
+        self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, bounds: RiskSettings, armable: Armable
+    ) -> None:
         self._control = control
         self._doorman = doorman
         self._clock = clock
         self._describe = describe
         self._bounds = bounds
+        self._armable = armable
         self._tokens: dict[str, Token] = {}
         self._recent: dict[str, deque[float]] = {}
 
@@ -67,6 +72,7 @@ class Commands:
         limit = await self._limit(body)
         lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
         needs = [] if lowers else self._needs(caller, body.action, standing)
+        await self._check_armable(body)
         revision = _revision(standing) if body.action in {"pause", "resume"} else None
         token = secrets.token_urlsafe(24)
         self._forget_old()
@@ -101,6 +107,17 @@ class Commands:
             return await self._control.limit(self._bounds, body.target)
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
+
+    async def _check_armable(self, body: PrepareBody) -> None:
+        """Arming asks for all that LIVE needs, as on the command line. Raises ApiError 409 with what is missing."""
+        if body.action != "arm":
+            return
+        try:
+            account = await asyncio.to_thread(self._armable)  # reads the licence's file
+        except KeterError as e:
+            raise ApiError(409, "not_now", str(e)) from e
+        if body.target != account:
+            raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
     async def _act(self, token: Token, operator: Operator) -> Outcome:
         try:
@@ -137,8 +154,9 @@ class Commands:
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """A pause is resumed with one press; whatever may lead to bets after a halt asks for word and password."""
-        paused_by_operator = standing.mode is TradingMode.PAUSED and not standing.halt_file
+        """An operator's pause is resumed with one press; ending a halt or the guard's pause asks for word and password."""
+        state = standing.trading.state if standing.trading is not None else None
+        paused_by_operator = standing.mode is TradingMode.PAUSED and state is not None and state.actor != Process.GUARD.value
         if action not in WORDS or (action == "resume" and paused_by_operator):
             return []
         if action == "arm" and not self._doorman.locked:

@@ -20,6 +20,7 @@ from keter.dashboard.security import check_bind, perimeter
 from keter.dashboard.static import load_pages
 from keter.dashboard.watch import Watch
 from keter.dashboard.world import World
+from keter.preflight import armable
 from keter.settings import Settings
 
 
@@ -45,7 +46,12 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
         hub=hub,
         reader=reader,
         commands=Commands(
-            control, doorman, clock, lambda body, standing, limit: describe(body, standing, limit, hub), settings.risk
+            control,
+            doorman,
+            clock,
+            lambda body, standing, limit: describe(body, standing, limit, hub),
+            settings.risk,
+            lambda: armable(settings, clock),
         ),
         alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door), clock),
         watch=Watch(settings, bus, reader, door, doorman, clock),

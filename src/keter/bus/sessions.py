@@ -9,7 +9,6 @@ import msgspec
 from redis.typing import EncodableT, FieldT
 
 from keter.bus.connection import Bus
-from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import SESSION_MS
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -23,14 +22,14 @@ class SessionStore(Generic[S]):
         self._kind = kind
 
     async def read(self, account: str) -> S | None:
-        """The account's session; None when nobody has left one. Raises PoisonedPayloadError, which shows no value."""
+        """The account's session; None when nobody has left one that can be read, so that its owner makes another."""
         fields = await self._bus.redis.read_hash(self._bus.keys.session(account))
         if not fields:
             return None
         try:
             return msgspec.convert({name: value.decode() for name, value in fields.items()}, self._kind, strict=False)
-        except ValueError:
-            raise PoisonedPayloadError("the session in Redis cannot be read") from None
+        except ValueError:  # left by another version of Keter
+            return None
 
     async def write(self, account: str, session: S) -> None:
         """Replaces the account's session."""

@@ -47,6 +47,38 @@ async def test_a_session_lost_in_any_form_is_replaced_and_the_read_repeated(venu
     assert [request.headers["AOToken"] for request in venue.calls("GetAccountSummary")] == [token(1), token(2)]
 
 
+@pytest.mark.parametrize("text", ["", "Error", "Something went wrong"])
+async def test_a_failure_that_says_nothing_of_the_session_is_held_against_is_logged_in(venue: Venue, text: str) -> None:
+    client = venue.client()
+    venue.say("GetAccountSummary", result_body({"Credit": 1}))
+    await client.account_summary()
+    venue.alive = "another login elsewhere"
+    venue.say("GetFeeds", result_body(None, -1, text), feed_body())
+    assert (await client.feed(Phase.TODAY, 0)).answer.code == 0
+    assert [request.headers["AOToken"] for request in venue.calls("GetFeeds")] == [token(1), token(2)]
+
+
+async def test_a_failure_while_the_session_lives_costs_no_login_and_one_question_a_minute(venue: Venue) -> None:
+    client = venue.client()
+    venue.say("GetFeeds", *[result_body(None, -1, "Error")] * 3)
+    for _ in range(3):
+        with pytest.raises(VenueTransientError, match="code_-1"):
+            await client.feed(Phase.LIVE, 0)
+        await venue.sleep(25)
+    assert venue.logins == 1
+    assert len(venue.calls("IsLoggedIn")) == 1
+
+
+@pytest.mark.parametrize("answer", [503, result_body(None, 810, "slow down"), result_body(None, -810), httpx.ReadTimeout("x")])
+async def test_a_session_that_nobody_could_ask_about_is_kept(venue: Venue, answer: Script) -> None:
+    client = venue.client()
+    venue.say("GetFeeds", result_body(None, -1, "Error"))
+    venue.say("IsLoggedIn", answer)
+    with pytest.raises(VenueTransientError, match="code_-1"):
+        await client.feed(Phase.LIVE, 0)
+    assert venue.logins == 1
+
+
 async def test_a_session_that_is_lost_twice_in_one_read_is_an_error(venue: Venue) -> None:
     venue.say("GetAccountSummary", 401, 401, 401)
     with pytest.raises(VenueSessionError, match="http_401"):
@@ -176,6 +208,17 @@ async def test_a_keep_alive_that_is_denied_brings_a_new_session(venue: Venue) ->
     await venue.sleep(121)
     await client.keep_alive()
     assert venue.logins == 2
+
+
+async def test_a_keep_alive_that_comes_too_often_is_no_lost_session(venue: Venue) -> None:
+    client = venue.client()
+    venue.say("GetAccountSummary", result_body({}))
+    await client.account_summary()
+    venue.say("IsLoggedIn", result_body(None, -810))
+    await venue.sleep(121)
+    with pytest.raises(VenueThrottledError):
+        await client.keep_alive()
+    assert venue.logins == 1
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,36 @@ async def test_wrong_credentials_are_the_operators_business_and_show_no_password
     assert PASSWORD_MD5 not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (result_body({"SuccessfulLogin": False, "TextMessage": "System under maintenance"}, -1), "maintenance"),
+        (result_body({"SuccessfulLogin": False, "TextMessage": "Slow down"}, 810), "code_810"),
+        (result_body(None, -503), "code_-503"),
+    ],
+)
+async def test_a_login_refused_for_the_moment_says_nothing_of_the_credentials(venue: Venue, answer: bytes, kind: str) -> None:
+    venue.say("Login", answer)
+    owner = venue.owner()
+    with pytest.raises(VenueTransientError) as caught:
+        await owner.current()
+    assert caught.value.kind == kind
+    assert "AO_USER" not in str(caught.value)
+    assert (await owner.current()).token == token(1)
+
+
+async def test_an_address_without_the_service_is_told_as_such(venue: Venue) -> None:
+    venue.say("Login", 404)
+    with pytest.raises(VenueRejectedError, match="check AO_BASE_URL"):
+        await venue.owner().current()
+
+
+async def test_a_session_left_at_an_address_that_is_gone_is_replaced(venue: Venue) -> None:
+    await venue.owner().current()
+    venue.say("IsLoggedIn", 404)
+    assert (await venue.owner().current()).token == token(2)
+
+
 async def test_sessions_that_keep_dying_young_are_replaced_ever_more_slowly(venue: Venue) -> None:
     owner = venue.owner()
     await owner.lost(await owner.current())

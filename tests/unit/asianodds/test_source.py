@@ -76,6 +76,15 @@ async def test_the_first_question_asks_for_everything_and_the_next_for_what_chan
     assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111", "222"]
 
 
+@pytest.mark.parametrize("cursor", [0, -5, 10**15, 9_999_999_999_999_999])
+async def test_a_cursor_that_cannot_be_is_counted_and_not_followed(venue: FeedVenue, cursor: int) -> None:
+    venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), feed_body(since=cursor), feed_body(since=222)]
+    source = venue.source()
+    await venue.polled(source, until(venue, 31))
+    assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111", "222"]
+    assert source.problems["bad_since"] == 1
+
+
 async def test_an_update_carries_what_changed_and_what_came(venue: FeedVenue) -> None:
     venue.feeds[Phase.TODAY] = [feed_body(ROW)]
     updates = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY)

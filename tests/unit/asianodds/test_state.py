@@ -135,6 +135,15 @@ def test_prices_never_move_on_to_the_other_side() -> None:
     assert [market.market_id for _, market in merged.removed] == ["ft.ah.-0.75"]
 
 
+def test_a_favourite_that_changes_without_prices_ends_those_of_the_old_side() -> None:
+    state = FeedState()
+    take(state, full_row(FullTimeOu=total()))
+    assert not take(state, match_game(1, FullTimeFavoured=0)).removed
+    merged = take(state, match_game(1, FullTimeFavoured=2))
+    assert [market.market_id for _, market in merged.removed] == ["ft.ah.-0.75"]
+    assert {market for _, market in known(state)} == {"ft.ou.2.5", "ft.1x2"}
+
+
 def test_a_line_that_moves_with_prices_replaces_the_old_market() -> None:
     state = FeedState()
     take(state, full_row())

@@ -1,7 +1,8 @@
 """The service's methods: every call of sections 3 to 5 of the protocol, with session, retries and throttles around it.
 
 Reads are repeated: once with a fresh session when the session was refused, a few times with growing pauses when the trouble may
-pass. ``place`` is sent once, whatever happens. Errors are ``VenueError`` with a stable kind; none shows a token or an address.
+pass. A failure of no particular kind may be a lost session too: IsLoggedIn tells, asked once a minute at most. ``place`` is
+sent once, whatever happens. Errors are ``VenueError`` with a stable kind; none shows a token or an address.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE
-from keter.venues.asianodds.session import Sessions, Sleep, is_logged_in
+from keter.venues.asianodds.session import KEEP_ALIVE_FLOOR_S, THROTTLED, Sessions, Sleep, is_logged_in
 from keter.venues.asianodds.stores import Session, ThrottleStore
 from keter.venues.asianodds.transport import Reply, Transport
 from keter.venues.asianodds.wire import Answer, read_answer
@@ -30,7 +31,6 @@ _SESSION_STATUS = frozenset({401, 403})
 _SESSION_CODES = frozenset({-4, -403})
 _ATTEMPTS = 3
 _FIRST_BACKOFF_S = 0.5
-_KEEP_ALIVE_FLOOR_S = 60.0
 _KEEP_ALIVE_AFTER_S = 120.0
 _PLACEMENT_MARGIN_S = 10.0
 
@@ -152,7 +152,7 @@ class Client:
         """Asks IsLoggedIn after two idle minutes, never twice a minute; a session that is gone is replaced."""
         if self._clock.monotonic() - self._last_call < _KEEP_ALIVE_AFTER_S:
             return
-        if await self._throttles.take(self.account, "is_logged_in", _KEEP_ALIVE_FLOOR_S) > 0:
+        if await self._throttles.take(self.account, "is_logged_in", KEEP_ALIVE_FLOOR_S) > 0:
             return
         session = await self._sessions.current()
         if not await is_logged_in(self._transport, session, self._timeout_s):
@@ -183,18 +183,28 @@ class Client:
             try:
                 reply = await self._send(session, method, query, body, timeout_s or self._timeout_s)
                 return checked(reply, fine, lambda: self._interval(query))
-            except VenueSessionError:
-                if renewed:
-                    raise
-                renewed = True
-                await self._sessions.lost(session)
             except VenueThrottledError:
                 raise
-            except VenueTransientError:
-                if attempt >= attempts:
+            except VenueTransientError as e:
+                if not renewed and await self._has_ended(session, e):
+                    renewed = True
+                    await self._sessions.lost(session)
+                elif isinstance(e, VenueSessionError) or attempt >= attempts:
                     raise
-                await self._sleep(_FIRST_BACKOFF_S * 2 ** (attempt - 1))
-                attempt += 1
+                else:
+                    await self._sleep(_FIRST_BACKOFF_S * 2 ** (attempt - 1))
+                    attempt += 1
+
+    async def _has_ended(self, session: Session, error: VenueTransientError) -> bool:
+        """Whether ``error`` was the session's end. Where it does not say what it was, the venue is asked, if it may be."""
+        if isinstance(error, VenueSessionError):
+            return True
+        if error.kind != "code_-1" or await self._throttles.take(self.account, "is_logged_in", KEEP_ALIVE_FLOOR_S) > 0:
+            return False
+        try:
+            return not await is_logged_in(self._transport, session, self._timeout_s)
+        except VenueTransientError:
+            return False
 
     def _interval(self, query: Mapping[str, str] | None) -> float:
         kind = (query or {}).get("marketTypeId")
@@ -227,7 +237,7 @@ def checked(reply: Reply, fine: int, interval_s: Callable[[], float]) -> Answer:
     if reply.status != 200:
         raise VenueTransientError(f"http_{reply.status}", "the venue did not answer the question")
     answer = read_answer(reply.body)
-    if abs(answer.code) == 810:
+    if abs(answer.code) == THROTTLED:
         raise VenueThrottledError(answer.text or f"code {answer.code}", interval_s())
     if answer.speaks_of_session or answer.code in _SESSION_CODES:
         raise VenueSessionError(f"code_{answer.code}", answer.text)

@@ -87,7 +87,7 @@ def open_venue(
         client,
         clock,
         sports=[int(sport) for sport in venue.ao_sports],
-        bookies=venue.ao_bookies,
+        bookies=[book.upper() for book in venue.ao_bookies],
         capture=settings.log.capture_raw,
         sleep=sleep,
         final_after=final_after,

@@ -18,10 +18,12 @@ from keter.venues.asianodds.loose import read_fields
 from keter.venues.asianodds.stores import Session, SessionStore
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.wire import Answer, read_answer
-from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransientError
+from keter.venues.base import VenueError, VenueRejectedError, VenueSessionError, VenueThrottledError, VenueTransientError
 
 Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
+KEEP_ALIVE_FLOOR_S = 60.0
+THROTTLED = 810  # of either sign
 _RETRY_LOGIN_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 _FOLLOW_EVERY_S = 0.25
@@ -174,7 +176,7 @@ class SessionOwner:
         found = read_fields(answer.result)
         token, key, url = found.text("Token"), found.text("Key"), found.text("Url")
         if answer.code != 0 or not token or not found.flag("SuccessfulLogin"):
-            raise VenueRejectedError("login_refused", f"{answer.text or 'no reason given'}; check AO_USER and AO_PASS")
+            raise _why_refused(answer)
         return Session(token, key, _session_root(url, self._base_url), self._clock.now())
 
     async def _register(self, session: Session) -> bool:
@@ -191,6 +193,8 @@ async def is_logged_in(transport: Transport, session: Session, timeout_s: float)
         return False
     _check_status(reply.status)
     answer = read_answer(reply.body)
+    if abs(answer.code) == THROTTLED:
+        raise VenueThrottledError(answer.text or f"code {answer.code}", KEEP_ALIVE_FLOOR_S)
     state = read_fields(answer.result)
     return answer.code >= 0 and (state.flag("CurrentlyLoggedIn") or state.flag("SuccessfulLogin"))
 
@@ -204,8 +208,19 @@ async def _get(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     reply = await transport.send("GET", url, timeout_s=timeout_s, params=params, headers=headers)
+    if reply.status in {404, 405}:
+        raise VenueRejectedError(f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL")
     _check_status(reply.status)
     return read_answer(reply.body)
+
+
+def _why_refused(answer: Answer) -> VenueError:
+    """Only a general failure (or a success that is none) is about the credentials; other codes and maintenance pass."""
+    if "maintenance" in answer.text.lower():
+        return VenueTransientError("maintenance", answer.text)
+    if answer.code not in {0, -1}:
+        return VenueTransientError(f"code_{answer.code}", answer.text or "the venue did not log us in")
+    return VenueRejectedError("login_refused", f"{answer.text or 'no reason given'}; check AO_USER and AO_PASS")
 
 
 def _check_status(status: int) -> None:

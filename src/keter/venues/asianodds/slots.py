@@ -79,7 +79,7 @@ class SlotMerger:
         odds = (incoming.bookie_odds or "").strip()
         line = _line_text(incoming)
         if not odds and (old is None or not line):
-            return old
+            return None if old is not None and _changed_sides(old, side) else old
         line = line or (old.line if old is not None else "")
         market = self._market(which, line, sport, odds or (old.odds if old is not None else ""), side)
         if market is None:
@@ -121,6 +121,14 @@ class SlotMerger:
         revision = next(self._revisions)
         self._parsed[revision] = books
         return Slot(market, line, odds, stamps, revision)
+
+
+def _changed_sides(old: Slot, favoured: int | None) -> bool:
+    """Whether the other side gives the handicap now. 0 says nothing: it stands for an absent favourite too."""
+    line_q = old.market.line_q
+    if old.market.kind is not MarketKind.ASIAN_HANDICAP or not line_q or favoured not in {1, 2}:
+        return False
+    return home_line(abs(line_q), favoured) != line_q
 
 
 def _line_text(incoming: PricesRow) -> str:

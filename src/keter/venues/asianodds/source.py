@@ -2,7 +2,8 @@
 
 Each market type has its own cursor. The first question, and the first after a gap of ``GAP_S`` without a good answer, uses an
 old cursor, which the documentation answers with everything; rows that such an answer leaves out are dropped. Every other answer
-is a delta on the one before. A broken answer is counted, moves no cursor and yields no update: nothing is confirmed by it.
+is a delta on the one before. A cursor that cannot be true is not followed. A broken answer is counted, moves no cursor and
+yields no update: nothing is confirmed by it.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from datetime import timedelta
 
 import structlog
 
-from keter.clock import Clock
+from keter.clock import Clock, to_ms
 from keter.domain.markets import Phase
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
@@ -30,6 +31,7 @@ GAP_S = 240.0
 _THREAD_ABOVE_BYTES = 256 * 1024
 _LONGEST_FACTOR = 8.0
 _LONGEST_SLEEP_S = 1.0
+_CLOCKS_APART_MS = 86_400_000
 
 _log = structlog.get_logger(__name__)
 
@@ -138,8 +140,7 @@ class AsianOddsSource:
             since, merged = self._take(found, poll.phase, fresh)
         parse_s = self._clock.monotonic() - start
         poll.good_at = self._clock.monotonic()
-        if since is not None:
-            poll.since = since
+        self._move_cursor(poll, since, to_ms(found.received_at))
         for kind, times in merged.problems.items():
             self._count(kind, poll.phase.value, times)
         return FeedUpdate(
@@ -155,6 +156,15 @@ class AsianOddsSource:
             problems=merged.problems,
             capture=self._captured(poll.phase, found, asked) if self._capture else None,
         )
+
+    def _move_cursor(self, poll: _Poll, since: int | None, now_ms: int) -> None:
+        """A cursor that cannot be stays where it was: with one from the future every later answer would be empty."""
+        if since is None:
+            return
+        if 0 < since <= now_ms + _CLOCKS_APART_MS:
+            poll.since = since
+        else:
+            self._count("bad_since", f"{poll.phase.value}: {since}")
 
     def _take(self, found: FeedAnswer, phase: Phase, fresh: bool) -> tuple[int | None, Merged]:
         feed = read_feed(found.answer)

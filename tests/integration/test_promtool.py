@@ -29,7 +29,8 @@ HEALTHY: dict[str, float] = {
     'keter_queue_dead_letters{queue="raw"}': 0, 'keter_queue_oldest_age_seconds{queue="raw"}': 1, "keter_low_ev_streak": 3,
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
-       for name in ("account-mismatch", "bet-stake-mismatch", "venue-refused", "venue-timeouts", "login-failures")},
+       for name in ("account-mismatch", "bet-state-mismatch", "venue-refused", "venue-timeouts", "login-failures",
+                    "licence-ending")},
     **LIMITS,
 }  # fmt: skip
 
@@ -46,13 +47,14 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterHeartbeatLostTicket": {'keter_workers{process="edge"}': 0},
     "KeterRedisUnsafe": {"keter_redis_append_only": 0},
     "KeterDiskFull": {"keter_disk_free_bytes": 9},
+    "KeterLicenceDoesNotHold": standing("licence-ending"),
     "KeterLicenceEnding": {"keter_license_expiry_timestamp_seconds": 13 * 86400},
     "KeterUnknownBets": {'keter_unknown_oldest_seconds{mode="DRY"}': 61},
     "KeterDailyLossLimit": {'keter_day_profit{mode="DRY"}': -140},
     "KeterLosingStreak": {'keter_losing_streak{mode="DRY"}': 7},
     "KeterExposureOverLimit": {'keter_exposure{status="reserved"}': 501},
     "KeterAccountMismatch": standing("account-mismatch"),
-    "KeterBetStakeMismatch": standing("bet-stake-mismatch"),
+    "KeterBetMismatch": standing("bet-state-mismatch"),
     "KeterForeignBets": {"keter_foreign_bets": 1},
     "KeterRefusalsRising": {'keter_recent_refusals{mode="DRY"}': 7},
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from keter.alerting.texts import TEST_ID
 from keter.bus.alerts import runbook_id
 from keter.cli import app
 from keter.dashboard.rules import RULES
@@ -75,6 +76,10 @@ def _mismatch(word: ast.expr) -> list[str]:
 
 def test_every_alert_that_is_raised_has_a_page_and_every_page_an_alert() -> None:
     assert set(raised()) == set(PAGES)
+
+
+def test_every_alert_is_listed_among_the_rules_that_the_console_shows() -> None:
+    assert {rule.id for rule in RULES} == set(PAGES) - {TEST_ID}
 
 
 def test_the_source_is_really_read() -> None:

@@ -1,13 +1,17 @@
 """The machine and the licence, as the Health screen shows them."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 from keter.clock import Clock
 from keter.dashboard.models import Disk
+from keter.dashboard.models.base import Level
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
+
+LAST_WEEK, LAST_DAY = timedelta(days=7), timedelta(days=1)
 
 
 def disk_facts(folder: Path) -> Disk | None:
@@ -29,9 +33,15 @@ def licence_text(settings: Settings, clock: Clock) -> str:
     return f"Licensed to {licence.holder}, {licence.days_left(clock.now())} days left."
 
 
-def licence_warning(settings: Settings, clock: Clock) -> str | None:
-    """A sentence when the licence ends soon. Reads files: call it in a thread."""
+def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:
+    """A sentence and how urgent it is when the licence ends soon, or is needed and does not hold. Call it in a thread."""
+    keeper = LicenseKeeper(settings, clock)
     try:
-        return LicenseKeeper(settings, clock).check().warning(clock.now())
-    except KeterError:
-        return None  # no licence, or none that holds: LIVE says so itself
+        licence = keeper.check()
+    except KeterError as e:
+        return (f"{e}; no new bets", "page") if keeper.required else None
+    sentence = licence.warning(clock.now())
+    if sentence is None:
+        return None
+    left = licence.expires_at - clock.now()
+    return sentence, "page" if left <= LAST_DAY else "ticket" if left <= LAST_WEEK else "info"

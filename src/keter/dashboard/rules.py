@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from keter.dashboard import models
 from keter.dashboard.facts import Facts
+from keter.dashboard.models.base import Level
 from keter.domain.bets import Bet, BetState
 from keter.settings import Settings
 
-Level = Literal["page", "ticket", "info"]
 VITAL = frozenset({"guard", "router"})
 WANTED = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder")
 LOST_AFTER_S = 15.0
@@ -28,7 +27,7 @@ class Situation:
     settings: Settings
     missing_since: dict[str, datetime]
     disk: models.Disk | None
-    licence_warning: str | None
+    licence: "Finding | None"
     login_failures: tuple[str, int] | None
 
 
@@ -105,7 +104,7 @@ def disk_full(s: Situation) -> Finding | None:
 
 
 def licence_ending(s: Situation) -> Finding | None:
-    return Finding(s.licence_warning) if s.licence_warning is not None else None
+    return s.licence
 
 
 def login_failures(s: Situation) -> Finding | None:
@@ -138,6 +137,18 @@ RULES: tuple[Rule, ...] = (
          "The tracker halts betting or tells what differs.", "#/risk", None),
     Rule("bet-stake-mismatch", "page", "The venue booked another stake", "a ticket's stake is not ours",
          "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-price-mismatch", "page", "The venue booked a worse price", "further below ours than MAX_SLIPPAGE_PCT",
+         "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-selection-mismatch", "page", "The venue booked another selection", "a ticket's market or side is not ours",
+         "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-state-mismatch", "page", "A finished bet lives on", "a bet that is final here is open at the venue",
+         "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-record-mismatch", "page", "The venue denies a bet", "a bet that it had accepted is not in its lists",
+         "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-result-mismatch", "page", "A result does not fit together", "the venue contradicts itself about a finished bet",
+         "The ledger holds what the venue says.", "#/orders", None),
+    Rule("bet-settlement-mismatch", "page", "A bet is settled unlike we settle it", "our result from the score is another",
+         "The ledger holds what the venue says.", "#/orders", None),
     Rule("foreign-bets", "ticket", "Bets that are not ours", "the venue lists tickets that no intent explains",
          "They count as exposure.", "#/risk", None),
     Rule("login-failures", "page", "Somebody is guessing the password", "5 failed logins in a row from one address",
@@ -161,6 +172,7 @@ RULES: tuple[Rule, ...] = (
     Rule("disk-full", "ticket", "The disk is filling up", "90 % used", "None.", "#/health", disk_full),
     Rule("low-ev-streak", "info", "No value for long", "ALERT_LOW_EV_STREAK rejections for low value in a row",
          "None.", "#/signals?stage=edge", None),
-    Rule("licence-ending", "info", "The licence ends soon", "14 days before its end",
-         "LIVE is blocked when it has ended.", "#/config", licence_ending),
+    Rule("licence-ending", "info", "The licence ends soon or does not hold",
+         "14 days before its end; a ticket from 7, a page on the last day and when it is needed and does not hold",
+         "LIVE is blocked without one; open bets are followed.", "#/config", licence_ending),
 )  # fmt: skip

@@ -10,8 +10,9 @@ from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.dashboard.auth import ALERT_AFTER, Doorman
 from keter.dashboard.facts import Facts
-from keter.dashboard.health import disk_facts, licence_warning
+from keter.dashboard.health import disk_facts, licence_trouble
 from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.models.base import Level
 from keter.dashboard.reader import Reader
 from keter.dashboard.rules import RULES, WANTED, Finding, Rule, Situation
 from keter.errors import KeterError
@@ -35,7 +36,7 @@ class Watch:
         self._clock = clock
         self._missing_since: dict[str, datetime] = {}
         self._standing: dict[str, Alert] = {}
-        self._licence_warning: str | None = None
+        self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,14 +86,14 @@ class Watch:
         beating = {beat.process for beat in facts.bus.heartbeats}
         self._missing_since = {name: self._missing_since.get(name, facts.at) for name in WANTED if name not in beating}
         if self._clock.monotonic() >= self._licence_due:
-            self._licence_warning = await asyncio.to_thread(licence_warning, self._settings, self._clock)
+            self._licence_trouble = await asyncio.to_thread(licence_trouble, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
         return Situation(
             facts=facts,
             settings=self._settings,
             missing_since=self._missing_since,
             disk=disk_facts(self._settings.mode.data_dir),
-            licence_warning=self._licence_warning,
+            licence=Finding(*self._licence_trouble) if self._licence_trouble is not None else None,
             login_failures=self._login_failures(),
         )
 

@@ -263,12 +263,23 @@ async def test_the_search_would_find_a_query_that_asks_for_nothing(samples: dict
     assert wrong_in(query, samples) or query.grouped_by - labels_of(query, samples)
 
 
+def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
+    """(alert of Keter, level) that a rule of Prometheus stands for; a label with a template stands for all it selects."""
+    name, level = rule["labels"].get("keter_alert"), rule["labels"]["severity"]
+    if name is None or "{{" not in name:
+        return {(name, level)} if name is not None else set()
+    assert name == "{{ $labels.alert }}"
+    (wanted,) = re.findall(r'alert=~"([^"]+)"', rule["expr"])
+    return {(one.id, level) for one in RULES if re.fullmatch(wanted, one.id)}
+
+
 def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
-    """Or Prometheus would keep silent about it; heartbeats are a ticket unless guard or router are gone."""
+    """Or Prometheus would keep silent about it; heartbeats are a ticket unless guard or router are gone,
+    and the licence wakes somebody on its last day."""
     groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
-    rules = [rule["labels"] for group in groups for rule in group["rules"]]
-    mirrored = {(labels["keter_alert"], labels["severity"]) for labels in rules if "keter_alert" in labels}
-    assert mirrored == {(rule.id, rule.level) for rule in RULES} | {("heartbeat-lost", "ticket")}
+    mirrored = {pair for group in groups for rule in group["rules"] for pair in mirrored_by(rule)}
+    more = {("heartbeat-lost", "ticket"), ("licence-ending", "page")}
+    assert mirrored == {(rule.id, rule.level) for rule in RULES} | more
     names = [rule["alert"] for group in groups for rule in group["rules"]]
     assert len(names) == len(set(names))
 

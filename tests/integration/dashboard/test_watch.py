@@ -7,11 +7,13 @@ import pytest
 from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.queues import Output, Pipe, QueueName
 from keter.dashboard.facts import Facts
+from keter.dashboard.health import licence_trouble
 from keter.dashboard.models import Disk, RedisFacts
-from keter.dashboard.rules import RULES, Situation
+from keter.dashboard.rules import RULES, Finding, Situation
 from keter.domain.bets import BetState
+from keter.license import issue, load_private_key, new_key
 from tests.console_seed import seed_beats, seed_bus, seed_ledger
-from tests.integration.dashboard.conftest import Console
+from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
 
 OWN = {rule.id: rule for rule in RULES if rule.check is not None}
@@ -21,7 +23,7 @@ async def situation(console: Console, **changes: object) -> Situation:
     facts = await console.world.reader.facts()
     roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
     calm: dict[str, object] = {
-        "facts": facts, "settings": console.settings, "missing_since": {}, "disk": roomy, "licence_warning": None,
+        "facts": facts, "settings": console.settings, "missing_since": {}, "disk": roomy, "licence": None,
         "login_failures": None,
     }  # fmt: skip
     return Situation(**{**calm, **changes})  # type: ignore[arg-type]  # names checked by the class
@@ -87,7 +89,7 @@ async def test_many_refusals_are_told(console: Console) -> None:
     ("rule", "changes"),
     [
         ("disk-full", {"disk": Disk(free_bytes=1, total_bytes=100, pct_used=95)}),
-        ("licence-ending", {"licence_warning": "the licence ends on Friday"}),
+        ("licence-ending", {"licence": Finding("the licence ends on Friday")}),
         ("login-failures", {"login_failures": ("10.0.0.9", 6)}),
     ],
 )
@@ -95,6 +97,28 @@ async def test_what_the_machine_tells_is_passed_on(console: Console, rule: str, 
     await seed_ledger(console.ledger, count=1, unknown=False)
     await seed_bus(console.bus)
     assert fired(await situation(console, **changes)) == {rule}
+
+
+@pytest.mark.parametrize(
+    ("days", "level"), [(-1, "page"), (0.5, "page"), (6.9, "ticket"), (13, "info"), (20, None), (None, "page")]
+)
+async def test_a_licence_is_told_the_more_urgently_the_sooner_it_ends(
+    start_console: StartConsole, days: float | None, level: str | None
+) -> None:
+    """One that has ended, or that is needed and not there, is no end of the trouble."""
+    pem, public = new_key()
+    environ = {"LICENSE_REQUIRED_FOR": "all", "LICENSE_PUBLIC_KEY": public}
+    if days is not None:
+        made = datetime.now(UTC) - timedelta(days=30)
+        environ["KETER_LICENSE_KEY"] = issue(load_private_key(pem), "t", now=made, valid_for=timedelta(days=30 + days))
+    console = await start_console(**environ)
+    await console.world.watch.look()
+    found = {alert.id: alert.level for alert in await read_alerts(console.bus)}
+    assert found.get("licence-ending") == level
+
+
+async def test_a_licence_that_nobody_needs_is_no_trouble(console: Console) -> None:
+    assert licence_trouble(console.settings, console.world.clock) is None
 
 
 async def test_an_unsafe_redis_and_an_unreadable_ledger_are_told(console: Console) -> None:

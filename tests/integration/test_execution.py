@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from keter.bus.alerts import read_alerts
 from keter.bus.codec import decode, encode
@@ -102,6 +103,19 @@ async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
     assert (await desk.exposed(), await desk.pnl()) == ({}, 1200)
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
     assert row.agrees is True
+
+
+async def test_what_the_router_logs_of_a_signal_names_it(desk: Desk) -> None:
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
+    [line] = [line for line in logs if line["event"] == "routed"]
+    found = {name: line[name] for name in ("trace_id", "event_uid", "selection_id", "state")}
+    of = signal.signal
+    assert found == {
+        "trace_id": of.trace_id, "event_uid": of.event_uid, "selection_id": of.selection_id, "state": "PENDING",
+    }  # fmt: skip
 
 
 async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -> None:

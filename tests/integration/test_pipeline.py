@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 
 from keter.bus.audit import take_audit
 from keter.bus.codec import decode
@@ -97,6 +98,24 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(redis_url
         state = await RiskBook(bus).read()
         assert {exposure.status for exposure in state.exposures} == {ExposureStatus.RESERVED}
         assert {exposure.decision_id for exposure in state.exposures} == {approved.decision_id for approved in signals}
+
+
+async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(redis_url: str, tmp_path: Path) -> None:
+    async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox)
+        await fund(bus, settings)
+        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+            async with pipeline(bus, settings):
+                await eventually(lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}))
+        [item] = await drain(bus, QueueName.APPROVED)
+        signal = decode(ApprovedSignal, item.payload).signal
+        wanted = {"trace_id": signal.trace_id, "event_uid": signal.event_uid, "selection_id": signal.selection_id}
+        told = [line for line in logs if line.get("trace_id") == signal.trace_id]
+        assert [line["event"] for line in told] == ["value_found", "guarded"]
+        assert all(wanted.items() <= line.items() for line in told)
+        assert told[0]["book"] == "IBC"
+        assert (told[1]["reason"], told[1]["stake_minor"]) == ("ok", 1000)
+        assert not any("trace_id" in line for line in logs if line["event"] in {"lease_won", "feed problem"})
 
 
 async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_files(redis_url: str, tmp_path: Path) -> None:

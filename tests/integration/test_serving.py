@@ -91,8 +91,9 @@ async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(redis_url: s
             raise ZeroDivisionError(item.key)
 
         await push(bus, QueueName.RAW, ("k0", b"x"), ("k1", b"y"))
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError) as caught:
             await serving(crash)(context_on(bus, settings, worker="first"))
+        assert caught.value.__notes__ == ["while handling k0"]
         async with working(context_on(bus, settings, worker="second"), serving(pass_on)):
             await eventually(lambda: empty(bus, QueueName.RAW))
         assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0", "k1"]

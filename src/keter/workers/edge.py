@@ -24,7 +24,7 @@ from keter.gates.validation import validate
 from keter.workers.latest import read_market
 from keter.workers.neighbourhood import Neighbourhood
 from keter.workers.runtime import Context
-from keter.workers.serving import Handled, serve, together
+from keter.workers.serving import Handled, serve, together, traced
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -81,6 +81,10 @@ class EdgeWorker:
         return await self._judge(market, now)
 
     async def _judge(self, market: ValidatedMarket, now: datetime) -> Handled:
+        with traced(market.update):
+            return await self._traced(market, now)
+
+    async def _traced(self, market: ValidatedMarket, now: datetime) -> Handled:
         key = market.queue_key
         seen = self._seen.pop(key, {})
         self._beside.note(market, now)
@@ -89,6 +93,11 @@ class EdgeWorker:
         self._remember(market, judgements, first_seen(judgements, seen, now))
         await self._watch_low_values(judgements, now)
         signals = [signal for _, _, signal in judgements if signal is not None]
+        for signal in signals:
+            best = signal.offers[0]
+            self._context.log.info(
+                "value_found", selection_id=signal.selection_id, book=best.book, odds=best.text, ev_pct=round(best.ev_pct, 2)
+            )
         return Handled(
             outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals],
             counts=Counter(f"{STAGE}:{verdict.reason.value}" for _, verdict, _ in judgements),

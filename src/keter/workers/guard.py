@@ -28,7 +28,7 @@ from keter.workers.permission import Permission
 from keter.workers.risk_keeping import RiskKeeper
 from keter.workers.routing.world import halt_file_present
 from keter.workers.runtime import Context
-from keter.workers.serving import Handled, serve
+from keter.workers.serving import Handled, serve, traced
 
 STAGE = "guard"
 BATCH = 8
@@ -81,10 +81,11 @@ class Guard:
     async def handle(self, item: Item) -> Handled:
         """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our lease."""
         signal = decode(ConfirmedSignal, item.payload)
-        for _ in range(TRIES):
-            handled = await self._decide(signal)
-            if handled is not None:
-                return handled
+        with traced(signal.update, signal.selection_id):
+            for _ in range(TRIES):
+                handled = await self._decide(signal)
+                if handled is not None:
+                    return handled
         # The book moves faster than we decide: the signal goes to the end of its own queue.
         return Handled([Output(QueueName.CONFIRMED, item.key, item.payload)], {f"{STAGE}:contended": 1})
 
@@ -183,6 +184,9 @@ class Guard:
         outputs = [Output(QueueName.APPROVED, approved.queue_key, encode(approved))] if approved is not None else []
         news = self._last.get(signal.queue_key) is not verdict.reason or (approved is not None and not refreshed)
         self._remember(signal.queue_key, verdict.reason)
+        if news:
+            stake = approved.stake_minor if approved is not None else 0
+            self._context.log.info("guarded", reason=verdict.reason.value, stake_minor=stake)
         return Handled(outputs, {name: 1}, [encode(self._decision(signal, verdict, approved))] if news else [])
 
     def _remember(self, key: str, reason: Reason) -> None:

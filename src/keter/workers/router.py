@@ -27,7 +27,7 @@ from keter.workers.routing.guarding import guard_selection
 from keter.workers.routing.placing import Outcome, Owner, Placer
 from keter.workers.routing.world import World
 from keter.workers.runtime import REDIS_TROUBLE, Context, Waits
-from keter.workers.serving import Handled, serve
+from keter.workers.serving import Handled, serve, traced
 
 STAGE = "router"
 PASS_POLL_S = 0.25
@@ -148,10 +148,11 @@ class Router:
         approved = decode(ApprovedSignal, item.payload)
         if approved.signal.update.account != self._account:
             raise PoisonedPayloadError(f"approved for account {approved.signal.update.account}, not for {self._account}")
-        async with self._keeping_the_item():
-            outcome = await self._locked(approved)
-            await self._aftermath(approved, outcome)
-        return self._told(approved, outcome)
+        with traced(approved.signal.update, approved.signal.selection_id):
+            async with self._keeping_the_item():
+                outcome = await self._locked(approved)
+                await self._aftermath(approved, outcome)
+            return self._told(approved, outcome)
 
     @contextlib.asynccontextmanager
     async def _keeping_the_item(self) -> AsyncIterator[None]:
@@ -209,14 +210,7 @@ class Router:
     def _told(self, approved: ApprovedSignal, outcome: Outcome) -> Handled:
         bet, verdict = outcome.bet, outcome.verdict
         state = bet.state.value if bet is not None else None
-        self._context.log.info(
-            "routed",
-            trace_id=approved.signal.trace_id,
-            event_uid=approved.signal.event_uid,
-            selection_id=approved.signal.selection_id,
-            reason=verdict.reason.value,
-            state=state,
-        )
+        self._context.log.info("routed", reason=verdict.reason.value, state=state)
         details: dict[str, object] = {**details_of(approved.signal.update, None), "state": state}
         if bet is not None:
             details |= {"intent_id": bet.intent.intent_id, "reference": bet.intent.reference}

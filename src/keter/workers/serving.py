@@ -6,10 +6,14 @@ process: the items come back to its successor, and the reaper puts one that kill
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+
+from structlog.contextvars import bound_contextvars
 
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
 from keter.bus.queues import Item, Output, Pipe, Reaper
+from keter.domain.quotes import MarketUpdate
 from keter.workers.runtime import Context
 
 BATCH = 32
@@ -33,6 +37,12 @@ def together(parts: Sequence[Handled]) -> Handled:
         counts.update(part.counts)
     outputs = [output for part in parts for output in part.outputs]
     return Handled(outputs, counts, [entry for part in parts for entry in part.audit])
+
+
+def traced(update: MarketUpdate, selection_id: str | None = None) -> AbstractContextManager[None]:
+    """While it is entered, every log line of this task names the signal: trace, event and, where it is one, the selection."""
+    names = {"trace_id": update.trace_id, "event_uid": update.event.event_uid, "selection_id": selection_id}
+    return bound_contextvars(**{name: value for name, value in names.items() if value is not None})
 
 
 Handle = Callable[[Item], Awaitable[Handled]]
@@ -128,6 +138,9 @@ class _Server:
             await turn.tell(self._pipe, 0)  # a dead letter is taken from the head: what came before it is acknowledged first
             await self._bury(item, str(e)[:MOST_ERROR_TEXT])
             return _Turn()
+        except Exception as e:
+            e.add_note(f"while handling {item.key}")
+            raise
         context.heart.count("items")
         context.heart.observe("handle", context.clock.monotonic() - started)
         context.heart.observe("wait", item.waited_s)

@@ -12,6 +12,7 @@ from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
 from keter.dashboard.table import Principal, Route, register
+from keter.dashboard.wire import Runner
 from keter.dashboard.world import World
 from keter.errors import UnavailableError
 
@@ -47,7 +48,7 @@ def make_app(world: World) -> web.Application:
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
     """Serves ``app`` inside the block. Raises UnavailableError when the port is taken."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
+    runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -43,21 +43,20 @@ class Perimeter:
     hosts: frozenset[str]
     origins: frozenset[str]
     proxies: frozenset[str]
-    tls: bool
     direct_only: bool
 
     def address(self, request: web.Request) -> str:
         """The caller's address: the peer's, or what a configured proxy says."""
         peer = request.remote or ""
-        if peer in self.proxies:
-            return request.headers.get("X-Forwarded-For", peer).rsplit(",", 1)[-1].strip()
-        return peer
+        return _last(request, "X-Forwarded-For") or peer if peer in self.proxies else peer
+
+    def encrypted(self, request: web.Request) -> bool:
+        """Whether a configured proxy says that it took the request over TLS."""
+        return (request.remote or "") in self.proxies and _last(request, "X-Forwarded-Proto").lower() == "https"
 
     def secure(self, request: web.Request) -> bool:
         """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured proxy."""
-        name = request.headers.get("Host", "").rsplit(":", 1)[0]
-        proxied = (request.remote or "") in self.proxies and request.headers.get("X-Forwarded-Proto") == "https"
-        return proxied or _is_loopback(name)
+        return self.encrypted(request) or _is_loopback(_name(request.headers.get("Host", "")))
 
     def local(self, request: web.Request) -> bool:
         """True for a direct caller on this machine: what a proxy hands on is not, be it configured or forgotten."""
@@ -67,19 +66,21 @@ class Perimeter:
 
 
 def perimeter(settings: Settings, port: int) -> Perimeter:
-    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the default ports and ours."""
+    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the default ports and ours.
+
+    Beyond this machine a page is ours only over https: whoever can write into plain HTTP would otherwise speak for it.
+    """
     ours = {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"}
     loopback_origins = {f"http://{host}" for host in ours}
     extra: set[str] = set()
     for host in settings.dashboard.dash_allowed_hosts:
         extra |= {host.lower()} if ":" in host else {host.lower(), f"{host.lower()}:{port}"}
-    extra_origins = {f"{scheme}://{host}" for host in extra for scheme in ("https", "http")}
+    extra_origins = {f"https://{host}" for host in extra} | {f"http://{host}" for host in extra if _is_loopback(_name(host))}
     proxies = frozenset(settings.dashboard.dash_trusted_proxies)
     return Perimeter(
         hosts=frozenset(ours | extra),
         origins=frozenset(loopback_origins | extra_origins),
         proxies=proxies,
-        tls=bool(proxies),
         direct_only=not settings.dashboard.dash_password_hash.get_secret_value(),
     )
 
@@ -118,6 +119,25 @@ def _is_loopback(name: str) -> bool:
         return name == "localhost"
 
 
+def _name(host: str) -> str:
+    """A Host without its port; of an IPv6 address what is in the brackets."""
+    return host[: host.rfind("]") + 1] if host.startswith("[") else host.rsplit(":", 1)[0]
+
+
+def _last(request: web.Request, header: str) -> str:
+    """What the nearest proxy added: the last word of the last such header."""
+    return ",".join(request.headers.getall(header, [])).rpartition(",")[2].strip()
+
+
+def dress(response: web.StreamResponse, *, secure: bool) -> None:
+    """Puts our headers on any answer; ``secure`` when it goes over TLS."""
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.pop("Server", None)
+
+
 def harden(app: web.Application, border: Perimeter) -> None:
     """Puts the checks around everything ``app`` serves, errors and WebSocket upgrades included."""
 
@@ -139,15 +159,11 @@ def harden(app: web.Application, border: Perimeter) -> None:
             log.exception("request_failed", incident=incident, method=request.method, path=request.path)
             return problem(500, "bug", f"something went wrong; the dashboard's log has it as {incident}", incident=incident)
 
-    async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
-        response.headers.setdefault("Cache-Control", "no-store")
-        if border.tls:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        response.headers.pop("Server", None)
+    async def prepared(request: web.Request, response: web.StreamResponse) -> None:
+        dress(response, secure=border.encrypted(request))
 
     app.middlewares.append(checked)
-    app.on_response_prepare.append(dress)
+    app.on_response_prepare.append(prepared)
 
 
 def _check_request(request: web.Request, border: Perimeter) -> None:

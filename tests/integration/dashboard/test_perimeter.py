@@ -1,16 +1,19 @@
 """Host, Origin, headers, scopes: what holds for every request, tried over real HTTP."""
 
 import asyncio
+import json
 import re
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 from argon2 import PasswordHasher
+from multidict import CIMultiDict
 from yarl import URL
 
 from keter.dashboard.app import all_routes
-from keter.dashboard.security import CSP, check_bind
+from keter.dashboard.security import CSP, check_bind, perimeter
 from keter.dashboard.table import Role, Route, Scope
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
@@ -79,6 +82,36 @@ async def test_every_answer_carries_the_headers_errors_and_files_included(consol
         assert answer.headers["Cache-Control"] in {"no-store", "no-cache"}
         assert "Server" not in answer.headers
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+CANARY = "canary-cookie-4711"
+UNREADABLE = (
+    b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nCookie: __Host-sid=" + CANARY.encode() * 600 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n__Host-sid=" + CANARY.encode() + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sent", UNREADABLE, ids=range(len(UNREADABLE)))
+async def test_what_is_no_http_is_answered_like_everything_else_and_quoted_nowhere(
+    console: Console, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        reader, writer = await asyncio.open_connection("127.0.0.1", console.port)
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    assert head.split()[1] == "400"
+    assert headers["Content-Security-Policy"] == CSP
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in headers
+    assert json.loads(body)["error"]["code"] == "unreadable"
+    assert "request_unreadable" in {line["event"] for line in logs}
+    assert CANARY not in f"{answer} {logs} {caplog.text}"
 
 
 OUTSIDE = (
@@ -204,3 +237,32 @@ async def test_forwarded_headers_are_believed_of_configured_proxies_only(start_c
     await console.post("/api/v1/login", {"user": "operator", "password": "wrong"}, headers)
     assert console.world.doorman.backoff.wait_s("operator", "127.0.0.1") > 0
     assert console.world.doorman.backoff.wait_s("operator", "10.9.8.7") == 0
+
+
+async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(start_console: StartConsole) -> None:
+    """Some proxies add to the header, some add a header: what the stranger sent himself stands before it either way."""
+    console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
+    wait_s = console.world.doorman.backoff.wait_s
+    for forwarded in (["6.6.6.6, 10.9.8.7"], ["6.6.6.6", "10.9.8.8"]):
+        headers = CIMultiDict(console.page_headers)
+        for line in forwarded:
+            headers.add("X-Forwarded-For", line)
+        body = {"user": "operator", "password": "wrong"}
+        async with console.http.post(console.base + "/api/v1/login", json=body, headers=headers) as answer:
+            assert answer.status == 401
+        assert wait_s("operator", "6.6.6.6") == 0
+        assert wait_s("operator", forwarded[-1].rsplit(" ", 1)[-1]) > 0
+
+
+async def test_only_what_went_over_tls_asks_to_be_asked_over_tls(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
+    for proto, there in (("https", True), ("http", False), (None, False), ("https, http", False)):
+        headers = {"X-Forwarded-For": "10.9.8.7"} | ({"X-Forwarded-Proto": proto} if proto is not None else {})
+        _, answer = await raw(console, "GET", "/healthz", **headers)
+        assert ("Strict-Transport-Security" in answer.headers) == there
+
+
+@pytest.mark.parametrize(("host", "origins"), [("bets.example", {"https"}), ("localhost:9000", {"https", "http"})])
+def test_a_page_from_elsewhere_is_ours_over_https_only(host: str, origins: set[str]) -> None:
+    found = perimeter(load_settings(None, {**LOCKED, "DASH_ALLOWED_HOSTS": host}), 8080).origins
+    assert {scheme for scheme in ("https", "http") if f"{scheme}://{host}" in found} == origins

@@ -1,6 +1,7 @@
 """The live stream: the snapshot is built twice a second, what changed goes to every open page as one frame.
 
-A frame is encoded once for all. A page that cannot keep up loses its queue and is told to fetch the snapshot.
+A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot keep up loses its queue
+and is told to fetch the snapshot.
 """
 
 import asyncio
@@ -19,10 +20,12 @@ from keter.errors import KeterError
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
 BEAT_S = 2.0
+FRAME_EVERY_S = 0.25
 MAX_SOCKETS = 20
 CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
+MOST_MISSED = 8  # frames; handing on more would take longer than a fresh snapshot
 AUTH_LOST = 4401
 Build = Callable[[str], Awaitable[Snapshot]]
 Valid = Callable[[], bool]
@@ -69,6 +72,7 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
+        self._opening = 0
 
     @property
     def position(self) -> str:
@@ -146,15 +150,19 @@ class Hub:
             return [self._encode("resync", {})]
         run, _, number = since.partition("-")
         wanted = [text for at, text in self._ring if at > int(number)]
-        complete = run == self._run_id and int(number) + len(wanted) == self._number and len(wanted) <= QUEUE_FRAMES
+        complete = run == self._run_id and int(number) + len(wanted) == self._number and len(wanted) <= MOST_MISSED
         return wanted if complete else [self._encode("resync", {})]
 
     async def serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
         """Feeds one page until it or we leave. Raises ApiError 503 when too many are open."""
-        if len(self._pages) >= MAX_SOCKETS:
+        if len(self._pages) + self._opening >= MAX_SOCKETS:
             raise ApiError(503, "too_many_sockets", f"{MAX_SOCKETS} pages are open already; close one")
         socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
-        await socket.prepare(request)
+        self._opening += 1
+        try:
+            await socket.prepare(request)
+        finally:
+            self._opening -= 1
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_FRAMES)
         for text in self._missed(since):
             queue.put_nowait(text)
@@ -170,7 +178,7 @@ class Hub:
     async def _feed(self, socket: web.WebSocketResponse, queue: asyncio.Queue[str], valid: Valid) -> None:
         while not socket.closed:
             try:
-                text = await asyncio.wait_for(queue.get(), BEAT_S)
+                text = await asyncio.wait_for(queue.get(), BEAT_S - FRAME_EVERY_S)
             except TimeoutError:
                 text = self._encode("beat", {}) if self._problem is None else ""
             if not valid():
@@ -181,6 +189,7 @@ class Hub:
                     await socket.send_str(text)
                 except (ConnectionError, RuntimeError):
                     return
+                await asyncio.sleep(FRAME_EVERY_S)
 
     async def close(self) -> None:
         """Tells every page that we go away."""

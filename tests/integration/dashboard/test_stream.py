@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from keter.bus.trading import change_trading
-from keter.dashboard.hub import MAX_SOCKETS
+from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus
 from tests.integration.dashboard.conftest import Console
@@ -105,6 +105,46 @@ async def test_never_more_than_four_frames_a_second(console: Console) -> None:
         except TimeoutError:
             continue
     assert 1 <= count <= 8
+
+
+async def test_what_was_missed_comes_no_faster_either(console: Console) -> None:
+    await seed_bus(console.bus)
+    position = await ready(console)
+    for _ in range(6):
+        await pause(console)
+        await console.world.hub.refresh()
+    socket = await connected(console, position)
+    frames, began = [await frame(socket)], time.monotonic()
+    frames += [await frame(socket) for _ in range(5)]
+    assert [one["type"] for one in frames] == ["state"] * 6
+    assert time.monotonic() - began > 5 * FRAME_EVERY_S * 0.9
+
+
+async def test_a_page_that_missed_much_fetches_the_snapshot_instead(console: Console) -> None:
+    await seed_bus(console.bus)
+    position = await ready(console)
+    for _ in range(MOST_MISSED + 1):
+        await pause(console)
+        await console.world.hub.refresh()
+    assert (await frame(await connected(console, position)))["type"] == "resync"
+
+
+async def test_no_more_than_twenty_pages_get_in_at_once(console: Console) -> None:
+    await ready(console)
+    found = await asyncio.gather(*[connected(console) for _ in range(MAX_SOCKETS + 10)], return_exceptions=True)
+    refused = [one.status for one in found if isinstance(one, aiohttp.WSServerHandshakeError)]
+    assert refused == [503] * 10
+    assert console.world.hub.pages == MAX_SOCKETS
+
+
+async def test_a_page_that_sends_much_is_closed(console: Console) -> None:
+    """4 kB at once; the stream goes one way."""
+    socket = await connected(console, await ready(console))
+    await socket.send_str("x" * 5000)
+    async with asyncio.timeout(5):
+        while not socket.closed:
+            await socket.receive()
+    assert socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
 
 
 async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(console: Console) -> None:

@@ -9,20 +9,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keter.bus.connection import Bus, connect
+from keter.bus.cooldowns import cool_down, cooling
 from keter.bus.locks import Held, Locks
 from keter.bus.risk import RiskBook, RiskState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Side, parse_market
+from keter.domain.verdicts import Reason
 from tests.support import RedisServer, eventually
 
 DAY = "2026-02-21"
+EVENT = "fb-20260221-a-v-b"
 
 
 def reservation(decision_id: str, *, stake: int = 1_000, lasts_s: float = 60) -> Exposure:
     now = datetime.now(UTC)
     return Exposure(
         decision_id=decision_id,
-        event_uid="fb-20260221-a-v-b",
+        event_uid=EVENT,
         league="League",
         market=parse_market("ft.1x2"),
         side=Side.HOME,
@@ -230,14 +233,32 @@ async def test_a_rebuild_replaces_everything_unless_something_came_in_between(bu
 
 async def test_the_throttle_counts_bets_of_the_window(bus: Bus) -> None:
     book = RiskBook(bus)
-    for _ in range(3):
-        await book.note_bet()
+    for number in range(3):
+        await book.note_bet(f"d{number}")
     await bus.redis.zadd(bus.keys.risk_bets, {"old": await bus.now_ms() - 20_000})
     assert await book.bets_in_window(12) == 3
     assert await book.bets_in_window(30) == 4
     await bus.redis.zadd(bus.keys.risk_bets, {"older": await bus.now_ms() - 4_000_000})
-    await book.note_bet()
+    await book.note_bet("d3")
     assert await bus.redis.zcard(bus.keys.risk_bets) == 5
+
+
+async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conversion_on(bus: Bus) -> None:
+    book, lease = RiskBook(bus, event_rest_s=60), await guard_lease(bus)
+    await reserve(book, lease, reservation("d1"))
+    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (0, None)
+    assert await book.convert("d1", day=DAY)
+    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (1, Reason.COOLDOWN_EVENT)
+    await book.note_bet("d1")
+    assert await book.bets_in_window(12) == 1, "one bet, however often it is told of"
+
+
+async def test_a_conversion_does_not_shorten_a_rest_under_way(bus: Bus) -> None:
+    book, lease = RiskBook(bus, event_rest_s=5), await guard_lease(bus)
+    await cool_down(bus, event_uid=EVENT, seconds=600, reason="longer")
+    await reserve(book, lease, reservation("d1"))
+    assert await book.convert("d1", day=DAY)
+    assert await bus.redis.pttl(bus.keys.cooldown_event(EVENT)) > 500_000
 
 
 STEPS = st.lists(

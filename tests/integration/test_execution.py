@@ -476,3 +476,23 @@ async def test_a_doubtful_bet_is_asked_for_however_many_others_are_not_listed(de
     for _ in range(4):
         await desk.look(0.5)
     assert (await desk.of("doubt")).state is S.PENDING
+
+
+async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(tmp_path: Path, redis_url: str) -> None:
+    """The guard must not approve a second bet on the event during a slow call: the router would send it right after."""
+    world = World(tmp_path, redis_url, COOLDOWN_EVENT_SEC=60)
+    await world.open()
+    desk = await Desk(world).begin()
+    signal = await world.approve("d1")
+    assert signal is not None
+    during: list[Reason | None] = []
+    honest = world.venue.place
+
+    async def slow(order: PlaceOrder) -> Placement:
+        during.append(await cooling(world.bus, signal.signal.event_uid, "ft.1x2.home"))
+        return await honest(order)
+
+    world.venue.place = slow  # type: ignore[method-assign]  # the moment of the call
+    await desk.router.deliver(signal)
+    assert during == [Reason.COOLDOWN_EVENT]
+    await world.close()

@@ -250,8 +250,17 @@ async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(r
         assert first is not None
         await book.release(first.decision_id)
         assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:ok"
-        await book.note_bet()
+        await book.note_bet("another")
         assert (await here.ask(a_signal(event=an_event("Four"))))[0] == "guard:throttled"
+
+
+async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(redis_url: str, tmp_path: Path) -> None:
+    """It is no reservation any more and nobody has told yet that it was sent: a slow call must not open a gap."""
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
+        _, first = await here.ask(a_signal(event=an_event("One")))
+        assert first is not None
+        assert await RiskBook(here.bus).convert(first.decision_id, day=TODAY)
+        assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
 
 
 async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ class Keys:
         self.risk_limits = f"{prefix}risk:limits"
         """hash name of a setting -> amount to which an operator lowered it; kept"""
         self.risk_bets = f"{prefix}risk:bets"
-        """zset random id -> ms of a bet, for the throttle; trimmed by each note, TTL BETS_MS"""
+        """zset decision id -> ms of a bet sent or about to be, for the throttle; trimmed by each note, TTL BETS_MS"""
 
     def queue(self, queue: str) -> QueueKeys:
         """The keys of one queue."""

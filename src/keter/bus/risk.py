@@ -14,7 +14,7 @@ from keter.bus.connection import Arg, Bus
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
 from keter.bus.stats import day_of
-from keter.clock import Clock, Ids, SystemClock, from_ms, random_id
+from keter.clock import Clock, SystemClock, from_ms
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 
 NO_DAY = "none"  # stands for a day where a script needs a key and there is none
@@ -29,13 +29,17 @@ class RiskState(msgspec.Struct, frozen=True):
 
 
 class RiskBook:
-    """Reads and changes the book. ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days."""
+    """Reads and changes the book.
 
-    def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, ids: Ids = random_id) -> None:
+    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an event
+    rests from the moment a reservation on it becomes a bet.
+    """
+
+    def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, event_rest_s: float = 0) -> None:
         self._bus = bus
         self._clock = clock or SystemClock()
         self._zone = zone
-        self._ids = ids
+        self._event_rest_ms = round(event_rest_s * 1000)
 
     async def read(self, day: str | None = None) -> RiskState:
         """The book without expired reservations, and ``day`` (default: the newest day booked)."""
@@ -73,15 +77,17 @@ class RiskBook:
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
         """Makes a reservation a bet, which does not expire, and books its stake on ``day`` (default: the newest day).
 
-        Once it is a bet, True again. False when it has expired or was never made: then nothing may be placed.
+        From here on it counts for the throttle and its event rests: there is no moment in which it is neither reserved nor
+        about to be sent. Once it is a bet, True again. False when it has expired or was never made: then nothing may be placed.
         """
         payload = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_exposure, decision_id)
         if payload is None:
             return False
         exposure = decode(Exposure, payload)
         day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
-        keys = [*self._changing, self._bus.keys.daily_pnl(day), self._bus.keys.risk_day]
-        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS]
+        names = self._bus.keys
+        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, names.cooldown_event(exposure.event_uid)]
+        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS, BETS_MS, self._event_rest_ms]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
@@ -116,17 +122,17 @@ class RiskBook:
             args += (exposure.decision_id, encode(exposure), left, f"{day.day}|{exposure.stake_minor}" if booked else "")
         return bool(await self._bus.redis.run("risk_rebuild", keys, args))
 
-    async def note_bet(self) -> None:
-        """Counts one bet for the throttle, at the server's time."""
+    async def note_bet(self, decision_id: str) -> None:
+        """The bet has been sent: for the throttle it counts from now, by the server's time, instead of from its conversion."""
         now_ms = await self._bus.now_ms()
         async with self._bus.redis.batch(atomic=True) as batch:
-            batch.zadd(self._bus.keys.risk_bets, {self._ids(): now_ms})
+            batch.zadd(self._bus.keys.risk_bets, {decision_id: now_ms})
             batch.zremrangebyscore(self._bus.keys.risk_bets, "-inf", now_ms - BETS_MS)
             batch.pexpire(self._bus.keys.risk_bets, BETS_MS)
             await batch.execute()
 
     async def bets_in_window(self, window_s: float) -> int:
-        """Bets noted within the last ``window_s`` seconds, an hour at most."""
+        """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most."""
         since = await self._bus.now_ms() - round(window_s * 1000)
         return int(await self._bus.redis.execute_command("ZCOUNT", self._bus.keys.risk_bets, f"({since}", "+inf"))
 

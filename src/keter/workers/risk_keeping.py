@@ -42,7 +42,7 @@ class RiskKeeper:
         self._lease = lease
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
-        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, ids=context.ids)
+        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
 
     @property
     def held(self) -> Held:

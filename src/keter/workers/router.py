@@ -77,7 +77,8 @@ class Router:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        rest_s = context.settings.risk.cooldown_event_sec
+        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, event_rest_s=rest_s)
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
         self._watch_due = context.clock.monotonic()
@@ -194,7 +195,7 @@ class Router:
         if reason is Reason.DUPLICATE_DECISION:
             return
         if outcome.sent:
-            await self._risk.note_bet()
+            await self._risk.note_bet(approved.decision_id)
             await cool_down(bus, event_uid=signal.event_uid, seconds=risk.cooldown_event_sec, reason=reason.value)
         if not outcome.keeps_exposure:
             await self._risk.release(approved.decision_id)

@@ -1,4 +1,4 @@
--- Makes a standing reservation a bet, once, and books its stake on a day.
+-- Makes a standing reservation a bet, once: books its stake on a day, counts it for the throttle, lets its event rest.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -6,7 +6,10 @@
 -- KEYS[4] risk:exposure:booked   hash    decision id -> day|stake
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[6] risk:day               string  newest day
--- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms
+-- KEYS[7] risk:bets              zset    decision id -> ms at which it was last about to be sent, or sent
+-- KEYS[8] cooldown:event:{uid}   string  reason; a longer rest under way is not shortened
+-- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms  ARGV[5] life of risk:bets in ms
+-- ARGV[6] rest of the event in ms, 0 for none
 --
 -- Returns 1, or 0 when the reservation has expired or was never made.
 local call = redis.call
@@ -29,6 +32,12 @@ call('HINCRBY', KEYS[5], 'bets', 1)
 call('PEXPIRE', KEYS[5], ARGV[4])
 if ARGV[3] > (call('GET', KEYS[6]) or '') then
   call('SET', KEYS[6], ARGV[3])
+end
+call('ZADD', KEYS[7], now, ARGV[1])
+call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - tonumber(ARGV[5]))
+call('PEXPIRE', KEYS[7], ARGV[5])
+if tonumber(ARGV[6]) > math.max(call('PTTL', KEYS[8]), 0) then
+  call('SET', KEYS[8], 'sending', 'PX', ARGV[6])
 end
 call('INCR', KEYS[1])
 return 1

@@ -1,5 +1,6 @@
 """Router and tracker together, step by step: real ledger, real Redis, a model of the venue, the clock in our hands."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -496,3 +497,37 @@ async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(tmp_path:
     await desk.router.deliver(signal)
     assert during == [Reason.COOLDOWN_EVENT]
     await world.close()
+
+
+async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found(desk: Desk) -> None:
+    """It believed the venue's denials and was frozen before it wrote so; meanwhile the ticket showed up."""
+    await desk.bet(answer="lost_after")
+    reference = (await desk.of()).intent.reference
+    desk.world.venue.hidden.add(reference)
+    sleeper = TrackerProcess(desk.world)
+    for _ in range(3):
+        await sleeper.look()
+    desk.wait(2 * desk.world.settings.router.unknown_absent_s)
+    task = await frozen_before(sleeper, "intents.transition(REFUSED)")
+    desk.world.venue.hidden.clear()
+    desk.world.venue.decide(0, accept=True)
+    await desk.look()
+    assert (await desk.of()).state is S.RUNNING
+    sleeper.hook.thaw()
+    await task
+    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
+
+
+async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[bool]":
+    """A pass that is asleep right before ``call``."""
+    hook, step = process.hook, process.hook.step
+
+    async def watched(name: str) -> None:
+        if name == f"before {call}":
+            hook.freeze_at = 1
+        await step(name)
+
+    hook.step = watched  # type: ignore[method-assign]  # looks for one name
+    task = asyncio.ensure_future(process.look())
+    await asyncio.wait_for(hook.frozen.wait(), 10)
+    return task

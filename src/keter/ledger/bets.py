@@ -96,13 +96,15 @@ class Intents:
         evidence: Mapping[str, object] | None = None,
         changes: BetChanges | None = None,
         fence: int | None = None,
+        expected: BetState | None = None,
     ) -> Bet:
-        """One legal step and what was learned with it. ``fence`` must still be the account's newest when given.
+        """One legal step and what was learned with it. ``fence`` must still be the account's newest when given, and the bet
+        must still be ``expected``: who decided on an older picture must look again.
 
         Raises IllegalTransitionError, NotInLedgerError, FencedError.
         """
         step = Transition(intent_id, None, target, at, cause, worker, dict(evidence or {}))
-        return await self._database.write(lambda connection: _step(connection, step, changes or BetChanges(), fence))
+        return await self._database.write(lambda connection: _step(connection, step, changes or BetChanges(), fence, expected))
 
     async def amend(
         self,
@@ -220,10 +222,14 @@ def _locked(connection: Connection, intent_id: str) -> Bet:
     return rows.to_bet(row)
 
 
-def _step(connection: Connection, step: Transition, changes: BetChanges, fence: int | None) -> Bet:
+def _step(
+    connection: Connection, step: Transition, changes: BetChanges, fence: int | None = None, expected: BetState | None = None
+) -> Bet:
     bet = _locked(connection, step.intent_id)
     if fence is not None:
         check_fence(connection, bet.intent.account, bet.intent.mode, fence)
+    if expected is not None and bet.state is not expected:
+        raise IllegalTransitionError(f"the bet is {bet.state} by now, not {expected}")
     check_transition(bet.state, step.target)
     return _write(connection, bet, step, changes)
 
@@ -261,5 +267,5 @@ def _takeover(connection: Connection, account: str, mode: ExecutionMode, at: dat
         ).scalars()
         for intent_id in list(found):
             step = Transition(intent_id, None, target, at, "router_died", worker, {"found": source.value, "fence": fence})
-            ended[target].append(_step(connection, step, BetChanges(reason="router_died"), None))
+            ended[target].append(_step(connection, step, BetChanges(reason="router_died")))
     return Takeover(fence, tuple(ended[BetState.SKIPPED]), tuple(ended[BetState.UNKNOWN]))

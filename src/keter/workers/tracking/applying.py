@@ -9,6 +9,7 @@ from keter.bus.adoption import put_bet
 from keter.bus.cooldowns import cool_down
 from keter.bus.risk import RiskBook
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.errors import IllegalTransitionError
 from keter.ledger import BetChanges, Ledger
 from keter.settings import Settings
 from keter.venues.base import Ticket
@@ -51,14 +52,28 @@ class Applier:
 
     async def doubt(self, bet: Bet, cause: str) -> Bet:
         """A bet that should be known is not, or a router fell silent while sending: UNKNOWN until the venue tells."""
-        return await self._ledger.intents.transition(
-            bet.intent.intent_id,
-            BetState.UNKNOWN,
-            at=self._context.clock.now(),
-            cause=cause,
-            worker=self._context.worker,
-            changes=BetChanges(reason=cause),
-        )
+        moved = await self._move(bet, BetState.UNKNOWN, self._context.clock.now(), cause, BetChanges(reason=cause), {})
+        return moved or await self._ledger.intents.get(bet.intent.intent_id)
+
+    async def _move(
+        self, bet: Bet, target: BetState, at: datetime, cause: str, changes: BetChanges, evidence: dict[str, object]
+    ) -> Bet | None:
+        """One step from where the bet was seen. None when it stands elsewhere by now: router or another tracker was quicker, or
+        we slept; what we decided is then about the past."""
+        try:
+            return await self._ledger.intents.transition(
+                bet.intent.intent_id,
+                target,
+                at=at,
+                cause=cause,
+                worker=self._context.worker,
+                evidence=evidence,
+                changes=changes,
+                expected=bet.state,
+            )
+        except IllegalTransitionError as e:
+            log.info("bet_moved_meanwhile", intent_id=bet.intent.intent_id, error=str(e))
+            return None
 
     async def _step(self, bet: Bet, target: BetState, seen: Seen, tickets: Sequence[Ticket], now: datetime) -> Bet:
         evidence: dict[str, object] = {"tickets": [_facts(ticket) for ticket in tickets], **seen.problems}
@@ -67,9 +82,9 @@ class Applier:
         changes = seen.changes
         if target in SETTLED:
             changes = _with(changes, settled_at=bet.settled_at or now)
-        after = await self._ledger.intents.transition(
-            bet.intent.intent_id, target, at=now, cause="venue", worker=self._context.worker, evidence=evidence, changes=changes
-        )
+        after = await self._move(bet, target, now, "venue", changes, evidence)
+        if after is None:
+            return await self._ledger.intents.get(bet.intent.intent_id)
         log.info("bet_moved", intent_id=bet.intent.intent_id, source=bet.state.value, target=target.value)
         if target in SETTLED:
             await self._settled(bet, after, tickets, now)
@@ -89,15 +104,9 @@ class Applier:
         return after
 
     async def _end_refused(self, bet: Bet, cause: str, changes: BetChanges, evidence: dict[str, object]) -> Bet:
-        after = await self._ledger.intents.transition(
-            bet.intent.intent_id,
-            BetState.REFUSED,
-            at=self._context.clock.now(),
-            cause=cause,
-            worker=self._context.worker,
-            evidence=evidence,
-            changes=changes,
-        )
+        after = await self._move(bet, BetState.REFUSED, self._context.clock.now(), cause, changes, evidence)
+        if after is None:
+            return await self._ledger.intents.get(bet.intent.intent_id)
         await self._risk.release(bet.intent.decision_id)
         await cool_down(
             self._context.bus,

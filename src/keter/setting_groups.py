@@ -214,7 +214,9 @@ LONG_ODDS = 3.0
 class RouterSettings(Group):
     """The last metres."""
 
-    max_signal_age_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(15, description="Older approvals are skipped.")
+    max_signal_age_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
+        15, description="A signal confirmed longer ago than this is neither approved nor placed."
+    )
     max_slippage_pct: Percent = Field(1, description="How much worse than approved the price may be at odds up to 3.")
     max_slippage_long_pct: Percent = Field(2, description="The same at odds above 3.")
     exec_lock_ttl_s: Annotated[float, Field(ge=10, le=YEAR_S)] = Field(

@@ -80,12 +80,20 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
         return reject(Reason.RECONCILING)
     if world.lock_left_s < world.call_s:
         return reject(Reason.LOCK_LOST, left_s=round(world.lock_left_s, 3), needed_s=world.call_s)
-    age_s = (world.now - approved.approved_at).total_seconds()
-    if age_s > limits.router.max_signal_age_s:
-        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=limits.router.max_signal_age_s)
+    age = check_age(approved, world.now, limits)
+    if not age.accepted:
+        return age
     update = approved.signal.update
     if not limits.in_play and (update.phase is Phase.LIVE or world.now >= update.event.kickoff):
         return reject(Reason.EVENT_STARTED)
+    return age
+
+
+def check_age(approved: ApprovedSignal, now: datetime, limits: PlacementLimits) -> Verdict:
+    """Whether the consensus behind the approval is young enough: its age counts from the confirmation, not from the approval."""
+    age_s = (now - approved.signal.confirmed_at).total_seconds()
+    if age_s > limits.router.max_signal_age_s:
+        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=limits.router.max_signal_age_s)
     return accept(age_s=round(age_s, 3))
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,12 @@ def test_a_fresh_approval_in_a_world_that_is_fine_passes() -> None:
 def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
     verdict = recheck(approved(), replace(FINE, **change), LIMITS)  # type: ignore[arg-type]  # one field each
     assert (verdict.accepted, verdict.reason) == (False, reason)
+
+
+def test_the_age_of_the_consensus_counts_not_that_of_the_approval() -> None:
+    """Guard and router may each take the age limit: together they must not."""
+    signal = msgspec.structs.replace(approved(at=NOW - timedelta(seconds=16)), approved_at=NOW)
+    assert recheck(signal, FINE, LIMITS).reason is Reason.SIGNAL_STALE
 
 
 def test_an_event_that_has_started_is_bet_only_where_in_play_is_on() -> None:

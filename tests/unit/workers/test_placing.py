@@ -222,6 +222,24 @@ async def test_a_router_that_was_frozen_past_its_lock_does_not_call(desk: Desk) 
     assert desk.venue.calls == []
 
 
+async def test_a_price_that_grew_old_while_sending_was_committed_is_not_bet(desk: Desk) -> None:
+    """The machine slept for less than the lock lasts, or by a clock that stood still: what was decided on is of the past."""
+    placer = await desk.placer()
+    step = desk.ledger.intents.transition
+
+    async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
+        bet = await step(intent_id, target, **how)
+        if target is S.SENDING:
+            desk.clock.set(NOW + timedelta(seconds=RouterSettings().max_signal_age_s + 1))
+        return bet
+
+    desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # asleep after the commit
+    outcome = await placer.place(approved(), desk.lock)
+    assert outcome.bet is not None
+    assert (outcome.bet.state, outcome.verdict.reason, outcome.sent) == (S.REFUSED, Reason.SIGNAL_STALE, False)
+    assert desk.venue.calls == []
+
+
 async def test_an_expired_reservation_is_not_bet(desk: Desk) -> None:
     desk.exposures.answer = False
     outcome = await (await desk.placer()).place(approved(), desk.lock)

@@ -20,7 +20,7 @@ from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
-from keter.gates.placement import PlacementLimits, PlacementWorld, Plan, recheck
+from keter.gates.placement import PlacementLimits, PlacementWorld, Plan, check_age, recheck
 from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError
 from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
 from keter.workers.routing.quoting import Quoting
@@ -155,15 +155,18 @@ class Placer:
         facts = {"prices": [list(price) for price in plan.prices], "stake_minor": plan.stake_minor, "age_s": age_s}
         self._observe("decision_to_call", age_s)
         await self._step(intent, BetState.SENDING, "sending", facts, fenced=True)
-        stop = self._last_stop(lock)
+        stop = self._last_stop(approved, lock)
         placement = Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
         return await self._record(intent, placement, verdict)
 
-    def _last_stop(self, lock: Guarded) -> str | None:
-        """What happened while SENDING was written: a stop by hand, or so long a pause that the lock may be another's."""
+    def _last_stop(self, approved: ApprovedSignal, lock: Guarded) -> str | None:
+        """What happened while SENDING was written: a stop by hand, or so long a pause that the lock may be another's or the
+        price of the past. The wall clock counts through a machine's sleep, the lock's own clock may not."""
         if self._eyes.halted():
             return Reason.HALT_FILE.value
-        return Reason.LOCK_LOST.value if lock.left_by_clock_s() < self._owner.call_s else None
+        if lock.left_by_clock_s() < self._owner.call_s:
+            return Reason.LOCK_LOST.value
+        return None if check_age(approved, self._clock.now(), self._limits).accepted else Reason.SIGNAL_STALE.value
 
     async def _call(self, order: PlaceOrder) -> Placement:
         """The one call. Whatever goes wrong in it, the outcome is a value."""
@@ -259,5 +262,5 @@ def _meaning(placement: Placement) -> tuple[BetState, str, str | None]:
 def _refusal_reason(placement: Placement) -> Reason:
     if placement.outcome is PlaceOutcome.REFUSED:
         return Reason.VENUE_REFUSED
-    own = {Reason.HALT_FILE.value: Reason.HALT_FILE, Reason.LOCK_LOST.value: Reason.LOCK_LOST}
+    own = {reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)}
     return own.get(placement.kind, Reason.VENUE_UNAVAILABLE)

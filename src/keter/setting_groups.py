@@ -226,6 +226,9 @@ class RouterSettings(Group):
     unknown_absent_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         900, description="An unknown bet that the venue has denied for this long was never placed."
     )
+    unknown_error_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
+        180, description="The same where the venue answered with an error. Accepted tickets appeared up to 157 s late."
+    )
     reconcile_interval_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         15, description="Seconds between comparisons with the venue."
     )

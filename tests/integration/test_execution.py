@@ -238,9 +238,23 @@ async def test_one_denial_proves_nothing_however_late_it_comes(desk: Desk) -> No
 
 async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> None:
     await desk.bet(answer="error_before")
+    router = desk.world.settings.router
     for _ in range(4):
-        await desk.look(desk.world.settings.router.unknown_alert_s / 3)
+        await desk.look(router.unknown_error_s / 3)
     assert (await desk.of()).state is S.REFUSED
+    assert router.unknown_error_s < router.unknown_absent_s
+
+
+async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_seen(desk: Desk) -> None:
+    """Real tickets appeared up to 157 s after their placement: a bet given up earlier could stand beside its successor."""
+    await desk.bet(answer="error_after")
+    desk.world.venue.hidden.add((await desk.of()).intent.reference)
+    for _ in range(4):
+        await desk.look(157 / 4)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
+    desk.world.venue.hidden.clear()
+    await desk.look()
+    assert (await desk.of()).state is S.PENDING
 
 
 async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_down(tmp_path: Path, redis_url: str) -> None:

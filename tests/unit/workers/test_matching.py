@@ -142,7 +142,7 @@ def test_denials_are_believed_after_a_while_and_never_at_once() -> None:
     for n in range(LEAST_DENIALS):
         assert not denials.believed("i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9))
         denials.note("i", NOW + timedelta(seconds=n))
-    at = NOW + timedelta(seconds=ROUTER.unknown_alert_s)
+    at = NOW + timedelta(seconds=ROUTER.unknown_error_s)
     assert denials.believed("i", unknown_since=NOW, answered=True, at=at)
     assert not denials.believed("i", unknown_since=NOW, answered=False, at=at)
     assert denials.believed("i", unknown_since=NOW, answered=False, at=NOW + timedelta(seconds=ROUTER.unknown_absent_s))

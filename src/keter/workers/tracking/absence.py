@@ -41,5 +41,5 @@ class Denials:
         denied = self._denied.get(intent_id)
         if denied is None or denied.count < LEAST_DENIALS:
             return False
-        limit_s = self._router.unknown_alert_s if answered else self._router.unknown_absent_s
+        limit_s = self._router.unknown_error_s if answered else self._router.unknown_absent_s
         return (at - unknown_since).total_seconds() >= limit_s and denied.since < at

@@ -316,8 +316,10 @@ class ExecutionWorld:
         found = [f"exposure left over: {decision}" for decision in left]
         if state.day is not None:
             ledger = await self.ledger.day_risk(state.day.day, LIVE)
-            if ledger.pnl_minor != state.day.pnl_minor:
-                found.append(f"profit of the day is {state.day.pnl_minor} in Redis, {ledger.pnl_minor} in the ledger")
+            here = (ledger.pnl_minor, ledger.staked_minor, ledger.bets)
+            there = (state.day.pnl_minor, state.day.staked_minor, state.day.bets)
+            if here != there:
+                found.append(f"profit, stakes and bets of the day are {there} in Redis, {here} in the ledger")
         return found
 
 

@@ -81,6 +81,10 @@ class Desk:
     async def alerts(self) -> set[str]:
         return {alert.id.partition(":")[0] for alert in await read_alerts(self.world.bus)}
 
+    async def staked(self) -> int:
+        state = await self.world.book().read()
+        return state.day.staked_minor if state.day is not None else 0
+
     async def pnl(self) -> int:
         state = await self.world.book().read()
         return state.day.pnl_minor if state.day is not None else 0
@@ -277,12 +281,13 @@ async def test_a_partial_stake_is_what_counts_from_then_on(desk: Desk) -> None:
     desk.world.venue.finish(0, 0, 0)
     await desk.look()
     assert ((await desk.of()).pnl_minor, await desk.pnl(), await desk.alerts()) == (-400, -400, set())
+    assert await desk.staked() == 400
 
 
 async def test_a_stake_larger_than_approved_becomes_exposure_and_an_alarm(desk: Desk) -> None:
     desk.world.venue.stake_factor = Decimal(3)
     await desk.running()
-    assert await desk.exposed() == {"d1": 3000}
+    assert (await desk.exposed(), await desk.staked()) == ({"d1": 3000}, 3000)
     assert "bet-stake-mismatch" in await desk.alerts()
 
 
@@ -413,8 +418,9 @@ async def test_a_router_that_dies_before_giving_exposure_back_is_made_good(desk:
 async def test_an_open_bet_that_the_risk_book_lost_is_put_back(desk: Desk) -> None:
     await desk.running()
     await desk.world.book().release("d1")
+    assert await desk.staked() == 0
     await desk.look(20)
-    assert await desk.exposed() == {"d1": 1000}
+    assert (await desk.exposed(), await desk.staked()) == ({"d1": 1000}, 1000)
 
 
 async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:

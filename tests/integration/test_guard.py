@@ -338,6 +338,24 @@ async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lo
         assert state.day.pnl_minor == -5000
 
 
+async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_is_given_back(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Redis is lost between the intent and its sending: whether it is sent or skipped then, the day's stakes are right."""
+    async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
+        _, approved = await here.ask()
+        assert approved is not None
+        await placed(here, "begun", S.QUOTED, approved)
+        await here.bus.redis.flushall()
+        assert await here.lease.acquire(asyncio.Event())
+        await here.guard.start()
+        book = RiskBook(here.bus, clock=here.clock)
+        for wanted in (1000, 0):
+            day = (await book.read()).day
+            assert day is not None and (day.staked_minor, day.bets) == (wanted, wanted // 1000)
+            await book.release(approved.decision_id)
+
+
 async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=2) as here:
         await settled(here, "a", S.LOST, -1000)

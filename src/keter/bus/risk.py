@@ -31,8 +31,8 @@ class RiskState(msgspec.Struct, frozen=True):
 class RiskBook:
     """Reads and changes the book.
 
-    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an event
-    rests from the moment a reservation on it becomes a bet.
+    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an
+    event rests from the moment a reservation on it becomes a bet.
     """
 
     def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, event_rest_s: float = 0) -> None:
@@ -85,8 +85,8 @@ class RiskBook:
             return False
         exposure = decode(Exposure, payload)
         day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
-        names = self._bus.keys
-        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, names.cooldown_event(exposure.event_uid)]
+        names, rest = self._bus.keys, self._bus.keys.cooldown_event(exposure.event_uid)
+        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest]
         args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS, BETS_MS, self._event_rest_ms]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 

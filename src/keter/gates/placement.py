@@ -90,7 +90,7 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
 
 
 def check_age(approved: ApprovedSignal, now: datetime, limits: PlacementLimits) -> Verdict:
-    """Whether the consensus behind the approval is young enough: its age counts from the confirmation, not from the approval."""
+    """Whether the consensus behind the approval is young enough: it ages from its confirmation, not from the approval."""
     age_s = (now - approved.signal.confirmed_at).total_seconds()
     if age_s > limits.router.max_signal_age_s:
         return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=limits.router.max_signal_age_s)

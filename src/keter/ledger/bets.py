@@ -144,11 +144,7 @@ class Intents:
 
     async def open_bets(self, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
         """Every bet that is not final, oldest first."""
-        query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))
-        if account is not None:
-            query = query.where(bets.c.account == account)
-        found = await self._database.read(lambda connection: connection.execute(query.order_by(bets.c.created_at)).all())
-        return [rows.to_bet(row) for row in found]
+        return await self._database.read(lambda connection: read_open(connection, mode, account))
 
     async def list_bets(self, chosen: BetFilter, *, limit: int = 100, before: str | None = None) -> list[Bet]:
         """Newest first. ``before`` is the intent id of the last row of the page before; NotInLedgerError for an unknown one."""
@@ -186,6 +182,14 @@ class Intents:
         )
         if holder is not None:
             raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
+
+
+def read_open(connection: Connection, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
+    """Every bet that is not final, oldest first."""
+    query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))
+    if account is not None:
+        query = query.where(bets.c.account == account)
+    return [rows.to_bet(row) for row in connection.execute(query.order_by(bets.c.created_at))]
 
 
 def _values(states: Iterable[BetState]) -> list[str]:

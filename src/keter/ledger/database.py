@@ -34,7 +34,11 @@ _SQLITE_BEGIN = {
     DURABLE: ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE"),
     RELAXED: ("PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"),
 }
-_POSTGRES_BEGIN = {READ: (), DURABLE: (), RELAXED: ("SET LOCAL synchronous_commit = off",)}
+_POSTGRES_BEGIN = {
+    READ: ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",),  # several queries of one read see one moment, as in SQLite
+    DURABLE: (),
+    RELAXED: ("SET LOCAL synchronous_commit = off",),
+}
 
 
 def parse_url(url: str) -> URL:

@@ -6,10 +6,11 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from keter.clock import Clock
+from keter.domain.bets import Bet
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
 from keter.ledger import sums
-from keter.ledger.bets import Intents
+from keter.ledger.bets import Intents, read_open
 from keter.ledger.database import Database, make_engine, parse_url
 from keter.ledger.decisions import Decisions
 from keter.ledger.errors import LedgerUnavailableError
@@ -46,6 +47,12 @@ class Ledger:
     async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
         """The day's settled profit, stakes and bets, and the losses in a row up to its end."""
         return await self._database.read(lambda connection: sums.read_day_risk(connection, day, mode, self._zone))
+
+    async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
+        """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the two, never in both."""
+        return await self._database.read(
+            lambda connection: (read_open(connection, mode), sums.read_day_risk(connection, day, mode, self._zone))
+        )
 
     async def summary(self, mode: ExecutionMode, day: str | None = None) -> sums.MoneySummary:
         """The money strip; ``day`` None is today."""

@@ -29,6 +29,8 @@ ACTOR = "guard"
 STREAK = "losing streak"
 DAILY_LOSS = "daily loss limit"
 LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
+# In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
+NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
 RECENT_COMMANDS = 200
 TRIES = 5
 
@@ -126,9 +128,14 @@ class RiskKeeper:
         """Rebuilds the book; what stands in it and is not in the ledger (reservations, foreign tickets) stays."""
         for _ in range(TRIES):
             state = await self.book.read()
-            bets = await self._ledger.intents.open_bets(self._mode)
-            day = await self._ledger.day_risk(today, self._mode)
-            day = msgspec.structs.replace(day, streak=await self._streak(day))
+            bets, day = await self._ledger.risk_picture(today, self._mode)
+            begun = [bet for bet in bets if bet.state in NOT_SENT_YET and self._ledger.day_of(bet.intent.created_at) == today]
+            day = msgspec.structs.replace(
+                day,
+                streak=await self._streak(day),
+                staked_minor=day.staked_minor + sum(bet.intent.stake_minor for bet in begun),
+                bets=day.bets + len(begun),
+            )
             known = {bet.intent.decision_id for bet in bets}
             kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
             exposures = [*map(exposure_of, bets), *kept]

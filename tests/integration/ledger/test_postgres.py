@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
@@ -134,3 +135,11 @@ async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
 async def test_a_server_that_is_not_there_is_an_outage(postgres: Postgres) -> None:
     with pytest.raises(LedgerUnavailableError):
         await open_ledger(f"postgresql://keter:secret-word@127.0.0.1:{free_port()}/none", clock=ManualClock(NOW))
+
+
+async def test_the_queries_of_one_read_see_one_moment(postgres: Postgres) -> None:
+    """Open bets and the day's profit are added up: a bet that settles between the two queries must not be in both."""
+    ledger = await open_ledger(postgres.new_database("moment"), clock=ManualClock(NOW))
+    found = await ledger._database.read(lambda connection: connection.execute(text("SHOW transaction_isolation")).scalar())
+    assert found == "repeatable read"
+    await ledger.aclose()

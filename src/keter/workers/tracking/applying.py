@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from keter.bus.adoption import put_bet
+from keter.bus.adoption import Booking, put_bet
 from keter.bus.cooldowns import cool_down
 from keter.bus.risk import RiskBook
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
@@ -86,21 +86,27 @@ class Applier:
         if after is None:
             return await self._ledger.intents.get(bet.intent.intent_id)
         log.info("bet_moved", intent_id=bet.intent.intent_id, source=bet.state.value, target=target.value)
-        if target in SETTLED:
-            await self._settled(bet, after, tickets, now)
-        elif after.placed_stake_minor != bet.placed_stake_minor:
-            await put_bet(self._context.bus, exposure_of(after))
+        await self._follow(bet, after, tickets, now)
         return after
+
+    async def _follow(self, before: Bet, after: Bet, tickets: Sequence[Ticket], now: datetime) -> None:
+        """What the risk book must know: the stake as booked, and the end of a settled bet."""
+        if before.state not in SETTLED and after.placed_stake_minor != before.placed_stake_minor:
+            await self.put(after)
+        if after.state in SETTLED:
+            await self._settled(before, after, tickets, now)
+
+    async def put(self, bet: Bet) -> None:
+        """Makes the bet stand in the risk book and its stake on the day it was made."""
+        booking = Booking(self._ledger.day_of(bet.intent.created_at), bet.placed_stake_minor or bet.intent.stake_minor)
+        await put_bet(self._context.bus, exposure_of(bet), booking)
 
     async def _correct(self, bet: Bet, seen: Seen, changes: BetChanges, tickets: Sequence[Ticket], now: datetime) -> Bet:
         evidence: dict[str, object] = {"tickets": [_facts(ticket) for ticket in tickets], **seen.problems}
         after = await self._ledger.intents.amend(
             bet.intent.intent_id, changes, at=now, cause="venue", worker=self._context.worker, evidence=evidence
         )
-        if after.state in SETTLED:
-            await self._settled(bet, after, tickets, now)
-        elif after.placed_stake_minor != bet.placed_stake_minor:
-            await put_bet(self._context.bus, exposure_of(after))
+        await self._follow(bet, after, tickets, now)
         return after
 
     async def _end_refused(self, bet: Bet, cause: str, changes: BetChanges, evidence: dict[str, object]) -> Bet:

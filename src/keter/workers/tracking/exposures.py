@@ -5,12 +5,10 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from keter.bus.adoption import put_bet
 from keter.bus.risk import RiskBook
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.ledger import Ledger
-from keter.workers.risk_keeping import exposure_of
 from keter.workers.runtime import Context
 from keter.workers.tracking.applying import Applier
 from keter.workers.tracking.foreign import PREFIX
@@ -42,7 +40,7 @@ class ExposureAudit:
             missing = bet.intent.decision_id not in standing
             if bet.state in AT_RISK and missing and now - bet.updated_at > SETTLING_TIME:
                 log.warning("exposure_restored", intent_id=bet.intent.intent_id)
-                await put_bet(self._context.bus, exposure_of(bet))
+                await self._applier.put(bet)
         known_open = {bet.intent.decision_id for bet in open_bets}
         suspects = [e for name, e in standing.items() if name not in known_open and not name.startswith(PREFIX)]
         orphans: set[str] = set()

@@ -70,7 +70,7 @@ async def main(matches: int, books: int) -> None:
                 stop = asyncio.Event()
                 lag = asyncio.create_task(longest_lag_s(stop))
                 began = time.perf_counter()
-                await publisher.publish(update)
+                await publisher.publish(update, NOW)
                 took = time.perf_counter() - began
                 stop.set()
                 grown = psutil.Process().memory_info().rss - before

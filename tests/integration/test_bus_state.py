@@ -18,7 +18,7 @@ from keter.bus.connection import Bus
 from keter.bus.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
 from keter.bus.errors import StaleRevisionError
 from keter.bus.heartbeats import Heart, read_heartbeats
-from keter.bus.odds import read_feeds, read_odds, read_score, remove_odds, write_feed, write_odds, write_scores
+from keter.bus.odds import read_feeds, read_odds, read_score, read_selections, remove_odds, write_feed, write_odds, write_scores
 from keter.bus.sessions import SessionStore, ThrottleStore
 from keter.bus.trading import arm, change_trading, disarm, read_arming, read_trading
 from keter.clock import ManualClock
@@ -153,6 +153,22 @@ async def test_a_feeds_confirmation_confirms_the_prices_it_did_not_mention(bus: 
     assert second.confirmed_at == LATER
     await write_feed(bus, "other", Phase.TODAY, {"confirmed_at": LATER + timedelta(hours=1)})
     assert await read_odds(bus, "fb-1", "ft.ou.2.5.over") == second
+
+
+async def test_a_feed_confirms_nothing_that_an_earlier_one_left_behind(bus: Bus) -> None:
+    await write_odds(bus, [update()])
+    began_at = NOW + timedelta(milliseconds=1)
+    await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": LATER, "began_at": began_at})
+    left = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    assert left is not None
+    assert left.confirmed_at == NOW
+    assert await read_selections(bus, "fb-1", ["ft.ou.2.5.over"]) == [left]
+    await write_odds(bus, [msgspec.structs.replace(update(), received_at=began_at)])
+    told = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    assert told is not None
+    assert told.confirmed_at == LATER
+    assert await read_selections(bus, "fb-1", ["ft.ou.2.5.over"]) == [told]
+    assert [facts.began_at for facts in await read_feeds(bus)] == [began_at]
 
 
 async def test_removed_markets_leave_no_price(bus: Bus) -> None:

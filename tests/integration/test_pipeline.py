@@ -11,12 +11,14 @@ import structlog
 from keter.bus.audit import take_audit
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.odds import read_feeds, read_odds
+from keter.bus.odds import LatestOdds, read_feeds, read_odds
 from keter.bus.queues import QueueName, depths
 from keter.bus.risk import RiskBook
 from keter.bus.stats import read_counts
+from keter.clock import SystemClock, to_ms
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
+from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.gates.evidence import recompute
 from keter.ledger import open_settings_ledger
@@ -152,6 +154,26 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
         assert latest.confirmed_at >= latest.received_at
 
 
+async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_next(redis_url: str, tmp_path: Path) -> None:
+    async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
+        settings = settings_of(tmp_path, sandbox)
+        async with pipeline(bus, settings, "ingest"):
+            await eventually(lambda: _all_phases_confirmed(bus))
+        uid_of = {
+            decode(MarketUpdate, item.payload).event.home: item.key.split("|")[0] for item in await drain(bus, QueueName.RAW)
+        }
+        match_id = next(iter(still(sandbox).fixtures))
+        gone, stays = (uid_of[name] for name in sorted(uid_of, key=lambda name: name != still(sandbox).fixtures[match_id].home))
+        before = [await read_odds(bus, uid, "ft.1x2.home") for uid in (gone, stays)]
+        sandbox.house.board.close(still(sandbox).games[match_id], to_ms(SystemClock().now()))
+        async with pipeline(bus, settings, "ingest"):
+            await eventually(lambda: _confirmed_since(bus, stays, before[1]))
+        after = await read_odds(bus, gone, "ft.1x2.home")
+        assert before[0] is not None
+        assert after is not None
+        assert after.confirmed_at == after.received_at == before[0].received_at
+
+
 async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: Path) -> None:
     """The second stands by and takes over when the first stops; the venue sees one session owner at a time."""
     async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
@@ -175,6 +197,13 @@ def _day(bus: Bus, settings: Settings) -> str:
 async def _counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> bool:
     counts = await read_counts(bus, _day(bus, settings))
     return all(counts.get(name, 0) >= n for name, n in wanted.items())
+
+
+async def _confirmed_since(bus: Bus, uid: str, before: LatestOdds | None) -> bool:
+    latest = await read_odds(bus, uid, "ft.1x2.home")
+    assert before is not None
+    assert latest is not None
+    return latest.received_at > before.received_at and latest.confirmed_at > latest.received_at
 
 
 async def _all_phases_confirmed(bus: Bus) -> bool:

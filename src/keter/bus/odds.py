@@ -1,7 +1,8 @@
 """The latest prices of every selection, what each feed last confirmed, and the scores.
 
 A price is written when it changes; between changes the feed as a whole confirms it. Both times are kept, so that a reader
-knows when a price was last seen to stand.
+knows when a price was last seen to stand. A feed confirms only what it has told itself: what an earlier one left behind may
+have gone from the venue in between.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,8 @@ class LatestPrice(msgspec.Struct, frozen=True, gc=False):
 class LatestOdds(msgspec.Struct, frozen=True):
     """What the books offered on one selection when its market last changed.
 
-    ``feed_confirmed_at`` is when the market's feed last said that everything it did not mention still stands.
+    ``feed_confirmed_at`` is when the market's feed last said that everything it did not mention still stands; None for prices
+    that this feed has not told.
     """
 
     account: str
@@ -68,11 +70,15 @@ class LatestOdds(msgspec.Struct, frozen=True):
 
 
 class FeedFacts(msgspec.Struct, frozen=True):
-    """What one phase of one account's feed last told. ``fields`` are further figures, by name."""
+    """What one phase of one account's feed last told. ``began_at`` is when the feed began to tell, from everything.
+
+    ``fields`` are further figures, by name.
+    """
 
     account: str
     phase: Phase
     confirmed_at: datetime | None = None
+    began_at: datetime | None = None
     requested_at: datetime | None = None
     known_markets: int | None = None
     body_bytes: int | None = None
@@ -110,8 +116,8 @@ async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds |
     if payload is None:
         return None
     latest = decode(LatestOdds, payload)
-    confirmed = await bus.redis.execute_command("HGET", bus.keys.feed(latest.account, latest.phase.value), "confirmed_ms")
-    return _confirmed(latest, confirmed)
+    facts = await bus.redis.execute_command("HMGET", bus.keys.feed(latest.account, latest.phase.value), *_TIMES)
+    return _confirmed(latest, facts)
 
 
 async def read_selections(bus: Bus, event_uid: str, selection_ids: Sequence[str]) -> list[LatestOdds | None]:
@@ -123,9 +129,9 @@ async def read_selections(bus: Bus, event_uid: str, selection_ids: Sequence[str]
         return found
     async with bus.redis.batch() as batch:
         for account, phase in feeds:
-            batch.hget(bus.keys.feed(account, phase.value), "confirmed_ms")
-        confirmed = dict(zip(feeds, await batch.execute(), strict=True))
-    return [_confirmed(latest, confirmed[latest.account, latest.phase]) if latest is not None else None for latest in found]
+            batch.hmget(bus.keys.feed(account, phase.value), _TIMES)
+        facts = dict(zip(feeds, await batch.execute(), strict=True))
+    return [_confirmed(latest, facts[latest.account, latest.phase]) if latest is not None else None for latest in found]
 
 
 async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, object]) -> None:
@@ -174,11 +180,16 @@ async def read_score(bus: Bus, event_uid: str) -> EventScore | None:
     return decode(EventScore, payload) if payload is not None else None
 
 
-_OWN = frozenset({"confirmed_at", "requested_at", "known_markets", "body_bytes", "parse_s"})
+_TIMES = ("confirmed_ms", "began_ms")
+_OWN = frozenset({"confirmed_at", "began_at", "requested_at", "known_markets", "body_bytes", "parse_s"})
 
 
-def _confirmed(latest: LatestOdds, confirmed_ms: bytes | None) -> LatestOdds:
-    return latest if confirmed_ms is None else msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed_ms)))
+def _confirmed(latest: LatestOdds, facts: Sequence[bytes | None]) -> LatestOdds:
+    """``latest`` with the confirmation of its feed, unless it was left behind by an earlier one."""
+    confirmed_ms, began_ms = facts
+    if confirmed_ms is None or (began_ms is not None and to_ms(latest.received_at) < int(began_ms)):
+        return latest
+    return msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed_ms)))
 
 
 def _latest(update: MarketUpdate, side: Side, selection_id: str) -> LatestOdds:
@@ -215,6 +226,7 @@ def _feed(fields: dict[str, str]) -> FeedFacts:
             account=fields["account"],
             phase=Phase(fields["phase"]),
             confirmed_at=time("confirmed_ms"),
+            began_at=time("began_ms"),
             requested_at=time("requested_ms"),
             known_markets=int(fields["known_markets"]) if "known_markets" in fields else None,
             body_bytes=int(fields["body_bytes"]) if "body_bytes" in fields else None,

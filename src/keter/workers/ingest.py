@@ -1,8 +1,9 @@
 """Ingest: the venue's feed into Redis. One active process per account.
 
 Of each answer first the prices are written, then the changed markets are pushed to the raw queue, last the feed's confirmation:
-nobody sees an old price confirmed by a new answer. While Redis does not answer, the answer is kept and published again: a push
-conflates, so twice is once. When that takes too long, or the lease is lost, a new source starts from everything.
+nobody sees an old price confirmed by a new answer, nor one that an earlier source has left, since each says when it began.
+While Redis does not answer, the answer is kept and published again: a push conflates, so twice is once. When that takes too
+long, or the lease is lost, a new source starts from everything.
 """
 
 import asyncio
@@ -65,11 +66,12 @@ class Ingest:
     async def _follow(self) -> None:
         waits = Waits()
         while True:
+            began_at = self._context.clock.now()
             try:
                 async with self._open_source(self._context.settings, self._context.bus, self._context.clock) as source:
                     self._watch.follow(source)
                     async for update in source.updates():
-                        await self._publisher.publish(update)
+                        await self._publisher.publish(update, began_at)
                         self._watch.confirmed(update)
                         await self._watch.welcome()
                         waits.reset()
@@ -97,14 +99,17 @@ class Publisher:
         self._account = context.settings.venue.ao_user
         self._pipe: Pipe = context.pipe(None)
 
-    async def publish(self, update: FeedUpdate) -> None:
-        """Waits out a Redis that does not answer, for OUTAGE_PATIENCE_S; then its error comes out."""
+    async def publish(self, update: FeedUpdate, began_at: datetime) -> None:
+        """Writes an answer of the source that began at ``began_at``.
+
+        Waits out a Redis that does not answer, for OUTAGE_PATIENCE_S; then its error comes out.
+        """
         waits = Waits()
         started = self._context.clock.monotonic()
         markets = [self._market(prices, update.received_at) for prices in update.changed]
         while True:
             try:
-                await self._write(update, markets)
+                await self._write(update, markets, began_at)
             except REDIS_TROUBLE as e:
                 if self._context.clock.monotonic() - started > OUTAGE_PATIENCE_S:
                     raise
@@ -130,7 +135,7 @@ class Publisher:
             score=prices.score,
         )
 
-    async def _write(self, update: FeedUpdate, markets: Sequence[MarketUpdate]) -> None:
+    async def _write(self, update: FeedUpdate, markets: Sequence[MarketUpdate], began_at: datetime) -> None:
         bus = self._context.bus
         await remove_odds(bus, update.removed)
         await write_scores(bus, update.scores)
@@ -138,7 +143,7 @@ class Publisher:
             chunk = markets[start : start + CHUNK]
             await write_odds(bus, chunk)
             await self._pipe.step(outputs=[Output(QueueName.RAW, market.queue_key, encode(market)) for market in chunk])
-        await write_feed(bus, self._account, update.phase, _facts(update))
+        await write_feed(bus, self._account, update.phase, {"began_at": began_at, **_facts(update)})
         if (
             update.capture is not None
             and self._context.settings.log.capture_raw

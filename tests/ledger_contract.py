@@ -147,6 +147,8 @@ class LedgerContract:
         while page := await ledger.intents.list_bets(BetFilter(mode=DRY), limit=3, before=seen[-1] if seen else None):
             seen += [bet.intent.intent_id for bet in page]
         assert seen == ["i6", "i5", "i4", "i3", "i2", "i1", "i0"]
+        older, newer = [*seen[1:], None], [None, *seen[:-1]]
+        assert [await ledger.intents.neighbours(name) for name in seen] == list(zip(older, newer, strict=True))
         running = await ledger.intents.list_bets(BetFilter(states=frozenset({S.RUNNING}), since=NOW + timedelta(seconds=1)))
         assert [bet.intent.intent_id for bet in running] == ["i5", "i3"]
 

@@ -17,6 +17,7 @@ from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.signals import Decision
 from keter.ledger import MoneySummary
 from keter.roster import Process
+from keter.setting_groups import RiskSettings, StakeSettings
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
 
@@ -28,7 +29,7 @@ CONFIRMED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.WON, BetStat
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said. Not there at all while Redis is away."""
+    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included."""
 
     standing: Standing
     armed: bool
@@ -37,6 +38,7 @@ class BusFacts:
     feeds: list[FeedFacts]
     accounts: list[AccountSnapshot]
     exposures: tuple[Exposure, ...]
+    limits: RiskSettings
     counts: dict[str, int]
     alerts: list[Alert]
     ticks: list[models.Tick]
@@ -87,7 +89,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
     confirmed = sum(count for state, count in summary.states.items() if BetState(state) in CONFIRMED)
     rejected = summary.states.get(BetState.REFUSED, 0) + summary.states.get(BetState.SKIPPED, 0)
     exposure = open_stake(facts.bus.exposures)
-    limit = to_minor(settings.risk.max_exposure_total)
+    limit = to_minor(facts.bus.limits.max_exposure_total)
     return models.MoneyStrip(
         day=summary.day,
         since=facts.day_start,
@@ -100,7 +102,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
         unknown_stake=money_text(summary.unknown_stake_minor),
         pnl_today=money_text(summary.pnl_minor),
         settled=summary.settled,
-        loss_limit=money_text(daily_loss_limit(settings)),
+        loss_limit=money_text(daily_loss_limit(facts.bus.limits, settings.stake)),
         confirmed=confirmed,
         rejected=rejected,
         rejected_pct=share(rejected, confirmed + rejected),
@@ -111,9 +113,9 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
     )
 
 
-def daily_loss_limit(settings: Settings) -> int:
+def daily_loss_limit(risk: RiskSettings, stake: StakeSettings) -> int:
     """Minor units: units of FIXED_STAKE, rounded down, as the guard counts it."""
-    return floor_to_minor(Decimal(str(settings.risk.daily_loss_limit_units)) * settings.stake.fixed_stake)
+    return floor_to_minor(Decimal(str(risk.daily_loss_limit_units)) * stake.fixed_stake)
 
 
 def share(part: int, whole: int) -> str | None:

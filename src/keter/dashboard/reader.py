@@ -1,7 +1,7 @@
 """Reads bus and ledger for the console. Changes nothing; every call has a deadline."""
 
 import asyncio
-import time
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from keter.bus.accounts import read_accounts
@@ -31,10 +31,10 @@ from keter.domain.signals import Decision
 from keter.errors import UnavailableError
 from keter.gates.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
-from keter.setting_groups import RiskSettings
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
+SEARCH_S = 6.0  # the page waits for 8
 LEDGER_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
 TAPE_BETS = 60
@@ -94,6 +94,7 @@ class Reader:
             feeds=await read_feeds(bus),
             accounts=accounts,
             exposures=(await RiskBook(bus).read()).exposures,
+            limits=lowered(self._settings.risk, await read_limits(bus)),
             counts=await read_counts(bus, day),
             alerts=await read_alerts(bus),
             ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
@@ -102,7 +103,7 @@ class Reader:
 
     async def redis_facts(self) -> models.RedisFacts:
         """Version and settings of the server, asked every few seconds."""
-        if time.monotonic() >= self._probe_due:
+        if self._clock.monotonic() >= self._probe_due:
             facts = await probe(self._bus)
             self._redis = models.RedisFacts(
                 ok=True,
@@ -113,16 +114,16 @@ class Reader:
                 policy=facts.policy,
                 fake=facts.is_fake,
             )
-            self._probe_due = time.monotonic() + PROBE_EVERY_S
+            self._probe_due = self._clock.monotonic() + PROBE_EVERY_S
         return self._redis
 
     async def _ledger(self, problems: list[str]) -> LedgerFacts | None:
-        if time.monotonic() < self._ledger_due:
+        if self._clock.monotonic() < self._ledger_due:
             return self._ledger_facts
         try:
             async with asyncio.timeout(DEADLINE_S):
                 self._ledger_facts = await self._read_ledger()
-            self._ledger_due = time.monotonic() + LEDGER_EVERY_S
+            self._ledger_due = self._clock.monotonic() + LEDGER_EVERY_S
         except (LedgerUnavailableError, TimeoutError) as e:
             self._ledger_facts = None
             problems.append(str(e) or "the ledger did not answer in time")
@@ -154,16 +155,26 @@ class Reader:
         return await self._door.reading()
 
     async def orders(self, query: models.OrdersQuery) -> models.Orders:
-        """One page of bets, newest first; pages of the ledger are read until enough match."""
-        ledger, before = await self._door.reading(), query.before
+        """One page of bets, newest first. Raises UnavailableError when the ledger holds too many that do not match."""
         found: list[Bet] = []
-        for _ in range(20):
-            page = await self._page(ledger, query, before)
-            found += [bet for bet in page if matches(bet, query)]
-            if len(found) > query.limit or len(page) < ORDERS_PAGE:
-                break
-            before = page[-1].intent.intent_id
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                async for bets in self.matching(query):
+                    found += bets
+                    if len(found) > query.limit:
+                        break
+        except TimeoutError as e:
+            raise UnavailableError(f"the search took longer than {SEARCH_S:g} s; narrow it by time or state") from e
         return models.Orders(items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit)
+
+    async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
+        """Every bet that matches, newest first, as many at a time as one page of the ledger has. ``limit`` does not count."""
+        ledger, before = await self._door.reading(), query.before
+        while page := await self._page(ledger, query, before):
+            yield [bet for bet in page if matches(bet, query)]
+            if len(page) < ORDERS_PAGE:
+                return
+            before = page[-1].intent.intent_id
 
     async def _page(self, ledger: Ledger, query: models.OrdersQuery, before: str | None) -> list[Bet]:
         chosen = BetFilter(
@@ -184,12 +195,8 @@ class Reader:
             bet = await ledger.intents.get(intent_id)
         except NotInLedgerError as e:
             raise not_found("this order") from e
-        earlier = await ledger.intents.list_bets(BetFilter(mode=bet.intent.mode), limit=1, before=intent_id)
-        later = await ledger.intents.list_bets(BetFilter(mode=bet.intent.mode, since=bet.intent.created_at), limit=500)
-        newer = [other.intent.intent_id for other in later if other.intent.intent_id != intent_id]
-        neighbours = (earlier[0].intent.intent_id if earlier else None, newer[-1] if newer else None)
-        decisions: list[Decision] = await ledger.decisions.by_trace(bet.intent.trace_id)
-        return trail(bet, decisions, await ledger.intents.trail(intent_id), neighbours)
+        decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
+        return trail(bet, decisions, await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id))
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""
@@ -201,10 +208,6 @@ class Reader:
         ledger = await self._door.reading()
         found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
         return [signal_row(decision) for decision in found]
-
-    async def limits(self) -> RiskSettings:
-        """The limits in force: the lower of settings and operators' wishes."""
-        return lowered(self._settings.risk, await read_limits(self._bus))
 
     async def holds(self) -> list[models.Hold]:
         """What keeps events and selections from being bet for the moment."""

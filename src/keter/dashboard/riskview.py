@@ -17,7 +17,7 @@ def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit:
     exposures = facts.bus.exposures
     bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
     names = {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
-    events = event_rows(exposures, to_minor(settings.risk.max_exposure_event), names)
+    events = event_rows(exposures, to_minor(facts.bus.limits.max_exposure_event), names)
     return models.Risk(
         holds=holds,
         limits=limit_rows(facts, settings, events),
@@ -29,7 +29,7 @@ def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit:
 
 def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRisk]) -> list[models.Limit]:
     """Every limit with what is used of it; a used amount is None where its source is missing."""
-    risk, summary = settings.risk, facts.ledger.summary if facts.ledger else None
+    risk, summary = facts.bus.limits, facts.ledger.summary if facts.ledger else None
     exposures = facts.bus.exposures
     leagues = {exposure.league for exposure in exposures}
     league = max((open_stake(e for e in exposures if e.league == name) for name in leagues), default=0)
@@ -37,7 +37,7 @@ def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRi
     staked = summary.staked_minor if summary else None
     worst = to_minor(events[0].worst) if events else 0
     return [
-        _money("daily_loss", "Loss of the day", lost, daily_loss_limit(settings), "settled bets only"),
+        _money("daily_loss", "Loss of the day", lost, daily_loss_limit(risk, settings.stake), "settled bets only"),
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
         _money("total", "Open stakes in all", open_stake(exposures), to_minor(risk.max_exposure_total)),
         _money("league", "Open stakes in one league", league, to_minor(risk.max_exposure_league), "the highest"),

@@ -20,6 +20,7 @@ from keter.errors import KeterError
 from keter.ledger import Figures
 from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
+from keter.setting_groups import RiskSettings
 from keter.settings import Settings
 
 FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
@@ -61,7 +62,7 @@ class Scraping:
             currency=settings.mode.account_currency,
             zone=settings.mode.time_zone,
             stopped=bool(found.standing.stops) if found is not None else settings.router.halt_file.exists(),
-            limits=limits_of(settings),
+            limits=limits_of(settings, found.limits if found is not None else settings.risk),
             machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages),
             rules=[(rule.id, rule.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
@@ -125,11 +126,12 @@ def _asked_s(feed: FeedFacts) -> float:
     return feed.requested_at.timestamp() if feed.requested_at is not None else 0.0
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
+    """``risk`` are the limits in force; the settings' own while Redis cannot be asked."""
     return Limits(
-        exposure_minor=to_minor(settings.risk.max_exposure_total),
-        day_loss_minor=daily_loss_limit(settings),
-        losing_streak=settings.risk.losing_streak_limit,
+        exposure_minor=to_minor(risk.max_exposure_total),
+        day_loss_minor=daily_loss_limit(risk, settings.stake),
+        losing_streak=risk.losing_streak_limit,
         feed_age_s=settings.venue.feed_stale_after_s,
         unknown_s=settings.router.unknown_alert_s,
         refusals_pct=settings.alerts.alert_refusal_pct,

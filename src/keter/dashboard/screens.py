@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import re
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,13 +20,15 @@ from keter.dashboard.performance import by_group, grouping, settled_only, summar
 from keter.dashboard.riskview import audit_row, risk_view
 from keter.dashboard.rules import RULES, rule_row
 from keter.dashboard.table import Call, Route, Scope
-from keter.dashboard.views import pnl_series
+from keter.dashboard.views import order_row, pnl_series
 from keter.dashboard.world import World
-from keter.domain.bets import SETTLED
+from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter
 
 MOST_SUMMED = 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 AUDIT_ROWS = 100
 ORDER = r"{intent_id:[\w-]{1,40}}"
 
@@ -68,17 +72,18 @@ class Screens:
         return await self._world.reader.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
-        query = call.query_as(models.OrdersQuery).model_copy(update={"limit": MOST_SUMMED})
-        rows = (await self._world.reader.orders(query)).items
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\r\n")
-        names = list(models.Order.model_fields)
-        writer.writerow(names)
-        for row in rows:
-            values = row.model_dump(mode="json")
-            writer.writerow([_cell(values[name]) for name in names])
-        headers = {"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
-        return web.Response(body=text.getvalue().encode(), content_type="text/csv", charset="utf-8", headers=headers)
+        """All that match, a page of the ledger at a time. A ledger that fails on the way breaks the transfer off."""
+        pages = self._world.reader.matching(call.query_as(models.OrdersQuery))
+        first: list[Bet] = await anext(pages, [])
+        answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'})
+        answer.content_type, answer.charset = "text/csv", "utf-8"
+        await answer.prepare(call.request)
+        await answer.write(csv_lines([list(models.Order.model_fields)]))
+        await answer.write(csv_lines(map(_cells, first)))
+        async for bets in pages:
+            await answer.write(csv_lines(map(_cells, bets)))
+        await answer.write_eof()
+        return answer
 
     async def order(self, call: Call) -> BaseModel:
         return await self._world.reader.trail(call.request.match_info["intent_id"])
@@ -91,8 +96,7 @@ class Screens:
         world = self._world
         facts = await world.reader.facts()
         commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
-        in_force = world.settings.model_copy(update={"risk": await world.reader.limits()})
-        return risk_view(facts, in_force, await world.reader.holds(), [audit_row(command) for command in commands])
+        return risk_view(facts, world.settings, await world.reader.holds(), [audit_row(command) for command in commands])
 
     async def health(self, call: Call) -> BaseModel:
         world, latest = self._world, self._world.hub.latest()
@@ -154,7 +158,17 @@ class Screens:
         return config_view(self._world.settings, self._world.pages, licence)
 
 
+def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """RFC 4180, UTF-8. Text that a spreadsheet would take for a formula begins with a quote."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(map(_cell, row) for row in rows)
+    return text.getvalue().encode()
+
+
+def _cells(bet: Bet) -> list[object]:
+    return list(order_row(bet).model_dump(mode="json").values())
+
+
 def _cell(value: object) -> str:
-    """Text that a spreadsheet takes for text: what could begin a formula is quoted."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "@", "\t"} or (text[:1] == "-" and not text[1:2].isdigit()) else text
+    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text

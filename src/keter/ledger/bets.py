@@ -157,6 +157,15 @@ class Intents:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_bet(row) for row in found]
 
+    async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
+        """The intents made just before and just after this one in its mode. Raises NotInLedgerError."""
+        own = (await self.get(intent_id)).intent
+        made, name, same_time = bets.c.created_at, bets.c.intent_id, bets.c.created_at == own.created_at
+        same = select(name).where(bets.c.mode == own.mode.value).limit(1)
+        before = same.where((made < own.created_at) | (same_time & (name < intent_id))).order_by(made.desc(), name.desc())
+        after = same.where((made > own.created_at) | (same_time & (name > intent_id))).order_by(made, name)
+        return await self._database.read(lambda connection: (connection.scalar(before), connection.scalar(after)))
+
     async def trail(self, intent_id: str) -> list[Transition]:
         """Every step of one bet, in order."""
         query = select(transitions).where(transitions.c.intent_id == intent_id).order_by(transitions.c.id)

@@ -75,8 +75,8 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge("foreign_bets", "Open tickets at the venue that no intent of ours explains."),
     ),
     "Limits": (
-        _gauge("limit_exposure", "MAX_EXPOSURE_TOTAL."),
-        _gauge("limit_day_loss", "Settled loss of a day that stops betting: DAILY_LOSS_LIMIT_UNITS of FIXED_STAKE."),
+        _gauge("limit_exposure", "MAX_EXPOSURE_TOTAL in force."),
+        _gauge("limit_day_loss", "Settled loss of a day that stops betting: DAILY_LOSS_LIMIT_UNITS in force, of FIXED_STAKE."),
         _gauge("limit_losing_streak", "LOSING_STREAK_LIMIT."),
         _gauge("limit_feed_age_seconds", "FEED_STALE_AFTER_S."),
         _gauge("limit_unknown_seconds", "UNKNOWN_ALERT_S."),

@@ -13,7 +13,7 @@ from keter.clock import random_id
 from keter.domain.trading import TradingMode, TradingState
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
-from tests.console_seed import seed_bus
+from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 
 PASSWORD = "seven wet herons walk"
@@ -192,6 +192,25 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(cons
     assert (await console.post(COMMIT, {"token": prepared["token"], "word": "RAISE"}))[0] == 200
     assert (await console.post(PREPARE, lower | {"value": "51"}))[0] == 409
     assert [row.action.value for row in await console.ledger.commands.recent()] == ["set_limit", "set_limit"]
+
+
+async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show(console: Console) -> None:
+    """What is used is held against what the guard holds it against."""
+    seed = await seed_ledger(console.ledger, count=3, unknown=False)
+    await seed_bus(console.bus, now=seed.now)
+    for name, value in (("MAX_EXPOSURE_TOTAL", "100"), ("DAILY_LOSS_LIMIT_UNITS", "2")):
+        _, prepared = await console.post(PREPARE, {"action": "set_limit", "target": name, "value": value})
+        assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    await console.world.hub.refresh()
+    _, snapshot = await console.get("/api/v1/snapshot")
+    loss = f"{2 * console.settings.stake.fixed_stake:.2f}"
+    assert (snapshot["money"]["exposure_limit"], snapshot["money"]["loss_limit"]) == ("100.00", loss)
+    _, risk = await console.get("/api/v1/risk")
+    shown = {row["name"]: row["limit"] for row in risk["limits"]}
+    assert (shown["total"], shown["daily_loss"]) == ("100.00", loss)
+    async with console.http.get(console.base + "/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    assert {"keter_limit_exposure 100.0", f"keter_limit_day_loss {float(loss)}"} <= set(lines)
 
 
 async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(console: Console) -> None:

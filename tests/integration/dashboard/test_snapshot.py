@@ -1,9 +1,14 @@
 """What the console shows is what Redis and the ledger hold."""
 
+import csv
+import io
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from keter.bus.trading import change_trading
+from keter.dashboard.screens import csv_lines
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console
@@ -99,6 +104,38 @@ async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:
         lines = (await answer.text()).strip().split("\r\n")
     assert len(lines) == 1 + 31
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+async def test_a_search_reads_the_whole_ledger_and_the_export_holds_all_of_it(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of the ledger smaller than what is looked for: nothing ends early, and "no more" is true."""
+    monkeypatch.setattr("keter.dashboard.reader.ORDERS_PAGE", 3)
+    seed = await seed_ledger(console.ledger, count=70)
+    oldest = seed.bets[0].intent.intent_id
+    _, found = await console.get(f"/api/v1/orders?text={oldest}&limit=5")
+    assert ([row["id"] for row in found["items"]], found["more"]) == ([oldest], False)
+    async with console.http.get(console.base + "/api/v1/orders.csv?limit=1") as answer:
+        rows = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
+    assert [row["id"] for row in rows] == [bet.intent.intent_id for bet in reversed(seed.bets)]
+    assert rows[-2]["pnl"] == "10.20"
+
+
+async def test_a_search_that_takes_too_long_says_so(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keter.dashboard.reader.SEARCH_S", 0.0)
+    await seed_ledger(console.ledger, count=3)
+    status, found = await console.get("/api/v1/orders")
+    assert (status, found["error"]["code"]) == (503, "unavailable")
+    assert "narrow it" in found["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [("=1+1", "'=1+1"), ("+1", "'+1"), ("-1+HYPERLINK(1)", "'-1+HYPERLINK(1)"), ("-84.20", "-84.20"), ("@x", "'@x"),
+     ("\rx", "\"'\rx\""), ("Bayern", "Bayern"), (None, ""), ('a"b,c', '"a""b,c"')],
+)  # fmt: skip
+def test_no_cell_of_the_export_is_a_formula(value: str | None, cell: str) -> None:
+    assert csv_lines([[value]]).decode() in {f"{cell}\r\n", f'"{cell}"\r\n'}
 
 
 async def test_every_screen_answers(console: Console) -> None:

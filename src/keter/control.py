@@ -19,7 +19,7 @@ from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
-from keter.bus.trading import TradingView, arm, change_trading, disarm, read_trading
+from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
@@ -145,6 +145,8 @@ class Control:
         """
         now = self._clock.now()
         before = await self._state(now)
+        if self._halt_file.exists() and (before is None or before.mode is not TradingMode.HALTED):
+            await disarm_all(self._need_bus())  # the halt was said without Redis, which still holds the permissions
         wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
         after = await self._change(wanted, _expected(revision, before), now)
         await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)

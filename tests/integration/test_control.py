@@ -142,6 +142,18 @@ async def test_a_halt_takes_every_arming_back(bus: Bus, control: Control) -> Non
     assert await read_arming(bus, "acc") is None
 
 
+async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resumed(
+    bus: Bus, control: Control, tmp_path: Path, audit: list[OperatorCommand]
+) -> None:
+    """Redis never heard of the halt and still holds the permission."""
+    await start(bus)
+    await control.arm(OPS, "acc", "open the day")
+    await make(None, tmp_path, audit).halt(OPS, "odd prices")
+    assert await read_arming(bus, "acc") is not None
+    await control.resume(OPS, "prices are fine")
+    assert await read_arming(bus, "acc") is None
+
+
 async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> None:
     await control.arm(OPS, "acc", "open the day")
     await control.pause(OPS, "lunch")

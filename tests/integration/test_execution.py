@@ -23,7 +23,7 @@ from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.domain.trading import TradingMode
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode
 from keter.domain.verdicts import Reason
 from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus
 from keter.workers.tracker import QUERIES_PER_MINUTE
@@ -551,3 +551,14 @@ async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[boo
     task = asyncio.ensure_future(process.look())
     await asyncio.wait_for(hook.frozen.wait(), 10)
     return task
+
+
+async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> None:
+    """The server died within a second of the command and came back with the older state; the guard has not looked yet."""
+    view = await read_trading(desk.world.bus, desk.world.clock.now())
+    assert view.state is not None
+    lost = msgspec.structs.replace(view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1)
+    command = OperatorCommand("c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost)
+    await desk.world.ledger.commands.add(command)
+    await desk.bet()
+    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.TRADING_NOT_ACTIVE.value, [])

@@ -23,7 +23,7 @@ from keter.bus.limits import read_limits
 from keter.bus.locks import Lease
 from keter.bus.queues import Item, QueueName
 from keter.bus.risk import RiskBook
-from keter.bus.trading import arm, change_trading, read_trading
+from keter.bus.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
 from keter.domain.bets import BetState
@@ -39,6 +39,7 @@ from keter.workers.serving import Handled
 from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
 from tests.integration.workbench import context_on, opened
 from tests.ledger_contract import WAY_TO
+from tests.support import RedisServer
 
 pytestmark = pytest.mark.redis
 S = BetState
@@ -294,6 +295,36 @@ async def test_a_redis_that_lost_its_last_second_does_not_undo_a_pause(redis_url
         assert newer.revision > paused.revision
         await here.guard.start()
         assert await here.mode() is TradingMode.ACTIVE, "what Redis has is newer than the audit: it stands"
+
+
+async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_without_a_new_guard(tmp_path: Path) -> None:
+    """The server died right after three commands and was back before the guard's lease had ended."""
+    server = RedisServer()
+    try:
+        async with desk(server.url, tmp_path) as here:
+            control = Control(here.bus, halt_file=tmp_path / "HALT", clock=here.clock, audit=here.ledger.commands.add)
+            who, account = Operator("ops", "cli"), here.settings.venue.ao_user
+            older = await change_trading(
+                here.bus, TradingState(TradingMode.ACTIVE, "ops", "go", NOW), expected_revision=None, now=NOW
+            )
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            await control.set_limit(who, here.settings.risk, "MAX_STAKE", "20", "fewer")
+            await control.disarm(who, account, "enough")
+            await here.bus.redis.execute_command("HSET", here.bus.keys.risk_limits, "max_stake", "50")
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            paused = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1)
+            await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
+            await asyncio.sleep(1.1)  # everysec: what is above is on disk, the three commands never were
+            server.kill()
+            server.start()
+            await here.bus.redis.connection_pool.disconnect()
+            assert await here.mode() is TradingMode.ACTIVE
+            await here.later(1)
+            assert await here.mode() is TradingMode.PAUSED
+            assert await read_limits(here.bus) == {"max_stake": Decimal(20)}
+            assert await read_arming(here.bus, account) is None
+    finally:
+        server.close()
 
 
 async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:

@@ -79,10 +79,16 @@ async def refuse_for_live(bus: Bus) -> ServerFacts:
     return facts
 
 
-async def _info(bus: Bus) -> dict[str, str]:
-    """INFO as text fields; empty when the server has none, which tells an imitation."""
+async def server_life(bus: Bus) -> str | None:
+    """What names this life of the server: another one after every restart. None where it does not tell."""
+    found = (await _info(bus, "server")).get("run_id")
+    return str(found) if found is not None else None
+
+
+async def _info(bus: Bus, *sections: str) -> dict[str, str]:
+    """INFO as text fields, all or those of some sections; empty when the server has none, which tells an imitation."""
     try:
-        found = await bus.redis.execute_command("INFO")
+        found = await bus.redis.execute_command("INFO", *sections)
     except (BusDataError, UnavailableError) as e:
         if isinstance(e.__cause__, ResponseError):
             return {}

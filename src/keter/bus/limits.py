@@ -22,6 +22,6 @@ async def write_limit(bus: Bus, name: str, value: Decimal) -> None:
 
 
 async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:
-    """Puts back what Redis has lost; what stands there stays."""
+    """Puts back what Redis has lost, whole or its last second; what stands lower stays."""
     for name, value in known.items():
-        await bus.redis.execute_command("HSETNX", bus.keys.risk_limits, name, str(value))
+        await bus.redis.run("limit_lower", [bus.keys.risk_limits], [name, str(value)])

@@ -2,7 +2,7 @@
 
 from keter.bus._plan import RedisKind, RedisPlan, plan_redis
 from keter.bus._private import PrivateRedis, locate_redis
-from keter.bus._probe import ServerFacts, probe, refuse_for_live
+from keter.bus._probe import ServerFacts, probe, refuse_for_live, server_life
 
 __all__ = [
     "PrivateRedis",
@@ -13,4 +13,5 @@ __all__ = [
     "plan_redis",
     "probe",
     "refuse_for_live",
+    "server_life",
 ]

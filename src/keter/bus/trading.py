@@ -96,6 +96,11 @@ async def disarm(bus: Bus, account: str) -> bool:
     return bool(await bus.redis.hdel(bus.keys.armed, account))
 
 
+async def disarm_all(bus: Bus) -> None:
+    """Takes every permission back, as a halt does."""
+    await bus.redis.delete(bus.keys.armed)
+
+
 async def read_arming(bus: Bus, account: str) -> Arming | None:
     """The standing permission of ``account``; None when there is none or it cannot be read."""
     payload = await bus.redis.execute_command("HGET", bus.keys.armed, account)

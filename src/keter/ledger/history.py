@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
-from keter.domain.trading import ExecutionMode, OperatorCommand, TradingState
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingState
 from keter.ledger import rows
 from keter.ledger.database import Database
 from keter.ledger.schema import (
@@ -141,9 +141,12 @@ class Commands:
     async def add(self, command: OperatorCommand) -> None:
         await self._database.write(lambda c: c.execute(insert(operator_commands).values(rows.from_command(command))))
 
-    async def recent(self, limit: int = 100) -> list[OperatorCommand]:
-        """Newest first."""
+    async def recent(self, limit: int = 100, *, actions: frozenset[CommandAction] | None = None) -> list[OperatorCommand]:
+        """Newest first; of the chosen ``actions`` only those that were accepted."""
         query = select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)
+        if actions is not None:
+            chosen = operator_commands.c.action.in_(sorted(action.value for action in actions))
+            query = query.where(chosen, operator_commands.c.accepted)
         found = await self._database.read(lambda c: c.execute(query).all())
         return [rows.to_command(row) for row in found]
 

@@ -6,15 +6,15 @@ everything.
 """
 
 from datetime import datetime, time, timedelta
-from decimal import Decimal
 
 import msgspec
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert
 from keter.bus.errors import LeaseLostError, StaleRevisionError
-from keter.bus.limits import read_limits, restore_limits
+from keter.bus.limits import read_limits
 from keter.bus.locks import Held, Lease
 from keter.bus.risk import RiskBook, RiskState
+from keter.bus.server import server_life
 from keter.bus.trading import TradingView, change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
@@ -23,15 +23,14 @@ from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, Tr
 from keter.gates.limits import lowered
 from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
 from keter.ledger import BetFilter, Ledger
+from keter.workers.catching_up import ACTOR, RECENT_COMMANDS, catch_up, lower_limits, still_valid
 from keter.workers.runtime import Context
 
-ACTOR = "guard"
 STREAK = "losing streak"
 DAILY_LOSS = "daily loss limit"
 LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
-RECENT_COMMANDS = 200
 TRIES = 5
 
 
@@ -44,6 +43,7 @@ class RiskKeeper:
         self._lease = lease
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
+        self._server: str | None = None
         self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
 
     @property
@@ -55,7 +55,7 @@ class RiskKeeper:
 
     async def start(self) -> None:
         """Makes everything complete; with TRADING_ENABLED=false trading starts switched off."""
-        await self._catch_up()
+        await self._catch_up(anyway=True)
         view = await self.trading()
         await self.state()
         active = view.state is not None and view.state.effective(self._context.clock.now()) is TradingMode.ACTIVE
@@ -79,8 +79,8 @@ class RiskKeeper:
         if view.state is not None:
             return view
         await self._complete(self._context.day())
-        await self._restore_limits()
-        wanted = _still_valid(await self._ledger.commands.last_trading(), now)
+        await lower_limits(self._context, self._ledger)
+        wanted = still_valid(await self._ledger.commands.last_trading(), now)
         self._context.log.warning("trading_state_restored", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
         try:
             await change_trading(self._context.bus, wanted, expected_revision=0, now=now)
@@ -88,33 +88,17 @@ class RiskKeeper:
             self._context.log.info("trading_state_set_meanwhile")
         return await read_trading(self._context.bus, now)
 
-    async def _catch_up(self) -> None:
-        """A Redis that died may come back without its last second: a later command in the ledger then holds."""
-        now = self._context.clock.now()
-        state = (await read_trading(self._context.bus, now)).state
-        last = await self._ledger.commands.last_trading()
-        if state is None or last is None or last.revision <= state.revision:
-            return
-        wanted = _still_valid(last, now)
-        self._context.log.warning("trading_state_caught_up", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason)
-        try:
-            await change_trading(self._context.bus, wanted, expected_revision=state.revision, now=now)
-        except StaleRevisionError:
-            self._context.log.info("trading_state_set_meanwhile")
+    async def _catch_up(self, *, anyway: bool = False) -> None:
+        """Once per life of the server: one that died came back without its last second, or with nothing."""
+        server = await server_life(self._context.bus)
+        if anyway or server != self._server:
+            await catch_up(self._context, self._ledger)
+            self._server = server
 
     async def current_limits(self, reserved_minor: int | None = None) -> RiskLimits:
         """The lower of settings and operator's wish, for each limit."""
         risk = lowered(self._context.settings.risk, await read_limits(self._context.bus))
         return RiskLimits(risk, self._context.settings.stake, reserved_minor)
-
-    async def _restore_limits(self) -> None:
-        """Limits that Redis has lost come from the audit, the newest wish of each name."""
-        known: dict[str, Decimal] = {}
-        for command in await self._ledger.commands.recent(RECENT_COMMANDS):
-            if command.action is CommandAction.SET_LIMIT and command.accepted:
-                name, _, value = command.target.partition("=")
-                known.setdefault(name, Decimal(value))
-        await restore_limits(self._context.bus, known)
 
     async def state(self) -> RiskState:
         """The book with today's figures, rebuilt from the ledger when Redis has lost it."""
@@ -157,6 +141,7 @@ class RiskKeeper:
 
     async def watch(self) -> None:
         """Applies the brakes of the day and takes their alerts back when they are over."""
+        await self._catch_up()
         view = await self.trading()
         state = await self.state()
         if view.state is None or state.day is None:
@@ -251,12 +236,3 @@ def exposure_of(bet: Bet) -> Exposure:
         made_at=intent.created_at,
         score_at_bet=bet.score_at_bet,
     )
-
-
-def _still_valid(last: TradingState | None, now: datetime) -> TradingState:
-    """``last``, or ACTIVE when nobody ever said anything or a pause has ended since."""
-    if last is None:
-        return TradingState(TradingMode.ACTIVE, ACTOR, "first start", now)
-    if last.mode is TradingMode.PAUSED and last.effective(now) is TradingMode.ACTIVE:
-        return TradingState(TradingMode.ACTIVE, ACTOR, f"pause ended: {last.reason}", now, revision=last.revision)
-    return last

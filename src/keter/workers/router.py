@@ -84,7 +84,10 @@ class Router:
         self._watch_due = context.clock.monotonic()
         self._pipe: Pipe | None = None
         self._placer: Placer | None = None
-        self._world = World(context.bus, context.settings, context.clock, context.heart, account=account, token=self._token)
+        self._world = World(
+            context.bus, context.settings, context.clock, context.heart,
+            account=account, token=self._token, last_command=ledger.commands.last_trading,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Takes over, waits for the reconciliation, then serves the queue until asked to stop.

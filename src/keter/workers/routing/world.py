@@ -1,5 +1,7 @@
 """What the router must know of the world right before it bets."""
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from keter.bus.connection import Bus
@@ -7,6 +9,8 @@ from keter.bus.heartbeats import Heart
 from keter.bus.reconciliation import pass_done
 from keter.bus.trading import TradingView, read_trading
 from keter.clock import Clock
+from keter.domain.trading import TradingState
+from keter.domain.verdicts import Reason, Verdict, reject
 from keter.gates.placement import PlacementWorld
 from keter.settings import Settings
 from keter.workers.permission import Permission
@@ -18,13 +22,24 @@ LEAST_PASS_AGE_S = 60.0
 class World:
     """Looks at Redis, licence and file system anew each time; nothing is remembered."""
 
-    def __init__(self, bus: Bus, settings: Settings, clock: Clock, heart: Heart, *, account: str, token: str) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        settings: Settings,
+        clock: Clock,
+        heart: Heart,
+        *,
+        account: str,
+        token: str,
+        last_command: Callable[[], Awaitable[TradingState | None]],
+    ) -> None:
         self._bus = bus
         self._settings = settings
         self._clock = clock
         self._heart = heart
         self._account = account
         self._token = token
+        self._last_command = last_command
         self._permission = Permission(bus, settings, clock, account)
 
     def halted(self) -> bool:
@@ -44,17 +59,24 @@ class World:
         return view
 
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
-        """Everything at once. Raises the bus's errors: who cannot look must not bet."""
+        """Everything at once. Raises bus and ledger errors: who cannot look must not bet."""
         now = self._clock.now()
         return PlacementWorld(
             now=now,
             halt_file=self.halted(),
-            trading=(await self.trading()).may_bet(now),
+            trading=await self._may_bet(now),
             permitted=await self._permission.missing() is None,
             reconciled=await self.reconciled(),
             lock_left_s=lock_left_s,
             call_s=call_s,
         )
+
+    async def _may_bet(self, now: datetime) -> Verdict:
+        """The trading state's verdict; none counts that is older than the last command in the audit: Redis has lost it then."""
+        view, last = await self.trading(), await self._last_command()
+        if view.state is not None and last is not None and view.state.revision < last.revision:
+            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision)
+        return view.may_bet(now)
 
 
 def halt_file_present(path: Path) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from keter.bus.alerts import acknowledge_alert
@@ -213,6 +214,11 @@ class Control:
         result = f"{field.upper()} is {amount}, was {before}; the settings allow {setting_of(bounds, field)}"
         target = f"{field}={amount}"
         return await self._done(self._row(CommandAction.SET_LIMIT, operator, reason, result, target=target))
+
+    async def refused(self, operator: Operator, action: CommandAction, target: str, reason: str, why: str) -> None:
+        """Writes down that somebody asked for what was not done, as for a dangerous command without its password."""
+        row = self._row(action, operator, reason, f"refused: {why}", target=target)
+        await self._done(msgspec.structs.replace(row, accepted=False))
 
     async def _state(self, now: datetime) -> TradingState | None:
         return (await self._view(now)).state

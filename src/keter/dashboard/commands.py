@@ -18,7 +18,7 @@ from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.table import Principal
-from keter.domain.trading import TradingMode
+from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
 from keter.roster import Process
@@ -92,9 +92,10 @@ class Commands:
                 return token.result
             if self._clock.monotonic() - token.made_s > TOKEN_LASTS_S:
                 raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
-            await self._check_proofs(token, caller, body, address)
+            operator = Operator(f"{caller.name}@{address}", "page")
+            await self._see_proofs(token, caller, body, address, operator)
             await self._check_revision(token, caller)
-            outcome = await self._act(token, Operator(f"{caller.name}@{address}", "page"))
+            outcome = await self._act(token, operator)
             token.result = _result(outcome)
             return token.result
 
@@ -162,6 +163,16 @@ class Commands:
         if action == "arm" and not self._doorman.locked:
             raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
         return ["word", "password"] if self._doorman.locked and not self._doorman.proved(caller) else ["word"]
+
+    async def _see_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator) -> None:
+        """Checks them; a command refused for a missing or wrong one is written down too."""
+        try:
+            await self._check_proofs(token, caller, body, address)
+        except ApiError as e:
+            wanted = token.body
+            if e.status == 403:
+                await self._control.refused(operator, CommandAction(wanted.action), wanted.target, wanted.reason, e.message)
+            raise
 
     async def _check_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str) -> None:
         if "word" in token.needs and (body.word or "").strip() != WORDS[token.body.action]:

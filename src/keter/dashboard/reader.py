@@ -31,6 +31,8 @@ from keter.domain.signals import Decision
 from keter.errors import UnavailableError
 from keter.gates.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
+from keter.logs import secret_values
+from keter.redaction import Redactor
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
@@ -54,6 +56,7 @@ class Reader:
         self._door = door
         self._control = control
         self._clock = clock
+        self._redactor = Redactor(secret_values(settings))
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None
@@ -196,7 +199,8 @@ class Reader:
         except NotInLedgerError as e:
             raise not_found("this order") from e
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
-        return trail(bet, decisions, await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id))
+        steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
+        return trail(bet, decisions, steps, neighbours, self._redactor.value)
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""

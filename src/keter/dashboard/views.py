@@ -1,6 +1,6 @@
 """Pure: domain values to the rows the API sends."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -146,9 +146,17 @@ def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list
     return points
 
 
-def trail(bet: Bet, decisions: Sequence[Decision], transitions: Sequence[Transition], neighbours: tuple[str | None, str | None]
-          ) -> OrderTrail:  # fmt: skip
-    """The life of a bet from the venue's answer to settlement, in order of time, with the delay of each step."""
+def trail(
+    bet: Bet,
+    decisions: Sequence[Decision],
+    transitions: Sequence[Transition],
+    neighbours: tuple[str | None, str | None],
+    clean: Callable[[Any], Any],
+) -> OrderTrail:
+    """The life of a bet from the venue's answer to settlement, in order of time, with the delay of each step.
+
+    ``clean`` takes secrets out of what is shown raw: a venue may quote what it was sent.
+    """
     steps: list[tuple[datetime, str, str, str, bool, str, dict[str, Any]]] = []
     steps += [_decision_step(decision) for decision in decisions if _concerns(decision, bet)]
     steps += [_transition_step(step) for step in transitions]
@@ -156,7 +164,8 @@ def trail(bet: Bet, decisions: Sequence[Decision], transitions: Sequence[Transit
     rows: list[TrailStep] = []
     for at, stage, worker, outcome, ok, text, raw in steps:
         delta = (at - rows[-1].at).total_seconds() if rows else None
-        rows.append(TrailStep(at=at, delta_s=delta, stage=stage, worker=worker, outcome=outcome, ok=ok, text=text, raw=raw))
+        shown = {"text": clean(text), "raw": clean(raw)}
+        rows.append(TrailStep(at=at, delta_s=delta, stage=stage, worker=worker, outcome=outcome, ok=ok, **shown))
     return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
 
 

@@ -97,6 +97,9 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     state = await state_of(console)
     assert state is not None
     assert state.mode is TradingMode.HALTED
+    refused = [(row.action.value, row.accepted, row.result) for row in await console.ledger.commands.recent()]
+    assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
+    assert [accepted for _, accepted, _ in refused] == [False] * 3
     await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
 
@@ -191,7 +194,10 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(cons
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 403
     assert (await console.post(COMMIT, {"token": prepared["token"], "word": "RAISE"}))[0] == 200
     assert (await console.post(PREPARE, lower | {"value": "51"}))[0] == 409
-    assert [row.action.value for row in await console.ledger.commands.recent()] == ["set_limit", "set_limit"]
+    rows = await console.ledger.commands.recent()
+    assert [row.action.value for row in rows] == ["set_limit"] * 3
+    assert [row.accepted for row in rows] == [True, False, True]
+    assert rows[0].result == "MAX_STAKE is 50, was 5; the settings allow 50"
 
 
 async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show(console: Console) -> None:

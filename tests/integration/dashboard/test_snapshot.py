@@ -9,9 +9,10 @@ import pytest
 
 from keter.bus.trading import change_trading
 from keter.dashboard.screens import csv_lines
+from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
-from tests.integration.dashboard.conftest import Console
+from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
 
 
@@ -88,6 +89,20 @@ async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Conso
     assert found["steps"][1]["delta_s"] == 0.2
     assert found["previous"] == seed.bets[0].intent.intent_id
     assert found["next"] == seed.bets[2].intent.intent_id
+
+
+async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(start_console: StartConsole) -> None:
+    console = await start_console(AO_PASS="canary-venue-4711")
+    seed = await seed_ledger(console.ledger, count=3)
+    bet = seed.bets[0]  # RUNNING
+    evidence = {"message": "bad call ?password=canary-venue-4711", "AOToken": "canary-token-4712", "odds": 2.5, "tries": 3}
+    await console.ledger.intents.transition(
+        bet.intent.intent_id, BetState.WON, at=seed.now, cause="result", worker="tracker", evidence=evidence
+    )
+    _, found = await console.get(f"/api/v1/orders/{bet.intent.intent_id}")
+    assert "canary" not in str(found)
+    shown = found["steps"][-1]["raw"]["evidence"]
+    assert (shown["odds"], shown["tries"], shown["AOToken"]) == (2.5, 3, "***")
 
 
 async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:

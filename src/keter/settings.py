@@ -86,6 +86,8 @@ class Settings(BaseSettings):
             raise ValueError("MIN_SHARP_SOURCES is larger than the number of books in SHARP_WHITELIST")
         if self.stake.fixed_stake > self.risk.max_stake:
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
+        if bool(self.venue.ao_user) != bool(self.venue.ao_pass.get_secret_value()):
+            raise ValueError("AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker")
         if self.uses_sandbox and 0 < self.sandbox.sandbox_port == self.dashboard.dash_port:
             raise ValueError("SANDBOX_PORT and DASH_PORT must differ")
         if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:

@@ -75,6 +75,8 @@ def test_a_byte_order_mark_quotes_and_spaces_do_no_harm(tmp_path: Path) -> None:
         ("HORIZON_H=1e9", "HORIZON_H .*8760"),
         ("RESERVATION_TTL_S=1e300", "RESERVATION_TTL_S"),
         ("SANDBOX_PORT=8080", "SANDBOX_PORT and DASH_PORT"),
+        ("AO_USER=me", "AO_USER and AO_PASS go together"),
+        ("AO_PASS=mine", "AO_USER and AO_PASS go together"),
         ("MAX_STAKE=20\nMAX_STAKE=200", "MAX_STAKE is set twice"),
         ("# fine\n\nFIXED_STAKE 5", "line 3 cannot be read"),
         ("MAX_STAKE='20\nFIXED_STAKE=5", "line 1 cannot be read"),

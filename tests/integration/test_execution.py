@@ -20,7 +20,7 @@ from keter.bus.reconciliation import ask_for_pass, pass_done
 from keter.bus.trading import read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import ExposureStatus
-from keter.domain.markets import Phase
+from keter.domain.markets import Phase, Side
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode
@@ -299,6 +299,29 @@ async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
     assert (bet.state, row.agrees, row.own_state) == (S.LOST, False, S.WON)
     assert "bet-settlement-mismatch" in await desk.alerts()
+
+
+async def test_a_ticket_on_another_selection_is_called_out(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue._change(0, side=Side.AWAY)
+    await desk.look()
+    assert await desk.alerts() == {"bet-selection-mismatch"}
+
+
+async def test_a_result_that_cannot_be_read_is_decided_by_the_money_and_called_out(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue._change(0, status=TicketStatus.SETTLED, result="W0N", pnl_minor=1200, final_score=(2, 1))
+    await desk.look()
+    assert ((await desk.of()).state, await desk.alerts()) == (S.WON, {"bet-result-mismatch"})
+
+
+async def test_a_running_bet_that_the_venue_denies_is_called_out_and_stays_exposure(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue.hidden.add((await desk.of()).intent.reference)
+    for _ in range(5):
+        await desk.look(desk.world.settings.router.unknown_absent_s)
+    assert "bet-record-mismatch" in await desk.alerts()
+    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
 
 
 async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:

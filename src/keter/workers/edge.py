@@ -50,6 +50,7 @@ class EdgeWorker:
         self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
         self._beside = Neighbourhood(context.bus, context.settings)
         self._low_streak = 0
+        self._low_told: bool | None = None  # an alert of an earlier life may stand
 
     async def handle(self, item: Item) -> Handled:
         """Raises PoisonedPayloadError for what is no validated market."""
@@ -119,18 +120,19 @@ class EdgeWorker:
     async def _watch_low_values(self, judgements: list[Judgement], now: datetime) -> None:
         alert_id = f"low_ev_streak:{self._context.worker}"
         limit = self._context.settings.alerts.alert_low_ev_streak
-        before = self._low_streak
         for _, verdict, _ in judgements:
             if verdict.accepted:
                 self._low_streak = 0
             elif verdict.reason is Reason.EV_TOO_LOW:
                 self._low_streak += 1
         self._context.heart.gauge("low_ev_streak", self._low_streak)
-        if before < limit <= self._low_streak:
+        if self._low_streak >= limit and not self._low_told:
             detail = f"{limit} selections in a row were worth less than MIN_EV_PCT ({self._settings.min_ev_pct:g} %)"
             await raise_alert(self._context.bus, Alert(alert_id, "info", "No value for a long time", detail, now))
-        elif before >= limit > self._low_streak:
+            self._low_told = True
+        elif self._low_told is not False and any(verdict.accepted for _, verdict, _ in judgements):
             await clear_alert(self._context.bus, alert_id)
+            self._low_told = False
 
     def _decision(
         self, market: ValidatedMarket, judgement: Judgement, now: datetime, others: Sequence[ValidatedMarket]

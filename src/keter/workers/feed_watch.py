@@ -21,7 +21,10 @@ class FeedWatch:
         self._good_at = dict.fromkeys(Phase, context.clock.monotonic())
         self._source: PriceSource | None = None
         self._told: Counter[str] = Counter()
-        self._standing: set[str] = set()
+        self._confirmed: set[Phase] = set()
+        stale = [f"feed_stale:{self._account}:{phase.value}" for phase in Phase]
+        # These may stand from an earlier life: who raised them is gone, and what they were about may be over.
+        self._standing = {*stale, f"venue_timeouts:{self._account}", f"venue_refused:{self._account}"}
 
     def follow(self, source: PriceSource) -> None:
         """From here on the problems of this source count; its predecessor has told its own."""
@@ -30,6 +33,7 @@ class FeedWatch:
     def confirmed(self, update: FeedUpdate) -> None:
         """A good answer has been published."""
         self._good_at[update.phase] = self._context.clock.monotonic()
+        self._confirmed.add(update.phase)
 
     async def run(self) -> None:
         """Looks every second until cancelled; Redis being away is waited out."""
@@ -45,13 +49,16 @@ class FeedWatch:
             age_s = self._context.clock.monotonic() - self._good_at[phase]
             self._context.heart.gauge(f"feed_age_s_{phase.value}", round(age_s, 1))
             stale = age_s > self._context.settings.venue.feed_stale_after_s
+            title = f"The {phase.value} feed is stale"
             detail = f"No good answer for {phase.value} for {age_s:.0f} s; its prices are not traded."
-            await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, f"The {phase.value} feed is stale", detail)
+            if stale or phase in self._confirmed:
+                await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, title, detail)
         if self._source is not None:
             await self._tell_problems(self._source)
             late, limit = self._source.timeouts_in_a_row, self._context.settings.alerts.alert_consecutive_timeouts
             title, detail = "The venue does not answer", f"{late} answers in a row did not come in time."
-            await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
+            if late >= limit or self._confirmed:
+                await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
 
     async def _tell_problems(self, source: PriceSource) -> None:
         fresh = source.problems - self._told

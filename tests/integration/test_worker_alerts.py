@@ -1,0 +1,132 @@
+"""What ingest and edge call for help about: raised when it should be, taken back when it is over, also by a successor."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keter.bus.alerts import read_alerts
+from keter.bus.codec import encode
+from keter.bus.connection import Bus
+from keter.bus.queues import Item
+from keter.clock import ManualClock
+from keter.domain.markets import Phase, parse_market
+from keter.domain.quotes import MarketUpdate
+from keter.gates.validation import validate
+from keter.settings import Settings
+from keter.venues.base import FeedUpdate
+from keter.workers.edge import EdgeWorker
+from keter.workers.feed_watch import FeedWatch
+from tests.integration.workbench import context_on, settings_for
+from tests.unit.gates.builders import NOW, an_update, prices
+
+pytestmark = pytest.mark.redis
+SHARPS = (prices("PIN", 1.95, 1.97), prices("SBO", 1.95, 1.97))
+TOTAL = parse_market("ft.ou.2.5")
+VALUE = an_update(*SHARPS, prices("IBC", 2.30, 1.70), market=TOTAL)
+NO_VALUE = an_update(*SHARPS, prices("IBC", 1.90, 1.90), market=TOTAL)
+
+
+@dataclass
+class Source:
+    """A feed as far as its watch looks at it."""
+
+    timeouts_in_a_row: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+
+
+class Ingest:
+    """One life of ingest's watch at a clock that is moved by hand."""
+
+    def __init__(self, bus: Bus, settings: Settings, clock: ManualClock) -> None:
+        self.clock, self.source = clock, Source()
+        self.watch = FeedWatch(replace(context_on(bus, settings, "ingest"), clock=clock))
+        self.watch.follow(self.source)  # type: ignore[arg-type]  # a feed as far as it is looked at
+
+    async def look(self, after_s: float = 0, *confirmed: Phase) -> None:
+        self.clock.set(self.clock.now() + timedelta(seconds=after_s))
+        for phase in confirmed:
+            self.watch.confirmed(FeedUpdate(phase, (), (), (), NOW, NOW, 0, 0.0, 0))
+        await self.watch._look()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_for(tmp_path, FEED_STALE_AFTER_S=60, ALERT_CONSECUTIVE_TIMEOUTS=3, ALERT_LOW_EV_STREAK=4)
+
+
+async def standing(bus: Bus) -> dict[str, str]:
+    return {alert.id: alert.level for alert in await read_alerts(bus)}
+
+
+async def test_a_feed_that_falls_silent_wakes_somebody_and_only_its_return_ends_it(bus: Bus, settings: Settings) -> None:
+    clock = ManualClock(NOW)
+    first = Ingest(bus, settings, clock)
+    await first.look(60, *Phase)
+    assert await standing(bus) == {}
+    await first.look(61, Phase.LIVE, Phase.TODAY)
+    assert await standing(bus) == {"feed_stale:demo:early": "page"}
+    second = Ingest(bus, settings, clock)
+    await second.look(1)
+    assert await standing(bus) == {"feed_stale:demo:early": "page"}, "to have started again is no good answer"
+    await second.look(1, Phase.EARLY)
+    assert await standing(bus) == {}
+
+
+async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(bus: Bus, settings: Settings) -> None:
+    """ALERT_CONSECUTIVE_TIMEOUTS of them, here three."""
+    clock = ManualClock(NOW)
+    first = Ingest(bus, settings, clock)
+    first.source.timeouts_in_a_row = 2
+    await first.look(1)
+    assert await standing(bus) == {}
+    first.source.timeouts_in_a_row = 3
+    await first.look(1)
+    assert await standing(bus) == {"venue_timeouts:demo": "page"}
+    second = Ingest(bus, settings, clock)
+    await second.look(1)
+    assert await standing(bus) == {"venue_timeouts:demo": "page"}
+    await second.look(1, Phase.TODAY)
+    assert await standing(bus) == {}
+
+
+async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(bus: Bus, settings: Settings) -> None:
+    clock = ManualClock(NOW)
+    error: Any = type("Refused", (), {"detail": "account suspended"})()
+    await Ingest(bus, settings, clock).watch.refused(error)
+    assert await standing(bus) == {"venue_refused:demo": "page"}
+    await Ingest(bus, settings, clock).watch.welcome()
+    assert await standing(bus) == {}
+
+
+class Edge:
+    """One life of an edge worker at a standing clock."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self._settings = settings
+        self._worker = EdgeWorker(replace(context_on(bus, settings, "edge"), clock=ManualClock(NOW)))
+
+    async def judge(self, update: MarketUpdate) -> None:
+        _, market = validate(update, self._settings.validation, NOW)
+        assert market is not None
+        await self._worker.handle(Item(market.queue_key, encode(market)))
+
+
+async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(bus: Bus, settings: Settings) -> None:
+    """ALERT_LOW_EV_STREAK of them, here four: two sides of a market at a time."""
+    first = Edge(bus, settings)
+    await first.judge(NO_VALUE)
+    assert await standing(bus) == {}
+    await first.judge(NO_VALUE)
+    assert await standing(bus) == {"low_ev_streak:edge": "info"}
+    second = Edge(bus, settings)
+    await second.judge(NO_VALUE)
+    assert await standing(bus) == {"low_ev_streak:edge": "info"}
+    await second.judge(VALUE)
+    assert await standing(bus) == {}
+    for _ in range(2):
+        await second.judge(NO_VALUE)
+    assert await standing(bus) == {"low_ev_streak:edge": "info"}

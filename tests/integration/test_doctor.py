@@ -83,7 +83,7 @@ async def test_a_damaged_ledger_and_an_open_env_file_are_found(tmp_path: Path) -
 
 
 def test_the_bundle_holds_what_helps_and_no_secret(tmp_path: Path) -> None:
-    conf = settings(tmp_path, **CANARIES)
+    conf = settings(tmp_path, AO_USER="PUNTER", **CANARIES)
     logs = conf.mode.data_dir / "logs"
     logs.mkdir(parents=True)
     (logs / "router.jsonl").write_text("old line\n" * 100_000 + f"last line {CANARIES['AO_PASS']}\n")

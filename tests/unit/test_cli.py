@@ -65,7 +65,7 @@ def test_a_wrong_env_file_is_78_in_one_sentence_without_the_value(line: str, nam
 
 
 def test_config_shows_what_holds_why_and_no_secret(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("FIXED_STAKE=7\nAO_PASS=canary-4711\n")
+    Path(".env").write_text("FIXED_STAKE=7\nAO_USER=me\nAO_PASS=canary-4711\n")
     monkeypatch.setenv("MIN_EV_PCT", "3")
     assert run_command(["config", "--json"]) == 0
     shown = capsys.readouterr().out

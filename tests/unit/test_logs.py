@@ -37,7 +37,7 @@ def _logging_as_before() -> Iterator[None]:
 
 
 def settings_in(folder: Path, **environ: str) -> Settings:
-    return load_settings(None, {"DATA_DIR": str(folder), "AO_PASS": CANARY, **environ})
+    return load_settings(None, {"DATA_DIR": str(folder), "AO_USER": "me", "AO_PASS": CANARY, **environ})
 
 
 def start(folder: Path, console: str = "all", **environ: str) -> io.StringIO:

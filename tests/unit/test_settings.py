@@ -100,7 +100,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 def test_comments_exports_and_quotes_are_read(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("# a comment\n\nexport FIXED_STAKE=7 # unit\nAO_PASS='a # b\"'\n\n")
+    file.write_text("# a comment\n\nexport FIXED_STAKE=7 # unit\nAO_USER=me\nAO_PASS='a # b\"'\n\n")
     settings = load_settings(file, {})
     assert settings.stake.fixed_stake == 7
     assert settings.venue.ao_pass.get_secret_value() == 'a # b"'
@@ -122,7 +122,7 @@ def test_no_error_shows_a_value(tmp_path: Path) -> None:
         except ConfigurationError as e:
             text = f"{e!r} {e} {e.__cause__!r}"
             assert canary not in text
-    settings = load_settings(None, {"AO_PASS": canary, "REDIS_URL": f"redis://:{canary}@127.0.0.1/0"})
+    settings = load_settings(None, {"AO_USER": "me", "AO_PASS": canary, "REDIS_URL": f"redis://:{canary}@127.0.0.1/0"})
     assert canary not in repr(settings)
     assert canary not in settings.model_dump_json()
 

@@ -92,7 +92,7 @@ async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Conso
 
 
 async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(start_console: StartConsole) -> None:
-    console = await start_console(AO_PASS="canary-venue-4711")
+    console = await start_console(AO_USER="me", AO_PASS="canary-venue-4711")
     seed = await seed_ledger(console.ledger, count=3)
     bet = seed.bets[0]  # RUNNING
     evidence = {"message": "bad call ?password=canary-venue-4711", "AOToken": "canary-token-4712", "odds": 2.5, "tries": 3}

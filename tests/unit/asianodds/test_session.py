@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from keter.venues.asianodds.session import SessionOwner
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransientError
 from tests.asianodds_payloads import NOW, result_body
@@ -63,8 +64,16 @@ async def test_a_new_owner_logs_in_when_the_session_left_is_dead_or_silent(
 
 async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue: Venue) -> None:
     venue.register_answers.extend([False, True])
-    assert (await venue.owner().current()).token == token(2)
-    assert venue.slept == [3.0]
+    asked_before: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        asked_before.append(len(venue.asked))
+        await venue.sleep(seconds)
+
+    owner = SessionOwner(USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, sleep=sleep)
+    assert (await owner.current()).token == token(2)
+    assert [request.url.path.rpartition("/")[2] for request in venue.asked] == ["Login", "Register", "Login", "Register"]
+    assert (venue.slept, asked_before) == ([3.0], [3]), "the second login is given time before it is registered"
 
 
 async def test_a_registration_that_keeps_failing_is_a_session_error(venue: Venue) -> None:

@@ -24,7 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
 KEEP_ALIVE_FLOOR_S = 60.0
 THROTTLED = 810  # of either sign
-_RETRY_LOGIN_S = 3.0
+_BEFORE_REGISTER_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 _FOLLOW_EVERY_S = 0.25
 
@@ -160,14 +160,13 @@ class SessionOwner:
         return session
 
     async def _login_and_register(self) -> Session:
-        """Registers right after the login; where that fails, once more from the start: the login is spent."""
-        session = await self._login()
-        if await self._register(session):
-            return session
-        await self._sleep(_RETRY_LOGIN_S)
-        session = await self._login()
-        if await self._register(session):
-            return session
+        """Registers right after the login; where that fails, the login is spent, and the next is given time to get about."""
+        for pause_s in (0.0, _BEFORE_REGISTER_S):
+            session = await self._login()
+            if pause_s:
+                await self._sleep(pause_s)
+            if await self._register(session):
+                return session
         raise VenueSessionError("register_refused", "the venue accepts the login but not its registration")
 
     async def _login(self) -> Session:

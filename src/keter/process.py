@@ -32,6 +32,11 @@ def spawn_options() -> SpawnOptions:
     return options
 
 
+def keep_files_private() -> None:
+    """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
+    os.umask(0o077)
+
+
 def on_stop_signals(handler: Callable[[], object]) -> None:
     """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX)."""
     for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):

@@ -19,7 +19,7 @@ from keter.errors import ExitCode, UnavailableError
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.logs import configure_logs
 from keter.preflight import check_folder, check_live, check_ports
-from keter.process import ORPHAN_GRACE_S, FileLock, on_stop_signals
+from keter.process import ORPHAN_GRACE_S, FileLock, keep_files_private, on_stop_signals
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
 from keter.settings import Settings, child_environment
@@ -38,6 +38,7 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING) -
     Raises KeterError when something cannot start or a child gives up.
     """
     clock = SystemClock()
+    keep_files_private()
     check_folder(settings)
     lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
     predecessor = lock.text()  # emptied by an orderly end

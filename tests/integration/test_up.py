@@ -163,6 +163,9 @@ async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(start: 
     order = stopped_order(tmp_path)
     assert set(order) == WORKERS
     assert order[0] == "ingest"
+    made = [path for path in (tmp_path / "local").rglob("*") if path.is_file()]
+    assert {"ledger.db", "router.jsonl"} <= {path.name for path in made}
+    assert [path for path in made if path.stat().st_mode & 0o077] == [], "other users can read these"
     assert set(order[1:5]) == {"validator", "edge", "guard", "router"}
     assert "Traceback" not in one.text
 

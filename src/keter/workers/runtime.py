@@ -23,7 +23,7 @@ from keter.bus.stats import day_of
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
-from keter.process import on_stop_signals
+from keter.process import keep_files_private, on_stop_signals
 from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
 from keter.settings import Settings
 
@@ -82,6 +82,7 @@ def stop_deadline_s(process: str) -> float:
 def run_process(process: str, copy: int, settings: Settings) -> ExitCode:
     """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense."""
     worker = worker_name(process, copy)
+    keep_files_private()
     configure_logs(worker, settings)
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:

@@ -7,6 +7,7 @@ always count the whole period. A two-way money line is void on a draw, which pay
 
 from decimal import Decimal
 from fractions import Fraction
+from operator import index
 
 import msgspec
 
@@ -36,18 +37,19 @@ def result_halves(market: Market, side: Side, home: int, away: int, *, start: Go
     """Result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
     ``start`` is the score from which a handicap counts; the final score may be lower, where a goal was annulled. Raises
-    ValueError for a side the market does not have and for negative goals.
+    ValueError for a side the market does not have and for goals that are no whole numbers from 0.
     """
     _check(market, side, home, away, start)
-    if market.kind is MarketKind.ONE_X_TWO:
+    # Equality, not identity: a side or kind given as plain text means the same.
+    if market.kind == MarketKind.ONE_X_TWO:
         winner = Side.HOME if home > away else Side.AWAY if away > home else Side.DRAW
-        return 2 if side is winner else -2
-    if market.kind is MarketKind.OVER_UNDER:
-        return _lined(4 * (home + away) - (market.line_q or 0)) * (1 if side is Side.OVER else -1)
+        return 2 if side == winner else -2
+    if market.kind == MarketKind.OVER_UNDER:
+        return _lined(4 * (home + away) - (market.line_q or 0)) * (1 if side == Side.OVER else -1)
     margin = home - away
-    if market.kind is MarketKind.ASIAN_HANDICAP:
+    if market.kind == MarketKind.ASIAN_HANDICAP:
         margin -= start[0] - start[1]
-    return _lined(4 * margin + (market.line_q or 0)) * (1 if side is Side.HOME else -1)
+    return _lined(4 * margin + (market.line_q or 0)) * (1 if side == Side.HOME else -1)
 
 
 def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
@@ -63,7 +65,7 @@ def settle(
     final: Goals | None,
     half_time: Goals | None = None,
     score_at_bet: Goals | None = None,
-    odds: Decimal,
+    odds: Decimal | Fraction | str,
     stake_minor: int,
 ) -> Settlement:
     """Settles a bet; ``final`` None is an abandoned or postponed event: void, the stake returned.
@@ -72,22 +74,44 @@ def settle(
     rounded once, half a minor unit away from zero. Raises ValueError when a needed score is missing or a score or stake
     is impossible, InvalidOddsError for odds not above 1.
     """
-    if stake_minor < 0:
-        raise ValueError(f"a stake cannot be negative: {stake_minor}")
+    stake = _stake(stake_minor)
     score = half_time if market.period is Period.HALF_TIME else final
     if score is None and final is None:
         unit_profit(0, odds)
         return Settlement(BetState.VOID, 0)
     if score is None:
         raise ValueError(f"{market.market_id} needs the half-time score")
-    halves = result_halves(market, side, *score, start=score_at_bet or (0, 0))
-    return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake_minor))
+    home, away = _goals(score)
+    halves = result_halves(market, side, home, away, start=(0, 0) if score_at_bet is None else _goals(score_at_bet))
+    return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake))
+
+
+def _goals(score: Goals) -> Goals:
+    try:
+        home, away = score
+        return index(home), index(away)
+    except (TypeError, ValueError) as e:
+        raise ValueError(f"a score is two whole numbers of goals, not {score!r}") from e
+
+
+def _stake(stake_minor: int) -> int:
+    try:
+        stake = index(stake_minor)
+    except TypeError as e:
+        raise ValueError(f"a stake is a whole number of minor units, not {stake_minor!r}") from e
+    if stake < 0:
+        raise ValueError(f"a stake cannot be negative: {stake_minor}")
+    return stake
 
 
 def _check(market: Market, side: Side, home: int, away: int, start: Goals) -> None:
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
-    if min(home, away, *start) < 0:
+    try:
+        least = min(index(home), index(away), index(start[0]), index(start[1]))
+    except TypeError as e:
+        raise ValueError(f"goals are whole numbers: {home!r}-{away!r} from {start!r}") from e
+    if least < 0:
         raise ValueError(f"goals cannot be negative: {home}-{away} from {start[0]}-{start[1]}")
 
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 import zlib
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from enum import StrEnum
 from functools import lru_cache
 
@@ -62,7 +62,7 @@ def parse_line(text: str) -> int:
     """Quarter goals of a decimal line. Raises ValueError unless it is a multiple of a quarter, at most 1000."""
     try:
         quarters = Decimal(text) * 4
-    except InvalidOperation as e:
+    except DecimalException as e:  # no number, or one beyond any exponent
         raise ValueError(f"not a line: {text!r}") from e
     if not quarters.is_finite() or abs(quarters) > _MAX_LINE_Q or quarters != quarters.to_integral_value():
         raise ValueError(f"not a multiple of a quarter of plausible size: {text!r}")

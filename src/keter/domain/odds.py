@@ -6,15 +6,19 @@ Formulas: Hong Kong ``hk = decimal - 1``; Malay ``hk`` up to evens, else ``-1/hk
 the positive number; both signs are read.
 """
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from numbers import Rational
 from typing import NamedTuple
 
 from keter.errors import InvalidOddsError
 
 OddsValue = str | int | float | Decimal | Fraction
+# Exactly, a number such as 1e9999999 has ten million digits: nobody's odds, and minutes of work.
+_ABSURD_EXPONENT = re.compile(r"[eE][+-]?0*[1-9]\d{3}")
 
 
 class OddsFormat(StrEnum):
@@ -42,13 +46,28 @@ class StakeMeaning(NamedTuple):
 
 
 def exact(value: OddsValue) -> Fraction:
-    """The number that was written: a float counts as its shortest decimal text. Raises InvalidOddsError for none."""
+    """The number that was written: a float (numpy's too) counts as its shortest decimal text. Raises InvalidOddsError."""
+    if isinstance(value, bool):
+        raise InvalidOddsError(f"not a number: {value!r}")
+    if isinstance(value, Rational):  # Fraction, int and numpy's integers
+        return Fraction(int(value.numerator), int(value.denominator))
+    text = float.__repr__(value) if isinstance(value, float) else str(value)
+    if _ABSURD_EXPONENT.search(text):
+        raise InvalidOddsError(f"not a number of plausible size: {value!r}")
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError) as e:
+        raise InvalidOddsError(f"not a finite number: {value!r}") from e
+
+
+def as_float(value: object) -> float:
+    """A float of any number or numeric text; infinite and NaN pass. Raises InvalidOddsError for what is no number."""
     if isinstance(value, bool):
         raise InvalidOddsError(f"not a number: {value!r}")
     try:
-        return Fraction(repr(value) if isinstance(value, float) else value)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError) as e:
-        raise InvalidOddsError(f"not a finite number: {value!r}") from e
+        return float(value)  # type: ignore[arg-type]  # that it may be anything is the point
+    except (TypeError, ValueError, OverflowError) as e:
+        raise InvalidOddsError(f"not a number: {value!r}") from e
 
 
 def convert(value: OddsValue, from_format: str = "decimal", to_format: str = "decimal") -> Fraction:
@@ -94,7 +113,7 @@ def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
 
 def _format(name: str) -> OddsFormat:
     try:
-        return OddsFormat(name)
+        return OddsFormat(str(name).lower())
     except ValueError as e:
         raise InvalidOddsError(f"unknown odds format {name!r}; one of {', '.join(OddsFormat)}") from e
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,3 +92,21 @@ def test_the_opposing_price_leaves_no_margin_and_mirrors_back(price: Fraction) -
 def test_american_prices_mirror_by_their_sign() -> None:
     assert opposing(-110, "american") == 110
     assert opposing(100, "american") == opposing(-100, "american") == 100
+
+
+def test_numbers_of_numpy_are_the_numbers_they_show() -> None:
+    assert convert(np.float64(2.05), "decimal", "hongkong") == Fraction(105, 100)
+    assert convert(np.float32(1.9), "decimal", "hongkong") == Fraction(9, 10)  # type: ignore[arg-type]  # numpy's own
+    exact_int = convert(np.int64(150), "american", "decimal")  # type: ignore[arg-type]  # numpy's own
+    assert exact_int == Fraction(5, 2)
+    assert type(exact_int.numerator) is int
+
+
+@pytest.mark.parametrize("value", ["1e9999999", "-1E+4000", Decimal("1e-5000"), [1.9], b"2", {}])
+def test_numbers_of_absurd_size_and_no_numbers_are_refused_at_once(value: object) -> None:
+    with pytest.raises(InvalidOddsError):
+        convert(value, "decimal", "malay")  # type: ignore[arg-type]
+
+
+def test_format_names_may_be_written_in_capitals() -> None:
+    assert convert("-0.95", "Malay", "DECIMAL") == Fraction(39, 19)

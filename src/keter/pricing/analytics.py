@@ -1,7 +1,7 @@
 """Telling edge from luck: closing line value, yields and their t-values, scoring rules, calibration, drawdown."""
 
 from collections.abc import Iterable, Sequence
-from math import exp, inf, log, sqrt
+from math import exp, inf, isfinite, log, sqrt
 from typing import NamedTuple
 
 from keter.errors import IncompleteMarketError, InvalidOddsError
@@ -13,7 +13,10 @@ _Z95 = 1.959963984540054
 
 def clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
     """Closing line value ``o * q - 1`` of a bet on leg ``index``, ``q`` fair by ``method``. Raises a PricingError."""
-    return effective_odds(odds) * fair(closing_odds, method).p[index] - 1
+    q = fair(closing_odds, method).p
+    if not 0 <= index < len(q):
+        raise IncompleteMarketError(f"the close has no leg {index}: {list(closing_odds)}")
+    return effective_odds(odds) * q[index] - 1
 
 
 def raw_clv(odds: float, closing: float) -> float:
@@ -41,11 +44,13 @@ def yield_stats(profits: Sequence[float], stakes: Sequence[float] | None = None)
     """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit returns.
 
     ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are correlated: see
-    ``clustered_ratio``. Raises InvalidOddsError for no bets or a stake that is not positive.
+    ``clustered_ratio``. Raises InvalidOddsError for no bets, a result that is not finite, a stake that is not positive.
     """
     staked = list(stakes) if stakes is not None else [1.0] * len(profits)
-    if not profits or len(staked) != len(profits) or min(staked) <= 0:
+    if not len(profits) or len(staked) != len(profits) or not all(0 < stake < inf for stake in staked):
         raise InvalidOddsError(f"{len(profits)} results need as many positive stakes")
+    if not all(map(isfinite, profits)):
+        raise InvalidOddsError(f"results must be finite: {list(profits)}")
     units = [profit / stake for profit, stake in zip(profits, staked, strict=True)]
     sd, t = _sd_and_t(units)
     return Yield(len(units), sum(profits), sum(profits) / sum(staked), sd, t, max_drawdown(profits))
@@ -109,7 +114,7 @@ class YieldOutlook(NamedTuple):
 def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
     """Closed form for flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``. Raises InvalidOddsError."""
     inner = (1 + yield_) * (effective_odds(odds) - 1 - yield_)
-    if inner < 0 or n <= 0:
+    if not (inner >= 0 and 0 < n < inf):
         raise InvalidOddsError(f"no hit rate gives a yield of {yield_} at {odds} over {n} bets")
     sigma = sqrt(inner)
     t = yield_ * sqrt(n) / sigma if sigma else inf

@@ -45,6 +45,8 @@ def arbitrage(
     InvalidOddsError for numbers out of range.
     """
     legs = len(odds)
+    if any(price is None for price in odds):
+        raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
     rates = [exact(rate) for rate in commission] if commission is not None else [Fraction(0)] * legs
     most = list(limits) if limits is not None else [None] * legs
     if legs < 2 or len(rates) != legs or len(most) != legs:
@@ -72,10 +74,10 @@ def after_commission(odds: OddsValue, commission: OddsValue) -> Fraction:
 def round_to_unit(amount: Fraction, unit: OddsValue, rounding: str = "half_up") -> Fraction:
     """``amount`` (not negative) as a multiple of ``unit``: ``half_up``, ``down`` or ``up``."""
     step = exact(unit)
+    if rounding not in {"half_up", "down", "up"} or step <= 0:
+        raise ValueError(f"cannot round to {unit} by {rounding!r}")
     count = amount / step
     whole = {"half_up": (count + Fraction(1, 2)).__floor__, "down": count.__floor__, "up": count.__ceil__}
-    if rounding not in whole or step <= 0:
-        raise ValueError(f"cannot round to {unit} by {rounding!r}")
     return whole[rounding]() * step
 
 

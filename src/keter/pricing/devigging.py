@@ -1,8 +1,9 @@
 """``devig``: the one entry to margin removal, for a market or an array of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, overload
 
+from keter.errors import IncompleteMarketError
 from keter.pricing.margin import fair
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
     concerned; ValueError for an unknown method.
     """
     dimensions = getattr(odds, "ndim", None)
+    if dimensions is None and not isinstance(odds, list | tuple):
+        odds = _listed(odds)
     if dimensions == 1:
         odds = odds.tolist()
-    elif dimensions is not None or (odds and hasattr(odds[0], "__len__")):
+    elif dimensions is not None or (odds and hasattr(odds[0], "__len__") and not isinstance(odds[0], str | bytes)):
         from keter.pricing.kernels import devig_array
 
         return devig_array(odds, method, legs=legs)
@@ -38,3 +41,10 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
     import numpy as np
 
     return np.array(p)
+
+
+def _listed(odds: object) -> list[Any]:
+    """Any other ordered iterable as a list; text, sets, mappings and single numbers are no market."""
+    if not isinstance(odds, Iterable) or isinstance(odds, str | bytes | Mapping | Set):
+        raise IncompleteMarketError(f"a market is a sequence of prices, one a leg, not {odds!r}")
+    return list(odds)

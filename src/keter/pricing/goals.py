@@ -78,7 +78,7 @@ def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Side
 def representative_scores(grid: tuple[tuple[float, ...], ...], kind: MarketKind) -> dict[tuple[int, int], float]:
     """One score for every total (or every margin) with the probability of them all: what settlement needs to tell apart."""
     masses: dict[int, float] = {}
-    by_total = kind is MarketKind.OVER_UNDER
+    by_total = kind == MarketKind.OVER_UNDER
     for home, row in enumerate(grid):
         for away, p in enumerate(row):
             key = home + away if by_total else home - away

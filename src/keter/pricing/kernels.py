@@ -4,7 +4,7 @@ The methods are those of ``keter.pricing.margin``. Every block is iterated until
 on which the fast iteration fails is done again by the scalar path, which converges or raises.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -54,16 +54,24 @@ def devig_array(odds: Any, method: str = "power", *, legs: int | None = None, ou
 
 def _prices(odds: Any, legs: int | None) -> Array:
     if not isinstance(odds, np.ndarray) or odds.dtype == object:
-        for row, market in enumerate(odds):
-            if any(price is None for price in market):
-                raise IncompleteMarketError(f"row {row}: a leg has no price: {list(market)}")
+        _check_rows(odds)
     try:
         prices = np.asarray(odds, dtype=np.float64)
-    except ValueError as e:
-        raise IncompleteMarketError(f"markets must be rows of as many prices each: {e}") from e
-    if prices.ndim != 2 or prices.shape[1] < (legs or 2):
+    except (TypeError, ValueError) as e:
+        raise InvalidOddsError(f"prices must be numbers: {e}") from e
+    if prices.ndim != 2 or prices.shape[1] < 2 or (legs is not None and prices.shape[1] != legs):
         raise IncompleteMarketError(f"expected (n, k) odds of {legs or 'at least 2'} legs, got shape {prices.shape}")
     return prices
+
+
+def _check_rows(markets: Iterable[Any]) -> None:
+    width = None
+    for row, market in enumerate(markets):
+        if market is None or any(price is None for price in market):
+            raise IncompleteMarketError(f"row {row}: a leg has no price: {market}")
+        width = len(market) if width is None else width
+        if len(market) != width:
+            raise IncompleteMarketError(f"row {row}: {len(market)} prices where the others have {width}: {market}")
 
 
 def _refuse(block: Array, start: int) -> None:
@@ -160,6 +168,11 @@ def _shin(r: Array, work: Array) -> Array:
         if max(-step.min(), step.max()) < _LAST_STEP:
             break
     np.sqrt(np.add(np.multiply(a, 4 * (1 - z), out=roots), z * z, out=roots), out=roots)
+    if z.min() < 0:  # underround, where the form below would cancel
+        np.divide(np.subtract(roots, z, out=slope), 2 - 2 * z, out=slope)
+        np.divide(np.multiply(a, 2, out=a), np.add(roots, z, out=roots), out=r)
+        np.copyto(r, slope, where=z < 0)
+        return r
     np.divide(np.multiply(a, 2, out=a), np.add(roots, z, out=roots), out=r)
     return r
 

@@ -26,7 +26,7 @@ def handicap_chances(home: float, draw: float, away: float, line_q: int, side: S
     NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
     """
     Chances.of({"win": home, "push": draw, "loss": away})
-    if side is Side.AWAY:
+    if side == Side.AWAY:
         home, away, line_q = away, home, -line_q
     exact = {
         -2: Chances(home, loss=draw + away),

@@ -5,10 +5,10 @@ On a venue that only backs, offering side A to others at ``o`` means backing the
 """
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, inf, isfinite, log
 from typing import NamedTuple
 
-from keter.errors import InvalidOddsError
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.value import effective_odds
 
 
@@ -28,6 +28,8 @@ def two_sided(odds_a: float, odds_b: float, taken_a: float, taken_b: float) -> T
     """What it pays to have offered ``odds_a`` and ``odds_b`` when takers stake so much on each. Raises InvalidOddsError."""
     effective_odds(odds_a)
     effective_odds(odds_b)
+    if not (0 <= taken_a < inf and 0 <= taken_b < inf):
+        raise InvalidOddsError(f"stakes must be finite and not negative: {taken_a}, {taken_b}")
     risk_a, risk_b = taken_a * (odds_a - 1), taken_b * (odds_b - 1)
     if_a, if_b = taken_b - risk_a, taken_a - risk_b
     return TwoSided(risk_a, risk_b, if_a, if_b, min(if_a, if_b), hold([odds_a, odds_b]), odds_b / odds_a)
@@ -54,18 +56,18 @@ def must_pull(fair_then: float, fair_now: float, margin: float, age_s: float, ma
 def reservation_exponential(fair_p: Sequence[float], pnl: Sequence[float], gamma: float) -> tuple[float, ...]:
     """Indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised; exact for any number of outcomes.
 
-    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises InvalidOddsError.
+    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises a PricingError.
     """
     p = _chances(fair_p)
-    _same_length(p, pnl)
+    _check_results(p, pnl, gamma)
     least = min(gamma * w for w in pnl)
     return _normalised([x * exp(least - gamma * w) for x, w in zip(p, pnl, strict=True)])
 
 
 def reservation_log(fair_p: Sequence[float], pnl: Sequence[float], bankroll: float) -> tuple[float, ...]:
-    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises InvalidOddsError on ruin."""
+    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises a PricingError, on ruin too."""
     p = _chances(fair_p)
-    _same_length(p, pnl)
+    _check_results(p, pnl, bankroll)
     if min(bankroll + w for w in pnl) <= 0:
         raise InvalidOddsError(f"an outcome loses the whole bankroll of {bankroll}: {list(pnl)}")
     return _normalised([x / (bankroll + w) for x, w in zip(p, pnl, strict=True)])
@@ -82,7 +84,7 @@ def stoikov_spread(gamma: float, kappa: float, variance: float) -> Spread:
     """``(1/g) ln(1 + g/kappa) + g var/2`` and ``g var``; kappa is a fitted fill intensity, ``variance`` what is left to
     settlement. Raises InvalidOddsError unless all are positive (a variance of 0 is allowed).
     """
-    if not (gamma > 0 and kappa > 0 and variance >= 0):
+    if not (0 < gamma < inf and 0 < kappa < inf and 0 <= variance < inf):
         raise InvalidOddsError(f"gamma and kappa must be positive, the variance not negative: {gamma}, {kappa}, {variance}")
     return Spread(log(1 + gamma / kappa) / gamma + gamma * variance / 2, gamma * variance)
 
@@ -93,11 +95,16 @@ def _chances(fair_p: Sequence[float]) -> Sequence[float]:
     return fair_p
 
 
-def _same_length(p: Sequence[float], pnl: Sequence[float]) -> None:
+def _check_results(p: Sequence[float], pnl: Sequence[float], scale: float) -> None:
     if len(p) != len(pnl):
-        raise InvalidOddsError(f"{len(p)} outcomes and {len(pnl)} results do not match")
+        raise IncompleteMarketError(f"{len(p)} outcomes and {len(pnl)} results do not match")
+    if not all(map(isfinite, [*pnl, scale])):
+        raise InvalidOddsError(f"results, gamma and bankroll must be finite: {list(pnl)}, {scale}")
 
 
 def _normalised(raw: Sequence[float]) -> tuple[float, ...]:
     total = sum(raw)
-    return tuple(x / total for x in raw)
+    made = tuple(x / total for x in raw)
+    if not all(0 < x < 1 for x in made):
+        raise NoSolutionError(f"what is held leaves no chance inside (0, 1): {list(made)}")
+    return made

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from math import exp, inf, isfinite, log, sqrt
 from typing import NamedTuple
 
+from keter.domain.odds import as_float
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.jensen_shannon import equal_distances
 
@@ -36,8 +37,8 @@ def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | Non
     """The fair probabilities of one market from its decimal odds, in the same order.
 
     ``legs`` is the number of selections the market kind declares, where known. Raises IncompleteMarketError for a missing
-    leg, InvalidOddsError for a price that is not finite and above 1, NoSolutionError when the method refuses (the unknown
-    method too: ValueError).
+    leg or another number of legs, InvalidOddsError for a price that is not finite and above 1, NoSolutionError when the
+    method refuses (the unknown method too: ValueError).
     """
     remove = METHODS.get(method)
     if remove is None:
@@ -58,15 +59,16 @@ def raw_probabilities(odds: Sequence[float | None], method: str) -> tuple[Sequen
 
 
 def _implied(odds: Sequence[float | None], legs: int | None) -> list[float]:
-    if len(odds) < (legs or 2):
+    if len(odds) < 2 or (legs is not None and len(odds) != legs):
         raise IncompleteMarketError(f"{len(odds)} prices where the market has {legs or 'at least 2'} legs: {list(odds)}")
     r = []
     for price in odds:
         if price is None:
             raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
-        if not 1 < price < inf:
+        value = price if type(price) is float else as_float(price)
+        if not 1 < value < inf:
             raise InvalidOddsError(f"decimal odds must be finite and above 1: {list(odds)}")
-        r.append(1 / price)
+        r.append(1 / value)
     return r
 
 
@@ -152,7 +154,11 @@ def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
             break
     if not z < 1:
         raise NoSolutionError("shin does not converge")
-    return _settled("shin", [2 * x / (sqrt(z * z + 4 * (1 - z) * x) + z) for x in a], None), z
+    roots = [sqrt(z * z + 4 * (1 - z) * x) for x in a]
+    # Two forms of one formula: each is free of cancellation on its side of zero.
+    if z < 0:
+        return _settled("shin", [(root - z) / (2 - 2 * z) for root in roots], None), z
+    return _settled("shin", [2 * x / (root + z) for x, root in zip(a, roots, strict=True)], None), z
 
 
 def _odds_ratio(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from math import exp, log, sqrt
 from typing import NamedTuple
 
+from keter.domain.odds import as_float
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, SpreadTooWideError, TooFewSourcesError
 
 # A margin below this says no more about a book's sharpness, and a vanishing one must not take all the weight.
@@ -49,17 +50,17 @@ def consensus(
     disagree by more than allowed, IncompleteMarketError for rows of different lengths, InvalidOddsError for a number that
     is no probability or no weight.
     """
-    _check_rows(fair_p)
+    rows = _rows(fair_p)
     weights = book_weights(
-        len(fair_p), base_weight, age_s=age_s, half_life_s=half_life_s, vig=vig, vig_power=vig_power, liquidity=liquidity,
-        drop_after_half_lives=drop_after_half_lives,
+        len(rows), _floats(base_weight), age_s=_floats(age_s), half_life_s=half_life_s, vig=_floats(vig),
+        vig_power=vig_power, liquidity=_floats(liquidity), drop_after_half_lives=drop_after_half_lives,
     )  # fmt: skip
-    used = [row for row, weight in zip(fair_p, weights, strict=True) if weight > 0]
+    used = [row for row, weight in zip(rows, weights, strict=True) if weight > 0]
     if len(used) < max(min_sources, 1):
         raise TooFewSourcesError(f"{len(used)} books price the market; {max(min_sources, 1)} are needed")
     total = sum(weights)
     normal = tuple(weight / total for weight in weights)
-    result = Consensus(log_pool(fair_p, normal), normal, spread_pct(used), logit_sd(used))
+    result = Consensus(log_pool(rows, normal), normal, spread_pct(used), logit_sd(used))
     if max_spread_pct is not None and result.spread_pct > max_spread_pct:
         raise SpreadTooWideError(f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed")
     if max_logit_sd is not None and result.logit_sd > max_logit_sd:
@@ -78,9 +79,14 @@ def book_weights(
     liquidity: Sequence[float] | None = None,
     drop_after_half_lives: float | None = None,
 ) -> list[float]:
-    """The books' weights, not normalised. Raises InvalidOddsError for a negative weight or a wrong number of them."""
+    """The books' weights, not normalised.
+
+    Raises InvalidOddsError for a negative weight or a wrong number of them, ValueError for ages without a half-life.
+    """
     weights = list(base) if base is not None else [1.0] * books
-    if age_s is not None and half_life_s is not None:
+    if age_s is not None:
+        if half_life_s is None:
+            raise ValueError("ages weigh nothing without half_life_s")
         decay = [age_factor(age, half_life_s, drop_after_half_lives) for age in age_s]
         weights = _times(weights, decay)
     if vig is not None and vig_power:
@@ -94,7 +100,7 @@ def book_weights(
 
 def age_factor(age_s: float, half_life_s: float, drop_after_half_lives: float | None = None) -> float:
     """``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``. An age below zero (clocks differ) counts as none."""
-    if half_life_s <= 0:
+    if not half_life_s > 0:
         raise ValueError(f"a half-life must be positive: {half_life_s}")
     lives = max(age_s, 0.0) / half_life_s
     return 0.0 if drop_after_half_lives is not None and lives > drop_after_half_lives else exp(-lives * _LN2)
@@ -162,12 +168,21 @@ def _times(left: Sequence[float], right: Sequence[float]) -> list[float]:
     return [x * y for x, y in zip(left, right, strict=True)]
 
 
-def _check_rows(fair_p: Sequence[Sequence[float]]) -> None:
-    if not fair_p:
+def _floats(values: Sequence[float] | None) -> list[float] | None:
+    return None if values is None else list(map(as_float, values))
+
+
+def _rows(fair_p: Sequence[Sequence[float]]) -> list[list[float]]:
+    if not len(fair_p):
         raise TooFewSourcesError("no book prices the market")
-    legs = len(fair_p[0])
+    rows = []
     for row in fair_p:
-        if len(row) != legs or legs < 2:
-            raise IncompleteMarketError(f"books price {legs} and {len(row)} legs of one market")
-        if not all(0 < p < 1 for p in row):
-            raise InvalidOddsError(f"not probabilities: {list(row)}")
+        if not hasattr(row, "__len__") or len(row) < 2 or len(row) != len(fair_p[0]):
+            raise IncompleteMarketError(f"each book prices every leg, at least 2 and as many as the others: {row!r}")
+        if any(p is None for p in row):
+            raise IncompleteMarketError(f"a leg has no probability: {list(row)}")
+        made = list(map(as_float, row))
+        if not all(0 < p < 1 for p in made):
+            raise InvalidOddsError(f"not probabilities: {made}")
+        rows.append(made)
+    return rows

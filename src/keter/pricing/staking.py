@@ -9,7 +9,8 @@ from math import comb, exp, inf, log, log1p
 from typing import NamedTuple
 
 from keter.domain.money import floor_to_minor
-from keter.errors import InvalidOddsError, NoSolutionError
+from keter.domain.odds import as_float
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.value import Chances, effective_odds, mass_value
 
 _STEPS = 200
@@ -30,7 +31,10 @@ def kelly(
     """
     made = Chances.of(chances)
     net = effective_odds(odds, commission) - 1
-    return min(max(_full_kelly(made, net), 0.0) * fraction, cap)
+    part, most = as_float(fraction), as_float(cap)
+    if not 0 <= part < inf or not most >= 0:
+        raise InvalidOddsError(f"a part of Kelly and a cap cannot be negative: {fraction}, {cap}")
+    return min(max(_full_kelly(made, net), 0.0) * part, most)
 
 
 def _full_kelly(made: Chances, net: float) -> float:
@@ -39,13 +43,14 @@ def _full_kelly(made: Chances, net: float) -> float:
         return 0.0
     if made.half_win == made.half_loss == 0:
         return value / (net * (made.win + made.loss))
-    if made.loss == 0:
-        raise NoSolutionError("a bet that cannot lose its whole stake has no Kelly fraction below 1")
-    return _root_of_growth(tuple(zip(made, made.returns(net + 1), strict=True)))
+    outcomes = tuple([(q, r) for q, r in zip(made, made.returns(net + 1), strict=True) if q > 0])
+    if made.loss <= 0 and sum([q * r / (1 + r) for q, r in outcomes]) >= 0:
+        raise NoSolutionError("growth still rises at the whole bankroll: this bet has no Kelly fraction below 1")
+    return _root_of_growth(outcomes)
 
 
 def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
-    """f in (0, 1) where ``sum q r / (1 + f r)`` is zero: it falls in f, from positive, to minus infinity at 1."""
+    """f in (0, 1) where ``sum q r / (1 + f r)`` is zero: it falls in f, from positive at 0 to negative near 1."""
     low, high, f = 0.0, 1.0, 0.0
     for _ in range(_STEPS):
         value = slope = 0.0
@@ -62,9 +67,12 @@ def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(chances: float | Mapping[str, float] | Chances, odds: float, fraction: float) -> float:
-    """Expected log growth of the bankroll when ``fraction`` of it is staked; minus infinity when ruin is possible."""
+    """Expected log growth of the bankroll when ``fraction`` of it is staked; minus infinity when ruin is possible.
+
+    Raises InvalidOddsError.
+    """
     made = Chances.of(chances)
-    return _growth([(q, fraction * r) for q, r in zip(made, made.returns(odds), strict=True)])
+    return _growth([(q, fraction * r) for q, r in zip(made, made.returns(effective_odds(odds)), strict=True)])
 
 
 def _growth(outcomes: Sequence[tuple[float, float]]) -> float:
@@ -98,12 +106,14 @@ def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
     """Kelly on the outcomes of one market, of which exactly one happens (Smoczynski and Tomkins 2010).
 
     An outcome without value of its own may enter as a hedge. Where the whole market is underround the optimum is to stake
-    everything, reserve 0: that is an arbitrage, cap it first. Raises InvalidOddsError for numbers out of range.
+    everything, reserve 0: that is an arbitrage, cap it first. Raises IncompleteMarketError for lists of other lengths,
+    InvalidOddsError for numbers out of range.
     """
-    if len(p) != len(odds) or not p or not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
-        raise InvalidOddsError(f"exclusive outcomes need as many probabilities as odds, together at most 1: {list(p)}")
-    for price in odds:
-        effective_odds(price)
+    if len(p) != len(odds) or not len(p):
+        raise IncompleteMarketError(f"{len(p)} probabilities and {len(odds)} odds do not make a market")
+    p, odds = [as_float(x) for x in p], [effective_odds(price) for price in odds]
+    if not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
+        raise InvalidOddsError(f"exclusive outcomes need probabilities that are together at most 1: {p}")
     reserve, backed_p, backed_r = 1.0, 0.0, 0.0
     chosen: list[int] = []
     for i in sorted(range(len(p)), key=lambda i: -p[i] * odds[i]):

@@ -8,6 +8,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple, Self
 
+from keter.domain.odds import as_float
 from keter.errors import InvalidOddsError
 
 RESULTS = ("win", "half_win", "push", "half_loss", "loss")
@@ -34,11 +35,14 @@ class Chances(NamedTuple):
         elif isinstance(chances, Mapping):
             if unknown := set(chances) - set(RESULTS):
                 raise InvalidOddsError(f"no results of a bet: {sorted(unknown)}")
-            known = {name: float(chance) for name, chance in chances.items()}
+            if not chances:
+                raise InvalidOddsError("no chances given")
+            known = {name: as_float(chance) for name, chance in chances.items()}
             known.setdefault("loss", 1 - sum(known.values()))
             made = cls(**{"win": 0.0, **known})
         else:
-            made = cls(win=float(chances), loss=1 - float(chances))
+            win = as_float(chances)
+            made = cls(win=win, loss=1 - win)
         if not all(-_TOLERANCE <= chance <= 1 + _TOLERANCE for chance in made) or not abs(sum(made) - 1) <= _TOLERANCE:
             raise InvalidOddsError(f"not probabilities that sum to 1: {dict(zip(RESULTS, made, strict=True))}")
         return made
@@ -99,6 +103,8 @@ def variance(chances: float | Mapping[str, float] | Chances, odds: float) -> flo
 
 def effective_odds(odds: float, commission: float = 0.0) -> float:
     """``1 + (o-1)(1-c)``: odds after commission on net winnings. Raises InvalidOddsError."""
+    if type(odds) is not float or type(commission) is not float:
+        odds, commission = as_float(odds), as_float(commission)
     if not 1 < odds < float("inf"):
         raise InvalidOddsError(f"decimal odds must be finite and above 1: {odds}")
     if not 0 <= commission < 1:

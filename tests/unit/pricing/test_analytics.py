@@ -1,6 +1,6 @@
 """Measures of results: exact on the reference's examples, and with the properties they are trusted for."""
 
-from math import inf, log, sqrt
+from math import inf, log, nan, sqrt
 
 import pytest
 from hypothesis import given
@@ -32,6 +32,9 @@ def test_closing_line_value_with_and_without_the_margin() -> None:
     assert clv(2.10, close, 0) == pytest.approx(0.0220286571, abs=1e-10)
     assert clv(2.10, close, 0, "multiplicative") == pytest.approx(0.0230769231, abs=1e-10)
     assert log_clv(2.10, close, 0) == pytest.approx(0.0217895316, abs=1e-10)
+    for leg in (-1, 2):
+        with pytest.raises(IncompleteMarketError):
+            clv(2.10, close, leg)
 
 
 @given(st.floats(1.1, 8), st.floats(1.1, 8))
@@ -53,7 +56,14 @@ def test_the_yield_is_profit_over_turnover() -> None:
     assert made.yield_ == -0.5
     assert made.sd == pytest.approx(sqrt(2))
     assert yield_stats([1.0]).t is None
-    for profits, stakes in ((), ()), ((1.0,), (0.0,)), ((1.0,), (1.0, 2.0)):
+    for profits, stakes in (
+        ((), ()),
+        ((1.0,), (0.0,)),
+        ((1.0,), (1.0, 2.0)),
+        ((nan,), (1.0,)),
+        ((1.0,), (nan,)),
+        ((inf,), (1.0,)),
+    ):
         with pytest.raises(InvalidOddsError):
             yield_stats(profits, stakes)
 
@@ -65,6 +75,8 @@ def test_a_thousand_flat_bets_show_what_the_reference_says() -> None:
     assert yield_outlook(10, 0, 2.0).bets_for_t2 == inf
     with pytest.raises(InvalidOddsError):
         yield_outlook(10, 1.5, 2.0)
+    with pytest.raises(InvalidOddsError):
+        yield_outlook(nan, 0.03, 2.0)
 
 
 @given(st.lists(st.floats(-5, 5), max_size=30))

@@ -2,10 +2,16 @@
 
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 
 import keter.pricing
+from keter.errors import IncompleteMarketError, InvalidOddsError
+from keter.pricing import consensus, devig, expected_value, kelly
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -27,3 +33,77 @@ def test_the_public_names_are_functions() -> None:
     assert all(callable(getattr(keter.pricing, name)) for name in keter.pricing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'devg'"):
         keter.pricing.devg  # noqa: B018  # asking is the test
+
+
+@pytest.mark.parametrize(
+    "odds",
+    [
+        ["2.0", "1.9"], [Decimal(2), Decimal("1.9")], [Fraction(2), "1.9"], (2, 1.9), iter([2.0, 1.9]), np.array([2, 1.9]),
+        np.array(["2.0", "1.9"]), [np.float64(2), np.float64(1.9)], np.array([2.0, 1.9], dtype=object),
+    ],
+)  # fmt: skip
+def test_prices_of_any_numeric_kind_make_a_market(odds: Any) -> None:
+    assert tuple(devig(odds)) == devig([2.0, 1.9])
+
+
+@pytest.mark.parametrize("odds", [None, 2.0, "2.0 1.9", {2.0: 1, 1.9: 1}, {2.0, 1.9}, [], [2.0], np.array(2.0), [[2.0], [1.9]]])
+def test_what_is_no_market_is_refused_as_incomplete(odds: Any) -> None:
+    with pytest.raises(IncompleteMarketError):
+        devig(odds)
+
+
+@pytest.mark.parametrize("price", ["abc", "", {}, [1.9], True, 10**400, float("nan"), float("inf"), -2, 1, 2 + 1j])
+def test_what_is_no_price_is_refused_by_name_in_a_market_and_in_an_array(price: Any) -> None:
+    with pytest.raises(InvalidOddsError):
+        devig([2.0, price])
+    with pytest.raises(InvalidOddsError):
+        expected_value(0.5, price)
+    with pytest.raises(InvalidOddsError):
+        kelly(0.5, price)
+    if isinstance(price, str | float):
+        array: Any = [[2.0, 1.9], [2.0, price]]
+        with pytest.raises(InvalidOddsError):
+            devig(array)
+
+
+def test_rows_of_unlike_length_or_without_a_price_name_the_row() -> None:
+    seconds: list[Any] = [[1.8], [1.8, None], None]
+    for second in seconds:
+        with pytest.raises(IncompleteMarketError, match="row 1"):
+            devig([[2.0, 1.9], second])
+    with pytest.raises(IncompleteMarketError):
+        devig([2.0, 3.0, 4.0, 30.0], legs=3)
+    with pytest.raises(IncompleteMarketError):
+        devig(np.full((2, 4), 3.9), legs=3)
+
+
+@pytest.mark.parametrize("p", [None, "abc", {}, {"win": None}, [0.5, 0.5], True, float("nan")])
+def test_what_is_no_chance_is_refused_by_name(p: Any) -> None:
+    with pytest.raises(InvalidOddsError):
+        expected_value(p, 2.0)
+    with pytest.raises(InvalidOddsError):
+        kelly(p, 2.0)
+
+
+def test_value_and_kelly_take_decimals_and_text() -> None:
+    value, stake = expected_value(0.55, 2.1), kelly(0.55, 2.1)
+    for p, odds in ((Decimal("0.55"), Decimal("2.1")), ("0.55", "2.1"), (np.float64(0.55), np.float64(2.1))):
+        assert expected_value(p, odds) == value  # type: ignore[arg-type]
+        assert kelly({"win": p}, odds) == stake  # type: ignore[dict-item,arg-type]
+
+
+def test_a_consensus_takes_arrays_and_text_and_names_what_is_wrong() -> None:
+    rows: Any = [[0.5, 0.5], [0.52, 0.48]]
+    worded: Any = [["0.5", "0.5"], ["0.52", "0.48"]]
+    anything: Any = consensus
+    made = consensus(rows, [1, 2], age_s=[0, 60], half_life_s=60)
+    assert anything(np.array(rows), np.array([1, 2]), age_s=np.array([0, 60]), half_life_s=60) == made
+    assert anything(worded, ["1", "2"], age_s=["0", "60"], half_life_s=60) == made
+    with pytest.raises(IncompleteMarketError):
+        anything([[0.5, None]])
+    with pytest.raises(IncompleteMarketError):
+        anything([0.5, 0.5])
+    with pytest.raises(InvalidOddsError):
+        anything(rows, ["a", 1])
+    with pytest.raises(ValueError, match="half_life_s"):
+        consensus(rows, age_s=[1, 2])

@@ -1,13 +1,14 @@
 """Arbitrage, matched betting, exposure, ladders and market making keep their profit identities."""
 
 from fractions import Fraction
+from math import inf, nan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.domain.markets import Market, MarketKind, Period, Side
-from keter.errors import IncompleteMarketError, InvalidOddsError
+from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.arbitrage import TotalsLeg, arbitrage, back_lay, middle, round_to_unit
 from keter.pricing.exposure import (
     Direction,
@@ -80,6 +81,8 @@ def test_lists_that_do_not_match_are_no_market() -> None:
         arbitrage(["2.1", "2.1"], 10, limits=[1, 2, 3])
     with pytest.raises(IncompleteMarketError):
         arbitrage(["2.1"], 10)
+    with pytest.raises(IncompleteMarketError):
+        arbitrage(["2.1", None], 10)  # type: ignore[list-item]
     with pytest.raises(InvalidOddsError):
         arbitrage(["2.1", "1"], 10)
     with pytest.raises(InvalidOddsError):
@@ -90,6 +93,8 @@ def test_rounding_has_three_directions() -> None:
     assert [round_to_unit(Fraction("2.5"), 1, how) for how in ("half_up", "down", "up")] == [3, 2, 3]
     with pytest.raises(ValueError, match="sideways"):
         round_to_unit(Fraction(1), 1, "sideways")
+    with pytest.raises(ValueError, match="round to 0"):
+        round_to_unit(Fraction(1), 0)
 
 
 @given(price, price, rate)
@@ -293,7 +298,6 @@ def test_inventory_skews_the_quotes_as_in_the_reference() -> None:
     assert reservation_exponential([0.45, 0.27, 0.28], [-120, 80, 40], 0.001) == pytest.approx(
         (0.4946916485, 0.2430115595, 0.2622967920), abs=1e-9
     )
-    assert reservation_exponential([0.5, 0.5], [1e6, -1e6], 1)[0] == 0
 
 
 @given(st.floats(0.05, 0.95), st.floats(-500, 500))
@@ -305,14 +309,23 @@ def test_an_even_inventory_moves_nothing(p: float, held: float) -> None:
 def test_making_refuses_what_makes_no_sense() -> None:
     with pytest.raises(InvalidOddsError):
         reservation_log([0.5, 0.5], [-5000, 0], 5000)
-    with pytest.raises(InvalidOddsError):
+    with pytest.raises(IncompleteMarketError):
         reservation_exponential([0.5, 0.5], [1], 0.1)
+    for pnl, gamma in (([nan, 0], 0.1), ([1, 0], inf), ([inf, 0], 0.1)):
+        with pytest.raises(InvalidOddsError):
+            reservation_exponential([0.5, 0.5], pnl, gamma)
+    with pytest.raises(NoSolutionError):
+        reservation_exponential([0.5, 0.5], [-1e6, 0], 1)
     with pytest.raises(InvalidOddsError):
         reservation_exponential([0.5, 0.6], [1, 1], 0.1)
     with pytest.raises(InvalidOddsError):
         stoikov_spread(0, 1, 1)
     with pytest.raises(InvalidOddsError):
+        stoikov_spread(inf, 1, 1)
+    with pytest.raises(InvalidOddsError):
         two_sided(1.0, 2.0, 1, 1)
+    with pytest.raises(InvalidOddsError):
+        two_sided(2.0, 2.0, nan, 1)
 
 
 def test_the_stoikov_spread_of_the_reference() -> None:

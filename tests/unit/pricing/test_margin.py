@@ -222,3 +222,16 @@ def test_a_caller_may_bring_the_array_for_the_answer() -> None:
     out = np.empty_like(odds)
     assert devig_array(odds, out=out) is out
     assert out.sum(axis=1) == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("odds", [[3.2, 68070.3, 32.3], [117538.6, 539.9, 262.8], [4.0391, 2.0791, 69.4, 16.1, 35.2, 212682.8]])
+def test_shin_solves_deeply_underround_books_of_long_prices(odds: list[float]) -> None:
+    made = fair(odds, "shin")
+    assert made.parameter is not None
+    assert made.parameter < 0
+    r = [1 / price for price in odds]
+    z, booksum = made.parameter, sum(r)
+    assert made.p == pytest.approx([(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], rel=1e-12)
+    assert sum(made.p) == pytest.approx(1, abs=1e-12)
+    both = devig(np.array([odds, [price / 3 + 1 for price in odds]]), "shin")
+    assert both[0] == pytest.approx(made.p, abs=1e-12)

@@ -78,9 +78,18 @@ def test_a_lay_is_a_back_of_the_complement() -> None:
         kelly_lay(0.5, 1.0)
 
 
-def test_a_bet_that_cannot_lose_all_has_no_fraction() -> None:
+def test_a_bet_that_cannot_lose_all_has_a_fraction_only_where_growth_turns_before_the_whole_bankroll() -> None:
+    # 0.55 / (1 + 1.1 f) = 0.25 / (1 - 0.5 f)
+    assert kelly({"win": 0.5, "half_loss": 0.5}, 2.1) == pytest.approx(0.3 / 0.55)
+    assert kelly({"half_win": 0.6, "half_loss": 0.4}, 2.0) == pytest.approx(0.4)
     with pytest.raises(NoSolutionError):
-        kelly({"win": 0.5, "half_loss": 0.5}, 2.0)
+        kelly({"win": 0.9, "half_loss": 0.1}, 2.0)
+
+
+@pytest.mark.parametrize("part", [{"fraction": -1}, {"fraction": float("nan")}, {"cap": -0.1}, {"cap": float("nan")}])
+def test_no_part_of_kelly_and_no_cap_is_negative_or_not_a_number(part: dict[str, float]) -> None:
+    with pytest.raises(InvalidOddsError):
+        kelly(0.6, 2.1, **part)
 
 
 def test_exclusive_outcomes_as_in_the_reference() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.markets import Market, MarketKind, Period, Side, parse_line
+from keter.domain.markets import SIDES, Market, MarketKind, Period, Side, parse_line
 from keter.domain.odds import exact
-from keter.domain.settlement import RESULT_STATES, result_halves, unit_profit
+from keter.domain.settlement import RESULT_STATES, result_halves, settle, unit_profit
+from keter.errors import IncompleteMarketError
 from keter.pricing import expected_value
 from keter.pricing.goals import GoalModel, chances, fit_home_away, fit_total, home_draw_away, score_grid, total_chances
 from keter.pricing.lines import handicap_chances
@@ -29,6 +30,11 @@ def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Side]:
     return Market(Period.FULL_TIME, made, -quarters if mirrored else quarters), Side(side)
 
 
+def kind_of(inputs: Inputs) -> str:
+    """The market kind of a bet, from its side where the vector does not say."""
+    return str(given(inputs, "market", "ou" if inputs["side"] in {"over", "under"} else "ah"))
+
+
 def settled(halves: int, inputs: Inputs) -> Mapping[str, Any]:
     answer: dict[str, Any] = {"result": RESULT_NAMES[halves], "unit": Fraction(halves, 2)}
     if inputs.get("odds") is not None:
@@ -40,14 +46,28 @@ def settled(halves: int, inputs: Inputs) -> Mapping[str, Any]:
 
 @category("ah_settlement", "ah_settlement_inplay", "ou_settlement")
 def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    side = inputs["side"]
-    kind = given(inputs, "market", "ou" if side in {"over", "under"} else "ah")
-    market, chosen = market_of(kind, side, inputs.get("line"))
+    market, side = market_of(kind_of(inputs), inputs["side"], inputs.get("line"))
     home, away = given(inputs, "final", (inputs.get("home_goals"), inputs.get("away_goals")))
-    if home is None:
+    if home is None and inputs.get("total") is not None:
         home, away = inputs["total"], 0
+    if home is None and away is None:
+        return void(market, side, inputs)
     start = given(inputs, "score_at_bet", (0, 0))
-    return settled(result_halves(market, chosen, int(home), int(away), start=(int(start[0]), int(start[1]))), inputs)
+    halves = result_halves(market, side, goals(home), goals(away), start=(goals(start[0]), goals(start[1])))
+    return settled(halves, inputs)
+
+
+def void(market: Market, side: Side, inputs: Inputs) -> Mapping[str, Any]:
+    """A match without a result."""
+    made = settle(market, side, final=None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
+    stake = exact(given(inputs, "stake", 1))
+    return {"result": made.state.lower(), "unit": 0, "profit": made.profit_minor, "return": stake}
+
+
+def goals(value: Any) -> Any:
+    """Goals as an integer; what is no whole number is left for the library to refuse."""
+    made = number(value)
+    return int(made) if made.is_integer() else made
 
 
 def model_of(inputs: Inputs) -> GoalModel:
@@ -90,7 +110,7 @@ def check_value(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
     if inputs.get("dist") is not None:
         made = Chances.of({name: number(p) for name, p in inputs["dist"].items()})
     else:
-        made = chances(model_of(inputs), *market_of(inputs["market"], inputs["side"], inputs.get("line")))
+        made = chances(model_of(inputs), *market_of(kind_of(inputs), inputs["side"], inputs.get("line")))
     odds = number(inputs["odds"])
     commission = number(given(inputs, "commission", 0))
     return described(made) | {"ev": expected_value(made, odds, commission=commission), "variance": variance(made, odds)}
@@ -118,7 +138,10 @@ def check_inverse_total(inputs: Inputs, expected: Any, tolerance: float) -> Mapp
 
 @category("ah_from_1x2")
 def check_ah_from_1x2(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
+    if len(inputs["p"]) != len(SIDES[MarketKind.ONE_X_TWO]):
+        raise IncompleteMarketError(f"1X2 has three legs: {inputs['p']}")
     home, draw, away = numbers(inputs["p"])
+    Chances.of({"win": home, "push": draw, "loss": away})
     answer: dict[str, Any] = {}
     for name in expected:
         if found := re.fullmatch(rf"(home|away)_(?:ah_)?{LINE}", name):

@@ -36,12 +36,18 @@ def prices(row: Mapping[str, str], columns: list[str]) -> list[float] | None:
 
 
 def as_stated(value: float | None, stated: Any) -> float | None:
-    """A t-value at the digits it is stated with (four or more): the reference rounds some of them below its tolerance."""
+    """A t-value at the digits it is stated with, four at least: the reference rounds some of them below its tolerance."""
     digits = len(str(stated).partition(".")[2])
-    return value if value is None or digits < 4 else round(value, digits)
+    return value if value is None else round(value, max(digits, 4))
+
+
+def mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def summary(profits: list[float]) -> dict[str, Any]:
+    if not profits:
+        return {"n_bets": 0, "profit": 0.0, "yield": None, "t": None}
     made = analytics.yield_stats(profits)
     return {"n_bets": made.n, "profit": made.profit, "yield": made.yield_, "t": made.t}
 
@@ -61,10 +67,10 @@ def check_1x2(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, A
                 profits.append(best[i] - 1 if row["FTR"] == "HDA"[i] else -1.0)
                 values.append(best[i] * p - 1)
                 moves.append(best[i] * fair_close[i] - 1)
-    mean_clv, t_clv = analytics.mean_t(moves)
+    mean_clv, t_clv = analytics.mean_t(moves) if moves else (None, None)
     return summary(profits) | {
         "matches": matches,
-        "mean_ev": sum(values) / len(values),
+        "mean_ev": mean(values),
         "mean_clv": mean_clv,
         "t_clv": as_stated(t_clv, expected.get("t_clv")),
     }
@@ -93,9 +99,9 @@ def check_ah(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, An
                 moves.append(best[i] * devig(close, method)[i] - 1)
     return summary(profits) | {
         "matches": matches,
-        "mean_ev_on_action": sum(values) / len(values),
+        "mean_ev_on_action": mean(values),
         "n_same_line_close": len(moves),
-        "mean_clv_same_line": sum(moves) / len(moves) if moves else None,
+        "mean_clv_same_line": mean(moves),
         "results": dict(results),
     }
 

@@ -5,13 +5,16 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.odds import OddsFormat, StakeConvention, convert, exact, opposing, stake_meaning
-from keter.errors import NoSolutionError
+from keter.domain.markets import SIDES, MarketKind
+from keter.domain.odds import OddsFormat, StakeConvention, convert, opposing, stake_meaning
+from keter.errors import IncompleteMarketError, NoSolutionError
 from keter.pricing import analytics, consensus, devig
 from keter.pricing.margin import METHODS, PARAMETER_NAMES, fair, raw_probabilities
 from keter.pricing.pool import linear_pool
 
+NOTHING = 1e-12  # a probability that is exactly 0 comes out within rounding of it
 ALIASES = {"mult": "multiplicative", "jensen_shannon": "jsd", "oddsratio": "odds_ratio", "balanced": "balanced_book"}
+OFFERED = "offer_to_others_"
 FORMAT_ALIASES = {"hong_kong": "hongkong", "hk": "hongkong", "indo": "indonesian", "us": "american", "eu": "decimal"}
 
 
@@ -21,38 +24,61 @@ def method_of(name: str) -> str | None:
 
 
 def legs(inputs: Inputs) -> list[float | None]:
-    return [None if price is None else number(price) for price in inputs["odds"]]
+    odds = inputs["odds"]
+    if not isinstance(odds, list):
+        raise IncompleteMarketError(f"odds are a list, one a leg, not {odds!r}")
+    return [None if price is None else number(price) for price in odds]
+
+
+def declared_legs(inputs: Inputs) -> int | None:
+    """How many legs the vector says its market has; None where it does not say."""
+    count = given(inputs, "legs", given(inputs, "n", None))
+    if count is None and inputs.get("market") is not None:
+        count = len(SIDES[MarketKind(inputs["market"])])
+    return None if count is None else int(count)
 
 
 def fair_or_none(odds: list[float | None], method: str) -> dict[str, Any] | None:
     """Probabilities and parameter by name; None when the method has no solution."""
     try:
-        made = fair(odds, method)
+        return named(odds, method)
     except NoSolutionError:
         return None
+
+
+def named(odds: list[float | None], method: str) -> dict[str, Any]:
+    made = fair(odds, method)
     return {"p": list(made.p), **({PARAMETER_NAMES[method]: made.parameter} if method in PARAMETER_NAMES else {})}
 
 
 @category("devig")
 def check_devig(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     odds = legs(inputs)
-    booksum = fair(odds, "multiplicative").booksum
+    booksum = fair(odds, "multiplicative", legs=declared_legs(inputs)).booksum
     answer: dict[str, Any] = {"booksum": booksum, "margin": booksum - 1, "overround": booksum - 1, "hold": 1 - 1 / booksum}
     if chosen := inputs.get("method"):
-        answer |= fair_or_none(odds, method_of(chosen) or chosen) or {}
+        answer |= named(odds, method_of(chosen) or chosen)
     for name, wanted in expected.items():
         if (method := method_of(name)) is not None:
-            answer[name] = fair_or_none(odds, method)
-            if isinstance(wanted, Mapping) and "invalid" in wanted and answer[name] is None:
-                raw, parameter = raw_probabilities(odds, method)
-                answer[name] = {"p": list(raw), PARAMETER_NAMES.get(method, "-"): parameter, "invalid": wanted["invalid"]}
+            answer[name] = method_answer(odds, method, wanted)
     return answer
+
+
+def method_answer(odds: list[float | None], method: str, wanted: Any) -> Any:
+    """A method's answer, in the form in which a vector tells a refusal: null, the error's name, or what is not allowed."""
+    if isinstance(wanted, Mapping) and "invalid" in wanted:
+        raw, parameter = raw_probabilities(odds, method)
+        refused = {"invalid": wanted["invalid"]} if min(raw) <= NOTHING or max(raw) >= 1 - NOTHING else {}
+        return {"p": list(raw), PARAMETER_NAMES.get(method, "-"): parameter, **refused}
+    answer = fair_or_none(odds, method)
+    if answer is not None or wanted is None:
+        return answer
+    return {"error": "NoSolution"} if isinstance(wanted, Mapping) else "NoSolution"
 
 
 @category("devig_error")
 def check_devig_error(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    odds, method = legs(inputs), given(inputs, "method", None)
-    declared = given(inputs, "legs", given(inputs, "n", None))
+    odds, method, declared = legs(inputs), given(inputs, "method", None), declared_legs(inputs)
     names = [method_of(method) or method] if method else list(METHODS)
     if str(expected.get("error")).startswith("NoSolution") and not method:
         results = {name: fair_or_none(odds, name) for name in names}
@@ -80,7 +106,7 @@ def _field(odds: list[float | None], name: str) -> list[float]:
 
 @category("odds_from_decimal", "odds_to_decimal", "odds_invalid", "odds_convert")
 def check_odds(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    source = given(inputs, "format", given(inputs, "from_format", "decimal"))
+    source = str(given(inputs, "format", given(inputs, "from_format", "decimal"))).lower()
     value = inputs["value"] if "value" in inputs else inputs[source]
     source = FORMAT_ALIASES.get(source, source)
     decimal = convert(value, source, "decimal")
@@ -99,24 +125,20 @@ def check_stake(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
 
 @category("opposing_price")
 def check_opposing(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    if inputs.get("offer_to_others_decimal") is not None:
-        offered = exact(inputs["offer_to_others_decimal"])
-    else:
-        offered = convert(inputs["offer_to_others_american"], "american", "decimal")
-    mirrored = opposing(offered)
-    return {
-        "we_back_opposite_at_decimal": mirrored,
-        "we_back_opposite_at_american": convert(mirrored, "decimal", "american"),
-    }
+    name = next(key for key in inputs if key.startswith(OFFERED))
+    odds_format = name.removeprefix(OFFERED)
+    mirrored = opposing(inputs[name], odds_format)
+    return {f"we_back_opposite_at_{other}": convert(mirrored, odds_format, other) for other in OddsFormat}
 
 
 @category("log_pool")
 def check_pool(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     rows = [numbers(row) for row in inputs["fair_p"]]
-    options: dict[str, Any] = {
-        key: numbers(inputs[key]) for key in ("base_weight", "age_s", "vig", "liquidity") if inputs.get(key)
-    }
-    options |= {key: number(inputs[key]) for key in ("half_life_s", "vig_power") if inputs.get(key) is not None}
+    several, single = ("base_weight", "age_s", "vig", "liquidity"), ("half_life_s", "vig_power", "drop_after_half_lives")
+    options: dict[str, Any] = {key: numbers(inputs[key]) for key in several if inputs.get(key) is not None}
+    options |= {key: number(inputs[key]) for key in single if inputs.get(key) is not None}
+    if "half_life_s" not in options and not any(options.get("age_s", ())):
+        options.pop("age_s", None)  # all just confirmed: no half-life is needed
     made = consensus(rows, **options)
     linear = linear_pool(rows, made.weights)
     return {"weights": made.weights, "log_pool": made.p, "linear_pool": linear} | made._asdict()
@@ -124,13 +146,15 @@ def check_pool(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, 
 
 @category("clv")
 def check_clv(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    odds, closing, index = number(inputs["bet_odds"]), numbers(inputs["closing_odds"]), inputs["selection_index"]
-    answer = {"raw": analytics.raw_clv(odds, closing[int(index)])}
+    odds, closing = number(inputs["bet_odds"]), numbers(inputs["closing_odds"])
+    index = int(given(inputs, "selection_index", 0))
+    analytics.clv(odds, closing, index, "multiplicative")  # refuses what is no close of this bet
+    answer = {"raw": analytics.raw_clv(odds, closing[index])}
     for key in expected:
         name = key.removeprefix("log_").removeprefix("no_vig_")
         if (method := method_of(name)) is not None:
             measure = analytics.log_clv if key.startswith("log_") else analytics.clv
-            answer[key] = measure(odds, closing, int(index), method)
+            answer[key] = measure(odds, closing, index, method)
     return answer
 
 

@@ -2,11 +2,16 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from keter.domain.odds import as_float, exact
+from keter.errors import IncompleteMarketError, PricingError
+
 Inputs = Mapping[str, Any]
+# Words about a vector, not answers.
+REMARKS = frozenset({"note", "comment", "source"})
 Check = Callable[[Inputs, Any, float], Mapping[str, Any]]
 EXACT = 1e-12
 CHECKS: dict[str, Check] = {}
@@ -25,13 +30,18 @@ def category(*names: str, data: bool = False) -> Callable[[Check], Check]:
 
 
 def number(value: Any) -> float:
-    """A float of a JSON number or a string such as ``1.5``, ``10/11`` or ``Infinity``."""
-    if isinstance(value, str) and "/" in value:
-        return float(Fraction(value))
-    return float(value)
+    """A float of a JSON number or a string such as ``1.5``, ``10/11`` or ``Infinity``; what the library is to judge.
+
+    Raises IncompleteMarketError for null and InvalidOddsError for what is no number, as the library does.
+    """
+    if value is None:
+        raise IncompleteMarketError("null where a number is needed")
+    return float(exact(value)) if isinstance(value, str) and "/" in value else as_float(value)
 
 
-def numbers(values: Sequence[Any]) -> list[float]:
+def numbers(values: Any) -> list[float]:
+    if not isinstance(values, list | tuple):
+        raise IncompleteMarketError(f"a list of numbers is needed, not {values!r}")
     return [number(value) for value in values]
 
 
@@ -71,6 +81,8 @@ def _mapping_differences(expected: Mapping[str, Any], actual: Any, tolerance: fl
         yield f"{path}: expected {dict(expected)}, got {_shown(actual)}"
         return
     for key, want in expected.items():
+        if key in REMARKS and key not in actual:
+            continue
         place = f"{path}.{key}" if path else key
         if key in actual:
             yield from differences(want, actual[key], tolerance, place)
@@ -87,7 +99,7 @@ def _same(expected: Any, actual: Any, tolerance: float | None) -> bool:
         return str(expected) == actual
     try:
         want = number(expected)
-    except (TypeError, ValueError):
+    except PricingError:
         return False
     if isinstance(actual, Fraction) and tolerance is None:
         return Fraction(str(expected)) == actual

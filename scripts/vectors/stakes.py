@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from scripts.vectors.lines import market_of, model_of
+from scripts.vectors.lines import kind_of, market_of, model_of
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
 from keter.domain.markets import Side
@@ -58,21 +58,26 @@ def check_independent(inputs: Inputs, expected: Any, tolerance: float) -> Mappin
 
 @category("kelly_joint_same_event")
 def check_joint(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    bets = [LineBet(*market_of(b["market"], b["side"], b.get("line")), number(b["odds"])) for b in inputs["bets"]]
+    bets = [LineBet(*market_of(kind_of(b), b["side"], b.get("line")), number(b["odds"])) for b in inputs["bets"]]
     caps = {"cap_per_bet": number(given(inputs, "cap_per_bet", 1)), "cap": number(given(inputs, "cap_total", 1))}
     made = kelly_joint(model_of(inputs), bets, **caps)
-    fractions, total = list(made.fractions), sum(made.fractions)
-    wanted = expected.get("fractions")
-    same_sum = wanted is not None and len(wanted) == len(bets) and abs(sum(wanted) - total) <= max(tolerance, 1e-9)
-    if same_sum and _only_sum_known(bets):
-        fractions = list(wanted)
-    return {"fractions": fractions, "fractions_sum": total, "growth": made.growth}
+    fractions, wanted = list(made.fractions), expected.get("fractions")
+    if isinstance(wanted, list) and len(wanted) == len(bets):
+        for group in _alike(bets):
+            gap = sum(number(wanted[i]) - fractions[i] for i in group)
+            if len(group) > 1 and abs(gap) <= max(tolerance, 1e-9) and all(number(wanted[i]) >= 0 for i in group):
+                for i in group:
+                    fractions[i] = number(wanted[i])
+    return {"fractions": fractions, "fractions_sum": sum(made.fractions), "growth": made.growth}
 
 
-def _only_sum_known(bets: list[LineBet]) -> bool:
-    """Whether every bet settles alike at every score, so that any split of the sum is as good."""
-    tables = [tuple(score_pnl([LineStake(b.market, b.side, b.odds, 1)]).values()) for b in bets]
-    return len(set(tables)) == 1
+def _alike(bets: list[LineBet]) -> list[list[int]]:
+    """Bets that settle alike at every score, by number: any split of their sum is as good."""
+    groups: dict[tuple[Fraction, ...], list[int]] = {}
+    for i, bet in enumerate(bets):
+        table = score_pnl([LineStake(bet.market, bet.side, bet.odds, 1)])
+        groups.setdefault(tuple(table.values()), []).append(i)
+    return list(groups.values())
 
 
 @category("kelly_drawdown_continuous")
@@ -141,7 +146,7 @@ def check_underlay(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[s
 @category("offer_score")
 def check_offer(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     score = matched.offer_score(
-        inputs["free_bet_value"], inputs["max_loss"], inputs["minutes_to_kickoff"], inputs["retention_rate"],
+        inputs["free_bet_value"], inputs["max_loss"], inputs["minutes_to_kickoff"], given(inputs, "retention_rate", 1),
         given(inputs, "liquidity_floor", 1),
     )  # fmt: skip
     return {"score": score}
@@ -251,7 +256,12 @@ def check_exposure(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[s
 
 @category("exposure_score_grid")
 def check_grid(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    bets = [LineStake(*market_of(b["market"], b["side"], b.get("line")), b["odds"], b["stake"]) for b in inputs["bets"]]
+    bets = [
+        LineStake(
+            *market_of(kind_of(b), b["side"], b.get("line")), b["odds"], b["stake"], tuple(given(b, "score_at_bet", (0, 0)))
+        )
+        for b in inputs["bets"]
+    ]
     scores = [tuple(map(int, found.groups())) for key in expected if (found := re.fullmatch(r"pnl_(\d+)-(\d+)", key))]
     pnl = score_pnl(bets, max([9, *[goals + 1 for score in scores for goals in score]]))
     grid: dict[str, Fraction] = {f"pnl_{home}-{away}": profit for (home, away), profit in pnl.items()}

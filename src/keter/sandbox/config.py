@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from hashlib import md5
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -133,7 +134,9 @@ class SandboxConfig:
         return round(1000 * max(3 * FEED_INTERVAL_S[0] * self.feed_interval_scale, 1.0))
 
     def __post_init__(self) -> None:
-        if self.speed <= 0 or self.feed_interval_scale < 0 or self.delay_scale < 0:
+        if not (0 < self.speed < inf and 0 <= self.feed_interval_scale < inf and 0 <= self.delay_scale < inf):
             raise ValueError("speed must be above 0, the scales at least 0")
+        if not 0 <= self.port <= 65535 or self.fixed_fixtures < 0:
+            raise ValueError("the port must be from 0 to 65535, the number of fixtures at least 0")
         if len({account.user.upper() for account in self.accounts}) != len(self.accounts):
             raise ValueError("two sandbox accounts share a name")

@@ -58,10 +58,22 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         assert errors.decode().count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--speed", "0"], ["--account", "nobody"], ["--delay-scale", "-1"]])
-def test_wrong_arguments_are_usage_errors(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--speed 0",
+        "--speed nan",
+        "--speed inf",
+        "--delay-scale -1",
+        "--delay-scale nan",
+        "--account nobody",
+        "--port 99999",
+        "--fixed -1",
+    ],
+)
+def test_wrong_arguments_are_usage_errors(wrong: str) -> None:
     with pytest.raises(SystemExit):
-        parse(arguments)
+        parse(wrong.split())
 
 
 def test_further_accounts_come_before_the_one_everybody_knows() -> None:

@@ -18,7 +18,7 @@ from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.ledger import ledger_url, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper
 from keter.logs import secret_values
-from keter.preflight import check_folder, check_live, check_ports, loose_permissions
+from keter.preflight import check_bind, check_folder, check_live, check_ports, loose_permissions
 from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
@@ -74,6 +74,7 @@ async def _python() -> list[Finding]:
 
 async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Finding]:
     check_live(settings, clock)
+    check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
     mode = settings.mode.execution_mode.value
     found = [Finding("settings", Grade.OK, f"{mode}; {len(changed)} set by hand: {', '.join(changed) or 'none'}")]

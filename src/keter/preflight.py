@@ -1,6 +1,7 @@
 """What must be in place before anything starts. Each check raises an error that says what to do."""
 
 import errno
+import ipaddress
 import os
 import socket
 import sys
@@ -51,6 +52,41 @@ def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
         raise UnavailableError(
             f"port {port} on {host} is taken by another program (or by another Keter); stop it or set {setting} to a free port"
         ) from e
+
+
+def check_bind(settings: Settings) -> None:
+    """Raises ConfigurationError unless listening beyond this machine was asked for with everything it needs."""
+    dashboard = settings.dashboard
+    password = bool(dashboard.dash_password_hash.get_secret_value())
+    if is_loopback(dashboard.dash_host):
+        if (dashboard.dash_trusted_proxies or dashboard.dash_allowed_hosts) and not password:
+            raise ConfigurationError(
+                "DASH_TRUSTED_PROXIES and DASH_ALLOWED_HOSTS let others reach the console; also set DASH_PASSWORD_HASH "
+                "(`keter config password`), or remove them and use an SSH tunnel"
+            )
+        return
+    missing = [
+        name
+        for name, there in (
+            ("DASH_PASSWORD_HASH", password),
+            ("DASH_ALLOWED_HOSTS", bool(dashboard.dash_allowed_hosts)),
+            ("DASH_ALLOW_REMOTE=true", dashboard.dash_allow_remote),
+        )
+        if not there
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"DASH_HOST={dashboard.dash_host} would open the console to other machines; also set {', '.join(missing)}, "
+            "or keep 127.0.0.1 and use an SSH tunnel"
+        )
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address means this machine only."""
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def check_live(settings: Settings, clock: Clock) -> None:

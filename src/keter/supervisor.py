@@ -18,7 +18,7 @@ from keter.clock import Clock, SystemClock
 from keter.errors import ExitCode, UnavailableError
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.logs import configure_logs
-from keter.preflight import check_folder, check_live, check_ports
+from keter.preflight import check_bind, check_folder, check_live, check_ports
 from keter.process import ORPHAN_GRACE_S, FileLock, keep_files_private, on_stop_signals
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
@@ -49,6 +49,7 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING) -
         )
     try:
         check_live(settings, clock)
+        check_bind(settings)
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
         asyncio.run(Supervisor(settings, say, clock, only).run())

@@ -82,6 +82,12 @@ def test_every_alert_is_listed_among_the_rules_that_the_console_shows() -> None:
     assert {rule.id for rule in RULES} == set(PAGES) - {TEST_ID}
 
 
+def test_the_operators_list_of_alerts_is_that_of_the_rules() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    rows = [f"| [{r.id}](runbooks/{r.id}.md) | {r.level} | {r.title} | {r.condition} |" for r in RULES]
+    assert re.findall(r"^\| \[.+$", text, re.MULTILINE) == rows
+
+
 def test_the_source_is_really_read() -> None:
     assert {"feed-stale", "unknown-bets", "daily-loss-limit", "bet-record-mismatch", "low-ev-streak"} <= set(raised())
 

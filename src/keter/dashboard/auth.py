@@ -1,7 +1,7 @@
 """Who is calling: passwords, a second factor, sessions, and what slows guessing down.
 
 Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line; other machines cannot
-reach the console then (``security.check_bind``).
+reach the console then (``preflight.check_bind``).
 """
 
 import asyncio

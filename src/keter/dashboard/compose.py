@@ -16,11 +16,11 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import PrepareBody, Server, Snapshot
 from keter.dashboard.reader import Reader
-from keter.dashboard.security import check_bind, perimeter
+from keter.dashboard.security import perimeter
 from keter.dashboard.static import load_pages
 from keter.dashboard.watch import Watch
 from keter.dashboard.world import World
-from keter.preflight import armable
+from keter.preflight import armable, check_bind
 from keter.settings import Settings
 
 

@@ -1,6 +1,5 @@
 """What holds for every request, whatever route it is for: Host, Origin, headers, sizes, and how errors look."""
 
-import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from aiohttp import web
 
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Problem, ProblemBody
-from keter.errors import ConfigurationError, RetryLaterError, UnavailableError
+from keter.errors import RetryLaterError, UnavailableError
+from keter.preflight import is_loopback
 from keter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -56,13 +56,13 @@ class Perimeter:
 
     def secure(self, request: web.Request) -> bool:
         """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured proxy."""
-        return self.encrypted(request) or _is_loopback(_name(request.headers.get("Host", "")))
+        return self.encrypted(request) or is_loopback(_name(request.headers.get("Host", "")))
 
     def local(self, request: web.Request) -> bool:
         """True for a direct caller on this machine: what a proxy hands on is not, be it configured or forgotten."""
         peer = request.remote or ""
         forwarded = any(name in request.headers for name in _FORWARDED)
-        return _is_loopback(peer) and peer not in self.proxies and not forwarded
+        return is_loopback(peer) and peer not in self.proxies and not forwarded
 
 
 def perimeter(settings: Settings, port: int) -> Perimeter:
@@ -75,7 +75,7 @@ def perimeter(settings: Settings, port: int) -> Perimeter:
     extra: set[str] = set()
     for host in settings.dashboard.dash_allowed_hosts:
         extra |= {host.lower()} if ":" in host else {host.lower(), f"{host.lower()}:{port}"}
-    extra_origins = {f"https://{host}" for host in extra} | {f"http://{host}" for host in extra if _is_loopback(_name(host))}
+    extra_origins = {f"https://{host}" for host in extra} | {f"http://{host}" for host in extra if is_loopback(_name(host))}
     proxies = frozenset(settings.dashboard.dash_trusted_proxies)
     return Perimeter(
         hosts=frozenset(ours | extra),
@@ -83,40 +83,6 @@ def perimeter(settings: Settings, port: int) -> Perimeter:
         proxies=proxies,
         direct_only=not settings.dashboard.dash_password_hash.get_secret_value(),
     )
-
-
-def check_bind(settings: Settings) -> None:
-    """Raises ConfigurationError unless listening beyond this machine was asked for with everything it needs."""
-    dashboard = settings.dashboard
-    password = bool(dashboard.dash_password_hash.get_secret_value())
-    if _is_loopback(dashboard.dash_host):
-        if (dashboard.dash_trusted_proxies or dashboard.dash_allowed_hosts) and not password:
-            raise ConfigurationError(
-                "DASH_TRUSTED_PROXIES and DASH_ALLOWED_HOSTS let others reach the console; also set DASH_PASSWORD_HASH "
-                "(`keter config password`), or remove them and use an SSH tunnel"
-            )
-        return
-    missing = [
-        name
-        for name, there in (
-            ("DASH_PASSWORD_HASH", password),
-            ("DASH_ALLOWED_HOSTS", bool(dashboard.dash_allowed_hosts)),
-            ("DASH_ALLOW_REMOTE=true", dashboard.dash_allow_remote),
-        )
-        if not there
-    ]
-    if missing:
-        raise ConfigurationError(
-            f"DASH_HOST={dashboard.dash_host} would open the console to other machines; also set {', '.join(missing)}, "
-            "or keep 127.0.0.1 and use an SSH tunnel"
-        )
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _name(host: str) -> str:

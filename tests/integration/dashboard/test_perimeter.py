@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,10 +14,12 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from keter.dashboard.app import all_routes
-from keter.dashboard.security import CSP, check_bind, perimeter
+from keter.dashboard.security import CSP, perimeter
 from keter.dashboard.table import Role, Route, Scope
 from keter.errors import ConfigurationError
+from keter.preflight import check_bind
 from keter.settings import load_settings
+from keter.supervisor import up
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
 
@@ -211,6 +214,16 @@ def test_listening_beyond_this_machine_needs_all_three(missing: str) -> None:
     with pytest.raises(ConfigurationError, match=missing) as refused:
         check_bind(load_settings(None, {**short, "DASH_HOST": "0.0.0.0"}))  # noqa: S104 - the address under test
     assert refused.value.exit_code == 78
+
+
+def test_keter_up_starts_nothing_at_all_for_an_unsafe_address(tmp_path: Path) -> None:
+    """A second in which the workers bet before the dashboard refuses would be too long."""
+    said: list[str] = []
+    settings = load_settings(None, {"DATA_DIR": str(tmp_path), "DASH_HOST": "0.0.0.0"})  # noqa: S104 - the address under test
+    with pytest.raises(ConfigurationError, match="DASH_ALLOW_REMOTE"):
+        up(settings, say=said.append)
+    assert said == []
+    assert not list(tmp_path.glob("*.db"))
 
 
 @pytest.mark.parametrize("name", ["DASH_TRUSTED_PROXIES", "DASH_ALLOWED_HOSTS"])

@@ -1,5 +1,6 @@
 """The settings, grouped by concern. ``keter.settings`` loads them; nothing else reads the environment."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +23,7 @@ Percent = Annotated[float, Field(ge=0, le=1000)]
 # The methods of keter.pricing.margin.
 MarginMethod = Literal["multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"]
 SHORTEST_TOKEN = 16
+_PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
 
 
 class Group(BaseModel):
@@ -301,8 +303,11 @@ class DashboardSettings(Group):
     @field_validator("metrics_token")
     @classmethod
     def _hard_to_guess(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < SHORTEST_TOKEN:
+        token = value.get_secret_value()
+        if 0 < len(token) < SHORTEST_TOKEN:
             raise ValueError(f"needs at least {SHORTEST_TOKEN} characters")
+        if token and (_PLACEHOLDER.search(token) or len(set(token)) < SHORTEST_TOKEN // 2):
+            raise ValueError("is a placeholder; make one, as with: openssl rand -hex 32")
         return value
 
 

@@ -39,6 +39,7 @@ MAX_REMEMBERED = 10_000
 MAX_DELAY_S = 900.0
 ALERT_AFTER = 5
 TOTP_STEP_S = 30
+SHORTEST_TOTP_BYTES = 10
 MIN_PASSWORD = 15
 _COMMON = ("correcthorsebatterystaple", "abcdefghijklmnopqrstuvwxyz", "abcdefghijklm", "qwertyuiop", "asdfghjkl", "zxcvbnm",
            "administrator", "1234567890", "123456789", "password", "passw0rd", "placeholder", "changeme", "replaceme",
@@ -58,11 +59,13 @@ def hash_password(password: str) -> str:
 
 
 def totp(secret: str, counter: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a time step. Raises ConfigurationError when ``secret`` is not base32."""
+    """The six digits of RFC 6238 (SHA-1) for a time step. Raises ConfigurationError for a bad ``secret``."""
     try:
         key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
     except (binascii.Error, ValueError) as e:
         raise ConfigurationError("DASH_TOTP_SECRET is not base32") from e
+    if len(key) < SHORTEST_TOTP_BYTES:
+        raise ConfigurationError(f"DASH_TOTP_SECRET needs at least {SHORTEST_TOTP_BYTES * 8 // 5} characters of base32")
     digest = hmac.new(key, struct.pack(">Q", counter), hashlib.sha1).digest()
     offset = digest[-1] & 15
     number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from keter.dashboard.app import all_routes
+from keter.dashboard.auth import IDLE
 from keter.dashboard.security import CSP, perimeter
 from keter.dashboard.table import Role, Route, Scope
 from keter.errors import ConfigurationError
@@ -177,6 +179,32 @@ async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_co
     for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
         assert attribute in cookie
     assert "Domain" not in cookie
+
+
+@pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])
+async def test_the_stream_is_for_whoever_has_logged_in(start_console: StartConsole, role: Role | None) -> None:
+    console = await start_console(**LOCKED)
+    if role is not None:
+        await console.login(role.value, PASSWORDS[role])
+    opening = console.http.ws_connect(console.base + "/api/v1/live", headers=console.page_headers)
+    if role is None:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await opening
+        assert refused.value.status == 401
+    else:
+        assert not (await opening).closed
+
+
+async def test_a_session_that_has_idled_away_closes_its_stream(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    await console.login("operator", PASSWORDS[Role.OPERATOR])
+    socket = await console.http.ws_connect(console.base + "/api/v1/live", headers=console.page_headers)
+    doorman = console.world.doorman
+    doorman._sessions = {key: replace(one, seen_at=one.seen_at - IDLE) for key, one in doorman._sessions.items()}
+    async with asyncio.timeout(5):
+        while not socket.closed:
+            await socket.receive()
+    assert socket.close_code == 4401
 
 
 async def test_logging_out_closes_the_open_stream(start_console: StartConsole) -> None:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 from argon2 import PasswordHasher
+from pydantic import ValidationError
 
 from keter.clock import ManualClock
 from keter.dashboard.auth import MAX_REMEMBERED, Backoff, Doorman, Failures, hash_password, totp
 from keter.dashboard.errors import ApiError
+from keter.dashboard.models.commands import LoginBody
 from keter.dashboard.table import Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
@@ -170,6 +172,28 @@ async def test_a_code_is_good_once_and_for_its_half_minute() -> None:
 def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
     """Appendix B of the RFC, last six digits."""
     assert totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", moment // 30) == code
+
+
+@pytest.mark.parametrize("secret", ["not base32!", "AAAA", "GEZDGNBVGY3TQ"])
+def test_a_second_factor_that_could_be_guessed_or_not_read_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        doorman(ManualClock(START), dash_totp_secret=secret)
+    assert secret not in str(refused.value)
+
+
+@pytest.mark.parametrize("code", ["\u0661\u0662\u0663\u0664\u0665\u0666", "12345", "1234567", "12345x"])
+def test_a_code_is_six_plain_digits(code: str) -> None:
+    """Digits of other scripts would pass for digits and then not compare."""
+    with pytest.raises(ValidationError):
+        LoginBody(user="operator", password=PASSWORD, code=code)
+
+
+@pytest.mark.parametrize(
+    "token", ["short", "change-me-change-me-please", "example-token-of-the-docs", "a" * 40, "YOUR_TOKEN_in_here"]
+)
+def test_a_token_for_metrics_that_is_a_placeholder_is_refused(token: str) -> None:
+    with pytest.raises(ValidationError):
+        DashboardSettings.model_validate({"metrics_token": token})
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,23 @@
 
 python scripts/run_tests.py all|unit|integration|faults|e2e
 
-The browser tests run in a pytest process of their own: their driver keeps an event loop that no other test can share.
+Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow, one
+after another in a pytest process of their own: their driver keeps an event loop that no other test can share, and they measure.
 """
 
+import os
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = (("unit", "integration", "faults"), ("e2e",))
 ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+WORKERS = min(4, (os.cpu_count() or 1) + 1)
 NO_TESTS = 5  # pytest's exit code when a folder holds none
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
@@ -34,9 +37,10 @@ def main(part: str) -> int:
     return worst
 
 
-def run_pytest(paths: Sequence[str]) -> tuple[int, Counter[str]]:
+def run_pytest(paths: list[str]) -> tuple[int, Counter[str]]:
     """One pytest process with its output passed on, apart from the closing line, which comes back as counts."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *paths]
+    side_by_side = [] if paths == ["tests/e2e"] else ["-n", str(WORKERS), "--dist", "worksteal"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *side_by_side, *paths]
     counts: Counter[str] = Counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
         for line in process.stdout or ():

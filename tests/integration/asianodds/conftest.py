@@ -13,8 +13,8 @@ from keter.sandbox.config import BettingConfig, ProtocolConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import OpenVenue, Stores, open_venue
-from keter.venues.asianodds.stores import LocalStores
 from keter.venues.asianodds.transport import Reply, Transport
+from tests.local_stores import LocalStores
 
 FAST = 0.02
 INTERVALS = {Phase.LIVE: 5 * FAST, Phase.TODAY: 10 * FAST, Phase.EARLY: 20 * FAST}

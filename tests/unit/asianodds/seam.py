@@ -11,9 +11,9 @@ import httpx
 from keter.clock import ManualClock
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
-from keter.venues.asianodds.stores import LocalStores
 from keter.venues.asianodds.transport import Transport
 from tests.asianodds_payloads import NOW, result_body
+from tests.local_stores import LocalStores
 
 BASE = "https://venue.test/AsianOddsService"
 HOME = "https://session.venue.test/AsianOddsService"
@@ -53,7 +53,9 @@ class Venue:
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
     def owner(self) -> SessionOwner:
-        return SessionOwner(USER, PASSWORD, BASE, self.transport, self.stores, self.clock, sleep=self.sleep)
+        return SessionOwner(
+            USER, PASSWORD, BASE, self.transport, self.stores, self.clock, throttles=self.stores, sleep=self.sleep
+        )
 
     def follower(self) -> SessionFollower:
         return SessionFollower(USER, self.stores, self.clock, sleep=self.sleep)

@@ -62,6 +62,17 @@ async def test_a_new_owner_logs_in_when_the_session_left_is_dead_or_silent(
     assert (await venue.owner().current()).token == token(2)
 
 
+async def test_owners_that_come_and_go_ask_whether_they_are_logged_in_once_a_minute(venue: Venue) -> None:
+    for _ in range(4):
+        assert (await venue.owner().current()).token == token(1)
+        later(venue, 10)
+    assert len(venue.calls("IsLoggedIn")) == 1
+    later(venue, 31)
+    await venue.owner().current()
+    assert len(venue.calls("IsLoggedIn")) == 2
+    assert venue.logins == 1
+
+
 async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue: Venue) -> None:
     venue.register_answers.extend([False, True])
     asked_before: list[int] = []
@@ -70,7 +81,7 @@ async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue
         asked_before.append(len(venue.asked))
         await venue.sleep(seconds)
 
-    owner = SessionOwner(USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, sleep=sleep)
+    owner = SessionOwner(USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, throttles=venue.stores, sleep=sleep)
     assert (await owner.current()).token == token(2)
     assert [request.url.path.rpartition("/")[2] for request in venue.asked] == ["Login", "Register", "Login", "Register"]
     assert (venue.slept, asked_before) == ([3.0], [3]), "the second login is given time before it is registered"

@@ -15,7 +15,7 @@ from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE
-from keter.venues.asianodds.session import KEEP_ALIVE_FLOOR_S, THROTTLED, Sessions, Sleep, is_logged_in
+from keter.venues.asianodds.session import THROTTLED, Sessions, Sleep, is_logged_in, may_ask
 from keter.venues.asianodds.stores import Session, ThrottleStore
 from keter.venues.asianodds.transport import Reply, Transport
 from keter.venues.asianodds.wire import Answer, read_answer
@@ -152,7 +152,7 @@ class Client:
         """Asks IsLoggedIn after two idle minutes, never twice a minute; a session that is gone is replaced."""
         if self._clock.monotonic() - self._last_call < _KEEP_ALIVE_AFTER_S:
             return
-        if await self._throttles.take(self.account, "is_logged_in", KEEP_ALIVE_FLOOR_S) > 0:
+        if not await may_ask(self._throttles, self.account):
             return
         session = await self._sessions.current()
         if not await is_logged_in(self._transport, session, self._timeout_s):
@@ -199,7 +199,7 @@ class Client:
         """Whether ``error`` was the session's end. Where it does not say what it was, the venue is asked, if it may be."""
         if isinstance(error, VenueSessionError):
             return True
-        if error.kind != "code_-1" or await self._throttles.take(self.account, "is_logged_in", KEEP_ALIVE_FLOOR_S) > 0:
+        if error.kind != "code_-1" or not await may_ask(self._throttles, self.account):
             return False
         try:
             return not await is_logged_in(self._transport, session, self._timeout_s)

@@ -67,6 +67,7 @@ def open_venue(
             transport,
             stores.sessions,
             clock,
+            throttles=stores.throttles,
             timeout_s=venue.http_timeout_s,
             sleep=sleep,
         )

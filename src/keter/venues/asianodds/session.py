@@ -15,14 +15,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from keter.clock import Clock
 from keter.venues.asianodds.loose import read_fields
-from keter.venues.asianodds.stores import Session, SessionStore
+from keter.venues.asianodds.stores import Session, SessionStore, ThrottleStore
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.wire import Answer, read_answer
 from keter.venues.base import VenueError, VenueRejectedError, VenueSessionError, VenueThrottledError, VenueTransientError
 
 Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
-KEEP_ALIVE_FLOOR_S = 60.0
+_KEEP_ALIVE_FLOOR_S = 60.0
 THROTTLED = 810  # of either sign
 _BEFORE_REGISTER_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
@@ -84,13 +84,14 @@ class SessionOwner:
         store: SessionStore,
         clock: Clock,
         *,
+        throttles: ThrottleStore,
         timeout_s: float = 15.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._account, self._base_url = account, base_url
         # The protocol's own choice; it is the password as far as anybody else is concerned.
         self._password_md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
-        self._transport, self._store, self._clock = transport, store, clock
+        self._transport, self._store, self._clock, self._throttles = transport, store, clock, throttles
         self._timeout_s, self._sleep = timeout_s, sleep
         self._lock = asyncio.Lock()
         self._session: Session | None = None
@@ -132,12 +133,13 @@ class SessionOwner:
             self._not_before = now + min(_FIRST_PAUSE_S * 2 ** (self._deaths - 2), _LONGEST_PAUSE_S)
 
     async def _adopted(self) -> Session | None:
-        """The session a predecessor left, if it still works."""
+        """The session a predecessor left, if it still works; unasked when the venue has just been asked."""
         session = await self._store.read(self._account)
         if session is None:
             return None
         try:
-            if not await is_logged_in(self._transport, session, self._timeout_s):
+            asked = await may_ask(self._throttles, self._account)
+            if asked and not await is_logged_in(self._transport, session, self._timeout_s):
                 return None
         except VenueTransientError:
             return None
@@ -185,6 +187,11 @@ class SessionOwner:
         return answer.code == 0 and read_fields(answer.result).flag("Success")
 
 
+async def may_ask(throttles: ThrottleStore, account: str) -> bool:
+    """Whether IsLoggedIn may be called now, which takes the turn: the venue wants a minute between two."""
+    return await throttles.take(account, "is_logged_in", _KEEP_ALIVE_FLOOR_S) == 0
+
+
 async def is_logged_in(transport: Transport, session: Session, timeout_s: float) -> bool:
     """Asks the venue whether the session lives, which keeps it alive. Raises VenueTransientError when it cannot be asked."""
     reply = await transport.send("GET", f"{session.url}/IsLoggedIn", timeout_s=timeout_s, headers={"AOToken": session.token})
@@ -193,7 +200,7 @@ async def is_logged_in(transport: Transport, session: Session, timeout_s: float)
     _check_status(reply.status)
     answer = read_answer(reply.body)
     if abs(answer.code) == THROTTLED:
-        raise VenueThrottledError(answer.text or f"code {answer.code}", KEEP_ALIVE_FLOOR_S)
+        raise VenueThrottledError(answer.text or f"code {answer.code}", _KEEP_ALIVE_FLOOR_S)
     state = read_fields(answer.result)
     return answer.code >= 0 and (state.flag("CurrentlyLoggedIn") or state.flag("SuccessfulLogin"))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs everything, or one part:  scripts/test.sh [lint|unit|integration|faults|e2e]
-# Completes the environment first, with Debian's redis-server, chromium, postgresql and shellcheck where they are missing and
-# this user may install them. Pytest's closing line comes last.
+# Completes the environment first, with Debian's redis-server, chromium, postgresql, prometheus (for promtool) and shellcheck where
+# they are missing and this user may install them. Pytest's closing line comes last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:-all}
@@ -16,6 +16,7 @@ install_missing() {
   command -v redis-server >/dev/null || wanted+=(redis-server)
   command -v chromium >/dev/null || wanted+=(chromium)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
+  command -v promtool >/dev/null || wanted+=(prometheus)
   command -v shellcheck >/dev/null || wanted+=(shellcheck)
   [ ${#wanted[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

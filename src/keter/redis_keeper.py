@@ -49,7 +49,17 @@ class RedisKeeper:
     @property
     def notices(self) -> tuple[str, ...]:
         """What else the operator should know of it."""
-        return tuple(filter(None, (self._plan.notice, *self.problems)))
+        return tuple(filter(None, (self._plan.notice, self._lost, *self.problems)))
+
+    @property
+    def _lost(self) -> str:
+        """What became of data that the private server could not read."""
+        if self._private is None or self._private.set_aside is None:
+            return ""
+        return (
+            f"this Redis cannot read the data of the last one, which are now in {self._private.set_aside}; it began empty: "
+            "queues and prices come again, bets and limits from the ledger"
+        )
 
     async def start(self) -> None:
         """Starts it where it is ours, and asks it whether it is good enough.
@@ -88,6 +98,8 @@ class RedisKeeper:
             try:
                 await self._private.start()
                 await self._tell_warden(self._private)
+                if self._lost:
+                    log.error("the private Redis began empty", reason=self._lost)
             except UnavailableError as e:
                 log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence says it all
             await asyncio.sleep(backoff.pause_s(failures))

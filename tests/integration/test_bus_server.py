@@ -179,6 +179,28 @@ async def test_a_killed_server_comes_back_on_its_address_with_its_data(tmp_path:
         await server.stop()
 
 
+async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empty(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    for damage in (b"REDIS0099 from the future", b"no database at all"):
+        first = PrivateRedis(settings)
+        await first.start()
+        assert first.set_aside is None
+        await first.stop()
+        [base] = (tmp_path / "redis" / "appendonlydir").glob("*.base.*")
+        base.write_bytes(damage)
+        second = PrivateRedis(settings)
+        await second.start()
+        try:
+            bus = await connect(second.url)
+            assert await bus.redis.dbsize() == 0
+            await bus.aclose()
+            assert second.set_aside == tmp_path / "redis-unreadable"
+            kept = second.set_aside / "appendonlydir" / base.name
+            assert kept.read_bytes() == damage, "nothing is thrown away"
+        finally:
+            await second.stop()
+
+
 async def test_a_server_left_behind_by_a_dead_supervisor_is_replaced_and_its_data_kept(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     orphan = PrivateRedis(settings)

@@ -2,13 +2,18 @@
 
 Its address stands in ``DATA_DIR/run/redis.json`` (readable by its owner only), where commands in other terminals find it.
 The configuration goes to the server through standard input, so that the password is on no command line.
+
+Data that the server cannot read (another server's, damaged ones) are set aside and it starts empty: what counts is in the
+ledger, from which the rest is rebuilt.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
+import shutil
 import socket
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
@@ -30,6 +35,10 @@ STOP_DEADLINE_S = 2.0
 MAX_MEMORY = "512mb"
 POLL_S = 0.02
 LAST_LINES = 2
+SET_ASIDE = "redis-unreadable"
+_UNREADABLE = re.compile(
+    r"bad file format|rdb format version|wrong signature|loading (?:the )?db|rdb reading|aof manifest", re.IGNORECASE
+)
 
 
 class PrivateRedis:
@@ -45,6 +54,7 @@ class PrivateRedis:
         self._password = secrets.token_urlsafe(24) if self.plan.kind is not RedisKind.FAKE else ""
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
+        self.set_aside: Path | None = None
 
     @property
     def url(self) -> str:
@@ -68,20 +78,23 @@ class PrivateRedis:
         return await self._process.wait()
 
     async def start(self) -> None:
-        """Starts it and waits until it answers. Raises UnavailableError with what the server said last."""
+        """Starts it and waits until it answers; ``set_aside`` then tells where data went that it could not read.
+
+        Raises UnavailableError with what the server said last.
+        """
         if self.running:
             return
+        self.set_aside = None
         await stop_server_of(self._run_file)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._port = self._port or _free_port()
-        (self._folder / "redis.log").write_bytes(b"")
-        self._process = await self._spawn()
         try:
-            await self._until_answers()
-        except BaseException:
-            await self._end(0)
-            raise
-        _write_private(self._run_file, {"url": self.url, "kind": self.plan.kind.value, "pid": self._process.pid})
+            process = await self._begin()
+        except UnavailableError:
+            if not _UNREADABLE.search(self._log()):
+                raise
+            self._put_aside()
+            process = await self._begin()
+        _write_private(self._run_file, {"url": self.url, "kind": self.plan.kind.value, "pid": process.pid})
 
     async def stop(self) -> None:
         """SHUTDOWN, which writes everything; after STOP_DEADLINE_S it is ended. Stopping twice is no error."""
@@ -89,6 +102,22 @@ class PrivateRedis:
             await _shutdown(self.url)
         await self._end(STOP_DEADLINE_S)
         self._run_file.unlink(missing_ok=True)
+
+    async def _begin(self) -> asyncio.subprocess.Process:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self._folder / "redis.log").write_bytes(b"")
+        self._process = await self._spawn()
+        try:
+            await self._until_answers()
+        except BaseException:
+            await self._end(0)
+            raise
+        return self._process
+
+    def _put_aside(self) -> None:
+        self.set_aside = self._folder.with_name(SET_ASIDE)
+        shutil.rmtree(self.set_aside, ignore_errors=True)
+        self._folder.rename(self.set_aside)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         fake = self.plan.kind is RedisKind.FAKE
@@ -139,9 +168,12 @@ class PrivateRedis:
             await asyncio.sleep(POLL_S)
 
     def _last_words(self) -> str:
-        lines = (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        said = "; ".join(line.partition(" # ")[2] or line for line in lines[-LAST_LINES:])
-        return said or f"{self.plan.command[0]} ended without a word"
+        said = [line.partition(" # ")[2] or line for line in self._log().splitlines()]
+        told = [line for line in said if not line.startswith("WARNING")]  # of the system's settings, at every start
+        return "; ".join(told[-LAST_LINES:]) or f"{self.plan.command[0]} ended without a word"
+
+    def _log(self) -> str:
+        return (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace")
 
     async def _end(self, patience_s: float) -> None:
         process = self._process

@@ -45,6 +45,28 @@ def test_a_backtest_prints_writes_and_warns(season: Path, capsys: pytest.Capture
     assert "Backtest of 1 files" in Path("page.html").read_text()
 
 
+def test_a_price_too_good_to_be_true_is_counted_and_the_command_line_moves_the_ceiling(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "X1_2526.csv"
+    file.write_text(f"{HEADER}\n{ROW.replace('1.95,1.95,2.2,3.6,4.1', '1.95,1.95,3.9,3.6,4.1')}\n")
+    command = ["backtest", str(file), "--market", "1x2", "--min-ev", "20"]
+    assert run_command(command) == ExitCode.OK
+    assert "! 1 selections worth more than 25 % were taken for errors" in capsys.readouterr().out
+    assert run_command([*command, "--max-ev", "200"]) == ExitCode.OK
+    assert "1 bets" in (out := capsys.readouterr().out)
+    assert "taken for errors" not in out
+
+
+def test_the_text_tells_what_was_promised_what_came_and_how_good_the_chances_were(
+    season: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["backtest", str(season), "--min-ev", "1"]) == ExitCode.OK
+    told = capsys.readouterr().out
+    for word in ("promised ", "at the close, luck ", "Brier ", "log loss ", "longest winning streak"):
+        assert word in told
+
+
 def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (recording, recording.parent):
         assert run_command(["backtest", str(path), "--json"]) == ExitCode.OK

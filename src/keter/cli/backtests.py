@@ -34,6 +34,7 @@ def backtest(
     prices: Annotated[Moment, typer.Option(help="When prices are taken.")] = Moment.EARLIER,
     against: Annotated[Moment, typer.Option(help="Whose Pinnacle price is the yardstick.")] = Moment.EARLIER,
     min_ev: Annotated[float | None, typer.Option(help="Least value in per cent. Default: MIN_EV_PCT.")] = None,
+    max_ev: Annotated[float | None, typer.Option(help="Value taken for an error, in per cent. Default: EV_MAX_PCT.")] = None,
     rule: Annotated[str | None, typer.Option(help="fixed, ev or kelly. Default: STAKE_RULE.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report with charts to this file.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write every bet to this file.")] = None,
@@ -44,11 +45,11 @@ def backtest(
     In football-data files Pinnacle is the sharp book and --market, --books, --prices and --against choose what is bet;
     recordings hold every book's price at its time and are bet as they were seen.
     """
-    recordings = recorded_files(paths)
+    recordings, changes = recorded_files(paths), _overrides(min_ev, max_ev, rule)
     if recordings:
-        measured = _of_recordings(recordings, min_ev, rule)
+        measured = _of_recordings(recordings, changes)
     else:
-        measured = _of_seasons(paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, min_ev, rule))
+        measured = _of_seasons(paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, changes))
     _hand_out(measured, html, csv_file, as_json=as_json)
 
 
@@ -69,16 +70,22 @@ def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
     with counting("fixtures") as advance:
         tested = run(paths, rules, advance)
     read: dict[str, object] = {"files": tested.files, "fixtures": tested.fixtures, "markets": tested.markets}
-    read["skipped_rows"] = len(tested.skipped)
-    return Measured(f"Backtest of {len(tested.files)} files", _intro(tested, rules), warnings(rules), read, tested.bets)
+    read |= {"skipped_rows": len(tested.skipped), "above_ceiling": tested.above_ceiling}
+    careful = warnings(rules)
+    if tested.above_ceiling:
+        careful.append(
+            f"{tested.above_ceiling:,} selections worth more than {rules.edge.ev_max_pct:g} % were taken for errors, as live, "
+            "and left out; --max-ev changes that."
+        )
+    return Measured(f"Backtest of {len(tested.files)} files", _intro(tested, rules), careful, read, tested.bets)
 
 
-def _of_recordings(files: list[Path], min_ev: float | None, rule: str | None) -> Measured:
+def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     from keter.replay.replayer import Replayer
     from keter.settings import child_environment, load_settings
     from keter.venues.asianodds.captured import CapturedFeeds
 
-    replayer = Replayer(load_settings(environ=child_environment(**_overrides(min_ev, rule))), CapturedFeeds())
+    replayer = Replayer(load_settings(environ=child_environment(**changes)), CapturedFeeds())
     with counting("answers") as advance:
         for _ in replayer.run(read_answers(files, advance)):
             pass
@@ -126,22 +133,22 @@ def warnings(rules: "Rules") -> list[str]:
 
 
 def _rules(
-    kinds: frozenset[MarketKind], books: tuple[str, ...], moment: Moment, sharp: Moment, min_ev: float | None, rule: str | None
+    kinds: frozenset[MarketKind], books: tuple[str, ...], moment: Moment, sharp: Moment, changes: dict[str, str]
 ) -> "Rules":
     from keter.replay.backtest import Rules
     from keter.settings import child_environment, load_settings
 
-    overrides = {"MIN_SHARP_SOURCES": "1", "BET_BOOKS": "ALL", "CONFIRMATION_WINDOW_SEC": "0", **_overrides(min_ev, rule)}
+    overrides = {"MIN_SHARP_SOURCES": "1", "BET_BOOKS": "ALL", "CONFIRMATION_WINDOW_SEC": "0", **changes}
     settings = load_settings(environ=child_environment(**overrides))
     if MarketKind.MONEY_LINE in kinds:
         raise UsageError("football-data files have no two-way money lines; choose 1x2, ah or ou")
     return Rules(settings.edge, settings.stake, settings.risk, books, kinds, moment, sharp)
 
 
-def _overrides(min_ev: float | None, rule: str | None) -> dict[str, str]:
+def _overrides(min_ev: float | None, max_ev: float | None, rule: str | None) -> dict[str, str]:
     """Settings that the command line changes for this run."""
-    given = {"MIN_EV_PCT": None if min_ev is None else str(min_ev), "STAKE_RULE": rule}
-    return {name: value for name, value in given.items() if value is not None}
+    given = {"MIN_EV_PCT": min_ev, "EV_MAX_PCT": max_ev, "STAKE_RULE": rule}
+    return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def _books(text: str) -> tuple[str, ...]:

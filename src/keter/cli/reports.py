@@ -124,7 +124,9 @@ def show_performance(result: "Performance") -> None:
         f"yield {percent(yield_.value if yield_ else None)} ({interval(yield_)})\n"
         f"closing line value {percent(clv.value if clv else None)} ({interval(clv)}), "
         f"{result.clv_missing} bets without a closing price of their line\n"
-        f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}\n"
+        f"{_expectation(result)}\n"
+        f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}, "
+        f"longest winning streak {result.longest_win_streak}\n"
     )
     for name, rows in result.slices.items():
         typer.echo(f"{name:<22}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
@@ -134,6 +136,16 @@ def show_performance(result: "Performance") -> None:
                 f"{percent(row.yield_):>10}{percent(row.clv):>10}"
             )
         typer.echo("")
+
+
+def _expectation(result: "Performance") -> str:
+    """What was promised at the bet and by the close beside what came, and how good the chances were."""
+    parts = [f"promised {result.expected_minor / 100:,.2f}"]
+    if result.closing_minor is not None and result.luck_minor is not None:
+        parts.append(f"worth {result.closing_minor / 100:,.2f} at the close, luck {result.luck_minor / 100:+,.2f}")
+    if result.brier is not None and result.log_loss is not None:
+        parts.append(f"Brier {result.brier:.4f}, log loss {result.log_loss:.4f}")
+    return "; ".join(parts)
 
 
 async def _bets(ledger: "Ledger", mode: ExecutionMode, days: float) -> "list[Bet]":

@@ -17,6 +17,7 @@ from keter.domain.money import to_minor
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.domain.verdicts import Reason
 from keter.errors import PricingError
 from keter.gates.edge import evaluate
 from keter.gates.risk import RiskLimits, stake_for
@@ -47,11 +48,15 @@ class Rules:
 
 @dataclass(slots=True)
 class Backtest:
-    """What was read and what was bet, in the order of the files."""
+    """What was read and what was bet, in the order of the files.
+
+    ``above_ceiling`` counts the selections left out because their best price was taken for an error (``EV_MAX_PCT``).
+    """
 
     files: list[str] = field(default_factory=list)
     fixtures: int = 0
     markets: int = 0
+    above_ceiling: int = 0
     bets: list[BetRecord] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
@@ -68,7 +73,7 @@ def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int], None] = l
             result.fixtures += 1
             for market in _markets(row, rules):
                 result.markets += 1
-                result.bets += _bets(row, market, rules)
+                _bet(row, market, rules, result)
             progress(1)
     return result
 
@@ -83,15 +88,16 @@ def _markets(fixture: Fixture, rules: Rules) -> Iterator[Market]:
             yield market
 
 
-def _bets(fixture: Fixture, market: Market, rules: Rules) -> Iterator[BetRecord]:
+def _bet(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> None:
     validated = _validated(fixture, market, rules)
     if validated is None:
         return
-    for side, _, signal in evaluate(validated, rules.edge, validated.validated_at):
+    for side, verdict, signal in evaluate(validated, rules.edge, validated.validated_at):
+        result.above_ceiling += verdict.reason is Reason.EV_TOO_HIGH
         if signal is not None:
             stake = stake_for(signal, RiskLimits(rules.risk, rules.stake))
             if stake >= max(to_minor(rules.stake.min_stake), 1):
-                yield _record(fixture, side, signal, stake, rules)
+                result.bets.append(_record(fixture, side, signal, stake, rules))
 
 
 def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarket | None:

@@ -55,7 +55,8 @@ def calibration_chart(bins: Sequence[Bin], *, label: str) -> str:
             f'<circle class="dot" cx="{x:.1f}" cy="{_y(one.actual, 0, 1):.1f}" r="4"/>'
         )
     diagonal = f'<line class="grid" x1="{MARGIN}" x2="{NARROW - 8}" y1="{_y(0, 0, 1):.1f}" y2="{_y(1, 0, 1):.1f}"/>'
-    return _svg(_axis(0, 1, "won") + diagonal + "".join(marks), label)
+    ends = _text(MARGIN, HEIGHT - 6, "0 fair probability") + _text(NARROW - 8, HEIGHT - 6, "1", end=True)
+    return _svg(_axis(0, 1, "won") + diagonal + "".join(marks) + ends, label)
 
 
 def bar_chart(slices: Sequence[Slice], *, label: str, most: int = 12) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from keter.domain.bets import SETTLED, BetState
-from keter.pricing.analytics import calibration, clustered_ratio, scores
+from keter.pricing.analytics import calibration, clustered_ratio, mean_t, scores
 from keter.replay.records import BetRecord
 
 Z_95 = 1.959963984540054
@@ -21,7 +21,10 @@ _WINS = frozenset({BetState.WON.value, BetState.HALF_WON.value})
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is None below two clusters."""
+    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is None below two clusters.
+
+    ``t_single`` is the t-value that takes every bet for one observation: larger where bets win and lose together.
+    """
 
     value: float
     low: float | None
@@ -29,6 +32,7 @@ class Estimate(msgspec.Struct, frozen=True):
     t: float | None
     n: int
     clusters: int
+    t_single: float | None = None
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -191,11 +195,13 @@ def _ratio(
 ) -> Estimate | None:
     if not bets:
         return None
-    ratio = clustered_ratio([top(b) for b in bets], [bottom(b) for b in bets], [cluster(b) for b in bets])
+    tops, bottoms = [top(b) for b in bets], [bottom(b) for b in bets]
+    ratio = clustered_ratio(tops, bottoms, [cluster(b) for b in bets])
+    single = mean_t([one / of for one, of in zip(tops, bottoms, strict=True) if of])[1]
     if ratio.error is None:
-        return Estimate(ratio.value, None, None, None, len(bets), ratio.clusters)
+        return Estimate(ratio.value, None, None, None, len(bets), ratio.clusters, single)
     reach = Z_95 * ratio.error
-    return Estimate(ratio.value, ratio.value - reach, ratio.value + reach, ratio.t, len(bets), ratio.clusters)
+    return Estimate(ratio.value, ratio.value - reach, ratio.value + reach, ratio.t, len(bets), ratio.clusters, single)
 
 
 def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:

@@ -68,10 +68,11 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def interval(estimate: Estimate | None) -> str:
-    """The 95 % interval and t-value in words."""
+    """The 95 % interval and t-value in words, and the t-value that takes bets of one day or match for independent."""
     if estimate is None or estimate.low is None or estimate.t is None:
         return "no interval"
-    return f"95 %: {percent(estimate.low)} to {percent(estimate.high)}, t = {estimate.t:.1f}"
+    single = "" if estimate.t_single is None else f", {estimate.t_single:.1f} bet by bet"
+    return f"95 %: {percent(estimate.low)} to {percent(estimate.high)}, t = {estimate.t:.1f}{single}"
 
 
 def _strip(result: Performance) -> str:

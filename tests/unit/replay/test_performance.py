@@ -44,6 +44,8 @@ def test_bets_of_one_day_count_as_one_observation() -> None:
     assert together.yield_ is not None
     assert (apart.yield_.clusters, together.yield_.clusters) == (30, 2)
     assert apart.yield_.value == together.yield_.value
+    assert apart.yield_.t_single == together.yield_.t_single == pytest.approx(apart.yield_.t)
+    assert together.yield_.t != pytest.approx(together.yield_.t_single)
 
 
 def test_a_missing_close_is_left_out_and_counted() -> None:

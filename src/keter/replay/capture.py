@@ -60,8 +60,15 @@ class CaptureWriter:
             return None
         path = self._current(answers[0].received_at)
         lines = b"".join(msgspec.json.encode(_line(answer)) + b"\n" for answer in answers)
+        member = gzip.compress(lines, compresslevel=6)
         with path.open("ab") as file:
-            file.write(gzip.compress(lines, compresslevel=6))
+            whole = file.tell()
+            try:
+                file.write(member)
+                file.flush()
+            except OSError:
+                file.truncate(whole)  # a part of a batch would hide every batch written after it
+                raise
         return path
 
     def prune(self, keep: timedelta, now: datetime) -> int:
@@ -93,11 +100,12 @@ def read_captures(paths: Iterable[Path]) -> Iterator[CapturedAnswer]:
 
     Raises msgspec.ValidationError for a line that is no capture, OSError when a file cannot be read.
     """
-    seen: deque[tuple[str, datetime, datetime]] = deque(maxlen=REPEAT_MEMORY)
+    seen: deque[tuple[object, ...]] = deque(maxlen=REPEAT_MEMORY)
     for path in paths:
         for line in _lines(path):
             record = msgspec.json.decode(line, type=CaptureLine)
-            key = (record.account, record.requested_at, record.received_at)
+            # Answers to unlike requests may share both times where the clock is coarse.
+            key = (record.account, record.requested_at, record.received_at, record.request)
             if key not in seen:
                 seen.append(key)
                 yield _answer(record)

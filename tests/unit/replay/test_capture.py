@@ -1,8 +1,11 @@
 """What a venue said is kept as it was said."""
 
+import random
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +45,30 @@ def test_a_batch_cut_short_by_a_crash_loses_itself_and_nothing_before_it(tmp_pat
     with path.open("r+b") as file:
         file.truncate(whole + 40)
     assert [item.body for item in read_captures([path])] == [b"whole"]
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_batch_spoils_nothing_written_later(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits on the size of files are POSIX")
+    writer = CaptureWriter(tmp_path)
+    path = writer.append([answer(b"before")])
+    assert path is not None
+    noise = random.Random(1).randbytes(200_000)
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            writer.append([answer(noise, 1)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert writer.append([answer(b"after", 2)]) == path
+    assert [item.body for item in read_captures([path])] == [b"before", b"after"]
+
+
+def test_answers_to_unlike_requests_at_one_moment_are_two(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(answer(b"other"), request={"market_type": 2, "since": None})
+    CaptureWriter(tmp_path).append([answer(b"one"), other, answer(b"one")])
+    assert [item.body for item in read_captures(capture_files(tmp_path))] == [b"one", b"other"]
 
 
 def test_an_answer_written_twice_is_read_once(tmp_path: Path) -> None:

@@ -106,6 +106,11 @@ def test_a_file_that_cannot_be_written_is_named(season: Path, capsys: pytest.Cap
     assert "page.html cannot be written" in capsys.readouterr().err
 
 
+def test_a_replay_names_the_page_it_cannot_write(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["replay", str(recording), "--html", "no/such/folder/page.html"]) == ExitCode.UNAVAILABLE
+    assert "page.html cannot be written" in capsys.readouterr().err
+
+
 def test_reports_without_a_ledger_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("bets", "books", "parity"):
         assert run_command(["report", name]) == ExitCode.UNAVAILABLE

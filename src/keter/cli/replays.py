@@ -141,7 +141,10 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
 
         intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present settings."
         text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
-        html.write_text(text, encoding="utf-8")
+        try:
+            html.write_text(text, encoding="utf-8")
+        except OSError as e:
+            raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
     if as_json:
         show_json({**facts, "counts": dict(sorted(replayer.counts.items())), "performance": msgspec.to_builtins(result)})
         return

@@ -67,6 +67,14 @@ def test_a_changed_digit_is_70(capsys: Output) -> None:
     assert "DIFFERS" in capsys.readouterr().out
 
 
+def test_another_verdict_than_the_numbers_give_is_70(capsys: Output) -> None:
+    decision = decided(*SHARPS, WILD)
+    text = msgspec.json.encode(decision.details).replace(b'"reason":"ev_too_high"', b'"reason":"ok"')
+    recorded(msgspec.structs.replace(decision, details=msgspec.json.decode(text)))
+    assert run_command(["explain", "trace"]) == 70
+    assert "reason: stored 'ok', recomputed 'ev_too_high'" in capsys.readouterr().out
+
+
 def test_an_unknown_name_is_said(capsys: Output) -> None:
     recorded(decided(*SHARPS, WILD))
     assert run_command(["explain", "nothing"]) == 64

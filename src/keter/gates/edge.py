@@ -14,7 +14,7 @@ from keter.domain.quotes import BookPrices
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
-from keter.gates.evidence import Graded, evidence_of
+from keter.gates.evidence import Graded, evidence_of, value_reason
 from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs, upper_names
 from keter.pricing.pool import pool_ceiling
 from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
@@ -24,7 +24,6 @@ from keter.setting_groups import EdgeSettings
 Judgement = tuple[Side, Verdict, ConfirmedSignal | None]
 
 _NEVER: Mapping[Side, datetime] = MappingProxyType({})
-_ROUNDING_PCT = 1e-9
 _SURELY_PCT = 1e-6  # far above the rounding of any expected value
 # How far a price got, worst first: the reason told is that of the price that got furthest.
 _PROGRESS = (
@@ -196,17 +195,9 @@ def _grade(desk: _Desk, offer: _Offered, index: int) -> Graded:
         reason, found = priced, None
     else:
         ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
-        reason = _value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings)
+        reason = value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings)
     text = book.texts[index] if index < len(book.texts) else repr(odds)
     return Graded(reason, ev_pct, wanted_pct, found, book.book, odds, text, age_s(book, desk.now), inputs)
-
-
-def _value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings: EdgeSettings) -> Reason:
-    if spread_pct > settings.max_consensus_spread_pct:
-        return Reason.SPREAD_TOO_WIDE
-    if ev_pct + _ROUNDING_PCT < wanted_pct:
-        return Reason.EV_TOO_LOW
-    return Reason.EV_TOO_HIGH if ev_pct > settings.ev_max_pct else Reason.OK
 
 
 def _numbers(best: Graded, index: int) -> dict[str, Number]:

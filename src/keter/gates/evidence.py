@@ -18,6 +18,8 @@ from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, w
 from keter.pricing.value import mass_value
 from keter.setting_groups import EdgeSettings
 
+_ROUNDING_PCT = 1e-9
+
 
 class Graded(NamedTuple):
     """One book's price for a side and how far it got."""
@@ -76,6 +78,15 @@ class Recomputed(msgspec.Struct, frozen=True):
     @property
     def identical(self) -> bool:
         return not self.differences
+
+
+def value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings: "EdgeSettings | Evidence") -> Reason:
+    """How far a value gets under the limits of the settings, or of the evidence that kept them."""
+    if spread_pct > settings.max_consensus_spread_pct:
+        return Reason.SPREAD_TOO_WIDE
+    if ev_pct + _ROUNDING_PCT < wanted_pct:
+        return Reason.EV_TOO_LOW
+    return Reason.EV_TOO_HIGH if ev_pct > settings.ev_max_pct else Reason.OK
 
 
 def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings) -> dict[str, object]:
@@ -149,7 +160,7 @@ def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:
-    """Prices a decision again from its stored inputs and compares with what was stored, to the last digit.
+    """Prices and judges a decision again from its stored inputs and compares with what was stored, to the last digit.
 
     Raises msgspec.ValidationError when it is no evidence, PricingError when the inputs have no price.
     """
@@ -157,9 +168,11 @@ def recompute(evidence: Mapping[str, object]) -> Recomputed:
     records = tuple(ConsensusRecord(record.inputs, price(record.inputs)) for record in stored.consensus)
     offers = []
     for offer in stored.offers:
-        result = records[offer.consensus].result
-        value = mass_value(*result.masses(stored.index), offer.odds)
-        offers.append(msgspec.structs.replace(offer, ev_pct=100 * value))
+        record = records[offer.consensus]
+        ev_pct = 100 * mass_value(*record.result.masses(stored.index), offer.odds)
+        wanted_pct = wanted_ev_pct(stored.min_ev_pct, record.inputs, offer.odds)
+        reason = value_reason(record.result.pool.spread_pct, ev_pct, wanted_pct, stored)
+        offers.append(msgspec.structs.replace(offer, ev_pct=ev_pct, reason=reason))
     made = msgspec.structs.replace(stored, offers=tuple(offers), consensus=records)
     differences = list(_differences("", msgspec.to_builtins(stored), msgspec.to_builtins(made)))
     return Recomputed(made, tuple(differences))

@@ -95,18 +95,23 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     from keter.replay.parity import Model
     from keter.replay.parity import parity as compare
     from keter.settings import load_settings
+    from keter.venues.paper.behaviour import LEARNED_FROM, learned
 
     settings = load_settings()
     facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
     uids = sorted({fact.bet.intent.event_uid for fact in facts})
     results = with_ledger(lambda ledger: ledger.results.many(uids))
-    rows = compare(facts, results, Model(settings.paper, settings.router))
+    taught_by = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, LEARNED_FROM / timedelta(days=1)))
+    paper = learned(settings.paper, taught_by)  # as the paper gateway draws
+    rows = compare(facts, results, Model(paper, settings.router))
     if as_json:
         show_json(msgspec.to_builtins(rows))
         return
     if not rows:
         typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
         return
+    source = "the PAPER_* settings" if paper == settings.paper else f"LIVE placements of the last {LEARNED_FROM.days} days"
+    typer.echo(f"DRY draws from {source}: {100 * paper.paper_refusal_rate:.1f} % refused, drift {paper.paper_drift_pct:.2f} %")
     typer.echo(f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}{'profit DRY':>13}{'LIVE':>11}")
     for row in rows:
         typer.echo(_parity_line(row))

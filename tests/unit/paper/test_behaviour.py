@@ -1,20 +1,24 @@
 """LIVE history teaches the paper gateway, and parity shows both accounts of the same placements."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from keter.clock import ManualClock
+from keter.cli import run_command
+from keter.clock import ManualClock, SystemClock
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.ledger import BetChanges, Ledger, open_ledger, open_settings_ledger
 from keter.replay.ledger_records import records_of
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance
 from keter.setting_groups import PaperSettings, RouterSettings
+from keter.settings import load_settings
 from keter.venues.base import EventScore
 from keter.venues.paper.behaviour import LEAST_PLACEMENTS, behaviour, learned
 from tests.execution import NOW, an_event, an_intent
@@ -115,6 +119,30 @@ async def test_parity_settles_what_live_was_refused_and_dry_would_have_had(ledge
     assert parity(facts, results, Model(generous, RouterSettings())) == [whole, _]
     blind, _ = parity(facts, {}, Model(generous, RouterSettings()))
     assert (blind.without_result, blind.dry.pnl_minor) == (10, 0)
+
+
+def test_the_parity_report_draws_as_the_paper_gateway_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fifty LIVE placements, half of them refused, teach DRY to refuse half; fewer leave it to the settings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOW + timedelta(days=100))
+
+    async def fill(names: range) -> None:
+        ledger = await open_settings_ledger(load_settings(), clock=ManualClock(NOW))
+        for n in names:
+            await placed(ledger, f"p{n}", refused=n % 2 == 0)
+        await ledger.aclose()
+
+    asyncio.run(fill(range(LEAST_PLACEMENTS - 1)))
+    assert run_command(["report", "parity", "--days", "150"]) == 0
+    assert "DRY draws from the PAPER_* settings" in capsys.readouterr().out
+    asyncio.run(fill(range(LEAST_PLACEMENTS - 1, LEAST_PLACEMENTS)))
+    assert run_command(["report", "parity", "--days", "150"]) == 0
+    assert "LIVE placements of the last 180 days: 50.0 % refused" in capsys.readouterr().out
+    assert run_command(["report", "parity", "--days", "150", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)[0]
+    assert whole["dry"]["fills"] == pytest.approx(LEAST_PLACEMENTS / 2, abs=2)
 
 
 async def test_bets_of_the_ledger_are_measured_like_those_of_a_backtest(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """How a venue's books behaved on LIVE placements, and the paper gateway's parameters that follow from it. Pure."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from statistics import median, quantiles
 
 import msgspec
@@ -9,6 +10,7 @@ from keter.ledger import PlacementFact
 from keter.setting_groups import PaperSettings
 
 LEAST_PLACEMENTS = 50  # below this the defaults, which rest on 1,497 bets, know more
+LEARNED_FROM = timedelta(days=180)  # how far back LIVE placements teach the paper gateway
 EVERY_BOOK = "all"
 
 

@@ -32,10 +32,9 @@ from keter.venues.base import (
     Ticket,
     TicketStatus,
 )
-from keter.venues.paper.behaviour import learned
+from keter.venues.paper.behaviour import LEARNED_FROM, learned
 from keter.venues.paper.fate import draw
 
-LEARNED_FROM = timedelta(days=180)  # how far back LIVE placements teach the paper gateway
 LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
 RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void
 

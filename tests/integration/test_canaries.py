@@ -4,21 +4,28 @@ import asyncio
 import base64
 import hashlib
 import json
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
 
+import aiohttp
 import pytest
 import redis
+from aiohttp import web
+from argon2 import PasswordHasher
 
+from keter.dashboard.auth import TOTP_STEP_S, totp
 from keter.sandbox.config import AccountConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
 from tests.keter_up import KeterUp
-from tests.support import RedisServer, eventually
+from tests.support import RedisServer, eventually, free_port
 
 VENUE_PASSWORD = "canary venue/+4711"
 REDIS_PASSWORD = "canary-redis-4711"
+CONSOLE_PASSWORD = "canary herons walk 4711"
 CANARIES = {
     "AO_PASS": VENUE_PASSWORD,
     "REDIS_PASSWORD": REDIS_PASSWORD,
@@ -26,9 +33,11 @@ CANARIES = {
     "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/canary-webhook-4711",
     "APPRISE_URLS": "json://u:canary-apprise-4711@127.0.0.1:9/",
     "KETER_LICENSE_KEY": "eyJhbGciOiJFZERTQSJ9.eyJjYW5hcnkiOjQ3MTF9.Y2FuYXJ5LTQ3MTE",
+    "DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(CONSOLE_PASSWORD),
     "DASH_TOTP_SECRET": "CANARYCANARY2345",
     "METRICS_TOKEN": "canary-metrics-token-4711",
 }
+TYPED = {"the console's password": CONSOLE_PASSWORD, "a wrong password": "canary storks sleep 4711"}
 ERRORS = ({"kind": "expired_401", "count": 2}, {"kind": "http_error", "status": 500, "count": 1},
           {"kind": "html", "route": "getfeeds", "count": 1}, {"kind": "session_killed", "count": 1},
           {"kind": "lost_before", "route": "getfeeds", "count": 1})  # fmt: skip
@@ -40,7 +49,6 @@ READS = {
     b"list": ("LRANGE", 0, -1),
     b"set": ("SMEMBERS",),
 }
-PATHS = ("/", "/healthz", "/readyz", "/metrics", "/api/status", "/api/v1/snapshot", "/api/v1/config", "/api/nothing")
 
 
 def forms(secret: str) -> Iterator[str]:
@@ -52,7 +60,8 @@ def forms(secret: str) -> Iterator[str]:
 
 def leaks(place: str, text: str) -> list[str]:
     lower = text.lower()
-    return [f"{name} in {place}" for name, secret in CANARIES.items() for form in forms(secret) if form.lower() in lower]
+    spelled = [(name, form) for name, secret in (CANARIES | TYPED).items() for form in forms(secret)]
+    return [f"{name} in {place}" for name, form in spelled if form.lower() in lower]
 
 
 def redis_texts(url: str) -> Iterator[tuple[str, str]]:
@@ -65,21 +74,75 @@ def redis_texts(url: str) -> Iterator[tuple[str, str]]:
             yield name, repr(client.execute_command(read[0], key, *read[1:])) if read else ""
 
 
+@asynccontextmanager
+async def outside() -> AsyncIterator[tuple[str, list[str]]]:
+    """Whoever receives what Keter sends: a webhook and Telegram's servers. The bodies are what people get to read."""
+    bodies: list[str] = []
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        asks = request.path.endswith("/getUpdates")
+        bodies.append("getUpdates " * asks + unquote_plus(await request.text()))
+        if asks:
+            await asyncio.sleep(0.5)  # Telegram keeps the question open too
+            return web.json_response({"ok": True, "result": []})
+        message = {"message_id": 1, "date": 0, "chat": {"id": 1, "type": "private"}}
+        return web.json_response({"ok": True, "result": message})
+
+    app = web.Application()
+    app.router.add_route("POST", "/{tail:.*}", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield f"http://127.0.0.1:{port}", bodies
+    await runner.cleanup()
+
+
+async def served(one: KeterUp) -> AsyncIterator[tuple[str, str]]:
+    """Every answer that the console gives to its operator, to strangers and to nonsense, by what was asked."""
+    base = f"http://127.0.0.1:{one.port}"
+    headers = {"Origin": base, "X-Requested-By": "keter"}
+    async with aiohttp.ClientSession(base) as http:
+
+        async def ask(method: str, path: str, body: object = None) -> tuple[str, str]:
+            async with http.request(method, path, json=body, headers=headers) as answer:
+                return f"{method} {path} {answer.status}", f"{answer.headers} {await answer.text()}"
+
+        code = totp(CANARIES["DASH_TOTP_SECRET"], int(time.time()) // TOTP_STEP_S)
+        login = {"user": "operator", "password": CONSOLE_PASSWORD, "code": code}
+        async with http.post("/api/v1/login", json=login, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            headers["Cookie"] = f"__Host-sid={answer.cookies['__Host-sid'].value}"
+        async with http.get("/api/v1/openapi.json", headers=headers) as answer:
+            paths = (await answer.json())["paths"]
+        readable = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+        for path in readable:
+            yield await ask("GET", path)
+        yield await ask("GET", "/api/v1/orders/nothing")
+        yield await ask("GET", "/api/v1/logs?level=debug&limit=1000")
+        yield await ask("POST", "/api/v1/alerts/test", {})
+        yield await ask("POST", "/api/v1/commands/prepare", {"action": CONSOLE_PASSWORD})
+        yield await ask("POST", "/api/v1/login", {"user": "operator", "password": TYPED["a wrong password"]})
+
+
 @pytest.mark.redis
 async def test_no_canary_gets_out(tmp_path: Path) -> None:
     server = RedisServer()
     with redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", REDIS_PASSWORD)
     config = SandboxConfig(accounts=(AccountConfig("PUNTER", VENUE_PASSWORD),), feed_interval_scale=0.2)
-    async with Sandbox(config, faults=ERRORS) as sandbox:
+    async with Sandbox(config, faults=ERRORS) as sandbox, outside() as (address, bodies):
+        CANARIES["ALERT_WEBHOOK_URL"] = f"{address}/canary-webhook-4711"
         environ = {**CANARIES, "AO_USER": "PUNTER", "AO_BASE_URL": sandbox.url, "LOG_LEVEL": "DEBUG", "TELEGRAM_USER_IDS": "1",
-                   "TELEGRAM_API_URL": "http://127.0.0.1:9",
+                   "TELEGRAM_API_URL": address,
                    "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(urlsplit(server.url).port)}  # fmt: skip
         one = KeterUp(tmp_path, **environ)
         try:
             await one.ready()
             await eventually(lambda: sum(sandbox.faults.injected.values()) == FAULTS, timeout_s=90, every_s=0.2)
-            found = [leak for path in PATHS for leak in leaks(path, await asyncio.to_thread(_page, one, path))]
+            await eventually(lambda: any(body.startswith("getUpdates") for body in bodies), timeout_s=60, every_s=0.2)
+            answers = [answer async for answer in served(one)]
+            found = [leak for place, text in answers for leak in leaks(place, text)]
             for arguments in (
                 ["config"],
                 ["status"],
@@ -96,18 +159,17 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
         finally:
             one.close()
             server.close()
+    assert sum("A test alert" in body for body in bodies) == 2, "webhook and Telegram were told"
+    found += [leak for body in bodies for leak in leaks("what was sent out", body)]
     found += leaks("console", one.text)
     found += [leak for file in (tmp_path / "local" / "logs").iterdir() for leak in leaks(file.name, file.read_text())]
     with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
         found += [leak for name in archive.namelist() for leak in leaks(name, archive.read(name).decode())]
     assert found == []
-
-
-def _page(one: KeterUp, path: str) -> str:
-    return one.fetch(path)[1]
+    assert {place.split()[-1] for place, _ in answers} == {"200", "400", "401", "404"}
 
 
 def test_the_search_would_find_one() -> None:
-    for secret in CANARIES.values():
+    for secret in (CANARIES | TYPED).values():
         for form in forms(secret):
             assert leaks("here", f"x{form}y")

@@ -1,8 +1,8 @@
 """Which channels there are, from the settings. What is configured but cannot be had is told once, and the rest works."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -25,48 +25,77 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
 class Alerting:
-    """What the dashboard's process runs: the courier, and the ear for commands where Telegram is configured."""
+    """What the dashboard's process runs: the courier, and the ear for commands where Telegram is configured.
 
-    courier: Courier
-    listener: "Listener | None" = None
+    ``late`` makes what takes seconds to load from ``modules``: the page is served meanwhile, and the light channels are told.
+    """
+
+    def __init__(self, courier: Courier, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
+                 ) -> None:  # fmt: skip
+        self.courier = courier
+        self._modules = tuple(modules)
+        self._late = late
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then closes every channel."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.courier.run(stop))
-                if self.listener is not None:
-                    tasks.create_task(self.listener.run(stop))
+                tasks.create_task(self._listen(stop))
         finally:
             await self.courier.aclose()
+
+    async def _listen(self, stop: asyncio.Event) -> None:
+        listener = await self.complete()
+        if listener is not None:
+            await listener.run(stop)
+
+    async def complete(self) -> "Listener | None":
+        """Loads the heavy channels and hands them to the courier."""
+        for module in self._modules:
+            await asyncio.to_thread(import_module, module)
+        channels, listener = self._late()
+        self.courier.add(channels)
+        return listener
 
 
 def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, clock: Clock) -> Alerting:
     """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk."""
     clean = Redactor(secret_values(settings)).text
-    channels: list[Channel] = [LogChannel(), *_webhook(settings.alerts), *_apprise(settings.alerts)]
-    listener = None
+    apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
     users = telegram_users(settings.alerts.telegram_user_ids)
-    if _telegram_wanted(settings.alerts, users):
-        from aiogram import Bot
-        from aiogram.client.session.aiohttp import AiohttpSession
-        from aiogram.client.telegram import TelegramAPIServer
-        from aiogram.utils.token import TokenValidationError
+    telegram = _telegram_wanted(settings.alerts, users)
 
-        from keter.alerting.telegram import CALL_S, Listener, TelegramChannel
+    def late() -> "tuple[list[Channel], Listener | None]":
+        channels = _apprise(settings.alerts) if apprise else []
+        if not telegram:
+            return channels, None
+        listener, more = _telegram(settings.alerts, users, Desk(control, views, users, clock), clean)
+        return [*channels, *more], listener
 
-        session = AiohttpSession(api=TelegramAPIServer.from_base(settings.alerts.telegram_api_url), timeout=CALL_S)
-        try:
-            bot = Bot(settings.alerts.telegram_bot_token.get_secret_value(), session=session)
-        except TokenValidationError:
-            log.warning("telegram_off", reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)")
-        else:
-            channels.append(TelegramChannel(bot, sorted(users)))
-            listener = Listener(bot, Desk(control, views, users, clock), clean)
-    courier = Courier(bus, channels, views.position, clock, settings.mode.zone, clean)
-    return Alerting(courier, listener)
+    modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
+    courier = Courier(bus, [LogChannel(), *_webhook(settings.alerts)], views.position, clock, settings.mode.zone, clean)
+    return Alerting(courier, modules, late)
+
+
+def _telegram(
+    settings: AlertSettings, users: frozenset[int], desk: Desk, clean: Callable[[str], str]
+) -> "tuple[Listener | None, list[Channel]]":
+    from aiogram import Bot
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+    from aiogram.utils.token import TokenValidationError
+
+    from keter.alerting.telegram import CALL_S, Listener, TelegramChannel
+
+    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.telegram_api_url), timeout=CALL_S)
+    try:
+        bot = Bot(settings.telegram_bot_token.get_secret_value(), session=session)
+    except TokenValidationError:
+        log.warning("telegram_off", reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)")
+        return None, []
+    return Listener(bot, desk, clean), [TelegramChannel(bot, sorted(users))]
 
 
 def telegram_users(words: Sequence[str]) -> frozenset[int]:
@@ -96,12 +125,9 @@ def _webhook(settings: AlertSettings) -> list[Channel]:
 
 
 def _apprise(settings: AlertSettings) -> list[Channel]:
-    urls = settings.apprise_urls.get_secret_value()
-    if not urls or not _installed("apprise", "notify"):
-        return []
     from keter.alerting.mail import AppriseChannel
 
-    channel = AppriseChannel(urls)
+    channel = AppriseChannel(settings.apprise_urls.get_secret_value())
     if channel.unusable:
         log.warning("apprise_addresses_unusable", count=channel.unusable)
     return [channel]

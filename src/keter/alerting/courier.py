@@ -52,6 +52,10 @@ class Courier:
     def names(self) -> tuple[str, ...]:
         return tuple(channel.name for channel in self._channels)
 
+    def add(self, channels: Sequence[Channel]) -> None:
+        """More channels, which are told from the next look on."""
+        self._channels = (*self._channels, *channels)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until ``stop``; Redis being away is told when it lasts, and waited out."""
         while not stop.is_set():

@@ -171,6 +171,7 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
 
     with structlog.testing.capture_logs() as logs:
         built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), clock)
+        await built.complete()
     await built.courier.aclose()
     assert "canary" not in str(logs)
     return built.courier.names, [line["event"] for line in logs]

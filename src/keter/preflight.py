@@ -14,15 +14,16 @@ from keter.settings import Settings
 
 
 def check_folder(settings: Settings) -> None:
-    """DATA_DIR exists and can be written. Raises ConfigurationError."""
-    folder = settings.mode.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as e:
-        raise ConfigurationError(f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}") from e
+    """DATA_DIR and what every process writes to in it exist and can be written. Raises ConfigurationError."""
+    data_dir = settings.mode.data_dir
+    for folder in (data_dir, data_dir / "run", data_dir / "logs"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            probe = folder / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as e:
+            raise ConfigurationError(f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}") from e
 
 
 def check_ports(settings: Settings) -> None:

@@ -38,7 +38,7 @@ async def test_on_a_machine_where_all_is_well_nothing_fails_and_nothing_is_left(
     assert set(found) == {"python", "settings", "folder", "page", "redis", "ledger", "licence", "clock"}
     assert not [f for row in found.values() for f in row if f.grade is not Grade.OK]
     assert "knows every command" in found["redis"][0].text
-    assert [path.name for path in (tmp_path / "local").iterdir()] == ["run"]
+    assert {path.name for path in (tmp_path / "local").rglob("*")} == {"run", "logs", "keter.pid"}
 
 
 @pytest.mark.redis

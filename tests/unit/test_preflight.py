@@ -59,7 +59,15 @@ def test_a_folder_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="DATA_DIR"):
         check_folder(settings(tmp_path / "file" / "below"))
     check_folder(settings(tmp_path / "new" / "folder"))
-    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    new = tmp_path / "new" / "folder"
+    assert sorted(new.rglob("*")) == [new / "logs", new / "run"], "no trace of the trial stays"
+
+
+@pytest.mark.parametrize("name", ["run", "logs"])
+def test_a_file_where_a_folder_must_be_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(ConfigurationError, match=f"DATA_DIR .*{name}. cannot be written"):
+        check_folder(settings(tmp_path))
 
 
 def test_dry_asks_for_nothing(tmp_path: Path) -> None:

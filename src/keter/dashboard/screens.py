@@ -61,7 +61,7 @@ class Screens:
                 models.TestAlertResult, body=models.TestAlertBody,
             ),
             Route(
-                "GET", "/api/v1/performance", read, self.performance, "Settled bets summed up", models.Performance,
+                "GET", "/api/v1/performance", read, self.performance, "What was settled, summed up", models.Performance,
                 query=models.PerformanceQuery,
             ),
             Route("GET", "/api/v1/logs", read, self.logs, "The newest log lines", models.Logs, query=models.LogsQuery),
@@ -134,7 +134,7 @@ class Screens:
         mode = ExecutionMode(query.mode) if query.mode is not None else world.settings.mode.execution_mode
         now = world.clock.now()
         since = now - timedelta(days=query.days)
-        chosen = BetFilter(mode=mode, states=SETTLED, since=since)
+        chosen = BetFilter(mode=mode, states=SETTLED, settled_since=since)
         found = await (await world.reader.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)

@@ -42,7 +42,7 @@ class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BetFilter(msgspec.Struct, frozen=True):
-    """Which bets a list shows; None means all. Times bound ``created_at``."""
+    """Which bets a list shows; None means all. ``since`` and ``until`` bound ``created_at``."""
 
     mode: ExecutionMode | None = None
     states: frozenset[BetState] | None = None
@@ -51,6 +51,7 @@ class BetFilter(msgspec.Struct, frozen=True):
     trace_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    settled_since: datetime | None = None
 
 
 class Takeover(msgspec.Struct, frozen=True):
@@ -216,6 +217,8 @@ def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
         conditions.append(bets.c.created_at >= chosen.since)
     if chosen.until is not None:
         conditions.append(bets.c.created_at < chosen.until)
+    if chosen.settled_since is not None:
+        conditions.append(bets.c.settled_at >= chosen.settled_since)
     return conditions
 
 

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from multidict import CIMultiDict
 from yarl import URL
 
-from keter.dashboard.app import all_routes
+from keter.dashboard.app import all_routes, make_app
 from keter.dashboard.auth import IDLE
 from keter.dashboard.security import CSP, perimeter
 from keter.dashboard.table import Role, Route, Scope
@@ -168,6 +168,13 @@ async def test_every_route_is_open_to_exactly_those_its_scope_names(start_consol
             assert status not in {401, 403, 500}, what
         else:
             assert status == (401 if role is None else 403), what
+
+
+async def test_nothing_is_served_that_is_not_in_the_table(console: Console) -> None:
+    """Each row of the table names a scope; aiohttp's own list must have no other row."""
+    table = {(route.method, re.sub(r":[^{}]*(?:\{[^{}]*\}[^{}]*)*", "", route.path)) for route in all_routes(console.world)}
+    served = {(one.method, one.resource.canonical) for one in make_app(console.world).router.routes() if one.resource}
+    assert served == table
 
 
 async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_console: StartConsole) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from keter.bus.trading import change_trading
 from keter.dashboard.screens import csv_lines
 from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
+from keter.ledger import BetChanges
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
@@ -160,6 +161,19 @@ async def test_every_screen_answers(console: Console) -> None:
     for path in ("signals", "risk", "health", "alerts", "performance", "logs", "config", "orders"):
         status, found = await console.get(f"/api/v1/{path}")
         assert status == 200, (path, found)
+
+
+async def test_performance_counts_what_was_settled_in_its_days_whenever_it_was_bet(console: Console) -> None:
+    now = datetime.now(UTC)
+    seed = await seed_ledger(console.ledger, count=3, now=now - timedelta(days=9), unknown=False)
+    running = seed.bets[0]
+    changes = BetChanges(pnl_minor=1020, settled_at=now - timedelta(hours=2))
+    await console.ledger.intents.transition(
+        running.intent.intent_id, BetState.WON, at=now, cause="result", worker="tracker", changes=changes
+    )
+    for days, bets in ((1, 1), (7, 1), (30, 3)):
+        _, found = await console.get(f"/api/v1/performance?days={days}")
+        assert found["total"]["bets"] == bets, days
 
 
 async def test_performance_never_mixes_dry_and_live(console: Console) -> None:

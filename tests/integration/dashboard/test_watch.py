@@ -6,6 +6,7 @@ import pytest
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.dashboard.calling import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import licence_trouble
 from keter.dashboard.models import Disk, RedisFacts
@@ -31,6 +32,17 @@ async def situation(console: Console, **changes: object) -> Situation:
 
 def fired(found: Situation) -> set[str]:
     return {name for name, rule in OWN.items() if rule.check is not None and rule.check(found) is not None}
+
+
+async def test_what_is_told_while_redis_is_away_does_not_pass_for_the_present(console: Console) -> None:
+    """Money comes from the ledger and stands; the trading state is what nobody knows then."""
+    await seed_bus(console.bus)
+    await console.world.hub.refresh()
+    latest = console.world.hub.latest()
+    known, unknown = (position_of(latest, console.settings, known=one) for one in (True, False))
+    assert (known.trading, unknown.trading) == ("ACTIVE", None)
+    assert known.open == unknown.open == 0
+    assert known.pnl_today == unknown.pnl_today == "0.00"
 
 
 async def test_a_calm_system_raises_nothing(console: Console) -> None:
@@ -97,6 +109,19 @@ async def test_what_the_machine_tells_is_passed_on(console: Console, rule: str, 
     await seed_ledger(console.ledger, count=1, unknown=False)
     await seed_bus(console.bus)
     assert fired(await situation(console, **changes)) == {rule}
+
+
+async def test_five_failed_logins_in_a_row_wake_somebody_until_the_right_one(console: Console) -> None:
+    await seed_bus(console.bus)
+    backoff = console.world.doorman.backoff
+    for failures, told in ((4, False), (5, True)):
+        while (backoff.worst(600) or ("", 0))[1] < failures:
+            backoff.failed("operator", "10.0.0.9")
+        await console.world.watch.look()
+        assert ("login-failures" in {alert.id for alert in await read_alerts(console.bus)}) == told
+    backoff.succeeded("operator", "10.0.0.9")
+    await console.world.watch.look()
+    assert "login-failures" not in {alert.id for alert in await read_alerts(console.bus)}
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,15 @@ def keep_files_private() -> None:
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:
-    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX)."""
+    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX).
+
+    A hang-up that was ignored when we were started (``nohup``) stays ignored.
+    """
     for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: handler())
+        number: signal.Signals | None = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+            continue
+        signal.signal(number, lambda *_: handler())
 
 
 def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:

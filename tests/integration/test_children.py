@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -190,3 +191,29 @@ async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None
     for _ in range(5):
         child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lambda _: None)
         assert await asyncio.wait_for(child.run(), 20) == 78
+
+
+LISTENER = """
+import os, signal, sys
+from keter.process import on_stop_signals
+if sys.argv[1] == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+on_stop_signals(lambda: os._exit(7))
+print("up", flush=True)
+while True: signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="hang-ups are POSIX's")
+@pytest.mark.parametrize(("how", "survives"), [("nohup", True), ("plain", False)])
+def test_a_hang_up_stops_us_unless_nohup_said_otherwise(how: str, survives: bool) -> None:
+    one = subprocess.Popen(python(LISTENER, how), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert one.stdout is not None
+    assert one.stdout.readline() == "up\n"
+    one.send_signal(signal.SIGHUP)
+    if survives:
+        with pytest.raises(subprocess.TimeoutExpired):
+            one.wait(0.5)
+        one.send_signal(signal.SIGTERM)
+    assert one.wait(10) == 7
+    one.stdout.close()

@@ -30,7 +30,7 @@ def make_app(world: World) -> web.Application:
     """The application: every route of the table behind the perimeter, sockets closed on shutdown."""
 
     def authenticate(request: web.Request) -> Principal | None:
-        return world.doorman.who(request.cookies.get(COOKIE))
+        return world.doorman.who(request.cookies.get(COOKIE), poll="X-Poll" in request.headers)
 
     def local(request: web.Request) -> bool:
         return world.border.local(request) or bearer(request, world.settings.dashboard.metrics_token.get_secret_value())

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
@@ -94,7 +95,7 @@ class Backoff:
         self._failures: dict[tuple[str, str], Failures] = {}
 
     def wait_s(self, user: str, address: str) -> float:
-        failures = self._failures.get((user, address))
+        failures = self._failures.get((user, origin(address)))
         if failures is None:
             return 0.0
         delay = min(MAX_DELAY_S, 2.0 ** (failures.count - 1))
@@ -104,14 +105,15 @@ class Backoff:
         """Notes a failure; returns how many there were in a row."""
         at = self._clock.monotonic()
         kept = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
-        failures = kept.pop((user, address), Failures(0, at))
+        key = (user, origin(address))
+        failures = kept.pop(key, Failures(0, at))
         while len(kept) >= MAX_REMEMBERED:
             del kept[next(iter(kept))]
-        self._failures = kept | {(user, address): Failures(failures.count + 1, at)}
+        self._failures = kept | {key: Failures(failures.count + 1, at)}
         return failures.count + 1
 
     def succeeded(self, user: str, address: str) -> None:
-        self._failures.pop((user, address), None)
+        self._failures.pop((user, origin(address)), None)
 
     def worst(self, within_s: float) -> tuple[str, int] | None:
         """The address with most failures in a row, of those that failed within the last ``within_s``."""
@@ -157,8 +159,11 @@ class Doorman:
     def has_totp(self) -> bool:
         return bool(self._totp)
 
-    def who(self, token: str | None) -> Principal | None:
-        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or older than 12 hours."""
+    def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
+        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or older than 12 hours.
+
+        A ``poll``, which a page makes by itself, does not keep the session awake.
+        """
         if not self.locked:
             return Principal("operator", Role.OPERATOR)
         key = _key(token) if token else ""
@@ -169,7 +174,8 @@ class Doorman:
         if now - session.seen_at >= IDLE or now - session.started_at >= ABSOLUTE:
             del self._sessions[key]
             return None
-        self._sessions[key] = replace(session, seen_at=now)
+        if not poll:
+            self._sessions[key] = replace(session, seen_at=now)
         return Principal(session.role.value, session.role, key)
 
     def alive(self, principal: Principal) -> bool:
@@ -221,7 +227,7 @@ class Doorman:
         """
         if self._waiting >= MAX_WAITING:
             raise ApiError(429, "slow_down", "too many logins at once; try again", retry_after_s=1)
-        lock = self._turns.setdefault((_known(user), address), asyncio.Lock())
+        lock = self._turns.setdefault((_known(user), origin(address)), asyncio.Lock())
         self._waiting += 1
         try:
             async with lock:
@@ -253,6 +259,16 @@ class Doorman:
                 self._used_step = candidate
                 return True
         return False
+
+
+def origin(address: str) -> str:
+    """Whom failures are counted against: an IPv4 address, or the network of 64 bits that one IPv6 customer has."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return "unknown"
+    mapped = found.ipv4_mapped if found.version == 6 else None
+    return str(mapped or found) if found.version == 4 or mapped else str(ip_network((found, 64), strict=False))
 
 
 def _known(user: str) -> str:

@@ -48,7 +48,8 @@ class Perimeter:
     def address(self, request: web.Request) -> str:
         """The caller's address: the peer's, or what a configured proxy says."""
         peer = request.remote or ""
-        return _last(request, "X-Forwarded-For") or peer if peer in self.proxies else peer
+        told = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
+        return told or peer
 
     def encrypted(self, request: web.Request) -> bool:
         """Whether a configured proxy says that it took the request over TLS."""
@@ -88,6 +89,13 @@ def perimeter(settings: Settings, port: int) -> Perimeter:
 def _name(host: str) -> str:
     """A Host without its port; of an IPv6 address what is in the brackets."""
     return host[: host.rfind("]") + 1] if host.startswith("[") else host.rsplit(":", 1)[0]
+
+
+def _without_port(address: str) -> str:
+    """The address that a proxy names, which some name with the caller's port."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _last(request: web.Request, header: str) -> str:

@@ -144,6 +144,28 @@ async def test_watching_does_not_keep_a_session_awake() -> None:
     assert not alive
 
 
+async def test_a_page_that_asks_by_itself_does_not_keep_its_session_awake() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    answers = []
+    for _ in range(3):
+        clock.set(clock.now() + timedelta(minutes=11))
+        answers.append(door.who(token, poll=True) is not None)
+    assert answers == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("10.0.0.9", "10.0.0.9", True), ("10.0.0.9", "10.0.0.8", False), ("2001:db8::1", "2001:db8::ffff:2", True),
+     ("2001:db8::1", "2001:db8:0:1::1", False), ("::ffff:10.0.0.9", "10.0.0.9", True), ("nonsense", "more", True)],
+)  # fmt: skip
+def test_whoever_has_many_addresses_waits_as_one(one: str, other: str, same: bool) -> None:
+    backoff = Backoff(ManualClock(START))
+    backoff.failed("operator", one)
+    assert (backoff.wait_s("operator", other) > 0) == same
+
+
 async def test_logging_out_ends_the_session() -> None:
     door = doorman(ManualClock(START))
     token = await door.login("operator", PASSWORD, None, "127.0.0.1")
@@ -219,9 +241,9 @@ def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> 
 def test_the_memory_of_failures_is_bounded_in_number() -> None:
     backoff = Backoff(ManualClock(START))
     backoff._failures = {("operator", str(number)): Failures(1, 0.0) for number in range(MAX_REMEMBERED)}
-    backoff.failed("operator", "one more")
+    backoff.failed("operator", "10.0.0.9")
     assert len(backoff._failures) == MAX_REMEMBERED
-    assert backoff.wait_s("operator", "one more") == 1
+    assert backoff.wait_s("operator", "10.0.0.9") == 1
 
 
 def test_the_memory_of_failures_is_bounded_in_time() -> None:

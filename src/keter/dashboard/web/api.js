@@ -22,10 +22,11 @@ async function call(path, options, timeoutMs = 8000) {
   return body;
 }
 
-export function get(path, query = {}) {
+/** `poll`: the page asks by itself, which keeps no login awake. */
+export function get(path, query = {}, poll = false) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const tail = given.length ? `?${new URLSearchParams(given)}` : '';
-  return call(`/api/v1/${path}${tail}`, {});
+  return call(`/api/v1/${path}${tail}`, poll ? { headers: { 'X-Poll': '1' } } : {});
 }
 
 export function post(path, body) {

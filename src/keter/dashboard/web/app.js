@@ -18,7 +18,7 @@ const world = {
   random: () => Math.random(),
   setTimeout: (fn, ms) => setTimeout(fn, ms),
   clearTimeout: (timer) => clearTimeout(timer),
-  fetchSnapshot: () => get('snapshot'),
+  fetchSnapshot: () => get('snapshot', {}, true),
   openSocket: (since) => new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/live${since ? `?since=${since}` : ''}`),
   onSnapshot: store.takeSnapshot,
   onFrame: store.takeFrame,

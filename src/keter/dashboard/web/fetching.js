@@ -13,12 +13,12 @@ export function useApi(path, query, everyMs = 0) {
   useEffect(() => {
     if (loggedOut) return undefined;
     let wanted = true;
-    const ask = () => get(path, query).then(
+    const ask = (poll) => get(path, query, poll).then(
       (data) => wanted && setState({ data, error: null, of: shape }),
       (error) => wanted && setState((known) => ({ ...known, error })),
     );
-    ask();
-    const timer = everyMs ? setInterval(() => { if (!document.hidden) ask(); }, everyMs) : null;
+    ask(false);
+    const timer = everyMs ? setInterval(() => { if (!document.hidden) ask(true); }, everyMs) : null;
     return () => { wanted = false; clearInterval(timer); };
   }, [shape, everyMs, loggedOut]);
   return { data: state.of === shape || state.data ? state.data : null, error: state.error, settled: state.of === shape };

@@ -19,7 +19,8 @@ BLOCK = 8192
 _STEPS = 40
 # Newton squares its error: once a step is below this, a linear correction reaches the last digit.
 _LAST_STEP = 1e-7
-_LAST_HALLEY_STEP = 2e-3
+# A step of k below which three terms of the exponential's series leave nothing.
+_SERIES_STEP = 1e-4
 _SUM_TOLERANCE = 1e-12
 
 
@@ -108,41 +109,57 @@ def _additive(r: Array, work: Array) -> Array:
 
 
 def _power(r: Array, work: Array) -> Array:
-    """Halley on ``ln sum r^k`` from k = 1, where the powers are the implied values themselves.
+    """One Halley step on ``ln sum r^k`` from k = 1, where the powers are the implied values themselves, and one Newton step.
 
-    A small last step multiplies the powers by the exponential's series, which saves the dearest operation: a football
-    market costs one logarithm and one exponential a leg.
+    The Newton step is small, so it multiplies the powers by the exponential's series, which saves the dearest operation: a
+    football market costs one logarithm and one exponential a leg. The few markets that are farther from their root, short
+    favourites at a large margin, are iterated apart.
     """
-    logs, slope, bend, p = work[0], work[1], work[2], r
+    logs, slope, series, p = work[0], work[1], work[2], r
     np.log(r, out=logs)
-    k = np.ones(r.shape[1])
-    for _ in range(_STEPS):
-        total = p.sum(axis=0)
-        first = np.multiply(p, logs, out=slope).sum(axis=0)
-        second = np.multiply(slope, logs, out=bend).sum(axis=0)
-        step = np.log(total)
-        step *= total / first
-        curve = second / first - first / total
-        step /= 1 - step * curve / 2
-        if max(-step.min(), step.max()) < _LAST_HALLEY_STEP:
-            return _polished(p, logs, -step, slope, bend)
-        k -= step
-        np.exp(np.multiply(logs, k, out=p), out=p)
+    k = 1 - _halley(p, logs, slope, series)
+    np.exp(np.multiply(logs, k, out=p), out=p)
+    steepness = np.multiply(p, logs, out=slope).sum(axis=0)
+    step = (1 - p.sum(axis=0)) / steepness
+    far = np.flatnonzero(np.abs(step) > _SERIES_STEP)
+    apart = logs[:, far]
+    t = np.multiply(logs, step, out=logs)
+    np.multiply(t, 1 / 6, out=series)
+    for term in (1 / 2, 1.0):
+        series += term
+        series *= t
+    series *= p
+    p += series
+    # A linear step takes the rest of the sum's error.
+    slope *= (p.sum(axis=0) - 1) / steepness
+    p -= slope
+    if far.size:
+        p[:, far] = _iterated(apart, k[far])
     return p
 
 
-def _polished(p: Array, logs: Array, step: Array, t: Array, series: Array) -> Array:
-    """``p`` times ``exp(step * logs)`` by its series, and one linear step that takes the rest of the sum's error."""
-    np.multiply(logs, step, out=t)
-    np.multiply(t, 1 / 24, out=series)
-    for term in (1 / 6, 1 / 2, 1.0):
-        series += term
-        series *= t
-    series += 1
-    p *= series
-    slope = np.multiply(p, logs, out=t)
-    slope *= (p.sum(axis=0) - 1) / slope.sum(axis=0)
-    p -= slope
+def _halley(p: Array, logs: Array, first: Array, second: Array) -> Array:
+    """The step down to the root of ``ln sum r^k`` from the powers ``p``; two buffers of their shape."""
+    total = p.sum(axis=0)
+    slope = np.multiply(p, logs, out=first).sum(axis=0)
+    bend = np.multiply(first, logs, out=second).sum(axis=0)
+    step: Array = np.log(total)
+    step *= total / slope
+    step /= 1 - step * (bend / slope - slope / total) / 2
+    return step
+
+
+def _iterated(logs: Array, k: Array) -> Array:
+    """The powers at their root, by Halley steps until the slowest market has converged."""
+    first, second = np.empty_like(logs), np.empty_like(logs)
+    for _ in range(_STEPS):
+        p: Array = np.exp(logs * k)
+        step = _halley(p, logs, first, second)
+        k = k - step
+        if max(-step.min(), step.max()) < _LAST_STEP:
+            break
+    first *= step
+    p -= first
     return p
 
 

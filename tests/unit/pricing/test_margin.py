@@ -235,3 +235,13 @@ def test_shin_solves_deeply_underround_books_of_long_prices(odds: list[float]) -
     assert sum(made.p) == pytest.approx(1, abs=1e-12)
     both = devig(np.array([odds, [price / 3 + 1 for price in odds]]), "shin")
     assert both[0] == pytest.approx(made.p, abs=1e-12)
+
+
+def test_a_short_favourite_at_a_large_margin_spoils_neither_itself_nor_its_block() -> None:
+    ordinary = [[2.6, 2.4, 4.3], [1.19, 7.0, 14.0]] * 20
+    far = [[1.004, 21.0, 34.0], [1.01, 15.0, 26.0], [1.02, 2.2, 500.0], [1.5, 1.5, 1.5]]
+    odds = np.array(ordinary + far + ordinary)
+    made = devig(odds, "power")
+    for row, p in zip(odds.tolist(), made, strict=True):
+        assert p == pytest.approx(fair(row, "power").p, abs=1e-13)
+    assert np.abs(made.sum(axis=1) - 1).max() < 1e-15 * 4

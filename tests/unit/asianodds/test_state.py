@@ -296,6 +296,30 @@ def test_a_delayed_kick_off_is_told_and_keeps_the_event() -> None:
     assert {(p.event.event_uid, p.event.kickoff) for p in merged.changed} == {(UID, KICKOFF + timedelta(minutes=30))}
 
 
+@pytest.mark.parametrize("minutes", [-20, 20])
+def test_the_matches_of_a_fixture_near_midnight_make_one_event(minutes: int) -> None:
+    state = FeedState()
+    midnight = KICKOFF.replace(hour=0, minute=0) + timedelta(days=1)
+    first, second = (to_ms(midnight + timedelta(minutes=at)) for at in (-minutes / 2, minutes / 2))
+    take(state, full_row(1, StartTime=first))
+    merged = take(state, match_game(2, MatchId=99, StartTime=second, FullTimeOu=total("3.0")))
+    assert {market for _, market in known(state)} == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2", "ft.ou.3"}
+    assert len({uid for uid, _ in known(state)}) == 1
+    assert not merged.problems
+
+
+def test_a_match_that_is_listed_again_after_its_kick_off_moved_past_midnight_is_the_same_event() -> None:
+    state = FeedState()
+    midnight = KICKOFF.replace(hour=0, minute=0) + timedelta(days=1)
+    take(state, full_row(1, StartTime=to_ms(midnight - timedelta(minutes=10))))
+    take(state, full_row(1, StartTime=to_ms(midnight + timedelta(hours=3))))
+    take(state, match_game(2, MatchId=99, StartTime=to_ms(midnight + timedelta(hours=3)), FullTimeOu=total("3.0")))
+    assert len({uid for uid, _ in known(state)}) == 1
+    tomorrow = to_ms(midnight + timedelta(hours=23))
+    take(state, match_game(3, MatchId=100, StartTime=tomorrow, FullTimeOu=total("3.0")))
+    assert len({uid for uid, _ in known(state)}) == 2, "the same teams a day later are another event"
+
+
 def test_after_a_gap_rows_that_the_answer_does_not_repeat_are_dropped() -> None:
     state = FeedState()
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))

@@ -7,6 +7,7 @@ Answers are deltas, so what an answer leaves out is unchanged. Rules, in this or
 * a row that closes (WillBeRemoved) goes at once. ToBeRemovedOn alone removes nothing: samples show it on rows that stay;
 * a row that cannot be read goes too, when its GameId can: its price is no longer known, and stale is never traded;
 * a fixture only moves up, early to today to live: lingering copies of earlier phases are ignored, also after it has gone;
+* match ids of the same names and kick-offs at most two hours apart are one event, also when the uid's date is another by now;
 * where several rows offer the same market, an active one wins, then the one changed last by the venue's time;
 * after a gap (``fresh=True``) rows of the phase that the answer does not repeat are dropped;
 * a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say.
@@ -22,7 +23,7 @@ from itertools import count
 import msgspec
 
 from keter.clock import to_ms
-from keter.domain.markets import Event, Market, Phase
+from keter.domain.markets import Event, Market, Phase, event_uid
 from keter.venues.asianodds.normalise import (
     MARKET_TYPE_OF_PHASE,
     Problem,
@@ -42,6 +43,7 @@ ROW_LIFE = timedelta(hours=12)
 _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
 _SWEEP_EVERY = timedelta(seconds=60)
 _SAME_FIXTURE = timedelta(hours=2)
+_UID_DATES = timedelta(hours=12)  # a uid carries the date of the first kick-off told, which may have moved past midnight
 
 
 class Row(msgspec.Struct):
@@ -179,7 +181,7 @@ class FeedState:
     def _fixture(self, turn: _Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
         """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
         before = self._fixtures.get(self._uids.get(match_id, ""))
-        uid = kept_uid(before.event, event) if before is not None else event.event_uid
+        uid = kept_uid(before.event, event) if before is not None else self._uid_of(event)
         event = msgspec.structs.replace(event, event_uid=uid)
         fixture = self._fixtures.get(uid)
         reached = fixture.phase if fixture is not None else self._past.get(uid, (phase, turn.now))[0]
@@ -200,6 +202,15 @@ class FeedState:
         if match_id == fixture.lead:
             fixture.event = event
         return fixture
+
+    def _uid_of(self, event: Event) -> str:
+        """The uid under which the fixture stands already, by another match id and perhaps with the date before or after."""
+        for moved in (-_UID_DATES, _UID_DATES):
+            uid = event_uid(event.sport, event.kickoff + moved, event.home, event.away)
+            known = self._fixtures.get(uid)
+            if known is not None and _same_fixture(known.event, event):
+                return uid
+        return event.event_uid
 
     def _leave(self, turn: _Turn, fixture: Fixture, match_id: int) -> None:
         """The match goes on under another uid: its rows there are history."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Problem, ProblemBody
@@ -30,7 +30,9 @@ HEADERS = {
 MAX_BODY_BYTES = 16 * 1024
 REQUESTED_BY = "keter"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_FORWARDED = frozenset(
+    {"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Perimeter:
     def local(self, request: web.Request) -> bool:
         """True for a direct caller on this machine: what a proxy hands on is not, be it configured or forgotten."""
         peer = request.remote or ""
-        forwarded = any(name in request.headers for name in _FORWARDED)
+        names = {name.lower() for name in request.headers}
+        forwarded = names & _FORWARDED or any(name.startswith("x-forwarded-") for name in names)
         return is_loopback(peer) and peer not in self.proxies and not forwarded
 
 
@@ -143,7 +146,8 @@ def harden(app: web.Application, border: Perimeter) -> None:
 def _check_request(request: web.Request, border: Perimeter) -> None:
     if request.headers.getall("Host", [])[1:] or request.headers.get("Host", "").lower() not in border.hosts:
         raise ApiError(421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS")
-    if border.direct_only and not border.local(request):
+    # Browsers speak HTTP/1.1 at least; nginx, told nothing else, hands on with 1.0 and without a word of whom it is for.
+    if border.direct_only and (not border.local(request) or request.version < HttpVersion11):
         raise ApiError(403, "proxied", "behind a proxy this server needs DASH_PASSWORD_HASH; without one use an SSH tunnel")
     origin = request.headers.get("Origin")
     upgrade = "Upgrade" in request.headers

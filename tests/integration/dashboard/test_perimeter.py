@@ -268,7 +268,17 @@ def test_letting_others_in_through_a_proxy_needs_a_password(name: str) -> None:
     check_bind(load_settings(None, {name: "10.0.0.7", "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"]}))
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+async def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_http_1_0(console: Console) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", console.port)
+    writer.write(f"GET /api/v1/session HTTP/1.0\r\nHost: 127.0.0.1:{console.port}\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        answer = (await reader.read()).decode()
+    writer.close()
+    assert answer.split()[1] == "403"
+    assert '"proxied"' in answer
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "Via", "CF-Connecting-IP"])
 async def test_a_forgotten_proxy_makes_nobody_the_operator(start_console: StartConsole, header: str) -> None:
     """Without a password the console serves this machine only, not what a proxy on it hands on."""
     console = await start_console()

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,29 @@ def test_a_replay_writes_every_decision(recording: Path, capsys: pytest.CaptureF
     decisions = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
     assert [one["stage"] for one in decisions] == ["edge", "guard", "edge", "guard"]
     assert "market updates" in capsys.readouterr().out
+
+
+def test_a_terminal_sees_a_bar_that_ends_at_the_whole_input(
+    recording: Path, season: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    for arguments in (["replay", str(recording)], ["backtest", str(recording)], ["backtest", str(season)]):
+        assert run_command(arguments) == ExitCode.OK
+        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
+        assert "100%" in shown
+        assert "1 fixtures" in shown if arguments[1] == str(season) else "7 answers" in shown
+    monkeypatch.delenv("FORCE_COLOR")
+    assert run_command(["replay", str(recording)]) == ExitCode.OK
+    assert capsys.readouterr().err == ""
+
+
+def test_two_processes_write_the_same_decisions_byte_for_byte(recording: Path) -> None:
+    code = "import sys; from keter.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", code, "replay", str(recording), "--speed", "max", "--decisions", f"{seed}.jsonl"]
+        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True, timeout=100)
+    assert Path("1.jsonl").read_bytes() == Path("2.jsonl").read_bytes() != b""
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keter.cli.output import JsonFlag, show_json
-from keter.cli.progress import counting
+from keter.cli.progress import reading
 from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
@@ -66,8 +66,9 @@ class Measured:
 
 def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
     from keter.replay.backtest import run
+    from keter.replay.football import csv_files
 
-    with counting("fixtures") as advance:
+    with reading(csv_files(paths), "fixtures") as advance:
         tested = run(paths, rules, advance)
     read: dict[str, object] = {"files": tested.files, "fixtures": tested.fixtures, "markets": tested.markets}
     read |= {"skipped_rows": len(tested.skipped), "above_ceiling": tested.above_ceiling}
@@ -86,7 +87,7 @@ def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     from keter.venues.asianodds.captured import CapturedFeeds
 
     replayer = Replayer(load_settings(environ=child_environment(**changes)), CapturedFeeds())
-    with counting("answers") as advance:
+    with reading(files, "answers") as advance:
         for _ in replayer.run(read_answers(files, advance)):
             pass
     intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, {len(files)} files."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keter.cli.output import JsonFlag, show, show_json
-from keter.cli.progress import counting
+from keter.cli.progress import Advance, reading
 from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
 
@@ -41,7 +41,7 @@ def replay(
 
     replayer = Replayer(load_settings(), CapturedFeeds())
     started = time.monotonic()
-    with counting("answers") as advance, _sink(decisions) as write:
+    with reading(files, "answers") as advance, _sink(decisions) as write:
         for decision in replayer.run(_paced(read_answers(files, advance), pace)):
             write(decision)
     _tell(replayer, time.monotonic() - started, html, as_json=as_json)
@@ -79,16 +79,18 @@ def recorded_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_answers(files: list[Path], advance: Callable[[int], None]) -> Iterator["CapturedAnswer"]:
-    """Every answer of these files; ``advance`` is told of each. Raises UsageError for a file that is no recording."""
+def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswer"]:
+    """Every answer of these files; ``advance`` is told of each, and of the bytes read. Raises UsageError for a file that is
+    no recording.
+    """
     import msgspec
 
     from keter.replay.capture import read_captures
 
     try:
-        for answer in read_captures(files):
+        for answer in read_captures(files, lambda read: advance(0, read)):
             yield answer
-            advance(1)
+            advance(1, 0)
     except (msgspec.MsgspecError, OSError) as e:
         raise UsageError(f"not a readable capture file: {e}") from e
 

@@ -61,8 +61,11 @@ class Backtest:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int], None] = lambda _: None) -> Backtest:
-    """Bets through all files; ``progress`` is told of each fixture read. Raises UsageError for unusable paths."""
+def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int, int], None] = lambda _, __: None) -> Backtest:
+    """Bets through all files. Raises UsageError for unusable paths.
+
+    ``progress`` is told of each fixture read, and after each file of its bytes.
+    """
     result = Backtest()
     for path in csv_files(paths):
         result.files.append(path.name)
@@ -74,7 +77,8 @@ def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int], None] = l
             for market in _markets(row, rules):
                 result.markets += 1
                 _bet(row, market, rules, result)
-            progress(1)
+            progress(1, 0)
+        progress(0, path.stat().st_size)
     return result
 
 

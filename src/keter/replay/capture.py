@@ -15,7 +15,7 @@ import base64
 import gzip
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -95,14 +95,15 @@ def capture_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if _is_capture(path))
 
 
-def read_captures(paths: Iterable[Path]) -> Iterator[CapturedAnswer]:
+def read_captures(paths: Iterable[Path], progress: Callable[[int], None] = lambda _: None) -> Iterator[CapturedAnswer]:
     """Every answer of these files, in order, once. A batch cut short by a crash ends its file.
 
+    ``progress`` is told of the bytes read since it was last told.
     Raises msgspec.ValidationError for a line that is no capture, OSError when a file cannot be read.
     """
     seen: deque[tuple[object, ...]] = deque(maxlen=REPEAT_MEMORY)
     for path in paths:
-        for line in _lines(path):
+        for line in _lines(path, progress):
             record = msgspec.json.decode(line, type=CaptureLine)
             # Answers to unlike requests may share both times where the clock is coarse.
             key = (record.account, record.requested_at, record.received_at, record.request)
@@ -111,19 +112,24 @@ def read_captures(paths: Iterable[Path]) -> Iterator[CapturedAnswer]:
                 yield _answer(record)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        if file.read(2) not in {GZIP_MAGIC, b""}:
+def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    with path.open("rb") as raw:
+        if raw.read(2) not in {GZIP_MAGIC, b""}:
             raise gzip.BadGzipFile(f"{path.name} is not a gzip file")
-    with gzip.open(path, "rb") as file:
-        while True:
-            try:
-                line = file.readline()
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                return  # the member that a crash cut short
-            if not line.endswith(b"\n"):
-                return
-            yield line
+        raw.seek(0)
+        told = 0
+        with gzip.open(raw, "rb") as file:
+            while True:
+                try:
+                    line = file.readline()
+                except (EOFError, zlib.error, gzip.BadGzipFile):
+                    return  # the member that a crash cut short
+                if (at := raw.tell()) > told:
+                    progress(at - told)
+                    told = at
+                if not line.endswith(b"\n"):
+                    return
+                yield line
 
 
 def _line(answer: CapturedAnswer) -> CaptureLine:

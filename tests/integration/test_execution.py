@@ -25,7 +25,7 @@ from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode
 from keter.domain.verdicts import Reason
-from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus
+from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus, VenueTransientError
 from keter.workers.tracker import QUERIES_PER_MINUTE
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
@@ -458,7 +458,12 @@ async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
     assert await desk.world.ledger.results.get(uid) == final
 
 
-async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: Desk) -> None:
+async def _no_lists() -> Sequence[Ticket]:
+    raise VenueTransientError("unavailable", "the bet lists are down")
+
+
+@pytest.mark.parametrize(("restarted", "lists_down"), [(False, False), (True, False), (False, True)])
+async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: Desk, restarted: bool, lists_down: bool) -> None:
     signal = await desk.running()
     update = signal.signal.update
     kickoff = update.event.kickoff
@@ -474,6 +479,10 @@ async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: D
     await prices_at(30, 1.6)
     await prices_at(2, 1.9)
     assert (await desk.of()).closing_fair_odds is None
+    if restarted:
+        desk.tracker = TrackerProcess(desk.world)
+    if lists_down:
+        desk.world.venue.bets = _no_lists  # type: ignore[method-assign]  # an outage of the bet lists alone
     await prices_at(-1, 1.3, Phase.LIVE)
     closing = (await desk.of()).closing_fair_odds
     assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03

@@ -25,6 +25,7 @@ STATS_MS = 14 * DAY_MS
 DAY_RISK_MS = 8 * DAY_MS
 BETS_MS = HOUR_MS
 RECONCILED_MS = DAY_MS
+CLOSING_MS = 3 * HOUR_MS
 TOMB_MS = MINUTE_MS
 
 DEAD_CAP = 1_000
@@ -174,6 +175,10 @@ class Keys:
     def reconciled(self, account: str) -> str:
         """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
         return f"{self.prefix}reconciled:{_part(account)}"
+
+    def closing(self, intent_id: str) -> str:
+        """string JSON ClosingLook, the newest before kick-off of a bet's event; TTL CLOSING_MS."""
+        return f"{self.prefix}closing:{_part(intent_id)}"
 
     def account(self, account: str) -> str:
         """hash of an AccountSnapshot; TTL ACCOUNT_MS."""

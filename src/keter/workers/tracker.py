@@ -99,7 +99,9 @@ class Tracker:
         started = clock.monotonic()
         self._due = started + RETRY_S
         mode = self._context.settings.mode.execution_mode
-        self._selections.learn(await self._ledger.intents.open_bets(mode, self._account))
+        known = await self._ledger.intents.open_bets(mode, self._account)
+        self._selections.learn(known)
+        await self._closing.run(known)  # before the venue is asked: its bet lists may be down while its prices are not
         with_account = started >= self._account_due
         if with_account:
             await self._account_watch.before()
@@ -107,7 +109,6 @@ class Tracker:
         if open_bets is None:
             self._context.heart.count("incomplete_passes")
             return False
-        await self._closing.run(open_bets)
         await note_pass(self._context.bus, self._account, token)
         self._done_for = token
         self._context.heart.count("passes")

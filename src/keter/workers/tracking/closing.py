@@ -1,7 +1,8 @@
 """The closing price of each bet: what the sharp books thought its selection was worth right before kick-off.
 
 The last fair price seen before the start is kept with the bet, for closing line value. Where none was seen close enough to
-the start there is none: an unknown closing price is not zero and not the price at placement.
+the start there is none: an unknown closing price is not zero and not the price at placement. What was seen waits in Redis, so
+that a tracker that starts anew around kick-off loses nothing.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from keter.bus.closing import ClosingLook, note_closing, read_closing
 from keter.bus.errors import PoisonedPayloadError
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase
@@ -29,7 +31,7 @@ class ClosingPrices:
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
-        self._latest: dict[str, tuple[float, datetime]] = {}
+        self._unseen: set[str] = set()  # started without a look: not worth another question
 
     async def run(self, open_bets: Sequence[Bet]) -> None:
         """One look at every open bet."""
@@ -42,13 +44,12 @@ class ClosingPrices:
                 await self._look(bet, now)
             elif until <= timedelta():
                 await self._write(bet, now)
-        known = {bet.intent.intent_id for bet in open_bets}
-        self._latest = {intent_id: seen for intent_id, seen in self._latest.items() if intent_id in known}
+        self._unseen &= {bet.intent.intent_id for bet in open_bets}
 
     async def _look(self, bet: Bet, now: datetime) -> None:
         fair_odds = await self._fair_odds(bet, now)
         if fair_odds is not None:
-            self._latest[bet.intent.intent_id] = fair_odds, now
+            await note_closing(self._context.bus, bet.intent.intent_id, ClosingLook(fair_odds, now))
 
     async def _fair_odds(self, bet: Bet, now: datetime) -> float | None:
         settings, intent = self._context.settings, bet.intent
@@ -65,14 +66,18 @@ class ClosingPrices:
         return float(fair) if fair is not None else None
 
     async def _write(self, bet: Bet, now: datetime) -> None:
-        seen = self._latest.pop(bet.intent.intent_id, None)
-        if seen is not None:
-            fair_odds, seen_at = seen
-            await self._ledger.intents.amend(
-                bet.intent.intent_id,
-                BetChanges(closing_fair_odds=fair_odds),
-                at=now,
-                cause="closing_price",
-                worker=self._context.worker,
-                evidence={"seen_at": seen_at.isoformat()},
-            )
+        intent_id = bet.intent.intent_id
+        if intent_id in self._unseen:
+            return
+        look = await read_closing(self._context.bus, intent_id)
+        if look is None:
+            self._unseen.add(intent_id)
+            return
+        await self._ledger.intents.amend(
+            intent_id,
+            BetChanges(closing_fair_odds=look.fair_odds),
+            at=now,
+            cause="closing_price",
+            worker=self._context.worker,
+            evidence={"seen_at": look.seen_at.isoformat()},
+        )

@@ -2,16 +2,87 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from keter.bus.alerts import Alert, raise_alert
+from keter.bus.trading import read_trading
+from keter.domain.trading import TradingMode
 from keter.workers.dashboard import run
 from tests.integration.alerting.test_webhook import Receiver, receiver
 from tests.integration.workbench import context_on, opened, settings_for, working
 from tests.support import eventually, free_port
+
+TOKEN = "1234567890:" + "canary" * 6
+
+
+class TelegramServer:
+    """Telegram's side of the Bot API over HTTP, for one bot: hands out what was said, keeps what is sent."""
+
+    def __init__(self, *said: tuple[int, int, str, str]) -> None:
+        self._said = list(said)
+        self.sent: list[tuple[str, str]] = []
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        fields = await request.post()
+        if request.path == f"/bot{TOKEN}/getUpdates":
+            fresh = [self._update(n) for n in range(int(str(fields.get("offset", 0))), len(self._said))]
+            if not fresh:
+                await asyncio.Event().wait()
+            return web.json_response({"ok": True, "result": fresh})
+        self.sent.append((str(fields["chat_id"]), str(fields["text"])))
+        message = {"message_id": 1, "date": 0, "chat": {"id": int(str(fields["chat_id"])), "type": "private"}}
+        return web.json_response({"ok": True, "result": message})
+
+    def _update(self, number: int) -> dict[str, object]:
+        user, chat, kind, text = self._said[number]
+        sender = {"id": user, "is_bot": False, "first_name": "x"}
+        return {"update_id": number, "message": {"message_id": number, "date": int(time.time()), "text": text, "from": sender,
+                                                 "chat": {"id": chat, "type": kind}}}  # fmt: skip
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_post("/{tail:.*}", self.answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{port}"
+        await runner.cleanup()
+
+
+async def test_a_listed_user_halts_and_looks_over_telegram_and_nobody_else_is_heard(redis_url: str, tmp_path: Path) -> None:
+    """The running dashboard, aiogram's own client, HTTP: a stranger, a group, then the operator in a chat of his own."""
+    telegram = TelegramServer(
+        (8, 8, "private", "/resume"), (7, -100, "group", "/resume"), (7, 7, "private", "/halt odd prices"),
+        (7, 7, "private", "/status"),
+    )  # fmt: skip
+    async with telegram.serving() as url, opened(redis_url) as bus:
+        settings = settings_for(
+            tmp_path, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_USER_IDS="7", TELEGRAM_API_URL=url, DASH_PORT=free_port()
+        )
+        async with working(context_on(bus, settings, "dashboard"), run):
+            await eventually(lambda: len(told(telegram)) >= 2, timeout_s=60)
+        view = await read_trading(bus, datetime.now(UTC))
+    assert {chat for chat, _ in telegram.sent} == {"7"}
+    halted, status = told(telegram)
+    assert halted.startswith("halted: no new bets")
+    assert status.startswith("HALTED (stopped by the HALT file)")
+    assert "odd prices" in settings.router.halt_file.read_text()
+    assert view.state is not None
+    assert (view.state.mode, view.state.actor) == (TradingMode.HALTED, "telegram:7")
+
+
+def told(telegram: TelegramServer) -> list[str]:
+    """The answers, without the alerts and the sign of life that are sent to the same chat."""
+    return [text for _, text in telegram.sent if text.lower().startswith("halted")]
 
 
 async def test_the_page_does_not_wait_for_libraries_that_load_for_seconds(
@@ -26,8 +97,7 @@ async def test_the_page_does_not_wait_for_libraries_that_load_for_seconds(
 
     monkeypatch.setattr("keter.alerting.build.import_module", slowly)
     async with opened(redis_url) as bus:
-        token = "1234567890:" + "canary" * 6
-        settings = settings_for(tmp_path, TELEGRAM_BOT_TOKEN=token, TELEGRAM_USER_IDS="7", TELEGRAM_API_URL="http://127.0.0.1:9",
+        settings = settings_for(tmp_path, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_USER_IDS="7", TELEGRAM_API_URL="http://127.0.0.1:9",
                                 DASH_PORT=free_port())  # fmt: skip
         async with working(context_on(bus, settings, "dashboard"), run):
             port = settings.dashboard.dash_port

@@ -9,7 +9,7 @@ import pytest
 from keter.alerting.desk import HELP, Desk, Said, Views
 from keter.alerting.texts import Position
 from keter.bus.alerts import Alert, raise_alert, read_alerts
-from keter.bus.connection import Bus
+from keter.bus.connection import Bus, absent
 from keter.bus.trading import change_trading
 from keter.clock import ManualClock, random_id
 from keter.control import Control
@@ -93,6 +93,16 @@ async def test_halt_is_done_at_once_and_audited_with_its_source(office: Office) 
     assert office.halt_file.exists()
     [row] = office.audited
     assert (row.action, row.source, row.actor, row.reason) == (CommandAction.HALT, "telegram", f"telegram:{ME}", "odd prices")
+
+
+async def test_a_halt_needs_no_redis_and_what_needs_it_says_so(tmp_path: Path) -> None:
+    gone = absent("no answer from Redis")
+    office = Office(gone, tmp_path)
+    assert "the HALT file stops the router" in (await office.say("/halt") or "")
+    assert office.halt_file.exists()
+    assert "HALTED (stopped by the HALT file)" in (await office.say("/status") or "")
+    for text in ("/resume", "/pause", "/alerts", "/ack x"):
+        assert "no answer from Redis" in (await office.say(text) or ""), text
 
 
 async def test_a_resume_asks_for_its_code_first(office: Office) -> None:

@@ -67,7 +67,15 @@ def test_the_text_tells_what_was_promised_what_came_and_how_good_the_chances_wer
 ) -> None:
     assert run_command(["backtest", str(season), "--min-ev", "1"]) == ExitCode.OK
     told = capsys.readouterr().out
-    for word in ("promised ", "at the close, luck ", "Brier ", "log loss ", "longest winning streak"):
+    for word in (
+        "promised ",
+        "of 2 bets with a close: promised ",
+        "slippage +0.00",
+        "luck ",
+        "Brier ",
+        "log loss ",
+        "longest winning streak",
+    ):
         assert word in told
 
 

@@ -146,8 +146,12 @@ def show_performance(result: "Performance") -> None:
 def _expectation(result: "Performance") -> str:
     """What was promised at the bet and by the close beside what came, and how good the chances were."""
     parts = [f"promised {result.expected_minor / 100:,.2f}"]
-    if result.closing_minor is not None and result.luck_minor is not None:
-        parts.append(f"worth {result.closing_minor / 100:,.2f} at the close, luck {result.luck_minor / 100:+,.2f}")
+    if (split := result.attribution) is not None:
+        parts.append(
+            f"of {split.n:,} bets with a close: promised {split.promised_minor / 100:,.2f}, "
+            f"slippage {split.slippage_minor / 100:+,.2f}, drift to the close {split.drift_minor / 100:+,.2f}, "
+            f"luck {split.luck_minor / 100:+,.2f}"
+        )
     if result.brier is not None and result.log_loss is not None:
         parts.append(f"Brier {result.brier:.4f}, log loss {result.log_loss:.4f}")
     return "; ".join(parts)

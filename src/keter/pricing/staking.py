@@ -115,13 +115,13 @@ def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
     if not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
         raise InvalidOddsError(f"exclusive outcomes need probabilities that are together at most 1: {p}")
     reserve, backed_p, backed_r = 1.0, 0.0, 0.0
-    chosen: list[int] = []
+    chosen: set[int] = set()
     for i in sorted(range(len(p)), key=lambda i: -p[i] * odds[i]):
         if p[i] * odds[i] <= reserve or backed_r + 1 / odds[i] >= 1:
             break
         backed_p, backed_r = backed_p + p[i], backed_r + 1 / odds[i]
         reserve = max(1 - backed_p, 0.0) / (1 - backed_r)
-        chosen.append(i)
+        chosen.add(i)
     fractions = tuple(p[i] - reserve / odds[i] if i in chosen else 0.0 for i in range(len(p)))
     staked = sum(fractions)
     unlisted = 1 - sum(p)

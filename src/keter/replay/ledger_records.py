@@ -33,4 +33,5 @@ def _record(bet: Bet, zone: tzinfo) -> BetRecord:
         closing_p=None if bet.closing_fair_odds is None else 1 / bet.closing_fair_odds,
         placed_at=intent.created_at,
         kickoff=intent.kickoff,
+        asked_odds=float(intent.asked_odds),
     )

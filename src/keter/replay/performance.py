@@ -57,6 +57,20 @@ class Slice(msgspec.Struct, frozen=True):
     n_clv: int
 
 
+class Attribution(msgspec.Struct, frozen=True):
+    """Where the profit of the ``n`` bets with a close came from; the four parts sum to it. Money in minor units.
+
+    ``promised`` is the value the gate saw, ``slippage`` what other odds than those asked for cost, ``drift`` what the price
+    still did until the close, ``luck`` the results less their value at the close.
+    """
+
+    n: int
+    promised_minor: float
+    slippage_minor: float
+    drift_minor: float
+    luck_minor: float
+
+
 class Performance(msgspec.Struct, frozen=True):
     """The whole account of some bets. Money in minor units, settled bets only, ``open`` counted apart.
 
@@ -76,6 +90,7 @@ class Performance(msgspec.Struct, frozen=True):
     expected_minor: float
     closing_minor: float | None
     luck_minor: float | None
+    attribution: Attribution | None
     brier: float | None
     log_loss: float | None
     calibration: tuple[Bin, ...]
@@ -116,6 +131,7 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         expected_minor=sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets),
         closing_minor=closing,
         luck_minor=None if closing is None else _pnl(with_close) - closing,
+        attribution=_attribution(with_close),
         brier=brier,
         log_loss=log_loss,
         calibration=_calibration(*forecasts),
@@ -124,6 +140,16 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         longest_losing_streak=losses,
         slices={name: slices(bets, of) for name, of in _dimensions(every).items()},
     )
+
+
+def _attribution(bets: Sequence[BetRecord]) -> Attribution | None:
+    """Of bets with a close; None without any."""
+    if not bets:
+        return None
+    promised = sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets)
+    slippage = sum(bet.stake_minor * bet.fair_p * (bet.odds - (bet.asked_odds or bet.odds)) for bet in bets)
+    closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in bets)
+    return Attribution(len(bets), promised, slippage, closing - promised - slippage, _pnl(bets) - closing)
 
 
 def equity(bets: Iterable[BetRecord]) -> list[Point]:

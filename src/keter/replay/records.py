@@ -9,7 +9,8 @@ class BetRecord(msgspec.Struct, frozen=True):
     """One bet. Money in minor units; ``pnl_minor`` is None while unsettled; ``state`` is a BetState value.
 
     ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at the close (None: not available, never zero).
-    ``ev_pct`` is what the edge gate promised per 100 staked. ``mode`` keeps DRY, LIVE and BACKTEST apart.
+    ``ev_pct`` is what the edge gate promised per 100 staked at ``asked_odds`` (None: those of the bet). ``mode`` keeps DRY,
+    LIVE and BACKTEST apart.
     """
 
     bet_id: str
@@ -29,6 +30,7 @@ class BetRecord(msgspec.Struct, frozen=True):
     closing_p: float | None
     placed_at: datetime
     kickoff: datetime
+    asked_odds: float | None = None
 
     @property
     def clv(self) -> float | None:

@@ -5,7 +5,7 @@ from html import escape
 
 from keter.domain.money import money_text
 from keter.replay.charts import bar_chart, calibration_chart, histogram, line_chart
-from keter.replay.performance import Estimate, Performance, Slice, equity
+from keter.replay.performance import Attribution, Estimate, Performance, Slice, equity
 from keter.replay.records import BetRecord
 
 _STYLE = """
@@ -54,6 +54,8 @@ def html_report(title: str, intro: str, warnings: Sequence[str], records: Sequen
         _figure(f"Profit by {name}", bar_chart(rows, label=f"Profit by {name}"), "Number of bets in brackets.")
         for name, rows in result.slices.items()
     ]
+    if result.attribution is not None:
+        parts.append(_sources(result.attribution))
     parts.append(f'<div class="pair">{"".join(pair)}</div>')
     parts += [_table(name, rows) for name, rows in result.slices.items()]
     return (
@@ -95,6 +97,16 @@ def _strip(result: Performance) -> str:
 
 def _figure(title: str, chart: str, caption: str) -> str:
     return f"<figure><h2>{escape(title)}</h2>{chart}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _sources(split: Attribution) -> str:
+    """Where the profit came from, as a row of a table."""
+    total = split.promised_minor + split.slippage_minor + split.drift_minor + split.luck_minor
+    names = ("Bets with a close", "Promised", "Slippage", "Drift to the close", "Luck", "Profit")
+    amounts = (split.promised_minor, split.slippage_minor, split.drift_minor, split.luck_minor, total)
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = f"<td>{split.n:,}</td>" + "".join(f"<td>{amount / 100:+,.2f}</td>" for amount in amounts)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>'
 
 
 def _table(name: str, rows: Sequence[Slice]) -> str:

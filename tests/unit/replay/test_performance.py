@@ -48,6 +48,20 @@ def test_bets_of_one_day_count_as_one_observation() -> None:
     assert together.yield_.t != pytest.approx(together.yield_.t_single)
 
 
+def test_the_parts_of_the_profit_sum_to_it() -> None:
+    """10.00 at 2.10 asked at 2.20, promised 5 %, worth 2.9 % at the close; a bet without a close counts nowhere."""
+    result = performance([bet(0, 1100, asked_odds=2.2), bet(1, -1000), bet(2, -1000, closing_p=None)])
+    split = result.attribution
+    assert split is not None
+    assert split.n == 2
+    assert split.promised_minor == pytest.approx(100)
+    assert split.slippage_minor == pytest.approx(1000 * 0.5 * -0.1)
+    assert split.drift_minor == pytest.approx(2 * 1000 * (2.1 * 0.49 - 1) - 100 + 50)
+    assert split.promised_minor + split.slippage_minor + split.drift_minor + split.luck_minor == pytest.approx(100)
+    assert "Drift to the close" in html_report("t", "i", [], [bet(0, 1100, asked_odds=2.2)], performance([bet(0, 1100)]))
+    assert performance([bet(0, 1100, closing_p=None)]).attribution is None
+
+
 def test_a_missing_close_is_left_out_and_counted() -> None:
     result = performance([bet(0, 1100), bet(1, -1000, closing_p=None)])
     assert result.clv is not None

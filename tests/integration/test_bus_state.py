@@ -19,7 +19,7 @@ from keter.bus.cooldowns import clear_cooldown, cool_down, cooling, list_cooldow
 from keter.bus.errors import StaleRevisionError
 from keter.bus.heartbeats import Heart, read_heartbeats
 from keter.bus.odds import read_feeds, read_odds, read_score, read_selections, remove_odds, write_feed, write_odds, write_scores
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.bus.trading import arm, change_trading, disarm, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
@@ -281,6 +281,20 @@ async def test_a_session_is_dropped_only_by_the_token_that_failed(bus: Bus) -> N
     assert await bus.redis.pttl(bus.keys.session("acc")) > 0
     await store.drop("acc", "new-token")
     assert await store.read("acc") is None
+
+
+async def test_fixtures_are_kept_by_match_id_and_removed_one_by_one(bus: Bus) -> None:
+    store = FixtureStore(bus)
+    assert await store.load("acc") == {}
+    one, other = update("fb-1").event, update("fb-2").event
+    await store.save("acc", {-7: one, 2**40: other})
+    await store.save("acc", {})
+    assert await store.load("acc") == {-7: one, 2**40: other}
+    await store.save("acc", {-7: None, 2**40: one})
+    await bus.redis.hset(bus.keys.fixtures("acc"), "5", b"{}")
+    await bus.redis.hset(bus.keys.fixtures("acc"), "x", b"{}")
+    assert await store.load("acc") == {2**40: one}
+    assert await bus.redis.pttl(bus.keys.fixtures("acc")) > 0
 
 
 async def test_a_throttle_gives_one_call_per_interval_and_name(bus: Bus) -> None:

@@ -13,7 +13,7 @@ from keter.bus.accounts import write_account
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heart
 from keter.bus.queues import Item, Output, Pipe, QueueName
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
 from keter.settings import Settings, load_settings
@@ -99,7 +99,7 @@ def quick_feed(
 
     @asynccontextmanager
     async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
-        stores = Stores(SessionStore(bus, Session), ThrottleStore(bus))
+        stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
         intervals = dict.fromkeys(Phase, interval_s)
         venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after)
         try:

@@ -20,6 +20,7 @@ FEED_MS = DAY_MS
 SCORE_MS = 2 * DAY_MS
 ACCOUNT_MS = 2 * DAY_MS
 SESSION_MS = DAY_MS
+FIXTURES_MS = 8 * DAY_MS
 ALERT_MS = 7 * DAY_MS
 STATS_MS = 14 * DAY_MS
 DAY_RISK_MS = 8 * DAY_MS
@@ -187,6 +188,10 @@ class Keys:
     def session(self, account: str) -> str:
         """hash token, key, url, at_ms; secret; TTL given by its owner, SESSION_MS at most."""
         return f"{self.prefix}ao:session:{_part(account)}"
+
+    def fixtures(self, account: str) -> str:
+        """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL FIXTURES_MS."""
+        return f"{self.prefix}fixtures:{_part(account)}"
 
     def throttle(self, account: str, name: str) -> str:
         """string; exists until the next call is free."""

@@ -1,16 +1,22 @@
-"""What all processes of one venue account share: the session, and the moments at which it may be asked again.
+"""What all processes of one venue account share: the session, the moments at which it may be asked again, its fixtures.
 
 Tokens and keys are secrets: they are in Redis only, never in a message or a representation.
 """
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 import msgspec
 from redis.typing import EncodableT, FieldT
 
+from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.keys import SESSION_MS
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.keys import FIXTURES_MS, SESSION_MS
+from keter.domain.markets import Event
 
+CHUNK = 500  # commands per round trip
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -56,3 +62,33 @@ class ThrottleStore:
         """0 when the call may be made, and is counted; else the seconds until it may, and nothing is counted."""
         key = self._bus.keys.throttle(account, name)
         return int(await self._bus.redis.run("throttle_take", [key], [max(round(interval_s * 1000), 1)])) / 1000
+
+
+class FixtureStore:
+    """The event behind each match id of a venue: a uid once given outlives the process that gave it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def load(self, account: str) -> dict[int, Event]:
+        """Every match id known; what cannot be read is left out."""
+        found = {}
+        for match_id, payload in (await self._bus.redis.read_hash(self._bus.keys.fixtures(account))).items():
+            try:
+                found[int(match_id)] = decode(Event, payload)
+            except (ValueError, PoisonedPayloadError):  # left by another version of Keter
+                continue
+        return found
+
+    async def save(self, account: str, fixtures: Mapping[int, Event | None]) -> None:
+        """Adds and replaces; None removes."""
+        key, rest = self._bus.keys.fixtures(account), iter(fixtures.items())
+        while chunk := list(islice(rest, CHUNK)):
+            async with self._bus.redis.batch() as batch:
+                for match_id, event in chunk:
+                    if event is None:
+                        batch.hdel(key, str(match_id))
+                    else:
+                        batch.hset(key, str(match_id), encode(event))
+                batch.pexpire(key, FIXTURES_MS)
+                await batch.execute()

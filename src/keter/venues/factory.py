@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from keter.bus.connection import Bus
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.domain.markets import Market, Side
 from keter.ledger import Ledger
@@ -31,7 +31,7 @@ def open_bet_venue(
     The session is the ingest process's: this side follows. ``intended`` tells the selection behind a reference of ours,
     ``rng`` draws the fate of paper bets.
     """
-    stores = Stores(SessionStore(bus, Session), ThrottleStore(bus))
+    stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
     venue = open_venue(settings, stores, clock, owner=False, intended=intended).venue
     if settings.live:
         return venue

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from keter.bus.connection import Bus
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.settings import Settings
 from keter.venues.asianodds.factory import Stores, open_venue
@@ -15,7 +15,7 @@ from keter.venues.base import PriceSource
 @asynccontextmanager
 async def open_price_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
     """The feed of the account in the settings. It owns the session: only the holder of the ingest lease opens it."""
-    stores = Stores(SessionStore(bus, Session), ThrottleStore(bus))
+    stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
     venue = open_venue(settings, stores, clock, owner=True)
     try:
         yield venue.source

@@ -61,7 +61,7 @@ async def open_account() -> AsyncIterator[OpenAccount]:
             clock = SystemClock()
             local = LocalStores(clock.monotonic)
             settings = settings_of(sandbox)
-            shared = stores if stores is not None else Stores(local, local)
+            shared = stores if stores is not None else Stores(local, local, local)
             transport = Impatient() if impatient else None
             venue = open_venue(
                 settings,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.domain.markets import MarketKind, Side
 from keter.sandbox.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.sandbox.server import Sandbox
@@ -170,8 +170,11 @@ async def test_processes_share_one_session_and_its_throttles_through_redis(
     sandbox: Sandbox = await open_sandbox(fixed_fixtures=3)
     ours, theirs = await connect(redis_url), await connect(redis_url)
     try:
-        owner = open_account(sandbox, stores=Stores(SessionStore(ours, Session), ThrottleStore(ours)))
-        follower = open_account(sandbox, stores=Stores(SessionStore(theirs, Session), ThrottleStore(theirs)), owner=False)
+        our_stores, their_stores = (
+            Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus)) for bus in (ours, theirs)
+        )
+        owner = open_account(sandbox, stores=our_stores)
+        follower = open_account(sandbox, stores=their_stores, owner=False)
         prices = await a_market(owner)
         order = await an_order(follower, prices)
         assert sandbox.house.calls["login"] == 1

@@ -42,7 +42,7 @@ class FeedVenue(Venue):
         return [c.url.params["since"] for c in self.calls("GetFeeds") if c.url.params["marketTypeId"] == number]
 
     def source(self, **options: Any) -> AsianOddsSource:
-        return AsianOddsSource(self.client(), self.clock, sleep=self.sleep, **options)
+        return AsianOddsSource(self.client(), self.clock, self.stores, sleep=self.sleep, **options)
 
     async def polled(self, source: AsianOddsSource, enough: Callable[[list[FeedUpdate]], bool]) -> list[FeedUpdate]:
         updates: list[FeedUpdate] = []
@@ -74,6 +74,18 @@ async def test_the_first_question_asks_for_everything_and_the_next_for_what_chan
     venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), result_body(None), feed_body(since=222)]
     await venue.polled(venue.source(), until(venue, 31))
     assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111", "222"]
+
+
+async def test_what_match_ids_stand_for_is_kept_for_the_next_source(venue: FeedVenue) -> None:
+    venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111)]
+    first = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY)
+    uid = first[-1].changed[0].event.event_uid
+    assert {event.event_uid for event in venue.stores.fixtures.values()} == {uid}
+    venue.feeds[Phase.TODAY] = [feed_body({**ROW, "StartTime": ROW["StartTime"] - 8 * 3_600_000}, since=222)]
+    await venue.sleep(20)
+    second = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY and bool(found[-1].changed))
+    assert {prices.event.event_uid for prices in second[-1].changed} == {uid}
+    assert second[-1].changed[0].event.kickoff.date() != first[-1].changed[0].event.kickoff.date(), "another day, the same uid"
 
 
 @pytest.mark.parametrize("cursor", [0, -5, 10**15, 9_999_999_999_999_999])

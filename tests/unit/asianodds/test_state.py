@@ -320,6 +320,34 @@ def test_a_match_that_is_listed_again_after_its_kick_off_moved_past_midnight_is_
     assert len({uid for uid, _ in known(state)}) == 2, "the same teams a day later are another event"
 
 
+def test_a_uid_outlives_the_process_that_gave_it() -> None:
+    first, second = FeedState(), FeedState()
+    midnight = KICKOFF.replace(hour=0, minute=0) + timedelta(days=1)
+    noted = take(first, full_row(1, StartTime=to_ms(midnight - timedelta(minutes=10)))).fixtures
+    [(uid, _), *_] = known(first)
+    second.remember({match_id: event for match_id, event in noted.items() if event is not None})
+    moved = to_ms(midnight + timedelta(minutes=20))
+    take(second, match_game(2, MatchId=99, StartTime=moved, FullTimeOu=total("3.0")))
+    merged = take(second, full_row(1, StartTime=moved))
+    assert {one for one, _ in known(second)} == {uid}, "by its own match id and by another"
+    assert {event.kickoff for event in merged.fixtures.values() if event is not None} == {midnight + timedelta(minutes=20)}
+    assert not take(second, full_row(1, StartTime=moved, FullTimeOu=total("3.5"))).fixtures, "told when it changes"
+
+
+def test_a_match_that_comes_back_keeps_its_uid_until_it_is_long_over() -> None:
+    state = FeedState()
+    start = KICKOFF.replace(hour=23, minute=50)
+    take(state, full_row(1, StartTime=to_ms(start)))
+    [(uid, _), *_] = known(state)
+    take(state, full_row(1, WillBeRemoved=True))
+    take(state, full_row(1, StartTime=to_ms(start + timedelta(minutes=30))))
+    assert {one for one, _ in known(state)} == {uid}
+    merged = take(state, at=start + timedelta(hours=13))
+    assert set(merged.fixtures.values()) == {None}
+    assert not state._remembered
+    assert not state._events
+
+
 def test_after_a_gap_rows_that_the_answer_does_not_repeat_are_dropped() -> None:
     state = FeedState()
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))

@@ -13,7 +13,7 @@ from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions, Sleep
 from keter.venues.asianodds.source import AsianOddsSource
-from keter.venues.asianodds.stores import SessionStore, ThrottleStore
+from keter.venues.asianodds.stores import FixtureStore, SessionStore, ThrottleStore
 from keter.venues.asianodds.tickets import IntendedOf
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.venue import AsianOddsVenue
@@ -25,6 +25,7 @@ class Stores:
 
     sessions: SessionStore
     throttles: ThrottleStore
+    fixtures: FixtureStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def open_venue(
     source = AsianOddsSource(
         client,
         clock,
+        stores.fixtures,
         sports=[int(sport) for sport in venue.ao_sports],
         bookies=[book.upper() for book in venue.ao_bookies],
         capture=settings.log.capture_raw,

@@ -23,6 +23,7 @@ from keter.venues.asianodds.normalise import VENUE
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState, Merged
+from keter.venues.asianodds.stores import FixtureStore
 from keter.venues.asianodds.wire import read_feed
 from keter.venues.base import FeedUpdate, VenueError, VenueRejectedError, VenueThrottledError, VenueTransientError
 
@@ -60,6 +61,7 @@ class AsianOddsSource:
         self,
         client: Client,
         clock: Clock,
+        fixtures: FixtureStore,
         *,
         sports: Sequence[int] = (1,),
         bookies: Sequence[str] = ("ALL",),
@@ -71,11 +73,13 @@ class AsianOddsSource:
         self._sports, self._bookies = frozenset(sports), ",".join(bookies) or "ALL"
         self._polls = [_Poll(phase) for phase in (Phase.LIVE, Phase.TODAY, Phase.EARLY)]
         self._state = FeedState(final_after=final_after)
+        self._fixtures = fixtures
         self.problems: Counter[str] = Counter()
         self.timeouts_in_a_row = 0
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
         """Updates for ever. Raises VenueRejectedError when the venue will not have us: credentials, address."""
+        self._state.remember(await self._fixtures.load(self._client.account))
         while True:
             poll = min(self._polls, key=lambda waiting: waiting.due)
             wait_s = poll.due - self._clock.monotonic()
@@ -143,6 +147,7 @@ class AsianOddsSource:
         self._move_cursor(poll, since, to_ms(found.received_at))
         for kind, times in merged.problems.items():
             self._count(kind, poll.phase.value, times)
+        await self._fixtures.save(self._client.account, merged.fixtures)
         return FeedUpdate(
             phase=poll.phase,
             changed=merged.changed,

@@ -10,13 +10,14 @@ Answers are deltas, so what an answer leaves out is unchanged. Rules, in this or
 * match ids of the same names and kick-offs at most two hours apart are one event, also when the uid's date is another by now;
 * where several rows offer the same market, an active one wins, then the one changed last by the venue's time;
 * after a gap (``fresh=True``) rows of the phase that the answer does not repeat are dropped;
-* a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say.
+* a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say; until then a match id keeps its uid, even when its
+  rows have gone in between, and over restarts (``remember``).
 
 Memory: odds strings are kept as they came, one change time per book beside them; prices are parsed when they change.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -71,13 +72,14 @@ class Fixture(msgspec.Struct):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What an answer changed: see ``FeedUpdate``."""
+    """What an answer changed: see ``FeedUpdate``. ``fixtures``: the events that match ids now stand for; None is over."""
 
     changed: tuple[MarketPrices, ...]
     removed: tuple[tuple[str, Market], ...]
     scores: tuple[EventScore, ...]
     known_markets: int
     problems: dict[str, int]
+    fixtures: dict[int, Event | None]
 
 
 class _Turn:
@@ -89,6 +91,7 @@ class _Turn:
         self.touched: dict[str, None] = {}
         self.scores: dict[str, EventScore] = {}
         self.missed: set[str] = set()
+        self.fixtures: dict[int, Event | None] = {}
         self.slots = SlotMerger(revisions, now, self.problems)
 
 
@@ -100,6 +103,8 @@ class FeedState:
         self._fixtures: dict[str, Fixture] = {}
         self._uids: dict[int, str] = {}
         self._past: dict[str, tuple[Phase, datetime]] = {}
+        self._remembered: dict[int, Event] = {}
+        self._events: dict[str, Event] = {}
         self._scores = ScoreBook(final_after)
         self._revisions = count(1)
         self._swept_at: datetime | None = None
@@ -122,6 +127,11 @@ class FeedState:
             self._drop(turn, game_id)
         self._sweep(turn)
         return self._finish(turn, phase)
+
+    def remember(self, fixtures: Mapping[int, Event]) -> None:
+        """What match ids stood for before this process began: they keep their uids."""
+        self._remembered = dict(fixtures)
+        self._events = {event.event_uid: event for event in fixtures.values()}
 
     def markets(self, now: datetime) -> Iterator[MarketPrices]:
         """Every market known, as it would be told at ``now``."""
@@ -181,7 +191,7 @@ class FeedState:
     def _fixture(self, turn: _Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
         """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
         before = self._fixtures.get(self._uids.get(match_id, ""))
-        uid = kept_uid(before.event, event) if before is not None else self._uid_of(event)
+        uid = self._uid_of(match_id, event)
         event = msgspec.structs.replace(event, event_uid=uid)
         fixture = self._fixtures.get(uid)
         reached = fixture.phase if fixture is not None else self._past.get(uid, (phase, turn.now))[0]
@@ -195,6 +205,7 @@ class FeedState:
             self._leave(turn, before, match_id)
         fixture.matches.add(match_id)
         self._uids[match_id] = uid
+        self._note(turn, match_id, event)
         if fixture.phase is not phase:
             for game_id in tuple(fixture.rows):
                 self._drop(turn, game_id)
@@ -203,14 +214,21 @@ class FeedState:
             fixture.event = event
         return fixture
 
-    def _uid_of(self, event: Event) -> str:
-        """The uid under which the fixture stands already, by another match id and perhaps with the date before or after."""
+    def _uid_of(self, match_id: int, event: Event) -> str:
+        """The uid that the match has had, or its fixture by another match id, perhaps with the date before or after."""
+        known = self._remembered.get(match_id)
+        if known is not None:
+            return kept_uid(known, event)
         for moved in (-_UID_DATES, _UID_DATES):
             uid = event_uid(event.sport, event.kickoff + moved, event.home, event.away)
-            known = self._fixtures.get(uid)
-            if known is not None and _same_fixture(known.event, event):
+            other = self._events.get(uid)
+            if other is not None and _same_fixture(other, event):
                 return uid
         return event.event_uid
+
+    def _note(self, turn: _Turn, match_id: int, event: Event) -> None:
+        if self._remembered.get(match_id) != event:
+            self._remembered[match_id] = self._events[event.event_uid] = turn.fixtures[match_id] = event
 
     def _leave(self, turn: _Turn, fixture: Fixture, match_id: int) -> None:
         """The match goes on under another uid: its rows there are history."""
@@ -247,6 +265,9 @@ class FeedState:
                     self._drop(turn, game_id)
         for uid in [uid for uid, (_, at) in self._past.items() if turn.now - at > ROW_LIFE]:
             del self._past[uid]
+        for match_id in [one for one, event in self._remembered.items() if turn.now - event.kickoff > ROW_LIFE]:
+            self._events.pop(self._remembered.pop(match_id).event_uid, None)
+            turn.fixtures[match_id] = None
 
     def _finish(self, turn: _Turn, phase: Phase) -> Merged:
         changed: list[MarketPrices] = []
@@ -260,7 +281,7 @@ class FeedState:
                 self._scores.back(uid)
         scores = [*turn.scores.values(), *self._scores.due(turn.now)]
         known = sum(len(fixture.told) for fixture in self._fixtures.values() if fixture.phase is phase)
-        return Merged(tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems))
+        return Merged(tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems), turn.fixtures)
 
     def _tell(self, turn: _Turn, fixture: Fixture, changed: list[MarketPrices], removed: list[tuple[str, Market]]) -> None:
         """Adds what is different from what was told last, and remembers it as told."""

@@ -1,9 +1,12 @@
 """What the client needs others to remember, shared by all processes of an account. Redis-backed in ``keter.bus.sessions``."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
+
+from keter.domain.markets import Event
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -35,4 +38,14 @@ class ThrottleStore(Protocol):
 
     async def take(self, account: str, name: str, interval_s: float) -> float:
         """0 when the call may be made (and is counted), else the seconds until it may."""
+        ...
+
+
+class FixtureStore(Protocol):
+    """Which event each match id stands for, kept over restarts: a uid once given is never given up for another date."""
+
+    async def load(self, account: str) -> dict[int, Event]: ...
+
+    async def save(self, account: str, fixtures: Mapping[int, Event | None]) -> None:
+        """Adds and replaces; None removes."""
         ...

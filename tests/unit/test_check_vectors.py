@@ -87,6 +87,14 @@ def test_an_expected_refusal_passes(tmp_path: Path) -> None:
     assert run(tmp_path, vectors)[0] == 0
 
 
+def test_a_vector_without_a_tolerance_has_the_usual_one_and_null_is_exact(tmp_path: Path) -> None:
+    near = changed(expected={"full": 0.1 + 4e-10})
+    assert run(tmp_path, [{key: value for key, value in near.items() if key != "tolerance"}])[0] == 0
+    assert run(tmp_path, [near | {"tolerance": None}])[0] == 1
+    fitted = {"category": "goal_inverse_total", "inputs": {"p_over": "0.52"}, "expected": {"mu_total": 2.75603125}}
+    assert run(tmp_path, [fitted])[0] == 0
+
+
 def test_categories_that_need_match_files_are_skipped_without_them_and_not_counted(tmp_path: Path) -> None:
     vector = {"category": "dataset_scores", "inputs": {"files": ["E0.csv"], "columns": []}, "expected": {"n": 1}}
     code, lines = run(tmp_path, [vector, GOOD], "--data", str(tmp_path / "nowhere"))

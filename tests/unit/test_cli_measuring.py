@@ -79,6 +79,21 @@ def test_the_text_tells_what_was_promised_what_came_and_how_good_the_chances_wer
         assert word in told
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--books", "AVG"], "AVG is a mean over books: no book offered it"),
+        (["--books", "BFE,B365"], "BFE is an exchange: its prices are before the commission"),
+        (["--against", "close"], "held against the close, which nobody knew then"),
+    ],
+)
+def test_what_flatters_a_backtest_is_told(
+    season: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["backtest", str(season), *options]) == ExitCode.OK
+    assert says in capsys.readouterr().out
+
+
 def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in (recording, recording.parent):
         assert run_command(["backtest", str(path), "--json"]) == ExitCode.OK

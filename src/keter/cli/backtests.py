@@ -13,7 +13,7 @@ from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import UnavailableError, UsageError
-from keter.replay.football import AVERAGES, BOOKS, OPTIMISTIC, Moment
+from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
     from keter.replay.backtest import Backtest, Rules
@@ -128,6 +128,10 @@ def warnings(rules: "Rules") -> list[str]:
         )
     if mean := sorted(AVERAGES & set(rules.books)):
         found.append(f"{', '.join(mean)} is a mean over books: no book offered it.")
+    if exchange := sorted(EXCHANGES & set(rules.books)):
+        found.append(
+            f"{', '.join(exchange)} is an exchange: its prices are before the commission on winnings, and count in full."
+        )
     if rules.sharp_moment is Moment.CLOSE and rules.moment is Moment.EARLIER:
         found.append("Earlier prices are held against the close, which nobody knew then: this measures the market only.")
     return found

@@ -20,6 +20,7 @@ PINNACLE = "PIN"
 # Both are the best and the mean of sources of unequal age: nobody could have had all of them at one moment.
 OPTIMISTIC = frozenset({"MAX"})
 AVERAGES = frozenset({"AVG"})
+EXCHANGES = frozenset({"BFE"})  # prices before the commission on winnings
 UK = ZoneInfo("Europe/London")
 
 ONE_X_TWO = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)

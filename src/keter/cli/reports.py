@@ -128,7 +128,7 @@ def show_performance(result: "Performance") -> None:
         f"\n{result.bets:,} bets, turnover {money_text(result.turnover_minor)}, profit {money_text(result.pnl_minor)}\n"
         f"yield {percent(yield_.value if yield_ else None)} ({interval(yield_)})\n"
         f"closing line value {percent(clv.value if clv else None)} ({interval(clv)}), "
-        f"{result.clv_missing} bets without a closing price of their line\n"
+        f"{result.clv_missing} bets without a closing price of their line\n{_modelled(result)}"
         f"{_expectation(result)}\n"
         f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}, "
         f"longest winning streak {result.longest_win_streak}\n"
@@ -141,6 +141,15 @@ def show_performance(result: "Performance") -> None:
                 f"{percent(row.yield_):>10}{percent(row.clv):>10}"
             )
         typer.echo("")
+
+
+def _modelled(result: "Performance") -> str:
+    from keter.replay.report import interval, percent
+
+    moved = result.clv_modelled
+    if moved is None:
+        return ""
+    return f"modelled on {moved.n} of these from another line's close {percent(moved.value)} ({interval(moved)})\n"
 
 
 def _expectation(result: "Performance") -> str:

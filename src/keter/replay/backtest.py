@@ -21,6 +21,8 @@ from keter.domain.verdicts import Reason
 from keter.errors import PricingError
 from keter.gates.edge import evaluate
 from keter.gates.risk import RiskLimits, stake_for
+from keter.pricing.goals import fit_home_away
+from keter.pricing.lines import move_handicap
 from keter.pricing.margin import fair
 from keter.replay.football import ONE_X_TWO, PINNACLE, TOTAL_2_5, Fixture, Moment, Skipped, csv_files, read_fixtures
 from keter.replay.records import BetRecord
@@ -139,6 +141,7 @@ def _record(fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, r
         ev_pct=best.ev_pct,
         fair_p=signal.fair.effective_p,
         closing_p=_closing_p(fixture, market, side, rules.edge),
+        modelled_p=_modelled_p(fixture, market, side, rules.edge),
         placed_at=fixture.kickoff - _BEFORE_KICKOFF,
         kickoff=fixture.kickoff,
     )
@@ -146,10 +149,34 @@ def _record(fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, r
 
 def _closing_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
     """Pinnacle's closing probability of the very selection; None where it was not quoted at the bet's line."""
+    p = _close(fixture, market, edge)
+    return None if p is None else p[market.sides.index(side)]
+
+
+def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float, ...] | None:
     texts = fixture.prices.get((Moment.CLOSE, market), {}).get(PINNACLE)
     if texts is None:
         return None
     try:
-        return fair([float(text) for text in texts], edge.devig_method(market.kind)).p[market.sides.index(side)]
+        return fair([float(text) for text in texts], edge.devig_method(market.kind)).p
     except PricingError:
         return None
+
+
+def _modelled_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
+    """Pinnacle's close of another handicap line, moved to the bet's by a goal model with the total of its closing 1X2.
+
+    None where the line stood still, moved by more than two quarter steps, or one of these prices is missing.
+    """
+    closing = fixture.handicaps.get(Moment.CLOSE)
+    if market.kind is not MarketKind.ASIAN_HANDICAP or closing is None or closing == market:
+        return None
+    moved, result = _close(fixture, closing, edge), _close(fixture, ONE_X_TWO, edge)
+    if moved is None or result is None:
+        return None
+    try:
+        goals = fit_home_away(result[0], result[2])
+        p_home = move_handicap(moved[0], closing.line_q or 0, market.line_q or 0, goals.home + goals.away)
+    except PricingError:
+        return None
+    return p_home if side is Side.HOME else 1 - p_home

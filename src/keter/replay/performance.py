@@ -74,6 +74,7 @@ class Attribution(msgspec.Struct, frozen=True):
 class Performance(msgspec.Struct, frozen=True):
     """The whole account of some bets. Money in minor units, settled bets only, ``open`` counted apart.
 
+    ``clv_modelled`` is that of bets whose own line had no close and whose close was moved from another: no part of ``clv``.
     ``expected_minor`` is what the gate promised at the bet, ``closing_minor`` what the close says it was worth (on the bets
     that have a close), ``luck_minor`` the rest of those bets' profit. Scores are of the fair probability on bets that were
     wholly won or lost.
@@ -86,6 +87,7 @@ class Performance(msgspec.Struct, frozen=True):
     yield_: Estimate | None
     clv: Estimate | None
     clv_missing: int
+    clv_modelled: Estimate | None
     beat_close: float | None
     expected_minor: float
     closing_minor: float | None
@@ -115,6 +117,7 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         raise ValueError("DRY, LIVE and backtest bets are never measured together")
     bets = sorted((r for r in every if r.state in SETTLED and r.pnl_minor is not None), key=_order)
     with_close = [bet for bet in bets if bet.clv is not None]
+    modelled = [bet for bet in bets if bet.clv is None and bet.modelled_clv is not None]
     closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in with_close) if with_close else None
     wins, losses = _streaks(bets)
     forecasts = _forecasts(bets)
@@ -127,6 +130,7 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         yield_=_ratio(bets, lambda b: b.pnl_minor or 0, lambda b: b.stake_minor, lambda b: b.day),
         clv=_ratio(with_close, lambda b: b.clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
         clv_missing=len(bets) - len(with_close),
+        clv_modelled=_ratio(modelled, lambda b: b.modelled_clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
         beat_close=sum(1 for b in with_close if (b.clv or 0.0) > 0) / len(with_close) if with_close else None,
         expected_minor=sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets),
         closing_minor=closing,

@@ -46,6 +46,8 @@ def html_report(title: str, intro: str, warnings: Sequence[str], records: Sequen
     pair = []
     if values:
         caption = f"{len(values)} bets with a closing price of their line; {result.clv_missing} without one are left out."
+        if (moved := result.clv_modelled) is not None:
+            caption += f" Modelled on {moved.n} of these from another line's close: {percent(moved.value)} ({interval(moved)})."
         pair.append(_figure("Closing line value", histogram(values, label="Distribution of closing line value"), caption))
     if result.calibration:
         chart = calibration_chart(result.calibration, label="Share won against fair probability")

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import product
+from math import exp, factorial
 from pathlib import Path
 
 import pytest
 
 from keter.domain.markets import MarketKind
+from keter.pricing import devig
+from keter.pricing.goals import fit_home_away
 from keter.replay.backtest import Backtest, Rules, run
 from keter.replay.football import Moment
 from keter.settings import load_settings
@@ -39,6 +43,37 @@ def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_val
     assert bet.ev_pct == pytest.approx(10)
     assert bet.closing_p is None
     assert bet.clv is None
+
+
+def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_told_apart(tmp_path: Path) -> None:
+    """The goals of the closing 1X2, split so that the home side wins as often as the close at -0.5 says."""
+    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,{},1.90,2.00,2.0,3.5,4.0"
+    (bet,) = backtest(tmp_path, row.format("-0.5"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    result = devig([2.0, 3.5, 4.0])
+    model = fit_home_away(result[0], result[2])
+    total, wanted = model.home + model.away, (1 / 1.9) / (1 / 1.9 + 1 / 2.0)
+
+    def margins(share: float) -> dict[int, float]:
+        home, away = ([exp(-m) * m**n / factorial(n) for n in range(30)] for m in (total * share, total * (1 - share)))
+        found = dict.fromkeys(range(-29, 30), 0.0)
+        for h, a in product(range(30), repeat=2):
+            found[h - a] += home[h] * away[a]
+        return found
+
+    low, high = 0.01, 0.99
+    for _ in range(50):
+        middle = (low + high) / 2
+        wins = sum(p for margin, p in margins(middle).items() if margin > 0)
+        low, high = (middle, high) if wins < wanted else (low, middle)
+    p = margins(low)
+    clear, level = sum(q for margin, q in p.items() if margin > 1), p[1]
+    won, lost = clear + level / 2, 1 - clear - level
+    assert bet.modelled_p == pytest.approx(won / (won + lost), abs=1e-9)
+    assert bet.closing_p is None
+    (far,) = backtest(tmp_path, row.format("0"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    (same,) = backtest(tmp_path, row.format("-0.75"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    assert (far.modelled_p, same.modelled_p) == (None, None)
+    assert same.closing_p is not None
 
 
 def test_the_sharp_book_is_not_held_against_itself(tmp_path: Path) -> None:

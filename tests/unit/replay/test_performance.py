@@ -62,6 +62,22 @@ def test_the_parts_of_the_profit_sum_to_it() -> None:
     assert performance([bet(0, 1100, closing_p=None)]).attribution is None
 
 
+def test_a_modelled_close_is_told_apart_and_is_no_part_of_the_closing_line_value() -> None:
+    bets = [
+        bet(0, 1100),
+        bet(1, -1000, closing_p=None, modelled_p=0.5),
+        bet(2, -1000, closing_p=None),
+        bet(3, 1, modelled_p=0.9),
+    ]
+    result = performance(bets)
+    assert result.clv is not None
+    assert result.clv_modelled is not None
+    assert (result.clv.n, result.clv_missing, result.clv_modelled.n) == (2, 2, 1)
+    assert result.clv_modelled.value == pytest.approx(2.1 * 0.5 - 1)
+    assert "Modelled on 1 of these from another line" in html_report("t", "i", [], bets, result)
+    assert performance([bet(0, 1100)]).clv_modelled is None
+
+
 def test_a_missing_close_is_left_out_and_counted() -> None:
     result = performance([bet(0, 1100), bet(1, -1000, closing_p=None)])
     assert result.clv is not None

@@ -86,7 +86,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
     if facts.ledger is None:
         return None
     summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
-    confirmed = sum(count for state, count in summary.states.items() if BetState(state) in CONFIRMED)
+    confirmed = confirmed_stage(facts.ledger)[0].passed
     rejected = summary.states.get(BetState.REFUSED, 0) + summary.states.get(BetState.SKIPPED, 0)
     exposure = open_stake(facts.bus.exposures)
     limit = to_minor(facts.bus.limits.max_exposure_total)
@@ -197,6 +197,20 @@ def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
     return found
 
 
+def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
+    """The end of the funnel: what the venue did with the day's bets. Nothing while the ledger cannot be read."""
+    if ledger is None:
+        return []
+    states = ledger.summary.states
+    reasons = {
+        name: states[state]
+        for name, state in (("refused", BetState.REFUSED), ("unknown", BetState.UNKNOWN))
+        if states.get(state)
+    }
+    passed = sum(count for state, count in states.items() if BetState(state) in CONFIRMED)
+    return [models.FunnelStage(stage="confirmed", passed=passed, rejected=sum(reasons.values()), reasons=reasons)]
+
+
 def notice(alert: Alert) -> models.Notice:
     return models.Notice(
         id=alert.id,
@@ -251,7 +265,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
         feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
         redis=bus.redis,
-        funnel=funnel(bus.counts),
+        funnel=[*funnel(bus.counts), *confirmed_stage(facts.ledger)],
         pnl=pnl_series(facts.ledger.pnl, facts.day_start) if facts.ledger else [],
         orders=order_rows(facts),
         signals=signal_rows(facts),

@@ -24,8 +24,10 @@ from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
+from keter.dashboard.riskview import hold_row
 from keter.dashboard.ticks import Ticker, watched
-from keter.dashboard.views import order_row, signal_row, trail
+from keter.dashboard.trail import trail
+from keter.dashboard.views import order_row, signal_row
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.signals import Decision
 from keter.errors import UnavailableError
@@ -217,14 +219,8 @@ class Reader:
         """What keeps events and selections from being bet for the moment."""
         rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
         return [
-            *(
-                models.Hold(action="clear_cooldown", key=one.key, why=one.reason, remaining_s=round(one.remaining_s))
-                for one in rests
-            ),
-            *(
-                models.Hold(action="clear_lock", key=one.key, why=one.owner, remaining_s=round(one.remaining_s))
-                for one in locks
-            ),
+            *(hold_row("clear_cooldown", one.key, one.reason, one.remaining_s) for one in rests),
+            *(hold_row("clear_lock", one.key, one.owner, one.remaining_s) for one in locks),
         ][:MOST_HOLDS]
 
     async def checks(self) -> list[models.Check]:

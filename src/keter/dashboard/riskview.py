@@ -1,6 +1,8 @@
 """Pure: how close to the limits, from the risk book, the day and the settings."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
+from urllib.parse import unquote
 
 from keter.dashboard import models
 from keter.dashboard.facts import Facts, daily_loss_limit
@@ -94,6 +96,22 @@ def _exposure_row(exposure: Exposure, names: Names) -> models.ExposureRow:
 
 def _event(uid: str, names: Names) -> str:
     return " v ".join(names[uid]) if uid in names else event_text(uid)
+
+
+def hold_row(action: Literal["clear_cooldown", "clear_lock"], key: str, why: str, remaining_s: float) -> models.Hold:
+    """A rest or lock in words: its key ends in an event's id, and a selection's where only that is held."""
+    *_, before, last = (unquote(part) for part in key.split(":"))
+    uid, selection_id = (last, None) if before == "event" else (before, last)
+    event = event_text(uid)
+    home, _, away = event.partition(" v ")
+    return models.Hold(
+        action=action,
+        key=key,
+        event_text=event,
+        selection_text=selection_text(selection_id, home, away) if selection_id is not None else None,
+        why=why,
+        remaining_s=round(remaining_s),
+    )
 
 
 def audit_row(command: OperatorCommand) -> models.AuditRow:

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from aiohttp import web
 
@@ -16,8 +17,10 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
     ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
+LEAN = frozenset({".js", ".css"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,14 @@ class Page:
 
 
 def load_pages() -> dict[str, Page]:
-    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``."""
-    return dict(_walk(resources.files("keter.dashboard") / "web", ""))
+    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``, and ``runbooks/<alert>.md``."""
+    return dict([*_walk(resources.files("keter.dashboard") / "web", ""), *_walk(_runbooks(), "runbooks/")])
+
+
+def _runbooks() -> Traversable:
+    """The wheel carries the runbooks inside the package; in a checkout they are where they are written."""
+    packed = resources.files("keter.dashboard") / "runbooks"
+    return packed if packed.is_dir() else Path(__file__).resolve().parents[3] / "docs" / "runbooks"
 
 
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
@@ -43,9 +52,17 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
             found += _walk(entry, f"{prefix}{entry.name}/")
         elif suffix in TYPES:
             body = entry.read_bytes()
+            if suffix in LEAN and not prefix:
+                body = lean(body.decode()).encode()
             etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
             found.append((prefix + entry.name, Page(body, gzip.compress(body, 9, mtime=0), etag, TYPES[suffix])))
     return found
+
+
+def lean(source: str) -> str:
+    """A source of ours as it travels: without indentation and lines that are nothing but a comment; line numbers stay."""
+    lines = (line.strip() for line in source.split("\n"))
+    return "\n".join("" if line.startswith("//") or (line.startswith("/*") and line.endswith("*/")) else line for line in lines)
 
 
 def serve(pages: dict[str, Page], name: str, request: web.Request) -> web.Response:

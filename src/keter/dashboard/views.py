@@ -1,12 +1,12 @@
 """Pure: domain values to the rows the API sends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from keter.dashboard.models import Order, OrderTrail, SeriesPoint, SignalRow, TrailStep
-from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
+from keter.dashboard.models import Order, SeriesPoint, SignalRow
+from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.markets import Market, MarketKind, Period, Side, line_text, parse_selection
 from keter.domain.money import money_text
 from keter.domain.signals import Decision
@@ -146,62 +146,9 @@ def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list
     return points
 
 
-def trail(
-    bet: Bet,
-    decisions: Sequence[Decision],
-    transitions: Sequence[Transition],
-    neighbours: tuple[str | None, str | None],
-    clean: Callable[[Any], Any],
-) -> OrderTrail:
-    """The life of a bet from the venue's answer to settlement, in order of time, with the delay of each step.
-
-    ``clean`` takes secrets out of what is shown raw: a venue may quote what it was sent.
-    """
-    steps: list[tuple[datetime, str, str, str, bool, str, dict[str, Any]]] = []
-    steps += [_decision_step(decision) for decision in decisions if _concerns(decision, bet)]
-    steps += [_transition_step(step) for step in transitions]
-    steps.sort(key=lambda step: step[0])
-    rows: list[TrailStep] = []
-    for at, stage, worker, outcome, ok, text, raw in steps:
-        delta = (at - rows[-1].at).total_seconds() if rows else None
-        shown = {"text": clean(text), "raw": clean(raw)}
-        rows.append(TrailStep(at=at, delta_s=delta, stage=stage, worker=worker, outcome=outcome, ok=ok, **shown))
-    return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
-
-
-def _concerns(decision: Decision, bet: Bet) -> bool:
-    """A trace is a market's; decisions on its other selections belong to other bets."""
-    return decision.selection_id in {bet.intent.selection_id, bet.intent.market.market_id, ""}
-
-
-def _decision_step(decision: Decision) -> tuple[datetime, str, str, str, bool, str, dict[str, Any]]:
-    verdict = decision.verdict
-    outcome = "passed" if verdict.accepted else "rejected"
-    text = verdict.reason.description if not verdict.accepted else _numbers_text(verdict.numbers)
-    raw = {"numbers": dict(verdict.numbers), "reason": verdict.reason.value, "details": decision.details}
-    return decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw
-
-
 def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     """Numbers of a verdict for people: amounts in minor units become money under their plain name."""
     return {
         name.removesuffix("_minor"): money_text(value) if name.endswith("_minor") and isinstance(value, int) else value
         for name, value in numbers.items()
     }
-
-
-def _numbers_text(numbers: dict[str, Any]) -> str:
-    shown = [f"{name.replace('_', ' ')} {_short(value)}" for name, value in shown_numbers(numbers).items() if value is not None]
-    return ", ".join(shown[:6])
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _transition_step(step: Transition) -> tuple[datetime, str, str, str, bool, str, dict[str, Any]]:
-    bad = step.target in {BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED}
-    text = reason_text(step.cause) or ""
-    raw = {"from": step.source, "to": step.target, "cause": step.cause, "evidence": step.evidence}
-    stage = "settlement" if step.target in FINAL and step.target in SETTLED else "bet"
-    return step.at, stage, step.worker, step.target.value, not bad, text, raw

@@ -115,6 +115,18 @@ def test_the_page_stays_light(record_property: Callable[[str, object], None]) ->
     assert whole < 86_000, f"{whole} bytes"
 
 
+@pytest.mark.parametrize("path", sorted(WEB.glob("*.js")), ids=lambda path: path.name)
+def test_what_travels_is_the_source_without_its_comments(path: Path) -> None:
+    """Line by line the same code, and nothing that a reader alone needs."""
+    from keter.dashboard.static import lean
+
+    source = path.read_text(encoding="utf-8").split("\n")
+    sent = lean("\n".join(source)).split("\n")
+    assert len(sent) == len(source)
+    for line, told in zip(source, sent, strict=True):
+        assert told == line.strip() or (told == "" and line.strip().startswith(("//", "/*")))
+
+
 def needed_first() -> set[str]:
     """index.html, the files it names, and what these import at once."""
     named = re.findall(r'(?:src|href)="/static/([^"]+\.(?:js|css))"', (WEB / "index.html").read_text(encoding="utf-8"))

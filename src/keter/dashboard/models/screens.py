@@ -122,10 +122,15 @@ class EventRisk(Model):
 
 
 class Hold(Model):
-    """A rest or a lock that keeps an event or selection from being bet; ``action`` ends it."""
+    """A rest or a lock that keeps an event or selection from being bet; ``action`` ends it.
+
+    ``selection_text`` is None when the whole event rests.
+    """
 
     action: Literal["clear_cooldown", "clear_lock"]
     key: str
+    event_text: str
+    selection_text: str | None
     why: str
     remaining_s: int
 

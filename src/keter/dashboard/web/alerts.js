@@ -4,10 +4,10 @@ import { html, useState } from './vendor/ui.js';
 import { post } from './api.js';
 import { Loaded, useApi } from './fetching.js';
 import { say, sections } from './store.js';
-import { Age, Clock, Empty, Panel, SIGNS, Scroller } from './parts.js';
+import { Age, Clock, Empty, Panel, SIGNS, Scroller, plain } from './parts.js';
 import { mayOperate } from './stop.js';
 
-const LEVELS = { page: 'wake somebody', ticket: 'look today', info: 'know' };
+const LEVELS = { page: 'needs somebody now', ticket: 'look at it today', info: 'for information' };
 
 export function Alerts() {
   const shape = (sections.attention.value ?? []).map((notice) => `${notice.id}${notice.acknowledged_by ?? ''}`).join();
@@ -37,11 +37,11 @@ function Notice({ notice, again }) {
   return html`<li class=${notice.level}>
     <span class="sign" aria-hidden="true">${SIGNS[notice.level]}</span>
     <div class="what"><p><strong>${notice.title}</strong> <span class="quiet">${LEVELS[notice.level]}, for <${Age} at=${notice.since} /></span></p>
-      <p>${notice.detail} ${notice.action && html`<em>${notice.action}</em>`}</p>
-      <p class="quiet">Runbook: <code>docs/runbooks/${notice.runbook}.md</code></p>
+      <p>${plain(notice)} <em class="quiet">${notice.action}</em></p>
       ${notice.acknowledged_by && html`<p class="quiet">Acknowledged by ${notice.acknowledged_by}.</p>`}
       ${problem && html`<p class="failure" role="alert">${problem}</p>`}</div>
     <div class="tools"><a class="button small" href=${notice.link}>Open<span class="vh"> ${notice.title}</span></a>
+      <a class="button small" href=${`#/runbook/${notice.runbook}`}>Runbook<span class="vh"> of ${notice.title}</span></a>
       ${!notice.acknowledged_by && mayOperate() && html`<button type="button" class="small" onClick=${acknowledge}>Acknowledge<span class="vh"> ${notice.title}</span></button>`}</div>
   </li>`;
 }
@@ -55,11 +55,11 @@ function TestButton() {
 
 function History({ rows }) {
   if (!rows.length) return html`<${Empty}>No alert has ever risen.<//>`;
-  return html`<${Scroller} label="History of alerts" class="tall"><table><thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Alert</th></tr></thead>
-    <tbody>${rows.map((row, i) => html`<tr key=${i}><td><${Clock} at=${row.opened_at} day="yes" /></td><td>${row.closed_at ? html`<${Clock} at=${row.closed_at} day="yes" />` : 'stands'}</td><th scope="row" class="wrap">${row.title}<span class="quiet sub">${row.detail}</span></th></tr>`)}</tbody></table><//>`;
+  return html`<${Scroller} label="History of alerts" class="tall"><table class="cards"><thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Alert</th></tr></thead>
+    <tbody>${rows.map((row, i) => html`<tr key=${i}><td><${Clock} at=${row.opened_at} day="yes" /></td><td>${row.closed_at ? html`<${Clock} at=${row.closed_at} day="yes" />` : 'stands'}</td><th scope="row" class="wrap">${row.title}<span class="quiet sub">${plain(row)}</span></th></tr>`)}</tbody></table><//>`;
 }
 
 function Rules({ rows }) {
   return html`<${Scroller} label="Alert rules" class="tall"><table><thead><tr><th scope="col">Alert</th><th scope="col">When</th><th scope="col">By itself</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.id}><th scope="row" class="wrap">${row.title}<span class="quiet sub">${LEVELS[row.level]}</span></th><td>${row.condition}</td><td>${row.action}</td></tr>`)}</tbody></table><//>`;
+    <tbody>${rows.map((row) => html`<tr key=${row.id}><th scope="row" class="wrap">${row.title}<span class="quiet sub">${LEVELS[row.level]}</span></th><td class="numbers">${row.condition}</td><td>${row.action}</td></tr>`)}</tbody></table><//>`;
 }

@@ -29,6 +29,13 @@ export function get(path, query = {}, poll = false) {
   return call(`/api/v1/${path}${tail}`, poll ? { headers: { 'X-Poll': '1' } } : {});
 }
 
+/** A text that came with the page. */
+export async function getText(name) {
+  const answer = await fetch(`/static/${name}`, { signal: AbortSignal.timeout(8000) });
+  if (!answer.ok) throw new ApiError(answer.status, null);
+  return answer.text();
+}
+
 export function post(path, body) {
   const headers = { 'Content-Type': 'application/json', 'X-Requested-By': 'keter' };
   return call(`/api/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });

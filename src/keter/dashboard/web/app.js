@@ -77,9 +77,9 @@ function follow() {
   if (!drawer && next.screen !== under.screen) scrollTo(0, 0);
 }
 
-function hashOf({ screen, query }) {
+function hashOf({ screen, id, query }) {
   const tail = query.size ? `?${query}` : '';
-  return screen === 'overview' ? `#/${tail}` : `#/${screen}${tail}`;
+  return screen === 'overview' ? `#/${tail}` : `#/${screen}${id ? `/${id}` : ''}${tail}`;
 }
 
 addEventListener('hashchange', () => { if (location.hash !== '#content') follow(); });

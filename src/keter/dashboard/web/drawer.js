@@ -66,6 +66,7 @@ function Trail({ id }) {
     ${trail.steps.length ? html`<ol class="trail">${trail.steps.map((step, i) => html`<${Step} key=${i} step=${step} />`)}</ol>` : html`<${Empty}>Nothing is recorded of this bet yet.<//>`}
     <nav class="neighbours" aria-label="Neighbouring orders">
       ${trail.previous && html`<a href=${`#/orders/${trail.previous}`}>Earlier bet</a>`}
+      <a href=${`#/orders?text=${encodeURIComponent(order.event_uid)}`}>Bets on this event</a>
       <a href=${`#/logs?trace=${order.trace_id}`}>Log lines</a>
       ${trail.next && html`<a href=${`#/orders/${trail.next}`}>Later bet</a>`}
     </nav>
@@ -75,7 +76,8 @@ function Trail({ id }) {
 function Facts({ order }) {
   const currency = sections.server.value?.currency ?? '';
   const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`<p class="headline"><span class=${`mode ${order.mode.toLowerCase()}`}>${order.mode === 'LIVE' ? 'LIVE' : 'DRY RUN'}</span> <strong>${order.side_text}</strong> ${order.market_text} <${BetState} state=${order.state} /></p>
+  return html`<p class="headline"><span class=${`mode ${order.mode.toLowerCase()}`}>${order.mode === 'LIVE' ? 'LIVE' : 'DRY RUN'}</span> <span><strong>${order.side_text}</strong> <span class="quiet">${order.market_text}</span></span> <${BetState} state=${order.state} /></p>
+  ${order.reason_text && html`<p class="why">${order.reason_text}</p>`}
   <dl class="facts">
     ${fact('League', order.league)}
     ${fact('Kick-off', html`<${Clock} at=${order.kickoff} day="yes" />`)}
@@ -86,7 +88,7 @@ function Facts({ order }) {
     ${fact('Result', html`<${Amount} value=${order.pnl} signed currency=${currency} why="not settled" />`)}
     ${fact('Closing line value', order.clv_pct === null ? 'not available' : html`<span class="num">${format.percent(order.clv_pct)}</span>`)}
     ${fact('Ticket', order.ticket ?? format.DASH)}
-    ${fact('Order', html`<code>${order.id}</code>`)}
+    <div class="whole"><dt>Order</dt><dd><code>${order.id}</code></dd></div>
   </dl>`;
 }
 
@@ -94,10 +96,10 @@ function Step({ step }) {
   return html`<li class=${step.ok ? '' : 'bad'}>
     <div class="line">
       <${Clock} at=${step.at} day="exact" /> <span class="delta num">${step.delta_s === null ? '' : `+${format.delay(step.delta_s)}`}</span>
-      <strong>${step.stage}</strong> <span class=${`state ${step.ok ? 'gain' : 'loss'}`}>${step.outcome.toLowerCase().replace('_', ' ')}</span>
+      <strong>${step.stage}</strong> <span class=${`state ${step.ok ? 'gain' : 'loss'}`}>${format.words(step.outcome)}</span>
     </div>
     ${step.text && html`<p class="text">${step.text}</p>`}
-    <details open=${!step.ok}><summary>raw, by ${step.worker || 'unknown'}</summary><${Raw} value=${step.raw} /></details>
+    <details open=${!step.ok}><summary>raw${step.worker ? `, by ${step.worker}` : ''}</summary><${Raw} value=${step.raw} /></details>
   </li>`;
 }
 

@@ -45,6 +45,12 @@ export function odds(text) {
   return decimals(places).format(text);
 }
 
+/** The same, as wide as three places: decimal points stand below each other in a column. */
+export function oddsColumn(text) {
+  const shown = odds(text);
+  return /\.\d\d$/.test(shown) ? `${shown}\u2007` : shown;
+}
+
 /** `+3.41 %`. */
 export function percent(text) {
   if (!isDecimal(text)) return DASH;
@@ -105,6 +111,32 @@ export function dayClock(iso, zone) {
 export function utc(iso) {
   const moment = new Date(iso);
   return !iso || Number.isNaN(moment.getTime()) ? '' : moment.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** A code as words: `odds_moved` is `odds moved`. */
+export function words(code) {
+  return (code ?? '').toLowerCase().replaceAll('_', ' ');
+}
+
+const NAMES = { ev_pct: 'edge', min_ev_pct: 'least edge', fair_odds: 'fair', approved_odds: 'approved at', loop_lag_s: 'lag' };
+
+/** One figure under its name in the code, as [name, text]: `spread_pct 0.48` is `spread`, `0.48 %`. */
+export function figure(name, value) {
+  const [, unit] = /_(pct|s|bytes)(?=_|$)/.exec(name) ?? [];
+  const label = NAMES[name] ?? words(unit ? name.replace(`_${unit}`, '') : name);
+  const number = typeof value === 'number' ? value : typeof value === 'string' && /^-?\d+(\.\d+)?(e-?\d+)?$/.test(value) ? Number(value) : NaN;
+  if (!Number.isFinite(number)) return [label, Array.isArray(value) ? value.join(', ') : String(value)];
+  if (unit === 'pct') return [label, `${number < 0 ? MINUS : ''}${Math.abs(number).toFixed(2)} %`];
+  if (unit === 's') return [label, delay(number)];
+  if (unit === 'bytes') return [label, bytes(number)];
+  if (typeof value === 'string' && /\.\d\d$/.test(value)) return [label, money(value)];
+  return [label, Number.isInteger(number) ? count(number) : String(Number(number.toPrecision(4)))];
+}
+
+/** Figures in one line: `edge 5.48 %, fair 2.498`. What is not known is left out. */
+export function figures(numbers, without = []) {
+  const known = Object.entries(numbers).filter(([name, value]) => value !== null && value !== '' && !without.includes(name));
+  return known.map(([name, value]) => figure(name, value).join(' ')).join(', ');
 }
 
 export function bytes(value) {

@@ -17,11 +17,20 @@ export function Health() {
 }
 
 function Checks({ data }) {
-  return html`<ul class="checks">${data.checks.map((check) => html`<li key=${check.name}><span class=${check.ok ? 'gain' : 'critical'}><span aria-hidden="true">${check.ok ? '\u25cf' : '\u25a0'}</span> ${check.name}: ${check.ok ? 'ok' : 'problem'}</span> <span class="quiet">${check.detail}</span></li>`)}
-    <li><span>Redis</span> <span class="quiet">${data.redis.version ? `${data.redis.version}, ` : ''}${data.redis.used_memory_bytes !== null ? `${format.bytes(data.redis.used_memory_bytes)} in use, ` : ''}${data.redis.aof === null ? '' : data.redis.aof ? 'append-only file on, ' : 'append-only file OFF, '}${data.redis.policy ?? ''}${data.redis.fake ? ' (not a real Redis)' : ''}</span></li>
-    ${data.disk && html`<li><span>Disk</span> <span class="quiet">${format.bytes(data.disk.free_bytes)} free of ${format.bytes(data.disk.total_bytes)}, <span class="num">${data.disk.pct_used} %</span> used</span></li>`}
-    <li><span>Licence</span> <span class="quiet">${data.licence}</span></li>
+  const more = { redis: redisText(data.redis), licence: data.licence };
+  const disk = data.disk;
+  return html`<ul class="checks">${data.checks.map((check) => html`<${Check} key=${check.name} name=${check.name} ok=${check.ok} text=${check.ok ? more[check.name] ?? check.detail : check.detail} />`)}
+    ${disk && html`<${Check} name="disk" ok=${disk.pct_used < 90} text=${`${format.bytes(disk.free_bytes)} free of ${format.bytes(disk.total_bytes)}, ${disk.pct_used} % used`} />`}
     ${data.problems.map((problem) => html`<li key=${problem} class="critical">${problem}</li>`)}</ul>`;
+}
+
+function Check({ name, ok, text }) {
+  return html`<li><strong>${name}</strong> <span class=${`state ${ok ? 'gain' : 'critical'}`}><span aria-hidden="true">${ok ? SIGNS.ok : SIGNS.lost}</span> ${ok ? 'ok' : 'problem'}</span> <span class="quiet">${text}</span></li>`;
+}
+
+function redisText(redis) {
+  const told = [redis.version && `version ${redis.version}`, redis.used_memory_bytes !== null && `${format.bytes(redis.used_memory_bytes)} in use`, redis.aof !== null && `append-only file ${redis.aof ? 'on' : 'OFF'}`, redis.policy, redis.fake && 'not a real Redis'];
+  return told.filter(Boolean).join(', ') || redis.detail;
 }
 
 function Queues({ rows }) {
@@ -31,11 +40,11 @@ function Queues({ rows }) {
 
 function Processes({ rows }) {
   if (!rows.length) return html`<${Empty}>No worker has a heartbeat. <code>keter up</code> starts them.<//>`;
-  return html`<${Scroller} label="Processes"><table><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="right">Beat</th><th scope="col" class="right">Up</th><th scope="col" class="right">Pid</th><th scope="col">Version</th><th scope="col">Figures</th><th scope="col">Last error</th></tr></thead>
+  return html`<${Scroller} label="Processes"><table><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="right">Beat</th><th scope="col" class="right">Lag</th><th scope="col" class="right">Up</th><th scope="col" class="right">Pid</th><th scope="col">Version</th><th scope="col">Figures</th><th scope="col">Last error</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.worker}><th scope="row"><a href=${`#/logs?worker=${row.worker}`}>${row.worker}</a></th>
       <td><span class=${`state ${row.state === 'ok' ? 'gain' : row.state === 'slow' ? 'warn' : 'critical'}`}><span aria-hidden="true">${SIGNS[row.state]}</span> ${row.state}</span></td>
-      <td class="right">${row.beat_at ? html`<${Age} at=${row.beat_at} />` : html`<${Unknown} why="never heard of" />`}</td><td class="right">${row.started_at && row.state !== 'lost' ? html`<${Age} at=${row.started_at} />` : format.DASH}</td><td class="right num">${row.pid ?? format.DASH}</td><td>${row.version}</td>
-      <td class="numbers quiet">${Object.entries(row.figures).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`).join(', ')}</td><td class="what">${row.last_error ?? ''}</td></tr>`)}</tbody></table><//>`;
+      <td class="right">${row.beat_at ? html`<${Age} at=${row.beat_at} />` : html`<${Unknown} why="never heard of" />`}</td><td class="right num">${format.delay(Number(row.figures.loop_lag_s ?? NaN))}</td><td class="right">${row.started_at && row.state !== 'lost' ? html`<${Age} at=${row.started_at} />` : format.DASH}</td><td class="right num">${row.pid ?? format.DASH}</td><td>${row.version}</td>
+      <td class="numbers quiet">${format.figures(row.figures, ['loop_lag_s'])}</td><td class="what">${row.last_error ?? ''}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Feeds({ rows }) {

@@ -4,27 +4,35 @@ import { html } from './vendor/ui.js';
 import * as format from './format.js';
 import { workerLines } from './reduce.js';
 import { loaded, sections } from './store.js';
-import { Age, Amount, Clock, Empty, Gauge, Panel, SIGNS, Scroller, Skeleton, Unknown } from './parts.js';
+import { Age, Amount, Clock, Empty, Gauge, Panel, SIGNS, Scroller, Skeleton, Unknown, plain } from './parts.js';
 import { TimeChart } from './chart.js';
 import { Prices, Tape } from './tape.js';
 
 export function Overview() {
-  return html`<h1 class="vh">Overview</h1>
+  return html`<div class="overview"><h1 class="vh">Overview</h1>
     <${Attention} />
     <${MoneyStrip} />
     <div class="pair"><${Workers} /><${ProfitToday} /></div>
-    <div class="pair wide-left"><${Tape} /><${Prices} /></div>`;
+    <div class="pair wide-left last"><${Tape} /><${Prices} /></div></div>`;
 }
 
+const MOST_NOTICES = 4;
+const URGENCY = { page: 0, ticket: 1, info: 2 };
+
+/** What needs somebody, the worst first; what does not fit is on the Alerts screen. */
 export function Attention() {
-  const notices = (sections.attention.value ?? []).filter((notice) => !notice.resolved_at && !notice.acknowledged_by);
-  if (!notices.length) return null;
+  const open = (sections.attention.value ?? []).filter((notice) => !notice.resolved_at && !notice.acknowledged_by);
+  if (!open.length) return null;
+  const notices = open.toSorted((a, b) => URGENCY[a.level] - URGENCY[b.level] || (a.since < b.since ? -1 : 1));
   return html`<section class="attention" aria-label="Needs attention"><ul>
-    ${notices.slice(0, 5).map((notice) => html`<li key=${notice.id} class=${notice.level}>
+    ${notices.slice(0, MOST_NOTICES).map((notice) => html`<li key=${notice.id} class=${notice.level}>
       <span class="sign" aria-hidden="true">${SIGNS[notice.level]}</span>
-      <span class="what"><strong>${notice.title}</strong> ${notice.detail} ${notice.action && html`<em>${notice.action}</em>`} <span class="since">for <${Age} at=${notice.since} /></span></span>
+      <span class="what" title=${notice.action}><strong>${notice.title}</strong> ${plain(notice)} <em class="quiet">${notice.action}</em></span>
+      <span class="since">for <${Age} at=${notice.since} /></span>
       <a class="button small" href=${notice.link}>Open<span class="vh"> ${notice.title}</span></a>
+      <a class="button small wide-only" href=${`#/runbook/${notice.runbook}`}>Runbook<span class="vh"> of ${notice.title}</span></a>
     </li>`)}
+    ${notices.length > MOST_NOTICES && html`<li class="more-notices"><a href="#/alerts">and ${notices.length - MOST_NOTICES} more</a></li>`}
   </ul></section>`;
 }
 
@@ -52,12 +60,12 @@ function MoneyStrip() {
       money.unknown ? html`<strong class="critical">${money.unknown} unknown</strong>, <${Amount} value=${money.unknown_stake} />` : 'none unknown',
     ]} />
     <${Tile} name="P&L today" value=${html`<${Amount} value=${money.pnl_today} signed currency=${currency} />`} lines=${[
-      html`settled <span class="num">${format.count(money.settled)}</span>; limit <span class="num">${format.money(`-${money.loss_limit}`)}</span>`,
+      html`<span class="num">${format.count(money.settled)} settled;</span> <span class="num">limit ${format.money(`-${money.loss_limit}`)}</span>`,
       html`since <${Clock} at=${money.since} /> <span class="zone">(${server.zone} day)</span>`,
     ]} />
     <${Tile} name="Confirmed / rejected" value=${html`<span class="num">${format.count(money.confirmed)} / ${format.count(money.rejected)}</span>`} lines=${[
-      money.rejected_pct === null ? 'no bets today' : html`<span class="num">${format.percent(money.rejected_pct).replace('+', '')}</span> rejected`,
-      money.top_reason ? `most: ${money.top_reason}` : '\u00a0',
+      money.rejected_pct === null ? 'no bets today' : html`<span class="num">${money.rejected_pct} %</span> rejected`,
+      money.top_reason ? html`<span class="clip" title=${money.top_reason}>most: ${money.top_reason}</span>` : '\u00a0',
     ]} />
     <${Tile} name="Exposure and limit" value=${html`<${Gauge} pct=${money.exposure_pct} label="Open exposure in per cent of its limit" />`} lines=${[
       html`<${Amount} value=${money.exposure} why="Redis could not be asked" /> of <${Amount} value=${money.exposure_limit} />`,
@@ -98,6 +106,6 @@ function WorkerLine({ line }) {
 function ProfitToday() {
   const points = sections.pnl.value ?? [];
   return html`<${Panel} name="profit" title="P&L today"><${Skeleton} lines=${5} />
-    ${loaded.value && (points.length ? html`<${TimeChart} points=${points} label="Settled P&L" currency=${sections.server.value.currency} />` : html`<${Empty}>Unknown while the ledger cannot be read.<//>`)}
+    ${loaded.value && (points.length ? html`<${TimeChart} points=${points} label="Settled P&L" currency=${sections.server.value.currency} none="Nothing has settled today. The line begins with the first result." />` : html`<${Empty}>Unknown while the ledger cannot be read.<//>`)}
   <//>`;
 }

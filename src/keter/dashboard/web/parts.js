@@ -76,13 +76,25 @@ export function BetState({ state }) {
   return html`<span class=${`state ${tone}`}><span aria-hidden="true">${sign}</span> ${word}</span>`;
 }
 
+/** An alert's own sentence, without the title that stands before it. */
+export function plain({ title, detail }) {
+  if (!detail.startsWith(`${title}: `)) return detail;
+  const own = detail.slice(title.length + 2);
+  return own.charAt(0).toUpperCase() + own.slice(1);
+}
+
+/** Text whose words between backticks are code. */
+export function Prose({ text }) {
+  return text.split('`').map((part, i) => (i % 2 ? html`<code key=${i}>${part}</code>` : part));
+}
+
 /** used of limit, with the words that the bar cannot say. */
 export function Gauge({ pct, label }) {
   const known = Number.isFinite(pct);
   const tone = pct >= 100 ? 'full' : pct >= 80 ? 'near' : '';
   return html`<span class="gauge">
     <progress class=${tone} max="100" value=${known ? Math.min(100, pct) : 0} aria-label=${label}></progress>
-    <span class="num">${known ? `${pct} %` : format.DASH}</span>
+    <span class="num pct">${known ? `${pct} %` : format.DASH}</span>
   </span>`;
 }
 

@@ -77,3 +77,10 @@ function searchText(row) {
   const words = [row.home, row.away, row.league, row.book, row.side_text, row.market_text, row.reason_text, row.event_uid, row.event_text, row.selection_id, row.id, row.state, row.stage];
   return words.filter(Boolean).join(' ').toLowerCase();
 }
+
+/** Where nothing has happened for most of the time, the line begins shortly before the first step. */
+export function fromFirstStep(points) {
+  const [begin, first, end] = [points[0], points[1], points.at(-1)].map((point) => Date.parse(point.at));
+  const room = Math.max(60_000, (end - first) * 0.1);
+  return first - begin > (end - begin) / 2 && first - room > begin ? [{ ...points[0], at: new Date(first - room).toISOString() }, ...points.slice(1)] : points;
+}

@@ -7,22 +7,29 @@ import { post } from './api.js';
 import { say, sections } from './store.js';
 import { mayOperate } from './stop.js';
 import { Age, Amount, Clock, Empty, Gauge, Panel, Scroller, Unknown } from './parts.js';
-import { StopButton } from './shell.js';
+import { StopButton, stateWord } from './shell.js';
 
 export function Risk() {
   const state = useApi('risk', {}, 3000);
   const currency = sections.server.value?.currency ?? '';
   return html`<h1>Risk</h1><${Loaded} state=${state}>${(data) => html`
-    <${Panel} name="limits" title=${`Limits, in ${currency}`} tools=${html`<div class="tools"><${StopButton} /></div>`}><${Limits} limits=${data.limits} /><//>
-    <div class="pair">
-      <${Panel} name="set-limit" title="Change a limit" aged=${false}><${LimitForm} /><//>
-      <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
+    <div class="pair wide-left">
+      <${Panel} name="limits" title=${`Limits, in ${currency}`}><${Limits} limits=${data.limits} /><//>
+      <${Panel} name="control" title="Stop, resume, change a limit" aged=${false}><${Control} /><//>
     </div>
     <div class="pair">
       <${Panel} name="events" title="Events at risk: the largest loss each may cause"><${Events} rows=${data.events} /><//>
       <${Panel} name="open" title="Open bets and reservations"><${Open} rows=${data.exposures} /><//>
     </div>
-    <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>`}<//>`;
+    <div class="pair">
+      <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>
+      <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
+    </div>`}<//>`;
+}
+
+function Control() {
+  const [word, tone] = stateWord(sections.trading.value);
+  return html`<p class="buttons between"><span>Betting is <strong class=${tone}>${word.toLowerCase()}</strong>.</span> <span class="tools"><${StopButton} /></span></p><${LimitForm} />`;
 }
 
 const NAMES = ['MAX_STAKE', 'MAX_EXPOSURE_EVENT', 'MAX_EXPOSURE_LEAGUE', 'MAX_EXPOSURE_DAY', 'MAX_EXPOSURE_TOTAL', 'DAILY_LOSS_LIMIT_UNITS'];
@@ -57,16 +64,18 @@ function LimitForm() {
     }
     setBusy(false);
   };
-  return html`<form class="tools" onSubmit=${submit}>
+  return html`<form class="limit-form" onSubmit=${submit}>
     <select aria-label="Limit" value=${wish.target} onChange=${change('target')}>${NAMES.map((name) => html`<option key=${name}>${name}</option>`)}</select>
-    <input aria-label="New amount" inputmode="decimal" autocomplete="off" size="8" value=${wish.value} onInput=${change('value')} />
+    <input aria-label="New amount" inputmode="decimal" autocomplete="off" size="6" placeholder="amount" value=${wish.value} onInput=${change('value')} />
     ${prepared?.needs.includes('word') && html`<label>Type RAISE <input autocomplete="off" size="8" onInput=${prove('word')} /></label>`}
     ${prepared?.needs.includes('password') && html`<label>Your password <input type="password" autocomplete="current-password" onInput=${prove('password')} /></label>`}
     <button type="submit" class="small" disabled=${busy || !wish.value}>${prepared ? 'Confirm' : 'Set'}</button>
-    <span role="status">${prepared?.summary ?? 'Lower one at once; raising it again, at most to the settings, asks for more.'}</span>
+    <p role="status">${prepared?.summary ?? 'Lower one at once; raising it again, at most to the settings, asks for more.'}</p>
     ${problem && html`<p class="failure" role="alert">${problem}</p>`}
   </form>`;
 }
+
+const RESTS = { ok: 'after a bet', venue_refused: 'refused by the book' };
 
 function Holds({ rows }) {
   const [problem, setProblem] = useState(null);
@@ -81,7 +90,7 @@ function Holds({ rows }) {
     }
   };
   return html`${problem && html`<p class="failure" role="alert">${problem}</p>`}<${Scroller} label="Resting and locked" class="tall"><table><thead><tr><th scope="col">What</th><th scope="col">Why</th><th scope="col" class="right">Left</th><th scope="col">End it</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.key}><th scope="row" class="wrap">${row.key}</th><td>${row.why}</td><td class="right num">${format.age(row.remaining_s)}</td><td>${mayOperate() && html`<button type="button" class="small" onClick=${() => end(row)}>${row.action === 'clear_lock' ? 'Clear lock' : 'End rest'}<span class="vh"> ${row.key}</span></button>`}</td></tr>`)}</tbody></table><//>`;
+    <tbody>${rows.map((row) => html`<tr key=${row.key}><th scope="row" class="wrap" title=${row.key}>${row.event_text}<span class="quiet sub">${row.selection_text ?? 'the whole event'}</span></th><td>${row.action === 'clear_lock' ? `locked by ${row.why}` : RESTS[row.why] ?? format.words(row.why)}</td><td class="right num">${format.age(row.remaining_s)}</td><td>${mayOperate() && html`<button type="button" class="small nowrap" onClick=${() => end(row)}>${row.action === 'clear_lock' ? 'Clear lock' : 'End rest'}<span class="vh"> of ${row.event_text} ${row.selection_text ?? ''}</span></button>`}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Limits({ limits }) {
@@ -101,7 +110,7 @@ function Events({ rows }) {
 function Open({ rows }) {
   if (!rows.length) return html`<${Empty}>Nothing is open.<//>`;
   return html`<${Scroller} label="Open bets and reservations" class="tall"><table><thead><tr><th scope="col">Selection</th><th scope="col" class="right">Odds</th><th scope="col" class="right">Stake</th><th scope="col">Since</th><th scope="col">Kind</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.decision_id}><th scope="row" class="wrap">${row.event_text}<span class="quiet sub">${row.selection_text}</span></th><td class="right num">${format.odds(row.odds)}</td><td class="right"><${Amount} value=${row.stake} /></td><td><${Age} at=${row.made_at} /></td><td>${row.status === 'bet' ? 'bet' : html`reserved until <${Clock} at=${row.expires_at} />`}</td></tr>`)}</tbody></table><//>`;
+    <tbody>${rows.map((row) => html`<tr key=${row.decision_id}><th scope="row" class="wrap">${row.event_text}<span class="quiet sub">${row.selection_text}</span></th><td class="right num">${format.oddsColumn(row.odds)}</td><td class="right"><${Amount} value=${row.stake} /></td><td><${Age} at=${row.made_at} /></td><td>${row.status === 'bet' ? 'bet' : html`reserved until <${Clock} at=${row.expires_at} />`}</td></tr>`)}</tbody></table><//>`;
 }
 
 export function Audit({ rows }) {

@@ -12,6 +12,7 @@ const FILES = {
   perf: () => import('./perf.js').then((file) => file.Performance),
   logs: () => import('./logs.js').then((file) => file.Logs),
   config: () => import('./config.js').then((file) => file.Config),
+  runbook: () => import('./runbook.js').then((file) => file.Runbook),
 };
 const arrived = signal({});
 const failed = signal({});

@@ -73,8 +73,8 @@ export function whyEmpty(funnel) {
 }
 
 function Rows({ rows, handlers }) {
-  return html`<${Scroller} label="Live tape" class="tall"><table class="cards" ...${handlers}>
-    <thead><tr><th scope="col">Time</th><th scope="col">Event</th><th scope="col">Selection</th><th scope="col" class="right">Odds</th><th scope="col" class="right">Edge</th><th scope="col" class="right">Stake</th><th scope="col">What</th></tr></thead>
+  return html`<${Scroller} label="Live tape" class="fill"><table class="cards lines" ...${handlers}>
+    <thead><tr><th scope="col" class="w-clock">Time</th><th scope="col" class="w-event">Event</th><th scope="col" class="w-selection">Selection</th><th scope="col" class="right w-odds">Odds</th><th scope="col" class="right w-edge">Edge</th><th scope="col" class="right w-odds">Stake</th><th scope="col">What</th></tr></thead>
     <tbody>${rows.map((item) => html`<${LINES[item.kind]} key=${item.key} row=${item.row} />`)}</tbody>
   </table><//>`;
 }
@@ -83,27 +83,31 @@ function OrderLine({ row }) {
   const open = () => { location.hash = `#/orders/${row.id}`; };
   return html`<tr class="order" onClick=${open} data-row="1">
     <td><${Clock} at=${row.at} /></td>
-    <th scope="row"><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
-    <td>${row.side_text} <span class="quiet">${row.market_text}</span></td>
-    <td class="right num">${format.odds(row.odds ?? row.asked_odds)}</td>
+    <th scope="row" title=${`${row.home} v ${row.away}`}><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
+    <td title=${`${row.side_text}, ${row.market_text}`}>${row.side_text} <span class="quiet">${row.market_text}</span></td>
+    <td class="right num">${format.oddsColumn(row.odds ?? row.asked_odds)}</td>
     <td class="right num">${format.percent(row.ev_pct)}</td>
-    <td class="right num">${format.money(row.placed_stake ?? row.stake)}</td>
-    <td class="what"><${BetState} state=${row.state} /> ${row.pnl !== null ? html`<span class=${`num ${format.tone(row.pnl)}`}>${format.signedMoney(row.pnl)}</span>` : html`<span class="quiet">${row.book}</span>`}
-      ${row.reason_text && ['REFUSED', 'SKIPPED'].includes(row.state) && html`<span class="note-text">${row.reason_text}</span>`}</td>
+    <td class="right num" data-label="stake">${format.money(row.placed_stake ?? row.stake)}</td>
+    <td class="what" title=${row.reason_text ?? ''}><${BetState} state=${row.state} /> <${Outcome} row=${row} /></td>
   </tr>`;
+}
+
+/** What came of a bet: money, why there is none, or where it stands. */
+function Outcome({ row }) {
+  if (row.pnl !== null) return html`<span class=${`num ${format.tone(row.pnl)}`}>${format.signedMoney(row.pnl)}</span>`;
+  return html`<span class="quiet">${row.reason && ['REFUSED', 'SKIPPED'].includes(row.state) ? format.words(row.reason) : row.book}</span>`;
 }
 
 function SignalLine({ row }) {
   const ev = row.numbers.ev_pct;
   return html`<tr>
     <td><${Clock} at=${row.at} /></td>
-    <th scope="row" class="plain">${row.event_text}</th>
-    <td>${row.selection_text}</td>
-    <td class="right num">${typeof row.numbers.odds === 'number' ? format.odds(String(row.numbers.odds)) : ''}</td>
+    <th scope="row" class="plain" title=${row.event_text}>${row.event_text}</th>
+    <td title=${row.selection_text}>${row.selection_text}</td>
+    <td class="right num">${typeof row.numbers.odds === 'number' ? format.oddsColumn(String(row.numbers.odds)) : ''}</td>
     <td class="right num">${typeof ev === 'number' ? format.percent(ev.toFixed(4)) : ''}</td>
     <td></td>
-    <td class="what"><span class=${`state ${row.accepted ? 'gain' : 'quiet'}`}><span aria-hidden="true">${row.accepted ? '\u2713' : '\u00d7'}</span> ${row.stage}: ${row.accepted ? 'passed' : 'no'}</span>
-      ${!row.accepted && html`<span class="note-text">${row.reason_text}</span>`}</td>
+    <td class="what" title=${row.accepted ? '' : row.reason_text}><span class=${`state ${row.accepted ? 'gain' : 'quiet'}`}><span aria-hidden="true">${row.accepted ? '\u2713' : '\u00d7'}</span> ${row.stage}: ${row.accepted ? 'passed' : format.words(row.reason)}</span></td>
   </tr>`;
 }
 
@@ -113,7 +117,7 @@ const LINES = { orders: OrderLine, signals: SignalLine };
 export function Prices() {
   const rows = (sections.ticks.value ?? []).slice(0, 14);
   return html`<${Panel} name="prices" title="Prices moving"><${Skeleton} lines=${4} />
-    ${loaded.value && (rows.length ? html`<${Scroller} label="Prices moving" class="tall"><table class="tight"><thead><tr><th scope="col">Selection</th><th scope="col">Book</th><th scope="col" class="right">Odds</th><th scope="col" class="right">Age</th></tr></thead>
+    ${loaded.value && (rows.length ? html`<${Scroller} label="Prices moving" class="fill"><table class="tight lines"><thead><tr><th scope="col">Selection</th><th scope="col" class="w-book">Book</th><th scope="col" class="right w-move">Odds</th><th scope="col" class="right w-age">Age</th></tr></thead>
       <tbody>${rows.map((row) => html`<${PriceLine} key=${`${row.event_uid}|${row.selection_id}|${row.book}`} row=${row} />`)}</tbody></table><//>` : html`<${Empty}>No price has come in yet. Health shows whether the feed runs.<//>`)}
   <//>`;
 }
@@ -122,9 +126,9 @@ function PriceLine({ row }) {
   const moved = row.previous !== null && row.previous !== row.odds;
   const up = moved && Number(row.odds) > Number(row.previous);
   return html`<tr>
-    <th scope="row" class="wrap">${row.event_text}<span class="quiet sub">${row.selection_text}</span></th>
+    <th scope="row" title=${`${row.event_text}, ${row.selection_text}`}>${row.event_text}<span class="quiet sub">${row.selection_text}</span></th>
     <td>${row.book}</td>
-    <td class="right num">${moved ? html`<span class="quiet">${format.odds(row.previous)} <span aria-hidden="true">${up ? '\u2197' : '\u2198'}</span><span class="vh">${up ? 'up to' : 'down to'}</span></span> ` : ''}${format.odds(row.odds)}</td>
+    <td class="right num">${moved ? html`<span class="quiet">${format.odds(row.previous)} <span aria-hidden="true">${up ? '\u2197' : '\u2198'}</span><span class="vh">${up ? 'up to' : 'down to'}</span></span> ` : ''}${format.oddsColumn(row.odds)}</td>
     <td class="right"><${Age} at=${row.at} /></td>
   </tr>`;
 }

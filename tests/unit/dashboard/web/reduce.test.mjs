@@ -1,7 +1,7 @@
 // node --test: what a frame does to what is known.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { backoff, mergeRows, patch, relation, tapeRows, workerLines } from '../../../../src/keter/dashboard/web/reduce.js';
+import { backoff, fromFirstStep, mergeRows, patch, relation, tapeRows, workerLines } from '../../../../src/keter/dashboard/web/reduce.js';
 
 const order = (id, at, state = 'RUNNING') => ({ id, at, state, home: 'Arsenal', away: 'Chelsea' });
 
@@ -43,4 +43,11 @@ test('a worker is shown with the queue it eats from', () => {
   const lines = workerLines([{ process: 'guard', worker: 'guard' }, { process: 'ingest', worker: 'ingest' }], [{ name: 'confirmed', depth: 3 }]);
   assert.equal(lines[0].queue.depth, 3);
   assert.equal(lines[1].queue, null);
+});
+test('a line that is flat for most of the day begins shortly before its first step', () => {
+  const at = (time, value) => ({ at: `2026-11-21T${time}.000Z`, value });
+  const late = [at('00:00:00', '0.00'), at('20:00:00', '5.00'), at('21:00:00', '7.00')];
+  assert.deepEqual(fromFirstStep(late), [at('19:54:00', '0.00'), ...late.slice(1)]);
+  const early = [at('00:00:00', '0.00'), at('01:00:00', '5.00'), at('21:00:00', '7.00')];
+  assert.equal(fromFirstStep(early), early);
 });

@@ -1,0 +1,161 @@
+"""Pure: the life of a bet, from the venue's answer to the settlement, as the rows of its drawer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from keter.dashboard.models import OrderTrail, TrailStep
+from keter.dashboard.views import order_row, reason_text, shown_numbers
+from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
+from keter.domain.money import money_text
+from keter.domain.signals import ApprovedSignal, Decision
+
+BAD = frozenset({BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED})
+# What a step means where its evidence says nothing.
+MEANINGS = {
+    "intent": "Written into the ledger before the venue is asked.",
+    "quoted": "The venue told its prices and limits.",
+    "sending": "The one call begins; whatever happens now, it is not made again.",
+    "sent": "The venue took it; whether the book does is not known yet.",
+    "closing_price": "Fair price shortly before the kick-off seen: the closing line.",
+}
+LABELS = {"ev_pct": "edge", "min_ev_pct": "least edge", "fair_odds": "fair", "approved_odds": "approved at", "total": "in all"}
+MOST_FIGURES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    at: datetime
+    stage: str
+    worker: str
+    outcome: str
+    ok: bool
+    text: str
+    raw: dict[str, Any]
+
+
+def trail(
+    bet: Bet,
+    decisions: Sequence[Decision],
+    transitions: Sequence[Transition],
+    neighbours: tuple[str | None, str | None],
+    clean: Callable[[Any], Any],
+) -> OrderTrail:
+    """In order of time, each step with its delay after the one before.
+
+    ``clean`` takes secrets out of what is shown: a venue may quote what it was sent.
+    """
+    steps = [
+        *_received(bet),
+        *(_decision_step(decision) for decision in decisions if _concerns(decision, bet)),
+        *(_transition_step(step) for step in transitions),
+    ]
+    steps.sort(key=lambda step: step.at)
+    rows: list[TrailStep] = []
+    for step in steps:
+        delta = (step.at - rows[-1].at).total_seconds() if rows else None
+        rows.append(TrailStep(at=step.at, delta_s=delta, stage=step.stage, worker=step.worker, outcome=step.outcome,
+                              ok=step.ok, text=clean(step.text), raw=clean(step.raw)))  # fmt: skip
+    return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
+
+
+def _received(bet: Bet) -> list[_Step]:
+    """The venue's answer that the bet came from, as the intent keeps it; nothing for an intent without a signal."""
+    if not bet.intent.signal:
+        return []
+    try:
+        signal = msgspec.json.decode(bet.intent.signal, type=ApprovedSignal).signal
+    except msgspec.MsgspecError:
+        return []  # written by another version; what followed is told all the same
+    update, index = signal.update, signal.update.market.sides.index(signal.side)
+    wanted = [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
+    prices = {book.book: book for book in update.books}
+    told = [f"{name} {prices[name].texts[index]}" for name in dict.fromkeys(wanted) if name in prices]
+    ages = [(update.received_at - book.confirmed_at).total_seconds() for book in update.books]
+    oldest = f", the oldest price {max(ages):.1f} s old" if ages else ""
+    text = f"{update.phase.value} feed, {len(update.books)} books{oldest}: {', '.join(told)}"
+    return [_Step(update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update))]
+
+
+def _concerns(decision: Decision, bet: Bet) -> bool:
+    """A trace is a market's; decisions on its other selections belong to other bets."""
+    return decision.selection_id in {bet.intent.selection_id, bet.intent.market.market_id, ""}
+
+
+def _decision_step(decision: Decision) -> _Step:
+    verdict = decision.verdict
+    outcome = "passed" if verdict.accepted else "rejected"
+    figures = figures_text(verdict.numbers)
+    text = figures if verdict.accepted else f"{verdict.reason.description} {figures}".rstrip()
+    raw = {"numbers": dict(verdict.numbers), "reason": verdict.reason.value, "details": decision.details}
+    return _Step(decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw)
+
+
+def figures_text(numbers: Mapping[str, Any]) -> str:
+    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known."""
+    known = [(name, value) for name, value in shown_numbers(dict(numbers)).items() if value is not None]
+    return ", ".join(_figure(name, value) for name, value in known[:MOST_FIGURES])
+
+
+def _figure(name: str, value: object) -> str:
+    label, unit = name, ""
+    for suffix, sign in (("_pct", " %"), ("_s", " s")):
+        if name.endswith(suffix):
+            label, unit = name.removesuffix(suffix), sign
+    text = f"{value:.2f}" if unit == " %" and isinstance(value, float | int) else _short(value)
+    return f"{LABELS.get(name, label.replace('_', ' '))} {text}{unit}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value.replace(",", ", ") if isinstance(value, str) else str(value)
+
+
+def _transition_step(step: Transition) -> _Step:
+    raw = {"from": step.source, "to": step.target, "cause": step.cause, "evidence": step.evidence}
+    stage = "settlement" if step.target in FINAL and step.target in SETTLED else "bet"
+    outcome = step.target.value if step.source is not step.target else "corrected"
+    if step.cause == "closing_price":
+        stage, outcome = "closing line", "seen"
+    return _Step(step.at, stage, step.worker, outcome, step.target not in BAD, _told(step), raw)
+
+
+def _told(step: Transition) -> str:
+    """What the evidence says in words; without any, what the step means."""
+    evidence = step.evidence
+    told = [
+        *(_ticket(ticket) for ticket in _rows(evidence, "tickets")),
+        *(_quote(quote) for quote in _rows(evidence, "quotes")),
+    ]
+    if step.target is BetState.SENDING and isinstance(prices := evidence.get("prices"), list | tuple):
+        told.append(f"{_money(evidence.get('stake_minor'))} at {', '.join(f'{book} {price}' for book, price in prices)}")
+    message = evidence.get("message")
+    reason = (MEANINGS.get(step.cause) or reason_text(step.cause) or "") if not told or step.target in BAD else ""
+    return " ".join(part for part in (reason, f"{message}" if message else "", "; ".join(told)) if part and part != "venue")
+
+
+def _rows(evidence: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = evidence.get(name)
+    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list | tuple) else []
+
+
+def _ticket(ticket: Mapping[str, Any]) -> str:
+    said = f": {ticket['message']}" if ticket.get("message") else ""
+    result = f" {ticket['result']}".lower().replace("_", " ") if ticket.get("result") else ""
+    stake, odds, book = _money(ticket.get("stake_minor")), ticket.get("odds"), ticket.get("book")
+    return f"ticket {str(ticket.get('ticket_id', ''))[:8]} {ticket.get('status')}{result}, {stake} at {book} {odds}{said}"
+
+
+def _quote(quote: Mapping[str, Any]) -> str:
+    if quote.get("rejected"):
+        return f"{quote.get('book')} quotes nothing{': ' + str(quote['message']) if quote.get('message') else ''}"
+    limits = f"{_money(quote.get('minimum_minor'))} to {_money(quote.get('maximum_minor'))}"
+    return f"{quote.get('book')} {quote.get('price')} for {limits}"
+
+
+def _money(minor: object) -> str:
+    return money_text(minor) if isinstance(minor, int) else "?"

@@ -1,0 +1,96 @@
+"""The drawer tells a bet's whole life, from the venue's answer on, in words that its evidence bears out."""
+
+from datetime import timedelta
+
+import msgspec
+
+from keter.dashboard.models import OrderTrail
+from keter.dashboard.trail import figures_text, trail
+from keter.domain.bets import Bet, BetState, Transition
+from keter.domain.signals import Decision
+from keter.domain.verdicts import Reason, accept, reject
+from tests.execution import NOW, an_intent, approved
+
+QUOTES = [
+    {"book": "P88", "price": "2.21", "minimum_minor": 500, "maximum_minor": 104000, "rejected": False, "message": ""},
+    {"book": "GA", "rejected": True, "message": "closed"},
+]
+TICKET = {"ticket_id": "c45c0f75b6053", "book": "P88", "odds": "2.21", "stake_minor": 1000, "message": ""}
+
+
+def told(*transitions: Transition, decisions: list[Decision] | None = None, signal: bytes = b"") -> OrderTrail:
+    bet = Bet(an_intent(signal=signal), transitions[-1].target if transitions else BetState.INTENDED, NOW)
+    return trail(bet, decisions or [], transitions, (None, None), lambda shown: shown)
+
+
+def step(
+    target: BetState, cause: str, after_s: float, source: BetState | None = BetState.INTENDED, **evidence: object
+) -> Transition:
+    return Transition("i1", source, target, NOW + timedelta(seconds=after_s), cause, "router", evidence)
+
+
+def test_it_begins_with_the_venue_s_answer_that_the_intent_keeps() -> None:
+    signal = approved(at=NOW)
+    found = told(step(BetState.INTENDED, "intent", 2, None), signal=msgspec.json.encode(signal))
+    first = found.steps[0]
+    assert (first.stage, first.worker, first.outcome, first.delta_s) == ("feed", "ingest", "received", None)
+    assert first.at == signal.signal.update.received_at
+    assert f"{len(signal.signal.update.books)} books" in first.text
+    assert first.raw["event"]["home"] == signal.signal.update.event.home
+    assert found.steps[1].text == "Written into the ledger before the venue is asked."
+    assert found.steps[1].delta_s == (NOW + timedelta(seconds=2) - first.at).total_seconds()
+
+
+def test_a_signal_that_nobody_can_read_any_more_hides_nothing_else() -> None:
+    found = told(step(BetState.INTENDED, "intent", 0, None), signal=b'{"v": 99}')
+    assert [row.stage for row in found.steps] == ["bet"]
+
+
+def test_each_step_says_what_its_evidence_holds() -> None:
+    found = told(
+        step(BetState.QUOTED, "quoted", 0.1, quotes=QUOTES, ev_pct=6.1),
+        step(BetState.SENDING, "sending", 0.2, prices=[["P88", "2.21"]], stake_minor=1000),
+        step(BetState.PENDING, "sent", 0.3, kind="sent", message="", code=None),
+        step(BetState.RUNNING, "venue", 9, tickets=[TICKET | {"status": "running", "result": None}]),
+        step(BetState.RUNNING, "closing_price", 20, BetState.RUNNING, seen_at="2026-02-21T12:00:20Z"),
+        step(BetState.HALF_WON, "venue", 90, tickets=[TICKET | {"status": "settled", "result": "HALF_WON"}]),
+    )
+    assert [row.text for row in found.steps] == [
+        "P88 2.21 for 5.00 to 1040.00; GA quotes nothing: closed",
+        "10.00 at P88 2.21",
+        "The venue took it; whether the book does is not known yet.",
+        "ticket c45c0f75 running, 10.00 at P88 2.21",
+        "Fair price shortly before the kick-off seen: the closing line.",
+        "ticket c45c0f75 settled half won, 10.00 at P88 2.21",
+    ]
+    assert [row.stage for row in found.steps][-2:] == ["closing line", "settlement"]
+    assert all(row.ok for row in found.steps)
+
+
+def test_what_went_wrong_says_why() -> None:
+    refused = told(step(BetState.REFUSED, "venue", 1, tickets=[TICKET | {"status": "refused", "message": "Odd changed"}]))
+    unknown = told(step(BetState.UNKNOWN, "timeout", 20, kind="timeout", message="no answer within 20 s"))
+    skipped = told(step(BetState.SKIPPED, Reason.PRICE_MOVED.value, 1, odds=2.0))
+    texts = [found.steps[0].text for found in (refused, unknown, skipped)]
+    assert texts == [
+        "ticket c45c0f75 refused, 10.00 at P88 2.21: Odd changed", "timeout no answer within 20 s",
+        Reason.PRICE_MOVED.description,
+    ]  # fmt: skip
+    assert not any(found.steps[0].ok for found in (refused, unknown, skipped))
+
+
+def test_a_rejection_gives_its_reason_and_then_its_figures() -> None:
+    intent = an_intent()
+    verdicts = (accept(stake_minor=1000, ev_pct=5.4881), reject(Reason.EV_TOO_LOW, ev_pct=1.2, min_ev_pct=5.0))
+    decisions = [
+        Decision(intent.trace_id, "edge", "edge", intent.event_uid, intent.selection_id, verdict, NOW) for verdict in verdicts
+    ]
+    passed, refused = told(decisions=decisions).steps
+    assert passed.text == "stake 10.00, edge 5.49 %"
+    assert refused.text == f"{Reason.EV_TOO_LOW.description} edge 1.20 %, least edge 5.00 %"
+
+
+def test_figures_are_for_people() -> None:
+    assert figures_text({"sharps": "PIN,ISN", "age_s": 0.41234, "fair_odds": 1.93399, "nothing": None}) == (
+        "sharps PIN, ISN, age 0.4123 s, fair 1.934"
+    )

@@ -18,10 +18,11 @@ SCREENS = {
 
 UNSTACK = """() => {
   const set = (selector, styles) => document.querySelectorAll(selector).forEach((box) => Object.assign(box.style, styles));
-  set('.scroller', { maxHeight: 'none', overflow: 'visible' });
+  set('.scroller', { maxHeight: 'none', overflow: 'visible', contain: 'none', flex: 'none' });
   set('.top, nav.phone, thead th, .drawer-body > header', { position: 'static' });
-  set('table.rows th, table.rows td', { maxWidth: 'none', overflow: 'visible' });
-  set('main, .pair', { display: 'block' });
+  set('table.rows th, table.rows td, table.lines th, table.lines td, table.lines .sub, .what, .clip', { maxWidth: 'none', overflow: 'visible' });
+  set('table.lines', { tableLayout: 'auto' });
+  set('main, .pair, .overview', { display: 'block' });
   set('.panel:has(table)', { width: 'max-content', minWidth: '100%' });
 }"""
 # What sticks out of the screen, unless nothing can be scrolled to it.

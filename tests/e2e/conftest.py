@@ -162,8 +162,8 @@ class Life:
 StartDashboard = Callable[..., Dashboard]
 
 
-@pytest.fixture
-def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
+@contextlib.contextmanager
+def dashboards(folder: Path) -> Iterator[StartDashboard]:
     """Dashboards with settings of choice, each with a Redis of its own."""
     running: list[Dashboard] = []
     lives: list[Life] = []
@@ -171,11 +171,11 @@ def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
     def start(*, seed: bool = True, alive: bool = True, **environ: str) -> Dashboard:
         redis, port = RedisServer(), free_port()
         values = {
-            "DATA_DIR": str(tmp_path / "data"), "HALT_FILE": str(tmp_path / "HALT"), "DASH_PORT": str(port),
+            "DATA_DIR": str(folder / "data"), "HALT_FILE": str(folder / "HALT"), "DASH_PORT": str(port),
             "REDIS_URL": redis.url, "LOG_CONSOLE": "warnings", **environ,
         }  # fmt: skip
-        (tmp_path / "data").mkdir(exist_ok=True)
-        dashboard = Dashboard(redis, tmp_path, values, port)
+        (folder / "data").mkdir(exist_ok=True)
+        dashboard = Dashboard(redis, folder, values, port)
         if seed:
             dashboard.seed()
         if alive:
@@ -185,12 +185,28 @@ def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
         dashboard.start()
         return dashboard
 
-    yield start
-    for life in lives:
-        life.stop()
-    for dashboard in running:
-        dashboard.stop()
-        dashboard.redis.close()
+    try:
+        yield start
+    finally:
+        for life in lives:
+            life.stop()
+        for dashboard in running:
+            dashboard.stop()
+            dashboard.redis.close()
+
+
+@pytest.fixture
+def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
+    """Dashboards of one test."""
+    with dashboards(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One dashboard for all tests that only look: DRY, no password, a day of data. Nothing in it may be commanded."""
+    with dashboards(tmp_path_factory.mktemp("gallery")) as start:
+        yield start()
 
 
 @pytest.fixture
@@ -216,20 +232,29 @@ OpenTab = Callable[..., Tab]
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[OpenTab]:
-    """Opens a page of a size and theme; everything it complains of on the console is collected."""
+    """Opens a page of a size and theme; everything it complains of on the console is collected. ``before`` prepares it."""
     contexts: list[BrowserContext] = []
 
     def open_(
-        address: str, *, size: str = "wide", theme: str = "dark", context: BrowserContext | None = None, **options: Any
+        address: str,
+        *,
+        size: str = "wide",
+        theme: str = "dark",
+        context: BrowserContext | None = None,
+        before: Callable[[Page], None] | None = None,
+        **options: Any,
     ) -> Tab:
         width, height = SIZES[size]
         if context is None:
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, **options)  # type: ignore[arg-type]  # one of two words
+            chosen: dict[str, Any] = {"viewport": {"width": width, "height": height}, "color_scheme": theme, **options}
+            context = browser.new_context(**chosen)
             contexts.append(context)
         page = context.new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        if before is not None:
+            before(page)
         page.goto(address)
         return Tab(page, complaints)
 

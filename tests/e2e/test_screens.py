@@ -1,34 +1,45 @@
 """Every screen at both sizes in both themes: it fits, it says nothing on the console, axe finds nothing."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Dashboard, OpenTab, picture
+from tests.e2e.conftest import SIZES, THEMES, Dashboard, OpenTab, picture
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = {
     "overview": "", "orders": "#/orders", "signals": "#/signals", "risk": "#/risk", "health": "#/health", "alerts": "#/alerts",
-    "perf": "#/perf", "logs": "#/logs", "config": "#/config",
+    "perf": "#/perf", "logs": "#/logs", "config": "#/config", "runbook": "#/runbook/unknown-bets", "menu": "#/menu",
 }  # fmt: skip
 
 
 UNSTACK = """() => {
-  const set = (selector, styles) => document.querySelectorAll(selector).forEach((box) => Object.assign(box.style, styles));
+  const set = (selector, styles) => document.querySelectorAll(selector).forEach((box) => {
+    box.dataset.flat = '';
+    Object.assign(box.style, styles);
+  });
   set('.scroller', { maxHeight: 'none', overflow: 'visible', contain: 'none', flex: 'none' });
   set('.top, nav.phone, thead th, .drawer-body > header', { position: 'static' });
-  set('table.rows th, table.rows td, table.lines th, table.lines td, table.lines .sub, .what, .clip', { maxWidth: 'none', overflow: 'visible' });
+  const cut = 'table.rows th, table.rows td, table.lines th, table.lines td, table.lines .sub, .what, .clip';
+  set(cut, { maxWidth: 'none', overflow: 'visible' });
+  set('.attention .what, .clip', { whiteSpace: 'normal' });
   set('table.lines', { tableLayout: 'auto' });
   set('main, .pair, .overview', { display: 'block' });
   set('.panel:has(table)', { width: 'max-content', minWidth: '100%' });
 }"""
+RESTACK = """() => document.querySelectorAll('[data-flat]').forEach((box) => {
+  delete box.dataset.flat;
+  box.removeAttribute('style');
+})"""
 # What sticks out of the screen, unless nothing can be scrolled to it.
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
   .filter((box) => box.getBoundingClientRect().right > innerWidth + 0.5 && !box.parentElement.closest('.scroller'))
   .map((box) => `${box.tagName}.${box.className} ${box.getBoundingClientRect().right}`).slice(0, 5)"""
+WAITING = re.compile("Asking the server|Loading this")
 REVIEWED = ("only non-text characters", "too short to determine", "Element has no value")
 
 
@@ -58,27 +69,30 @@ def blemishes(found: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("size", ["wide", "phone"])
-def test_every_screen_fits_and_is_accessible(dashboard: Dashboard, open_tab: OpenTab, size: str) -> None:
+def test_every_screen_fits_and_is_accessible(gallery: Dashboard, open_tab: OpenTab, size: str) -> None:
     faults: list[str] = []
-    for theme in ("dark", "light"):
+    for theme in THEMES:
+        context = None
         for name, address in SCREENS.items():
-            tab = open_tab(f"{dashboard.base}/{address}", size=size, theme=theme)
-            page = tab.page
+            tab = open_tab(f"{gallery.base}/{address}", size=size, theme=theme, context=context)
+            page, context = tab.page, tab.page.context
             expect(page.get_by_role("heading", level=1)).to_have_count(1)
             expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
-            expect(page.get_by_text("Asking the server.")).to_have_count(0)
+            expect(page.get_by_text(WAITING)).to_have_count(0)
             page.wait_for_timeout(300)  # the chart draws on the next frames
             picture(page, f"{name}-{size}-{theme}")
             faults += [f"{name} {size} {theme}: wider than the screen: {box}" for box in page.evaluate(TOO_WIDE)]
             faults += [f"{name} {size} {theme}: {blemish}" for blemish in blemishes(axe(page))]
             tab.quiet()
-            page.context.close()
+            page.close()
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_drawer_shows_the_trail_from_verdict_to_result(dashboard: Dashboard, open_tab: OpenTab, theme: str) -> None:
-    tab = open_tab(dashboard.base, theme=theme)
+@pytest.mark.parametrize(("size", "theme"), [(size, theme) for size in SIZES for theme in THEMES])
+def test_the_drawer_shows_the_trail_from_verdict_to_result(
+    gallery: Dashboard, open_tab: OpenTab, size: str, theme: str
+) -> None:
+    tab = open_tab(gallery.base, size=size, theme=theme)
     page = tab.page
     row = page.locator("tr.order", has_text="won").first
     row.get_by_role("link").click()
@@ -87,7 +101,8 @@ def test_the_drawer_shows_the_trail_from_verdict_to_result(dashboard: Dashboard,
     expect(drawer.locator(".trail li")).to_have_count(8)
     expect(drawer).to_contain_text("edge")
     expect(drawer).to_contain_text("settlement")
-    picture(page, f"drawer-wide-{theme}")
+    assert page.evaluate(TOO_WIDE) == []
+    picture(page, f"drawer-{size}-{theme}")
     assert blemishes(axe(page)) == []
     page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
@@ -95,10 +110,10 @@ def test_the_drawer_shows_the_trail_from_verdict_to_result(dashboard: Dashboard,
     tab.quiet()
 
 
-def test_no_screen_scrolls_sideways_at_320_pixels(dashboard: Dashboard, open_tab: OpenTab) -> None:
-    tab = open_tab(dashboard.base, size="phone")
+def test_no_screen_scrolls_sideways_at_320_pixels(gallery: Dashboard, open_tab: OpenTab) -> None:
+    tab = open_tab(gallery.base, size="phone")
     tab.page.set_viewport_size({"width": 320, "height": 640})
     for address in SCREENS.values():
-        tab.page.goto(f"{dashboard.base}/{address}")
-        expect(tab.page.get_by_text("Asking the server.")).to_have_count(0)
+        tab.page.goto(f"{gallery.base}/{address}")
+        expect(tab.page.get_by_text(WAITING)).to_have_count(0)
         assert tab.page.evaluate(TOO_WIDE) == [], address

@@ -209,8 +209,8 @@ def test_an_empty_system_says_why_it_is_empty(start_dashboard: StartDashboard, o
         assert blemishes(axe(page)) == []
 
 
-def test_a_filter_that_hides_everything_can_be_cleared(dashboard: Dashboard, open_tab: OpenTab) -> None:
-    page = open_tab(dashboard.base).page
+def test_a_filter_that_hides_everything_can_be_cleared(gallery: Dashboard, open_tab: OpenTab) -> None:
+    page = open_tab(gallery.base).page
     page.get_by_label("Filter the tape").fill("no such team")
     expect(page.get_by_text(re.compile(r"0 of \d+ rows match"))).to_be_visible()
     page.get_by_role("button", name="Clear the filter").click()
@@ -321,8 +321,8 @@ def press_tab_until(page: Page, name: str) -> None:
     pytest.fail(f"Tab never reached {name}")
 
 
-def test_the_page_can_be_used_with_the_keyboard_alone(dashboard: Dashboard, open_tab: OpenTab) -> None:
-    page = open_tab(dashboard.base).page
+def test_the_page_can_be_used_with_the_keyboard_alone(gallery: Dashboard, open_tab: OpenTab) -> None:
+    page = open_tab(gallery.base).page
     expect(page.locator("tr.order").first).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("Enter")

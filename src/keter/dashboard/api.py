@@ -15,6 +15,7 @@ from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.world import World
 
 NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
+RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 
 
 class Api:
@@ -31,6 +32,7 @@ class Api:
             Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
             Route("GET", f"/static/{NAME}", Scope.PUBLIC, self.static, "A file of the page", media="text/javascript"),
             Route("GET", f"/static/vendor/{NAME}", Scope.PUBLIC, self.vendor, "A vendored file", media="text/javascript"),
+            Route("GET", f"/static/runbooks/{RUNBOOK}", Scope.PUBLIC, self.runbook, "A runbook", media="text/markdown"),
             Route("GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive),
             Route("GET", "/readyz", Scope.LOCAL, self.readyz, "The whole can do its work", models.Ready, errors=(503,)),
         ]
@@ -73,6 +75,9 @@ class Api:
 
     async def static(self, call: Call) -> web.StreamResponse:
         return serve(self._world.pages, call.request.match_info["name"], call.request)
+
+    async def runbook(self, call: Call) -> web.StreamResponse:
+        return serve(self._world.pages, f"runbooks/{call.request.match_info['name']}", call.request)
 
     async def vendor(self, call: Call) -> web.StreamResponse:
         return serve(self._world.pages, f"vendor/{call.request.match_info['name']}", call.request)

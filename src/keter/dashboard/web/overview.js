@@ -4,16 +4,16 @@ import { html } from './vendor/ui.js';
 import * as format from './format.js';
 import { workerLines } from './reduce.js';
 import { loaded, sections } from './store.js';
-import { Age, Amount, Clock, Empty, Gauge, Panel, SIGNS, Scroller, Skeleton, Unknown, plain } from './parts.js';
+import { Age, Amount, Clock, Empty, Gauge, Guarded, Panel, SIGNS, Scroller, Skeleton, Unknown, plain } from './parts.js';
 import { TimeChart } from './chart.js';
 import { Prices, Tape } from './tape.js';
 
 export function Overview() {
   return html`<div class="overview"><h1 class="vh">Overview</h1>
-    <${Attention} />
-    <${MoneyStrip} />
-    <div class="pair"><${Workers} /><${ProfitToday} /></div>
-    <div class="pair wide-left last"><${Tape} /><${Prices} /></div></div>`;
+    <${Guarded} name="attention" title="Needs attention"><${Attention} /><//>
+    <${Guarded} name="money" title="Money"><${MoneyStrip} /><//>
+    <div class="pair"><${Guarded} name="workers" title="Workers"><${Workers} /><//><${Guarded} name="profit" title="P&L today"><${ProfitToday} /><//></div>
+    <div class="pair wide-left last"><${Guarded} name="tape" title="Live tape"><${Tape} /><//><${Guarded} name="prices" title="Prices moving"><${Prices} /><//></div></div>`;
 }
 
 const MOST_NOTICES = 4;
@@ -65,7 +65,7 @@ function MoneyStrip() {
     ]} />
     <${Tile} name="Confirmed / rejected" value=${html`<span class="num">${format.count(money.confirmed)} / ${format.count(money.rejected)}</span>`} lines=${[
       money.rejected_pct === null ? 'no bets today' : html`<span class="num">${money.rejected_pct} %</span> rejected`,
-      money.top_reason ? html`<span class="clip" title=${money.top_reason}>most: ${money.top_reason}</span>` : '\u00a0',
+      money.rejected && money.top_reason ? html`<span class="clip" title=${money.top_reason}>most: ${money.top_reason}</span>` : '\u00a0',
     ]} />
     <${Tile} name="Exposure and limit" value=${html`<${Gauge} pct=${money.exposure_pct} label="Open exposure in per cent of its limit" />`} lines=${[
       html`<${Amount} value=${money.exposure} why="Redis could not be asked" /> of <${Amount} value=${money.exposure_limit} />`,

@@ -38,9 +38,15 @@ export function Panel({ title, name, tools, children, class: extra = '', aged = 
   </section>`;
 }
 
-function Guarded({ name, children }) {
+/** Around what makes its own panel: when that fails before there is a panel, a panel says so. */
+export function Guarded({ name, title, children }) {
   const [error, reset] = useErrorBoundary((caught) => console.error(`panel ${name}`, caught));
   if (!error) return children;
+  if (title) return html`<section class="panel" aria-labelledby=${`p-${name}`}><header><h2 id=${`p-${name}`}>${title}</h2></header><${Fault} name=${name} reset=${reset} /></section>`;
+  return html`<${Fault} name=${name} reset=${reset} />`;
+}
+
+function Fault({ name, reset }) {
   return html`<div class="fault" role="alert">
     <p><strong>This panel failed</strong> (${name}). The rest of the page works.</p>
     <button type="button" onClick=${reset}>Show it again</button>

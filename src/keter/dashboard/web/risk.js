@@ -5,7 +5,7 @@ import * as format from './format.js';
 import { Loaded, useApi } from './fetching.js';
 import { post } from './api.js';
 import { say, sections } from './store.js';
-import { mayOperate } from './stop.js';
+import { mayOperate, openForm } from './stop.js';
 import { Age, Amount, Clock, Empty, Gauge, Panel, Scroller, Unknown } from './parts.js';
 import { StopButton, stateWord } from './shell.js';
 
@@ -29,7 +29,7 @@ export function Risk() {
 
 function Control() {
   const [word, tone] = stateWord(sections.trading.value);
-  return html`<p class="buttons between"><span>Betting is <strong class=${tone}>${word.toLowerCase()}</strong>.</span> <span class="tools"><${StopButton} /></span></p><${LimitForm} />`;
+  return html`<p class="buttons between"><span>Betting is <strong class=${tone}>${word.toLowerCase()}</strong>.</span> <span class="tools">${sections.trading.value?.armed && mayOperate() && html`<button type="button" onClick=${() => openForm('disarm')}>Disarm LIVE\u2026</button>`}<${StopButton} /></span></p><${LimitForm} />`;
 }
 
 const NAMES = ['MAX_STAKE', 'MAX_EXPOSURE_EVENT', 'MAX_EXPOSURE_LEAGUE', 'MAX_EXPOSURE_DAY', 'MAX_EXPOSURE_TOTAL', 'DAILY_LOSS_LIMIT_UNITS'];

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { link, loaded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
 import { Age, Clock } from './parts.js';
-import { mayOperate, openResume, openStop } from './stop.js';
+import { mayOperate, openForm, openResume, openStop } from './stop.js';
 
 const SCREENS = [['overview', 'Overview'], ['orders', 'Orders'], ['signals', 'Signals'], ['risk', 'Risk'], ['health', 'Health'], ['alerts', 'Alerts']];
 const MORE = [['perf', 'Performance'], ['logs', 'Logs'], ['config', 'Config']];
@@ -15,11 +15,17 @@ export function openAlerts() {
 
 const STATE_WORDS = { ACTIVE: 'RUNNING', REDUCING: 'REDUCING', PAUSED: 'PAUSED', HALTED: 'HALTED' };
 
+/** LIVE that nobody has armed in this run places no bet. */
+function disarmed() {
+  return sections.server.value?.mode === 'LIVE' && sections.trading.value?.armed === false;
+}
+
 /** The state in words; kill switches beside the state are named. */
 export function stateWord(trading) {
   if (redisProblem.value !== null || !trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
   if (silent.value) return [`WAS ${STATE_WORDS[trading.mode]}`, 'quiet'];
   if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
+  if (trading.mode === 'ACTIVE' && disarmed()) return ['NOT ARMED', 'warn'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];
 }
@@ -100,7 +106,7 @@ function useOnce(text, active) {
 
 export function Banners({ reconnect }) {
   return html`<div class="banners">
-    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${VersionBanner} /><${SkewBanner} />
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${LiveBanner} /><${VersionBanner} /><${SkewBanner} />
   </div>`;
 }
 
@@ -138,6 +144,15 @@ function TradingBanner() {
     ${trading.since && html` Since <${Clock} at=${trading.since} day="auto" /> (<${Age} at=${trading.since} />).`}
     ${trading.until && html` Until <${Clock} at=${trading.until} />.`}
     ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} No new bets; feeds, settlement and reconciliation go on.</p>`;
+}
+
+/** Why LIVE places no bet although nobody has stopped it. */
+function LiveBanner() {
+  if (sections.server.value?.mode !== 'LIVE' || stale.value) return null;
+  const licence = (sections.attention.value ?? []).find((notice) => notice.id === 'licence-ending' && notice.level === 'page');
+  if (licence) return html`<p class="banner critical"><strong>LIVE is blocked by the licence.</strong> ${licence.detail} Open bets are followed; DRY works without one. <a href="#/config">Config</a></p>`;
+  if (!disarmed()) return null;
+  return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
 }
 
 function VersionBanner() {

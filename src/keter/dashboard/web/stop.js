@@ -7,7 +7,7 @@ import { link, sections, session, shout } from './store.js';
 
 const APPLY_WITHIN_MS = 5000;
 const PREPARE_AGAIN_MS = 25000;
-/** null, 'stop' or 'resume'. */
+/** null, 'stop' or one of FORMS. */
 export const dialogOpen = signal(null);
 
 export function openStop() {
@@ -16,6 +16,21 @@ export function openStop() {
 
 export function openResume() {
   dialogOpen.value ??= 'resume';
+}
+
+export function openForm(kind) {
+  dialogOpen.value ??= kind;
+}
+
+/** Commands that are prepared, proved and confirmed in a form; `word` is what the server asks to be typed. */
+const FORMS = {
+  resume: { title: 'Resume betting', word: 'RESUME', stay: 'Stay stopped', go: 'Resume' },
+  arm: { title: 'Arm LIVE', word: 'LIVE', stay: 'Stay disarmed', go: 'Arm LIVE' },
+  disarm: { title: 'Disarm LIVE', stay: 'Stay armed', go: 'Disarm' },
+};
+
+function targetOf(action) {
+  return action === 'arm' || action === 'disarm' ? sections.server.value?.account : 'trading';
 }
 
 export function StopDialog() {
@@ -44,7 +59,7 @@ function usePrepared(actions, active) {
   useEffect(() => {
     if (!active) return undefined;
     let wanted = true;
-    const ask = () => actions.forEach((action) => post('commands/prepare', { action, target: 'trading' }).then(
+    const ask = () => actions.forEach((action) => post('commands/prepare', { action, target: targetOf(action) }).then(
       (answer) => wanted && setPrepared((known) => ({ ...known, [action]: { ...answer, error: null } })),
       (error) => wanted && setPrepared((known) => ({ ...known, [action]: { error: error.message } })),
     ));
@@ -57,7 +72,7 @@ function usePrepared(actions, active) {
 }
 
 function Body({ kind }) {
-  const actions = kind === 'stop' ? ['pause', 'halt'] : ['resume'];
+  const actions = kind === 'stop' ? ['pause', 'halt'] : [kind];
   const [busy, setBusy] = useState(null);
   const [result, setResult] = useState(null);
   const [failure, setFailure] = useState(null);
@@ -83,9 +98,9 @@ function Body({ kind }) {
 
   if (result) return html`<${Result} result=${result} />`;
   const polling = link.value.phase !== 'live';
-  return html`<h2 id="stop-title">${kind === 'stop' ? 'Stop betting' : 'Resume betting'}</h2>
+  return html`<h2 id="stop-title">${FORMS[kind]?.title ?? 'Stop betting'}</h2>
     ${polling && html`<p class="note">The live stream is down. Commands do not need it: they go to the server directly.</p>`}
-    ${kind === 'stop' ? html`<${StopChoices} prepared=${prepared} busy=${busy} commit=${commit} />` : html`<${ResumeForm} prepared=${prepared.resume} busy=${busy} commit=${commit} />`}
+    ${kind === 'stop' ? html`<${StopChoices} prepared=${prepared} busy=${busy} commit=${commit} />` : html`<${ProofForm} action=${kind} prepared=${prepared[kind]} busy=${busy} commit=${commit} />`}
     ${failure && html`<p class="failure" role="alert">${failure} <span>On the machine itself <code>keter halt</code> always works.</span></p>`}`;
 }
 
@@ -103,22 +118,23 @@ function StopChoices({ prepared, busy, commit }) {
     <${Choice} action="halt" name="Halt" note="Resuming asks for more." prepared=${prepared.halt} busy=${busy} commit=${commit} tone="red" />`;
 }
 
-function ResumeForm({ prepared, busy, commit }) {
+function ProofForm({ action, prepared, busy, commit }) {
+  const form = FORMS[action];
   const [word, setWord] = useState('');
   const [password, setPassword] = useState('');
   const needWord = prepared?.needs?.includes('word');
   const needPassword = prepared?.needs?.includes('password');
   const submit = (event) => {
     event.preventDefault();
-    commit('resume', { word: needWord ? word : undefined, password: needPassword ? password : undefined });
+    commit(action, { word: needWord ? word : undefined, password: needPassword ? password : undefined });
   };
   return html`<form onSubmit=${submit}>
     <p>${prepared?.summary ?? prepared?.error ?? 'Asking the server what this would do.'}</p>
-    ${needWord && html`<label>Type RESUME<input value=${word} onInput=${(event) => setWord(event.target.value)} autocomplete="off" autocapitalize="characters" spellcheck="false" /></label>`}
+    ${needWord && html`<label>Type ${form.word}<input value=${word} onInput=${(event) => setWord(event.target.value)} autocomplete="off" autocapitalize="characters" spellcheck="false" /></label>`}
     ${needPassword && html`<label>Your password<input type="password" autocomplete="current-password" value=${password} onInput=${(event) => setPassword(event.target.value)} /></label>`}
     <div class="buttons">
-      <button type="button" autofocus onClick=${() => { dialogOpen.value = null; }}>Stay stopped</button>
-      <button type="submit" class="amber" disabled=${!prepared?.token || busy !== null || (needWord && word.trim() !== 'RESUME') || (needPassword && !password)}>Resume</button>
+      <button type="button" autofocus onClick=${() => { dialogOpen.value = null; }}>${form.stay}</button>
+      <button type="submit" class="amber" disabled=${!prepared?.token || busy !== null || (needWord && word.trim() !== form.word) || (needPassword && !password)}>${form.go}</button>
     </div>
   </form>`;
 }
@@ -136,7 +152,8 @@ function Result({ result }) {
     return () => clearTimeout(timer);
   }, []);
   const by = result.revision === null ? [] : applied(sections.workers.value, result.revision);
-  const whole = by.length === 2;
+  const alone = result.action === 'arm' || result.action === 'disarm';
+  const whole = by.length === 2 || alone;
   return html`<h2 id="stop-title">${whole ? 'Applied' : 'Accepted'}</h2>
     <p role="status">${result.sentence}</p>
     ${result.warnings.map((warning) => html`<p class="failure" key=${warning}>${warning}</p>`)}

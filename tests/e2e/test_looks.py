@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
-from tests.e2e.conftest import SIZES, THEMES, Dashboard, OpenTab, picture
-from tests.e2e.test_screens import RESTACK, SCREENS, TOO_WIDE, axe, blemishes
+from tests.e2e.conftest import SIZES, Dashboard, OpenTab, picture
+from tests.e2e.test_screens import LOOKS, RESTACK, SCREENS, TOO_WIDE, axe, blemishes
 
 Snapshot = dict[str, Any]
 Change = Callable[[Snapshot], None]
@@ -134,7 +134,7 @@ def few(snapshot: Snapshot) -> None:
     snapshot |= {rows: snapshot[rows][:5] for rows in ("orders", "signals", "ticks")}
 
 
-@pytest.mark.parametrize(("size", "theme"), [(size, theme) for size in SIZES for theme in THEMES])
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
 def test_every_state_is_told_and_accessible(gallery: Dashboard, open_tab: OpenTab, size: str, theme: str) -> None:
     """One page goes through all of them: its stream tells it to fetch the snapshot again, and that has changed."""
     now: list[Change] = []

@@ -123,6 +123,7 @@ STATES: dict[str, tuple[Change, str]] = {
     "many-alerts": (many_alerts, "and 3 more"),
     "partial": (partial, "lost"),
     "no-ledger": (no_ledger, NO_LEDGER),
+    "no-ledger-tape": (no_ledger, "Unknown while the ledger cannot be read: bets"),
     "nothing-yet": (nothing_yet, "No bets today."),
     "unknown-values": (unknown_values, "not fetched yet"),
     "clock-ahead": (ahead, "ahead of this browser's"),
@@ -301,6 +302,8 @@ def test_twice_the_size_fits_and_forced_colours_keep_every_mark(gallery: Dashboa
     expect(forced.locator("tr.order").first).to_be_visible()
     assert forced.evaluate("getComputedStyle(document.querySelector('.mode')).borderTopStyle") == "solid"
     assert forced.evaluate("getComputedStyle(document.querySelector('progress')).borderTopStyle") == "solid"
+    underline = "(here) => getComputedStyle(document.querySelector(`nav.main a${here}`)).borderBottomColor"
+    assert forced.evaluate(underline, "[aria-current]") != forced.evaluate(underline, ":not([aria-current])")
     picture(forced, "forced-colours-wide")
 
 

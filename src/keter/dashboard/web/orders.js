@@ -104,7 +104,7 @@ function Row({ row }) {
     <th scope="row"><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
     <td class="what">${row.side_text} <span class="quiet">${row.market_text}</span></td>
     <td>${row.book}</td>
-    <td class="right num" data-label="odds">${format.oddsColumn(row.odds ?? row.asked_odds)}</td>
+    <td class="right num" data-label="@">${format.oddsColumn(row.odds ?? row.asked_odds)}</td>
     <td class="right num fair">${format.oddsColumn(row.fair_odds)}</td>
     <td class="right num" data-label="edge">${format.percent(row.ev_pct)}</td>
     <td class="right num" data-label="stake">${format.money(row.placed_stake ?? row.stake)}</td>

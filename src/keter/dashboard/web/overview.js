@@ -48,7 +48,7 @@ function MoneyStrip() {
   const money = sections.money.value;
   const server = sections.server.value;
   if (!loaded.value) return html`<${Panel} name="money" title="Money" class="plain vh-title"><${Skeleton} lines=${3} /><//>`;
-  if (!money) return html`<${Panel} name="money" title="Money" class="vh-title"><${Empty}>Amounts are unknown. ${(sections.problems.value ?? []).join('; ') || 'The ledger could not be read'}.<//><//>`;
+  if (!money) return html`<${Panel} name="money" title="Money" class="vh-title"><${Empty}>Amounts are unknown: ${(sections.problems.value ?? []).join('; ') || 'the ledger could not be read'}.<//><//>`;
   const currency = server.currency;
   return html`<${Panel} name="money" title="Money" class="plain vh-title"><dl class="strip">
     <${Tile} name="Balance" value=${html`<${Amount} value=${money.balance} currency=${currency} why="the venue has not told a balance yet" />`} lines=${[

@@ -21,10 +21,8 @@ export function Risk() {
       <${Panel} name="events" title="Events at risk: the largest loss each may cause"><${Events} rows=${data.events} /><//>
       <${Panel} name="open" title="Open bets and reservations"><${Open} rows=${data.exposures} /><//>
     </div>
-    <div class="pair">
-      <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>
-      <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
-    </div>`}<//>`;
+    <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
+    <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>`}<//>`;
 }
 
 function Control() {

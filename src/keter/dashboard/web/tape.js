@@ -60,6 +60,7 @@ export function Tape() {
 }
 
 function Nothing({ total, clear }) {
+  if (!total && sections.money.value === null) return html`<${Empty}>Unknown while the ledger cannot be read: bets and verdicts are written there.<//>`;
   if (total) return html`<${Empty}>0 of ${total} rows match. <button type="button" class="small" onClick=${clear}>Clear the filter</button><//>`;
   return html`<${Empty}>${whyEmpty(sections.funnel.value ?? [])}<//>`;
 }

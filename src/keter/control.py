@@ -111,7 +111,7 @@ class Control:
             until = now + timedelta(seconds=for_s) if for_s is not None else None
             if before is not None and outlasts(before, until, now):
                 after = before
-                result = f"paused already by {before.actor} ({before.reason}), {_until(before.until)}; that stands"
+                result = f"paused already by {before.actor} ({before.reason}), {until_text(before.until)}; that stands"
                 break
             wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
             try:
@@ -120,7 +120,7 @@ class Control:
                 if revision is not None or not tries_left:
                     raise
             else:
-                result = f"paused {_until(until)}: no new bets, open bets stay open"
+                result = f"paused {until_text(until)}: no new bets, open bets stay open"
                 break
         return await self._done(self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after))
 
@@ -300,7 +300,8 @@ def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool
     return state.until is None or (until is not None and state.until >= until)
 
 
-def _until(moment: datetime | None) -> str:
+def until_text(moment: datetime | None) -> str:
+    """When a pause ends, in words."""
     return f"until {moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "until somebody resumes"
 
 

@@ -1,14 +1,14 @@
 """Builds the world of one dashboard process: everything it needs, connected once."""
 
 import socket
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from keter import __version__
 from keter.alerting.build import build_alerting
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
-from keter.control import Control, Standing
+from keter.control import Control, Standing, outlasts, until_text
 from keter.dashboard.auth import Doorman
 from keter.dashboard.calling import views
 from keter.dashboard.commands import Commands
@@ -88,7 +88,7 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
     )
     waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
     texts = {
-        "pause": f"Pause: no new bets, {waiting} will be refused, {stays}.",
+        "pause": _standing_pause(body, standing) or f"Pause: no new bets, {waiting} will be refused, {stays}.",
         "halt": f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as well.",
         "resume": _resume_text(standing),
         "arm": f"Arm {target}: LIVE bets with real money may be made.",
@@ -99,6 +99,15 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
         "set_limit": f"Set {target.upper()} to {body.value}; it is {limit}.",
     }
     return texts[body.action]
+
+
+def _standing_pause(body: PrepareBody, standing: Standing) -> str | None:
+    """Says so when trading is paused already, and for no shorter than is asked for."""
+    state = standing.trading.state if standing.trading is not None else None
+    until = standing.at + timedelta(seconds=body.for_s) if body.for_s is not None else None
+    if state is None or not outlasts(state, until, standing.at):
+        return None
+    return f"Pause: {state.actor} has paused already, {until_text(state.until)} ({state.reason}); that stands."
 
 
 def _resume_text(standing: Standing) -> str:

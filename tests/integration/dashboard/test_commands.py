@@ -156,6 +156,17 @@ async def test_live_is_armed_from_the_page_with_all_that_the_command_line_asks_f
     assert await read_arming(console.bus, "acc") is not None
 
 
+async def test_a_pause_that_would_change_nothing_says_so_before_and_after(console: Console) -> None:
+    await set_state(console, TradingMode.PAUSED, "guard")
+    _, prepared = await console.post(PREPARE, {"action": "pause", "for_s": 60})
+    assert prepared["summary"] == "Pause: guard has paused already, until somebody resumes (test); that stands."
+    status, done = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, done["sentence"]) == (200, "paused already by guard (test), until somebody resumes; that stands")
+    state = await state_of(console)
+    assert state is not None
+    assert (state.actor, state.revision) == ("guard", done["revision"])
+
+
 async def test_the_end_of_the_guards_own_pause_asks_for_the_word(console: Console) -> None:
     """One press ends what an operator began; a daily loss or a losing streak is looked at first."""
     await set_state(console, TradingMode.PAUSED, "guard")

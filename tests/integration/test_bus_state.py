@@ -236,6 +236,19 @@ async def test_an_alert_raised_again_keeps_its_age_and_who_has_seen_it(bus: Bus)
     assert not await acknowledge_alert(bus, alert.id, "op", LATER)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"alert": "{"}, {"alert": '{"v": 99}', "since_ms": "1" * 40}, {"since_ms": "x"}, {"actor": "op"}]
+)
+async def test_an_alert_that_cannot_be_read_stands_and_hides_no_other(bus: Bus, fields: dict[str, str]) -> None:
+    for name in ("good", "odd"):
+        await raise_alert(bus, Alert(name, "info", name, "", NOW))
+    await bus.redis.delete(bus.keys.alert("odd"))
+    for field, value in fields.items():
+        await bus.redis.execute_command("HSET", bus.keys.alert("odd"), field, value)
+    found = {alert.id: (alert.level, alert.title) for alert in await read_alerts(bus)}
+    assert found == {"good": ("info", "good"), "odd": ("page", "An alert that cannot be read")}
+
+
 async def test_alerts_are_listed_oldest_first_and_expired_ones_are_forgotten(bus: Bus) -> None:
     for name, since in (("late", LATER), ("early", NOW), ("gone", NOW)):
         await raise_alert(bus, Alert(name, "info", name, "", since))

@@ -7,10 +7,12 @@ import msgspec
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
 from keter.clock import from_ms, to_ms
 
 Level = Literal["page", "ticket", "info"]
+MS_DIGITS = 15
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -69,13 +71,22 @@ async def acknowledge_alert(bus: Bus, alert_id: str, actor: str, at: datetime) -
 
 
 async def read_alerts(bus: Bus) -> list[Alert]:
-    """All alerts that stand, oldest first. Raises PoisonedPayloadError when one cannot be read."""
+    """All alerts that stand, oldest first. One that cannot be read stands under its name, and hides no other."""
     ids = await bus.redis.execute_command("ZRANGE", bus.keys.alerts, 0, -1)
     found = {name.decode(): await bus.redis.read_hash(bus.keys.alert(name.decode())) for name in ids}
     expired = [name for name, fields in found.items() if not fields]
     if expired:
         await bus.redis.execute_command("ZREM", bus.keys.alerts, *expired)
-    return [_alert(fields) for fields in found.values() if fields]
+    return [_readable(name, fields) for name, fields in found.items() if fields]
+
+
+def _readable(name: str, fields: dict[str, bytes]) -> Alert:
+    try:
+        return _alert(fields)
+    except (PoisonedPayloadError, KeyError, ValueError, OverflowError, OSError):
+        since_ms = fields.get("since_ms", b"")
+        since = from_ms(int(since_ms) if since_ms.isdigit() and len(since_ms) < MS_DIGITS else 0)
+        return Alert(name, "page", "An alert that cannot be read", "Another version of Keter may have raised it.", since)
 
 
 def _alert(fields: dict[str, bytes]) -> Alert:

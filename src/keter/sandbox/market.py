@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from keter.sandbox import bookmakers
 from keter.sandbox.board import Board, MarketType, Numbers, Offer, Row, Slot
+from keter.sandbox.book import DAY_MS
 from keter.sandbox.bookmakers import Lines, Situation, Stance
 from keter.sandbox.config import SandboxConfig
 from keter.sandbox.listing import Show, corners_row, final_rows, new_show
@@ -50,6 +51,8 @@ class Market:
         self._spacing_ms, self._tick_ms = round(spacing_s * 1000), round(config.market.tick_s * 1000)
         warm_ms = round(_MATCH_MIN * 60_000 / speed)
         self._origin_ms = self._now_ms = start_ms - warm_ms
+        # By the time of day: a sandbox that is started anew goes on in the calendar and repeats no match of the day.
+        self._first_number = self._origin_ms % DAY_MS // self._spacing_ms
         self._announced = 0
         self._next_news_ms = self._next_corrupt_ms = self._now_ms
         self._hurry(start_ms - _FINE_TICKS * self._tick_ms)
@@ -87,7 +90,7 @@ class Market:
         config = self._config
         lead_ms = (config.today_fixtures + config.early_fixtures) * self._spacing_ms
         while (kickoff_ms := self._origin_ms + self._announced * self._spacing_ms) - lead_ms <= now_ms:
-            number, self._announced = self._announced, self._announced + 1
+            number, self._announced = self._first_number + self._announced, self._announced + 1
             rng = random.Random(f"{self._seed}:fixture:{number}")  # noqa: S311 - as above
             show = new_show(self._calendar[number], self._numbers, rng, config, kickoff_ms, self._speed, now_ms)
             self.shows[show.fixture.match_id] = show

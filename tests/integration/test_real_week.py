@@ -74,6 +74,7 @@ def daring(folder: Path, sandbox: Sandbox) -> Settings:
         PAPER_DRIFT_PCT=0,
         PAPER_REFUSAL_RATE=0.1,
         RECONCILE_INTERVAL_S=1,
+        WORKER_LEASE_TTL_S=10,  # a busy machine must not cost a lease: what is done twice is counted twice
         **wide,
     )
 

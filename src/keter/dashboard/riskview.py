@@ -38,10 +38,13 @@ def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRi
     lost = max(0, -summary.pnl_minor) if summary else None
     staked = summary.staked_minor if summary else None
     worst = to_minor(events[0].worst) if events else 0
+    unknown = ""
+    if summary is not None and summary.unknown:
+        unknown = f"{money_text(summary.unknown_stake_minor)} of it in {summary.unknown} UNKNOWN"
     return [
         _money("daily_loss", "Loss of the day", lost, daily_loss_limit(risk, settings.stake), "settled bets only"),
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
-        _money("total", "Open stakes in all", open_stake(exposures), to_minor(risk.max_exposure_total)),
+        _money("total", "Open stakes in all", open_stake(exposures), to_minor(risk.max_exposure_total), unknown),
         _money("league", "Open stakes in one league", league, to_minor(risk.max_exposure_league), "the highest"),
         _money("event", "Worst case of one event", worst, to_minor(risk.max_exposure_event), "the highest"),
     ]

@@ -185,3 +185,15 @@ async def test_performance_never_mixes_dry_and_live(console: Console) -> None:
     assert dry["total"]["clv_count"] == 5
     assert live["total"]["bets"] == 0
     assert live["total"]["yield_pct"] is None
+
+
+async def test_risk_tells_how_much_is_in_doubt(console: Console) -> None:
+    seed = await seed_ledger(console.ledger, count=3)
+    await seed_bus(console.bus, now=seed.now)
+
+    async def told() -> Any:
+        status, found = await console.get("/api/v1/risk")
+        notes = {limit["name"]: limit["note"] for limit in found["limits"]} if status == 200 else {}
+        return notes.get("total")
+
+    assert await eventually(told) == "10.00 of it in 1 UNKNOWN"

@@ -123,6 +123,15 @@ async def test_what_the_router_logs_of_a_signal_names_it(desk: Desk) -> None:
     }  # fmt: skip
 
 
+async def test_what_the_tracker_logs_of_a_bet_names_its_signal(desk: Desk) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await desk.running()
+    intent = (await desk.of()).intent
+    [line] = [line for line in logs if line["event"] == "bet_moved"]
+    found = [line[name] for name in ("intent_id", "trace_id", "event_uid", "selection_id")]
+    assert found == [intent.intent_id, intent.trace_id, intent.event_uid, intent.selection_id]
+
+
 async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -> None:
     signal = await desk.world.approve("d1")
     assert signal is not None

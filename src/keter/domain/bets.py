@@ -87,6 +87,16 @@ class Intent(msgspec.Struct, frozen=True):
     def selection_id(self) -> str:
         return self.market.selection_id(self.side)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The ids by which its story is found again, as log lines carry them."""
+        return {
+            "intent_id": self.intent_id,
+            "trace_id": self.trace_id,
+            "event_uid": self.event_uid,
+            "selection_id": self.selection_id,
+        }
+
 
 class Bet(msgspec.Struct, frozen=True):
     """An intent and what came of it. Money is what the venue booked, zero while nothing is; ``odds`` is the venue's text."""

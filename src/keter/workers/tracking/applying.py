@@ -72,7 +72,7 @@ class Applier:
                 expected=bet.state,
             )
         except IllegalTransitionError as e:
-            log.info("bet_moved_meanwhile", intent_id=bet.intent.intent_id, error=str(e))
+            log.info("bet_moved_meanwhile", **bet.intent.names, error=str(e))
             return None
 
     async def _step(self, bet: Bet, target: BetState, seen: Seen, tickets: Sequence[Ticket], now: datetime) -> Bet:
@@ -85,7 +85,7 @@ class Applier:
         after = await self._move(bet, target, now, "venue", changes, evidence)
         if after is None:
             return await self._ledger.intents.get(bet.intent.intent_id)
-        log.info("bet_moved", intent_id=bet.intent.intent_id, source=bet.state.value, target=target.value)
+        log.info("bet_moved", **bet.intent.names, source=bet.state.value, target=target.value)
         await self._follow(bet, after, tickets, now)
         return after
 

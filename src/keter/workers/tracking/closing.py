@@ -56,7 +56,7 @@ class ClosingPrices:
         try:
             update = await read_market(self._context.bus, intent.event_uid, intent.market)
         except PoisonedPayloadError as e:
-            log.warning("closing_price_unreadable", intent_id=intent.intent_id, error=str(e))
+            log.warning("closing_price_unreadable", **intent.names, error=str(e))
             return None
         if update is None or update.phase is Phase.LIVE:
             return None

@@ -39,7 +39,7 @@ class ExposureAudit:
         for bet in open_bets:
             missing = bet.intent.decision_id not in standing
             if bet.state in AT_RISK and missing and now - bet.updated_at > SETTLING_TIME:
-                log.warning("exposure_restored", intent_id=bet.intent.intent_id)
+                log.warning("exposure_restored", **bet.intent.names)
                 await self._applier.put(bet)
         known_open = {bet.intent.decision_id for bet in open_bets}
         suspects = [e for name, e in standing.items() if name not in known_open and not name.startswith(PREFIX)]

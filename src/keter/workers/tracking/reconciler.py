@@ -136,7 +136,7 @@ class Reconciler:
             return _once(await self._venue.bet(bet.intent.reference))
         except VenueError as e:
             self._context.heart.count("venue_errors")
-            log.warning("lookup_failed", intent_id=bet.intent.intent_id, kind=e.kind, detail=e.detail[:200])
+            log.warning("lookup_failed", **bet.intent.names, kind=e.kind, detail=e.detail[:200])
             return None
 
     async def _denied(self, bet: Bet) -> None:

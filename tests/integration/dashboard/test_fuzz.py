@@ -162,7 +162,8 @@ async def served(console: Console, intent_id: str) -> dict[str, Any]:
     await console.login("operator", PASSWORDS[Role.OPERATOR])
     status, document = await console.get("/api/v1/openapi.json")
     assert status == 200
-    examples = {"/api/v1/orders/{intent_id}": intent_id, "/static/{name}": "app.js", "/static/vendor/{name}": "ui.js"}
+    examples = {"/api/v1/orders/{intent_id}": intent_id, "/static/{name}": "app.js", "/static/vendor/{name}": "ui.js",
+                "/static/runbooks/{name}": "feed-stale.md"}  # fmt: skip
     for path, example in examples.items():
         document["paths"][path]["get"]["parameters"][0]["example"] = example
     found: dict[str, Any] = document

@@ -140,7 +140,7 @@ async def test_a_page_that_the_browser_has_is_not_sent_again(console: Console) -
 
 def sample(route: Route) -> str:
     """An address that the route serves."""
-    name = "ui.js" if "vendor" in route.path else "app.js"
+    name = "ui.js" if "vendor" in route.path else "feed-stale.md" if "runbooks" in route.path else "app.js"
     path = re.sub(r"\{name:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", name, route.path)
     return re.sub(r"\{intent_id:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", "0" * 32, path)
 

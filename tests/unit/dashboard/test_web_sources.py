@@ -145,3 +145,11 @@ def test_modules_import_only_what_is_there() -> None:
     for path in WEB.glob("*.js"):
         for target in re.findall(r"from '(\./[^']+)'", path.read_text(encoding="utf-8")):
             assert (WEB / target).is_file(), (path.name, target)
+
+
+def test_the_page_carries_the_runbook_of_every_alert() -> None:
+    from keter.dashboard.rules import RULES
+    from keter.dashboard.static import load_pages
+
+    pages = load_pages()
+    assert [rule.id for rule in RULES if f"runbooks/{rule.id}.md" not in pages] == []

@@ -22,22 +22,42 @@ TIMEOUT_S = 1200
 
 
 class Mutation(NamedTuple):
-    """In ``file`` the text ``old`` becomes ``new``; one of the ``tests`` must then fail."""
+    """In ``file`` the text ``old`` becomes ``new``; one of the ``tests`` must then fail.
+
+    ``holds`` is the promise, as docs/architecture.md lists them, and ``mechanism`` what is taken out.
+    """
 
     name: str
-    promise: str
+    holds: str
+    mechanism: str
     file: str
     old: str
     new: str
     tests: tuple[str, ...]
 
 
+ONCE = "One decision, at most one bet"
+GATE = "Risk sits at one gate"
+DRY = "DRY unless LIVE is asked for"
+FRESH = "Stale is never traded"
+REPLAY = "Every decision can be replayed"
+REDIS = "Redis may vanish"
+BOUNDED = "Nothing grows without bound"
+
 LIFE = "tests/faults/test_bet_life.py"
 TOGETHER = "tests/integration/test_execution.py"
+GUARD = "tests/integration/test_guard.py"
+BOOK = "tests/integration/test_bus_risk.py"
+QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+TRANSPORT = "tests/unit/asianodds/test_transport.py"
 ROUTING = "src/keter/workers/routing/placing.py"
+PLACEMENT_GATE = "src/keter/gates/placement.py"
 BETS = "src/keter/ledger/bets.py"
+CALLS = "src/keter/venues/asianodds/transport.py"
+KEEPING = "src/keter/workers/risk_keeping.py"
+LUA = "src/keter/bus/lua"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
 
 INTENT = "        intent = self._intent(approved)\n"
@@ -46,35 +66,118 @@ SENDING = '        await self._step(intent, BetState.SENDING, "sending", facts, 
 CALL = '            return await self._timed("place_call", self._venue.place(order))\n'
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
 OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
+SECOND_LOOK = (
+    "        verdict = await self._look(approved, lock)\n        if not verdict.accepted:\n            return verdict, None\n"
+)
+CONVERT = "        if not await self._exposures.convert("
+UNSEEN = "if tonumber(call('GET', KEYS[1]) or '0') ~= tonumber(ARGV[4]) or tonumber(ARGV[3]) <= 0 then"
 
 MUTATIONS = (
-    Mutation("fence", "a replaced owner cannot place", "src/keter/ledger/fences.py",
+    Mutation("fence", ONCE, "a replaced owner cannot place", "src/keter/ledger/fences.py",
              "if current is not None and current > fence:", "if False:", (LEDGER,)),
-    Mutation("intent-first", "the intent is committed before anything else", ROUTING,
+    Mutation("intent-first", ONCE, "the intent is committed before anything else", ROUTING,
              INTENT, INTENT + QUOTE_FIRST, (PLACING,)),
-    Mutation("sending-first", "SENDING is committed before the call", ROUTING,
+    Mutation("sending-first", ONCE, "SENDING is committed before the call", ROUTING,
              SENDING, "        await self._call(order)\n" + SENDING, (PLACING,)),
-    Mutation("one-call", "the venue is called once", ROUTING,
+    Mutation("one-call", ONCE, "the venue is called once", ROUTING,
              CALL, "            await self._venue.place(order)\n" + CALL, (LIFE,)),
-    Mutation("takeover", "a death while sending is a doubt", BETS,
+    Mutation("takeover", ONCE, "a death while sending is a doubt", BETS,
              "(BetState.SENDING, BetState.UNKNOWN)):", "(BetState.SENDING, BetState.UNKNOWN))[:2]:", (LEDGER, LIFE)),
-    Mutation("unknown", "a doubt is not a refusal", ROUTING,
+    Mutation("unknown", ONCE, "a doubt is not a refusal", ROUTING,
              "return BetState.UNKNOWN, placement.kind, placement.kind",
              "return BetState.REFUSED, placement.kind, placement.kind", (LIFE,)),
-    Mutation("denials", "one denial proves nothing", "src/keter/workers/tracking/absence.py",
+    Mutation("denials", ONCE, "one denial proves nothing", "src/keter/workers/tracking/absence.py",
              DENIED, "        if self._denied is not None:\n            return True\n", (TOGETHER,)),
-    Mutation("audit", "risk book and ledger are made equal after a death", "src/keter/workers/tracking/reconciler.py",
-             "        await self._audit.run()\n", "", (TOGETHER,)),
-    Mutation("last-stop", "HALT and a lost lock stop the call", ROUTING,
+    Mutation("expected", ONCE, "a tracker steps only from where it saw the bet", "src/keter/workers/tracking/applying.py",
+             "expected=bet.state,", "expected=None,", (TOGETHER,)),
+    Mutation("last-stop", ONCE, "HALT, a lost lock and an old price stop the call", ROUTING,
              "if stop is not None else await self._call(order)", "if False else await self._call(order)", (PLACING,)),
-    Mutation("duplicate-keeps", "a redelivered item does not free the exposure of its bet", "src/keter/workers/router.py",
+    Mutation("unique-decision", ONCE, "one intent per decision", FIRST_SCHEMA,
+             'sa.UniqueConstraint("decision_id", name="uq_bets_decision_id"),', "", (LEDGER,)),
+    Mutation("unique-selection", ONCE, "one open intent per selection", FIRST_SCHEMA,
+             OPEN_INDEX, OPEN_INDEX.replace("True", "False"), (LEDGER,)),
+
+    Mutation("verdict", GATE, "what the gate refuses is not approved", "src/keter/workers/guard.py",
+             "        if not verdict.accepted:\n            return self._told(signal, verdict, None)\n", "", (GUARD,)),
+    Mutation("revision", GATE, "nothing is reserved on a picture that has changed", f"{LUA}/risk_reserve.lua",
+             UNSEEN, "if tonumber(ARGV[3]) <= 0 then", (BOOK,)),
+    Mutation("guard-lease", GATE, "a guard without its lease reserves nothing", f"{LUA}/risk_reserve.lua",
+             "if call('GET', KEYS[5]) ~= ARGV[5] then", "if false then", (GUARD,)),
+    Mutation("second-look", GATE, "the router looks again right before the call", ROUTING,
+             SECOND_LOOK + CONVERT, CONVERT, (PLACING,)),
+    Mutation("reservation", GATE, "an expired reservation is not bet", ROUTING,
+             CONVERT, "        if False and not await self._exposures.convert(", (PLACING,)),
+    Mutation("doubt-exposed", GATE, "a doubtful bet stays exposure", ROUTING,
+             "            return Outcome(verdict, bet, keeps_exposure=True, sent=True)\n        refusal",
+             "            return Outcome(verdict, bet, keeps_exposure=target is BetState.PENDING, sent=True)\n        refusal",
+             (PLACING,)),
+    Mutation("duplicate-keeps", GATE, "a redelivered item does not free the exposure of its bet", "src/keter/workers/router.py",
              "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
              "        if reason is Reason.DUPLICATE_DECISION:\n            await self._risk.release(approved.decision_id)\n",
              (TOGETHER,)),
-    Mutation("unique-decision", "one intent per decision", FIRST_SCHEMA,
-             'sa.UniqueConstraint("decision_id", name="uq_bets_decision_id"),', "", (LEDGER,)),
-    Mutation("unique-selection", "one open intent per selection", FIRST_SCHEMA,
-             OPEN_INDEX, OPEN_INDEX.replace("True", "False"), (LEDGER,)),
+    Mutation("in-flight", GATE, "a bet on its way counts for the throttle", f"{LUA}/risk_convert.lua",
+             "call('ZADD', KEYS[7], now, ARGV[1])\n", "", (GUARD,)),
+
+    Mutation("dry-default", DRY, "DRY is what holds when nothing is said", "src/keter/setting_groups.py",
+             "Field(ExecutionMode.DRY,", "Field(ExecutionMode.LIVE,", ("tests/unit/test_settings.py",)),
+    Mutation("paper", DRY, "DRY bets go to the paper gateway", "src/keter/venues/factory.py",
+             "    if settings.live:\n        return venue\n", "    if venue:\n        return venue\n",
+             ("tests/unit/test_venue_factory.py",)),
+    Mutation("arming", DRY, "LIVE needs an arming", "src/keter/workers/permission.py",
+             'is not None else "arming"', 'is not None else None', ("tests/integration/test_permission.py",)),
+    Mutation("limits", DRY, "LIVE needs limits set by hand", "src/keter/workers/permission.py",
+             "if self._settings.missing_live_limits():", "if False:", ("tests/integration/test_permission.py",)),
+    Mutation("licence", DRY, "LIVE needs a licence", "src/keter/license.py",
+             "        if not self.required:\n", "        if True:\n", ("tests/integration/test_permission.py",)),
+    Mutation("halt-disarms", DRY, "a halt takes every permission back", f"{LUA}/trading_change.lua",
+             "if ARGV[3] == 'HALTED' then", "if false then", ("tests/integration/test_control.py",)),
+
+    Mutation("quote-age", FRESH, "an old price is no price", "src/keter/gates/validation.py",
+             "    if age_s > age_limit_s:\n", "    if False:\n", ("tests/unit/gates/test_validation.py",)),
+    Mutation("signal-age", FRESH, "an old consensus is not bet on", PLACEMENT_GATE,
+             "    if age_s > limits.router.max_signal_age_s:\n", "    if False:\n", (PLACING,)),
+    Mutation("slippage", FRESH, "a price that moved away is not taken", PLACEMENT_GATE,
+             "    if slippage_pct > limits.router.slippage_limit_pct(asked) + _ROUNDING:\n", "    if False:\n",
+             ("tests/unit/gates/test_placement.py",)),
+    Mutation("shown-stale", FRESH, "an old feed is shown as old", "src/keter/dashboard/facts.py",
+             "stale=confirmed is None or (now - confirmed).total_seconds() > stale_after_s,", "stale=False,",
+             ("tests/integration/dashboard", "tests/unit/dashboard")),
+
+    Mutation("audit-trail", REPLAY, "the guard's verdicts are recorded", "src/keter/workers/guard.py",
+             "[encode(self._decision(signal, verdict, approved))] if news else []", "[]", (GUARD,)),
+    Mutation("signal-kept", REPLAY, "what was decided on is kept with the bet", ROUTING,
+             "            signal=encode(approved),\n", "", (PLACING,)),
+    Mutation("every-digit", REPLAY, "a digit that differs is told", "src/keter/gates/evidence.py",
+             "        return not self.differences\n", "        return True\n", ("tests/unit/test_explain.py",)),
+
+    Mutation("audit", REDIS, "risk book and ledger are made equal after a death", "src/keter/workers/tracking/reconciler.py",
+             "        await self._audit.run()\n", "", (TOGETHER,)),
+    Mutation("rebuild", REDIS, "a lost risk book is rebuilt from the ledger", KEEPING,
+             "        await self._complete(self._context.day())\n", "", (GUARD,)),
+    Mutation("begun-counts", REDIS, "a bet not sent yet counts on its day in a rebuilt book", KEEPING,
+             "NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})", "NOT_SENT_YET = frozenset()", (GUARD,)),
+    Mutation("last-command", REDIS, "the last command outlives Redis", KEEPING,
+             "still_valid(await self._ledger.commands.last_trading(), now)", "still_valid(None, now)", (GUARD,)),
+    Mutation("catch-up", REDIS, "what a restarted Redis forgot is made good", KEEPING,
+             "if anyway or server != self._server:", "if anyway:", (GUARD,)),
+    Mutation("router-asks", REDIS, "the router trusts no state older than the audit", "src/keter/workers/routing/world.py",
+             "view.state.revision < last.revision", "view.state.revision < 0", (TOGETHER,)),
+
+    Mutation("conflate", BOUNDED, "a key waits once", f"{LUA}/step.lua",
+             "if call('HSET', KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then",
+             "if call('HSET', KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) >= 0 then", (QUEUES,)),
+    Mutation("audit-cap", BOUNDED, "the audit list is capped", f"{LUA}/step.lua",
+             "    call('LTRIM', KEYS[2], over, -1)\n", "", (QUEUES,)),
+    Mutation("dead-cap", BOUNDED, "dead letters are capped", f"{LUA}/step.lua",
+             "  call('LTRIM', dead, -tonumber(ARGV[8]), -1)\n", "", (QUEUES,)),
+    Mutation("body-cap", BOUNDED, "an answer is read up to a cap", CALLS,
+             "            if size > self._max_body_bytes:\n", "            if False:\n", (TRANSPORT,)),
+    Mutation("deadline", BOUNDED, "a call ends in time, however slowly an answer drips", CALLS,
+             "async with asyncio.timeout(timeout_s):", "async with asyncio.timeout(None):", (TRANSPORT,)),
+    Mutation("query-budget", BOUNDED, "the venue is asked so often and not more", "src/keter/workers/tracking/budget.py",
+             "        if self._tokens < 1 + errand.value * self._most:\n", "        if False:\n", (TOGETHER,)),
+    Mutation("rotation", BOUNDED, "logs are rotated", "src/keter/logs.py",
+             "maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),", "maxBytes=0,", ("tests/unit/test_logs.py",)),
 )  # fmt: skip
 
 
@@ -117,7 +220,9 @@ def main(words: list[str]) -> int:
             noticed = notices(mutation, tree)
             survived += not noticed
             word = "noticed " if noticed else "SURVIVED"
-            sys.stdout.write(f"{word}  {mutation.name:18} {mutation.promise}  ({time.monotonic() - started:.0f} s)\n")
+            sys.stdout.write(
+                f"{word}  {mutation.name:16} {mutation.holds}: {mutation.mechanism}  ({time.monotonic() - started:.0f} s)\n"
+            )
             sys.stdout.flush()
     return 1 if survived else 0
 

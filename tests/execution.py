@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.markets import Event, Market, Phase, Side, event_uid, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
@@ -15,6 +16,7 @@ from keter.domain.settlement import settle
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
 from keter.domain.trading import ExecutionMode
 from keter.gates.edge import evaluate
+from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import EdgeSettings
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.capability import CAPABILITY
@@ -105,6 +107,13 @@ def an_intent(
         fair_odds=2.0, ev_pct=10.0, book="IBC", reference=reference_of(intent_id), fence=fence, created_at=created_at,
         signal=signal,
     )  # fmt: skip
+
+
+def licence() -> dict[str, str]:
+    """A licence of our own making, and the key that believes it."""
+    pem, public = new_key()
+    token = issue(load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1))
+    return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
 
 
 class ModelVenue:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from keter.bus.codec import encode
 from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
@@ -102,6 +103,7 @@ async def test_a_good_signal_is_sent_once_with_our_reference_and_the_venues_pric
     assert (outcome.bet.state, outcome.keeps_exposure, outcome.sent) == (S.PENDING, True, True)
     assert await desk.causes() == ["intent", "quoted", "sending", "sent"]
     assert desk.exposures.converted == [signal.decision_id]
+    assert outcome.bet.intent.signal == encode(signal), "what was decided on is kept with the bet"
 
 
 async def test_the_intent_stands_in_the_ledger_before_anybody_is_asked_anything(desk: Desk) -> None:

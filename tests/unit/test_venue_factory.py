@@ -1,0 +1,23 @@
+"""Which venue bets go to: money only in LIVE."""
+
+from pathlib import Path
+
+import pytest
+
+from keter.bus.connection import absent
+from keter.clock import ManualClock
+from keter.ledger import open_settings_ledger
+from keter.venues.asianodds.venue import AsianOddsVenue
+from keter.venues.factory import open_bet_venue
+from keter.venues.paper import PaperGateway
+from tests.execution import NOW, settings_for
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("DRY", PaperGateway), ("LIVE", AsianOddsVenue)])
+async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(tmp_path: Path, mode: str, kind: type[object]) -> None:
+    settings, clock = settings_for(tmp_path, EXECUTION_MODE=mode), ManualClock(NOW)
+    ledger = await open_settings_ledger(settings, clock=clock)
+    venue = open_bet_venue(settings, absent("not asked"), ledger, clock)
+    assert type(venue) is kind
+    await venue.aclose()
+    await ledger.aclose()

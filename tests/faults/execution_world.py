@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from keter.domain.exposure import ExposureStatus
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.license import issue, new_key
 from keter.sandbox.book import State, Ticket
 from keter.sandbox.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.sandbox.fixed import FixedScenario
@@ -43,6 +42,7 @@ from keter.sandbox.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.workers import edge, guard, ingest, validator
 from keter.workers.runtime import Run, live
+from tests.execution import licence
 from tests.integration.workbench import drain, quick_feed
 from tests.proxy import Proxy
 from tests.support import ROOT, RedisServer, eventually
@@ -56,16 +56,6 @@ STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, St
             State.VOID: BetState.VOID}  # fmt: skip
 WORDS = {"Won": BetState.WON, "Lost": BetState.LOST, "Half won": BetState.HALF_WON, "Half lost": BetState.HALF_LOST,
          "Stake returned": BetState.PUSHED}  # fmt: skip
-
-
-def licence() -> dict[str, str]:
-    """A licence of our own making, and the key that believes it."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    pem, public = new_key()
-    private: Any = load_pem_private_key(pem, None)
-    token = issue(private, "tests", now=SystemClock().now(), valid_for=timedelta(days=1))
-    return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
 
 
 def environment(folder: Path, sandbox: Sandbox, redis_url: str, **names: str) -> dict[str, str]:
@@ -203,22 +193,20 @@ class ExecutionWorld:
     async def bet(self) -> str:
         """Has the guard approve a bet on a fresh fixture; returns its event."""
         signal = self.fixtures.pop()
-        now = SystemClock().now()
-        books = tuple(msgspec.structs.replace(book, confirmed_at=now) for book in signal.update.books)
-        update = msgspec.structs.replace(signal.update, books=books, received_at=now, trace_id=f"t{len(self.bet_on)}")
-        fresh = msgspec.structs.replace(signal, update=update, confirmed_at=now)
+        await eventually(lambda: self.offer([signal]), timeout_s=20)
         self.bet_on.append(signal.event_uid)
-
-        async def push() -> bool:
-            pipe = Pipe(self.bus, source=None, worker="test", lease_ttl_s=2)
-            try:
-                await pipe.step(outputs=[Output(QueueName.CONFIRMED, fresh.queue_key, encode(fresh))])
-            except Exception:  # noqa: BLE001 - Redis may be away on purpose: the push is repeated, it conflates
-                return False
-            return True
-
-        await eventually(push, timeout_s=20)
         return signal.event_uid
+
+    async def offer(self, signals: Sequence[ConfirmedSignal]) -> bool:
+        """Gives the guard these signals as if confirmed now; False when Redis was away."""
+        now = SystemClock().now()
+        fresh = [_confirmed(signal, now, f"t{len(self.bet_on)}-{number}") for number, signal in enumerate(signals)]
+        pipe = Pipe(self.bus, source=None, worker="test", lease_ttl_s=2)
+        try:
+            await pipe.step(outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in fresh])
+        except Exception:  # noqa: BLE001 - Redis may be away on purpose: the push is repeated, it conflates
+            return False
+        return True
 
     async def bets_of(self, event_uid: str) -> list[Bet]:
         return await self.ledger.intents.list_bets(BetFilter(mode=LIVE, event_uid=event_uid), limit=50)
@@ -321,6 +309,12 @@ class ExecutionWorld:
             if here != there:
                 found.append(f"profit, stakes and bets of the day are {there} in Redis, {here} in the ledger")
         return found
+
+
+def _confirmed(signal: ConfirmedSignal, now: datetime, trace_id: str) -> ConfirmedSignal:
+    books = tuple(msgspec.structs.replace(book, confirmed_at=now) for book in signal.update.books)
+    update = msgspec.structs.replace(signal.update, books=books, received_at=now, trace_id=trace_id)
+    return msgspec.structs.replace(signal, update=update, confirmed_at=now)
 
 
 def _leads(beat: Heartbeat) -> bool:

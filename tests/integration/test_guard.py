@@ -369,6 +369,18 @@ async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lo
         assert state.day.pnl_minor == -5000
 
 
+async def test_the_throttle_outlives_redis(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
+        _, approved = await here.ask(a_signal(event=an_event("One")))
+        assert approved is not None
+        await placed(here, "sent", S.RUNNING, approved)
+        await here.bus.redis.flushall()
+        await fund(here.bus, here.settings, here.clock.now())
+        assert await here.lease.acquire(asyncio.Event())
+        await here.guard.start()
+        assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
+
+
 async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_is_given_back(
     redis_url: str, tmp_path: Path
 ) -> None:

@@ -124,9 +124,18 @@ class RiskKeeper:
             kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
             exposures = [*map(exposure_of, bets), *kept]
             if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision):
+                await self._remember_sent()
                 self._context.log.warning("risk_book_rebuilt", bets=len(bets), kept=len(kept), day=day.day, streak=day.streak)
                 return
         raise LeaseLostError("the risk book could not be rebuilt under our lease")
+
+    async def _remember_sent(self) -> None:
+        """For the throttle the bets of its window count again, as if sent just now."""
+        risk = self._context.settings.risk
+        since = self._context.clock.now() - timedelta(seconds=risk.throttle_window_s)
+        lately = await self._ledger.intents.list_bets(BetFilter(mode=self._mode, since=since), limit=risk.throttle_bets)
+        for bet in lately:
+            await self.book.note_bet(bet.intent.decision_id)
 
     async def _streak(self, day: DayRisk) -> int:
         """Losses in a row since the last pause for them: those before it have been paid for."""

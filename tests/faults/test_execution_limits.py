@@ -1,0 +1,106 @@
+"""Limits under fire: far more signals than the limits allow, while routers die, sleep and lose Redis in every way.
+
+The bookmaker's own book is the judge: what stood there at once, how close together bets came, how many a match had.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from keter.domain.bets import BetState
+from keter.sandbox.book import State, Ticket
+from tests.faults.execution_world import ACCOUNT, LIVE, Child, ExecutionWorld, execution_world
+from tests.faults.test_execution_chaos import HAPPENINGS
+from tests.faults.test_execution_matrix import LAST_GAP, ROUTER_STEPS
+from tests.support import eventually
+
+TOTAL_MINOR = 5_000  # five bets of 10 at once
+BETS, WINDOW_S = 4, 3.0
+LATEST_S = 0.5  # a bet that was never told of counts from before its call, not from when the venue had it
+NAMES = {"MAX_EXPOSURE_TOTAL": "50", "THROTTLE_BETS": str(BETS), "THROTTLE_WINDOW_S": str(WINDOW_S), "MAX_BETS_PER_EVENT": "1"}
+ROUNDS = 2
+
+
+@contextlib.asynccontextmanager
+async def storm(world: ExecutionWorld) -> AsyncIterator[None]:
+    """Every signal there is, again and again."""
+
+    async def blow() -> None:
+        while True:
+            await world.offer(world.fixtures)
+            await asyncio.sleep(0.3)
+
+    task = asyncio.create_task(blow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def until_stopped(world: ExecutionWorld, child: Child) -> None:
+    """Ends a match whenever the limit is reached, so that the next bet can be made and the router comes to its step."""
+
+    async def look() -> bool:
+        if child.stopped():
+            return True
+        open_bets = await world.ledger.intents.open_bets(LIVE)
+        running = [bet for bet in open_bets if bet.state is BetState.RUNNING]
+        if len(running) * 1000 >= TOTAL_MINOR:
+            world.finish(running[0], (0, 1))
+        return False
+
+    await eventually(look, timeout_s=60, every_s=0.2)
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(600)
+async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    happenings = [happens for happens in HAPPENINGS for _ in range(ROUNDS)]
+    rng.shuffle(happenings)
+    async with execution_world(tmp_path, fixtures=60, **NAMES) as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        world.start("router", "router-b")
+        async with storm(world):
+            for happens in happenings:
+                await world.ready()
+                child = await world.active_router()
+                child.plan.write_text(rng.choice([step for step in ROUTER_STEPS if step != LAST_GAP]))
+                await until_stopped(world, child)
+                world.faults += 1
+                await happens(world, child)
+            await eventually(lambda: most_at_once(taken(world)) >= TOTAL_MINOR, timeout_s=60)
+        await world.settled_down(world.fixtures[0].event_uid)
+        await world.judge(len(happenings))
+        assert most_at_once(taken(world)) == TOTAL_MINOR, "reached, never passed"
+        assert closest(taken(world)) >= WINDOW_S - LATEST_S
+        assert max(Counter(ticket.order.match_id for ticket in taken(world)).values()) == 1
+
+
+def taken(world: ExecutionWorld) -> list[Ticket]:
+    """Everything the bookmaker did not refuse."""
+    return [ticket for ticket in world.sandbox.book.tickets(ACCOUNT.user) if ticket.state is not State.REFUSED]
+
+
+def most_at_once(tickets: Sequence[Ticket]) -> int:
+    """The largest sum of stakes that stood at the bookmaker at one time."""
+    changes = [(ticket.placed_ms, ticket.stake_minor) for ticket in tickets]
+    changes += [(ticket.settled_ms, -ticket.stake_minor) for ticket in tickets if ticket.settled_ms is not None]
+    standing = most = 0
+    for _, change in sorted(changes):
+        standing += change
+        most = max(most, standing)
+    return most
+
+
+def closest(tickets: Sequence[Ticket]) -> float:
+    """The shortest time in seconds within which one bet more than the throttle allows was placed."""
+    times = sorted(ticket.placed_ms for ticket in tickets)
+    return min((later - sooner) / 1000 for sooner, later in zip(times, times[BETS:], strict=False))

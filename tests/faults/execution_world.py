@@ -50,6 +50,7 @@ from tests.support import ROOT, RedisServer, eventually
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
 LIVE = ExecutionMode.LIVE
 LOCK_TTL_S = 20
+MOST_TRIES = 3
 PATIENCE_S = 150  # the session owner spaces its logins up to a minute when sessions keep dying
 UNDECIDED = frozenset({BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, State.REFUSED: BetState.REFUSED,
@@ -151,19 +152,51 @@ class ExecutionWorld:
 
         await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
 
-    async def active_router(self) -> Child:
-        """The router that holds the account's lease in Redis and is let in."""
-        key = self.bus.keys.lease(f"router:{ACCOUNT.user}")
+    async def active(self, process: str = "router") -> Child:
+        """The router that holds the account's lease in Redis and is let in, or the tracker that holds its lease."""
+        key = self.bus.keys.lease({"router": f"router:{ACCOUNT.user}"}.get(process, process))
 
         async def look() -> Child | None:
             owner = (await Locks(self.bus).owner(key) or "").partition(".")[0]
-            beats = {beat.worker: beat for beat in await read_heartbeats(self.bus) if beat.process == "router"}
+            beats = {beat.worker: beat for beat in await read_heartbeats(self.bus) if beat.process == process}
             child, beat = self.children.get(owner), beats.get(owner)
             return child if child is not None and beat is not None and beat.pid == child.pid and _leads(beat) else None
 
         found = await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
         assert found is not None
         return found
+
+    def plan(self, process: str, step: str) -> None:
+        """Whichever process of the kind comes to ``step`` first stops itself there."""
+        for child in self.of(process):
+            child.plan.write_text(step)
+
+    def of(self, process: str) -> list[Child]:
+        return [child for child in self.children.values() if child.process == process]
+
+    async def stopped(self, process: str, *, timeout_s: float = 60) -> Child | None:
+        """The process that came to its planned step, whose plan the others need not follow any more; None when none came."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for child in self.of(process):
+                if child.stopped():
+                    self.drop_plans(process)
+                    return child
+            await asyncio.sleep(0.02)
+        return None
+
+    def drop_plans(self, process: str) -> None:
+        for child in self.of(process):
+            child.plan.unlink(missing_ok=True)
+
+    async def bet_until_stopped(self, process: str) -> tuple[str, Child]:
+        """Bets until a process has come to its planned step: a slow machine may skip a bet before it comes there."""
+        for _ in range(MOST_TRIES):
+            event_uid = await self.bet()
+            child = await self.stopped(process, timeout_s=20)
+            if child is not None:
+                return event_uid, child
+        raise AssertionError(f"no {process} came to its step")
 
     async def redis_again(self) -> None:
         """Starts the server once more and forgets the test's own connections to the old one."""
@@ -318,7 +351,7 @@ def _confirmed(signal: ConfirmedSignal, now: datetime, trace_id: str) -> Confirm
 
 
 def _leads(beat: Heartbeat) -> bool:
-    return beat.gauges.get("open") == "1" and beat.gauges.get("leader") == "1"
+    return beat.gauges.get("open", "1") == "1" and beat.gauges.get("leader") == "1"
 
 
 def _differences(bet: Bet, ticket: Ticket) -> list[str]:

@@ -17,20 +17,17 @@ import pytest
 from keter.domain.bets import BetState
 from tests.faults.execution_world import LIVE, Child, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import (
+    HAPPENINGS,
     LAST_GAP,
     ROUTER_STEPS,
     TRACKER_STEPS,
     is_killed,
-    loses_its_connections,
-    sees_redis_emptied,
-    sees_redis_restarted,
     sleeps_until_replaced,
 )
 from tests.faults.test_execution_venue import FAULTS, GIVEN_UP_S
 from tests.support import eventually
 
 SHORT = 25
-HAPPENINGS = (is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied)
 VENUE_RULES = [rule for rule, _, _ in FAULTS if rule.get("delay_s", 0) < GIVEN_UP_S]
 
 
@@ -51,7 +48,7 @@ class Chaos:
             await self._end_a_match()
             kind = self._rng.random()
             if kind < 0.6:
-                await self._at_a_step(await self._world.active_router(), ROUTER_STEPS)
+                await self._at_a_step(await self._world.active(), ROUTER_STEPS)
             elif kind < 0.75:
                 await self._at_a_step(self._world.children["tracker"], TRACKER_STEPS[:6])
             else:

@@ -14,9 +14,8 @@ import pytest
 
 from keter.domain.bets import BetState
 from keter.sandbox.book import State, Ticket
-from tests.faults.execution_world import ACCOUNT, LIVE, Child, ExecutionWorld, execution_world
-from tests.faults.test_execution_chaos import HAPPENINGS
-from tests.faults.test_execution_matrix import LAST_GAP, ROUTER_STEPS
+from tests.faults.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
+from tests.faults.test_execution_matrix import HAPPENINGS, LAST_GAP, ROUTER_STEPS
 from tests.support import eventually
 
 TOTAL_MINOR = 5_000  # five bets of 10 at once
@@ -43,11 +42,11 @@ async def storm(world: ExecutionWorld) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-async def until_stopped(world: ExecutionWorld, child: Child) -> None:
-    """Ends a match whenever the limit is reached, so that the next bet can be made and the router comes to its step."""
+async def room_is_made(world: ExecutionWorld) -> None:
+    """Ends a match whenever the limit is reached, until a router has come to its step with the next bet."""
 
     async def look() -> bool:
-        if child.stopped():
+        if any(child.stopped() for child in world.of("router")):
             return True
         open_bets = await world.ledger.intents.open_bets(LIVE)
         running = [bet for bet in open_bets if bet.state is BetState.RUNNING]
@@ -71,10 +70,11 @@ async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(tm
         async with storm(world):
             for happens in happenings:
                 await world.ready()
-                child = await world.active_router()
-                child.plan.write_text(rng.choice([step for step in ROUTER_STEPS if step != LAST_GAP]))
-                await until_stopped(world, child)
+                world.plan("router", rng.choice([step for step in ROUTER_STEPS if step != LAST_GAP]))
+                await room_is_made(world)
                 world.faults += 1
+                child = await world.stopped("router")
+                assert child is not None
                 await happens(world, child)
             await eventually(lambda: most_at_once(taken(world)) >= TOTAL_MINOR, timeout_s=60)
         await world.settled_down(world.fixtures[0].event_uid)

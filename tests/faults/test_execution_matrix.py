@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.execution_world import LOCK_TTL_S, PATIENCE_S, Child, ExecutionWorld, execution_world
+from tests.faults.execution_world import LOCK_TTL_S, MOST_TRIES, PATIENCE_S, Child, ExecutionWorld, execution_world
 from tests.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
@@ -43,7 +43,7 @@ async def sleeps_until_replaced(world: ExecutionWorld, child: Child) -> None:
     """Longer than its leases; the other router has taken over by then."""
 
     async def another_leads() -> bool:
-        return (await world.active_router()).name != child.name
+        return (await world.active(child.process)).name != child.name
 
     await eventually(another_leads, timeout_s=PATIENCE_S)
     child.go_on()
@@ -67,27 +67,21 @@ async def sees_redis_emptied(world: ExecutionWorld, child: Child) -> None:
     child.go_on()
 
 
-async def stop_at(world: ExecutionWorld, child: Child, step: str) -> None:
-    """Plans the stop; whatever brings the child there is the caller's."""
-    child.plan.write_text(step)
+HAPPENINGS = (is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied)
 
 
-@pytest.mark.parametrize(
-    "happens",
-    [is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied],
-)
-async def test_a_router_at_every_step(tmp_path: Path, happens: Happening) -> None:
-    steps = [step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP]
-    async with execution_world(tmp_path, fixtures=len(steps)) as world:
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("happens", HAPPENINGS)
+async def test_a_router_at_every_step(tmp_path: Path, happens: Happening, half: int) -> None:
+    steps = [step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP][half::2]
+    async with execution_world(tmp_path, fixtures=2 * len(steps)) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
         world.start("router", "router-b")
         for step in steps:
             await world.ready()
-            child = await world.active_router()
-            await stop_at(world, child, step)
-            event_uid = await world.bet()
-            await eventually(child.stopped, timeout_s=30)
+            world.plan("router", step)
+            event_uid, child = await world.bet_until_stopped("router")
             world.faults += 1
             await happens(world, child)
             await world.settled_down(event_uid)
@@ -96,39 +90,40 @@ async def test_a_router_at_every_step(tmp_path: Path, happens: Happening) -> Non
         await world.judge(len(steps))
 
 
-@pytest.mark.parametrize("happens", [is_killed, loses_its_connections, sees_redis_restarted])
+@pytest.mark.parametrize("happens", HAPPENINGS)
 async def test_a_tracker_at_every_step(tmp_path: Path, happens: Happening) -> None:
-    async with execution_world(tmp_path, fixtures=len(TRACKER_STEPS)) as world:
-        tracker = world.start("tracker", "tracker")
+    async with execution_world(tmp_path, fixtures=2 * len(TRACKER_STEPS)) as world:
+        world.start("tracker", "tracker")
         world.start("router", "router-a")
+        if happens is sleeps_until_replaced:
+            world.start("tracker", "tracker-b")
         for step in TRACKER_STEPS:
             await world.ready()
-            settling = step.endswith(("(LOST)", "settlements.add", "risk_settle"))
-            if not settling:
-                await stop_at(world, tracker, step)
-            event_uid = await world.bet()
-            if settling:
+            if step.endswith(("(LOST)", "settlements.add", "risk_settle")):
+                event_uid = await world.bet()
                 [bet] = await world.decided(event_uid)
-                await stop_at(world, tracker, step)
+                world.plan("tracker", step)
                 world.finish(bet, (0, 1))
-            await eventually(tracker.stopped, timeout_s=30)
+                child = await world.stopped("tracker")
+            else:
+                world.plan("tracker", step)
+                event_uid, child = await world.bet_until_stopped("tracker")
+            assert child is not None, step
             world.faults += 1
-            await happens(world, tracker)
+            await happens(world, child)
             await world.settled_down(event_uid)
         await world.judge(len(TRACKER_STEPS))
 
 
 async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(tmp_path: Path) -> None:
     """It wakes up between the commit and the call, when lock and lease have long ended: REFUSED, never sent."""
-    async with execution_world(tmp_path, fixtures=1) as world:
+    async with execution_world(tmp_path, fixtures=MOST_TRIES) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
         await world.ready()
-        child = await world.active_router()
+        world.plan("router", "after intents.transition(SENDING)")
+        event_uid, child = await world.bet_until_stopped("router")
         world.start("router", "router-b")
-        await stop_at(world, child, "after intents.transition(SENDING)")
-        event_uid = await world.bet()
-        await eventually(child.stopped, timeout_s=30)
         await eventually(lambda: world.lock_is_gone(event_uid), timeout_s=LOCK_TTL_S + 10, every_s=0.2)
         child.go_on()
         await world.settled_down(event_uid)

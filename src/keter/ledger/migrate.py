@@ -1,5 +1,6 @@
 """Brings a database to the schema of this version, however many processes start at once."""
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import inspect, text
@@ -10,6 +11,7 @@ from keter.ledger.errors import LedgerUnavailableError
 from keter.ledger.schema import REVISION
 
 SCRIPTS = Path(__file__).parent / "migrations"
+_ALEMBIC = threading.Lock()  # it keeps the connection it works on in a module, for all threads of the process
 _ADVISORY_LOCK = 0x6B657465  # any number, the same in every process
 
 
@@ -56,4 +58,5 @@ def _upgrade(connection: Connection, found: str | None, target: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise LedgerUnavailableError(f"the ledger is at schema {found}, which a newer version of Keter wrote; update Keter")
-    command.upgrade(config, target)
+    with _ALEMBIC:
+        command.upgrade(config, target)

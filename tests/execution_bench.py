@@ -64,11 +64,13 @@ class World:
         day = await self.ledger.day_risk(self.ledger.day_of(self.clock.now()), DRY)
         await self.book().rebuild([exposure_of(bet) for bet in bets], day, lease=self.guard)
 
-    async def approve(self, decision_id: str, *, team: str = "Alpha FC", stake_minor: int = 1000) -> ApprovedSignal | None:
+    async def approve(
+        self, decision_id: str, *, team: str = "Alpha FC", stake_minor: int = 1000, offers: dict[str, float] | None = None
+    ) -> ApprovedSignal | None:
         """What the guard does with a good signal: reserves its exposure; None while the event has any."""
         now = self.clock.now()
         event = an_event(team, NOW + timedelta(days=2))
-        signal = approved(decision_id, stake_minor=stake_minor, at=now, event=event)
+        signal = approved(decision_id, stake_minor=stake_minor, at=now, event=event, offers=offers)
         state = await self.book().read()
         if any(e.event_uid == event.event_uid for e in state.exposures):
             return None

@@ -25,7 +25,7 @@ from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode
 from keter.domain.verdicts import Reason
-from keter.venues.base import EventScore, Placement, PlaceOrder, Ticket, TicketStatus, VenueTransientError
+from keter.venues.base import EventScore, Placement, PlacementQuote, PlaceOrder, Ticket, TicketStatus, VenueTransientError
 from keter.workers.tracker import QUERIES_PER_MINUTE
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
@@ -603,3 +603,30 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
     await desk.world.ledger.commands.add(command)
     await desk.bet()
     assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.TRADING_NOT_ACTIVE.value, [])
+
+
+async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -> None:
+    """The second book's ticket shows later: given up too early, it would stand at the venue beside the next bet."""
+    desk.world.venue.quotes = {
+        "IBC": PlacementQuote("IBC", 2.20, "2.200", 500, 600, rejected=False),
+        "GA": PlacementQuote("GA", 2.20, "2.200", 500, 1_000, rejected=False),
+    }
+    await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
+    [order] = desk.world.venue.calls
+    assert len(order.prices) == 2
+    desk.world.venue.decide(0, accept=False)
+    await desk.look()
+    assert ((await desk.of()).state, await desk.exposed()) == (S.PENDING, {"d1": 1500})
+    first = desk.world.venue.tickets[0]
+    desk.world.venue.add(msgspec.structs.replace(first, ticket_id="second", status=TicketStatus.RUNNING, stake_minor=900))
+    await desk.look()
+    bet = await desk.of()
+    assert (bet.state, bet.placed_stake_minor) == (S.RUNNING, 900)
+
+
+async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(desk: Desk) -> None:
+    """A venue may give the whole stake to one of the books it was sent for."""
+    await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
+    desk.world.venue.decide(0, accept=False)
+    await desk.look(desk.world.settings.router.unknown_error_s)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})

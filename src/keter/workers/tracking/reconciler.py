@@ -111,7 +111,18 @@ class Reconciler:
         if seen.state in FINAL and short and self._budget.take(Errand.DOUBT):
             tickets = await self._asked(bet) or tickets
             seen = read_tickets(bet, tickets, router)
+        if seen.state is BetState.REFUSED and await self._more_may_come(bet, tickets):
+            return
         await self._applier.apply(bet, seen, tickets)
+
+    async def _more_may_come(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
+        """Whether the bet may have a ticket that is not shown yet: it was sent to more books than have refused it, lately."""
+        router = self._context.settings.router
+        if (self._context.clock.now() - bet.updated_at).total_seconds() >= router.unknown_error_s:
+            return False
+        sent = [step for step in await self._ledger.intents.trail(bet.intent.intent_id) if step.target is BetState.SENDING]
+        prices = sent[-1].evidence.get("prices") if sent else None
+        return isinstance(prices, list) and len(tickets) < len(prices)
 
     async def _ask_for(self, missing: Sequence[Bet]) -> bool:
         complete = True

@@ -630,3 +630,31 @@ async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(des
     desk.world.venue.decide(0, accept=False)
     await desk.look(desk.world.settings.router.unknown_error_s)
     assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})
+
+
+async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cancellation(tmp_path: Path, redis_url: str) -> None:
+    """asyncio.wait_for before Python 3.12 does so now and then: the router must not wait for ever for a task that lives on."""
+    world = World(tmp_path, redis_url, WORKER_LEASE_TTL_S=2)
+    await world.open()
+    desk = await Desk(world).begin()
+    touching = asyncio.Event()
+
+    class Pipe:
+        async def touch(self) -> None:
+            touching.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                return
+
+    desk.router.router._pipe = Pipe()  # type: ignore[assignment]  # only touched here
+    honest = world.venue.place
+
+    async def slow(order: PlaceOrder) -> Placement:
+        await touching.wait()
+        return await honest(order)
+
+    world.venue.place = slow  # type: ignore[method-assign]  # long enough for a renewal
+    await asyncio.wait_for(desk.bet(), 10)
+    assert (await desk.of()).state is S.PENDING
+    await world.close()

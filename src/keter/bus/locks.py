@@ -14,6 +14,7 @@ import msgspec
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError
 from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.tasks import end_tasks
 
 RENEWALS_PER_TTL = 3
 LONGEST_STANDBY_S = 1.0  # how soon a waiting process notices that a lease is free
@@ -179,9 +180,8 @@ class Lease:
     async def _end_keeper(self) -> None:
         keeper, self._keeper, self.held = self._keeper, None, None
         if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait({keeper})
-            if not keeper.cancelled() and (error := keeper.exception()) is not None:
+            await end_tasks(keeper)
+            if keeper.done() and not keeper.cancelled() and (error := keeper.exception()) is not None:
                 raise error
 
 

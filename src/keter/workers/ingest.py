@@ -20,11 +20,12 @@ from keter.bus.queues import Output, Pipe, QueueName
 from keter.clock import Clock
 from keter.domain.quotes import MarketUpdate
 from keter.settings import Settings
+from keter.tasks import end_tasks
 from keter.venues.base import FeedUpdate, MarketPrices, PriceSource, VenueError, VenueRejectedError, VenueThrottledError
 from keter.venues.feeds import open_price_source
 from keter.workers.feed_watch import FeedWatch
 from keter.workers.leading import lead
-from keter.workers.runtime import REDIS_TROUBLE, Context, Waits, end_tasks, raise_errors
+from keter.workers.runtime import REDIS_TROUBLE, Context, Waits, raise_errors
 
 CHUNK = 200  # markets between two looks at the rest of the process
 OUTAGE_PATIENCE_S = 30.0

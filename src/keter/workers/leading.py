@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from keter.bus.locks import Lease
-from keter.workers.runtime import Context, end_tasks, raise_errors
+from keter.tasks import end_tasks
+from keter.workers.runtime import Context, raise_errors
 
 Body = Callable[[Lease], Awaitable[None]]
 

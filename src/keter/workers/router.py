@@ -19,6 +19,7 @@ from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
 from keter.gates.placement import PlacementLimits
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
+from keter.tasks import end_tasks
 from keter.venues.base import BetVenue
 from keter.venues.factory import open_bet_venue
 from keter.workers.edge import details_of
@@ -165,8 +166,7 @@ class Router:
         try:
             yield
         finally:
-            keeper.cancel()
-            await asyncio.wait({keeper})
+            await end_tasks(keeper)
 
     async def _touch(self) -> None:
         period_s = self._context.settings.process.worker_lease_ttl_s / 3

@@ -26,10 +26,9 @@ from keter.logs import configure_logs
 from keter.process import keep_files_private, on_stop_signals
 from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
 from keter.settings import Settings
+from keter.tasks import end_tasks
 
 STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
-CANCEL_DEADLINE_S = 0.5
-CANCEL_TRIES = 5
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
@@ -241,21 +240,6 @@ async def _run_once(context: Context, run: Run, waits: Waits) -> None:
     finally:
         await end_tasks(work, beats, stopped)
     raise_errors(beats, work)
-
-
-async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
-    """Cancels tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
-
-    Once is not enough: a library that waits under a time-out of its own may swallow a cancellation that comes together with
-    what it waited for (asyncio.wait_for before Python 3.12 does).
-    """
-    for _ in range(CANCEL_TRIES):
-        pending = {task for task in tasks if not task.done()}
-        if not pending:
-            return
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=CANCEL_DEADLINE_S / CANCEL_TRIES)
 
 
 def raise_errors(*tasks: asyncio.Future[Any]) -> None:

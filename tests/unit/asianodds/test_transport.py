@@ -1,5 +1,6 @@
 """One call: its deadline, the cap on its body, and whether it may have arrived."""
 
+import asyncio
 import gzip
 import logging
 import tracemalloc
@@ -90,6 +91,21 @@ async def test_reading_stops_at_the_cap() -> None:
     caught = await failed(httpx.Response(200, stream=stream))
     assert caught.kind == "too_large"
     assert stream.given <= 1_000_000 // 65_536 + 1
+
+
+class Drips(httpx.AsyncByteStream):
+    """A body that comes byte by byte and is not at its end for long: no single wait is long."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(1_000):
+            await asyncio.sleep(0.01)
+            yield b" "
+
+
+async def test_a_call_ends_in_time_however_slowly_the_answer_drips() -> None:
+    with pytest.raises(CallFailedError) as caught:
+        await transport_of(httpx.Response(200, stream=Drips())).send("GET", URL, timeout_s=0.1)
+    assert (caught.value.kind, caught.value.may_have_arrived) == ("timeout", True)
 
 
 async def test_a_bomb_is_not_unpacked_beyond_the_cap() -> None:

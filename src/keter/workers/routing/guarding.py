@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from keter.bus.errors import BusRefusedError, ConnectionLostError
 from keter.bus.locks import RENEWALS_PER_TTL, Held, Locks
 from keter.clock import Clock
+from keter.tasks import end_tasks
 
 
 class Guarded(Protocol):
@@ -40,8 +41,7 @@ class SelectionLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+            await end_tasks(self._keeper)
         with contextlib.suppress(ConnectionLostError, BusRefusedError):  # it then ends by itself
             await self._locks.release(self._held)
 

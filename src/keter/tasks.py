@@ -1,0 +1,22 @@
+"""How tasks are ended."""
+
+import asyncio
+from typing import Any
+
+CANCEL_DEADLINE_S = 0.5
+CANCEL_TRIES = 5
+
+
+async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
+    """Cancels tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
+
+    Once is not enough: a library that waits under a time-out of its own may swallow a cancellation that comes together with
+    what it waited for (asyncio.wait_for before Python 3.12 does).
+    """
+    for _ in range(CANCEL_TRIES):
+        pending = {task for task in tasks if not task.done()}
+        if not pending:
+            return
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_DEADLINE_S / CANCEL_TRIES)

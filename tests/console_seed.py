@@ -180,6 +180,7 @@ async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revisio
             heart = Heart(bus, process=process, worker=process, heartbeat_s=1.0)
             heart.count("items", 1234)
             heart.gauge("loop_lag_s", 0.002)
+            heart.gauge("restarts", 0)
             heart.observe("handle", 0.004)
             if revision is not None and process in {"guard", "router"}:
                 heart.gauge("trading_revision", revision)

@@ -36,11 +36,19 @@ class ChildGaveUpError(KeterError):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One child: its name, its command and the stage in which it stops."""
+    """One child: its name, its command and the stage in which it stops.
+
+    ``told_restarts``: its command takes ``--restarts N``, how often it has been started again.
+    """
 
     name: str
     command: Sequence[str]
     stage: Stage
+    told_restarts: bool = False
+
+    def line(self, restarts: int) -> tuple[str, ...]:
+        """The command line of its start after ``restarts`` restarts."""
+        return (*self.command, "--restarts", str(restarts)) if self.told_restarts and restarts else tuple(self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +84,11 @@ class Child:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def run(self) -> int:
+    async def run(self, restarts: int = 0) -> int:
         """Starts it, passes its output on, and returns its exit code (negative: the signal that ended it)."""
         self._last_lines.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *self.spec.command,
+            *self.spec.line(restarts),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -158,7 +166,7 @@ class Fleet:
         while not stopping.is_set():
             started = self._clock.monotonic()
             try:
-                code = await child.run()
+                code = await child.run(self.restarts.get(child.spec.name, 0))
             except OSError as e:  # the system had no room for another process; it may have later
                 log.warning("process could not be started", process=child.spec.name, error=str(e))
                 code = ExitCode.UNAVAILABLE

@@ -67,6 +67,7 @@ def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> l
             worker_name(process, copy),
             keter_command("run", process.value, "--copy", str(copy), "--supervised"),
             STAGE_OF[process],
+            told_restarts=True,
         )
         for process in START_ORDER
         if process in only

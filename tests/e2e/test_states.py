@@ -2,11 +2,12 @@
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from keter.bus.connection import Bus
 from keter.bus.trading import read_trading
@@ -289,6 +290,35 @@ def test_a_session_that_ends_puts_the_login_over_the_page_and_takes_nothing_away
     assert page.evaluate("location.hash") == "#/orders?state=REFUSED"
     expect(page.locator("tbody .state").first).to_contain_text("refused")
     expect(page.get_by_text("Disconnected")).to_have_count(0)
+    tab.quiet("401", *NETWORK)
+
+
+def test_a_login_that_is_about_to_end_says_so_and_can_be_prolonged(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+    """The server's word on the session is shown as if 29 of the 30 idle minutes had passed, until the page does something."""
+    dashboard = start_dashboard(**LOCKED)
+    tab = open_tab(dashboard.base)
+    page = tab.page
+    asked: list[bool] = []
+
+    def near_its_end(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        if not asked and body["ends_at"]:
+            body["ends_at"] = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/api/v1/session", near_its_end)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    banner = page.locator(".banner", has_text="Your login ends in")
+    expect(banner).to_be_visible()
+    picture(page, "login-ending-wide-dark")
+    assert blemishes(axe(page)) == []
+    page.on("request", lambda request: asked.append("x-poll" not in request.headers) if "session" in request.url else None)
+    asked.append(True)
+    banner.get_by_role("button", name="Stay logged in").click()
+    expect(banner).to_have_count(0)
+    assert asked[1:] == [True]
     tab.quiet("401", *NETWORK)
 
 

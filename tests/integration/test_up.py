@@ -79,11 +79,14 @@ def stopped_order(folder: Path) -> list[str]:
     return [worker for _, worker in sorted(lines)]
 
 
-async def test_a_killed_worker_comes_back(shared: KeterUp) -> None:
+async def test_a_killed_worker_comes_back_and_the_page_counts_it(shared: KeterUp) -> None:
     one = await everybody(shared)
     first = one.pids()["edge"]
     os.kill(first, signal.SIGKILL)
     await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=30, every_s=0.2)
+    health = json.loads(one.fetch("/api/v1/health")[1])
+    counted = {worker["worker"]: worker["figures"]["restarts"] for worker in health["workers"]}
+    assert (counted["edge"], counted["guard"]) == ("1", "0")
 
 
 async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> None:

@@ -93,6 +93,7 @@ class Api:
 
     async def session(self, call: Call) -> BaseModel:
         world, doorman, caller = self._world, self._world.doorman, call.principal
+        ends_at, last_at = (doorman.ends_at(caller) if caller else None) or (None, None)
         return models.SessionAnswer(
             login_required=doorman.locked and caller is None,
             name=caller.name if caller else None,
@@ -104,6 +105,8 @@ class Api:
             viewer=doorman.has_viewer,
             totp=doorman.has_totp,
             secure=world.border.secure(call.request),
+            ends_at=ends_at,
+            last_at=last_at,
         )
 
     async def login(self, call: Call) -> web.StreamResponse:

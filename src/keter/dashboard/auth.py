@@ -186,6 +186,14 @@ class Doorman:
         now = self._clock.now()
         return session is not None and now - session.seen_at < IDLE and now - session.started_at < ABSOLUTE
 
+    def ends_at(self, principal: Principal) -> tuple[datetime, datetime] | None:
+        """When the login ends if nothing is done, and when in any case; None without a password."""
+        session = self._sessions.get(principal.session)
+        if session is None:
+            return None
+        last = session.started_at + ABSOLUTE
+        return min(session.seen_at + IDLE, last), last
+
     async def login(self, user: str, password: str, code: str | None, address: str) -> str:
         """A new session's token. Raises ApiError 401, or 429 while the back-off lasts."""
         async with self._turn(user, address):

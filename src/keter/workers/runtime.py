@@ -78,15 +78,18 @@ def stop_deadline_s(process: str) -> float:
     return STOP_SHARE * STAGE_GRACE_S[STAGE_OF[Process(process)]]
 
 
-def run_process(process: str, copy: int, settings: Settings) -> ExitCode:
-    """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense."""
+def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 0) -> ExitCode:
+    """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
+
+    ``restarts``: how often the supervisor has started it again; the heartbeat says so.
+    """
     worker = worker_name(process, copy)
     keep_files_private()
     configure_logs(worker, settings)
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
         run: Run = import_module(f"keter.workers.{process}").run
-        return asyncio.run(_main(process, worker, settings, run, log))
+        return asyncio.run(_main(process, worker, settings, run, log, restarts))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -95,7 +98,9 @@ def run_process(process: str, copy: int, settings: Settings) -> ExitCode:
         return ExitCode.BUG
 
 
-async def _main(process: str, worker: str, settings: Settings, run: Run, log: structlog.stdlib.BoundLogger) -> ExitCode:
+async def _main(
+    process: str, worker: str, settings: Settings, run: Run, log: structlog.stdlib.BoundLogger, restarts: int
+) -> ExitCode:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -105,7 +110,7 @@ async def _main(process: str, worker: str, settings: Settings, run: Run, log: st
     on_stop_signals(ask_to_stop)
     gc.freeze()  # what was imported stays: no need to walk it at every collection
     log.info("process_started")
-    await live(process, worker, settings, run, stop=stop, log=log)
+    await live(process, worker, settings, run, stop=stop, log=log, restarts=restarts)
     log.info("process_stopped")
     return ExitCode.OK
 
@@ -120,6 +125,7 @@ async def live(
     log: structlog.stdlib.BoundLogger,
     clock: Clock | None = None,
     ids: Ids = random_id,
+    restarts: int = 0,
 ) -> None:
     """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out."""
     waits = Waits()
@@ -130,6 +136,7 @@ async def live(
             return
         try:
             heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+            heart.gauge("restarts", restarts)
             context = Context(settings, clock or SystemClock(), ids, bus, heart, log, process, worker, stop)
             await _run_once(context, run, waits)
         except REDIS_TROUBLE as e:

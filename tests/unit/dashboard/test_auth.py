@@ -133,6 +133,26 @@ async def test_a_session_ends_after_30_idle_minutes_and_after_12_hours_in_any_ca
     assert door.who(other) is None
 
 
+async def test_a_session_tells_when_it_ends_and_staying_puts_that_off_up_to_12_hours() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    token = await door.login("operator", PASSWORD, None, "127.0.0.1")
+    caller = door.who(token)
+    assert caller is not None
+    last = START + timedelta(hours=12)
+    assert door.ends_at(caller) == (START + timedelta(minutes=30), last)
+    clock.set(START + timedelta(minutes=20))
+    door.who(token, poll=True)
+    assert door.ends_at(caller) == (START + timedelta(minutes=30), last)
+    while clock.now() < last - timedelta(minutes=20):
+        door.who(token)
+        clock.set(clock.now() + timedelta(minutes=20))
+    door.who(token)
+    assert door.ends_at(caller) == (last, last)
+    door.logout(caller)
+    assert door.ends_at(caller) is None
+
+
 async def test_watching_does_not_keep_a_session_awake() -> None:
     clock = ManualClock(START)
     door = doorman(clock)

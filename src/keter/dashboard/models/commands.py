@@ -9,7 +9,10 @@ from keter.dashboard.models.base import Model
 
 
 class SessionAnswer(Model):
-    """Who the caller is. ``secure`` is false where the browser would not keep the login (plain HTTP on an address)."""
+    """Who the caller is. ``secure`` is false where the browser would not keep the login (plain HTTP on an address).
+
+    ``ends_at`` is when the login ends if nothing is done, ``last_at`` when in any case; both None without a login.
+    """
 
     login_required: bool
     name: str | None
@@ -21,6 +24,8 @@ class SessionAnswer(Model):
     viewer: bool
     totp: bool
     secure: bool
+    ends_at: datetime | None
+    last_at: datetime | None
 
 
 class LoginBody(Model):

@@ -46,24 +46,25 @@ function Guarded({ children }) {
 
 function App() {
   return html`<a class="skip" href="#content">Skip to content</a>
-    <header class="top"><${StateBar} /><${Nav} /><${Banners} reconnect=${live.reconnectNow} /></header>
+    <header class="top"><${StateBar} /><${Nav} /><${Banners} reconnect=${live.reconnectNow} stay=${() => learnSession()} /></header>
     <main id="content" tabindex="-1"><${Loading} retry=${live.refresh} /><${Guarded} key=${(store.route.value.under ?? store.route.value).screen}><${Screen} /><//></main>
     <${PhoneBar} /><${Drawer} /><${StopDialog} /><${KeyHelp} /><${Login} onLogin=${begin} /><${Voices} />`;
 }
 
-async function begin() {
-  live.stop();
+/** Who is logged in, and until when; `poll` as in api.js. */
+async function learnSession(poll = false) {
   try {
-    store.session.value = await get('session');
+    store.session.value = await get('session', {}, poll);
   } catch (error) {
     store.link.value = { ...store.link.value, problem: error.message };
   }
-  if (store.session.value?.login_required) {
-    store.loginNeeded.value = true;
-    return;
-  }
-  store.loginNeeded.value = false;
-  await live.start();
+  store.loginNeeded.value = Boolean(store.session.value?.login_required);
+}
+
+async function begin() {
+  live.stop();
+  await learnSession();
+  if (!store.loginNeeded.value) await live.start();
 }
 
 /** An order's drawer lies over the screen it was opened from; that screen, its query and the way back stay. */
@@ -84,6 +85,7 @@ function hashOf({ screen, id, query }) {
 
 addEventListener('hashchange', () => { if (location.hash !== '#content') follow(); });
 setInterval(() => { store.now.value = performance.now(); }, 500);
+setInterval(() => { if (store.session.value?.ends_at && !store.loginNeeded.value) learnSession(true); }, 30_000);
 effect(() => {
   const { theme, colours } = store.preferences.value;
   document.documentElement.dataset.theme = theme;

@@ -40,11 +40,11 @@ function Queues({ rows }) {
 
 function Processes({ rows }) {
   if (!rows.length) return html`<${Empty}>No worker has a heartbeat. <code>keter up</code> starts them.<//>`;
-  return html`<${Scroller} label="Processes"><table><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="right">Beat</th><th scope="col" class="right">Lag</th><th scope="col" class="right">Up</th><th scope="col" class="right">Pid</th><th scope="col">Version</th><th scope="col">Figures</th><th scope="col">Last error</th></tr></thead>
+  return html`<${Scroller} label="Processes"><table><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="right">Beat</th><th scope="col" class="right">Lag</th><th scope="col" class="right">Up</th><th scope="col" class="right">Restarts</th><th scope="col" class="right">Pid</th><th scope="col">Version</th><th scope="col">Figures</th><th scope="col">Last error</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${row.worker}><th scope="row"><a href=${`#/logs?worker=${row.worker}`}>${row.worker}</a></th>
       <td><span class=${`state ${row.state === 'ok' ? 'gain' : row.state === 'slow' ? 'warn' : 'critical'}`}><span aria-hidden="true">${SIGNS[row.state]}</span> ${row.state}</span></td>
-      <td class="right">${row.beat_at ? html`<${Age} at=${row.beat_at} />` : html`<${Unknown} why="never heard of" />`}</td><td class="right num">${format.delay(Number(row.figures.loop_lag_s ?? NaN))}</td><td class="right">${row.started_at && row.state !== 'lost' ? html`<${Age} at=${row.started_at} />` : format.DASH}</td><td class="right num">${row.pid ?? format.DASH}</td><td>${row.version}</td>
-      <td class="numbers quiet">${format.figures(row.figures, ['loop_lag_s'])}</td><td class="what">${row.last_error ?? ''}</td></tr>`)}</tbody></table><//>`;
+      <td class="right">${row.beat_at ? html`<${Age} at=${row.beat_at} />` : html`<${Unknown} why="never heard of" />`}</td><td class="right num">${format.delay(Number(row.figures.loop_lag_s ?? NaN))}</td><td class="right">${row.started_at && row.state !== 'lost' ? html`<${Age} at=${row.started_at} />` : format.DASH}</td><td class=${`right num ${Number(row.figures.restarts) ? 'warn' : ''}`}>${row.figures.restarts ?? format.DASH}</td><td class="right num">${row.pid ?? format.DASH}</td><td>${row.version}</td>
+      <td class="numbers quiet">${format.figures(row.figures, ['loop_lag_s', 'restarts'])}</td><td class="what">${row.last_error ?? ''}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Feeds({ rows }) {

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
-import { link, loaded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
+import { ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
 import { Age, Clock } from './parts.js';
 import { mayOperate, openForm, openResume, openStop } from './stop.js';
 
@@ -104,9 +104,9 @@ function useOnce(text, active) {
   }, [active]);
 }
 
-export function Banners({ reconnect }) {
+export function Banners({ reconnect, stay }) {
   return html`<div class="banners">
-    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${LiveBanner} /><${VersionBanner} /><${SkewBanner} />
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${LiveBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
   </div>`;
 }
 
@@ -158,6 +158,18 @@ function LiveBanner() {
 function VersionBanner() {
   if (!newVersion.value) return null;
   return html`<p class="banner info">The server runs version ${newVersion.value}. <button type="button" class="small" onClick=${() => location.reload()}>Reload the page</button></p>`;
+}
+
+const LOGIN_WARNING_S = 120;
+
+function LoginEndBanner({ stay }) {
+  const { ends_at: endsAt, last_at: lastAt } = session.value ?? {};
+  const leftS = endsAt ? -ageOf(endsAt) : Infinity;
+  const near = leftS <= LOGIN_WARNING_S && !loginNeeded.value;
+  useOnce('Your login ends soon', near);
+  if (!near) return null;
+  return html`<p class="banner warn">Your login ends in <span aria-hidden="true" class="num">${format.age(Math.max(0, leftS))}</span>; the page stays as it is.
+    ${endsAt === lastAt ? 'It has lasted as long as a login may.' : html`<button type="button" class="small" onClick=${stay}>Stay logged in</button>`}</p>`;
 }
 
 function SkewBanner() {

@@ -5,6 +5,8 @@ commits with ``synchronous=FULL`` (an fsync per commit) unless the work says tha
 """
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +29,7 @@ from keter.ledger.errors import LedgerUnavailableError
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 10
+BUSY_POLL_S = 0.02
 READ, DURABLE, RELAXED = "read", "durable", "relaxed"
 
 _SQLITE_BEGIN = {
@@ -91,10 +94,24 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
         connection.isolation_level = None  # the driver begins nothing by itself: _begin_with does
         connection.execute("PRAGMA foreign_keys=ON")
         if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _use_wal(connection)
 
     _begin_with(engine, _SQLITE_BEGIN)
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may make a new ledger at once, and SQLite does not wait for another in this one step."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as e:
+            if e.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(BUSY_POLL_S)
+        else:
+            return
 
 
 def _begin_with(engine: Engine, statements: dict[str, tuple[str, ...]]) -> None:

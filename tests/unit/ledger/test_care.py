@@ -1,5 +1,6 @@
 """Copies, checks and exports; and what happens when the disk or another writer gets in the way."""
 
+import asyncio
 import csv
 import sqlite3
 from pathlib import Path
@@ -26,6 +27,22 @@ async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_p
     await copy.aclose()
     with pytest.raises(UsageError):
         await ledger.backup(tmp_path / "copies" / "one.db")
+
+
+async def test_a_new_ledger_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
+    """SQLite's own waiting does not cover the change to a write-ahead log."""
+    path = tmp_path / "new.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE begun (x)")
+    opening = asyncio.create_task(open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW)))
+    refused, _ = await asyncio.wait({opening}, timeout=0.2)
+    assert not refused
+    other.execute("ROLLBACK")
+    other.close()
+    ledger = await asyncio.wait_for(opening, 10)
+    assert await ledger.integrity() == []
+    await ledger.aclose()
 
 
 async def test_a_state_that_its_trail_does_not_explain_is_found(ledger: Ledger, tmp_path: Path) -> None:

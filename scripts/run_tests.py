@@ -2,8 +2,9 @@
 
 python scripts/run_tests.py all|unit|integration|faults|e2e
 
-Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow, one
-after another in a pytest process of their own: their driver keeps an event loop that no other test can share, and they measure.
+Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow in
+pytest processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
+(marked ``alone``) come last, one after another.
 """
 
 import os
@@ -16,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ALL = (("unit", "integration", "faults"), ("e2e",))
-ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
-WORKERS = min(4, (os.cpu_count() or 1) + 1)
+CORES = os.cpu_count() or 1
+BROWSER = (["tests/e2e", "-m", "not alone", "-n", str(min(4, CORES))], ["tests/e2e", "-m", "alone"])
+ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
 NO_TESTS = 5  # pytest's exit code when a folder holds none
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
@@ -28,8 +29,8 @@ def main(part: str) -> int:
     begun = time.monotonic()
     total: Counter[str] = Counter()
     worst = 0
-    for folders in ALL if part == "all" else ((part,),):
-        code, counts = run_pytest([f"tests/{folder}" for folder in folders])
+    for arguments in runs(part):
+        code, counts = run_pytest(arguments)
         total += counts
         worst = max(worst, 0 if code == NO_TESTS else code)
     text = ", ".join(f"{total[name]} {name}" for name in ORDER if total[name]) or "no tests ran"
@@ -37,10 +38,29 @@ def main(part: str) -> int:
     return worst
 
 
-def run_pytest(paths: list[str]) -> tuple[int, Counter[str]]:
+def runs(part: str) -> Iterator[list[str]]:
+    """The arguments of each pytest process of the part, in order."""
+    if part != "e2e":
+        folders = ("unit", "integration", "faults") if part == "all" else (part,)
+        yield [*(f"tests/{folder}" for folder in folders), "-n", str(min(8, 2 * CORES))]
+    if part in {"e2e", "all"}:
+        yield from BROWSER
+
+
+def run_pytest(arguments: list[str]) -> tuple[int, Counter[str]]:
     """One pytest process with its output passed on, apart from the closing line, which comes back as counts."""
-    side_by_side = [] if paths == ["tests/e2e"] else ["-n", str(WORKERS), "--dist", "worksteal"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *side_by_side, *paths]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--durations=10",
+        "--dist",
+        "worksteal",
+        *arguments,
+    ]
     counts: Counter[str] = Counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
         for line in process.stdout or ():

@@ -91,6 +91,7 @@ def test_two_tabs_that_halt_at_once_are_both_told_and_stay_halted(dashboard: Das
     assert state.mode.value == "HALTED"
 
 
+@pytest.mark.alone
 def test_with_eight_tabs_open_a_halt_takes_less_than_a_second(dashboard: Dashboard, open_tab: OpenTab) -> None:
     """Streams must never starve the button."""
     tabs = [open_tab(dashboard.base)]
@@ -367,6 +368,7 @@ def test_the_page_can_be_used_with_the_keyboard_alone(gallery: Dashboard, open_t
     expect(page.get_by_role("dialog")).to_contain_text("next and previous row")
 
 
+@pytest.mark.alone
 def test_the_process_leaves_within_two_seconds_with_pages_open(dashboard: Dashboard, open_tab: OpenTab) -> None:
     for _ in range(3):
         page = open_tab(dashboard.base).page

@@ -3,8 +3,8 @@
 python scripts/run_tests.py all|unit|integration|faults|e2e
 
 Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow in
-pytest processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
-(marked ``alone``) come last, one after another.
+pytest processes of their own, because their driver keeps an event loop that no other test can share; those that measure the
+page (marked ``alone``) come last, one after another.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
-BROWSER = (["tests/e2e", "-m", "not alone", "-n", str(min(4, CORES))], ["tests/e2e", "-m", "alone"])
+MOST_WORKERS = 8
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
 NO_TESTS = 5  # pytest's exit code when a folder holds none
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
@@ -42,25 +42,19 @@ def runs(part: str) -> Iterator[list[str]]:
     """The arguments of each pytest process of the part, in order."""
     if part != "e2e":
         folders = ("unit", "integration", "faults") if part == "all" else (part,)
-        yield [*(f"tests/{folder}" for folder in folders), "-n", str(min(8, 2 * CORES))]
+        yield [*(f"tests/{folder}" for folder in folders), *side_by_side(2 * CORES)]
     if part in {"e2e", "all"}:
-        yield from BROWSER
+        yield ["tests/e2e", "-m", "not alone", *side_by_side(CORES)]
+        yield ["tests/e2e", "-m", "alone"]
+
+
+def side_by_side(workers: int) -> list[str]:
+    return ["-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal"]
 
 
 def run_pytest(arguments: list[str]) -> tuple[int, Counter[str]]:
     """One pytest process with its output passed on, apart from the closing line, which comes back as counts."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--durations=10",
-        "--dist",
-        "worksteal",
-        *arguments,
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments]
     counts: Counter[str] = Counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
         for line in process.stdout or ():

@@ -131,8 +131,7 @@ def test_the_same_seed_gives_the_same_world_however_often_it_is_looked_at() -> N
     assert results[0]
 
 
-@pytest.mark.parametrize("pause_s", [1, 30, 1800])
-def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_match(pause_s: int) -> None:
+def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_match() -> None:
     first, _ = world()
     kickoffs, over = {}, set()
     for second in range(600):
@@ -141,11 +140,12 @@ def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_ma
             teams = show.fixture.home, show.fixture.away
             kickoffs[teams] = show.fixture.start_ms
             over |= {teams} if show.fixture.full_time is not None else set()
-    again = Market(SandboxConfig(seed=7), start_ms=START_MS + (600 + pause_s) * TICK_MS, board=Board(CLOSING_MS))
-    shown = {(show.fixture.home, show.fixture.away): show.fixture.start_ms for show in again.shows.values()}
     assert len(over) > 10
-    assert not over & set(shown)
-    assert all(abs(kickoffs[teams] - start_ms) <= 25_000 for teams, start_ms in shown.items() if teams in kickoffs)
+    for pause_s in (1, 30, 1800):
+        again = Market(SandboxConfig(seed=7), start_ms=START_MS + (600 + pause_s) * TICK_MS, board=Board(CLOSING_MS))
+        shown = {(show.fixture.home, show.fixture.away): show.fixture.start_ms for show in again.shows.values()}
+        assert not over & set(shown), pause_s
+        assert all(abs(kickoffs[teams] - start_ms) <= 25_000 for teams, start_ms in shown.items() if teams in kickoffs)
 
 
 def test_another_seed_gives_another_world() -> None:

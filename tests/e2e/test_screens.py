@@ -42,6 +42,7 @@ TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [.
   .filter((box) => box.getBoundingClientRect().right > innerWidth + 0.5 && !box.parentElement.closest('.scroller'))
   .map((box) => `${box.tagName}.${box.className} ${box.getBoundingClientRect().right}`).slice(0, 5)"""
 LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
+COVERED = "overlapped by another element"
 WAITING = re.compile("Asking the server|Loading this")
 REVIEWED = ("only non-text characters", "too short to determine", "Element has no value")
 
@@ -49,10 +50,16 @@ REVIEWED = ("only non-text characters", "too short to determine", "Element has n
 def axe(page: Page) -> dict[str, Any]:
     """What axe says of the page. Scroll boxes are opened and sticky bars laid flat first, so that nothing covers a row.
 
-    Of a long table the first 25 rows are looked at; the others are of the same kinds.
+    Of a long table the first 25 rows are looked at; the others are of the same kinds. What was drawn anew in between is not
+    flat and may cover others: then it is laid flat, and looked at, once more.
     """
-    page.evaluate(UNSTACK)
     page.evaluate(AXE)
+    found = looked_at(page)
+    return looked_at(page) if COVERED in str(found["incomplete"]) else found
+
+
+def looked_at(page: Page) -> dict[str, Any]:
+    page.evaluate(UNSTACK)
     found: dict[str, Any] = page.evaluate(
         "(tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations', 'incomplete'] })", TAGS
     )

@@ -77,7 +77,8 @@ async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Fi
     check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
     mode = settings.mode.execution_mode.value
-    found = [Finding("settings", Grade.OK, f"{mode}; {len(changed)} set by hand: {', '.join(changed) or 'none'}")]
+    text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
+    found = [Finding("settings", Grade.OK, text)]
     if warning := loose_permissions(env_file):
         found.append(Finding("settings", Grade.WARNING, warning))
     if settings.router.halt_file.exists():

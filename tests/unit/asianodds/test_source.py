@@ -149,6 +149,15 @@ async def test_a_kind_of_problem_is_logged_once_and_counted_always(venue: FeedVe
     assert [entry["kind"] for entry in logs] == ["html"]
 
 
+async def test_what_every_feed_holds_is_told_without_alarm(venue: FeedVenue) -> None:
+    venue.feeds[Phase.LIVE] = [feed_body(match_game(2, HomeTeam={"Name": "Alpha - Corners"})), b"<html>"]
+    source = venue.source()
+    with structlog.testing.capture_logs() as logs:
+        await venue.polled(source, lambda found: found[-1].phase is Phase.LIVE and len(venue.since(Phase.LIVE)) > 2)
+    levels = {entry["kind"]: entry["log_level"] for entry in logs}
+    assert (levels[Problem.NOISE_EXTRA], levels["html"]) == ("info", "warning")
+
+
 async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(venue: FeedVenue) -> None:
     venue.feeds[Phase.LIVE] = [httpx.ReadTimeout("x")] * 3
     source = venue.source()

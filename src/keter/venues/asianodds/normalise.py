@@ -47,6 +47,9 @@ class Problem(StrEnum):
     NOISE_GAMES = "noise_games"
 
 
+# What every feed holds: left out and counted, nothing to worry about.
+EVERYDAY = frozenset({Problem.STALE_COPY, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES})
+
 _EXTRAS = (
     r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"
 )

@@ -19,7 +19,7 @@ from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
 from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import Client, FeedAnswer
-from keter.venues.asianodds.normalise import VENUE
+from keter.venues.asianodds.normalise import EVERYDAY, VENUE
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState, Merged
@@ -189,5 +189,6 @@ class AsianOddsSource:
 
     def _count(self, kind: str, detail: str, times: int = 1) -> None:
         if kind not in self.problems:
-            _log.warning("feed problem", kind=kind, detail=detail)
+            tell = _log.info if kind in EVERYDAY else _log.warning
+            tell("feed problem", kind=kind, detail=detail)
         self.problems[kind] += times

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ from keter.workers.serving import Handled
 from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
 from tests.integration.workbench import context_on, opened
 from tests.ledger_contract import WAY_TO
-from tests.support import RedisServer
+from tests.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 S = BetState
@@ -487,9 +486,11 @@ async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: s
     async with desk(redis_url, tmp_path, RESERVATION_TTL_S=5) as here:
         _, first = await here.ask()
         assert first is not None
-        deadline = time.monotonic() + 15
-        while (await RiskBook(here.bus).read()).exposures and time.monotonic() < deadline:
-            await asyncio.sleep(0.1)
+
+        async def expired() -> bool:
+            return not (await RiskBook(here.bus).read()).exposures
+
+        await eventually(expired, timeout_s=15)
         told, second = await here.ask()
         assert told == "guard:ok"
         assert second is not None

@@ -115,7 +115,7 @@ class Table:
     def _settle_one(self, bet: _Placed, score: EventScore, now: datetime) -> None:
         exposure = bet.exposure
         assert exposure.market is not None  # noqa: S101  # a replay has no foreign bets
-        assert exposure.side is not None  # noqa: S101
+        assert exposure.side is not None  # noqa: S101  # a replay has no foreign bets
         result = settle(
             exposure.market,
             exposure.side,

@@ -105,7 +105,7 @@ def test_numbers_of_numpy_are_the_numbers_they_show() -> None:
 @pytest.mark.parametrize("value", ["1e9999999", "-1E+4000", Decimal("1e-5000"), [1.9], b"2", {}])
 def test_numbers_of_absurd_size_and_no_numbers_are_refused_at_once(value: object) -> None:
     with pytest.raises(InvalidOddsError):
-        convert(value, "decimal", "malay")  # type: ignore[arg-type]
+        convert(value, "decimal", "malay")  # type: ignore[arg-type]  # it must refuse it by name
 
 
 def test_format_names_may_be_written_in_capitals() -> None:

@@ -145,18 +145,18 @@ def test_what_cannot_be_settled_is_refused() -> None:
 def test_a_side_or_kind_given_as_text_settles_like_its_name(side: Side) -> None:
     worded = Market(FT, "ah", -1)  # type: ignore[arg-type]  # as a user of the library may write it
     kwargs: dict[str, object] = {"final": (1, 1), "odds": "2.05", "stake_minor": 10_000, "score_at_bet": (1, 0)}
-    proper = settle(handicap(-0.25, Side.HOME), side, **kwargs)  # type: ignore[arg-type]
-    assert settle(worded, side.value, **kwargs) == proper  # type: ignore[arg-type]
+    proper = settle(handicap(-0.25, Side.HOME), side, **kwargs)  # type: ignore[arg-type]  # a reader without types
+    assert settle(worded, side.value, **kwargs) == proper  # type: ignore[arg-type]  # a reader without types
 
 
 def test_scores_may_be_lists_and_are_whole_numbers() -> None:
     line = handicap(-0.25, Side.HOME)
-    assert settle(line, Side.HOME, final=[1, 1], odds="2.05", stake_minor=100).profit_minor == -50  # type: ignore[arg-type]
+    assert settle(line, Side.HOME, final=[1, 1], odds="2.05", stake_minor=100).profit_minor == -50  # type: ignore[arg-type]  # a reader without types
     for score in ((1,), (1, None), (1.5, 1), "1-1", (float("nan"), 1), ("1", "1"), (1, 1, 1)):
         with pytest.raises(ValueError, match="whole numbers of goals"):
-            settle(line, Side.HOME, final=score, odds="2.05", stake_minor=100)  # type: ignore[arg-type]
+            settle(line, Side.HOME, final=score, odds="2.05", stake_minor=100)  # type: ignore[arg-type]  # a reader without types
     with pytest.raises(ValueError, match="goals are whole numbers"):
-        result_halves(line, Side.HOME, 1.5, 1)  # type: ignore[arg-type]
+        result_halves(line, Side.HOME, 1.5, 1)  # type: ignore[arg-type]  # a reader without types
     for stake in (10.5, None, "100"):
         with pytest.raises(ValueError, match="whole number of minor units"):
-            settle(line, Side.HOME, final=(1, 1), odds="2.05", stake_minor=stake)  # type: ignore[arg-type]
+            settle(line, Side.HOME, final=(1, 1), odds="2.05", stake_minor=stake)  # type: ignore[arg-type]  # a reader without types

@@ -74,7 +74,7 @@ async def fill_plainly(path: Path) -> list[str]:
             [row] = source.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - as above
             marks = ", ".join("?" * len(columns))
             names = ", ".join(columns)
-            target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [row[name] for name in columns])  # noqa: S608
+            target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [row[name] for name in columns])  # noqa: S608 - its own names
         target.execute(
             "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor, event_uid, league, home, away,"
             " kickoff, market_id, side, placed_at, decided_at, refused, message)"

@@ -88,8 +88,8 @@ def test_what_is_no_chance_is_refused_by_name(p: Any) -> None:
 def test_value_and_kelly_take_decimals_and_text() -> None:
     value, stake = expected_value(0.55, 2.1), kelly(0.55, 2.1)
     for p, odds in ((Decimal("0.55"), Decimal("2.1")), ("0.55", "2.1"), (np.float64(0.55), np.float64(2.1))):
-        assert expected_value(p, odds) == value  # type: ignore[arg-type]
-        assert kelly({"win": p}, odds) == stake  # type: ignore[dict-item,arg-type]
+        assert expected_value(p, odds) == value  # type: ignore[arg-type]  # a reader without types
+        assert kelly({"win": p}, odds) == stake  # type: ignore[dict-item,arg-type]  # a reader without types
 
 
 def test_a_consensus_takes_arrays_and_text_and_names_what_is_wrong() -> None:

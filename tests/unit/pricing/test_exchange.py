@@ -82,7 +82,7 @@ def test_lists_that_do_not_match_are_no_market() -> None:
     with pytest.raises(IncompleteMarketError):
         arbitrage(["2.1"], 10)
     with pytest.raises(IncompleteMarketError):
-        arbitrage(["2.1", None], 10)  # type: ignore[list-item]
+        arbitrage(["2.1", None], 10)  # type: ignore[list-item]  # it must refuse it by name
     with pytest.raises(InvalidOddsError):
         arbitrage(["2.1", "1"], 10)
     with pytest.raises(InvalidOddsError):

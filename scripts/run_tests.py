@@ -4,38 +4,56 @@ python scripts/run_tests.py all|unit|integration|faults|e2e
 
 Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow in
 pytest processes of their own, because their driver keeps an event loop that no other test can share; those that measure the
-page (marked ``alone``) come last, one after another.
+page (marked ``alone``) come last, one after another. ``all`` checks style and types beside the first of them.
 """
 
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
 MOST_WORKERS = 8
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
+LINT_DEADLINE_S = 900
 NO_TESTS = 5  # pytest's exit code when a folder holds none
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
 
 def main(part: str) -> int:
-    """Runs the part; returns pytest's worst exit code."""
+    """Runs the part; returns the worst exit code."""
     begun = time.monotonic()
     total: Counter[str] = Counter()
-    worst = 0
-    for arguments in runs(part):
-        code, counts = run_pytest(arguments)
-        total += counts
-        worst = max(worst, 0 if code == NO_TESTS else code)
+    codes: list[int] = []
+    with lint(codes) if part == "all" else nullcontext():
+        for arguments in runs(part):
+            code, counts = run_pytest(arguments)
+            total += counts
+            codes.append(0 if code == NO_TESTS else code)
     text = ", ".join(f"{total[name]} {name}" for name in ORDER if total[name]) or "no tests ran"
     sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
-    return worst
+    return max(codes)
+
+
+@contextmanager
+def lint(codes: list[int]) -> Iterator[None]:
+    """Runs scripts/lint.sh meanwhile; shows what it said, and adds its exit code, at the end."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(["bash", "scripts/lint.sh"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)  # noqa: S607 - the system's
+        try:
+            yield
+            codes.append(process.wait(LINT_DEADLINE_S))
+        finally:
+            process.kill()
+        said.seek(0)
+        sys.stdout.write(said.read())
 
 
 def runs(part: str) -> Iterator[list[str]]:

@@ -43,9 +43,4 @@ python=$(find_python)
 if [ "$part" = lint ]; then
   exec ./scripts/lint.sh
 fi
-status=0
-if [ "$part" = all ]; then
-  ./scripts/lint.sh || status=$?
-fi
-.venv/bin/python scripts/run_tests.py "$part" || status=$?
-exit "$status"
+exec .venv/bin/python scripts/run_tests.py "$part"

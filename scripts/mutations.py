@@ -85,7 +85,7 @@ MUTATIONS = (
              "(BetState.SENDING, BetState.UNKNOWN)):", "(BetState.SENDING, BetState.UNKNOWN))[:2]:", (LEDGER, LIFE)),
     Mutation("unknown", ONCE, "a doubt is not a refusal", ROUTING,
              "return BetState.UNKNOWN, placement.kind, placement.kind",
-             "return BetState.REFUSED, placement.kind, placement.kind", (LIFE,)),
+             "return BetState.REFUSED, placement.kind, placement.kind", (PLACING, LIFE)),
     Mutation("denials", ONCE, "one denial proves nothing", "src/keter/workers/tracking/absence.py",
              DENIED, "        if self._denied is not None:\n            return True\n", (TOGETHER,)),
     Mutation("expected", ONCE, "a tracker steps only from where it saw the bet", "src/keter/workers/tracking/applying.py",

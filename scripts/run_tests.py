@@ -1,4 +1,4 @@
-"""Runs pytest over one part or all of the tests and prints one closing line for all of it, last.
+"""Runs pytest over one part or all of the tests and prints what failed and one closing line for all of it, last.
 
 python scripts/run_tests.py all|unit|integration|faults|e2e
 
@@ -24,6 +24,7 @@ MOST_WORKERS = 8
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
 LINT_DEADLINE_S = 900
 NO_TESTS = 5  # pytest's exit code when a folder holds none
+FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+(?: - .*)?$")
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
 
@@ -32,11 +33,13 @@ def main(part: str) -> int:
     begun = time.monotonic()
     total: Counter[str] = Counter()
     codes: list[int] = []
+    failed: list[str] = []
     with lint(codes) if part == "all" else nullcontext():
         for arguments in runs(part):
-            code, counts = run_pytest(arguments)
+            code, counts = run_pytest(arguments, failed)
             total += counts
             codes.append(0 if code == NO_TESTS else code)
+    sys.stdout.writelines(failed)
     text = ", ".join(f"{total[name]} {name}" for name in ORDER if total[name]) or "no tests ran"
     sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
     return max(codes)
@@ -71,14 +74,16 @@ def side_by_side(workers: int) -> list[str]:
     return ["-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal"]
 
 
-def run_pytest(arguments: list[str]) -> tuple[int, Counter[str]]:
-    """One pytest process with its output passed on, apart from the closing line, which comes back as counts."""
+def run_pytest(arguments: list[str], failed: list[str]) -> tuple[int, Counter[str]]:
+    """One pytest process with its output passed on; its closing line comes back as counts, and its lines of failures are kept."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments]
     counts: Counter[str] = Counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
         for line in process.stdout or ():
             if CLOSING.match(line.strip()):
                 counts.update(dict(closing_counts(line)))
+            elif FAILURE.match(line):
+                failed.append(line)
             else:
                 sys.stdout.write(line)
                 sys.stdout.flush()

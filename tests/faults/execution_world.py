@@ -198,6 +198,14 @@ class ExecutionWorld:
                 return event_uid, child
         raise AssertionError(f"no {process} came to its step")
 
+    async def running_bet(self) -> Bet:
+        """Bets until one runs: a slow machine may skip a bet whose price has become too old."""
+        for _ in range(MOST_TRIES):
+            [bet] = await self.decided(await self.bet())
+            if bet.state is BetState.RUNNING:
+                return bet
+        raise AssertionError("no bet runs")
+
     async def redis_again(self) -> None:
         """Starts the server once more and forgets the test's own connections to the old one."""
         self.redis.start()
@@ -268,12 +276,18 @@ class ExecutionWorld:
 
     def finish(self, bet: Bet, score: tuple[int, int]) -> None:
         """Ends the match of one bet."""
-        match_id = next(i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home)
-        self.scenario.finish(match_id, score)
+        self.scenario.finish(self._match_of(bet), score)
+
+    def stands(self, bet: Bet) -> bool:
+        """Whether nobody has ended the match of this bet yet."""
+        return self.scenario.stands(self._match_of(bet))
+
+    def _match_of(self, bet: Bet) -> int:
+        return next(i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home)
 
     async def finish_everything(self) -> None:
         """Ends every match and waits until the ledger has settled every bet."""
-        going_on = [match_id for match_id, fixture in self.scenario.fixtures.items() if fixture.full_time is None]
+        going_on = [match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)]
         for number, match_id in enumerate(going_on):
             self.scenario.finish(match_id, (number % 3, number % 2))
 

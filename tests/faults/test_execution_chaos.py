@@ -59,8 +59,7 @@ class Chaos:
     async def _end_a_match(self) -> None:
         """Bets are settled while all this goes on."""
         running = [bet for bet in await self._world.ledger.intents.open_bets(LIVE) if bet.state is BetState.RUNNING]
-        going_on = {fixture.home for fixture in self._world.scenario.fixtures.values() if fixture.full_time is None}
-        chosen = [bet for bet in running if bet.intent.home in going_on]
+        chosen = [bet for bet in running if self._world.stands(bet)]
         if len(chosen) > 5:
             self._world.finish(self._rng.choice(chosen), (self._rng.randrange(3), self._rng.randrange(3)))
 

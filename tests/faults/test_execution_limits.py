@@ -50,7 +50,8 @@ async def room_is_made(world: ExecutionWorld) -> None:
             return True
         open_bets = await world.ledger.intents.open_bets(LIVE)
         running = [bet for bet in open_bets if bet.state is BetState.RUNNING]
-        if len(running) * 1000 >= TOTAL_MINOR:
+        # A bet whose match has ended runs in the ledger until the tracker has seen the result.
+        if len(running) * 1000 >= TOTAL_MINOR and all(world.stands(bet) for bet in running):
             world.finish(running[0], (0, 1))
         return False
 

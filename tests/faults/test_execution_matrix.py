@@ -100,8 +100,8 @@ async def test_a_tracker_at_every_step(tmp_path: Path, happens: Happening) -> No
         for step in TRACKER_STEPS:
             await world.ready()
             if step.endswith(("(LOST)", "settlements.add", "risk_settle")):
-                event_uid = await world.bet()
-                [bet] = await world.decided(event_uid)
+                bet = await world.running_bet()
+                event_uid = bet.intent.event_uid
                 world.plan("tracker", step)
                 world.finish(bet, (0, 1))
                 child = await world.stopped("tracker")

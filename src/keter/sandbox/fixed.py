@@ -26,7 +26,7 @@ class FixedScenario:
     def __init__(self, count: int, board: Board, start_ms: int, *, seed: int = 0, shown_ms: int = 1000) -> None:
         self._board, self._shown_ms = board, shown_ms
         self._leaving: deque[tuple[int, int]] = deque()
-        self._finished: list[tuple[int, tuple[int, int], tuple[int, int], bool]] = []
+        self._finished: dict[int, tuple[tuple[int, int], tuple[int, int], bool]] = {}
         numbers = Numbers(seed)
         self.fixtures: dict[int, Fixture] = {}
         self.games: dict[int, int] = {}
@@ -40,13 +40,17 @@ class FixedScenario:
 
     def finish(self, match_id: int, score: tuple[int, int], half_time: tuple[int, int] = (0, 0), *, void: bool = False) -> None:
         """Ends a match; it settles as soon as the world goes on. Raises KeyError for a match that does not stand."""
-        if self.fixtures[match_id].full_time is not None:
+        if not self.stands(match_id):
             raise KeyError(match_id)
-        self._finished.append((match_id, score, half_time, void))
+        self._finished[match_id] = score, half_time, void
+
+    def stands(self, match_id: int) -> bool:
+        """Whether the match goes on and nobody has said how it ends."""
+        return self.fixtures[match_id].full_time is None and match_id not in self._finished
 
     def advance(self, now_ms: int) -> list[Result]:
         results = []
-        for match_id, score, half_time, void in self._finished:
+        for match_id, (score, half_time, void) in self._finished.items():
             fixture, game_id = self.fixtures[match_id], self.games[match_id]
             fixture.score = fixture.full_time = score
             fixture.half_time, fixture.void = half_time, void

@@ -75,7 +75,7 @@ def side_by_side(workers: int) -> list[str]:
 
 
 def run_pytest(arguments: list[str], failed: list[str]) -> tuple[int, Counter[str]]:
-    """One pytest process with its output passed on; its closing line comes back as counts, and its lines of failures are kept."""
+    """One pytest process with its output passed on; its closing line comes back as counts, its failures join ``failed``."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments]
     counts: Counter[str] = Counter()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments

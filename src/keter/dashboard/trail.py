@@ -1,7 +1,6 @@
 """Pure: the life of a bet, from the venue's answer to the settlement, as the rows of its drawer."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from keter.dashboard.models import OrderTrail, TrailStep
 from keter.dashboard.views import order_row, reason_text, shown_numbers
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
 from keter.domain.money import money_text
-from keter.domain.signals import ApprovedSignal, Decision
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 
 BAD = frozenset({BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED})
 # What a step means where its evidence says nothing.
@@ -26,17 +25,6 @@ LABELS = {"ev_pct": "edge", "min_ev_pct": "least edge", "fair_odds": "fair", "ap
 MOST_FIGURES = 7
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    at: datetime
-    stage: str
-    worker: str
-    outcome: str
-    ok: bool
-    text: str
-    raw: dict[str, Any]
-
-
 def trail(
     bet: Bet,
     decisions: Sequence[Decision],
@@ -49,27 +37,39 @@ def trail(
     ``clean`` takes secrets out of what is shown: a venue may quote what it was sent.
     """
     steps = [
-        *_received(bet),
+        *_priced(bet),
         *(_decision_step(decision) for decision in decisions if _concerns(decision, bet)),
         *(_transition_step(step) for step in transitions),
     ]
     steps.sort(key=lambda step: step.at)
-    rows: list[TrailStep] = []
-    for step in steps:
-        delta = (step.at - rows[-1].at).total_seconds() if rows else None
-        rows.append(TrailStep(at=step.at, delta_s=delta, stage=step.stage, worker=step.worker, outcome=step.outcome,
-                              ok=step.ok, text=clean(step.text), raw=clean(step.raw)))  # fmt: skip
+    befores = [None, *(step.at for step in steps)]
+    rows = [
+        step.model_copy(update={
+            "delta_s": None if before is None else (step.at - before).total_seconds(),
+            "text": clean(step.text),
+            "raw": clean(step.raw),
+        })
+        for step, before in zip(steps, befores, strict=False)
+    ]  # fmt: skip
     return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
 
 
-def _received(bet: Bet) -> list[_Step]:
-    """The venue's answer that the bet came from, as the intent keeps it; nothing for an intent without a signal."""
+def _step(at: datetime, stage: str, worker: str, outcome: str, ok: bool, text: str, raw: dict[str, Any]) -> TrailStep:
+    return TrailStep(at=at, delta_s=None, stage=stage, worker=worker, outcome=outcome, ok=ok, text=text, raw=raw)
+
+
+def _priced(bet: Bet) -> list[TrailStep]:
+    """The venue's answer and its validation, as the intent's signal keeps them; nothing for an intent without a signal."""
     if not bet.intent.signal:
         return []
     try:
         signal = msgspec.json.decode(bet.intent.signal, type=ApprovedSignal).signal
     except msgspec.MsgspecError:
         return []  # written by another version; what followed is told all the same
+    return [_received(signal), *_validated(signal)]
+
+
+def _received(signal: ConfirmedSignal) -> TrailStep:
     update, index = signal.update, signal.update.market.sides.index(signal.side)
     wanted = [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
     prices = {book.book: book for book in update.books}
@@ -77,7 +77,18 @@ def _received(bet: Bet) -> list[_Step]:
     ages = [(update.received_at - book.confirmed_at).total_seconds() for book in update.books]
     oldest = f", the oldest price {max(ages):.1f} s old" if ages else ""
     text = f"{update.phase.value} feed, {len(update.books)} books{oldest}: {', '.join(told)}"
-    return [_Step(update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update))]
+    return _step(update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update))
+
+
+def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
+    at, dropped = signal.validated_at, signal.dropped
+    if at is None:
+        return []  # written by a version that did not say when
+    # The edge worker validates anew what has waited, at the time of its own verdict.
+    worker = "edge" if at == signal.confirmed_at else "validator"
+    left_out = ", ".join(f"{book} ({why.replace('_', ' ')})" for book, why in sorted(dropped.items()))
+    text = f"left out: {left_out}" if dropped else f"all {len(signal.update.books)} books may be used"
+    return [_step(at, "validator", worker, "passed", True, text, {"dropped": dropped})]
 
 
 def _concerns(decision: Decision, bet: Bet) -> bool:
@@ -85,19 +96,23 @@ def _concerns(decision: Decision, bet: Bet) -> bool:
     return decision.selection_id in {bet.intent.selection_id, bet.intent.market.market_id, ""}
 
 
-def _decision_step(decision: Decision) -> _Step:
+def _decision_step(decision: Decision) -> TrailStep:
     verdict = decision.verdict
     outcome = "passed" if verdict.accepted else "rejected"
     figures = figures_text(verdict.numbers)
     text = figures if verdict.accepted else f"{verdict.reason.description} {figures}".rstrip()
     raw = {"numbers": dict(verdict.numbers), "reason": verdict.reason.value, "details": decision.details}
-    return _Step(decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw)
+    return _step(decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw)
 
 
 def figures_text(numbers: Mapping[str, Any]) -> str:
-    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known."""
-    known = [(name, value) for name, value in shown_numbers(dict(numbers)).items() if value is not None]
-    return ", ".join(_figure(name, value) for name, value in known[:MOST_FIGURES])
+    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known; of limits first which is the tightest."""
+    known = {name: value for name, value in shown_numbers(dict(numbers)).items() if value is not None}
+    tightest = [known.pop(name, None) for name in ("tightest", "tightest_left", "tightest_limit")]
+    told = [_figure(name, value) for name, value in list(known.items())[:MOST_FIGURES]]
+    if None not in tightest:
+        told.insert(0, "tightest limit: {}, {} left of {}".format(*tightest))
+    return ", ".join(told)
 
 
 def _figure(name: str, value: object) -> str:
@@ -115,13 +130,13 @@ def _short(value: object) -> str:
     return value.replace(",", ", ") if isinstance(value, str) else str(value)
 
 
-def _transition_step(step: Transition) -> _Step:
+def _transition_step(step: Transition) -> TrailStep:
     raw = {"from": step.source, "to": step.target, "cause": step.cause, "evidence": step.evidence}
     stage = "settlement" if step.target in FINAL and step.target in SETTLED else "bet"
     outcome = step.target.value if step.source is not step.target else "corrected"
     if step.cause == "closing_price":
         stage, outcome = "closing line", "seen"
-    return _Step(step.at, stage, step.worker, outcome, step.target not in BAD, _told(step), raw)
+    return _step(step.at, stage, step.worker, outcome, step.target not in BAD, _told(step), raw)
 
 
 def _told(step: Transition) -> str:

@@ -51,13 +51,19 @@ class FairPrice(msgspec.Struct, frozen=True):
 
 
 class ConfirmedSignal(msgspec.Struct, frozen=True):
-    """A selection with value. ``offers`` are the prices worth taking, best first; ``update`` is the market it came from."""
+    """A selection with value. ``offers`` are the prices worth taking, best first; ``update`` is the market it came from.
+
+    ``validated_at`` is when validation passed it last, and ``dropped`` the books it left out, with the reason of each; None
+    and empty in signals of versions that did not say so.
+    """
 
     update: MarketUpdate
     side: Side
     offers: tuple[Offer, ...]
     fair: FairPrice
     confirmed_at: datetime
+    validated_at: datetime | None = None
+    dropped: dict[str, str] = {}
     v: int = 1
 
     @property

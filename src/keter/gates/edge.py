@@ -236,4 +236,5 @@ def _signal(desk: _Desk, side: Side, index: int, graded: Sequence[Graded]) -> Co
         evidence=evidence_of(side, index, worth, desk.settings),
     )
     offers = tuple(Offer(one.book, one.odds, one.text, one.age_s, one.ev_pct) for one in worth)
-    return ConfirmedSignal(desk.validated.update, side, offers, fair, desk.now)
+    market = desk.validated
+    return ConfirmedSignal(market.update, side, offers, fair, desk.now, market.validated_at, market.dropped)

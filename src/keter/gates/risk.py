@@ -4,6 +4,7 @@
 reservation that follows when the picture has changed since.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake,
 from keter.domain.markets import Phase, Side
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
-from keter.domain.verdicts import Reason, Verdict, accept, reject
+from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.pricing.staking import kelly
 from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
@@ -56,7 +57,9 @@ def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) ->
         return reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=limits.stake.stake_rule), 0
     numbers = totals_with(signal, stake, context)
     refusal = _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
-    return (refusal, 0) if refusal is not None else (accept(stake_minor=stake, **numbers), stake)
+    if refusal is not None:
+        return refusal, 0
+    return accept(stake_minor=stake, **tightest(numbers, stake, context, limits), **numbers), stake
 
 
 def daily_loss_reached(day: DayRisk, limits: RiskLimits) -> bool:
@@ -149,12 +152,11 @@ def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> di
         made_at=signal.confirmed_at,
         score_at_bet=score_at_bet(signal),
     )
-    reserved = open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
     return {
         "event_minor": worst_case([e for e in context.exposures if e.event_uid == bet.event_uid] + [bet]),
         "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + stake,
         "total_minor": open_stake(context.exposures) + stake,
-        "day_minor": context.day.staked_minor + reserved + stake,
+        "day_minor": context.day.staked_minor + _promised(context) + stake,
     }
 
 
@@ -177,9 +179,31 @@ def _cap_refusal(numbers: dict[str, int], risk: RiskSettings) -> Verdict | None:
     return None
 
 
+def tightest(numbers: Mapping[str, int], stake: int, context: RiskContext, limits: RiskLimits) -> dict[str, Number]:
+    """The limit of which the smallest part is left with this bet in, and how much that is; ``numbers`` of ``totals_with``."""
+    risk, day = limits.risk, context.day
+    rows = (
+        ("event", "_minor", numbers["event_minor"], to_minor(risk.max_exposure_event)),
+        ("league", "_minor", numbers["league_minor"], to_minor(risk.max_exposure_league)),
+        ("open stakes in all", "_minor", numbers["total_minor"], to_minor(risk.max_exposure_total)),
+        ("stakes of the day", "_minor", numbers["day_minor"], to_minor(risk.max_exposure_day)),
+        ("loss of the day", "_minor", -day.pnl_minor, daily_loss_limit_minor(limits)),
+        ("balance", "_minor", _promised(context) + stake, context.balance_minor or 0),
+        ("bets on the event", "", context.bets_on_event + 1, risk.max_bets_per_event),
+        ("bets in the throttle window", "", context.bets_in_window + 1, risk.throttle_bets),
+        ("losing streak", "", day.streak, risk.losing_streak_limit),
+    )
+    name, unit, used, limit = max(rows, key=lambda row: row[2] / row[3] if row[3] else 0.0)
+    return {"tightest": name, f"tightest_left{unit}": limit - used, f"tightest_limit{unit}": limit}
+
+
+def _promised(context: RiskContext) -> int:
+    return open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
+
+
 def _balance_refusal(stake: int, context: RiskContext) -> Verdict | None:
     # The venue's balance falls when it hears of a bet; what is promised and not yet sent is subtracted here.
-    promised = open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
+    promised = _promised(context)
     if context.balance_minor is None:
         return reject(Reason.BALANCE_TOO_LOW, known=False)
     if context.balance_minor < promised + stake:

@@ -37,8 +37,30 @@ def test_it_begins_with_the_venue_s_answer_that_the_intent_keeps() -> None:
     assert first.at == signal.signal.update.received_at
     assert f"{len(signal.signal.update.books)} books" in first.text
     assert first.raw["event"]["home"] == signal.signal.update.event.home
-    assert found.steps[1].text == "Written into the ledger before the venue is asked."
-    assert found.steps[1].delta_s == (NOW + timedelta(seconds=2) - first.at).total_seconds()
+    assert found.steps[-1].text == "Written into the ledger before the venue is asked."
+    assert found.steps[-1].delta_s == (NOW + timedelta(seconds=2) - found.steps[-2].at).total_seconds()
+
+
+def test_validation_has_its_own_row_with_the_books_it_left_out() -> None:
+    plain = approved(at=NOW)
+    later = msgspec.structs.replace(
+        plain.signal, validated_at=NOW + timedelta(seconds=0.3), dropped={"SBO": "stale", "GA": "from_future"}
+    )
+    found = told(signal=msgspec.json.encode(msgspec.structs.replace(plain, signal=later))).steps[1]
+    assert (found.stage, found.worker, found.outcome, found.delta_s) == ("validator", "validator", "passed", 0.3)
+    assert found.text == "left out: GA (from future), SBO (stale)"
+    assert found.raw == {"dropped": {"SBO": "stale", "GA": "from_future"}}
+
+
+def test_a_market_that_the_edge_worker_validated_anew_says_so() -> None:
+    found = told(signal=msgspec.json.encode(approved(at=NOW))).steps[1]
+    assert (found.worker, found.text) == ("edge", "all 4 books may be used")
+
+
+def test_a_signal_of_a_version_that_did_not_say_when_it_was_validated_has_no_such_row() -> None:
+    payload = msgspec.json.decode(msgspec.json.encode(approved(at=NOW)))
+    del payload["signal"]["validated_at"], payload["signal"]["dropped"]
+    assert [row.stage for row in told(signal=msgspec.json.encode(payload)).steps] == ["feed"]
 
 
 def test_a_signal_that_nobody_can_read_any_more_hides_nothing_else() -> None:
@@ -88,6 +110,15 @@ def test_a_rejection_gives_its_reason_and_then_its_figures() -> None:
     passed, refused = told(decisions=decisions).steps
     assert passed.text == "stake 10.00, edge 5.49 %"
     assert refused.text == f"{Reason.EV_TOO_LOW.description} edge 1.20 %, least edge 5.00 %"
+
+
+def test_the_guard_s_row_begins_with_the_tightest_limit_and_what_is_left_of_it() -> None:
+    numbers = {"stake_minor": 1000, "tightest": "event", "tightest_left_minor": 1000, "tightest_limit_minor": 5000}
+    assert (
+        figures_text(numbers | {"total_minor": 4000}) == "tightest limit: event, 10.00 left of 50.00, stake 10.00, in all 40.00"
+    )
+    counted = {"tightest": "bets on the event", "tightest_left": 0, "tightest_limit": 3}
+    assert figures_text(counted) == "tightest limit: bets on the event, 0 left of 3"
 
 
 def test_figures_are_for_people() -> None:

@@ -56,6 +56,27 @@ def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
 
 
 @pytest.mark.parametrize(
+    ("context", "tightest", "left", "limit"),
+    [
+        (CALM, "bets on the event", 2, 3),
+        (replace(CALM, exposures=(taken(a_signal(side=Side.DRAW), 8000),)), "event", 1000, 10_000),
+        (replace(CALM, day=DayRisk("2026-02-21", staked_minor=95_000)), "stakes of the day", 4000, 100_000),
+        (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-13_999)), "loss of the day", 1, 14_000),
+        (replace(CALM, day=DayRisk("2026-02-21", streak=6)), "losing streak", 1, 7),
+        (replace(CALM, bets_on_event=2), "bets on the event", 0, 3),
+        (replace(CALM, bets_in_window=5), "bets in the throttle window", 0, 6),
+        (replace(CALM, balance_minor=1250), "balance", 250, 1250),
+    ],
+)
+def test_a_pass_names_the_limit_of_which_the_smallest_part_is_left(
+    context: RiskContext, tightest: str, left: int, limit: int
+) -> None:
+    verdict, _ = assess(a_signal(), context, LIMITS)
+    shown = {name.removesuffix("_minor"): value for name, value in verdict.numbers.items()}
+    assert (shown["tightest"], shown["tightest_left"], shown["tightest_limit"]) == (tightest, left, limit)
+
+
+@pytest.mark.parametrize(
     ("context", "expected"),
     [
         (replace(CALM, trading=reject(Reason.TRADING_NOT_ACTIVE, mode="PAUSED")), Reason.TRADING_NOT_ACTIVE),
@@ -102,6 +123,22 @@ def elsewhere(stake_minor: int, league: str, status: ExposureStatus = ExposureSt
 )
 def test_caps_count_what_is_open_already(exposure: Exposure, limits: RiskLimits, expected: Reason) -> None:
     assert reason(replace(CALM, exposures=(exposure,)), limits) is expected
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (replace(CALM, exposures=(elsewhere(48_000, "*DEMO LEAGUE"),)), ("league", 1000, 50_000)),
+        (replace(CALM, exposures=(elsewhere(96_000, "OTHER"),)), ("open stakes in all", 3000, 100_000)),
+        (replace(CALM, exposures=(elsewhere(500, "OTHER", ExposureStatus.RESERVED),), balance_minor=2000),
+         ("balance", 500, 2000)),
+    ],
+)  # fmt: skip
+def test_what_is_left_of_the_tightest_limit_counts_what_is_open_already(
+    context: RiskContext, expected: tuple[str, int, int]
+) -> None:
+    numbers = assess(a_signal(), context, LIMITS)[0].numbers
+    assert (numbers["tightest"], numbers["tightest_left_minor"], numbers["tightest_limit_minor"]) == expected
 
 
 def test_a_foreign_ticket_weighs_on_the_caps_of_its_event() -> None:

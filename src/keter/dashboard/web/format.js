@@ -118,7 +118,7 @@ export function words(code) {
   return (code ?? '').toLowerCase().replaceAll('_', ' ');
 }
 
-const NAMES = { ev_pct: 'edge', min_ev_pct: 'least edge', fair_odds: 'fair', approved_odds: 'approved at', loop_lag_s: 'lag' };
+const NAMES = { ev_pct: 'edge', min_ev_pct: 'least edge', fair_odds: 'fair', approved_odds: 'approved at', loop_lag_s: 'lag', tightest_left: 'left', tightest_limit: 'of' };
 
 /** One figure under its name in the code, as [name, text]: `spread_pct 0.48` is `spread`, `0.48 %`. */
 export function figure(name, value) {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from keter.alerting.channels import Channel, LogChannel
-from keter.alerting.courier import Courier
+from keter.alerting.courier import Courier, Histories
 from keter.alerting.desk import Desk, Views
 from keter.bus.connection import Bus
 from keter.clock import Clock
@@ -60,8 +60,8 @@ class Alerting:
         return listener
 
 
-def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, clock: Clock) -> Alerting:
-    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk."""
+def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, history: Histories, clock: Clock) -> Alerting:
+    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``history`` keeps outages."""
     clean = Redactor(secret_values(settings)).text
     apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
     users = telegram_users(settings.alerts.telegram_user_ids)
@@ -75,7 +75,8 @@ def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views,
         return [*channels, *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
-    courier = Courier(bus, [LogChannel(), *_webhook(settings.alerts)], views.position, clock, settings.mode.zone, clean)
+    light = [LogChannel(), *_webhook(settings.alerts)]
+    courier = Courier(bus, light, views.position, history, clock, settings.mode.zone, clean)
     return Alerting(courier, modules, late)
 
 

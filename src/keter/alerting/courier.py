@@ -1,11 +1,13 @@
 """Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives.
 
-What stands is read from Redis. When Redis itself is away for OUTAGE_S, that is the alert, and it is remembered aside.
+What stands is read from Redis. When Redis itself is away for OUTAGE_S, that is the alert; it is remembered aside, and written
+into the history of alerts, which needs no Redis.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,15 +34,35 @@ Clean = Callable[[str], str]
 Positions = Callable[[], Awaitable[Position]]
 
 
+class History(Protocol):
+    """When an alert rose and when it ended, by its id; both raise KeterError while nothing can be written."""
+
+    async def opened(self, alert_id: str, *, level: str, title: str, detail: str, at: datetime) -> bool: ...
+
+    async def closed(self, alert_id: str, *, at: datetime) -> bool: ...
+
+
+Histories = Callable[[], Awaitable[History]]
+
+
 class Courier:
     """One per dashboard. A channel that fails rests for REST_S and is then told what stands at that time."""
 
     def __init__(
-        self, bus: Bus, channels: Sequence[Channel], positions: Positions, clock: Clock, zone: ZoneInfo, clean: Clean = str
+        self,
+        bus: Bus,
+        channels: Sequence[Channel],
+        positions: Positions,
+        history: Histories,
+        clock: Clock,
+        zone: ZoneInfo,
+        clean: Clean = str,
     ) -> None:
         self._bus = bus
         self._shelf, self._aside = BusShelf(bus), Aside()
         self._away_since: datetime | None = None
+        self._history = history
+        self._outage_noted = False
         self._channels = tuple(channels)
         self._positions = positions
         self._clock = clock
@@ -69,7 +91,10 @@ class Courier:
                 continue
 
     async def look(self) -> None:
-        """Tells every channel what it has to know now. Raises the bus's errors, after telling of an outage that lasts."""
+        """Tells every channel what it has to know now.
+
+        Raises the bus's errors, after telling of an outage that lasts, and the ledger's where its history cannot be kept.
+        """
         try:
             standing = await read_alerts(self._bus)
         except (UnavailableError, BusRefusedError, OSError, TimeoutError) as e:
@@ -79,12 +104,22 @@ class Courier:
         await self._tell(standing, self._shelf)
         if self._aside.used:
             await self._tell((), self._aside)
+        if self._outage_noted:
+            await (await self._history()).closed(REDIS_DOWN, at=self._clock.now())
+            self._outage_noted = False
 
     async def _tell_outage(self, error: str) -> None:
         now = self._clock.now()
         self._away_since = since = self._away_since or now
-        if (now - since).total_seconds() >= OUTAGE_S:
-            await self._tell([outage(error, since)], self._aside)
+        if (now - since).total_seconds() < OUTAGE_S:
+            return
+        alert = outage(self._clean(error), since)
+        await self._tell([alert], self._aside)
+        if not self._outage_noted:
+            await (await self._history()).opened(
+                alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since
+            )
+            self._outage_noted = True
 
     async def _tell(self, standing: Sequence[Alert], shelf: Shelf) -> None:
         awake = [channel for channel in self._channels if self._awake(channel)]

@@ -53,7 +53,7 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
             settings.risk,
             lambda: armable(settings, clock),
         ),
-        alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door), clock),
+        alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door), door.alerts, clock),
         watch=Watch(settings, bus, reader, door, doorman, clock),
         pages=load_pages(),
     )

@@ -4,7 +4,7 @@ import asyncio
 
 from keter.clock import Clock
 from keter.domain.trading import OperatorCommand
-from keter.ledger import Ledger, open_settings_ledger
+from keter.ledger import Alerts, Ledger, open_settings_ledger
 from keter.settings import Settings
 
 
@@ -31,6 +31,10 @@ class LedgerDoor:
             if self._writer is None:
                 self._writer = await open_settings_ledger(self._settings, clock=self._clock)
             return self._writer
+
+    async def alerts(self) -> Alerts:
+        """The history of alerts. Raises LedgerUnavailableError."""
+        return (await self.writing()).alerts
 
     async def audit(self, row: OperatorCommand) -> None:
         await (await self.writing()).commands.add(row)

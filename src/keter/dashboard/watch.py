@@ -36,6 +36,7 @@ class Watch:
         self._clock = clock
         self._missing_since: dict[str, datetime] = {}
         self._standing: dict[str, Alert] = {}
+        self._caught_up = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
 
@@ -70,16 +71,19 @@ class Watch:
 
     async def _note_history(self, alerts: list[Alert]) -> None:
         current = {alert.id: alert for alert in alerts}
-        new = [alert for alert in alerts if alert.id not in self._standing]
-        over = [alert_id for alert_id in self._standing if alert_id not in current]
-        if new or over:
-            history = (await self._door.writing()).alerts
+        new = [alert for alert in alerts if alert.id not in self._standing or self._standing[alert.id].level != alert.level]
+        over = self._standing.keys() - current.keys()
+        if new or over or not self._caught_up:
+            history = await self._door.alerts()
+            if not self._caught_up:
+                over = await history.standing() - current.keys()  # what ended while nobody watched
             for alert in new:
                 log.warning("alert_raised", alert=alert.id, level_of=alert.level, title=alert.title, detail=alert.detail)
                 await history.opened(alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since)
-            for alert_id in over:
+            for alert_id in sorted(over):
                 log.info("alert_resolved", alert=alert_id)
                 await history.closed(alert_id, at=self._clock.now())
+            self._caught_up = True
         self._standing = current
 
     async def _situation(self, facts: Facts) -> Situation:

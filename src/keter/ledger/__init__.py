@@ -9,7 +9,7 @@ from keter.ledger.errors import (
     SelectionOpenError,
 )
 from keter.ledger.figures import Figures
-from keter.ledger.history import AlertRow, ForeignTicket, SettlementRow, ticket_key
+from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
 from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
 from keter.ledger.paper import PaperTicket
 from keter.ledger.placements import PlacementFact
@@ -17,6 +17,7 @@ from keter.ledger.sums import MoneySummary
 
 __all__ = [
     "AlertRow",
+    "Alerts",
     "BetChanges",
     "BetFilter",
     "DuplicateDecisionError",

@@ -175,6 +175,11 @@ class Alerts:
         query = update(alerts).where(alerts.c.alert_id == alert_id, alerts.c.closed_at.is_(None)).values(closed_at=at)
         return await self._database.write(lambda c: c.execute(query).rowcount > 0, durable=False)
 
+    async def standing(self) -> set[str]:
+        """Those whose end has not been noted."""
+        query = select(alerts.c.alert_id).where(alerts.c.closed_at.is_(None))
+        return set(await self._database.read(lambda c: c.execute(query).scalars().all()))
+
     async def history(self, limit: int = 100) -> list[AlertRow]:
         """Newest first, open ones included."""
         query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.id.desc()).limit(limit)

@@ -1,6 +1,7 @@
 """The courier over a real Redis: every channel has its own memory, which outlives a restart."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +9,7 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.courier import OUTAGE_S, REST_S, Courier
+from keter.alerting.courier import OUTAGE_S, REST_S, Courier, Histories, History
 from keter.alerting.desk import Views
 from keter.alerting.policy import QUIET_S
 from keter.alerting.texts import Kind, Message, Position
@@ -18,6 +19,7 @@ from keter.clock import ManualClock, SystemClock
 from keter.control import Control
 from keter.domain.bets import Bet
 from keter.errors import UnavailableError
+from keter.ledger import LedgerUnavailableError, open_ledger
 from keter.settings import load_settings
 from tests.support import RedisServer, eventually
 
@@ -52,8 +54,12 @@ async def position() -> Position:
     return Position("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
-def courier(bus: Bus, clock: ManualClock, *boxes: Box) -> Courier:
-    return Courier(bus, boxes, position, clock, ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***"))
+async def no_history() -> History:
+    raise AssertionError("nothing is written down of an alert that Redis holds")
+
+
+def courier(bus: Bus, clock: ManualClock, *boxes: Box, history: Histories = no_history) -> Courier:
+    return Courier(bus, boxes, position, history, clock, ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***"))
 
 
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
@@ -94,10 +100,20 @@ async def test_once_a_day_it_says_that_it_lives(bus: Bus) -> None:
     assert box.got[0].detail == "DRY, ACTIVE, 2 open, EUR 20.00 outstanding, PnL today -4.50"
 
 
-async def test_redis_itself_being_away_is_told_once_and_so_is_its_return() -> None:
+async def test_redis_itself_being_away_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:
+    """The ledger, which needs no Redis, keeps both; one that cannot be written keeps nobody from being told."""
     server, box, clock = RedisServer(), Box("a"), ManualClock(NIGHT)
     bus = await connect(server.url)
-    one = courier(bus, clock, box)
+    ledger = await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=clock)
+    broken = [True]
+
+    async def history() -> History:
+        if broken:
+            broken.clear()
+            raise LedgerUnavailableError("the disk is full")
+        return ledger.alerts
+
+    one = courier(bus, clock, box, history=history)
 
     async def look(after_s: float) -> None:
         clock.set(clock.now() + timedelta(seconds=after_s))
@@ -118,14 +134,20 @@ async def test_redis_itself_being_away_is_told_once_and_so_is_its_return() -> No
         await look(OUTAGE_S - 1)
         assert box.got == []
         await look(1)
+        assert await ledger.alerts.history() == []
         await look(60)
+        (row,) = await ledger.alerts.history()
+        assert (row.alert_id, row.level, row.opened_at, row.closed_at) == ("redis-down", "page", NIGHT, None)
         assert [(message.kind, message.alert_id, message.level) for message in box.got] == [(Kind.NEW, "redis-down", "page")]
         server.start()
         await eventually(back)
         clock.set(clock.now() + timedelta(seconds=QUIET_S))
         await one.look()
         assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
+        (row,) = await ledger.alerts.history()
+        assert row.closed_at == NIGHT + timedelta(seconds=OUTAGE_S + 60)
     finally:
+        await ledger.aclose()
         await bus.aclose()
         server.close()
 
@@ -170,7 +192,7 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
         return []
 
     with structlog.testing.capture_logs() as logs:
-        built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), clock)
+        built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), no_history, clock)
         await built.complete()
     await built.courier.aclose()
     assert "canary" not in str(logs)

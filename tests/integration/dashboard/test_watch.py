@@ -177,3 +177,20 @@ async def test_alerts_of_the_workers_leave_a_history_too(console: Console) -> No
     await console.world.watch.look()
     (row,) = [row for row in await console.ledger.alerts.history() if row.alert_id == "feed_stale:acc:live"]
     assert row.closed_at is not None
+
+
+async def test_what_ended_while_no_dashboard_watched_is_closed_in_the_history(console: Console) -> None:
+    began = datetime.now(UTC) - timedelta(hours=1)
+    await console.ledger.alerts.opened("redis-down", level="page", title="Redis does not answer", detail="", at=began)
+    await console.world.watch.look()
+    (row,) = [row for row in await console.ledger.alerts.history() if row.alert_id == "redis-down"]
+    assert row.closed_at is not None
+
+
+async def test_an_alert_that_grows_worse_is_in_the_history_at_its_worse_level(console: Console) -> None:
+    await seed_beats(console.bus)
+    for level in ("ticket", "page"):
+        await raise_alert(console.bus, Alert("dead_letters", level, "Letters", "", datetime.now(UTC)))
+        await console.world.watch.look()
+    rows = [row.level for row in await console.ledger.alerts.history() if row.alert_id == "dead_letters"]
+    assert rows == ["page"]

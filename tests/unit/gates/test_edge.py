@@ -63,6 +63,13 @@ def test_a_soft_price_above_the_consensus_becomes_a_signal() -> None:
     assert signal.fair.win_mass + signal.fair.loss_mass == pytest.approx(1)
 
 
+def test_a_signal_says_when_its_market_was_validated_and_which_books_were_left_out() -> None:
+    market = a_market(*SHARPS_1X2, prices("IBC", 2.90, 3.20, 2.70))
+    earlier = NOW - timedelta(seconds=0.4)
+    signal = signalled(msgspec.structs.replace(market, validated_at=earlier, dropped={"CRO": "stale"}))
+    assert (signal.validated_at, signal.dropped, signal.confirmed_at) == (earlier, {"CRO": "stale"}, NOW)
+
+
 def test_a_book_is_never_part_of_the_consensus_it_is_held_against() -> None:
     """With PIN's own price in the pool this bet would look smaller."""
     market = a_market(prices("PIN", 2.90, 3.30, 2.60), *SHARPS_1X2[1:])

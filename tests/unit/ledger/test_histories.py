@@ -66,7 +66,9 @@ async def test_balances_come_oldest_first(ledger: Ledger) -> None:
 async def test_an_alert_is_open_once_and_may_rise_again(ledger: Ledger) -> None:
     assert await ledger.alerts.opened("a", level="page", title="t", detail="1", at=NOW)
     assert not await ledger.alerts.opened("a", level="page", title="t", detail="2", at=NOW + timedelta(seconds=5))
+    assert await ledger.alerts.standing() == {"a"}
     assert await ledger.alerts.closed("a", at=NOW + timedelta(seconds=9))
+    assert await ledger.alerts.standing() == set()
     assert not await ledger.alerts.closed("a", at=NOW)
     assert await ledger.alerts.opened("a", level="page", title="t", detail="3", at=NOW + timedelta(seconds=20))
     history = await ledger.alerts.history()

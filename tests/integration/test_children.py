@@ -196,8 +196,7 @@ async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None
 LISTENER = """
 import os, signal, sys
 from keter.process import on_stop_signals
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 on_stop_signals(lambda: os._exit(7))
 print("up", flush=True)
 while True: signal.pause()

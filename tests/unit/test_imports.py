@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,9 @@ def runtime_imports(tree: ast.AST) -> Iterator[str]:
             yield from runtime_imports(node)
 
 
-def imports(file: Path) -> set[str]:
-    return set(runtime_imports(ast.parse(file.read_text(encoding="utf-8"))))
+@cache
+def imports(file: Path) -> frozenset[str]:
+    return frozenset(runtime_imports(ast.parse(file.read_text(encoding="utf-8"))))
 
 
 def allowed(name: str, parts: set[str]) -> bool:

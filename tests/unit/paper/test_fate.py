@@ -4,7 +4,7 @@ import random
 from decimal import Decimal
 from statistics import median, quantiles
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keter.setting_groups import PaperSettings
@@ -58,10 +58,14 @@ def test_speed_divides_the_delays() -> None:
         paper_accept_p90_s=st.floats(0, 100),
         paper_refuse_median_s=st.floats(0, 100),
         paper_drift_pct=st.floats(0, 50),
+        paper_speed=st.floats(0, 1e6, exclude_min=True),
     ),
     st.integers(),
 )
+@example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_accept_p90_s=5e-324), 1)
+@example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_accept_median_s=5e-324), 1)
+@example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_speed=5e-324), 1)
 def test_no_fill_is_ever_better_than_asked(odds: Decimal, limit: float, settings: PaperSettings, seed: int) -> None:
     fate = draw(str(odds), limit, settings, random.Random(seed))
     assert 1 < Decimal(fate.odds) <= odds
-    assert fate.delay_s >= 0
+    assert 0 <= fate.delay_s <= 86_400

@@ -25,6 +25,8 @@ REFUSALS = {
 _Z90 = 1.2815515655446004  # 90th percentile of the standard normal distribution
 _REFUSE_P90_OVER_MEDIAN = 4.2  # 2.1 s to 0.5 s in the same recording
 _TICK = Decimal("0.001")
+_LARGEST_EXPONENT = 700.0
+_LONGEST_S = 86_400.0
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -54,11 +56,12 @@ def _refusal_delay_s(settings: PaperSettings, rng: random.Random) -> float:
 
 
 def _delay_s(median_s: float, p90_s: float, speed: float, rng: random.Random) -> float:
-    """Log-normal with this median and 90th percentile, divided by ``speed``; a median of 0 is no delay."""
+    """Log-normal with this median and 90th percentile, divided by ``speed``, a day at most; a median of 0 is no delay."""
     if median_s <= 0:
         return 0.0
-    sigma = max(math.log(p90_s / median_s), 0.0) / _Z90 if p90_s > 0 else 0.0
-    return rng.lognormvariate(math.log(median_s), sigma) / speed
+    sigma = max(math.log(p90_s) - math.log(median_s), 0.0) / _Z90 if p90_s > 0 else 0.0
+    exponent = rng.normalvariate(math.log(median_s), sigma)
+    return min(math.exp(min(exponent, _LARGEST_EXPONENT)) / speed, _LONGEST_S)
 
 
 def _drifted(odds: str, drift_pct: float) -> str:

@@ -133,9 +133,10 @@ class Control:
             before = await self._state(now)
             after = await self._change(TradingState(TradingMode.HALTED, operator.name, reason, now), None, now)
         except KeterError as e:
+            why = "it is not reachable" if self._bus is None else str(e)
             if warnings:
-                raise UnavailableError(f"neither the HALT file nor Redis could be written: {warnings[0]}; {e}") from e
-            warnings = (f"Redis could not be told ({e}); the HALT file stops the router",)
+                raise UnavailableError(f"nothing was halted: {warnings[0]}, and Redis could not be told ({why})") from e
+            warnings = (f"Redis could not be told ({why}); the HALT file stops the router",)
         result = "halted: no new bets; open bets stay open; `keter resume` ends it, LIVE must be armed again"
         return await self._done(self._row(CommandAction.HALT, operator, reason, result, before=before, after=after), warnings)
 

@@ -64,6 +64,8 @@ async def examine(settings: Settings, clock: Clock, env_file: Path = Path(".env"
             found += await look()
         except KeterError as e:
             found.append(Finding(name, Grade.FAILED, str(e)))
+        except OSError as e:  # a folder that cannot be used fails in more looks than its own
+            found.append(Finding(name, Grade.FAILED, f"{e.filename or 'this look'}: {e.strerror or e}"))
     return found
 
 

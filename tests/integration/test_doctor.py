@@ -67,6 +67,14 @@ async def test_every_failure_is_a_finding_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.redis
+async def test_a_folder_that_cannot_be_used_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "local").write_text("a file, no folder")
+    found = await findings(settings(tmp_path), tmp_path)
+    assert {name for name, row in found.items() if row[0].grade is Grade.FAILED} == {"folder", "page"}
+    assert str(tmp_path / "local") in found["page"][0].text
+
+
+@pytest.mark.redis
 async def test_a_damaged_ledger_and_an_open_env_file_are_found(tmp_path: Path) -> None:
     conf = settings(tmp_path)
     conf.mode.data_dir.mkdir()

@@ -1,6 +1,8 @@
 """The command line says what is wrong in one sentence and with the right exit code."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +88,45 @@ def test_a_bug_shows_its_trace_without_secrets_and_is_70(capsys: Output, monkeyp
     assert code == 70
     assert "Traceback" in said
     assert "canary" not in said
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from keter.cli import main; main(['config', '--docs'])"
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run([sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 69, "the output cannot be written: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/a.csv"), 77, "/srv/a.csv is closed to this user"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_sentence(
+    error: OSError, code: int, says: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("keter.settings.load_settings", refused)
+    found, said = failing(capsys, "config")
+    assert found == code
+    assert says in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_question_left_unanswered_does_nothing(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leaving(*_: object) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", leaving)
+    code, said = failing(capsys, "config", "password")
+    assert code == 64
+    assert said.endswith("keter: nothing was entered, so nothing was done\n")
 
 
 def test_a_licence_is_made_issued_shown_and_verified(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

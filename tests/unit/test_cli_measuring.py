@@ -140,6 +140,16 @@ def test_two_processes_write_the_same_decisions_byte_for_byte(recording: Path) -
         (["backtest", "X1_2526.csv", "--books", "FOO"], "unknown book FOO"),
         (["backtest", "X1_2526.csv", "--market", "ml"], "no two-way money lines"),
         (["replay", "nowhere"], "nowhere is neither a file nor a folder"),
+        (["backtest", "X1_2526.csv", "--min-ev", "nan"], "keter: wrong options: --min-ev: Input should be a finite number\n"),
+        (["backtest", "X1_2526.csv", "--rule", "all-in"], "keter: wrong options: --rule: Input should be 'fixed', 'ev' or"),
+        (["backtest", "X1_2526.csv", "--max-ev", "1"], "keter: wrong options: EV_MAX_PCT must be above MIN_EV_PCT\n"),
+        pytest.param(
+            ["backtest", "/proc/self/mem"],
+            "/proc/self/mem cannot be read",
+            marks=pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that refuses to be read is needed"),
+        ),
+        (["replay", "empty.jsonl.gz"], "no recorded answer in empty.jsonl.gz"),
+        (["backtest", "empty.jsonl.gz"], "no recorded answer in empty.jsonl.gz"),
         (["replay", "X1_2526.csv"], "not a readable capture file"),
         (["replay", "X1_2526.csv", "--speed", "0"], "--speed is max or a positive number"),
     ],
@@ -147,8 +157,17 @@ def test_two_processes_write_the_same_decisions_byte_for_byte(recording: Path) -
 def test_what_cannot_be_measured_is_named(
     season: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("empty.jsonl.gz").touch()
     assert run_command(arguments) == ExitCode.USAGE
     assert says in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_not_blamed_on_the_options(
+    season: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIXED_STAKE", "much")
+    assert run_command(["backtest", str(season), "--min-ev", "3"]) == ExitCode.CONFIGURATION
+    assert "wrong settings: FIXED_STAKE (environment)" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_written_is_named(season: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,14 @@
 Errors are one sentence on standard error and an exit code of ``keter.errors``; a traceback means a bug (70).
 """
 
+import errno
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated
 
 import typer
-from typer.exceptions import TyperException
+from typer.exceptions import Abort, TyperException
 
 from keter import __version__
 from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, reports, status, trading
@@ -52,14 +54,22 @@ def run_command(arguments: list[str]) -> int:
         return _fail(str(e), e.exit_code)
     except TyperException as e:
         return _fail(_usage(e), ExitCode.USAGE)
-    except SystemExit as e:  # argparse of the sandbox
-        return ExitCode.OK if not e.code else ExitCode.USAGE
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output left; nobody is there to be told
-        return ExitCode.OK
+    except Abort:
+        return _fail("nothing was entered, so nothing was done", ExitCode.USAGE)
+    except SystemExit:
+        return ExitCode.OK  # typer's way of saying that the reader of our output left; nobody is there to be told
+    except PermissionError as e:
+        return _fail(f"{e.filename} is closed to this user: {e.strerror}", ExitCode.PERMISSION) if e.filename else _bug(e)
+    except OSError as e:
+        return _fail(f"the output cannot be written: {e.strerror}", ExitCode.UNAVAILABLE) if _is_full(e) else _bug(e)
     except Exception as e:  # noqa: BLE001 - the last line of defence: everything else is a bug and is shown as one
         return _bug(e)
     return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+def _is_full(error: OSError) -> bool:
+    """Whether standard output could take no more: whoever opens a file by name says which."""
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _usage(error: TyperException) -> str:
@@ -71,7 +81,8 @@ def _usage(error: TyperException) -> str:
 def _fail(sentence: str, code: ExitCode) -> int:
     from keter.redaction import Redactor
 
-    typer.echo(f"keter: {Redactor().text(sentence)}", err=True)
+    with suppress(OSError):  # the code must come out, even where the sentence cannot
+        typer.echo(f"keter: {Redactor().text(sentence)}", err=True)
     return code
 
 

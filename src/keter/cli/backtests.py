@@ -12,14 +12,16 @@ from keter.cli.progress import reading
 from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
-from keter.errors import UnavailableError, UsageError
+from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
     from keter.replay.backtest import Backtest, Rules
     from keter.replay.records import BetRecord
+    from keter.settings import Settings
 
 MARKETS = (MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER)
+OPTION_OF = {"MIN_EV_PCT": "--min-ev", "EV_MAX_PCT": "--max-ev", "STAKE_RULE": "--rule"}
 
 
 def register(app: typer.Typer) -> None:
@@ -83,10 +85,9 @@ def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
 
 def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     from keter.replay.replayer import Replayer
-    from keter.settings import child_environment, load_settings
     from keter.venues.asianodds.captured import CapturedFeeds
 
-    replayer = Replayer(load_settings(environ=child_environment(**changes)), CapturedFeeds())
+    replayer = Replayer(_settings(changes), CapturedFeeds())
     with reading(files, "answers") as advance:
         for _ in replayer.run(read_answers(files, advance)):
             pass
@@ -141,13 +142,25 @@ def _rules(
     kinds: frozenset[MarketKind], books: tuple[str, ...], moment: Moment, sharp: Moment, changes: dict[str, str]
 ) -> "Rules":
     from keter.replay.backtest import Rules
-    from keter.settings import child_environment, load_settings
 
-    overrides = {"MIN_SHARP_SOURCES": "1", "BET_BOOKS": "ALL", "CONFIRMATION_WINDOW_SEC": "0", **changes}
-    settings = load_settings(environ=child_environment(**overrides))
+    settings = _settings(changes, MIN_SHARP_SOURCES="1", BET_BOOKS="ALL", CONFIRMATION_WINDOW_SEC="0")
     if MarketKind.MONEY_LINE in kinds:
         raise UsageError("football-data files have no two-way money lines; choose 1x2, ah or ou")
     return Rules(settings.edge, settings.stake, settings.risk, books, kinds, moment, sharp)
+
+
+def _settings(changes: dict[str, str], **fixed: str) -> "Settings":
+    """The settings with what this run changes. Raises UsageError where it is an option that is wrong."""
+    from keter.settings import child_environment, load_settings
+
+    try:
+        return load_settings(environ=child_environment(**fixed, **changes))
+    except ConfigurationError as e:
+        load_settings(environ=child_environment(**fixed))  # what is wrong without the options is told as that
+        text = str(e).removeprefix("wrong settings: ")
+        for name, option in OPTION_OF.items():
+            text = text.replace(f"{name} (environment)", option)
+        raise UsageError(f"wrong options: {text}") from e
 
 
 def _overrides(min_ev: float | None, max_ev: float | None, rule: str | None) -> dict[str, str]:

@@ -81,18 +81,22 @@ def recorded_files(paths: Iterable[Path]) -> list[Path]:
 
 def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswer"]:
     """Every answer of these files; ``advance`` is told of each, and of the bytes read. Raises UsageError for a file that is
-    no recording.
+    no recording, or when none holds an answer.
     """
     import msgspec
 
     from keter.replay.capture import read_captures
 
+    found = False
     try:
         for answer in read_captures(files, lambda read: advance(0, read)):
             yield answer
+            found = True
             advance(1, 0)
     except (msgspec.MsgspecError, OSError) as e:
         raise UsageError(f"not a readable capture file: {e}") from e
+    if not found:
+        raise UsageError(f"no recorded answer in {', '.join(file.name for file in files)}")
 
 
 def _paced(answers: Iterable["CapturedAnswer"], factor: float | None) -> Iterator["CapturedAnswer"]:

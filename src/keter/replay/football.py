@@ -83,7 +83,7 @@ def csv_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
-    """The rows of one file in their order. Raises UsageError when it is no football-data file."""
+    """The rows of one file in their order. Raises UsageError when it cannot be read or is no football-data file."""
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             rows = csv.DictReader(file)
@@ -94,6 +94,8 @@ def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
             for line, row in enumerate(rows, start=2):
                 if any(row.values()):
                     yield _fixture(layout, row, path.name, line)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be read: {e.strerror}") from e
     except csv.Error as e:
         raise UsageError(f"{path.name} is no readable CSV file: {e}") from e
 

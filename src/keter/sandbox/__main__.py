@@ -2,7 +2,7 @@
 
 import sys
 
-from keter.sandbox.main import parse, run_sandbox
+from keter.sandbox.main import main
 
 if __name__ == "__main__":
-    sys.exit(run_sandbox(parse(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

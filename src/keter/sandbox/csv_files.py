@@ -92,8 +92,10 @@ def _read_file(path: Path, problems: Counter[str]) -> Iterator[CsvMatch]:
                 match = _read_row(path.stem, number, cells, problems)
                 if match is not None:
                     yield match
-    except (OSError, csv.Error) as e:
-        raise UsageError(f"{path} cannot be read: {e}") from e
+    except OSError as e:
+        raise UsageError(f"{path} cannot be read: {e.strerror}") from e
+    except csv.Error as e:
+        raise UsageError(f"{path} is no readable CSV file: {e}") from e
 
 
 def _read_row(file: str, number: int, cells: Mapping[str, str | None], problems: Counter[str]) -> CsvMatch | None:

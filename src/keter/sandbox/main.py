@@ -4,9 +4,11 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
-from keter.errors import ExitCode, KeterError
+from keter.errors import ExitCode, KeterError, UsageError
 from keter.process import on_stop_signals
 from keter.sandbox.config import DEMO_ACCOUNT, AccountConfig, CsvConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
@@ -35,20 +37,25 @@ def _how_to(sandbox: Sandbox) -> list[str]:
     ]
 
 
+def main(arguments: Sequence[str]) -> ExitCode:
+    """Runs what the arguments ask for; what is wrong is one sentence on standard error."""
+    try:
+        return run_sandbox(parse(arguments))
+    except KeterError as e:
+        sys.stderr.write(f"keter: {e}\n")
+        return e.exit_code
+
+
 def run_sandbox(config: SandboxConfig, *, say: Say | None = None) -> ExitCode:
-    """Runs a sandbox in this process until it is told to stop (see ``keter.process.on_stop_signals``)."""
+    """Runs a sandbox in this process until it is told to stop (see ``keter.process.on_stop_signals``). Raises KeterError."""
     speak = say or _say
 
-    async def main() -> None:
+    async def until_stopped() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         on_stop_signals(lambda: _ask_to_stop(loop, stop))
         await serve(config, stop, speak)
 
-    try:
-        asyncio.run(main())
-    except KeterError as e:
-        sys.stderr.write(f"keter sandbox: {e}\n")
-        return e.exit_code
+    asyncio.run(until_stopped())
     return ExitCode.OK
 
 
@@ -68,9 +75,23 @@ def _account(text: str) -> AccountConfig:
     return AccountConfig(user, password)
 
 
+def _iso_date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"write dates as 2024-08-17: {e}") from e
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as every command does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (`keter sandbox --help` lists the options)")
+
+
 def parse(arguments: Sequence[str]) -> SandboxConfig:
-    """The configuration that command-line arguments ask for."""
-    parser = argparse.ArgumentParser(prog="python -m keter.sandbox", description=__doc__)
+    """The configuration that command-line arguments ask for. Raises UsageError."""
+    parser = _Parser(prog="keter sandbox", description="Run the sandbox bookmaker in the foreground.")
     parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
     parser.add_argument("--seed", type=int, default=7, help="seed of fixtures, prices and decisions")
     parser.add_argument("--speed", type=float, default=30.0, help="how many times faster than life games are played")
@@ -80,10 +101,12 @@ def parse(arguments: Sequence[str]) -> SandboxConfig:
     parser.add_argument("--delay-scale", type=float, default=1.0, help="times the bookmakers' delays; 0 switches them off")
     parser.add_argument("--account", type=_account, action="append", default=[], help="USER:PASSWORD of a further customer")
     parser.add_argument("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
-    parser.add_argument("--from", dest="first", help="first ISO date to serve from the files")
-    parser.add_argument("--to", dest="last", help="last ISO date to serve from the files")
+    parser.add_argument("--from", dest="first", type=_iso_date, help="first ISO date to serve from the files")
+    parser.add_argument("--to", dest="last", type=_iso_date, help="last ISO date to serve from the files")
     parser.add_argument("--fixed", type=int, default=0, help="a still world of so many fixtures, for tests")
     options = parser.parse_args(arguments)
+    if (options.first or options.last) and not options.csv:
+        parser.error("--from and --to cut a piece out of the files of --csv, and there are none")
     try:
         return SandboxConfig(
             port=options.port,

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from keter.errors import UnavailableError
+from keter.errors import UnavailableError, UsageError
 from keter.sandbox.config import AccountConfig, BettingConfig, MarketConfig, SandboxConfig
 from keter.sandbox.main import parse
 from keter.sandbox.server import Sandbox
@@ -55,6 +55,7 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         )
         _, errors = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 69
+        assert errors.startswith(b"keter: ")
         assert errors.decode().count("\n") == 1
 
 
@@ -69,10 +70,13 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         "--account nobody",
         "--port 99999",
         "--fixed -1",
+        "--nope",
+        "--csv a.csv --from 2024-13-01",
+        "--to 2024-12-01",
     ],
 )
-def test_wrong_arguments_are_usage_errors(wrong: str) -> None:
-    with pytest.raises(SystemExit):
+def test_wrong_arguments_are_usage_errors_in_one_line(wrong: str) -> None:
+    with pytest.raises(UsageError, match=r"\A.+\(`keter sandbox --help` lists the options\)\Z"):
         parse(wrong.split())
 
 

@@ -102,13 +102,15 @@ class Control:
         """No new bets until ``for_s`` seconds have passed or somebody resumes. A pause that lasts longer stands.
 
         Raises UsageError while HALTED, StaleRevisionError when the state is not of ``revision`` or will not stand still.
+        Over REDUCING it lasts until somebody resumes: its end would allow every bet.
         """
         for tries_left in reversed(range(TRIES)):
             now = self._clock.now()
             before = await self._state(now)
             if before is not None and before.effective(now) is TradingMode.HALTED:
                 raise UsageError("trading is halted, which is stronger than a pause; resume first")
-            until = now + timedelta(seconds=for_s) if for_s is not None else None
+            reducing = before is not None and before.effective(now) is TradingMode.REDUCING
+            until = now + timedelta(seconds=for_s) if for_s is not None and not reducing else None
             if before is not None and outlasts(before, until, now):
                 after = before
                 result = f"paused already by {before.actor} ({before.reason}), {until_text(before.until)}; that stands"
@@ -120,9 +122,32 @@ class Control:
                 if revision is not None or not tries_left:
                     raise
             else:
-                result = f"paused {until_text(until)}: no new bets, open bets stay open"
+                why = " (a pause that ends by itself would end REDUCING)" if reducing and for_s is not None else ""
+                result = f"paused {until_text(until)}{why}: no new bets, open bets stay open"
                 break
         return await self._done(self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after))
+
+    async def reduce(
+        self, operator: Operator, reason: str, *, revision: int | None = None, out_of_pause: bool = False
+    ) -> Outcome:
+        """From now on only bets that do not raise their event's worst case.
+
+        Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is stronger. Raises StaleRevisionError
+        when the state is not of ``revision`` or changes meanwhile.
+        """
+        now = self._clock.now()
+        before = await self._state(now)
+        mode = before.effective(now) if before is not None else None
+        if self._halt_file.exists() or mode is TradingMode.HALTED:
+            raise UsageError("trading is halted, which is stronger than reducing; resume first")
+        if mode is TradingMode.PAUSED and not out_of_pause:
+            raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
+        wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
+        after = await self._change(wanted, _expected(revision, before), now)
+        left = self._stops(await self._view(now))
+        result = "reducing: only bets that do not raise the worst case of their event; open bets stay open"
+        result = result if not left else f"{result}; still stopped by {', '.join(left)}"
+        return await self._done(self._row(CommandAction.REDUCE, operator, reason, result, before=before, after=after))
 
     async def halt(self, operator: Operator, reason: str) -> Outcome:
         """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice is no error."""

@@ -57,6 +57,7 @@ async def test_an_active_state_lets_bets_through_until_it_is_changed(bus: Bus) -
         verdict = (await read_trading(bus, NOW)).may_bet(NOW)
         assert not verdict.accepted
         assert verdict.numbers == {"cause": mode.value, "revision": changed.revision}
+        assert (await read_trading(bus, NOW)).reducing(NOW) == (mode is TradingMode.REDUCING)
 
 
 async def test_a_pause_ends_at_its_time_and_a_pause_that_is_over_is_refused(bus: Bus) -> None:

@@ -112,6 +112,64 @@ async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(
     assert state.mode is TradingMode.HALTED
 
 
+async def test_reducing_holds_until_somebody_resumes_and_is_audited(
+    bus: Bus, control: Control, audit: list[OperatorCommand]
+) -> None:
+    await start(bus)
+    reduced = await control.reduce(OPS, "odd prices")
+    assert (await control.standing()).mode is TradingMode.REDUCING
+    paused = await control.pause(OPS, "lunch", for_s=60)
+    state = (await read_trading(bus, NOW)).state
+    assert state is not None
+    assert (state.mode, state.until) == (TradingMode.PAUSED, None), "its end would allow every bet"
+    assert "would end REDUCING" in paused.command.result
+    await control.reduce(OPS, "back", out_of_pause=True)
+    await control.resume(OPS, "fine")
+    assert [(row.action.value, row.after and row.after.mode) for row in audit] == [
+        ("reduce", TradingMode.REDUCING),
+        ("pause", TradingMode.PAUSED),
+        ("reduce", TradingMode.REDUCING),
+        ("resume", TradingMode.ACTIVE),
+    ]
+    assert reduced.revision == 2
+
+
+async def test_reducing_does_not_weaken_a_stop(bus: Bus, control: Control, tmp_path: Path) -> None:
+    """A pause is ended by it only where that is asked for; a halt, even one said without Redis, never."""
+    await start(bus)
+    await control.pause(OPS, "lunch")
+    with pytest.raises(UsageError, match="paused, which is stronger"):
+        await control.reduce(OPS, "odd prices")
+    (tmp_path / "HALT").write_text("by hand")
+    with pytest.raises(UsageError, match="halted, which is stronger"):
+        await control.reduce(OPS, "odd prices", out_of_pause=True)
+    (tmp_path / "HALT").unlink()
+    await control.halt(OPS, "stop")
+    (tmp_path / "HALT").unlink()
+    with pytest.raises(UsageError, match="halted, which is stronger"):
+        await control.reduce(OPS, "odd prices", out_of_pause=True)
+
+
+async def test_reducing_is_refused_when_the_state_changes_meanwhile(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guard pauses between the look and the change: reducing would end its pause."""
+    await start(bus)
+    looked = control._state
+
+    async def paused_meanwhile(now: datetime) -> TradingState | None:
+        before = await looked(now)
+        await change_trading(
+            bus, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW), expected_revision=None, now=NOW
+        )
+        return before
+
+    monkeypatch.setattr(control, "_state", paused_meanwhile)
+    with pytest.raises(StaleRevisionError):
+        await control.reduce(OPS, "odd prices")
+    assert (await control.standing()).mode is TradingMode.PAUSED
+
+
 async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> None:
     await start(bus)
     await control.halt(OPS, "stop")

@@ -17,13 +17,13 @@ from keter.bus.locks import Locks
 from keter.bus.odds import write_odds, write_scores
 from keter.bus.queues import Item
 from keter.bus.reconciliation import ask_for_pass, pass_done
-from keter.bus.trading import read_trading
+from keter.bus.trading import change_trading, read_trading
 from keter.domain.bets import Bet, BetState
-from keter.domain.exposure import ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, Side
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.venues.base import EventScore, Placement, PlacementQuote, PlaceOrder, Ticket, TicketStatus, VenueTransientError
 from keter.workers.tracker import QUERIES_PER_MINUTE
@@ -603,6 +603,42 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
     await desk.world.ledger.commands.add(command)
     await desk.bet()
     assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.TRADING_NOT_ACTIVE.value, [])
+
+
+async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
+    """An approval marked as one that lies beside an open bet on the other side; trading is reducing."""
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    inner, book, now = signal.signal, desk.world.book(), desk.world.clock.now()
+    other = Exposure(
+        "other", inner.event_uid, "L", inner.update.market, Side.UNDER, beside_minor, "1.7", ExposureStatus.RESERVED, now,
+        now + timedelta(seconds=60),
+    )  # fmt: skip
+    assert await book.reserve(other, revision=(await book.read()).revision, lease=desk.world.guard)
+    assert await book.convert("other")
+    reduced = TradingState(TradingMode.REDUCING, "ops", "odd prices", now)
+    await change_trading(desk.world.bus, reduced, expected_revision=None, now=now)
+    return msgspec.structs.replace(signal, reducing=True)
+
+
+async def test_a_bet_that_raises_nothing_is_placed_while_reducing(desk: Desk) -> None:
+    await desk.router.deliver(await reducing(desk, 1000))
+    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.PENDING, 1)
+
+
+async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it(desk: Desk) -> None:
+    """The venue refused the other bet after the guard had approved this one."""
+    signal = await reducing(desk, 1000)
+    await desk.world.book().release("other")
+    await desk.router.deliver(signal)
+    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
+    assert await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
+
+
+async def test_the_router_refuses_an_approval_from_before_the_command(desk: Desk) -> None:
+    signal = await reducing(desk, 1000)
+    await desk.router.deliver(msgspec.structs.replace(signal, reducing=False))
+    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
 
 
 async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -> None:

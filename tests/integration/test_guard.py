@@ -26,7 +26,8 @@ from keter.bus.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
 from keter.domain.bets import BetState
-from keter.domain.exposure import ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.markets import Side
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
@@ -261,6 +262,79 @@ async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(redis_url: 
         assert first is not None
         assert await RiskBook(here.bus).convert(first.decision_id, day=TODAY)
         assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
+
+
+async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
+    """A standing bet on the other side of ``signal``'s line."""
+    book = RiskBook(desk.bus, clock=desk.clock)
+    now = desk.clock.now()
+    held = desk.lease.held
+    assert held is not None
+    exposure = Exposure(
+        f"beside {signal.event_uid}", signal.event_uid, signal.update.event.league, signal.update.market, Side.UNDER,
+        stake_minor, "1.7", ExposureStatus.RESERVED, now, now + timedelta(seconds=60),
+    )  # fmt: skip
+    assert await book.reserve(exposure, revision=(await book.read()).revision, lease=held)
+    assert await book.convert(exposure.decision_id, day=TODAY)
+
+
+async def set_mode(desk: Desk, mode: TradingMode, until: datetime | None = None) -> None:
+    now = desk.clock.now()
+    await change_trading(desk.bus, TradingState(mode, "ops", "test", now, until), expected_revision=None, now=now)
+
+
+async def test_while_reducing_only_what_raises_no_worst_case_is_approved_and_it_is_marked(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        hedged, bare = a_signal(event=an_event("One")), a_signal(event=an_event("Two"))
+        await beside(here, hedged, 1000)
+        await set_mode(here, TradingMode.REDUCING)
+        told, approved = await here.ask(hedged)
+        assert approved is not None
+        assert (told, approved.reducing) == ("guard:ok", True)
+        assert await here.ask(bare) == ("guard:raises_exposure", None)
+        await here.bus.redis.execute_command("SET", here.bus.keys.global_stop, "1")
+        assert (await here.ask(hedged))[0] == "guard:trading_not_active", "a switch stops those too"
+        await here.bus.redis.execute_command("DEL", here.bus.keys.global_stop)
+        await set_mode(here, TradingMode.ACTIVE)
+        told, approved = await here.ask(bare)
+        assert approved is not None
+        assert (told, approved.reducing) == ("guard:ok", False)
+
+
+async def test_reducing_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        control = Control(here.bus, halt_file=tmp_path / "HALT", clock=here.clock, audit=here.ledger.commands.add)
+        await control.reduce(Operator("ops", "cli"), "odd prices")
+        await here.bus.redis.flushall()
+        await fund(here.bus, here.settings, here.clock.now())
+        assert await here.lease.acquire(asyncio.Event())
+        assert (await here.ask())[0] == "guard:raises_exposure"
+        assert await here.mode() is TradingMode.REDUCING
+
+
+async def test_a_brake_of_the_day_does_not_end_reducing(redis_url: str, tmp_path: Path) -> None:
+    """Its pause would end in ACTIVE; the loss refuses what would be bet without one."""
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        hedged = a_signal(event=an_event("One"))
+        await beside(here, hedged, 1000)
+        await set_mode(here, TradingMode.REDUCING)
+        await here.later(1)
+        assert await here.mode() is TradingMode.REDUCING
+        assert (await here.ask(hedged))[0] == "guard:daily_loss_limit"
+
+
+@pytest.mark.parametrize("mode", [TradingMode.REDUCING, TradingMode.PAUSED])
+async def test_trading_enabled_false_starts_stopped_where_bets_would_come_without_another_word(
+    redis_url: str, tmp_path: Path, mode: TradingMode
+) -> None:
+    """A pause that ends by itself would bet, and so does REDUCING."""
+    async with desk(redis_url, tmp_path, TRADING_ENABLED="false") as here:
+        await set_mode(here, mode, NOW + timedelta(minutes=1) if mode is TradingMode.PAUSED else None)
+        await here.guard.start()
+        assert await here.mode() is TradingMode.HALTED
 
 
 async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tmp_path: Path) -> None:

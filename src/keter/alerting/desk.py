@@ -27,7 +27,7 @@ CODE_LASTS_S = 60.0
 MOST_LINES = 20
 LONGEST_PAUSE_MIN = 24 * 60
 REASON = "by Telegram"
-HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /halt /resume"
+HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,8 @@ class Desk:
                 return _sentence(await self._control.acknowledge(operator, await self._alert_meant(rest), REASON))
             case "/pause":
                 return _sentence(await self._control.pause(operator, REASON, for_s=_pause_s(rest)))
+            case "/reduce":
+                return _sentence(await self._control.reduce(operator, rest[:200] or REASON))
             case "/halt":
                 return _sentence(await self._control.halt(operator, rest[:200] or REASON))
             case "/resume":

@@ -37,6 +37,12 @@ class TradingView(msgspec.Struct, frozen=True):
             return reject(Reason.TRADING_NOT_ACTIVE, cause=mode.value, revision=self.state.revision)
         return accept(revision=self.state.revision)
 
+    def reducing(self, now: datetime) -> bool:
+        """Whether only bets may be made at ``now`` that do not raise exposure, where ``may_bet`` refuses."""
+        if self.global_stop or not self.trading_enabled or self.state is None:
+            return False
+        return self.state.effective(now) is TradingMode.REDUCING
+
 
 async def read_trading(bus: Bus, now: datetime) -> TradingView:
     """The state and both kill switches, read together. A state that cannot be read counts as missing."""

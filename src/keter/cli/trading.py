@@ -1,4 +1,4 @@
-"""``keter pause | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
+"""``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +18,7 @@ Command = Callable[["Control", "Operator"], Awaitable["Outcome"]]
 
 def register(app: typer.Typer) -> None:
     """Adds these commands to ``app``."""
-    for command in (pause, halt, resume, arm, disarm, limit):
+    for command in (pause, reduce, halt, resume, arm, disarm, limit):
         app.command()(command)
 
 
@@ -30,6 +30,11 @@ def pause(
     """Make no new bets until resumed; open bets stay open."""
     for_s = None if minutes is None else minutes * 60
     _carry_out(lambda control, who: control.pause(who, reason, for_s=for_s), as_json=as_json)
+
+
+def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+    """Make only bets that do not raise their event's worst case, until resumed; also out of a pause."""
+    _carry_out(lambda control, who: control.reduce(who, reason, out_of_pause=True), as_json=as_json)
 
 
 def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:

@@ -28,6 +28,7 @@ TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
 PER_MINUTE = 60
+OF_A_REVISION = frozenset({"pause", "reduce", "resume"})  # what is done to the state that was looked at, and to no other
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
@@ -73,7 +74,7 @@ class Commands:
         lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
         needs = [] if lowers else self._needs(caller, body.action, standing)
         await self._check_armable(body)
-        revision = _revision(standing) if body.action in {"pause", "resume"} else None
+        revision = _revision(standing) if body.action in OF_A_REVISION else None
         token = secrets.token_urlsafe(24)
         self._forget_old()
         self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
@@ -134,6 +135,8 @@ class Commands:
         match body.action:
             case "pause":
                 return control.pause(operator, body.reason, for_s=body.for_s, revision=token.revision)
+            case "reduce":
+                return control.reduce(operator, body.reason, revision=token.revision)
             case "halt":
                 return control.halt(operator, body.reason)
             case "resume":
@@ -155,10 +158,11 @@ class Commands:
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """An operator's pause is resumed with one press; ending a halt or the guard's pause asks for word and password."""
+        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with word and password."""
         state = standing.trading.state if standing.trading is not None else None
-        paused_by_operator = standing.mode is TradingMode.PAUSED and state is not None and state.actor != Process.GUARD.value
-        if action not in WORDS or (action == "resume" and paused_by_operator):
+        light = standing.mode in {TradingMode.PAUSED, TradingMode.REDUCING}
+        by_operator = light and state is not None and state.actor != Process.GUARD.value
+        if action not in WORDS or (action == "resume" and by_operator):
             return []
         if action == "arm" and not self._doorman.locked:
             raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
@@ -187,7 +191,7 @@ class Commands:
                 raise ApiError(403 if e.status == 401 else e.status, e.code, e.message, retry_after_s=e.retry_after_s) from e
 
     async def _check_revision(self, token: Token, caller: Principal) -> None:
-        if token.body.action not in {"pause", "resume"}:
+        if token.body.action not in OF_A_REVISION:
             return
         standing = await self._control.standing()
         if standing.trading is None:
@@ -214,10 +218,12 @@ class Commands:
 
 def _sensible(action: str, standing: Standing) -> None:
     mode = standing.mode
-    if action in {"pause", "resume"} and standing.trading is None:
+    if action in OF_A_REVISION and standing.trading is None:
         raise UnavailableError(standing.problem or "Redis is not reachable")
     if action == "pause" and mode is TradingMode.HALTED:
         raise ApiError(409, "not_now", "trading is halted already, which is stronger than a pause")
+    if action == "reduce" and mode in {TradingMode.PAUSED, TradingMode.HALTED}:
+        raise ApiError(409, "not_now", f"trading is {mode.value.lower()} already, which is stronger than reducing")
     if action == "resume" and mode is TradingMode.ACTIVE and not standing.stops:
         raise ApiError(409, "not_now", "trading is running already")
 

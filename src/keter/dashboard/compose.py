@@ -89,6 +89,7 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
     waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
     texts = {
         "pause": _standing_pause(body, standing) or f"Pause: no new bets, {waiting} will be refused, {stays}.",
+        "reduce": f"Reduce: only bets that do not raise the worst case of their event, {stays}.",
         "halt": f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as well.",
         "resume": _resume_text(standing),
         "arm": f"Arm {target}: LIVE bets with real money may be made.",

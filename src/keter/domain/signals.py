@@ -87,13 +87,15 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
 class ApprovedSignal(msgspec.Struct, frozen=True):
     """A confirmed signal with a stake and a reservation.
 
-    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered twice.
+    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered twice. ``reducing`` marks a
+    bet that was approved while trading was REDUCING, because it does not raise its event's worst case.
     """
 
     signal: ConfirmedSignal
     decision_id: str
     stake_minor: int
     approved_at: datetime
+    reducing: bool = False
     v: int = 1
 
     @property

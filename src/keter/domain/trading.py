@@ -36,11 +36,19 @@ class TradingState(msgspec.Struct, frozen=True):
             return TradingMode.ACTIVE
         return self.mode
 
+    @property
+    def may_come_to_bet(self) -> bool:
+        """Whether bets are made in this state, or will be without another word: a pause may end by itself."""
+        if self.mode is TradingMode.PAUSED:
+            return self.until is not None
+        return self.mode is not TradingMode.HALTED
+
 
 class CommandAction(StrEnum):
     """What an operator may ask for. The same words on the command line, the page and Telegram."""
 
     PAUSE = "pause"
+    REDUCE = "reduce"
     RESUME = "resume"
     HALT = "halt"
     ARM = "arm"

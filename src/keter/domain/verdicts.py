@@ -40,7 +40,8 @@ class Reason(StrEnum):
     AWAITING_CONFIRMATION = "awaiting_confirmation", "Value seen; CONFIRMATION_WINDOW_SEC has not passed yet."
     NO_OFFER = "no_offer", "No bettable book prices the selection."
     # risk
-    TRADING_NOT_ACTIVE = "trading_not_active", "Trading is paused, reducing, halted or switched off."
+    TRADING_NOT_ACTIVE = "trading_not_active", "Trading is paused, halted or switched off."
+    RAISES_EXPOSURE = "raises_exposure", "Trading is reducing, and the bet would raise the worst case of its event."
     NOT_ARMED = "not_armed", "LIVE without a valid arming, licence or explicit limits."
     DAILY_LOSS_LIMIT = "daily_loss_limit", "The day's settled loss has reached its limit."
     LOSING_STREAK = "losing_streak", "Too many losses in a row; betting is paused."

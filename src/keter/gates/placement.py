@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from keter.domain.exposure import Exposure
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
 from keter.domain.signals import ApprovedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.gates.evidence import Worth, worth_at
+from keter.gates.reducing import judge_again
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 
@@ -34,6 +36,7 @@ class PlacementLimits:
 class PlacementWorld:
     """What may have changed since the approval. ``trading`` is the trading state's verdict, ``permitted`` whether LIVE may bet.
 
+    ``reducing`` is the risk book where trading is REDUCING, else None: then ``trading`` alone decides.
     ``lock_left_s`` is how long the selection's lock surely holds, ``call_s`` how long the call to the venue may take.
     """
 
@@ -44,6 +47,7 @@ class PlacementWorld:
     reconciled: bool
     lock_left_s: float
     call_s: float
+    reducing: tuple[Exposure, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,9 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
     """Whether a bet may still be made at all."""
     if world.halt_file:
         return reject(Reason.HALT_FILE)
-    if not world.trading.accepted:
-        return world.trading
+    trading = _trading(approved, world)
+    if not trading.accepted:
+        return trading
     if not world.permitted:
         return reject(Reason.NOT_ARMED)
     if not world.reconciled:
@@ -87,6 +92,12 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
     if not limits.in_play and (update.phase is Phase.LIVE or world.now >= update.event.kickoff):
         return reject(Reason.EVENT_STARTED)
     return age
+
+
+def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
+    if world.trading.accepted or world.reducing is None:
+        return world.trading
+    return judge_again(approved, world.reducing)
 
 
 def check_age(approved: ApprovedSignal, now: datetime, limits: PlacementLimits) -> Verdict:

@@ -13,6 +13,7 @@ from keter.domain.markets import Phase, Side
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
+from keter.gates.reducing import judge
 from keter.pricing.staking import kelly
 from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
@@ -22,10 +23,11 @@ from keter.setting_groups import RiskSettings, StakeSettings
 class RiskContext:
     """The world as one assessment sees it. Money in minor units.
 
-    ``trading`` is the trading state's own verdict; ``permitted`` says whether LIVE is armed, licensed and limited (always true
-    in DRY). ``exposures`` are all open bets and standing reservations except the one that this signal would refresh.
-    ``bets_on_event`` counts open and settled bets and reservations, ``bets_in_window`` bets sent lately and reservations, which
-    are about to be sent; ``balance_minor`` is None while nobody knows it.
+    ``trading`` is the trading state's own verdict; where it refuses, ``reducing`` lets bets pass that do not raise their
+    event's worst case. ``permitted`` says whether LIVE is armed, licensed and limited (always true in DRY). ``exposures`` are
+    all open bets and standing reservations except the one that this signal would refresh. ``bets_on_event`` counts open and
+    settled bets and reservations, ``bets_in_window`` bets sent lately and reservations, which are about to be sent;
+    ``balance_minor`` is None while nobody knows it.
     """
 
     trading: Verdict
@@ -36,6 +38,7 @@ class RiskContext:
     bets_in_window: int
     cooling: Reason | None
     balance_minor: int | None
+    reducing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) ->
     stake = stake_for(signal, limits)
     if stake < to_minor(limits.stake.min_stake) or stake <= 0:
         return reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=limits.stake.stake_rule), 0
-    numbers = totals_with(signal, stake, context)
-    refusal = _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
+    bet = _as_exposure(signal, stake)
+    numbers = totals_with(bet, context)
+    refusal = _raise_refusal(bet, context) or _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
     if refusal is not None:
         return refusal, 0
-    return accept(stake_minor=stake, **tightest(numbers, stake, context, limits), **numbers), stake
+    mark = {"reducing": True} if context.reducing else {}
+    return accept(stake_minor=stake, **tightest(numbers, stake, context, limits), **numbers, **mark), stake
 
 
 def daily_loss_reached(day: DayRisk, limits: RiskLimits) -> bool:
@@ -78,7 +83,7 @@ def losing_streak_reached(day: DayRisk, risk: RiskSettings) -> bool:
 
 
 def _state_refusal(context: RiskContext, limits: RiskLimits) -> Verdict | None:
-    if not context.trading.accepted:
+    if not context.trading.accepted and not context.reducing:
         return context.trading
     if not context.permitted:
         return reject(Reason.NOT_ARMED)
@@ -137,10 +142,10 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     return Chances(win=win, push=rest, loss=loss)
 
 
-def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> dict[str, int]:
-    """At risk after a bet of ``stake``: the event's worst case, open stakes of its league and in all, the day's stakes."""
+def _as_exposure(signal: ConfirmedSignal, stake: int) -> Exposure:
+    """What the bet would put at risk."""
     update = signal.update
-    bet = Exposure(
+    return Exposure(
         decision_id="",
         event_uid=signal.event_uid,
         league=update.event.league,
@@ -152,11 +157,15 @@ def totals_with(signal: ConfirmedSignal, stake: int, context: RiskContext) -> di
         made_at=signal.confirmed_at,
         score_at_bet=score_at_bet(signal),
     )
+
+
+def totals_with(bet: Exposure, context: RiskContext) -> dict[str, int]:
+    """At risk after ``bet``: the event's worst case, open stakes of its league and in all, the day's stakes."""
     return {
         "event_minor": worst_case([e for e in context.exposures if e.event_uid == bet.event_uid] + [bet]),
-        "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + stake,
-        "total_minor": open_stake(context.exposures) + stake,
-        "day_minor": context.day.staked_minor + _promised(context) + stake,
+        "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + bet.stake_minor,
+        "total_minor": open_stake(context.exposures) + bet.stake_minor,
+        "day_minor": context.day.staked_minor + _promised(context) + bet.stake_minor,
     }
 
 
@@ -164,6 +173,11 @@ def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
     """Where a handicap in play would start to count; None before kick-off."""
     score = signal.update.score
     return (score.home, score.away) if score is not None and signal.update.phase is Phase.LIVE else None
+
+
+def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:
+    verdict = judge(bet, context.exposures) if context.reducing else accept()
+    return None if verdict.accepted else verdict
 
 
 def _cap_refusal(numbers: dict[str, int], risk: RiskSettings) -> Verdict | None:

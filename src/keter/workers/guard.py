@@ -97,13 +97,14 @@ class Guard:
         state = await self._keeper.state()
         own = _own_reservation(signal, state)
         limits = await self._keeper.current_limits(own.stake_minor if own else None)
-        verdict, stake = assess(signal, await self._look(signal, state, own), limits)
+        context = await self._look(signal, state, own)
+        verdict, stake = assess(signal, context, limits)
         if not verdict.accepted:
             return self._told(signal, verdict, None)
         decision_id = await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
         if decision_id is None:
             return None
-        approved = ApprovedSignal(signal, decision_id, stake, self._context.clock.now())
+        approved = ApprovedSignal(signal, decision_id, stake, self._context.clock.now(), context.reducing)
         return self._told(signal, verdict, approved, refreshed=own is not None)
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
@@ -123,8 +124,9 @@ class Guard:
             self._cooling(signal, others),
             self._balance(others),
         )
+        now = self._context.clock.now()
         return RiskContext(
-            trading=view.may_bet(self._context.clock.now()),
+            trading=view.may_bet(now),
             permitted=missing is None,
             exposures=others,
             day=state.day or DayRisk(self._context.day()),
@@ -132,6 +134,7 @@ class Guard:
             bets_in_window=sent + sum(_reserved(exposure) for exposure in others),
             cooling=rest,
             balance_minor=balance,
+            reducing=view.reducing(now),
         )
 
     async def _settled_on(self, event_uid: str) -> int:

@@ -58,8 +58,7 @@ class RiskKeeper:
         await self._catch_up(anyway=True)
         view = await self.trading()
         await self.state()
-        active = view.state is not None and view.state.effective(self._context.clock.now()) is TradingMode.ACTIVE
-        if active and not self._context.settings.router.trading_enabled:
+        if view.state is not None and view.state.may_come_to_bet and not self._context.settings.router.trading_enabled:
             await self._change(TradingMode.HALTED, "TRADING_ENABLED=false", None, view.state)
 
     async def trading(self) -> TradingView:

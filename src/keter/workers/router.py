@@ -35,7 +35,14 @@ PASS_POLL_S = 0.25
 WATCH_EVERY_S = 1.0
 # Refusals that say nothing about the selection: it may be tried again as soon as they pass.
 NOT_ABOUT_THE_SELECTION = frozenset(
-    {Reason.HALT_FILE, Reason.TRADING_NOT_ACTIVE, Reason.NOT_ARMED, Reason.RECONCILING, Reason.SIGNAL_STALE}
+    {
+        Reason.HALT_FILE,
+        Reason.TRADING_NOT_ACTIVE,
+        Reason.RAISES_EXPOSURE,
+        Reason.NOT_ARMED,
+        Reason.RECONCILING,
+        Reason.SIGNAL_STALE,
+    }
 )
 PLACEMENT_MARGIN_S = 10.0  # the HTTP deadline of a placement beyond PLACEMENT_TIMEOUT_S
 

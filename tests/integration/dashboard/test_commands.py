@@ -104,6 +104,34 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
 
 
+async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(console: Console) -> None:
+    await set_state(console, TradingMode.ACTIVE)
+    _, prepared = await console.post(PREPARE, {"action": "reduce", "reason": "odd prices"})
+    assert "do not raise the worst case" in prepared["summary"]
+    assert prepared["needs"] == []
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    state = await state_of(console)
+    assert state is not None
+    assert (state.mode, state.reason) == (TradingMode.REDUCING, "odd prices")
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == []
+    rows = await console.ledger.commands.recent()
+    assert [(row.action.value, row.source, row.accepted) for row in rows] == [("reduce", "page", True)]
+
+
+async def test_reducing_from_the_page_weakens_no_stop_and_acts_on_no_other_state_than_was_shown(console: Console) -> None:
+    await set_state(console, TradingMode.ACTIVE)
+    _, prepared = await console.post(PREPARE, {"action": "reduce"})
+    for stronger in (TradingMode.PAUSED, TradingMode.HALTED):
+        await set_state(console, stronger)
+        status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+        assert (status, refused["error"]["code"]) == (409, "not_now")
+        assert (await console.post(PREPARE, {"action": "reduce"}))[0] == 409
+        state = await state_of(console)
+        assert state is not None
+        assert state.mode is stronger
+
+
 async def test_resuming_removes_the_halt_file(console: Console) -> None:
     await set_state(console, TradingMode.HALTED)
     console.settings.router.halt_file.write_text("stop")

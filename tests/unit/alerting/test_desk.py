@@ -137,6 +137,16 @@ async def test_a_code_is_void_when_the_state_has_changed(office: Office) -> None
     assert await office.mode() is TradingMode.HALTED
 
 
+async def test_reducing_is_done_at_once_and_weakens_no_pause(office: Office) -> None:
+    assert "reducing" in (await office.say("/reduce odd prices") or "")
+    assert await office.mode() is TradingMode.REDUCING
+    [row] = office.audited
+    assert (row.action, row.source, row.reason) == (CommandAction.REDUCE, "telegram", "odd prices")
+    await office.start(TradingMode.PAUSED)
+    assert "stronger" in (await office.say("/reduce") or "")
+    assert await office.mode() is TradingMode.PAUSED
+
+
 async def test_a_pause_ends_by_itself_after_its_minutes(office: Office) -> None:
     assert "paused" in (await office.say("/pause 5") or "")
     assert await office.mode() is TradingMode.PAUSED

@@ -42,7 +42,9 @@ class Done(Model):
     done: Literal[True] = True
 
 
-Action = Literal["pause", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown", "clear_lock", "set_limit"]
+Action = Literal[
+    "pause", "reduce", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown", "clear_lock", "set_limit"
+]
 
 
 class PrepareBody(Model):

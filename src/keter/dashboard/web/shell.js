@@ -64,7 +64,7 @@ export function StateBar() {
 
 export function StopButton() {
   const mode = sections.trading.value?.mode;
-  const stopped = mode === 'PAUSED' || mode === 'HALTED';
+  const stopped = ['PAUSED', 'REDUCING', 'HALTED'].includes(mode);
   if (session.value?.login_required) return null;
   if (session.value && !mayOperate()) return html`<span class="fact">read only</span>`;
   return html`${stopped && html`<button type="button" class="resume" onClick=${openResume}>Resume\u2026</button>`}
@@ -143,7 +143,7 @@ function TradingBanner() {
   return html`<p class=${`banner ${tone}`}><strong>${who}</strong>${trading.reason ? `: ${trading.reason}.` : '.'}
     ${trading.since && html` Since <${Clock} at=${trading.since} day="auto" /> (<${Age} at=${trading.since} />).`}
     ${trading.until && html` Until <${Clock} at=${trading.until} />.`}
-    ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} No new bets; feeds, settlement and reconciliation go on.</p>`;
+    ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} ${trading.mode === 'REDUCING' ? 'No bets that raise the worst case of their event' : 'No new bets'}; feeds, settlement and reconciliation go on.</p>`;
 }
 
 /** Why LIVE places no bet although nobody has stopped it. */

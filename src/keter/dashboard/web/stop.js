@@ -72,7 +72,7 @@ function usePrepared(actions, active) {
 }
 
 function Body({ kind }) {
-  const actions = kind === 'stop' ? ['pause', 'halt'] : [kind];
+  const actions = kind === 'stop' ? ['pause', 'reduce', 'halt'] : [kind];
   const [busy, setBusy] = useState(null);
   const [result, setResult] = useState(null);
   const [failure, setFailure] = useState(null);
@@ -115,6 +115,7 @@ function Choice({ action, name, note, prepared, busy, commit, tone }) {
 function StopChoices({ prepared, busy, commit }) {
   return html`<button type="button" class="keep" autofocus onClick=${() => { dialogOpen.value = null; }}>Keep running</button>
     <${Choice} action="pause" name="Pause" note="One press resumes." prepared=${prepared.pause} busy=${busy} commit=${commit} tone="amber" />
+    <${Choice} action="reduce" name="Reduce" note="Until resumed." prepared=${prepared.reduce} busy=${busy} commit=${commit} tone="amber" />
     <${Choice} action="halt" name="Halt" note="Resuming asks for more." prepared=${prepared.halt} busy=${busy} commit=${commit} tone="red" />`;
 }
 

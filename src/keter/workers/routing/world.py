@@ -7,8 +7,10 @@ from pathlib import Path
 from keter.bus.connection import Bus
 from keter.bus.heartbeats import Heart
 from keter.bus.reconciliation import pass_done
+from keter.bus.risk import RiskBook
 from keter.bus.trading import TradingView, read_trading
 from keter.clock import Clock
+from keter.domain.exposure import Exposure
 from keter.domain.trading import TradingState
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.gates.placement import PlacementWorld
@@ -41,6 +43,7 @@ class World:
         self._token = token
         self._last_command = last_command
         self._permission = Permission(bus, settings, clock, account)
+        self._book = RiskBook(bus, clock=clock, zone=settings.mode.zone)
 
     def halted(self) -> bool:
         """Whether the HALT file exists; also when nobody can tell."""
@@ -61,22 +64,28 @@ class World:
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
         """Everything at once. Raises bus and ledger errors: who cannot look must not bet."""
         now = self._clock.now()
+        trading, reducing = await self._may_bet(now)
         return PlacementWorld(
             now=now,
             halt_file=self.halted(),
-            trading=await self._may_bet(now),
+            trading=trading,
             permitted=await self._permission.missing() is None,
             reconciled=await self.reconciled(),
             lock_left_s=lock_left_s,
             call_s=call_s,
+            reducing=reducing,
         )
 
-    async def _may_bet(self, now: datetime) -> Verdict:
-        """The trading state's verdict; none counts that is older than the last command in the audit: Redis has lost it then."""
+    async def _may_bet(self, now: datetime) -> tuple[Verdict, tuple[Exposure, ...] | None]:
+        """The trading state's verdict, and the risk book where it is REDUCING.
+
+        No state counts that is older than the last command in the audit: Redis has lost it then.
+        """
         view, last = await self.trading(), await self._last_command()
         if view.state is not None and last is not None and view.state.revision < last.revision:
-            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision)
-        return view.may_bet(now)
+            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision), None
+        book = (await self._book.read()).exposures if view.reducing(now) else None
+        return view.may_bet(now), book
 
 
 def halt_file_present(path: Path) -> bool:

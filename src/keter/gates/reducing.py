@@ -1,0 +1,38 @@
+"""While trading is REDUCING: does a bet raise what its event may lose?
+
+A bet passes when the event's worst case with it, reservations of others included, is no larger than the worst case of the bets
+that stand without it (pending and unknown ones among them). Reservations count on one side only: each may still become a bet or
+expire, and either way nothing has been raised. The caps of league, day and all bets hold as always and are not judged here.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from keter.domain.exposure import Exposure, ExposureStatus, worst_case
+from keter.domain.signals import ApprovedSignal
+from keter.domain.verdicts import Reason, Verdict, accept, reject
+
+
+def judge(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
+    """Whether ``bet`` beside ``others`` (of any event) leaves its event's worst case where it is, or below."""
+    event = [other for other in others if other.event_uid == bet.event_uid]
+    stands = worst_case(other for other in event if other.status is ExposureStatus.BET)
+    with_it = worst_case([*event, bet])
+    if with_it > stands:
+        return reject(Reason.RAISES_EXPOSURE, event_minor=stands, would_be_minor=with_it)
+    return accept(event_minor=stands, would_be_minor=with_it)
+
+
+def judge_again(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:
+    """The same right before the bet, by the risk book as it stands now: what it was to lie beside may have gone.
+
+    An approval from before REDUCING was never judged by its rule and is refused whatever it does.
+    """
+    if not approved.reducing:
+        return reject(Reason.RAISES_EXPOSURE, cause="approved before REDUCING")
+    own = next((exposure for exposure in exposures if exposure.decision_id == approved.decision_id), None)
+    if own is None:
+        return reject(Reason.SIGNAL_STALE, cause="the reservation has expired")
+    bet = msgspec.structs.replace(own, stake_minor=approved.stake_minor)
+    return judge(bet, [exposure for exposure in exposures if exposure is not own])

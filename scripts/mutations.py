@@ -164,8 +164,8 @@ MUTATIONS = (
              "view.state.revision < last.revision", "view.state.revision < 0", (TOGETHER,)),
 
     Mutation("conflate", BOUNDED, "a key waits once", f"{LUA}/step.lua",
-             "if call('HSET', KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then",
-             "if call('HSET', KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) >= 0 then", (QUEUES,)),
+             "if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then",
+             "if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) >= 0 then", (QUEUES,)),
     Mutation("audit-cap", BOUNDED, "the audit list is capped", f"{LUA}/step.lua",
              "    call('LTRIM', KEYS[2], over, -1)\n", "", (QUEUES,)),
     Mutation("dead-cap", BOUNDED, "dead letters are capped", f"{LUA}/step.lua",

@@ -260,6 +260,18 @@ async def test_a_returned_item_never_replaces_a_newer_payload(bus: Bus) -> None:
     assert item.payload == b"2"
 
 
+async def test_what_a_worker_puts_back_waits_at_the_end_and_never_replaces_a_newer_payload(bus: Bus) -> None:
+    """A guard that was contended must not lay its old price over the one that came meanwhile."""
+    await push(bus, ("a", b"old"), ("b", b"old"), ("c", b"1"))
+    pipe = await worker(bus)
+    first, second = await pipe.step(claim=2)
+    await push(bus, ("a", b"new"))
+    returned = [Output(RAW, item.key, item.payload, returned=True) for item in (first, second)]
+    await pipe.step(done=2, outputs=returned)
+    waiting = [(item.key, item.payload) for item in await pipe.step(claim=64)]
+    assert waiting == [("c", b"1"), ("a", b"new"), ("b", b"old")]
+
+
 async def test_a_buried_incarnation_cannot_come_back(bus: Bus) -> None:
     """Its opening may arrive late; the tomb refuses it."""
     pipe = await worker(bus)

@@ -536,8 +536,10 @@ async def test_a_guard_that_lost_its_lease_reserves_nothing(redis_url: str, tmp_
     async with desk(redis_url, tmp_path) as here:
         key = here.bus.keys.lease("guard")
         await here.bus.redis.execute_command("SET", key, "another|99999999999999999")
-        told, approved = await here.ask()
-        assert (told, approved) == ("guard:contended", None)
+        signal = a_signal(at=here.clock.now())
+        handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
+        assert handled.counts == {"guard:contended": 1}
+        assert [(output.queue, output.returned) for output in handled.outputs] == [(QueueName.CONFIRMED, True)]
         assert (await RiskBook(here.bus).read()).exposures == ()
         here.lease.lost.set()
         with pytest.raises(LeaseLostError):

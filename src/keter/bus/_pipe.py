@@ -40,11 +40,12 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One item for the next queue."""
+    """One item for the next queue, or one ``returned`` to the queue it came from, where it never replaces a newer payload."""
 
     queue: QueueName
     key: str
     payload: bytes
+    returned: bool = False
 
 
 class Pipe:
@@ -166,7 +167,7 @@ class Pipe:
             if place is None:
                 place = places[output.queue] = len(keys) + 1
                 keys += self._bus.keys.queue(output.queue).of_push
-            args += (place, output.key, output.payload)
+            args += (-place if output.returned else place, output.key, output.payload)
         self._certain = self._source is None  # a producer's push may be repeated: it conflates
         try:
             reply = await self._bus.redis.run("step", keys, args)

@@ -86,8 +86,9 @@ class Guard:
                 handled = await self._decide(signal)
                 if handled is not None:
                     return handled
-        # The book moves faster than we decide: the signal goes to the end of its own queue.
-        return Handled([Output(QueueName.CONFIRMED, item.key, item.payload)], {f"{STAGE}:contended": 1})
+        # The book moves faster than we decide: the signal goes to the end of its own queue, unless a newer one waits there.
+        back = Output(QueueName.CONFIRMED, item.key, item.payload, returned=True)
+        return Handled([back], {f"{STAGE}:contended": 1})
 
     async def _decide(self, signal: ConfirmedSignal) -> Handled | None:
         """None when the picture changed before the reservation was made."""

@@ -19,7 +19,7 @@
 -- ARGV[8] cap of dead letters  ARGV[9] cap of the audit  ARGV[10] life of the stats in ms
 -- ARGV[11] number of counters, then for each: name, increment
 -- then number of audit entries, then the entries
--- then for each output: index in KEYS of its queue's list, key, payload
+-- then for each output: index in KEYS of its queue's list (negative: only where no newer payload waits), key, payload
 --
 -- Returns {ms of the server, stamp|key, payload, stamp|key, payload ...} of what was claimed.
 -- Errors before the first write: LEASELOST; WRONGTYPE from any key; OOM when there is something to push.
@@ -77,8 +77,9 @@ end
 -- Push. The first write of a script must be one that full memory refuses, or it would run to its end in spite of it.
 local fresh = {}
 for i = audit_at + 1 + entries, #ARGV, 3 do
-  local target = tonumber(ARGV[i])
-  if call('HSET', KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then
+  local target = math.abs(tonumber(ARGV[i]))
+  local put = tonumber(ARGV[i]) < 0 and 'HSETNX' or 'HSET'
+  if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then
     fresh[target] = fresh[target] or {}
     table.insert(fresh[target], ARGV[i + 1])
   end

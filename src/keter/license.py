@@ -2,7 +2,8 @@
 
 A licence is a JWT signed with Ed25519 (``EdDSA``, nothing else), typed ``keter-licence+jwt``, carrying exp, iat, nbf, iss, aud,
 sub and jti. Times are compared with an injected clock, 30 s of leeway, and a mark of the latest time ever seen: a clock that
-was set back by more than a day is not believed. This stops accidents, not a determined owner of the machine.
+was set back by more than a day is not believed, and for the end of a licence time never goes back and never stands still. This
+stops accidents, not a determined owner of the machine.
 """
 
 import base64
@@ -53,6 +54,15 @@ class License:
         return f"the licence of {self.holder} ends on {self.expires_at:%Y-%m-%d %H:%M} UTC; after that no new LIVE bets"
 
 
+class LicenseEndedError(PermissionDeniedError):
+    """A licence of ours that held until ``ended_at``; the clock may say an earlier time by now."""
+
+    def __init__(self, ended_at: datetime, now: datetime) -> None:
+        seen = ", a time that this machine has seen (DATA_DIR/.clock_mark) though its clock stands before it"
+        super().__init__(f"the licence ended on {ended_at:%Y-%m-%d %H:%M} UTC{seen if now < ended_at else ''}")
+        self.ended_at = ended_at
+
+
 class ClockMark(Protocol):
     """Remembers the latest time ever seen."""
 
@@ -90,6 +100,7 @@ class LicenseKeeper:
         self._settings = settings
         self._clock = clock
         self._mark = mark or FileClockMark(settings.mode.data_dir / ".clock_mark")
+        self._last: tuple[datetime, float] | None = None  # the latest time seen, and the monotonic clock then
 
     @property
     def required(self) -> bool:
@@ -118,12 +129,29 @@ class LicenseKeeper:
         key = self._settings.license.license_public_key
         if not key:
             raise PermissionDeniedError("there is no public key to verify a licence with; set LICENSE_PUBLIC_KEY")
-        now = self._clock.now()
-        mark = self._mark.read()
-        found = verify(token, load_public_key(key), now=now, latest_seen=mark)
-        if mark is None or now - mark >= MARK_STEP:
-            self._mark.write(now)
+        now, mark = self._clock.now(), self._mark.read()
+        seen = self._latest(now, mark)
+        try:
+            found = verify(token, load_public_key(key), now=now, latest_seen=seen)
+        except LicenseEndedError as e:
+            # Not later than the end: a clock that was wrong by years must not spoil the next licence.
+            self._remember(min(seen, e.ended_at + LEEWAY), mark, step=timedelta(0))
+            raise
+        self._remember(seen, mark, step=MARK_STEP)
         return found
+
+    def _latest(self, now: datetime, mark: datetime | None) -> datetime:
+        """The latest time seen: it goes on with the monotonic clock while the wall clock stands behind it."""
+        known = [now] if mark is None else [now, mark]
+        if self._last is not None:
+            moment, at_s = self._last
+            known.append(moment + timedelta(seconds=self._clock.monotonic() - at_s))
+        return max(known)
+
+    def _remember(self, moment: datetime, mark: datetime | None, *, step: timedelta) -> None:
+        self._last = moment, self._clock.monotonic()
+        if mark is None or moment - mark > step:
+            self._mark.write(moment)
 
 
 def license_file(settings: Settings) -> Path:
@@ -141,7 +169,10 @@ def read_token(settings: Settings) -> str | None:
 
 
 def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None) -> License:
-    """The licence in ``token``. Raises PermissionDeniedError with one reason."""
+    """The licence in ``token``. Raises PermissionDeniedError with one reason.
+
+    Its end is judged by the later of ``now`` and ``latest_seen``.
+    """
     try:
         if jwt.get_unverified_header(token).get("typ") != TYPE:
             raise PermissionDeniedError("the token is not a Keter licence")
@@ -162,8 +193,8 @@ def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: dat
         raise PermissionDeniedError(
             f"the licence starts on {max(issued, starts):%Y-%m-%d %H:%M} UTC; check this machine's clock"
         )
-    if now - LEEWAY >= ends:
-        raise PermissionDeniedError(f"the licence ended on {ends:%Y-%m-%d %H:%M} UTC")
+    if max(now, latest_seen or now) - LEEWAY >= ends:
+        raise LicenseEndedError(ends, now)
     return License(str(claims["jti"]), str(claims["sub"]), issued, ends)
 
 

@@ -115,6 +115,11 @@ def test_a_clock_set_back_by_more_than_a_day_is_not_believed() -> None:
         verify(good, KEY, now=NOW, latest_seen=NOW + timedelta(hours=25))
 
 
+def test_a_clock_set_back_within_the_day_does_not_bring_an_ended_licence_back() -> None:
+    with pytest.raises(PermissionDeniedError, match="ended"):
+        verify(token(), KEY, now=NOW, latest_seen=NOW + timedelta(hours=2))
+
+
 def settings(folder: Path, **environ: str) -> Settings:
     return load_settings(None, {"DATA_DIR": str(folder), "LICENSE_PUBLIC_KEY": PUBLIC, **environ})
 
@@ -162,6 +167,39 @@ def test_the_mark_is_kept_between_runs_and_only_moves_forward(tmp_path: Path) ->
     assert FileClockMark(tmp_path / ".clock_mark").read() == NOW + timedelta(days=30)
     with pytest.raises(PermissionDeniedError, match="clock"):
         LicenseKeeper(conf, ManualClock(NOW + timedelta(days=2))).check()
+
+
+def test_an_end_that_was_seen_is_remembered_by_the_next_run(tmp_path: Path) -> None:
+    """The mark's last step was before the end: without the end itself in it, setting the clock back would do."""
+    conf = settings(tmp_path, KETER_LICENSE_KEY=token())
+    LicenseKeeper(conf, ManualClock(NOW + timedelta(minutes=30))).check()
+    for moment in (timedelta(hours=1, minutes=1), timedelta(0), timedelta(minutes=31)):
+        with pytest.raises(PermissionDeniedError, match="ended") as told:
+            LicenseKeeper(conf, ManualClock(NOW + moment)).check()
+    assert "this machine has seen" in str(told.value)
+
+
+def test_a_clock_that_was_wrong_by_years_does_not_spoil_the_next_licence(tmp_path: Path) -> None:
+    old, clock = settings(tmp_path, KETER_LICENSE_KEY=token()), ManualClock(NOW + 9 * YEAR)
+    keeper = LicenseKeeper(old, clock)
+    for _ in range(2):
+        with pytest.raises(PermissionDeniedError, match="ended"):
+            keeper.check()
+        clock.set(NOW)
+    new = settings(tmp_path, KETER_LICENSE_KEY=issue(PRIVATE, "Ada", now=NOW, valid_for=YEAR))
+    assert LicenseKeeper(new, ManualClock(NOW + timedelta(hours=2))).check().holder == "Ada"
+
+
+def test_time_goes_on_for_a_licence_whose_clock_is_set_back_again_and_again(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    keeper = LicenseKeeper(settings(tmp_path, KETER_LICENSE_KEY=token()), clock)
+    for _ in range(5):
+        keeper.check()
+        clock.set(NOW + timedelta(minutes=10))
+        clock.set(NOW)
+    clock.set(NOW + timedelta(minutes=11))
+    with pytest.raises(PermissionDeniedError, match="ended"):
+        keeper.check()
 
 
 def test_a_broken_mark_counts_as_none(tmp_path: Path) -> None:

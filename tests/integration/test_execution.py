@@ -461,7 +461,13 @@ async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
     await write_scores(desk.world.bus, [EventScore(uid, Score(2, 1), (1, 0), ended=False, observed_at=NOW)])
     await desk.look(3 * 86400)
     assert await desk.world.ledger.results.get(uid) is None
-    final = EventScore(uid, Score(2, 2), (1, 0), ended=True, observed_at=NOW)
+    kickoff = signal.signal.update.event.kickoff
+    anothers = EventScore(uid, Score(0, 7), (0, 1), ended=True, observed_at=kickoff - timedelta(seconds=1))
+    await write_scores(desk.world.bus, [anothers])
+    await desk.look()
+    assert await desk.world.ledger.results.get(uid) is None, "seen before the kick-off: it is another match's"
+    await desk.world.ledger.results.put(anothers)
+    final = EventScore(uid, Score(2, 2), (1, 0), ended=True, observed_at=kickoff + timedelta(hours=2))
     await write_scores(desk.world.bus, [final])
     await desk.look()
     assert await desk.world.ledger.results.get(uid) == final

@@ -81,6 +81,10 @@ class EventScore(msgspec.Struct, frozen=True):
     ended: bool
     observed_at: datetime
 
+    def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
+        """Whether this is the final score for a bet made then: one seen before it, or before kick-off, is another match's."""
+        return self.ended and self.observed_at >= max(kickoff, made_at)
+
 
 class FeedUpdate(msgspec.Struct, frozen=True):
     """What one answer of a price source changed.

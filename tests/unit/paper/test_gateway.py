@@ -157,6 +157,27 @@ async def test_a_bet_whose_result_never_came_is_void(world: World) -> None:
     assert (ticket.status, ticket.pnl_minor) == (TicketStatus.VOID, 0)
 
 
+async def test_a_result_from_before_the_kick_off_or_the_bet_is_another_matchs(world: World) -> None:
+    """The same teams under the same name of the day, or a score left over: it must not decide what was bet afterwards."""
+    reference = await world.place()
+    uid = an_event("Team i1", KICKOFF).event_uid
+    world.clock.set(KICKOFF + timedelta(hours=1))
+    early = EventScore(uid, Score(0, 0), None, ended=True, observed_at=KICKOFF - timedelta(seconds=1))
+    await world.ledger.results.put(early)
+    [ticket] = await world.gateway.bet(reference)
+    assert (ticket.status, ticket.final_score) == (TicketStatus.RUNNING, None)
+    live = await world.place("live", signal=encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60))))
+    uid_of_live = an_event("Team live", KICKOFF).event_uid
+    before = msgspec.structs.replace(early, event_uid=uid_of_live, observed_at=world.clock.now() - timedelta(seconds=1))
+    await world.ledger.results.put(before)
+    world.clock.set(KICKOFF + timedelta(hours=2))
+    [ticket] = await world.gateway.bet(live)
+    assert ticket.status is TicketStatus.RUNNING
+    await world.final("i1", 2, 1)
+    await world.final("live", 2, 1)
+    assert {ticket.result for ticket in await world.gateway.bets()} == {"WON"}
+
+
 async def test_a_half_time_bet_without_a_half_time_score_is_void(world: World) -> None:
     reference = await world.place("ht", market=parse_market("ht.ou.1"))
     world.clock.set(NOW + timedelta(minutes=30))

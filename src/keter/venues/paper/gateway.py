@@ -162,14 +162,24 @@ class PaperGateway:
         """Settles every accepted ticket whose event has a result. Two processes doing it at once write the same."""
         now = self._clock.now()
         waiting = await self._ledger.paper.unsettled(self._account, now)
-        results = await self._ledger.results.many([ticket.event_uid for ticket in waiting])
+        results = await self._results(waiting)
         for ticket in waiting:
-            outcome = self._outcome(ticket, results.get(ticket.event_uid), now)
+            outcome = self._outcome(ticket, results.get(ticket.ticket_id), now)
             if outcome is not None:
                 await self._ledger.paper.settle(ticket.ticket_id, result=outcome.state, pnl_minor=outcome.profit_minor, at=now)
 
+    async def _results(self, tickets: Sequence[PaperTicket]) -> dict[str, EventScore]:
+        """By ticket: the final score of its event."""
+        found = await self._ledger.results.many([ticket.event_uid for ticket in tickets])
+        seen = {ticket.ticket_id: (ticket, found[ticket.event_uid]) for ticket in tickets if ticket.event_uid in found}
+        return {
+            ticket_id: result
+            for ticket_id, (ticket, result) in seen.items()
+            if result.decides(kickoff=ticket.kickoff, made_at=ticket.placed_at)
+        }
+
     def _outcome(self, ticket: PaperTicket, result: EventScore | None, now: datetime) -> Settlement | None:
-        if result is None or not result.ended:
+        if result is None:
             overdue = now > ticket.kickoff + RESULT_DEADLINE
             return Settlement(BetState.VOID, 0) if overdue else None
         counts_from = ticket.score_at_bet if self.capability.handicap_from_score_at_bet else None
@@ -188,8 +198,8 @@ class PaperGateway:
 
     async def _shown(self, tickets: Sequence[PaperTicket]) -> list[Ticket]:
         now = self._clock.now()
-        results = await self._ledger.results.many([ticket.event_uid for ticket in tickets])
-        return [_as_venue_ticket(ticket, results.get(ticket.event_uid), now) for ticket in tickets]
+        results = await self._results(tickets)
+        return [_as_venue_ticket(ticket, results.get(ticket.ticket_id), now) for ticket in tickets]
 
 
 def _score_at_bet(signal: bytes) -> tuple[int, int] | None:

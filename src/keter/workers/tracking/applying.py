@@ -126,6 +126,8 @@ class Applier:
 
     async def _settled(self, before: Bet, after: Bet, tickets: Sequence[Ticket], now: datetime) -> None:
         result = await self._ledger.results.get(after.intent.event_uid)
+        if result is not None and not result.decides(kickoff=after.intent.kickoff, made_at=after.intent.created_at):
+            result = None
         own = own_settlement(after, tickets, result, from_score_at_bet=self._from_score_at_bet)
         row = compare(after, after.state, after.pnl_minor or 0, own, tickets, now)
         await self._ledger.settlements.add(row)

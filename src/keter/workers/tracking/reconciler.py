@@ -15,7 +15,7 @@ from keter.bus.odds import read_score
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.money import money_text
 from keter.ledger import Ledger, ticket_key
-from keter.venues.base import BetVenue, Ticket, VenueError
+from keter.venues.base import BetVenue, EventScore, Ticket, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import Denials
 from keter.workers.tracking.applying import Applier
@@ -74,12 +74,14 @@ class Reconciler:
         """Final scores of events with open bets, from the feed into the ledger."""
         now = self._context.clock.now()
         open_bets = await self._ledger.intents.open_bets(self._mode, self._account)
-        events = {bet.intent.event_uid for bet in open_bets if bet.intent.kickoff <= now}
-        known = await self._ledger.results.many(sorted(events))
-        for event_uid in sorted(events - set(known)):
-            score = await read_score(self._context.bus, event_uid)
-            if score is not None and score.ended:
-                await self._ledger.results.put(score)
+        begun = [bet for bet in open_bets if bet.intent.kickoff <= now]
+        known = await self._ledger.results.many([bet.intent.event_uid for bet in begun])
+        for event_uid in sorted({bet.intent.event_uid for bet in begun}):
+            bets = [bet for bet in begun if bet.intent.event_uid == event_uid]
+            if not _decides_one(known.get(event_uid), bets):
+                score = await read_score(self._context.bus, event_uid)
+                if score is not None and _decides_one(score, bets):
+                    await self._ledger.results.put(score)
 
     async def _compare(self, listed: dict[str, list[Ticket]]) -> bool:
         """Every bet against its tickets; False when a doubtful one could not be asked for."""
@@ -218,6 +220,10 @@ class Reconciler:
 
 def _oldest(bets: Sequence[Bet]) -> datetime:
     return min(bet.updated_at for bet in bets)
+
+
+def _decides_one(score: EventScore | None, bets: Iterable[Bet]) -> bool:
+    return score is not None and any(score.decides(kickoff=bet.intent.kickoff, made_at=bet.intent.created_at) for bet in bets)
 
 
 def _once(tickets: Iterable[Ticket]) -> list[Ticket]:

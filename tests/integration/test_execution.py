@@ -664,6 +664,8 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     await desk.look()
     bet = await desk.of()
     assert (bet.state, bet.placed_stake_minor) == (S.RUNNING, 900)
+    [exposure] = (await desk.world.book().read()).exposures
+    assert (exposure.stake_minor, exposure.stands_minor) == (1500, 900)
 
 
 async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(desk: Desk) -> None:

@@ -29,7 +29,8 @@ class ExposureStatus(StrEnum):
 class Exposure(msgspec.Struct, frozen=True):
     """One stake at risk. ``odds`` is decimal text; ``score_at_bet`` is where an in-play handicap starts counting.
 
-    ``market`` is None for a foreign ticket whose words could not be read: it counts as lost in every score.
+    ``market`` is None for a foreign ticket whose words could not be read: it counts as lost in every score. ``stands_minor`` is
+    what the venue has booked of a stake, where that is less: the rest may never be booked.
     """
 
     decision_id: str
@@ -43,6 +44,7 @@ class Exposure(msgspec.Struct, frozen=True):
     made_at: datetime
     expires_at: datetime | None = None
     score_at_bet: tuple[int, int] | None = None
+    stands_minor: int | None = None
 
     @property
     def selection_id(self) -> str:

@@ -2,7 +2,8 @@
 
 A bet passes when the event's worst case with it, reservations of others included, is no larger than the worst case of the bets
 that stand without it (pending and unknown ones among them). Reservations count on one side only: each may still become a bet or
-expire, and either way nothing has been raised. The caps of league, day and all bets hold as always and are not judged here.
+expire, and either way nothing has been raised. Beside a stake that was booked in part it must do with the part alone and with
+the whole. The caps of league, day and all bets hold as always and are not judged here.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,18 @@ from keter.domain.verdicts import Reason, Verdict, accept, reject
 def judge(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
     """Whether ``bet`` beside ``others`` (of any event) leaves its event's worst case where it is, or below."""
     event = [other for other in others if other.event_uid == bet.event_uid]
-    stands = worst_case(other for other in event if other.status is ExposureStatus.BET)
-    with_it = worst_case([*event, bet])
-    if with_it > stands:
-        return reject(Reason.RAISES_EXPOSURE, event_minor=stands, would_be_minor=with_it)
-    return accept(event_minor=stands, would_be_minor=with_it)
+    for stakes in (event, [_booked(other) for other in event]):
+        stands = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
+        with_it = worst_case([*stakes, bet])
+        if with_it > stands:
+            return reject(Reason.RAISES_EXPOSURE, event_minor=stands, would_be_minor=with_it)
+    return accept()
+
+
+def _booked(exposure: Exposure) -> Exposure:
+    if exposure.stands_minor is None:
+        return exposure
+    return msgspec.structs.replace(exposure, stake_minor=exposure.stands_minor)
 
 
 def judge_again(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:

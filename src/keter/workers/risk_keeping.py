@@ -243,4 +243,5 @@ def exposure_of(bet: Bet) -> Exposure:
         status=ExposureStatus.BET,
         made_at=intent.created_at,
         score_at_bet=bet.score_at_bet,
+        stands_minor=bet.placed_stake_minor if 0 < bet.placed_stake_minor < intent.stake_minor else None,
     )

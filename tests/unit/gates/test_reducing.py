@@ -75,6 +75,13 @@ def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     assert assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason is Reason.RAISES_EXPOSURE
 
 
+def test_a_bet_booked_in_part_is_lain_beside_with_that_part_only() -> None:
+    """The venue took 900 of 1500; the rest may come or not, so the caps count it and this does not."""
+    part = msgspec.structs.replace(taken(UNDER, 1500), stands_minor=900)
+    assert judge(taken(OVER, 900), [part]).accepted
+    assert judge(taken(OVER, 901), [part]).reason is Reason.RAISES_EXPOSURE
+
+
 def test_the_caps_hold_while_reducing_too() -> None:
     context = replace(REDUCING, exposures=(taken(UNDER), elsewhere(98_001, "OTHER")))
     assert assess(OVER, context, limited(max_exposure_day=9999))[0].reason is Reason.EXPOSURE_TOTAL

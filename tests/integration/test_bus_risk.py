@@ -231,6 +231,39 @@ async def test_a_rebuild_replaces_everything_unless_something_came_in_between(bu
     assert after.revision == now.revision + 1
 
 
+async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_and_nothing_else(bus: Bus) -> None:
+    """A foreign ticket was never among the day's stakes, and of a bet booked in part only that part."""
+    book, lease = RiskBook(bus), await guard_lease(bus)
+    bets = [
+        msgspec.structs.replace(reservation(name, stake=stake), status=ExposureStatus.BET, expires_at=None)
+        for name, stake in (("ours", 1_500), ("foreign:t1", 5_000))
+    ]
+    day = DayRisk(DAY, staked_minor=2_900, bets=3)
+    assert await book.rebuild(bets, day, lease=lease, revision=0, booked={"ours": 900})
+    await book.release("foreign:t1")
+    assert (await book.read()).day == day
+    await book.release("ours")
+    assert (await book.read()).day == DayRisk(DAY, staked_minor=2_000, bets=2)
+
+
+async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_guard(bus: Bus) -> None:
+    book, lease = RiskBook(bus), await guard_lease(bus)
+    await reserve(book, lease, reservation("d1"))
+    await book.convert("d1", day=DAY)
+    await reserve(book, lease, reservation("d2"))
+    await book.settle("d2", day=DAY, pnl_minor=-100, lost=True)
+    before = await book.read()
+    assert not await book.forget_streak(lease=lease, revision=before.revision - 1)
+    assert not await book.forget_streak(lease=msgspec.structs.replace(lease, token="another"), revision=before.revision)
+    assert (await book.read()) == before
+    assert await book.forget_streak(lease=lease, revision=before.revision)
+    after = await book.read()
+    assert after.day is not None and before.day is not None
+    assert (after.day, after.exposures) == (msgspec.structs.replace(before.day, streak=0), before.exposures)
+    await book.release("d1")
+    assert (await book.read()).day == DayRisk(DAY, pnl_minor=-100)
+
+
 async def test_the_throttle_counts_bets_of_the_window(bus: Bus) -> None:
     book = RiskBook(bus)
     for number in range(3):
@@ -315,8 +348,8 @@ async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
             await book.release(name)
         elif action == "rebuild":
             assert state.day is not None
-            assert await book.rebuild(state.exposures, state.day, lease=lease, revision=state.revision)
-            await _forget_booking_days(bus, model)
+            booked = dict.fromkeys(model.bets, 1_000)
+            assert await book.rebuild(state.exposures, state.day, lease=lease, revision=state.revision, booked=booked)
         else:
             lost = action == "lose"
             known = name in model.reserved | model.bets
@@ -327,9 +360,3 @@ async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
         assert {e.decision_id for e in state.exposures if e.status is ExposureStatus.RESERVED} == model.reserved
         assert state.day == DayRisk(DAY, model.pnl, model.staked, model.streak, model.count)
     await bus.aclose()
-
-
-async def _forget_booking_days(bus: Bus, model: Model) -> None:
-    """The bets were made today, not on DAY: a rebuild from the ledger would know; here they are booked on DAY again."""
-    for name in model.bets:
-        await bus.redis.hset(bus.keys.risk_booked, name, f"{DAY}|1000")

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from keter.bus.accounts import write_account
+from keter.bus.adoption import put_bet
 from keter.bus.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
@@ -21,7 +22,7 @@ from keter.bus.errors import LeaseLostError
 from keter.bus.limits import read_limits
 from keter.bus.locks import Lease
 from keter.bus.queues import Item, QueueName
-from keter.bus.risk import RiskBook
+from keter.bus.risk import RiskBook, RiskState
 from keter.bus.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
@@ -472,6 +473,24 @@ async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_i
             await book.release(approved.decision_id)
 
 
+async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_stakes(redis_url: str, tmp_path: Path) -> None:
+    """Neither after a rebuild nor after a streak was forgotten: the day's cap would grow by somebody else's bet."""
+    async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=1) as here:
+        foreign = Exposure("foreign:t1", "elsewhere", "", None, None, 5000, "2.0", ExposureStatus.BET, NOW)
+        await put_bet(here.bus, foreign)
+        await settled(here, "a", S.LOST, -1000)
+        await here.later(1)
+        state = await RiskBook(here.bus).read()
+        assert state.day is not None
+        assert (state.day.streak, state.day.staked_minor) == (0, 1000)
+        await here.bus.redis.execute_command("DEL", here.bus.keys.risk_day)
+        await here.later(1)
+        await RiskBook(here.bus).release("foreign:t1")
+        day = (await RiskBook(here.bus).read()).day
+        assert day is not None
+        assert (day.staked_minor, day.bets) == (1000, 1)
+
+
 async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=2) as here:
         await settled(here, "a", S.LOST, -1000)
@@ -492,6 +511,26 @@ async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str,
         assert await here.mode() is TradingMode.ACTIVE
         assert await read_alerts(here.bus) == []
         assert (await here.ask())[0] == "guard:ok"
+
+
+async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_read(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        await here.later(1)
+        assert await here.mode() is TradingMode.PAUSED
+        midnight = datetime.fromisoformat("2026-02-22T00:00:00+00:00")
+        here.clock.set(midnight - timedelta(milliseconds=1))
+        book = here.guard._keeper.book
+        read = book.read
+
+        async def slowly(day: str | None = None) -> RiskState:
+            state = await read(day)
+            here.clock.set(midnight + timedelta(milliseconds=1))
+            return state
+
+        book.read = slowly  # type: ignore[method-assign]  # midnight comes while Redis answers
+        await here.guard._keeper.watch()
+        assert await here.mode() is TradingMode.ACTIVE
 
 
 async def test_a_bet_beyond_the_daily_loss_is_refused_even_before_the_brake_was_pulled(redis_url: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A reservation ends by itself, by the server's clock, unless it becomes a bet. Ev
 not, because it only lowers the risk. The book can be rebuilt from the ledger at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
@@ -105,8 +105,23 @@ class RiskBook:
         args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS]
         return bool(await self._bus.redis.run("risk_settle", keys, args))
 
-    async def rebuild(self, exposures: Sequence[Exposure], day: DayRisk, *, lease: Held, revision: int | None = None) -> bool:
+    async def forget_streak(self, *, lease: Held, revision: int) -> bool:
+        """Counts losses in a row from zero again; False when the book has changed since ``revision``, or the lease is lost."""
+        keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak]
+        return bool(await self._bus.redis.run("risk_streak", keys, [revision, lease.value]))
+
+    async def rebuild(
+        self,
+        exposures: Sequence[Exposure],
+        day: DayRisk,
+        *,
+        lease: Held,
+        revision: int | None = None,
+        booked: Mapping[str, int] | None = None,
+    ) -> bool:
         """Replaces everything by what the ledger knows. Reservations not mentioned are dropped.
+
+        ``booked`` are the stakes, by decision, that ``day`` counts: what is released later is taken off it by these alone.
 
         Read the book first, then the ledger, and pass the ``revision`` that was read: False when a settlement or placement
         came in between, or the lease is lost. None replaces it whatever happened.
@@ -118,8 +133,8 @@ class RiskBook:
         for exposure in exposures:
             reserved = exposure.status is ExposureStatus.RESERVED
             left = self._left_ms(exposure.expires_at) if reserved else ""
-            booked = not reserved and day_of(exposure.made_at, self._zone) == day.day
-            args += (exposure.decision_id, encode(exposure), left, f"{day.day}|{exposure.stake_minor}" if booked else "")
+            counted = (booked or {}).get(exposure.decision_id)
+            args += (exposure.decision_id, encode(exposure), left, f"{day.day}|{counted}" if counted is not None else "")
         return bool(await self._bus.redis.run("risk_rebuild", keys, args))
 
     async def note_bet(self, decision_id: str) -> None:

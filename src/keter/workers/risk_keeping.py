@@ -112,7 +112,8 @@ class RiskKeeper:
         for _ in range(TRIES):
             state = await self.book.read()
             bets, day = await self._ledger.risk_picture(today, self._mode)
-            begun = [bet for bet in bets if bet.state in NOT_SENT_YET and self._ledger.day_of(bet.intent.created_at) == today]
+            todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
+            begun = [bet for bet in todays if bet.state in NOT_SENT_YET]
             day = msgspec.structs.replace(
                 day,
                 streak=await self._streak(day),
@@ -122,7 +123,8 @@ class RiskKeeper:
             known = {bet.intent.decision_id for bet in bets}
             kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
             exposures = [*map(exposure_of, bets), *kept]
-            if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision):
+            booked = {bet.intent.decision_id: bet.placed_stake_minor or bet.intent.stake_minor for bet in todays}
+            if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision, booked=booked):
                 await self._remember_sent()
                 self._context.log.warning("risk_book_rebuilt", bets=len(bets), kept=len(kept), day=day.day, streak=day.streak)
                 return
@@ -150,11 +152,12 @@ class RiskKeeper:
     async def watch(self) -> None:
         """Applies the brakes of the day and takes their alerts back when they are over."""
         await self._catch_up()
+        now = self._context.clock.now()  # not later than the figures: yesterday's must not brake a day that has just begun
         view = await self.trading()
         state = await self.state()
         if view.state is None or state.day is None:
             return
-        now, limits = self._context.clock.now(), await self.current_limits()
+        limits = await self.current_limits()
         active = view.state.effective(now) is TradingMode.ACTIVE
         if daily_loss_reached(state.day, limits):
             if active:
@@ -165,7 +168,7 @@ class RiskKeeper:
         if losing_streak_reached(state.day, limits.risk):
             until = now + timedelta(minutes=limits.risk.losing_streak_pause_min)
             if not active or await self._brake(STREAK, f"{state.day.streak} losses in a row", until, view.state):
-                await self._forget_streak(state, view)
+                await self._forget_streak(state.revision, view)
         elif active:
             await self._release(STREAK)
 
@@ -189,13 +192,11 @@ class RiskKeeper:
             self._standing.discard(name)
             await clear_alert(self._context.bus, name.replace(" ", "_"))
 
-    async def _forget_streak(self, state: RiskState, view: TradingView) -> None:
+    async def _forget_streak(self, revision: int, view: TradingView) -> None:
         """The pause pays for the losses so far. Another pause, or a halt, does not."""
         latest = (await read_trading(self._context.bus, self._context.clock.now())).state or view.state
-        if latest is None or latest.actor != ACTOR or not latest.reason.startswith(STREAK) or state.day is None:
-            return
-        day = msgspec.structs.replace(state.day, streak=0)
-        await self.book.rebuild(state.exposures, day, lease=self.held, revision=state.revision)
+        if latest is not None and latest.actor == ACTOR and latest.reason.startswith(STREAK):
+            await self.book.forget_streak(lease=self.held, revision=revision)
 
     async def _change(self, mode: TradingMode, reason: str, until: datetime | None, before: TradingState | None) -> bool:
         """Changes the state unless somebody else has just done so; writes it to the ledger. True when it took effect."""

@@ -16,15 +16,18 @@ BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "football-dat
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when every vector passes, 1 when one fails or a category is unknown, 64 when the file cannot be read."""
+    """0 when every vector passes, 1 when one fails or a category is unknown, 64 for a wrong call or an unreadable file."""
     parser = argparse.ArgumentParser(prog="check-vectors", description=__doc__)
     parser.add_argument("file", type=Path, help="JSON file with a list of vectors")
     parser.add_argument("--data", type=Path, default=BESIDE, help="folder of football-data.co.uk files")
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as e:
+        return 64 if e.code else 0
     try:
         vectors = read(options.file)
     except (OSError, ValueError, RecursionError) as e:
-        sys.stderr.write(f"check-vectors: {options.file}: {e}\n")
+        sys.stderr.write(f"check-vectors: {options.file} cannot be read: {getattr(e, 'strerror', None) or e}\n")
         return 64
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what this terminal cannot show

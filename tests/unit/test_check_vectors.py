@@ -27,6 +27,20 @@ def run(tmp_path: Path, vectors: object, *arguments: str) -> tuple[int, list[str
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
+def test_without_its_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
+    copy = tmp_path / "scripts" / "check-vectors"
+    copy.parent.mkdir()
+    copy.write_bytes(COMMAND.read_bytes())
+    done = subprocess.run([sys.executable, "-I", "-S", copy, "vectors.json"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (69, "")
+    assert done.stderr.startswith("check-vectors: Keter's packages are not installed; `python scripts/bootstrap.py`")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_call_is_64() -> None:
+    assert subprocess.run([sys.executable, COMMAND], capture_output=True, timeout=60).returncode == 64
+
+
 def changed(**parts: object) -> dict[str, Any]:
     return GOOD | parts
 

@@ -25,7 +25,7 @@ from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit, setting_of
-from keter.setting_groups import RiskSettings
+from keter.setting_groups import YEAR_S, RiskSettings
 
 log = structlog.get_logger(__name__)
 TRADING = "trading"
@@ -101,9 +101,12 @@ class Control:
     ) -> Outcome:
         """No new bets until ``for_s`` seconds have passed or somebody resumes. A pause that lasts longer stands.
 
-        Raises UsageError while HALTED, StaleRevisionError when the state is not of ``revision`` or will not stand still.
+        Raises UsageError while HALTED or for more than a year, StaleRevisionError when the state is not of ``revision`` or will
+        not stand still.
         Over REDUCING it lasts until somebody resumes: its end would allow every bet.
         """
+        if for_s is not None and not for_s <= YEAR_S:
+            raise UsageError("a pause with an end lasts a year at most; without one it lasts until resumed")
         for tries_left in reversed(range(TRIES)):
             now = self._clock.now()
             before = await self._state(now)

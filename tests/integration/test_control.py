@@ -212,6 +212,13 @@ async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resu
     assert await read_arming(bus, "acc") is None
 
 
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
+async def test_a_pause_beyond_the_calendar_is_refused(bus: Bus, control: Control, seconds: float) -> None:
+    await start(bus)
+    with pytest.raises(UsageError, match="a year at most"):
+        await control.pause(OPS, "lunch", for_s=seconds)
+
+
 async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> None:
     await control.arm(OPS, "acc", "open the day")
     await control.pause(OPS, "lunch")

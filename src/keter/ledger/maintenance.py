@@ -2,6 +2,8 @@
 
 import csv
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Connection, Engine
 
 from keter.domain.bets import SETTLED
-from keter.errors import UsageError
+from keter.errors import UnavailableError, UsageError
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 
@@ -23,14 +25,23 @@ def backup(engine: Engine, path: Path) -> None:
         raise UsageError("a PostgreSQL ledger is backed up with pg_dump")
     if path.exists():
         raise UsageError(f"{path} exists; choose a name that is free")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with engine.connect() as connection:
+    with _writing(path), engine.connect() as connection:
         source: Any = connection.connection.driver_connection
         target = sqlite3.connect(path)
         try:
             source.backup(target)
         finally:
             target.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Makes the folder of ``path``; a file that cannot be written is the operator's to mend."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except (OSError, sqlite3.OperationalError) as e:
+        raise UnavailableError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
 
 
 def integrity(engine: Engine) -> list[str]:
@@ -72,16 +83,16 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
         raise UsageError(f"unknown format {fmt!r}; choose {' or '.join(FORMATS)}")
     with engine.connect() as connection, connection.begin():
         found = connection.execute(select(*_COLUMNS).order_by(bets.c.created_at, bets.c.intent_id)).all()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = [column.name for column in _COLUMNS]
-    if fmt == "csv":
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(names)
-            writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
-    else:
-        _write_parquet(path, [tuple(row) for row in found])
+    with _writing(path):
+        (_write_csv if fmt == "csv" else _write_parquet)(path, [tuple(row) for row in found])
     return len(found)
+
+
+def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.name for column in _COLUMNS])
+        writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
 
 
 def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
@@ -89,7 +100,7 @@ def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as e:
-        raise UsageError("Parquet needs the extra: pip install 'keter[parquet]'") from e
+        raise UsageError("Parquet needs pyarrow; in Keter's folder run: .venv/bin/python -m pip install -e '.[parquet]'") from e
     kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     fields = [
         (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS

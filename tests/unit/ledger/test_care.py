@@ -11,7 +11,7 @@ import pytest
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
-from keter.errors import UsageError
+from keter.errors import UnavailableError, UsageError
 from keter.ledger import BetChanges, Ledger, LedgerUnavailableError, database, open_ledger
 from tests.execution import NOW, an_event, an_intent
 from tests.ledger_contract import put_in
@@ -85,6 +85,19 @@ async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path:
     assert [(row["intent_id"], row["pnl_minor"], row["created_at"]) for row in table] == [("i1", -1000, NOW), ("i2", None, NOW)]
     with pytest.raises(UsageError):
         await ledger.export(tmp_path / "x", "xml")
+
+
+async def test_a_copy_or_export_that_cannot_be_written_names_the_file(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "bets.csv").mkdir()
+    (tmp_path / "bets.parquet").mkdir()
+    for work in (
+        ledger.backup(tmp_path / "file" / "copy.db"),
+        ledger.export(tmp_path / "bets.csv", "csv"),
+        ledger.export(tmp_path / "bets.parquet", "parquet"),
+    ):
+        with pytest.raises(UnavailableError, match=rf"{tmp_path}/\S+ cannot be written: \S"):
+            await work
 
 
 async def test_a_lock_that_is_never_given_back_is_an_outage_not_a_hang(

@@ -77,6 +77,9 @@ class Market(msgspec.Struct, frozen=True, order=True):
     line_q: int | None = None
 
     def __post_init__(self) -> None:
+        if type(self.period) is not Period or type(self.kind) is not MarketKind:  # plain text, which compares as equal
+            msgspec.structs.force_setattr(self, "period", Period(self.period))
+            msgspec.structs.force_setattr(self, "kind", MarketKind(self.kind))
         if (self.line_q is not None) != (self.kind in LINED):
             raise ValueError(f"a {self.kind} market {'needs' if self.kind in LINED else 'has no'} line")
 

@@ -111,9 +111,13 @@ def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
     return convert(1 / net, OddsFormat.HONGKONG, odds_format)
 
 
+_SHORT_NAMES = {"eu": "decimal", "hk": "hongkong", "my": "malay", "indo": "indonesian", "us": "american"}
+
+
 def _format(name: str) -> OddsFormat:
+    plain = re.sub(r"[\s_-]", "", str(name).lower())
     try:
-        return OddsFormat(str(name).lower())
+        return OddsFormat(_SHORT_NAMES.get(plain, plain))
     except ValueError as e:
         raise InvalidOddsError(f"unknown odds format {name!r}; one of {', '.join(OddsFormat)}") from e
 

@@ -12,7 +12,7 @@ from operator import index
 import msgspec
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Period, Side, parse_market
 from keter.domain.odds import to_decimal
 
 Goals = tuple[int, int]
@@ -59,7 +59,7 @@ def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
 
 
 def settle(
-    market: Market,
+    market: Market | str,
     side: Side,
     *,
     final: Goals | None,
@@ -70,11 +70,14 @@ def settle(
 ) -> Settlement:
     """Settles a bet; ``final`` None is an abandoned or postponed event: void, the stake returned.
 
+    ``market`` may be its id, such as ``ft.ah.-0.75``: the line is the home line, also of a bet on the away side.
     A half-time market is settled on ``half_time``; it stays settled when the match is abandoned later. The profit is
     rounded once, half a minor unit away from zero. Raises ValueError when a needed score is missing or a score or stake
     is impossible, InvalidOddsError for odds not above 1.
     """
     stake = _stake(stake_minor)
+    if isinstance(market, str):
+        market = parse_market(market)
     score = half_time if market.period is Period.HALF_TIME else final
     if score is None and final is None:
         unit_profit(0, odds)

@@ -27,8 +27,8 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
     concerned; ValueError for an unknown method.
     """
     dimensions = getattr(odds, "ndim", None)
-    if dimensions is None and not isinstance(odds, list | tuple):
-        odds = _listed(odds)
+    if not dimensions and not isinstance(odds, list | tuple):
+        odds, dimensions = _listed(odds), None
     if dimensions == 1:
         odds = odds.tolist()
     elif dimensions is not None or (odds and hasattr(odds[0], "__len__") and not isinstance(odds[0], str | bytes)):
@@ -44,7 +44,7 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
 
 
 def _listed(odds: object) -> list[Any]:
-    """Any other ordered iterable as a list; text, sets, mappings and single numbers are no market."""
-    if not isinstance(odds, Iterable) or isinstance(odds, str | bytes | Mapping | Set):
+    """Any other ordered iterable as a list; text, sets, mappings and single numbers (numpy's too) are no market."""
+    if getattr(odds, "ndim", 1) == 0 or not isinstance(odds, Iterable) or isinstance(odds, str | bytes | Mapping | Set):
         raise IncompleteMarketError(f"a market is a sequence of prices, one a leg, not {odds!r}")
     return list(odds)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, PricingError
-from keter.pricing.margin import METHODS, raw_probabilities
+from keter.pricing.margin import METHODS, method_named, raw_probabilities
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def devig_array(odds: Any, method: str = "power", *, legs: int | None = None, ou
     ValueError for an unknown method.
     """
     if method not in METHODS:
-        raise ValueError(f"unknown margin method {method!r}; one of {', '.join(METHODS)}")
+        method = method_named(method)
     prices = _prices(odds, legs)
     markets, width = prices.shape
     fair = np.empty((markets, width)) if out is None else out

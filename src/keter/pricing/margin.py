@@ -40,9 +40,7 @@ def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | Non
     leg or another number of legs, InvalidOddsError for a price that is not finite and above 1, NoSolutionError when the
     method refuses (the unknown method too: ValueError).
     """
-    remove = METHODS.get(method)
-    if remove is None:
-        raise ValueError(f"unknown margin method {method!r}; one of {', '.join(METHODS)}")
+    remove = METHODS.get(method) or METHODS[method_named(method)]
     r = _implied(odds, legs)
     booksum = sum(r)
     p, parameter = remove(r, booksum)
@@ -50,6 +48,15 @@ def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | Non
         if not 0 < one < 1:
             raise NoSolutionError(f"{method} gives a probability of {one:.6g} for odds {list(odds)}")
     return Fair(tuple(p), parameter, booksum)
+
+
+def method_named(name: str) -> str:
+    """The key in METHODS of a name written otherwise, such as ``Odds ratio``. Raises ValueError for an unknown one."""
+    plain = "_".join(str(name).lower().replace("-", " ").split())
+    method = {"jensen_shannon": "jsd"}.get(plain, plain)
+    if method not in METHODS:
+        raise ValueError(f"unknown margin method {name!r}; one of {', '.join(METHODS)}")
+    return method
 
 
 def raw_probabilities(odds: Sequence[float | None], method: str) -> tuple[Sequence[float], float | None]:

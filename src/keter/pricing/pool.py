@@ -4,7 +4,7 @@
 weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``; age counts from the last confirmation of its price.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log, sqrt
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Consensus(NamedTuple):
 
 
 def consensus(
-    fair_p: Sequence[Sequence[float]],
+    fair_p: Iterable[Sequence[float]],
     base_weight: Sequence[float] | None = None,
     *,
     age_s: Sequence[float] | None = None,
@@ -52,14 +52,16 @@ def consensus(
     """
     rows = _rows(fair_p)
     weights = book_weights(
-        len(rows), _floats(base_weight), age_s=_floats(age_s), half_life_s=half_life_s, vig=_floats(vig),
-        vig_power=vig_power, liquidity=_floats(liquidity), drop_after_half_lives=drop_after_half_lives,
+        len(rows), _floats(base_weight), age_s=_floats(age_s), half_life_s=_float(half_life_s), vig=_floats(vig),
+        vig_power=as_float(vig_power), liquidity=_floats(liquidity), drop_after_half_lives=_float(drop_after_half_lives),
     )  # fmt: skip
     used = [row for row, weight in zip(rows, weights, strict=True) if weight > 0]
     if len(used) < max(min_sources, 1):
         raise TooFewSourcesError(f"{len(used)} books price the market; {max(min_sources, 1)} are needed")
-    total = sum(weights)
-    normal = tuple(weight / total for weight in weights)
+    heaviest = max(weights)
+    shares = [weight / heaviest for weight in weights]  # so that their sum is finite
+    total = sum(shares)
+    normal = tuple(share / total for share in shares)
     result = Consensus(log_pool(rows, normal), normal, spread_pct(used), logit_sd(used))
     if max_spread_pct is not None and result.spread_pct > max_spread_pct:
         raise SpreadTooWideError(f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed")
@@ -168,16 +170,27 @@ def _times(left: Sequence[float], right: Sequence[float]) -> list[float]:
     return [x * y for x, y in zip(left, right, strict=True)]
 
 
+def _float(value: float | None) -> float | None:
+    return None if value is None else as_float(value)
+
+
 def _floats(values: Sequence[float] | None) -> list[float] | None:
-    return None if values is None else list(map(as_float, values))
+    if values is None:
+        return None
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise InvalidOddsError(f"a list of numbers is needed, one a book, not {values!r}")
+    return list(map(as_float, values))
 
 
-def _rows(fair_p: Sequence[Sequence[float]]) -> list[list[float]]:
-    if not len(fair_p):
+def _rows(fair_p: Iterable[Sequence[float]]) -> list[list[float]]:
+    if isinstance(fair_p, Mapping) or not isinstance(fair_p, Iterable):
+        raise IncompleteMarketError(f"a list of books is needed, each a list of probabilities, not {fair_p!r}")
+    books = list(fair_p)
+    if not books:
         raise TooFewSourcesError("no book prices the market")
     rows = []
-    for row in fair_p:
-        if not hasattr(row, "__len__") or len(row) < 2 or len(row) != len(fair_p[0]):
+    for row in books:
+        if not hasattr(row, "__len__") or len(row) < 2 or len(row) != len(books[0]):
             raise IncompleteMarketError(f"each book prices every leg, at least 2 and as many as the others: {row!r}")
         if any(p is None for p in row):
             raise IncompleteMarketError(f"a leg has no probability: {list(row)}")

@@ -17,7 +17,7 @@ _STEPS = 200
 
 
 def kelly(
-    chances: float | Mapping[str, float] | Chances,
+    chances: float | Mapping[str, float] | Sequence[float] | Chances,
     odds: float,
     *,
     commission: float = 0.0,

@@ -5,8 +5,8 @@
 ``e*o - 1`` is the value per unit of *action*, larger than EV where pushes occur.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 from keter.domain.odds import as_float
 from keter.errors import InvalidOddsError
@@ -25,8 +25,8 @@ class Chances(NamedTuple):
     loss: float = 0.0
 
     @classmethod
-    def of(cls, chances: "float | Mapping[str, float] | Chances") -> Self:
-        """From the probability of a plain win, or probabilities by name (a missing loss is what remains).
+    def of(cls, chances: "float | Mapping[str, float] | Sequence[float] | Chances") -> Self:
+        """From the probability of a plain win, probabilities by name (a missing loss is what remains), or all five in order.
 
         Raises InvalidOddsError unless they are probabilities that sum to 1.
         """
@@ -40,6 +40,10 @@ class Chances(NamedTuple):
             known = {name: as_float(chance) for name, chance in chances.items()}
             known.setdefault("loss", 1 - sum(known.values()))
             made = cls(**{"win": 0.0, **known})
+        elif (five := _listed(chances)) is not None:
+            if len(five) != len(RESULTS):
+                raise InvalidOddsError(f"the chances of {', '.join(RESULTS)} are five numbers, not {five}")
+            made = cls(*map(as_float, five))
         else:
             win = as_float(chances)
             made = cls(win=win, loss=1 - win)
@@ -79,11 +83,20 @@ class Chances(NamedTuple):
         return {name: chance for name, chance in zip(RESULTS, self, strict=True) if chance}
 
 
-def expected_value(chances: float | Mapping[str, float] | Chances, odds: float, *, commission: float = 0.0) -> float:
+def _listed(chances: Any) -> list[Any] | None:
+    """The items of a list, tuple or array; None of a single number."""
+    if isinstance(chances, str | bytes) or not hasattr(chances, "__len__") or getattr(chances, "ndim", 1) != 1:
+        return None
+    return list(chances)
+
+
+def expected_value(
+    chances: float | Mapping[str, float] | Sequence[float] | Chances, odds: float, *, commission: float = 0.0
+) -> float:
     """Expected profit per unit staked, with pushes and half results.
 
-    ``chances`` is the probability of a win, a ``Chances`` or probabilities by name; ``commission`` is taken from net
-    winnings. Raises InvalidOddsError.
+    ``chances`` is the probability of a win, a ``Chances``, five numbers in its order, or probabilities by name;
+    ``commission`` is taken from net winnings. Raises InvalidOddsError.
     """
     made = Chances.of(chances)
     return mass_value(made.win_mass, made.loss_mass, effective_odds(odds, commission))

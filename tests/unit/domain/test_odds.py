@@ -35,6 +35,13 @@ def test_each_format_decodes_to_the_exact_decimal(value: str | int | float | Dec
     assert convert(value, source, "decimal") == Fraction(decimal)
 
 
+@pytest.mark.parametrize("name", ["HK", "Hong Kong", "hong_kong", "Hong-Kong", "hongkong"])
+def test_a_format_goes_by_any_spelling_of_its_name(name: str) -> None:
+    assert convert("0.91", name, "EU") == Fraction("1.91")
+    with pytest.raises(InvalidOddsError, match="unknown odds format 'Klingon'"):
+        convert(2, "Klingon")
+
+
 @pytest.mark.parametrize(("source", "value"), [("malay", -1), ("indonesian", -1), ("american", -100), ("american", 100)])
 def test_even_money_is_read_with_either_sign_and_written_as_the_positive_one(source: str, value: int) -> None:
     assert convert(value, source, "decimal") == 2

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -160,3 +161,13 @@ def test_scores_may_be_lists_and_are_whole_numbers() -> None:
     for stake in (10.5, None, "100"):
         with pytest.raises(ValueError, match="whole number of minor units"):
             settle(line, Side.HOME, final=(1, 1), odds="2.05", stake_minor=stake)  # type: ignore[arg-type]  # a reader without types
+
+
+def test_a_market_in_plain_words_settles_on_the_score_of_its_period() -> None:
+    scores: dict[str, Any] = {"final": (3, 0), "half_time": (0, 0), "odds": "2.05", "stake_minor": 10_000}
+    for market in (Market("ht", "ah", -1), "ht.ah.-0.25"):  # type: ignore[arg-type]  # a reader without types
+        assert settle(market, Side.HOME, **scores) == Settlement(BetState.HALF_LOST, -5_000)
+    with pytest.raises(ValueError, match="nonsense"):
+        settle("nonsense.ah.-0.25", Side.HOME, **scores)
+    with pytest.raises(ValueError, match="q1"):
+        Market("q1", "ah", -1)  # type: ignore[arg-type]  # a reader without types

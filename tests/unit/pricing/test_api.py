@@ -46,7 +46,9 @@ def test_prices_of_any_numeric_kind_make_a_market(odds: Any) -> None:
     assert tuple(devig(odds)) == devig([2.0, 1.9])
 
 
-@pytest.mark.parametrize("odds", [None, 2.0, "2.0 1.9", {2.0: 1, 1.9: 1}, {2.0, 1.9}, [], [2.0], np.array(2.0), [[2.0], [1.9]]])
+@pytest.mark.parametrize(
+    "odds", [None, 2.0, "2.0 1.9", {2.0: 1, 1.9: 1}, {2.0, 1.9}, [], [2.0], np.array(2.0), np.float64(2.0), [[2.0], [1.9]]]
+)
 def test_what_is_no_market_is_refused_as_incomplete(odds: Any) -> None:
     with pytest.raises(IncompleteMarketError):
         devig(odds)
@@ -107,3 +109,52 @@ def test_a_consensus_takes_arrays_and_text_and_names_what_is_wrong() -> None:
         anything(rows, ["a", 1])
     with pytest.raises(ValueError, match="half_life_s"):
         consensus(rows, age_s=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [("Shin", "shin"), ("odds ratio", "odds_ratio"), ("Balanced-Book", "balanced_book"), ("Jensen-Shannon", "jsd")],
+)
+def test_methods_go_by_their_names_in_any_spelling(written: str, method: str) -> None:
+    assert devig([2.6, 2.4, 4.3], written) == devig([2.6, 2.4, 4.3], method)
+    assert (devig(np.array([[2.6, 2.4, 4.3]]), written) == devig(np.array([[2.6, 2.4, 4.3]]), method)).all()
+    with pytest.raises(ValueError, match="unknown margin method 'logarithmic'; one of multiplicative, "):
+        devig([2.6, 2.4, 4.3], "logarithmic")
+
+
+@pytest.mark.parametrize(
+    "chances", [[0.46, 0, 0, 0.27, 0.27], ("0.46", 0, 0, "0.27", "0.27"), np.array([0.46, 0, 0, 0.27, 0.27])]
+)
+def test_five_chances_in_order_are_the_five_results(chances: Any) -> None:
+    named = {"win": 0.46, "half_loss": 0.27, "loss": 0.27}
+    assert expected_value(chances, 2.1) == expected_value(named, 2.1)
+    assert kelly(chances, 2.1) == kelly(named, 2.1)
+    with pytest.raises(InvalidOddsError, match="five numbers"):
+        expected_value(chances[:3], 2.1)
+
+
+def test_a_consensus_takes_numbers_of_any_kind() -> None:
+    rows: Any = [["0.52", "0.48"], [Decimal("0.55"), Decimal("0.45")]]
+    wanted = consensus([[0.52, 0.48], [0.55, 0.45]], age_s=[5, 60], half_life_s=60, vig=[0.02, 0.03], vig_power=2)
+    text: dict[str, Any] = {"age_s": ["5", "60"], "half_life_s": "60", "vig": ["0.02", "0.03"], "vig_power": "2"}
+    assert consensus(rows, **text) == wanted
+    assert consensus(iter(rows), **text) == wanted
+
+
+@pytest.mark.parametrize("books", [{"PIN": [0.5, 0.5]}, None, 0.5])
+def test_what_is_no_list_of_books_is_refused(books: Any) -> None:
+    with pytest.raises(IncompleteMarketError, match="a list of books"):
+        consensus(books)
+
+
+@pytest.mark.parametrize("ages", [5, {"PIN": 5, "SBO": 5}])
+def test_ages_are_one_a_book(ages: Any) -> None:
+    with pytest.raises(InvalidOddsError, match="one a book"):
+        consensus([[0.5, 0.5], [0.5, 0.5]], age_s=ages, half_life_s=60)
+
+
+def test_weights_of_any_size_count_by_their_ratio() -> None:
+    for size in (1e308, 1e-320):
+        made = consensus([[0.52, 0.48], [0.52, 0.48]], [size, size])
+        assert made.weights == (0.5, 0.5)
+        assert made.p == pytest.approx((0.52, 0.48))

@@ -20,7 +20,7 @@ from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
-from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_trading
+from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_arming, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
@@ -29,6 +29,7 @@ from keter.setting_groups import YEAR_S, RiskSettings
 
 log = structlog.get_logger(__name__)
 TRADING = "trading"
+ARMED, NOT_ARMED = "armed", "not armed"
 TRIES = 3
 AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
@@ -186,13 +187,16 @@ class Control:
 
     async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
         """Allows LIVE bets on ``account`` for this run. Licence and limits are checked by whoever asks."""
+        standing = await read_arming(self._need_bus(), account)
         await arm(self._need_bus(), account, operator.name, self._clock.now())
-        return await self._done(self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account))
+        row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
+        return await self._done(_valued(row, _arming_text(standing is not None), ARMED))
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
         """Takes the permission back; open bets stay open."""
-        await disarm(self._need_bus(), account)
-        return await self._done(self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account))
+        stood = await disarm(self._need_bus(), account)
+        row = self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account)
+        return await self._done(_valued(row, _arming_text(stood), NOT_ARMED))
 
     async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
         """Says that somebody has seen an alert; it stands until its cause is gone. Raises UsageError when it does not stand."""
@@ -225,8 +229,8 @@ class Control:
 
     async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
         """The limit in force. Raises UsageError for a name that is none."""
-        field, most = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
-        return min(most, (await read_limits(self._need_bus())).get(field, most))
+        field, _ = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
+        return _in_force(bounds, field, (await read_limits(self._need_bus())).get(field))
 
     async def set_limit(
         self, operator: Operator, bounds: RiskSettings, name: str, value: str, reason: str, *, expected: Decimal | None = None
@@ -236,13 +240,15 @@ class Control:
         Raises UsageError beyond them, StaleRevisionError when the limit in force is not ``expected``.
         """
         field, amount = checked_limit(bounds, name, value)
-        before = await self.limit(bounds, field)
+        stands = (await read_limits(self._need_bus())).get(field)
+        before = _in_force(bounds, field, stands)
         if expected is not None and before != expected:
             raise StaleRevisionError(f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again")
-        await write_limit(self._need_bus(), field, amount)
+        if not await write_limit(self._need_bus(), field, amount, instead_of=stands):
+            raise StaleRevisionError(f"{field.upper()} changed this very moment; look again")
         result = f"{field.upper()} is {amount}, was {before}; the settings allow {setting_of(bounds, field)}"
-        target = f"{field}={amount}"
-        return await self._done(self._row(CommandAction.SET_LIMIT, operator, reason, result, target=target))
+        row = self._row(CommandAction.SET_LIMIT, operator, reason, result, target=f"{field}={amount}")
+        return await self._done(_valued(row, str(before), str(amount)))
 
     async def refused(self, operator: Operator, action: CommandAction, target: str, reason: str, why: str) -> None:
         """Writes down that somebody asked for what was not done, as for a dangerous command without its password."""
@@ -320,6 +326,20 @@ class Control:
             log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
             return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
         return Outcome(row, audited=True, warnings=warnings)
+
+
+def _in_force(bounds: RiskSettings, field: str, stands: Decimal | None) -> Decimal:
+    """A limit as it holds: what stands in Redis, never above the settings."""
+    most = setting_of(bounds, field)
+    return most if stands is None else min(most, stands)
+
+
+def _arming_text(armed: bool) -> str:
+    return ARMED if armed else NOT_ARMED
+
+
+def _valued(row: OperatorCommand, before: str, after: str) -> OperatorCommand:
+    return msgspec.structs.replace(row, value_before=before, value_after=after)
 
 
 def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool:

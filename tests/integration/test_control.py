@@ -226,13 +226,18 @@ async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> No
     assert await read_arming(bus, "acc") is not None
 
 
-async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control) -> None:
+async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
     await control.arm(OPS, "acc", "today")
     arming = await read_arming(bus, "acc")
     assert arming is not None
     assert arming.actor == "ops"
+    await control.arm(OPS, "acc", "again")
     await control.disarm(OPS, "acc", "enough")
     assert await read_arming(bus, "acc") is None
+    await control.disarm(OPS, "acc", "to be sure")
+    assert [(row.value_before, row.value_after) for row in audit] == [
+        ("not armed", "armed"), ("armed", "armed"), ("armed", "not armed"), ("not armed", "not armed"),
+    ]  # fmt: skip
 
 
 async def test_without_redis_a_halt_still_writes_the_file(tmp_path: Path, audit: list[OperatorCommand]) -> None:
@@ -301,6 +306,8 @@ async def test_a_limit_is_lowered_and_raised_again_up_to_the_settings_and_each_i
     assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
     assert [(row.action.value, row.target) for row in audit] == [("set_limit", "max_stake=5.50"), ("set_limit", "max_stake=50")]
     assert "was 5.50" in audit[-1].result
+    assert [(row.value_before, row.value_after) for row in audit] == [("50", "5.50"), ("5.50", "50")]
+    assert [(row.before, row.after) for row in audit] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize(
@@ -317,7 +324,7 @@ async def test_a_limit_beyond_the_settings_or_of_no_sense_changes_nothing(
 
 
 async def test_a_limit_above_the_settings_in_redis_counts_for_nothing(bus: Bus) -> None:
-    await write_limit(bus, "max_stake", Decimal(999))
+    await write_limit(bus, "max_stake", Decimal(999), instead_of=None)
     assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
 
 
@@ -326,6 +333,24 @@ async def test_a_limit_that_changed_since_it_was_shown_is_not_overwritten(bus: B
     with pytest.raises(StaleRevisionError):
         await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late", expected=Decimal(50))
     assert await control.limit(BOUNDS, "MAX_STAKE") == 5
+
+
+async def test_a_limit_that_somebody_changes_in_the_very_moment_of_a_change_is_not_overwritten(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody lowers it between the look at it and its change."""
+
+    async def lowered_meanwhile(bus: Bus) -> dict[str, Decimal]:
+        found = await read_limits(bus)
+        assert await write_limit(bus, "max_stake", Decimal("1.50"), instead_of=found.get("max_stake"))
+        return found
+
+    monkeypatch.setattr("keter.control.read_limits", lowered_meanwhile)
+    for _ in range(2):  # where no limit stood, and where one stood
+        with pytest.raises(StaleRevisionError):
+            await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late")
+        assert await read_limits(bus) == {"max_stake": Decimal("1.50")}
+        await write_limit(bus, "max_stake", Decimal(20), instead_of=Decimal("1.5"))
 
 
 async def test_only_the_lock_of_a_selection_can_be_cleared(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:

@@ -16,9 +16,10 @@ async def read_limits(bus: Bus) -> dict[str, Decimal]:
         raise BusDataError(f"{bus.keys.risk_limits} holds a limit that is no amount") from e
 
 
-async def write_limit(bus: Bus, name: str, value: Decimal) -> None:
-    """Puts a limit in force."""
-    await bus.redis.execute_command("HSET", bus.keys.risk_limits, name, str(value))
+async def write_limit(bus: Bus, name: str, value: Decimal, *, instead_of: Decimal | None) -> bool:
+    """Puts a limit in force instead of the one that was read; False when it is another one meanwhile."""
+    stands = "" if instead_of is None else str(instead_of)
+    return bool(await bus.redis.run("limit_set", [bus.keys.risk_limits], [name, str(value), stands]))
 
 
 async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:

@@ -127,8 +127,8 @@ def audit_row(command: OperatorCommand) -> models.AuditRow:
         reason=command.reason,
         accepted=command.accepted,
         result=command.result,
-        before=_mode(command.before),
-        after=_mode(command.after),
+        before=_mode(command.before) or command.value_before,
+        after=_mode(command.after) or command.value_after,
     )
 
 

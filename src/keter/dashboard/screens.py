@@ -30,6 +30,7 @@ MOST_SUMMED = 10_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 AUDIT_ROWS = 100
+AUDIT_EXPORT = 10_000
 ORDER = r"{intent_id:[\w-]{1,40}}"
 
 
@@ -54,6 +55,7 @@ class Screens:
             Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail", models.OrderTrail),
             Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts", models.Signals, query=models.SignalsQuery),
             Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk),
+            Route("GET", "/api/v1/audit.csv", read, self.audit_csv, "The newest commands as CSV", media="text/csv"),
             Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks", models.Health),
             Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history", models.Alerts),
             Route(
@@ -97,6 +99,13 @@ class Screens:
         facts = await world.reader.facts()
         commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
         return risk_view(facts, world.settings, await world.reader.holds(), [audit_row(command) for command in commands])
+
+    async def audit_csv(self, call: Call) -> web.StreamResponse:
+        commands = await (await self._world.reader.ledger()).commands.recent(AUDIT_EXPORT)
+        rows = [audit_row(command).model_dump(mode="json").values() for command in commands]
+        body = csv_lines([list(models.AuditRow.model_fields), *map(list, rows)])
+        headers = {"Content-Disposition": 'attachment; filename="keter-audit.csv"'}
+        return web.Response(body=body, headers=headers, content_type="text/csv", charset="utf-8")
 
     async def health(self, call: Call) -> BaseModel:
         world, latest = self._world, self._world.hub.latest()

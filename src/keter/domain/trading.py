@@ -63,7 +63,8 @@ class OperatorCommand(msgspec.Struct, frozen=True):
     """One row of the audit: who asked for what, from where (``cli``, ``page``, ``telegram``, ``guard``), and what came of it.
 
     ``target`` is what the command was about: ``trading``, an account, an alert, a key. ``before`` and ``after`` are the
-    trading states around it, None where they are unknown or unchanged.
+    trading states around it, ``value_before`` and ``value_after`` a limit's amounts or an account's arming; None where they
+    are unknown or not what the command is about.
     """
 
     command_id: str
@@ -77,4 +78,6 @@ class OperatorCommand(msgspec.Struct, frozen=True):
     result: str
     before: TradingState | None = None
     after: TradingState | None = None
+    value_before: str | None = None
+    value_after: str | None = None
     v: int = 1

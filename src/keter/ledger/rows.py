@@ -113,7 +113,7 @@ def to_command(row: Row[Any]) -> OperatorCommand:
     before, after = (None if side is None else msgspec.convert(side, TradingState) for side in (row.before, row.after))
     return OperatorCommand(
         row.command_id, CommandAction(row.action), row.actor, row.source, row.target, row.reason, row.at, row.accepted,
-        row.result, before, after, row.v,
+        row.result, before, after, row.value_before, row.value_after, row.v,
     )  # fmt: skip
 
 

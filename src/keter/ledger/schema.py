@@ -24,7 +24,7 @@ from sqlalchemy import (
 from keter.domain.bets import OPEN, BetState
 from keter.ledger.columns import JsonText, RowId, UtcTime
 
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -203,6 +203,8 @@ operator_commands = Table(
     Column("result", Text, nullable=False),
     Column("before", JsonText),
     Column("after", JsonText),
+    Column("value_before", Text),
+    Column("value_after", Text),
     Column("v", Integer, nullable=False),
 )
 

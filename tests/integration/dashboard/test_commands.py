@@ -1,6 +1,8 @@
 """Prepare and commit: one effect whatever is pressed, clicked or sent twice, and a halt that needs nothing but the disk."""
 
 import asyncio
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -237,6 +239,13 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(cons
     assert [row.action.value for row in rows] == ["set_limit"] * 3
     assert [row.accepted for row in rows] == [True, False, True]
     assert rows[0].result == "MAX_STAKE is 50, was 5; the settings allow 50"
+    _, risk = await console.get("/api/v1/risk")
+    assert [(row["before"], row["after"]) for row in risk["audit"]] == [("5", "50"), (None, None), ("50", "5")]
+    async with console.http.get(console.base + "/api/v1/audit.csv") as answer:
+        exported = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
+    assert [(row["target"], row["before"], row["after"]) for row in exported][::2] == [
+        ("max_stake=50", "5", "50"), ("max_stake=5", "50", "5"),
+    ]  # fmt: skip
 
 
 async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show(console: Console) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import msgspec
+
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
 from keter.domain.signals import Decision
@@ -44,8 +46,11 @@ async def test_the_last_trading_state_survives_commands_that_change_nothing(ledg
     assert await ledger.commands.last_trading() is None
     await ledger.commands.add(row(1, CommandAction.PAUSE, paused))
     await ledger.commands.add(row(2, CommandAction.ACKNOWLEDGE, None))
+    lowered = msgspec.structs.replace(row(3, CommandAction.SET_LIMIT, None), value_before="50", value_after="20")
+    await ledger.commands.add(lowered)
     assert await ledger.commands.last_trading() == paused
-    assert [command.command_id for command in await ledger.commands.recent()] == ["c2", "c1"]
+    assert [command.command_id for command in await ledger.commands.recent()] == ["c3", "c2", "c1"]
+    assert (await ledger.commands.recent(1)) == [lowered]
 
 
 async def test_a_result_replaces_an_earlier_score(ledger: Ledger) -> None:

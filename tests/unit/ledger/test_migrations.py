@@ -57,13 +57,15 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(tmp_path
     found = await ledger.intents.open_bets(ExecutionMode.DRY)
     assert [bet.intent.intent_id for bet in found] == expected
     assert len(await ledger.paper.since("TESTER", NOW)) == 1
+    (command,) = await ledger.commands.recent()
+    assert (command.result, command.value_before, command.value_after) == ("MAX_STAKE is 5", None, None)
     assert await ledger.integrity() == []
     await ledger.intents.create(an_intent("new", account="OTHER"), worker="w")
     await ledger.aclose()
 
 
 async def fill_plainly(path: Path) -> list[str]:
-    """Writes a bet with its trail and a paper ticket with the columns that the file has, as its own version would have."""
+    """Writes a bet with its trail, a command and a paper ticket with the columns that the file has, as its version would."""
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
     await whole.intents.create(an_intent("old"), worker="w")
     await whole.aclose()
@@ -75,6 +77,10 @@ async def fill_plainly(path: Path) -> list[str]:
             marks = ", ".join("?" * len(columns))
             names = ", ".join(columns)
             target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [row[name] for name in columns])  # noqa: S608 - its own names
+        target.execute(
+            "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at, accepted, result, v)"
+            " VALUES ('c', 'set_limit', 'ops', 'cli', 'max_stake=5', 'r', 0, 1, 'MAX_STAKE is 5', 1)"
+        )
         target.execute(
             "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor, event_uid, league, home, away,"
             " kickoff, market_id, side, placed_at, decided_at, refused, message)"

@@ -8,7 +8,6 @@ from keter.dashboard.models.base import (
 )
 from keter.dashboard.models.commands import (
     Action,
-    AuditList,
     AuditRow,
     CommandResult,
     CommitBody,
@@ -79,7 +78,6 @@ __all__ = [
     "AlertRule",
     "Alerts",
     "Alive",
-    "AuditList",
     "AuditRow",
     "Beat",
     "Check",

@@ -104,6 +104,8 @@ class TestAlertResult(Model):
 
 
 class AuditRow(Model):
+    """``before`` and ``after`` are trading modes, a limit's amounts or an account's arming; None where unknown."""
+
     at: datetime
     action: str
     actor: str
@@ -114,7 +116,3 @@ class AuditRow(Model):
     result: str
     before: str | None
     after: str | None
-
-
-class AuditList(Model):
-    items: list[AuditRow]

@@ -22,7 +22,7 @@ export function Risk() {
       <${Panel} name="open" title="Open bets and reservations"><${Open} rows=${data.exposures} /><//>
     </div>
     <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
-    <${Panel} name="audit" title="Commands and guard trips" aged=${false}><${Audit} rows=${data.audit} /><//>`}<//>`;
+    <${Panel} name="audit" title="Commands and guard trips" aged=${false} tools=${html`<a class="button small" href="/api/v1/audit.csv" download="keter-audit.csv">CSV</a>`}><${Audit} rows=${data.audit} /><//>`}<//>`;
 }
 
 function Control() {
@@ -111,8 +111,13 @@ function Open({ rows }) {
     <tbody>${rows.map((row) => html`<tr key=${row.decision_id}><th scope="row" class="wrap">${row.event_text}<span class="quiet sub">${row.selection_text}</span></th><td class="right num">${format.oddsColumn(row.odds)}</td><td class="right"><${Amount} value=${row.stake} /></td><td><${Age} at=${row.made_at} /></td><td>${row.status === 'bet' ? 'bet' : html`reserved until <${Clock} at=${row.expires_at} />`}</td></tr>`)}</tbody></table><//>`;
 }
 
+/** Modes, amounts or an arming: `50 \u2192 20`; a dash where neither is known. */
+function changeText({ before, after }) {
+  return before === null && after === null ? format.DASH : `${before ?? format.DASH} \u2192 ${after ?? format.DASH}`;
+}
+
 export function Audit({ rows }) {
   if (!rows.length) return html`<${Empty}>Nobody has given a command yet.<//>`;
-  return html`<${Scroller} label="Commands" class="tall"><table class="cards"><thead><tr><th scope="col">Time</th><th scope="col">Command</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Why</th><th scope="col">State</th><th scope="col">Result</th></tr></thead>
-    <tbody>${rows.map((row, i) => html`<tr key=${`${row.at}|${i}`}><td><${Clock} at=${row.at} day="yes" /></td><th scope="row">${row.action}${row.target !== 'trading' ? ` ${row.target}` : ''}</th><td>${row.actor}</td><td>${row.source}</td><td>${row.reason}</td><td>${row.before ?? format.DASH} \u2192 ${row.after ?? format.DASH}</td><td class="what">${row.result}</td></tr>`)}</tbody></table><//>`;
+  return html`<${Scroller} label="Commands" class="tall"><table class="cards"><thead><tr><th scope="col">Time</th><th scope="col">Command</th><th scope="col">Who</th><th scope="col">From</th><th scope="col">Why</th><th scope="col">Before \u2192 after</th><th scope="col">Result</th></tr></thead>
+    <tbody>${rows.map((row, i) => html`<tr key=${`${row.at}|${i}`}><td><${Clock} at=${row.at} day="yes" /></td><th scope="row">${row.action}${row.target !== 'trading' ? ` ${row.target}` : ''}</th><td>${row.actor}</td><td>${row.source}</td><td>${row.reason}</td><td class="nowrap">${changeText(row)}</td><td class="what">${row.result}</td></tr>`)}</tbody></table><//>`;
 }

@@ -10,6 +10,7 @@ import { StopDialog, dialogOpen } from './stop.js';
 import { Login } from './login.js';
 import { Banners, Loading, Nav, PhoneBar, StateBar, Voices, openAlerts } from './shell.js';
 import { bindKeys, KeyHelp } from './keys.js';
+import { learnSession } from './session.js';
 import { LazyScreen, Menu, fetchScreens, isScreen } from './screens.js';
 import * as store from './store.js';
 
@@ -51,20 +52,12 @@ function App() {
     <${PhoneBar} /><${Drawer} /><${StopDialog} /><${KeyHelp} /><${Login} onLogin=${begin} /><${Voices} />`;
 }
 
-/** Who is logged in, and until when; `poll` as in api.js. */
-async function learnSession(poll = false) {
-  try {
-    store.session.value = await get('session', {}, poll);
-  } catch (error) {
-    store.link.value = { ...store.link.value, problem: error.message };
-  }
-  store.loginNeeded.value = Boolean(store.session.value?.login_required);
-}
-
+/** Throws when a login that was just given cannot be confirmed: the form says so and stays. */
 async function begin() {
   live.stop();
-  await learnSession();
+  const problem = await learnSession();
   if (!store.loginNeeded.value) await live.start();
+  else if (problem) throw problem;
 }
 
 /** An order's drawer lies over the screen it was opened from; that screen, its query and the way back stay. */
@@ -85,7 +78,7 @@ function hashOf({ screen, id, query }) {
 
 addEventListener('hashchange', () => { if (location.hash !== '#content') follow(); });
 setInterval(() => { store.now.value = performance.now(); }, 500);
-setInterval(() => { if (store.session.value?.ends_at && !store.loginNeeded.value) learnSession(true); }, 30_000);
+setInterval(() => { if (!store.loginNeeded.value && (!store.session.value || store.session.value.ends_at)) learnSession(true); }, 30_000);
 effect(() => {
   const { theme, colours } = store.preferences.value;
   document.documentElement.dataset.theme = theme;

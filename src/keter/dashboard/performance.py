@@ -5,7 +5,7 @@ from datetime import tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from keter.dashboard.models import PerformanceRow
-from keter.dashboard.views import KIND_TEXT, clv_pct
+from keter.dashboard.views import KIND_TEXT, clv_pct, sport_text
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.money import money_text, round_to_minor
 
@@ -19,9 +19,10 @@ def edge_band(ev_pct: float) -> str:
 
 
 def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
-    """How bets are put together; ``by`` is book, market, league, edge or day."""
+    """How bets are put together; ``by`` is book, sport, market, league, edge or day."""
     found: dict[str, Callable[[Bet], str]] = {
         "book": lambda bet: bet.book or bet.intent.book,
+        "sport": lambda bet: sport_text(bet.intent.event_uid),
         "market": lambda bet: f"{KIND_TEXT[bet.intent.market.kind]}, {bet.intent.market.period}",
         "league": lambda bet: bet.intent.league,
         "edge": lambda bet: edge_band(bet.intent.ev_pct),

@@ -27,7 +27,7 @@ from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import hold_row
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
-from keter.dashboard.views import order_row, signal_row
+from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.signals import Decision
 from keter.errors import UnavailableError
@@ -234,6 +234,7 @@ def matches(bet: Bet, query: models.OrdersQuery) -> bool:
     words = f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id} {bet.ticket_id or ''}".lower()
     return (
         (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
+        and (query.sport is None or sport_text(intent.event_uid) == query.sport)
         and (query.market is None or intent.market.kind.value == query.market)
         and (query.min_ev is None or intent.ev_pct >= query.min_ev)
         and (query.text is None or query.text.lower() in words)

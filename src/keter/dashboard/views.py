@@ -18,6 +18,7 @@ KIND_TEXT = {
     MarketKind.OVER_UNDER: "Over/under",
     MarketKind.MONEY_LINE: "Money line",
 }
+SPORT_TEXT = {"fb": "football", "bb": "basketball", "te": "tennis", "af": "American football", "mm": "martial arts"}
 DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
 ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
 
@@ -58,6 +59,12 @@ def event_text(event_uid: str) -> str:
     return f"{home.replace('-', ' ').title()} v {away.replace('-', ' ').title()}"
 
 
+def sport_text(event_uid: str) -> str:
+    """``football`` for ``fb-20260221-alpha-fc-v-beta-fc``; the code itself for a sport that has no word here."""
+    code = event_uid.partition("-")[0]
+    return SPORT_TEXT.get(code, code)
+
+
 def reason_text(code: str | None) -> str | None:
     """The sentence of a reason code; the code itself where it is a venue's own word."""
     return DESCRIPTIONS.get(code, code) if code is not None else None
@@ -93,6 +100,7 @@ def order_row(bet: Bet) -> Order:
         mode=intent.mode.value,
         state=bet.state.value,
         event_uid=intent.event_uid,
+        sport=sport_text(intent.event_uid),
         home=intent.home,
         away=intent.away,
         league=intent.league,

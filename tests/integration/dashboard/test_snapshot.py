@@ -112,7 +112,9 @@ async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:
     _, second = await console.get(f"/api/v1/orders?limit=10&before={first['items'][-1]['id']}")
     _, refused = await console.get("/api/v1/orders?state=REFUSED")
     _, found = await console.get("/api/v1/orders?text=bayern&market=ou")
+    sports = [(await console.get(f"/api/v1/orders?sport={name}"))[1]["items"] for name in ("football", "tennis")]
     assert first["more"] is True
+    assert (len(sports[0]), {row["sport"] for row in sports[0]}, sports[1]) == (31, {"football"}, [])
     assert not {row["id"] for row in first["items"]} & {row["id"] for row in second["items"]}
     assert {row["state"] for row in refused["items"]} == {"REFUSED"}
     assert {row["home"] for row in found["items"]} <= {"Bayern München"}
@@ -185,6 +187,8 @@ async def test_performance_never_mixes_dry_and_live(console: Console) -> None:
     assert dry["total"]["clv_count"] == 5
     assert live["total"]["bets"] == 0
     assert live["total"]["yield_pct"] is None
+    _, by_sport = await console.get("/api/v1/performance?mode=DRY&by=sport")
+    assert [(row["group"], row["bets"]) for row in by_sport["rows"]] == [("football", 5)]
 
 
 async def test_risk_tells_how_much_is_in_doubt(console: Console) -> None:

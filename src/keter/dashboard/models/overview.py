@@ -173,6 +173,7 @@ class Order(Model):
     mode: Literal["DRY", "LIVE"]
     state: str
     event_uid: str
+    sport: str
     home: str
     away: str
     league: str

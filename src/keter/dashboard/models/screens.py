@@ -28,6 +28,7 @@ class OrdersQuery(Model):
     state: BetState | None = None
     book: Annotated[str, StringConstraints(pattern=r"^[\w .&-]{1,32}$")] | None = None
     text: Annotated[str, StringConstraints(max_length=80)] | None = None
+    sport: Annotated[str, StringConstraints(pattern=r"^[A-Za-z ]{2,24}$")] | None = None
     market: Literal["1x2", "ah", "ou", "ml"] | None = None
     min_ev: Annotated[float, Field(ge=-100, le=1000, allow_inf_nan=False)] | None = None
     since: Moment | None = None
@@ -189,7 +190,7 @@ class Alerts(Model):
 class PerformanceQuery(Model):
     mode: Literal["DRY", "LIVE"] | None = None
     days: Annotated[int, Field(ge=1, le=366)] = 30
-    by: Literal["book", "market", "league", "edge", "day"] = "book"
+    by: Literal["book", "sport", "market", "league", "edge", "day"] = "book"
 
 
 class PerformanceRow(Model):

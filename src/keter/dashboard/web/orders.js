@@ -8,7 +8,7 @@ import { route, sections } from './store.js';
 import { BetState, Clock, Empty, Panel, Unknown } from './parts.js';
 
 const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
-const FILTERS = ['state', 'book', 'market', 'min_ev', 'text', 'since', 'until'];
+const FILTERS = ['state', 'book', 'sport', 'market', 'min_ev', 'text', 'since', 'until'];
 const PAGE = 500;
 const PHONE = matchMedia('(max-width: 640px)');
 /** Every row is as high as the style sheet makes it: one line, or a card on a phone. */
@@ -23,6 +23,7 @@ export function Orders() {
   const change = (name) => (event) => { location.hash = filterLink('orders', query, { [name]: event.target.value }); };
   const tools = html`<div class="tools">
     <select aria-label="State" value=${chosen.state ?? ''} onChange=${change('state')}><option value="">any state</option>${STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}</select>
+    <${SportFilter} chosen=${chosen.sport} onChange=${change('sport')} />
     <select aria-label="Market" value=${chosen.market ?? ''} onChange=${change('market')}><option value="">any market</option><option value="1x2">1X2</option><option value="ah">Handicap</option><option value="ou">Over/under</option><option value="ml">Money line</option></select>
     <input aria-label="Book" placeholder="book" class="short" value=${chosen.book ?? ''} onChange=${change('book')} />
     <input aria-label="Least edge in per cent" placeholder="edge %" class="short" inputmode="decimal" value=${chosen.min_ev ?? ''} onChange=${change('min_ev')} />
@@ -34,6 +35,13 @@ export function Orders() {
   return html`<h1>Orders</h1><${Panel} name="orders" title=${`Bets, newest first, in ${sections.server.value?.currency ?? ''}`} tools=${tools} aged=${false}>
     <${Loaded} state=${state}>${(data) => html`<${Listing} key=${JSON.stringify(asked)} first=${data} query=${asked} filtered=${Object.keys(chosen).length > 0} />`}<//>
   <//>`;
+}
+
+/** Only where there is something to choose: the newest bets are of several sports, or one is chosen already. */
+function SportFilter({ chosen, onChange }) {
+  const sports = [...new Set([...(sections.orders.value ?? []).map((order) => order.sport), ...(chosen ? [chosen] : [])])].sort();
+  if (sports.length < 2 && !chosen) return null;
+  return html`<select aria-label="Sport" value=${chosen ?? ''} onChange=${onChange}><option value="">any sport</option>${sports.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select>`;
 }
 
 /** The first moment, in this browser's zone, of the day `after` days later. */

@@ -7,7 +7,7 @@ import { Loaded, filterLink, useApi } from './fetching.js';
 import { route, sections } from './store.js';
 import { Amount, Empty, Panel, Scroller } from './parts.js';
 
-const BY = [['book', 'book'], ['market', 'market'], ['league', 'league'], ['edge', 'edge band'], ['day', 'day']];
+const BY = [['book', 'book'], ['sport', 'sport'], ['market', 'market'], ['league', 'league'], ['edge', 'edge band'], ['day', 'day']];
 
 export function Performance() {
   const query = route.value.query;

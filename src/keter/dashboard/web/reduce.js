@@ -62,19 +62,25 @@ export function workerLines(workers, queues) {
 }
 
 /** The tape: bets and verdicts in one list, newest first. `kinds` says which of them; a `state` leaves bets only. */
-export function tapeRows(sections, kinds, words, state) {
+export function tapeRows(sections, kinds, { words = '', state = '', book = '' } = {}) {
   const needle = words.trim().toLowerCase();
   const wrap = (kind) => (sections[kind] ?? []).map((row) => ({ kind, key: keyOf(kind, row), at: row.at, row }));
   const rows = [...(kinds.has('orders') ? wrap('orders') : []), ...(kinds.has('signals') && !state ? wrap('signals') : [])];
   return rows
     .filter(({ row }) => !state || row.state === state)
+    .filter(({ row }) => !book || bookOf(row) === book)
     .filter(({ row }) => !needle || searchText(row).includes(needle))
     .sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : a.key < b.key ? 1 : -1))
     .slice(0, ROW_CAP);
 }
 
+/** The book of a bet, or the one whose price a verdict is about. */
+export function bookOf(row) {
+  return row.book ?? row.numbers?.book ?? null;
+}
+
 function searchText(row) {
-  const words = [row.home, row.away, row.league, row.book, row.side_text, row.market_text, row.reason_text, row.event_uid, row.event_text, row.selection_id, row.id, row.state, row.stage];
+  const words = [row.home, row.away, row.league, row.sport, bookOf(row), row.side_text, row.market_text, row.reason_text, row.event_uid, row.event_text, row.selection_id, row.id, row.state, row.stage];
   return words.filter(Boolean).join(' ').toLowerCase();
 }
 

@@ -2,7 +2,7 @@
 
 import { html, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
-import { tapeRows } from './reduce.js';
+import { bookOf, tapeRows } from './reduce.js';
 import { loaded, sections } from './store.js';
 import { Age, BetState, Clock, Empty, Panel, Scroller, Skeleton } from './parts.js';
 
@@ -37,25 +37,30 @@ export function Tape() {
   const [kinds, setKinds] = useState(new Set(['orders', 'signals']));
   const [words, setWords] = useState('');
   const [state, setState] = useState('');
+  const [book, setBook] = useState('');
   const [, redraw] = useState(0);
   const { paused, frozen, togglePause, handlers } = useFrozen();
   const known = { orders: sections.orders.value, signals: sections.signals.value };
-  const everything = tapeRows(known, new Set(KINDS.map(([kind]) => kind)), '', '').length;
-  const rows = tapeRows(known, kinds, words, state);
-  const { visible, fresh, showAll } = useSteady(rows, frozen, `${[...kinds]}|${words}|${state}`);
+  const everything = tapeRows(known, new Set(KINDS.map(([kind]) => kind)));
+  const books = [...new Set([...everything.map(({ row }) => bookOf(row)), book].filter(Boolean))].sort();
+  const rows = tapeRows(known, kinds, { words, state, book });
+  const { visible, fresh, showAll } = useSteady(rows, frozen, `${[...kinds]}|${words}|${state}|${book}`);
   const toggle = (kind) => setKinds((before) => { const after = new Set(before); if (!after.delete(kind)) after.add(kind); return after; });
-  const clear = () => { setKinds(new Set(['orders', 'signals'])); setWords(''); setState(''); };
+  const clear = () => { setKinds(new Set(['orders', 'signals'])); setWords(''); setState(''); setBook(''); };
   const tools = html`<div class="tools">
     <button type="button" class="small" aria-pressed=${paused} onClick=${togglePause}>${paused ? 'Go on' : 'Pause'}</button>
     ${KINDS.map(([kind, name]) => html`<button type="button" key=${kind} class="small chip" aria-pressed=${kinds.has(kind)} onClick=${() => toggle(kind)}>${name}</button>`)}
     <select aria-label="State of bets" value=${state} onChange=${(event) => setState(event.target.value)}>
       <option value="">any state</option>${STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}
     </select>
+    <select aria-label="Book" value=${book} onChange=${(event) => setBook(event.target.value)}>
+      <option value="">any book</option>${books.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+    </select>
     <input type="search" class="filter" aria-label="Filter the tape" placeholder="filter" value=${words} onInput=${(event) => setWords(event.target.value)} />
     ${frozen && fresh > 0 && html`<button type="button" class="small fresh" onClick=${() => { showAll(); redraw((n) => n + 1); }}>${fresh} new, show</button>`}
   </div>`;
   return html`<${Panel} name="tape" title="Live tape" tools=${tools} class="tape"><${Skeleton} lines=${6} />
-    ${loaded.value && (visible.length ? html`<${Rows} rows=${visible} handlers=${handlers} />` : html`<${Nothing} total=${everything} clear=${clear} />`)}
+    ${loaded.value && (visible.length ? html`<${Rows} rows=${visible} handlers=${handlers} />` : html`<${Nothing} total=${everything.length} clear=${clear} />`)}
   <//>`;
 }
 

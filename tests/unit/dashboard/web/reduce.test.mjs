@@ -32,12 +32,15 @@ test('tries to reconnect spread between a quarter of a second and fifteen', () =
   assert.equal(backoff(0, 0), 0.25);
   assert.equal(backoff(20, 1), 15);
 });
-test('the tape finds by word and by state', () => {
+test('the tape finds by word, by state and by book', () => {
   const sections = { orders: [order('a', '1'), order('b', '2', 'WON')], signals: [{ trace_id: 't', stage: 'edge', selection_id: 's', at: '3', event_text: 'Roma v Lazio' }] };
   const both = new Set(['orders', 'signals']);
-  assert.deepEqual(tapeRows(sections, both, '', '').map((row) => row.kind), ['signals', 'orders', 'orders']);
-  assert.deepEqual(tapeRows(sections, both, 'lazio', '').map((row) => row.kind), ['signals']);
-  assert.deepEqual(tapeRows(sections, both, '', 'WON').map((row) => row.key), ['b']);
+  assert.deepEqual(tapeRows(sections, both).map((row) => row.kind), ['signals', 'orders', 'orders']);
+  assert.deepEqual(tapeRows(sections, both, { words: 'lazio' }).map((row) => row.kind), ['signals']);
+  assert.deepEqual(tapeRows(sections, both, { state: 'WON' }).map((row) => row.key), ['b']);
+  const books = { orders: [{ ...order('a', '1'), book: 'SBO' }, { ...order('b', '2'), book: 'IBC' }], signals: [{ ...sections.signals[0], numbers: { book: 'IBC' } }] };
+  assert.deepEqual(tapeRows(books, both, { book: 'IBC' }).map((row) => row.kind), ['signals', 'orders']);
+  assert.deepEqual(tapeRows(books, both, { book: 'CRO' }), []);
 });
 test('a worker is shown with the queue it eats from', () => {
   const lines = workerLines([{ process: 'guard', worker: 'guard' }, { process: 'ingest', worker: 'ingest' }], [{ name: 'confirmed', depth: 3 }]);

@@ -3,18 +3,16 @@
 import asyncio
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from argon2 import PasswordHasher
 
 from keter.bus.alerts import read_alerts
 from keter.bus.cooldowns import cool_down
 from keter.bus.locks import Locks
-from keter.bus.trading import change_trading, read_arming, read_trading
+from keter.bus.trading import change_trading, read_trading
 from keter.clock import random_id
 from keter.domain.trading import TradingMode, TradingState
-from keter.license import issue, load_private_key, new_key
-from keter.setting_groups import LIVE_LIMITS
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 
@@ -151,39 +149,6 @@ async def test_a_token_is_good_for_its_own_session_only(start_console: StartCons
     status, refused = await console.post(COMMIT, {"token": prepared["token"]})
     assert (status, refused["error"]["code"]) == (410, "token_gone")
     assert not console.settings.router.halt_file.exists()
-
-
-async def test_live_cannot_be_armed_from_a_page_without_a_password(console: Console) -> None:
-    status, refused = await console.post(PREPARE, {"action": "arm", "target": "acc"})
-    assert (status, refused["error"]["code"]) == (403, "password_not_set")
-
-
-async def test_live_is_armed_from_the_page_with_all_that_the_command_line_asks_for(start_console: StartConsole) -> None:
-    """LIVE itself, credentials, limits, licence, the right account, the word; the password was typed a moment ago."""
-    pem, public = new_key()
-    licence = issue(load_private_key(pem), "tests", now=datetime.now(UTC), valid_for=timedelta(days=1))
-    live = {"EXECUTION_MODE": "LIVE", "AO_USER": "acc", "AO_PASS": "s3cret", "LICENSE_PUBLIC_KEY": public}
-    limits = {name.upper(): "50" for name in LIVE_LIMITS}
-
-    async def refused(target: str = "acc", **settings: str) -> str:
-        console = await start_console(**LOCKED, **settings)
-        await console.login("operator", PASSWORD)
-        status, answer = await console.post(PREPARE, {"action": "arm", "target": target})
-        assert status == 409, answer
-        assert await read_arming(console.bus, target) is None
-        return str(answer["error"]["message"])
-
-    assert "EXECUTION_MODE is DRY" in await refused()
-    assert "MAX_STAKE" in await refused(**live)
-    assert "there is no licence" in await refused(**live, **limits)
-    assert "not the account" in await refused("other", **live, **limits, KETER_LICENSE_KEY=licence)
-    console = await start_console(**LOCKED, **live, **limits, KETER_LICENSE_KEY=licence)
-    await console.login("operator", PASSWORD)
-    _, prepared = await console.post(PREPARE, {"action": "arm", "target": "acc"})
-    assert prepared["needs"] == ["word"]
-    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 403
-    assert (await console.post(COMMIT, {"token": prepared["token"], "word": "LIVE"}))[0] == 200
-    assert await read_arming(console.bus, "acc") is not None
 
 
 async def test_a_pause_that_would_change_nothing_says_so_before_and_after(console: Console) -> None:

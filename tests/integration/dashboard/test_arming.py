@@ -1,0 +1,163 @@
+"""LIVE is armed from the page with all that the command line asks for; guard and router wait for nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from keter.bus.trading import read_arming
+from keter.dashboard.commands import TOKEN_LASTS_S
+from keter.license import issue, load_private_key, new_key
+from keter.setting_groups import LIVE_LIMITS
+from keter.workers.permission import Permission
+from tests.integration.dashboard.conftest import Console, StartConsole
+
+PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
+PASSWORD, VIEWERS = "seven wet herons walk", "nine dry storks sleep"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+LOCKED = {"DASH_PASSWORD_HASH": CHEAP.hash(PASSWORD), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS)}
+ARM = {"action": "arm", "target": "acc", "reason": "open the day"}
+LIMITS = {name.upper(): "50" for name in LIVE_LIMITS}
+
+
+def live(valid_for: timedelta = timedelta(days=1)) -> dict[str, str]:
+    """LIVE with credentials and a licence of our own making; without limits."""
+    pem, public = new_key()
+    made = datetime.now(UTC) - timedelta(hours=1)
+    licence = issue(load_private_key(pem), "tests", now=made, valid_for=timedelta(hours=1) + valid_for)
+    return {
+        "EXECUTION_MODE": "LIVE", "AO_USER": "acc", "AO_PASS": "made-up", "LICENSE_PUBLIC_KEY": public,
+        "KETER_LICENSE_KEY": licence,
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def ready(start_console: StartConsole) -> Console:
+    """A console of a LIVE installation that lacks nothing but the arming; the operator has just logged in."""
+    console = await start_console(**LOCKED, **live(), **LIMITS)
+    await console.login("operator", PASSWORD)
+    return console
+
+
+async def missing(console: Console) -> str | None:
+    """What keeps guard and router from betting LIVE."""
+    return await Permission(console.bus, console.settings, console.world.clock, "acc").missing()
+
+
+async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, Any]:
+    status, answer = await console.post(PREPARE, body)
+    assert status == 200, answer
+    return dict(answer)
+
+
+def typed_long_ago(console: Console) -> None:
+    """More than five minutes have passed since anybody typed a password."""
+    sessions = console.world.doorman._sessions
+    console.world.doorman._sessions = {
+        key: replace(session, proved_at=datetime(2020, 1, 1, tzinfo=UTC)) for key, session in sessions.items()
+    }
+
+
+async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed(ready: Console) -> None:
+    assert await missing(ready) == "arming"
+    command = await prepared(ready)
+    assert (command["needs"], command["summary"]) == (["word"], "Arm acc: LIVE bets with real money may be made.")
+    assert await missing(ready) == "arming", "preparing arms nothing"
+    answers = [await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)]
+    assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {(200, "acc is armed", True)}
+    assert await missing(ready) is None
+    arming = await read_arming(ready.bus, "acc")
+    assert arming is not None
+    assert arming.actor == "operator@127.0.0.1"
+    command = await prepared(ready, {"action": "disarm", "target": "acc"})
+    assert command["needs"] == []
+    assert (await ready.post(COMMIT, {"token": command["token"]}))[0] == 200
+    assert await missing(ready) == "arming"
+    rows = [(row.action.value, row.accepted, row.value_before, row.value_after) for row in await ready.ledger.commands.recent()]
+    assert rows == [("disarm", True, "armed", "not armed"), ("arm", True, "not armed", "armed")]
+
+
+async def test_a_halt_from_the_page_takes_the_arming_back(ready: Console) -> None:
+    command = await prepared(ready)
+    assert (await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}))[0] == 200
+    command = await prepared(ready, {"action": "halt"})
+    assert (await ready.post(COMMIT, {"token": command["token"]}))[0] == 200
+    assert await missing(ready) == "arming"
+
+
+async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console) -> None:
+    """Each refusal arms nothing and is in the audit; the right word and password then arm with the same confirmation."""
+    typed_long_ago(ready)
+    command = await prepared(ready)
+    assert command["needs"] == ["word", "password"]
+    backoff = ready.world.doorman.backoff
+    for proof, code in (
+        ({}, "word_missing"),
+        ({"word": "live", "password": PASSWORD}, "word_missing"),
+        ({"word": "LIVE"}, "password_missing"),
+        ({"word": "LIVE", "password": VIEWERS}, "wrong_login"),
+    ):
+        status, refused = await ready.post(COMMIT, {"token": command["token"], **proof})
+        assert (status, refused["error"]["code"]) == (403, code)
+        assert await missing(ready) == "arming"
+    rows = await ready.ledger.commands.recent()
+    assert [(row.action.value, row.accepted, row.value_after) for row in rows] == [("arm", False, None)] * 4
+    status, refused = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD})
+    assert (status, refused["error"]["code"]) == (429, "slow_down"), "a wrong password makes the next one wait"
+    backoff.succeeded("operator", "127.0.0.1")
+    assert (await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD}))[0] == 200
+    assert await missing(ready) is None
+
+
+async def test_a_confirmation_that_is_old_or_of_another_login_arms_nothing(ready: Console) -> None:
+    command = await prepared(ready)
+    ready.world.commands._tokens[command["token"]].made_s -= TOKEN_LASTS_S + 1
+    old = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"})
+    command = await prepared(ready)
+    await ready.login("operator", PASSWORD)
+    foreign = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"})
+    for status, refused in (old, foreign):
+        assert (status, refused["error"]["code"]) == (410, "token_gone")
+    assert await missing(ready) == "arming"
+
+
+async def test_a_viewer_and_a_stranger_arm_nothing(ready: Console) -> None:
+    command = await prepared(ready)
+    await ready.login("viewer", VIEWERS)
+    for path, body in ((PREPARE, ARM), (COMMIT, {"token": command["token"], "word": "LIVE"})):
+        assert (await ready.post(path, body))[0] == 403
+    ready.token = None
+    for path, body in ((PREPARE, ARM), (COMMIT, {"token": command["token"], "word": "LIVE"})):
+        assert (await ready.post(path, body))[0] == 401
+    assert await missing(ready) == "arming"
+
+
+async def test_live_cannot_be_armed_from_a_page_without_a_password(console: Console) -> None:
+    status, refused = await console.post(PREPARE, ARM)
+    assert (status, refused["error"]["code"]) == (403, "password_not_set")
+
+
+@pytest.mark.parametrize(
+    ("environ", "target", "why"),
+    [
+        ({}, "acc", "EXECUTION_MODE is DRY"),
+        (live(), "acc", "MAX_STAKE"),
+        (live() | LIMITS | {"KETER_LICENSE_KEY": ""}, "acc", "there is no licence"),
+        (live(timedelta(hours=-0.5)) | LIMITS, "acc", "ended"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": new_key()[1]}, "acc", "licence"),
+        (live() | LIMITS, "other", "not the account"),
+        (live() | LIMITS | {"AO_USER": "", "AO_PASS": ""}, "acc", "LIVE needs an account"),
+    ],
+    ids=["dry", "limits", "no-licence", "ended", "foreign-licence", "account", "credentials"],
+)
+async def test_what_live_needs_is_asked_for_before_the_word(
+    start_console: StartConsole, environ: dict[str, str], target: str, why: str
+) -> None:
+    console = await start_console(**LOCKED, **environ)
+    await console.login("operator", PASSWORD)
+    status, answer = await console.post(PREPARE, ARM | {"target": target})
+    assert (status, answer["error"]["code"]) == (409, "not_now")
+    assert why in answer["error"]["message"]
+    assert await read_arming(console.bus, target) is None

@@ -1,6 +1,7 @@
 """What the console costs: page weight, time to the first figure, the page's main thread, the server's CPU with ten clients.
 
 Run: python -m benchmarks.dashboard [--seconds 8] [--rate 500]
+     python -m benchmarks.dashboard --heap-minutes 10 [--rate 500]    the page's heap over that time, and nothing else
 
 A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands beside a baseline of the same
 run: the same server's /healthz in the same browser, the same server with nothing coming in, or with nobody looking.
@@ -14,7 +15,8 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,13 +25,15 @@ import psutil
 from playwright.sync_api import Browser, sync_playwright
 from tests.console_load import Pressure
 from tests.e2e.conftest import Dashboard, Life
-from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, useful_ms
+from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
 from tests.support import RedisServer, free_port
 
 from keter.dashboard.static import load_pages
 
 CLIENTS = 10
 VISITS = 7
+WARM_UP_S = 10.0  # the tape fills up to its 200 rows
+SAMPLE_EVERY_S = 5.0
 FETCHED = r"""() => performance.getEntriesByType('resource')
   .filter((entry) => /\.(js|css)$/.test(entry.name) && entry.responseEnd <= globalThis.usefulAt)
   .map((entry) => entry.encodedBodySize)"""
@@ -108,6 +112,42 @@ def main_thread(browser: Browser, address: str, seconds: float) -> float:
     return share
 
 
+def heap(browser: Browser, address: str, minutes: float) -> list[tuple[float, float, float]]:
+    """After each collection: minutes since the warm-up, the heap in use in megabytes, and the document's nodes."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.goto(address)
+    page.wait_for_timeout(WARM_UP_S * 1000)
+    samples: list[tuple[float, float, float]] = []
+    begun = time.monotonic()
+    with counters(page) as read:
+        while not samples or samples[-1][0] < minutes:
+            page.request_gc()
+            found = read()
+            samples.append(((time.monotonic() - begun) / 60, found["JSHeapUsedSize"] / 1e6, found["Nodes"]))
+            page.wait_for_timeout(SAMPLE_EVERY_S * 1000)
+    page.close()
+    return samples
+
+
+def tell_heap(samples: Sequence[tuple[float, float, float]], rate: float) -> None:
+    """Last minute against first (or the halves of a run shorter than two minutes), and the slope over all of it."""
+    length = samples[-1][0]
+    window = min(1.0, length / 2)
+    first = [sample for sample in samples if sample[0] <= window]
+    last = [sample for sample in samples if sample[0] >= length - window]
+    begin, end = (statistics.fmean(megabytes for _, megabytes, _ in part) for part in (first, last))
+    nodes = [statistics.fmean(count for *_, count in part) for part in (first, last)]
+    slope = statistics.linear_regression([at for at, *_ in samples], [megabytes for _, megabytes, _ in samples]).slope
+    print(f"the page's heap after collections, {length:.1f} min at {rate:.0f} updates/s, {len(samples)} samples: ", end="")
+    print(f"first {window * 60:.0f} s {begin:.2f} MB, last {window * 60:.0f} s {end:.2f} MB, ratio {end / begin:.3f}; ", end="")
+    print(f"slope {slope * 1000:+.1f} kB/min; nodes {nodes[0]:.0f} and {nodes[1]:.0f}")
+
+
+def watch_heap(minutes: float, rate: int) -> None:
+    with running() as dashboard, chromium() as browser, Pressure(dashboard.redis.url, dashboard.settings, rate) as pressure:
+        tell_heap(heap(browser, dashboard.base, minutes), pressure.rate)
+
+
 async def watch(dashboard: Dashboard, clients: int, seconds: float) -> tuple[float, float]:
     """The server's CPU in per cent of a core, and frames per second and client, with ``clients`` sockets open."""
     assert dashboard.process is not None
@@ -165,5 +205,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--heap-minutes", type=float)
     arguments = parser.parse_args()
-    main(arguments.seconds, arguments.rate)
+    if arguments.heap_minutes is not None:
+        watch_heap(arguments.heap_minutes, arguments.rate)
+    else:
+        main(arguments.seconds, arguments.rate)

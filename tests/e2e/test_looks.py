@@ -16,7 +16,7 @@ Snapshot = dict[str, Any]
 Change = Callable[[Snapshot], None]
 SINCE = "2026-11-27T09:30:00Z"
 NO_LEDGER = "the ledger did not answer in time"
-LICENCE = "The licence ended on 2026-11-26."
+LICENCE = "the licence ended on 2026-11-26"
 
 
 def heard(change: Change, times: int = 0, streams: list[WebSocketRoute] | None = None) -> Callable[[Page], None]:
@@ -71,7 +71,7 @@ def notice(number: int, level: str, **values: Any) -> Snapshot:
 
 def unlicensed(snapshot: Snapshot) -> None:
     live(snapshot)
-    snapshot["attention"] = [notice(1, "page", id="licence-ending", title="The licence does not hold", detail=LICENCE)]
+    snapshot["trading"]["unlicensed"] = LICENCE
 
 
 def many_alerts(snapshot: Snapshot) -> None:

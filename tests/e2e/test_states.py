@@ -14,8 +14,10 @@ from keter.bus.trading import read_trading
 from keter.clock import SystemClock
 from keter.domain.trading import TradingState
 from keter.ledger import Ledger
+from keter.setting_groups import LIVE_LIMITS
 from tests.e2e.conftest import Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.test_screens import axe, blemishes
+from tests.execution import licence
 
 PASSWORD = "seven wet herons walk"
 LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
@@ -239,14 +241,27 @@ def test_the_tape_stands_still_while_somebody_reads_it(dashboard: Dashboard, ope
     expect(rows).not_to_have_count(len(before))
 
 
-def test_live_never_looks_like_dry(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
-    dashboard = start_dashboard(seed=False, EXECUTION_MODE="LIVE", AO_USER="acc", AO_PASS="made-up-pass")
+def test_live_never_looks_like_dry_and_is_armed_with_a_typed_word(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+    needed = {"EXECUTION_MODE": "LIVE", "AO_USER": "acc", "AO_PASS": "made-up-pass"} | {
+        name.upper(): "50" for name in LIVE_LIMITS
+    }
+    dashboard = start_dashboard(**needed, **licence(), **LOCKED)
     page = open_tab(dashboard.base).page
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
     badge = page.locator(".statebar .mode")
     expect(badge).to_have_text("LIVE")
     expect(page).to_have_title(re.compile("^LIVE"))
     assert page.evaluate("getComputedStyle(document.querySelector('.top')).borderTopWidth") == "4px"
     picture(page, "live-wide-dark")
+    expect(page.get_by_text("LIVE is not armed.")).to_be_visible()
+    page.get_by_role("button", name="Arm LIVE").click()
+    page.get_by_label("Type LIVE").fill("LIVE")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Applied")).to_contain_text("acc is armed")
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("LIVE is not armed.")).to_have_count(0)
+    assert commands_of(dashboard) == ["arm"]
 
 
 def test_login_is_an_overlay_that_keeps_the_page(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:

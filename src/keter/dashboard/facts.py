@@ -33,6 +33,7 @@ class BusFacts:
 
     standing: Standing
     armed: bool
+    unlicensed: str | None
     heartbeats: list[Heartbeat]
     queues: dict[QueueName, QueueFacts]
     feeds: list[FeedFacts]
@@ -65,7 +66,7 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
-def trading_view(standing: Standing, armed: bool) -> models.Trading:
+def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode = standing.mode
     return models.Trading(
@@ -77,6 +78,7 @@ def trading_view(standing: Standing, armed: bool) -> models.Trading:
         revision=state.revision if state else None,
         stops=list(standing.stops),
         armed=armed,
+        unlicensed=unlicensed,
         problem=standing.problem,
     )
 
@@ -258,7 +260,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed),
+        trading=trading_view(bus.standing, bus.armed, bus.unlicensed),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

@@ -33,6 +33,18 @@ def licence_text(settings: Settings, clock: Clock) -> str:
     return f"Licensed to {licence.holder}, {licence.days_left(clock.now())} days left."
 
 
+def licence_refusal(settings: Settings, clock: Clock) -> str | None:
+    """Why no licence allows a bet now; None where one does or none is needed. Reads files: call it in a thread."""
+    keeper = LicenseKeeper(settings, clock)
+    if not keeper.required:
+        return None
+    try:
+        keeper.check()
+    except KeterError as e:
+        return str(e)
+    return None
+
+
 def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:
     """A sentence and how urgent it is when the licence ends soon, or is needed and does not hold. Call it in a thread."""
     keeper = LicenseKeeper(settings, clock)

@@ -22,6 +22,7 @@ from keter.control import Control
 from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
+from keter.dashboard.health import licence_refusal
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import hold_row
@@ -41,6 +42,7 @@ DEADLINE_S = 3.0
 SEARCH_S = 6.0  # the page waits for 8
 LEDGER_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
+LICENCE_EVERY_S = 10.0
 TAPE_BETS = 60
 ORDERS_PAGE = 1000
 MOST_HOLDS = 200
@@ -65,6 +67,8 @@ class Reader:
         self._ledger_due = 0.0
         self._redis = models.RedisFacts(ok=True, detail="")
         self._probe_due = 0.0
+        self._unlicensed: str | None = None
+        self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
         """The whole overview. Raises UnavailableError and the bus's errors when Redis cannot be asked."""
@@ -94,6 +98,7 @@ class Reader:
         return BusFacts(
             standing=standing,
             armed=await read_arming(bus, name) is not None if name else False,
+            unlicensed=await self._licence_refusal(),
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
             feeds=await read_feeds(bus),
@@ -105,6 +110,12 @@ class Reader:
             ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
             redis=await self.redis_facts(),
         )
+
+    async def _licence_refusal(self) -> str | None:
+        if self._clock.monotonic() >= self._licence_due:
+            self._unlicensed = await asyncio.to_thread(licence_refusal, self._settings, self._clock)
+            self._licence_due = self._clock.monotonic() + LICENCE_EVERY_S
+        return self._unlicensed
 
     async def redis_facts(self) -> models.RedisFacts:
         """Version and settings of the server, asked every few seconds."""

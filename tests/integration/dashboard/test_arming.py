@@ -41,6 +41,18 @@ async def ready(start_console: StartConsole) -> Console:
     return console
 
 
+@pytest.mark.parametrize(("valid_for", "blocked"), [(timedelta(hours=20), False), (timedelta(minutes=-30), True)])
+async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
+    start_console: StartConsole, valid_for: timedelta, blocked: bool
+) -> None:
+    """The alert is a page on the last day already; the banner that says "blocked" must be true."""
+    console = await start_console(**live(valid_for), **LIMITS)
+    await console.world.hub.refresh()
+    _, found = await console.get("/api/v1/snapshot")
+    assert ("the licence ended" in str(found["trading"]["unlicensed"])) == blocked
+    assert (found["trading"]["unlicensed"] is None) != blocked
+
+
 async def missing(console: Console) -> str | None:
     """What keeps guard and router from betting LIVE."""
     return await Permission(console.bus, console.settings, console.world.clock, "acc").missing()

@@ -56,7 +56,10 @@ class Server(Model):
 
 
 class Trading(Model):
-    """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it."""
+    """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it.
+
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
+    """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
     actor: str | None = None
@@ -66,6 +69,7 @@ class Trading(Model):
     revision: int | None = None
     stops: list[str] = Field(default_factory=list)
     armed: bool | None = None
+    unlicensed: str | None = None
     problem: str | None = None
 
 

@@ -149,8 +149,8 @@ function TradingBanner() {
 /** Why LIVE places no bet although nobody has stopped it. */
 function LiveBanner() {
   if (sections.server.value?.mode !== 'LIVE' || stale.value) return null;
-  const licence = (sections.attention.value ?? []).find((notice) => notice.id === 'licence-ending' && notice.level === 'page');
-  if (licence) return html`<p class="banner critical"><strong>LIVE is blocked by the licence.</strong> ${licence.detail} Open bets are followed; DRY works without one. <a href="#/config">Config</a></p>`;
+  const unlicensed = sections.trading.value?.unlicensed;
+  if (unlicensed) return html`<p class="banner critical"><strong>LIVE is blocked by the licence:</strong> ${unlicensed}. Open bets are followed; DRY works without one. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
 }

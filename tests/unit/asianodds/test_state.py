@@ -201,15 +201,66 @@ def test_several_rows_and_matches_make_one_event() -> None:
     assert open_ref(told(merged)["ft.ou.3"].ref).match_id == 99
 
 
-def test_of_rows_with_the_same_market_an_active_one_wins_then_the_newest() -> None:
+def test_of_matches_with_the_same_market_an_active_row_wins_then_the_newest() -> None:
     state = FeedState()
-    newest = match_game(3, FullTimeOu=total("2.5", "PIN=1.7,2.2"), IsActive=False, UpdatedDateTime=UPDATED_MS + 9_000)
-    newer = match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 1_000)
+    newest = match_game(3, MatchId=3, FullTimeOu=total("2.5", "PIN=1.7,2.2"), IsActive=False, UpdatedDateTime=UPDATED_MS + 900)
+    newer = match_game(2, MatchId=2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100)
     merged = take(state, newer, newest, match_game(1, FullTimeOu=total()))
     assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
     gone = take(state, {**newer, "WillBeRemoved": True})
     assert open_ref(told(gone)["ft.ou.2.5"].ref).game_id == 1
     assert not gone.removed
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"IsActive": False},
+        {"WillBeRemoved": True},
+        {"FullTimeOu": total("3.0", "PIN=1.8,2.1")},
+        {"FullTimeOu": {"Goal": "x", "BookieOdds": "PIN=1.8,2.1"}},
+    ],
+)
+def test_the_price_of_a_row_that_another_has_replaced_never_comes_back(later: dict[str, Any], order: tuple[int, int]) -> None:
+    """A line's GameId may change without the old row being taken away: its price is history."""
+    state = FeedState()
+    new = match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100)
+    rows = {1: match_game(1, FullTimeOu=total("2.5", "PIN=2.2,1.7")), 2: new}
+    merged = take(state, *(rows[number] for number in order))
+    assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
+    take(state, {**new, **later, "UpdatedDateTime": UPDATED_MS + 200})
+    assert not [prices for (_, market), prices in known(state).items() if market == "ft.ou.2.5" and prices.active]
+
+
+def test_a_row_that_is_changed_last_again_has_its_market_back() -> None:
+    state = FeedState()
+    old = match_game(1, FullTimeOu=total("2.5", "PIN=2.2,1.7"))
+    take(state, old, match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100))
+    merged = take(state, {**old, "UpdatedDateTime": UPDATED_MS + 200})
+    assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 1
+    assert told(merged)["ft.ou.2.5"].books[0].odds == (2.2, 1.7)
+
+
+@pytest.mark.parametrize("wrong", [UPDATED_MS * 1000, UPDATED_MS + 86_400_000, -1, 0])
+def test_a_change_time_that_cannot_be_freezes_neither_score_nor_row(wrong: int) -> None:
+    state = FeedState()
+    first = live_row(1, goals=(0, 0), FullTimeOu=total("2.5", "PIN=2.2,1.7"), UpdatedDateTime=wrong)
+    take(state, first, phase=Phase.LIVE)
+    later = live_row(2, goals=(1, 0), FullTimeOu=total("2.5", "PIN=1.5,2.6"), UpdatedDateTime=UPDATED_MS + 9_000)
+    merged = take(state, later, phase=Phase.LIVE, at=NOW + timedelta(seconds=9))
+    assert [(news.score.home, news.score.away) for news in merged.scores] == [(1, 0)]
+    assert told(merged)["ft.ou.2.5"].books[0].odds == (1.5, 2.6)
+
+
+def test_the_kick_off_is_followed_when_the_match_that_told_it_first_has_gone() -> None:
+    state = FeedState()
+    take(state, full_row(1), match_game(2, MatchId=99, FullTimeOu=total("3.0")))
+    take(state, full_row(1, WillBeRemoved=True))
+    moved = KICKOFF + timedelta(minutes=45)
+    merged = take(state, match_game(2, MatchId=99, FullTimeOu=total("3.0"), StartTime=to_ms(moved)))
+    assert told(merged)["ft.ou.3"].event.kickoff == moved
+    assert told(merged)["ft.ou.3"].event.event_uid == UID
 
 
 def test_a_match_that_goes_in_play_leaves_its_old_rows_behind() -> None:
@@ -391,7 +442,7 @@ def scores_of(state: FeedState, *rows: dict[str, Any], at: datetime = NOW) -> li
 
 
 def score_row(home: int, away: int, in_game: int, **fields: Any) -> dict[str, Any]:
-    prices = {"FullTimeOu": total(), "UpdatedDateTime": UPDATED_MS + in_game * 60_000}
+    prices = {"FullTimeOu": total(), "UpdatedDateTime": UPDATED_MS + (in_game - 180) * 60_000}
     return live_row(1, goals=(home, away), in_game=in_game, **{**prices, **fields})
 
 
@@ -416,7 +467,7 @@ def test_a_minute_that_passes_is_told_but_changes_no_market() -> None:
 def test_a_row_that_changed_earlier_does_not_bring_an_old_score_back() -> None:
     state = FeedState()
     scores_of(state, score_row(1, 0, 80))
-    assert not scores_of(state, live_row(2, goals=(0, 0), in_game=70, UpdatedDateTime=UPDATED_MS + 70 * 60_000))
+    assert not scores_of(state, live_row(2, goals=(0, 0), in_game=70, UpdatedDateTime=UPDATED_MS - 110 * 60_000))
 
 
 def test_a_live_match_whose_rows_go_late_has_a_final_score() -> None:
@@ -467,7 +518,7 @@ def test_a_goal_between_the_halves_leaves_the_half_time_score_open() -> None:
 def test_the_break_itself_may_show_the_half_time_score() -> None:
     state = FeedState()
     scores_of(state, score_row(1, 0, 104))
-    break_row = live_row(1, goals=(2, 0), in_game=0, UpdatedDateTime=UPDATED_MS + 110 * 60_000)
+    break_row = live_row(1, goals=(2, 0), in_game=0, UpdatedDateTime=UPDATED_MS - 70 * 60_000)
     scores_of(state, break_row)
     assert [s.half_time for s in scores_of(state, score_row(2, 0, 120))] == [(2, 0)]
 

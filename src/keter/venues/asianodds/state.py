@@ -8,7 +8,10 @@ Answers are deltas, so what an answer leaves out is unchanged. Rules, in this or
 * a row that cannot be read goes too, when its GameId can: its price is no longer known, and stale is never traded;
 * a fixture only moves up, early to today to live: lingering copies of earlier phases are ignored, also after it has gone;
 * match ids of the same names and kick-offs at most two hours apart are one event, also when the uid's date is another by now;
-* where several rows offer the same market, an active one wins, then the one changed last by the venue's time;
+* where rows of one match offer the same market, the one changed last by the venue's time has replaced the others (a line's
+  GameId may change): their prices of it are dropped, whatever becomes of that row. Of several matches' rows an active one wins,
+  then the one changed last;
+* a change time that cannot be is none: with one from the future a row would win, and a score stand, for ever;
 * after a gap (``fresh=True``) rows of the phase that the answer does not repeat are dropped;
 * a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say; until then a match id keeps its uid, even when its
   rows have gone in between, and over restarts (``remember``).
@@ -44,6 +47,7 @@ ROW_LIFE = timedelta(hours=12)
 _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
 _SWEEP_EVERY = timedelta(seconds=60)
 _SAME_FIXTURE = timedelta(hours=2)
+_CLOCKS_APART_MS = 60_000
 _UID_DATES = timedelta(hours=12)  # a uid carries the date of the first kick-off told, which may have moved past midnight
 
 
@@ -61,13 +65,17 @@ class Row(msgspec.Struct):
 
 
 class Fixture(msgspec.Struct):
-    """One event: its rows, all of its phase, and a fingerprint of each market as last told."""
+    """One event: its rows, all of its phase, and a fingerprint of each market as last told.
+
+    ``holders``: the row that was last found to offer a market of a match.
+    """
 
     event: Event
     phase: Phase
     lead: int
     rows: set[int] = set()
     matches: set[int] = set()
+    holders: dict[tuple[int, Market], int] = {}
     told: dict[Market, tuple[object, ...]] = {}
 
 
@@ -182,11 +190,29 @@ class FeedState:
             half = row.half_time_favoured if row.half_time_favoured is not None else row.favoured
         known.favoured = (full, half)
         known.match_id = row.match_id
-        known.updated_ms = row.updated_date_time or known.updated_ms
+        changed_ms = _changed_ms(row, turn.now)
+        known.updated_ms = changed_ms or known.updated_ms
         if row.is_active is not None:
             known.active = row.is_active
-        turn.slots.merge(known.slots, row, known.sport, known.favoured, row.updated_date_time or to_ms(turn.now))
+        turn.slots.merge(known.slots, row, known.sport, known.favoured, changed_ms or to_ms(turn.now))
+        self._replace(known)
         turn.touched[known.uid] = None
+
+    def _replace(self, row: Row) -> None:
+        """Leaves each market of ``row`` to the row of its match that was changed last."""
+        holders = self._fixtures[row.uid].holders
+        for name, slot in tuple(row.slots.items()):
+            key = (row.match_id, slot.market)
+            other = self._rows.get(holders.get(key, row.game_id), row)
+            theirs = [place for place, held in other.slots.items() if held.market == slot.market]
+            if other is row or other.match_id != row.match_id or other.uid != row.uid or not theirs:
+                holders[key] = row.game_id
+            elif (other.updated_ms, other.game_id) > (row.updated_ms, row.game_id):
+                del row.slots[name]
+            else:
+                holders[key] = row.game_id
+                for place in theirs:
+                    del other.slots[place]
 
     def _fixture(self, turn: _Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
         """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
@@ -210,9 +236,12 @@ class FeedState:
             for game_id in tuple(fixture.rows):
                 self._drop(turn, game_id)
             fixture.phase = phase
-        if match_id == fixture.lead:
-            fixture.event = event
+        if match_id == fixture.lead or not self._has_rows(fixture, fixture.lead):
+            fixture.lead, fixture.event = match_id, event
         return fixture
+
+    def _has_rows(self, fixture: Fixture, match_id: int) -> bool:
+        return any(self._rows[game_id].match_id == match_id for game_id in fixture.rows)
 
     def _uid_of(self, match_id: int, event: Event) -> str:
         """The uid that the match has had, or its fixture by another match id, perhaps with the date before or after."""
@@ -244,7 +273,7 @@ class FeedState:
         score = read_score(row, clock)
         if score is None:
             return
-        news = self._scores.observe(uid, score, clock, row.updated_date_time or to_ms(turn.now), turn.now)
+        news = self._scores.observe(uid, score, clock, _changed_ms(row, turn.now) or to_ms(turn.now), turn.now)
         if news is not None:
             turn.scores[uid] = news
         turn.touched[uid] = None
@@ -321,6 +350,12 @@ class FeedState:
         ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).seal()
         score = self._scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
         return MarketPrices(fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score)
+
+
+def _changed_ms(row: FeedRow, now: datetime) -> int | None:
+    """When the venue says that the row changed; None where it does not say, or says what cannot be."""
+    at = row.updated_date_time
+    return at if at is not None and 0 < at <= to_ms(now) + _CLOCKS_APART_MS else None
 
 
 def _precedence(row: Row) -> tuple[bool, int, int]:

@@ -11,6 +11,7 @@ import structlog
 
 from keter.domain.markets import Phase
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
+from keter.venues.asianodds.captured import CapturedFeeds
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.source import EVERYTHING, AsianOddsSource
 from keter.venues.base import FeedUpdate, VenueRejectedError
@@ -105,7 +106,7 @@ async def test_an_update_carries_what_changed_and_what_came(venue: FeedVenue) ->
     assert update.capture is not None
     assert update.capture.body == feed_body(ROW)
     assert update.capture.request == {
-        "method": "GetFeeds", "phase": "today", "since": EVERYTHING, "sport": 1, "bookies": "ALL",
+        "method": "GetFeeds", "phase": "today", "since": EVERYTHING, "sport": 1, "sports": "1", "bookies": "ALL",
     }  # fmt: skip
 
 
@@ -224,6 +225,10 @@ async def test_several_sports_come_in_one_answer_and_others_are_left_out(venue: 
     source = venue.source(sports=(1, 2))
     updates = await venue.polled(source, lambda found: found[-1].phase is Phase.TODAY)
     assert {prices.event.sport for prices in updates[-1].changed} == {"fb", "bb"}
+    assert updates[-1].capture is not None
+    again = CapturedFeeds().update(updates[-1].capture)
+    assert again is not None
+    assert again.changed == updates[-1].changed
     assert "sportsType" not in venue.calls("GetFeeds")[0].url.params
 
 

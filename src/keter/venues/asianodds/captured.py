@@ -4,7 +4,7 @@ from keter.domain.markets import Phase
 from keter.domain.signals import CapturedAnswer
 from keter.venues.asianodds.source import EVERYTHING
 from keter.venues.asianodds.state import FeedState
-from keter.venues.asianodds.wire import BrokenAnswerError, read_answer, read_feed
+from keter.venues.asianodds.wire import BrokenAnswerError, leave_out_other_sports, read_answer, read_feed
 from keter.venues.base import FeedUpdate
 
 
@@ -24,6 +24,7 @@ class CapturedFeeds:
         except ValueError:
             raise BrokenAnswerError("bad_request", f"a recorded feed of no known phase: {request.get('phase')!r}") from None
         feed = read_feed(read_answer(captured.body))
+        leave_out_other_sports(feed, [int(sport) for sport in str(request.get("sports", "")).split(",") if sport.isdecimal()])
         merged = self._state.merge(feed, phase, captured.received_at, fresh=request.get("since") == EVERYTHING)
         return FeedUpdate(
             phase=phase,

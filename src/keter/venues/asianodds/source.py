@@ -24,7 +24,7 @@ from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState, Merged
 from keter.venues.asianodds.stores import FixtureStore
-from keter.venues.asianodds.wire import read_feed
+from keter.venues.asianodds.wire import leave_out_other_sports, read_feed
 from keter.venues.base import FeedUpdate, VenueError, VenueRejectedError, VenueThrottledError, VenueTransientError
 
 EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is everything
@@ -173,8 +173,7 @@ class AsianOddsSource:
 
     def _take(self, found: FeedAnswer, phase: Phase, fresh: bool) -> tuple[int | None, Merged]:
         feed = read_feed(found.answer)
-        if len(self._sports) > 1:
-            feed.sports = [sport for sport in feed.sports or () if sport.sports_type in self._sports]
+        leave_out_other_sports(feed, self._sports)
         return feed.since, self._state.merge(feed, phase, found.received_at, fresh=fresh)
 
     def _captured(self, phase: Phase, found: FeedAnswer, asked: int) -> CapturedAnswer:
@@ -183,6 +182,7 @@ class AsianOddsSource:
             "phase": phase.value,
             "since": asked,
             "sport": self._single_sport(),
+            "sports": ",".join(map(str, sorted(self._sports))),
             "bookies": self._bookies,
         }
         return CapturedAnswer(self._client.account, VENUE, request, found.requested_at, found.received_at, found.answer.body)

@@ -5,7 +5,7 @@ decoded one by one, so that a broken one never spoils the rest. Nothing here kno
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -191,6 +191,12 @@ def read_feed(answer: Answer) -> Feed:
         return _FEED.decode(answer.result)
     except (ValueError, RecursionError) as e:
         raise BrokenAnswerError("bad_result", f"a feed that cannot be read: {type(e).__name__}") from None
+
+
+def leave_out_other_sports(feed: Feed, sports: Collection[int]) -> None:
+    """Of an answer to a question about every sport only ``sports`` stay."""
+    if len(sports) > 1:
+        feed.sports = [sport for sport in feed.sports or () if sport.sports_type in sports]
 
 
 def read_row(raw: msgspec.Raw) -> FeedRow | None:

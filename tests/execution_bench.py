@@ -23,7 +23,7 @@ from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.ledger import Ledger, open_ledger
 from keter.settings import Settings
-from keter.workers.risk_keeping import exposure_of
+from keter.workers.risk_keeping import exposure_of, with_begun
 from keter.workers.router import Router
 from keter.workers.runtime import Context
 from keter.workers.tracker import KnownSelections, Tracker
@@ -62,7 +62,8 @@ class World:
         self.guard = held
         bets = await self.ledger.intents.open_bets(DRY)
         day = await self.ledger.day_risk(self.ledger.day_of(self.clock.now()), DRY)
-        await self.book().rebuild([exposure_of(bet) for bet in bets], day, lease=self.guard)
+        day, booked = with_begun(day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day])
+        await self.book().rebuild([exposure_of(bet) for bet in bets], day, lease=self.guard, booked=booked)
 
     async def approve(
         self, decision_id: str, *, team: str = "Alpha FC", stake_minor: int = 1000, offers: dict[str, float] | None = None

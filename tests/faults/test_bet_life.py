@@ -297,7 +297,8 @@ class BetLife(RuleBasedStateMachine):
         assert [e for e in state.exposures if e.status is ExposureStatus.BET] == []
         assert await ledger.foreign.open(ACCOUNT, DRY) == []
         assert state.day is not None
-        assert state.day.pnl_minor == (await ledger.day_risk(state.day.day, DRY)).pnl_minor
+        day = await ledger.day_risk(state.day.day, DRY)
+        assert (state.day.pnl_minor, state.day.staked_minor, state.day.bets) == (day.pnl_minor, day.staked_minor, day.bets)
 
 
 _ALL = BetFilter()

@@ -5,6 +5,7 @@ day is over, a losing streak for its time. Both are written to the ledger like a
 everything.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 import msgspec
@@ -113,17 +114,10 @@ class RiskKeeper:
             state = await self.book.read()
             bets, day = await self._ledger.risk_picture(today, self._mode)
             todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
-            begun = [bet for bet in todays if bet.state in NOT_SENT_YET]
-            day = msgspec.structs.replace(
-                day,
-                streak=await self._streak(day),
-                staked_minor=day.staked_minor + sum(bet.intent.stake_minor for bet in begun),
-                bets=day.bets + len(begun),
-            )
+            day, booked = with_begun(msgspec.structs.replace(day, streak=await self._streak(day)), todays)
             known = {bet.intent.decision_id for bet in bets}
             kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
             exposures = [*map(exposure_of, bets), *kept]
-            booked = {bet.intent.decision_id: bet.placed_stake_minor or bet.intent.stake_minor for bet in todays}
             if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision, booked=booked):
                 await self._remember_sent()
                 self._context.log.warning("risk_book_rebuilt", bets=len(bets), kept=len(kept), day=day.day, streak=day.streak)
@@ -228,6 +222,14 @@ class RiskKeeper:
     def _tomorrow(self, now: datetime) -> datetime:
         zone = self._context.settings.mode.zone
         return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
+
+
+def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, int]]:
+    """The ledger's ``day`` with its bets that are not sent yet, and by decision what it counts of its open bets, ``todays``."""
+    begun = [bet for bet in todays if bet.state in NOT_SENT_YET]
+    staked_minor = day.staked_minor + sum(bet.intent.stake_minor for bet in begun)
+    booked = {bet.intent.decision_id: bet.placed_stake_minor or bet.intent.stake_minor for bet in todays}
+    return msgspec.structs.replace(day, staked_minor=staked_minor, bets=day.bets + len(begun)), booked
 
 
 def exposure_of(bet: Bet) -> Exposure:

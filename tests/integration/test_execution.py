@@ -668,6 +668,60 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     assert (exposure.stake_minor, exposure.stands_minor) == (1500, 900)
 
 
+async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_list(desk: Desk) -> None:
+    """A list has an end: the older of two tickets drops out first, and what is left is not the whole bet."""
+    venue = desk.world.venue
+    venue.quotes = {
+        "IBC": PlacementQuote("IBC", 2.20, "2.200", 500, 600, rejected=False),
+        "GA": PlacementQuote("GA", 2.20, "2.200", 500, 1_000, rejected=False),
+    }
+    await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
+    first = msgspec.structs.replace(venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600)
+    venue.tickets[0] = first
+    venue.add(msgspec.structs.replace(first, ticket_id="second", stake_minor=900))
+    await desk.look()
+    for index in (0, 1):
+        venue.finish(index, 2, 1)
+    await desk.look()
+    whole = await desk.of()
+    assert (whole.state, whole.placed_stake_minor, whole.pnl_minor) == (S.WON, 1500, 1800)
+    del venue.tickets[0]
+    await desk.look()
+    assert await desk.of() == whole
+    assert await desk.pnl() == 1800
+
+
+async def test_a_stake_that_the_venue_changes_after_the_end_is_told_and_stops_no_pass(desk: Desk) -> None:
+    await desk.running()
+    desk.world.venue.finish(0, 2, 1)
+    await desk.look()
+    whole = await desk.of()
+    desk.world.venue.tickets[0] = msgspec.structs.replace(desk.world.venue.tickets[0], stake_minor=900, pnl_minor=1080)
+    assert await desk.look()
+    assert await desk.of() == whole
+    assert await desk.alerts() == {"bet-stake-mismatch"}
+
+
+async def test_a_bet_of_two_tickets_does_not_end_with_the_one_that_is_listed_while_it_cannot_be_asked_for(desk: Desk) -> None:
+    venue = desk.world.venue
+    await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
+    venue.tickets[0] = msgspec.structs.replace(venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600)
+    venue.finish(0, 2, 1)
+    ask = venue.bet
+
+    async def unreachable(reference: str) -> Sequence[Ticket]:
+        raise VenueTransientError("unavailable", f"{reference} cannot be looked up")
+
+    venue.bet = unreachable  # type: ignore[method-assign]  # as said
+    await desk.look()
+    assert (await desk.of()).state is S.PENDING
+    venue.bet = ask  # type: ignore[method-assign]  # back again
+    venue.add(msgspec.structs.replace(venue.tickets[0], ticket_id="second", stake_minor=900, pnl_minor=1080))
+    await desk.look()
+    bet = await desk.of()
+    assert (bet.state, bet.placed_stake_minor, bet.pnl_minor) == (S.WON, 1500, 1800)
+
+
 async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(desk: Desk) -> None:
     """A venue may give the whole stake to one of the books it was sent for."""
     await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})

@@ -103,9 +103,14 @@ class Applier:
 
     async def _correct(self, bet: Bet, seen: Seen, changes: BetChanges, tickets: Sequence[Ticket], now: datetime) -> Bet:
         evidence: dict[str, object] = {"tickets": [_facts(ticket) for ticket in tickets], **seen.problems}
-        after = await self._ledger.intents.amend(
-            bet.intent.intent_id, changes, at=now, cause="venue", worker=self._context.worker, evidence=evidence
-        )
+        try:
+            after = await self._ledger.intents.amend(
+                bet.intent.intent_id, changes, at=now, cause="venue", worker=self._context.worker, evidence=evidence
+            )
+        except IllegalTransitionError as e:  # the stake of a final bet; one that was open when we looked has moved meanwhile
+            if bet.state in FINAL:
+                await self.complain(bet, "stake", f"the venue now books {changes.placed_stake_minor} minor units; {e}", now)
+            return await self._ledger.intents.get(bet.intent.intent_id)
         await self._follow(bet, after, tickets, now)
         return after
 

@@ -64,6 +64,12 @@ def contradicts(current: BetState, seen: BetState) -> bool:
     return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (current in SETTLED and seen not in SETTLED)
 
 
+def is_whole(bet: Bet, tickets: Sequence[Ticket]) -> bool:
+    """Whether every ticket that was booked for the bet is among ``tickets``."""
+    booked = set((bet.ticket_id or "").split(",")) - {""}
+    return booked <= {ticket.ticket_id for ticket in tickets}
+
+
 def news(bet: Bet, changes: BetChanges) -> BetChanges | None:
     """What of ``changes`` the ledger does not know yet; None when it knows all."""
     fresh = {

@@ -23,7 +23,7 @@ from keter.workers.tracking.budget import Errand, QueryBudget
 from keter.workers.tracking.calls import Calls
 from keter.workers.tracking.exposures import ExposureAudit
 from keter.workers.tracking.foreign import Foreign
-from keter.workers.tracking.matching import contradicts, read_tickets
+from keter.workers.tracking.matching import contradicts, is_whole, read_tickets
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
@@ -110,8 +110,11 @@ class Reconciler:
         router = self._context.settings.router
         seen = read_tickets(bet, tickets, router)
         short = sum(ticket.stake_minor for ticket in tickets) < bet.intent.stake_minor
-        if seen.state in FINAL and short and self._budget.take(Errand.DOUBT):
-            tickets = await self._asked(bet) or tickets
+        if seen.state in FINAL and short:
+            asked = await self._asked(bet) if self._budget.take(Errand.DOUBT) else None
+            if asked is None:
+                return  # a later pass asks again: what the list left out may be the rest of the bet
+            tickets = asked or tickets
             seen = read_tickets(bet, tickets, router)
         if seen.state is BetState.REFUSED and await self._more_may_come(bet, tickets):
             return
@@ -188,7 +191,10 @@ class Reconciler:
         await self._foreign.follow_up(self._venue, self._budget, frozenset(listed))
 
     async def _see_final(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
-        """A regrade is applied; a refused bet that lives after all, or a settled one that runs, is first confirmed."""
+        """A regrade is applied; a refused bet that lives after all, or a settled one that runs, is first confirmed.
+
+        Of a settled bet in several tickets the list may show only the younger: then the bet itself is asked for, or left alone.
+        """
         router = self._context.settings.router
         seen = read_tickets(bet, tickets, router)
         if contradicts(bet.state, seen.state):
@@ -201,6 +207,11 @@ class Reconciler:
             if bet.state not in SETTLED:
                 await self._foreign.see(tickets)
             return
+        if bet.state in SETTLED and not is_whole(bet, tickets):
+            tickets = await self._asked(bet) or ()
+            if not tickets or not is_whole(bet, tickets):
+                return
+            seen = read_tickets(bet, tickets, router)
         await self._applier.apply(bet, seen, tickets)
 
     async def _watch_unknown(self, open_bets: Iterable[Bet]) -> None:

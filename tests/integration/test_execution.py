@@ -691,6 +691,23 @@ async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_
     assert await desk.pnl() == 1800
 
 
+async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tickets_only(desk: Desk) -> None:
+    venue = desk.world.venue
+    await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
+    venue.tickets[0] = msgspec.structs.replace(venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600)
+    venue.add(msgspec.structs.replace(venue.tickets[0], ticket_id="second", stake_minor=900))
+    await desk.look()
+    assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
+    every = venue.bets
+
+    async def cut() -> Sequence[Ticket]:
+        return (await every())[:1]
+
+    venue.bets = cut  # type: ignore[method-assign]  # a list with an end
+    await desk.look(60)
+    assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
+
+
 async def test_a_stake_that_the_venue_changes_after_the_end_is_told_and_stops_no_pass(desk: Desk) -> None:
     await desk.running()
     desk.world.venue.finish(0, 2, 1)

@@ -105,12 +105,13 @@ class Reconciler:
         return bet
 
     async def _see(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
-        """Applies what the tickets say. An end with less than the whole stake is confirmed first, by asking for the bet."""
+        """Applies what the tickets say. Where they may be a part only (a booked one is missing, or the bet ends with less than
+        its stake), the bet itself is asked for first."""
         self._denials.forget(bet.intent.intent_id)
         router = self._context.settings.router
         seen = read_tickets(bet, tickets, router)
         short = sum(ticket.stake_minor for ticket in tickets) < bet.intent.stake_minor
-        if seen.state in FINAL and short:
+        if not is_whole(bet, tickets) or (seen.state in FINAL and short):
             asked = await self._asked(bet) if self._budget.take(Errand.DOUBT) else None
             if asked is None:
                 return  # a later pass asks again: what the list left out may be the rest of the bet

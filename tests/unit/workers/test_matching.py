@@ -14,7 +14,7 @@ from keter.domain.quotes import Score
 from keter.setting_groups import RouterSettings
 from keter.venues.base import EventScore, Ticket, TicketStatus
 from keter.workers.tracking.absence import LEAST_DENIALS, Denials
-from keter.workers.tracking.matching import contradicts, news, next_state, read_tickets
+from keter.workers.tracking.matching import contradicts, is_whole, news, next_state, read_tickets
 from keter.workers.tracking.settling import compare, own_settlement
 from tests.execution import NOW, TOTALS, an_intent, approved
 
@@ -48,6 +48,24 @@ def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **val
 def test_a_bet_is_where_its_least_decided_accepted_ticket_is(statuses: list[TicketStatus], state: BetState) -> None:
     tickets = [a_ticket(status, n, stake_minor=500) for n, status in enumerate(statuses)]
     assert read_tickets(BET, tickets, ROUTER).state is state
+
+
+@pytest.mark.parametrize(
+    ("booked", "shown", "whole"),
+    [
+        (None, [1], True),
+        ("611", [1], True),
+        ("611,612", [1, 2], True),
+        ("611,612", [2], False),
+        ("611,612", [1, -2], True),  # one was taken back: all are there
+        ("611,612", [-3, 2], False),
+        ("611,612", [7, 8], True),  # the same under numbers of their own
+    ],
+)
+def test_a_bet_is_whole_when_all_that_was_booked_is_shown(booked: str | None, shown: list[int], whole: bool) -> None:
+    bet = msgspec.structs.replace(BET, ticket_id=booked)
+    tickets = [a_ticket(TicketStatus.RUNNING if n > 0 else TicketStatus.REFUSED, abs(n)) for n in shown]
+    assert is_whole(bet, tickets) is whole
 
 
 def test_a_split_bet_sums_its_tickets() -> None:

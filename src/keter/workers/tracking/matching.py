@@ -65,9 +65,10 @@ def contradicts(current: BetState, seen: BetState) -> bool:
 
 
 def is_whole(bet: Bet, tickets: Sequence[Ticket]) -> bool:
-    """Whether every ticket that was booked for the bet is among ``tickets``."""
+    """Whether every ticket that was booked for the bet is among ``tickets``, or as many under other numbers."""
     booked = set((bet.ticket_id or "").split(",")) - {""}
-    return booked <= {ticket.ticket_id for ticket in tickets}
+    accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
+    return booked <= {ticket.ticket_id for ticket in tickets} or len(booked) <= len(accepted)
 
 
 def news(bet: Bet, changes: BetChanges) -> BetChanges | None:

@@ -32,6 +32,19 @@ def ticket(intended: Intended | None = None, **changes: Any) -> Ticket:
     return found
 
 
+def test_computed_amounts_are_read_with_all_their_digits() -> None:
+    """A service that computes in doubles writes 4.85 as 4.8499999999999996: no reason to take a profit for none."""
+    found = ticket(Status="Won", PnlInfo="Won", Stake=3.3333333333333335, Pnl=4.8499999999999996, Odds="1.97")
+    assert (found.stake_minor, found.pnl_minor) == (333, 485)
+    assert ticket(Stake="1E+1", Pnl="-9.9E-05").stake_minor == 1000
+
+
+@pytest.mark.parametrize("pnl", ["leave out", None, "", "n/a"])
+def test_a_settled_bet_whose_profit_is_not_told_stays_exposure(pnl: str | None) -> None:
+    found = ticket(Status="Won", PnlInfo="Won", Pnl=pnl)
+    assert (found.status, found.pnl_minor, found.result) == (TicketStatus.RUNNING, 0, None)
+
+
 def test_a_running_bet_is_read_whole() -> None:
     found = ticket()
     assert (found.reference, found.ticket_id, found.book) == ("kt0001", "61000000001", "PIN")

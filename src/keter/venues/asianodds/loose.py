@@ -15,7 +15,8 @@ from keter.domain.money import round_to_minor
 from keter.venues.asianodds.normalise import read_time
 from keter.venues.asianodds.wire import BrokenAnswerError
 
-_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,10})?", re.ASCII)
+# As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent.
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 # The stubs type the hook's result as a float; the decoder takes whatever it returns.
 _DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=cast("Callable[[str], float]", str))
 

@@ -68,7 +68,9 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         raise BrokenAnswerError("bad_rows", "a bet row without a stake")
     reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
     market, side = read_selection(row, intended(reference))
-    status = read_status(row)
+    status, pnl_minor = read_status(row), row.minor("Pnl")
+    if status is TicketStatus.SETTLED and pnl_minor is None:
+        status = TicketStatus.RUNNING  # a profit that is not told is not 0: until it is, the ticket stays exposure
     kickoff = row.time("KickoffTime")
     return Ticket(
         reference=reference,
@@ -77,7 +79,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         status=status,
         odds=_decimal_odds(row),
         stake_minor=stake_minor,
-        pnl_minor=row.minor("Pnl") or 0,
+        pnl_minor=pnl_minor or 0,
         placed_at=row.time("TicketDate") or now,
         market=market,
         side=side,

@@ -103,6 +103,12 @@ def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: py
     assert json.loads(capsys.readouterr().out)["bets"] == 0
 
 
+def test_bets_without_a_result_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unfinished = CaptureWriter(tmp_path / "unfinished").append(game(home=2, away=1)[:4])
+    assert run_command(["backtest", str(unfinished)]) == ExitCode.OK
+    assert "\n1 bets have no result there and are left out of the figures.\n" in capsys.readouterr().out
+
+
 def test_a_replay_writes_every_decision(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["replay", str(recording), "--decisions", "all.jsonl", "--speed", "100000"]) == ExitCode.OK
     decisions = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]

@@ -116,6 +116,8 @@ def _hand_out(measured: Measured, html: Path | None, csv_file: Path | None, *, a
     typer.echo(measured.intro)
     for text in measured.warnings:
         typer.echo(f"! {text}")
+    if result.open:
+        typer.echo(f"{result.open:,} bets have no result there and are left out of the figures.")
     show_performance(result)
 
 

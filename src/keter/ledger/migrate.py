@@ -42,8 +42,9 @@ def check_revision(engine: Engine) -> None:
     with engine.connect() as connection, connection.begin():
         found = current_revision(connection)
     if found != REVISION:
+        what_to_do = "update Keter" if (found or "") > REVISION else "start `keter up` once, which brings the ledger up to date"
         raise LedgerUnavailableError(
-            f"the ledger is at schema {found or 'none'}, this version reads {REVISION}; a writing process brings it up to date"
+            f"the ledger is at schema {found or 'none'}, this version of Keter reads {REVISION}; {what_to_do}"
         )
 
 

@@ -142,7 +142,7 @@ MUTATIONS = (
     Mutation("quote-age", FRESH, "an old price is no price", "src/keter/gates/validation.py",
              "    if age_s > age_limit_s:\n", "    if False:\n", ("tests/unit/gates/test_validation.py",)),
     Mutation("signal-age", FRESH, "an old consensus is not bet on", PLACEMENT_GATE,
-             "    if age_s > limits.router.max_signal_age_s:\n", "    if False:\n", (PLACING,)),
+             "    if not -FUTURE_TOLERANCE_S <= age_s <= router.max_signal_age_s:\n", "    if False:\n", (PLACING,)),
     Mutation("returned", FRESH, "what is put back never replaces a newer price", f"{LUA}/step.lua",
              "tonumber(ARGV[i]) < 0 and 'HSETNX' or 'HSET'", "'HSET'", (QUEUES,)),
     Mutation("slippage", FRESH, "a price that moved away is not taken", PLACEMENT_GATE,

@@ -196,6 +196,7 @@ async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str
         ({}, "no_account", "guard:balance_too_low"),
         ({}, "old_account", "guard:balance_too_low"),
         ({}, "stale", "guard:signal_stale"),
+        ({}, "future", "guard:signal_stale"),
         ({}, "paused", "guard:trading_not_active"),
         ({}, "global_stop", "guard:trading_not_active"),
         ({"TRADING_ENABLED": "false"}, "nothing", "guard:trading_not_active"),
@@ -219,6 +220,8 @@ async def test_what_forbids_a_bet_is_told_by_name(
             await fund(here.bus, here.settings, now - timedelta(minutes=6))
         elif prepare == "stale":
             signal = a_signal(at=now - timedelta(seconds=16))
+        elif prepare == "future":
+            signal = a_signal(at=now + timedelta(seconds=6))
         elif prepare == "paused":
             await change_trading(
                 here.bus, TradingState(TradingMode.PAUSED, "me", "lunch", now), expected_revision=None, now=now

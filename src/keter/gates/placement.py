@@ -12,10 +12,11 @@ from datetime import datetime
 from keter.domain.exposure import Exposure
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
-from keter.domain.signals import ApprovedSignal, Offer
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.gates.evidence import Worth, worth_at
 from keter.gates.reducing import judge_again
+from keter.gates.validation import FUTURE_TOLERANCE_S
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 
@@ -85,7 +86,7 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
         return reject(Reason.RECONCILING)
     if world.lock_left_s < world.call_s:
         return reject(Reason.LOCK_LOST, left_s=round(world.lock_left_s, 3), needed_s=world.call_s)
-    age = check_age(approved, world.now, limits)
+    age = check_age(approved.signal, world.now, limits.router)
     if not age.accepted:
         return age
     update = approved.signal.update
@@ -100,11 +101,14 @@ def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
     return judge_again(approved, world.reducing)
 
 
-def check_age(approved: ApprovedSignal, now: datetime, limits: PlacementLimits) -> Verdict:
-    """Whether the consensus behind the approval is young enough: it ages from its confirmation, not from the approval."""
-    age_s = (now - approved.signal.confirmed_at).total_seconds()
-    if age_s > limits.router.max_signal_age_s:
-        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=limits.router.max_signal_age_s)
+def check_age(signal: ConfirmedSignal, now: datetime, router: RouterSettings) -> Verdict:
+    """Whether the consensus behind a signal is young enough: it ages from its confirmation, not from the approval.
+
+    One from the future is of no known age: the clock was set back since.
+    """
+    age_s = (now - signal.confirmed_at).total_seconds()
+    if not -FUTURE_TOLERANCE_S <= age_s <= router.max_signal_age_s:
+        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=router.max_signal_age_s)
     return accept(age_s=round(age_s, 3))
 
 

@@ -20,6 +20,7 @@ from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.verdicts import Reason, Verdict, reject
+from keter.gates.placement import check_age
 from keter.gates.risk import RiskContext, assess, score_at_bet
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.workers.edge import details_of
@@ -110,9 +111,9 @@ class Guard:
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
         settings = self._context.settings.router
-        age_s = (self._context.clock.now() - signal.confirmed_at).total_seconds()
-        if age_s > settings.max_signal_age_s:
-            return reject(Reason.SIGNAL_STALE, age_s=age_s, limit_s=settings.max_signal_age_s)
+        age = check_age(signal, self._context.clock.now(), settings)
+        if not age.accepted:
+            return age
         return reject(Reason.HALT_FILE) if halt_file_present(settings.halt_file) else None
 
     async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:

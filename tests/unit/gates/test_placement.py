@@ -63,6 +63,15 @@ def test_the_age_of_the_consensus_counts_not_that_of_the_approval() -> None:
     assert recheck(signal, FINE, LIMITS).reason is Reason.SIGNAL_STALE
 
 
+@pytest.mark.parametrize(("ahead_s", "passes"), [(5.0, True), (5.1, False), (600, False)])
+def test_a_signal_from_the_future_is_of_no_known_age(ahead_s: float, passes: bool) -> None:
+    """The clock was set back by ten minutes: what waited would be young for ten minutes more."""
+    signal = approved(at=NOW + timedelta(seconds=ahead_s))
+    verdict = recheck(signal, FINE, LIMITS)
+    assert verdict.accepted is passes
+    assert passes or verdict.reason is Reason.SIGNAL_STALE
+
+
 def test_an_event_that_has_started_is_bet_only_where_in_play_is_on() -> None:
     begun = approved(event=an_event(kickoff=NOW))
     live = approved(phase=Phase.LIVE)

@@ -166,7 +166,8 @@ class Placer:
             return Reason.HALT_FILE.value
         if lock.left_by_clock_s() < self._owner.call_s:
             return Reason.LOCK_LOST.value
-        return None if check_age(approved, self._clock.now(), self._limits).accepted else Reason.SIGNAL_STALE.value
+        age = check_age(approved.signal, self._clock.now(), self._limits.router)
+        return None if age.accepted else Reason.SIGNAL_STALE.value
 
     async def _call(self, order: PlaceOrder) -> Placement:
         """The one call. Whatever goes wrong in it, the outcome is a value."""

@@ -23,7 +23,7 @@ from keter.venues.base import AccountSnapshot
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")
 PASSED = "ok"
-CONFIRMED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
+CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
                        BetState.HALF_LOST, BetState.PUSHED, BetState.VOID})  # fmt: skip
 
 
@@ -200,17 +200,20 @@ def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
 
 
 def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
-    """The end of the funnel: what the venue did with the day's bets. Nothing while the ledger cannot be read."""
+    """The end of the funnel: what the books did with the day's bets. Nothing while the ledger cannot be read.
+
+    Bets whose outcome is awaited or unknown are neither taken nor rejected; their number stands beside the refusals.
+    """
     if ledger is None:
         return []
     states = ledger.summary.states
     reasons = {
         name: states[state]
-        for name, state in (("refused", BetState.REFUSED), ("unknown", BetState.UNKNOWN))
+        for name, state in (("refused", BetState.REFUSED), ("pending", BetState.PENDING), ("unknown", BetState.UNKNOWN))
         if states.get(state)
     }
     passed = sum(count for state, count in states.items() if BetState(state) in CONFIRMED)
-    return [models.FunnelStage(stage="confirmed", passed=passed, rejected=sum(reasons.values()), reasons=reasons)]
+    return [models.FunnelStage(stage="confirmed", passed=passed, rejected=reasons.get("refused", 0), reasons=reasons)]
 
 
 def notice(alert: Alert) -> models.Notice:

@@ -25,7 +25,7 @@ from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
 from keter.dashboard.health import licence_refusal
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
-from keter.dashboard.riskview import hold_row
+from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
@@ -226,12 +226,12 @@ class Reader:
         found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
         return [signal_row(decision) for decision in found]
 
-    async def holds(self) -> list[models.Hold]:
-        """What keeps events and selections from being bet for the moment."""
+    async def holds(self, names: Names) -> list[models.Hold]:
+        """What keeps events and selections from being bet for the moment; ``names`` as of ``names_of``."""
         rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
         return [
-            *(hold_row("clear_cooldown", one.key, one.reason, one.remaining_s) for one in rests),
-            *(hold_row("clear_lock", one.key, one.owner, one.remaining_s) for one in locks),
+            *(hold_row("clear_cooldown", one.key, one.reason, one.remaining_s, names) for one in rests),
+            *(hold_row("clear_lock", one.key, one.owner, one.remaining_s, names) for one in locks),
         ][:MOST_HOLDS]
 
     async def checks(self) -> list[models.Check]:

@@ -15,10 +15,14 @@ from keter.settings import Settings
 Names = Mapping[str, tuple[str, str]]
 
 
-def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]) -> models.Risk:
-    exposures = facts.bus.exposures
+def names_of(facts: Facts) -> Names:
+    """The teams of the events lately bet on, by ``event_uid``: an id alone does not tell how they are written."""
     bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
-    names = {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
+    return {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
+
+
+def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]) -> models.Risk:
+    exposures, names = facts.bus.exposures, names_of(facts)
     events = event_rows(exposures, to_minor(facts.bus.limits.max_exposure_event), names)
     return models.Risk(
         holds=holds,
@@ -101,11 +105,13 @@ def _event(uid: str, names: Names) -> str:
     return " v ".join(names[uid]) if uid in names else event_text(uid)
 
 
-def hold_row(action: Literal["clear_cooldown", "clear_lock"], key: str, why: str, remaining_s: float) -> models.Hold:
+def hold_row(
+    action: Literal["clear_cooldown", "clear_lock"], key: str, why: str, remaining_s: float, names: Names
+) -> models.Hold:
     """A rest or lock in words: its key ends in an event's id, and a selection's where only that is held."""
     *_, before, last = (unquote(part) for part in key.split(":"))
     uid, selection_id = (last, None) if before == "event" else (before, last)
-    event = event_text(uid)
+    event = _event(uid, names)
     home, _, away = event.partition(" v ")
     return models.Hold(
         action=action,

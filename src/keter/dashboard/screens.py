@@ -17,7 +17,7 @@ from keter.dashboard.configview import config_view
 from keter.dashboard.health import disk_facts, licence_text
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
-from keter.dashboard.riskview import audit_row, risk_view
+from keter.dashboard.riskview import audit_row, names_of, risk_view
 from keter.dashboard.rules import RULES, rule_row
 from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.views import order_row, pnl_series
@@ -98,7 +98,9 @@ class Screens:
         world = self._world
         facts = await world.reader.facts()
         commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
-        return risk_view(facts, world.settings, await world.reader.holds(), [audit_row(command) for command in commands])
+        return risk_view(
+            facts, world.settings, await world.reader.holds(names_of(facts)), [audit_row(command) for command in commands]
+        )
 
     async def audit_csv(self, call: Call) -> web.StreamResponse:
         commands = await (await self._world.reader.ledger()).commands.recent(AUDIT_EXPORT)

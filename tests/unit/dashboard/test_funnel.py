@@ -1,6 +1,8 @@
 """The funnel shows every rejection with its reason."""
 
-from keter.dashboard.facts import funnel
+from keter.dashboard.facts import LedgerFacts, confirmed_stage, funnel
+from keter.domain.bets import BetState
+from keter.ledger import MoneySummary
 
 
 def test_a_reason_that_begins_like_a_count_of_books_is_shown_all_the_same() -> None:
@@ -10,3 +12,15 @@ def test_a_reason_that_begins_like_a_count_of_books_is_shown_all_the_same() -> N
     assert stages["router"].rejected == 3
     assert stages["validator"].reasons == {}
     assert stages["validator"].passed == 2
+
+
+def test_a_bet_whose_outcome_is_awaited_or_unknown_is_neither_confirmed_nor_rejected() -> None:
+    states: dict[str, int] = {
+        BetState.RUNNING: 3, BetState.LOST: 2, BetState.REFUSED: 4, BetState.PENDING: 5, BetState.UNKNOWN: 1,
+    }  # fmt: skip
+    amounts = dict.fromkeys(("pnl_minor", "settled", "won", "lost", "staked_minor", "open", "outstanding_minor", "unknown",
+                             "unknown_stake_minor"), 0)  # fmt: skip
+    summary = MoneySummary(day="2026-11-28", states=states, **amounts)
+    (stage,) = confirmed_stage(LedgerFacts(summary, [], [], [], []))
+    assert (stage.passed, stage.rejected) == (5, 4)
+    assert stage.reasons == {"refused": 4, "pending": 5, "unknown": 1}

@@ -141,6 +141,8 @@ class RedisFacts(Model):
 
 
 class FunnelStage(Model):
+    """How many of the day a stage let through and turned down, and why; of the last stage also what is not known yet."""
+
     stage: str
     passed: int
     rejected: int

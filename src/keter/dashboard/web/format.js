@@ -118,7 +118,7 @@ export function words(code) {
   return (code ?? '').toLowerCase().replaceAll('_', ' ');
 }
 
-const NAMES = { ev_pct: 'edge', min_ev_pct: 'least edge', fair_odds: 'fair', approved_odds: 'approved at', loop_lag_s: 'lag', tightest_left: 'left', tightest_limit: 'of' };
+const NAMES = { ev_pct: 'edge', min_ev_pct: 'least edge', fair_odds: 'fair', approved_odds: 'approved at', loop_lag_s: 'lag' };
 
 /** One figure under its name in the code, as [name, text]: `spread_pct 0.48` is `spread`, `0.48 %`. */
 export function figure(name, value) {
@@ -133,10 +133,12 @@ export function figure(name, value) {
   return [label, Number.isInteger(number) ? count(number) : String(Number(number.toPrecision(4)))];
 }
 
-/** Figures in one line: `edge 5.48 %, fair 2.498`. What is not known is left out. */
-export function figures(numbers, without = []) {
+/** Figures in one line: `edge 5.48 %, fair 2.498`. What is not known is left out; of limits the tightest comes first. */
+export function figures({ tightest, tightest_left: left, tightest_limit: limit, ...numbers }, without = []) {
   const known = Object.entries(numbers).filter(([name, value]) => value !== null && value !== '' && !without.includes(name));
-  return known.map(([name, value]) => figure(name, value).join(' ')).join(', ');
+  const told = known.map(([name, value]) => figure(name, value).join(' '));
+  if (tightest) told.unshift(`tightest limit: ${tightest}, ${figure('', left)[1]} left of ${figure('', limit)[1]}`);
+  return told.join(', ');
 }
 
 export function bytes(value) {

@@ -59,21 +59,25 @@ function csvQuery(asked) {
 function Listing({ first, query, filtered }) {
   const [older, setOlder] = useState({ items: [], more: null });
   const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState(null);
   const items = useMemo(() => join(first.items, older.items), [first, older]);
   const more = older.more ?? first.more;
   if (!items.length && filtered) return html`<${Empty}>0 orders match. <a class="button small" href="#/orders">Clear the filter</a><//>`;
   if (!items.length) return html`<${Empty}>No orders yet. Signals tells why nothing has been bet.<//>`;
   const load = async () => {
     setBusy(true);
+    setProblem(null);
     try {
       const next = await get('orders', { ...query, limit: PAGE, before: items.at(-1).id });
       setOlder((known) => ({ items: [...known.items, ...next.items], more: next.more }));
-    } finally {
-      setBusy(false);
+    } catch (error) {
+      setProblem(error.message);
     }
+    setBusy(false);
   };
   return html`<${Windowed} items=${items} />
-    <p class="foot"><span class="num">${format.count(items.length)}</span> shown${more ? html` <button type="button" class="small" disabled=${busy} onClick=${load}>${busy ? 'Loading' : 'Older orders'}</button>` : ', that is all'}</p>`;
+    <p class="foot"><span class="num">${format.count(items.length)}</span> shown${more ? html` <button type="button" class="small" disabled=${busy} onClick=${load}>${busy ? 'Loading' : 'Older orders'}</button>` : ', that is all'}</p>
+    ${problem && html`<p class="failure" role="alert">${problem}</p>`}`;
 }
 
 function join(first, older) {

@@ -22,7 +22,7 @@ export function Risk() {
       <${Panel} name="open" title="Open bets and reservations"><${Open} rows=${data.exposures} /><//>
     </div>
     <${Panel} name="holds" title="Resting and locked"><${Holds} rows=${data.holds} /><//>
-    <${Panel} name="audit" title="Commands and guard trips" aged=${false} tools=${html`<a class="button small" href="/api/v1/audit.csv" download="keter-audit.csv">CSV</a>`}><${Audit} rows=${data.audit} /><//>`}<//>`;
+    <${Panel} name="audit" title="Commands and guard trips" aged=${false} tools=${html`<div class="tools"><a class="button small" href="/api/v1/audit.csv" download="keter-audit.csv">CSV</a></div>`}><${Audit} rows=${data.audit} /><//>`}<//>`;
 }
 
 function Control() {

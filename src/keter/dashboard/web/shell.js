@@ -106,7 +106,7 @@ function useOnce(text, active) {
 
 export function Banners({ reconnect, stay }) {
   return html`<div class="banners">
-    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${LiveBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${PermissionBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
   </div>`;
 }
 
@@ -146,11 +146,12 @@ function TradingBanner() {
     ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} ${trading.mode === 'REDUCING' ? 'No bets that raise the worst case of their event' : 'No new bets'}; feeds, settlement and reconciliation go on.</p>`;
 }
 
-/** Why LIVE places no bet although nobody has stopped it. */
-function LiveBanner() {
-  if (sections.server.value?.mode !== 'LIVE' || stale.value) return null;
+/** Why no bet is placed although nobody has stopped it. */
+function PermissionBanner() {
+  if (stale.value) return null;
   const unlicensed = sections.trading.value?.unlicensed;
-  if (unlicensed) return html`<p class="banner critical"><strong>LIVE is blocked by the licence:</strong> ${unlicensed}. Open bets are followed; DRY works without one. <a href="#/config">Config</a></p>`;
+  const live = sections.server.value?.mode === 'LIVE';
+  if (unlicensed) return html`<p class="banner critical"><strong>${live ? 'LIVE' : 'Betting'} is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
 }

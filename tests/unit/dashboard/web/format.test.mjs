@@ -48,6 +48,7 @@ test('figures of workers and verdicts carry units and no underscores', () => {
   const numbers = { ev_pct: 5.4881, fair_odds: 1.91234, stake: '10.00', feed_age_s_early: '9.7', body_bytes_live: '19765', loop_lag_s: '0.0007', low_ev_streak: '500', book: null };
   assert.equal(format.figures(numbers, ['loop_lag_s']), 'edge 5.49 %, fair 1.912, stake 10.00, feed age early 9.7 s, body live 20 kB, low ev streak 500');
   assert.equal(format.figures({ sharps: ['PIN', 'ISN'], spread_pct: -0.5 }), 'sharps PIN, ISN, spread \u22120.50 %');
-  assert.equal(format.figures({ tightest: 'event', tightest_left: '10.00', tightest_limit: '50.00' }), 'tightest event, left 10.00, of 50.00');
+  assert.equal(format.figures({ stake: '5.00', tightest: 'event', tightest_left: '1000.00', tightest_limit: '5000.00' }), 'tightest limit: event, 1,000.00 left of 5,000.00, stake 5.00');
+  assert.equal(format.figures({ tightest: 'bets on the event', tightest_left: 0, tightest_limit: 3 }), 'tightest limit: bets on the event, 0 left of 3');
   assert.equal(format.words('HALF_WON'), 'half won');
 });

@@ -20,7 +20,7 @@ from keter.bus.reconciliation import ask_for_pass, pass_done
 from keter.bus.trading import change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Phase, Side
+from keter.domain.markets import Phase, Side, event_uid
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
@@ -347,11 +347,13 @@ async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:
 
 async def test_a_bet_by_hand_is_exposure_until_it_is_settled(desk: Desk) -> None:
     ticket = Ticket(
-        "by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 700, 0, NOW, None, None, "Hand FC", "Made FC", "L", None
+        "by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 700, 0, NOW, None, None, "Hand", "Made", "L", NOW, sport="te"
     )  # fmt: skip
     desk.world.venue.add(ticket)
     await desk.look()
     assert await desk.exposed() == {"foreign:PIN:99": 700}
+    [exposure] = (await desk.world.book().read()).exposures
+    assert exposure.event_uid == event_uid("te", NOW, "Hand", "Made"), "under the name that our own bets on the match have"
     assert "foreign-bets" in await desk.alerts()
     desk.world.venue._change(0, status=TicketStatus.SETTLED, result="WON", pnl_minor=630)
     await desk.look()

@@ -181,7 +181,8 @@ class TicketStatus(StrEnum):
 class Ticket(msgspec.Struct, frozen=True):
     """A bet as the venue books it. ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
 
-    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still counts as exposure.
+    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still counts as exposure. ``sport``
+    is the code that names of events begin with.
     """
 
     reference: str
@@ -203,6 +204,7 @@ class Ticket(msgspec.Struct, frozen=True):
     final_score: tuple[int, int] | None = None
     half_time_score: tuple[int, int] | None = None
     message: str = ""
+    sport: str = "fb"
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True):

@@ -54,6 +54,11 @@ def test_a_running_bet_is_read_whole() -> None:
     assert (found.score_at_bet, found.final_score, found.half_time_score, found.result) == ((1, 0), None, None, None)
 
 
+@pytest.mark.parametrize(("number", "code"), [(1, "fb"), (3, "te"), ("2", "bb"), (77, "s77"), ("leave out", "fb")])
+def test_a_ticket_is_of_the_sport_that_its_event_is_named_by(number: object, code: str) -> None:
+    assert ticket(SportsType=number).sport == code
+
+
 def test_the_kick_off_runs_eight_hours_ahead() -> None:
     assert ticket().kickoff == datetime(2026, 2, 16, 5, 0, tzinfo=UTC)
     assert ticket(KickoffTime=0).kickoff is None

@@ -17,7 +17,7 @@ from keter.domain.money import round_to_minor
 from keter.domain.odds import convert
 from keter.errors import InvalidOddsError
 from keter.venues.asianodds.loose import Fields, read_rows
-from keter.venues.asianodds.normalise import home_line
+from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
 from keter.venues.asianodds.prices import read_line
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError
@@ -92,6 +92,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         final_score=_score(row, "FullTimeHomeScore", "FullTimeAwayScore"),
         half_time_score=_score(row, "HalfTimeHomeScore", "HalfTimeAwayScore"),
         message=row.text("BetPlacementMessage"),
+        sport=_sport(row.integer("SportsType")),
     )
 
 
@@ -137,6 +138,11 @@ def _handicap(row: Fields, period: Period, side: Side, quarters: int, intended: 
         if same and market.line_q is not None and abs(market.line_q) == quarters:
             return market.line_q
     return told
+
+
+def _sport(number: int | None) -> str:
+    """The sport's code; one of its own where nobody follows the sport, football's where none is told."""
+    return SPORTS[FOOTBALL] if number is None else SPORTS.get(number, f"s{number}")
 
 
 def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:

@@ -86,7 +86,7 @@ def exposure_of_ticket(ticket: Ticket) -> Exposure:
     """What a foreign ticket puts at risk; one whose event has no date still falls under a name of its own."""
     known = ticket.kickoff is not None and ticket.home and ticket.away
     uid = (
-        event_uid("fb", ticket.kickoff, ticket.home, ticket.away)
+        event_uid(ticket.sport, ticket.kickoff, ticket.home, ticket.away)
         if known and ticket.kickoff is not None
         else f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
     )

@@ -475,6 +475,12 @@ async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
     assert await desk.world.ledger.results.get(uid) == final
 
 
+async def test_a_score_that_cannot_be_read_stops_no_pass(desk: Desk) -> None:
+    signal = await desk.running()
+    await desk.world.bus.redis.execute_command("SET", desk.world.bus.keys.score(signal.signal.event_uid), "rubbish")
+    assert await desk.look(3 * 86400)
+
+
 async def _no_lists() -> Sequence[Ticket]:
     raise VenueTransientError("unavailable", "the bet lists are down")
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.odds import read_score
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.money import money_text
@@ -79,9 +80,17 @@ class Reconciler:
         for event_uid in sorted({bet.intent.event_uid for bet in begun}):
             bets = [bet for bet in begun if bet.intent.event_uid == event_uid]
             if not _decides_one(known.get(event_uid), bets):
-                score = await read_score(self._context.bus, event_uid)
+                score = await self._score(event_uid)
                 if score is not None and _decides_one(score, bets):
                     await self._ledger.results.put(score)
+
+    async def _score(self, event_uid: str) -> EventScore | None:
+        """One that cannot be read is none: the comparison with the venue must not fail by it."""
+        try:
+            return await read_score(self._context.bus, event_uid)
+        except PoisonedPayloadError as e:
+            log.warning("score_unreadable", event_uid=event_uid, error=str(e))
+            return None
 
     async def _compare(self, listed: dict[str, list[Ticket]]) -> bool:
         """Every bet against its tickets; False when a doubtful one could not be asked for."""

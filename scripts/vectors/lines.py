@@ -47,12 +47,12 @@ def settled(halves: int, inputs: Inputs) -> Mapping[str, Any]:
 @category("ah_settlement", "ah_settlement_inplay", "ou_settlement")
 def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     market, side = market_of(kind_of(inputs), inputs["side"], inputs.get("line"))
-    home, away = given(inputs, "final", (inputs.get("home_goals"), inputs.get("away_goals")))
+    home, away = score(given(inputs, "final", (inputs.get("home_goals"), inputs.get("away_goals"))))
     if home is None and inputs.get("total") is not None:
         home, away = inputs["total"], 0
     if home is None and away is None:
         return void(market, side, inputs)
-    start = given(inputs, "score_at_bet", (0, 0))
+    start = score(given(inputs, "score_at_bet", (0, 0)))
     halves = result_halves(market, side, goals(home), goals(away), start=(goals(start[0]), goals(start[1])))
     return settled(halves, inputs)
 
@@ -62,6 +62,11 @@ def void(market: Market, side: Side, inputs: Inputs) -> Mapping[str, Any]:
     made = settle(market, side, final=None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
     stake = exact(given(inputs, "stake", 1))
     return {"result": made.state.lower(), "unit": 0, "profit": made.profit_minor, "return": stake}
+
+
+def score(value: Any) -> Any:
+    """A pair of goals, also of a score written as ``2-1``."""
+    return value.split("-") if isinstance(value, str) else value
 
 
 def goals(value: Any) -> Any:

@@ -3,31 +3,35 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.vectors.registry import Inputs, category, given, number, numbers
+from scripts.vectors.registry import Inputs, category, given, number, numbers, plain
 
 from keter.domain.markets import SIDES, MarketKind
 from keter.domain.odds import OddsFormat, StakeConvention, convert, opposing, stake_meaning
 from keter.errors import IncompleteMarketError, NoSolutionError
 from keter.pricing import analytics, consensus, devig
-from keter.pricing.margin import METHODS, PARAMETER_NAMES, fair, raw_probabilities
+from keter.pricing.margin import METHODS, PARAMETER_NAMES, fair, method_named, raw_probabilities
 from keter.pricing.pool import linear_pool
 
 NOTHING = 1e-12  # a probability that is exactly 0 comes out within rounding of it
-ALIASES = {"mult": "multiplicative", "jensen_shannon": "jsd", "oddsratio": "odds_ratio", "balanced": "balanced_book"}
+ABSENT = "missing"
+ALIASES = {"mult": "multiplicative", "oddsratio": "odds_ratio", "balanced": "balanced_book"}
 OFFERED = "offer_to_others_"
 FORMAT_ALIASES = {"hong_kong": "hongkong", "hk": "hongkong", "indo": "indonesian", "us": "american", "eu": "decimal"}
 
 
 def method_of(name: str) -> str | None:
-    method = ALIASES.get(name, name)
-    return method if method in METHODS else None
+    """The method a name stands for, None for any other word."""
+    try:
+        return method_named(ALIASES.get(plain(name), name))
+    except ValueError:
+        return None
 
 
 def legs(inputs: Inputs) -> list[float | None]:
     odds = inputs["odds"]
     if not isinstance(odds, list):
         raise IncompleteMarketError(f"odds are a list, one a leg, not {odds!r}")
-    return [None if price is None else number(price) for price in odds]
+    return [None if price is None or price == ABSENT else number(price) for price in odds]
 
 
 def declared_legs(inputs: Inputs) -> int | None:

@@ -96,7 +96,7 @@ def _same(expected: Any, actual: Any, tolerance: float | None) -> bool:
     if isinstance(expected, bool) or isinstance(actual, bool):
         return isinstance(actual, bool) and expected is actual
     if isinstance(actual, str):
-        return str(expected) == actual
+        return plain(expected) == plain(actual)
     try:
         want = number(expected)
     except PricingError:
@@ -108,6 +108,11 @@ def _same(expected: Any, actual: Any, tolerance: float | None) -> bool:
         return want == got
     limit = EXACT * max(1.0, abs(want)) if tolerance is None else tolerance
     return abs(want - got) <= limit + EXACT * abs(want)
+
+
+def plain(word: Any) -> str:
+    """A word as it is compared: ``Half loss`` and ``half_loss`` are one result."""
+    return "_".join(str(word).lower().replace("-", " ").split())
 
 
 def _shown(actual: Any) -> str:

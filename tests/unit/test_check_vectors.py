@@ -27,6 +27,27 @@ def run(tmp_path: Path, vectors: object, *arguments: str) -> tuple[int, list[str
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
+def test_words_are_taken_as_the_reference_writes_them(tmp_path: Path) -> None:
+    bet = {"side": "home", "line": "-0.25", "final": "2-2", "score_at_bet": "1-1", "odds": "2.05", "stake": "100"}
+    vectors = [
+        {"category": "ah_settlement_inplay", "inputs": bet, "expected": {"result": "half loss", "profit": -50}},
+        {"category": "devig_error", "inputs": {"odds": [2.1, "missing", 3.6]}, "expected": {"error": "IncompleteMarket"}},
+        {"category": "devig_error", "inputs": {"odds": [1.5, "infinite"]}, "expected": {"error": "InvalidOdds"}},
+        {
+            "category": "devig",
+            "inputs": {"odds": [1.91, 1.91]},
+            "expected": {"Shin": {"p": [0.5, 0.5]}, "odds ratio": {"p": [0.5, 0.5]}},
+        },
+        {
+            "category": "stake_semantics",
+            "inputs": {"format": "Hong Kong", "value": "0.95", "stake": 100},
+            "expected": {"to_win": 95},
+        },
+    ]
+    code, lines = run(tmp_path, vectors)
+    assert (code, lines[-1]) == (0, "5 passed, 0 failed"), lines
+
+
 def test_without_its_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
     copy = tmp_path / "scripts" / "check-vectors"
     copy.parent.mkdir()

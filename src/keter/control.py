@@ -156,7 +156,7 @@ class Control:
     async def halt(self, operator: Operator, reason: str) -> Outcome:
         """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice is no error."""
         now = self._clock.now()
-        warnings = self._write_halt_file(operator, reason, now)
+        warnings = self.write_halt_file(operator, reason)
         before = after = None
         try:
             before = await self._state(now)
@@ -284,7 +284,9 @@ class Control:
         }
         return tuple(name for name, present in found.items() if present)
 
-    def _write_halt_file(self, operator: Operator, reason: str, now: datetime) -> tuple[str, ...]:
+    def write_halt_file(self, operator: Operator, reason: str) -> tuple[str, ...]:
+        """Stops the router by the file alone; returns what went wrong, if anything did."""
+        now = self._clock.now()
         try:
             self._halt_file.parent.mkdir(parents=True, exist_ok=True)
             self._halt_file.write_text(f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n", encoding="utf-8")

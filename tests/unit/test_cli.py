@@ -1,5 +1,6 @@
 """The command line says what is wrong in one sentence and with the right exit code."""
 
+import asyncio
 import errno
 import json
 import os
@@ -208,3 +209,50 @@ def test_a_damaged_line_is_shown_rather_than_lost() -> None:
 def test_no_log_at_all_is_said() -> None:
     with pytest.raises(UsageError, match="there is no log"):
         LogReader(Path("local/logs"), None, 0, None).new_lines()
+
+
+async def not_redis(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+    writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\n<html></html>")
+    await writer.drain()
+    writer.close()
+
+
+def with_a_server_that_is_no_redis(*arguments: str) -> int:
+    async def run() -> int:
+        server = await asyncio.start_server(not_redis, "127.0.0.1", 0)
+        async with server:
+            os.environ["REDIS_URL"] = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+            return await asyncio.to_thread(run_command, list(arguments))
+
+    return asyncio.run(run())
+
+
+def test_what_is_no_redis_is_told_and_holds_no_halt_back(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "")
+    assert with_a_server_that_is_no_redis("status") == 69
+    assert "does not answer; is it running, and is the address right?" in capsys.readouterr().out
+    assert with_a_server_that_is_no_redis("halt", "--reason", "test") == 0
+    assert "test" in Path("HALT").read_text()
+    assert "Redis could not be told" in capsys.readouterr().err
+
+
+def test_a_halt_is_written_before_anything_is_asked(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hanging(_: object) -> None:
+        assert Path("HALT").exists()
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("keter.cli.trading.bus_or_none", hanging)
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert run_command(["halt"]) == 0
+    assert "a nameless user (cli)" in Path("HALT").read_text()
+
+
+def test_a_halt_that_cannot_read_its_settings_says_what_works_without_them(capsys: Output) -> None:
+    Path(".env").write_text("FIXD_STAKE=1")
+    code, said = failing(capsys, "halt")
+    assert code == 78
+    assert said.startswith("keter: nothing was halted: .env: unknown setting FIXD_STAKE")
+    assert "a file named HALT in Keter's folder stops bets meanwhile" in said

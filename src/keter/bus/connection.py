@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 from redis.typing import EncodableT
 
-from keter.bus.errors import ConnectionLostError, translated
+from keter.bus.errors import BusDataError, ConnectionLostError, translated
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
 from keter.errors import UnavailableError
@@ -135,6 +135,9 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
     except ConnectionLostError as e:
         await bus.aclose()
         raise UnavailableError(f"Redis at {address(url)} does not answer; is it running, and is the address right?") from e
+    except BusDataError as e:
+        await bus.aclose()
+        raise UnavailableError(f"{e}; REDIS_URL names a database that {address(url)} lacks, or it is no real Redis") from e
     except BaseException:
         await bus.aclose()
         raise

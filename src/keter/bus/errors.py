@@ -50,7 +50,7 @@ def translated() -> Iterator[None]:
         yield
     except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as e:
         raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
-    except (redis_errors.ConnectionError, redis_errors.TimeoutError) as e:
+    except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
     except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as e:
         raise BusRefusedError(f"Redis refuses to write: {e}") from e

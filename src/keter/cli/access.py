@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from keter.cli.output import run_async
-from keter.errors import UnavailableError
+from keter.errors import KeterError, UnavailableError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 async def bus_or_none(settings: "Settings") -> "Bus | None":
-    """A bus to the Redis of the settings or of a running ``keter up``; None when there is none that answers."""
+    """A bus to the Redis of the settings or of a running ``keter up``; None when there is none that can be used."""
     try:
         return await need_bus(settings)
-    except UnavailableError:
+    except KeterError:
         return None
 
 

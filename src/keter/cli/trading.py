@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
 Command = Callable[["Control", "Operator"], Awaitable["Outcome"]]
+First = Callable[["Control", "Operator"], object]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,18 @@ def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
 
 def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
     """Stop betting at once, even when Redis is down (writes the HALT file first)."""
-    _carry_out(lambda control, who: control.halt(who, reason), as_json=as_json)
+    from keter.errors import ConfigurationError
+    from keter.settings import load_settings
+
+    try:
+        load_settings()
+    except ConfigurationError as e:
+        raise ConfigurationError(f"nothing was halted: {e}; a file named HALT in Keter's folder stops bets meanwhile") from e
+    _carry_out(
+        lambda control, who: control.halt(who, reason),
+        as_json=as_json,
+        first=lambda control, who: control.write_halt_file(who, reason),
+    )
 
 
 def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
@@ -86,10 +98,10 @@ def limit(
     _carry_out(lambda control, who: control.set_limit(who, bounds, name, value, reason), as_json=as_json)
 
 
-def _carry_out(command: Command, *, as_json: bool) -> None:
+def _carry_out(command: Command, *, as_json: bool, first: First | None = None) -> None:
     from keter.settings import load_settings
 
-    outcome = run_async(_with_control(load_settings(), command))
+    outcome = run_async(_with_control(load_settings(), command, first))
     row = outcome.command
     if as_json:
         show_json({"command": row.command_id, "action": row.action.value, "result": row.result, "revision": outcome.revision,
@@ -100,10 +112,17 @@ def _carry_out(command: Command, *, as_json: bool) -> None:
         typer.echo(f"note: {warning}", err=True)
 
 
-async def _with_control(settings: "Settings", command: Command) -> "Outcome":
-    """Runs ``command`` over Redis and ledger, without either where it cannot be reached."""
+def _user() -> str:
     import getpass
 
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "a nameless user"
+
+
+async def _with_control(settings: "Settings", command: Command, first: First | None) -> "Outcome":
+    """Runs ``command`` over Redis and ledger, without either where it cannot be reached; ``first`` before anything is asked."""
     from keter.clock import SystemClock
     from keter.control import Control, Operator
     from keter.domain.trading import OperatorCommand
@@ -118,10 +137,13 @@ async def _with_control(settings: "Settings", command: Command) -> "Outcome":
         finally:
             await ledger.aclose()
 
+    operator = Operator(_user(), "cli")
+    if first is not None:
+        first(Control(None, halt_file=settings.router.halt_file, clock=clock, audit=None), operator)
     bus = await bus_or_none(settings)
     try:
         control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit)
-        return await command(control, Operator(getpass.getuser(), "cli"))
+        return await command(control, operator)
     finally:
         if bus is not None:
             await bus.aclose()

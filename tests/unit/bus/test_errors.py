@@ -18,6 +18,7 @@ CASES = [
     (redis_errors.ConnectionError("reset"), ConnectionLostError),
     (redis_errors.TimeoutError("slow"), ConnectionLostError),
     (redis_errors.BusyLoadingError("loading"), ConnectionLostError),
+    (redis_errors.InvalidResponse('Protocol error, got "<" as reply type byte'), ConnectionLostError),
     (redis_errors.AuthenticationError("WRONGPASS"), UnavailableError),
     (redis_errors.NoPermissionError("no permissions"), UnavailableError),
     (redis_errors.OutOfMemoryError("command not allowed"), BusRefusedError),

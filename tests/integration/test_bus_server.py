@@ -134,6 +134,12 @@ async def test_a_private_server_is_durable_protected_and_found_by_others(
     assert not server.running
 
 
+@pytest.mark.redis
+async def test_a_database_that_the_server_lacks_is_told_with_its_address(redis_url: str) -> None:
+    with pytest.raises(UnavailableError, match=r"DB index is out of range; REDIS_URL names a database that \S+:\d+ lacks"):
+        await connect(redis_url.rpartition("/")[0] + "/99")
+
+
 async def test_its_password_is_on_no_command_line_and_only_its_owner_reads_the_run_file(tmp_path: Path) -> None:
     server = PrivateRedis(settings_in(tmp_path))
     await server.start()

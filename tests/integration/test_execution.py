@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -507,6 +507,30 @@ async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: D
     if lists_down:
         desk.world.venue.bets = _no_lists  # type: ignore[method-assign]  # an outage of the bet lists alone
     await prices_at(-1, 1.3, Phase.LIVE)
+    closing = (await desk.of()).closing_fair_odds
+    assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03
+
+
+async def test_the_closing_price_of_a_match_that_was_put_off_is_that_of_its_new_kick_off(desk: Desk) -> None:
+    signal = await desk.running()
+    update = signal.signal.update
+    planned, later = update.event.kickoff, update.event.kickoff + timedelta(minutes=45)
+
+    async def prices_at(minutes: float, over: float, kickoff: datetime) -> None:
+        at = planned + timedelta(minutes=minutes)
+        desk.world.clock.set(at)
+        books = tuple(BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at) for book in ("PIN", "ISN", "SBO", "IBC"))
+        event = msgspec.structs.replace(update.event, kickoff=kickoff)
+        fresh = msgspec.structs.replace(update, books=books, received_at=at, event=event, trace_id=f"t{minutes}")
+        await write_odds(desk.world.bus, [fresh])
+        await desk.tracker.look()
+
+    await prices_at(-5, 1.6, planned)
+    await prices_at(1, 1.7, later)
+    assert (await desk.of()).closing_fair_odds is None
+    await prices_at(43, 1.9, later)
+    assert (await desk.of()).closing_fair_odds is None
+    await prices_at(46, 1.3, later)
     closing = (await desk.of()).closing_fair_odds
     assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03
 

@@ -14,6 +14,7 @@ from keter.bus.closing import ClosingLook, note_closing, read_closing
 from keter.bus.errors import PoisonedPayloadError
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase
+from keter.domain.quotes import MarketUpdate
 from keter.gates.edge import evaluate
 from keter.gates.validation import validate
 from keter.ledger import BetChanges, Ledger
@@ -42,9 +43,18 @@ class ClosingPrices:
             until = bet.intent.kickoff - now
             if timedelta() < until <= WINDOW:
                 await self._look(bet, now)
-            elif until <= timedelta():
-                await self._write(bet, now)
+            elif until <= timedelta() and bet.intent.intent_id not in self._unseen:
+                await self._started(bet, now)
         self._unseen &= {bet.intent.intent_id for bet in open_bets}
+
+    async def _started(self, bet: Bet, now: datetime) -> None:
+        """The kick-off that the bet was made for has come; the match may have been put off since."""
+        update = await self._market(bet)
+        until = update.event.kickoff - now if update is not None and update.phase is not Phase.LIVE else timedelta()
+        if until <= timedelta():
+            await self._write(bet, now)
+        elif until <= WINDOW:
+            await self._look(bet, now)
 
     async def _look(self, bet: Bet, now: datetime) -> None:
         fair_odds = await self._fair_odds(bet, now)
@@ -53,11 +63,7 @@ class ClosingPrices:
 
     async def _fair_odds(self, bet: Bet, now: datetime) -> float | None:
         settings, intent = self._context.settings, bet.intent
-        try:
-            update = await read_market(self._context.bus, intent.event_uid, intent.market)
-        except PoisonedPayloadError as e:
-            log.warning("closing_price_unreadable", **intent.names, error=str(e))
-            return None
+        update = await self._market(bet)
         if update is None or update.phase is Phase.LIVE:
             return None
         _, market = validate(update, settings.validation, now)
@@ -65,10 +71,15 @@ class ClosingPrices:
         fair = next((verdict.numbers.get("fair_odds") for side, verdict, _ in judgements if side is intent.side), None)
         return float(fair) if fair is not None else None
 
+    async def _market(self, bet: Bet) -> MarketUpdate | None:
+        try:
+            return await read_market(self._context.bus, bet.intent.event_uid, bet.intent.market)
+        except PoisonedPayloadError as e:
+            log.warning("closing_price_unreadable", **bet.intent.names, error=str(e))
+            return None
+
     async def _write(self, bet: Bet, now: datetime) -> None:
         intent_id = bet.intent.intent_id
-        if intent_id in self._unseen:
-            return
         look = await read_closing(self._context.bus, intent_id)
         if look is None:
             self._unseen.add(intent_id)

@@ -25,6 +25,7 @@ from keter.clock import Clock, Ids, random_id
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit, setting_of
+from keter.roster import Process
 from keter.setting_groups import YEAR_S, RiskSettings
 
 log = structlog.get_logger(__name__)
@@ -104,7 +105,8 @@ class Control:
 
         Raises UsageError while HALTED or for more than a year, StaleRevisionError when the state is not of ``revision`` or will
         not stand still.
-        Over REDUCING it lasts until somebody resumes: its end would allow every bet.
+        Over REDUCING it lasts until somebody resumes: its end would allow every bet. A pause of the guard's that is made longer
+        stays the guard's, so that its end asks for as much as before.
         """
         if for_s is not None and not for_s <= YEAR_S:
             raise UsageError("a pause with an end lasts a year at most; without one it lasts until resumed")
@@ -120,6 +122,9 @@ class Control:
                 result = f"paused already by {before.actor} ({before.reason}), {until_text(before.until)}; that stands"
                 break
             wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
+            if before is not None and before.actor == Process.GUARD.value and before.effective(now) is TradingMode.PAUSED:
+                longer = f"{before.reason}; made longer by {operator.name}: {reason}"
+                wanted = msgspec.structs.replace(wanted, actor=before.actor, reason=longer)
             try:
                 after = await self._change(wanted, _expected(revision, before), now)
             except StaleRevisionError:

@@ -84,7 +84,13 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
     await control.pause(OPS, "for good")
     state = (await read_trading(bus, NOW)).state
     assert state is not None
-    assert (state.actor, state.until) == ("ops", None)
+    assert (state.actor, state.until) == ("guard", None), "its end asks for as much as before"
+    assert state.reason == "losing streak: 7 losses; made longer by ops: for good"
+    await control.resume(OPS, "back")
+    await control.pause(OPS, "lunch")
+    state = (await read_trading(bus, NOW)).state
+    assert state is not None
+    assert (state.actor, state.reason) == ("ops", "lunch")
 
 
 async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(

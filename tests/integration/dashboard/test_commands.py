@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from argon2 import PasswordHasher
 
@@ -102,6 +102,16 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     assert [accepted for _, accepted, _ in refused] == [False] * 3
     await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
+
+
+async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for(console: Console) -> None:
+    now = datetime.now(UTC)
+    until = TradingState(TradingMode.PAUSED, "guard", "losing streak", now, now + timedelta(hours=1))
+    await change_trading(console.bus, until, expected_revision=None, now=now)
+    _, prepared = await console.post(PREPARE, {"action": "pause"})
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == ["word"]
 
 
 async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(console: Console) -> None:

@@ -110,6 +110,24 @@ async def test_an_update_carries_what_changed_and_what_came(venue: FeedVenue) ->
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("took_s", "counted_s"), [(1, 1), (3, 3), (14, 3)])
+async def test_an_answer_that_was_long_under_way_confirms_no_more_than_it_can_know(
+    venue: FeedVenue, took_s: float, counted_s: float
+) -> None:
+    def slowly(_: httpx.Request) -> httpx.Response:
+        venue.clock.set(venue.clock.now() + timedelta(seconds=took_s))
+        return played(feed_body(live_row(1, FullTimeOu=total())), _)
+
+    venue.feeds[Phase.LIVE] = [result_body(None), slowly]
+    source = venue.source()
+    update = (await venue.polled(source, lambda found: bool(found[-1].changed)))[-1]
+    assert update.received_at - update.requested_at == timedelta(seconds=counted_s)
+    assert update.changed[0].books[0].confirmed_at == update.received_at
+    assert source.problems["slow_answer"] == (took_s > 3)
+    assert update.capture is not None
+    assert update.capture.received_at == update.received_at
+
+
 async def test_captures_can_be_left_out(venue: FeedVenue) -> None:
     (update,) = await venue.polled(venue.source(capture=False), bool)
     assert update.capture is None

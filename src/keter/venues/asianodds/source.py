@@ -2,8 +2,8 @@
 
 Each market type has its own cursor. The first question, and the first after a gap of ``GAP_S`` without a good answer, uses an
 old cursor, which the documentation answers with everything; rows that such an answer leaves out are dropped. Every other answer
-is a delta on the one before. A cursor that cannot be true is not followed. A broken answer is counted, moves no cursor and
-yields no update: nothing is confirmed by it.
+is a delta on the one before. A cursor that cannot be true is not followed. A slow answer confirms prices for no later than
+``SLOW_S`` after the question. A broken answer is counted, moves no cursor and yields no update: nothing is confirmed by it.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
+import msgspec
 import structlog
 
 from keter.clock import Clock, to_ms
@@ -29,6 +30,7 @@ from keter.venues.base import FeedUpdate, VenueError, VenueRejectedError, VenueT
 
 EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is everything
 GAP_S = 240.0
+SLOW_S = 3.0  # an answer that takes longer counts as received then: when it left the venue is not known
 _THREAD_ABOVE_BYTES = 256 * 1024
 _LONGEST_FACTOR = 8.0
 _LONGEST_SLEEP_S = 1.0
@@ -108,6 +110,7 @@ class AsianOddsSource:
             self._mind_the_gap(poll)
             asked = poll.since
             found = await self._client.feed(poll.phase, asked, sport=self._single_sport(), bookies=self._bookies)
+            found = self._as_it_stood(poll, found)
             update = await self._merge(poll, found, asked)
         except VenueRejectedError:
             raise
@@ -117,6 +120,14 @@ class AsianOddsSource:
         poll.factor, self.timeouts_in_a_row = 1.0, 0
         poll.due = self._clock.monotonic() + interval_s
         return update
+
+    def _as_it_stood(self, poll: _Poll, found: FeedAnswer) -> FeedAnswer:
+        """An answer that was long under way tells what stood when it left the venue: it confirms nothing for later."""
+        latest = found.requested_at + timedelta(seconds=SLOW_S)
+        if found.received_at <= latest:
+            return found
+        self._count("slow_answer", f"{poll.phase.value}: {(found.received_at - found.requested_at).total_seconds():.1f} s")
+        return msgspec.structs.replace(found, received_at=latest)
 
     def _single_sport(self) -> int | None:
         return next(iter(self._sports)) if len(self._sports) == 1 else None

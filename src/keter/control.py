@@ -78,6 +78,20 @@ class Standing:
             return None
         return self.trading.state.effective(self.at)
 
+    @property
+    def cause(self) -> TradingState | None:
+        """Who brought about the mode that holds, why and since when; None when nobody knows, or a HALT file alone does it.
+
+        A pause whose time has come goes on as the state of betting since then.
+        """
+        state = self.trading.state if self.trading is not None else None
+        if state is None or (self.halt_file and state.mode is not TradingMode.HALTED):
+            return None
+        if state.until is None or state.effective(self.at) is state.mode:
+            return state
+        reason = f"the pause is over ({state.reason})"
+        return msgspec.structs.replace(state, mode=TradingMode.ACTIVE, since=state.until, until=None, reason=reason)
+
 
 class Control:
     """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit."""

@@ -55,15 +55,15 @@ async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
 
 def _standing(standing: "Standing") -> Facts:
     view = standing.trading
-    state = view.state if view is not None else None
+    state, cause = view.state if view is not None else None, standing.cause
     return {
         "state": standing.mode.value if standing.mode is not None else None,
         "stops": list(standing.stops),
         "revision": state.revision if state else None,
-        "by": state.actor if state else None,
-        "reason": state.reason if state else None,
-        "since": state.since if state else None,
-        "until": state.until if state else None,
+        "by": cause.actor if cause else None,
+        "reason": cause.reason if cause else None,
+        "since": cause.since if cause else None,
+        "until": cause.until if cause else None,
     }
 
 

@@ -68,13 +68,13 @@ class Facts:
 
 def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
-    mode = standing.mode
+    mode, cause = standing.mode, standing.cause
     return models.Trading(
         mode=mode.value if mode is not None else None,
-        actor=state.actor if state else None,
-        reason=state.reason if state else None,
-        since=state.since if state else None,
-        until=state.until if state and state.effective(standing.at) is state.mode else None,
+        actor=cause.actor if cause else None,
+        reason=cause.reason if cause else None,
+        since=cause.since if cause else None,
+        until=cause.until if cause else None,
         revision=state.revision if state else None,
         stops=list(standing.stops),
         armed=armed,

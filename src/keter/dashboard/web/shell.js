@@ -143,7 +143,7 @@ function TradingBanner() {
   return html`<p class=${`banner ${tone}`}><strong>${who}</strong>${trading.reason ? `: ${trading.reason}.` : '.'}
     ${trading.since && html` Since <${Clock} at=${trading.since} day="auto" /> (<${Age} at=${trading.since} />).`}
     ${trading.until && html` Until <${Clock} at=${trading.until} />.`}
-    ${trading.stops.length ? ` Also stopped by ${trading.stops.join(', ')}.` : ''} ${trading.mode === 'REDUCING' ? 'No bets that raise the worst case of their event' : 'No new bets'}; feeds, settlement and reconciliation go on.</p>`;
+    ${trading.stops.length ? ` ${trading.reason ? 'Also stopped' : 'Stopped'} by ${trading.stops.join(', ')}.` : ''} ${trading.mode === 'REDUCING' ? 'No bets that raise the worst case of their event' : 'No new bets'}; feeds, settlement and reconciliation go on.</p>`;
 }
 
 /** Why no bet is placed although nobody has stopped it. */

@@ -16,7 +16,7 @@ from keter.bus.cooldowns import cooling
 from keter.bus.locks import Locks
 from keter.bus.odds import write_odds, write_scores
 from keter.bus.queues import Item
-from keter.bus.reconciliation import ask_for_pass, pass_done
+from keter.bus.reconciliation import ask_for_pass, pass_done, read_doubt
 from keter.bus.trading import change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
@@ -229,6 +229,7 @@ async def test_silence_is_a_doubt_for_long_and_keeps_the_exposure_meanwhile(desk
     for _ in range(5):
         await desk.look(limit / 10)
     assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
+    assert (await read_doubt(desk.world.bus, (await desk.of()).intent.intent_id)).asked == 5
     assert "unknown-bets" in await desk.alerts()
     await desk.look(limit)
     bet = await desk.of()

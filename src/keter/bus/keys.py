@@ -26,6 +26,7 @@ STATS_MS = 14 * DAY_MS
 DAY_RISK_MS = 8 * DAY_MS
 BETS_MS = HOUR_MS
 RECONCILED_MS = DAY_MS
+DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
 TOMB_MS = MINUTE_MS
 
@@ -176,6 +177,10 @@ class Keys:
     def reconciled(self, account: str) -> str:
         """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
         return f"{self.prefix}reconciled:{_part(account)}"
+
+    def doubt(self, intent_id: str) -> str:
+        """hash asked (how often the venue was asked for a bet whose outcome is unknown), at_ms (last time); TTL DOUBT_MS."""
+        return f"{self.prefix}doubt:{_part(intent_id)}"
 
     def closing(self, intent_id: str) -> str:
         """string JSON ClosingLook, the newest before kick-off of a bet's event; TTL CLOSING_MS."""

@@ -4,8 +4,13 @@ A router that starts asks for a pass under a token of its own; the tracker that 
 token. A pass counts for as long as the caller says, by the server's clock: a tracker that died closes the router.
 """
 
+from datetime import datetime
+
+import msgspec
+
 from keter.bus.connection import Bus
-from keter.bus.keys import RECONCILED_MS
+from keter.bus.keys import DOUBT_MS, RECONCILED_MS
+from keter.clock import from_ms
 
 
 async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
@@ -38,3 +43,26 @@ async def pass_done(bus: Bus, account: str, token: str, *, within_s: float) -> b
     if fields.get("done") != token.encode() or "at_ms" not in fields:
         return False
     return await bus.now_ms() - int(fields["at_ms"]) <= within_s * 1000
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """How often the venue was asked for a bet whose outcome is unknown, and when last."""
+
+    asked: int
+    last_at: datetime | None
+
+
+async def note_question(bus: Bus, intent_id: str) -> None:
+    """The venue is about to be asked for a bet whose outcome is unknown."""
+    key, now_ms = bus.keys.doubt(intent_id), await bus.now_ms()
+    async with bus.redis.batch(atomic=True) as batch:
+        batch.hincrby(key, "asked", 1)
+        batch.hset(key, "at_ms", now_ms)
+        batch.pexpire(key, DOUBT_MS)
+        await batch.execute()
+
+
+async def read_doubt(bus: Bus, intent_id: str) -> Doubt:
+    fields = await bus.redis.read_hash(bus.keys.doubt(intent_id))
+    at_ms = fields.get("at_ms")
+    return Doubt(int(fields.get("asked", 0)), from_ms(int(at_ms)) if at_ms is not None else None)

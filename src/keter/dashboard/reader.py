@@ -13,6 +13,7 @@ from keter.bus.limits import read_limits
 from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
 from keter.bus.queues import depths
+from keter.bus.reconciliation import read_doubt
 from keter.bus.risk import RiskBook
 from keter.bus.server import probe
 from keter.bus.stats import read_counts
@@ -31,7 +32,7 @@ from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.signals import Decision
-from keter.errors import UnavailableError
+from keter.errors import KeterError, UnavailableError
 from keter.gates.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.logs import secret_values
@@ -213,7 +214,16 @@ class Reader:
             raise not_found("this order") from e
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
         steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
-        return trail(bet, decisions, steps, neighbours, self._redactor.value)
+        told = trail(bet, decisions, steps, neighbours, self._redactor.value)
+        return told.model_copy(update={"doubt": await self._doubt(intent_id)}) if bet.state is BetState.UNKNOWN else told
+
+    async def _doubt(self, intent_id: str) -> models.Doubt | None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                found = await read_doubt(self._bus, intent_id)
+        except (KeterError, OSError, TimeoutError):
+            return None  # the trail is the ledger's and is told without Redis too
+        return models.Doubt(asked=found.asked, last_at=found.last_at)
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from keter.bus.reconciliation import note_question
 from keter.bus.trading import change_trading
 from keter.dashboard.screens import csv_lines
 from keter.domain.bets import BetState
@@ -91,6 +92,20 @@ async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Conso
     assert found["steps"][1]["delta_s"] == 0.2
     assert found["previous"] == seed.bets[0].intent.intent_id
     assert found["next"] == seed.bets[2].intent.intent_id
+
+
+async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console: Console) -> None:
+    seed = await seed_ledger(console.ledger, count=3)
+    path = f"/api/v1/orders/{seed.bets[-1].intent.intent_id}"
+    _, found = await console.get(path)
+    assert (found["order"]["state"], found["doubt"]) == ("UNKNOWN", {"asked": 0, "last_at": None})
+    for _ in range(2):
+        await note_question(console.bus, seed.bets[-1].intent.intent_id)
+    _, found = await console.get(path)
+    assert found["doubt"]["asked"] == 2
+    assert found["doubt"]["last_at"] is not None
+    _, found = await console.get(f"/api/v1/orders/{seed.bets[1].intent.intent_id}")
+    assert found["doubt"] is None
 
 
 async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(start_console: StartConsole) -> None:

@@ -55,8 +55,18 @@ class TrailStep(Model):
     raw: dict[str, Any]
 
 
+class Doubt(Model):
+    """How often the venue was asked for a bet whose outcome is unknown, and when last."""
+
+    asked: int
+    last_at: datetime | None
+
+
 class OrderTrail(Model):
+    """``doubt`` is None for a bet whose outcome is known, and while Redis cannot tell."""
+
     order: Order
+    doubt: Doubt | None = None
     steps: list[TrailStep]
     previous: str | None
     next: str | None

@@ -4,7 +4,7 @@ import { html, signal, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { get } from './api.js';
 import { route, sections } from './store.js';
-import { Amount, BetState, Clock, Empty } from './parts.js';
+import { Age, Amount, BetState, Clock, Empty } from './parts.js';
 
 const asked = signal(null);
 
@@ -42,14 +42,17 @@ export function Drawer() {
 function useTrail(id) {
   const [state, setState] = useState({ trail: null, error: null });
   const row = (sections.orders.value ?? []).find((order) => order.id === id);
+  const doubtful = state.trail?.order.state === 'UNKNOWN';
   useEffect(() => {
     let wanted = true;
-    get(`orders/${encodeURIComponent(id)}`).then(
+    const ask = (poll) => get(`orders/${encodeURIComponent(id)}`, {}, poll).then(
       (trail) => wanted && setState({ trail, error: null }),
       (error) => wanted && setState((known) => ({ ...known, error })),
     );
-    return () => { wanted = false; };
-  }, [id, row?.state, row?.updated_at]);
+    ask(false);
+    const timer = doubtful ? setInterval(() => ask(true), 5000) : null;
+    return () => { wanted = false; clearInterval(timer); };
+  }, [id, row?.state, row?.updated_at, doubtful]);
   return state;
 }
 
@@ -62,6 +65,7 @@ function Trail({ id }) {
   return html`<div class="drawer-body">
     <header><h2 id="drawer-title">${order.home} v ${order.away}</h2>${close}</header>
     <${Facts} order=${order} />
+    ${order.state === 'UNKNOWN' && html`<${Doubt} order=${order} doubt=${trail.doubt} />`}
     <h3>Trail</h3>
     ${trail.steps.length ? html`<ol class="trail">${trail.steps.map((step, i) => html`<${Step} key=${i} step=${step} />`)}</ol>` : html`<${Empty}>Nothing is recorded of this bet yet.<//>`}
     <nav class="neighbours" aria-label="Neighbouring orders">
@@ -90,6 +94,14 @@ function Facts({ order }) {
     ${fact('Ticket', order.ticket ?? format.DASH)}
     <div class="whole"><dt>Order</dt><dd><code>${order.id}</code></dd></div>
   </dl>`;
+}
+
+/** What is being done about an outcome that nobody knows. */
+function Doubt({ order, doubt }) {
+  const times = !doubt ? 'How often the venue was asked for it is not known while Redis does not answer.'
+    : doubt.asked ? html`The venue has been asked for it <span class="num">${format.count(doubt.asked)}</span> time${doubt.asked > 1 ? 's' : ''}, last <${Age} at=${doubt.last_at} /> ago.`
+      : 'The venue has not been asked for it yet.';
+  return html`<p class="why"><strong class="critical">Outcome unknown</strong> for <${Age} at=${order.updated_at} />. ${times} The bet is not sent again.</p>`;
 }
 
 function Step({ step }) {

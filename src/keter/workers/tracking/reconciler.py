@@ -13,6 +13,7 @@ import structlog
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.odds import read_score
+from keter.bus.reconciliation import note_question
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.money import money_text
 from keter.ledger import Ledger, ticket_key
@@ -158,6 +159,8 @@ class Reconciler:
     async def _asked(self, bet: Bet) -> Sequence[Ticket] | None:
         """The bet's own tickets; None when the venue could not be asked."""
         self._context.heart.count("lookups")
+        if bet.state is BetState.UNKNOWN:
+            await note_question(self._context.bus, bet.intent.intent_id)
         try:
             return _once(await self._venue.bet(bet.intent.reference))
         except VenueError as e:

@@ -2,9 +2,10 @@
 
 python scripts/run_tests.py all|unit|integration|faults|e2e
 
-Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests follow in
-pytest processes of their own, because their driver keeps an event loop that no other test can share; those that measure the
-page (marked ``alone``) come last, one after another. ``all`` checks style and types beside the first of them.
+Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests have pytest
+processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
+(marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which wait most, run beside the
+others.
 """
 
 import os
@@ -14,80 +15,100 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
 MOST_WORKERS = 8
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10"]
+LINT = ["bash", "scripts/lint.sh"]
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
-LINT_DEADLINE_S = 900
+DEADLINE_S = 1800
 NO_TESTS = 5  # pytest's exit code when a folder holds none
 FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+(?: - .*)?$")
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
 
-def main(part: str) -> int:
-    """Runs the part; returns the worst exit code."""
-    begun = time.monotonic()
-    total: Counter[str] = Counter()
-    codes: list[int] = []
-    failed: list[str] = []
-    with lint(codes) if part == "all" else nullcontext():
-        for arguments in runs(part):
-            code, counts = run_pytest(arguments, failed)
-            total += counts
-            codes.append(0 if code == NO_TESTS else code)
-    sys.stdout.writelines(failed)
-    text = ", ".join(f"{total[name]} {name}" for name in ORDER if total[name]) or "no tests ran"
-    sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
-    return max(codes)
+class Result:
+    """What has been said so far: counts, lines of failures, exit codes. Everything else is passed on."""
 
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.failed: list[str] = []
+        self.codes: list[int] = []
 
-@contextmanager
-def lint(codes: list[int]) -> Iterator[None]:
-    """Runs scripts/lint.sh meanwhile; shows what it said, and adds its exit code, at the end."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
-        process = subprocess.Popen(["bash", "scripts/lint.sh"], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)  # noqa: S607 - the system's
-        try:
-            yield
-            codes.append(process.wait(LINT_DEADLINE_S))
-        finally:
-            process.kill()
-        said.seek(0)
-        sys.stdout.write(said.read())
-
-
-def runs(part: str) -> Iterator[list[str]]:
-    """The arguments of each pytest process of the part, in order."""
-    if part != "e2e":
-        # The longest first, so that none of them is left over at the end for one worker alone.
-        folders = ("faults", "integration", "unit") if part == "all" else (part,)
-        yield [*(f"tests/{folder}" for folder in folders), *side_by_side(2 * CORES)]
-    if part in {"e2e", "all"}:
-        yield ["tests/e2e", "-m", "not alone", *side_by_side(CORES)]
-        yield ["tests/e2e", "-m", "alone"]
-
-
-def side_by_side(workers: int) -> list[str]:
-    return ["-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal"]
-
-
-def run_pytest(arguments: list[str], failed: list[str]) -> tuple[int, Counter[str]]:
-    """One pytest process with its output passed on; its closing line comes back as counts, its failures join ``failed``."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments]
-    counts: Counter[str] = Counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - its own arguments
-        for line in process.stdout or ():
+    def read(self, lines: Iterable[str]) -> None:
+        for line in lines:
             if CLOSING.match(line.strip()):
-                counts.update(dict(closing_counts(line)))
+                self.counts.update(dict(closing_counts(line)))
             elif FAILURE.match(line):
-                failed.append(line)
+                self.failed.append(line)
             else:
                 sys.stdout.write(line)
                 sys.stdout.flush()
-    return process.returncode, counts
+
+    def ended(self, code: int) -> None:
+        self.codes.append(0 if code == NO_TESTS else code)
+
+
+def main(part: str) -> int:
+    """Runs the part; returns the worst exit code."""
+    begun = time.monotonic()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile the sources anew
+    result = Result()
+    with ExitStack() as stack:
+        beside = [start_beside(command, stack) for command in (LINT, faults()) if part == "all"]
+        for command in side_by_side(part):
+            run(command, result)
+        for process, said in beside:
+            result.ended(process.wait(DEADLINE_S))
+            said.seek(0)
+            result.read(said)
+    if part in {"e2e", "all"}:
+        run([*PYTEST, "tests/e2e", "-m", "alone"], result)
+    sys.stdout.writelines(result.failed)
+    text = ", ".join(f"{result.counts[name]} {name}" for name in ORDER if result.counts[name]) or "no tests ran"
+    sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
+    return max(result.codes)
+
+
+def side_by_side(part: str) -> Iterator[list[str]]:
+    """The pytest processes that are shown while they run, in order."""
+    if part == "faults":
+        yield faults()
+    elif part != "e2e":
+        folders = ("integration", "unit") if part == "all" else (part,)
+        yield [*PYTEST, *(f"tests/{folder}" for folder in folders), *workers(CORES), "--dist", "worksteal"]
+    if part in {"e2e", "all"}:
+        yield [*PYTEST, "tests/e2e", "-m", "not alone", *workers(CORES), "--dist", "worksteal"]
+
+
+def faults() -> list[str]:
+    """Each worker takes the next test when it has done one: they last up to a minute and a half."""
+    return [*PYTEST, "tests/faults", *workers(CORES + 1), "--dist", "load", "--maxschedchunk", "1"]
+
+
+def workers(number: int) -> list[str]:
+    return ["-n", str(min(MOST_WORKERS, number))]
+
+
+def start_beside(command: list[str], stack: ExitStack) -> tuple[subprocess.Popen[str], IO[str]]:
+    """A process whose output is kept for later; it does not outlive ``stack``."""
+    said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
+    stack.callback(said.close)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - commands of this file only
+    stack.callback(process.kill)
+    return process, said
+
+
+def run(command: list[str], result: Result) -> None:
+    """A process with its output passed on while it runs."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - as above
+        result.read(process.stdout or ())
+    result.ended(process.returncode)
 
 
 def closing_counts(line: str) -> Iterator[tuple[str, int]]:

@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine; scripts/test.sh installs one")
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=sandbox)
+        launched = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, "--disable-gpu"])
         yield launched
         launched.close()
 

@@ -5,15 +5,13 @@ then handed to the real guard whenever a test wants a bet.
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +41,10 @@ from keter.settings import Settings, load_settings
 from keter.workers import edge, guard, ingest, validator
 from keter.workers.runtime import Run, live
 from tests.execution import licence
+from tests.faults import execution_child
 from tests.integration.workbench import drain, quick_feed
 from tests.proxy import Proxy
-from tests.support import ROOT, RedisServer, eventually
+from tests.support import RedisServer, eventually
 
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
 LIVE = ExecutionMode.LIVE
@@ -81,7 +80,7 @@ class Child:
     process: str
     name: str
     world: dict[str, str]
-    popen: subprocess.Popen[bytes] | None = None
+    running: BaseProcess | None = None
 
     @property
     def plan(self) -> Path:
@@ -94,15 +93,14 @@ class Child:
         return path.read_text().split("\n")[:-1] if path.exists() else []
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.faults.execution_child", self.process, self.name]
-        log = (Path(self.world["DATA_DIR"]) / f"out-{self.name}").open("ab")
-        self.popen = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.world}, stdout=log, stderr=log)
-        log.close()
+        log = Path(self.world["DATA_DIR"]) / f"out-{self.name}"
+        self.running = execution_child.start(self.process, self.name, self.world, log)
 
     @property
     def pid(self) -> int:
-        assert self.popen is not None
-        return self.popen.pid
+        assert self.running is not None
+        assert self.running.pid is not None
+        return self.running.pid
 
     def stopped(self) -> bool:
         return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
@@ -111,10 +109,11 @@ class Child:
         psutil.Process(self.pid).resume()
 
     def kill(self) -> None:
-        if self.popen is not None:
-            self.popen.kill()
-            self.popen.wait(10)
-            self.popen = None
+        if self.running is not None:
+            self.running.kill()
+            self.running.join(10)
+            assert self.running.exitcode is not None
+            self.running = None
 
 
 @dataclass
@@ -168,26 +167,20 @@ class ExecutionWorld:
 
     def plan(self, process: str, step: str) -> None:
         """Whichever process of the kind comes to ``step`` first stops itself there."""
-        for child in self.of(process):
-            child.plan.write_text(step)
+        (self.folder / f"plan-{process}").write_text(step)
 
     def of(self, process: str) -> list[Child]:
         return [child for child in self.children.values() if child.process == process]
 
     async def stopped(self, process: str, *, timeout_s: float = 60) -> Child | None:
-        """The process that came to its planned step, whose plan the others need not follow any more; None when none came."""
+        """The process that came to its planned step; None when none came."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for child in self.of(process):
                 if child.stopped():
-                    self.drop_plans(process)
                     return child
             await asyncio.sleep(0.02)
         return None
-
-    def drop_plans(self, process: str) -> None:
-        for child in self.of(process):
-            child.plan.unlink(missing_ok=True)
 
     async def bet_until_stopped(self, process: str) -> tuple[str, Child]:
         """Bets until a process has come to its planned step: a slow machine may skip a bet before it comes there."""
@@ -306,7 +299,8 @@ class ExecutionWorld:
         try:
             await eventually(equal, timeout_s=20, every_s=0.2)
         finally:
-            assert await self.problems() == []
+            problems = await self.problems()
+            assert problems == [], "\n".join(problems)
         self.tell_figures()
         assert self.faults == wanted_faults
         assert self.sandbox.book.placed > 0
@@ -412,13 +406,17 @@ async def execution_world(folder: Path, *, fixtures: int, **names: str) -> Async
         ledger = await open_settings_ledger(own, clock=SystemClock())
         stack.push_async_callback(ledger.aclose)
         world = ExecutionWorld(folder, redis, proxy, sandbox, names, settings, bus, ledger)
-        feed: Callable[..., Any] = partial(ingest.run, open_source=quick_feed())
-        await stack.enter_async_context(alive("ingest", own, feed))
-        await _gather_signals(world, own, fixtures)
+        async with alive("ingest", own, _feed(0.05)):
+            await _gather_signals(world, own, fixtures)
+        await stack.enter_async_context(alive("ingest", own, _feed(1.0)))  # as the owner of the session
         await stack.enter_async_context(alive("guard", own, guard.run))
         await arm(bus, ACCOUNT.user, "test", SystemClock().now())
         stack.callback(_kill_all, world)
         yield world
+
+
+def _feed(interval_s: float) -> Callable[..., Any]:
+    return partial(ingest.run, open_source=quick_feed(interval_s))
 
 
 async def _gather_signals(world: ExecutionWorld, settings: Settings, wanted: int) -> None:

@@ -36,7 +36,8 @@ class Postgres:
             shutil.chown(self.folder, user)
         self._data = self.folder / "data"
         self._call("initdb", "-D", str(self._data), "-A", "trust", "-U", "keter", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        names = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder, "fsync": "off"}
+        options = ["-p", str(self.port), *(f"--{name}={value}" for name, value in names.items())]
         self._process = subprocess.Popen(
             [binaries / "postgres", "-D", str(self._data), *options],
             user=user, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -56,8 +57,8 @@ class Postgres:
             assert time.monotonic() < deadline and self._process.poll() is None, "PostgreSQL did not start"
             time.sleep(0.05)
 
-    def new_database(self, name: str) -> str:
-        self._call("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", name)
+    def new_database(self, name: str, template: str = "template1") -> str:
+        self._call("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", "-T", template, name)
         return f"postgresql://keter@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:
@@ -82,13 +83,18 @@ def postgres() -> Iterator[Postgres]:
     if not BINARIES:
         pytest.skip("no PostgreSQL under /usr/lib/postgresql; apt install postgresql brings one")
     server = Postgres(BINARIES[-1], unprivileged_user())
+    asyncio.run(_migrated(server.new_database("migrated")))
     yield server
     server.close()
 
 
+async def _migrated(url: str) -> None:
+    await (await open_ledger(url, clock=ManualClock(NOW))).aclose()
+
+
 @pytest.fixture
 async def ledger(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
-    url = postgres.new_database(f"k{abs(hash(request.node.nodeid))}")
+    url = postgres.new_database(f"k{abs(hash(request.node.nodeid))}", template="migrated")
     opened = await open_ledger(url, clock=ManualClock(NOW))
     yield opened
     await opened.aclose()

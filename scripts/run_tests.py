@@ -4,8 +4,8 @@ python scripts/run_tests.py all|unit|integration|faults|e2e
 
 Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests have pytest
 processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
-(marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which wait most, run beside the
-others.
+(marked ``alone``) come last, one after another. In ``all`` everything else runs at once, style and types too: each part waits
+while another computes. What is not shown meanwhile follows when it has ended.
 """
 
 import os
@@ -60,9 +60,9 @@ def main(part: str) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile the sources anew
     result = Result()
     with ExitStack() as stack:
-        beside = [start_beside(command, stack) for command in (LINT, faults()) if part == "all"]
-        for command in side_by_side(part):
-            run(command, result)
+        shown, *others = at_once(part)
+        beside = [start_beside(command, stack) for command in others]
+        run(shown, result)
         for process, said in beside:
             result.ended(process.wait(DEADLINE_S))
             said.seek(0)
@@ -75,24 +75,23 @@ def main(part: str) -> int:
     return max(result.codes)
 
 
-def side_by_side(part: str) -> Iterator[list[str]]:
-    """The pytest processes that are shown while they run, in order."""
-    if part == "faults":
-        yield faults()
-    elif part != "e2e":
-        folders = ("integration", "unit") if part == "all" else (part,)
-        yield [*PYTEST, *(f"tests/{folder}" for folder in folders), *workers(CORES), "--dist", "worksteal"]
-    if part in {"e2e", "all"}:
-        yield [*PYTEST, "tests/e2e", "-m", "not alone", *workers(CORES), "--dist", "worksteal"]
+def at_once(part: str) -> list[list[str]]:
+    """The commands that run at the same time, the one to be shown first."""
+    if part == "all":
+        return [tests("integration", "unit"), *at_once("faults"), *at_once("e2e"), LINT]
+    if part == "faults":  # up to two minutes each, so that each worker takes the next one when it has done one
+        return [[*PYTEST, "tests/faults", *workers(), "--dist", "load", "--maxschedchunk", "1"]]
+    if part == "e2e":
+        return [[*tests("e2e"), "-m", "not alone"]]
+    return [tests(part)]
 
 
-def faults() -> list[str]:
-    """Each worker takes the next test when it has done one: they last up to a minute and a half."""
-    return [*PYTEST, "tests/faults", *workers(CORES + 1), "--dist", "load", "--maxschedchunk", "1"]
+def tests(*folders: str) -> list[str]:
+    return [*PYTEST, *(f"tests/{folder}" for folder in folders), *workers(), "--dist", "worksteal"]
 
 
-def workers(number: int) -> list[str]:
-    return ["-n", str(min(MOST_WORKERS, number))]
+def workers() -> list[str]:
+    return ["-n", str(min(MOST_WORKERS, CORES))]
 
 
 def start_beside(command: list[str], stack: ExitStack) -> tuple[subprocess.Popen[str], IO[str]]:

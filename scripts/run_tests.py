@@ -4,8 +4,8 @@ python scripts/run_tests.py all|unit|integration|faults|e2e
 
 Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests have pytest
 processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
-(marked ``alone``) come last, one after another. In ``all`` everything else runs at once, style and types too: each part waits
-while another computes. What is not shown meanwhile follows when it has ended.
+(marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which wait most, run beside the
+unit and integration tests; what they said follows when they have ended.
 """
 
 import os
@@ -60,9 +60,9 @@ def main(part: str) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile the sources anew
     result = Result()
     with ExitStack() as stack:
-        shown, *others = at_once(part)
-        beside = [start_beside(command, stack) for command in others]
-        run(shown, result)
+        beside = [start_beside(command, stack) for command in (faults(), LINT) if part == "all"]
+        for command in in_turn(part):
+            run(command, result)
         for process, said in beside:
             result.ended(process.wait(DEADLINE_S))
             said.seek(0)
@@ -75,23 +75,23 @@ def main(part: str) -> int:
     return max(result.codes)
 
 
-def at_once(part: str) -> list[list[str]]:
-    """The commands that run at the same time, the one to be shown first."""
-    if part == "all":
-        return [tests("integration", "unit"), *at_once("faults"), *at_once("e2e"), LINT]
-    if part == "faults":  # up to two minutes each, so that each worker takes the next one when it has done one
-        return [[*PYTEST, "tests/faults", *workers(), "--dist", "load", "--maxschedchunk", "1"]]
-    if part == "e2e":
-        return [[*tests("e2e"), "-m", "not alone"]]
-    return [tests(part)]
+def in_turn(part: str) -> Iterator[list[str]]:
+    """The pytest processes that are shown while they run."""
+    if part == "faults":
+        yield faults()
+    elif part != "e2e":
+        yield tests(CORES + 1, *(("integration", "unit") if part == "all" else (part,)))
+    if part in {"e2e", "all"}:
+        yield [*tests(CORES, "e2e"), "-m", "not alone"]
 
 
-def tests(*folders: str) -> list[str]:
-    return [*PYTEST, *(f"tests/{folder}" for folder in folders), *workers(), "--dist", "worksteal"]
+def faults() -> list[str]:
+    """Up to a minute and a half each: a worker takes the next one when it has done one."""
+    return [*PYTEST, "tests/faults", "-n", str(min(MOST_WORKERS, CORES)), "--dist", "load", "--maxschedchunk", "1"]
 
 
-def workers() -> list[str]:
-    return ["-n", str(min(MOST_WORKERS, CORES))]
+def tests(workers: int, *folders: str) -> list[str]:
+    return [*PYTEST, *(f"tests/{folder}" for folder in folders), "-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal"]
 
 
 def start_beside(command: list[str], stack: ExitStack) -> tuple[subprocess.Popen[str], IO[str]]:

@@ -24,12 +24,14 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heartbeat, read_heartbeats
 from keter.bus.locks import Locks
+from keter.bus.odds import read_feeds
 from keter.bus.queues import Output, Pipe, QueueName, depths
 from keter.bus.risk import RiskBook
 from keter.bus.trading import arm, read_arming, read_trading
 from keter.clock import SystemClock
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import ExposureStatus
+from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
@@ -204,6 +206,14 @@ class ExecutionWorld:
         self.redis.start()
         await self.bus.redis.connection_pool.disconnect()
         await self.bus.blocking.connection_pool.disconnect()
+
+    async def fed(self) -> None:
+        """Waits until a Redis that lost everything knows every feed again: a new session bets on what it was told."""
+
+        async def look() -> bool:
+            return len(await read_feeds(self.bus)) == len(Phase)
+
+        await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
 
     async def lock_is_gone(self, event_uid: str) -> bool:
         """Whether no router holds a selection of the event any more."""
@@ -408,7 +418,7 @@ async def execution_world(folder: Path, *, fixtures: int, **names: str) -> Async
         world = ExecutionWorld(folder, redis, proxy, sandbox, names, settings, bus, ledger)
         async with alive("ingest", own, _feed(0.05)):
             await _gather_signals(world, own, fixtures)
-        await stack.enter_async_context(alive("ingest", own, _feed(1.0)))  # as the owner of the session
+        await stack.enter_async_context(alive("ingest", own, _feed(0.5)))  # as the owner of the session
         await stack.enter_async_context(alive("guard", own, guard.run))
         await arm(bus, ACCOUNT.user, "test", SystemClock().now())
         stack.callback(_kill_all, world)

@@ -65,6 +65,7 @@ async def sees_redis_emptied(world: ExecutionWorld, child: Child) -> None:
     shutil.rmtree(world.redis.folder / "appendonlydir")
     await world.redis_again()
     child.go_on()
+    await world.fed()
 
 
 HAPPENINGS = (is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied)

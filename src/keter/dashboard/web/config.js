@@ -29,6 +29,6 @@ async function logout() {
 }
 
 function Settings({ entries }) {
-  return html`<${Scroller} label="Settings" class="listing"><table><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Meaning</th></tr></thead>
-    <tbody>${entries.map((entry) => html`<tr key=${entry.name}><th scope="row"><code>${entry.name}</code></th><td class="numbers">${entry.secret ? html`<span class="quiet">${entry.value}</span>` : entry.value || html`<span class="quiet">empty</span>`}</td><td>${entry.source === 'default' ? html`<span class="quiet">default</span>` : entry.source}</td><td class="quiet"><${Prose} text=${entry.description} /></td></tr>`)}</tbody></table><//>`;
+  return html`<${Scroller} label="Settings" class="listing"><table class="cards"><thead><tr><th scope="col">Setting</th><th scope="col">Value</th><th scope="col">From</th><th scope="col">Meaning</th></tr></thead>
+    <tbody>${entries.map((entry) => html`<tr key=${entry.name}><th scope="row"><code>${entry.name}</code></th><td class="numbers">${entry.secret ? html`<span class="quiet">${entry.value}</span>` : entry.value || html`<span class="quiet">empty</span>`}</td><td>${entry.source === 'default' ? html`<span class="quiet">default</span>` : entry.source}</td><td class="quiet whole"><${Prose} text=${entry.description} /></td></tr>`)}</tbody></table><//>`;
 }

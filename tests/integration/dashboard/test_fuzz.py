@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,11 +65,11 @@ async def alive(console: Console) -> AsyncIterator[None]:
         await task
 
 
-def configuration(console: Console, role: Role | None) -> SchemathesisConfig:
+def configuration(base: str, token: str | None, role: Role | None) -> SchemathesisConfig:
     values: dict[str, Any] = {
         "seed": SEED,
-        "base-url": console.base,
-        "headers": {"Origin": console.base},
+        "base-url": base,
+        "headers": {"Origin": base},
         "continue-on-failure": True,
         "generation": {
             "max-examples": EXAMPLES[role], "deterministic": True, "database": "none", "with-security-parameters": False,
@@ -80,14 +82,14 @@ def configuration(console: Console, role: Role | None) -> SchemathesisConfig:
     }
     # 400 to whatever is no upgrade; tests/integration/dashboard/test_stream.py speaks WebSocket to it.
     values["operations"] = [{"include-path": "/api/v1/live", "checks": {"positive_data_acceptance": {"enabled": False}}}]
-    if console.token is not None:
-        values["auth"] = {"openapi": {"session": {"api_key": console.token}}}
+    if token is not None:
+        values["auth"] = {"openapi": {"session": {"api_key": token}}}
     return SchemathesisConfig.from_dict(values)
 
 
-def fuzz(document: dict[str, Any], console: Console, role: Role | None) -> Found:
-    """Every phase of the generator over every endpoint. Blocking: runs in a thread while the server has the loop."""
-    schema: BaseSchema = schemathesis.openapi.from_dict(document, config=configuration(console, role))
+def fuzz(document: dict[str, Any], base: str, token: str | None, role: Role | None) -> Found:
+    """Every phase of the generator over every endpoint. In a process of its own: it would keep the server waiting."""
+    schema: BaseSchema = schemathesis.openapi.from_dict(document, config=configuration(base, token, role))
     if role is not None:
         schema = schema.exclude(path=LOGOUT)  # it would end the login that the other requests are made with
     scopes = scopes_of(document)
@@ -147,7 +149,9 @@ async def test_no_request_finds_a_bug_an_undeclared_answer_or_a_way_around_a_sco
         console.token = None
         if role is not None:
             await console.login(role.value, PASSWORDS[role])
-        found = await asyncio.to_thread(fuzz, document, console, role)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("forkserver")) as pool:
+            job = pool.submit(fuzz, document, console.base, console.token, role)
+            found = await asyncio.wrap_future(job)
     assert not found.complaints, "\n".join(found.complaints)
     for operation, scope in scopes_of(document).items():
         if operation in {f"POST {LOGOUT}", "POST /api/v1/login", "GET /api/v1/live"}:

@@ -99,5 +99,6 @@ async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_ou
 
         await eventually(found, timeout_s=60, every_s=0.2)
         assert len(await world.tickets_of(event_uid)) == 1
-        [row] = await world.ledger.foreign.open(world.settings.venue.ao_user, world.settings.mode.execution_mode)
+        names = world.settings.venue.ao_user, world.settings.mode.execution_mode
+        [row] = await eventually(lambda: world.ledger.foreign.open(*names), timeout_s=60)  # the alert comes first
         assert row.stake_minor == 1000

@@ -28,7 +28,7 @@ LINT = ["bash", "scripts/lint.sh"]
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
 DEADLINE_S = 1800
 NO_TESTS = 5  # pytest's exit code when a folder holds none
-FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+(?: - .*)?$")
+FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+\.py\b")
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scripts.run_tests import CLOSING, closing_counts
+from scripts.run_tests import CLOSING, FAILURE, closing_counts
 
 from tests.support import ROOT
 
@@ -113,3 +113,16 @@ def test_the_closing_line_of_pytest_is_understood(line: str, counts: dict[str, i
 @pytest.mark.parametrize("line", ["FAILED tests/x.py::test - 1 passed in 2s?", "12 passed", "took 3.2s"])
 def test_other_lines_are_not_taken_for_it(line: str) -> None:
     assert not CLOSING.match(line)
+
+
+@pytest.mark.parametrize("line", [
+    "FAILED tests/unit/test_x.py::test_it - AssertionError: no", "FAILED tests/x.py::test[a case in words]",
+    "ERROR tests/x.py - ImportError",
+])  # fmt: skip
+def test_what_failed_is_known_by_its_line_even_where_its_name_has_spaces(line: str) -> None:
+    assert FAILURE.match(line)
+
+
+@pytest.mark.parametrize("line", ["SKIPPED [1] tests/x.py:3: no", "ERROR the server did not start", "a FAILED tests/x.py::t"])
+def test_nothing_else_is_taken_for_a_failure(line: str) -> None:
+    assert not FAILURE.match(line)

@@ -93,6 +93,7 @@ def test_every_screen_fits_and_is_accessible(gallery: Dashboard, open_tab: OpenT
     for name, address in SCREENS.items():
         page.evaluate("(address) => { location.hash = address }", address)
         expect(heading).not_to_have_text(before)
+        expect(heading).to_have_count(1)
         expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
         expect(page.get_by_text(WAITING)).to_have_count(0)
         page.wait_for_timeout(300)  # the chart draws on the next frames

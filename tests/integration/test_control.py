@@ -93,24 +93,29 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
     assert (state.actor, state.reason) == ("ops", "lunch")
 
 
+def changed_meanwhile(bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, state: TradingState) -> None:
+    """The guard puts ``state`` in force between the command's next look at the state and its change."""
+    looked = control._state
+
+    async def look(now: datetime) -> TradingState | None:
+        before = await looked(now)
+        monkeypatch.setattr(control, "_state", looked)
+        await change_trading(bus, state, expected_revision=None, now=NOW)
+        return before
+
+    monkeypatch.setattr(control, "_state", look)
+
+
 async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(
     bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody halts between the look at the state and its change."""
     await start(bus)
-    looked = control._state
-
-    async def halted_meanwhile(now: datetime) -> TradingState | None:
-        before = await looked(now)
-        monkeypatch.setattr(control, "_state", looked)
-        halt = TradingState(TradingMode.HALTED, "guard", "trouble", NOW)
-        await change_trading(bus, halt, expected_revision=None, now=NOW)
-        return before
-
-    monkeypatch.setattr(control, "_state", halted_meanwhile)
+    halt = TradingState(TradingMode.HALTED, "guard", "trouble", NOW)
+    changed_meanwhile(bus, control, monkeypatch, halt)
     with pytest.raises(UsageError, match="stronger"):
         await control.pause(OPS, "lunch")
-    monkeypatch.setattr(control, "_state", halted_meanwhile)
+    changed_meanwhile(bus, control, monkeypatch, halt)
     with pytest.raises(StaleRevisionError):
         await control.resume(OPS, "back")
     state = (await read_trading(bus, NOW)).state
@@ -161,16 +166,7 @@ async def test_reducing_is_refused_when_the_state_changes_meanwhile(
 ) -> None:
     """The guard pauses between the look and the change: reducing would end its pause."""
     await start(bus)
-    looked = control._state
-
-    async def paused_meanwhile(now: datetime) -> TradingState | None:
-        before = await looked(now)
-        await change_trading(
-            bus, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW), expected_revision=None, now=NOW
-        )
-        return before
-
-    monkeypatch.setattr(control, "_state", paused_meanwhile)
+    changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW))
     with pytest.raises(StaleRevisionError):
         await control.reduce(OPS, "odd prices")
     assert (await control.standing()).mode is TradingMode.PAUSED

@@ -171,11 +171,11 @@ class PaperGateway:
     async def _results(self, tickets: Sequence[PaperTicket]) -> dict[str, EventScore]:
         """By ticket: the final score of its event."""
         found = await self._ledger.results.many([ticket.event_uid for ticket in tickets])
-        seen = {ticket.ticket_id: (ticket, found[ticket.event_uid]) for ticket in tickets if ticket.event_uid in found}
         return {
-            ticket_id: result
-            for ticket_id, (ticket, result) in seen.items()
-            if result.decides(kickoff=ticket.kickoff, made_at=ticket.placed_at)
+            ticket.ticket_id: result
+            for ticket in tickets
+            if (result := found.get(ticket.event_uid)) is not None
+            and result.decides(kickoff=ticket.kickoff, made_at=ticket.placed_at)
         }
 
     def _outcome(self, ticket: PaperTicket, result: EventScore | None, now: datetime) -> Settlement | None:

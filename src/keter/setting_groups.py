@@ -153,6 +153,11 @@ class EdgeSettings(Group):
     devig_method_ou: MarginMethod = Field("power", description="Margin removal for totals.")
     devig_method_ml: MarginMethod = Field("power", description="Margin removal for two-way money lines.")
     sharp_anchor: str = Field("PIN", description="The sharp book that carries half of the weight.")
+    anchor_settle_sec: Seconds = Field(
+        30,
+        description="The anchor's own price is bet only after it has stood this long while the other sharp books were "
+        "confirmed: it moves first, and until they follow its new price looks like value.",
+    )
     sharp_half_life_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
     )
@@ -199,6 +204,11 @@ class RiskSettings(Group):
     max_bets_per_event: Annotated[int, Field(ge=1)] = Field(3, description="Bets on one event, open and settled.")
     throttle_bets: Annotated[int, Field(ge=1)] = Field(6, description="At most this many bets ...")
     throttle_window_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(12, description="... in this many seconds.")
+    gather_signals_sec: Annotated[float, Field(ge=0, le=5)] = Field(
+        0.4,
+        description="Signals that arrive within this time are weighed together, the one worth most first; 0 takes them as "
+        "they come.",
+    )
     cooldown_event_sec: Seconds = Field(60, description="Rest of an event after an attempt.")
     cooldown_selection_sec: Seconds = Field(300, description="Rest of a selection after a skip or a refusal.")
     reservation_ttl_s: Annotated[float, Field(ge=5, le=YEAR_S)] = Field(

@@ -155,7 +155,11 @@ def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLim
         return _Judged(quote, Reason.NO_QUOTE, asked, 0.0, None)
     slippage_pct = max(100 * (asked - quote.odds) / asked, 0.0)
     worth = worth_at(approved.signal.fair, quote.book, quote.odds, limits.edge.min_ev_pct)
-    return _Judged(quote, _reason(asked, slippage_pct, worth, limits), asked, slippage_pct, worth)
+    reason = _reason(asked, slippage_pct, worth, limits)
+    if reason is Reason.OK and quote.book.upper() == limits.edge.sharp_anchor.upper() and abs(quote.odds - asked) > _ROUNDING:
+        # The anchor has moved since the approval, so the consensus it was held against is the one it left behind.
+        reason = Reason.ANCHOR_UNSETTLED
+    return _Judged(quote, reason, asked, slippage_pct, worth)
 
 
 def _reason(asked: float, slippage_pct: float, worth: Worth | None, limits: PlacementLimits) -> Reason:

@@ -204,3 +204,17 @@ def test_a_plan_never_stakes_more_than_was_approved_or_than_its_books_take(
     assert [quote.odds for quote in chosen] == sorted((quote.odds for quote in chosen), reverse=True)
     if plan.stake_minor < signal.stake_minor:
         assert Decimal(plan.stake_minor) % 100 == 0
+
+
+def test_an_anchor_that_moved_since_the_approval_is_not_bet_however_good_its_price() -> None:
+    """Its new price is held against a consensus that it has just left behind."""
+    others = [prices("ISN", 1.94, 1.96), prices("SBO", 1.95, 1.95)]
+    books = (prices("PIN", 2.20, 1.75, stood_s=60), *others)
+    update = an_update(*books, market=parse_market("ft.ou.2.5"), event=an_event())
+    signals = [signal for _, _, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW) if signal]
+    bet = ApprovedSignal(signals[0], "d1", 1000, NOW)
+    same, _ = choose(bet, [a_quote("PIN", 2.20)], LIMITS)
+    assert same.accepted
+    for odds in (2.19, 2.21, 2.30):
+        verdict, plan = choose(bet, [a_quote("PIN", odds)], LIMITS)
+        assert (verdict.reason, plan) == (Reason.ANCHOR_UNSETTLED, None)

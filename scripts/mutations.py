@@ -125,6 +125,12 @@ MUTATIONS = (
     Mutation("in-flight", GATE, "a bet on its way counts for the throttle", f"{LUA}/risk_convert.lua",
              "call('ZADD', KEYS[7], now, ARGV[1])\n", "", (GUARD,)),
 
+    Mutation("best-first", GATE, "of signals that arrive together the best goes first", "src/keter/workers/guard.py",
+             "        order = best_first([signal for _, signal in known], limits)\n",
+             "        order = range(len(known))\n", (GUARD,)),
+    Mutation("looked-again", GATE, "what a rest refused is looked at again", "src/keter/workers/guard.py",
+             "        self._revisits.note(signal, verdict)\n", "", (GUARD,)),
+
     Mutation("dry-default", DRY, "DRY is what holds when nothing is said", "src/keter/setting_groups.py",
              "Field(ExecutionMode.DRY,", "Field(ExecutionMode.LIVE,", ("tests/unit/test_settings.py",)),
     Mutation("paper", DRY, "DRY bets go to the paper gateway", "src/keter/venues/factory.py",
@@ -139,6 +145,11 @@ MUTATIONS = (
     Mutation("halt-disarms", DRY, "a halt takes every permission back", f"{LUA}/trading_change.lua",
              "if ARGV[3] == 'HALTED' then", "if false then", ("tests/integration/test_control.py",)),
 
+    Mutation("anchor", FRESH, "the anchor's price is not bet while the others may follow", "src/keter/gates/edge.py",
+             "desk.anchor_wait_s if name == desk.settings.sharp_anchor.upper() else 0.0", "0.0",
+             ("tests/unit/gates/test_edge.py",)),
+    Mutation("anchor-moved", FRESH, "an anchor that moved since the approval is not bet", PLACEMENT_GATE,
+             "        reason = Reason.ANCHOR_UNSETTLED\n", "        pass\n", ("tests/unit/gates/test_placement.py",)),
     Mutation("quote-age", FRESH, "an old price is no price", "src/keter/gates/validation.py",
              "    if age_s > age_limit_s:\n", "    if False:\n", ("tests/unit/gates/test_validation.py",)),
     Mutation("signal-age", FRESH, "an old consensus is not bet on", PLACEMENT_GATE,

@@ -17,18 +17,20 @@ from keter.bus.adoption import put_bet
 from keter.bus.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import cool_down
+from keter.bus.cooldowns import cool_down, rest_left_s
 from keter.bus.errors import LeaseLostError
 from keter.bus.limits import read_limits
 from keter.bus.locks import Lease
-from keter.bus.queues import Item, QueueName
+from keter.bus.odds import write_odds
+from keter.bus.queues import Item, QueueName, depths
 from keter.bus.risk import RiskBook, RiskState
 from keter.bus.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Side
+from keter.domain.markets import Event, Side, parse_market
+from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
@@ -36,9 +38,9 @@ from keter.ledger import BetChanges, Ledger, open_settings_ledger
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
 from keter.workers.guard import Guard
-from keter.workers.serving import Handled
+from keter.workers.serving import Gather, Handled, serve
 from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
-from tests.integration.workbench import context_on, opened
+from tests.integration.workbench import context_on, drain, opened, push
 from tests.ledger_contract import WAY_TO
 from tests.support import RedisServer, eventually
 
@@ -617,3 +619,92 @@ async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: s
 
 def test_signals_of_these_tests_are_what_the_gate_takes() -> None:
     assert msgspec.json.decode(encode(a_signal()), type=ConfirmedSignal).offers[0].book == "IBC"
+
+
+async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, float]]:
+    """The guard's own loop over ``signals`` until all are judged; the approvals in the order in which they went on."""
+    await push(here.bus, QueueName.CONFIRMED, *((signal.queue_key, encode(signal)) for signal in signals))
+    context = dataclasses.replace(context_on(here.bus, here.settings, "guard"), clock=here.clock, stop=asyncio.Event())
+    gather = Gather(0.0, here.guard.rank)
+    task = asyncio.ensure_future(serve(context, context.pipe(QueueName.CONFIRMED), here.guard.handle, gather=gather))
+    await eventually(lambda: _all_judged(here.bus))
+    context.stop.set()
+    await asyncio.wait_for(task, 10)
+    found = [decode(ApprovedSignal, item.payload) for item in await drain(here.bus, QueueName.APPROVED)]
+    return [(one.signal.event_uid, one.signal.offers[0].odds) for one in found]
+
+
+async def _all_judged(bus: Bus) -> bool:
+    facts = (await depths(bus))[QueueName.CONFIRMED]
+    return facts.depth == facts.in_flight == 0
+
+
+def _values_of(event: Event) -> list[ConfirmedSignal]:
+    """Three lines of one match, worth more and more."""
+    markets = [parse_market(f"ft.ou.{line}") for line in ("2.25", "2.5", "2.75")]
+    made = [a_signal(event=event, offers={"IBC": odds}) for odds in (2.15, 2.25, 2.35)]
+    moved = [msgspec.structs.replace(one.update, market=market) for one, market in zip(made, markets, strict=True)]
+    return [msgspec.structs.replace(one, update=update) for one, update in zip(made, moved, strict=True)]
+
+
+async def test_of_an_events_values_that_arrive_together_the_best_is_taken(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        one, two = an_event("One"), an_event("Two")
+        taken = await _serve_once(here, *_values_of(one), *_values_of(two))
+    assert taken == [(one.event_uid, 2.35), (two.event_uid, 2.35)]
+
+
+async def test_where_the_throttle_lets_few_through_they_are_the_best(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
+        signals = [a_signal(event=an_event(f"Home {odds}"), offers={"IBC": odds}) for odds in (2.15, 2.3, 2.2, 2.25)]
+        taken = await _serve_once(here, *signals)
+    assert [odds for _, odds in taken] == [2.3, 2.25]
+
+
+async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        signal = a_signal()
+        await write_odds(here.bus, [signal.update])
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=1.5, reason="ok")
+        assert (await here.ask(signal))[0] == "guard:cooldown_event"
+        here.clock.set(here.clock.now() + timedelta(seconds=1))
+        assert (await here.guard.tick()).outputs == [], "the rest is not over"
+
+        async def over() -> list[MarketUpdate]:
+            here.clock.set(here.clock.now() + timedelta(seconds=1))
+            outputs = (await here.guard.tick()).outputs
+            assert all(output.queue is QueueName.RAW and output.returned for output in outputs)
+            return [decode(MarketUpdate, output.payload) for output in outputs]
+
+        (again,) = await eventually(over)
+        assert (again.market, again.books[0].texts) == (signal.update.market, signal.update.books[0].texts)
+        here.clock.set(here.clock.now() + timedelta(seconds=100))
+        assert (await here.guard.tick()).outputs == [], "it is looked at once"
+
+
+async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=1, THROTTLE_WINDOW_S=2) as here:
+        signal = a_signal()
+        await write_odds(here.bus, [signal.update])
+        await RiskBook(here.bus).note_bet("another")
+        assert (await here.ask(signal))[0] == "guard:throttled"
+
+        async def again() -> bool:
+            here.clock.set(here.clock.now() + timedelta(seconds=1))
+            return bool((await here.guard.tick()).outputs)
+
+        await eventually(again)
+
+
+async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        signal = a_signal()
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.05, reason="ok")
+        assert (await here.ask(signal))[0] == "guard:cooldown_event"
+        await eventually(lambda: _rest_over(here.bus, signal))
+        here.clock.set(here.clock.now() + timedelta(seconds=1))
+        assert (await here.guard.tick()).outputs == []
+
+
+async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
+    return await rest_left_s(bus, signal.event_uid, signal.selection_id) == 0

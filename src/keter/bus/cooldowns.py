@@ -39,6 +39,15 @@ async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
     return Reason.COOLDOWN_SELECTION if selection else None
 
 
+async def rest_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
+    """Seconds for which ``cooling`` will still refuse the selection; 0 when it does not."""
+    async with bus.redis.batch() as batch:
+        batch.pttl(bus.keys.cooldown_event(event_uid))
+        batch.pttl(bus.keys.cooldown_selection(event_uid, selection_id))
+        event_ms, selection_ms = await batch.execute()
+    return max(int(event_ms), int(selection_ms), 0) / 1000
+
+
 async def list_cooldowns(bus: Bus) -> list[Cooldown]:
     """Every rest under way, longest first. Walks over all keys: for people, not for loops."""
     keys = [key async for key in _keys_like(bus, f"{bus.keys.prefix}cooldown:*")]

@@ -4,7 +4,7 @@
 reservation that follows when the picture has changed since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,9 +14,11 @@ from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.gates.reducing import judge
-from keter.pricing.staking import kelly
+from keter.pricing.staking import growth, kelly
 from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
+
+LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,23 @@ def _crowding_refusal(signal: ConfirmedSignal, context: RiskContext, risk: RiskS
     if context.bets_in_window >= risk.throttle_bets:
         return reject(Reason.THROTTLED, bets=context.bets_in_window, window_s=risk.throttle_window_s)
     return None
+
+
+def worth_of(signal: ConfirmedSignal, limits: RiskLimits) -> float:
+    """Expected log growth of BANKROLL from the bet that ``signal`` asks for: what signals of one moment are ranked by."""
+    stake, bankroll = stake_for(signal, limits), to_minor(limits.stake.bankroll)
+    # A stake near the whole bankroll makes every growth minus infinity, which ranks nothing.
+    share = min(stake / bankroll, LARGEST_SHARE) if bankroll > 0 else LARGEST_SHARE
+    return growth(chances_of(signal), signal.offers[0].odds, share)
+
+
+def best_first(signals: Sequence[ConfirmedSignal], limits: RiskLimits) -> list[int]:
+    """The places of ``signals``, the one worth most first; of equals the one that came first.
+
+    A match's prices move together, its rest after a bet and the throttle let few of them through: the best goes first.
+    """
+    worth = [worth_of(signal, limits) for signal in signals]
+    return sorted(range(len(signals)), key=lambda i: (-worth[i], i))
 
 
 def stake_for(signal: ConfirmedSignal, limits: RiskLimits) -> int:

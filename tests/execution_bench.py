@@ -22,6 +22,7 @@ from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.ledger import Ledger, open_ledger
+from keter.run import single
 from keter.settings import Settings
 from keter.workers.risk_keeping import exposure_of, with_begun
 from keter.workers.router import Router
@@ -94,7 +95,8 @@ class World:
         bus: Any = Bus(Hooked(self.bus.redis, hook, "redis"), self.bus.blocking, self.bus.keys)  # type: ignore[arg-type]  # wrapped
         heart = Heart(bus, process=process, worker=process, heartbeat_s=1)
         log = structlog.get_logger(process)
-        return Context(self.settings, self.clock, self.ids, bus, heart, log, process, process, asyncio.Event())
+        run = single(self.settings)
+        return Context(self.settings, self.clock, self.ids, bus, heart, log, process, process, asyncio.Event(), run)
 
     def hooked_ledger(self, hook: Hook) -> Any:
         parts = {name: Hooked(getattr(self.ledger, name), hook, name) for name in ("intents", "settlements")}

@@ -1,6 +1,7 @@
 """Child processes: started, restarted with growing pauses, given up on where restarting cannot help, stopped in order.
 
 Each child holds the reading end of a pipe on its standard input and ends when that does, so that none outlives its parent.
+What it is told to begin with (its settings, which may be secret) comes through the same pipe.
 """
 
 import asyncio
@@ -67,9 +68,10 @@ class Backoff:
 class Child:
     """One operating-system process at a time."""
 
-    def __init__(self, spec: Spec, environment: Mapping[str, str], echo: Echo) -> None:
+    def __init__(self, spec: Spec, environment: Mapping[str, str], echo: Echo, told: bytes = b"") -> None:
         self.spec = spec
         self._environment = environment
+        self._told = told
         self._echo = echo
         self._process: asyncio.subprocess.Process | None = None
         self._last_lines: deque[str] = deque(maxlen=20)
@@ -96,6 +98,8 @@ class Child:
             limit=LINE_LIMIT,
             **spawn_options(),
         )
+        if self._process.stdin is not None:
+            self._process.stdin.write(self._told)
         if self._unwanted:  # asked to stop while it was being made
             self.kill()
         reader = asyncio.create_task(self._pass_on(self._process.stdout))
@@ -149,10 +153,10 @@ class Fleet:
         self.failed = asyncio.Event()
         self.error: ChildGaveUpError | None = None
 
-    def start(self, specs: Iterable[Spec], environment: Mapping[str, str]) -> None:
-        """Starts each of ``specs`` and keeps it alive until ``stop``."""
+    def start(self, specs: Iterable[Spec], environment: Mapping[str, str], told: bytes = b"") -> None:
+        """Starts each of ``specs`` and keeps it alive until ``stop``; ``told`` is the first it reads on standard input."""
         for spec in specs:
-            child = Child(spec, environment, self._echo)
+            child = Child(spec, environment, self._echo, told)
             self._children[spec.name] = child
             self._keepers[spec.name] = asyncio.create_task(self._keep(child), name=f"keep-{spec.name}")
 

@@ -41,7 +41,7 @@ from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.workers import edge, guard, ingest, validator
-from keter.workers.runtime import Run, live
+from keter.workers.runtime import Work, live
 from tests.execution import licence
 from tests.faults import execution_child
 from tests.integration.workbench import drain, quick_feed
@@ -382,7 +382,7 @@ def _differences(bet: Bet, ticket: Ticket) -> list[str]:
 
 
 @asynccontextmanager
-async def alive(process: str, settings: Settings, run: Run) -> AsyncIterator[None]:
+async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[None]:
     """A worker in the test's own process that outlives a Redis that goes away."""
     stop = asyncio.Event()
     task = asyncio.ensure_future(live(process, process, settings, run, stop=stop, log=structlog.get_logger(process)))

@@ -29,7 +29,7 @@ from keter.sandbox.server import Sandbox
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate
 from keter.workers import edge, guard, ingest, recorder, router, tracker, validator
-from keter.workers.runtime import Context, Run
+from keter.workers.runtime import Context, Work
 from tests.integration.football_csv import Row, read_rows
 from tests.integration.workbench import context_on, opened, quick_feed, settings_for, working
 from tests.support import eventually, football_data
@@ -82,7 +82,7 @@ def daring(folder: Path, sandbox: Sandbox) -> Settings:
 @asynccontextmanager
 async def whole_house(bus: Bus, settings: Settings, updates: list[FeedUpdate]) -> AsyncIterator[dict[str, Context]]:
     feed = quick_feed(0.1, final_after=timedelta(seconds=2), witness=updates.append)
-    runs: dict[str, Run] = {
+    runs: dict[str, Work] = {
         "ingest": partial(ingest.run, open_source=feed),
         "validator": validator.run,
         "edge": edge.run,

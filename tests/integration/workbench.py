@@ -16,6 +16,7 @@ from keter.bus.queues import Item, Output, Pipe, QueueName
 from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
+from keter.run import single
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.scores import FINAL_AFTER
@@ -55,9 +56,9 @@ def context_on(bus: Bus, settings: Settings, process: str = "validator", worker:
     """A worker's world without heart task, signals or log files."""
     worker = worker or process
     heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
-    return Context(
-        settings, SystemClock(), random_id, bus, heart, structlog.get_logger(process), process, worker, asyncio.Event()
-    )
+    run = single(settings)
+    log = structlog.get_logger(process)
+    return Context(settings, SystemClock(), random_id, bus, heart, log, process, worker, asyncio.Event(), run)
 
 
 @asynccontextmanager

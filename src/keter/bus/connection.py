@@ -19,6 +19,7 @@ from redis.typing import EncodableT
 from keter.bus.errors import BusDataError, ConnectionLostError, translated
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
+from keter.domain.runs import NOBODY
 from keter.errors import UnavailableError
 
 SOCKET_TIMEOUT_S = 3.0
@@ -80,12 +81,16 @@ class Client(Redis):
 
 
 class Bus:
-    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes."""
+    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes.
 
-    def __init__(self, redis: Client, blocking: Client, keys: Keys) -> None:
+    ``run_id`` is the run that its user belongs to: locks are given to the run alone that owns this Redis.
+    """
+
+    def __init__(self, redis: Client, blocking: Client, keys: Keys, run_id: str = NOBODY) -> None:
         self.redis = redis
         self.blocking = blocking
         self.keys = keys
+        self.run_id = run_id
 
     async def now_ms(self) -> int:
         """The server's clock, in milliseconds since the epoch: the only one that all processes share."""

@@ -3,6 +3,7 @@
 ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
 BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
 LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
+NotOwnerError        75  this Redis is another run's: stand by until it is ours
 StaleRevisionError   75  somebody changed the state in between: read again, decide again
 BusDataError         70  a key holds what it must not hold, or Redis does not know a command
 PoisonedPayloadError 70  a payload does not decode: dead letter
@@ -29,6 +30,10 @@ class BusRefusedError(RetryLaterError):
 
 class LeaseLostError(RetryLaterError):
     """The lease expired or was revoked; whatever it protected belongs to somebody else."""
+
+
+class NotOwnerError(LeaseLostError):
+    """This Redis, under this prefix, belongs to another run of Keter."""
 
 
 class StaleRevisionError(RetryLaterError):

@@ -1,6 +1,7 @@
 """Heartbeats: what every process says of itself, once per beat, with the server's time.
 
-The hash holds plain fields (process, worker, pid, version, started_ms, at_ms, ttl_ms, last_error, error_ms) and, by prefix,
+The hash holds plain fields (process, worker, pid, version, run_id, mode, fingerprint, machine, started_ms, at_ms, ttl_ms,
+last_error, error_ms) and, by prefix,
 ``c:name`` counters since the start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf``
 for all) and ``h:name:sum`` in seconds.
 """
@@ -16,6 +17,7 @@ import msgspec
 from keter import __version__
 from keter.bus.connection import Arg, Bus
 from keter.clock import Clock, SystemClock, from_ms, to_ms
+from keter.domain.runs import Run
 from keter.redaction import Redactor
 
 BEATS_PER_TTL = 3
@@ -53,6 +55,11 @@ class Heartbeat(msgspec.Struct, frozen=True):
     fields: dict[str, str]
     last_error: str | None = None
     error_at: datetime | None = None
+
+    @property
+    def machine(self) -> str:
+        """The host that it runs on; empty where it did not say."""
+        return self.fields.get("machine", "")
 
     @property
     def counters(self) -> dict[str, int]:
@@ -101,6 +108,10 @@ class Heart:
         self._buckets: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
+    def belongs_to(self, run: Run) -> None:
+        """Says with each beat whose process this is."""
+        self._fixed |= {"run_id": run.run_id, "mode": run.mode.value, "fingerprint": run.fingerprint, "machine": run.machine}
+
     def count(self, name: str, n: int = 1) -> None:
         """Adds to a counter."""
         self._counters[name] = self._counters.get(name, 0) + n
@@ -137,7 +148,10 @@ class Heart:
 
 
 async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
-    """Every process that has beaten within three of its beats, by process and worker."""
+    """Every process that has beaten within three of its beats, by process and worker.
+
+    A worker's name says its machine where more than one machine beats.
+    """
     names = sorted(name.decode() for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1))
     if not names:
         return []
@@ -150,7 +164,15 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     if gone:
         await bus.redis.execute_command("ZREM", bus.keys.heartbeats, *gone)
     now_ms = await bus.now_ms()
-    return [_heartbeat({name.decode(): value.decode() for name, value in fields.items()}, now_ms) for fields in found if fields]
+    texts = [{name.decode(): value.decode() for name, value in fields.items()} for fields in found if fields]
+    return _readable([_heartbeat(fields, now_ms) for fields in texts])
+
+
+def _readable(beats: list[Heartbeat]) -> list[Heartbeat]:
+    """Names without their machine while there is only one: ``router``; with it where there are several: ``router@host``."""
+    if len({beat.machine for beat in beats}) > 1:
+        return beats
+    return [msgspec.structs.replace(beat, worker=beat.worker.removesuffix(f"@{beat.machine}")) for beat in beats]
 
 
 def _heartbeat(fields: dict[str, str], now_ms: int) -> Heartbeat:

@@ -29,6 +29,7 @@ RECONCILED_MS = DAY_MS
 DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
 TOMB_MS = MINUTE_MS
+OWNER_MS = 15 * SECOND_MS
 
 DEAD_CAP = 1_000
 AUDIT_CAP = 20_000
@@ -91,6 +92,8 @@ class Keys:
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
+        self.owner = f"{prefix}run:owner"
+        """hash run_id, instance_id, record (JSON OwnerRecord): whose this Redis is; TTL OWNER_MS, renewed by `keter up`"""
         self.trading_state = f"{prefix}trading:state"
         """hash mode, actor, reason, since_ms, until_ms, revision; kept, written by change_trading"""
         self.trading_enabled = f"{prefix}trading_enabled"
@@ -98,7 +101,7 @@ class Keys:
         self.global_stop = f"{prefix}GLOBAL_STOP"
         """any type; betting is forbidden while it exists; kept, written by operators"""
         self.armed = f"{prefix}trading:armed"
-        """hash account -> JSON {account, actor, at}: LIVE is allowed; removed by disarm"""
+        """hash account -> JSON {account, actor, at, run}: LIVE is allowed in that run; removed by disarm and by each start"""
         self.fence = f"{prefix}fence"
         """string; the last fencing number given out, of all locks; kept"""
         self.heartbeats = f"{prefix}heartbeats"

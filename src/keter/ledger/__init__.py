@@ -10,7 +10,8 @@ from keter.ledger.errors import (
 )
 from keter.ledger.figures import Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
-from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
+from keter.ledger.identity import Identity
+from keter.ledger.ledger import Ledger, ledger_is_shared, ledger_url, open_ledger, open_settings_ledger
 from keter.ledger.paper import PaperTicket
 from keter.ledger.placements import PlacementFact
 from keter.ledger.sums import MoneySummary
@@ -24,6 +25,7 @@ __all__ = [
     "FencedError",
     "Figures",
     "ForeignTicket",
+    "Identity",
     "Intents",
     "Ledger",
     "LedgerUnavailableError",
@@ -34,6 +36,7 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "ledger_is_shared",
     "ledger_url",
     "open_ledger",
     "open_settings_ledger",

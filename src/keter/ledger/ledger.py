@@ -16,6 +16,7 @@ from keter.ledger.decisions import Decisions
 from keter.ledger.errors import LedgerUnavailableError
 from keter.ledger.figures import Figures, read_figures
 from keter.ledger.history import Accounts, Alerts, Commands, ForeignTickets, Results, Settlements
+from keter.ledger.identity import Identity, read_identity
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
@@ -39,6 +40,10 @@ class Ledger:
         self.settlements = Settlements(database)
         self.foreign = ForeignTickets(database)
         self.paper = PaperBook(database)
+
+    async def identity(self) -> Identity:
+        """Which ledger this is, and since when there is one."""
+        return await self._database.read(read_identity)
 
     def day_of(self, moment: datetime) -> str:
         """The betting day of a moment, as an ISO date in the configured zone."""
@@ -92,6 +97,11 @@ def ledger_url(settings: Settings) -> str:
     configured = settings.log.ledger_url.get_secret_value()
     path = (settings.mode.data_dir / "ledger.db").absolute().as_posix()
     return configured or f"sqlite:///{path}"
+
+
+def ledger_is_shared(settings: Settings) -> bool:
+    """Whether several machines may work on this ledger at once: a database server, not a file."""
+    return parse_url(ledger_url(settings)).get_backend_name() != "sqlite"
 
 
 async def open_ledger(url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC) -> Ledger:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from keter.domain.bets import OPEN, BetState
 from keter.ledger.columns import JsonText, RowId, UtcTime
 
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -276,4 +276,12 @@ paper_tickets = Table(
     Column("pnl_minor", BigInteger),
     CheckConstraint("stake_minor > 0", name="stake_positive"),
     Index("ix_paper_tickets_account_placed_at", "account", "placed_at"),
+)
+
+# One row, made with the table: which ledger this is, whatever file or server it is moved to.
+identity = Table(
+    "identity",
+    metadata,
+    Column("ledger_id", String(64), primary_key=True),
+    Column("made_at", UtcTime, nullable=False),
 )

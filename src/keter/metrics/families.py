@@ -34,6 +34,7 @@ NO_MODE = "UNKNOWN"
 STAGES = ("validator", "edge", "guard", "router")
 NEWS = ("answers", "changed", "removed")
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+_WORKER = re.compile(r"[a-z][a-z0-9_.-]{0,39}(@[A-Za-z0-9-]{1,40})?")  # with its machine where there are several
 _PROBLEM, _BOOK = "problem_", "book_"
 
 
@@ -208,7 +209,7 @@ def _workers(page: _Page, heartbeats: Sequence[Heartbeat]) -> None:
     alive = Counter(beat.process for beat in heartbeats)
     for process in Process:
         page.put("workers", alive[process.value], process.value)
-    known = [beat for beat in heartbeats if beat.process in set(Process) and _WORD.fullmatch(beat.worker)]
+    known = [beat for beat in heartbeats if beat.process in set(Process) and _WORKER.fullmatch(beat.worker)]
     for beat in known[:MOST_WORKERS]:
         _worker(page, beat)
     streaks = [_number(beat.gauges.get("low_ev_streak")) for beat in known if beat.process == Process.EDGE]

@@ -6,6 +6,7 @@ nothing crashes.
 """
 
 import asyncio
+import contextlib
 import gc
 import random
 from collections.abc import Awaitable, Callable
@@ -16,17 +17,21 @@ from typing import Any
 import structlog
 
 from keter.bus.connection import Bus, absent, connect
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, NotOwnerError
 from keter.bus.heartbeats import Heart
+from keter.bus.ownership import refuse_strangers
 from keter.bus.queues import Pipe, QueueName
 from keter.bus.stats import day_of
 from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
 from keter.process import keep_files_private, on_stop_signals
-from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
+from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
+from keter.run import machine_name, single
 from keter.settings import Settings
 from keter.tasks import end_tasks
+from keter.workers.belonging import find_run
 
 STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
 FIRST_WAIT_S = 0.1
@@ -36,7 +41,8 @@ FOLLOW_EVERY_S = 1.0
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
 REDIS_TROUBLE = (ConnectionLostError, BusRefusedError, LeaseLostError)
-Run = Callable[["Context"], Awaitable[None]]
+Work = Callable[["Context"], Awaitable[None]]
+BelongsTo = Run | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Context:
     process: str
     worker: str
     stop: asyncio.Event
+    run: Run
 
     async def pause(self, seconds: float) -> bool:
         """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
@@ -78,18 +85,19 @@ def stop_deadline_s(process: str) -> float:
     return STOP_SHARE * STAGE_GRACE_S[STAGE_OF[Process(process)]]
 
 
-def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 0) -> ExitCode:
+def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 0, belongs_to: BelongsTo = None) -> ExitCode:
     """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
 
-    ``restarts``: how often the supervisor has started it again; the heartbeat says so.
+    ``restarts``: how often the supervisor has started it again; the heartbeat says so. ``belongs_to``: the run that a
+    supervisor started it for; None lets it find out whose the Redis is.
     """
     worker = worker_name(process, copy)
     keep_files_private()
     configure_logs(worker, settings)
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
-        run: Run = import_module(f"keter.workers.{process}").run
-        return asyncio.run(_main(process, worker, settings, run, log, restarts))
+        run: Work = import_module(f"keter.workers.{process}").run
+        return asyncio.run(_main(process, worker, settings, run, log, restarts, belongs_to))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -99,7 +107,13 @@ def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 
 
 
 async def _main(
-    process: str, worker: str, settings: Settings, run: Run, log: structlog.stdlib.BoundLogger, restarts: int
+    process: str,
+    worker: str,
+    settings: Settings,
+    run: Work,
+    log: structlog.stdlib.BoundLogger,
+    restarts: int,
+    belongs_to: BelongsTo,
 ) -> ExitCode:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -110,7 +124,8 @@ async def _main(
     on_stop_signals(ask_to_stop)
     gc.freeze()  # what was imported stays: no need to walk it at every collection
     log.info("process_started")
-    await live(process, worker, settings, run, stop=stop, log=log, restarts=restarts)
+    name = at_machine(worker, machine_name())
+    await live(process, name, settings, run, stop=stop, log=log, restarts=restarts, belongs_to=belongs_to)
     log.info("process_stopped")
     return ExitCode.OK
 
@@ -119,15 +134,20 @@ async def live(
     process: str,
     worker: str,
     settings: Settings,
-    run: Run,
+    run: Work,
     *,
     stop: asyncio.Event,
     log: structlog.stdlib.BoundLogger,
     clock: Clock | None = None,
     ids: Ids = random_id,
     restarts: int = 0,
+    belongs_to: BelongsTo = None,
 ) -> None:
-    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out."""
+    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
+
+    While the Redis is another run's, it does nothing and its heartbeat says so.
+    """
+    clock = clock or SystemClock()
     waits = Waits()
     while not stop.is_set():
         reach = _try_redis(settings) if process in SERVE_WITHOUT_REDIS else _reach_redis(settings, stop, waits, log)
@@ -137,8 +157,14 @@ async def live(
         try:
             heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
             heart.gauge("restarts", restarts)
-            context = Context(settings, clock or SystemClock(), ids, bus, heart, log, process, worker, stop)
+            found = belongs_to or await _own_run(bus, settings, process, clock)
+            bus.run_id = found.run_id
+            heart.belongs_to(found)
+            context = Context(settings, clock, ids, bus, heart, log, process, worker, stop, found)
             await _run_once(context, run, waits)
+        except NotOwnerError as e:
+            log.warning("not_the_owner", error=str(e))
+            await _stand_by(heart, stop, str(e))
         except REDIS_TROUBLE as e:
             log.warning("redis_lost", error=str(e))
             await context.pause(waits.next())
@@ -146,6 +172,24 @@ async def live(
             return
         finally:
             await bus.aclose()
+
+
+async def _own_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
+    """As ``find_run``; who may serve without Redis belongs to nobody's run while that cannot be asked."""
+    try:
+        return await find_run(bus, settings, process, clock)
+    except (UnavailableError, BusRefusedError):
+        if process not in SERVE_WITHOUT_REDIS:
+            raise
+        return single(settings)
+
+
+async def _stand_by(heart: Heart, stop: asyncio.Event, why: str) -> None:
+    """One beat that says why nothing is done here, and the time until the next look."""
+    heart.gauge("stands_by", why)
+    with contextlib.suppress(*REDIS_TROUBLE, UnavailableError):
+        await heart.beat()
+    await _stopped_within(stop, FOLLOW_EVERY_S)
 
 
 class Waits:
@@ -234,7 +278,9 @@ async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _run_once(context: Context, run: Run, waits: Waits) -> None:
+async def _run_once(context: Context, run: Work, waits: Waits) -> None:
+    if context.process not in SERVE_WITHOUT_REDIS:
+        await refuse_strangers(context.bus)
     work = asyncio.ensure_future(run(context))
     beats = asyncio.create_task(_beat(context, waits))
     stopped = asyncio.create_task(context.stop.wait())
@@ -263,7 +309,11 @@ async def _beat(context: Context, waits: Waits) -> None:
     while True:
         try:
             await context.heart.beat()
+            if context.process not in SERVE_WITHOUT_REDIS:
+                await refuse_strangers(context.bus)
             waits.reset()
+        except NotOwnerError:
+            raise
         except (*REDIS_TROUBLE, UnavailableError) as e:
             context.log.debug("heartbeat_missed", error=str(e))  # the worker's own calls meet the same outage and act on it
         due = context.clock.monotonic() + period_s

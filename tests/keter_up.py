@@ -82,7 +82,7 @@ class KeterUp:
 
     def pids(self) -> dict[str, int]:
         """Worker and process id, as the heartbeats say."""
-        return {worker: beat["pid"] for worker, beat in self.status().get("heartbeats", {}).items()}
+        return {worker: beat["pid"] for worker, beat in (self.status().get("heartbeats") or {}).items()}
 
     def fetch(self, path: str) -> tuple[int, str]:
         """Status and body of a page, errors included."""

@@ -14,6 +14,8 @@ from tests.support import RedisServer
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
 
+pytest_plugins = ("tests.watchdog",)
+
 # A machine that runs other things too must not make a correct property fail, and the same commit gives the same result.
 settings.register_profile("keter", deadline=None, derandomize=True)
 settings.load_profile("keter")

@@ -9,10 +9,10 @@ import pytest
 
 from keter.bus.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
-from tests.faults.execution_world import ExecutionWorld, execution_world
+from tests.faults.execution_world import PATIENCE_S, ExecutionWorld, execution_world
 from tests.support import eventually
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 S = BetState
 GIVEN_UP_S = 17.0  # beyond the 15 s that a placement may take here
 LISTS = "getbets,getbetbyreference"
@@ -55,7 +55,7 @@ async def stands(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet
         bets = await world.bets_of(event_uid)
         return bets[0] if len(bets) == 1 and bets[0].state is wanted else None
 
-    found = await eventually(look, timeout_s=60, every_s=0.05)
+    found = await world.until(look)
     assert found is not None
     return found
 
@@ -72,7 +72,7 @@ async def test_every_fault_of_the_venue_ends_with_ledger_and_venue_equal(tmp_pat
             await world.decided(event_uid)
             bet = await stands(world, event_uid, wanted)
             assert len(await world.tickets_of(event_uid)) == tickets, rule
-            await eventually(partial(more_injected, world, injected), timeout_s=20)
+            await eventually(partial(more_injected, world, injected), timeout_s=PATIENCE_S)
             world.sandbox.faults.clear()
             world.faults += 1
             if rule["kind"] == "wrong_stake":
@@ -97,8 +97,8 @@ async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_ou
             alarms = {alert.id.partition(":")[0] for alert in await read_alerts(world.bus)}
             return "bet-state-mismatch" in alarms
 
-        await eventually(found, timeout_s=60, every_s=0.2)
+        await world.until(found, every_s=0.2)
         assert len(await world.tickets_of(event_uid)) == 1
         names = world.settings.venue.ao_user, world.settings.mode.execution_mode
-        [row] = await eventually(lambda: world.ledger.foreign.open(*names), timeout_s=60)  # the alert comes first
+        [row] = await world.until(lambda: world.ledger.foreign.open(*names))  # the alert comes first
         assert row.stake_minor == 1000

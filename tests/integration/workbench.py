@@ -12,8 +12,9 @@ import structlog
 from keter.bus.accounts import write_account
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heart
-from keter.bus.queues import Item, Output, Pipe, QueueName
+from keter.bus.queues import Item, Output, Pipe, QueueName, depths
 from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
 from keter.run import single
@@ -26,6 +27,7 @@ from keter.workers.ingest import OpenSource
 from keter.workers.runtime import Context
 
 LEASE_S = 2.0
+STOP_S = 60  # for tidying up on a busy machine; how soon a worker must stop is for tests/integration/test_runtime.py
 
 
 def settings_for(folder: Path, **names: Any) -> Settings:
@@ -69,7 +71,13 @@ async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -
         yield task
     finally:
         context.stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, STOP_S)
+
+
+async def done_so_far(bus: Bus) -> object:
+    """What the workers have counted today and what waits for them: changes while anything is worked on."""
+    day = SystemClock().now().date().isoformat()
+    return await read_counts(bus, day), {name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()}
 
 
 async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:

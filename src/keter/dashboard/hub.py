@@ -90,9 +90,14 @@ class Hub:
 
     def snapshot(self) -> Snapshot:
         """The newest. Raises ApiError 503 with the reason while there is none, or while Redis is away."""
-        if self._problem is not None or self._snapshot is None:
+        found = self.current()
+        if found is None:
             raise ApiError(503, "no_snapshot", self._problem or "no snapshot yet")
-        return self._snapshot
+        return found
+
+    def current(self) -> Snapshot | None:
+        """The newest; None while there is none, or while Redis is away. ``problem`` then says why."""
+        return self._snapshot if self._problem is None else None
 
     def latest(self) -> Snapshot | None:
         """The newest there ever was, however old."""

@@ -9,13 +9,16 @@ import pytest
 
 from keter.bus.reconciliation import note_question
 from keter.bus.trading import change_trading
+from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.screens import csv_lines
 from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
-from keter.ledger import BetChanges
+from keter.ledger import BetChanges, LedgerUnavailableError
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.support import RedisServer, eventually
+
+STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem"}
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
@@ -59,13 +62,58 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
 
     async def status() -> Any:
         code, found = await console.get("/api/status")
-        return found if code == 200 and len(found["heartbeats"]) == 8 else None
+        return found if code == 200 and len(found["heartbeats"] or ()) == 8 else None
 
     found = await eventually(status)
-    assert set(found) == {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}
+    assert set(found) == STATUS
     assert found["mode"] == "DRY"
     assert found["state"] == "ACTIVE"
     assert "router" in found["heartbeats"]
+    assert found["problem"] is None
+
+
+UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats")
+
+
+async def test_the_status_call_has_every_field_before_the_first_snapshot_and_while_redis_is_away(
+    start_console: StartConsole,
+) -> None:
+    """A script reads ``state`` whenever it asks; where nobody knows it is null, and the answer says why."""
+    server = RedisServer()
+    console = await start_console(REDIS_URL=server.url)
+    code, found = await console.get("/api/status")
+    assert (code, set(found)) == (200, STATUS), "asked at once"
+    await eventually(console.world.hub.current)
+    server.close()
+    await eventually(lambda: console.world.hub.problem)
+    code, found = await console.get("/api/status")
+    assert (code, set(found)) == (200, STATUS)
+    assert [found[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
+    assert (found["mode"], found["state"], found["problem"]) == ("DRY", None, console.world.hub.problem)
+    console.settings.router.halt_file.touch()
+    assert (await console.get("/api/status"))[1]["state"] == "HALTED", "the file holds, whatever Redis says"
+
+
+async def test_the_status_call_says_that_the_ledger_is_away(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: LedgerDoor) -> None:
+        raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
+
+    await seed_bus(console.bus)
+    monkeypatch.setattr(LedgerDoor, "reading", broken)
+
+    async def told() -> Any:
+        code, found = await console.get("/api/status")
+        assert (code, set(found)) == (200, STATUS)
+        return found if found["problem"] == "the ledger cannot be used: disk I/O error" else None
+
+    found = await eventually(told)
+    assert (found["state"], found["pnl_today"]) == ("ACTIVE", None)
+    assert "router" in found["heartbeats"]
+
+
+async def test_the_document_promises_every_field_of_the_status_call(console: Console) -> None:
+    _, document = await console.get("/api/v1/openapi.json")
+    assert set(document["components"]["schemas"]["StatusAnswer"]["required"]) == STATUS
 
 
 async def test_a_change_of_state_reaches_the_snapshot_within_a_second(console: Console) -> None:

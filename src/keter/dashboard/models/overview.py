@@ -32,16 +32,17 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call."""
+    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why."""
 
-    mode: str
+    mode: Literal["DRY", "LIVE"]
     state: str | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None
     confirmed: int | None
     rejected: int | None
-    heartbeats: dict[str, Beat]
+    heartbeats: dict[str, Beat] | None
+    problem: str | None
 
 
 class Server(Model):

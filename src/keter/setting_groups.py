@@ -75,6 +75,13 @@ class VenueSettings(Group):
     ao_base_url: str = Field("https://webapi.asianodds88.com/AsianOddsService", description="Root of the venue's web service.")
     ao_sports: Words = Field(("1",), description="Sport ids to follow, comma separated (1 is football).")
     ao_bookies: Words = Field(("ALL",), description="Books to ask for, comma separated, or ALL.")
+    max_answer_mb: Annotated[float, Field(ge=0, le=4_096)] = Field(
+        0, description="Largest answer that is read, unpacked, in MB. 0: a 128th of the machine's memory, 32 to 256."
+    )
+    max_fixtures: Annotated[int, Field(ge=1)] = Field(
+        5_000, description="Fixtures of the feed that are kept; of more the latest kick-offs go."
+    )
+    max_markets: Annotated[int, Field(ge=1)] = Field(50_000, description="The same for markets; one takes about 4 kB in Redis.")
     feed_stale_after_s: Seconds = Field(60, description="A market type without a good answer for this long is stale.")
     placement_timeout_s: Annotated[int, Field(ge=5, le=60)] = Field(
         20, description="Seconds the venue may ask books for a price."
@@ -106,7 +113,10 @@ class RedisSettings(Group):
     redis_port: Annotated[int, Field(ge=1, le=65535)] = Field(6379, description="Its port.")
     redis_password: SecretStr = Field(SecretStr(""), description="Its password.")
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database number.")
-    redis_key_prefix: str = Field("", description="Put before every key; use {keter}: on a Redis Cluster.")
+    redis_key_prefix: str = Field("", description="Put before every key, so that several programs can share a server.")
+    redis_max_memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0, description="Memory of the private Redis in MB. 0: an eighth of the machine's, 256 at least, 4096 at most."
+    )
 
     @field_validator("redis_url")
     @classmethod

@@ -26,13 +26,13 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
 from keter.errors import UnavailableError
+from keter.machine import memory_bytes, redis_memory_mb
 from keter.process import spawn_options
 from keter.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
 STOP_DEADLINE_S = 2.0
-MAX_MEMORY = "512mb"
 POLL_S = 0.02
 LAST_LINES = 2
 SET_ASIDE = "redis-unreadable"
@@ -50,6 +50,7 @@ class PrivateRedis:
             raise ValueError("the settings name a Redis; there is none to start")
         self._folder = settings.mode.data_dir / "redis"
         self._run_file = run_file(settings)
+        self._max_memory_mb = redis_memory_mb(settings.redis.redis_max_memory_mb, memory_bytes())
         self._clock = clock or SystemClock()
         self._password = secrets.token_urlsafe(24) if self.plan.kind is not RedisKind.FAKE else ""
         self._port = 0
@@ -148,7 +149,7 @@ class PrivateRedis:
                 "appendonly yes",
                 "appendfsync everysec",
                 'save ""',
-                f"maxmemory {MAX_MEMORY}",
+                f"maxmemory {self._max_memory_mb}mb",
                 "maxmemory-policy noeviction",
                 "timeout 0",
                 "tcp-keepalive 60",

@@ -17,7 +17,7 @@ from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.world import World
 from keter.domain.money import to_minor
 from keter.errors import KeterError
-from keter.ledger import Figures
+from keter.ledger import ClosingLine, Figures
 from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
 from keter.setting_groups import RiskSettings
@@ -26,6 +26,7 @@ from keter.settings import Settings
 FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
 DEADLINE_S = 3.0
 CLV_SPAN = timedelta(days=30)
+CLV_EVERY_S = 60.0  # reads every bet of the span, and a mean of a month moves slowly
 
 
 class Scraping:
@@ -36,6 +37,8 @@ class Scraping:
         self._one_at_a_time = asyncio.Lock()
         self._text = b""
         self._made_at: float | None = None
+        self._closing: ClosingLine | None = None
+        self._closing_due = 0.0
 
     def routes(self) -> list[Route]:
         about = "Metrics in the Prometheus text format; METRICS_TOKEN as a bearer token opens it to other machines"
@@ -80,8 +83,11 @@ class Scraping:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 ledger = await reader.ledger()
-                since = self._world.clock.now() - CLV_SPAN
-                return await ledger.figures(settings.mode.execution_mode, reader.today(), clv_since=since)
+                mode, since = settings.mode.execution_mode, self._world.clock.now() - CLV_SPAN
+                if self._closing is None or self._world.clock.monotonic() >= self._closing_due:
+                    self._closing = await ledger.closing_line(mode, since)
+                    self._closing_due = self._world.clock.monotonic() + CLV_EVERY_S
+                return await ledger.figures(mode, reader.today(), clv_since=since, closing=self._closing)
         except (KeterError, TimeoutError):
             return None
 

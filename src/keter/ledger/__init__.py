@@ -8,7 +8,7 @@ from keter.ledger.errors import (
     NotInLedgerError,
     SelectionOpenError,
 )
-from keter.ledger.figures import Figures
+from keter.ledger.figures import ClosingLine, Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
 from keter.ledger.identity import Identity
 from keter.ledger.ledger import Ledger, ledger_is_shared, ledger_url, open_ledger, open_settings_ledger
@@ -21,6 +21,7 @@ __all__ = [
     "Alerts",
     "BetChanges",
     "BetFilter",
+    "ClosingLine",
     "DuplicateDecisionError",
     "FencedError",
     "Figures",

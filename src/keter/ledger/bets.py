@@ -12,10 +12,10 @@ from keter.domain.bets import FINAL, OPEN, Bet, BetState, Intent, Transition, ch
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 from keter.ledger import rows
-from keter.ledger.database import Database
+from keter.ledger.database import Database, unindexed
 from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError
 from keter.ledger.fences import check_fence, take_fence
-from keter.ledger.schema import bets, transitions
+from keter.ledger.schema import OPEN_NOW, bets, transitions
 
 
 class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -153,7 +153,8 @@ class Intents:
         query = select(bets).where(*_conditions(chosen))
         if marker is not None:
             made, intent_id = marker.intent.created_at, marker.intent.intent_id
-            query = query.where((bets.c.created_at < made) | ((bets.c.created_at == made) & (bets.c.intent_id < intent_id)))
+            # The first condition says nothing new: an index can begin there, and cannot with an OR.
+            query = query.where(bets.c.created_at <= made, (bets.c.created_at < made) | (bets.c.intent_id < intent_id))
         query = query.order_by(bets.c.created_at.desc(), bets.c.intent_id.desc()).limit(limit)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_bet(row) for row in found]
@@ -161,10 +162,10 @@ class Intents:
     async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
         """The intents made just before and just after this one in its mode. Raises NotInLedgerError."""
         own = (await self.get(intent_id)).intent
-        made, name, same_time = bets.c.created_at, bets.c.intent_id, bets.c.created_at == own.created_at
+        made, name, at = bets.c.created_at, bets.c.intent_id, own.created_at
         same = select(name).where(bets.c.mode == own.mode.value).limit(1)
-        before = same.where((made < own.created_at) | (same_time & (name < intent_id))).order_by(made.desc(), name.desc())
-        after = same.where((made > own.created_at) | (same_time & (name > intent_id))).order_by(made, name)
+        before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(made.desc(), name.desc())
+        after = same.where(made >= at, (made > at) | (name > intent_id)).order_by(made, name)
         return await self._database.read(lambda connection: (connection.scalar(before), connection.scalar(after)))
 
     async def trail(self, intent_id: str) -> list[Transition]:
@@ -188,7 +189,7 @@ class Intents:
             & (bets.c.mode == intent.mode.value)
             & (bets.c.event_uid == intent.event_uid)
             & (bets.c.selection_id == intent.selection_id)
-            & bets.c.state.in_(_values(OPEN))
+            & OPEN_NOW
         )
         if holder is not None:
             raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
@@ -196,7 +197,7 @@ class Intents:
 
 def read_open(connection: Connection, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
     """Every bet that is not final, oldest first."""
-    query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))
+    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)
     if account is not None:
         query = query.where(bets.c.account == account)
     return [rows.to_bet(row) for row in connection.execute(query.order_by(bets.c.created_at))]
@@ -207,12 +208,15 @@ def _values(states: Iterable[BetState]) -> list[str]:
 
 
 def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
-    equal = {"account": chosen.account, "event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
-    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in equal.items() if value is not None]
+    narrow = {"event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
+    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in narrow.items() if value is not None]
     if chosen.mode is not None:
-        conditions.append(bets.c.mode == chosen.mode.value)
+        # Few bets are of one event: its index is the one to use.
+        conditions.append((unindexed(bets.c.mode) if conditions else bets.c.mode) == chosen.mode.value)
+    if chosen.account is not None:
+        conditions.append(bets.c.account == chosen.account)
     if chosen.states is not None:
-        conditions.append(bets.c.state.in_(_values(chosen.states)))
+        conditions += _of_states(chosen.states)
     if chosen.since is not None:
         conditions.append(bets.c.created_at >= chosen.since)
     if chosen.until is not None:
@@ -220,6 +224,13 @@ def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
     if chosen.settled_since is not None:
         conditions.append(bets.c.settled_at >= chosen.settled_since)
     return conditions
+
+
+def _of_states(states: frozenset[BetState]) -> list[ColumnElement[bool]]:
+    """Of one state an index knows the newest; of several final ones most bets are, so the newest of all are looked through."""
+    if states <= OPEN:
+        return [OPEN_NOW, bets.c.state.in_(_values(states))]
+    return [(bets.c.state if len(states) == 1 else unindexed(bets.c.state)).in_(_values(states))]
 
 
 def _create(connection: Connection, intent: Intent, worker: str) -> Bet:
@@ -279,7 +290,9 @@ def _takeover(connection: Connection, account: str, mode: ExecutionMode, at: dat
     for source, target in ((BetState.INTENDED, BetState.SKIPPED), (BetState.QUOTED, BetState.SKIPPED),
                            (BetState.SENDING, BetState.UNKNOWN)):  # fmt: skip
         found = connection.execute(
-            select(bets.c.intent_id).where(bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value)
+            select(bets.c.intent_id).where(
+                OPEN_NOW, bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value
+            )
         ).scalars()
         for intent_id in list(found):
             step = Transition(intent_id, None, target, at, "router_died", worker, {"found": source.value, "fence": fence})

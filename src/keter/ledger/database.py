@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import ColumnElement, create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -42,6 +42,11 @@ _POSTGRES_BEGIN = {
     DURABLE: (),
     RELAXED: ("SET LOCAL synchronous_commit = off",),
 }
+
+
+def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """``column`` as something no index is of, so that a planner without statistics takes the index that is meant."""
+    return column.concat("")
 
 
 def parse_url(url: str) -> URL:

@@ -14,6 +14,7 @@ from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, 
 from keter.ledger import rows
 from keter.ledger.database import Database
 from keter.ledger.schema import (
+    STANDING_NOW,
     account_history,
     alerts,
     foreign_tickets,
@@ -238,8 +239,7 @@ class ForeignTickets:
     async def open(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
         """Those that were pending or running when last seen, oldest first."""
         table = foreign_tickets.c
-        standing = table.status.in_([TicketStatus.PENDING.value, TicketStatus.RUNNING.value])
-        return await self._list(table.account == account, table.mode == mode.value, standing)
+        return await self._list(table.account == account, table.mode == mode.value, STANDING_NOW)
 
     async def forget(self, account: str, mode: ExecutionMode, key: str, *, at: datetime) -> None:
         """The venue does not show an open ticket any more, and does not know it when asked: it counts as void."""

@@ -14,7 +14,7 @@ from keter.ledger.bets import Intents, read_open
 from keter.ledger.database import Database, make_engine, parse_url
 from keter.ledger.decisions import Decisions
 from keter.ledger.errors import LedgerUnavailableError
-from keter.ledger.figures import Figures, read_figures
+from keter.ledger.figures import ClosingLine, Figures, read_closing, read_figures
 from keter.ledger.history import Accounts, Alerts, Commands, ForeignTickets, Results, Settlements
 from keter.ledger.identity import Identity, read_identity
 from keter.ledger.maintenance import backup, export, integrity
@@ -64,9 +64,15 @@ class Ledger:
         chosen = day or self.day_of(self._clock.now())
         return await self._database.read(lambda connection: sums.read_summary(connection, mode, chosen, self._zone))
 
-    async def figures(self, mode: ExecutionMode, day: str, *, clv_since: datetime) -> Figures:
-        """Sums over everything of ``mode``; the closing line value of bets settled since ``clv_since``."""
-        return await self._database.read(lambda connection: read_figures(connection, mode, day, self._zone, clv_since))
+    async def figures(
+        self, mode: ExecutionMode, day: str, *, clv_since: datetime, closing: ClosingLine | None = None
+    ) -> Figures:
+        """Sums over everything of ``mode``; the closing line value of bets settled since ``clv_since``, unless it is given."""
+        return await self._database.read(lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing))
+
+    async def closing_line(self, mode: ExecutionMode, since: datetime) -> ClosingLine:
+        """The closing line value of every bet settled since then."""
+        return await self._database.read(lambda connection: read_closing(connection, mode, since))
 
     async def pnl_points(self, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
         """When each bet settled and its profit in minor units, oldest first."""

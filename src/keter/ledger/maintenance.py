@@ -14,6 +14,7 @@ from keter.domain.bets import SETTLED
 from keter.errors import UnavailableError, UsageError
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
+from keter.ledger.totals import wrong_totals
 
 FORMATS = ("csv", "parquet")
 _COLUMNS = [column for column in bets.c if column.name != "signal"]
@@ -48,7 +49,7 @@ def integrity(engine: Engine) -> list[str]:
     """The database's own checks and ours: foreign keys, states that their trails explain, money where it must be."""
     with engine.connect() as connection, connection.begin():
         found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
-        return [*found, *_trail_problems(connection), *_money_problems(connection)]
+        return [*found, *_trail_problems(connection), *_money_problems(connection), *wrong_totals(connection)]
 
 
 def _sqlite_problems(connection: Connection) -> list[str]:

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
+from keter.machine import MB, answer_mb, memory_bytes
 from keter.settings import Settings
+from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.scores import FINAL_AFTER
@@ -58,7 +60,8 @@ def open_venue(
     ``feed_interval_s`` is for a server with other limits than the real one; ``final_after`` see ``scores``.
     """
     venue = settings.venue
-    transport = transport if transport is not None else Transport()
+    most_bytes = int(answer_mb(venue.max_answer_mb, memory_bytes()) * MB)
+    transport = transport if transport is not None else Transport(max_body_bytes=most_bytes)
     sessions: Sessions
     if owner:
         sessions = SessionOwner(
@@ -94,6 +97,7 @@ def open_venue(
         capture=settings.log.capture_raw,
         sleep=sleep,
         final_after=final_after,
+        bounds=FeedBounds(timedelta(hours=settings.validation.horizon_h), venue.max_fixtures, venue.max_markets),
     )
     bets = AsianOddsVenue(client, clock, placement_timeout_s=venue.placement_timeout_s, intended=intended)
     return OpenVenue(bets, source)

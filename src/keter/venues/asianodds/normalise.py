@@ -42,13 +42,17 @@ class Problem(StrEnum):
     PRICE_COUNT = "price_count"
     REPEATED_BOOK = "repeated_book"
     UNDER_ROUND = "under_round"
+    BEYOND_HORIZON = "beyond_horizon"
+    SHED = "shed"
     NOISE_EXTRA = "noise_extra"
     NOISE_ESPORT = "noise_esport"
     NOISE_GAMES = "noise_games"
 
 
 # What every feed holds: left out and counted, nothing to worry about.
-EVERYDAY = frozenset({Problem.STALE_COPY, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES})
+EVERYDAY = frozenset(
+    {Problem.STALE_COPY, Problem.BEYOND_HORIZON, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES}
+)
 
 _EXTRAS = (
     r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"

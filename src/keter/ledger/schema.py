@@ -29,7 +29,7 @@ from keter.domain.bets import OPEN, BetState
 from keter.ledger.columns import JsonText, RowId, UtcTime
 from keter.venues.base import TicketStatus
 
-REVISION = "0004"
+REVISION = "0005"
 
 metadata = MetaData(
     naming_convention={

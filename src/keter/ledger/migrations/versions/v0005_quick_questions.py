@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = "state IN ('INTENDED', 'PENDING', 'QUOTED', 'RUNNING', 'SENDING', 'UNKNOWN')"

@@ -122,6 +122,8 @@ MUTATIONS = (
              "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
              "        if reason is Reason.DUPLICATE_DECISION:\n            await self._risk.release(approved.decision_id)\n",
              (TOGETHER,)),
+    Mutation("booked-meanwhile", GATE, "a stake booked while it is released comes off its day", f"{LUA}/risk_release.lua",
+             "if day and day ~= ARGV[2] and", "if false and", (BOOK,)),
     Mutation("in-flight", GATE, "a bet on its way counts for the throttle", f"{LUA}/risk_convert.lua",
              "call('ZADD', KEYS[7], now, ARGV[1])\n", "", (GUARD,)),
 

@@ -11,6 +11,7 @@ import msgspec
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
+from keter.bus.errors import BusDataError
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
 from keter.bus.stats import day_of
@@ -18,6 +19,8 @@ from keter.clock import Clock, SystemClock, from_ms
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 
 NO_DAY = "none"  # stands for a day where a script needs a key and there is none
+RELEASE_TRIES = 5  # a stake is booked once in its life, so the second look finds it
+BOOKED_MEANWHILE = -1  # what the script of ``release`` says
 
 
 class RiskState(msgspec.Struct, frozen=True):
@@ -91,10 +94,19 @@ class RiskBook:
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
-        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error."""
-        booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
-        day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
-        await self._bus.redis.run("risk_release", [*self._changing, self._bus.keys.daily_pnl(day)], [decision_id, day])
+        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error.
+
+        Raises BusDataError where the stake is booked on another day at every look.
+        """
+        # The script has to be told the day's key before. A router whose lease is just ending may book the stake between
+        # the question and the script; then the script changes nothing, and the question is asked again.
+        for _ in range(RELEASE_TRIES):
+            booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
+            day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
+            keys = [*self._changing, self._bus.keys.daily_pnl(day)]
+            if await self._bus.redis.run("risk_release", keys, [decision_id, day]) != BOOKED_MEANWHILE:
+                return
+        raise BusDataError(f"the stake of decision {decision_id} is booked on another day at every look")
 
     async def settle(self, decision_id: str, *, day: str, pnl_minor: int, lost: bool) -> bool:
         """Takes a bet out of the book and books its result on ``day``, once; False when it is not in the book (any more).

@@ -14,7 +14,8 @@ from tests.e2e.test_screens import LOOKS, RESTACK, SCREENS, TOO_WIDE, axe, blemi
 
 Snapshot = dict[str, Any]
 Change = Callable[[Snapshot], None]
-SINCE = "2026-11-27T09:30:00Z"
+STARTED = datetime.now(UTC)
+SINCE = (STARTED - timedelta(days=3, hours=2)).isoformat()  # an age as long as one that is seen, whatever the year
 NO_LEDGER = "the ledger did not answer in time"
 LICENCE = "the licence ended on 2026-11-26"
 
@@ -111,7 +112,7 @@ def ahead(snapshot: Snapshot) -> None:
 
 
 STATES: dict[str, tuple[Change, str]] = {
-    "paused": (trading(mode="PAUSED", until="2026-11-27T23:30:00Z"), "PAUSED by ops: line check."),
+    "paused": (trading(mode="PAUSED", until=(STARTED + timedelta(hours=2)).isoformat()), "PAUSED by ops: line check."),
     "halted": (trading(mode="HALTED", stops=["the HALT file"]), "Also stopped by the HALT file."),
     "halted-by-the-guard": (trading(mode="HALTED", actor="guard", reason="daily loss"), "HALTED by the guard: daily loss."),
     "reducing": (trading(mode="REDUCING"), "REDUCING by ops"),

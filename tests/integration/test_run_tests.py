@@ -9,13 +9,13 @@ from textwrap import dedent
 import pytest
 from scripts.sessions import CLOSING, MOST_REPEATED, PYTEST, Command, Plan, Session
 
-pytestmark = pytest.mark.slow  # dozens of pytest processes
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # dozens of pytest processes
 
 TREE = """\
 [pytest]
 addopts = -p xdist -p pytest_timeout -p tests.watchdog
 markers = timeout
-watchdog_grace = 0.5
+watchdog_grace = 1
 """
 # A test that fails until it has been run once; the file is the memory that outlives its process.
 ONCE = """\
@@ -219,7 +219,7 @@ def test_a_test_that_hangs_fails_with_its_stack_and_the_others_run(tree: Tree, h
     tree.write("""
         from hanging import hang
 
-        @pytest.mark.timeout(1)
+        @pytest.mark.timeout(3)
         def test_hangs():
             if first("h"):
                 hang()
@@ -232,7 +232,7 @@ def test_a_test_that_hangs_fails_with_its_stack_and_the_others_run(tree: Tree, h
     code, lines = tree.run()
     assert (code, named(lines, "FLAKY"), counted(lines)) == (0, ["tests/test_it.py::test_hangs"], "5 passed")
     assert any("hanging.py" in line for line in lines), "the stack is told"
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 200
 
 
 def test_a_teardown_that_hangs_after_a_failure_ends_too(tree: Tree) -> None:
@@ -244,7 +244,7 @@ def test_a_teardown_that_hangs_after_a_failure_ends_too(tree: Tree) -> None:
             if first("t"):
                 time.sleep(600)
 
-        @pytest.mark.timeout(1)
+        @pytest.mark.timeout(3)
         def test_it(stuck):
             assert not first("f")
 
@@ -300,7 +300,7 @@ def test_a_repetition_that_takes_too_long_is_ended_and_has_failed(tree: Tree) ->
     begun = time.monotonic()
     code, lines = tree.run(repeat_s=3)
     assert (code, named(lines, "FLAKY"), counted(lines)) == (1, [], "1 failed")
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 200
 
 
 def test_a_process_that_dies_fails_the_run_and_names_the_test_it_was_in(tree: Tree) -> None:
@@ -325,7 +325,7 @@ def test_a_process_without_an_end_is_ended_at_the_deadline(tree: Tree) -> None:
     code, lines = tree.run(Plan((BESIDE,)), deadline_s=4)
     assert code == 1
     assert any("its time was over" in line for line in named(lines, "ERROR"))
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun < 200
 
 
 def test_an_exit_code_that_no_test_explains_fails_the_run(tree: Tree) -> None:

@@ -128,6 +128,10 @@ class Keys:
         """string; bytes in both lists"""
         self.capture_batch = f"{prefix}capture:batch"
         """string; id of the recorder's current batch"""
+        self.risk_run = f"{prefix}risk:run"
+        """string; run, mode and settings whose risk book this is; kept, written by rebuild"""
+        self.risk_ledger = f"{prefix}risk:ledger"
+        """string; identity of the ledger that the risk book was made from; kept, written by the guard"""
         self.risk_revision = f"{prefix}risk:revision"
         """string; grows with every change of the risk book; kept"""
         self.risk_exposure = f"{prefix}risk:exposure"
@@ -178,7 +182,7 @@ class Keys:
         return f"{self.prefix}score:{_part(event_uid)}"
 
     def reconciled(self, account: str) -> str:
-        """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
+        """hash wanted (token of the router that asks), done (token it was done for), run, at_ms of the pass; RECONCILED_MS."""
         return f"{self.prefix}reconciled:{_part(account)}"
 
     def doubt(self, intent_id: str) -> str:

@@ -14,6 +14,7 @@ from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.ledger import MoneySummary
 from keter.roster import Process
@@ -44,6 +45,7 @@ class BusFacts:
     alerts: list[Alert]
     ticks: list[models.Tick]
     redis: models.RedisFacts
+    owner: OwnerRecord | None
 
 
 @dataclass(frozen=True, slots=True)

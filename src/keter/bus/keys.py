@@ -30,6 +30,7 @@ DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
 TOMB_MS = MINUTE_MS
 OWNER_MS = 15 * SECOND_MS
+CONTESTED_MS = 10 * MINUTE_MS
 
 DEAD_CAP = 1_000
 AUDIT_CAP = 20_000
@@ -200,6 +201,10 @@ class Keys:
     def session(self, account: str) -> str:
         """hash token, key, url, at_ms; secret; TTL given by its owner, SESSION_MS at most."""
         return f"{self.prefix}ao:session:{_part(account)}"
+
+    def contested(self, account: str) -> str:
+        """string; exists while the account's session was taken away again and again lately; TTL CONTESTED_MS."""
+        return f"{self.prefix}ao:contested:{_part(account)}"
 
     def fixtures(self, account: str) -> str:
         """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL FIXTURES_MS."""

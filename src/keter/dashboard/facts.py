@@ -1,5 +1,6 @@
 """What the console knows at one moment, in domain terms, and the pure way from there to the snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -68,7 +69,9 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
-def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
+def trading_view(
+    standing: Standing, armed: bool, unlicensed: str | None, settings_differ: Sequence[str] = ()
+) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
     return models.Trading(
@@ -81,6 +84,7 @@ def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> mod
         stops=list(standing.stops),
         armed=armed,
         unlicensed=unlicensed,
+        settings_differ=list(settings_differ),
         problem=standing.problem,
     )
 
@@ -265,7 +269,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed, bus.unlicensed),
+        trading=trading_view(bus.standing, bus.armed, bus.unlicensed, bus.owner.differing if bus.owner else ()),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

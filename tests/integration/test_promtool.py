@@ -55,6 +55,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterExposureOverLimit": {'keter_exposure{status="reserved"}': 501},
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
+    "KeterNotAlone": standing("second-copy"),
     "KeterForeignBets": {"keter_foreign_bets": 1},
     "KeterRefusalsRising": {'keter_recent_refusals{mode="DRY"}': 7},
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},

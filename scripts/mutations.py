@@ -41,9 +41,14 @@ GATE = "Risk sits at one gate"
 DRY = "DRY unless LIVE is asked for"
 FRESH = "Stale is never traded"
 REPLAY = "Every decision can be replayed"
+RUN = "One run, one configuration, one owner"
 REDIS = "Redis may vanish"
 BOUNDED = "Nothing grows without bound"
 
+OWNING = "tests/integration/test_ownership.py"
+RUNS = "tests/integration/test_guard_runs.py"
+COPY = "tests/integration/test_second_copy.py"
+AGAIN = "tests/unit/gates/test_placement.py"
 LIFE = "tests/faults/test_bet_life.py"
 TOGETHER = "tests/integration/test_execution.py"
 GUARD = "tests/integration/test_guard.py"
@@ -106,7 +111,7 @@ MUTATIONS = (
     Mutation("reducing", GATE, "while reducing no worst case is raised", "src/keter/gates/reducing.py",
              "        if with_it > stands:\n", "        if False:\n", ("tests/unit/gates/test_reducing.py",)),
     Mutation("reducing-again", GATE, "while reducing the router judges by the book as it stands", PLACEMENT_GATE,
-             "    return judge_again(approved, world.reducing)\n", "    return accept()\n",
+             "    return judge_again(approved, world.book)\n", "    return accept()\n",
              ("tests/unit/gates/test_reducing.py",)),
     Mutation("day-counts", GATE, "a release takes off a day only what it counts", "src/keter/bus/risk.py",
              "(booked or {}).get(exposure.decision_id)", "exposure.stake_minor", (BOOK,)),
@@ -184,6 +189,59 @@ MUTATIONS = (
              "if anyway or server != self._server:", "if anyway:", (GUARD,)),
     Mutation("router-asks", REDIS, "the router trusts no state older than the audit", "src/keter/workers/routing/world.py",
              "view.state.revision < last.revision", "view.state.revision < 0", (TOGETHER,)),
+
+    Mutation("run-handover", RUN, "a child reads no .env", "src/keter/cli/processes.py",
+             "handed.settings, restarts", "__import__('keter.settings').settings.load_settings(), restarts",
+             ("tests/faults/test_runs.py",)),
+    Mutation("run-fingerprint", RUN, "a child refuses settings of another run", "src/keter/handover.py",
+             "        if fingerprint(read) != self.run.fingerprint:\n", "        if False:\n",
+             ("tests/unit/test_handover.py",)),
+    Mutation("run-secrets-count", RUN, "secrets are part of the fingerprint", "src/keter/handover.py",
+             "(secret if entry.secret else plain)[entry.name]", "({} if entry.secret else plain)[entry.name]",
+             ("tests/unit/test_handover.py",)),
+    Mutation("run-owner-claim", RUN, "an owned Redis is not taken", f"{LUA}/owner_claim.lua",
+             "if owner[1] and owner[1] ~= ARGV[2] then", "if false then", (OWNING,)),
+    Mutation("run-owner-restored", RUN, "a lost owner record is put back", f"{LUA}/owner_keep.lua",
+             "if owner[2] ~= ARGV[3] then", "if owner[2] and owner[2] ~= ARGV[3] then", (OWNING,)),
+    Mutation("run-lease", RUN, "a stranger gets no lease", f"{LUA}/lock_acquire.lua",
+             "if (redis.call('HGET', KEYS[3], 'run_id') or '') ~= ARGV[3] then", "if false then", (OWNING,)),
+    Mutation("run-renewal", RUN, "a lease ends with the ownership", f"{LUA}/lock_keep.lua",
+             "if owner and owner ~= ARGV[3] then", "if false then", (OWNING,)),
+    Mutation("run-watch", RUN, "workers without a lease stop for a stranger", "src/keter/workers/runtime.py",
+             "        except NotOwnerError:\n            raise\n", "        except NotOwnerError:\n            pass\n",
+             (OWNING,)),
+    Mutation("run-join", RUN, "a single process joins with equal settings only", "src/keter/workers/belonging.py",
+             "    if owner.fingerprint != own.fingerprint:\n", "    if False:\n", (OWNING,)),
+    Mutation("run-copy", RUN, "a copied ledger file joins no run", "src/keter/owning.py",
+             "if not (self._several_machines and _elsewhere", "if not (_elsewhere", (OWNING,)),
+    Mutation("run-approval", RUN, "an approval of another run is refused", PLACEMENT_GATE,
+             "    if approved.run != own:\n", "    if False:\n", (AGAIN,)),
+    Mutation("run-redis", RUN, "nothing is bet on another run's Redis", PLACEMENT_GATE,
+             "    if world.owner != own.run_id:\n", "    if False:\n", (AGAIN,)),
+    Mutation("run-leading", RUN, "nothing is bet without the account's lease", PLACEMENT_GATE,
+             "    return accept() if world.leading else reject(", "    return accept() if True else reject(", (AGAIN,)),
+    Mutation("run-pass", RUN, "a pass of another mode opens no router", "src/keter/bus/reconciliation.py",
+             ' or fields.get("run") != run.text.encode()', "", (TOGETHER,)),
+    Mutation("run-book", RUN, "the book of another run is made anew", KEEPING,
+             "if state.day is None or state.run != self._run:", "if state.day is None:", (RUNS,)),
+    Mutation("run-convert", RUN, "no bet comes of another run's reservation", f"{LUA}/risk_convert.lua",
+             "(call('GET', KEYS[9]) or '') ~= ARGV[7] or ", "", (RUNS,)),
+    Mutation("run-arming", RUN, "an arming ends with its run", "src/keter/bus/trading.py",
+             "arming is not None and arming.run == run", "arming is not None", ("tests/integration/test_control.py",)),
+    Mutation("run-disarms", RUN, "a start disarms", f"{LUA}/owner_claim.lua",
+             "redis.call('DEL', KEYS[2])\n", "", ("tests/integration/test_control.py",)),
+    Mutation("own-stake", GATE, "the router sends no stake above its own cap", "src/keter/gates/caps.py",
+             "    if bet.stake_minor > to_minor(risk.max_stake):\n", "    if False:\n", (AGAIN,)),
+    Mutation("own-totals", GATE, "the router passes none of its own totals", PLACEMENT_GATE,
+             "    return age if caps.accepted else caps\n", "    return age\n", (AGAIN,)),
+    Mutation("ledger-replaced", RUN, "a replaced ledger disarms", "src/keter/workers/ledger_watch.py",
+             "if known is not None and known.decode() != own:", "if False:", (RUNS,)),
+    Mutation("ledger-restored", RUN, "bets that the ledger does not know disarm", "src/keter/workers/ledger_watch.py",
+             "elif unknown := await self._unknown(book):", "elif unknown := 0:", (RUNS,)),
+    Mutation("copy-tickets", RUN, "another Keter's tickets stop betting", "src/keter/workers/tracking/second_copy.py",
+             "        if fresh:\n", "        if False:\n", (COPY,)),
+    Mutation("copy-session", RUN, "a session fought over stops betting", "src/keter/workers/tracking/second_copy.py",
+             "        if fought and not self._contested:\n", "        if False:\n", (COPY,)),
 
     Mutation("conflate", BOUNDED, "a key waits once", f"{LUA}/step.lua",
              "if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then",

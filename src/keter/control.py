@@ -20,9 +20,11 @@ from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
+from keter.bus.ownership import read_owner
 from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_arming, read_trading
 from keter.clock import Clock, Ids, random_id
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.runs import Run
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit, setting_of
 from keter.roster import Process
@@ -205,11 +207,25 @@ class Control:
         return await self._done(self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after))
 
     async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
-        """Allows LIVE bets on ``account`` for this run. Licence and limits are checked by whoever asks."""
-        standing = await read_arming(self._need_bus(), account)
-        await arm(self._need_bus(), account, operator.name, self._clock.now())
+        """Allows LIVE bets on ``account`` for the run that owns this Redis. Licence and limits are checked by whoever asks.
+
+        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another account's.
+        """
+        run = await self._armable_run(account)
+        standing = await read_arming(self._need_bus(), account, run.mark)
+        await arm(self._need_bus(), account, operator.name, self._clock.now(), run.mark)
         row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
         return await self._done(_valued(row, _arming_text(standing is not None), ARMED))
+
+    async def _armable_run(self, account: str) -> Run:
+        record = await read_owner(self._need_bus())
+        if record is None:
+            raise UnavailableError("nothing runs that could be armed: an arming is for one run; start `keter up`, then arm")
+        if record.run.mode is not ExecutionMode.LIVE:
+            raise UsageError("what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE, then arm")
+        if record.run.account != account:
+            raise UsageError(f"what runs bets on another account than {account}; restart Keter, then arm")
+        return record.run
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
         """Takes the permission back; open bets stay open."""

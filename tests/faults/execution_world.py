@@ -35,6 +35,7 @@ from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.run import single
 from keter.sandbox.book import State, Ticket
 from keter.sandbox.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.sandbox.fixed import FixedScenario
@@ -435,7 +436,7 @@ async def execution_world(folder: Path, *, fixtures: int, **names: str) -> Async
             await _gather_signals(world, own, fixtures)
         await stack.enter_async_context(alive("ingest", own, _feed(0.5)))  # as the owner of the session
         await stack.enter_async_context(alive("guard", own, guard.run))
-        await arm(bus, ACCOUNT.user, "test", SystemClock().now())
+        await arm(bus, ACCOUNT.user, "test", SystemClock().now(), single(settings).mark)
         stack.callback(_kill_all, world)
         yield world
 
@@ -467,5 +468,6 @@ def _kill_all(world: ExecutionWorld) -> None:
 
 async def rearm(world: ExecutionWorld) -> None:
     """What the operator does after Redis lost everything."""
-    if await read_arming(world.bus, ACCOUNT.user) is None:
-        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now())
+    mark = single(world.settings).mark
+    if await read_arming(world.bus, ACCOUNT.user, mark) is None:
+        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now(), mark)

@@ -23,7 +23,7 @@ from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, Side, event_uid
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.venues.base import EventScore, Placement, PlacementQuote, PlaceOrder, Ticket, TicketStatus, VenueTransientError
 from keter.workers.tracker import QUERIES_PER_MINUTE
@@ -158,13 +158,15 @@ async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(d
 
 
 async def test_a_pass_counts_only_for_whom_it_was_made_and_while_it_is_fresh(desk: Desk) -> None:
-    bus = desk.world.bus
+    bus, run = desk.world.bus, desk.world.mark
     await ask_for_pass(bus, ACCOUNT, "new-router")
-    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "new-router", run, within_s=60)
     await desk.tracker.look()
-    assert await pass_done(bus, ACCOUNT, "new-router", within_s=60)
-    assert not await pass_done(bus, ACCOUNT, "old-router", within_s=60)
-    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=-1)
+    assert await pass_done(bus, ACCOUNT, "new-router", run, within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "old-router", run, within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "new-router", run, within_s=-1)
+    live = msgspec.structs.replace(run, mode=ExecutionMode.LIVE)
+    assert not await pass_done(bus, ACCOUNT, "new-router", live, within_s=60), "a DRY tracker opens no LIVE router"
 
 
 async def test_a_venue_that_cannot_be_asked_completes_no_pass(desk: Desk) -> None:

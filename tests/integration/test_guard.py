@@ -35,6 +35,7 @@ from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
+from keter.run import single
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
 from keter.workers.guard import Guard
@@ -59,6 +60,11 @@ class Desk:
     clock: ManualClock
     settings: Settings
     lease: Lease
+
+    @property
+    def run(self) -> str:
+        """The mark of the run that the guard works for."""
+        return single(self.settings).mark.text
 
     async def ask(self, signal: ConfirmedSignal | None = None) -> tuple[str, ApprovedSignal | None]:
         """The counter that a signal ended on, and the approval if there was one."""
@@ -127,7 +133,7 @@ async def settled(
     at = desk.clock.now()
     changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
     await desk.ledger.intents.transition(name, state, at=at, cause="result", worker="t", changes=changes)
-    book = RiskBook(desk.bus, clock=desk.clock)
+    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     assert await book.convert(approved.decision_id, day=TODAY)
     assert await book.settle(approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST})
 
@@ -160,7 +166,7 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, 
     async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
         assert (await here.ask())[0] == "guard:selection_open"
 
 
@@ -231,7 +237,7 @@ async def test_what_forbids_a_bet_is_told_by_name(
         elif prepare == "global_stop":
             await here.bus.redis.execute_command("SET", here.bus.keys.global_stop, "1")
         elif prepare == "armed":
-            await arm(here.bus, account, "me", now)
+            await arm(here.bus, account, "me", now, single(here.settings).mark)
         assert (await here.ask(signal))[0] == told
 
 
@@ -241,7 +247,7 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
     async with desk(redis_url, tmp_path) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999)
         assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:balance_too_low"
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999, outstanding_minor=1000)
@@ -250,7 +256,7 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
 
 async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
-        book = RiskBook(here.bus)
+        book = RiskBook(here.bus, run=here.run)
         _, first = await here.ask(a_signal(event=an_event("One")))
         await here.ask(a_signal(event=an_event("Two")))
         assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:throttled"
@@ -266,13 +272,13 @@ async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(redis_url: 
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
         _, first = await here.ask(a_signal(event=an_event("One")))
         assert first is not None
-        assert await RiskBook(here.bus).convert(first.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(first.decision_id, day=TODAY)
         assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
 
 
 async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
     """A standing bet on the other side of ``signal``'s line."""
-    book = RiskBook(desk.bus, clock=desk.clock)
+    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     now = desk.clock.now()
     held = desk.lease.held
     assert held is not None
@@ -386,11 +392,11 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             older = await change_trading(
                 here.bus, TradingState(TradingMode.ACTIVE, "ops", "go", NOW), expected_revision=None, now=NOW
             )
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
             await control.set_limit(who, here.settings.risk, "MAX_STAKE", "20", "fewer")
             await control.disarm(who, account, "enough")
             await here.bus.redis.execute_command("HSET", here.bus.keys.risk_limits, "max_stake", "50")
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
             paused = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1)
             await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
             await asyncio.sleep(1.1)  # everysec: what is above is on disk, the three commands never were
@@ -401,7 +407,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             await here.later(1)
             assert await here.mode() is TradingMode.PAUSED
             assert await read_limits(here.bus) == {"max_stake": Decimal(20)}
-            assert await read_arming(here.bus, account) is None
+            assert await read_arming(here.bus, account, single(here.settings).mark) is None
     finally:
         server.close()
 
@@ -471,7 +477,7 @@ async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_i
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         await here.guard.start()
-        book = RiskBook(here.bus, clock=here.clock)
+        book = RiskBook(here.bus, clock=here.clock, run=here.run)
         for wanted in (1000, 0):
             day = (await book.read()).day
             assert day is not None and (day.staked_minor, day.bets) == (wanted, wanted // 1000)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -43,7 +44,7 @@ def record(run: Run) -> OwnerRecord:
 
 async def seize(bus: Bus, run: Run) -> None:
     """What another instance's claim does once our record has run out."""
-    named = {"run_id": run.run_id, "instance_id": run.instance_id, "record": encode(record(run))}
+    named: dict[Any, Any] = {"run_id": run.run_id, "instance_id": run.instance_id, "record": encode(record(run))}
     await bus.redis.hset(bus.keys.owner, mapping=named)
 
 

@@ -29,8 +29,8 @@ HEALTHY: dict[str, float] = {
     'keter_queue_dead_letters{queue="raw"}': 0, 'keter_queue_oldest_age_seconds{queue="raw"}': 1, "keter_low_ev_streak": 3,
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
-       for name in ("account-mismatch", "bet-state-mismatch", "venue-refused", "venue-timeouts", "login-failures",
-                    "licence-ending")},
+       for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
+                    "login-failures", "licence-ending")},
     **LIMITS,
 }  # fmt: skip
 
@@ -55,6 +55,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterExposureOverLimit": {'keter_exposure{status="reserved"}': 501},
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
+    "KeterNotAlone": standing("second-copy"),
     "KeterForeignBets": {"keter_foreign_bets": 1},
     "KeterRefusalsRising": {'keter_recent_refusals{mode="DRY"}': 7},
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},

@@ -30,6 +30,7 @@ DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
 TOMB_MS = MINUTE_MS
 OWNER_MS = 15 * SECOND_MS
+CONTESTED_MS = 10 * MINUTE_MS
 
 DEAD_CAP = 1_000
 AUDIT_CAP = 20_000
@@ -128,6 +129,10 @@ class Keys:
         """string; bytes in both lists"""
         self.capture_batch = f"{prefix}capture:batch"
         """string; id of the recorder's current batch"""
+        self.risk_run = f"{prefix}risk:run"
+        """string; run, mode and settings whose risk book this is; kept, written by rebuild"""
+        self.risk_ledger = f"{prefix}risk:ledger"
+        """string; identity of the ledger that the risk book was made from; kept, written by the guard"""
         self.risk_revision = f"{prefix}risk:revision"
         """string; grows with every change of the risk book; kept"""
         self.risk_exposure = f"{prefix}risk:exposure"
@@ -178,7 +183,7 @@ class Keys:
         return f"{self.prefix}score:{_part(event_uid)}"
 
     def reconciled(self, account: str) -> str:
-        """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
+        """hash wanted (token of the router that asks), done (token it was done for), run, at_ms of the pass; RECONCILED_MS."""
         return f"{self.prefix}reconciled:{_part(account)}"
 
     def doubt(self, intent_id: str) -> str:
@@ -196,6 +201,10 @@ class Keys:
     def session(self, account: str) -> str:
         """hash token, key, url, at_ms; secret; TTL given by its owner, SESSION_MS at most."""
         return f"{self.prefix}ao:session:{_part(account)}"
+
+    def contested(self, account: str) -> str:
+        """string; exists while the account's session was taken away again and again lately; TTL CONTESTED_MS."""
+        return f"{self.prefix}ao:contested:{_part(account)}"
 
     def fixtures(self, account: str) -> str:
         """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL FIXTURES_MS."""

@@ -24,21 +24,26 @@ BOOKED_MEANWHILE = -1  # what the script of ``release`` says
 
 
 class RiskState(msgspec.Struct, frozen=True):
-    """The book at one moment. ``day`` is None when no betting day has been booked yet."""
+    """The book at one moment. ``day`` is None when no betting day has been booked yet; ``run`` is whose book it is."""
 
     revision: int
     exposures: tuple[Exposure, ...]
     day: DayRisk | None
+    run: str = ""
 
 
 class RiskBook:
     """Reads and changes the book.
 
     ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an
-    event rests from the moment a reservation on it becomes a bet.
+    event rests from the moment a reservation on it becomes a bet. ``run`` is who writes: a reservation becomes a bet only in a
+    book that was rebuilt by the same run.
     """
 
-    def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, event_rest_s: float = 0) -> None:
+    def __init__(
+        self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, event_rest_s: float = 0, run: str = ""
+    ) -> None:
+        self._run = run
         self._bus = bus
         self._clock = clock or SystemClock()
         self._zone = zone
@@ -55,12 +60,14 @@ class RiskBook:
             keys.risk_expiry,
             keys.risk_streak,
             keys.daily_pnl(day or NO_DAY),
+            keys.risk_run,
         ]
-        revision, book, ends, streak, booked = await self._bus.redis.run("risk_read", script_keys, [])
+        revision, book, ends, streak, booked, run = await self._bus.redis.run("risk_read", script_keys, [])
         expiry = _by_name(ends)
         exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
         exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
-        return RiskState(int(revision), tuple(exposures), _day(day, _by_name(booked), streak) if day is not None else None)
+        risk = _day(day, _by_name(booked), streak) if day is not None else None
+        return RiskState(int(revision), tuple(exposures), risk, run.decode())
 
     async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
         """Puts a reservation into the book that was read at ``revision``.
@@ -89,8 +96,8 @@ class RiskBook:
         exposure = decode(Exposure, payload)
         day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
         names, rest = self._bus.keys, self._bus.keys.cooldown_event(exposure.event_uid)
-        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest]
-        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS, BETS_MS, self._event_rest_ms]
+        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest, names.risk_run]
+        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS, BETS_MS, self._event_rest_ms, self._run]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
@@ -138,10 +145,10 @@ class RiskBook:
         Read the book first, then the ledger, and pass the ``revision`` that was read: False when a settlement or placement
         came in between, or the lease is lost. None replaces it whatever happened.
         """
-        bus_keys = self._bus.keys
-        keys = [*self._changing, lease.key, bus_keys.daily_pnl(day.day), bus_keys.risk_day, bus_keys.risk_streak]
+        names = self._bus.keys
+        keys = [*self._changing, lease.key, names.daily_pnl(day.day), names.risk_day, names.risk_streak, names.risk_run]
         figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
-        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS]
+        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS, self._run]
         for exposure in exposures:
             reserved = exposure.status is ExposureStatus.RESERVED
             left = self._left_ms(exposure.expires_at) if reserved else ""

@@ -41,7 +41,7 @@ async def _collect(settings: "Settings") -> Facts:
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
     try:
-        return facts | _standing(await _ask_standing(settings, bus)) | await _workings(bus)
+        return facts | _standing(await _ask_standing(settings, bus)) | await _workings(bus) | await _in_force(bus)
     finally:
         await bus.aclose()
 
@@ -64,6 +64,25 @@ def _standing(standing: "Standing") -> Facts:
         "reason": cause.reason if cause else None,
         "since": cause.since if cause else None,
         "until": cause.until if cause else None,
+    }
+
+
+async def _in_force(bus: "Bus") -> Facts:
+    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing where none does."""
+    from keter.bus.ownership import read_owner
+    from keter.bus.trading import read_arming
+
+    record = await read_owner(bus)
+    if record is None:
+        return {"armed": False, "settings_differ": []}
+    run = record.run
+    armed = await read_arming(bus, run.account, run.mark) is not None
+    return {
+        "mode": run.mode.value,
+        "armed": armed,
+        "machine": run.machine,
+        "run_since": record.started_at,
+        "settings_differ": list(record.differing),
     }
 
 
@@ -98,6 +117,11 @@ def render(facts: Facts) -> list[str]:
         lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
+    if facts.get("machine") and facts["mode"] == "LIVE":
+        lines.append("  armed: bets real money" if facts["armed"] else "  not armed: no bet is placed until `keter arm`")
+    if facts.get("settings_differ"):
+        names = ", ".join(facts["settings_differ"])
+        lines.append(f"  settings on disk differ from those in force: {names}; they count from the next start")
     for row in facts.get("processes", ()):
         error = f"  last error: {row['last_error']}" if row["last_error"] else ""
         lines.append(f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}")

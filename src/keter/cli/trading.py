@@ -64,7 +64,7 @@ def arm(
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> None:
-    """Allow LIVE bets on the account of the settings; holds until disarmed or halted."""
+    """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a restart ends it."""
     from keter.clock import SystemClock
     from keter.errors import UsageError
     from keter.preflight import armable

@@ -1,5 +1,6 @@
 """What the console knows at one moment, in domain terms, and the pure way from there to the snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.ledger import MoneySummary
 from keter.roster import Process
@@ -44,6 +46,7 @@ class BusFacts:
     alerts: list[Alert]
     ticks: list[models.Tick]
     redis: models.RedisFacts
+    owner: OwnerRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
-def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
+def trading_view(
+    standing: Standing, armed: bool, unlicensed: str | None, settings_differ: Sequence[str] = ()
+) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
     return models.Trading(
@@ -79,6 +84,7 @@ def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> mod
         stops=list(standing.stops),
         armed=armed,
         unlicensed=unlicensed,
+        settings_differ=list(settings_differ),
         problem=standing.problem,
     )
 
@@ -263,7 +269,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed, bus.unlicensed),
+        trading=trading_view(bus.standing, bus.armed, bus.unlicensed, bus.owner.differing if bus.owner else ()),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

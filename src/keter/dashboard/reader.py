@@ -8,10 +8,12 @@ from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
 from keter.bus.connection import Bus
 from keter.bus.cooldowns import list_cooldowns
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.heartbeats import read_heartbeats
 from keter.bus.limits import read_limits
 from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
+from keter.bus.ownership import read_owner
 from keter.bus.queues import depths
 from keter.bus.reconciliation import read_doubt
 from keter.bus.risk import RiskBook
@@ -31,6 +33,7 @@ from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
 from keter.gates.limits import lowered
@@ -94,11 +97,12 @@ class Reader:
         standing = await self._control.standing()
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
-        accounts = await read_accounts(bus)
+        accounts, owner = await read_accounts(bus), await self._owner()
         name = self._settings.venue.ao_user or (accounts[0].account if accounts else "")
         return BusFacts(
             standing=standing,
-            armed=await read_arming(bus, name) is not None if name else False,
+            armed=await read_arming(bus, name, owner.run.mark) is not None if name and owner is not None else False,
+            owner=owner,
             unlicensed=await self._licence_refusal(),
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
@@ -111,6 +115,13 @@ class Reader:
             ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
             redis=await self.redis_facts(),
         )
+
+    async def _owner(self) -> OwnerRecord | None:
+        """Whose this Redis is; a record that cannot be read is none."""
+        try:
+            return await read_owner(self._bus)
+        except PoisonedPayloadError:
+            return None
 
     async def _licence_refusal(self) -> str | None:
         if self._clock.monotonic() >= self._licence_due:

@@ -167,7 +167,7 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
     """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
     if now is None:
         state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(mode=mode.value, state=state, problem=problem, heartbeats=None,
+        return StatusAnswer(mode=mode.value, state=state, problem=problem, heartbeats=None, settings_differ=None,
                             **dict.fromkeys(("balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
     money = now.money
     return StatusAnswer(
@@ -185,5 +185,6 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
             for worker in now.workers
             if worker.beat_at is not None
         },
+        settings_differ=now.trading.settings_differ,
         problem="; ".join(filter(None, [now.trading.problem, *now.problems])) or None,
     )

@@ -73,6 +73,10 @@ class Reason(StrEnum):
     NO_QUOTE = "no_quote", "The venue gave no placement price."
     VENUE_UNAVAILABLE = "venue_unavailable", "The venue could not be asked before sending."
     VENUE_REFUSED = "venue_refused", "The venue or its book refused the bet."
+    OTHER_RUN = (
+        "other_run",
+        "The approval, the risk book or the Redis is of another run, mode or settings than the router.",
+    )
     FENCED = "fenced", "A newer owner has taken over this account or selection."
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake, worst_case
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.markets import Phase, Side
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
+from keter.gates.caps import cap_refusal, totals
 from keter.gates.reducing import judge
 from keter.pricing.staking import growth, kelly
 from keter.pricing.value import Chances
@@ -60,9 +61,9 @@ def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) ->
     stake = stake_for(signal, limits)
     if stake < to_minor(limits.stake.min_stake) or stake <= 0:
         return reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=limits.stake.stake_rule), 0
-    bet = _as_exposure(signal, stake)
+    bet = as_exposure(signal, stake)
     numbers = totals_with(bet, context)
-    refusal = _raise_refusal(bet, context) or _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
+    refusal = _raise_refusal(bet, context) or cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
     if refusal is not None:
         return refusal, 0
     mark = {"reducing": True} if context.reducing else {}
@@ -161,11 +162,11 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     return Chances(win=win, push=rest, loss=loss)
 
 
-def _as_exposure(signal: ConfirmedSignal, stake: int) -> Exposure:
+def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> Exposure:
     """What the bet would put at risk."""
     update = signal.update
     return Exposure(
-        decision_id="",
+        decision_id=decision_id,
         event_uid=signal.event_uid,
         league=update.event.league,
         market=update.market,
@@ -180,12 +181,7 @@ def _as_exposure(signal: ConfirmedSignal, stake: int) -> Exposure:
 
 def totals_with(bet: Exposure, context: RiskContext) -> dict[str, int]:
     """At risk after ``bet``: the event's worst case, open stakes of its league and in all, the day's stakes."""
-    return {
-        "event_minor": worst_case([e for e in context.exposures if e.event_uid == bet.event_uid] + [bet]),
-        "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + bet.stake_minor,
-        "total_minor": open_stake(context.exposures) + bet.stake_minor,
-        "day_minor": context.day.staked_minor + _promised(context) + bet.stake_minor,
-    }
+    return totals(bet, context.exposures, context.day.staked_minor)
 
 
 def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
@@ -197,19 +193,6 @@ def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
 def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:
     verdict = judge(bet, context.exposures) if context.reducing else accept()
     return None if verdict.accepted else verdict
-
-
-def _cap_refusal(numbers: dict[str, int], risk: RiskSettings) -> Verdict | None:
-    caps = (
-        ("event_minor", risk.max_exposure_event, Reason.EXPOSURE_EVENT),
-        ("league_minor", risk.max_exposure_league, Reason.EXPOSURE_LEAGUE),
-        ("day_minor", risk.max_exposure_day, Reason.EXPOSURE_DAY),
-        ("total_minor", risk.max_exposure_total, Reason.EXPOSURE_TOTAL),
-    )
-    for name, cap, reason in caps:
-        if numbers[name] > to_minor(cap):
-            return reject(reason, would_be_minor=numbers[name], limit_minor=to_minor(cap))
-    return None
 
 
 def tightest(numbers: Mapping[str, int], stake: int, context: RiskContext, limits: RiskLimits) -> dict[str, Number]:

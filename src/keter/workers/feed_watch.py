@@ -4,12 +4,17 @@ import asyncio
 from collections import Counter
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.contests import note_contest
 from keter.bus.stats import add_counts
 from keter.domain.markets import Phase
 from keter.venues.base import FeedUpdate, PriceSource, VenueRejectedError
 from keter.workers.runtime import REDIS_TROUBLE, Context
 
 EVERY_S = 1.0
+CONTESTED = "session_contested"  # the session's owner waits before it logs in again
+# Two programs on one account fight for as long as both run; what passes sooner is a login elsewhere, once or twice.
+CONTEST_S = 120.0
+QUIET_S = 300.0  # a contest that rests for longer begins anew
 
 
 class FeedWatch:
@@ -22,6 +27,7 @@ class FeedWatch:
         self._source: PriceSource | None = None
         self._told: Counter[str] = Counter()
         self._confirmed: set[Phase] = set()
+        self._contest: tuple[float, float] | None = None  # when it began, and when it was last seen
         stale = [f"feed_stale:{self._account}:{phase.value}" for phase in Phase]
         # These may stand from an earlier life: who raised them is gone, and what they were about may be over.
         self._standing = {*stale, f"venue_timeouts:{self._account}", f"venue_refused:{self._account}"}
@@ -66,8 +72,18 @@ class FeedWatch:
             counts = {f"ingest:problem_{kind}": times for kind, times in fresh.items()}
             await add_counts(self._context.bus, self._context.day(), counts)
             self._told = Counter(source.problems)
+            if fresh[CONTESTED]:
+                await self._contested()
             for kind, times in fresh.items():
                 self._context.heart.count(f"problem_{kind}", times)
+
+    async def _contested(self) -> None:
+        """The session died young again. For minutes on end it is another program's doing, which the tracker is told."""
+        now = self._context.clock.monotonic()
+        began, last = self._contest or (now, now)
+        self._contest = (began if now - last <= QUIET_S else now, now)
+        if now - self._contest[0] >= CONTEST_S:
+            await note_contest(self._context.bus, self._account)
 
     async def refused(self, error: VenueRejectedError) -> None:
         """The venue will not have us: nobody but the operator can change that."""

@@ -71,7 +71,7 @@ class Guard:
         self._ledger = ledger
         self._account = settings.venue.ao_user
         self._keeper = RiskKeeper(context, ledger, lease)
-        self._permission = Permission(context.bus, settings, context.clock, self._account)
+        self._permission = Permission(context.bus, settings, context.clock, self._account, context.run.mark)
         self._revisits = Revisits(context, self._keeper.book)
         self._last: dict[str, Reason] = {}
         self._watch_due = context.clock.monotonic()
@@ -126,7 +126,8 @@ class Guard:
         decision_id = await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
         if decision_id is None:
             return None
-        approved = ApprovedSignal(signal, decision_id, stake, self._context.clock.now(), context.reducing)
+        now, run = self._context.clock.now(), self._context.run.mark
+        approved = ApprovedSignal(signal, decision_id, stake, now, context.reducing, run)
         return self._told(signal, verdict, approved, refreshed=own is not None)
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:

@@ -3,6 +3,7 @@
 from keter.bus.connection import Bus
 from keter.bus.trading import read_arming
 from keter.clock import Clock
+from keter.domain.runs import RunMark
 from keter.errors import PermissionDeniedError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
@@ -11,11 +12,12 @@ from keter.settings import Settings
 class Permission:
     """Asked before every approval and again before every placement."""
 
-    def __init__(self, bus: Bus, settings: Settings, clock: Clock, account: str) -> None:
+    def __init__(self, bus: Bus, settings: Settings, clock: Clock, account: str, run: RunMark) -> None:
         self._bus = bus
         self._settings = settings
         self._licences = LicenseKeeper(settings, clock)
         self._account = account
+        self._run = run
 
     async def missing(self) -> str | None:
         """What stands in the way of a bet, in a word; None when nothing does. Raises the bus's errors."""
@@ -27,4 +29,4 @@ class Permission:
             return None
         if self._settings.missing_live_limits():
             return "limits"
-        return None if await read_arming(self._bus, self._account) is not None else "arming"
+        return None if await read_arming(self._bus, self._account, self._run) is not None else "arming"

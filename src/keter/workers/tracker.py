@@ -109,7 +109,7 @@ class Tracker:
         if open_bets is None:
             self._context.heart.count("incomplete_passes")
             return False
-        await note_pass(self._context.bus, self._account, token)
+        await note_pass(self._context.bus, self._account, token, self._context.run.mark)
         self._done_for = token
         self._context.heart.count("passes")
         self._context.heart.gauge("open_bets", len(open_bets))

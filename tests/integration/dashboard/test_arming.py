@@ -12,6 +12,7 @@ from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
 from keter.workers.permission import Permission
+from tests.execution import LIVE_RUN, own_redis
 from tests.integration.dashboard.conftest import Console, StartConsole
 
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
@@ -37,6 +38,7 @@ def live(valid_for: timedelta = timedelta(days=1)) -> dict[str, str]:
 async def ready(start_console: StartConsole) -> Console:
     """A console of a LIVE installation that lacks nothing but the arming; the operator has just logged in."""
     console = await start_console(**LOCKED, **live(), **LIMITS)
+    await own_redis(console.bus)
     await console.login("operator", PASSWORD)
     return console
 
@@ -55,7 +57,7 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
 
 async def missing(console: Console) -> str | None:
     """What keeps guard and router from betting LIVE."""
-    return await Permission(console.bus, console.settings, console.world.clock, "acc").missing()
+    return await Permission(console.bus, console.settings, console.world.clock, "acc", LIVE_RUN.mark).missing()
 
 
 async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, Any]:
@@ -80,7 +82,7 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
     answers = [await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)]
     assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {(200, "acc is armed", True)}
     assert await missing(ready) is None
-    arming = await read_arming(ready.bus, "acc")
+    arming = await read_arming(ready.bus, "acc", LIVE_RUN.mark)
     assert arming is not None
     assert arming.actor == "operator@127.0.0.1"
     command = await prepared(ready, {"action": "disarm", "target": "acc"})
@@ -172,4 +174,4 @@ async def test_what_live_needs_is_asked_for_before_the_word(
     status, answer = await console.post(PREPARE, ARM | {"target": target})
     assert (status, answer["error"]["code"]) == (409, "not_now")
     assert why in answer["error"]["message"]
-    assert await read_arming(console.bus, target) is None
+    assert await read_arming(console.bus, target, LIVE_RUN.mark) is None

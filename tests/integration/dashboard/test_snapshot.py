@@ -18,7 +18,8 @@ from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import RedisServer, eventually
 
-STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem"}
+STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
+          "settings_differ"}  # fmt: skip
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
@@ -72,7 +73,7 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
     assert found["problem"] is None
 
 
-UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats")
+UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "settings_differ")
 
 
 async def test_the_status_call_has_every_field_before_the_first_snapshot_and_while_redis_is_away(

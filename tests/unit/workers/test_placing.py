@@ -11,13 +11,13 @@ from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
-from keter.domain.verdicts import Reason, accept, reject
+from keter.domain.verdicts import Reason, reject
 from keter.gates.placement import PlacementLimits, PlacementWorld
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote, VenueTransientError
 from keter.workers.routing.placing import Owner, Placer
-from tests.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids
+from tests.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids, fine_world
 
 DRY = ExecutionMode.DRY
 S = BetState
@@ -54,7 +54,7 @@ class Eyes:
 
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
         self.looks += 1
-        fine = PlacementWorld(self._clock.now(), self.halt, accept(), True, True, lock_left_s, call_s)
+        fine = fine_world(self._clock.now(), halt_file=self.halt, lock_left_s=lock_left_s, call_s=call_s)
         return replace(fine, **self.change) if self.looks >= self.since else fine
 
 

@@ -8,12 +8,13 @@
 -- KEYS[6] risk:day               string  newest day
 -- KEYS[7] risk:bets              zset    decision id -> ms at which it was last about to be sent, or sent
 -- KEYS[8] cooldown:event:{uid}   string  reason; a longer rest under way is not shortened
+-- KEYS[9] risk:run               string  run, mode and settings whose book it is
 -- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms  ARGV[5] life of risk:bets in ms
--- ARGV[6] rest of the event in ms, 0 for none
+-- ARGV[6] rest of the event in ms, 0 for none  ARGV[7] our run, mode and settings
 --
--- Returns 1, or 0 when the reservation has expired or was never made.
+-- Returns 1, or 0 when the reservation has expired, was never made, or stands in another run's book.
 local call = redis.call
-if call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
+if (call('GET', KEYS[9]) or '') ~= ARGV[7] or call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
   return 0
 end
 local ends = call('ZSCORE', KEYS[3], ARGV[1])

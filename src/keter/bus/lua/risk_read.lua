@@ -5,8 +5,9 @@
 -- KEYS[3] risk:exposure:expiry   zset    decision id -> ms at which a reservation ends
 -- KEYS[4] risk:streak            string
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
+-- KEYS[6] risk:run               string  run, mode and settings whose book it is
 --
--- Returns {revision, {id, JSON ...} of what has not expired, {id, ms ...} of the reservations among it, streak, {field, value ...}}.
+-- Returns {revision, {id, JSON ...} of what has not expired, {id, ms ...} of the reservations among it, streak, {field, value ...}, run}.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local gone = {}
@@ -27,4 +28,5 @@ return {
   redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. now, '+inf', 'WITHSCORES'),
   redis.call('GET', KEYS[4]) or '0',
   redis.call('HGETALL', KEYS[5]),
+  redis.call('GET', KEYS[6]) or '',
 }

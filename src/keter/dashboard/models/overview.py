@@ -42,6 +42,7 @@ class StatusAnswer(Model):
     confirmed: int | None
     rejected: int | None
     heartbeats: dict[str, Beat] | None
+    settings_differ: list[str] | None
     problem: str | None
 
 
@@ -59,7 +60,8 @@ class Server(Model):
 class Trading(Model):
     """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it.
 
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``settings_differ`` names the
+    settings whose values on disk are not those in force: they count from the next start on.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -71,6 +73,7 @@ class Trading(Model):
     stops: list[str] = Field(default_factory=list)
     armed: bool | None = None
     unlicensed: str | None = None
+    settings_differ: list[str] = Field(default_factory=list)
     problem: str | None = None
 
 

@@ -106,7 +106,7 @@ function useOnce(text, active) {
 
 export function Banners({ reconnect, stay }) {
   return html`<div class="banners">
-    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${PermissionBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${PermissionBanner} /><${SettingsBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
   </div>`;
 }
 
@@ -154,6 +154,13 @@ function PermissionBanner() {
   if (unlicensed) return html`<p class="banner critical"><strong>${live ? 'LIVE' : 'Betting'} is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
+}
+
+/** Settings are read once, at the start: what was edited since does not count yet. */
+function SettingsBanner() {
+  const names = stale.value ? [] : sections.trading.value?.settings_differ ?? [];
+  if (!names.length) return null;
+  return html`<p class="banner warn"><strong>Settings on disk differ from those in force:</strong> ${names.join(', ')}. They count from the next start of Keter. <a href="#/config">In force</a></p>`;
 }
 
 function VersionBanner() {

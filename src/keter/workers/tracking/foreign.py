@@ -17,6 +17,7 @@ from keter.workers.runtime import Context
 from keter.workers.tracking.absence import LEAST_DENIALS
 from keter.workers.tracking.budget import Errand, QueryBudget
 from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.second_copy import SecondCopy
 
 log = structlog.get_logger(__name__)
 PREFIX = "foreign:"
@@ -35,10 +36,12 @@ class Foreign:
         self._mode = context.settings.mode.execution_mode
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._denied: dict[str, int] = {}
+        self._copies = SecondCopy(context, ledger, calls, account)
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
         """Notes tickets as the venue shows them; those that stand become exposure, others cease to be."""
         now = self._context.clock.now()
+        await self._copies.see([ticket for ticket in tickets if ticket.status in _STANDING])
         for ticket in tickets:
             new = await self._ledger.foreign.put(self._account, self._mode, ticket, at=now)
             if ticket.status in _STANDING:
@@ -58,6 +61,7 @@ class Foreign:
                 await self._ask_for(venue, row)
         left = await self._ledger.foreign.open(self._account, self._mode) if standing else []
         self._context.heart.gauge("foreign_open", len(left))
+        await self._copies.look(left)
         if not left:
             await self._calls.clear(ALERT, now)
             return

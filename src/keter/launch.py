@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keter import __version__
 from keter.children import Spec
-from keter.preflight import loose_permissions
+from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
 

@@ -4,12 +4,11 @@ import errno
 import ipaddress
 import os
 import socket
-import sys
-from pathlib import Path
 
 from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
+from keter.private_files import make_folder
 from keter.settings import Settings
 
 
@@ -18,7 +17,7 @@ def check_folder(settings: Settings) -> None:
     data_dir = settings.mode.data_dir
     for folder in (data_dir, data_dir / "run", data_dir / "logs"):
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
             probe = folder / ".writable"
             probe.write_bytes(b"")
             probe.unlink()
@@ -112,12 +111,3 @@ def armable(settings: Settings, clock: Clock) -> str:
         raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
     check_live(settings, clock)
     return settings.venue.ao_user
-
-
-def loose_permissions(path: Path) -> str | None:
-    """A warning when other users of this machine may read ``path``; None on Windows and for a missing file."""
-    if sys.platform == "win32" or not path.exists():
-        return None
-    if path.stat().st_mode & 0o077:
-        return f"{path} can be read by other users of this machine; run: chmod 600 {path}"
-    return None

@@ -11,6 +11,7 @@ from keter.children import Spec
 from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
+from keter.trust import transport_risks
 
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
@@ -116,3 +117,4 @@ def notes(settings: Settings) -> Iterator[str]:
         yield "TRADING_ENABLED=false: starts with trading switched off"
     if warning := loose_permissions(Path(".env")):
         yield warning
+    yield from (risk.warning for risk in transport_risks(settings))

@@ -1,7 +1,6 @@
 """What must be in place before anything starts. Each check raises an error that says what to do."""
 
 import errno
-import ipaddress
 import os
 import socket
 
@@ -10,6 +9,7 @@ from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
 from keter.private_files import make_folder
 from keter.settings import Settings
+from keter.trust import is_loopback, require_safe_transport
 
 
 def check_folder(settings: Settings) -> None:
@@ -81,24 +81,18 @@ def check_bind(settings: Settings) -> None:
         )
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address means this machine only."""
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
 def check_live(settings: Settings, clock: Clock) -> None:
     """Whatever LIVE asks for before it may start. DRY passes, unless LICENSE_REQUIRED_FOR=all.
 
-    Raises ConfigurationError for missing credentials or limits, PermissionDeniedError for the licence.
+    Raises ConfigurationError for missing credentials or limits and for a connection that others can listen to,
+    PermissionDeniedError for the licence.
     """
     if settings.live:
         if not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
             raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY")
         if missing := settings.missing_live_limits():
             raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}")
+        require_safe_transport(settings)
     LicenseKeeper(settings, clock).require()
 
 

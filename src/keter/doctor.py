@@ -24,7 +24,7 @@ from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
 from keter.settings import Settings, entries
-from keter.trust import transport_risks
+from keter.trust import transport_risks, viewer_fault
 
 LEAST_FREE_MB = 500
 LOG_BYTES_PER_FILE = 500_000
@@ -86,6 +86,8 @@ async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Fi
     if warning := loose_permissions(env_file):
         found.append(Finding("settings", Grade.WARNING, warning))
     found += [Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)]
+    if fault := viewer_fault(settings.dashboard):
+        found.append(Finding("settings", Grade.WARNING, fault))
     if settings.router.halt_file.exists():
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
     return found

@@ -11,7 +11,7 @@ from keter.children import Spec
 from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
-from keter.trust import transport_risks
+from keter.trust import transport_risks, viewer_fault
 
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
@@ -118,3 +118,5 @@ def notes(settings: Settings) -> Iterator[str]:
     if warning := loose_permissions(Path(".env")):
         yield warning
     yield from (risk.warning for risk in transport_risks(settings))
+    if fault := viewer_fault(settings.dashboard):
+        yield fault

@@ -34,6 +34,15 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def replace_private(path: Path, text: str) -> None:
+    """The same for a file that somebody may be reading: nobody ever sees half of it. Raises OSError."""
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with open_private(part, "x") as file:
+        file.write(text)
+    part.replace(path)
+
+
 def claim(path: Path) -> None:
     """Makes an empty private file where there is none, for a library that opens its files by itself. Raises OSError."""
     with suppress(FileExistsError):

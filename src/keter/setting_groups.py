@@ -322,7 +322,11 @@ class DashboardSettings(Group):
         SecretStr(""), description="argon2id hash of the operator's password (`keter config password`)."
     )
     dash_viewer_password_hash: SecretStr = Field(SecretStr(""), description="The same for a viewer who may not command.")
-    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of an optional second factor.")
+    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of the operator's second factor, if wanted.")
+    dash_viewer_totp_secret: SecretStr = Field(
+        SecretStr(""),
+        description="The same for the viewer, another one. With DASH_TOTP_SECRET alone the viewer's login is off.",
+    )
     dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
     metrics_token: SecretStr = Field(
         SecretStr(""),

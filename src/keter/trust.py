@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from keter.errors import ConfigurationError
+from keter.setting_groups import DashboardSettings
 from keter.settings import Settings
 
 # In parent domains such as co.uk or com.au anybody may register a name.
@@ -101,6 +102,14 @@ def _venue_risk(settings: Settings) -> Risk | None:
 def plain(parts: SplitResult) -> bool:
     """Whether others on the network can read along."""
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def viewer_fault(dashboard: DashboardSettings) -> str | None:
+    """Why the viewer's login is off; None when it is not. Only a second factor of its own keeps the operator's apart."""
+    operator, viewer = dashboard.dash_totp_secret.get_secret_value(), dashboard.dash_viewer_totp_secret.get_secret_value()
+    if not dashboard.dash_viewer_password_hash.get_secret_value() or not operator or viewer:
+        return None
+    return "the viewer cannot log in: DASH_TOTP_SECRET is the operator's alone; set DASH_VIEWER_TOTP_SECRET to another secret"
 
 
 @dataclass(frozen=True, slots=True)

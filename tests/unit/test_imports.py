@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "roster": set[str](),
     "private_files": set[str](),
     "process": {"private_files"},
-    "trust": {"settings"},
+    "trust": {"settings", "setting_groups"},
     "tasks": set[str](),
     "redaction": set[str](),
     "logs": {"settings", "redaction", "private_files"},

@@ -12,6 +12,7 @@ from keter.bus.cooldowns import cool_down
 from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_trading
 from keter.clock import random_id
+from keter.dashboard.auth import session_source
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
@@ -100,7 +101,9 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     refused = [(row.action.value, row.accepted, row.result) for row in await console.ledger.commands.recent()]
     assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
     assert [accepted for _, accepted, _ in refused] == [False] * 3
-    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
+    caller = console.world.doorman.who(console.token)
+    assert caller is not None
+    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1", session_source(caller)))
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
 
 

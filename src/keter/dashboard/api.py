@@ -140,7 +140,7 @@ class Api:
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller))
+        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller), caller)
 
     async def prepare(self, call: Call) -> BaseModel:
         return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))

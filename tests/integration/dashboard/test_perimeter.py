@@ -181,11 +181,29 @@ async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_co
     console = await start_console(**LOCKED)
     body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
     async with console.http.post(console.base + "/api/v1/login", json=body, headers=console.page_headers) as answer:
-        cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-sid=")
-    for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
-        assert attribute in cookie
-    assert "Domain" not in cookie
+        cookies = answer.headers.getall("Set-Cookie")
+    assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-sid", "__Host-device"]
+    for cookie in cookies:
+        for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
+            assert attribute in cookie
+        assert "Domain" not in cookie
+
+
+async def test_a_browser_that_was_here_before_gets_in_while_somebody_else_guesses_at_its_address(
+    start_console: StartConsole,
+) -> None:
+    console = await start_console(**LOCKED)
+    url, headers = console.base + "/api/v1/login", console.page_headers
+    body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
+    async with console.http.post(url, json=body, headers=headers) as answer:
+        device = answer.cookies["__Host-device"].value
+    for _ in range(5):
+        await console.post("/api/v1/login", {"user": "operator", "password": "wrong"})
+    assert (await console.post("/api/v1/login", body))[0] == 429
+    known = {**headers, "Cookie": f"__Host-device={device}"}
+    assert (await console.post("/api/v1/login", body, known))[0] == 200
+    forged = {**headers, "Cookie": f"__Host-device={device[:-1]}"}
+    assert (await console.post("/api/v1/login", body, forged))[0] == 429
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])

@@ -197,7 +197,9 @@ class Commands:
         standing = await self._control.standing()
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
-        if _revision(standing) != token.revision:
+        # A HALT file changes what a resume undoes, and no revision.
+        grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
+        if grown or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body)
             raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
 

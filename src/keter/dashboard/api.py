@@ -118,7 +118,7 @@ class Api:
         if not world.border.secure(call.request):
             message = "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to localhost, or TLS"
             raise ApiError(409, "not_secure", message)
-        address, device = world.border.address(call.request), call.request.cookies.get(DEVICE_COOKIE)
+        address, device = world.border.address(call.request), body.device or call.request.cookies.get(DEVICE_COOKIE)
         token = await world.doorman.login(body.user, body.password, body.code, address, device)
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())

@@ -14,11 +14,13 @@ from pathlib import Path
 import structlog
 
 from keter.clock import Clock
+from keter.errors import UnavailableError
 from keter.private_files import make_folder, replace_private
 
 log = structlog.get_logger(__name__)
 DEVICE_COOKIE = "__Host-device"
 LASTS = timedelta(days=180)
+LINK_LASTS = timedelta(minutes=10)
 FILE_NAME = "device-key"
 KEY_BYTES = 32
 FIELDS = 4
@@ -32,9 +34,9 @@ class Devices:
         self._keys = {account: hmac.digest(key, hashed.encode(), "sha256") for account, hashed in hashes.items() if hashed}
         self._clock = clock
 
-    def sign(self, account: str) -> str:
+    def sign(self, account: str, lasts: timedelta = LASTS) -> str:
         """A cookie for a browser of ``account``."""
-        ends = int((self._clock.now() + LASTS).timestamp())
+        ends = int((self._clock.now() + lasts).timestamp())
         text = f"{account}.{secrets.token_hex(8)}.{ends}"
         return f"{text}.{self._signature(account, text)}"
 
@@ -49,14 +51,21 @@ class Devices:
             return ""
         return device if int(ends) > self._clock.now().timestamp() else ""
 
-    def account(self, cookie: str) -> str | None:
-        """The account that a cookie of ours is for; None for any other text."""
-        account = cookie.partition(".")[0]
-        return account if self.known(cookie, account) else None
-
     def _signature(self, account: str, text: str) -> str:
         digest = hmac.digest(self._keys[account], text.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def device_link(folder: Path, account: str, hashed: str, page: str, clock: Clock) -> str:
+    """An address of ``page`` that makes the browser which opens it a known one at its login, within LINK_LASTS.
+
+    Raises UnavailableError where no console has made its key, OSError where this user may not read it.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        raise UnavailableError(f"no console has run here with a password yet ({path} is missing); start `keter up`")
+    path.read_bytes()  # whoever may not read the key would sign with another one
+    return f"{page}/#device={Devices(folder, {account: hashed}, clock).sign(account, LINK_LASTS)}"
 
 
 def _key(folder: Path | None) -> bytes:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,6 +207,21 @@ async def test_a_browser_that_was_here_before_gets_in_while_somebody_else_guesse
     assert (await console.post("/api/v1/login", body, known))[0] == 200
     forged = {**headers, "Cookie": f"__Host-device={device[:-1]}"}
     assert (await console.post("/api/v1/login", body, forged))[0] == 429
+
+
+async def test_a_new_browser_gets_in_by_a_link_from_the_machine_itself(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    for _ in range(5):
+        await console.post("/api/v1/login", {"user": "operator", "password": "wrong"})
+    body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
+    assert (await console.post("/api/v1/login", {**body, "device": "operator.x.1.y"}))[0] == 429
+    environ = {**os.environ, "DATA_DIR": str(console.settings.mode.data_dir), "DASH_PORT": str(console.port), **LOCKED}
+    command = (sys.executable, "-m", "keter", "config", "device")
+    done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page, _, device = done.stdout.strip().partition("/#device=")
+    assert page == console.base
+    assert (await console.post("/api/v1/login", {**body, "device": device}))[0] == 200
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])

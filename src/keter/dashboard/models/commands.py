@@ -31,9 +31,12 @@ class SessionAnswer(Model):
 
 
 class LoginBody(Model):
+    """``device`` comes from a link of `keter config device`, for a browser without the cookie of a former login."""
+
     user: Annotated[str, StringConstraints(max_length=32)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=512)]
     code: Code | None = None
+    device: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
 class LogoutBody(Model):

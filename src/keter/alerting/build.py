@@ -14,6 +14,7 @@ from keter.alerting.desk import Desk, Prove, Views
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control import Control
+from keter.extras import missing
 from keter.logs import secret_values
 from keter.redaction import Redactor
 from keter.setting_groups import AlertSettings
@@ -149,5 +150,5 @@ def _apprise(settings: AlertSettings) -> list[Channel]:
 def _installed(module: str, extra: str) -> bool:
     if find_spec(module) is not None:
         return True
-    log.warning(f"{extra}_off", reason=f"it is configured, but the optional extra is missing: pip install 'keter[{extra}]'")
+    log.warning(f"{extra}_off", reason=missing(f"the channel {extra}, which is configured,"))
     return False

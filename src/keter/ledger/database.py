@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from keter.errors import ConfigurationError
+from keter.extras import missing
 from keter.ledger.errors import LedgerUnavailableError
 from keter.private_files import claim, make_folder
 
@@ -80,7 +81,7 @@ def make_engine(url: URL, *, read_only: bool) -> Engine:
             },
         )
     except (NoSuchModuleError, ImportError) as e:
-        raise ConfigurationError("a PostgreSQL ledger needs the extra: pip install 'keter[postgres]'") from e
+        raise ConfigurationError(missing("a PostgreSQL ledger")) from e
     _begin_with(engine, _POSTGRES_BEGIN)
     return engine
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from keter.domain.bets import SETTLED
 from keter.errors import UnavailableError, UsageError
+from keter.extras import missing
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 from keter.ledger.totals import wrong_totals
@@ -103,7 +104,7 @@ def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as e:
-        raise UsageError("Parquet needs pyarrow; in Keter's folder run: .venv/bin/python -m pip install -e '.[parquet]'") from e
+        raise UsageError(missing("Parquet")) from e
     kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     fields = [
         (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS

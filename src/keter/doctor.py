@@ -204,7 +204,7 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
     for file in sorted((settings.mode.data_dir / "logs").glob("*.jsonl")):
         texts[f"logs/{file.name}"] = _end_of(file)
     try:
-        with open_private(path, "xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with open_private(path, "xb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in texts.items():
                 archive.writestr(name, redactor.text(text))
     except OSError as e:

@@ -44,6 +44,7 @@ REPLAY = "Every decision can be replayed"
 RUN = "One run, one configuration, one owner"
 REDIS = "Redis may vanish"
 BOUNDED = "Nothing grows without bound"
+SECRETS = "No secret gets out"
 
 OWNING = "tests/integration/test_ownership.py"
 RUNS = "tests/integration/test_guard_runs.py"
@@ -56,6 +57,8 @@ BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+TRUST = "tests/unit/test_trust.py"
+AUTH = "tests/unit/dashboard/test_auth.py"
 TRANSPORT = "tests/unit/asianodds/test_transport.py"
 ROUTING = "src/keter/workers/routing/placing.py"
 PLACEMENT_GATE = "src/keter/gates/placement.py"
@@ -258,6 +261,32 @@ MUTATIONS = (
              "        if self._tokens < 1 + errand.value * self._most:\n", "        if False:\n", (TOGETHER,)),
     Mutation("rotation", BOUNDED, "logs are rotated", "src/keter/logs.py",
              "maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),", "maxBytes=0,", ("tests/unit/test_logs.py",)),
+    Mutation("plain-venue", SECRETS, "LIVE refuses a venue over plain http", "src/keter/trust.py",
+             "        for risk in transport_risks(settings):\n", "        for risk in ():\n", (TRUST,)),
+    Mutation("unsafe-redis", DRY, "who connects in LIVE asks again whether that Redis is safe", "src/keter/trust.py",
+             "    if settings.live and risk is not None and not risk.accepted:\n", "    if False:\n", (TRUST,)),
+    Mutation("session-host", SECRETS, "a session stays with the configured venue", "src/keter/venues/asianodds/session.py",
+             "    if hosts.strict:\n", "    if False:\n", ("tests/unit/asianodds/test_session.py",)),
+    Mutation("private-files", SECRETS, "only its owner reads what is written", "src/keter/private_files.py",
+             "FILE_MODE = 0o600", "FILE_MODE = 0o644", ("tests/unit/test_private_files.py",)),
+    Mutation("used-codes", DRY, "a code that was used is refused after a restart", "src/keter/dashboard/second_factor.py",
+             "            replace_private(self._path, msgspec.json.encode(self._steps).decode())\n",
+             "            pass\n", (AUTH,)),
+    Mutation("viewer-codes", DRY, "without a second factor of its own no viewer logs in", "src/keter/dashboard/auth.py",
+             "        if self._viewer_off and knock.user == Role.VIEWER.value:\n", "        if False:\n", (AUTH,)),
+    Mutation("proof-code", DRY, "a proof asks for the code", "src/keter/dashboard/auth.py",
+             "        return factor is None or factor.take(code or \"\")\n", "        return True\n", (AUTH,)),
+    Mutation("own-backoff", DRY, "others' failures do not keep a known browser out", "src/keter/dashboard/auth.py",
+             "        knock = Knock(user, address, self.devices.known(device, user))\n",
+             "        knock = Knock(user, address)\n", (AUTH,)),
+    Mutation("guessing", DRY, "guessing is slowed down", "src/keter/dashboard/auth.py",
+             "        if wait_s > 0:\n", "        if False:\n", (AUTH,)),
+    Mutation("telegram-proof", DRY, "Telegram resumes after a halt with the second factor only", "src/keter/alerting/desk.py",
+             "        lightly = resumes_lightly(standing)\n", "        lightly = True\n",
+             ("tests/unit/alerting/test_desk.py",)),
+    Mutation("stream-places", DRY, "viewers cannot take the operator's places", "src/keter/dashboard/hub.py",
+             "    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:\n",
+             "    if False:\n", ("tests/integration/dashboard/test_stream.py",)),
 )  # fmt: skip
 
 

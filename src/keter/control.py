@@ -27,6 +27,7 @@ from keter.domain.runs import Run
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit, setting_of
+from keter.private_files import write_private
 from keter.roster import Process
 from keter.setting_groups import YEAR_S, RiskSettings
 
@@ -324,7 +325,7 @@ class Control:
         now = self._clock.now()
         try:
             self._halt_file.parent.mkdir(parents=True, exist_ok=True)
-            self._halt_file.write_text(f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n", encoding="utf-8")
+            write_private(self._halt_file, f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n")
         except OSError as e:
             return (f"the HALT file could not be written: {e.strerror}",)
         return ()

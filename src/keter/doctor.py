@@ -16,13 +16,15 @@ from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, 
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.ledger import ledger_url, open_settings_ledger
-from keter.license import FileClockMark, LicenseKeeper
+from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import secret_values
-from keter.preflight import check_bind, check_folder, check_live, check_ports, loose_permissions
+from keter.preflight import check_bind, check_folder, check_live, check_ports
+from keter.private_files import loose_below, loose_permissions, open_private
 from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
 from keter.settings import Settings, entries
+from keter.trust import transport_risks, viewer_fault
 
 LEAST_FREE_MB = 500
 LOG_BYTES_PER_FILE = 500_000
@@ -83,6 +85,9 @@ async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Fi
     found = [Finding("settings", Grade.OK, text)]
     if warning := loose_permissions(env_file):
         found.append(Finding("settings", Grade.WARNING, warning))
+    found += [Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)]
+    if fault := viewer_fault(settings.dashboard):
+        found.append(Finding("settings", Grade.WARNING, fault))
     if settings.router.halt_file.exists():
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
     return found
@@ -92,9 +97,17 @@ async def _folder(settings: Settings) -> list[Finding]:
     check_folder(settings)
     folder = settings.mode.data_dir
     free_mb = shutil.disk_usage(folder).free // 1_000_000
+    found = [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
     if free_mb < LEAST_FREE_MB:
-        return [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
-    return [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
+        found = [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
+    if loose := loose_below(folder):
+        found.append(Finding("folder", Grade.WARNING, _loose_text(folder, loose)))
+    return found
+
+
+def _loose_text(folder: Path, loose: Sequence[Path]) -> str:
+    more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
+    return f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx {folder}"
 
 
 async def _page(settings: Settings) -> list[Finding]:
@@ -159,15 +172,17 @@ async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
 
 
 async def _licence(settings: Settings, clock: Clock) -> list[Finding]:
+    loose = loose_permissions(license_file(settings))
+    open_file = [Finding("licence", Grade.WARNING, loose)] if loose else []
     keeper = LicenseKeeper(settings, clock)
     try:
         found = keeper.check()
     except PermissionDeniedError as e:
         grade = Grade.FAILED if keeper.required else Grade.OK
-        return [Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none"))]
+        return [Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none")), *open_file]
     if warning := found.warning(clock.now()):
-        return [Finding("licence", Grade.WARNING, warning)]
-    return [Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left")]
+        return [Finding("licence", Grade.WARNING, warning), *open_file]
+    return [Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left"), *open_file]
 
 
 async def _clock(settings: Settings, clock: Clock) -> list[Finding]:
@@ -189,7 +204,7 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
     for file in sorted((settings.mode.data_dir / "logs").glob("*.jsonl")):
         texts[f"logs/{file.name}"] = _end_of(file)
     try:
-        with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as archive:
+        with open_private(path, "xb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in texts.items():
                 archive.writestr(name, redactor.text(text))
     except OSError as e:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from keter import __version__
 from keter.children import Spec
-from keter.preflight import loose_permissions
+from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
+from keter.trust import transport_risks, viewer_fault
 
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
@@ -116,3 +117,6 @@ def notes(settings: Settings) -> Iterator[str]:
         yield "TRADING_ENABLED=false: starts with trading switched off"
     if warning := loose_permissions(Path(".env")):
         yield warning
+    yield from (risk.warning for risk in transport_risks(settings))
+    if fault := viewer_fault(settings.dashboard):
+        yield fault

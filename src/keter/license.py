@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keter.clock import Clock, Ids, random_id
 from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
+from keter.private_files import make_folder, write_private
 from keter.settings import Settings
 
 ALGORITHM = "EdDSA"
@@ -87,8 +88,8 @@ class FileClockMark:
     def write(self, moment: datetime) -> None:
         """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path.write_text(moment.isoformat(), encoding="ascii")
+            make_folder(self._path.parent)
+            write_private(self._path, moment.isoformat())
         except OSError:
             return
 

@@ -19,13 +19,13 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from keter.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
 
 # Their INFO lines carry full addresses (httpx) or one line per request (aiohttp).
 NOISY = ("httpx", "httpcore", "aiohttp.access", "asyncio", "alembic", "sqlalchemy", "aiogram", "apprise")
 BYTES_PER_MB = 1_000_000
-FILE_MODE = 0o600
 
 
 def log_file(data_dir: Path, worker: str) -> Path:
@@ -49,7 +49,7 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
     """
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     redactor = Redactor(secret_values(settings))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -114,9 +114,7 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
     """A rotated file that only its owner may read."""
 
     def _open(self) -> Any:
-        stream = super()._open()
-        Path(self.baseFilename).chmod(FILE_MODE)
-        return stream
+        return open_private(Path(self.baseFilename), self.mode)
 
 
 def _file_handler(path: Path, settings: Settings, shared: list[Processor], redactor: Redactor) -> logging.Handler:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypedDict
 
 from keter.errors import ExitCode
+from keter.private_files import OTHERS, make_folder, open_private
 
 STANDARD_INPUT = 0
 ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
@@ -32,9 +33,15 @@ def spawn_options() -> SpawnOptions:
     return options
 
 
+class UmaskOption(TypedDict, total=False):
+    """Arguments of ``subprocess`` that say which rights a child's files lack."""
+
+    umask: int
+
+
 def keep_files_private() -> None:
     """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
-    os.umask(0o077)
+    os.umask(OTHERS)
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:
@@ -75,6 +82,11 @@ def _terminate_main_thread() -> None:
             signal.pthread_kill(main, signal.SIGTERM)  # a signal to this thread would not end a wait of the main one
 
 
+def private_umask() -> UmaskOption:
+    """An argument of ``subprocess``: what the child makes, only its user may read. Windows has no such argument."""
+    return {} if sys.platform == "win32" else {"umask": OTHERS}
+
+
 class FileLock:
     """A file that one process at a time may hold; the system lets go of it when the holder dies, however it dies."""
 
@@ -84,8 +96,8 @@ class FileLock:
 
     def acquire(self, text: str) -> bool:
         """Takes the lock and writes ``text`` into the file; False when another process holds it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = self._path.open("a+", encoding="utf-8")
+        make_folder(self._path.parent)
+        file = open_private(self._path, "a+")
         if not _try_lock(file):
             file.close()
             return False

@@ -9,6 +9,7 @@ import msgspec
 from keter.clock import Ids
 from keter.domain.runs import NOBODY, Run
 from keter.handover import fingerprint
+from keter.private_files import make_folder, write_private
 from keter.settings import Settings
 
 LONGEST_NAME = 40  # with a worker's name before it, it must fit where the ledger keeps workers
@@ -36,8 +37,8 @@ def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
     if known is not None and (known.machine, known.folder) == (machine, folder):
         return known.instance_id
     made = _Instance(ids(), machine, folder)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_bytes(msgspec.json.encode(made))
+    make_folder(path.parent)
+    write_private(path, msgspec.json.encode(made).decode())
     return made.instance_id
 
 

@@ -90,6 +90,12 @@ class VenueSettings(Group):
         15, description="Deadline of one venue call, placements apart."
     )
 
+    ao_allow_plain_http: bool = Field(
+        False, description="Accept a venue over plain http:// beyond this machine in LIVE: password and bets go in clear."
+    )
+    ao_session_hosts: Words = Field((), description="Hosts to which the venue's login may move the session, beside those of "
+                                    "AO_BASE_URL's own domain.")  # fmt: skip
+
     @field_validator("ao_base_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
@@ -116,6 +122,9 @@ class RedisSettings(Group):
     redis_key_prefix: str = Field("", description="Put before every key, so that several programs can share a server.")
     redis_max_memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0, description="Memory of the private Redis in MB. 0: an eighth of the machine's, 256 at least, 4096 at most."
+    )
+    redis_allow_unsafe: bool = Field(
+        False, description="Accept a Redis beyond this machine without password or without TLS in LIVE."
     )
 
     @field_validator("redis_url")
@@ -313,7 +322,11 @@ class DashboardSettings(Group):
         SecretStr(""), description="argon2id hash of the operator's password (`keter config password`)."
     )
     dash_viewer_password_hash: SecretStr = Field(SecretStr(""), description="The same for a viewer who may not command.")
-    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of an optional second factor.")
+    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of the operator's second factor, if wanted.")
+    dash_viewer_totp_secret: SecretStr = Field(
+        SecretStr(""),
+        description="The same for the viewer, another one. With DASH_TOTP_SECRET alone the viewer's login is off.",
+    )
     dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
     metrics_token: SecretStr = Field(
         SecretStr(""),

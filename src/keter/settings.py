@@ -88,6 +88,8 @@ class Settings(BaseSettings):
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
         if bool(self.venue.ao_user) != bool(self.venue.ao_pass.get_secret_value()):
             raise ValueError("AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker")
+        if _one_second_factor(self.dashboard):
+            raise ValueError("DASH_VIEWER_TOTP_SECRET must differ from DASH_TOTP_SECRET: a viewer would make operator's codes")
         if self.uses_sandbox and 0 < self.sandbox.sandbox_port == self.dashboard.dash_port:
             raise ValueError("SANDBOX_PORT and DASH_PORT must differ")
         if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:
@@ -149,6 +151,13 @@ def load_settings(env_file: Path | None = Path(".env"), environ: Mapping[str, st
         return Settings(**values, sources=sources)
     except ValidationError as e:
         raise ConfigurationError(_explain(e, sources)) from None
+
+
+def _one_second_factor(dashboard: DashboardSettings) -> bool:
+    """Whether both logins have one secret, however it is spelled."""
+    secrets = (dashboard.dash_totp_secret, dashboard.dash_viewer_totp_secret)
+    operator, viewer = (secret.get_secret_value().upper().rstrip("=") for secret in secrets)
+    return bool(operator) and operator == viewer
 
 
 def child_environment(**values: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ import redis
 from aiohttp import web
 from argon2 import PasswordHasher
 
-from keter.dashboard.auth import TOTP_STEP_S, totp
+from keter.dashboard.second_factor import TOTP_STEP_S, totp
 from keter.sandbox.config import AccountConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
 from tests.keter_up import KeterUp

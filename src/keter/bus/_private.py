@@ -10,7 +10,6 @@ ledger, from which the rest is rebuilt.
 import asyncio
 import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -27,7 +26,8 @@ from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
 from keter.errors import UnavailableError
 from keter.machine import memory_bytes, redis_memory_mb
-from keter.process import spawn_options
+from keter.private_files import make_folder, open_private, write_private
+from keter.process import private_umask, spawn_options
 from keter.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -105,8 +105,8 @@ class PrivateRedis:
         self._run_file.unlink(missing_ok=True)
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._folder / "redis.log").write_bytes(b"")
+        make_folder(self._folder)
+        write_private(self._folder / "redis.log", "")
         self._process = await self._spawn()
         try:
             await self._until_answers()
@@ -125,7 +125,7 @@ class PrivateRedis:
         command = (*self.plan.command, "--port", str(self._port)) if fake else self.plan.command
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, **spawn_options()
+                *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, **spawn_options(), **private_umask()
             )
         except OSError as e:
             raise UnavailableError(f"{command[0]} cannot be started: {e.strerror or e}") from e
@@ -223,10 +223,10 @@ def _read_url(path: Path) -> str | None:
 
 def _write_private(path: Path, value: dict[str, str | int]) -> None:
     """Writes the file so that only its owner may read it, and so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with open_private(part, "x") as file:
         json.dump(value, file)
     part.replace(path)
 

@@ -13,6 +13,7 @@ from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import ConfigurationError, UnavailableError, UsageError
+from keter.private_files import write_private
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
@@ -205,6 +206,6 @@ def _write_csv(path: Path, bets: "list[BetRecord]") -> None:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_private(path, text)
     except OSError as e:
         raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e

@@ -11,6 +11,7 @@ from keter.cli.output import JsonFlag, show_json
 from keter.domain.money import money_text
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
+from keter.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.domain.bets import Bet
@@ -51,7 +52,7 @@ def bets(
         intro = f"{chosen} bets of the last {days:g} days."
         warnings = ["DRY bets: fills are imagined, results are real."] if chosen is ExecutionMode.DRY else []
         try:
-            html.write_text(html_report(f"Keter {chosen}", intro, warnings, records, result), encoding="utf-8")
+            write_private(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
         except OSError as e:
             raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
     if as_json:

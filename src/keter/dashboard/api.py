@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from keter import __version__
 from keter.dashboard import apidocs, models
 from keter.dashboard.auth import ABSOLUTE, COOKIE
+from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
 from keter.dashboard.openapi import describe
 from keter.dashboard.static import serve
@@ -117,10 +118,12 @@ class Api:
         if not world.border.secure(call.request):
             message = "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to localhost, or TLS"
             raise ApiError(409, "not_secure", message)
-        token = await world.doorman.login(body.user, body.password, body.code, world.border.address(call.request))
+        address, device = world.border.address(call.request), body.device or call.request.cookies.get(DEVICE_COOKIE)
+        token = await world.doorman.login(body.user, body.password, body.code, address, device)
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())
         answer.set_cookie(COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+        _remember_device(answer, world.doorman.devices.sign(body.user))
         return answer
 
     async def logout(self, call: Call) -> web.StreamResponse:
@@ -137,7 +140,7 @@ class Api:
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller))
+        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller), caller)
 
     async def prepare(self, call: Call) -> BaseModel:
         return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
@@ -158,6 +161,12 @@ class Api:
 
     async def alerts(self, call: Call) -> BaseModel:
         return models.LegacyAlerts(items=self._world.hub.snapshot().attention)
+
+
+def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
+    """Lets the browser say next time that it has been here; logging out does not forget that."""
+    seconds = int(LASTS.total_seconds())
+    answer.set_cookie(DEVICE_COOKIE, cookie, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
 
 
 def document(routes: list[Route]) -> list[Route]:

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from keter.alerting.courier import Courier
-from keter.alerting.desk import Views
+from keter.alerting.desk import Prove, Views
 from keter.alerting.texts import Position
 from keter.bus.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
 from keter.clock import Clock
+from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Snapshot, TestAlertResult
+from keter.dashboard.table import Role
 from keter.domain.bets import Bet
 from keter.settings import Settings
 
@@ -31,6 +33,16 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
         return await read_alerts(bus)
 
     return Views(position, open_bets, alerts)
+
+
+def code_proof(doorman: Doorman) -> Prove | None:
+    """Checks what is said over Telegram against the operator's second factor; None where the operator has none.
+
+    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong passwords do.
+    """
+    if not doorman.asks_code(Role.OPERATOR):
+        return None
+    return lambda user, code: doorman.check_code(f"telegram {user}", code)
 
 
 def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:

@@ -21,7 +21,7 @@ from keter.dashboard.table import Principal
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
-from keter.roster import Process
+from keter.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
 
 TOKEN_LASTS_S = 30.0
@@ -158,15 +158,14 @@ class Commands:
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with word and password."""
-        state = standing.trading.state if standing.trading is not None else None
-        light = standing.mode in {TradingMode.PAUSED, TradingMode.REDUCING}
-        by_operator = light and state is not None and state.actor != Process.GUARD.value
-        if action not in WORDS or (action == "resume" and by_operator):
+        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with every proof."""
+        if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
         if action == "arm" and not self._doorman.locked:
             raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
-        return ["word", "password"] if self._doorman.locked and not self._doorman.proved(caller) else ["word"]
+        if not self._doorman.locked or self._doorman.proved(caller):
+            return ["word"]
+        return ["word", "password", *["code"] * self._doorman.asks_code(caller.role)]
 
     async def _see_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator) -> None:
         """Checks them; a command refused for a missing or wrong one is written down too."""
@@ -184,8 +183,10 @@ class Commands:
         if "password" in token.needs:
             if not body.password:
                 raise ApiError(403, "password_missing", "enter your password to confirm")
+            if "code" in token.needs and not body.code:
+                raise ApiError(403, "code_missing", "enter the six digits of your second factor to confirm")
             try:
-                await self._doorman.prove(caller, body.password, address)
+                await self._doorman.prove(caller, body.password, body.code, address)
             except ApiError as e:
                 # 401 would throw the page back to its login; the session itself is fine.
                 raise ApiError(403 if e.status == 401 else e.status, e.code, e.message, retry_after_s=e.retry_after_s) from e
@@ -196,7 +197,9 @@ class Commands:
         standing = await self._control.standing()
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
-        if _revision(standing) != token.revision:
+        # A HALT file changes what a resume undoes, and no revision.
+        grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
+        if grown or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body)
             raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
 

@@ -10,7 +10,7 @@ from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control import Control, Standing, outlasts, until_text
 from keter.dashboard.auth import Doorman
-from keter.dashboard.calling import views
+from keter.dashboard.calling import code_proof, views
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
@@ -27,7 +27,7 @@ from keter.settings import Settings
 def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, ids: Ids, *, port: int | None = None) -> World:
     """Raises ConfigurationError for an unsafe address or a password hash that is none."""
     check_bind(settings)
-    doorman = Doorman(settings.dashboard, clock)
+    doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
     control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids)
     reader = Reader(settings, bus, door, control, clock)
     server = server_facts(settings, clock.now())
@@ -53,7 +53,9 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
             settings.risk,
             lambda: armable(settings, clock),
         ),
-        alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door), door.alerts, clock),
+        alerting=build_alerting(
+            settings, bus, control, views(settings, bus, hub, door), door.alerts, clock, prove=code_proof(doorman)
+        ),
         watch=Watch(settings, bus, reader, door, doorman, clock),
         pages=load_pages(),
     )

@@ -6,7 +6,7 @@ and is told to fetch the snapshot.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from keter.clock import Clock
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
+from keter.dashboard.table import Principal, Role
 from keter.errors import KeterError
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,10 @@ POLL_S = 0.5
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
 MAX_SOCKETS = 20
+# Viewers share half of them, so that they cannot keep the operator's page from its stream.
+VIEWER_SOCKETS = 10
+# What one login may hold: an operator with many tabs, a viewer's page among other viewers'.
+SESSION_SOCKETS = {Role.OPERATOR: 15, Role.VIEWER: 5}
 CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
@@ -60,6 +65,18 @@ def frame_type(data: dict[str, Any]) -> str:
     return next((kind for section, kind in _TYPES if section in data), "state")
 
 
+def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
+    """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
+    if len(taken) >= MAX_SOCKETS:
+        return f"{MAX_SOCKETS} pages are open already; close one"
+    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:
+        return f"{VIEWER_SOCKETS} pages of viewers are open already; close one"
+    most = SESSION_SOCKETS[caller.role]
+    if caller.session and sum(one.session == caller.session for one in taken) >= most:
+        return f"{most} pages of this login are open already; close one"
+    return None
+
+
 class Hub:
     """Builds, compares, hands out. One per process; ``run`` ends when ``stop`` is set."""
 
@@ -72,7 +89,7 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        self._opening = 0
+        self._taken: list[Principal] = []  # one for each socket that is open or being opened
 
     @property
     def position(self) -> str:
@@ -158,16 +175,19 @@ class Hub:
         complete = run == self._run_id and int(number) + len(wanted) == self._number and len(wanted) <= MOST_MISSED
         return wanted if complete else [self._encode("resync", {})]
 
-    async def serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
-        """Feeds one page until it or we leave. Raises ApiError 503 when too many are open."""
-        if len(self._pages) + self._opening >= MAX_SOCKETS:
-            raise ApiError(503, "too_many_sockets", f"{MAX_SOCKETS} pages are open already; close one")
-        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
-        self._opening += 1
+    async def serve(self, request: web.Request, since: str | None, valid: Valid, caller: Principal) -> web.WebSocketResponse:
+        """Feeds one page until it or we leave. Raises ApiError 503 when too many are open, in all or for ``caller``."""
+        if (why := refusal(self._taken, caller)) is not None:
+            raise ApiError(503, "too_many_sockets", why)
+        self._taken.append(caller)
         try:
-            await socket.prepare(request)
+            return await self._serve(request, since, valid)
         finally:
-            self._opening -= 1
+            self._taken.remove(caller)
+
+    async def _serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
+        await socket.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_FRAMES)
         for text in self._missed(since):
             queue.put_nowait(text)

@@ -25,7 +25,9 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from keter.errors import ConfigurationError
+from keter.extras import missing
 from keter.ledger.errors import LedgerUnavailableError
+from keter.private_files import claim, make_folder
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 10
@@ -79,7 +81,7 @@ def make_engine(url: URL, *, read_only: bool) -> Engine:
             },
         )
     except (NoSuchModuleError, ImportError) as e:
-        raise ConfigurationError("a PostgreSQL ledger needs the extra: pip install 'keter[postgres]'") from e
+        raise ConfigurationError(missing("a PostgreSQL ledger")) from e
     _begin_with(engine, _POSTGRES_BEGIN)
     return engine
 
@@ -91,7 +93,8 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     if read_only:
         url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        claim(path)  # its -wal and -shm take over the rights of the file
     engine = create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")

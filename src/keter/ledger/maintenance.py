@@ -12,9 +12,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from keter.domain.bets import SETTLED
 from keter.errors import UnavailableError, UsageError
+from keter.extras import missing
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 from keter.ledger.totals import wrong_totals
+from keter.private_files import claim, make_folder, open_private
 
 FORMATS = ("csv", "parquet")
 _COLUMNS = [column for column in bets.c if column.name != "signal"]
@@ -27,6 +29,7 @@ def backup(engine: Engine, path: Path) -> None:
     if path.exists():
         raise UsageError(f"{path} exists; choose a name that is free")
     with _writing(path), engine.connect() as connection:
+        claim(path)
         source: Any = connection.connection.driver_connection
         target = sqlite3.connect(path)
         try:
@@ -39,7 +42,7 @@ def backup(engine: Engine, path: Path) -> None:
 def _writing(path: Path) -> Iterator[None]:
     """Makes the folder of ``path``; a file that cannot be written is the operator's to mend."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield
     except (OSError, sqlite3.OperationalError) as e:
         raise UnavailableError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
@@ -90,7 +93,7 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
 
 
 def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with open_private(path, newline="") as file:
         writer = csv.writer(file)
         writer.writerow([column.name for column in _COLUMNS])
         writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
@@ -101,11 +104,12 @@ def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as e:
-        raise UsageError("Parquet needs pyarrow; in Keter's folder run: .venv/bin/python -m pip install -e '.[parquet]'") from e
+        raise UsageError(missing("Parquet")) from e
     kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     fields = [
         (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS
     ]
     columns = list(zip(*found, strict=True)) if found else [()] * len(fields)
     arrays = [pa.array(list(values), type=kind) for values, (_, kind) in zip(columns, fields, strict=True)]
-    pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), path)
+    with open_private(path, "wb") as file:
+        pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), file)

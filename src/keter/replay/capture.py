@@ -23,6 +23,7 @@ import msgspec
 
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
+from keter.private_files import make_folder, open_private
 
 SUFFIX = ".jsonl.gz"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -61,7 +62,7 @@ class CaptureWriter:
         path = self._current(answers[0].received_at)
         lines = b"".join(msgspec.json.encode(_line(answer)) + b"\n" for answer in answers)
         member = gzip.compress(lines, compresslevel=6)
-        with path.open("ab") as file:
+        with open_private(path, "ab") as file:
             whole = file.tell()
             try:
                 file.write(member)
@@ -81,7 +82,7 @@ class CaptureWriter:
     def _current(self, at: datetime) -> Path:
         path = self._path
         if path is None or self._started is None or at - self._started >= MAX_FILE_AGE or self._is_full(path):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._folder)
             path = self._folder / f"{at.strftime(_NAME)[:-3]}Z{SUFFIX}"
             self._path, self._started = path, at
         return path

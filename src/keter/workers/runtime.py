@@ -31,6 +31,7 @@ from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_na
 from keter.run import machine_name, single
 from keter.settings import Settings
 from keter.tasks import end_tasks
+from keter.trust import require_safe_redis
 from keter.workers.belonging import find_run
 
 STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
@@ -260,6 +261,7 @@ async def connect_by(settings: Settings) -> Bus:
     url = await asyncio.to_thread(locate_redis, settings)
     if url is None:
         raise UnavailableError("no Redis: set REDIS_URL, or start `keter up`, which brings its own")
+    require_safe_redis(settings, url)
     bus = await connect(url, prefix=settings.redis.redis_key_prefix)
     if settings.live:
         try:

@@ -8,6 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from keter.bus.trading import read_arming
+from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
@@ -120,7 +121,9 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
     assert [(row.action.value, row.accepted, row.value_after) for row in rows] == [("arm", False, None)] * 4
     status, refused = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD})
     assert (status, refused["error"]["code"]) == (429, "slow_down"), "a wrong password makes the next one wait"
-    backoff.succeeded("operator", "127.0.0.1")
+    caller = ready.world.doorman.who(ready.token)
+    assert caller is not None
+    backoff.succeeded("operator", "127.0.0.1", session_source(caller))
     assert (await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD}))[0] == 200
     assert await missing(ready) is None
 

@@ -12,6 +12,8 @@ from keter.bus.cooldowns import cool_down
 from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_trading
 from keter.clock import random_id
+from keter.dashboard.auth import session_source
+from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
@@ -100,8 +102,43 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     refused = [(row.action.value, row.accepted, row.result) for row in await console.ledger.commands.recent()]
     assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
     assert [accepted for _, accepted, _ in refused] == [False] * 3
-    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
+    caller = console.world.doorman.who(console.token)
+    assert caller is not None
+    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1", session_source(caller)))
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
+
+
+async def test_a_halt_file_that_came_after_the_look_asks_for_more_than_a_press(console: Console) -> None:
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == []
+    console.settings.router.halt_file.write_text("by hand")
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["details"]["needs"]) == (409, ["word"])
+    assert console.settings.router.halt_file.exists()
+
+
+async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(start_console: StartConsole) -> None:
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    console = await start_console(**LOCKED, DASH_TOTP_SECRET=secret)
+
+    def code(step: int = 0) -> str:
+        return totp(secret, int(datetime.now(UTC).timestamp()) // 30 + step)
+
+    body = {"user": "operator", "password": PASSWORD, "code": code(-1)}
+    async with console.http.post(f"{console.base}/api/v1/login", json=body, headers=console.page_headers) as answer:
+        console.token = answer.cookies["__Host-sid"].value
+    console.world.doorman._sessions = {
+        key: session.__class__(session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC))
+        for key, session in console.world.doorman._sessions.items()
+    }
+    await set_state(console, TradingMode.HALTED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == ["word", "password", "code"]
+    proof = {"token": prepared["token"], "word": "RESUME", "password": PASSWORD}
+    status, refused = await console.post(COMMIT, proof)
+    assert (status, refused["error"]["code"]) == (403, "code_missing")
+    assert (await console.post(COMMIT, {**proof, "code": code(1)}))[0] == 200
 
 
 async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for(console: Console) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from keter.bus.connection import Bus
 
 pytest_plugins = ("tests.watchdog",)
+
+# No file of this checkout is read, and no Keter that runs on this machine is found, hence none is halted by a test.
+os.environ["KETER_ENV_FILE"] = ""
+os.environ["KETER_INSTANCES"] = tempfile.mkdtemp(prefix="keter-instances-")
 
 # A machine that runs other things too must not make a correct property fail, and the same commit gives the same result.
 settings.register_profile("keter", deadline=None, derandomize=True)

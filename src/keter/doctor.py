@@ -15,14 +15,15 @@ from keter.bus.connection import Bus, connect
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
-from keter.ledger import ledger_url, open_settings_ledger
+from keter.instances import lock_of
+from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper
 from keter.logs import secret_values
 from keter.preflight import check_bind, check_folder, check_live, check_ports, loose_permissions
-from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
 from keter.settings import Settings, entries
+from keter.textfile import is_present
 
 LEAST_FREE_MB = 500
 LOG_BYTES_PER_FILE = 500_000
@@ -83,7 +84,7 @@ async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Fi
     found = [Finding("settings", Grade.OK, text)]
     if warning := loose_permissions(env_file):
         found.append(Finding("settings", Grade.WARNING, warning))
-    if settings.router.halt_file.exists():
+    if is_present(settings.router.halt_file):
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
     return found
 
@@ -98,10 +99,9 @@ async def _folder(settings: Settings) -> list[Finding]:
 
 
 async def _page(settings: Settings) -> list[Finding]:
-    lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
-    if not lock.acquire("doctor"):
-        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text()})")]
-    lock.release()
+    lock = lock_of(settings.mode.data_dir)
+    if lock.held():
+        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")]
     host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
     check_ports(settings)
     return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
@@ -146,8 +146,8 @@ async def _some_redis(settings: Settings) -> AsyncIterator[tuple[Bus, str]]:
 
 
 async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
-    url = ledger_url(settings)
-    if url.startswith("sqlite") and not (settings.mode.data_dir / "ledger.db").exists():
+    file = local_ledger(settings)
+    if file is not None and not file.exists():
         return [Finding("ledger", Grade.OK, "none yet; the first run makes it")]
     ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
     try:

@@ -10,7 +10,7 @@ import pytest
 from tests.support import ROOT
 
 SOURCE = ROOT / "src" / "keter"
-COMMON = {"errors", "clock", "__version__"}
+COMMON = {"errors", "clock", "textfile", "__version__"}
 
 # What each part may import of Keter's own, besides itself and COMMON.
 MAY_IMPORT = {
@@ -22,7 +22,9 @@ MAY_IMPORT = {
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
     "alerting": {"domain", "bus", "control", "logs", "redaction", "settings", "setting_groups"},
-    "settings": {"domain", "setting_groups"},
+    "settings": {"domain", "paths", "setting_groups"},
+    "paths": set[str](),
+    "instances": {"paths", "process", "settings"},
     "setting_groups": {"domain"},
     "roster": set[str](),
     "process": set[str](),

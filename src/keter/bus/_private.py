@@ -25,10 +25,11 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 
 from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
-from keter.errors import UnavailableError
+from keter.errors import ConfigurationError, UnavailableError
 from keter.machine import memory_bytes, redis_memory_mb
 from keter.process import spawn_options
 from keter.settings import Settings
+from keter.textfile import read_text
 
 LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
@@ -198,7 +199,12 @@ def run_file(settings: Settings) -> Path:
 def locate_redis(settings: Settings) -> str | None:
     """The address to use: from the settings, else of the private server that runs, else None. It holds a password."""
     url = configured_url(settings)
-    return url if url is not None else _read_url(run_file(settings))
+    return url if url is not None else running_url(settings)
+
+
+def running_url(settings: Settings) -> str | None:
+    """The address of the private server that runs in DATA_DIR, with its password; None when none is written down."""
+    return _read_url(run_file(settings))
 
 
 async def stop_server_of(path: Path) -> None:
@@ -214,8 +220,8 @@ async def stop_server_of(path: Path) -> None:
 
 def _read_url(path: Path) -> str | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or being replaced
+        found = json.loads(read_text(path) or "null")
+    except (ConfigurationError, ValueError, RecursionError):  # being replaced, or spoilt
         return None
     url = found.get("url") if isinstance(found, dict) else None
     return url if isinstance(url, str) else None

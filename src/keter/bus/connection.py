@@ -155,6 +155,15 @@ def address(url: str) -> str:
     return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
 
+def without_login(url: str) -> str:
+    """A Redis address without user, password and options: two of the same server and database are equal."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return f"{parts.scheme}://{parts.path}"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
+
+
 def _client(url: str, connections: int) -> Client:
     pool = BlockingConnectionPool.from_url(
         url,

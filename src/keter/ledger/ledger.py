@@ -101,8 +101,17 @@ class Ledger:
 def ledger_url(settings: Settings) -> str:
     """LEDGER_URL, else a SQLite file in DATA_DIR. May hold a password: never log it."""
     configured = settings.log.ledger_url.get_secret_value()
+    if configured:
+        return configured
+    # Not put together by hand: what means something in an address may be part of a folder's name.
     path = (settings.mode.data_dir / "ledger.db").absolute().as_posix()
-    return configured or f"sqlite:///{path}"
+    return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+
+
+def local_ledger(settings: Settings) -> Path | None:
+    """The file of the ledger, there or not; None where it is a server's."""
+    url = parse_url(ledger_url(settings))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def ledger_is_shared(settings: Settings) -> bool:

@@ -170,17 +170,24 @@ class Control:
         """From now on only bets that do not raise their event's worst case.
 
         Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is stronger. Raises StaleRevisionError
-        when the state is not of ``revision`` or changes meanwhile.
+        when the state is not of ``revision`` or will not stand still.
         """
-        now = self._clock.now()
-        before = await self._state(now)
-        mode = before.effective(now) if before is not None else None
-        if is_present(self._halt_file) or mode is TradingMode.HALTED:
-            raise UsageError("trading is halted, which is stronger than reducing; resume first")
-        if mode is TradingMode.PAUSED and not out_of_pause:
-            raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
-        wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
-        after = await self._change(wanted, _expected(revision, before), now)
+        for tries_left in reversed(range(TRIES)):
+            now = self._clock.now()
+            before = await self._state(now)
+            mode = before.effective(now) if before is not None else None
+            if is_present(self._halt_file) or mode is TradingMode.HALTED:
+                raise UsageError("trading is halted, which is stronger than reducing; resume first")
+            if mode is TradingMode.PAUSED and not out_of_pause:
+                raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
+            wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
+            try:
+                after = await self._change(wanted, _expected(revision, before), now)
+                break
+            except StaleRevisionError:
+                if revision is not None or not tries_left:
+                    raise
+                out_of_pause = False  # somebody changed it this very moment: a pause of theirs was not meant
         left = self._stops(await self._view(now))
         result = "reducing: only bets that do not raise the worst case of their event; open bets stay open"
         result = result if not left else f"{result}; still stopped by {', '.join(left)}"

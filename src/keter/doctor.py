@@ -1,5 +1,6 @@
 """``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about it."""
 
+import os
 import platform
 import shutil
 import tempfile
@@ -47,11 +48,11 @@ class Finding:
 Look = Callable[[], Awaitable[list[Finding]]]
 
 
-async def examine(settings: Settings, clock: Clock, env_file: Path = Path(".env")) -> list[Finding]:
+async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Every finding; a look that fails is a finding too."""
     looks: tuple[tuple[str, Look], ...] = (
         ("python", _python),
-        ("settings", lambda: _settings(settings, clock, env_file)),
+        ("settings", lambda: _settings(settings, clock)),
         ("folder", lambda: _folder(settings)),
         ("page", lambda: _page(settings)),
         ("redis", lambda: _redis(settings)),
@@ -75,14 +76,14 @@ async def _python() -> list[Finding]:
     return [Finding("python", Grade.OK, text)]
 
 
-async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Finding]:
+async def _settings(settings: Settings, clock: Clock) -> list[Finding]:
     check_live(settings, clock)
     check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
     mode = settings.mode.execution_mode.value
     text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
     found = [Finding("settings", Grade.OK, text)]
-    if warning := loose_permissions(env_file):
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         found.append(Finding("settings", Grade.WARNING, warning))
     if is_present(settings.router.halt_file):
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
@@ -90,12 +91,22 @@ async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Fi
 
 
 async def _folder(settings: Settings) -> list[Finding]:
-    check_folder(settings)
     folder = settings.mode.data_dir
+    if not folder.exists():
+        return [_not_yet(folder)]
+    check_folder(settings)
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     if free_mb < LEAST_FREE_MB:
         return [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
     return [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
+
+
+def _not_yet(folder: Path) -> Finding:
+    """A look makes nothing; whether a start could."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        return Finding("folder", Grade.FAILED, f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder")
+    return Finding("folder", Grade.OK, f"{folder}: not there yet; the first start makes it")
 
 
 async def _page(settings: Settings) -> list[Finding]:

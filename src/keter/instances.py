@@ -81,24 +81,26 @@ class Choice:
 def choose(wish: Wish, own: Found | None, live: Sequence[Found], named: Settings | None) -> Choice:
     """Whom to act on: the Keter of the settings in use, else the only one that lives.
 
-    Where several do, a halt stops all of them and anything else is refused with their list. What may start bets is refused
-    too where ``named``, the settings in use, come from a file that is not the living one's.
+    Where several do, a halt stops all of them and anything else is refused with their list. Where ``named``, the settings in
+    use, were chosen and are not the living one's, what may start bets is refused, and a look is a look at them.
     """
     if own is not None:
         return Choice((own,))
+    if wish is Wish.LOOK and named is not None and _was_chosen(named):
+        return Choice()
     if wish is Wish.HALT or not live:
         return Choice(tuple(live))
     if len(live) > 1:
         return Choice(refusal=f"several Keters run and the settings here name none of them; {_how_to_choose(live)}")
     (only,) = live
-    if wish is Wish.START and named is not None and _another(named, only):
+    if wish is Wish.START and named is not None and _was_chosen(named) and named.env_file != _file(only):
         return Choice(refusal=f"no Keter runs on {named.mode.data_dir}, another one does; {_how_to_choose(live)}")
     return Choice((only,))
 
 
-def _another(named: Settings, found: Found) -> bool:
-    """Whether somebody chose these settings, and not those of ``found``."""
-    return named.sources.get("DATA_DIR") == "environment" or named.env_file not in {None, _file(found)}
+def _was_chosen(settings: Settings) -> bool:
+    """Whether somebody said which Keter is meant: by a ``.env`` or a DATA_DIR of its own."""
+    return settings.env_file is not None or settings.sources.get("DATA_DIR") == "environment"
 
 
 def _how_to_choose(live: Sequence[Found]) -> str:

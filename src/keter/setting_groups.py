@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 from keter.domain.markets import MarketKind, Period
 from keter.domain.money import to_minor
 from keter.domain.trading import ExecutionMode
+from keter.redis_address import is_host, problem_of_url
 
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
@@ -122,8 +123,15 @@ class RedisSettings(Group):
     @classmethod
     def _redis_address(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if text and not _is_address(text, {"redis", "rediss"}) and not text.startswith("unix://"):
-            raise ValueError("must be an address such as redis://host:6379/0 or rediss://host:6380/0")
+        if text and (problem := problem_of_url(text)) is not None:
+            raise ValueError(problem)
+        return value
+
+    @field_validator("redis_host")
+    @classmethod
+    def _host_alone(cls, value: str) -> str:
+        if value and not is_host(value):
+            raise ValueError("must be a host name or address alone; its port is REDIS_PORT, a whole address REDIS_URL")
         return value
 
 

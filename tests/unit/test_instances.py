@@ -193,3 +193,4 @@ def test_what_may_start_bets_never_reaches_another_keter_than_the_one_chosen(tmp
     for named in (elsewhere, by_variable):
         assert choose(Wish.START, None, [B], named).refusal is not None
         assert choose(Wish.STOP, None, [B], named) == Choice((B,))
+        assert choose(Wish.LOOK, None, [A, B], named) == Choice(), "what was chosen is looked at, running or not"

@@ -51,6 +51,13 @@ def one_target(wish: "Wish") -> Target:
     return Target(settings, closed=tuple(seen.closed))
 
 
+def settings_meant() -> "Settings":
+    """The settings of the Keter that a look is meant for. Raises as ``one_target``."""
+    from keter.instances import Wish
+
+    return one_target(Wish.LOOK).settings
+
+
 def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, Seen]":
     """The settings in use or what is wrong with them, whom to act on, and all that was seen.
 
@@ -170,13 +177,12 @@ async def somebody_runs(bus: "Bus | None") -> bool:
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
     """Opens the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
     from keter.clock import SystemClock
-    from keter.instances import Wish
     from keter.ledger import open_settings_ledger
 
-    target = one_target(Wish.LOOK)
+    settings = settings_meant()
 
     async def run() -> T:
-        ledger = await open_settings_ledger(target.settings, clock=SystemClock(), read_only=True)
+        ledger = await open_settings_ledger(settings, clock=SystemClock(), read_only=True)
         try:
             return await work(ledger)
         finally:

@@ -12,7 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from keter import __version__
+from keter.books import missing_books
 from keter.bus.connection import Bus, connect
+from keter.bus.odds import read_feeds
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
@@ -121,12 +123,13 @@ async def _page(settings: Settings) -> list[Finding]:
 async def _redis(settings: Settings) -> list[Finding]:
     async with _some_redis(settings) as (bus, origin):
         facts = await probe(bus)
+        unseen = missing_books(settings, await read_feeds(bus))
     commands = "a command is missing" if facts.missing else "knows every command Keter needs"
     found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")]
     if facts.is_fake:
         found.append(Finding("redis", Grade.WARNING, "an imitation of Redis: good enough for DRY, refused by LIVE"))
     found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]
-    return found
+    return [*found, *(Finding("books", Grade.WARNING, sentence) for sentence in unseen)]
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Everything about operating-system processes that differs between Windows and POSIX, and only that."""
 
+import errno
 import os
 import signal
 import stat
@@ -117,6 +118,10 @@ class FileLock:
             descriptor = os.open(self._path, flags)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return False
+        except OSError as e:
+            if e.errno == errno.ELOOP:  # a link, which is no lock of ours
+                return False
+            raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             return False

@@ -27,6 +27,16 @@ SHORTEST_TOKEN = 16
 _PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
 
 
+_BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
+
+
+def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
+    if not all(_BOOK_CODE.fullmatch(word) for word in value):
+        raise ValueError("must be book codes with commas between, such as PIN,ISN,SBO, without brackets and quotes")
+    return value
+
+
 class Group(BaseModel):
     """One concern. Field names in upper case are the environment's names."""
 
@@ -41,6 +51,8 @@ class Group(BaseModel):
         if isinstance(value, str):
             value = value.strip()
             if field.annotation == tuple[str, ...]:
+                if value.startswith("[") and any(quote in value for quote in "\"'"):
+                    raise ValueError("must be words with commas between, such as A,B, without brackets and quotes")
                 return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
@@ -97,6 +109,11 @@ class VenueSettings(Group):
         if not _is_address(value, {"http", "https"}) or urlsplit(value).username:
             raise ValueError("must be an http(s) address without a user name")
         return value.rstrip("/")
+
+    @field_validator("ao_bookies")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
 
     @field_validator("ao_sports")
     @classmethod
@@ -180,6 +197,16 @@ class EdgeSettings(Group):
         300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
     )
     bet_books: Words = Field(("ALL",), description="Books that may be bet with, comma separated, or ALL.")
+
+    @field_validator("sharp_whitelist", "bet_books")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
+
+    @field_validator("sharp_anchor")
+    @classmethod
+    def _one_book(cls, value: str) -> str:
+        return checked_books((value,))[0] if value else value
 
     def devig_method(self, kind: MarketKind) -> str:
         method: str = getattr(self, f"devig_method_{kind.value}")

@@ -90,6 +90,15 @@ class PrivateRedis:
         await stop_server_of(self._run_file)
         self._port = self._port or _free_port()
         try:
+            await self._start()
+        except OSError as e:
+            await self._end(0)
+            name = e.filename2 or e.filename  # of a renaming, what was to be replaced
+            where = f"{name}: " if name else ""
+            raise UnavailableError(f"the private Redis cannot use its files: {where}{e.strerror or e}") from e
+
+    async def _start(self) -> None:
+        try:
             process = await self._begin()
         except UnavailableError:
             if not _UNREADABLE.search(self._log()):
@@ -103,7 +112,8 @@ class PrivateRedis:
         if self.running and self.plan.kind is not RedisKind.FAKE:
             await _shutdown(self.url)
         await self._end(STOP_DEADLINE_S)
-        self._run_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what lies there is not ours
+            self._run_file.unlink(missing_ok=True)
 
     async def _begin(self) -> asyncio.subprocess.Process:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

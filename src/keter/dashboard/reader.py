@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from keter.books import missing_books
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
 from keter.bus.connection import Bus
@@ -111,6 +112,14 @@ class Reader:
             ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
             redis=await self.redis_facts(),
         )
+
+    async def missing_books(self) -> list[str]:
+        """Books that the settings name and no feed shows; none where Redis cannot be asked."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return missing_books(self._settings, await read_feeds(self._bus))
+        except (KeterError, TimeoutError):
+            return []
 
     async def _licence_refusal(self) -> str | None:
         if self._clock.monotonic() >= self._licence_due:

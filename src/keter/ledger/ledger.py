@@ -22,6 +22,7 @@ from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import PlacementFact, read_placements
 from keter.settings import Settings
+from keter.textfile import is_present
 
 
 class Ledger:
@@ -142,5 +143,5 @@ async def open_settings_ledger(settings: Settings, *, clock: Clock, read_only: b
 
 
 def _check_file(url: URL, *, read_only: bool) -> None:
-    if url.get_backend_name() == "sqlite" and read_only and not Path(url.database or "").exists():
+    if url.get_backend_name() == "sqlite" and read_only and not is_present(Path(url.database or "")):
         raise LedgerUnavailableError("there is no ledger yet; it is made when Keter runs for the first time")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, settings
 
+from keter.clock import random_id
 from keter.settings import entries
 from tests.support import RedisServer
 
@@ -36,6 +37,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in entries():
         if entry.name in os.environ:
             monkeypatch.delenv(entry.name)
+    # Each test has a list of its own: a Keter that several share is not halted by one that halts whatever runs.
+    monkeypatch.setenv("KETER_INSTANCES", f"{os.environ['KETER_INSTANCES']}/{random_id()}")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ STANDARD_INPUT = 0
 LONGEST_LINE = 1 << 20  # a few kilobytes are usual; more is not ours
 # Where a process lives and whom it serves may differ between machines of one run; what it bets on may not.
 SURROUNDINGS = frozenset({"redis", "dashboard", "log"})
-PLACES = frozenset({"DATA_DIR", "HALT_FILE"})  # absolute, and hence of one machine
+PLACES = frozenset({"DATA_DIR"})
 # One guess at the secrets behind a fingerprint takes some 20 ms: whoever reads Redis must not find a short password by it.
 ROUNDS = 50_000
 

@@ -60,6 +60,7 @@ async def test_every_failure_is_a_finding_of_its_own(tmp_path: Path) -> None:
     conf = settings(tmp_path, EXECUTION_MODE="LIVE", REDIS_HOST="127.0.0.1", REDIS_PORT=str(free_port()))
     (tmp_path / ".env").write_text("")
     (tmp_path / ".env").chmod(0o644)
+    conf.mode.data_dir.mkdir()
     FileClockMark(conf.mode.data_dir / ".clock_mark").write(SystemClock().now() + timedelta(days=1))
     found = await findings(conf, tmp_path)
     assert "AO_USER" in found["settings"][0].text

@@ -24,9 +24,9 @@ from keter.settings import child_environment, load_settings
 from tests.support import eventually, free_port
 
 FILES = (
-    ".keter_license", ".clock_mark", "run/keter.pid", "run/instance.json", "run/redis.json", "redis/redis.log",
-    "logs/dashboard.jsonl", "logs/router.jsonl", "ledger.db", "ledger.db-wal", "ledger.db-shm", "captures/x.jsonl.gz",
-    "../HALT",
+    ".keter_license", ".clock_mark", "run/keter.pid", "run/instance.json", "run/listing.json", "run/redis.json",
+    "redis/redis.log", "logs/dashboard.jsonl", "logs/router.jsonl", "ledger.db", "ledger.db-wal", "ledger.db-shm",
+    "captures/x.jsonl.gz", "../HALT",
 )  # fmt: skip
 NESTED = "eyJ0eXAiOi" + "W1tb" * 8_000
 
@@ -148,7 +148,7 @@ def test_the_licence_commands_end_with_77_and_dry_starts(tmp_path: Path, junk: s
     assert rows["licence"] == "ok"
 
 
-@pytest.mark.parametrize("name", ["run/keter.pid", "run/redis.json", "redis/redis.log"])
+@pytest.mark.parametrize("name", ["run/keter.pid", "run/redis.json", "run/instance.json", "redis/redis.log"])
 def test_a_directory_where_a_start_needs_a_file_is_one_sentence(tmp_path: Path, name: str) -> None:
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server on this machine")

@@ -95,7 +95,7 @@ async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> No
     one = await everybody(shared)
     second = up(one.folder)
     assert second.returncode == 69
-    assert f"already runs on local (process {one.process.pid})" in second.stderr
+    assert f"already runs on {one.folder / 'local'} (process {one.process.pid})" in second.stderr
     assert len(second.stderr.splitlines()) == 1
     assert one.fetch("/healthz")[0] == 200
 

@@ -7,6 +7,7 @@ import pytest
 from keter.books import MOST_BOOKS, books_text, missing_books, remember_books, wanted_books
 from keter.bus.odds import FeedFacts
 from keter.domain.markets import Phase
+from keter.domain.verdicts import Number
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
 
@@ -16,7 +17,7 @@ SETTINGS = load_settings(None, {"SHARP_WHITELIST": "PIN,ISN,SOB", "BET_BOOKS": "
 
 def feed(*, since_s: float, **seen_s: float) -> FeedFacts:
     books = {book: int(NOW_MS - ago * 1000) for book, ago in seen_s.items()}
-    fields = {"books": books_text(books), "books_since_ms": int(NOW_MS - since_s * 1000)}
+    fields: dict[str, Number] = {"books": books_text(books), "books_since_ms": int(NOW_MS - since_s * 1000)}
     return FeedFacts("acc", Phase.EARLY, datetime.now(UTC), None, None, None, None, None, fields=fields)
 
 

@@ -45,6 +45,7 @@ RUN = "One run, one configuration, one owner"
 REDIS = "Redis may vanish"
 BOUNDED = "Nothing grows without bound"
 SECRETS = "No secret gets out"
+HALT = "A halt is true or says that it is not"
 
 OWNING = "tests/integration/test_ownership.py"
 RUNS = "tests/integration/test_guard_runs.py"
@@ -60,6 +61,8 @@ LEDGER = "tests/unit/ledger/test_bets.py"
 TRUST = "tests/unit/test_trust.py"
 AUTH = "tests/unit/dashboard/test_auth.py"
 TRANSPORT = "tests/unit/asianodds/test_transport.py"
+LISTINGS = "tests/unit/test_instances.py"
+INSTANCES = "src/keter/instances.py"
 ROUTING = "src/keter/workers/routing/placing.py"
 PLACEMENT_GATE = "src/keter/gates/placement.py"
 BETS = "src/keter/ledger/bets.py"
@@ -253,6 +256,26 @@ MUTATIONS = (
              "    call('LTRIM', KEYS[2], over, -1)\n", "", (QUEUES,)),
     Mutation("dead-cap", BOUNDED, "dead letters are capped", f"{LUA}/step.lua",
              "  call('LTRIM', dead, -tonumber(ARGV[8]), -1)\n", "", (QUEUES,)),
+    Mutation("halt-needs-a-keter", HALT, "exit code 0 only when a Keter that runs will see it", "src/keter/cli/halting.py",
+             "    if not heard:\n", "    if False:\n", ("tests/unit/test_cli.py",)),
+    Mutation("halt-listing-lock", HALT, "a listing counts only while its lock is held", INSTANCES,
+             "    return lock_of(data_dir).held()\n", "    return data_dir.exists()\n", (LISTINGS,)),
+    Mutation("halt-listing-owner", HALT, "nobody follows a stranger's listing", INSTANCES,
+             "os.geteuid() in {0, owner}", "True", (LISTINGS,)),
+    Mutation("halt-listing-lie", HALT, "a listing and the lock it names belong to one user", INSTANCES,
+             ' or _owner(data_dir / "run" / "keter.pid") != owner:', ":", (LISTINGS,)),
+    Mutation("halt-chosen-keter", HALT, "what may start bets reaches the Keter that was chosen, and no other", INSTANCES,
+             "wish is Wish.START and named is not None and", "False and named is not None and", (LISTINGS,)),
+    Mutation("halt-paths", HALT, "paths start at the folder of the .env in use", "src/keter/paths.py",
+             "        return folder.absolute() / Path(text).expanduser()\n", "        return Path(text).absolute()\n",
+             ("tests/unit/test_paths.py",)),
+    Mutation("halt-old-telegram", HALT, "a stop said over Telegram is done however old it is", "src/keter/alerting/desk.py",
+             "command not in EVER_DONE | EVER_ANSWERED", "command not in EVER_ANSWERED", ("tests/unit/alerting/test_desk.py",)),
+    Mutation("halt-old-page", HALT, "a stop on the page is done however old its look", "src/keter/dashboard/commands.py",
+             "if old and token.body.action not in STOPS:", "if old:", ("tests/integration/dashboard/test_commands.py",)),
+    Mutation("halt-reduce-race", HALT, "reducing ends no pause said in the very moment", "src/keter/control.py",
+             "                out_of_pause = False  #", "                out_of_pause = out_of_pause  #",
+             ("tests/integration/test_control.py",)),
     Mutation("body-cap", BOUNDED, "an answer is read up to a cap", CALLS,
              "            if size > self._max_body_bytes:\n", "            if False:\n", (TRANSPORT,)),
     Mutation("deadline", BOUNDED, "a call ends in time, however slowly an answer drips", CALLS,

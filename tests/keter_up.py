@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,18 @@ def runs(process: psutil.Process) -> bool:
 
 
 class KeterUp:
-    """One ``keter up`` (or ``keter record``). ``said`` holds its lines; ``environ`` are settings."""
+    """One ``keter up`` (or ``keter record``). ``said`` holds its lines; ``environ`` are settings.
 
-    def __init__(self, folder: Path, command: str = "up", **environ: str) -> None:
+    ``through`` is a command that runs it, as under another user.
+    """
+
+    def __init__(self, folder: Path, command: str = "up", *, through: Sequence[str] = (), **environ: str) -> None:
         self.folder = folder
         self.port = int(environ.get("DASH_PORT", free_port()))
         settings = {"DATA_DIR": "local", "DASH_PORT": str(self.port), **environ}
         self.said: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "keter", command], cwd=folder, env=child_environment(**settings), text=True,
+            [*through, sys.executable, "-m", "keter", command], cwd=folder, env=child_environment(**settings), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._environment = child_environment(**settings)

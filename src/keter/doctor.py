@@ -1,5 +1,6 @@
 """``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about it."""
 
+import os
 import platform
 import shutil
 import tempfile
@@ -11,19 +12,22 @@ from enum import StrEnum
 from pathlib import Path
 
 from keter import __version__
+from keter.books import missing_books
 from keter.bus.connection import Bus, connect
+from keter.bus.odds import read_feeds
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
-from keter.ledger import ledger_url, open_settings_ledger
+from keter.instances import lock_of
+from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import secret_values
 from keter.preflight import check_bind, check_folder, check_live, check_ports
 from keter.private_files import loose_below, loose_permissions, open_private
-from keter.process import FileLock
 from keter.redaction import Redactor
 from keter.reference import value_text
 from keter.settings import Settings, entries
+from keter.textfile import is_present
 from keter.trust import transport_risks, viewer_fault
 
 LEAST_FREE_MB = 500
@@ -48,11 +52,11 @@ class Finding:
 Look = Callable[[], Awaitable[list[Finding]]]
 
 
-async def examine(settings: Settings, clock: Clock, env_file: Path = Path(".env")) -> list[Finding]:
+async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Every finding; a look that fails is a finding too."""
     looks: tuple[tuple[str, Look], ...] = (
         ("python", _python),
-        ("settings", lambda: _settings(settings, clock, env_file)),
+        ("settings", lambda: _settings(settings, clock)),
         ("folder", lambda: _folder(settings)),
         ("page", lambda: _page(settings)),
         ("redis", lambda: _redis(settings)),
@@ -76,26 +80,28 @@ async def _python() -> list[Finding]:
     return [Finding("python", Grade.OK, text)]
 
 
-async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Finding]:
+async def _settings(settings: Settings, clock: Clock) -> list[Finding]:
     check_live(settings, clock)
     check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
     mode = settings.mode.execution_mode.value
     text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
     found = [Finding("settings", Grade.OK, text)]
-    if warning := loose_permissions(env_file):
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         found.append(Finding("settings", Grade.WARNING, warning))
     found += [Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)]
     if fault := viewer_fault(settings.dashboard):
         found.append(Finding("settings", Grade.WARNING, fault))
-    if settings.router.halt_file.exists():
+    if is_present(settings.router.halt_file):
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
     return found
 
 
 async def _folder(settings: Settings) -> list[Finding]:
-    check_folder(settings)
     folder = settings.mode.data_dir
+    if not folder.exists():
+        return [_not_yet(folder)]
+    check_folder(settings)
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     found = [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
     if free_mb < LEAST_FREE_MB:
@@ -110,11 +116,18 @@ def _loose_text(folder: Path, loose: Sequence[Path]) -> str:
     return f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx {folder}"
 
 
+def _not_yet(folder: Path) -> Finding:
+    """A look makes nothing; whether a start could."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        return Finding("folder", Grade.FAILED, f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder")
+    return Finding("folder", Grade.OK, f"{folder}: not there yet; the first start makes it")
+
+
 async def _page(settings: Settings) -> list[Finding]:
-    lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
-    if not lock.acquire("doctor"):
-        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text()})")]
-    lock.release()
+    lock = lock_of(settings.mode.data_dir)
+    if lock.held():
+        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")]
     host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
     check_ports(settings)
     return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
@@ -123,12 +136,13 @@ async def _page(settings: Settings) -> list[Finding]:
 async def _redis(settings: Settings) -> list[Finding]:
     async with _some_redis(settings) as (bus, origin):
         facts = await probe(bus)
+        unseen = missing_books(settings, await read_feeds(bus))
     commands = "a command is missing" if facts.missing else "knows every command Keter needs"
     found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")]
     if facts.is_fake:
         found.append(Finding("redis", Grade.WARNING, "an imitation of Redis: good enough for DRY, refused by LIVE"))
     found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]
-    return found
+    return [*found, *(Finding("books", Grade.WARNING, sentence) for sentence in unseen)]
 
 
 @asynccontextmanager
@@ -159,8 +173,8 @@ async def _some_redis(settings: Settings) -> AsyncIterator[tuple[Bus, str]]:
 
 
 async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
-    url = ledger_url(settings)
-    if url.startswith("sqlite") and not (settings.mode.data_dir / "ledger.db").exists():
+    file = local_ledger(settings)
+    if file is not None and not file.exists():
         return [Finding("ledger", Grade.OK, "none yet; the first run makes it")]
     ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
     try:

@@ -4,13 +4,13 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from keter import __version__
 from keter.children import Spec
 from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
+from keter.textfile import is_present
 from keter.trust import transport_risks, viewer_fault
 
 LOOPBACK = "127.0.0.1"
@@ -111,11 +111,11 @@ def banner(
 
 def notes(settings: Settings) -> Iterator[str]:
     """Warnings that do not stop anything."""
-    if settings.router.halt_file.exists():
+    if is_present(settings.router.halt_file):
         yield f"the file {settings.router.halt_file} is present: no bets until `keter resume`"
     if not settings.router.trading_enabled:
         yield "TRADING_ENABLED=false: starts with trading switched off"
-    if warning := loose_permissions(Path(".env")):
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         yield warning
     yield from (risk.warning for risk in transport_risks(settings))
     if fault := viewer_fault(settings.dashboard):

@@ -23,6 +23,7 @@ from keter.clock import Clock, Ids, random_id
 from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
 from keter.private_files import make_folder, write_private
 from keter.settings import Settings
+from keter.textfile import UnreadableFileError, read_text
 
 ALGORITHM = "EdDSA"
 TYPE = "keter-licence+jwt"
@@ -33,6 +34,7 @@ LEEWAY = timedelta(seconds=30)
 ROLLBACK_TOLERANCE = timedelta(hours=24)
 MARK_STEP = timedelta(hours=1)  # the mark moves in steps, so that asking often does not write often
 WARN_AT_DAYS = (14, 7, 1)
+LICENCE_BYTES, MARK_BYTES = 65_536, 256  # what is larger is neither
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +82,21 @@ class FileClockMark:
 
     def read(self) -> datetime | None:
         try:
-            moment = datetime.fromisoformat(self._path.read_text(encoding="ascii").strip())
-        except (OSError, ValueError):
+            moment = datetime.fromisoformat((read_text(self._path, most=MARK_BYTES) or "").strip())
+        except (ConfigurationError, ValueError):
             return None
         return moment if moment.tzinfo else None
 
     def write(self, moment: datetime) -> None:
-        """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here."""
+        """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here.
+
+        Makes no folder: who only looks at a licence may stand anywhere.
+        """
+        if not self._path.parent.is_dir() or (self._path.exists() and not self._path.is_file()):
+            return
         try:
             make_folder(self._path.parent)
+            write_private(self._path, moment.isoformat())
             write_private(self._path, moment.isoformat())
         except OSError:
             return
@@ -161,12 +169,17 @@ def license_file(settings: Settings) -> Path:
 
 
 def read_token(settings: Settings) -> str | None:
-    """The token from KETER_LICENSE_KEY, else from the licence file, else None."""
+    """The token from KETER_LICENSE_KEY, else from the licence file, else None.
+
+    Raises PermissionDeniedError for a file that cannot be read: no licence holds then.
+    """
     token = settings.license.keter_license_key.get_secret_value().strip()
-    path = license_file(settings)
-    if not token and path.is_file():
-        token = path.read_text(encoding="utf-8-sig").strip()
-    return token or None
+    if token:
+        return token
+    try:
+        return (read_text(license_file(settings), most=LICENCE_BYTES) or "").strip() or None
+    except UnreadableFileError as e:
+        raise PermissionDeniedError(f"the licence file {e}") from e
 
 
 def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None) -> License:
@@ -187,6 +200,8 @@ def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: dat
         )
     except jwt.InvalidTokenError as e:
         raise PermissionDeniedError(f"the licence does not verify ({e})") from e
+    except (UnicodeError, RecursionError) as e:  # from below: no text, or brackets in brackets without end
+        raise PermissionDeniedError("the licence does not verify (it is no token)") from e
     issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))
     if latest_seen is not None and now < latest_seen - ROLLBACK_TOLERANCE:
         raise PermissionDeniedError(f"this machine's clock stands before {latest_seen:%Y-%m-%d %H:%M} UTC, a time it has seen")

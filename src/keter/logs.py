@@ -5,6 +5,7 @@ Each file has one writer, which rotates it by size. ``trace_id``, ``event_uid`` 
 and the log calls of libraries pass the same sieve.
 """
 
+import errno
 import logging
 import logging.handlers
 import sys
@@ -45,11 +46,10 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
     """Sets up structlog and the standard library's logging for this process.
 
     LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL, warnings only, or nothing.
-    Raises OSError when the log folder cannot be written.
+    A file that cannot be written is told there, and the process goes on without: what bets and shows must not end for a log.
     """
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
-    make_folder(path.parent)
     redactor = Redactor(secret_values(settings))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -59,8 +59,14 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _Named(worker),
     ]
-    handlers = [_file_handler(path, settings, shared, redactor)]
-    if console != "none":
+    handlers: list[logging.Handler] = []
+    refused: OSError | None = None
+    try:
+        make_folder(path.parent)
+        handlers.append(_file_handler(path, settings, shared, redactor))
+    except OSError as e:
+        refused = e
+    if console != "none" or refused is not None:
         level = logging.WARNING if console == "warnings" else logging.NOTSET
         handlers.append(_console_handler(stream or sys.stderr, level, shared, redactor))
     _install(handlers, settings.log.log_level)
@@ -70,6 +76,8 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # a logger made before this call must follow it
     )
+    if refused is not None:
+        structlog.get_logger(__name__).error("no log file", path=str(path), error=refused.strerror or str(refused))
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:
@@ -118,6 +126,9 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
 
 
 def _file_handler(path: Path, settings: Settings, shared: list[Processor], redactor: Redactor) -> logging.Handler:
+    """Writes JSON lines to ``path``. Raises OSError for a file that cannot be written."""
+    if path.exists() and not path.is_file():  # a pipe would hold us for ever
+        raise OSError(errno.EEXIST, "it is no ordinary file", str(path))
     handler = _PrivateRotatingFileHandler(
         path,
         maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),

@@ -8,9 +8,11 @@ import msgspec
 
 from keter.clock import Ids
 from keter.domain.runs import NOBODY, Run
+from keter.errors import ConfigurationError
 from keter.handover import fingerprint
 from keter.private_files import make_folder, write_private
 from keter.settings import Settings
+from keter.textfile import UnreadableFileError, read_bytes
 
 LONGEST_NAME = 40  # with a worker's name before it, it must fit where the ledger keeps workers
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]+")
@@ -30,15 +32,21 @@ def machine_name() -> str:
 
 
 def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
-    """The id of the instance that ``data_dir`` is, made once and kept in it. Raises OSError when it cannot be written."""
+    """The id of the instance that ``data_dir`` is, made once and kept in it.
+
+    Raises ConfigurationError when it cannot be written.
+    """
     path = data_dir / "run" / "instance.json"
     folder = str(data_dir.resolve())
     known = _read(path)
     if known is not None and (known.machine, known.folder) == (machine, folder):
         return known.instance_id
     made = _Instance(ids(), machine, folder)
-    make_folder(path.parent)
-    write_private(path, msgspec.json.encode(made).decode())
+    try:
+        make_folder(path.parent)
+        write_private(path, msgspec.json.encode(made).decode())
+    except OSError as e:
+        raise ConfigurationError(f"{path} cannot be written: {e.strerror or e}; move it away") from e
     return made.instance_id
 
 
@@ -59,6 +67,7 @@ def single(settings: Settings) -> Run:
 def _read(path: Path) -> _Instance | None:
     """None for a file that is missing or holds something else: then another one is made."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Instance)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        raw = read_bytes(path)
+        return msgspec.json.decode(raw, type=_Instance) if raw is not None else None
+    except (UnreadableFileError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 from keter.domain.markets import MarketKind, Period
 from keter.domain.money import to_minor
 from keter.domain.trading import ExecutionMode
+from keter.redis_address import is_host, problem_of_url
 
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
@@ -24,6 +25,16 @@ Percent = Annotated[float, Field(ge=0, le=1000)]
 MarginMethod = Literal["multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"]
 SHORTEST_TOKEN = 16
 _PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
+
+
+_BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
+
+
+def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
+    if not all(_BOOK_CODE.fullmatch(word) for word in value):
+        raise ValueError("must be book codes with commas between, such as PIN,ISN,SBO, without brackets and quotes")
+    return value
 
 
 class Group(BaseModel):
@@ -40,6 +51,8 @@ class Group(BaseModel):
         if isinstance(value, str):
             value = value.strip()
             if field.annotation == tuple[str, ...]:
+                if value.startswith("[") and any(quote in value for quote in "\"'"):
+                    raise ValueError("must be words with commas between, such as A,B, without brackets and quotes")
                 return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
@@ -103,6 +116,11 @@ class VenueSettings(Group):
             raise ValueError("must be an http(s) address without a user name")
         return value.rstrip("/")
 
+    @field_validator("ao_bookies")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
+
     @field_validator("ao_sports")
     @classmethod
     def _sport_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,8 +149,15 @@ class RedisSettings(Group):
     @classmethod
     def _redis_address(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if text and not _is_address(text, {"redis", "rediss"}) and not text.startswith("unix://"):
-            raise ValueError("must be an address such as redis://host:6379/0 or rediss://host:6380/0")
+        if text and (problem := problem_of_url(text)) is not None:
+            raise ValueError(problem)
+        return value
+
+    @field_validator("redis_host")
+    @classmethod
+    def _host_alone(cls, value: str) -> str:
+        if value and not is_host(value):
+            raise ValueError("must be a host name or address alone; its port is REDIS_PORT, a whole address REDIS_URL")
         return value
 
 
@@ -181,6 +206,16 @@ class EdgeSettings(Group):
         300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
     )
     bet_books: Words = Field(("ALL",), description="Books that may be bet with, comma separated, or ALL.")
+
+    @field_validator("sharp_whitelist", "bet_books")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
+
+    @field_validator("sharp_anchor")
+    @classmethod
+    def _one_book(cls, value: str) -> str:
+        return checked_books((value,))[0] if value else value
 
     def devig_method(self, kind: MarketKind) -> str:
         method: str = getattr(self, f"devig_method_{kind.value}")

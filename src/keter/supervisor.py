@@ -13,17 +13,19 @@ from collections.abc import Callable
 import structlog
 
 from keter import __version__
+from keter.bus.connection import without_login
 from keter.children import Fleet
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, UnavailableError
 from keter.handover import hand_over
+from keter.instances import Listing, listed, lock_of
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.ledger import ledger_is_shared, open_settings_ledger
 from keter.logs import configure_logs
 from keter.owning import Ownership, Reread
 from keter.preflight import check_bind, check_folder, check_live, check_ports
-from keter.process import ORPHAN_GRACE_S, FileLock, keep_files_private, on_stop_signals
+from keter.process import ORPHAN_GRACE_S, keep_files_private, on_stop_signals
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
 from keter.run import new_run
@@ -32,6 +34,7 @@ from keter.settings import Settings, child_environment, load_settings
 READY_DEADLINE_S = 30.0
 SANDBOX_DEADLINE_S = 20.0
 POLL_S = 0.1
+LOCK_PATIENCE_S = 0.5  # a command that looks whether we run holds the lock for a moment
 
 log = structlog.get_logger("keter.supervisor")
 Say = Callable[[str], None]
@@ -45,9 +48,9 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
     clock = SystemClock()
     keep_files_private()
     check_folder(settings)
-    lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
+    lock = lock_of(settings.mode.data_dir)
     predecessor = lock.text()  # emptied by an orderly end
-    if not lock.acquire(str(os.getpid())):
+    if not lock.acquire(str(os.getpid()), patience_s=LOCK_PATIENCE_S):
         raise UnavailableError(
             f"Keter already runs on {settings.mode.data_dir} (process {predecessor or 'unknown'}); stop it with Ctrl+C in its "
             "terminal first, or set DATA_DIR to another folder"
@@ -57,7 +60,8 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
         check_bind(settings)
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
-        asyncio.run(Supervisor(settings, say, clock, only, on_disk=on_disk).run())
+        with listed(settings) as listing:
+            asyncio.run(Supervisor(settings, say, clock, only, on_disk=on_disk, listing=listing).run())
     finally:
         lock.release()
     return ExitCode.OK
@@ -91,8 +95,10 @@ class Supervisor:
         *,
         on_disk: Reread = load_settings,
         ids: Ids = random_id,
+        listing: Listing | None = None,
     ) -> None:
         self._settings = settings
+        self._listing = listing
         self._on_disk = on_disk
         self._ids = ids
         self._sandbox = plan_sandbox(settings)
@@ -146,6 +152,8 @@ class Supervisor:
         sandbox = self._sandbox
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
         page = page_url(host, port)
+        if self._listing is not None:
+            self._listing.tell(redis=without_login(redis.url), page=page)
         for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()

@@ -164,15 +164,25 @@ async def test_reducing_does_not_weaken_a_stop(bus: Bus, control: Control, tmp_p
         await control.reduce(OPS, "odd prices", out_of_pause=True)
 
 
-async def test_reducing_is_refused_when_the_state_changes_meanwhile(
-    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("out_of_pause", [False, True])
+async def test_reducing_never_ends_a_pause_said_in_the_very_moment(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, out_of_pause: bool
 ) -> None:
     """The guard pauses between the look and the change: reducing would end its pause."""
     await start(bus)
     changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW))
-    with pytest.raises(StaleRevisionError):
-        await control.reduce(OPS, "odd prices")
+    with pytest.raises(UsageError, match="paused, which is stronger"):
+        await control.reduce(OPS, "odd prices", out_of_pause=out_of_pause)
     assert (await control.standing()).mode is TradingMode.PAUSED
+
+
+async def test_reducing_is_done_though_somebody_resumes_in_the_very_moment(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(bus)
+    changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW))
+    await control.reduce(OPS, "odd prices")
+    assert (await control.standing()).mode is TradingMode.REDUCING
 
 
 async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> None:

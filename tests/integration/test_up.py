@@ -95,7 +95,7 @@ async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> No
     one = await everybody(shared)
     second = up(one.folder)
     assert second.returncode == 69
-    assert f"already runs on local (process {one.process.pid})" in second.stderr
+    assert f"already runs on {one.folder / 'local'} (process {one.process.pid})" in second.stderr
     assert len(second.stderr.splitlines()) == 1
     assert one.fetch("/healthz")[0] == 200
 
@@ -216,13 +216,15 @@ def test_a_wrong_env_file_is_one_sentence_and_78(tmp_path: Path, line: str) -> N
     assert not (tmp_path / "local").exists()
 
 
-def test_halt_works_with_nothing_running(tmp_path: Path) -> None:
+def test_halt_with_nothing_running_says_what_it_wrote(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "keter", "halt", "--reason", "storm"]
     result = subprocess.run(
         command, cwd=tmp_path, env=child_environment(DATA_DIR="local"), capture_output=True, text=True, timeout=30
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 69
+    assert f"written to {tmp_path / 'HALT'}; the next start from there will be halted" in result.stderr
     assert "storm" in (tmp_path / "HALT").read_text()
+    assert not (tmp_path / "local").exists()
 
 
 def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(tmp_path: Path) -> None:

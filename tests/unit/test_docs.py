@@ -49,7 +49,7 @@ def test_every_command_that_is_named_exists(page: tuple[Path, str]) -> None:
 
 def test_every_setting_that_is_named_exists(page: tuple[Path, str]) -> None:
     path, text = page
-    known = {entry.name for entry in entries()} | {"KETER_PYTHON"}
+    known = {entry.name for entry in entries()} | {"KETER_PYTHON", "KETER_ENV_FILE", "KETER_INSTANCES"}
     for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", text):
         assert name in known or name.startswith(("X_", "GLOBAL_")), f"{path.name} names {name}"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support import ROOT
 
 SOURCE = ROOT / "src" / "keter"
-COMMON = {"errors", "clock", "extras", "__version__"}
+COMMON = {"errors", "clock", "extras", "textfile", "__version__"}
 
 # What each part may import of Keter's own, besides itself and COMMON.
 MAY_IMPORT = {
@@ -22,8 +22,11 @@ MAY_IMPORT = {
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus", "machine", "trust"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
     "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups"},
-    "settings": {"domain", "setting_groups"},
-    "setting_groups": {"domain"},
+    "settings": {"domain", "paths", "setting_groups"},
+    "paths": set[str](),
+    "instances": {"paths", "process", "settings"},
+    "setting_groups": {"domain", "redis_address"},
+    "redis_address": set[str](),
     "roster": set[str](),
     "private_files": set[str](),
     "process": {"private_files"},

@@ -1,8 +1,9 @@
 """What an operator may say over Telegram, and the answer. Knows nothing of aiogram; every effect goes through ``Control``.
 
-Only listed users, only in their private chat, only what was said within the last minute. ``/resume`` may lead to bets, so it
-is said twice: the second time with a code that is good once, for this user, this state and one minute. After a halt or a pause
-of the guard's that code comes from the operator's second factor, not from this chat: whoever holds the phone must not do.
+Only listed users, only in their private chat. What only stops is done, and questions are answered, however old they arrive; the
+rest only within a minute of being said. ``/resume`` may lead to bets, so it is said twice: the second time with a code that is
+good once, for this user, this state and one minute. After a halt or a pause of the guard's that code comes from the operator's
+second factor, not from this chat: whoever holds the phone must not do.
 """
 
 import asyncio
@@ -26,6 +27,9 @@ from keter.proofs import resumes_lightly
 
 log = structlog.get_logger(__name__)
 STALE_S = 60.0
+# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on how long it was under way.
+EVER_DONE = frozenset({"/pause", "/reduce", "/halt"})
+EVER_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
 CODE_LASTS_S = 60.0
 MOST_LINES = 20
 LONGEST_PAUSE_MIN = 24 * 60
@@ -105,14 +109,16 @@ class Desk:
         word, _, rest = said.text.strip().partition(" ")
         command = word.partition("@")[0].lower()
         age_s = (self._clock.now() - said.at).total_seconds()
-        if abs(age_s) > STALE_S:
-            return f"{command} was said {age_s:.0f} s ago by this machine's clock and is not done. Say it again."
+        old = f"{command} was said {age_text(age_s)} by this machine's clock" if abs(age_s) > STALE_S else ""
+        if old and command not in EVER_DONE | EVER_ANSWERED:
+            return f"{old} and is not done. Say it again."
         try:
-            return await self._do(command, rest.strip(), said.user)
+            done = await self._do(command, rest.strip(), said.user)
         except StaleRevisionError:
             return "The state has changed meanwhile; look with /status and say it again."
         except (KeterError, OSError, TimeoutError) as e:
             return f"Not done: {str(e) or type(e).__name__}"
+        return f"{old} and is done all the same. {done}" if old and command in EVER_DONE else done
 
     def _may_speak(self, said: Said) -> bool:
         known = said.user in self._allowed
@@ -196,6 +202,11 @@ class Desk:
         if self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)
         await asyncio.to_thread(self._prove, user, code)  # it writes the spent code down
+
+
+def age_text(age_s: float) -> str:
+    """How long ago something was said; a clock that is behind makes it the future."""
+    return f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead"
 
 
 def open_text(bets: Sequence[Bet]) -> str:

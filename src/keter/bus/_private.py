@@ -24,11 +24,12 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 
 from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
-from keter.errors import UnavailableError
+from keter.errors import ConfigurationError, UnavailableError
 from keter.machine import memory_bytes, redis_memory_mb
 from keter.private_files import make_folder, open_private, write_private
 from keter.process import private_umask, spawn_options
 from keter.settings import Settings
+from keter.textfile import read_text
 
 LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
@@ -89,6 +90,15 @@ class PrivateRedis:
         await stop_server_of(self._run_file)
         self._port = self._port or _free_port()
         try:
+            await self._start()
+        except OSError as e:
+            await self._end(0)
+            name = e.filename2 or e.filename  # of a renaming, what was to be replaced
+            where = f"{name}: " if name else ""
+            raise UnavailableError(f"the private Redis cannot use its files: {where}{e.strerror or e}") from e
+
+    async def _start(self) -> None:
+        try:
             process = await self._begin()
         except UnavailableError:
             if not _UNREADABLE.search(self._log()):
@@ -102,7 +112,8 @@ class PrivateRedis:
         if self.running and self.plan.kind is not RedisKind.FAKE:
             await _shutdown(self.url)
         await self._end(STOP_DEADLINE_S)
-        self._run_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what lies there is not ours
+            self._run_file.unlink(missing_ok=True)
 
     async def _begin(self) -> asyncio.subprocess.Process:
         make_folder(self._folder)
@@ -198,7 +209,12 @@ def run_file(settings: Settings) -> Path:
 def locate_redis(settings: Settings) -> str | None:
     """The address to use: from the settings, else of the private server that runs, else None. It holds a password."""
     url = configured_url(settings)
-    return url if url is not None else _read_url(run_file(settings))
+    return url if url is not None else running_url(settings)
+
+
+def running_url(settings: Settings) -> str | None:
+    """The address of the private server that runs in DATA_DIR, with its password; None when none is written down."""
+    return _read_url(run_file(settings))
 
 
 async def stop_server_of(path: Path) -> None:
@@ -214,8 +230,8 @@ async def stop_server_of(path: Path) -> None:
 
 def _read_url(path: Path) -> str | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or being replaced
+        found = json.loads(read_text(path) or "null")
+    except (ConfigurationError, ValueError, RecursionError):  # being replaced, or spoilt
         return None
     url = found.get("url") if isinstance(found, dict) else None
     return url if isinstance(url, str) else None

@@ -20,6 +20,9 @@ from keter.errors import KeterError, RetryLaterError, UnavailableError
 _REFUSED = re.compile(r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b")
 
 
+RIGHTS = "give its user every command and key: ACL SETUSER <user> ~* &* +@all"
+
+
 class ConnectionLostError(UnavailableError):
     """The connection failed or the answer did not come: the command may have run, or may still run later."""
 
@@ -53,7 +56,9 @@ def translated() -> Iterator[None]:
     """Turns redis-py's errors into ours."""
     try:
         yield
-    except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as e:
+    except redis_errors.NoPermissionError as e:
+        raise UnavailableError(f"Redis refused us: {e}; {RIGHTS}") from e
+    except redis_errors.AuthenticationError as e:
         raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
@@ -68,6 +73,8 @@ def _sorted(error: redis_errors.ResponseError) -> KeterError:
     text = str(error)
     if "LEASELOST" in text:
         return LeaseLostError("the lease is gone; another owner may have taken over")
+    if "NOPERM" in text or "ACL failure" in text:
+        return UnavailableError(f"Redis refused us: {text}; {RIGHTS}")
     if _REFUSED.search(text):
         return BusRefusedError(f"Redis refuses for the moment: {text}")
     return BusDataError(f"Redis answered with an error: {text}")

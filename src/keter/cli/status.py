@@ -10,6 +10,7 @@ from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+    from keter.cli.access import Target
     from keter.control import Standing
     from keter.settings import Settings
 
@@ -23,9 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def status(as_json: JsonFlag = False) -> ExitCode:
     """Show trading state, processes and queues; exit code 69 when nothing runs."""
-    from keter.settings import load_settings
+    from keter.cli.access import one_target
+    from keter.instances import Wish
 
-    facts = run_async(_collect(load_settings()))
+    target = one_target(Wish.LOOK)
+    facts = run_async(_collect(target))
     if as_json:
         show_json(facts)
     else:
@@ -34,10 +37,12 @@ def status(as_json: JsonFlag = False) -> ExitCode:
     return ExitCode.OK if facts["running"] else ExitCode.UNAVAILABLE
 
 
-async def _collect(settings: "Settings") -> Facts:
-    facts: Facts = {"mode": settings.mode.execution_mode.value, "running": False, "problem": None}
+async def _collect(target: "Target") -> Facts:
+    settings = target.settings
+    where = str(target.found.instance) if target.found is not None and not target.own else None
+    facts: Facts = {"mode": settings.mode.execution_mode.value, "where": where, "running": False, "problem": None}
     try:
-        bus = await need_bus(settings)
+        bus = await need_bus(target)
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
     try:
@@ -112,6 +117,8 @@ def render(facts: Facts) -> list[str]:
     """The facts as lines for people."""
     state = facts["state"] or "unknown"
     lines = [f"{facts['mode']}  {state}" + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")]
+    if facts.get("where"):  # another Keter than that of this folder
+        lines.append(f"  {facts['where']}")
     if facts["reason"]:
         until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
         lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")

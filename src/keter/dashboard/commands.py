@@ -1,7 +1,8 @@
 """Commands from the page: prepared with the server's own summary, committed once with the token that came of it.
 
-A token belongs to one session, action, target and state revision. Committing it again answers with the first result; a
-state that has changed answers 409 with a fresh preparation. HALT asks for no revision and needs no Redis.
+A token belongs to one session, action and target; one that resumes also to one state revision. Committing it again answers with
+the first result; a state that has changed answers 409 with a fresh preparation. What only stops is done however old its
+confirmation is and whatever has changed meanwhile; HALT needs no Redis either.
 """
 
 import asyncio
@@ -28,7 +29,9 @@ TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
 PER_MINUTE = 60
-OF_A_REVISION = frozenset({"pause", "reduce", "resume"})  # what is done to the state that was looked at, and to no other
+OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
+OF_A_REVISION = frozenset({"resume"})  # what is done to the state that was looked at, and to no other: it may start bets
+STOPS = frozenset({"halt", "pause", "reduce", "disarm"})  # what can never lead to more bets
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
@@ -74,7 +77,7 @@ class Commands:
         lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
         needs = [] if lowers else self._needs(caller, body.action, standing)
         await self._check_armable(body)
-        revision = _revision(standing) if body.action in OF_A_REVISION else None
+        revision = _revision(standing) if body.action in OF_A_STATE else None
         token = secrets.token_urlsafe(24)
         self._forget_old()
         self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
@@ -84,14 +87,15 @@ class Commands:
         )
 
     async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
-        """Does it, once. Raises ApiError 410 for a token that is unknown or old, 409 when the state has moved on."""
+        """Does it, once. Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on."""
         token = self._tokens.get(body.token)
         if token is None or token.session != caller.session:
             raise ApiError(410, "token_gone", "this confirmation is no longer valid; look again and confirm anew")
         async with token.lock:
             if token.result is not None:
                 return token.result
-            if self._clock.monotonic() - token.made_s > TOKEN_LASTS_S:
+            old = self._clock.monotonic() - token.made_s > TOKEN_LASTS_S
+            if old and token.body.action not in STOPS:
                 raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
             operator = Operator(f"{caller.name}@{address}", "page")
             await self._see_proofs(token, caller, body, address, operator)
@@ -134,9 +138,9 @@ class Commands:
         body, control = token.body, self._control
         match body.action:
             case "pause":
-                return control.pause(operator, body.reason, for_s=body.for_s, revision=token.revision)
+                return control.pause(operator, body.reason, for_s=body.for_s)
             case "reduce":
-                return control.reduce(operator, body.reason, revision=token.revision)
+                return control.reduce(operator, body.reason)
             case "halt":
                 return control.halt(operator, body.reason)
             case "resume":
@@ -221,7 +225,7 @@ class Commands:
 
 def _sensible(action: str, standing: Standing) -> None:
     mode = standing.mode
-    if action in OF_A_REVISION and standing.trading is None:
+    if action in OF_A_STATE and standing.trading is None:
         raise UnavailableError(standing.problem or "Redis is not reachable")
     if action == "pause" and mode is TradingMode.HALTED:
         raise ApiError(409, "not_now", "trading is halted already, which is stronger than a pause")

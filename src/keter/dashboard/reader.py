@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from keter.books import missing_books
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
 from keter.bus.connection import Bus
@@ -122,6 +123,14 @@ class Reader:
             return await read_owner(self._bus)
         except PoisonedPayloadError:
             return None
+
+    async def missing_books(self) -> list[str]:
+        """Books that the settings name and no feed shows; none where Redis cannot be asked."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return missing_books(self._settings, await read_feeds(self._bus))
+        except (KeterError, TimeoutError):
+            return []
 
     async def _licence_refusal(self) -> str | None:
         if self._clock.monotonic() >= self._licence_due:

@@ -22,6 +22,7 @@ from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
 from keter.setting_groups import RiskSettings
 from keter.settings import Settings
+from keter.textfile import is_present
 
 FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
 DEADLINE_S = 3.0
@@ -64,7 +65,7 @@ class Scraping:
             mode=settings.mode.execution_mode.value,
             currency=settings.mode.account_currency,
             zone=settings.mode.time_zone,
-            stopped=bool(found.standing.stops) if found is not None else settings.router.halt_file.exists(),
+            stopped=bool(found.standing.stops) if found is not None else is_present(settings.router.halt_file),
             limits=limits_of(settings, found.limits if found is not None else settings.risk),
             machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages),
             rules=[(rule.id, rule.level) for rule in RULES],

@@ -119,7 +119,7 @@ class Screens:
             redis=latest.redis if latest else models.RedisFacts(ok=False, detail="never reached"),
             disk=disk_facts(world.settings.mode.data_dir),
             licence=await asyncio.to_thread(licence_text, world.settings, world.clock),
-            problems=latest.problems if latest else [],
+            problems=[*(latest.problems if latest else []), *await world.reader.missing_books()],
         )
 
     async def alerts(self, call: Call) -> BaseModel:

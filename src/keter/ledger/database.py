@@ -91,7 +91,8 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     if not url.database or url.database == ":memory:":
         raise ConfigurationError("the ledger must be a file: in memory it would forget the bets with the process")
     if read_only:
-        url = url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+        # as_uri() writes the characters of a name that mean something in an address as %23 and the like
+        url = url.set(database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
     else:
         make_folder(path.parent)
         claim(path)  # its -wal and -shm take over the rights of the file

@@ -22,6 +22,7 @@ from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import PlacementFact, read_placements
 from keter.settings import Settings
+from keter.textfile import is_present
 
 
 class Ledger:
@@ -101,8 +102,17 @@ class Ledger:
 def ledger_url(settings: Settings) -> str:
     """LEDGER_URL, else a SQLite file in DATA_DIR. May hold a password: never log it."""
     configured = settings.log.ledger_url.get_secret_value()
+    if configured:
+        return configured
+    # Not put together by hand: what means something in an address may be part of a folder's name.
     path = (settings.mode.data_dir / "ledger.db").absolute().as_posix()
-    return configured or f"sqlite:///{path}"
+    return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+
+
+def local_ledger(settings: Settings) -> Path | None:
+    """The file of the ledger, there or not; None where it is a server's."""
+    url = parse_url(ledger_url(settings))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def ledger_is_shared(settings: Settings) -> bool:
@@ -133,5 +143,5 @@ async def open_settings_ledger(settings: Settings, *, clock: Clock, read_only: b
 
 
 def _check_file(url: URL, *, read_only: bool) -> None:
-    if url.get_backend_name() == "sqlite" and read_only and not Path(url.database or "").exists():
+    if url.get_backend_name() == "sqlite" and read_only and not is_present(Path(url.database or "")):
         raise LedgerUnavailableError("there is no ledger yet; it is made when Keter runs for the first time")

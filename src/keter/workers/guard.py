@@ -28,12 +28,12 @@ from keter.domain.verdicts import Reason, Verdict, reject
 from keter.gates.placement import check_age
 from keter.gates.risk import RiskContext, assess, best_first, score_at_bet
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.textfile import is_present
 from keter.workers.edge import details_of
 from keter.workers.leading import lead
 from keter.workers.permission import Permission
 from keter.workers.revisits import Revisits
 from keter.workers.risk_keeping import RiskKeeper
-from keter.workers.routing.world import halt_file_present
 from keter.workers.runtime import Context
 from keter.workers.serving import Gather, Handled, serve, traced
 
@@ -135,7 +135,7 @@ class Guard:
         age = check_age(signal, self._context.clock.now(), settings)
         if not age.accepted:
             return age
-        return reject(Reason.HALT_FILE) if halt_file_present(settings.halt_file) else None
+        return reject(Reason.HALT_FILE) if is_present(settings.halt_file) else None
 
     async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:
         others = tuple(exposure for exposure in state.exposures if exposure is not own)

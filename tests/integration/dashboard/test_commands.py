@@ -5,6 +5,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from argon2 import PasswordHasher
 
 from keter.bus.alerts import read_alerts
@@ -60,10 +61,11 @@ async def test_ten_commits_of_one_token_are_one_effect_with_one_result(console: 
     assert len(await console.ledger.commands.recent()) == 1
 
 
-async def test_a_command_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
+async def test_a_start_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
     await seed_bus(console.bus)
-    _, prepared = await console.post(PREPARE, {"action": "pause"})
-    await set_state(console, TradingMode.REDUCING, "guard")
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    await set_state(console, TradingMode.REDUCING, "ops")
     status, refused = await console.post(COMMIT, {"token": prepared["token"]})
     assert status == 409
     fresh = refused["error"]["details"]
@@ -72,11 +74,30 @@ async def test_a_command_prepared_on_an_old_state_is_refused_with_a_fresh_look(c
     assert status == 200
 
 
-async def test_a_halt_asks_for_no_revision(console: Console) -> None:
+@pytest.mark.parametrize(
+    ("action", "mode"),
+    [("pause", TradingMode.PAUSED), ("reduce", TradingMode.REDUCING), ("halt", TradingMode.HALTED)],
+)
+async def test_what_only_stops_is_done_however_old_its_look_at_the_state(
+    console: Console, action: str, mode: TradingMode
+) -> None:
     await seed_bus(console.bus)
-    _, prepared = await console.post(PREPARE, {"action": "halt"})
-    await set_state(console, TradingMode.REDUCING, "guard")
-    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    _, prepared = await console.post(PREPARE, {"action": action})
+    await set_state(console, TradingMode.ACTIVE, "somebody else")
+    console.world.commands._tokens[prepared["token"]].made_s -= 300
+    status, done = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, done.get("action")) == (200, action)
+    state = await state_of(console)
+    assert state is not None
+    assert state.mode is mode
+
+
+async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(console: Console) -> None:
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    console.world.commands._tokens[prepared["token"]].made_s -= 31
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["code"]) == (410, "token_gone")
 
 
 async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_password(start_console: StartConsole) -> None:

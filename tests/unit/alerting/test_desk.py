@@ -94,10 +94,39 @@ async def test_an_empty_list_is_nobody(bus: Bus, tmp_path: Path) -> None:
     assert await office.say("/status") is None
 
 
-@pytest.mark.parametrize("age_s", [61, 3600, -61])
-async def test_what_was_said_too_long_ago_is_not_done(office: Office, age_s: float) -> None:
-    assert "not done" in (await office.say("/pause", age_s=age_s) or "")
-    assert await office.mode() is TradingMode.ACTIVE
+AGES = [61, 90, 86_400, -61, -7_200]
+
+
+@pytest.mark.parametrize("age_s", AGES)
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [("/halt", TradingMode.HALTED), ("/pause", TradingMode.PAUSED), ("/pause 5", TradingMode.PAUSED),
+     ("/reduce", TradingMode.REDUCING)],
+)  # fmt: skip
+async def test_what_only_stops_is_done_however_old_or_skewed_it_arrives(
+    office: Office, text: str, mode: TradingMode, age_s: float
+) -> None:
+    answer = await office.say(text, age_s=age_s) or ""
+    assert "is done all the same" in answer
+    assert f"{abs(age_s)} s {'ago' if age_s > 0 else 'ahead'}" in answer
+    assert await office.mode() is mode
+
+
+@pytest.mark.parametrize("age_s", AGES)
+async def test_what_may_start_bets_or_quiet_an_alert_is_not_done_when_old(office: Office, age_s: float) -> None:
+    await office.start(TradingMode.PAUSED)
+    for text in ("/resume", "/ack x"):
+        assert "is not done. Say it again." in (await office.say(text, age_s=age_s) or "")
+    assert "/resume 111111" in (await office.say("/resume") or "")
+    assert "is not done" in (await office.say("/resume 111111", age_s=age_s) or "")
+    assert await office.mode() is TradingMode.PAUSED
+
+
+@pytest.mark.parametrize("age_s", AGES)
+async def test_questions_are_answered_however_old_they_are(office: Office, age_s: float) -> None:
+    assert "ACTIVE" in (await office.say("/status", age_s=age_s) or "")
+    for text in ("/open", "/pnl", "/alerts"):
+        assert "not done" not in (await office.say(text, age_s=age_s) or "")
 
 
 async def test_halt_is_done_at_once_and_audited_with_its_source(office: Office) -> None:

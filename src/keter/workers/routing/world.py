@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 
 from keter.bus.connection import Bus
 from keter.bus.heartbeats import Heart
@@ -19,6 +18,7 @@ from keter.domain.verdicts import Reason, Verdict, reject
 from keter.gates.limits import lowered
 from keter.gates.placement import PlacementWorld
 from keter.settings import Settings
+from keter.textfile import is_present
 from keter.workers.permission import Permission
 
 PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
@@ -55,7 +55,7 @@ class World:
 
     def halted(self) -> bool:
         """Whether the HALT file exists; also when nobody can tell."""
-        return halt_file_present(self._settings.router.halt_file)
+        return is_present(self._settings.router.halt_file)
 
     async def reconciled(self) -> bool:
         """Whether ledger and venue were compared since this router took the account over, and recently."""
@@ -101,11 +101,3 @@ class World:
         if view.state is not None and last is not None and view.state.revision < last.revision:
             return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision), False
         return view.may_bet(now), view.reducing(now)
-
-
-def halt_file_present(path: Path) -> bool:
-    """True also when the file system refuses to say: a stop must not depend on permissions."""
-    try:
-        return path.exists()
-    except OSError:
-        return True

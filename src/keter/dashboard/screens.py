@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from keter.dashboard import models
 from keter.dashboard.calling import Tester
 from keter.dashboard.configview import config_view
-from keter.dashboard.health import disk_facts, licence_text
+from keter.dashboard.health import disk_facts, disk_with_days, licence_text, store_row
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
@@ -111,13 +111,15 @@ class Screens:
 
     async def health(self, call: Call) -> BaseModel:
         world, latest = self._world, self._world.hub.latest()
+        rooms = await world.reader.storage.rooms()
         return models.Health(
             checks=await world.reader.checks(),
             workers=latest.workers if latest else [],
             queues=latest.queues if latest else [],
             feeds=latest.feeds if latest else [],
             redis=latest.redis if latest else models.RedisFacts(ok=False, detail="never reached"),
-            disk=disk_facts(world.settings.mode.data_dir),
+            disk=disk_with_days(disk_facts(world.settings.mode.data_dir), rooms),
+            storage=[store_row(room) for room in rooms],
             licence=await asyncio.to_thread(licence_text, world.settings, world.clock),
             problems=latest.problems if latest else [],
         )

@@ -89,7 +89,7 @@ class Ledger:
 
     async def give_back(self) -> None:
         """Returns some of the room that deleted rows left to the disk."""
-        await self._database.write(sizes.give_back, durable=False)
+        await self._database.run(sizes.give_back)
 
     async def tidy(self) -> None:
         """Folds the totals and brings the planner's statistics up to date; cheap enough for every few minutes."""

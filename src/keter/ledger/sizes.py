@@ -5,8 +5,10 @@ an older file keeps its size and grows no further. PostgreSQL reuses the room af
 that of what is stored, not of the file.
 """
 
+from typing import Any
+
 from sqlalchemy import func, select, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from keter.ledger.schema import decisions
 
@@ -38,10 +40,13 @@ def _decision_bytes(connection: Connection) -> int:
     return (last - first + 1) * (round(float(connection.execute(mean).scalar_one())) + ROW_BYTES)
 
 
-def give_back(connection: Connection) -> None:
+def give_back(engine: Engine) -> None:
     """Returns some free pages to the disk, where the file was made for it."""
-    if connection.dialect.name == "sqlite":
-        connection.execute(text(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")).all()
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            # As a script: a cursor takes a single step of it, which is a single page.
+            driver.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
 
 
 def optimize(connection: Connection) -> None:

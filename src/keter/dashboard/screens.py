@@ -92,7 +92,7 @@ class Screens:
 
     async def signals(self, call: Call) -> BaseModel:
         items = await self._world.reader.signals(call.query_as(models.SignalsQuery))
-        return models.Signals(funnel=self._world.hub.snapshot().funnel, items=items)
+        return models.Signals(funnel=(await self._world.hub.fresh()).funnel, items=items)
 
     async def risk(self, call: Call) -> BaseModel:
         world = self._world
@@ -110,7 +110,8 @@ class Screens:
         return web.Response(body=body, headers=headers, content_type="text/csv", charset="utf-8")
 
     async def health(self, call: Call) -> BaseModel:
-        world, latest = self._world, self._world.hub.latest()
+        world = self._world
+        latest = await world.hub.newest()
         rooms = await world.reader.storage.rooms()
         return models.Health(
             checks=await world.reader.checks(),
@@ -126,7 +127,7 @@ class Screens:
 
     async def alerts(self, call: Call) -> BaseModel:
         world = self._world
-        standing = world.hub.snapshot().attention
+        standing = (await world.hub.fresh()).attention
         history = await (await world.reader.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
             active=[notice for notice in standing if notice.acknowledged_by is None],

@@ -22,7 +22,7 @@ from keter.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
-IDLE_S = 10.0
+IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25

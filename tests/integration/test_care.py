@@ -42,7 +42,7 @@ async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
 
 
 def decision(number: int, age: timedelta) -> Decision:
-    details = {"text": os.urandom(1_000).hex()}  # nothing that could be packed
+    details: dict[str, object] = {"text": os.urandom(1_000).hex()}  # nothing that could be packed
     return Decision(f"t{number}", "edge", "edge", "fb-1", "ft.ou.2.5.over", reject(Reason.EV_TOO_LOW), NOW - age, details)
 
 

@@ -37,7 +37,8 @@ def _decision_bytes(connection: Connection) -> int:
         return 0
     newest = select(decisions.c.numbers, decisions.c.details).order_by(decisions.c.id.desc()).limit(SAMPLE).subquery()
     mean = select(func.avg(func.length(newest.c.numbers) + func.length(newest.c.details)))
-    return (last - first + 1) * (round(float(connection.execute(mean).scalar_one())) + ROW_BYTES)
+    rows: int = last - first + 1
+    return rows * (round(float(connection.execute(mean).scalar_one())) + ROW_BYTES)
 
 
 def give_back(engine: Engine) -> None:

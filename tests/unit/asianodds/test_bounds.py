@@ -6,8 +6,9 @@ from typing import Any
 from keter.clock import to_ms
 from keter.domain.markets import Phase
 from keter.venues.asianodds.bounds import MARGIN, MOST_ENDED, MOST_ROWS, FeedBounds
+from keter.venues.asianodds.merging import Merged
 from keter.venues.asianodds.normalise import Problem
-from keter.venues.asianodds.state import FeedState, Merged
+from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 from tests.asianodds_payloads import NOW, feed_body, match_game, total
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -26,7 +26,7 @@ class Built:
             raise UnavailableError("Redis is away")
         self.count += 1
         redis = RedisFacts(ok=True, detail="")
-        return cast("Snapshot", Snapshot.model_construct(id=position, redis=redis, **_sections()))
+        return Snapshot.model_construct(id=position, redis=redis, **_sections())
 
 
 def _sections() -> dict[str, Any]:

@@ -60,6 +60,9 @@ PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
 TRUST = "tests/unit/test_trust.py"
 AUTH = "tests/unit/dashboard/test_auth.py"
+FEED_BOUNDS = "tests/unit/asianodds/test_bounds.py"
+SIZES = "tests/integration/test_care.py"
+QUESTIONS = "tests/unit/ledger/test_questions.py"
 TRANSPORT = "tests/unit/asianodds/test_transport.py"
 LISTINGS = "tests/unit/test_instances.py"
 INSTANCES = "src/keter/instances.py"
@@ -67,6 +70,7 @@ ROUTING = "src/keter/workers/routing/placing.py"
 PLACEMENT_GATE = "src/keter/gates/placement.py"
 BETS = "src/keter/ledger/bets.py"
 CALLS = "src/keter/venues/asianodds/transport.py"
+CARE = "src/keter/workers/care.py"
 KEEPING = "src/keter/workers/risk_keeping.py"
 LUA = "src/keter/bus/lua"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
@@ -310,6 +314,24 @@ MUTATIONS = (
     Mutation("stream-places", DRY, "viewers cannot take the operator's places", "src/keter/dashboard/hub.py",
              "    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:\n",
              "    if False:\n", ("tests/integration/dashboard/test_stream.py",)),
+    Mutation("horizon", BOUNDED, "a match beyond the horizon is not taken", "src/keter/venues/asianodds/bounds.py",
+             "return event.kickoff - now > self.horizon + MARGIN", "return False", (FEED_BOUNDS,)),
+    Mutation("feed-cap", BOUNDED, "of too many fixtures the farthest go", "src/keter/venues/asianodds/bounds.py",
+             "    return nearest[bounds.fixtures :]\n", "    return []\n", (FEED_BOUNDS,)),
+    Mutation("ended-cap", BOUNDED, "fixtures that ended are forgotten", "src/keter/venues/asianodds/state.py",
+             "        for uid in oldest(self._past, self._bounds):\n            del self._past[uid]\n", "", (FEED_BOUNDS,)),
+    Mutation("ledger-cap", BOUNDED, "the ledger is capped by size", CARE,
+             "        await self._trim(LEAST_KEPT, settings.ledger_max_mb * BYTES_PER_MB)\n", "", (SIZES,)),
+    Mutation("last-day", REPLAY, "decisions of the last day stay", CARE,
+             "LEAST_KEPT = timedelta(days=1)", "LEAST_KEPT = timedelta(0)", (SIZES,)),
+    Mutation("files-cap", BOUNDED, "captures and logs are capped by size", "src/keter/domain/room.py",
+             "        if surplus <= 0:\n", "        if True:\n", (SIZES,)),
+    Mutation("open-index", BOUNDED, "open bets are read from an index of their own", "src/keter/ledger/bets.py",
+             "    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)\n",
+             "    query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))\n", (QUESTIONS,)),
+    Mutation("spoilt-answer", BOUNDED, "a spoilt answer costs one interval", "src/keter/venues/asianodds/source.py",
+             "again = min(poll.failures - 1, _TROUBLE_COUNTED)", "again = min(poll.failures, _TROUBLE_COUNTED)",
+             ("tests/unit/asianodds/test_source.py",)),
 )  # fmt: skip
 
 

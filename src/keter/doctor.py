@@ -21,7 +21,7 @@ from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.instances import lock_of
 from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
-from keter.logs import secret_values
+from keter.logs import BYTES_PER_MB, secret_values
 from keter.preflight import check_bind, check_folder, check_live, check_ports
 from keter.private_files import loose_below, loose_permissions, open_private
 from keter.redaction import Redactor
@@ -178,11 +178,12 @@ async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
         return [Finding("ledger", Grade.OK, "none yet; the first run makes it")]
     ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
     try:
-        problems = await ledger.integrity()
+        problems, stored = await ledger.integrity(), await ledger.stored_bytes()
     finally:
         await ledger.aclose()
     failed = [Finding("ledger", Grade.FAILED, problem) for problem in problems]
-    return failed or [Finding("ledger", Grade.OK, "opens and is sound")]
+    size = f"{stored / BYTES_PER_MB:.0f} of LEDGER_MAX_MB={settings.log.ledger_max_mb:g} MB"
+    return failed or [Finding("ledger", Grade.OK, f"opens and is sound; {size}")]
 
 
 async def _licence(settings: Settings, clock: Clock) -> list[Finding]:

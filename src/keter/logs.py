@@ -20,6 +20,7 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from keter.domain.room import oldest_above
 from keter.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
@@ -32,6 +33,28 @@ BYTES_PER_MB = 1_000_000
 def log_file(data_dir: Path, worker: str) -> Path:
     """Where ``worker`` (a process name, with ``-2`` and so on for further copies) writes."""
     return data_dir / "logs" / f"{worker}.jsonl"
+
+
+def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
+    """Every log file with its size, oldest first; one that is rotated away meanwhile is left out."""
+    found: list[tuple[float, Path, int]] = []
+    for path in (data_dir / "logs").glob("*.jsonl*"):
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((facts.st_mtime, path, facts.st_size))
+    return [(path, size) for _, path, size in sorted(found)]
+
+
+def trim_logs(data_dir: Path, most_bytes: float) -> int:
+    """Deletes the oldest rotated files above ``most_bytes`` in all; the files being written stay. Returns how many went."""
+    files = all_log_files(data_dir)
+    written = {path for path, _ in files if path.suffix == ".jsonl"}
+    gone = oldest_above(files, most_bytes, kept=written)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
 
 
 def secret_values(settings: Settings) -> Iterator[str]:

@@ -399,9 +399,18 @@ class LogSettings(Group):
     )
     log_max_mb: Annotated[float, Field(gt=0)] = Field(20, description="Size at which a log file is rotated.")
     log_keep: Annotated[int, Field(ge=1)] = Field(5, description="Rotated files kept per process.")
+    log_total_max_mb: Annotated[float, Field(gt=0)] = Field(
+        500, description="Size of all log files in MB; of more the oldest rotated ones go."
+    )
     capture_raw: bool = Field(True, description="Keep raw answers for replay.")
     capture_keep_days: Days = Field(7, description="Days of raw answers kept.")
+    capture_max_mb: Annotated[float, Field(gt=0)] = Field(
+        2_000, description="Size of all raw answers kept, in MB; of more the oldest go."
+    )
     decision_keep_days: Days = Field(90, description="Days of decisions kept in the ledger.")
+    ledger_max_mb: Annotated[float, Field(gt=0)] = Field(
+        4_000, description="Size of the ledger in MB above which its oldest decisions go; bets and their history never do."
+    )
     ledger_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address of the ledger. Empty: SQLite in DATA_DIR.")
 
 

@@ -30,7 +30,7 @@ HEALTHY: dict[str, float] = {
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
-                    "login-failures", "licence-ending")},
+                    "login-failures", "licence-ending", "feed-overflow")},
     **LIMITS,
 }  # fmt: skip
 
@@ -61,6 +61,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},
     "KeterRevisionNotReached": {"keter_trading_revision": 6},
     "KeterFeedStale": {'keter_feed_age_seconds{phase="live"}': 61},
+    "KeterFeedOverflow": standing("feed-overflow"),
     "KeterVenueRefused": standing("venue-refused"),
     "KeterVenueTimeouts": standing("venue-timeouts"),
     "KeterLoginFailures": standing("login-failures"),

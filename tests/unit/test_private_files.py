@@ -154,7 +154,7 @@ async def test_the_doctor_names_what_others_can_read(tmp_path: Path) -> None:
     make_folder(conf.mode.data_dir)
     write_private(conf.mode.data_dir / ".keter_license", "x")
     (conf.mode.data_dir / ".keter_license").chmod(0o644)
-    found = await examine(conf, SystemClock(), tmp_path / ".env")
+    found = await examine(conf, SystemClock())
     warned = {f.name: f.text for f in found if f.grade is Grade.WARNING}
     assert "chmod 600" in warned["licence"]
     assert f"chmod -R go-rwx {conf.mode.data_dir}" in warned["folder"]

@@ -7,7 +7,7 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError,
 
 from keter.bus._plan import LEAST_VERSION
 from keter.bus.connection import Bus
-from keter.bus.errors import RIGHTS, BusDataError
+from keter.bus.errors import ONE_NODE, RIGHTS, BusDataError
 from keter.clock import random_id
 from keter.errors import ConfigurationError, UnavailableError
 
@@ -25,6 +25,9 @@ class Refusal(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"Redis refuses: {self.said}; {self.cure}"
+
+
+ALL_SLOTS = 16_384
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
@@ -65,8 +68,10 @@ class ServerFacts(msgspec.Struct, frozen=True):
 
 
 async def probe(bus: Bus) -> ServerFacts:
-    """Asks the server what it is. Raises UnavailableError when it does not answer."""
+    """Asks the server what it is. Raises UnavailableError when it does not answer, or is one of several nodes of a cluster."""
     info = await _info(bus)
+    if info.get("cluster_enabled") == "1":
+        await _need_all_slots(bus)
     before = datetime.now(UTC)
     server_ms = await bus.now_ms()
     middle = before + (datetime.now(UTC) - before) / 2
@@ -118,6 +123,18 @@ async def _info(bus: Bus, *sections: str) -> dict[str, str]:
             return {}
         raise
     return {str(name): str(value) for name, value in found.items()}
+
+
+async def _need_all_slots(bus: Bus) -> None:
+    """Raises UnavailableError unless this node alone serves the whole cluster."""
+    told = await bus.redis.execute_command("CLUSTER INFO")
+    if not isinstance(told, dict):
+        told = dict(line.split(":", 1) for line in bytes(told).decode().split() if ":" in line)
+    nodes, slots = int(told.get("cluster_size", 0)), int(told.get("cluster_slots_assigned", 0))
+    if nodes != 1 or slots != ALL_SLOTS:
+        raise UnavailableError(
+            f"this Redis is a cluster with {nodes} nodes that serve {slots} of {ALL_SLOTS} slots; {ONE_NODE}"
+        )
 
 
 async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:

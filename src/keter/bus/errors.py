@@ -17,6 +17,10 @@ import redis.exceptions as redis_errors
 
 from keter.errors import KeterError, RetryLaterError, UnavailableError
 
+ONE_NODE = (
+    "Keter needs a single server, or a cluster of one node that owns every slot: its scripts use many keys at once, and it "
+    "follows no redirection, nor a fail-over by Sentinel"
+)
 _REFUSED = re.compile(r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b")
 
 
@@ -62,6 +66,8 @@ def translated() -> Iterator[None]:
         raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
+    except (redis_errors.MovedError, redis_errors.AskError, redis_errors.ClusterCrossSlotError) as e:
+        raise UnavailableError(f"this Redis is one node of a cluster and the key belongs to another; {ONE_NODE}") from e
     except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as e:
         raise BusRefusedError(f"Redis refuses to write: {e}") from e
     except redis_errors.ResponseError as e:

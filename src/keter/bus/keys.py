@@ -1,8 +1,8 @@
 """Every key Keter uses in Redis: its name, type, content and life. Nobody else builds a key.
 
-The prefix is empty by default, so that names are those of the design; on a Redis Cluster ``{keter}:`` puts all keys that
-one script touches into one slot. Parts that come from outside are percent-quoted where they hold anything but letters,
-digits and ``-._~|@``, so that no account or event can imitate another key or a hash tag.
+The prefix is empty by default, so that names are those of the design; another one lets several programs share a server. A
+Redis Cluster of several nodes is not supported, whatever the prefix. Parts that come from outside are percent-quoted where
+they hold anything but letters, digits and ``-._~|@``, so that no account or event can imitate another key or a hash tag.
 Lives are in milliseconds and end with ``_MS``; a key without one says who trims it.
 """
 

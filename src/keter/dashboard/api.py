@@ -133,7 +133,7 @@ class Api:
         return answer
 
     async def snapshot(self, call: Call) -> BaseModel:
-        return self._world.hub.snapshot()
+        return await self._world.hub.fresh()
 
     async def live(self, call: Call) -> web.StreamResponse:
         if call.request.headers.get("Upgrade", "").lower() != "websocket":
@@ -152,6 +152,7 @@ class Api:
     async def status(self, call: Call) -> BaseModel:
         """Answers while Redis or the ledger is away too: a script finds every field, and null where nobody knows."""
         hub, settings = self._world.hub, self._world.settings
+        await hub.newest()
         return status_answer(
             settings.mode.execution_mode, hub.current(), hub.problem, halted=settings.router.halt_file.exists()
         )
@@ -160,7 +161,7 @@ class Api:
         return models.History(items=await self._world.reader.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
-        return models.LegacyAlerts(items=self._world.hub.snapshot().attention)
+        return models.LegacyAlerts(items=(await self._world.hub.fresh()).attention)
 
 
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:

@@ -24,7 +24,7 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
     async def position() -> Position:
-        return position_of(hub.latest(), settings, known=hub.problem is None)
+        return position_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
         return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)

@@ -1,4 +1,6 @@
-"""The live stream: the snapshot is built twice a second, what changed goes to every open page as one frame.
+"""The live stream: while a page is open the snapshot is built twice a second, what changed goes to all as one frame.
+
+With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have readers of their own.
 
 A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot keep up loses its queue
 and is told to fetch the snapshot.
@@ -17,9 +19,12 @@ from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
 from keter.dashboard.table import Principal, Role
 from keter.errors import KeterError
+from keter.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
+IDLE_S = 5.0
+FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
 MAX_SOCKETS = 20
@@ -90,6 +95,9 @@ class Hub:
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
         self._taken: list[Principal] = []  # one for each socket that is open or being opened
+        self._tried_at: float | None = None
+        self._turn = asyncio.Lock()
+        self._wanted = asyncio.Event()
 
     @property
     def position(self) -> str:
@@ -122,14 +130,41 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            await self._try()
+            self._wanted.clear()
+            await self._rest(stop, POLL_S if self._taken else IDLE_S)
+
+    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+        """Until it is time, somebody opens a page, or ``stop``."""
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._wanted.wait())]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end_tasks(*waits)
+
+    async def fresh(self) -> Snapshot:
+        """The snapshot of now, built for the caller where the newest is older than FRESH_S. Raises as ``snapshot`` does."""
+        if self._tried_at is None or self._clock.monotonic() - self._tried_at > FRESH_S:
+            await self._try(FRESH_S)
+        return self.snapshot()
+
+    async def newest(self) -> Snapshot | None:
+        """The snapshot of now, or the last there was while Redis is away."""
+        try:
+            return await self.fresh()
+        except ApiError:
+            return self._snapshot
+
+    async def _try(self, young_s: float = 0.0) -> None:
+        """Builds once, unless another has just done so; what is wrong becomes the problem."""
+        async with self._turn:
+            if young_s and self._tried_at is not None and self._clock.monotonic() - self._tried_at <= young_s:
+                return
             try:
                 await self.refresh()
             except (KeterError, OSError, TimeoutError) as e:
                 self._trouble(str(e) or type(e).__name__)
-            try:
-                await asyncio.wait_for(stop.wait(), POLL_S)
-            except TimeoutError:
-                continue
+            self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
         """Builds once and publishes what changed."""
@@ -192,6 +227,7 @@ class Hub:
         for text in self._missed(since):
             queue.put_nowait(text)
         self._pages[socket] = queue
+        self._wanted.set()
         listener = asyncio.create_task(_ignore_inbound(socket))
         try:
             await self._feed(socket, queue, valid)

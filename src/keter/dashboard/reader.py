@@ -30,6 +30,7 @@ from keter.dashboard.health import licence_refusal
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
+from keter.dashboard.storage import Storage
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
@@ -66,6 +67,7 @@ class Reader:
         self._control = control
         self._clock = clock
         self._redactor = Redactor(secret_values(settings))
+        self.storage = Storage(settings, door, clock)
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None

@@ -167,6 +167,8 @@ RULES: tuple[Rule, ...] = (
          "Calls are spaced out; placements that timed out are UNKNOWN.", "#/logs?worker=ingest", None),
     Rule("feed-stale", "page", "Prices are old", "a feed gave no good answer within FEED_STALE_AFTER_S",
          "Old prices are never bet on.", "#/health", None),
+    Rule("feed-overflow", "ticket", "The feed holds more than is kept", "more than MAX_FIXTURES or MAX_MARKETS",
+         "What kicks off last is left out.", "#/health", None),
     Rule("refusals-rising", "ticket", "Many refusals", "more than ALERT_REFUSAL_PCT of the last 20 placements",
          "The selections cool down.", "#/orders?state=REFUSED", refusals_rising),
     Rule("dead-letters", "ticket", "Messages that nobody could read", "a queue has dead letters",

@@ -16,6 +16,7 @@ from keter.dashboard.rules import RULES
 from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.world import World
 from keter.domain.money import to_minor
+from keter.domain.room import Room
 from keter.errors import KeterError
 from keter.ledger import ClosingLine, Figures
 from keter.license import LicenseKeeper
@@ -58,7 +59,7 @@ class Scraping:
 
     async def _known(self) -> Known:
         world, settings = self._world, self._world.settings
-        found = await self._bus()
+        found, rooms = await self._bus(), await world.reader.storage.rooms()
         return Known(
             at=world.clock.now(),
             version=__version__,
@@ -67,7 +68,7 @@ class Scraping:
             zone=settings.mode.time_zone,
             stopped=bool(found.standing.stops) if found is not None else is_present(settings.router.halt_file),
             limits=limits_of(settings, found.limits if found is not None else settings.risk),
-            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages),
+            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages, rooms),
             rules=[(rule.id, rule.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
@@ -146,11 +147,11 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
     )
 
 
-def machine_of(settings: Settings, clock: Clock, pages: int) -> Machine:
+def machine_of(settings: Settings, clock: Clock, pages: int, rooms: Sequence[Room]) -> Machine:
     """Reads files: call it in a thread."""
     disk = disk_facts(settings.mode.data_dir)
     try:
         ends = LicenseKeeper(settings, clock).check().expires_at
     except KeterError:
         ends = None  # none, or none that holds: /readyz says so where it matters
-    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages)
+    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages, rooms)

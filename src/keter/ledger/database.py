@@ -103,6 +103,7 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
         connection.isolation_level = None  # the driver begins nothing by itself: _begin_with does
         connection.execute("PRAGMA foreign_keys=ON")
         if not read_only:
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heard while the file is empty, ignored later
             _use_wal(connection)
 
     _begin_with(engine, _SQLITE_BEGIN)

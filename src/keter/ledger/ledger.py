@@ -9,7 +9,7 @@ from keter.clock import Clock
 from keter.domain.bets import Bet
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
-from keter.ledger import sums
+from keter.ledger import sizes, sums
 from keter.ledger.bets import Intents, read_open
 from keter.ledger.database import Database, make_engine, parse_url
 from keter.ledger.decisions import Decisions
@@ -21,6 +21,7 @@ from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import PlacementFact, read_placements
+from keter.ledger.totals import fold
 from keter.settings import Settings
 from keter.textfile import is_present
 
@@ -82,6 +83,20 @@ class Ledger:
     async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
         """What became of every placement of bets made since then, oldest first."""
         return await self._database.read(lambda connection: read_placements(connection, mode, since))
+
+    async def stored_bytes(self) -> int:
+        """How much is stored, room for reuse left out."""
+        return await self._database.read(sizes.stored_bytes)
+
+    async def give_back(self) -> None:
+        """Returns some of the room that deleted rows left to the disk."""
+        await self._database.run(sizes.give_back)
+
+    async def tidy(self) -> None:
+        """Folds the totals and brings the planner's statistics up to date; cheap enough for every few minutes."""
+        while await self._database.write(fold, durable=False):
+            pass
+        await self._database.write(sizes.optimize, durable=False)
 
     async def integrity(self) -> list[str]:
         """What is wrong with the data, one sentence each; empty when all is well."""

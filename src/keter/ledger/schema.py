@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from keter.domain.bets import OPEN, BetState
-from keter.ledger.columns import JsonText, RowId, UtcTime
+from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
 from keter.venues.base import TicketStatus
 
 REVISION = "0005"
@@ -175,7 +175,7 @@ decisions = Table(
     Column("accepted", Boolean, nullable=False),
     Column("reason", String(64), nullable=False),
     Column("numbers", JsonText, nullable=False),
-    Column("details", JsonText, nullable=False),
+    Column("details", PackedJson, nullable=False),
     Column("decision_id", String(64)),
     Column("at", UtcTime, nullable=False, index=True),
     Column("v", Integer, nullable=False),

@@ -115,6 +115,11 @@ def _limits(page: _Page, limits: Limits) -> None:
 def _machine(page: _Page, machine: Machine) -> None:
     page.put("disk_free_bytes", machine.disk_free_bytes)
     page.put("disk_size_bytes", machine.disk_size_bytes)
+    for room in machine.rooms:
+        page.put("storage_bytes", room.used_bytes, room.name)
+        page.put("storage_limit_bytes", room.most_bytes, room.name)
+        page.put("storage_growth_bytes_per_day", room.growth_bytes_day, room.name)
+        page.put("storage_days_left", room.days_left, room.name)
     page.put("license_expiry_timestamp_seconds", _stamp(machine.license_ends))
     page.put("console_pages", machine.pages)
 

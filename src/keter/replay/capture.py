@@ -17,10 +17,12 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import msgspec
 
+from keter.domain.room import oldest_above
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
 from keter.private_files import make_folder, open_private
@@ -72,9 +74,15 @@ class CaptureWriter:
                 raise
         return path
 
-    def prune(self, keep: timedelta, now: datetime) -> int:
-        """Deletes files whose first answer is older than ``keep``; returns how many."""
-        old = [path for path in capture_files(self._folder) if path != self._path and now - _first_answer(path) > keep]
+    def prune(self, keep: timedelta, now: datetime, most_bytes: float = inf) -> int:
+        """Deletes files whose first answer is older than ``keep``, and the oldest of those above ``most_bytes`` in all.
+
+        The file being written stays. Returns how many went.
+        """
+        files = capture_files(self._folder)
+        old = [path for path in files if path != self._path and now - _first_answer(path) > keep]
+        left = [path for path in files if path not in old]
+        old += oldest_above([(path, path.stat().st_size) for path in left], most_bytes, kept={self._path})
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)

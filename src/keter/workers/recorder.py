@@ -5,7 +5,6 @@ A batch is forgotten by Redis only when it is written down; after a crash it com
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
 from keter.bus.audit import done_audit, done_capture, take_audit, take_capture
 from keter.bus.codec import decode
@@ -14,14 +13,13 @@ from keter.bus.locks import Lease
 from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
 from keter.replay.capture import CaptureWriter
+from keter.workers.care import Care
 from keter.workers.leading import lead
 from keter.workers.runtime import Context, Waits
 
 IDLE_S = 0.25
 AUDIT_BATCH = 500
 CAPTURE_BATCH = 16
-PRUNE_EVERY_S = 600.0
-PRUNE_BATCH = 5000
 
 
 async def run(context: Context) -> None:
@@ -44,7 +42,7 @@ class Recorder:
         self._context = context
         self._ledger = ledger
         self._writer = CaptureWriter(context.settings.mode.data_dir / "captures")
-        self._prune_due = context.clock.monotonic()
+        self._care = Care(context, ledger, self._writer)
 
     async def run(self) -> None:
         """Works until asked to stop, and once more after that: the workers before it have left their last words."""
@@ -53,7 +51,7 @@ class Recorder:
             stopping = self._context.stop.is_set()
             try:
                 busy = await self.decisions() | await self.answers()
-                await self._prune_when_due()
+                await self._care.when_due()
             except (LedgerUnavailableError, OSError) as e:
                 self._context.heart.error(str(e))
                 self._context.log.error("recording_failed", error=str(e))  # noqa: TRY400 - an outage, not a bug
@@ -96,19 +94,3 @@ class Recorder:
                 self._context.heart.count("unreadable")
                 self._context.heart.error(f"unreadable decision: {e}")
         return decisions
-
-    async def _prune_when_due(self) -> None:
-        now = self._context.clock.monotonic()
-        if now < self._prune_due:
-            return
-        self._prune_due = now + PRUNE_EVERY_S
-        settings = self._context.settings.log
-        moment = self._context.clock.now()
-        keep = timedelta(days=settings.capture_keep_days)
-        self._context.heart.count("captures_pruned", await asyncio.to_thread(self._writer.prune, keep, moment))
-        before = moment - timedelta(days=settings.decision_keep_days)
-        while not self._context.stop.is_set():
-            pruned = await self._ledger.decisions.prune(before, limit=PRUNE_BATCH)
-            self._context.heart.count("decisions_pruned", pruned)
-            if pruned < PRUNE_BATCH:
-                return

@@ -158,6 +158,17 @@ class Disk(Model):
     free_bytes: int
     total_bytes: int
     pct_used: int
+    days_left: float | None = None
+
+
+class Store(Model):
+    """Room that one kind of data takes. ``growth_bytes_day`` is None until it has been watched for ten minutes."""
+
+    name: str
+    used_bytes: int
+    most_bytes: int
+    growth_bytes_day: int | None
+    days_left: float | None
 
 
 class Health(Model):
@@ -167,6 +178,7 @@ class Health(Model):
     feeds: list[Feed]
     redis: RedisFacts
     disk: Disk | None
+    storage: list[Store]
     licence: str
     problems: list[str]
 

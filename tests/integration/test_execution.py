@@ -55,6 +55,14 @@ class Desk:
         await self.router.deliver(signal)
         return signal
 
+    async def turned_away(self, signal: ApprovedSignal) -> str:
+        """The reason for which the router makes no bet of an approval; the venue is asked for nothing."""
+        handled = await self.router.router.handle(Item(signal.queue_key, encode(signal)))
+        [decision] = [decode(Decision, entry) for entry in handled.audit]
+        assert await self.world.ledger.intents.by_decision(signal.decision_id) is None
+        assert self.world.venue.calls == []
+        return decision.verdict.reason.value
+
     async def running(self, decision_id: str = "d1", **how: object) -> ApprovedSignal:
         signal = await self.bet(decision_id, **how)  # type: ignore[arg-type]  # handed on
         self.world.venue.decide(-1, accept=True)
@@ -148,8 +156,9 @@ async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(d
     await second.router.take_over()
     signal = await desk.world.approve("d1")
     assert signal is not None
-    await second.deliver(signal)
-    assert (await desk.of()).reason == Reason.RECONCILING.value
+    handled = await second.router.handle(Item(signal.queue_key, encode(signal)))
+    assert handled.counts == {f"router:{Reason.RECONCILING.value}": 1}
+    assert desk.world.venue.calls == []
     await desk.tracker.look()
     other = await desk.world.approve("d2", team="Other FC")
     assert other is not None
@@ -640,8 +649,9 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
     lost = msgspec.structs.replace(view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1)
     command = OperatorCommand("c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost)
     await desk.world.ledger.commands.add(command)
-    await desk.bet()
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.TRADING_NOT_ACTIVE.value, [])
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    assert await desk.turned_away(signal) == Reason.TRADING_NOT_ACTIVE
 
 
 async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
@@ -669,15 +679,13 @@ async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it
     """The venue refused the other bet after the guard had approved this one."""
     signal = await reducing(desk, 1000)
     await desk.world.book().release("other")
-    await desk.router.deliver(signal)
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
+    assert await desk.turned_away(signal) == Reason.RAISES_EXPOSURE
     assert await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
 
 
 async def test_the_router_refuses_an_approval_from_before_the_command(desk: Desk) -> None:
     signal = await reducing(desk, 1000)
-    await desk.router.deliver(msgspec.structs.replace(signal, reducing=False))
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
+    assert await desk.turned_away(msgspec.structs.replace(signal, reducing=False)) == Reason.RAISES_EXPOSURE
 
 
 async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -> None:

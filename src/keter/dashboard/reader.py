@@ -215,15 +215,18 @@ class Reader:
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
         steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
         told = trail(bet, decisions, steps, neighbours, self._redactor.value)
-        return told.model_copy(update={"doubt": await self._doubt(intent_id)}) if bet.state is BetState.UNKNOWN else told
+        if bet.state is not BetState.UNKNOWN:
+            return told
+        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
+        return told.model_copy(update={"doubt": await self._doubt(intent_id, since)})
 
-    async def _doubt(self, intent_id: str) -> models.Doubt | None:
+    async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
-        except (KeterError, OSError, TimeoutError):
-            return None  # the trail is the ledger's and is told without Redis too
-        return models.Doubt(asked=found.asked, last_at=found.last_at)
+        except (KeterError, OSError, TimeoutError):  # the trail is the ledger's and is told without Redis too
+            return models.Doubt(since=since, asked=None, last_at=None)
+        return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""

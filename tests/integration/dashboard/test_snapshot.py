@@ -146,7 +146,8 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     seed = await seed_ledger(console.ledger, count=3)
     path = f"/api/v1/orders/{seed.bets[-1].intent.intent_id}"
     _, found = await console.get(path)
-    assert (found["order"]["state"], found["doubt"]) == ("UNKNOWN", {"asked": 0, "last_at": None})
+    assert (found["order"]["state"], found["doubt"]["asked"], found["doubt"]["last_at"]) == ("UNKNOWN", 0, None)
+    assert found["doubt"]["since"] == found["steps"][-1]["at"]
     for _ in range(2):
         await note_question(console.bus, seed.bets[-1].intent.intent_id)
     _, found = await console.get(path)

@@ -17,6 +17,7 @@ from keter.children import Fleet
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, UnavailableError
+from keter.following import start_following
 from keter.handover import hand_over
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.ledger import ledger_is_shared, open_settings_ledger
@@ -53,14 +54,22 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
             "terminal first, or set DATA_DIR to another folder"
         )
     try:
-        check_live(settings, clock)
+        following = allowed(settings, clock, only)
         check_bind(settings)
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
-        asyncio.run(Supervisor(settings, say, clock, only, on_disk=on_disk).run())
+        asyncio.run(Supervisor(settings, say, clock, only, on_disk=on_disk, following=following).run())
     finally:
         lock.release()
     return ExitCode.OK
+
+
+def allowed(settings: Settings, clock: Clock, only: frozenset[Process]) -> str | None:
+    """None where everything may start to bet; what to tell where open LIVE bets are followed only. Raises as check_live."""
+    if Process.TRACKER in only:
+        return start_following(settings, clock)
+    check_live(settings, clock)
+    return None
 
 
 def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float) -> None:
@@ -91,10 +100,12 @@ class Supervisor:
         *,
         on_disk: Reread = load_settings,
         ids: Ids = random_id,
+        following: str | None = None,
     ) -> None:
         self._settings = settings
         self._on_disk = on_disk
         self._ids = ids
+        self._following = following
         self._sandbox = plan_sandbox(settings)
         self._ownership: Ownership | None = None
         self._only = only
@@ -146,7 +157,15 @@ class Supervisor:
         sandbox = self._sandbox
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
         page = page_url(host, port)
-        for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
+        told = banner(
+            self._settings,
+            page=page,
+            redis=redis.description,
+            sandbox=sandbox,
+            notices=redis.notices,
+            following=self._following,
+        )
+        for line in told:
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
         world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}

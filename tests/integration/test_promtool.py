@@ -30,7 +30,7 @@ HEALTHY: dict[str, float] = {
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "venue-refused", "venue-timeouts", "login-failures",
-                    "licence-ending")},
+                    "licence-ending", "reconciliation-incomplete", "limits-missing")},
     **LIMITS,
 }  # fmt: skip
 
@@ -53,6 +53,8 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterDailyLossLimit": {'keter_day_profit{mode="DRY"}': -140},
     "KeterLosingStreak": {'keter_losing_streak{mode="DRY"}': 7},
     "KeterExposureOverLimit": {'keter_exposure{status="reserved"}': 501},
+    "KeterReconciliationIncomplete": standing("reconciliation-incomplete"),
+    "KeterLimitsMissing": standing("limits-missing"),
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
     "KeterForeignBets": {"keter_foreign_bets": 1},

@@ -208,6 +208,21 @@ async def test_a_venue_that_answers_for_no_single_bet_keeps_nobody_from_its_turn
     assert len(desk.passes) > 20
 
 
+async def test_a_venue_so_slow_that_bets_miss_their_turn_completes_no_pass(desk: Desk) -> None:
+    await desk.unknown(40)
+    honest = desk.world.venue.bet
+
+    async def slow(reference: str) -> Sequence[Ticket]:
+        desk.wait(60)
+        return await honest(reference)
+
+    desk.world.venue.bet = slow  # type: ignore[method-assign]  # a minute for each answer
+    assert not await desk.tracker.look()
+    desk.world.venue.bet = honest  # type: ignore[method-assign]  # well again
+    await desk.live(120)
+    assert desk.passes
+
+
 async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk: Desk) -> None:
     """Half of the bets that became unknown near their kick-off stayed reserved up to twice as long."""
     [bet] = await desk.unknown(1)

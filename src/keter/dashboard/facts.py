@@ -10,11 +10,13 @@ from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
 from keter.control import Standing
 from keter.dashboard import models
+from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.signals import Decision
+from keter.following import following_text
 from keter.ledger import MoneySummary
 from keter.roster import Process
 from keter.setting_groups import RiskSettings, StakeSettings
@@ -29,11 +31,15 @@ CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.H
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included."""
+    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
+
+    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody knows.
+    """
 
     standing: Standing
     armed: bool
-    unlicensed: str | None
+    blocked: Blocked
+    reconciled_at: datetime | None
     heartbeats: list[Heartbeat]
     queues: dict[QueueName, QueueFacts]
     feeds: list[FeedFacts]
@@ -66,7 +72,13 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
-def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
+def following(facts: Facts) -> str | None:
+    """What LIVE does while it may not bet, whoever arms it; None where it may."""
+    why = facts.bus.blocked.live
+    return following_text(facts.ledger.summary.open if facts.ledger is not None else None, why) if why is not None else None
+
+
+def trading_view(standing: Standing, armed: bool, unlicensed: str | None, following: str | None = None) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
     return models.Trading(
@@ -79,6 +91,7 @@ def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> mod
         stops=list(standing.stops),
         armed=armed,
         unlicensed=unlicensed,
+        following=following,
         problem=standing.problem,
     )
 
@@ -263,7 +276,7 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed, bus.unlicensed),
+        trading=trading_view(bus.standing, bus.armed, bus.blocked.licence, following(facts)),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

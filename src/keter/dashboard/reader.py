@@ -13,7 +13,7 @@ from keter.bus.limits import read_limits
 from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
 from keter.bus.queues import depths
-from keter.bus.reconciliation import read_doubt
+from keter.bus.reconciliation import last_pass, read_doubt
 from keter.bus.risk import RiskBook
 from keter.bus.server import probe
 from keter.bus.stats import read_counts
@@ -23,7 +23,7 @@ from keter.control import Control
 from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
-from keter.dashboard.health import licence_refusal
+from keter.dashboard.health import Blocked, blocked
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
@@ -68,7 +68,7 @@ class Reader:
         self._ledger_due = 0.0
         self._redis = models.RedisFacts(ok=True, detail="")
         self._probe_due = 0.0
-        self._unlicensed: str | None = None
+        self._blocked = Blocked(None, None)
         self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
@@ -99,7 +99,8 @@ class Reader:
         return BusFacts(
             standing=standing,
             armed=await read_arming(bus, name) is not None if name else False,
-            unlicensed=await self._licence_refusal(),
+            blocked=await self._blocked_by(),
+            reconciled_at=await last_pass(bus, name) if name else None,
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
             feeds=await read_feeds(bus),
@@ -112,11 +113,11 @@ class Reader:
             redis=await self.redis_facts(),
         )
 
-    async def _licence_refusal(self) -> str | None:
+    async def _blocked_by(self) -> Blocked:
         if self._clock.monotonic() >= self._licence_due:
-            self._unlicensed = await asyncio.to_thread(licence_refusal, self._settings, self._clock)
+            self._blocked = await asyncio.to_thread(blocked, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + LICENCE_EVERY_S
-        return self._unlicensed
+        return self._blocked
 
     async def redis_facts(self) -> models.RedisFacts:
         """Version and settings of the server, asked every few seconds."""

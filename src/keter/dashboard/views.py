@@ -168,11 +168,12 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
     if now is None:
         state = TradingMode.HALTED.value if halted else None
         return StatusAnswer(mode=mode.value, state=state, problem=problem, heartbeats=None,
-                            **dict.fromkeys(("balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
+                            **dict.fromkeys(("following", "balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
     money = now.money
     return StatusAnswer(
         mode=mode.value,
         state=now.trading.mode,
+        following=now.trading.following,
         balance=money.balance if money else None,
         outstanding=money.outstanding if money else None,
         pnl_today=money.pnl_today if money else None,

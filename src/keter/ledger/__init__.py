@@ -11,7 +11,7 @@ from keter.ledger.errors import (
 from keter.ledger.figures import ClosingLine, Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
 from keter.ledger.identity import Identity
-from keter.ledger.ledger import Ledger, ledger_is_shared, ledger_url, open_ledger, open_settings_ledger
+from keter.ledger.ledger import Ledger, is_there, ledger_is_shared, ledger_url, open_ledger, open_settings_ledger
 from keter.ledger.paper import PaperTicket
 from keter.ledger.placements import PlacementFact
 from keter.ledger.sums import MoneySummary
@@ -37,6 +37,7 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "is_there",
     "ledger_is_shared",
     "ledger_url",
     "open_ledger",

@@ -184,11 +184,12 @@ class Intents:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return {row.intent_id: row.at for row in found}
 
-    async def may_be_at_venue(self, mode: ExecutionMode, account: str) -> int:
-        """How many bets may stand at the venue now: sent and not final."""
-        ours = (bets.c.mode == mode.value) & (bets.c.account == account)
-        query = select(func.count()).select_from(bets).where(ours, bets.c.state.in_(_values(OPEN - NOT_SENT)))
-        return int(await self._database.read(lambda connection: connection.execute(query).scalar_one()))
+    async def may_be_at_venue(self, mode: ExecutionMode) -> dict[str, int]:
+        """By account, how many bets may stand at the venue now: sent and not final."""
+        standing = (bets.c.mode == mode.value) & OPEN_NOW & bets.c.state.in_(_values(OPEN - NOT_SENT))
+        query = select(bets.c.account, func.count()).where(standing).group_by(bets.c.account)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {account: int(count) for account, count in found}
 
     async def _one(self, condition: ColumnElement[bool]) -> Bet | None:
         query = select(bets).where(condition)

@@ -18,7 +18,7 @@ from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import RedisServer, eventually
 
-STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem"}
+STATUS = {"mode", "state", "following", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem"}
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:

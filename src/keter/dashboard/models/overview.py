@@ -32,10 +32,14 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why."""
+    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why.
+
+    ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in DRY.
+    """
 
     mode: Literal["DRY", "LIVE"]
     state: str | None
+    following: str | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None
@@ -59,7 +63,8 @@ class Server(Model):
 class Trading(Model):
     """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it.
 
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``following`` says that and why LIVE
+    follows its open bets only, whoever arms it; None where it may bet, and in DRY.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -71,6 +76,7 @@ class Trading(Model):
     stops: list[str] = Field(default_factory=list)
     armed: bool | None = None
     unlicensed: str | None = None
+    following: str | None = None
     problem: str | None = None
 
 

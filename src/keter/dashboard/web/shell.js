@@ -149,9 +149,9 @@ function TradingBanner() {
 /** Why no bet is placed although nobody has stopped it. */
 function PermissionBanner() {
   if (stale.value) return null;
-  const unlicensed = sections.trading.value?.unlicensed;
-  const live = sections.server.value?.mode === 'LIVE';
-  if (unlicensed) return html`<p class="banner critical"><strong>${live ? 'LIVE' : 'Betting'} is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
+  const { following, unlicensed } = sections.trading.value ?? {};
+  if (following) return html`<p class="banner critical"><strong>LIVE may not bet:</strong> ${following} <a href="#/config">Config</a></p>`;
+  if (unlicensed) return html`<p class="banner critical"><strong>Betting is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
 }

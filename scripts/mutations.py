@@ -152,6 +152,10 @@ MUTATIONS = (
              "if self._settings.missing_live_limits():", "if False:", ("tests/integration/test_permission.py",)),
     Mutation("licence", DRY, "LIVE needs a licence", "src/keter/license.py",
              "        if not self.required:\n", "        if True:\n", ("tests/integration/test_permission.py",)),
+    Mutation("follow-nothing", DRY, "LIVE without a licence starts for bets that are open only", "src/keter/following.py",
+             "    if ours:\n", "    if True:\n", ("tests/unit/test_following.py",)),
+    Mutation("follow-open", DRY, "open LIVE bets are followed without a licence", "src/keter/following.py",
+             "    if ours:\n", "    if False:\n", ("tests/unit/test_following.py",)),
     Mutation("halt-disarms", DRY, "a halt takes every permission back", f"{LUA}/trading_change.lua",
              "if ARGV[3] == 'HALTED' then", "if false then", ("tests/integration/test_control.py",)),
 

@@ -25,6 +25,7 @@ export function stateWord(trading) {
   if (redisProblem.value !== null || !trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
   if (silent.value) return [`WAS ${STATE_WORDS[trading.mode]}`, 'quiet'];
   if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
+  if (trading.mode === 'ACTIVE' && trading.following) return ['FOLLOWING ONLY', 'critical'];
   if (trading.mode === 'ACTIVE' && disarmed()) return ['NOT ARMED', 'warn'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];

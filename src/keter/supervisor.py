@@ -157,7 +157,7 @@ class Supervisor:
         sandbox = self._sandbox
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
         page = page_url(host, port)
-        told = banner(
+        lines = banner(
             self._settings,
             page=page,
             redis=redis.description,
@@ -165,7 +165,7 @@ class Supervisor:
             notices=redis.notices,
             following=self._following,
         )
-        for line in told:
+        for line in lines:
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
         world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}

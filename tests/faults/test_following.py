@@ -1,4 +1,4 @@
-"""``keter up`` LIVE with an ended licence: the open bets are followed to their settlement and nothing is bet, armed or not."""
+"""``keter up`` LIVE with an ended licence: the open bets are followed to their settlement, and nothing is bet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,11 +18,11 @@ from tests.support import eventually
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
-def ended_licence() -> dict[str, str]:
-    pem, public = new_key()
+def licensed(folder: Path, days: float, keys: tuple[bytes, str]) -> None:
+    """Puts a licence that ends in so many days where Keter looks for one."""
     made = SystemClock().now() - timedelta(days=2)
-    token = issue(load_private_key(pem), "tests", now=made, valid_for=timedelta(days=1))
-    return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
+    token = issue(load_private_key(keys[0]), "tests", now=made, valid_for=timedelta(days=2 + days))
+    (folder / ".keter_license").write_text(token)
 
 
 async def one_running_bet(world: ExecutionWorld) -> str:
@@ -45,18 +45,20 @@ def following(words: str, keter: KeterUp) -> Callable[[], Awaitable[bool]]:
 
 
 async def refused_unlicensed(world: ExecutionWorld) -> bool:
-    """Whether the router has turned away a signal that a guard with a licence approved; offers one until it has."""
+    """Whether the guard has turned away a signal; offers one until it has."""
     await world.offer(world.fixtures[:1])
     day = day_of(SystemClock().now(), world.settings.mode.zone)
-    return (await read_counts(world.bus, day)).get("router:not_armed", 0) > 0
+    return (await read_counts(world.bus, day)).get("guard:not_armed", 0) > 0
 
 
 async def test_open_bets_are_followed_to_their_settlement_after_the_licence_has_ended(tmp_path: Path) -> None:
-    """The account is armed, and the guard of the test's own process holds a licence: the router alone must refuse."""
-    async with execution_world(tmp_path, fixtures=4) as world:
+    keys = new_key()
+    licensed(tmp_path, 1, keys)
+    async with execution_world(tmp_path, fixtures=4, KETER_LICENSE_KEY="", LICENSE_PUBLIC_KEY=keys[1]) as world:
         event_uid = await one_running_bet(world)
         placed = world.sandbox.book.placed
-        names = {**world.names, "REDIS_URL": world.redis.url, **ended_licence()}
+        licensed(tmp_path, -1, keys)
+        names = {**world.names, "REDIS_URL": world.redis.url}
         keter = KeterUp(tmp_path, **names)
         try:
             await keter.ready()

@@ -167,8 +167,8 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
     """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
     if now is None:
         state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(mode=mode.value, state=state, problem=problem, heartbeats=None,
-                            **dict.fromkeys(("following", "balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
+        return StatusAnswer(mode=mode.value, state=state, following=None, problem=problem, heartbeats=None,
+                            **dict.fromkeys(("balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
     money = now.money
     return StatusAnswer(
         mode=mode.value,

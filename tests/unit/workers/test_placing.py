@@ -192,7 +192,7 @@ async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
         asked.append(request)
         return []
 
-    desk.venue.quote = quote  # type: ignore[method-assign,assignment]  # counts
+    desk.venue.quote = quote  # type: ignore[method-assign]  # counts
     desk.eyes.change = change
     outcome = await (await desk.placer()).place(approved(), desk.lock)
     assert (outcome.verdict.reason, outcome.bet, outcome.keeps_exposure, outcome.sent) == (reason, None, False, False)

@@ -25,7 +25,18 @@ from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
-from keter.venues.base import EventScore, Placement, PlacementQuote, PlaceOrder, Ticket, TicketStatus, VenueTransientError
+from keter.venues.asianodds.placement import classify
+from keter.venues.asianodds.transport import Reply
+from keter.venues.base import (
+    EventScore,
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    Ticket,
+    TicketStatus,
+    VenueTransientError,
+)
 from keter.workers.tracker import QUERIES_PER_MINUTE
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
@@ -266,6 +277,25 @@ async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> No
         await desk.look(router.unknown_error_s / 3)
     assert (await desk.of()).state is S.REFUSED
     assert router.unknown_error_s < router.unknown_absent_s
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_5xx_answer_is_silence_and_no_error_answer(desk: Desk, status: int) -> None:
+    """A proxy may say it of a bet that the venue has accepted: patience is that of no answer at all."""
+    placed = classify(Reply(status, b""), "ktx")
+    assert (placed.outcome, placed.code) == (PlaceOutcome.UNKNOWN, None)
+
+    async def place(_order: PlaceOrder) -> Placement:
+        return placed
+
+    desk.world.venue.place = place  # type: ignore[method-assign]  # a proxy before the venue
+    await desk.bet()
+    router = desk.world.settings.router
+    for _ in range(4):
+        await desk.look(router.unknown_error_s / 2)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
+    await desk.look(router.unknown_absent_s)
+    assert (await desk.of()).state is S.REFUSED
 
 
 async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_seen(desk: Desk) -> None:

@@ -54,6 +54,7 @@ AGAIN = "tests/unit/gates/test_placement.py"
 LIFE = "tests/faults/test_bet_life.py"
 TOGETHER = "tests/integration/test_execution.py"
 GUARD = "tests/integration/test_guard.py"
+RECONCILING = "tests/integration/test_reconciliation.py"
 BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
@@ -103,6 +104,15 @@ MUTATIONS = (
              "return BetState.REFUSED, placement.kind, placement.kind", (PLACING, LIFE)),
     Mutation("denials", ONCE, "one denial proves nothing", "src/keter/workers/tracking/absence.py",
              DENIED, "        if self._denied is not None:\n            return True\n", (TOGETHER,)),
+    Mutation("unknown-age", GATE, "a correction does not restart the clock of a doubt", BETS,
+             "    stepped = or_(transitions.c.source.is_(None), transitions.c.source != transitions.c.target)\n",
+             "    stepped = transitions.c.id > 0\n", (RECONCILING,)),
+    Mutation("late-turns", GATE, "a pass is not complete while bets miss their turn",
+             "src/keter/workers/tracking/reconciler.py", "complete=not late", "complete=True", (RECONCILING,)),
+    Mutation("account-told", GATE, "a pass is not complete without the account", "src/keter/workers/tracker.py",
+             "not found.complete or not fresh:", "not found.complete:", (RECONCILING,)),
+    Mutation("closed-router", GATE, "a closed router asks nobody and writes no bet", ROUTING,
+             "        if not verdict.accepted:  # nobody was asked", "        if False:  # nobody was asked", (PLACING,)),
     Mutation("expected", ONCE, "a tracker steps only from where it saw the bet", "src/keter/workers/tracking/applying.py",
              "expected=bet.state,", "expected=None,", (TOGETHER,)),
     Mutation("last-stop", ONCE, "HALT, a lost lock and an old price stop the call", ROUTING,
@@ -159,6 +169,10 @@ MUTATIONS = (
              "if self._settings.missing_live_limits():", "if False:", ("tests/integration/test_permission.py",)),
     Mutation("licence", DRY, "LIVE needs a licence", "src/keter/license.py",
              "        if not self.required:\n", "        if True:\n", ("tests/integration/test_permission.py",)),
+    Mutation("follow-nothing", DRY, "LIVE without a licence starts for bets that are open only", "src/keter/following.py",
+             "    if ours:\n", "    if True:\n", ("tests/unit/test_following.py",)),
+    Mutation("follow-open", DRY, "open LIVE bets are followed without a licence", "src/keter/following.py",
+             "    if ours:\n", "    if False:\n", ("tests/unit/test_following.py",)),
     Mutation("halt-disarms", DRY, "a halt takes every permission back", f"{LUA}/trading_change.lua",
              "if ARGV[3] == 'HALTED' then", "if false then", ("tests/integration/test_control.py",)),
 
@@ -284,8 +298,15 @@ MUTATIONS = (
              "            if size > self._max_body_bytes:\n", "            if False:\n", (TRANSPORT,)),
     Mutation("deadline", BOUNDED, "a call ends in time, however slowly an answer drips", CALLS,
              "async with asyncio.timeout(timeout_s):", "async with asyncio.timeout(None):", (TRANSPORT,)),
-    Mutation("query-budget", BOUNDED, "the venue is asked so often and not more", "src/keter/workers/tracking/budget.py",
-             "        if self._tokens < 1 + errand.value * self._most:\n", "        if False:\n", (TOGETHER,)),
+    Mutation("query-budget", BOUNDED, "the venue is asked so often and not more", f"{LUA}/budget_take.lua",
+             "if left >= wanted then", "if true then", (RECONCILING,)),
+    Mutation("query-turns", BOUNDED, "who has waited longest is asked for first", "src/keter/workers/tracking/asking.py",
+             "    ordered = sorted(waiting, key=lambda one: (one.since, one.key))\n", "    ordered = list(waiting)\n",
+             ("tests/unit/workers/test_asking.py",)),
+    Mutation("query-owed", BOUNDED, "other bets have their turn however many are doubtful",
+             "src/keter/workers/tracking/asking.py",
+             "doubtful[:DOUBTFUL_PER_PASS] + others[:OTHERS_PER_PASS]", "doubtful[:DOUBTFUL_PER_PASS]",
+             ("tests/unit/workers/test_asking.py",)),
     Mutation("rotation", BOUNDED, "logs are rotated", "src/keter/logs.py",
              "maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),", "maxBytes=0,", ("tests/unit/test_logs.py",)),
     Mutation("plain-venue", SECRETS, "LIVE refuses a venue over plain http", "src/keter/trust.py",

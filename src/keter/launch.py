@@ -94,10 +94,20 @@ def page_url(host: str, port: int) -> str:
 
 
 def banner(
-    settings: Settings, *, page: str, redis: str, sandbox: SandboxPlan | None, notices: Sequence[str] = ()
+    settings: Settings,
+    *,
+    page: str,
+    redis: str,
+    sandbox: SandboxPlan | None,
+    notices: Sequence[str] = (),
+    following: str | None = None,
 ) -> Iterator[str]:
-    """What runs, where, and how to stop it; then whatever the operator should know before walking away."""
+    """What runs, where, and how to stop it; then whatever the operator should know before walking away.
+
+    ``following`` says that and why open LIVE bets are followed only.
+    """
     mode = "LIVE: bets real money once armed (`keter arm`)" if settings.live else "DRY: bets on paper only, no money moves"
+    mode = f"LIVE: {following}" if following is not None else mode
     venue = (
         f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account (AO_USER)"
         if sandbox

@@ -35,6 +35,7 @@ ROLLBACK_TOLERANCE = timedelta(hours=24)
 MARK_STEP = timedelta(hours=1)  # the mark moves in steps, so that asking often does not write often
 WARN_AT_DAYS = (14, 7, 1)
 LICENCE_BYTES, MARK_BYTES = 65_536, 256  # what is larger is neither
+GUIDE = "docs/licences.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class LicenseEndedError(PermissionDeniedError):
         seen = ", a time that this machine has seen (DATA_DIR/.clock_mark) though its clock stands before it"
         super().__init__(f"the licence ended on {ended_at:%Y-%m-%d %H:%M} UTC{seen if now < ended_at else ''}")
         self.ended_at = ended_at
+
+
+class PublicKeyMissingError(PermissionDeniedError):
+    """There is a licence and nothing to verify it with: another licence would not help."""
 
 
 class ClockMark(Protocol):
@@ -123,12 +128,8 @@ class LicenseKeeper:
         try:
             return self.check()
         except PermissionDeniedError as e:
-            url = self._settings.license.license_obtain_url
             mode = self._settings.mode.execution_mode
-            raise PermissionDeniedError(
-                f"{mode} needs a valid licence: {e}. Get one at {url} and set KETER_LICENSE_KEY "
-                f"or put it into {license_file(self._settings)}."
-            ) from e
+            raise PermissionDeniedError(f"{mode} needs a valid licence: {e}; {remedy(self._settings, e)}.") from e
 
     def check(self) -> License:
         """Verifies the licence at hand. Raises PermissionDeniedError with the reason it does not hold."""
@@ -137,7 +138,7 @@ class LicenseKeeper:
             raise PermissionDeniedError("there is no licence")
         key = self._settings.license.license_public_key
         if not key:
-            raise PermissionDeniedError("there is no public key to verify a licence with; set LICENSE_PUBLIC_KEY")
+            raise PublicKeyMissingError("there is a licence, and no public key to verify it with")
         now, mark = self._clock.now(), self._mark.read()
         seen = self._latest(now, mark)
         try:
@@ -166,6 +167,16 @@ class LicenseKeeper:
 def license_file(settings: Settings) -> Path:
     """Where a licence may lie when it is not in KETER_LICENSE_KEY."""
     return settings.mode.data_dir / ".keter_license"
+
+
+def remedy(settings: Settings, error: PermissionDeniedError) -> str:
+    """What to do about a licence that does not hold, as the end of a sentence."""
+    url = settings.license.license_obtain_url
+    if isinstance(error, PublicKeyMissingError):
+        return f"set LICENSE_PUBLIC_KEY to the key that its issuer gave with it ({url or GUIDE})"
+    new = "a new one" if isinstance(error, LicenseEndedError) else "one"
+    place = f"at {url}" if url else f"as {GUIDE} tells"
+    return f"get {new} {place}, and set KETER_LICENSE_KEY or put it into {license_file(settings)}"
 
 
 def read_token(settings: Settings) -> str | None:

@@ -87,12 +87,22 @@ def check_live(settings: Settings, clock: Clock) -> None:
     Raises ConfigurationError for missing credentials or limits and for a connection that others can listen to,
     PermissionDeniedError for the licence.
     """
+    check_credentials(settings)
     if settings.live:
-        if not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
-            raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY")
-        if missing := settings.missing_live_limits():
-            raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}")
         require_safe_transport(settings)
+    check_permission(settings, clock)
+
+
+def check_credentials(settings: Settings) -> None:
+    """LIVE has an account: without one nothing can be bet and no bet be followed. Raises ConfigurationError."""
+    if settings.live and not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
+        raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY.")
+
+
+def check_permission(settings: Settings, clock: Clock) -> None:
+    """What LIVE needs to bet besides an arming. Raises ConfigurationError for limits, PermissionDeniedError for the licence."""
+    if settings.live and (missing := settings.missing_live_limits()):
+        raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}.")
     LicenseKeeper(settings, clock).require()
 
 

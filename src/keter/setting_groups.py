@@ -293,7 +293,9 @@ class RouterSettings(Group):
         900, description="An unknown bet that the venue has denied for this long was never placed."
     )
     unknown_error_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
-        180, description="The same where the venue answered with an error. Accepted tickets appeared up to 157 s late."
+        180,
+        description="The same where the venue answered the placement with an error code in its body. Accepted tickets appeared "
+        "up to 157 s late. HTTP 500 to 504 is no such answer: a proxy may say it of a bet that was accepted.",
     )
     reconcile_interval_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         15, description="Seconds between comparisons with the venue."
@@ -385,7 +387,9 @@ class LicenseSettings(Group):
     keter_license_key: SecretStr = Field(
         SecretStr(""), description="Licence token; else the file local/.keter_license is read."
     )
-    license_obtain_url: str = Field("https://keter.example/licence", description="Where a licence is to be had.")
+    license_obtain_url: str = Field(
+        "", description="Address where a licence is to be had, for messages; empty names docs/licences.md."
+    )
     license_required_for: Literal["live", "all"] = Field("live", description="live, or all to ask for it in DRY too.")
     license_public_key: str = Field("", description="Ed25519 public key (PEM or base64) for self-issued licences.")
 

@@ -18,6 +18,7 @@ from keter.children import Fleet
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, UnavailableError
+from keter.following import start_following
 from keter.handover import hand_over
 from keter.instances import Listing, listed, lock_of
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
@@ -56,15 +57,24 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
             "terminal first, or set DATA_DIR to another folder"
         )
     try:
-        check_live(settings, clock)
+        following = allowed(settings, clock, only)
         check_bind(settings)
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
         with listed(settings) as listing:
-            asyncio.run(Supervisor(settings, say, clock, only, on_disk=on_disk, listing=listing).run())
+            supervisor = Supervisor(settings, say, clock, only, on_disk=on_disk, listing=listing, following=following)
+            asyncio.run(supervisor.run())
     finally:
         lock.release()
     return ExitCode.OK
+
+
+def allowed(settings: Settings, clock: Clock, only: frozenset[Process]) -> str | None:
+    """None where everything may start to bet; what to tell where open LIVE bets are followed only. Raises as check_live."""
+    if Process.TRACKER in only:
+        return start_following(settings, clock)
+    check_live(settings, clock)
+    return None
 
 
 def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float) -> None:
@@ -96,11 +106,13 @@ class Supervisor:
         on_disk: Reread = load_settings,
         ids: Ids = random_id,
         listing: Listing | None = None,
+        following: str | None = None,
     ) -> None:
         self._settings = settings
         self._listing = listing
         self._on_disk = on_disk
         self._ids = ids
+        self._following = following
         self._sandbox = plan_sandbox(settings)
         self._ownership: Ownership | None = None
         self._only = only
@@ -154,7 +166,15 @@ class Supervisor:
         page = page_url(host, port)
         if self._listing is not None:
             self._listing.tell(redis=without_login(redis.url), page=page)
-        for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
+        lines = banner(
+            self._settings,
+            page=page,
+            redis=redis.description,
+            sandbox=sandbox,
+            notices=redis.notices,
+            following=self._following,
+        )
+        for line in lines:
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
         world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}

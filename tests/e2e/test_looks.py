@@ -18,6 +18,10 @@ STARTED = datetime.now(UTC)
 SINCE = (STARTED - timedelta(days=3, hours=2)).isoformat()  # an age as long as one that is seen, whatever the year
 NO_LEDGER = "the ledger did not answer in time"
 LICENCE = "the licence ended on 2026-11-26"
+FOLLOWING = (
+    "following 17 open bets only, nothing is bet: LIVE needs a valid licence: the licence ended on 2026-11-26 10:00 UTC; "
+    "get a new one as docs/licences.md tells, and set KETER_LICENSE_KEY or put it into local/.keter_license."
+)
 
 
 def heard(change: Change, times: int = 0, streams: list[WebSocketRoute] | None = None) -> Callable[[Page], None]:
@@ -75,6 +79,11 @@ def unlicensed(snapshot: Snapshot) -> None:
     snapshot["trading"]["unlicensed"] = LICENCE
 
 
+def following(snapshot: Snapshot) -> None:
+    unlicensed(snapshot)
+    snapshot["trading"]["following"] = FOLLOWING
+
+
 def many_alerts(snapshot: Snapshot) -> None:
     snapshot["attention"] = [notice(number, ("info", "ticket", "page")[number % 3]) for number in range(7)]
 
@@ -121,6 +130,8 @@ STATES: dict[str, tuple[Change, str]] = {
     "live": (live, "LIVE"),
     "live-disarmed": (disarmed, "LIVE is not armed."),
     "live-unlicensed": (unlicensed, LICENCE),
+    "live-following": (following, FOLLOWING),
+    "live-following-word": (following, "FOLLOWING ONLY"),
     "many-alerts": (many_alerts, "and 3 more"),
     "partial": (partial, "lost"),
     "no-ledger": (no_ledger, NO_LEDGER),

@@ -54,6 +54,7 @@ ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
 LIVE = ExecutionMode.LIVE
 LOCK_TTL_S = 20
 MOST_TRIES = 3
+OFFER_AGAIN_S = 10.0
 RESERVATION_TTL_S = 120
 # Nothing stands still for longer and goes on then: the session owner spaces its logins up to a minute when sessions keep
 # dying, and a reservation whose approval was lost with a connection keeps its room until it ends.
@@ -140,6 +141,7 @@ class ExecutionWorld:
     fixtures: list[ConfirmedSignal] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
     bet_on: list[str] = field(default_factory=list)
+    offered: dict[str, ConfirmedSignal] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     faults: int = 0
 
@@ -255,6 +257,7 @@ class ExecutionWorld:
         signal = self.fixtures.pop()
         await eventually(lambda: self.offer([signal]), timeout_s=PATIENCE_S)
         self.bet_on.append(signal.event_uid)
+        self.offered[signal.event_uid] = signal
         return signal.event_uid
 
     async def offer(self, signals: Sequence[ConfirmedSignal]) -> bool:
@@ -277,11 +280,18 @@ class ExecutionWorld:
         return [ticket for ticket in self.sandbox.book.tickets(ACCOUNT.user) if ticket.order.reference in references]
 
     async def decided(self, event_uid: str) -> list[Bet]:
-        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took."""
-        began = time.monotonic()
+        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took.
+
+        Offers the signal again where there is no bet for long: a router that was closed for a moment makes none of it.
+        """
+        began = offered = time.monotonic()
 
         async def look() -> list[Bet]:
+            nonlocal offered
             bets = await self.bets_of(event_uid)
+            if not bets and time.monotonic() - offered > OFFER_AGAIN_S:
+                offered = time.monotonic()
+                await self.offer([self.offered[event_uid]])
             return bets if bets and not any(bet.state in UNDECIDED for bet in bets) else []
 
         bets = await self.until(look)

@@ -30,7 +30,8 @@ HEALTHY: dict[str, float] = {
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
-                    "login-failures", "licence-ending", "feed-overflow")},
+                    "login-failures", "licence-ending", "feed-overflow",
+                    "reconciliation-incomplete", "limits-missing")},
     **LIMITS,
 }  # fmt: skip
 
@@ -53,6 +54,8 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterDailyLossLimit": {'keter_day_profit{mode="DRY"}': -140},
     "KeterLosingStreak": {'keter_losing_streak{mode="DRY"}': 7},
     "KeterExposureOverLimit": {'keter_exposure{status="reserved"}': 501},
+    "KeterReconciliationIncomplete": standing("reconciliation-incomplete"),
+    "KeterLimitsMissing": standing("limits-missing"),
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
     "KeterNotAlone": standing("second-copy"),

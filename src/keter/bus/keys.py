@@ -214,6 +214,10 @@ class Keys:
         """string; exists until the next call is free."""
         return f"{self.prefix}throttle:{_part(account)}:{_part(name)}"
 
+    def budget(self, account: str) -> str:
+        """hash left (questions about the account that may be asked), at_ms (as of when); TTL two minutes."""
+        return f"{self.prefix}budget:{_part(account)}"
+
     def heartbeat(self, process: str, worker: str) -> str:
         """hash of a Heartbeat; TTL three beats."""
         return f"{self.prefix}heartbeat:{_part(process)}:{_part(worker)}"

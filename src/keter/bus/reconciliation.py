@@ -13,6 +13,9 @@ from keter.bus.keys import DOUBT_MS, RECONCILED_MS
 from keter.clock import from_ms
 from keter.domain.runs import RunMark
 
+PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
+LEAST_PASS_AGE_S = 60.0
+
 
 async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
     """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an older one."""
@@ -36,6 +39,17 @@ async def note_pass(bus: Bus, account: str, token: str | None, run: RunMark) -> 
         batch.hset(key, mapping={"done": token or "", "at_ms": now_ms, "run": run.text})
         batch.pexpire(key, RECONCILED_MS)
         await batch.execute()
+
+
+def pass_counts_for_s(interval_s: float) -> float:
+    """How long after it a pass still counts where they are made every ``interval_s``."""
+    return max(PASSES_MISSED * interval_s, LEAST_PASS_AGE_S)
+
+
+async def last_pass(bus: Bus, account: str) -> datetime | None:
+    """When the last complete pass was noted, whoever asked for it; None when none is known."""
+    at_ms = (await bus.redis.read_hash(bus.keys.reconciled(account))).get("at_ms")
+    return from_ms(int(at_ms)) if at_ms is not None else None
 
 
 async def pass_done(bus: Bus, account: str, token: str, run: RunMark, *, within_s: float) -> bool:

@@ -46,9 +46,25 @@ async def _collect(target: "Target") -> Facts:
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
     try:
-        return facts | _standing(await _ask_standing(settings, bus)) | await _workings(bus) | await _in_force(bus)
+        workings = await _workings(bus)
+        return (
+            facts
+            | _standing(await _ask_standing(settings, bus))
+            | workings
+            | _following(settings, workings)
+            | await _in_force(bus)
+        )
     finally:
         await bus.aclose()
+
+
+def _following(settings: "Settings", workings: Facts) -> Facts:
+    """What LIVE does that may not bet, while it runs."""
+    from keter.clock import SystemClock
+    from keter.following import following_text, obstacle
+
+    why = obstacle(settings, SystemClock()) if workings["running"] else None
+    return {"following": following_text(workings["open_bets"], why) if why is not None else None}
 
 
 async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
@@ -97,7 +113,9 @@ async def _workings(bus: "Bus") -> Facts:
 
     beats = await read_heartbeats(bus)
     queues = await depths(bus)
+    counted = [beat.gauges.get("open_bets", "") for beat in beats if beat.process == "tracker"]
     return {
+        "open_bets": next((int(count) for count in counted if count.isdigit()), None),
         "running": bool(beats),
         "problem": None if beats else "Redis answers, but no process reports; start with `keter up`",
         "processes": [
@@ -122,6 +140,8 @@ def render(facts: Facts) -> list[str]:
     if facts["reason"]:
         until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
         lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")
+    if facts.get("following"):
+        lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
     if facts.get("machine") and facts["mode"] == "LIVE":

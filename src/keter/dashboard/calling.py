@@ -60,7 +60,7 @@ def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = Tr
         unknown=money.unknown if money else None,
         pnl_today=money.pnl_today if money else None,
         stops=tuple(latest.trading.stops) if known else (),
-        problems=tuple(latest.problems),
+        problems=(*latest.problems, *([latest.trading.following] if latest.trading.following else [])),
     )
 
 

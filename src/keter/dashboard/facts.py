@@ -11,12 +11,14 @@ from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
 from keter.control import Standing
 from keter.dashboard import models
+from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
+from keter.following import following_text
 from keter.ledger import MoneySummary
 from keter.roster import Process
 from keter.setting_groups import RiskSettings, StakeSettings
@@ -31,11 +33,15 @@ CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.H
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included."""
+    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
+
+    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody knows.
+    """
 
     standing: Standing
     armed: bool
-    unlicensed: str | None
+    blocked: Blocked
+    reconciled_at: datetime | None
     heartbeats: list[Heartbeat]
     queues: dict[QueueName, QueueFacts]
     feeds: list[FeedFacts]
@@ -69,8 +75,18 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
+def following(facts: Facts) -> str | None:
+    """What LIVE does while it may not bet, whoever arms it; None where it may."""
+    why = facts.bus.blocked.live
+    return following_text(facts.ledger.summary.open if facts.ledger is not None else None, why) if why is not None else None
+
+
 def trading_view(
-    standing: Standing, armed: bool, unlicensed: str | None, settings_differ: Sequence[str] = ()
+    standing: Standing,
+    armed: bool,
+    unlicensed: str | None,
+    settings_differ: Sequence[str] = (),
+    following: str | None = None,
 ) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
@@ -85,6 +101,7 @@ def trading_view(
         armed=armed,
         unlicensed=unlicensed,
         settings_differ=list(settings_differ),
+        following=following,
         problem=standing.problem,
     )
 
@@ -269,7 +286,9 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed, bus.unlicensed, bus.owner.differing if bus.owner else ()),
+        trading=trading_view(
+            bus.standing, bus.armed, bus.blocked.licence, bus.owner.differing if bus.owner else (), following(facts)
+        ),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

@@ -4,13 +4,15 @@ import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from keter.clock import Clock
 from keter.dashboard.models import Disk, Store
 from keter.dashboard.models.base import Level
 from keter.domain.room import Room, days_until
-from keter.errors import KeterError
-from keter.license import LicenseKeeper
+from keter.errors import KeterError, PermissionDeniedError
+from keter.following import obstacle
+from keter.license import LicenseKeeper, remedy
 from keter.settings import Settings
 
 LAST_WEEK, LAST_DAY = timedelta(days=7), timedelta(days=1)
@@ -64,9 +66,23 @@ def licence_refusal(settings: Settings, clock: Clock) -> str | None:
         return None
     try:
         keeper.check()
+    except PermissionDeniedError as e:
+        return f"{e}; {remedy(settings, e)}"
     except KeterError as e:
         return str(e)
     return None
+
+
+class Blocked(NamedTuple):
+    """Why no bet is allowed, whoever arms LIVE: for want of a licence, and in LIVE for want of anything at all."""
+
+    licence: str | None
+    live: str | None
+
+
+def blocked(settings: Settings, clock: Clock) -> Blocked:
+    """Reads files: call it in a thread."""
+    return Blocked(licence_refusal(settings, clock), obstacle(settings, clock))
 
 
 def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:

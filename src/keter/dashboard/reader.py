@@ -16,7 +16,7 @@ from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
 from keter.bus.ownership import read_owner
 from keter.bus.queues import depths
-from keter.bus.reconciliation import read_doubt
+from keter.bus.reconciliation import last_pass, read_doubt
 from keter.bus.risk import RiskBook
 from keter.bus.server import probe
 from keter.bus.stats import read_counts
@@ -26,7 +26,7 @@ from keter.control import Control
 from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
-from keter.dashboard.health import licence_refusal
+from keter.dashboard.health import Blocked, blocked
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
@@ -74,7 +74,7 @@ class Reader:
         self._ledger_due = 0.0
         self._redis = models.RedisFacts(ok=True, detail="")
         self._probe_due = 0.0
-        self._unlicensed: str | None = None
+        self._blocked = Blocked(None, None)
         self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
@@ -106,7 +106,8 @@ class Reader:
             standing=standing,
             armed=await read_arming(bus, name, owner.run.mark) is not None if name and owner is not None else False,
             owner=owner,
-            unlicensed=await self._licence_refusal(),
+            blocked=await self._blocked_by(),
+            reconciled_at=await last_pass(bus, name) if name else None,
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
             feeds=await read_feeds(bus),
@@ -134,11 +135,11 @@ class Reader:
         except (KeterError, TimeoutError):
             return []
 
-    async def _licence_refusal(self) -> str | None:
+    async def _blocked_by(self) -> Blocked:
         if self._clock.monotonic() >= self._licence_due:
-            self._unlicensed = await asyncio.to_thread(licence_refusal, self._settings, self._clock)
+            self._blocked = await asyncio.to_thread(blocked, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + LICENCE_EVERY_S
-        return self._unlicensed
+        return self._blocked
 
     async def redis_facts(self) -> models.RedisFacts:
         """Version and settings of the server, asked every few seconds."""
@@ -237,15 +238,18 @@ class Reader:
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
         steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
         told = trail(bet, decisions, steps, neighbours, self._redactor.value)
-        return told.model_copy(update={"doubt": await self._doubt(intent_id)}) if bet.state is BetState.UNKNOWN else told
+        if bet.state is not BetState.UNKNOWN:
+            return told
+        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
+        return told.model_copy(update={"doubt": await self._doubt(intent_id, since)})
 
-    async def _doubt(self, intent_id: str) -> models.Doubt | None:
+    async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
-        except (KeterError, OSError, TimeoutError):
-            return None  # the trail is the ledger's and is told without Redis too
-        return models.Doubt(asked=found.asked, last_at=found.last_at)
+        except (KeterError, OSError, TimeoutError):  # the trail is the ledger's and is told without Redis too
+            return models.Doubt(since=since, asked=None, last_at=None)
+        return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from keter.bus.reconciliation import pass_counts_for_s
 from keter.dashboard import models
-from keter.dashboard.facts import Facts
+from keter.dashboard.facts import Facts, following
 from keter.dashboard.models.base import Level
 from keter.domain.bets import Bet, BetState
+from keter.roster import Process
 from keter.settings import Settings
 
 VITAL = frozenset({"guard", "router"})
@@ -21,11 +23,15 @@ PLACED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.REFUSED, BetSta
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything the rules look at. ``missing_since`` tells since when a wanted process has had no heartbeat."""
+    """Everything the rules look at. ``missing_since`` tells since when a wanted process has had no heartbeat.
+
+    ``watched_since`` is when the watch began: what it has not seen for that long may only be new.
+    """
 
     facts: Facts
     settings: Settings
     missing_since: dict[str, datetime]
+    watched_since: datetime
     disk: models.Disk | None
     licence: "Finding | None"
     login_failures: tuple[str, int] | None
@@ -104,7 +110,25 @@ def disk_full(s: Situation) -> Finding | None:
 
 
 def licence_ending(s: Situation) -> Finding | None:
-    return s.licence
+    if s.licence is None or s.facts.bus.blocked.licence is None or s.settings.missing_live_limits():
+        return s.licence
+    return Finding(following(s.facts) or s.licence.detail, s.licence.level)
+
+
+def limits_missing(s: Situation) -> Finding | None:
+    told = following(s.facts) if s.settings.missing_live_limits() else None
+    return Finding(told) if told is not None else None
+
+
+def reconciliation_incomplete(s: Situation) -> Finding | None:
+    """Only where a router beats: without one nothing is bet anyway, and its silence is told."""
+    limit_s = pass_counts_for_s(s.settings.router.reconcile_interval_s)
+    since = s.facts.bus.reconciled_at
+    waited_s = (s.facts.at - max(since or s.watched_since, s.watched_since)).total_seconds()
+    if waited_s <= limit_s or all(beat.process != Process.ROUTER for beat in s.facts.bus.heartbeats):
+        return None
+    last = "none since Keter started" if since is None else f"the last one at {since:%H:%M:%S} UTC"
+    return Finding(f"Ledger and venue were not compared completely for {waited_s:.0f} s ({last}); nothing is bet.")
 
 
 def login_failures(s: Situation) -> Finding | None:
@@ -133,6 +157,9 @@ RULES: tuple[Rule, ...] = (
          "No bets until the guard has restored it from the ledger.", "#/risk", trading_state_missing),
     Rule("heartbeat-lost", "page", "A worker is silent", "no heartbeat for 15 s; a ticket unless guard or router",
          "The supervisor starts it again.", "#/health", heartbeat_lost),
+    Rule("reconciliation-incomplete", "page", "Ledger and venue are not compared",
+         "no complete comparison for four times RECONCILE_INTERVAL_S, 60 s at least",
+         "Nothing is bet until one is complete; the tracker tries again and again.", "#/health", reconciliation_incomplete),
     Rule("account-mismatch", "page", "Venue and ledger disagree about the money", "two comparisons in a row",
          "The tracker halts betting or tells what differs.", "#/risk", None),
     Rule("bet-stake-mismatch", "page", "The venue booked another stake", "a ticket's stake is not ours",
@@ -181,6 +208,8 @@ RULES: tuple[Rule, ...] = (
          "Keter does nothing about it by itself.", "#/health", disk_full),
     Rule("low-ev-streak", "info", "No value for long", "ALERT_LOW_EV_STREAK rejections for low value in a row",
          "Keter does nothing about it by itself.", "#/signals?stage=edge", None),
+    Rule("limits-missing", "page", "LIVE lacks limits set by hand", "LIVE runs without the limits it asks for",
+         "Open bets are followed to their settlement; nothing is bet.", "#/config", limits_missing),
     Rule("licence-ending", "info", "The licence ends soon or does not hold",
          "14 days before its end; a ticket from 7, a page on the last day and when it is needed and does not hold",
          "LIVE is blocked without one; open bets are followed.", "#/config", licence_ending),

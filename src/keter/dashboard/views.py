@@ -167,12 +167,14 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
     """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
     if now is None:
         state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(mode=mode.value, state=state, problem=problem, heartbeats=None, settings_differ=None,
-                            **dict.fromkeys(("balance", "outstanding", "pnl_today", "confirmed", "rejected")))  # fmt: skip
+        return StatusAnswer(mode=mode.value, state=state, following=None, problem=problem, heartbeats=None,
+                            settings_differ=None, balance=None, outstanding=None, pnl_today=None, confirmed=None,
+                            rejected=None)  # fmt: skip
     money = now.money
     return StatusAnswer(
         mode=mode.value,
         state=now.trading.mode,
+        following=now.trading.following,
         balance=money.balance if money else None,
         outstanding=money.outstanding if money else None,
         pnl_today=money.pnl_today if money else None,

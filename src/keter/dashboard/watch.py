@@ -39,6 +39,7 @@ class Watch:
         self._caught_up = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
+        self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until ``stop``; what cannot be asked now is asked again."""
@@ -96,6 +97,7 @@ class Watch:
             facts=facts,
             settings=self._settings,
             missing_since=self._missing_since,
+            watched_since=self._since,
             disk=disk_facts(self._settings.mode.data_dir),
             licence=Finding(*self._licence_trouble) if self._licence_trouble is not None else None,
             login_failures=self._login_failures(),

@@ -13,6 +13,7 @@ from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow,
 from keter.ledger.identity import Identity
 from keter.ledger.ledger import (
     Ledger,
+    is_there,
     ledger_is_shared,
     ledger_url,
     local_ledger,
@@ -44,6 +45,7 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "is_there",
     "ledger_is_shared",
     "ledger_url",
     "local_ledger",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +16,8 @@ from keter.ledger.database import Database, unindexed
 from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError
 from keter.ledger.fences import check_fence, take_fence
 from keter.ledger.schema import OPEN_NOW, bets, transitions
+
+NOT_SENT = frozenset({BetState.INTENDED, BetState.QUOTED})
 
 
 class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -174,6 +176,21 @@ class Intents:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_transition(row) for row in found]
 
+    async def entered(self, intent_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each bet came to the state it is in. A correction where it stands is no step."""
+        if not intent_ids:
+            return {}
+        query = entries_of(transitions.c.intent_id.in_(intent_ids))
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.intent_id: row.at for row in found}
+
+    async def may_be_at_venue(self, mode: ExecutionMode) -> dict[str, int]:
+        """By account, how many bets may stand at the venue now: sent and not final."""
+        standing = (bets.c.mode == mode.value) & OPEN_NOW & bets.c.state.in_(_values(OPEN - NOT_SENT))
+        query = select(bets.c.account, func.count()).where(standing).group_by(bets.c.account)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {account: int(count) for account, count in found}
+
     async def _one(self, condition: ColumnElement[bool]) -> Bet | None:
         query = select(bets).where(condition)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
@@ -193,6 +210,13 @@ class Intents:
         )
         if holder is not None:
             raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
+
+
+def entries_of(condition: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
+    """The newest step of each bet with such transitions. It goes by the row's number: clocks may be set back."""
+    stepped = or_(transitions.c.source.is_(None), transitions.c.source != transitions.c.target)
+    newest = select(func.max(transitions.c.id)).where(condition, stepped).group_by(transitions.c.intent_id)
+    return select(transitions.c.intent_id, transitions.c.at).where(transitions.c.id.in_(newest))
 
 
 def read_open(connection: Connection, mode: ExecutionMode, account: str | None = None) -> list[Bet]:

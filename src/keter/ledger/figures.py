@@ -5,14 +5,15 @@ from datetime import datetime, tzinfo
 from math import isfinite
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from keter.domain.bets import OPEN, SETTLED, BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
+from keter.ledger.bets import entries_of
 from keter.ledger.database import unindexed
-from keter.ledger.schema import OPEN_NOW, bets
+from keter.ledger.schema import OPEN_NOW, bets, transitions
 from keter.ledger.sums import STAKED, at_risk, read_day_risk
 from keter.ledger.totals import BETS, read_totals
 
@@ -32,8 +33,8 @@ class Figures(msgspec.Struct, frozen=True):
     """One execution mode's bets. Money in minor units; ``states`` counts every bet there ever was by the state it is in.
 
     ``refused`` is how many of the newest ``placements`` (LAST_PLACEMENTS at most) were refused. ``clv_mean`` is a ratio over
-    the ``clv_bets`` settled in the asked span whose closing price is known; None without any. ``unknown_since`` is the oldest
-    unknown bet's last step.
+    the ``clv_bets`` settled in the asked span whose closing price is known; None without any. ``unknown_since`` is when the bet
+    that has been unknown for longest became so.
     """
 
     day: DayRisk
@@ -54,7 +55,8 @@ def read_figures(
     ours = bets.c.mode == mode.value
     found = read_totals(connection, BETS, mode.value)
     standing = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(STAKED & OPEN)))
-    unknown = select(func.min(bets.c.updated_at)).where(ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value)
+    in_doubt = select(bets.c.intent_id).where(ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value)
+    since = [row.at for row in connection.execute(entries_of(transitions.c.intent_id.in_(in_doubt)))]
     newest = select(bets.c.state).where(ours, unindexed(bets.c.state).in_(sorted(ANSWERED)))
     placements = list(connection.execute(newest.order_by(bets.c.created_at.desc()).limit(LAST_PLACEMENTS)).scalars())
     line = closing if closing is not None else read_closing(connection, mode, clv_since)
@@ -63,7 +65,7 @@ def read_figures(
         states={one.state: one.number for one in found},
         profit_minor=sum(one.pnl_minor for one in found if BetState(one.state) in SETTLED),
         outstanding_minor=int(connection.execute(standing).scalar_one()),
-        unknown_since=connection.execute(unknown).scalar_one(),
+        unknown_since=min(since, default=None),
         placements=len(placements),
         refused=placements.count(BetState.REFUSED.value),
         clv_bets=line.bets,

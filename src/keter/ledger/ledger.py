@@ -135,6 +135,11 @@ def ledger_is_shared(settings: Settings) -> bool:
     return parse_url(ledger_url(settings)).get_backend_name() != "sqlite"
 
 
+def is_there(settings: Settings) -> bool:
+    """Whether there may be a ledger: a file that exists, or a database that has to be asked."""
+    return ledger_is_shared(settings) or Path(parse_url(ledger_url(settings)).database or "").exists()
+
+
 async def open_ledger(url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC) -> Ledger:
     """Opens the ledger and, unless ``read_only``, creates or migrates its tables. ``zone`` is where a betting day starts.
 

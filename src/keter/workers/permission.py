@@ -4,7 +4,7 @@ from keter.bus.connection import Bus
 from keter.bus.trading import read_arming
 from keter.clock import Clock
 from keter.domain.runs import RunMark
-from keter.errors import PermissionDeniedError
+from keter.errors import ConfigurationError, PermissionDeniedError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
 
@@ -23,7 +23,7 @@ class Permission:
         """What stands in the way of a bet, in a word; None when nothing does. Raises the bus's errors."""
         try:
             self._licences.require()
-        except PermissionDeniedError:
+        except (PermissionDeniedError, ConfigurationError):  # the latter for a public key that is none
             return "licence"
         if not self._settings.live:
             return None

@@ -7,14 +7,20 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
+from keter.bus.alerts import read_alerts
 from keter.bus.trading import read_arming
 from keter.dashboard.auth import session_source
+from keter.dashboard.calling import position_of
 from keter.dashboard.commands import TOKEN_LASTS_S
+from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
 from keter.workers.permission import Permission
+from tests.console_seed import seed_bus, seed_ledger
 from tests.execution import LIVE_RUN, own_redis
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.support import eventually
 
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
 PASSWORD, VIEWERS = "seven wet herons walk", "nine dry storks sleep"
@@ -54,6 +60,52 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
     _, found = await console.get("/api/v1/snapshot")
     assert ("the licence ended" in str(found["trading"]["unlicensed"])) == blocked
     assert (found["trading"]["unlicensed"] is None) != blocked
+
+
+@pytest.mark.parametrize(
+    ("environ", "alert", "why"),
+    [
+        (live(timedelta(minutes=-30)) | LIMITS, "licence-ending", "the licence ended on"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": ""}, "licence-ending", "set LICENSE_PUBLIC_KEY to the key that its issuer"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": "rubbish"}, "licence-ending", "not an Ed25519 public key"),
+        (live(), "limits-missing", "missing: MAX_STAKE"),
+        (live(timedelta(minutes=-30)), "limits-missing", "missing: MAX_STAKE"),
+    ],
+    ids=["ended", "no-public-key", "bad-public-key", "limits", "both"],
+)
+async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
+    start_console: StartConsole, environ: dict[str, str], alert: str, why: str
+) -> None:
+    console = await start_console(**environ)
+    await seed_ledger(console.ledger, count=8, mode=ExecutionMode.LIVE)
+    await seed_bus(console.bus)
+    number = len(await console.ledger.intents.open_bets(ExecutionMode.LIVE))
+    assert number > 1
+
+    async def told(words: str) -> bool:
+        await console.world.hub.refresh()
+        _, page = await console.get("/api/v1/snapshot")
+        _, status = await console.get("/api/status")
+        await console.world.watch.look()
+        details = {one.id: one.detail for one in await read_alerts(console.bus)}
+        said = [page["trading"]["following"], status["following"], details.get(alert, "")]
+        return all(words in text and why in text for text in said)
+
+    assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
+    position = position_of(console.world.hub.latest(), console.settings)
+    assert any("open bets only" in problem for problem in position.problems)
+    for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
+        target = BetState.SKIPPED if bet.state in {BetState.INTENDED, BetState.QUOTED} else BetState.REFUSED
+        await console.ledger.intents.transition(bet.intent.intent_id, target, at=bet.updated_at, cause="venue", worker="t")
+    assert await eventually(lambda: told("nothing is left to follow"))
+
+
+async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: StartConsole) -> None:
+    for environ in (live() | LIMITS, {"EXECUTION_MODE": "DRY"}):
+        console = await start_console(**environ)
+        await console.world.hub.refresh()
+        _, page = await console.get("/api/v1/snapshot")
+        assert page["trading"]["following"] is None
 
 
 async def missing(console: Console) -> str | None:

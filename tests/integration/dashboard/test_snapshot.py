@@ -19,7 +19,7 @@ from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import RedisServer, eventually
 
 STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
-          "settings_differ"}  # fmt: skip
+          "settings_differ", "following"}  # fmt: skip
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
@@ -147,7 +147,8 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     seed = await seed_ledger(console.ledger, count=3)
     path = f"/api/v1/orders/{seed.bets[-1].intent.intent_id}"
     _, found = await console.get(path)
-    assert (found["order"]["state"], found["doubt"]) == ("UNKNOWN", {"asked": 0, "last_at": None})
+    assert (found["order"]["state"], found["doubt"]["asked"], found["doubt"]["last_at"]) == ("UNKNOWN", 0, None)
+    assert found["doubt"]["since"] == found["steps"][-1]["at"]
     for _ in range(2):
         await note_question(console.bus, seed.bets[-1].intent.intent_id)
     _, found = await console.get(path)

@@ -32,10 +32,14 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why."""
+    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why.
+
+    ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in DRY.
+    """
 
     mode: Literal["DRY", "LIVE"]
     state: str | None
+    following: str | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None
@@ -62,6 +66,8 @@ class Trading(Model):
 
     ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``settings_differ`` names the
     settings whose values on disk are not those in force: they count from the next start on.
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``following`` says that and why LIVE
+    follows its open bets only, whoever arms it; None where it may bet, and in DRY.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -74,6 +80,7 @@ class Trading(Model):
     armed: bool | None = None
     unlicensed: str | None = None
     settings_differ: list[str] = Field(default_factory=list)
+    following: str | None = None
     problem: str | None = None
 
 

@@ -56,14 +56,18 @@ class TrailStep(Model):
 
 
 class Doubt(Model):
-    """How often the venue was asked for a bet whose outcome is unknown, and when last."""
+    """Since when a bet's outcome is unknown, how often the venue was asked for it, and when last.
 
-    asked: int
+    ``asked`` is None while Redis cannot tell.
+    """
+
+    since: datetime
+    asked: int | None
     last_at: datetime | None
 
 
 class OrderTrail(Model):
-    """``doubt`` is None for a bet whose outcome is known, and while Redis cannot tell."""
+    """``doubt`` is None for a bet whose outcome is known."""
 
     order: Order
     doubt: Doubt | None = None

@@ -25,6 +25,7 @@ export function stateWord(trading) {
   if (redisProblem.value !== null || !trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
   if (silent.value) return [`WAS ${STATE_WORDS[trading.mode]}`, 'quiet'];
   if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
+  if (trading.mode === 'ACTIVE' && trading.following) return ['FOLLOWING ONLY', 'critical'];
   if (trading.mode === 'ACTIVE' && disarmed()) return ['NOT ARMED', 'warn'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];
@@ -149,9 +150,9 @@ function TradingBanner() {
 /** Why no bet is placed although nobody has stopped it. */
 function PermissionBanner() {
   if (stale.value) return null;
-  const unlicensed = sections.trading.value?.unlicensed;
-  const live = sections.server.value?.mode === 'LIVE';
-  if (unlicensed) return html`<p class="banner critical"><strong>${live ? 'LIVE' : 'Betting'} is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
+  const { following, unlicensed } = sections.trading.value ?? {};
+  if (following) return html`<p class="banner critical"><strong>LIVE may not bet:</strong> ${following} <a href="#/config">Config</a></p>`;
+  if (unlicensed) return html`<p class="banner critical"><strong>Betting is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
 }

@@ -1,9 +1,10 @@
 """One approved signal, at most one call to the venue.
 
-The order of the steps is the promise: the intent is committed before anything else, SENDING is committed before the call, the
-call is made once, and from then on nothing but the ledger is written until its outcome stands there. A step that fails before
-SENDING ends in SKIPPED; after it, whatever is not a clear answer is UNKNOWN. Death between any two steps leaves a state that
-the next owner's takeover ends the same way.
+The order of the steps is the promise: the intent is committed before anybody is asked for anything, SENDING is committed
+before the call, the call is made once, and from then on nothing but the ledger is written until its outcome stands there.
+What a closed router turns away makes no intent. A step that fails between intent and SENDING ends in SKIPPED; after it,
+whatever is not a clear answer is UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends the
+same way.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -106,8 +107,11 @@ class Placer:
         """Takes the signal to the end of what the router may do with it.
 
         Raises FencedError when another router owns the account and LedgerUnavailableError: then a new takeover must come before
-        the next placement. Raises the bus's errors, the intent then being SKIPPED.
+        the next placement. Raises the bus's errors; where there is an intent, it is SKIPPED then.
         """
+        verdict = await self._look(approved, lock)
+        if not verdict.accepted:  # nobody was asked for anything: it is a decision in the audit and no bet
+            return Outcome(verdict, None, keeps_exposure=False)
         intent = self._intent(approved)
         try:
             await self._timed("intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker))
@@ -127,10 +131,7 @@ class Placer:
         return await self._send(approved, intent, plan, verdict, lock)
 
     async def _prepare(self, approved: ApprovedSignal, intent: Intent, lock: Guarded) -> tuple[Verdict, Plan | None]:
-        """Look, ask for prices, look again, and make the reservation a bet. No plan: the verdict says why not."""
-        verdict = await self._look(approved, lock)
-        if not verdict.accepted:
-            return verdict, None
+        """Ask for prices, look again, and make the reservation a bet. No plan: the verdict says why not."""
         quoted = await self._timed("quote", Quoting(self._venue, approved, self._limits).find())
         if quoted.plan is None:
             return quoted.verdict, None

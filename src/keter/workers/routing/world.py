@@ -7,7 +7,7 @@ from keter.bus.connection import Bus
 from keter.bus.heartbeats import Heart
 from keter.bus.limits import read_limits
 from keter.bus.ownership import owner_id
-from keter.bus.reconciliation import pass_done
+from keter.bus.reconciliation import pass_counts_for_s, pass_done
 from keter.bus.risk import RiskBook
 from keter.bus.stats import day_of
 from keter.bus.trading import TradingView, read_trading
@@ -20,9 +20,6 @@ from keter.gates.placement import PlacementWorld
 from keter.settings import Settings
 from keter.textfile import is_present
 from keter.workers.permission import Permission
-
-PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
-LEAST_PASS_AGE_S = 60.0
 
 
 class World:
@@ -59,7 +56,7 @@ class World:
 
     async def reconciled(self) -> bool:
         """Whether ledger and venue were compared since this router took the account over, and recently."""
-        within_s = max(PASSES_MISSED * self._settings.router.reconcile_interval_s, LEAST_PASS_AGE_S)
+        within_s = pass_counts_for_s(self._settings.router.reconcile_interval_s)
         return await pass_done(self._bus, self._account, self._token, self._run, within_s=within_s)
 
     async def trading(self) -> TradingView:

@@ -45,9 +45,9 @@ class Applier:
             return await self._correct(bet, seen, changes, tickets, now)
         return bet
 
-    async def never_placed(self, bet: Bet, denials: int) -> Bet:
-        """The venue has denied it for long enough: it is refused, its exposure free."""
-        evidence: dict[str, object] = {"denials": denials, "unknown_since": bet.updated_at.isoformat()}
+    async def never_placed(self, bet: Bet, denials: int, since: datetime) -> Bet:
+        """The venue has denied it for long enough: it is refused, its exposure free. It has been unknown ``since`` then."""
+        evidence: dict[str, object] = {"denials": denials, "unknown_since": since.isoformat()}
         return await self._end_refused(bet, "absent", BetChanges(reason="never reached the venue"), evidence)
 
     async def doubt(self, bet: Bet, cause: str) -> Bet:

@@ -4,6 +4,7 @@ They count as exposure for as long as they stand, so that our limits hold for th
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -15,7 +16,7 @@ from keter.ledger import ForeignTicket, Ledger, ticket_key
 from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import LEAST_DENIALS
-from keter.workers.tracking.budget import Errand, QueryBudget
+from keter.workers.tracking.asking import Waiting
 from keter.workers.tracking.calls import Calls
 from keter.workers.tracking.second_copy import SecondCopy
 
@@ -37,6 +38,8 @@ class Foreign:
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._denied: dict[str, int] = {}
         self._copies = SecondCopy(context, ledger, calls, account)
+        self._gone: dict[str, ForeignTicket] = {}
+        self._asked: dict[str, datetime] = {}
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
         """Notes tickets as the venue shows them; those that stand become exposure, others cease to be."""
@@ -52,14 +55,27 @@ class Foreign:
             else:
                 await self._risk.release(PREFIX + ticket_key(ticket))
 
-    async def follow_up(self, venue: BetVenue, budget: QueryBudget, listed: frozenset[str]) -> None:
-        """Asks for open foreign tickets that the list does not show any more; keeps the alert as long as some stand."""
+    async def unlisted(self, listed: frozenset[str]) -> list[Waiting]:
+        """The open foreign tickets that the list does not show any more, to be asked for by their keys."""
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
-        for row in standing:
-            if row.reference not in listed and budget.take(Errand.ROUTINE):
-                await self._ask_for(venue, row)
-        left = await self._ledger.foreign.open(self._account, self._mode) if standing else []
+        self._gone = {PREFIX + row.ticket_key: row for row in standing if row.reference not in listed}
+        self._asked = {key: self._asked.get(key, now) for key in self._gone}
+        return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
+
+    async def ask_for(self, venue: BetVenue, key: str) -> bool:
+        """Asks for one of them; False when it is none."""
+        row = self._gone.get(key)
+        if row is None:
+            return False
+        self._asked[key] = self._context.clock.now()
+        await self._ask_for(venue, row)
+        return True
+
+    async def tell(self) -> None:
+        """Keeps the alert as long as some stand."""
+        now = self._context.clock.now()
+        left = await self._ledger.foreign.open(self._account, self._mode)
         self._context.heart.gauge("foreign_open", len(left))
         await self._copies.look(left)
         if not left:

@@ -1,6 +1,5 @@
 """Care of the ledger: copies, checks and exports."""
 
-import csv
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from keter.errors import UnavailableError, UsageError
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 from keter.ledger.totals import wrong_totals
+from keter.plain import csv_lines
 
 FORMATS = ("csv", "parquet")
 _COLUMNS = [column for column in bets.c if column.name != "signal"]
@@ -90,10 +90,11 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
 
 
 def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in _COLUMNS])
-        writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
+    path.write_bytes(csv_lines([[column.name for column in _COLUMNS], *[list(map(_in_csv, row)) for row in found]]))
+
+
+def _in_csv(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:

@@ -34,7 +34,9 @@ ARMED, NOT_ARMED = "armed", "not armed"
 TRIES = 3
 AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
+LAST_TIMEOUT_S = 1.0
 Audit = Callable[[OperatorCommand], Awaitable[None]]
+Last = Callable[[], Awaitable[TradingState | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,28 @@ class Standing:
 
 
 class Control:
-    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit."""
+    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit.
 
-    def __init__(self, bus: Bus | None, *, halt_file: Path, clock: Clock, audit: Audit | None, ids: Ids = random_id) -> None:
+    ``last`` reads the last trading state that the audit knows. A new state gets a revision above it, also in a Redis that has
+    lost its data: by the revision the ledger tells which of two commands was the later one.
+    """
+
+    def __init__(
+        self,
+        bus: Bus | None,
+        *,
+        halt_file: Path,
+        clock: Clock,
+        audit: Audit | None,
+        ids: Ids = random_id,
+        last: Last | None = None,
+    ) -> None:
         self._bus = bus
         self._halt_file = halt_file
         self._clock = clock
         self._audit = audit
         self._ids = ids
+        self._last = last
 
     async def standing(self) -> Standing:
         """Reads the state; never raises because Redis is away."""
@@ -284,11 +300,24 @@ class Control:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
 
     async def _change(self, wanted: TradingState, revision: int | None, now: datetime) -> TradingState:
+        bus = self._need_bus()
+        wanted = msgspec.structs.replace(wanted, revision=max(wanted.revision, await self._last_revision()))
         try:
-            change = change_trading(self._need_bus(), wanted, expected_revision=revision, now=now)
+            change = change_trading(bus, wanted, expected_revision=revision, now=now)
             return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
         except TimeoutError as e:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+
+    async def _last_revision(self) -> int:
+        """0 where the audit cannot say: a command must not wait for it."""
+        if self._last is None:
+            return 0
+        try:
+            state = await asyncio.wait_for(self._last(), LAST_TIMEOUT_S)
+        except (KeterError, OSError, TimeoutError) as e:
+            log.warning("audit_not_read", error=str(e) or type(e).__name__)
+            return 0
+        return state.revision if state is not None else 0
 
     def _need_bus(self) -> Bus:
         if self._bus is None:

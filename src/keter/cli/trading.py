@@ -125,7 +125,7 @@ async def _with_control(settings: "Settings", command: Command, first: First | N
     """Runs ``command`` over Redis and ledger, without either where it cannot be reached; ``first`` before anything is asked."""
     from keter.clock import SystemClock
     from keter.control import Control, Operator
-    from keter.domain.trading import OperatorCommand
+    from keter.domain.trading import OperatorCommand, TradingState
     from keter.ledger import open_settings_ledger
 
     clock = SystemClock()
@@ -137,12 +137,19 @@ async def _with_control(settings: "Settings", command: Command, first: First | N
         finally:
             await ledger.aclose()
 
+    async def last() -> TradingState | None:
+        ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
+        try:
+            return await ledger.commands.last_trading()
+        finally:
+            await ledger.aclose()
+
     operator = Operator(_user(), "cli")
     if first is not None:
         first(Control(None, halt_file=settings.router.halt_file, clock=clock, audit=None), operator)
     bus = await bus_or_none(settings)
     try:
-        control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit)
+        control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit, last=last)
         return await command(control, operator)
     finally:
         if bus is not None:

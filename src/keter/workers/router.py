@@ -85,8 +85,10 @@ class Router:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        rest_s = context.settings.risk.cooldown_event_sec
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, event_rest_s=rest_s)
+        rest_s, life_s = context.settings.risk.cooldown_event_sec, context.settings.risk.reservation_ttl_s
+        self._risk = RiskBook(
+            context.bus, clock=context.clock, zone=context.settings.mode.zone, event_rest_s=rest_s, reservation_s=life_s
+        )
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
         self._watch_due = context.clock.monotonic()

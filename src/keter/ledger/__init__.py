@@ -7,6 +7,7 @@ from keter.ledger.errors import (
     LedgerUnavailableError,
     NotInLedgerError,
     SelectionOpenError,
+    UnstorableRowError,
 )
 from keter.ledger.figures import ClosingLine, Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
@@ -37,6 +38,7 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "UnstorableRowError",
     "ledger_is_shared",
     "ledger_url",
     "open_ledger",

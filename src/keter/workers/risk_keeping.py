@@ -20,16 +20,16 @@ from keter.bus.trading import TradingView, change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.money import money_text
+from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.gates.limits import lowered
 from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
 from keter.ledger import BetFilter, Ledger
-from keter.workers.catching_up import ACTOR, RECENT_COMMANDS, catch_up, lower_limits, still_valid
+from keter.workers.catching_up import ACTOR, catch_up, lower_limits, still_valid
 from keter.workers.runtime import Context
+from keter.workers.streaks import STREAK, results_since_pause
 
-STREAK = "losing streak"
 DAILY_LOSS = "daily loss limit"
-LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
 TRIES = 5
@@ -45,7 +45,8 @@ class RiskKeeper:
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
         self._server: str | None = None
-        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        life_s = context.settings.risk.reservation_ttl_s
+        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, reservation_s=life_s)
 
     @property
     def held(self) -> Held:
@@ -134,14 +135,10 @@ class RiskKeeper:
 
     async def _streak(self, day: DayRisk) -> int:
         """Losses in a row since the last pause for them: those before it have been paid for."""
-        recent = await self._ledger.commands.recent(RECENT_COMMANDS)
-        paused = [command.at for command in recent if command.source == ACTOR and command.reason.startswith(STREAK)]
-        if not day.streak or not paused:
-            return day.streak
-        chosen = BetFilter(mode=self._mode, states=LOSSES)
-        lost = await self._ledger.intents.list_bets(chosen, limit=max(day.streak, RECENT_COMMANDS))
-        since = sum(1 for bet in lost if bet.settled_at is not None and bet.settled_at > max(paused))
-        return min(day.streak, since)
+        if not day.streak:
+            return 0
+        results = await results_since_pause(self._ledger, self._mode)
+        return min(day.streak, losing_streak(state for _, state in results))
 
     async def watch(self) -> None:
         """Applies the brakes of the day and takes their alerts back when they are over."""

@@ -16,7 +16,7 @@ from keter.bus.odds import read_score
 from keter.bus.reconciliation import note_question
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.money import money_text
-from keter.ledger import Ledger, ticket_key
+from keter.ledger import Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, EventScore, Ticket, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import Denials
@@ -26,6 +26,7 @@ from keter.workers.tracking.calls import Calls
 from keter.workers.tracking.exposures import ExposureAudit
 from keter.workers.tracking.foreign import Foreign
 from keter.workers.tracking.matching import contradicts, is_whole, read_tickets
+from keter.workers.tracking.unreadable import Unreadable
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
@@ -47,8 +48,10 @@ class Reconciler:
         self._budget = budget
         self._calls = Calls(context.bus, ledger)
         self._denials = Denials(context.settings.router)
-        self._applier = Applier(context, ledger, self._calls, from_score_at_bet=venue.capability.handicap_from_score_at_bet)
-        self._foreign = Foreign(context, ledger, self._calls, account)
+        self._unreadable = Unreadable(context, ledger, self._calls)
+        refuse, from_score = self._unreadable.refuse, venue.capability.handicap_from_score_at_bet
+        self._applier = Applier(context, ledger, self._calls, refuse, from_score_at_bet=from_score)
+        self._foreign = Foreign(context, ledger, self._calls, account, refuse)
         self._audit = ExposureAudit(context, ledger, self._applier)
         self._asked_at: dict[str, float] = {}
         self._digests: dict[str, tuple[object, ...]] = {}
@@ -59,7 +62,7 @@ class Reconciler:
         if not self._budget.take(Errand.LIST):
             return None
         try:
-            tickets = await self._venue.bets()
+            tickets = self._unreadable.take(await self._venue.bets())
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("bet_list_failed", kind=e.kind, detail=e.detail[:200])
@@ -67,6 +70,7 @@ class Reconciler:
         complete = await self._compare(_grouped(tickets))
         await self._audit.run()
         still_open = await self._ledger.intents.open_bets(self._mode, self._account)
+        await self._unreadable.tell(self._foreign, frozenset(bet.intent.reference for bet in still_open))
         known = {bet.intent.intent_id for bet in still_open}
         self._asked_at = {intent_id: at for intent_id, at in self._asked_at.items() if intent_id in known}
         await self._watch_unknown(still_open)
@@ -83,7 +87,14 @@ class Reconciler:
             if not _decides_one(known.get(event_uid), bets):
                 score = await self._score(event_uid)
                 if score is not None and _decides_one(score, bets):
-                    await self._ledger.results.put(score)
+                    await self._keep_score(score)
+
+    async def _keep_score(self, score: EventScore) -> None:
+        """A score that the ledger refuses decides nothing: the venue's own result does."""
+        try:
+            await self._ledger.results.put(score)
+        except UnstorableRowError as e:
+            log.warning("score_not_stored", event_uid=score.event_uid, error=str(e))
 
     async def _score(self, event_uid: str) -> EventScore | None:
         """One that cannot be read is none: the comparison with the venue must not fail by it."""
@@ -99,7 +110,9 @@ class Reconciler:
         for found in await self._ledger.intents.open_bets(self._mode, self._account):
             bet = await self._after_silence(found)
             tickets = listed.pop(bet.intent.reference, None)
-            if tickets is not None and bet.state in MAY_SHOW:
+            if bet.intent.reference in self._unreadable.listed:
+                self._denials.forget(bet.intent.intent_id)  # it is there, whatever it says
+            elif tickets is not None and bet.state in MAY_SHOW:
                 await self._see(bet, tickets)
             elif bet.state in AT_VENUE:
                 missing.append(bet)
@@ -149,7 +162,7 @@ class Reconciler:
             self._asked_at[bet.intent.intent_id] = self._context.clock.monotonic()
             tickets = await self._asked(bet)
             if tickets is None:
-                complete = complete and not doubtful
+                complete = complete and (not doubtful or self._unreadable.holds(bet.intent.reference))
             elif tickets:
                 await self._see(bet, tickets)
             else:
@@ -162,7 +175,7 @@ class Reconciler:
         if bet.state is BetState.UNKNOWN:
             await note_question(self._context.bus, bet.intent.intent_id)
         try:
-            return _once(await self._venue.bet(bet.intent.reference))
+            return self._unreadable.asked(bet.intent.reference, _once(await self._venue.bet(bet.intent.reference)))
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("lookup_failed", **bet.intent.names, kind=e.kind, detail=e.detail[:200])
@@ -198,10 +211,10 @@ class Reconciler:
             bet = ours.get(reference)
             if bet is None:
                 await self._foreign.see(listed[reference])
-            elif bet.state in FINAL:
+            elif bet.state in FINAL and reference not in self._unreadable.listed:
                 await self._see_final(bet, listed[reference])
         self._digests = digests
-        await self._foreign.follow_up(self._venue, self._budget, frozenset(listed))
+        await self._foreign.follow_up(self._venue, self._budget, self._unreadable.listed.union(listed))
 
     async def _see_final(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
         """A regrade is applied; a refused bet that lives after all, or a settled one that runs, is first confirmed.

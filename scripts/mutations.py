@@ -77,7 +77,7 @@ MUTATIONS = (
              "        if untold:\n", "        if False:\n", ("tests/integration/test_unreadable.py",)),
     Mutation("throttle-clock", REDIS, "a throttle never outlasts its interval", f"{LUA}/throttle_take.lua",
              "if left > 0 and left <= tonumber(ARGV[1]) then", "if left > 0 then", ("tests/integration/test_clock_set_back.py",)),
-    Mutation("last-command", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
+    Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
              "query.order_by(revision.desc(), operator_commands.c.at.desc())", "query.order_by(operator_commands.c.at.desc())",
              (LEDGER,)),
     Mutation("fence", ONCE, "a replaced owner cannot place", "src/keter/ledger/fences.py",

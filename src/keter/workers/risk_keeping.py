@@ -27,8 +27,9 @@ from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reac
 from keter.ledger import BetFilter, Ledger
 from keter.workers.catching_up import ACTOR, catch_up, lower_limits, still_valid
 from keter.workers.runtime import Context
-from keter.workers.streaks import STREAK, results_since_pause
+from keter.workers.streaks import results_since_pause
 
+STREAK = "losing streak"  # as keter.workers.streaks finds it again in the audit
 DAILY_LOSS = "daily loss limit"
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})

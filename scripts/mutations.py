@@ -353,6 +353,15 @@ MUTATIONS = (
     Mutation("spoilt-answer", BOUNDED, "a spoilt answer costs one interval", "src/keter/venues/asianodds/source.py",
              "again = min(poll.failures - 1, _TROUBLE_COUNTED)", "again = min(poll.failures, _TROUBLE_COUNTED)",
              ("tests/unit/asianodds/test_source.py",)),
+    Mutation("untold-stake", GATE, "an open stake that nobody can read stops betting",
+             "src/keter/workers/tracking/unreadable.py",
+             "        if untold:\n", "        if False:\n", ("tests/integration/test_unreadable.py",)),
+    Mutation("throttle-clock", REDIS, "a throttle never outlasts its interval", f"{LUA}/throttle_take.lua",
+             "if left > 0 and left <= tonumber(ARGV[1]) then", "if left > 0 then",
+             ("tests/integration/test_clock_set_back.py",)),
+    Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
+             "query.order_by(revision.desc(), operator_commands.c.at.desc())",
+             "query.order_by(operator_commands.c.at.desc())", (LEDGER,)),
 )  # fmt: skip
 
 

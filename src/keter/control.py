@@ -40,7 +40,9 @@ ARMED, NOT_ARMED = "armed", "not armed"
 TRIES = 3
 AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
+LAST_TIMEOUT_S = 1.0
 Audit = Callable[[OperatorCommand], Awaitable[None]]
+Last = Callable[[], Awaitable[TradingState | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,11 @@ class Standing:
 
 
 class Control:
-    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit."""
+    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit.
+
+    ``last`` reads the last trading state that the audit knows. A new state gets a revision above it, also in a Redis that has
+    lost its data: by the revision the ledger tells which of two commands was the later one.
+    """
 
     def __init__(
         self,
@@ -111,6 +117,7 @@ class Control:
         audit: Audit | None,
         ids: Ids = random_id,
         owner: int | None = None,
+        last: Last | None = None,
     ) -> None:
         """``owner`` is the user whose Keter it is, where root commands another user's."""
         self._bus = bus
@@ -119,6 +126,7 @@ class Control:
         self._audit = audit
         self._ids = ids
         self._owner = owner
+        self._last = last
 
     async def standing(self) -> Standing:
         """Reads the state; never raises because Redis is away."""
@@ -322,11 +330,24 @@ class Control:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
 
     async def _change(self, wanted: TradingState, revision: int | None, now: datetime) -> TradingState:
+        bus = self._need_bus()
+        wanted = msgspec.structs.replace(wanted, revision=max(wanted.revision, await self._last_revision()))
         try:
-            change = change_trading(self._need_bus(), wanted, expected_revision=revision, now=now)
+            change = change_trading(bus, wanted, expected_revision=revision, now=now)
             return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
         except TimeoutError as e:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+
+    async def _last_revision(self) -> int:
+        """0 where the audit cannot say: a command must not wait for it."""
+        if self._last is None:
+            return 0
+        try:
+            state = await asyncio.wait_for(self._last(), LAST_TIMEOUT_S)
+        except (KeterError, OSError, TimeoutError) as e:
+            log.warning("audit_not_read", error=str(e) or type(e).__name__)
+            return 0
+        return state.revision if state is not None else 0
 
     def _need_bus(self) -> Bus:
         if self._bus is None:

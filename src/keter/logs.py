@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keter.domain.room import oldest_above
+from keter.plain import plain, plain_lines, plain_values
 from keter.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
@@ -131,13 +132,16 @@ class _Named:
 
 
 class _Redacting:
-    """The last processor before a line is rendered."""
+    """The last processor before a line is rendered: secrets go, and what would move a terminal's cursor.
+
+    A venue's message may hold anything; the JSON of a file escapes C0 only, and a file is read on a terminal, too.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        cleaned: EventDict = self._redactor.value(event)
+        cleaned: EventDict = plain_values(self._redactor.value(event))
         return cleaned
 
 
@@ -195,14 +199,17 @@ def _to_json(event: EventDict, **_: Any) -> str:
 
 
 def render_line(logger: WrappedLogger | None, method: str, event: EventDict) -> str:
-    """One readable line: time, level, worker, what happened, then the details."""
+    """One readable line: time, level, worker, what happened, then the details. Lines of a traceback are indented.
+
+    A value never begins a line of its own, so that no text from outside can pass for a line of the log.
+    """
     rest = dict(event)
     at = str(rest.pop("at", ""))[11:19]
     level, worker, text = str(rest.pop("level", "info")), str(rest.pop("worker", "")), str(rest.pop("event", ""))
     rest.pop("logger", None)
     exception = rest.pop("exception", None)
     details = " ".join(f"{name}={_short(value)}" for name, value in rest.items())
-    line = f"{at} {level:<8} {worker:<11} {text}" + (f"  {details}" if details else "")
+    line = f"{at} {level:<8} {worker:<11} {plain(text)}" + (f"  {plain(details)}" if details else "")
     return f"{line}\n{_trace_text(exception)}" if exception else line
 
 
@@ -212,8 +219,8 @@ def _short(value: object) -> str:
 
 def _trace_text(exception: object) -> str:
     if isinstance(exception, list):
-        return "\n".join(f"  {item.get('exc_type')}: {item.get('exc_value')}" for item in exception)
-    return str(exception)
+        return "\n".join("  " + plain(f"{item.get('exc_type')}: {item.get('exc_value')}") for item in exception)
+    return "\n".join(f"  {line}" for line in plain_lines(str(exception)).split("\n"))
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -29,9 +29,9 @@ def open_private(path: Path, mode: str = "w", *, encoding: str | None = "utf-8",
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a whole text file, as UTF-8. Raises OSError."""
-    with open_private(path) as file:
-        file.write(text)
+    """Writes a whole text file, as UTF-8, its line ends as they are. Raises OSError."""
+    with open_private(path, "wb") as file:
+        file.write(text.encode())
 
 
 def replace_private(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support import ROOT
 
 SOURCE = ROOT / "src" / "keter"
-COMMON = {"errors", "clock", "extras", "textfile", "__version__"}
+COMMON = {"errors", "clock", "extras", "plain", "textfile", "__version__"}
 
 # What each part may import of Keter's own, besides itself and COMMON.
 MAY_IMPORT = {

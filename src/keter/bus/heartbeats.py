@@ -18,9 +18,11 @@ from keter import __version__
 from keter.bus.connection import Arg, Bus
 from keter.clock import Clock, SystemClock, from_ms, to_ms
 from keter.domain.runs import Run
+from keter.plain import plain
 from keter.redaction import Redactor
 
 BEATS_PER_TTL = 3
+FUTURE_MS = 5_000
 LONGEST_ERROR = 500
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, inf)
 
@@ -128,7 +130,7 @@ class Heart:
 
     def error(self, text: str) -> None:
         """Remembers the last error, without secrets, in one line."""
-        line = " ".join(self._redactor.text(text).split())
+        line = " ".join(plain(self._redactor.text(text)).split())
         self._fixed |= {"last_error": line[:LONGEST_ERROR], "error_ms": to_ms(self._clock.now())}
 
     async def beat(self) -> None:
@@ -151,6 +153,7 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     """Every process that has beaten within three of its beats, by process and worker.
 
     A worker's name says its machine where more than one machine beats.
+    A beat from the future was before the server's clock was set back: whoever lives has beaten again within a second.
     """
     names = sorted(name.decode() for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1))
     if not names:
@@ -165,7 +168,7 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
         await bus.redis.execute_command("ZREM", bus.keys.heartbeats, *gone)
     now_ms = await bus.now_ms()
     texts = [{name.decode(): value.decode() for name, value in fields.items()} for fields in found if fields]
-    return _readable([_heartbeat(fields, now_ms) for fields in texts])
+    return _readable([_heartbeat(fields, now_ms) for fields in texts if int(fields["at_ms"]) <= now_ms + FUTURE_MS])
 
 
 def _readable(beats: list[Heartbeat]) -> list[Heartbeat]:

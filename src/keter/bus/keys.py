@@ -163,11 +163,11 @@ class Keys:
         return f"{self.prefix}exec_lock:{_part(event_uid)}:{_part(selection_id)}"
 
     def cooldown_event(self, event_uid: str) -> str:
-        """string reason; TTL the cooldown."""
+        """string ``reason|rest in ms``; TTL the rest."""
         return f"{self.prefix}cooldown:event:{_part(event_uid)}"
 
     def cooldown_selection(self, event_uid: str, selection_id: str) -> str:
-        """string reason; TTL the cooldown."""
+        """string ``reason|rest in ms``; TTL the rest."""
         return f"{self.prefix}cooldown:selection:{_part(event_uid)}:{_part(selection_id)}"
 
     def odds(self, event_uid: str, selection_id: str) -> str:

@@ -16,6 +16,8 @@ from keter.domain.runs import RunMark
 PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
 LEAST_PASS_AGE_S = 60.0
 
+FUTURE_MS = 5_000
+
 
 async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
     """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an older one."""
@@ -60,7 +62,8 @@ async def pass_done(bus: Bus, account: str, token: str, run: RunMark, *, within_
     fields = await bus.redis.read_hash(bus.keys.reconciled(account))
     if fields.get("done") != token.encode() or fields.get("run") != run.text.encode() or "at_ms" not in fields:
         return False
-    return await bus.now_ms() - int(fields["at_ms"]) <= within_s * 1000
+    age_ms = await bus.now_ms() - int(fields["at_ms"])
+    return -FUTURE_MS <= age_ms <= within_s * 1000  # one from the future: the server's clock was set back since
 
 
 class Doubt(msgspec.Struct, frozen=True):

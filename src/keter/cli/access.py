@@ -10,7 +10,7 @@ from keter.errors import KeterError, UnavailableError, UsageError
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
     from keter.control import Control
-    from keter.domain.trading import OperatorCommand
+    from keter.domain.trading import OperatorCommand, TradingState
     from keter.instances import Choice, Found, Seen, Wish
     from keter.ledger import Ledger
     from keter.settings import Settings
@@ -156,8 +156,16 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
         finally:
             await ledger.aclose()
 
+    async def last() -> "TradingState | None":
+        ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
+        try:
+            return await ledger.commands.last_trading()
+        finally:
+            await ledger.aclose()
+
     there = file is None or (file.is_file() and target.owner in {None, file.lstat().st_uid})
-    return Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit if there else None, owner=target.owner)
+    known = {"audit": audit, "last": last} if there else {"audit": None}
+    return Control(bus, halt_file=settings.router.halt_file, clock=clock, owner=target.owner, **known)
 
 
 async def somebody_runs(bus: "Bus | None") -> bool:

@@ -28,7 +28,7 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
     """Raises ConfigurationError for an unsafe address or a password hash that is none."""
     check_bind(settings)
     doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
-    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids)
+    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids, last=door.last_trading)
     reader = Reader(settings, bus, door, control, clock)
     server = server_facts(settings, clock.now())
 

@@ -1,10 +1,6 @@
 """The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs, config."""
 
 import asyncio
-import csv
-import io
-import re
-from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,10 +21,9 @@ from keter.dashboard.world import World
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter
+from keter.plain import csv_lines
 
 MOST_SUMMED = 10_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 AUDIT_ROWS = 100
 AUDIT_EXPORT = 10_000
 ORDER = r"{intent_id:[\w-]{1,40}}"
@@ -172,17 +167,5 @@ class Screens:
         return config_view(self._world.settings, self._world.pages, licence)
 
 
-def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """RFC 4180, UTF-8. Text that a spreadsheet would take for a formula begins with a quote."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(map(_cell, row) for row in rows)
-    return text.getvalue().encode()
-
-
 def _cells(bet: Bet) -> list[object]:
     return list(order_row(bet).model_dump(mode="json").values())
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text

@@ -7,6 +7,7 @@ from keter.ledger.errors import (
     LedgerUnavailableError,
     NotInLedgerError,
     SelectionOpenError,
+    UnstorableRowError,
 )
 from keter.ledger.figures import ClosingLine, Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
@@ -45,6 +46,7 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "UnstorableRowError",
     "is_there",
     "ledger_is_shared",
     "ledger_url",

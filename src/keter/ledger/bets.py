@@ -6,14 +6,13 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from keter.domain.bets import FINAL, OPEN, Bet, BetState, Intent, Transition, check_transition
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 from keter.ledger import rows
 from keter.ledger.database import Database, unindexed
-from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError
+from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError, UnstorableRowError
 from keter.ledger.fences import check_fence, take_fence
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 
@@ -73,11 +72,12 @@ class Intents:
     async def create(self, intent: Intent, *, worker: str) -> Bet:
         """Commits the decision to bet. When this returns, no second intent for the decision or selection is possible.
 
-        Raises DuplicateDecisionError, SelectionOpenError, or FencedError when a newer owner has the account.
+        Raises DuplicateDecisionError, SelectionOpenError, UnstorableRowError, or FencedError when a newer owner has the
+        account.
         """
         try:
             return await self._database.write(lambda connection: _create(connection, intent, worker))
-        except IntegrityError:
+        except UnstorableRowError:
             await self._explain(intent)
             raise
 

@@ -17,16 +17,19 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DataError,
     DBAPIError,
+    IntegrityError,
     InternalError,
     NoSuchModuleError,
     OperationalError,
+    StatementError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from keter.errors import ConfigurationError
 from keter.extras import missing
-from keter.ledger.errors import LedgerUnavailableError
+from keter.ledger.errors import LedgerUnavailableError, UnstorableRowError
 from keter.private_files import claim, make_folder
 
 T = TypeVar("T")
@@ -147,11 +150,14 @@ class Database:
         return self._engine.url
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """One consistent view. Raises LedgerUnavailableError."""
+        """One consistent view. Raises LedgerUnavailableError, UnstorableRowError for a question with a value that cannot be."""
         return await self._submit(READ, work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """All of it or nothing; when this returns it is on disk, unless ``durable`` is False. Raises LedgerUnavailableError."""
+        """All of it or nothing; when this returns it is on disk, unless ``durable`` is False.
+
+        Raises LedgerUnavailableError, UnstorableRowError where the database refuses a row.
+        """
         return await self._submit(DURABLE if durable else RELAXED, work)
 
     async def run(self, work: Callable[[Engine], T]) -> T:
@@ -168,6 +174,13 @@ class Database:
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
             return work()
+        except (
+            IntegrityError,
+            DataError,
+            OverflowError,
+            UnicodeError,
+        ) as e:  # the last two come from SQLite's driver as they are
+            raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
         except (OperationalError, InternalError, PoolTimeoutError) as e:  # internal: a read-only server, a broken one
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:
@@ -176,6 +189,8 @@ class Database:
             if type(e) is DatabaseError:  # SQLite's word for a file that is damaged, or no database at all
                 raise LedgerUnavailableError(f"the ledger's file is damaged ({_cause(e)}); restore a backup") from e
             raise
+        except StatementError as e:  # a value that could not even be handed over, such as a time without a zone
+            raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
 
     async def aclose(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)

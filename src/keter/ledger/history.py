@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
@@ -152,11 +153,24 @@ class Commands:
         return [rows.to_command(row) for row in found]
 
     async def last_trading(self) -> TradingState | None:
-        """The trading state that the last accepted command left, for a Redis that forgot it."""
+        """The trading state that the last accepted command left, for a Redis that forgot it.
+
+        The last is the one of the highest revision, whatever the clock said. Only between rows without one, or of the same,
+        the clock decides.
+        """
         query = select(operator_commands).where(operator_commands.c.after.is_not(None), operator_commands.c.accepted)
-        query = query.order_by(operator_commands.c.at.desc()).limit(1)
+        revision = func.coalesce(_revision(self._database.dialect), 0)
+        query = query.order_by(revision.desc(), operator_commands.c.at.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         return None if row is None else rows.to_command(row).after
+
+
+def _revision(dialect: str) -> ColumnElement[int]:
+    """The revision in the JSON text of ``after``, as each database reads it; NULL where it has none."""
+    text = type_coerce(operator_commands.c.after, Text)
+    if dialect == "sqlite":
+        return cast(func.json_extract(text, "$.revision"), BigInteger)
+    return cast(cast(text, JSON)["revision"].astext, BigInteger)
 
 
 class Alerts:

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from keter.clock import Clock
-from keter.domain.bets import Bet
+from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
 from keter.ledger import sizes, sums
@@ -54,6 +54,10 @@ class Ledger:
     async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
         """The day's settled profit, stakes and bets, and the losses in a row up to its end."""
         return await self._database.read(lambda connection: sums.read_day_risk(connection, day, mode, self._zone))
+
+    async def last_results(self, mode: ExecutionMode, *, since: datetime | None = None) -> list[tuple[str, BetState]]:
+        """The newest bets settled after ``since`` with their states, newest first; 400 at most."""
+        return await self._database.read(lambda connection: sums.read_results(connection, mode, since=since))
 
     async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
         """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the two, never in both."""

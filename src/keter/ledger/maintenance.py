@@ -1,6 +1,5 @@
 """Care of the ledger: copies, checks and exports."""
 
-import csv
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from keter.extras import missing
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 from keter.ledger.totals import wrong_totals
+from keter.plain import csv_lines
 from keter.private_files import claim, make_folder, open_private
 
 FORMATS = ("csv", "parquet")
@@ -93,10 +93,12 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
 
 
 def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
-    with open_private(path, newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in _COLUMNS])
-        writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
+    with open_private(path, "wb") as file:
+        file.write(csv_lines([[column.name for column in _COLUMNS], *[list(map(_in_csv, row)) for row in found]]))
+
+
+def _in_csv(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:

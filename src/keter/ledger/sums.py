@@ -8,15 +8,14 @@ from sqlalchemy.engine import Connection
 
 from keter.domain.bets import OPEN, SETTLED, BetState
 from keter.domain.exposure import DayRisk
+from keter.domain.streaks import LOSSES, WINS, losing_streak
 from keter.domain.trading import ExecutionMode
 from keter.ledger.database import unindexed
 from keter.ledger.schema import OPEN_NOW, bets
 
 # States in which money is, was or may be at the venue.
 STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
-_LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
-_WINS = frozenset({BetState.WON, BetState.HALF_WON})
-_LONGEST_STREAK = 200  # rows looked at; far above any LOSING_STREAK_LIMIT
+_LONGEST_STREAK = 400  # rows looked at, pushes and void bets among them; far above any LOSING_STREAK_LIMIT
 
 
 class MoneySummary(msgspec.Struct, frozen=True):
@@ -65,19 +64,21 @@ def read_day_risk(connection: Connection, day: str, mode: ExecutionMode, zone: t
     made = (bets.c.created_at >= start) & (bets.c.created_at < end) & _states(STAKED)
     pnl = connection.execute(select(func.coalesce(func.sum(bets.c.pnl_minor), 0)).where(ours, settled)).scalar_one()
     staked, count = connection.execute(select(at_risk(), func.count()).where(ours, made)).one()
-    return DayRisk(day, int(pnl), int(staked), _streak(connection, mode, end), int(count))
+    streak = losing_streak(state for _, state in read_results(connection, mode, end=end))
+    return DayRisk(day, int(pnl), int(staked), streak, int(count))
 
 
-def _streak(connection: Connection, mode: ExecutionMode, end: datetime) -> int:
-    """Losses in a row up to ``end``, newest first; a push or a void bet neither adds nor ends."""
-    query = select(bets.c.state).where(bets.c.mode == mode.value, bets.c.settled_at < end, _states(_WINS | _LOSSES))
+def read_results(
+    connection: Connection, mode: ExecutionMode, *, end: datetime | None = None, since: datetime | None = None
+) -> list[tuple[str, BetState]]:
+    """The bets settled before ``end`` and after ``since`` with their states, the newest ``_LONGEST_STREAK``, newest first."""
+    query = select(bets.c.intent_id, bets.c.state).where(bets.c.mode == mode.value, _states(SETTLED))
+    if end is not None:
+        query = query.where(bets.c.settled_at < end)
+    if since is not None:
+        query = query.where(bets.c.settled_at > since)
     query = query.order_by(bets.c.settled_at.desc(), bets.c.intent_id.desc()).limit(_LONGEST_STREAK)
-    streak = 0
-    for state in connection.execute(query).scalars():
-        if BetState(state) in _WINS:
-            break
-        streak += 1
-    return streak
+    return [(intent_id, BetState(state)) for intent_id, state in connection.execute(query)]
 
 
 def read_summary(connection: Connection, mode: ExecutionMode, day: str, zone: tzinfo) -> MoneySummary:
@@ -96,8 +97,8 @@ def read_summary(connection: Connection, mode: ExecutionMode, day: str, zone: tz
         day=day,
         pnl_minor=risk.pnl_minor,
         settled=sum(ended.values()),
-        won=sum(ended.get(state.value, 0) for state in _WINS),
-        lost=sum(ended.get(state.value, 0) for state in _LOSSES),
+        won=sum(ended.get(state.value, 0) for state in WINS),
+        lost=sum(ended.get(state.value, 0) for state in LOSSES),
         staked_minor=risk.staked_minor,
         open=int(count),
         outstanding_minor=int(outstanding),

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Sequence
 
 from keter.bus.audit import done_audit, done_capture, take_audit, take_capture
-from keter.bus.codec import decode
+from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.domain.signals import Decision
-from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.replay.capture import CaptureWriter
 from keter.workers.care import Care
 from keter.workers.leading import lead
@@ -68,10 +68,24 @@ class Recorder:
         """Moves one batch of decisions into the ledger; False when there was none."""
         batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
         if batch.entries:
-            await self._ledger.decisions.add_many(self._readable(batch.entries))
+            await self._write(self._readable(batch.entries))
             await done_audit(self._context.bus, batch)
             self._context.heart.count("decisions", len(batch.entries))
         return bool(batch.entries)
+
+    async def _write(self, decisions: Sequence[Decision]) -> None:
+        """All of them, or all but those that the ledger refuses: halves are tried until each of these stands alone."""
+        try:
+            await self._ledger.decisions.add_many(decisions)
+        except UnstorableRowError as e:
+            if len(decisions) > 1:
+                middle = len(decisions) // 2
+                await self._write(decisions[:middle])
+                await self._write(decisions[middle:])
+                return
+            self._context.heart.count("unreadable")
+            self._context.heart.error(f"decision not stored: {e}")
+            self._context.log.error("decision_not_stored", error=str(e), decision=encode(decisions[0]).decode())  # noqa: TRY400 - told, not a bug
 
     async def answers(self) -> bool:
         """Moves one batch of raw answers into the capture file; False when there was none."""

@@ -20,18 +20,19 @@ from keter.bus.trading import TradingView, change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.money import money_text
+from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.gates.limits import lowered
 from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
 from keter.ledger import BetFilter, Ledger
-from keter.workers.catching_up import ACTOR, RECENT_COMMANDS, catch_up, lower_limits, still_valid
+from keter.workers.catching_up import ACTOR, catch_up, lower_limits, still_valid
 from keter.workers.ledger_watch import LedgerWatch
 from keter.workers.runtime import Context
+from keter.workers.streaks import results_since_pause
 from keter.workers.tracking.foreign import PREFIX
 
-STREAK = "losing streak"
+STREAK = "losing streak"  # as keter.workers.streaks finds it again in the audit
 DAILY_LOSS = "daily loss limit"
-LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
 TRIES = 5
@@ -49,8 +50,8 @@ class RiskKeeper:
         self._server: str | None = None
         self._ledger_watch = LedgerWatch(context, ledger)
         self._run = context.run.mark.text
-        zone = context.settings.mode.zone
-        self.book = RiskBook(context.bus, clock=context.clock, zone=zone, run=self._run)
+        zone, life_s = context.settings.mode.zone, context.settings.risk.reservation_ttl_s
+        self.book = RiskBook(context.bus, clock=context.clock, zone=zone, reservation_s=life_s, run=self._run)
 
     @property
     def held(self) -> Held:
@@ -151,14 +152,10 @@ class RiskKeeper:
 
     async def _streak(self, day: DayRisk) -> int:
         """Losses in a row since the last pause for them: those before it have been paid for."""
-        recent = await self._ledger.commands.recent(RECENT_COMMANDS)
-        paused = [command.at for command in recent if command.source == ACTOR and command.reason.startswith(STREAK)]
-        if not day.streak or not paused:
-            return day.streak
-        chosen = BetFilter(mode=self._mode, states=LOSSES)
-        lost = await self._ledger.intents.list_bets(chosen, limit=max(day.streak, RECENT_COMMANDS))
-        since = sum(1 for bet in lost if bet.settled_at is not None and bet.settled_at > max(paused))
-        return min(day.streak, since)
+        if not day.streak:
+            return 0
+        results = await results_since_pause(self._ledger, self._mode)
+        return min(day.streak, losing_streak(state for _, state in results))
 
     async def watch(self) -> None:
         """Applies the brakes of the day and takes their alerts back when they are over."""

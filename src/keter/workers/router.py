@@ -94,8 +94,9 @@ class Router:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        rest_s, zone = context.settings.risk.cooldown_event_sec, context.settings.mode.zone
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=zone, event_rest_s=rest_s, run=context.run.mark.text)
+        rest_s, life_s = context.settings.risk.cooldown_event_sec, context.settings.risk.reservation_ttl_s
+        zone, run = context.settings.mode.zone, context.run.mark.text
+        self._risk = RiskBook(context.bus, clock=context.clock, zone=zone, event_rest_s=rest_s, reservation_s=life_s, run=run)
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
         self._watch_due = context.clock.monotonic()

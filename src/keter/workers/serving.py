@@ -119,7 +119,7 @@ class _Server:
         self._batch = batch
         self._tick = tick
         self._gather = gather
-        self._reaper = Reaper(context.bus)
+        self._reaper = Reaper(context.bus, lease_ttl_s=context.settings.process.worker_lease_ttl_s)
         self._reap_due = context.clock.monotonic()
 
     async def incarnation(self) -> None:

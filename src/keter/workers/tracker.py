@@ -10,7 +10,7 @@ from keter.bus.locks import Lease
 from keter.bus.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Market, Side
-from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.venues.base import BetVenue
 from keter.venues.factory import open_bet_venue
 from keter.workers.leading import lead
@@ -82,7 +82,10 @@ class Tracker:
         self._patience_s = pass_counts_for_s(self._interval_s)
 
     async def run(self) -> None:
-        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors."""
+        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors.
+
+        A row that the ledger refuses, wherever it came from, ends a pass and never the tracker.
+        """
         waits = Waits()
         while not self._context.stop.is_set():
             try:
@@ -91,6 +94,10 @@ class Tracker:
             except LedgerUnavailableError as e:
                 self._context.heart.error(str(e))
                 self._context.log.error("ledger_unavailable", error=str(e))  # noqa: TRY400 - an outage, not a bug
+                await self._context.pause(waits.next())
+            except UnstorableRowError as e:
+                self._context.heart.error(str(e))
+                self._context.log.exception("row_refused")
                 await self._context.pause(waits.next())
             await self._context.pause(TICK_S)
 

@@ -17,6 +17,10 @@ if held then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     return number
   end
+  -- More than a life is left when this server's clock was set back. An owner that lives renews it; a dead one's ends in a life.
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end
   return false
 end
 local time = redis.call('TIME')

@@ -72,7 +72,7 @@ class FeedState:
     def merge(self, feed: Feed, phase: Phase, now: datetime, *, fresh: bool = False) -> Merged:
         """Takes an answer about ``phase``. ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed."""
         turn = Turn(now, self._revisions)
-        unseen = self._rows_of(phase) if fresh else set()
+        unseen = self._rows_of(phase) if fresh else {}
         for sport_feed in feed.sports or ():
             sport = -1 if sport_feed.sports_type is None else sport_feed.sports_type
             for raw in sport_feed.match_games or ():
@@ -80,9 +80,10 @@ class FeedState:
                 if row is None:
                     self._unreadable(turn, read_identity(raw))
                 else:
-                    unseen.discard(row.game_id)
+                    unseen.pop(row.game_id, None)
                     self._take(turn, row, sport, read_phase(row, phase))
-        turn.missed = {self._rows[game_id].uid for game_id in unseen}
+        # Also of rows that have gone by another way meanwhile: unreadable now, or their match moved on under another uid.
+        turn.missed = set(unseen.values())
         for game_id in unseen:
             self._drop(turn, game_id)
         self._sweep(turn)
@@ -101,8 +102,9 @@ class FeedState:
             for row, slot in self._offers(fixture).values():
                 yield self._prices(fixture, row, slot, slots)
 
-    def _rows_of(self, phase: Phase) -> set[int]:
-        return {game_id for fixture in self._fixtures.values() if fixture.phase is phase for game_id in fixture.rows}
+    def _rows_of(self, phase: Phase) -> dict[int, str]:
+        """The game id of every row of ``phase``, and the uid that it belongs to."""
+        return {game_id: uid for uid, fixture in self._fixtures.items() if fixture.phase is phase for game_id in fixture.rows}
 
     def _unreadable(self, turn: Turn, game_id: int | None) -> None:
         turn.problems[Problem.BAD_ROW] += 1

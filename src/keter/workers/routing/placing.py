@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from keter.bus.codec import encode
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
 from keter.clock import Clock, Ids
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.signals import ApprovedSignal
@@ -22,7 +22,7 @@ from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
 from keter.gates.placement import PlacementLimits, PlacementWorld, Plan, check_age, recheck
-from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError
+from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError, UnstorableRowError
 from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
 from keter.workers.routing.quoting import Quoting
 
@@ -106,8 +106,9 @@ class Placer:
     async def place(self, approved: ApprovedSignal, lock: Guarded) -> Outcome:
         """Takes the signal to the end of what the router may do with it.
 
-        Raises FencedError when another router owns the account and LedgerUnavailableError: then a new takeover must come before
-        the next placement. Raises the bus's errors; where there is an intent, it is SKIPPED then.
+        Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when another router owns the account
+        and LedgerUnavailableError: then a new takeover must come before the next placement. Raises the bus's errors, the
+        intent then being SKIPPED.
         """
         verdict = await self._look(approved, lock)
         if not verdict.accepted:  # nobody was asked for anything: it is a decision in the audit and no bet
@@ -119,6 +120,8 @@ class Placer:
             return Outcome(reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True)
         except SelectionOpenError as e:
             return Outcome(reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False)
+        except UnstorableRowError as e:  # nothing was sent, and no repetition of it can be
+            raise PoisonedPayloadError(str(e)) from e
         try:
             verdict, plan = await self._prepare(approved, intent, lock)
         except (ConnectionLostError, BusRefusedError, LeaseLostError):

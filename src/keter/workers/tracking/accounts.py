@@ -12,7 +12,7 @@ from keter.bus.accounts import write_account
 from keter.control import Control, Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
-from keter.ledger import Ledger
+from keter.ledger import Ledger, UnstorableRowError
 from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.calls import Calls
@@ -79,7 +79,11 @@ class AccountWatch:
             snapshot.outstanding_minor,
         )
         if moved or now - self._written >= HISTORY_EVERY_S:
-            await self._ledger.accounts.add(snapshot)
+            try:
+                await self._ledger.accounts.add(snapshot)
+            except UnstorableRowError as e:  # history only: what is compared stands in the snapshot itself
+                self._context.heart.error(str(e))
+                log.warning("account_not_stored", error=str(e))
             self._last, self._written = snapshot, now
 
     async def _compare(self, snapshot: AccountSnapshot, open_bets: Sequence[Bet]) -> None:
@@ -124,6 +128,7 @@ class AccountWatch:
             clock=self._context.clock,
             audit=self._ledger.commands.add,
             ids=self._context.ids,
+            last=self._ledger.commands.last_trading,
         )
         await control.halt(Operator("tracker", "tracker"), f"account mismatch: {detail}")
         self._halted = True

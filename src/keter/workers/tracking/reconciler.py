@@ -15,7 +15,7 @@ import structlog
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.odds import read_score
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
-from keter.ledger import Ledger, ticket_key
+from keter.ledger import Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, EventScore, Ticket, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import Denials
@@ -27,6 +27,7 @@ from keter.workers.tracking.doubts import Doubts
 from keter.workers.tracking.exposures import ExposureAudit
 from keter.workers.tracking.foreign import Foreign
 from keter.workers.tracking.matching import Seen, contradicts, is_whole, read_tickets
+from keter.workers.tracking.unreadable import Unreadable
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
@@ -68,8 +69,10 @@ class Reconciler:
         self._budget = budget
         self._calls = Calls(context.bus, ledger)
         self._denials = Denials(context.settings.router)
-        self._applier = Applier(context, ledger, self._calls, from_score_at_bet=venue.capability.handicap_from_score_at_bet)
-        self._foreign = Foreign(context, ledger, self._calls, account)
+        self._unreadable = Unreadable(context, ledger, self._calls)
+        refuse, from_score = self._unreadable.refuse, venue.capability.handicap_from_score_at_bet
+        self._applier = Applier(context, ledger, self._calls, refuse, from_score_at_bet=from_score)
+        self._foreign = Foreign(context, ledger, self._calls, account, refuse)
         self._audit = ExposureAudit(context, ledger, self._applier)
         self._doubts = Doubts(context, ledger, self._calls)
         self._apart_s = apart_s
@@ -80,7 +83,7 @@ class Reconciler:
         """One pass, whose list is paid for. None when the list could not be read. Raises ledger and bus errors."""
         await self._copy_scores()
         try:
-            tickets = await self._venue.bets()
+            tickets = self._unreadable.take(await self._venue.bets())
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("bet_list_failed", kind=e.kind, detail=e.detail[:200])
@@ -88,6 +91,7 @@ class Reconciler:
         late = await self._compare(_grouped(tickets))
         await self._audit.run()
         still_open = await self._ledger.intents.open_bets(self._mode, self._account)
+        await self._unreadable.tell(self._foreign, frozenset(bet.intent.reference for bet in still_open))
         await self._doubts.learn(still_open)
         await self._doubts.watch(still_open)
         if late:
@@ -105,7 +109,14 @@ class Reconciler:
             if not _decides_one(known.get(event_uid), bets):
                 score = await self._score(event_uid)
                 if score is not None and _decides_one(score, bets):
-                    await self._ledger.results.put(score)
+                    await self._keep_score(score)
+
+    async def _keep_score(self, score: EventScore) -> None:
+        """A score that the ledger refuses decides nothing: the venue's own result does."""
+        try:
+            await self._ledger.results.put(score)
+        except UnstorableRowError as e:
+            log.warning("score_not_stored", event_uid=score.event_uid, error=str(e))
 
     async def _score(self, event_uid: str) -> EventScore | None:
         """One that cannot be read is none: the comparison with the venue must not fail by it."""
@@ -123,12 +134,14 @@ class Reconciler:
         for found in open_bets:
             bet = await self._after_silence(found)
             shown = listed.pop(bet.intent.reference, None)
-            if shown is not None and bet.state in MAY_SHOW:
+            if bet.intent.reference in self._unreadable.listed:
+                self._denials.forget(bet.intent.intent_id)  # it is there, whatever it says
+            elif shown is not None and bet.state in MAY_SHOW:
                 if not await self._see(bet, shown):
                     unclear[bet.intent.intent_id] = Unclear(bet, shown)
             elif bet.state in AT_VENUE:
                 unclear[bet.intent.intent_id] = Unclear(bet, ())
-        late = await self._ask_in_turn(unclear, frozenset(listed))
+        late = await self._ask_in_turn(unclear, self._unreadable.listed.union(listed))
         await self._look_at_others(listed)
         return late
 
@@ -191,7 +204,7 @@ class Reconciler:
         self._context.heart.count("lookups")
         await self._doubts.note(bet)
         try:
-            return _once(await self._venue.bet(bet.intent.reference))
+            return self._unreadable.asked(bet.intent.reference, _once(await self._venue.bet(bet.intent.reference)))
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("lookup_failed", **bet.intent.names, kind=e.kind, detail=e.detail[:200])
@@ -227,6 +240,8 @@ class Reconciler:
             bet = ours.get(reference)
             if bet is None:
                 await self._foreign.see(listed[reference])
+            elif reference in self._unreadable.listed:
+                continue
             elif bet.state in FINAL and not await self._see_final(bet, listed[reference]):
                 del digests[reference]  # a later pass looks again
         self._digests = digests

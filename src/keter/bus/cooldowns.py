@@ -31,23 +31,16 @@ async def cool_down(bus: Bus, *, event_uid: str, seconds: float, reason: str, se
 
 async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
     """Why the selection must be left alone for the moment, None when it need not."""
-    async with bus.redis.batch() as batch:
-        for key in (bus.keys.cooldown_event(event_uid), bus.keys.cooldown_selection(event_uid, selection_id)):
-            batch.get(key)
-            batch.pttl(key)
-        event, event_ms, selection, selection_ms = await batch.execute()
-    if _rests(event, event_ms):
+    event, selection = await _read(bus, event_uid, selection_id)
+    if _rests(*event):
         return Reason.COOLDOWN_EVENT
-    return Reason.COOLDOWN_SELECTION if _rests(selection, selection_ms) else None
+    return Reason.COOLDOWN_SELECTION if _rests(*selection) else None
 
 
 async def rest_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
     """Seconds for which ``cooling`` will still refuse the selection; 0 when it does not."""
-    async with bus.redis.batch() as batch:
-        batch.pttl(bus.keys.cooldown_event(event_uid))
-        batch.pttl(bus.keys.cooldown_selection(event_uid, selection_id))
-        event_ms, selection_ms = await batch.execute()
-    return max(int(event_ms), int(selection_ms), 0) / 1000
+    event, selection = await _read(bus, event_uid, selection_id)
+    return max([int(left_ms) for value, left_ms in (event, selection) if _rests(value, left_ms)], default=0) / 1000
 
 
 async def list_cooldowns(bus: Bus) -> list[Cooldown]:
@@ -69,6 +62,16 @@ async def clear_cooldown(bus: Bus, key: str) -> bool:
     if not key.startswith(f"{bus.keys.prefix}cooldown:"):
         raise ValueError(f"not a cooldown: {key!r}")
     return bool(await bus.redis.execute_command("DEL", key))
+
+
+async def _read(bus: Bus, event_uid: str, selection_id: str) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
+    """Value and milliseconds left of the event's rest and of the selection's."""
+    async with bus.redis.batch() as batch:
+        for key in (bus.keys.cooldown_event(event_uid), bus.keys.cooldown_selection(event_uid, selection_id)):
+            batch.get(key)
+            batch.pttl(key)
+        event, event_ms, selection, selection_ms = await batch.execute()
+    return (event, event_ms), (selection, selection_ms)
 
 
 def _rests(value: bytes | None, left_ms: int) -> bool:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs everything, or one part:  scripts/test.sh [quick|lint|unit|integration|faults|e2e]
-# Completes the environment first, with Debian's redis-server, chromium, postgresql, prometheus (for promtool) and shellcheck where
-# they are missing and this user may install them. Pytest's closing line comes last.
+# Completes the environment first, with Debian's redis-server, chromium, postgresql, prometheus (for promtool), shellcheck and
+# libfaketime where they are missing and this user may install them. Pytest's closing line comes last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:-all}
@@ -18,6 +18,7 @@ install_missing() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
   command -v promtool >/dev/null || wanted+=(prometheus)
   command -v shellcheck >/dev/null || wanted+=(shellcheck)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || wanted+=(libfaketime)
   [ ${#wanted[@]} -gt 0 ] || return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "missing and not installed here: ${wanted[*]}; tests that need them are skipped with that reason"

@@ -7,6 +7,10 @@
 -- Returns nil, or the record of the instance that owns it.
 local owner = redis.call('HMGET', KEYS[1], 'instance_id', 'record')
 if owner[1] and owner[1] ~= ARGV[2] then
+  -- More than a life is left when this server's clock was set back. An owner that lives renews it; a dead one's ends in a life.
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[4]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  end
   return owner[2]
 end
 redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'instance_id', ARGV[2], 'record', ARGV[3])

@@ -30,13 +30,15 @@ HEALTHY: dict[str, float] = {
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "venue-refused", "venue-timeouts", "login-failures",
-                    "licence-ending")},
+                    "licence-ending", "ledger-unwritable", "worker-restarting", "nothing-bet", "low-ev-streak")},
+    **{f'keter_alerts{{alert="{name}",level="ticket",acknowledged="false"}}': 0
+       for name in ("redis-memory", "worker-hung", "not-armed")},
     **LIMITS,
 }  # fmt: skip
 
 
-def standing(name: str) -> dict[str, float]:
-    return {f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 1}
+def standing(name: str, level: str = "page") -> dict[str, float]:
+    return {f'keter_alerts{{alert="{name}",level="{level}",acknowledged="false"}}': 1}
 
 
 TROUBLES: dict[str, dict[str, float]] = {
@@ -44,7 +46,13 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterRedisDown": {"keter_redis_up": 0},
     "KeterLedgerUnreadable": {"keter_ledger_up": 0},
     "KeterHeartbeatLost": {'keter_workers{process="guard"}': 0},
-    "KeterHeartbeatLostTicket": {'keter_workers{process="edge"}': 0},
+    "KeterHeartbeatLostTicket": {'keter_workers{process="recorder"}': 0},
+    "KeterStoreRefuses": standing("ledger-unwritable"),
+    "KeterRedisMemory": standing("redis-memory", "ticket"),
+    "KeterWorkerInTrouble": standing("worker-restarting"),
+    "KeterWorkerInTroubleTicket": standing("worker-hung", "ticket"),
+    "KeterNothingBet": standing("nothing-bet"),
+    "KeterNothingBetTicket": standing("not-armed", "ticket"),
     "KeterRedisUnsafe": {"keter_redis_append_only": 0},
     "KeterDiskFull": {"keter_disk_free_bytes": 9},
     "KeterLicenceDoesNotHold": standing("licence-ending"),
@@ -65,7 +73,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterLoginFailures": standing("login-failures"),
     "KeterDeadLetters": {'keter_queue_dead_letters{queue="raw"}': 1},
     "KeterQueueStuck": {'keter_queue_oldest_age_seconds{queue="raw"}': 31},
-    "KeterLowEvStreak": {"keter_low_ev_streak": 500},
+    "KeterLowEvStreak": standing("low-ev-streak"),
 }
 
 

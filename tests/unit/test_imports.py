@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "ledger": {"domain", "venues.base", "settings", "setting_groups"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
-    "alerting": {"domain", "bus", "control", "logs", "redaction", "settings", "setting_groups"},
+    "alerting": {"domain", "bus", "control", "logs", "redaction", "settings", "setting_groups", "tasks"},
     "settings": {"domain", "setting_groups"},
     "setting_groups": {"domain"},
     "roster": set[str](),

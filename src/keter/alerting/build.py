@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from keter.alerting.channels import Channel, LogChannel
-from keter.alerting.courier import Courier, Histories
+from keter.alerting.courier import Courier
 from keter.alerting.desk import Desk, Views
+from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control import Control
@@ -60,8 +61,8 @@ class Alerting:
         return listener
 
 
-def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, history: Histories, clock: Clock) -> Alerting:
-    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``history`` keeps outages."""
+def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, held: Held, clock: Clock) -> Alerting:
+    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis."""
     clean = Redactor(secret_values(settings)).text
     apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
     users = telegram_users(settings.alerts.telegram_user_ids)
@@ -76,7 +77,7 @@ def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views,
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
     light = [LogChannel(), *_webhook(settings.alerts)]
-    courier = Courier(bus, light, views.position, history, clock, settings.mode.zone, clean)
+    courier = Courier(bus, light, views.position, held, clock, settings.mode.zone, clean)
     return Alerting(courier, modules, late)
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from keter.bus._plan import LEAST_VERSION
 from keter.bus.connection import Bus
@@ -13,6 +13,8 @@ from keter.errors import ConfigurationError, UnavailableError
 
 MOST_CLOCK_OFFSET_S = 2.0
 MEMORY_ALERT_SHARE = 0.7
+_REFUSALS = (OutOfMemoryError, ReadOnlyError, NoPermissionError)
+_REFUSED_WORDS = ("MISCONF", "NOREPLICAS", "NOPERM", "BUSY", "LOADING", "MASTERDOWN")
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
@@ -103,8 +105,14 @@ async def _missing(bus: Bus) -> tuple[str, ...]:
         for command in trials:
             batch.execute_command(*command)
         answers = await batch.execute(raise_on_error=False)
-    refused = (isinstance(a, ResponseError) and not isinstance(a, OutOfMemoryError) for a in answers)
-    return tuple(str(command[0]) for command, missing in zip(trials, refused, strict=True) if missing)
+    return tuple(str(command[0]) for command, answer in zip(trials, answers, strict=True) if _unknown(answer))
+
+
+def _unknown(answer: object) -> bool:
+    """Whether the server does not know a command: one that is full, read-only or denied to us does."""
+    if not isinstance(answer, ResponseError) or isinstance(answer, _REFUSALS):
+        return False
+    return not str(answer).startswith(_REFUSED_WORDS)
 
 
 def _trials(key: str) -> tuple[tuple[str | int, ...], ...]:

@@ -1,6 +1,7 @@
 """What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py leaves the package.
 
 ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
+BusDeniedError       69  the password or the rights of the Redis user do not allow it
 BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
 LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
 StaleRevisionError   75  somebody changed the state in between: read again, decide again
@@ -23,8 +24,16 @@ class ConnectionLostError(UnavailableError):
     """The connection failed or the answer did not come: the command may have run, or may still run later."""
 
 
+class BusDeniedError(UnavailableError):
+    """Redis knows us and does not let us, or does not know us: the password or the rights of its user."""
+
+
 class BusRefusedError(RetryLaterError):
-    """Redis refused a write before the first change; nothing happened."""
+    """Redis refused a write before the first change; nothing happened. ``word`` is how the server calls its reason."""
+
+    def __init__(self, message: str, word: str = "") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 class LeaseLostError(RetryLaterError):
@@ -49,11 +58,13 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as e:
-        raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
+        raise BusDeniedError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
-    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as e:
-        raise BusRefusedError(f"Redis refuses to write: {e}") from e
+    except redis_errors.OutOfMemoryError as e:
+        raise BusRefusedError(f"Redis refuses to write: {e}", "OOM") from e
+    except redis_errors.ReadOnlyError as e:
+        raise BusRefusedError(f"Redis refuses to write: {e}", "READONLY") from e
     except redis_errors.ResponseError as e:
         raise _sorted(e) from e
 
@@ -63,6 +74,6 @@ def _sorted(error: redis_errors.ResponseError) -> KeterError:
     text = str(error)
     if "LEASELOST" in text:
         return LeaseLostError("the lease is gone; another owner may have taken over")
-    if _REFUSED.search(text):
-        return BusRefusedError(f"Redis refuses for the moment: {text}")
+    if (refused := _REFUSED.search(text)) is not None:
+        return BusRefusedError(f"Redis refuses for the moment: {text}", refused.group(1))
     return BusDataError(f"Redis answered with an error: {text}")

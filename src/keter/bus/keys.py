@@ -28,6 +28,7 @@ BETS_MS = HOUR_MS
 RECONCILED_MS = DAY_MS
 DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
+PROBE_MS = 10 * SECOND_MS
 TOMB_MS = MINUTE_MS
 
 DEAD_CAP = 1_000
@@ -91,6 +92,8 @@ class Keys:
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
+        self.probe = f"{prefix}probe"
+        """string without meaning; the dashboard writes it to learn whether Redis takes writes; TTL PROBE_MS"""
         self.trading_state = f"{prefix}trading:state"
         """hash mode, actor, reason, since_ms, until_ms, revision; kept, written by change_trading"""
         self.trading_enabled = f"{prefix}trading_enabled"

@@ -6,6 +6,7 @@ import typer
 
 from keter.cli.access import need_bus
 from keter.cli.output import JsonFlag, run_async, show_json
+from keter.domain.trading import DISARMED, betting_word
 from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ async def _collect(settings: "Settings") -> Facts:
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
     try:
-        return facts | _standing(await _ask_standing(settings, bus)) | await _workings(bus)
+        told = _standing(await _ask_standing(settings, bus)) | await _permission(settings, bus)
+        return facts | told | await _workings(bus)
     finally:
         await bus.aclose()
 
@@ -65,6 +67,15 @@ def _standing(standing: "Standing") -> Facts:
         "since": cause.since if cause else None,
         "until": cause.until if cause else None,
     }
+
+
+async def _permission(settings: "Settings", bus: "Bus") -> Facts:
+    """Whether LIVE is armed; None in DRY, which needs no arming."""
+    if not settings.live:
+        return {"armed": None}
+    from keter.bus.trading import read_arming
+
+    return {"armed": await read_arming(bus, settings.venue.ao_user) is not None}
 
 
 async def _workings(bus: "Bus") -> Facts:
@@ -91,8 +102,10 @@ async def _workings(bus: "Bus") -> Facts:
 
 def render(facts: Facts) -> list[str]:
     """The facts as lines for people."""
-    state = facts["state"] or "unknown"
+    state = betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed")) or "unknown"
     lines = [f"{facts['mode']}  {state}" + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")]
+    if state == DISARMED:
+        lines.append("  LIVE is not armed: nothing is bet until `keter arm`")
     if facts["reason"]:
         until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
         lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")

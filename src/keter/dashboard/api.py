@@ -13,6 +13,7 @@ from keter.dashboard.openapi import describe
 from keter.dashboard.static import serve
 from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.world import World
+from keter.domain.trading import betting_word
 
 NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
 RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
@@ -150,7 +151,8 @@ class Api:
         money = now.money
         return models.StatusAnswer(
             mode=now.server.mode,
-            state=now.trading.mode,
+            state=betting_word(now.trading.mode, live=now.server.mode == "LIVE", armed=now.trading.armed),
+            armed=now.trading.armed,
             balance=money.balance if money else None,
             outstanding=money.outstanding if money else None,
             pnl_today=money.pnl_today if money else None,

@@ -62,7 +62,8 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
         return found if code == 200 and len(found["heartbeats"]) == 8 else None
 
     found = await eventually(status)
-    assert set(found) == {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}
+    names = {"mode", "state", "armed", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}
+    assert set(found) == names
     assert found["mode"] == "DRY"
     assert found["state"] == "ACTIVE"
     assert "router" in found["heartbeats"]

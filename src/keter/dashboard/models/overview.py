@@ -32,10 +32,11 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call."""
+    """The original's status call. ``state`` is DISARMED where betting is active and LIVE is not armed."""
 
     mode: str
     state: str | None
+    armed: bool | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None
@@ -131,10 +132,14 @@ class Feed(Model):
 
 
 class RedisFacts(Model):
+    """``ok``: it answers; ``writes``: it takes writes too; ``detail`` says what is wrong."""
+
     ok: bool
     detail: str
+    writes: bool = True
     version: str | None = None
     used_memory_bytes: int | None = None
+    max_memory_bytes: int | None = None
     aof: bool | None = None
     policy: str | None = None
     fake: bool | None = None

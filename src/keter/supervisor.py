@@ -18,8 +18,11 @@ from keter.clock import Clock, SystemClock
 from keter.errors import ExitCode, UnavailableError
 from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
 from keter.logs import configure_logs
+from keter.page_watch import EVERY_S as ASK_PAGE_EVERY_S
+from keter.page_watch import PageWatch, answers
 from keter.preflight import check_bind, check_folder, check_live, check_ports
-from keter.process import ORPHAN_GRACE_S, FileLock, keep_files_private, on_stop_signals
+from keter.process import ORPHAN_GRACE_S, FileLock, keep_files_private, on_stop_signals, raise_descriptor_limit
+from keter.pulse import Patience
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
 from keter.settings import Settings, child_environment
@@ -39,6 +42,7 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING) -
     """
     clock = SystemClock()
     keep_files_private()
+    raise_descriptor_limit()
     check_folder(settings)
     lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
     predecessor = lock.text()  # emptied by an orderly end
@@ -82,7 +86,9 @@ class Supervisor:
         self._only = only
         self._say = unbreakable(say)
         self._clock = clock
-        self._fleet = Fleet(clock, unbreakable(_to_console))
+        patience = Patience.of(settings.process.heartbeat_s)
+        self._fleet = Fleet(clock, unbreakable(_to_console), patience=patience)
+        self._page: tuple[str, int] | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -108,7 +114,7 @@ class Supervisor:
     async def _start_children(self, redis: RedisKeeper, begun: float) -> None:
         sandbox = plan_sandbox(self._settings)
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
-        page = page_url(host, port)
+        page, self._page = page_url(host, port), (host, port)
         for line in banner(self._settings, page=page, redis=redis.description, sandbox=sandbox, notices=redis.notices):
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
@@ -138,6 +144,7 @@ class Supervisor:
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._fleet.failed.wait()),
             asyncio.create_task(redis.keep_alive()),
+            asyncio.create_task(self._watch_page()),
         ]
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
@@ -145,6 +152,14 @@ class Supervisor:
         await asyncio.gather(*pending, return_exceptions=True)
         for task in done:
             task.result()
+
+    async def _watch_page(self) -> None:
+        """Has the dashboard killed and started again when it does not answer for long; never returns."""
+        watch = PageWatch(lambda: answers(*self._page) if self._page else _no(), self._clock)
+        while True:
+            await asyncio.sleep(ASK_PAGE_EVERY_S)
+            if await watch.hangs():
+                self._fleet.end_hung(Process.DASHBOARD.value, "its page does not answer")
 
     async def _stop_all(self, redis: RedisKeeper) -> None:
         begun = self._clock.monotonic()
@@ -176,6 +191,10 @@ def unbreakable(say: Say) -> Say:
             say(line)
 
     return speak
+
+
+async def _no() -> bool:
+    return False
 
 
 def _to_console(line: str) -> None:

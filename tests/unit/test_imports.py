@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "logs": {"settings", "redaction"},
     "license": {"settings"},
     "metrics": {"bus", "ledger", "domain", "roster", "venues.base"},
-    "children": {"process", "roster"},
+    "children": {"process", "pulse", "roster"},
+    "pulse": set[str](),
 }
 IO_LIBRARIES = {
     "aiohttp", "aiogram", "alembic", "apprise", "asyncio", "fakeredis", "http", "httpx", "os", "pathlib", "redis", "requests",

@@ -45,6 +45,7 @@ def run(
     copy: Annotated[int, typer.Option(help="Number of this copy, from 1.", min=1)] = 1,
     supervised: Supervised = False,
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
+    kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
     """Run one process in the foreground, against the Redis of the settings or of a running `keter up`."""
     from keter.settings import load_settings
@@ -55,7 +56,7 @@ def run(
 
     if supervised:
         stop_with_parent()
-    return run_process(process.value, copy, settings, restarts=restarts)
+    return run_process(process.value, copy, settings, restarts=restarts, kills=kills, supervised=supervised)
 
 
 def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:

@@ -16,6 +16,7 @@ from keter.clock import Clock
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
 from keter.errors import KeterError
+from keter.tasks import stopped_within
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
@@ -104,10 +105,7 @@ class Hub:
                 await self.refresh()
             except (KeterError, OSError, TimeoutError) as e:
                 self._trouble(str(e) or type(e).__name__)
-            try:
-                await asyncio.wait_for(stop.wait(), POLL_S)
-            except TimeoutError:
-                continue
+            await stopped_within(stop, POLL_S)
 
     async def refresh(self) -> None:
         """Builds once and publishes what changed."""

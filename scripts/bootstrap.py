@@ -1,7 +1,8 @@
 """Makes or completes the environment in .venv from a hash-locked set, and .env from .env.example.
 
-    python scripts/bootstrap.py [--dev]
+    python scripts/bootstrap.py [--dev] [--extras]
 
+``--extras`` adds the packages of Telegram, e-mail, PostgreSQL and Parquet, hash-locked too; later starts keep them up to date.
 Called by start.sh, start.bat and scripts/test.sh with a Python that they found new enough; does nothing when everything is in
 place. Standard library only. Exit code 69: something needed is missing.
 """
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 UNAVAILABLE = 69
+EXTRAS = "requirements-extras.lock"
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -23,15 +25,25 @@ PIP = (str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"
 def main() -> int:
     """Brings everything about; returns an exit code."""
     locks = ["requirements-dev.lock", "requirements.lock"] if "--dev" in sys.argv[1:] else ["requirements.lock"]
-    if not all(in_place(lock) for lock in locks):
-        problem = install(locks[0])
-        if problem:
-            say(problem)
-            return UNAVAILABLE
-        for lock in locks:  # the development set contains the other
-            stamp_file(lock).write_text(stamp(lock), encoding="utf-8")
+    # Once asked for, the optional packages follow every change of the base that they stand on.
+    extras = "--extras" in sys.argv[1:] or stamp_file(EXTRAS).exists()
+    if not bring(locks) or (extras and not bring([EXTRAS])):
+        return UNAVAILABLE
     make_env_file()
     return 0
+
+
+def bring(locks: list[str]) -> bool:
+    """Installs the first of ``locks``, which contains the others, unless all are in place; says what went wrong."""
+    if all(in_place(lock) for lock in locks):
+        return True
+    problem = install(locks[0])
+    if problem:
+        say(problem)
+        return False
+    for lock in locks:
+        stamp_file(lock).write_text(stamp(lock), encoding="utf-8")
+    return True
 
 
 def install(lock: str) -> str | None:

@@ -8,4 +8,5 @@ compile() {
 }
 compile requirements-dev.lock --group dev "$@"
 compile requirements.lock --group build -c requirements-dev.lock "$@"
+compile requirements-extras.lock --extra telegram --extra notify --extra postgres --extra parquet -c requirements-dev.lock "$@"
 compile requirements-oracles.lock --group oracles -c requirements-dev.lock "$@"

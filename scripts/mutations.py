@@ -41,21 +41,37 @@ GATE = "Risk sits at one gate"
 DRY = "DRY unless LIVE is asked for"
 FRESH = "Stale is never traded"
 REPLAY = "Every decision can be replayed"
+RUN = "One run, one configuration, one owner"
 REDIS = "Redis may vanish"
 BOUNDED = "Nothing grows without bound"
+SECRETS = "No secret gets out"
+HALT = "A halt is true or says that it is not"
 
+OWNING = "tests/integration/test_ownership.py"
+RUNS = "tests/integration/test_guard_runs.py"
+COPY = "tests/integration/test_second_copy.py"
+AGAIN = "tests/unit/gates/test_placement.py"
 LIFE = "tests/faults/test_bet_life.py"
 TOGETHER = "tests/integration/test_execution.py"
 GUARD = "tests/integration/test_guard.py"
+RECONCILING = "tests/integration/test_reconciliation.py"
 BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+TRUST = "tests/unit/test_trust.py"
+AUTH = "tests/unit/dashboard/test_auth.py"
+FEED_BOUNDS = "tests/unit/asianodds/test_bounds.py"
+SIZES = "tests/integration/test_care.py"
+QUESTIONS = "tests/unit/ledger/test_questions.py"
 TRANSPORT = "tests/unit/asianodds/test_transport.py"
+LISTINGS = "tests/unit/test_instances.py"
+INSTANCES = "src/keter/instances.py"
 ROUTING = "src/keter/workers/routing/placing.py"
 PLACEMENT_GATE = "src/keter/gates/placement.py"
 BETS = "src/keter/ledger/bets.py"
 CALLS = "src/keter/venues/asianodds/transport.py"
+CARE = "src/keter/workers/care.py"
 KEEPING = "src/keter/workers/risk_keeping.py"
 LUA = "src/keter/bus/lua"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
@@ -88,6 +104,15 @@ MUTATIONS = (
              "return BetState.REFUSED, placement.kind, placement.kind", (PLACING, LIFE)),
     Mutation("denials", ONCE, "one denial proves nothing", "src/keter/workers/tracking/absence.py",
              DENIED, "        if self._denied is not None:\n            return True\n", (TOGETHER,)),
+    Mutation("unknown-age", GATE, "a correction does not restart the clock of a doubt", BETS,
+             "    stepped = or_(transitions.c.source.is_(None), transitions.c.source != transitions.c.target)\n",
+             "    stepped = transitions.c.id > 0\n", (RECONCILING,)),
+    Mutation("late-turns", GATE, "a pass is not complete while bets miss their turn",
+             "src/keter/workers/tracking/reconciler.py", "complete=not late", "complete=True", (RECONCILING,)),
+    Mutation("account-told", GATE, "a pass is not complete without the account", "src/keter/workers/tracker.py",
+             "not found.complete or not fresh:", "not found.complete:", (RECONCILING,)),
+    Mutation("closed-router", GATE, "a closed router asks nobody and writes no bet", ROUTING,
+             "        if not verdict.accepted:  # nobody was asked", "        if False:  # nobody was asked", (PLACING,)),
     Mutation("expected", ONCE, "a tracker steps only from where it saw the bet", "src/keter/workers/tracking/applying.py",
              "expected=bet.state,", "expected=None,", (TOGETHER,)),
     Mutation("last-stop", ONCE, "HALT, a lost lock and an old price stop the call", ROUTING,
@@ -106,7 +131,7 @@ MUTATIONS = (
     Mutation("reducing", GATE, "while reducing no worst case is raised", "src/keter/gates/reducing.py",
              "        if with_it > stands:\n", "        if False:\n", ("tests/unit/gates/test_reducing.py",)),
     Mutation("reducing-again", GATE, "while reducing the router judges by the book as it stands", PLACEMENT_GATE,
-             "    return judge_again(approved, world.reducing)\n", "    return accept()\n",
+             "    return judge_again(approved, world.book)\n", "    return accept()\n",
              ("tests/unit/gates/test_reducing.py",)),
     Mutation("day-counts", GATE, "a release takes off a day only what it counts", "src/keter/bus/risk.py",
              "(booked or {}).get(exposure.decision_id)", "exposure.stake_minor", (BOOK,)),
@@ -122,8 +147,16 @@ MUTATIONS = (
              "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
              "        if reason is Reason.DUPLICATE_DECISION:\n            await self._risk.release(approved.decision_id)\n",
              (TOGETHER,)),
+    Mutation("booked-meanwhile", GATE, "a stake booked while it is released comes off its day", f"{LUA}/risk_release.lua",
+             "if day and day ~= ARGV[2] and", "if false and", (BOOK,)),
     Mutation("in-flight", GATE, "a bet on its way counts for the throttle", f"{LUA}/risk_convert.lua",
              "call('ZADD', KEYS[7], now, ARGV[1])\n", "", (GUARD,)),
+
+    Mutation("best-first", GATE, "of signals that arrive together the best goes first", "src/keter/workers/guard.py",
+             "        order = best_first([signal for _, signal in known], limits)\n",
+             "        order = range(len(known))\n", (GUARD,)),
+    Mutation("looked-again", GATE, "what a rest refused is looked at again", "src/keter/workers/guard.py",
+             "        self._revisits.note(signal, verdict)\n", "", (GUARD,)),
 
     Mutation("dry-default", DRY, "DRY is what holds when nothing is said", "src/keter/setting_groups.py",
              "Field(ExecutionMode.DRY,", "Field(ExecutionMode.LIVE,", ("tests/unit/test_settings.py",)),
@@ -136,9 +169,18 @@ MUTATIONS = (
              "if self._settings.missing_live_limits():", "if False:", ("tests/integration/test_permission.py",)),
     Mutation("licence", DRY, "LIVE needs a licence", "src/keter/license.py",
              "        if not self.required:\n", "        if True:\n", ("tests/integration/test_permission.py",)),
+    Mutation("follow-nothing", DRY, "LIVE without a licence starts for bets that are open only", "src/keter/following.py",
+             "    if ours:\n", "    if True:\n", ("tests/unit/test_following.py",)),
+    Mutation("follow-open", DRY, "open LIVE bets are followed without a licence", "src/keter/following.py",
+             "    if ours:\n", "    if False:\n", ("tests/unit/test_following.py",)),
     Mutation("halt-disarms", DRY, "a halt takes every permission back", f"{LUA}/trading_change.lua",
              "if ARGV[3] == 'HALTED' then", "if false then", ("tests/integration/test_control.py",)),
 
+    Mutation("anchor", FRESH, "the anchor's price is not bet while the others may follow", "src/keter/gates/edge.py",
+             "desk.anchor_wait_s if name == desk.settings.sharp_anchor.upper() else 0.0", "0.0",
+             ("tests/unit/gates/test_edge.py",)),
+    Mutation("anchor-moved", FRESH, "an anchor that moved since the approval is not bet", PLACEMENT_GATE,
+             "        reason = Reason.ANCHOR_UNSETTLED\n", "        pass\n", ("tests/unit/gates/test_placement.py",)),
     Mutation("quote-age", FRESH, "an old price is no price", "src/keter/gates/validation.py",
              "    if age_s > age_limit_s:\n", "    if False:\n", ("tests/unit/gates/test_validation.py",)),
     Mutation("signal-age", FRESH, "an old consensus is not bet on", PLACEMENT_GATE,
@@ -172,6 +214,59 @@ MUTATIONS = (
     Mutation("router-asks", REDIS, "the router trusts no state older than the audit", "src/keter/workers/routing/world.py",
              "view.state.revision < last.revision", "view.state.revision < 0", (TOGETHER,)),
 
+    Mutation("run-handover", RUN, "a child reads no .env", "src/keter/cli/processes.py",
+             "handed.settings, restarts", "__import__('keter.settings').settings.load_settings(), restarts",
+             ("tests/faults/test_runs.py",)),
+    Mutation("run-fingerprint", RUN, "a child refuses settings of another run", "src/keter/handover.py",
+             "        if fingerprint(read) != self.run.fingerprint:\n", "        if False:\n",
+             ("tests/unit/test_handover.py",)),
+    Mutation("run-secrets-count", RUN, "secrets are part of the fingerprint", "src/keter/handover.py",
+             "(secret if entry.secret else plain)[entry.name]", "({} if entry.secret else plain)[entry.name]",
+             ("tests/unit/test_handover.py",)),
+    Mutation("run-owner-claim", RUN, "an owned Redis is not taken", f"{LUA}/owner_claim.lua",
+             "if owner[1] and owner[1] ~= ARGV[2] then", "if false then", (OWNING,)),
+    Mutation("run-owner-restored", RUN, "a lost owner record is put back", f"{LUA}/owner_keep.lua",
+             "if owner[2] ~= ARGV[3] then", "if owner[2] and owner[2] ~= ARGV[3] then", (OWNING,)),
+    Mutation("run-lease", RUN, "a stranger gets no lease", f"{LUA}/lock_acquire.lua",
+             "if (redis.call('HGET', KEYS[3], 'run_id') or '') ~= ARGV[3] then", "if false then", (OWNING,)),
+    Mutation("run-renewal", RUN, "a lease ends with the ownership", f"{LUA}/lock_keep.lua",
+             "if owner and owner ~= ARGV[3] then", "if false then", (OWNING,)),
+    Mutation("run-watch", RUN, "workers without a lease stop for a stranger", "src/keter/workers/runtime.py",
+             "        except NotOwnerError:\n            raise\n", "        except NotOwnerError:\n            pass\n",
+             (OWNING,)),
+    Mutation("run-join", RUN, "a single process joins with equal settings only", "src/keter/workers/belonging.py",
+             "    if owner.fingerprint != own.fingerprint:\n", "    if False:\n", (OWNING,)),
+    Mutation("run-copy", RUN, "a copied ledger file joins no run", "src/keter/owning.py",
+             "if not (self._several_machines and _elsewhere", "if not (_elsewhere", (OWNING,)),
+    Mutation("run-approval", RUN, "an approval of another run is refused", PLACEMENT_GATE,
+             "    if approved.run != own:\n", "    if False:\n", (AGAIN,)),
+    Mutation("run-redis", RUN, "nothing is bet on another run's Redis", PLACEMENT_GATE,
+             "    if world.owner != own.run_id:\n", "    if False:\n", (AGAIN,)),
+    Mutation("run-leading", RUN, "nothing is bet without the account's lease", PLACEMENT_GATE,
+             "    return accept() if world.leading else reject(", "    return accept() if True else reject(", (AGAIN,)),
+    Mutation("run-pass", RUN, "a pass of another mode opens no router", "src/keter/bus/reconciliation.py",
+             ' or fields.get("run") != run.text.encode()', "", (TOGETHER,)),
+    Mutation("run-book", RUN, "the book of another run is made anew", KEEPING,
+             "if state.day is None or state.run != self._run:", "if state.day is None:", (RUNS,)),
+    Mutation("run-convert", RUN, "no bet comes of another run's reservation", f"{LUA}/risk_convert.lua",
+             "(call('GET', KEYS[9]) or '') ~= ARGV[7] or ", "", (RUNS,)),
+    Mutation("run-arming", RUN, "an arming ends with its run", "src/keter/bus/trading.py",
+             "arming is not None and arming.run == run", "arming is not None", ("tests/integration/test_control.py",)),
+    Mutation("run-disarms", RUN, "a start disarms", f"{LUA}/owner_claim.lua",
+             "redis.call('DEL', KEYS[2])\n", "", ("tests/integration/test_control.py",)),
+    Mutation("own-stake", GATE, "the router sends no stake above its own cap", "src/keter/gates/caps.py",
+             "    if bet.stake_minor > to_minor(risk.max_stake):\n", "    if False:\n", (AGAIN,)),
+    Mutation("own-totals", GATE, "the router passes none of its own totals", PLACEMENT_GATE,
+             "    return age if caps.accepted else caps\n", "    return age\n", (AGAIN,)),
+    Mutation("ledger-replaced", RUN, "a replaced ledger disarms", "src/keter/workers/ledger_watch.py",
+             "if known is not None and known.decode() != own:", "if False:", (RUNS,)),
+    Mutation("ledger-restored", RUN, "bets that the ledger does not know disarm", "src/keter/workers/ledger_watch.py",
+             "elif unknown := await self._unknown(book):", "elif unknown := 0:", (RUNS,)),
+    Mutation("copy-tickets", RUN, "another Keter's tickets stop betting", "src/keter/workers/tracking/second_copy.py",
+             "        if fresh:\n", "        if False:\n", (COPY,)),
+    Mutation("copy-session", RUN, "a session fought over stops betting", "src/keter/workers/tracking/second_copy.py",
+             "        if fought and not self._contested:\n", "        if False:\n", (COPY,)),
+
     Mutation("conflate", BOUNDED, "a key waits once", f"{LUA}/step.lua",
              "if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) == 1 then",
              "if call(put, KEYS[target + 1], ARGV[i + 1], ARGV[i + 2]) >= 0 then", (QUEUES,)),
@@ -179,14 +274,94 @@ MUTATIONS = (
              "    call('LTRIM', KEYS[2], over, -1)\n", "", (QUEUES,)),
     Mutation("dead-cap", BOUNDED, "dead letters are capped", f"{LUA}/step.lua",
              "  call('LTRIM', dead, -tonumber(ARGV[8]), -1)\n", "", (QUEUES,)),
+    Mutation("halt-needs-a-keter", HALT, "exit code 0 only when a Keter that runs will see it", "src/keter/cli/halting.py",
+             "    if not heard:\n", "    if False:\n", ("tests/unit/test_cli.py",)),
+    Mutation("halt-listing-lock", HALT, "a listing counts only while its lock is held", INSTANCES,
+             "    return lock_of(data_dir).held()\n", "    return data_dir.exists()\n", (LISTINGS,)),
+    Mutation("halt-listing-owner", HALT, "nobody follows a stranger's listing", INSTANCES,
+             "os.geteuid() in {0, owner}", "True", (LISTINGS,)),
+    Mutation("halt-listing-lie", HALT, "a listing and the lock it names belong to one user", INSTANCES,
+             ' or _owner(data_dir / "run" / "keter.pid") != owner:', ":", (LISTINGS,)),
+    Mutation("halt-chosen-keter", HALT, "what may start bets reaches the Keter that was chosen, and no other", INSTANCES,
+             "wish is Wish.START and named is not None and", "False and named is not None and", (LISTINGS,)),
+    Mutation("halt-paths", HALT, "paths start at the folder of the .env in use", "src/keter/paths.py",
+             "        return folder.absolute() / Path(text).expanduser()\n", "        return Path(text).absolute()\n",
+             ("tests/unit/test_paths.py",)),
+    Mutation("halt-old-telegram", HALT, "a stop said over Telegram is done however old it is", "src/keter/alerting/desk.py",
+             "command not in EVER_DONE | EVER_ANSWERED", "command not in EVER_ANSWERED", ("tests/unit/alerting/test_desk.py",)),
+    Mutation("halt-old-page", HALT, "a stop on the page is done however old its look", "src/keter/dashboard/commands.py",
+             "if old and token.body.action not in STOPS:", "if old:", ("tests/integration/dashboard/test_commands.py",)),
+    Mutation("halt-reduce-race", HALT, "reducing ends no pause said in the very moment", "src/keter/control.py",
+             "                out_of_pause = False  #", "                out_of_pause = out_of_pause  #",
+             ("tests/integration/test_control.py",)),
     Mutation("body-cap", BOUNDED, "an answer is read up to a cap", CALLS,
              "            if size > self._max_body_bytes:\n", "            if False:\n", (TRANSPORT,)),
     Mutation("deadline", BOUNDED, "a call ends in time, however slowly an answer drips", CALLS,
              "async with asyncio.timeout(timeout_s):", "async with asyncio.timeout(None):", (TRANSPORT,)),
-    Mutation("query-budget", BOUNDED, "the venue is asked so often and not more", "src/keter/workers/tracking/budget.py",
-             "        if self._tokens < 1 + errand.value * self._most:\n", "        if False:\n", (TOGETHER,)),
+    Mutation("query-budget", BOUNDED, "the venue is asked so often and not more", f"{LUA}/budget_take.lua",
+             "if left >= wanted then", "if true then", (RECONCILING,)),
+    Mutation("query-turns", BOUNDED, "who has waited longest is asked for first", "src/keter/workers/tracking/asking.py",
+             "    ordered = sorted(waiting, key=lambda one: (one.since, one.key))\n", "    ordered = list(waiting)\n",
+             ("tests/unit/workers/test_asking.py",)),
+    Mutation("query-owed", BOUNDED, "other bets have their turn however many are doubtful",
+             "src/keter/workers/tracking/asking.py",
+             "doubtful[:DOUBTFUL_PER_PASS] + others[:OTHERS_PER_PASS]", "doubtful[:DOUBTFUL_PER_PASS]",
+             ("tests/unit/workers/test_asking.py",)),
     Mutation("rotation", BOUNDED, "logs are rotated", "src/keter/logs.py",
              "maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),", "maxBytes=0,", ("tests/unit/test_logs.py",)),
+    Mutation("plain-venue", SECRETS, "LIVE refuses a venue over plain http", "src/keter/trust.py",
+             "        for risk in transport_risks(settings):\n", "        for risk in ():\n", (TRUST,)),
+    Mutation("unsafe-redis", DRY, "who connects in LIVE asks again whether that Redis is safe", "src/keter/trust.py",
+             "    if settings.live and risk is not None and not risk.accepted:\n", "    if False:\n", (TRUST,)),
+    Mutation("session-host", SECRETS, "a session stays with the configured venue", "src/keter/venues/asianodds/session.py",
+             "    if hosts.strict:\n", "    if False:\n", ("tests/unit/asianodds/test_session.py",)),
+    Mutation("private-files", SECRETS, "only its owner reads what is written", "src/keter/private_files.py",
+             "FILE_MODE = 0o600", "FILE_MODE = 0o644", ("tests/unit/test_private_files.py",)),
+    Mutation("used-codes", DRY, "a code that was used is refused after a restart", "src/keter/dashboard/second_factor.py",
+             "            replace_private(self._path, msgspec.json.encode(self._steps).decode())\n",
+             "            pass\n", (AUTH,)),
+    Mutation("viewer-codes", DRY, "without a second factor of its own no viewer logs in", "src/keter/dashboard/auth.py",
+             "        if self._viewer_off and knock.user == Role.VIEWER.value:\n", "        if False:\n", (AUTH,)),
+    Mutation("proof-code", DRY, "a proof asks for the code", "src/keter/dashboard/auth.py",
+             "        return factor is None or factor.take(code or \"\")\n", "        return True\n", (AUTH,)),
+    Mutation("own-backoff", DRY, "others' failures do not keep a known browser out", "src/keter/dashboard/auth.py",
+             "        knock = Knock(user, address, self.devices.known(device, user))\n",
+             "        knock = Knock(user, address)\n", (AUTH,)),
+    Mutation("guessing", DRY, "guessing is slowed down", "src/keter/dashboard/auth.py",
+             "        if wait_s > 0:\n", "        if False:\n", (AUTH,)),
+    Mutation("telegram-proof", DRY, "Telegram resumes after a halt with the second factor only", "src/keter/alerting/desk.py",
+             "        lightly = resumes_lightly(standing)\n", "        lightly = True\n",
+             ("tests/unit/alerting/test_desk.py",)),
+    Mutation("stream-places", DRY, "viewers cannot take the operator's places", "src/keter/dashboard/hub.py",
+             "    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:\n",
+             "    if False:\n", ("tests/integration/dashboard/test_stream.py",)),
+    Mutation("horizon", BOUNDED, "a match beyond the horizon is not taken", "src/keter/venues/asianodds/bounds.py",
+             "return event.kickoff - now > self.horizon + MARGIN", "return False", (FEED_BOUNDS,)),
+    Mutation("feed-cap", BOUNDED, "of too many fixtures the farthest go", "src/keter/venues/asianodds/bounds.py",
+             "    return nearest[bounds.fixtures :]\n", "    return []\n", (FEED_BOUNDS,)),
+    Mutation("ended-cap", BOUNDED, "fixtures that ended are forgotten", "src/keter/venues/asianodds/state.py",
+             "        for uid in oldest(self._past, self._bounds):\n            del self._past[uid]\n", "", (FEED_BOUNDS,)),
+    Mutation("ledger-cap", BOUNDED, "the ledger is capped by size", CARE,
+             "        await self._trim(LEAST_KEPT, settings.ledger_max_mb * BYTES_PER_MB)\n", "", (SIZES,)),
+    Mutation("last-day", REPLAY, "decisions of the last day stay", CARE,
+             "LEAST_KEPT = timedelta(days=1)", "LEAST_KEPT = timedelta(0)", (SIZES,)),
+    Mutation("files-cap", BOUNDED, "captures and logs are capped by size", "src/keter/domain/room.py",
+             "        if surplus <= 0:\n", "        if True:\n", (SIZES,)),
+    Mutation("open-index", BOUNDED, "open bets are read from an index of their own", "src/keter/ledger/bets.py",
+             "    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)\n",
+             "    query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))\n", (QUESTIONS,)),
+    Mutation("spoilt-answer", BOUNDED, "a spoilt answer costs one interval", "src/keter/venues/asianodds/source.py",
+             "again = min(poll.failures - 1, _TROUBLE_COUNTED)", "again = min(poll.failures, _TROUBLE_COUNTED)",
+             ("tests/unit/asianodds/test_source.py",)),
+    Mutation("untold-stake", GATE, "an open stake that nobody can read stops betting",
+             "src/keter/workers/tracking/unreadable.py",
+             "        if untold:\n", "        if False:\n", ("tests/integration/test_unreadable.py",)),
+    Mutation("throttle-clock", REDIS, "a throttle never outlasts its interval", f"{LUA}/throttle_take.lua",
+             "if left > 0 and left <= tonumber(ARGV[1]) then", "if left > 0 then",
+             ("tests/integration/test_clock_set_back.py",)),
+    Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
+             "query.order_by(revision.desc(), operator_commands.c.at.desc())",
+             "query.order_by(operator_commands.c.at.desc())", (LEDGER,)),
 )  # fmt: skip
 
 

@@ -1,119 +1,62 @@
 """Runs pytest over one part or all of the tests and prints what failed and one closing line for all of it, last.
 
-python scripts/run_tests.py all|unit|integration|faults|e2e
+python -m scripts.run_tests all|quick|unit|integration|faults|e2e
 
-Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests have pytest
-processes of their own, because their driver keeps an event loop that no other test can share; those that measure the page
-(marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which wait most, run beside the
-unit and integration tests; what they said follows when they have ended.
+Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests
+have pytest processes of their own, because their driver keeps an event loop that no other test can share. Those that
+measure the page (marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which
+wait most, run beside the unit and integration tests; what they said follows when they have ended. ``quick`` is style,
+types, the unit tests and those integration tests that are not marked ``slow``. What fails is repeated once, alone:
+see ``sessions``.
 """
 
 import os
-import re
-import subprocess
 import sys
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import IO
 
-ROOT = Path(__file__).resolve().parents[1]
+from scripts.sessions import HOME, PYTEST, Command, Plan, Session
+
 CORES = os.cpu_count() or 1
 MOST_WORKERS = 8
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10"]
-LINT = ["bash", "scripts/lint.sh"]
-ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warnings", "errors")
-DEADLINE_S = 1800
-NO_TESTS = 5  # pytest's exit code when a folder holds none
-FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+\.py\b")
-CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
-
-
-class Result:
-    """What has been said so far: counts, lines of failures, exit codes. Everything else is passed on."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.failed: list[str] = []
-        self.codes: list[int] = []
-
-    def read(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            if CLOSING.match(line.strip()):
-                self.counts.update(dict(closing_counts(line)))
-            elif FAILURE.match(line):
-                self.failed.append(line)
-            else:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-
-    def ended(self, code: int) -> None:
-        self.codes.append(0 if code == NO_TESTS else code)
+LONGEST = "--durations=10"
+LINT = Command("lint", ("bash", "scripts/lint.sh"), is_pytest=False)
 
 
 def main(part: str) -> int:
-    """Runs the part; returns the worst exit code."""
-    begun = time.monotonic()
+    """Runs the part; returns the exit code."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile the sources anew
-    result = Result()
-    with ExitStack() as stack:
-        beside = [start_beside(command, stack) for command in (faults(), LINT) if part == "all"]
-        for command in in_turn(part):
-            run(command, result)
-        for process, said in beside:
-            result.ended(process.wait(DEADLINE_S))
-            said.seek(0)
-            result.read(said)
-    if part in {"e2e", "all"}:
-        run([*PYTEST, "tests/e2e", "-m", "alone"], result)
-    sys.stdout.writelines(result.failed)
-    text = ", ".join(f"{result.counts[name]} {name}" for name in ORDER if result.counts[name]) or "no tests ran"
-    sys.stdout.write(f"{f' {text} in {time.monotonic() - begun:.2f}s ':=^80}\n")
-    return max(result.codes)
+    return Session(HOME).carry_out(plan_of(part))
 
 
-def in_turn(part: str) -> Iterator[list[str]]:
-    """The pytest processes that are shown while they run."""
-    if part == "faults":
-        yield faults()
-    elif part != "e2e":
-        yield tests(CORES + 1, *(("integration", "unit") if part == "all" else (part,)))
-    if part in {"e2e", "all"}:
-        yield [*tests(CORES, "e2e"), "-m", "not alone"]
+def plan_of(part: str) -> Plan:
+    """What runs, and what beside what."""
+    browser = tests(CORES, "e2e", only="not alone")
+    measured = pytest("e2e, alone", "tests/e2e", "-m", "alone")
+    match part:
+        case "all":
+            return Plan((tests(CORES + 1, "integration", "unit"), browser), beside=(faults(), LINT), last=(measured,))
+        case "quick":
+            return Plan((tests(CORES + 1, "integration", "unit", only="not slow"),), beside=(LINT,))
+        case "e2e":
+            return Plan((browser,), last=(measured,))
+        case "faults":
+            return Plan((faults(),))
+        case _:
+            return Plan((tests(CORES + 1, part),))
 
 
-def faults() -> list[str]:
+def faults() -> Command:
     """Up to a minute and a half each: a worker takes the next one when it has done one."""
-    return [*PYTEST, "tests/faults", "-n", str(min(MOST_WORKERS, CORES)), "--dist", "load", "--maxschedchunk", "1"]
+    return pytest("faults", "tests/faults", "-n", str(min(MOST_WORKERS, CORES)), "--dist", "load", "--maxschedchunk", "1")
 
 
-def tests(workers: int, *folders: str) -> list[str]:
-    return [*PYTEST, *(f"tests/{folder}" for folder in folders), "-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal"]
+def tests(workers: int, *folders: str, only: str = "") -> Command:
+    chosen = ("-m", only) if only else ()
+    paths = [f"tests/{folder}" for folder in folders]
+    return pytest(" and ".join(folders), *paths, "-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal", *chosen)
 
 
-def start_beside(command: list[str], stack: ExitStack) -> tuple[subprocess.Popen[str], IO[str]]:
-    """A process whose output is kept for later; it does not outlive ``stack``."""
-    said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the stack closes it
-    stack.callback(said.close)
-    process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True)  # noqa: S603 - commands of this file only
-    stack.callback(process.kill)
-    return process, said
-
-
-def run(command: list[str], result: Result) -> None:
-    """A process with its output passed on while it runs."""
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - as above
-        result.read(process.stdout or ())
-    result.ended(process.returncode)
-
-
-def closing_counts(line: str) -> Iterator[tuple[str, int]]:
-    """The counts of a closing line, singular names made plural."""
-    for number, name in re.findall(r"(\d+) ([a-z]+)", line.split(" in ", maxsplit=1)[0]):
-        yield {"error": "errors", "warning": "warnings"}.get(name, name), int(number)
+def pytest(name: str, *arguments: str) -> Command:
+    return Command(name, (*PYTEST, LONGEST, *arguments))
 
 
 if __name__ == "__main__":

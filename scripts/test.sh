@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs everything, or one part:  scripts/test.sh [lint|unit|integration|faults|e2e]
+# Runs everything, or one part:  scripts/test.sh [quick|lint|unit|integration|faults|e2e]
 # Completes the environment first, with Debian's redis-server, chromium, postgresql, prometheus (for promtool) and shellcheck where
 # they are missing and this user may install them. Pytest's closing line comes last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 part=${1:-all}
-case $part in all | lint | unit | integration | faults | e2e) ;; *)
-  echo "usage: scripts/test.sh [lint|unit|integration|faults|e2e]" >&2
+case $part in all | quick | lint | unit | integration | faults | e2e) ;; *)
+  echo "usage: scripts/test.sh [quick|lint|unit|integration|faults|e2e]" >&2
   exit 64
   ;;
 esac
@@ -43,4 +43,4 @@ python=$(find_python)
 if [ "$part" = lint ]; then
   exec ./scripts/lint.sh
 fi
-exec .venv/bin/python scripts/run_tests.py "$part"
+exec .venv/bin/python -m scripts.run_tests "$part"

@@ -2,17 +2,25 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, settings
 
+from keter.clock import random_id
 from keter.settings import entries
 from tests.support import RedisServer
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+
+pytest_plugins = ("tests.watchdog",)
+
+# No file of this checkout is read, and no Keter that runs on this machine is found, hence none is halted by a test.
+os.environ["KETER_ENV_FILE"] = ""
+os.environ["KETER_INSTANCES"] = tempfile.mkdtemp(prefix="keter-instances-")
 
 # A machine that runs other things too must not make a correct property fail, and the same commit gives the same result.
 settings.register_profile("keter", deadline=None, derandomize=True)
@@ -29,6 +37,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in entries():
         if entry.name in os.environ:
             monkeypatch.delenv(entry.name)
+    # Each test has a list of its own: a Keter that several share is not halted by one that halts whatever runs.
+    monkeypatch.setenv("KETER_INSTANCES", f"{os.environ['KETER_INSTANCES']}/{random_id()}")
 
 
 @pytest.fixture(scope="session")

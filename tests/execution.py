@@ -2,22 +2,28 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from keter.bus.connection import Bus
+from keter.bus.ownership import claim
 from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.markets import Event, Market, Phase, Side, event_uid, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
+from keter.domain.runs import OwnerRecord, Run, RunMark
 from keter.domain.settlement import settle
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
 from keter.domain.trading import ExecutionMode
+from keter.domain.verdicts import accept
 from keter.gates.edge import evaluate
+from keter.gates.placement import PlacementWorld
 from keter.license import issue, load_private_key, new_key
-from keter.setting_groups import EdgeSettings
+from keter.setting_groups import EdgeSettings, RiskSettings
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.base import (
@@ -36,6 +42,8 @@ NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 ACCOUNT = "TESTER"
 TOTALS = parse_market("ft.ou.2.5")
 EDGE = EdgeSettings()
+LIVE_RUN = Run("live-run", "instance", "host", ExecutionMode.LIVE, "acc", "ledger", "fingerprint")
+MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
 
 def settings_for(folder: Path, **values: object) -> Settings:
@@ -73,10 +81,24 @@ def a_signal(
 
 def approved(decision_id: str | None = None, *, stake_minor: int = 1000, at: datetime = NOW, **how: object) -> ApprovedSignal:
     signal = a_signal(at=at, **how)  # type: ignore[arg-type]  # handed on as given
-    return ApprovedSignal(signal, decision_id or f"decision-{next(_numbers)}", stake_minor, at)
+    return ApprovedSignal(signal, decision_id or f"decision-{next(_numbers)}", stake_minor, at, run=MARK)
+
+
+def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
+    """A world in which nothing stands in the way of a bet of the run MARK, but for ``changes``."""
+    world = PlacementWorld(
+        now, halt_file=False, trading=accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30, run=MARK,
+        owner=MARK.run_id, book_run=MARK.text, leading=True, book=(), staked_minor=0, caps=RiskSettings(),
+    )  # fmt: skip
+    return replace(world, **changes)  # type: ignore[arg-type]  # handed on as given
 
 
 _numbers = itertools.count(1)
+
+
+async def own_redis(bus: Bus, run: Run = LIVE_RUN) -> None:
+    """What `keter up` does first: from here on this Redis is ``run``'s."""
+    assert await claim(bus, OwnerRecord(run, NOW)) is None
 
 
 def counting_ids(prefix: str = "id") -> Callable[[], str]:

@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psutil
 from keter.settings import child_environment
 from tests.support import eventually, free_port
 
-START_DEADLINE_S = 60
+START_STANDSTILL_S, START_MOST_S = 60, 200
 
 
 def runs(process: psutil.Process) -> bool:
@@ -28,15 +29,18 @@ def runs(process: psutil.Process) -> bool:
 
 
 class KeterUp:
-    """One ``keter up`` (or ``keter record``). ``said`` holds its lines; ``environ`` are settings."""
+    """One ``keter up`` (or ``keter record``). ``said`` holds its lines; ``environ`` are settings.
 
-    def __init__(self, folder: Path, command: str = "up", **environ: str) -> None:
+    ``through`` is a command that runs it, as under another user.
+    """
+
+    def __init__(self, folder: Path, command: str = "up", *, through: Sequence[str] = (), **environ: str) -> None:
         self.folder = folder
         self.port = int(environ.get("DASH_PORT", free_port()))
         settings = {"DATA_DIR": "local", "DASH_PORT": str(self.port), **environ}
         self.said: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "keter", command], cwd=folder, env=child_environment(**settings), text=True,
+            [*through, sys.executable, "-m", "keter", command], cwd=folder, env=child_environment(**settings), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._environment = child_environment(**settings)
@@ -55,7 +59,12 @@ class KeterUp:
 
     async def ready(self) -> "KeterUp":
         """Waits until the page answers."""
-        await eventually(lambda: "ready after" in self.text or self.process.poll() is not None, timeout_s=START_DEADLINE_S)
+        await eventually(
+            lambda: "ready after" in self.text or self.process.poll() is not None,
+            timeout_s=START_STANDSTILL_S,
+            progress=lambda: len(self.said),
+            most_s=START_MOST_S,
+        )
         assert self.process.poll() is None, self.text
         self.family()
         return self
@@ -70,7 +79,7 @@ class KeterUp:
     def keter(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command in the same folder, as from a second terminal."""
         command = [sys.executable, "-m", "keter", *arguments]
-        return subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120)
 
     def status(self) -> dict[str, Any]:
         """What the page's API says; empty while it does not answer."""
@@ -82,7 +91,7 @@ class KeterUp:
 
     def pids(self) -> dict[str, int]:
         """Worker and process id, as the heartbeats say."""
-        return {worker: beat["pid"] for worker, beat in self.status().get("heartbeats", {}).items()}
+        return {worker: beat["pid"] for worker, beat in (self.status().get("heartbeats") or {}).items()}
 
     def fetch(self, path: str) -> tuple[int, str]:
         """Status and body of a page, errors included."""

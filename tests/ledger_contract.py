@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from keter.domain.bets import FINAL, OPEN, TRANSITIONS, BetState
-from keter.domain.trading import ExecutionMode
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import IllegalTransitionError
 from keter.ledger import (
     BetChanges,
@@ -176,3 +176,15 @@ class LedgerContract:
         intent = msgspec.structs.replace(an_intent(), home=text, league=text)
         await ledger.intents.create(intent, worker="w")
         assert (await ledger.intents.get("i1")).intent.home == text
+
+    async def test_the_last_command_is_the_one_of_the_highest_revision(self, ledger: Ledger) -> None:
+        """A clock that ran two hours fast made the older command look newer; of one moment the revision decides, too."""
+        for number, (mode, at) in enumerate(
+            [(TradingMode.ACTIVE, NOW + timedelta(hours=2)), (TradingMode.PAUSED, NOW), (TradingMode.HALTED, NOW)], start=3
+        ):
+            state = TradingState(mode, "me", "why", at, revision=number)
+            await ledger.commands.add(
+                OperatorCommand(f"c{number}", CommandAction.PAUSE, "me", "cli", "trading", "why", at, True, "done", after=state)
+            )
+            last = await ledger.commands.last_trading()
+            assert last is not None and last.mode is mode

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import pytest
 
@@ -17,21 +17,67 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+MOST_S = 240.0  # of a wait that follows progress; pytest's own limit of such a test must be above it
+
+Progress = Callable[[], object | Awaitable[object]]
+
+
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], *, timeout_s: float = 10, every_s: float = 0.02) -> T: ...
+async def eventually(
+    check: Callable[[], Awaitable[T]],
+    *,
+    timeout_s: float = 10,
+    every_s: float = 0.02,
+    progress: Progress | None = None,
+    most_s: float = MOST_S,
+) -> T: ...
 @overload
-async def eventually(check: Callable[[], T], *, timeout_s: float = 10, every_s: float = 0.02) -> T: ...
-async def eventually(check: Callable[[], T | Awaitable[T]], *, timeout_s: float = 10, every_s: float = 0.02) -> T:
-    """Calls ``check`` until it returns something true and returns that; fails with the last value after ``timeout_s``."""
-    deadline = time.monotonic() + timeout_s
+async def eventually(
+    check: Callable[[], T],
+    *,
+    timeout_s: float = 10,
+    every_s: float = 0.02,
+    progress: Progress | None = None,
+    most_s: float = MOST_S,
+) -> T: ...
+async def eventually(
+    check: Callable[[], T | Awaitable[T]],
+    *,
+    timeout_s: float = 10,
+    every_s: float = 0.02,
+    progress: Progress | None = None,
+    most_s: float = MOST_S,
+) -> T:
+    """Calls ``check`` until it returns something true and returns that; fails with the last value after ``timeout_s``.
+
+    A promise with a time in it has that time as ``timeout_s`` and no ``progress``. How much a machine gets done in a
+    time is no promise: there ``progress`` is what has been done so far. It is asked when ``timeout_s`` has passed, and
+    if it has changed since, there is as much time again. A machine that is ten times slower passes; work that stands
+    still fails. The whole never takes much longer than ``most_s``.
+    """
+    begun = time.monotonic()
+    ends = begun + timeout_s
+    done = await _value(progress) if progress is not None else None
     while True:
-        value = check()
-        result: T = await value if inspect.isawaitable(value) else value
+        result: T = await _value(check)
         if result:
             return result
-        if time.monotonic() >= deadline:
-            pytest.fail(f"not true within {timeout_s} s; last value: {result!r}")
+        now = time.monotonic()
+        if now >= ends:
+            if progress is None:
+                pytest.fail(f"not true within {timeout_s} s; last value: {result!r}")
+            before, done = done, await _value(progress)
+            if done == before:
+                pytest.fail(f"nothing was done for {timeout_s} s, at {done!r}; last value: {result!r}")
+            if now - begun >= most_s:
+                pytest.fail(f"not true within {most_s} s although work went on, to {done!r}; last value: {result!r}")
+            ends = min(now + timeout_s, begun + most_s)
         await asyncio.sleep(every_s)
+
+
+async def _value(ask: Callable[[], Any]) -> Any:
+    found = ask()
+    return await found if inspect.isawaitable(found) else found
 
 
 def free_port() -> int:

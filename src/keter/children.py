@@ -1,6 +1,7 @@
 """Child processes: started, restarted with growing pauses, given up on where restarting cannot help, stopped in order.
 
 Each child holds the reading end of a pipe on its standard input and ends when that does, so that none outlives its parent.
+What it is told to begin with (its settings, which may be secret) comes through the same pipe.
 """
 
 import asyncio
@@ -76,11 +77,18 @@ class Child:
     """One operating-system process at a time."""
 
     def __init__(
-        self, spec: Spec, environment: Mapping[str, str], echo: Echo, on_pulse: Callable[[], None] = lambda: None
+        self,
+        spec: Spec,
+        environment: Mapping[str, str],
+        echo: Echo,
+        told: bytes = b"",
+        *,
+        on_pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self.spec = spec
         self._on_pulse = on_pulse
         self._environment = environment
+        self._told = told
         self._echo = echo
         self._process: asyncio.subprocess.Process | None = None
         self._last_lines: deque[str] = deque(maxlen=20)
@@ -107,6 +115,8 @@ class Child:
             limit=LINE_LIMIT,
             **spawn_options(),
         )
+        if self._process.stdin is not None:
+            self._process.stdin.write(self._told)
         if self._unwanted:  # asked to stop while it was being made
             self.kill()
         reader = asyncio.create_task(self._pass_on(self._process.stdout))
@@ -177,11 +187,14 @@ class Fleet:
         self.failed = asyncio.Event()
         self.error: ChildGaveUpError | None = None
 
-    def start(self, specs: Iterable[Spec], environment: Mapping[str, str]) -> None:
-        """Starts each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and started again."""
+    def start(self, specs: Iterable[Spec], environment: Mapping[str, str], told: bytes = b"") -> None:
+        """Starts each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and started again.
+
+        ``told`` is the first it reads on standard input.
+        """
         for spec in specs:
             vigil = Vigil(self._patience)
-            child = Child(spec, environment, self._echo, partial(self._heard, vigil))
+            child = Child(spec, environment, self._echo, told, on_pulse=partial(self._heard, vigil))
             self._children[spec.name], self._vigils[spec.name] = child, vigil
             self._keepers[spec.name] = asyncio.create_task(self._keep(child), name=f"keep-{spec.name}")
         if self._watcher is None:

@@ -5,6 +5,7 @@ Every command takes effect first and is written to the audit afterwards; a missi
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,13 +21,18 @@ from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
+from keter.bus.ownership import read_owner
 from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_arming, read_trading
 from keter.clock import Clock, Ids, random_id
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.runs import Run
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit, setting_of
+from keter.private_files import write_private
+from keter.process import acting_as
 from keter.roster import Process
 from keter.setting_groups import YEAR_S, RiskSettings
+from keter.textfile import is_present
 
 log = structlog.get_logger(__name__)
 TRADING = "trading"
@@ -34,7 +40,9 @@ ARMED, NOT_ARMED = "armed", "not armed"
 TRIES = 3
 AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
+LAST_TIMEOUT_S = 1.0
 Audit = Callable[[OperatorCommand], Awaitable[None]]
+Last = Callable[[], Awaitable[TradingState | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +102,31 @@ class Standing:
 
 
 class Control:
-    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit."""
+    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit.
 
-    def __init__(self, bus: Bus | None, *, halt_file: Path, clock: Clock, audit: Audit | None, ids: Ids = random_id) -> None:
+    ``last`` reads the last trading state that the audit knows. A new state gets a revision above it, also in a Redis that has
+    lost its data: by the revision the ledger tells which of two commands was the later one.
+    """
+
+    def __init__(
+        self,
+        bus: Bus | None,
+        *,
+        halt_file: Path,
+        clock: Clock,
+        audit: Audit | None,
+        ids: Ids = random_id,
+        owner: int | None = None,
+        last: Last | None = None,
+    ) -> None:
+        """``owner`` is the user whose Keter it is, where root commands another user's."""
         self._bus = bus
         self._halt_file = halt_file
         self._clock = clock
         self._audit = audit
         self._ids = ids
+        self._owner = owner
+        self._last = last
 
     async def standing(self) -> Standing:
         """Reads the state; never raises because Redis is away."""
@@ -109,8 +134,8 @@ class Control:
         try:
             view = await self._view(now)
         except KeterError as e:
-            return Standing(None, self._halt_file.exists(), now, problem=str(e), stops=self._stops(None))
-        return Standing(view, self._halt_file.exists(), now, stops=self._stops(view))
+            return Standing(None, is_present(self._halt_file), now, problem=str(e), stops=self._stops(None))
+        return Standing(view, is_present(self._halt_file), now, stops=self._stops(view))
 
     async def pause(
         self, operator: Operator, reason: str, *, for_s: float | None = None, revision: int | None = None
@@ -156,17 +181,24 @@ class Control:
         """From now on only bets that do not raise their event's worst case.
 
         Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is stronger. Raises StaleRevisionError
-        when the state is not of ``revision`` or changes meanwhile.
+        when the state is not of ``revision`` or will not stand still.
         """
-        now = self._clock.now()
-        before = await self._state(now)
-        mode = before.effective(now) if before is not None else None
-        if self._halt_file.exists() or mode is TradingMode.HALTED:
-            raise UsageError("trading is halted, which is stronger than reducing; resume first")
-        if mode is TradingMode.PAUSED and not out_of_pause:
-            raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
-        wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
-        after = await self._change(wanted, _expected(revision, before), now)
+        for tries_left in reversed(range(TRIES)):
+            now = self._clock.now()
+            before = await self._state(now)
+            mode = before.effective(now) if before is not None else None
+            if is_present(self._halt_file) or mode is TradingMode.HALTED:
+                raise UsageError("trading is halted, which is stronger than reducing; resume first")
+            if mode is TradingMode.PAUSED and not out_of_pause:
+                raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
+            wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
+            try:
+                after = await self._change(wanted, _expected(revision, before), now)
+                break
+            except StaleRevisionError:
+                if revision is not None or not tries_left:
+                    raise
+                out_of_pause = False  # somebody changed it this very moment: a pause of theirs was not meant
         left = self._stops(await self._view(now))
         result = "reducing: only bets that do not raise the worst case of their event; open bets stay open"
         result = result if not left else f"{result}; still stopped by {', '.join(left)}"
@@ -195,21 +227,35 @@ class Control:
         """
         now = self._clock.now()
         before = await self._state(now)
-        if self._halt_file.exists() and (before is None or before.mode is not TradingMode.HALTED):
+        if is_present(self._halt_file) and (before is None or before.mode is not TradingMode.HALTED):
             await disarm_all(self._need_bus())  # the halt was said without Redis, which still holds the permissions
         wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
         after = await self._change(wanted, _expected(revision, before), now)
-        await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)
+        await self._remove_halt_file()
         left = self._stops(await self._view(now))
         result = "running: new bets may be made" if not left else f"resumed, but still stopped by {', '.join(left)}"
         return await self._done(self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after))
 
     async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
-        """Allows LIVE bets on ``account`` for this run. Licence and limits are checked by whoever asks."""
-        standing = await read_arming(self._need_bus(), account)
-        await arm(self._need_bus(), account, operator.name, self._clock.now())
+        """Allows LIVE bets on ``account`` for the run that owns this Redis. Licence and limits are checked by whoever asks.
+
+        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another account's.
+        """
+        run = await self._armable_run(account)
+        standing = await read_arming(self._need_bus(), account, run.mark)
+        await arm(self._need_bus(), account, operator.name, self._clock.now(), run.mark)
         row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
         return await self._done(_valued(row, _arming_text(standing is not None), ARMED))
+
+    async def _armable_run(self, account: str) -> Run:
+        record = await read_owner(self._need_bus())
+        if record is None:
+            raise UnavailableError("nothing runs that could be armed: an arming is for one run; start `keter up`, then arm")
+        if record.run.mode is not ExecutionMode.LIVE:
+            raise UsageError("what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE, then arm")
+        if record.run.account != account:
+            raise UsageError(f"what runs bets on another account than {account}; restart Keter, then arm")
+        return record.run
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
         """Takes the permission back; open bets stay open."""
@@ -284,11 +330,24 @@ class Control:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
 
     async def _change(self, wanted: TradingState, revision: int | None, now: datetime) -> TradingState:
+        bus = self._need_bus()
+        wanted = msgspec.structs.replace(wanted, revision=max(wanted.revision, await self._last_revision()))
         try:
-            change = change_trading(self._need_bus(), wanted, expected_revision=revision, now=now)
+            change = change_trading(bus, wanted, expected_revision=revision, now=now)
             return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
         except TimeoutError as e:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+
+    async def _last_revision(self) -> int:
+        """0 where the audit cannot say: a command must not wait for it."""
+        if self._last is None:
+            return 0
+        try:
+            state = await asyncio.wait_for(self._last(), LAST_TIMEOUT_S)
+        except (KeterError, OSError, TimeoutError) as e:
+            log.warning("audit_not_read", error=str(e) or type(e).__name__)
+            return 0
+        return state.revision if state is not None else 0
 
     def _need_bus(self) -> Bus:
         if self._bus is None:
@@ -297,20 +356,34 @@ class Control:
 
     def _stops(self, view: TradingView | None) -> tuple[str, ...]:
         found = {
-            "the HALT file": self._halt_file.exists(),
+            "the HALT file": is_present(self._halt_file),
             "GLOBAL_STOP in Redis": view is not None and view.global_stop,
             "trading_enabled=0 in Redis": view is not None and not view.trading_enabled,
         }
         return tuple(name for name, present in found.items() if present)
 
+    async def _remove_halt_file(self) -> None:
+        try:
+            with acting_as(self._owner):
+                await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)
+        except OSError as e:
+            why = e.strerror or type(e).__name__
+            raise UnavailableError(f"still stopped: the HALT file {self._halt_file} cannot be removed ({why})") from e
+
     def write_halt_file(self, operator: Operator, reason: str) -> tuple[str, ...]:
-        """Stops the router by the file alone; returns what went wrong, if anything did."""
+        """Stops the router by the file alone; returns what went wrong, if anything did.
+
+        Whatever has its name stops the router, so one that is there and cannot be written is no fault.
+        """
         now = self._clock.now()
         try:
-            self._halt_file.parent.mkdir(parents=True, exist_ok=True)
-            self._halt_file.write_text(f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n", encoding="utf-8")
+            with acting_as(self._owner):
+                self._halt_file.parent.mkdir(parents=True, exist_ok=True)
+                text = f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n"
+                write_private(self._halt_file, text)
         except OSError as e:
-            return (f"the HALT file could not be written: {e.strerror}",)
+            if not os.path.lexists(self._halt_file):  # False too where this user may not look: others may see none
+                return (f"the HALT file could not be written: {self._halt_file}: {e.strerror}",)
         return ()
 
     def _row(

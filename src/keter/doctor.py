@@ -1,5 +1,6 @@
 """``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about it."""
 
+import os
 import platform
 import shutil
 import tempfile
@@ -11,18 +12,23 @@ from enum import StrEnum
 from pathlib import Path
 
 from keter import __version__
+from keter.books import missing_books
 from keter.bus.connection import Bus, connect
+from keter.bus.odds import read_feeds
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
-from keter.ledger import ledger_url, open_settings_ledger
-from keter.license import FileClockMark, LicenseKeeper
-from keter.logs import secret_values
-from keter.preflight import check_bind, check_folder, check_live, check_ports, loose_permissions
-from keter.process import FileLock
+from keter.instances import lock_of
+from keter.ledger import local_ledger, open_settings_ledger
+from keter.license import FileClockMark, LicenseKeeper, license_file
+from keter.logs import BYTES_PER_MB, secret_values
+from keter.preflight import check_bind, check_folder, check_live, check_ports
+from keter.private_files import loose_below, loose_permissions, open_private
 from keter.redaction import Redactor
 from keter.reference import value_text
 from keter.settings import Settings, entries
+from keter.textfile import is_present
+from keter.trust import transport_risks, viewer_fault
 
 LEAST_FREE_MB = 500
 LOG_BYTES_PER_FILE = 500_000
@@ -46,11 +52,11 @@ class Finding:
 Look = Callable[[], Awaitable[list[Finding]]]
 
 
-async def examine(settings: Settings, clock: Clock, env_file: Path = Path(".env")) -> list[Finding]:
+async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     """Every finding; a look that fails is a finding too."""
     looks: tuple[tuple[str, Look], ...] = (
         ("python", _python),
-        ("settings", lambda: _settings(settings, clock, env_file)),
+        ("settings", lambda: _settings(settings, clock)),
         ("folder", lambda: _folder(settings)),
         ("page", lambda: _page(settings)),
         ("redis", lambda: _redis(settings)),
@@ -74,34 +80,54 @@ async def _python() -> list[Finding]:
     return [Finding("python", Grade.OK, text)]
 
 
-async def _settings(settings: Settings, clock: Clock, env_file: Path) -> list[Finding]:
+async def _settings(settings: Settings, clock: Clock) -> list[Finding]:
     check_live(settings, clock)
     check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
     mode = settings.mode.execution_mode.value
     text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
     found = [Finding("settings", Grade.OK, text)]
-    if warning := loose_permissions(env_file):
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         found.append(Finding("settings", Grade.WARNING, warning))
-    if settings.router.halt_file.exists():
+    found += [Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)]
+    if fault := viewer_fault(settings.dashboard):
+        found.append(Finding("settings", Grade.WARNING, fault))
+    if is_present(settings.router.halt_file):
         found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
     return found
 
 
 async def _folder(settings: Settings) -> list[Finding]:
-    check_folder(settings)
     folder = settings.mode.data_dir
+    if not folder.exists():
+        return [_not_yet(folder)]
+    check_folder(settings)
     free_mb = shutil.disk_usage(folder).free // 1_000_000
+    found = [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
     if free_mb < LEAST_FREE_MB:
-        return [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
-    return [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
+        found = [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
+    if loose := loose_below(folder):
+        found.append(Finding("folder", Grade.WARNING, _loose_text(folder, loose)))
+    return found
+
+
+def _loose_text(folder: Path, loose: Sequence[Path]) -> str:
+    more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
+    return f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx {folder}"
+
+
+def _not_yet(folder: Path) -> Finding:
+    """A look makes nothing; whether a start could."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        return Finding("folder", Grade.FAILED, f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder")
+    return Finding("folder", Grade.OK, f"{folder}: not there yet; the first start makes it")
 
 
 async def _page(settings: Settings) -> list[Finding]:
-    lock = FileLock(settings.mode.data_dir / "run" / "keter.pid")
-    if not lock.acquire("doctor"):
-        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text()})")]
-    lock.release()
+    lock = lock_of(settings.mode.data_dir)
+    if lock.held():
+        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")]
     host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
     check_ports(settings)
     return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
@@ -110,12 +136,13 @@ async def _page(settings: Settings) -> list[Finding]:
 async def _redis(settings: Settings) -> list[Finding]:
     async with _some_redis(settings) as (bus, origin):
         facts = await probe(bus)
+        unseen = missing_books(settings, await read_feeds(bus))
     commands = "a command is missing" if facts.missing else "knows every command Keter needs"
     found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")]
     if facts.is_fake:
         found.append(Finding("redis", Grade.WARNING, "an imitation of Redis: good enough for DRY, refused by LIVE"))
     found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]
-    return found
+    return [*found, *(Finding("books", Grade.WARNING, sentence) for sentence in unseen)]
 
 
 @asynccontextmanager
@@ -146,28 +173,31 @@ async def _some_redis(settings: Settings) -> AsyncIterator[tuple[Bus, str]]:
 
 
 async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
-    url = ledger_url(settings)
-    if url.startswith("sqlite") and not (settings.mode.data_dir / "ledger.db").exists():
+    file = local_ledger(settings)
+    if file is not None and not file.exists():
         return [Finding("ledger", Grade.OK, "none yet; the first run makes it")]
     ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
     try:
-        problems = await ledger.integrity()
+        problems, stored = await ledger.integrity(), await ledger.stored_bytes()
     finally:
         await ledger.aclose()
     failed = [Finding("ledger", Grade.FAILED, problem) for problem in problems]
-    return failed or [Finding("ledger", Grade.OK, "opens and is sound")]
+    size = f"{stored / BYTES_PER_MB:.0f} of LEDGER_MAX_MB={settings.log.ledger_max_mb:g} MB"
+    return failed or [Finding("ledger", Grade.OK, f"opens and is sound; {size}")]
 
 
 async def _licence(settings: Settings, clock: Clock) -> list[Finding]:
+    loose = loose_permissions(license_file(settings))
+    open_file = [Finding("licence", Grade.WARNING, loose)] if loose else []
     keeper = LicenseKeeper(settings, clock)
     try:
         found = keeper.check()
     except PermissionDeniedError as e:
         grade = Grade.FAILED if keeper.required else Grade.OK
-        return [Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none"))]
+        return [Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none")), *open_file]
     if warning := found.warning(clock.now()):
-        return [Finding("licence", Grade.WARNING, warning)]
-    return [Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left")]
+        return [Finding("licence", Grade.WARNING, warning), *open_file]
+    return [Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left"), *open_file]
 
 
 async def _clock(settings: Settings, clock: Clock) -> list[Finding]:
@@ -189,7 +219,7 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
     for file in sorted((settings.mode.data_dir / "logs").glob("*.jsonl")):
         texts[f"logs/{file.name}"] = _end_of(file)
     try:
-        with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as archive:
+        with open_private(path, "xb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in texts.items():
                 archive.writestr(name, redactor.text(text))
     except OSError as e:

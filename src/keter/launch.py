@@ -4,13 +4,14 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from keter import __version__
 from keter.children import Spec
-from keter.preflight import loose_permissions
+from keter.private_files import loose_permissions
 from keter.roster import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
+from keter.textfile import is_present
+from keter.trust import transport_risks, viewer_fault
 
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
@@ -93,10 +94,20 @@ def page_url(host: str, port: int) -> str:
 
 
 def banner(
-    settings: Settings, *, page: str, redis: str, sandbox: SandboxPlan | None, notices: Sequence[str] = ()
+    settings: Settings,
+    *,
+    page: str,
+    redis: str,
+    sandbox: SandboxPlan | None,
+    notices: Sequence[str] = (),
+    following: str | None = None,
 ) -> Iterator[str]:
-    """What runs, where, and how to stop it; then whatever the operator should know before walking away."""
+    """What runs, where, and how to stop it; then whatever the operator should know before walking away.
+
+    ``following`` says that and why open LIVE bets are followed only.
+    """
     mode = "LIVE: bets real money once armed (`keter arm`)" if settings.live else "DRY: bets on paper only, no money moves"
+    mode = f"LIVE: {following}" if following is not None else mode
     venue = (
         f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account (AO_USER)"
         if sandbox
@@ -110,9 +121,12 @@ def banner(
 
 def notes(settings: Settings) -> Iterator[str]:
     """Warnings that do not stop anything."""
-    if settings.router.halt_file.exists():
+    if is_present(settings.router.halt_file):
         yield f"the file {settings.router.halt_file} is present: no bets until `keter resume`"
     if not settings.router.trading_enabled:
         yield "TRADING_ENABLED=false: starts with trading switched off"
-    if warning := loose_permissions(Path(".env")):
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         yield warning
+    yield from (risk.warning for risk in transport_risks(settings))
+    if fault := viewer_fault(settings.dashboard):
+        yield fault

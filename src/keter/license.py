@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keter.clock import Clock, Ids, random_id
 from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
+from keter.private_files import make_folder, write_private
 from keter.settings import Settings
+from keter.textfile import UnreadableFileError, read_text
 
 ALGORITHM = "EdDSA"
 TYPE = "keter-licence+jwt"
@@ -32,6 +34,8 @@ LEEWAY = timedelta(seconds=30)
 ROLLBACK_TOLERANCE = timedelta(hours=24)
 MARK_STEP = timedelta(hours=1)  # the mark moves in steps, so that asking often does not write often
 WARN_AT_DAYS = (14, 7, 1)
+LICENCE_BYTES, MARK_BYTES = 65_536, 256  # what is larger is neither
+GUIDE = "docs/licences.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,10 @@ class LicenseEndedError(PermissionDeniedError):
         self.ended_at = ended_at
 
 
+class PublicKeyMissingError(PermissionDeniedError):
+    """There is a licence and nothing to verify it with: another licence would not help."""
+
+
 class ClockMark(Protocol):
     """Remembers the latest time ever seen."""
 
@@ -79,16 +87,22 @@ class FileClockMark:
 
     def read(self) -> datetime | None:
         try:
-            moment = datetime.fromisoformat(self._path.read_text(encoding="ascii").strip())
-        except (OSError, ValueError):
+            moment = datetime.fromisoformat((read_text(self._path, most=MARK_BYTES) or "").strip())
+        except (ConfigurationError, ValueError):
             return None
         return moment if moment.tzinfo else None
 
     def write(self, moment: datetime) -> None:
-        """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here."""
+        """Best effort: a folder that cannot be written is reported by ``keter doctor``, not here.
+
+        Makes no folder: who only looks at a licence may stand anywhere.
+        """
+        if not self._path.parent.is_dir() or (self._path.exists() and not self._path.is_file()):
+            return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path.write_text(moment.isoformat(), encoding="ascii")
+            make_folder(self._path.parent)
+            write_private(self._path, moment.isoformat())
+            write_private(self._path, moment.isoformat())
         except OSError:
             return
 
@@ -114,12 +128,8 @@ class LicenseKeeper:
         try:
             return self.check()
         except PermissionDeniedError as e:
-            url = self._settings.license.license_obtain_url
             mode = self._settings.mode.execution_mode
-            raise PermissionDeniedError(
-                f"{mode} needs a valid licence: {e}. Get one at {url} and set KETER_LICENSE_KEY "
-                f"or put it into {license_file(self._settings)}."
-            ) from e
+            raise PermissionDeniedError(f"{mode} needs a valid licence: {e}; {remedy(self._settings, e)}.") from e
 
     def check(self) -> License:
         """Verifies the licence at hand. Raises PermissionDeniedError with the reason it does not hold."""
@@ -128,7 +138,7 @@ class LicenseKeeper:
             raise PermissionDeniedError("there is no licence")
         key = self._settings.license.license_public_key
         if not key:
-            raise PermissionDeniedError("there is no public key to verify a licence with; set LICENSE_PUBLIC_KEY")
+            raise PublicKeyMissingError("there is a licence, and no public key to verify it with")
         now, mark = self._clock.now(), self._mark.read()
         seen = self._latest(now, mark)
         try:
@@ -159,13 +169,28 @@ def license_file(settings: Settings) -> Path:
     return settings.mode.data_dir / ".keter_license"
 
 
+def remedy(settings: Settings, error: PermissionDeniedError) -> str:
+    """What to do about a licence that does not hold, as the end of a sentence."""
+    url = settings.license.license_obtain_url
+    if isinstance(error, PublicKeyMissingError):
+        return f"set LICENSE_PUBLIC_KEY to the key that its issuer gave with it ({url or GUIDE})"
+    new = "a new one" if isinstance(error, LicenseEndedError) else "one"
+    place = f"at {url}" if url else f"as {GUIDE} tells"
+    return f"get {new} {place}, and set KETER_LICENSE_KEY or put it into {license_file(settings)}"
+
+
 def read_token(settings: Settings) -> str | None:
-    """The token from KETER_LICENSE_KEY, else from the licence file, else None."""
+    """The token from KETER_LICENSE_KEY, else from the licence file, else None.
+
+    Raises PermissionDeniedError for a file that cannot be read: no licence holds then.
+    """
     token = settings.license.keter_license_key.get_secret_value().strip()
-    path = license_file(settings)
-    if not token and path.is_file():
-        token = path.read_text(encoding="utf-8-sig").strip()
-    return token or None
+    if token:
+        return token
+    try:
+        return (read_text(license_file(settings), most=LICENCE_BYTES) or "").strip() or None
+    except UnreadableFileError as e:
+        raise PermissionDeniedError(f"the licence file {e}") from e
 
 
 def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None) -> License:
@@ -186,6 +211,8 @@ def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: dat
         )
     except jwt.InvalidTokenError as e:
         raise PermissionDeniedError(f"the licence does not verify ({e})") from e
+    except (UnicodeError, RecursionError) as e:  # from below: no text, or brackets in brackets without end
+        raise PermissionDeniedError("the licence does not verify (it is no token)") from e
     issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))
     if latest_seen is not None and now < latest_seen - ROLLBACK_TOLERANCE:
         raise PermissionDeniedError(f"this machine's clock stands before {latest_seen:%Y-%m-%d %H:%M} UTC, a time it has seen")

@@ -5,6 +5,7 @@ Each file has one writer, which rotates it by size. ``trace_id``, ``event_uid`` 
 and the log calls of libraries pass the same sieve.
 """
 
+import errno
 import logging
 import logging.handlers
 import sys
@@ -19,18 +20,42 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from keter.domain.room import oldest_above
+from keter.plain import plain, plain_lines, plain_values
+from keter.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
 
 # Their INFO lines carry full addresses (httpx) or one line per request (aiohttp).
 NOISY = ("httpx", "httpcore", "aiohttp.access", "asyncio", "alembic", "sqlalchemy", "aiogram", "apprise")
 BYTES_PER_MB = 1_000_000
-FILE_MODE = 0o600
 
 
 def log_file(data_dir: Path, worker: str) -> Path:
     """Where ``worker`` (a process name, with ``-2`` and so on for further copies) writes."""
     return data_dir / "logs" / f"{worker}.jsonl"
+
+
+def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
+    """Every log file with its size, oldest first; one that is rotated away meanwhile is left out."""
+    found: list[tuple[float, Path, int]] = []
+    for path in (data_dir / "logs").glob("*.jsonl*"):
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((facts.st_mtime, path, facts.st_size))
+    return [(path, size) for _, path, size in sorted(found)]
+
+
+def trim_logs(data_dir: Path, most_bytes: float) -> int:
+    """Deletes the oldest rotated files above ``most_bytes`` in all; the files being written stay. Returns how many went."""
+    files = all_log_files(data_dir)
+    written = {path for path, _ in files if path.suffix == ".jsonl"}
+    gone = oldest_above(files, most_bytes, kept=written)
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
 
 
 def secret_values(settings: Settings) -> Iterator[str]:
@@ -45,11 +70,10 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
     """Sets up structlog and the standard library's logging for this process.
 
     LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL, warnings only, or nothing.
-    Raises OSError when the log folder cannot be written.
+    A file that cannot be written is told there, and the process goes on without: what bets and shows must not end for a log.
     """
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     redactor = Redactor(secret_values(settings))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -59,8 +83,14 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _Named(worker),
     ]
-    handlers = [_file_handler(path, settings, shared, redactor)]
-    if console != "none":
+    handlers: list[logging.Handler] = []
+    refused: OSError | None = None
+    try:
+        make_folder(path.parent)
+        handlers.append(_file_handler(path, settings, shared, redactor))
+    except OSError as e:
+        refused = e
+    if console != "none" or refused is not None:
         level = logging.WARNING if console == "warnings" else logging.NOTSET
         handlers.append(_console_handler(stream or sys.stderr, level, shared, redactor))
     _install(handlers, settings.log.log_level)
@@ -70,6 +100,8 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # a logger made before this call must follow it
     )
+    if refused is not None:
+        structlog.get_logger(__name__).error("no log file", path=str(path), error=refused.strerror or str(refused))
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:
@@ -100,13 +132,16 @@ class _Named:
 
 
 class _Redacting:
-    """The last processor before a line is rendered."""
+    """The last processor before a line is rendered: secrets go, and what would move a terminal's cursor.
+
+    A venue's message may hold anything; the JSON of a file escapes C0 only, and a file is read on a terminal, too.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        cleaned: EventDict = self._redactor.value(event)
+        cleaned: EventDict = plain_values(self._redactor.value(event))
         return cleaned
 
 
@@ -114,12 +149,13 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
     """A rotated file that only its owner may read."""
 
     def _open(self) -> Any:
-        stream = super()._open()
-        Path(self.baseFilename).chmod(FILE_MODE)
-        return stream
+        return open_private(Path(self.baseFilename), self.mode)
 
 
 def _file_handler(path: Path, settings: Settings, shared: list[Processor], redactor: Redactor) -> logging.Handler:
+    """Writes JSON lines to ``path``. Raises OSError for a file that cannot be written."""
+    if path.exists() and not path.is_file():  # a pipe would hold us for ever
+        raise OSError(errno.EEXIST, "it is no ordinary file", str(path))
     handler = _PrivateRotatingFileHandler(
         path,
         maxBytes=int(settings.log.log_max_mb * BYTES_PER_MB),
@@ -163,14 +199,17 @@ def _to_json(event: EventDict, **_: Any) -> str:
 
 
 def render_line(logger: WrappedLogger | None, method: str, event: EventDict) -> str:
-    """One readable line: time, level, worker, what happened, then the details."""
+    """One readable line: time, level, worker, what happened, then the details. Lines of a traceback are indented.
+
+    A value never begins a line of its own, so that no text from outside can pass for a line of the log.
+    """
     rest = dict(event)
     at = str(rest.pop("at", ""))[11:19]
     level, worker, text = str(rest.pop("level", "info")), str(rest.pop("worker", "")), str(rest.pop("event", ""))
     rest.pop("logger", None)
     exception = rest.pop("exception", None)
     details = " ".join(f"{name}={_short(value)}" for name, value in rest.items())
-    line = f"{at} {level:<8} {worker:<11} {text}" + (f"  {details}" if details else "")
+    line = f"{at} {level:<8} {worker:<11} {plain(text)}" + (f"  {plain(details)}" if details else "")
     return f"{line}\n{_trace_text(exception)}" if exception else line
 
 
@@ -180,8 +219,8 @@ def _short(value: object) -> str:
 
 def _trace_text(exception: object) -> str:
     if isinstance(exception, list):
-        return "\n".join(f"  {item.get('exc_type')}: {item.get('exc_value')}" for item in exception)
-    return str(exception)
+        return "\n".join("  " + plain(f"{item.get('exc_type')}: {item.get('exc_value')}") for item in exception)
+    return "\n".join(f"  {line}" for line in plain_lines(str(exception)).split("\n"))
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,16 +1,15 @@
 """What must be in place before anything starts. Each check raises an error that says what to do."""
 
 import errno
-import ipaddress
 import os
 import socket
-import sys
-from pathlib import Path
 
 from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
+from keter.private_files import make_folder
 from keter.settings import Settings
+from keter.trust import is_loopback, require_safe_transport
 
 
 def check_folder(settings: Settings) -> None:
@@ -18,7 +17,7 @@ def check_folder(settings: Settings) -> None:
     data_dir = settings.mode.data_dir
     for folder in (data_dir, data_dir / "run", data_dir / "logs"):
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
             probe = folder / ".writable"
             probe.write_bytes(b"")
             probe.unlink()
@@ -82,24 +81,28 @@ def check_bind(settings: Settings) -> None:
         )
 
 
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address means this machine only."""
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
 def check_live(settings: Settings, clock: Clock) -> None:
     """Whatever LIVE asks for before it may start. DRY passes, unless LICENSE_REQUIRED_FOR=all.
 
-    Raises ConfigurationError for missing credentials or limits, PermissionDeniedError for the licence.
+    Raises ConfigurationError for missing credentials or limits and for a connection that others can listen to,
+    PermissionDeniedError for the licence.
     """
+    check_credentials(settings)
     if settings.live:
-        if not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
-            raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY")
-        if missing := settings.missing_live_limits():
-            raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}")
+        require_safe_transport(settings)
+    check_permission(settings, clock)
+
+
+def check_credentials(settings: Settings) -> None:
+    """LIVE has an account: without one nothing can be bet and no bet be followed. Raises ConfigurationError."""
+    if settings.live and not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
+        raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY.")
+
+
+def check_permission(settings: Settings, clock: Clock) -> None:
+    """What LIVE needs to bet besides an arming. Raises ConfigurationError for limits, PermissionDeniedError for the licence."""
+    if settings.live and (missing := settings.missing_live_limits()):
+        raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}.")
     LicenseKeeper(settings, clock).require()
 
 
@@ -112,12 +115,3 @@ def armable(settings: Settings, clock: Clock) -> str:
         raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
     check_live(settings, clock)
     return settings.venue.ao_user
-
-
-def loose_permissions(path: Path) -> str | None:
-    """A warning when other users of this machine may read ``path``; None on Windows and for a missing file."""
-    if sys.platform == "win32" or not path.exists():
-        return None
-    if path.stat().st_mode & 0o077:
-        return f"{path} can be read by other users of this machine; run: chmod 600 {path}"
-    return None

@@ -1,16 +1,22 @@
 """Everything about operating-system processes that differs between Windows and POSIX, and only that."""
 
 import contextlib
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
-from keter.errors import ExitCode
+from keter.errors import ConfigurationError, ExitCode
+from keter.private_files import OTHERS, make_folder, open_private
+from keter.textfile import read_text
 
 STANDARD_INPUT = 0
 MANY_DESCRIPTORS = 10_240
@@ -34,9 +40,15 @@ def spawn_options() -> SpawnOptions:
     return options
 
 
+class UmaskOption(TypedDict, total=False):
+    """Arguments of ``subprocess`` that say which rights a child's files lack."""
+
+    umask: int
+
+
 def keep_files_private() -> None:
     """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
-    os.umask(0o077)
+    os.umask(OTHERS)
 
 
 def raise_descriptor_limit() -> int | None:
@@ -109,6 +121,11 @@ def _terminate_main_thread() -> None:
             signal.pthread_kill(main, signal.SIGTERM)  # a signal to this thread would not end a wait of the main one
 
 
+def private_umask() -> UmaskOption:
+    """An argument of ``subprocess``: what the child makes, only its user may read. Windows has no such argument."""
+    return {} if sys.platform == "win32" else {"umask": OTHERS}
+
+
 class FileLock:
     """A file that one process at a time may hold; the system lets go of it when the holder dies, however it dies."""
 
@@ -116,13 +133,22 @@ class FileLock:
         self._path = path
         self._file: IO[Any] | None = None
 
-    def acquire(self, text: str) -> bool:
-        """Takes the lock and writes ``text`` into the file; False when another process holds it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = self._path.open("a+", encoding="utf-8")
-        if not _try_lock(file):
-            file.close()
-            return False
+    def acquire(self, text: str, *, patience_s: float = 0) -> bool:
+        """Takes the lock and writes ``text`` into the file; False when another process holds it for ``patience_s``.
+
+        Raises ConfigurationError for a file that cannot be used.
+        """
+        try:
+            make_folder(self._path.parent)
+            file = open_private(self._path, "a+")
+        except OSError as e:
+            raise ConfigurationError(f"{self._path} cannot be used: {e.strerror or e}; move it away") from e
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                file.close()
+                return False
+            time.sleep(LOCK_POLL_S)
         file.seek(0)
         file.truncate()
         file.write(text)
@@ -130,9 +156,31 @@ class FileLock:
         self._file = file
         return True
 
+    def held(self) -> bool:
+        """Whether a live process holds it. Makes nothing, changes nothing. Raises OSError where this user may not look."""
+        try:
+            # A pipe or a link in its place must neither hold us nor lead us elsewhere.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+            descriptor = os.open(self._path, flags)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        except OSError as e:
+            if e.errno == errno.ELOOP:  # a link, which is no lock of ours
+                return False
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return False
+        with os.fdopen(descriptor, "rb") as file:
+            return not _try_lock(file)
+
     def text(self) -> str:
-        """What the holder wrote; empty when the file is missing."""
-        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        """What the holder wrote, as far as it is a process number; empty for anything else and when the file is missing."""
+        try:
+            text = (read_text(self._path) or "").strip()
+        except ConfigurationError:
+            return ""
+        return text if text.isascii() and text.isdigit() and len(text) <= LONGEST_PID else ""
 
     def release(self) -> None:
         """Lets go and empties the file. It stays: removing it would let two holders lock two files of one name."""
@@ -142,6 +190,8 @@ class FileLock:
             self._file = None
 
 
+LOCK_POLL_S = 0.02
+LONGEST_PID = 10
 LOCK_OFFSET = 1 << 30  # Windows locks a range and forbids reading it: one byte far behind the text
 
 
@@ -159,3 +209,38 @@ def _try_lock(file: IO[Any]) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def acting_as(user: int | None) -> Iterator[None]:
+    """Has the rights of ``user`` and no more while it lasts, where root asks for another user's; else changes nothing.
+
+    What root does for somebody it thereby does with their rights: their files cannot lead it elsewhere, and what it makes is
+    theirs. Every thread of the process is concerned; nothing may be imported meanwhile, since Python's own files may be
+    root's. Raises OSError where root may not change over.
+    """
+    if sys.platform == "win32" or user is None or user == 0 or os.geteuid() != 0:
+        yield
+        return
+    group, groups = _groups_of(user)
+    before = os.getegid(), os.getgroups()
+    os.setgroups(groups)
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
+def _groups_of(user: int) -> tuple[int, list[int]]:
+    """A user's own group and all of its groups; of a user without a name, as in a container, its own number alone."""
+    import pwd  # POSIX only
+
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return user, [user]
+    return entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)

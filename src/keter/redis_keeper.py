@@ -15,6 +15,7 @@ from keter.children import Backoff
 from keter.errors import UnavailableError
 from keter.process import spawn_options
 from keter.settings import Settings
+from keter.trust import require_safe_redis
 
 ORPHAN_GRACE_S = 7.0  # what the workers may take to stop after the supervisor's death, and a little
 KINDS = {RedisKind.LOCAL: "private server", RedisKind.BUNDLED: "private server (bundled)", RedisKind.FAKE: "IMITATION"}
@@ -76,6 +77,7 @@ class RedisKeeper:
             raise
 
     async def _examine(self) -> None:
+        require_safe_redis(self._settings, self.url)
         bus = await connect(self.url, prefix=self._settings.redis.redis_key_prefix)
         try:
             facts = await (refuse_for_live(bus) if self._settings.live else probe(bus))

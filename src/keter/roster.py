@@ -45,6 +45,11 @@ STAGE_OF = {
 STAGE_GRACE_S = {Stage.SOURCE: 1.5, Stage.PIPELINE: 3.0, Stage.KEEPERS: 2.0, Stage.VENUE: 1.0}
 
 
+def at_machine(worker: str, machine: str) -> str:
+    """A worker's name among those of several machines: ``router@host``."""
+    return f"{worker}@{machine}"
+
+
 def worker_name(process: str, copy: int) -> str:
     """``validator`` for the first copy, ``validator-2`` for the second: file names of logs and lines on the console."""
     return process if copy == 1 else f"{process}-{copy}"

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 from keter.domain.markets import MarketKind, Period
 from keter.domain.money import to_minor
 from keter.domain.trading import ExecutionMode
+from keter.redis_address import is_host, problem_of_url
 
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
@@ -24,6 +25,16 @@ Percent = Annotated[float, Field(ge=0, le=1000)]
 MarginMethod = Literal["multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"]
 SHORTEST_TOKEN = 16
 _PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
+
+
+_BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
+
+
+def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
+    if not all(_BOOK_CODE.fullmatch(word) for word in value):
+        raise ValueError("must be book codes with commas between, such as PIN,ISN,SBO, without brackets and quotes")
+    return value
 
 
 class Group(BaseModel):
@@ -40,6 +51,8 @@ class Group(BaseModel):
         if isinstance(value, str):
             value = value.strip()
             if field.annotation == tuple[str, ...]:
+                if value.startswith("[") and any(quote in value for quote in "\"'"):
+                    raise ValueError("must be words with commas between, such as A,B, without brackets and quotes")
                 return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
@@ -75,6 +88,13 @@ class VenueSettings(Group):
     ao_base_url: str = Field("https://webapi.asianodds88.com/AsianOddsService", description="Root of the venue's web service.")
     ao_sports: Words = Field(("1",), description="Sport ids to follow, comma separated (1 is football).")
     ao_bookies: Words = Field(("ALL",), description="Books to ask for, comma separated, or ALL.")
+    max_answer_mb: Annotated[float, Field(ge=0, le=4_096)] = Field(
+        0, description="Largest answer that is read, unpacked, in MB. 0: a 128th of the machine's memory, 32 to 256."
+    )
+    max_fixtures: Annotated[int, Field(ge=1)] = Field(
+        5_000, description="Fixtures of the feed that are kept; of more the latest kick-offs go."
+    )
+    max_markets: Annotated[int, Field(ge=1)] = Field(50_000, description="The same for markets; one takes about 4 kB in Redis.")
     feed_stale_after_s: Seconds = Field(60, description="A market type without a good answer for this long is stale.")
     placement_timeout_s: Annotated[int, Field(ge=5, le=60)] = Field(
         20, description="Seconds the venue may ask books for a price."
@@ -83,12 +103,23 @@ class VenueSettings(Group):
         15, description="Deadline of one venue call, placements apart."
     )
 
+    ao_allow_plain_http: bool = Field(
+        False, description="Accept a venue over plain http:// beyond this machine in LIVE: password and bets go in clear."
+    )
+    ao_session_hosts: Words = Field((), description="Hosts to which the venue's login may move the session, beside those of "
+                                    "AO_BASE_URL's own domain.")  # fmt: skip
+
     @field_validator("ao_base_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
         if not _is_address(value, {"http", "https"}) or urlsplit(value).username:
             raise ValueError("must be an http(s) address without a user name")
         return value.rstrip("/")
+
+    @field_validator("ao_bookies")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
 
     @field_validator("ao_sports")
     @classmethod
@@ -106,14 +137,27 @@ class RedisSettings(Group):
     redis_port: Annotated[int, Field(ge=1, le=65535)] = Field(6379, description="Its port.")
     redis_password: SecretStr = Field(SecretStr(""), description="Its password.")
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database number.")
-    redis_key_prefix: str = Field("", description="Put before every key; use {keter}: on a Redis Cluster.")
+    redis_key_prefix: str = Field("", description="Put before every key, so that several programs can share a server.")
+    redis_max_memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0, description="Memory of the private Redis in MB. 0: an eighth of the machine's, 256 at least, 4096 at most."
+    )
+    redis_allow_unsafe: bool = Field(
+        False, description="Accept a Redis beyond this machine without password or without TLS in LIVE."
+    )
 
     @field_validator("redis_url")
     @classmethod
     def _redis_address(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if text and not _is_address(text, {"redis", "rediss"}) and not text.startswith("unix://"):
-            raise ValueError("must be an address such as redis://host:6379/0 or rediss://host:6380/0")
+        if text and (problem := problem_of_url(text)) is not None:
+            raise ValueError(problem)
+        return value
+
+    @field_validator("redis_host")
+    @classmethod
+    def _host_alone(cls, value: str) -> str:
+        if value and not is_host(value):
+            raise ValueError("must be a host name or address alone; its port is REDIS_PORT, a whole address REDIS_URL")
         return value
 
 
@@ -153,10 +197,25 @@ class EdgeSettings(Group):
     devig_method_ou: MarginMethod = Field("power", description="Margin removal for totals.")
     devig_method_ml: MarginMethod = Field("power", description="Margin removal for two-way money lines.")
     sharp_anchor: str = Field("PIN", description="The sharp book that carries half of the weight.")
+    anchor_settle_sec: Seconds = Field(
+        30,
+        description="The anchor's own price is bet only after it has stood this long while the other sharp books were "
+        "confirmed: it moves first, and until they follow its new price looks like value.",
+    )
     sharp_half_life_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         300, description="Half-life of a sharp price's weight before kick-off; a fifth in the last hour, a hundredth in play."
     )
     bet_books: Words = Field(("ALL",), description="Books that may be bet with, comma separated, or ALL.")
+
+    @field_validator("sharp_whitelist", "bet_books")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
+
+    @field_validator("sharp_anchor")
+    @classmethod
+    def _one_book(cls, value: str) -> str:
+        return checked_books((value,))[0] if value else value
 
     def devig_method(self, kind: MarketKind) -> str:
         method: str = getattr(self, f"devig_method_{kind.value}")
@@ -199,6 +258,11 @@ class RiskSettings(Group):
     max_bets_per_event: Annotated[int, Field(ge=1)] = Field(3, description="Bets on one event, open and settled.")
     throttle_bets: Annotated[int, Field(ge=1)] = Field(6, description="At most this many bets ...")
     throttle_window_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(12, description="... in this many seconds.")
+    gather_signals_sec: Annotated[float, Field(ge=0, le=5)] = Field(
+        0.4,
+        description="Signals that arrive within this time are weighed together, the one worth most first; 0 takes them as "
+        "they come.",
+    )
     cooldown_event_sec: Seconds = Field(60, description="Rest of an event after an attempt.")
     cooldown_selection_sec: Seconds = Field(300, description="Rest of a selection after a skip or a refusal.")
     reservation_ttl_s: Annotated[float, Field(ge=5, le=YEAR_S)] = Field(
@@ -229,7 +293,9 @@ class RouterSettings(Group):
         900, description="An unknown bet that the venue has denied for this long was never placed."
     )
     unknown_error_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
-        180, description="The same where the venue answered with an error. Accepted tickets appeared up to 157 s late."
+        180,
+        description="The same where the venue answered the placement with an error code in its body. Accepted tickets appeared "
+        "up to 157 s late. HTTP 500 to 504 is no such answer: a proxy may say it of a bet that was accepted.",
     )
     reconcile_interval_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         15, description="Seconds between comparisons with the venue."
@@ -296,7 +362,11 @@ class DashboardSettings(Group):
         SecretStr(""), description="argon2id hash of the operator's password (`keter config password`)."
     )
     dash_viewer_password_hash: SecretStr = Field(SecretStr(""), description="The same for a viewer who may not command.")
-    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of an optional second factor.")
+    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of the operator's second factor, if wanted.")
+    dash_viewer_totp_secret: SecretStr = Field(
+        SecretStr(""),
+        description="The same for the viewer, another one. With DASH_TOTP_SECRET alone the viewer's login is off.",
+    )
     dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
     metrics_token: SecretStr = Field(
         SecretStr(""),
@@ -320,7 +390,9 @@ class LicenseSettings(Group):
     keter_license_key: SecretStr = Field(
         SecretStr(""), description="Licence token; else the file local/.keter_license is read."
     )
-    license_obtain_url: str = Field("https://keter.example/licence", description="Where a licence is to be had.")
+    license_obtain_url: str = Field(
+        "", description="Address where a licence is to be had, for messages; empty names docs/licences.md."
+    )
     license_required_for: Literal["live", "all"] = Field("live", description="live, or all to ask for it in DRY too.")
     license_public_key: str = Field("", description="Ed25519 public key (PEM or base64) for self-issued licences.")
 
@@ -334,9 +406,18 @@ class LogSettings(Group):
     )
     log_max_mb: Annotated[float, Field(gt=0)] = Field(20, description="Size at which a log file is rotated.")
     log_keep: Annotated[int, Field(ge=1)] = Field(5, description="Rotated files kept per process.")
+    log_total_max_mb: Annotated[float, Field(gt=0)] = Field(
+        500, description="Size of all log files in MB; of more the oldest rotated ones go."
+    )
     capture_raw: bool = Field(True, description="Keep raw answers for replay.")
     capture_keep_days: Days = Field(7, description="Days of raw answers kept.")
+    capture_max_mb: Annotated[float, Field(gt=0)] = Field(
+        2_000, description="Size of all raw answers kept, in MB; of more the oldest go."
+    )
     decision_keep_days: Days = Field(90, description="Days of decisions kept in the ledger.")
+    ledger_max_mb: Annotated[float, Field(gt=0)] = Field(
+        4_000, description="Size of the ledger in MB above which its oldest decisions go; bets and their history never do."
+    )
     ledger_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address of the ledger. Empty: SQLite in DATA_DIR.")
 
 

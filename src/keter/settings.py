@@ -1,8 +1,9 @@
 """Settings: the only reader of the environment and of ``.env``.
 
 Names are prefix-free and flat outside (``FIXED_STAKE=5``), grouped by concern inside (``settings.stake.fixed_stake``).
-The process environment wins over the file. A key in the file that no group declares is an error, so is a value that does not
-parse; messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from here.
+The process environment wins over the file. Relative paths start at the folder of the file in use and are kept absolute, so
+that every process and command means the same files. A key in the file that no group declares is an error, so is a value that
+does not parse; messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from here.
 """
 
 import difflib
@@ -20,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
+from keter.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
 from keter.setting_groups import (
     LIVE_LIMITS,
     AlertSettings,
@@ -39,9 +41,11 @@ from keter.setting_groups import (
     ValidationSettings,
     VenueSettings,
 )
+from keter.textfile import read_text
 
 PLACEHOLDERS = frozenset({"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"})
 Source = Literal["default", ".env", "environment"]
+IN_USE: Literal["in use"] = "in use"  # stands for the file that ``env_file_in_use`` finds
 
 
 class Settings(BaseSettings):
@@ -65,6 +69,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     process: ProcessSettings = ProcessSettings()
     sources: dict[str, Source] = {}
+    env_file: Path | None = None  # the file in use; None where there is none
 
     @classmethod
     def settings_customise_sources(
@@ -88,6 +93,8 @@ class Settings(BaseSettings):
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
         if bool(self.venue.ao_user) != bool(self.venue.ao_pass.get_secret_value()):
             raise ValueError("AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker")
+        if _one_second_factor(self.dashboard):
+            raise ValueError("DASH_VIEWER_TOTP_SECRET must differ from DASH_TOTP_SECRET: a viewer would make operator's codes")
         if self.uses_sandbox and 0 < self.sandbox.sandbox_port == self.dashboard.dash_port:
             raise ValueError("SANDBOX_PORT and DASH_PORT must differ")
         if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:
@@ -130,25 +137,47 @@ def entries() -> Iterator[Entry]:
                 yield Entry(name=name.upper(), group=group, field=field)
 
 
-def load_settings(env_file: Path | None = Path(".env"), environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(env_file: Path | Literal["in use"] | None = IN_USE, environ: Mapping[str, str] | None = None) -> Settings:
     """Reads ``env_file`` (when it exists) and the environment.
 
     Raises ConfigurationError that names every faulty key and what it should be, without the value.
     """
     environ = os.environ if environ is None else environ
+    if isinstance(env_file, str):
+        env_file = env_file_in_use(environ)
     known = {entry.name: entry for entry in entries()}
     from_file = _read_file(env_file, known)
+    folder = Path.cwd() if env_file is None else env_file.absolute().parent
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for name, entry in known.items():
         sources[name] = "environment" if name in environ else ".env" if name in from_file else "default"
         value = environ.get(name, from_file.get(name))
+        if entry.field.annotation is Path:
+            value = str(rooted(name, str(entry.field.default) if value is None else value, folder))
+        elif name == "LEDGER_URL" and value is not None:
+            value = rooted_ledger(value, folder)
         if value is not None:
             values.setdefault(entry.group, {})[name.lower()] = value
+    found = env_file.absolute() if env_file is not None and os.path.lexists(env_file) else None
     try:
-        return Settings(**values, sources=sources)
+        return Settings(**values, sources=sources, env_file=found)
     except ValidationError as e:
         raise ConfigurationError(_explain(e, sources)) from None
+
+
+def _one_second_factor(dashboard: DashboardSettings) -> bool:
+    """Whether both logins have one secret, however it is spelled."""
+    secrets = (dashboard.dash_totp_secret, dashboard.dash_viewer_totp_secret)
+    operator, viewer = (secret.get_secret_value().upper().rstrip("=") for secret in secrets)
+    return bool(operator) and operator == viewer
+
+
+def instance_places(*, of_all: bool = False) -> Iterator[Path]:
+    """The folders in which this user's running instances are listed; ``of_all``: and, for root, those of every user."""
+    yield from places(os.environ)
+    if of_all:
+        yield from places_of_others(os.environ)
 
 
 def child_environment(**values: str) -> dict[str, str]:
@@ -175,14 +204,9 @@ def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, s
 
 def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
     """Names and values in the file, in its order. Raises ConfigurationError for what is neither a setting nor a comment."""
-    if env_file is None or not env_file.exists():
+    text = read_text(env_file) if env_file is not None else None
+    if text is None:
         return
-    try:
-        text = env_file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{env_file} cannot be read: it is not UTF-8 text; save it as UTF-8") from None
-    except OSError as e:
-        raise ConfigurationError(f"{env_file} cannot be read: {e.strerror or e}") from e
     for binding in parse_stream(StringIO(text)):
         if binding.error:
             source = binding.original

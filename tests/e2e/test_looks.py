@@ -14,9 +14,14 @@ from tests.e2e.test_screens import LOOKS, RESTACK, SCREENS, TOO_WIDE, axe, blemi
 
 Snapshot = dict[str, Any]
 Change = Callable[[Snapshot], None]
-SINCE = "2026-11-27T09:30:00Z"
+STARTED = datetime.now(UTC)
+SINCE = (STARTED - timedelta(days=3, hours=2)).isoformat()  # an age as long as one that is seen, whatever the year
 NO_LEDGER = "the ledger did not answer in time"
 LICENCE = "the licence ended on 2026-11-26"
+FOLLOWING = (
+    "following 17 open bets only, nothing is bet: LIVE needs a valid licence: the licence ended on 2026-11-26 10:00 UTC; "
+    "get a new one as docs/licences.md tells, and set KETER_LICENSE_KEY or put it into local/.keter_license."
+)
 
 
 def heard(change: Change, times: int = 0, streams: list[WebSocketRoute] | None = None) -> Callable[[Page], None]:
@@ -74,6 +79,11 @@ def unlicensed(snapshot: Snapshot) -> None:
     snapshot["trading"]["unlicensed"] = LICENCE
 
 
+def following(snapshot: Snapshot) -> None:
+    unlicensed(snapshot)
+    snapshot["trading"]["following"] = FOLLOWING
+
+
 def many_alerts(snapshot: Snapshot) -> None:
     snapshot["attention"] = [notice(number, ("info", "ticket", "page")[number % 3]) for number in range(7)]
 
@@ -111,7 +121,7 @@ def ahead(snapshot: Snapshot) -> None:
 
 
 STATES: dict[str, tuple[Change, str]] = {
-    "paused": (trading(mode="PAUSED", until="2026-11-27T23:30:00Z"), "PAUSED by ops: line check."),
+    "paused": (trading(mode="PAUSED", until=(STARTED + timedelta(hours=2)).isoformat()), "PAUSED by ops: line check."),
     "halted": (trading(mode="HALTED", stops=["the HALT file"]), "Also stopped by the HALT file."),
     "halted-by-the-guard": (trading(mode="HALTED", actor="guard", reason="daily loss"), "HALTED by the guard: daily loss."),
     "reducing": (trading(mode="REDUCING"), "REDUCING by ops"),
@@ -120,6 +130,8 @@ STATES: dict[str, tuple[Change, str]] = {
     "live": (live, "LIVE"),
     "live-disarmed": (disarmed, "LIVE is not armed."),
     "live-unlicensed": (unlicensed, LICENCE),
+    "live-following": (following, FOLLOWING),
+    "live-following-word": (following, "FOLLOWING ONLY"),
     "many-alerts": (many_alerts, "and 3 more"),
     "partial": (partial, "lost"),
     "no-ledger": (no_ledger, NO_LEDGER),

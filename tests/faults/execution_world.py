@@ -6,14 +6,14 @@ then handed to the real guard whenever a test wants a bet.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
@@ -35,24 +35,31 @@ from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.run import single
 from keter.sandbox.book import State, Ticket
 from keter.sandbox.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.workers import edge, guard, ingest, validator
-from keter.workers.runtime import Run, live
+from keter.workers.runtime import Work, live
 from tests.execution import licence
 from tests.faults import execution_child
 from tests.integration.workbench import drain, quick_feed
 from tests.proxy import Proxy
 from tests.support import RedisServer, eventually
 
+T = TypeVar("T")
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
 LIVE = ExecutionMode.LIVE
 LOCK_TTL_S = 20
 MOST_TRIES = 3
-PATIENCE_S = 150  # the session owner spaces its logins up to a minute when sessions keep dying
+OFFER_AGAIN_S = 10.0
+RESERVATION_TTL_S = 120
+# Nothing stands still for longer and goes on then: the session owner spaces its logins up to a minute when sessions keep
+# dying, and a reservation whose approval was lost with a connection keeps its room until it ends.
+PATIENCE_S = RESERVATION_TTL_S + 30
+MOST_S = 400  # of one wait, however much goes on; the tests' own limits are above it
 UNDECIDED = frozenset({BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, State.REFUSED: BetState.REFUSED,
             State.VOID: BetState.VOID}  # fmt: skip
@@ -68,7 +75,8 @@ def environment(folder: Path, sandbox: Sandbox, redis_url: str, **names: str) ->
         "WORKER_LEASE_TTL_S": "2", "HEARTBEAT_S": "0.5", "HTTP_TIMEOUT_S": "3", "PLACEMENT_TIMEOUT_S": "5",
         "EXEC_LOCK_TTL_S": str(LOCK_TTL_S), "RECONCILE_INTERVAL_S": "0.5", "UNKNOWN_ALERT_S": "1",
         "UNKNOWN_ERROR_S": "1", "UNKNOWN_ABSENT_S": "3",
-        "MAX_SIGNAL_AGE_S": "60", "RESERVATION_TTL_S": "120", "COOLDOWN_EVENT_SEC": "0", "COOLDOWN_SELECTION_SEC": "0",
+        "MAX_SIGNAL_AGE_S": "60", "RESERVATION_TTL_S": str(RESERVATION_TTL_S),
+        "COOLDOWN_EVENT_SEC": "0", "COOLDOWN_SELECTION_SEC": "0",
         "THROTTLE_BETS": "10000", "MAX_STAKE": "50", "MAX_EXPOSURE_EVENT": "100", "MAX_EXPOSURE_LEAGUE": "900000",
         "MAX_EXPOSURE_DAY": "900000", "MAX_EXPOSURE_TOTAL": "900000", "DAILY_LOSS_LIMIT_UNITS": "100000",
         "LOSING_STREAK_LIMIT": "10000", "MAX_BETS_PER_EVENT": "50", "TIME_ZONE": "UTC", **licence(), **names,
@@ -133,6 +141,7 @@ class ExecutionWorld:
     fixtures: list[ConfirmedSignal] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
     bet_on: list[str] = field(default_factory=list)
+    offered: dict[str, ConfirmedSignal] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     faults: int = 0
 
@@ -140,6 +149,15 @@ class ExecutionWorld:
         child = self.children[name] = Child(process, name, self.names)
         child.start()
         return child
+
+    async def done(self) -> object:
+        """What has been done so far, for waits that follow it: every step of every bet, and what the bookmaker took."""
+        bets = await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
+        return {bet.intent.intent_id: (bet.state, bet.updated_at) for bet in bets}, self.sandbox.book.placed
+
+    async def until(self, check: Callable[[], Awaitable[T]], *, every_s: float = 0.05) -> T:
+        """``eventually`` at the pace of the machine: it fails when no bet gets a step further for PATIENCE_S."""
+        return await eventually(check, timeout_s=PATIENCE_S, every_s=every_s, progress=self.done, most_s=MOST_S)
 
     async def ready(self) -> None:
         """Waits until a bet can be made: the guard knows the balance, a router is let in, trading is active and armed."""
@@ -151,7 +169,7 @@ class ExecutionWorld:
             routers = [beat for beat in beats if beat.process == "router" and _leads(beat)]
             return bool(routers) and bool(await read_accounts(self.bus)) and view.may_bet(SystemClock().now()).accepted
 
-        await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
+        await self.until(look)
 
     async def active(self, process: str = "router") -> Child:
         """The router that holds the account's lease in Redis and is let in, or the tracker that holds its lease."""
@@ -163,7 +181,7 @@ class ExecutionWorld:
             child, beat = self.children.get(owner), beats.get(owner)
             return child if child is not None and beat is not None and beat.pid == child.pid and _leads(beat) else None
 
-        found = await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
+        found = await self.until(look)
         assert found is not None
         return found
 
@@ -174,7 +192,7 @@ class ExecutionWorld:
     def of(self, process: str) -> list[Child]:
         return [child for child in self.children.values() if child.process == process]
 
-    async def stopped(self, process: str, *, timeout_s: float = 60) -> Child | None:
+    async def stopped(self, process: str, *, timeout_s: float = PATIENCE_S) -> Child | None:
         """The process that came to its planned step; None when none came."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -213,14 +231,14 @@ class ExecutionWorld:
         async def look() -> bool:
             return len(await read_feeds(self.bus)) == len(Phase)
 
-        await eventually(look, timeout_s=PATIENCE_S, every_s=0.05)
+        await self.until(look)
 
     async def lock_is_gone(self, event_uid: str) -> bool:
         """Whether no router holds a selection of the event any more."""
         pattern = f"{self.bus.keys.exec_lock(event_uid, '')}*"
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
-    async def settled_down(self, event_uid: str, *, timeout_s: float = 90) -> list[Bet]:
+    async def settled_down(self, event_uid: str) -> list[Bet]:
         """Waits until a router is open and nothing is in doubt anywhere; the event may have no bet at all by then."""
         began = time.monotonic()
         await self.ready()
@@ -230,15 +248,16 @@ class ExecutionWorld:
             queue = (await depths(self.bus))[QueueName.APPROVED]
             return not any(bet.state in UNDECIDED for bet in open_bets) and not queue.depth and not queue.in_flight
 
-        await eventually(look, timeout_s=timeout_s, every_s=0.05)
+        await self.until(look)
         self.recoveries.append(time.monotonic() - began)
         return await self.bets_of(event_uid)
 
     async def bet(self) -> str:
         """Has the guard approve a bet on a fresh fixture; returns its event."""
         signal = self.fixtures.pop()
-        await eventually(lambda: self.offer([signal]), timeout_s=20)
+        await eventually(lambda: self.offer([signal]), timeout_s=PATIENCE_S)
         self.bet_on.append(signal.event_uid)
+        self.offered[signal.event_uid] = signal
         return signal.event_uid
 
     async def offer(self, signals: Sequence[ConfirmedSignal]) -> bool:
@@ -260,15 +279,22 @@ class ExecutionWorld:
         references = {f"WA-{bet.intent.reference}" for bet in await self.bets_of(event_uid)}
         return [ticket for ticket in self.sandbox.book.tickets(ACCOUNT.user) if ticket.order.reference in references]
 
-    async def decided(self, event_uid: str, *, timeout_s: float = 60) -> list[Bet]:
-        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took."""
-        began = time.monotonic()
+    async def decided(self, event_uid: str) -> list[Bet]:
+        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took.
+
+        Offers the signal again where there is no bet for long: a router that was closed for a moment makes none of it.
+        """
+        began = offered = time.monotonic()
 
         async def look() -> list[Bet]:
+            nonlocal offered
             bets = await self.bets_of(event_uid)
+            if not bets and time.monotonic() - offered > OFFER_AGAIN_S:
+                offered = time.monotonic()
+                await self.offer([self.offered[event_uid]])
             return bets if bets and not any(bet.state in UNDECIDED for bet in bets) else []
 
-        bets = await eventually(look, timeout_s=timeout_s, every_s=0.05)
+        bets = await self.until(look)
         self.recoveries.append(time.monotonic() - began)
         return bets
 
@@ -297,7 +323,7 @@ class ExecutionWorld:
         async def all_final() -> bool:
             return not await self.ledger.intents.open_bets(LIVE)
 
-        await eventually(all_final, timeout_s=60, every_s=0.1)
+        await self.until(all_final, every_s=0.1)
 
     async def judge(self, wanted_faults: int) -> None:
         """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should proves nothing."""
@@ -307,7 +333,7 @@ class ExecutionWorld:
             return await self.problems() == []
 
         try:
-            await eventually(equal, timeout_s=20, every_s=0.2)
+            await self.until(equal, every_s=0.2)
         finally:
             problems = await self.problems()
             assert problems == [], "\n".join(problems)
@@ -382,7 +408,7 @@ def _differences(bet: Bet, ticket: Ticket) -> list[str]:
 
 
 @asynccontextmanager
-async def alive(process: str, settings: Settings, run: Run) -> AsyncIterator[None]:
+async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[None]:
     """A worker in the test's own process that outlives a Redis that goes away."""
     stop = asyncio.Event()
     task = asyncio.ensure_future(live(process, process, settings, run, stop=stop, log=structlog.get_logger(process)))
@@ -420,7 +446,7 @@ async def execution_world(folder: Path, *, fixtures: int, **names: str) -> Async
             await _gather_signals(world, own, fixtures)
         await stack.enter_async_context(alive("ingest", own, _feed(0.5)))  # as the owner of the session
         await stack.enter_async_context(alive("guard", own, guard.run))
-        await arm(bus, ACCOUNT.user, "test", SystemClock().now())
+        await arm(bus, ACCOUNT.user, "test", SystemClock().now(), single(settings).mark)
         stack.callback(_kill_all, world)
         yield world
 
@@ -440,7 +466,7 @@ async def _gather_signals(world: ExecutionWorld, settings: Settings, wanted: int
         return len(found) >= wanted
 
     async with alive("validator", settings, validator.run), alive("edge", settings, edge.run):
-        await eventually(enough, timeout_s=60, every_s=0.1)
+        await eventually(enough, timeout_s=60, every_s=0.1, progress=lambda: len(found))
     await drain(world.bus, QueueName.CONFIRMED)
     world.fixtures = list(found.values())
 
@@ -452,5 +478,6 @@ def _kill_all(world: ExecutionWorld) -> None:
 
 async def rearm(world: ExecutionWorld) -> None:
     """What the operator does after Redis lost everything."""
-    if await read_arming(world.bus, ACCOUNT.user) is None:
-        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now())
+    mark = single(world.settings).mark
+    if await read_arming(world.bus, ACCOUNT.user, mark) is None:
+        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now(), mark)

@@ -17,6 +17,7 @@ from keter.bus.sessions import SessionStore
 from keter.bus.trading import change_trading, read_arming, read_trading
 from keter.domain.trading import TradingMode, TradingState
 from keter.venues.asianodds.stores import Session
+from tests.execution import MARK
 from tests.integration.test_bus_risk import guard_lease, reservation
 from tests.support import RedisServer
 
@@ -164,7 +165,7 @@ async def test_a_halt_is_taken_even_when_the_state_in_redis_is_garbage(bus: Bus)
 
 async def test_an_arming_that_cannot_be_read_is_none(bus: Bus) -> None:
     await bus.redis.hset(bus.keys.armed, "acc", "yes")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", MARK) is None
 
 
 async def test_values_that_do_not_decode_are_told_as_poisoned_and_never_guessed(bus: Bus) -> None:

@@ -54,7 +54,7 @@ class Chaos:
             else:
                 await self._world.bet()
         self._world.sandbox.faults.clear()
-        await self._world.settled_down(self._world.bet_on[-1], timeout_s=120)
+        await self._world.settled_down(self._world.bet_on[-1])
 
     async def _end_a_match(self) -> None:
         """Bets are settled while all this goes on."""
@@ -74,7 +74,7 @@ class Chaos:
             self._world.faults += 1
             await happens(self._world, child)
         if self._rng.random() < 0.5:
-            await self._world.settled_down(event_uid, timeout_s=120)
+            await self._world.settled_down(event_uid)
 
     async def _came_there(self, child: Child) -> bool:
         """Some faults of the venue end a bet before the step; then there is nothing to happen to."""
@@ -109,7 +109,7 @@ async def chaos(folder: Path, *, faults: int, seed: int) -> None:
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 async def test_chaos_leaves_no_double_no_loss_and_no_difference(tmp_path: Path) -> None:
     await chaos(tmp_path, faults=SHORT, seed=20260221)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.execution_world import LOCK_TTL_S, MOST_TRIES, PATIENCE_S, Child, ExecutionWorld, execution_world
+from tests.faults.execution_world import LOCK_TTL_S, MOST_TRIES, Child, ExecutionWorld, execution_world
 from tests.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
@@ -45,7 +45,7 @@ async def sleeps_until_replaced(world: ExecutionWorld, child: Child) -> None:
     async def another_leads() -> bool:
         return (await world.active(child.process)).name != child.name
 
-    await eventually(another_leads, timeout_s=PATIENCE_S)
+    await world.until(another_leads)
     child.go_on()
 
 

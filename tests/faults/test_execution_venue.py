@@ -1,5 +1,7 @@
 """The bookmaker misbehaves in every way it can; router and tracker are processes of their own, LIVE over HTTP."""
 
+import time
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -8,11 +10,14 @@ from typing import Any
 import pytest
 
 from keter.bus.alerts import read_alerts
+from keter.bus.heartbeats import read_heartbeats
+from keter.bus.reconciliation import read_doubt
 from keter.domain.bets import Bet, BetState
-from tests.faults.execution_world import ExecutionWorld, execution_world
+from keter.workers.tracking.asking import ACCOUNT_COST, ACCOUNT_EVERY_S
+from tests.faults.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
 from tests.support import eventually
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 S = BetState
 GIVEN_UP_S = 17.0  # beyond the 15 s that a placement may take here
 LISTS = "getbets,getbetbyreference"
@@ -55,7 +60,7 @@ async def stands(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet
         bets = await world.bets_of(event_uid)
         return bets[0] if len(bets) == 1 and bets[0].state is wanted else None
 
-    found = await eventually(look, timeout_s=60, every_s=0.05)
+    found = await world.until(look)
     assert found is not None
     return found
 
@@ -72,7 +77,7 @@ async def test_every_fault_of_the_venue_ends_with_ledger_and_venue_equal(tmp_pat
             await world.decided(event_uid)
             bet = await stands(world, event_uid, wanted)
             assert len(await world.tickets_of(event_uid)) == tickets, rule
-            await eventually(partial(more_injected, world, injected), timeout_s=20)
+            await eventually(partial(more_injected, world, injected), timeout_s=PATIENCE_S)
             world.sandbox.faults.clear()
             world.faults += 1
             if rule["kind"] == "wrong_stake":
@@ -97,8 +102,59 @@ async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_ou
             alarms = {alert.id.partition(":")[0] for alert in await read_alerts(world.bus)}
             return "bet-state-mismatch" in alarms
 
-        await eventually(found, timeout_s=60, every_s=0.2)
+        await world.until(found, every_s=0.2)
         assert len(await world.tickets_of(event_uid)) == 1
         names = world.settings.venue.ao_user, world.settings.mode.execution_mode
-        [row] = await eventually(lambda: world.ledger.foreign.open(*names), timeout_s=60)  # the alert comes first
+        [row] = await world.until(lambda: world.ledger.foreign.open(*names))  # the alert comes first
         assert row.stake_minor == 1000
+
+
+async def test_eleven_unknown_bets_leave_passes_complete_and_the_router_open(tmp_path: Path) -> None:
+    """The bookmaker answers eleven placements with 502 and has none of them; the list cannot show what is not there."""
+    unknown, patience_s = 11, "600"
+    names = {"UNKNOWN_ABSENT_S": patience_s, "UNKNOWN_ERROR_S": "500", "RECONCILE_INTERVAL_S": "15"}
+    async with execution_world(tmp_path, fixtures=unknown + 3, EXEC_LOCK_TTL_S="60", **names) as world:
+        world.start("tracker", "tracker")
+        world.start("router", "router-a")
+        await world.ready()
+        for _ in range(unknown):
+            world.sandbox.faults.add({"kind": "http_error", "route": "placebet", "count": 1, "status": 502})
+            await in_state(world, await world.bet(), S.UNKNOWN)
+        world.sandbox.faults.clear()
+        before = await counters(world)
+        began, ends = time.monotonic(), time.monotonic() + 40
+
+        async def over() -> bool:
+            return time.monotonic() >= ends
+
+        await eventually(over, timeout_s=60, every_s=1)
+        after, minutes = await counters(world), (time.monotonic() - began) / 60
+        assert after["incomplete_passes"] == before["incomplete_passes"]
+        assert after["passes"] - before["passes"] >= 5
+        assert after["account_questions"] - before["account_questions"] <= ACCOUNT_COST * (60 / ACCOUNT_EVERY_S * minutes + 1)
+        bets = [bet for bet in await world.ledger.intents.open_bets(LIVE) if bet.state is S.UNKNOWN]
+        assert len(bets) == unknown
+        for bet in bets:
+            assert (await read_doubt(world.bus, bet.intent.intent_id)).asked >= 2
+        bet = await in_state(world, await world.bet(), S.RUNNING)
+        assert len(await world.tickets_of(bet.intent.event_uid)) == 1, "betting goes on beside them"
+
+
+async def in_state(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
+    """The event's bet once it is where it must be; the signal is offered again where a closed router made no bet of it."""
+
+    async def look() -> Bet | None:
+        bets = await world.bets_of(event_uid)
+        if not bets:
+            await world.offer([world.offered[event_uid]])
+        return bets[0] if len(bets) == 1 and bets[0].state is wanted else None
+
+    found = await eventually(look, timeout_s=60, every_s=0.5)
+    assert found is not None
+    return found
+
+
+async def counters(world: ExecutionWorld) -> Counter[str]:
+    """What the tracker has counted of its passes and questions."""
+    [beat] = [beat for beat in await read_heartbeats(world.bus) if beat.process == "tracker"]
+    return Counter(beat.counters)

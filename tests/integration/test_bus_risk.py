@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -229,6 +230,25 @@ async def test_a_rebuild_replaces_everything_unless_something_came_in_between(bu
     assert {e.decision_id: e.status for e in after.exposures} == {"bet": ExposureStatus.BET, "kept": ExposureStatus.RESERVED}
     assert after.day == day
     assert after.revision == now.revision + 1
+
+
+async def test_a_stake_booked_while_it_is_released_comes_off_its_day_too(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two routers for a moment: the one ends what the other, whose lease has just gone, is still making a bet."""
+    book, lease = RiskBook(bus), await guard_lease(bus)
+    await reserve(book, lease, reservation("d1"))
+    ask, booked = bus.redis.execute_command, bus.keys.risk_booked
+
+    async def and_then_it_is_converted(*command: Any) -> Any:
+        answer = await ask(*command)
+        if command[:2] == ("HGET", booked):
+            monkeypatch.setattr(bus.redis, "execute_command", ask)
+            assert await book.convert("d1", day=DAY)
+        return answer
+
+    monkeypatch.setattr(bus.redis, "execute_command", and_then_it_is_converted)
+    await book.release("d1")
+    state = await book.read(DAY)
+    assert (ids(state), state.day) == ([], DayRisk(DAY))
 
 
 async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_and_nothing_else(bus: Bus) -> None:

@@ -303,3 +303,15 @@ async def test_a_server_that_evicts_or_forgets_is_a_problem_and_no_place_for_mon
     finally:
         await bus.aclose()
         server.close()
+
+
+async def test_the_private_server_takes_no_more_memory_than_is_set(tmp_path: Path) -> None:
+    server = PrivateRedis(settings_in(tmp_path, REDIS_MAX_MEMORY_MB="77"))
+    await server.start()
+    try:
+        bus = await connect(server.url)
+        facts = await probe(bus)
+        await bus.aclose()
+    finally:
+        await server.stop()
+    assert facts.max_memory_bytes == 77 * 2**20

@@ -29,6 +29,7 @@ from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot, EventScore
+from tests.execution import MARK
 from tests.support import ROOT, eventually
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
@@ -103,13 +104,13 @@ async def test_a_global_stop_of_any_kind_stops(command: tuple[str, ...], bus: Bu
 
 
 async def test_arming_belongs_to_one_account_and_can_be_taken_back(bus: Bus) -> None:
-    assert await read_arming(bus, "acc") is None
-    armed = await arm(bus, "acc", "op", NOW)
-    assert await read_arming(bus, "acc") == armed
-    assert await read_arming(bus, "other") is None
+    assert await read_arming(bus, "acc", MARK) is None
+    armed = await arm(bus, "acc", "op", NOW, MARK)
+    assert await read_arming(bus, "acc", MARK) == armed
+    assert await read_arming(bus, "other", MARK) is None
     assert await disarm(bus, "acc")
     assert not await disarm(bus, "acc")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", MARK) is None
 
 
 # Odds, feeds, scores

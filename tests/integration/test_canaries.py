@@ -17,7 +17,7 @@ import redis
 from aiohttp import web
 from argon2 import PasswordHasher
 
-from keter.dashboard.auth import TOTP_STEP_S, totp
+from keter.dashboard.second_factor import TOTP_STEP_S, totp
 from keter.sandbox.config import AccountConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
 from tests.keter_up import KeterUp
@@ -126,6 +126,8 @@ async def served(one: KeterUp) -> AsyncIterator[tuple[str, str]]:
 
 
 @pytest.mark.redis
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_no_canary_gets_out(tmp_path: Path) -> None:
     server = RedisServer()
     with redis.Redis.from_url(server.url) as client:
@@ -139,8 +141,9 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
         one = KeterUp(tmp_path, **environ)
         try:
             await one.ready()
-            await eventually(lambda: sum(sandbox.faults.injected.values()) == FAULTS, timeout_s=90, every_s=0.2)
-            await eventually(lambda: any(body.startswith("getUpdates") for body in bodies), timeout_s=60, every_s=0.2)
+            injected = sandbox.faults.injected.total
+            await eventually(lambda: injected() == FAULTS, timeout_s=90, every_s=0.2, progress=injected)
+            await eventually(lambda: any(body.startswith("getUpdates") for body in bodies), timeout_s=120, every_s=0.2)
             answers = [answer async for answer in served(one)]
             found = [leak for place, text in answers for leak in leaks(place, text)]
             for arguments in (

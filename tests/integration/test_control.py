@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from keter.bus.connection import Bus, connect
@@ -14,10 +15,12 @@ from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_arming, read_trading
 from keter.clock import ManualClock, random_id
 from keter.control import Control, Operator
-from keter.domain.trading import OperatorCommand, TradingMode, TradingState
+from keter.domain.runs import Run
+from keter.domain.trading import ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import UnavailableError, UsageError
 from keter.gates.limits import lowered
 from keter.setting_groups import RiskSettings
+from tests.execution import LIVE_RUN, own_redis
 from tests.support import RedisServer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -161,15 +164,25 @@ async def test_reducing_does_not_weaken_a_stop(bus: Bus, control: Control, tmp_p
         await control.reduce(OPS, "odd prices", out_of_pause=True)
 
 
-async def test_reducing_is_refused_when_the_state_changes_meanwhile(
-    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("out_of_pause", [False, True])
+async def test_reducing_never_ends_a_pause_said_in_the_very_moment(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, out_of_pause: bool
 ) -> None:
     """The guard pauses between the look and the change: reducing would end its pause."""
     await start(bus)
     changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW))
-    with pytest.raises(StaleRevisionError):
-        await control.reduce(OPS, "odd prices")
+    with pytest.raises(UsageError, match="paused, which is stronger"):
+        await control.reduce(OPS, "odd prices", out_of_pause=out_of_pause)
     assert (await control.standing()).mode is TradingMode.PAUSED
+
+
+async def test_reducing_is_done_though_somebody_resumes_in_the_very_moment(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await start(bus)
+    changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW))
+    await control.reduce(OPS, "odd prices")
+    assert (await control.standing()).mode is TradingMode.REDUCING
 
 
 async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> None:
@@ -195,11 +208,12 @@ async def test_resume_names_the_switches_that_still_stop_betting(bus: Bus, contr
 
 async def test_a_halt_takes_every_arming_back(bus: Bus, control: Control) -> None:
     """LIVE has to be allowed anew after a halt: resuming alone does not bet money again."""
+    await own_redis(bus)
     await control.arm(OPS, "acc", "open the day")
     await control.halt(OPS, "odd prices")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
     await control.resume(OPS, "prices are fine")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
 
 
 async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resumed(
@@ -207,11 +221,12 @@ async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resu
 ) -> None:
     """Redis never heard of the halt and still holds the permission."""
     await start(bus)
+    await own_redis(bus)
     await control.arm(OPS, "acc", "open the day")
     await make(None, tmp_path, audit).halt(OPS, "odd prices")
-    assert await read_arming(bus, "acc") is not None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
     await control.resume(OPS, "prices are fine")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
 
 
 @pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
@@ -222,20 +237,22 @@ async def test_a_pause_beyond_the_calendar_is_refused(bus: Bus, control: Control
 
 
 async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> None:
+    await own_redis(bus)
     await control.arm(OPS, "acc", "open the day")
     await control.pause(OPS, "lunch")
     await control.resume(OPS, "back")
-    assert await read_arming(bus, "acc") is not None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
 
 
 async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
+    await own_redis(bus)
     await control.arm(OPS, "acc", "today")
-    arming = await read_arming(bus, "acc")
+    arming = await read_arming(bus, "acc", LIVE_RUN.mark)
     assert arming is not None
     assert arming.actor == "ops"
     await control.arm(OPS, "acc", "again")
     await control.disarm(OPS, "acc", "enough")
-    assert await read_arming(bus, "acc") is None
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
     await control.disarm(OPS, "acc", "to be sure")
     assert [(row.value_before, row.value_after) for row in audit] == [
         ("not armed", "armed"), ("armed", "armed"), ("armed", "not armed"), ("not armed", "not armed"),
@@ -365,3 +382,37 @@ async def test_only_the_lock_of_a_selection_can_be_cleared(bus: Bus, control: Co
         with pytest.raises(UsageError):
             await control.clear_lock(OPS, wrong, "again")
     assert len(audit) == 1
+
+
+async def test_arming_needs_something_that_runs_live_on_that_account(bus: Bus, control: Control) -> None:
+    with pytest.raises(UnavailableError, match="nothing runs that could be armed") as told:
+        await control.arm(OPS, "acc", "open the day")
+    assert told.value.exit_code == 69
+    await own_redis(bus)
+    with pytest.raises(UsageError, match="another account"):
+        await control.arm(OPS, "other", "open the day")
+    await control.arm(OPS, "acc", "open the day")
+
+
+async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(bus: Bus, control: Control) -> None:
+    await own_redis(bus, msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY))
+    with pytest.raises(UsageError, match="what runs is DRY"):
+        await control.arm(OPS, "acc", "open the day")
+
+
+@pytest.mark.parametrize(
+    "next_run",
+    [
+        msgspec.structs.replace(LIVE_RUN, run_id="next"),
+        msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY),
+        msgspec.structs.replace(LIVE_RUN, fingerprint="edited"),
+    ],
+    ids=["run", "mode", "settings"],
+)
+async def test_an_arming_ends_with_its_run_and_is_good_for_no_other(bus: Bus, control: Control, next_run: Run) -> None:
+    await own_redis(bus)
+    await control.arm(OPS, "acc", "open the day")
+    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
+    assert await read_arming(bus, "acc", next_run.mark) is None
+    await own_redis(bus, next_run)
+    assert not await bus.redis.exists(bus.keys.armed), "each start of `keter up` begins disarmed"

@@ -23,9 +23,20 @@ from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, Side, event_uid
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
-from keter.venues.base import EventScore, Placement, PlacementQuote, PlaceOrder, Ticket, TicketStatus, VenueTransientError
+from keter.venues.asianodds.placement import classify
+from keter.venues.asianodds.transport import Reply
+from keter.venues.base import (
+    EventScore,
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    Ticket,
+    TicketStatus,
+    VenueTransientError,
+)
 from keter.workers.tracker import QUERIES_PER_MINUTE
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
@@ -54,6 +65,14 @@ class Desk:
         self.world.venue.answers = [answer]
         await self.router.deliver(signal)
         return signal
+
+    async def turned_away(self, signal: ApprovedSignal) -> str:
+        """The reason for which the router makes no bet of an approval; the venue is asked for nothing."""
+        handled = await self.router.router.handle(Item(signal.queue_key, encode(signal)))
+        [decision] = [decode(Decision, entry) for entry in handled.audit]
+        assert await self.world.ledger.intents.by_decision(signal.decision_id) is None
+        assert self.world.venue.calls == []
+        return decision.verdict.reason.value
 
     async def running(self, decision_id: str = "d1", **how: object) -> ApprovedSignal:
         signal = await self.bet(decision_id, **how)  # type: ignore[arg-type]  # handed on
@@ -148,8 +167,9 @@ async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(d
     await second.router.take_over()
     signal = await desk.world.approve("d1")
     assert signal is not None
-    await second.deliver(signal)
-    assert (await desk.of()).reason == Reason.RECONCILING.value
+    handled = await second.router.handle(Item(signal.queue_key, encode(signal)))
+    assert handled.counts == {f"router:{Reason.RECONCILING.value}": 1}
+    assert desk.world.venue.calls == []
     await desk.tracker.look()
     other = await desk.world.approve("d2", team="Other FC")
     assert other is not None
@@ -158,13 +178,15 @@ async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(d
 
 
 async def test_a_pass_counts_only_for_whom_it_was_made_and_while_it_is_fresh(desk: Desk) -> None:
-    bus = desk.world.bus
+    bus, run = desk.world.bus, desk.world.mark
     await ask_for_pass(bus, ACCOUNT, "new-router")
-    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "new-router", run, within_s=60)
     await desk.tracker.look()
-    assert await pass_done(bus, ACCOUNT, "new-router", within_s=60)
-    assert not await pass_done(bus, ACCOUNT, "old-router", within_s=60)
-    assert not await pass_done(bus, ACCOUNT, "new-router", within_s=-1)
+    assert await pass_done(bus, ACCOUNT, "new-router", run, within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "old-router", run, within_s=60)
+    assert not await pass_done(bus, ACCOUNT, "new-router", run, within_s=-1)
+    live = msgspec.structs.replace(run, mode=ExecutionMode.LIVE)
+    assert not await pass_done(bus, ACCOUNT, "new-router", live, within_s=60), "a DRY tracker opens no LIVE router"
 
 
 async def test_a_venue_that_cannot_be_asked_completes_no_pass(desk: Desk) -> None:
@@ -257,6 +279,25 @@ async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> No
         await desk.look(router.unknown_error_s / 3)
     assert (await desk.of()).state is S.REFUSED
     assert router.unknown_error_s < router.unknown_absent_s
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_a_5xx_answer_is_silence_and_no_error_answer(desk: Desk, status: int) -> None:
+    """A proxy may say it of a bet that the venue has accepted: patience is that of no answer at all."""
+    placed = classify(Reply(status, b""), "ktx")
+    assert (placed.outcome, placed.code) == (PlaceOutcome.UNKNOWN, None)
+
+    async def place(_order: PlaceOrder) -> Placement:
+        return placed
+
+    desk.world.venue.place = place  # type: ignore[method-assign, assignment]  # a proxy before the venue
+    await desk.bet()
+    router = desk.world.settings.router
+    for _ in range(4):
+        await desk.look(router.unknown_error_s / 2)
+    assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
+    await desk.look(router.unknown_absent_s)
+    assert (await desk.of()).state is S.REFUSED
 
 
 async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_seen(desk: Desk) -> None:
@@ -640,8 +681,9 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
     lost = msgspec.structs.replace(view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1)
     command = OperatorCommand("c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost)
     await desk.world.ledger.commands.add(command)
-    await desk.bet()
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.TRADING_NOT_ACTIVE.value, [])
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    assert await desk.turned_away(signal) == Reason.TRADING_NOT_ACTIVE
 
 
 async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
@@ -669,15 +711,13 @@ async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it
     """The venue refused the other bet after the guard had approved this one."""
     signal = await reducing(desk, 1000)
     await desk.world.book().release("other")
-    await desk.router.deliver(signal)
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
+    assert await desk.turned_away(signal) == Reason.RAISES_EXPOSURE
     assert await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
 
 
 async def test_the_router_refuses_an_approval_from_before_the_command(desk: Desk) -> None:
     signal = await reducing(desk, 1000)
-    await desk.router.deliver(msgspec.structs.replace(signal, reducing=False))
-    assert ((await desk.of()).reason, desk.world.venue.calls) == (Reason.RAISES_EXPOSURE.value, [])
+    assert await desk.turned_away(msgspec.structs.replace(signal, reducing=False)) == Reason.RAISES_EXPOSURE
 
 
 async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -> None:

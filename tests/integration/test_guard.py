@@ -17,28 +17,31 @@ from keter.bus.adoption import put_bet
 from keter.bus.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import cool_down
+from keter.bus.cooldowns import cool_down, rest_left_s
 from keter.bus.errors import LeaseLostError
 from keter.bus.limits import read_limits
 from keter.bus.locks import Lease
-from keter.bus.queues import Item, QueueName
+from keter.bus.odds import write_odds
+from keter.bus.queues import Item, QueueName, depths
 from keter.bus.risk import RiskBook, RiskState
 from keter.bus.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Side
+from keter.domain.markets import Event, Side, parse_market
+from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
+from keter.run import single
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
 from keter.workers.guard import Guard
-from keter.workers.serving import Handled
+from keter.workers.serving import Gather, Handled, serve
 from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
-from tests.integration.workbench import context_on, opened
+from tests.integration.workbench import context_on, drain, opened, push
 from tests.ledger_contract import WAY_TO
 from tests.support import RedisServer, eventually
 
@@ -57,6 +60,11 @@ class Desk:
     clock: ManualClock
     settings: Settings
     lease: Lease
+
+    @property
+    def run(self) -> str:
+        """The mark of the run that the guard works for."""
+        return single(self.settings).mark.text
 
     async def ask(self, signal: ConfirmedSignal | None = None) -> tuple[str, ApprovedSignal | None]:
         """The counter that a signal ended on, and the approval if there was one."""
@@ -125,7 +133,7 @@ async def settled(
     at = desk.clock.now()
     changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
     await desk.ledger.intents.transition(name, state, at=at, cause="result", worker="t", changes=changes)
-    book = RiskBook(desk.bus, clock=desk.clock)
+    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     assert await book.convert(approved.decision_id, day=TODAY)
     assert await book.settle(approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST})
 
@@ -158,7 +166,7 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, 
     async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
         assert (await here.ask())[0] == "guard:selection_open"
 
 
@@ -229,7 +237,7 @@ async def test_what_forbids_a_bet_is_told_by_name(
         elif prepare == "global_stop":
             await here.bus.redis.execute_command("SET", here.bus.keys.global_stop, "1")
         elif prepare == "armed":
-            await arm(here.bus, account, "me", now)
+            await arm(here.bus, account, "me", now, single(here.settings).mark)
         assert (await here.ask(signal))[0] == told
 
 
@@ -239,7 +247,7 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
     async with desk(redis_url, tmp_path) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999)
         assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:balance_too_low"
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999, outstanding_minor=1000)
@@ -248,7 +256,7 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
 
 async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
-        book = RiskBook(here.bus)
+        book = RiskBook(here.bus, run=here.run)
         _, first = await here.ask(a_signal(event=an_event("One")))
         await here.ask(a_signal(event=an_event("Two")))
         assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:throttled"
@@ -264,13 +272,13 @@ async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(redis_url: 
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
         _, first = await here.ask(a_signal(event=an_event("One")))
         assert first is not None
-        assert await RiskBook(here.bus).convert(first.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, run=here.run).convert(first.decision_id, day=TODAY)
         assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
 
 
 async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
     """A standing bet on the other side of ``signal``'s line."""
-    book = RiskBook(desk.bus, clock=desk.clock)
+    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     now = desk.clock.now()
     held = desk.lease.held
     assert held is not None
@@ -384,11 +392,11 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             older = await change_trading(
                 here.bus, TradingState(TradingMode.ACTIVE, "ops", "go", NOW), expected_revision=None, now=NOW
             )
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
             await control.set_limit(who, here.settings.risk, "MAX_STAKE", "20", "fewer")
             await control.disarm(who, account, "enough")
             await here.bus.redis.execute_command("HSET", here.bus.keys.risk_limits, "max_stake", "50")
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60))
+            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
             paused = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1)
             await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
             await asyncio.sleep(1.1)  # everysec: what is above is on disk, the three commands never were
@@ -399,7 +407,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             await here.later(1)
             assert await here.mode() is TradingMode.PAUSED
             assert await read_limits(here.bus) == {"max_stake": Decimal(20)}
-            assert await read_arming(here.bus, account) is None
+            assert await read_arming(here.bus, account, single(here.settings).mark) is None
     finally:
         server.close()
 
@@ -469,7 +477,7 @@ async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_i
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         await here.guard.start()
-        book = RiskBook(here.bus, clock=here.clock)
+        book = RiskBook(here.bus, clock=here.clock, run=here.run)
         for wanted in (1000, 0):
             day = (await book.read()).day
             assert day is not None and (day.staked_minor, day.bets) == (wanted, wanted // 1000)
@@ -617,3 +625,92 @@ async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: s
 
 def test_signals_of_these_tests_are_what_the_gate_takes() -> None:
     assert msgspec.json.decode(encode(a_signal()), type=ConfirmedSignal).offers[0].book == "IBC"
+
+
+async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, float]]:
+    """The guard's own loop over ``signals`` until all are judged; the approvals in the order in which they went on."""
+    await push(here.bus, QueueName.CONFIRMED, *((signal.queue_key, encode(signal)) for signal in signals))
+    context = dataclasses.replace(context_on(here.bus, here.settings, "guard"), clock=here.clock, stop=asyncio.Event())
+    gather = Gather(0.0, here.guard.rank)
+    task = asyncio.ensure_future(serve(context, context.pipe(QueueName.CONFIRMED), here.guard.handle, gather=gather))
+    await eventually(lambda: _all_judged(here.bus))
+    context.stop.set()
+    await asyncio.wait_for(task, 10)
+    found = [decode(ApprovedSignal, item.payload) for item in await drain(here.bus, QueueName.APPROVED)]
+    return [(one.signal.event_uid, one.signal.offers[0].odds) for one in found]
+
+
+async def _all_judged(bus: Bus) -> bool:
+    facts = (await depths(bus))[QueueName.CONFIRMED]
+    return facts.depth == facts.in_flight == 0
+
+
+def _values_of(event: Event) -> list[ConfirmedSignal]:
+    """Three lines of one match, worth more and more."""
+    markets = [parse_market(f"ft.ou.{line}") for line in ("2.25", "2.5", "2.75")]
+    made = [a_signal(event=event, offers={"IBC": odds}) for odds in (2.15, 2.25, 2.35)]
+    moved = [msgspec.structs.replace(one.update, market=market) for one, market in zip(made, markets, strict=True)]
+    return [msgspec.structs.replace(one, update=update) for one, update in zip(made, moved, strict=True)]
+
+
+async def test_of_an_events_values_that_arrive_together_the_best_is_taken(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        one, two = an_event("One"), an_event("Two")
+        taken = await _serve_once(here, *_values_of(one), *_values_of(two))
+    assert taken == [(one.event_uid, 2.35), (two.event_uid, 2.35)]
+
+
+async def test_where_the_throttle_lets_few_through_they_are_the_best(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
+        signals = [a_signal(event=an_event(f"Home {odds}"), offers={"IBC": odds}) for odds in (2.15, 2.3, 2.2, 2.25)]
+        taken = await _serve_once(here, *signals)
+    assert [odds for _, odds in taken] == [2.3, 2.25]
+
+
+async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        signal = a_signal()
+        await write_odds(here.bus, [signal.update])
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=1.5, reason="ok")
+        assert (await here.ask(signal))[0] == "guard:cooldown_event"
+        here.clock.set(here.clock.now() + timedelta(seconds=1))
+        assert (await here.guard.tick()).outputs == [], "the rest is not over"
+
+        async def over() -> list[MarketUpdate]:
+            here.clock.set(here.clock.now() + timedelta(seconds=1))
+            outputs = (await here.guard.tick()).outputs
+            assert all(output.queue is QueueName.RAW and output.returned for output in outputs)
+            return [decode(MarketUpdate, output.payload) for output in outputs]
+
+        (again,) = await eventually(over)
+        assert (again.market, again.books[0].texts) == (signal.update.market, signal.update.books[0].texts)
+        here.clock.set(here.clock.now() + timedelta(seconds=100))
+        assert (await here.guard.tick()).outputs == [], "it is looked at once"
+
+
+async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path, THROTTLE_BETS=1, THROTTLE_WINDOW_S=2) as here:
+        signal = a_signal()
+        await write_odds(here.bus, [signal.update])
+        await RiskBook(here.bus).note_bet("another")
+        assert (await here.ask(signal))[0] == "guard:throttled"
+
+        async def again() -> bool:
+            here.clock.set(here.clock.now() + timedelta(seconds=1))
+            return bool((await here.guard.tick()).outputs)
+
+        await eventually(again)
+
+
+async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(redis_url: str, tmp_path: Path) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        signal = a_signal()
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.05, reason="ok")
+        assert (await here.ask(signal))[0] == "guard:cooldown_event"
+        await eventually(lambda: _rest_over(here.bus, signal))
+        here.clock.set(here.clock.now() + timedelta(seconds=1))
+        assert (await here.guard.tick()).outputs == []
+
+
+async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
+    return await rest_left_s(bus, signal.event_uid, signal.selection_id) == 0

@@ -7,6 +7,7 @@ import pytest
 from keter.bus.connection import connect
 from keter.bus.trading import arm
 from keter.clock import SystemClock
+from keter.run import single
 from keter.workers.permission import Permission
 from tests.execution import ACCOUNT, licence, settings_for
 
@@ -26,7 +27,7 @@ async def test_each_of_the_three_is_needed_in_live_and_none_in_dry(
     named |= LIMITS if lacking != "limits" else {}
     settings = settings_for(tmp_path, **named)
     if lacking != "arming":
-        await arm(bus, ACCOUNT, "test", clock.now())
-    missing = await Permission(bus, settings, clock, ACCOUNT).missing()
+        await arm(bus, ACCOUNT, "test", clock.now(), single(settings).mark)
+    missing = await Permission(bus, settings, clock, ACCOUNT, single(settings).mark).missing()
     assert missing == (lacking if mode == "LIVE" else None)
     await bus.aclose()

@@ -27,7 +27,7 @@ from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings
 from keter.workers import edge, guard, ingest, recorder, validator
-from keter.workers.runtime import Context, Run
+from keter.workers.runtime import Context, Work
 from tests.integration.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
 from tests.support import eventually
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.redis
 ACCOUNT = AccountConfig("demo", "demo-pass")
 
 
-def up_to_guard() -> dict[str, Run]:
+def up_to_guard() -> dict[str, Work]:
     """Every worker before the router, and the recorder; the feed is asked without pauses."""
     return {
         "ingest": partial(ingest.run, open_source=quick_feed()),

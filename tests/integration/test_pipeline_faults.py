@@ -1,11 +1,11 @@
 """What goes wrong around the pipeline: a dying Redis, poisoned queues, a venue that talks nonsense."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import structlog
@@ -22,16 +22,26 @@ from keter.domain.signals import ApprovedSignal
 from keter.sandbox.faults import FaultKind
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings
-from keter.workers.runtime import live
+from keter.workers.runtime import Context, live
 from tests.integration.test_pipeline import pipeline, settings_of, still, still_world, up_to_guard
-from tests.integration.workbench import context_on, drain, fund, opened, push
+from tests.integration.workbench import context_on, done_so_far, drain, fund, opened, push
 from tests.support import RedisServer, eventually
 
-pytestmark = pytest.mark.redis
-soon = partial(eventually, timeout_s=60)  # the machine may be busy; nothing here waits longer than it must
+pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
+STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
+T = TypeVar("T")
 ROOMY = {
     "THROTTLE_BETS": 1000, "MAX_EXPOSURE_LEAGUE": 99999, "MAX_EXPOSURE_DAY": 99999, "MAX_EXPOSURE_TOTAL": 99999,
 }  # fmt: skip
+
+
+async def soon(check: Callable[[], Awaitable[T]], bus: Bus, *further: Callable[[], object]) -> T:
+    """Waits at the pace of the machine: as long as something is counted or taken from a queue, or ``further`` changes."""
+
+    async def done() -> object:
+        return await done_so_far(bus), [look() for look in further]
+
+    return await eventually(check, timeout_s=STANDSTILL_S, progress=done)
 
 
 @asynccontextmanager
@@ -46,12 +56,25 @@ async def living(settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 15)
+        await asyncio.wait_for(asyncio.gather(*tasks), STANDSTILL_S)
 
 
 async def in_pipeline(bus: Bus) -> int:
     facts = await depths(bus)
     return sum(facts[name].depth + facts[name].in_flight for name in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED))
+
+
+def answers(ingest: Context) -> int:
+    """How many answers of the venue have been read."""
+    return ingest.heart._counters.get("answers", 0)
+
+
+async def answered(ingest: Context, least: int) -> bool:
+    return answers(ingest) >= least
+
+
+async def injected(sandbox: Sandbox, kind: FaultKind, least: int) -> bool:
+    return sandbox.faults.injected[kind] >= least
 
 
 async def counted(bus: Bus, settings: Settings, name: str, least: int) -> bool:
@@ -69,11 +92,11 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(tmp_path: 
             await fund(bus, settings)
             async with living(settings):
                 for kill in range(kills):
-                    await soon(lambda least=10 + 30 * kill: _approved(bus, least))
+                    await soon(partial(_approved, bus, 10 + 30 * kill), bus)
                     server.kill()
                     await asyncio.to_thread(server.start)
-                await soon(lambda: _approved(bus, fixtures))
-                await soon(lambda: _nothing_left(bus))
+                await soon(lambda: _approved(bus, fixtures), bus)
+                await soon(lambda: _nothing_left(bus), bus)
             items = [decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)]
             assert len(items) == fixtures
             assert len({approved.signal.event_uid for approved in items}) == fixtures
@@ -99,8 +122,8 @@ async def test_poison_in_every_queue_is_buried_and_the_rest_goes_on(redis_url: s
         for queue in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED):
             await push(bus, queue, *poison)
         async with pipeline(bus, settings) as contexts:
-            await soon(lambda: counted(bus, settings, "guard:ok", 5))
-            await soon(lambda: _nothing_left(bus))
+            await soon(lambda: counted(bus, settings, "guard:ok", 5), bus)
+            await soon(lambda: _nothing_left(bus), bus)
             for process in ("validator", "edge", "guard"):
                 assert contexts[process].heart._counters["poisoned"] == 4
         for queue in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED):
@@ -135,13 +158,13 @@ async def test_an_answer_that_makes_no_sense_changes_no_good_price_and_stops_nob
         settings = settings_of(tmp_path, sandbox, **ROOMY)
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
-            await soon(lambda: counted(bus, settings, "guard:ok", 5))
+            await soon(lambda: counted(bus, settings, "guard:ok", 5), bus)
             before = await _prices(bus, sandbox)
             sandbox.faults.add({"kind": kind, "route": "getfeeds", "count": times})
-            await soon(lambda: sandbox.faults.injected[kind] >= times)
-            answers = contexts["ingest"].heart._counters["answers"]
-            await soon(lambda: contexts["ingest"].heart._counters["answers"] >= answers + 3)
-            await soon(lambda: _nothing_left(bus))
+            await soon(lambda: injected(sandbox, kind, times), bus, sandbox.faults.injected.total)
+            before_them = answers(contexts["ingest"])
+            await soon(lambda: answered(contexts["ingest"], before_them + 3), bus, lambda: answers(contexts["ingest"]))
+            await soon(lambda: _nothing_left(bus), bus)
             assert await _prices(bus, sandbox) == before
             assert len((await RiskBook(bus).read()).exposures) == 5
         assert [letter for queue in QueueName for letter in await read_dead(bus, queue)] == []
@@ -172,11 +195,11 @@ async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(redis_url:
         settings = settings_of(tmp_path, sandbox, **ROOMY)
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
-            await soon(lambda: sandbox.faults.injected[kind] >= 3)
-            await soon(lambda: contexts["ingest"].heart._counters.get("answers", 0) >= 5)
+            await soon(lambda: injected(sandbox, kind, 3), bus, sandbox.faults.injected.total)
+            await soon(lambda: answered(contexts["ingest"], 5), bus, lambda: answers(contexts["ingest"]))
             if kind in WHOLE:
-                await soon(lambda: counted(bus, settings, "guard:ok", 20))
-            await soon(lambda: _nothing_left(bus))
+                await soon(lambda: counted(bus, settings, "guard:ok", 20), bus)
+            await soon(lambda: _nothing_left(bus), bus)
         honest = {fixture.home for fixture in still(sandbox).fixtures.values()}
         for approved in [decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)]:
             assert approved.signal.update.event.home in honest
@@ -190,14 +213,14 @@ async def test_a_huge_answer_is_survived(redis_url: str, tmp_path: Path) -> None
         await fund(bus, settings)
         sandbox.faults.add({"kind": FaultKind.HUGE, "route": "getfeeds", "count": 2, "megabytes": 50})
         async with pipeline(bus, settings):
-            await soon(lambda: counted(bus, settings, "guard:ok", 3))
+            await soon(lambda: counted(bus, settings, "guard:ok", 3), bus)
 
 
 async def test_wrong_credentials_raise_an_alert_and_do_not_crash(redis_url: str, tmp_path: Path) -> None:
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, AO_PASS="not-the-password")
         async with pipeline(bus, settings, "ingest"):
-            alerts = await soon(lambda: read_alerts(bus))
+            alerts = await soon(lambda: read_alerts(bus), bus)
         assert [alert.id for alert in alerts] == ["venue_refused:demo"]
         assert "not-the-password" not in repr(alerts)
 
@@ -207,8 +230,8 @@ async def test_heartbeats_tell_counters_gauges_and_latencies(redis_url: str, tmp
         settings = settings_of(tmp_path, sandbox, REDIS_URL=redis_url, **ROOMY)
         await fund(bus, settings)
         async with living(settings):
-            await soon(lambda: counted(bus, settings, "guard:ok", 2))
-            await soon(lambda: _beating(bus))
+            await soon(lambda: counted(bus, settings, "guard:ok", 2), bus)
+            await soon(lambda: _beating(bus), bus)
             beats = {beat.process: beat for beat in await read_heartbeats(bus)}
         assert set(beats) == {"ingest", "validator", "edge", "guard", "recorder"}
         assert beats["validator"].counters["items"] >= 4
@@ -227,12 +250,12 @@ async def test_a_market_that_waited_too_long_is_not_priced(redis_url: str, tmp_p
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, MAX_QUOTE_AGE_S=1)
         async with pipeline(bus, settings, "ingest", "validator"):
-            await soon(lambda: counted(bus, settings, "validator:ok", 2))
+            await soon(lambda: counted(bus, settings, "validator:ok", 2), bus)
         waiting = (await depths(bus))[QueueName.VALIDATED]
         assert waiting.depth == 2
-        await soon(lambda: _older(bus, 1.5))
+        await soon(lambda: _older(bus, 1.5), bus)
         async with pipeline(bus, settings, "edge"):
-            await soon(lambda: counted(bus, settings, "edge:quote_stale", 2))
+            await soon(lambda: counted(bus, settings, "edge:quote_stale", 2), bus)
         assert await drain(bus, QueueName.CONFIRMED) == []
 
 
@@ -246,21 +269,21 @@ async def test_a_value_is_confirmed_after_its_window_without_another_change(redi
         settings = settings_of(tmp_path, sandbox, CONFIRMATION_WINDOW_SEC=2, **ROOMY)
         await fund(bus, settings)
         async with pipeline(bus, settings):
-            await soon(lambda: counted(bus, settings, "edge:awaiting_confirmation", 6))
+            await soon(lambda: counted(bus, settings, "edge:awaiting_confirmation", 6), bus)
             assert not await counted(bus, settings, "edge:ok", 1)
-            await soon(lambda: counted(bus, settings, "edge:ok", 6))
-            await soon(lambda: counted(bus, settings, "guard:ok", 3))
+            await soon(lambda: counted(bus, settings, "edge:ok", 6), bus)
+            await soon(lambda: counted(bus, settings, "guard:ok", 3), bus)
 
 
 async def test_a_value_that_goes_within_its_window_is_not_confirmed(redis_url: str, tmp_path: Path) -> None:
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, CONFIRMATION_WINDOW_SEC=2)
         async with pipeline(bus, settings):
-            await soon(lambda: counted(bus, settings, "edge:awaiting_confirmation", 2))
+            await soon(lambda: counted(bus, settings, "edge:awaiting_confirmation", 2), bus)
             match_id = next(iter(still(sandbox).fixtures))
             still(sandbox).finish(match_id, (1, 0))
-            await soon(lambda: _gone(bus))
-            await soon(lambda: counted(bus, settings, "ingest:removed", 2))
+            await soon(lambda: _gone(bus), bus)
+            await soon(lambda: counted(bus, settings, "ingest:removed", 2), bus)
         assert not await counted(bus, settings, "edge:ok", 1)
 
 

@@ -29,12 +29,12 @@ from keter.sandbox.server import Sandbox
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate
 from keter.workers import edge, guard, ingest, recorder, router, tracker, validator
-from keter.workers.runtime import Context, Run
+from keter.workers.runtime import Context, Work
 from tests.integration.football_csv import Row, read_rows
-from tests.integration.workbench import context_on, opened, quick_feed, settings_for, working
+from tests.integration.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
 from tests.support import eventually, football_data
 
-pytestmark = [pytest.mark.redis, pytest.mark.data, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.redis, pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, LAST = "2024-05-13", "2024-05-19"
 SPEED = 20_000.0
 MIN_EV_PCT = 0.5
@@ -82,7 +82,7 @@ def daring(folder: Path, sandbox: Sandbox) -> Settings:
 @asynccontextmanager
 async def whole_house(bus: Bus, settings: Settings, updates: list[FeedUpdate]) -> AsyncIterator[dict[str, Context]]:
     feed = quick_feed(0.1, final_after=timedelta(seconds=2), witness=updates.append)
-    runs: dict[str, Run] = {
+    runs: dict[str, Work] = {
         "ingest": partial(ingest.run, open_source=feed),
         "validator": validator.run,
         "edge": edge.run,
@@ -108,10 +108,11 @@ async def test_a_real_week_from_feed_to_profit(redis_url: str, tmp_path: Path) -
         async with whole_house(bus, settings, updates) as contexts:
             ledger = await open_settings_ledger(settings, clock=contexts["guard"].clock)
             try:
-                await eventually(lambda: over(sandbox), timeout_s=120, every_s=0.5)
-                await eventually(lambda: all_final(ledger), timeout_s=120, every_s=0.5)
-                await eventually(lambda: empty(bus), timeout_s=30)
-                await eventually(lambda: recorded(bus), timeout_s=30)
+                soon = partial(eventually, timeout_s=60, every_s=0.5, progress=partial(done_so_far, bus))
+                await eventually(lambda: over(sandbox), timeout_s=120, every_s=0.5)  # by the clock: a week is a minute
+                await soon(lambda: all_final(ledger))
+                await soon(lambda: empty(bus))
+                await soon(lambda: recorded(bus))
                 bets = await ledger.intents.list_bets(BetFilter(mode=DRY), limit=10_000)
                 decisions = await ledger.decisions.recent(100_000)
                 counts = await read_counts(bus, contexts["guard"].day())

@@ -3,20 +3,26 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from keter.replay.capture import capture_files, read_captures
 from tests.keter_up import KeterUp
 from tests.support import eventually
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path: Path) -> None:
     """CAPTURE_RAW=false in the settings does not stop somebody who asks for a recording."""
     keter = KeterUp(tmp_path, "record", CAPTURE_RAW="false")
     captures = tmp_path / "local" / "captures"
     try:
         await keter.ready()
-        await eventually(
-            lambda: captures.is_dir() and sum(1 for _ in read_captures(capture_files(captures))) >= 3, timeout_s=60
-        )
+
+        def captured() -> int:
+            return sum(1 for _ in read_captures(capture_files(captures))) if captures.is_dir() else 0
+
+        await eventually(lambda: captured() >= 3, timeout_s=60, progress=captured)
         workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
         assert {"ingest", "recorder", "dashboard"} <= workers
         assert not {"validator", "edge", "guard", "router", "tracker"} & workers

@@ -1,7 +1,7 @@
 """The loop of the queue workers, against a real Redis."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from keter.bus.queues import Item, Output, QueueName, depths, read_dead
 from keter.bus.stats import read_counts
 from keter.settings import Settings
 from keter.workers.runtime import Context
-from keter.workers.serving import Handle, Handled, Tick, serve
+from keter.workers.serving import Gather, Handle, Handled, Rank, Tick, serve
 from tests.integration.workbench import context_on, drain, opened, push, settings_for, working
 from tests.support import RedisServer, eventually
 
@@ -189,3 +189,57 @@ async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Sett
             assert (await read_counts(bus, context.day()))["test:ok"] == 5
     finally:
         server.close()
+
+
+def gathering(handle: Handle, rank: Rank, seconds: float = 0.3) -> Callable[[Context], Awaitable[None]]:
+    async def run(context: Context) -> None:
+        await serve(context, context.pipe(QueueName.RAW), handle, batch=8, gather=Gather(seconds, rank))
+
+    return run
+
+
+async def highest_first(items: Sequence[Item]) -> list[int]:
+    return sorted(range(len(items)), key=lambda place: items[place].payload, reverse=True)
+
+
+async def test_items_that_arrive_together_go_on_in_the_order_of_their_rank(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        context = context_on(bus, settings)
+        await push(bus, QueueName.RAW, ("a", b"2"), ("b", b"1"))
+        async with working(context, gathering(pass_on, highest_first, seconds=5)):
+            await eventually(lambda: _in_hand(bus, 2))
+            await push(bus, QueueName.RAW, *((f"later{i}", b"%d" % (i + 3)) for i in range(6)))
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        taken = await drain(bus, QueueName.VALIDATED)
+        assert [item.payload for item in taken] == [b"8", b"7", b"6", b"5", b"4", b"3", b"2", b"1"]
+        assert (await read_counts(bus, context.day()))["test:ok"] == 8
+
+
+async def _in_hand(bus: Bus, count: int) -> bool:
+    return (await depths(bus))[QueueName.RAW].in_flight == count
+
+
+async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+        context = context_on(bus, settings)
+        payloads = [b"0", b"poison", b"2", b"poison", b"4"]
+        await push(bus, QueueName.RAW, *((f"k{i}", payload) for i, payload in enumerate(payloads)))
+        async with working(context, gathering(pass_on, highest_first)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        assert {item.key for item in await drain(bus, QueueName.VALIDATED)} == {"k0", "k2", "k4"}
+        assert {letter.key for letter in await read_dead(bus, QueueName.RAW)} == {"k1", "k3"}
+        assert (await read_counts(bus, context.day()))["test:ok"] == 3
+
+
+async def test_what_is_gathered_by_a_worker_that_dies_comes_back(redis_url: str, settings: Settings) -> None:
+    async with opened(redis_url) as bus:
+
+        async def crash(item: Item) -> Handled:
+            raise ZeroDivisionError(item.key)
+
+        await push(bus, QueueName.RAW, ("k0", b"1"), ("k1", b"2"))
+        with pytest.raises(ZeroDivisionError):
+            await gathering(crash, highest_first, seconds=0)(context_on(bus, settings, worker="first"))
+        async with working(context_on(bus, settings, worker="second"), gathering(pass_on, highest_first)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        assert {item.key for item in await drain(bus, QueueName.VALIDATED)} == {"k0", "k1"}

@@ -19,7 +19,9 @@ from keter.settings import child_environment
 from tests.keter_up import KeterUp
 from tests.support import eventually, free_port
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 Start = Callable[..., KeterUp]
+START_MOST_S = 90  # eight processes import and start; how long that takes a busy machine is no promise
 WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard"}
 
 
@@ -48,7 +50,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeterUp]:
 async def everybody(one: KeterUp) -> KeterUp:
     """Waits until the page answers and every worker reports."""
     await one.ready()
-    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.2)
+    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.2, progress=one.pids, most_s=START_MOST_S)
     return one
 
 
@@ -64,7 +66,7 @@ def up(folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         env=child_environment(**settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -83,7 +85,7 @@ async def test_a_killed_worker_comes_back_and_the_page_counts_it(shared: KeterUp
     one = await everybody(shared)
     first = one.pids()["edge"]
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=30, every_s=0.2)
+    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=START_MOST_S, every_s=0.2)
     health = json.loads(one.fetch("/api/v1/health")[1])
     counted = {worker["worker"]: worker["figures"]["restarts"] for worker in health["workers"]}
     assert (counted["edge"], counted["guard"]) == ("1", "0")
@@ -93,14 +95,14 @@ async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> No
     one = await everybody(shared)
     second = up(one.folder)
     assert second.returncode == 69
-    assert f"already runs on local (process {one.process.pid})" in second.stderr
+    assert f"already runs on {one.folder / 'local'} (process {one.process.pid})" in second.stderr
     assert len(second.stderr.splitlines()) == 1
     assert one.fetch("/healthz")[0] == 200
 
 
 async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> None:
     one = await everybody(shared)
-    await eventually(lambda: one.status()["state"] == "ACTIVE", timeout_s=30, every_s=0.2)
+    await eventually(partial(in_state, one, "ACTIVE"), timeout_s=START_MOST_S, every_s=0.2)
     for command, state in (("pause", "PAUSED"), ("halt", "HALTED"), ("resume", "ACTIVE")):
         assert one.keter(command, "--reason", "test").returncode == 0
         await eventually(partial(in_state, one, state), timeout_s=1, every_s=0.05)
@@ -136,7 +138,7 @@ def acts_on(one: KeterUp, wanted: dict[str, int]) -> bool:
 async def test_guard_and_router_acknowledge_a_command_of_the_page_within_five_seconds(shared: KeterUp) -> None:
     """What the Stop dialog waits for, and this with nothing to bet."""
     one = await everybody(shared)
-    await eventually(lambda: set(acting_on(one)) == {"guard", "router"}, timeout_s=30, every_s=0.2)
+    await eventually(lambda: set(acting_on(one)) == {"guard", "router"}, timeout_s=START_MOST_S, every_s=0.2)
     for action in ("pause", "resume"):
         prepared = post(one, "/api/v1/commands/prepare", {"action": action})
         done = post(one, "/api/v1/commands/commit", {"token": prepared["token"]})
@@ -149,10 +151,10 @@ async def test_the_private_redis_comes_back_with_its_data_when_it_dies(shared: K
     assert one.keter("pause", "--reason", "kept").returncode == 0
     facts = json.loads((one.folder / "local" / "run" / "redis.json").read_text())
     os.kill(facts["pid"], signal.SIGKILL)
-    await eventually(lambda: "the private Redis ended" in one.text, timeout_s=10)
-    await eventually(lambda: set(one.pids()) == WORKERS, timeout_s=40, every_s=0.2)
+    await eventually(lambda: "the private Redis ended" in one.text, timeout_s=START_MOST_S)
+    await everybody(one)
     # What Redis had not written yet when it died, the guard brings back from the audit.
-    await eventually(lambda: one.status()["state"] == "PAUSED", timeout_s=10, every_s=0.2)
+    await eventually(partial(in_state, one, "PAUSED"), timeout_s=START_MOST_S, every_s=0.2)
     assert one.keter("resume").returncode == 0
 
 
@@ -180,7 +182,6 @@ async def test_a_killed_supervisor_leaves_no_process_and_the_next_one_works(star
     one.process.kill()
     one.wait()
     two = await everybody(start(DASH_PORT=str(one.port)))
-    assert "waiting for its processes to leave" in two.text or not one.family()
     await eventually(lambda: one.family() == [], timeout_s=20, every_s=0.2)
     assert set(two.pids()) == WORKERS
     assert two.interrupt() == 0
@@ -215,13 +216,15 @@ def test_a_wrong_env_file_is_one_sentence_and_78(tmp_path: Path, line: str) -> N
     assert not (tmp_path / "local").exists()
 
 
-def test_halt_works_with_nothing_running(tmp_path: Path) -> None:
+def test_halt_with_nothing_running_says_what_it_wrote(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "keter", "halt", "--reason", "storm"]
     result = subprocess.run(
         command, cwd=tmp_path, env=child_environment(DATA_DIR="local"), capture_output=True, text=True, timeout=30
     )
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 69
+    assert f"written to {tmp_path / 'HALT'}; the next start from there will be halted" in result.stderr
     assert "storm" in (tmp_path / "HALT").read_text()
+    assert not (tmp_path / "local").exists()
 
 
 def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(tmp_path: Path) -> None:

@@ -148,3 +148,13 @@ async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(bus:
     assert await standing(bus) == {}
     await second.judge(OTHER_NO_VALUE)
     assert await standing(bus) == told
+
+
+async def test_a_feed_that_holds_more_than_is_kept_is_told_and_taken_back(bus: Bus, settings: Settings) -> None:
+    ingest = Ingest(bus, settings, ManualClock(NOW))
+    ingest.source.problems["shed"] += 4_000
+    await ingest.look()
+    (alert,) = await read_alerts(bus)
+    assert (alert.id, alert.level) == (f"feed_overflow:{settings.venue.ao_user}", "ticket")
+    await ingest.look(121, *Phase)
+    assert await read_alerts(bus) == []

@@ -12,10 +12,12 @@ import structlog
 from keter.bus.accounts import write_account
 from keter.bus.connection import Bus, connect
 from keter.bus.heartbeats import Heart
-from keter.bus.queues import Item, Output, Pipe, QueueName
+from keter.bus.queues import Item, Output, Pipe, QueueName, depths
 from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
+from keter.run import single
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.scores import FINAL_AFTER
@@ -25,6 +27,7 @@ from keter.workers.ingest import OpenSource
 from keter.workers.runtime import Context
 
 LEASE_S = 2.0
+STOP_S = 60  # for tidying up on a busy machine; how soon a worker must stop is for tests/integration/test_runtime.py
 
 
 def settings_for(folder: Path, **names: Any) -> Settings:
@@ -55,9 +58,9 @@ def context_on(bus: Bus, settings: Settings, process: str = "validator", worker:
     """A worker's world without heart task, signals or log files."""
     worker = worker or process
     heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
-    return Context(
-        settings, SystemClock(), random_id, bus, heart, structlog.get_logger(process), process, worker, asyncio.Event()
-    )
+    run = single(settings)
+    log = structlog.get_logger(process)
+    return Context(settings, SystemClock(), random_id, bus, heart, log, process, worker, asyncio.Event(), run)
 
 
 @asynccontextmanager
@@ -68,7 +71,13 @@ async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -
         yield task
     finally:
         context.stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, STOP_S)
+
+
+async def done_so_far(bus: Bus) -> object:
+    """What the workers have counted today and what waits for them: changes while anything is worked on."""
+    day = SystemClock().now().date().isoformat()
+    return await read_counts(bus, day), {name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()}
 
 
 async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:

@@ -232,9 +232,9 @@ def test_what_is_no_redis_is_told_and_holds_no_halt_back(capsys: Output, monkeyp
     monkeypatch.setenv("REDIS_URL", "")
     assert with_a_server_that_is_no_redis("status") == 69
     assert "does not answer; is it running, and is the address right?" in capsys.readouterr().out
-    assert with_a_server_that_is_no_redis("halt", "--reason", "test") == 0
+    assert with_a_server_that_is_no_redis("halt", "--reason", "test") == 69
     assert "test" in Path("HALT").read_text()
-    assert "Redis could not be told" in capsys.readouterr().err
+    assert f"written to {Path('HALT').absolute()}; the next start from there will be halted" in capsys.readouterr().err
 
 
 def test_a_halt_is_written_before_anything_is_asked(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,9 +244,9 @@ def test_a_halt_is_written_before_anything_is_asked(capsys: Output, monkeypatch:
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
 
-    monkeypatch.setattr("keter.cli.trading.bus_or_none", hanging)
+    monkeypatch.setattr("keter.cli.halting.bus_or_none", hanging)
     monkeypatch.setattr("getpass.getuser", nameless)
-    assert run_command(["halt"]) == 0
+    assert run_command(["halt"]) == 69
     assert "a nameless user (cli)" in Path("HALT").read_text()
 
 

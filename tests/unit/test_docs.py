@@ -1,6 +1,10 @@
 """What the documentation names exists: links, commands, settings, tests, benchmarks, exit codes."""
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,7 +49,7 @@ def test_every_command_that_is_named_exists(page: tuple[Path, str]) -> None:
 
 def test_every_setting_that_is_named_exists(page: tuple[Path, str]) -> None:
     path, text = page
-    known = {entry.name for entry in entries()} | {"KETER_PYTHON"}
+    known = {entry.name for entry in entries()} | {"KETER_PYTHON", "KETER_ENV_FILE", "KETER_INSTANCES"}
     for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", text):
         assert name in known or name.startswith(("X_", "GLOBAL_")), f"{path.name} names {name}"
 
@@ -54,3 +58,41 @@ def test_the_guide_lists_the_exit_codes_there_are() -> None:
     text = (ROOT / "docs" / "operators-guide.md").read_text(encoding="utf-8")
     for code in ExitCode:
         assert re.search(rf"\b{code.value}\b", text), f"exit code {code.value}"
+
+
+def fenced(page: str, heading: str) -> list[str]:
+    """The lines of the first code block behind ``heading``, comments taken off."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    block = text[text.index(heading) :].split("```")[1]
+    return [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
+
+
+def test_the_commands_that_make_a_licence_make_one_that_holds(tmp_path: Path) -> None:
+    """As the guide says them, in its order, in an empty folder."""
+    environ = {name: value for name, value in os.environ.items() if name not in {"LICENSE_PUBLIC_KEY", "DATA_DIR"}}
+    told = ""
+    for line in fenced("operators-guide.md", "### A licence, step by step"):
+        program, *arguments = shlex.split(line)
+        assert program == "keter"
+        command = [sys.executable, "-m", "keter", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, (line, done.stderr)
+        told = done.stdout
+        if told.startswith("LICENSE_PUBLIC_KEY="):
+            (tmp_path / ".env").write_text(told)
+    assert told.startswith("valid: Ada until ")
+
+
+def test_every_command_line_in_a_code_block_is_one_that_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    group = typer.main.get_command(app)
+    for block in text.split("```")[1::2]:
+        for line in block.splitlines():
+            words = shlex.split(line.partition("  #")[0]) if line.startswith("keter ") else []
+            found = group
+            for word in words[1:]:
+                below = getattr(found, "commands", {})
+                if not below:
+                    break
+                assert word in below, f"{path.name} says {line}"
+                found = below[word]

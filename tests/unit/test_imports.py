@@ -10,26 +10,32 @@ import pytest
 from tests.support import ROOT
 
 SOURCE = ROOT / "src" / "keter"
-COMMON = {"errors", "clock", "__version__"}
+COMMON = {"errors", "clock", "extras", "plain", "textfile", "__version__"}
 
 # What each part may import of Keter's own, besides itself and COMMON.
 MAY_IMPORT = {
     "domain": set[str](),
     "pricing": {"domain"},
     "gates": {"domain", "pricing", "venues.base", "settings", "setting_groups"},
-    "bus": {"domain", "venues.base", "settings", "setting_groups", "process", "redaction", "tasks"},
-    "ledger": {"domain", "venues.base", "settings", "setting_groups"},
-    "venues": {"domain", "settings", "setting_groups", "ledger", "bus"},
+    "bus": {"domain", "venues.base", "settings", "setting_groups", "machine", "private_files", "process", "redaction", "tasks"},
+    "ledger": {"domain", "venues.base", "settings", "setting_groups", "private_files"},
+    "venues": {"domain", "settings", "setting_groups", "ledger", "bus", "machine", "trust"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
-    "alerting": {"domain", "bus", "control", "logs", "redaction", "settings", "setting_groups", "tasks"},
-    "settings": {"domain", "setting_groups"},
-    "setting_groups": {"domain"},
+    "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups", "tasks"},
+    "settings": {"domain", "paths", "setting_groups"},
+    "paths": set[str](),
+    "instances": {"paths", "process", "settings"},
+    "setting_groups": {"domain", "redis_address"},
+    "redis_address": set[str](),
     "roster": set[str](),
-    "process": set[str](),
+    "private_files": set[str](),
+    "process": {"private_files"},
+    "trust": {"settings", "setting_groups"},
     "tasks": set[str](),
     "redaction": set[str](),
-    "logs": {"settings", "redaction"},
-    "license": {"settings"},
+    "machine": set[str](),
+    "logs": {"settings", "redaction", "private_files", "domain"},
+    "license": {"settings", "private_files"},
     "metrics": {"bus", "ledger", "domain", "roster", "venues.base"},
     "children": {"process", "pulse", "roster"},
     "pulse": set[str](),

@@ -189,3 +189,19 @@ def test_what_json_cannot_hold_is_written_as_text(tmp_path: Path) -> None:
     start(tmp_path)
     structlog.get_logger().info("odd", value=object, number=float("nan"), key={1: {2}})
     assert lines(tmp_path)[0]["number"] is None
+
+
+def test_what_a_venue_says_moves_no_cursor_and_begins_no_line(tmp_path: Path) -> None:
+    stream = start(tmp_path)
+    said = "\x1b[2J\x07gone\n12:00:00 info     router      resumed \x9b31m\u202e"
+    log = structlog.get_logger("keter.x")
+    log.warning("placement", message=said)
+    try:
+        int(said)
+    except ValueError as e:
+        e.add_note(said)
+        log.exception("failed")
+    for text in (stream.getvalue(), log_file(tmp_path, "router").read_text(encoding="utf-8")):
+        assert not set(text) & set("\x1b\x07\x9b\u202e\r")
+    assert not [line for line in stream.getvalue().splitlines() if line.startswith("12:00:00 info")]
+    assert "gone 12:00:00 info" in stream.getvalue()

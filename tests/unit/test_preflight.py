@@ -9,7 +9,8 @@ import pytest
 from keter.clock import ManualClock
 from keter.errors import ConfigurationError, PermissionDeniedError, UnavailableError
 from keter.license import issue, load_private_key, new_key
-from keter.preflight import check_folder, check_live, check_port, check_ports, loose_permissions
+from keter.preflight import check_folder, check_live, check_port, check_ports
+from keter.private_files import loose_permissions
 from keter.settings import Settings, load_settings
 from tests.support import free_port
 

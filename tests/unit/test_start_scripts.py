@@ -5,7 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scripts.run_tests import CLOSING, FAILURE, closing_counts
 
 from tests.support import ROOT
 
@@ -94,35 +93,3 @@ def test_the_batch_file_keeps_to_what_every_windows_does_alike() -> None:
     assert all(f'"{match}' in text for match in re.findall(r"%~dp0[\w.\\]*", text))
     assert "delayedexpansion" not in text.lower()
     assert not any(re.search(r"\b(where|findstr|powershell|timeout|curl)\b", line) for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("line", "counts"),
-    [
-        ("13 passed in 7.08s", {"passed": 13}),
-        ("==== 1 failed, 12 passed, 1 error, 2 warnings in 100.00s (0:01:40) ====",
-         {"failed": 1, "passed": 12, "errors": 1, "warnings": 2}),
-        ("no tests ran in 0.01s", {}),
-    ],
-)  # fmt: skip
-def test_the_closing_line_of_pytest_is_understood(line: str, counts: dict[str, int]) -> None:
-    assert CLOSING.match(line)
-    assert dict(closing_counts(line)) == counts
-
-
-@pytest.mark.parametrize("line", ["FAILED tests/x.py::test - 1 passed in 2s?", "12 passed", "took 3.2s"])
-def test_other_lines_are_not_taken_for_it(line: str) -> None:
-    assert not CLOSING.match(line)
-
-
-@pytest.mark.parametrize("line", [
-    "FAILED tests/unit/test_x.py::test_it - AssertionError: no", "FAILED tests/x.py::test[a case in words]",
-    "ERROR tests/x.py - ImportError",
-])  # fmt: skip
-def test_what_failed_is_known_by_its_line_even_where_its_name_has_spaces(line: str) -> None:
-    assert FAILURE.match(line)
-
-
-@pytest.mark.parametrize("line", ["SKIPPED [1] tests/x.py:3: no", "ERROR the server did not start", "a FAILED tests/x.py::t"])
-def test_nothing_else_is_taken_for_a_failure(line: str) -> None:
-    assert not FAILURE.match(line)

@@ -7,10 +7,13 @@ import pytest
 from keter.bus.connection import absent
 from keter.clock import ManualClock
 from keter.ledger import open_settings_ledger
+from keter.machine import MB, answer_mb, memory_bytes
+from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.venue import AsianOddsVenue
 from keter.venues.factory import open_bet_venue
 from keter.venues.paper import PaperGateway
 from tests.execution import NOW, settings_for
+from tests.local_stores import LocalStores
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("DRY", PaperGateway), ("LIVE", AsianOddsVenue)])
@@ -21,3 +24,12 @@ async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(tmp_path: Path,
     assert type(venue) is kind
     await venue.aclose()
     await ledger.aclose()
+
+
+async def test_the_size_of_an_answer_is_the_settings_or_the_machines(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    local = LocalStores(clock.monotonic)
+    for names, most in (({"MAX_ANSWER_MB": 1.5}, 1_500_000), ({}, int(answer_mb(0, memory_bytes()) * MB))):
+        opened = open_venue(settings_for(tmp_path, **names), Stores(local, local, local), clock, owner=True)
+        assert opened.venue._client._transport._max_body_bytes == most
+        await opened.aclose()

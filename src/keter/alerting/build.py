@@ -10,11 +10,12 @@ import structlog
 
 from keter.alerting.channels import Channel, LogChannel
 from keter.alerting.courier import Courier
-from keter.alerting.desk import Desk, Views
+from keter.alerting.desk import Desk, Prove, Views
 from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control import Control
+from keter.extras import missing
 from keter.logs import secret_values
 from keter.redaction import Redactor
 from keter.setting_groups import AlertSettings
@@ -61,8 +62,20 @@ class Alerting:
         return listener
 
 
-def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views, held: Held, clock: Clock) -> Alerting:
-    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis."""
+def build_alerting(
+    settings: Settings,
+    bus: Bus,
+    control: Control,
+    views: Views,
+    held: Held,
+    clock: Clock,
+    *,
+    prove: Prove | None = None,
+) -> Alerting:
+    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
+
+    ``prove`` checks a code of the operator's second factor, which a resume over Telegram may need.
+    """
     clean = Redactor(secret_values(settings)).text
     apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
     users = telegram_users(settings.alerts.telegram_user_ids)
@@ -72,7 +85,7 @@ def build_alerting(settings: Settings, bus: Bus, control: Control, views: Views,
         channels = _apprise(settings.alerts) if apprise else []
         if not telegram:
             return channels, None
-        listener, more = _telegram(settings.alerts, users, Desk(control, views, users, clock), clean)
+        listener, more = _telegram(settings.alerts, users, Desk(control, views, users, clock, prove=prove), clean)
         return [*channels, *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
@@ -138,5 +151,5 @@ def _apprise(settings: AlertSettings) -> list[Channel]:
 def _installed(module: str, extra: str) -> bool:
     if find_spec(module) is not None:
         return True
-    log.warning(f"{extra}_off", reason=f"it is configured, but the optional extra is missing: pip install 'keter[{extra}]'")
+    log.warning(f"{extra}_off", reason=missing(f"the channel {extra}, which is configured,"))
     return False

@@ -1,9 +1,12 @@
 """What an operator may say over Telegram, and the answer. Knows nothing of aiogram; every effect goes through ``Control``.
 
-Only listed users, only in their private chat, only what was said within the last minute. ``/resume`` may lead to bets, so it
-is said twice: the second time with a code that is good once, for this user, this state and one minute.
+Only listed users, only in their private chat. What only stops is done, and questions are answered, however old they arrive; the
+rest only within a minute of being said. ``/resume`` may lead to bets, so it is said twice: the second time with a code that is
+good once, for this user, this state and one minute. After a halt or a pause of the guard's that code comes from the operator's
+second factor, not from this chat: whoever holds the phone must not do.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,13 +23,21 @@ from keter.domain.bets import Bet
 from keter.domain.money import money_text
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError, UsageError
+from keter.proofs import resumes_lightly
 
 log = structlog.get_logger(__name__)
 STALE_S = 60.0
+# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on how long it was under way.
+EVER_DONE = frozenset({"/pause", "/reduce", "/halt"})
+EVER_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
 CODE_LASTS_S = 60.0
 MOST_LINES = 20
 LONGEST_PAUSE_MIN = 24 * 60
 REASON = "by Telegram"
+NO_SECOND_FACTOR = (
+    "after a halt or a pause of the guard's Telegram resumes only with a code of the second factor, and DASH_TOTP_SECRET is "
+    "not set; resume on the page or with `keter resume`"
+)
 HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /resume"
 
 
@@ -53,9 +64,14 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    code: str
+    """``code`` is None where the second factor's has to be said."""
+
+    code: str | None
     revision: int | None
     made_s: float
+
+
+Prove = Callable[[int, str], None]
 
 
 def random_code() -> str:
@@ -67,13 +83,22 @@ class Desk:
     """Answers one message at a time."""
 
     def __init__(
-        self, control: Control, views: Views, allowed: frozenset[int], clock: Clock, codes: Callable[[], str] = random_code
+        self,
+        control: Control,
+        views: Views,
+        allowed: frozenset[int],
+        clock: Clock,
+        codes: Callable[[], str] = random_code,
+        *,
+        prove: Prove | None = None,
     ) -> None:
+        """``prove`` checks and spends a code of the operator's second factor; None where there is none."""
         self._control = control
         self._views = views
         self._allowed = allowed
         self._clock = clock
         self._codes = codes
+        self._prove = prove
         self._pending: dict[int, _Pending] = {}
         self._strangers: set[int] = set()
 
@@ -84,14 +109,16 @@ class Desk:
         word, _, rest = said.text.strip().partition(" ")
         command = word.partition("@")[0].lower()
         age_s = (self._clock.now() - said.at).total_seconds()
-        if abs(age_s) > STALE_S:
-            return f"{command} was said {age_s:.0f} s ago by this machine's clock and is not done. Say it again."
+        old = f"{command} was said {age_text(age_s)} by this machine's clock" if abs(age_s) > STALE_S else ""
+        if old and command not in EVER_DONE | EVER_ANSWERED:
+            return f"{old} and is not done. Say it again."
         try:
-            return await self._do(command, rest.strip(), said.user)
+            done = await self._do(command, rest.strip(), said.user)
         except StaleRevisionError:
             return "The state has changed meanwhile; look with /status and say it again."
         except (KeterError, OSError, TimeoutError) as e:
             return f"Not done: {str(e) or type(e).__name__}"
+        return f"{old} and is done all the same. {done}" if old and command in EVER_DONE else done
 
     def _may_speak(self, said: Said) -> bool:
         known = said.user in self._allowed
@@ -144,9 +171,14 @@ class Desk:
         pending = self._pending.pop(user, None)  # good once, right or wrong
         if not code:
             return await self._prepare(user)
-        good = pending is not None and secrets.compare_digest(pending.code.encode(), code.encode())
-        if pending is None or not good or self._clock.monotonic() - pending.made_s > CODE_LASTS_S:
+        if pending is None or self._clock.monotonic() - pending.made_s > CODE_LASTS_S:
             raise UsageError("that code is not good (any more); say /resume for another")
+        if pending.code is None:
+            await self._see_second_factor(user, code)
+        elif not secrets.compare_digest(pending.code.encode(), code.encode()):
+            raise UsageError("that code is not good (any more); say /resume for another")
+        elif not resumes_lightly(await self._control.standing()):  # halted since, perhaps by the file alone
+            raise UsageError("the state has changed meanwhile; say /resume again")
         return _sentence(await self._control.resume(operator, REASON, revision=pending.revision))
 
     async def _prepare(self, user: int) -> str:
@@ -156,9 +188,25 @@ class Desk:
         if standing.mode is TradingMode.ACTIVE and not standing.stops:
             raise UsageError("trading is running already")
         state = standing.trading.state
-        self._pending[user] = _Pending(self._codes(), state.revision if state else None, self._clock.monotonic())
+        lightly = resumes_lightly(standing)
+        if not lightly and self._prove is None:
+            raise UsageError(NO_SECOND_FACTOR)
+        code = self._codes() if lightly else None
+        self._pending[user] = _Pending(code, state.revision if state else None, self._clock.monotonic())
         why = f"{state.mode.value} by {state.actor}: {state.reason}. " if state else ""
-        return f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume {self._pending[user].code}"
+        wanted = code or "and the six digits of the console's second factor"
+        return f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume {wanted}"
+
+    async def _see_second_factor(self, user: int, code: str) -> None:
+        """Raises UsageError for a code that is not good, KeterError while too many were tried."""
+        if self._prove is None:
+            raise UsageError(NO_SECOND_FACTOR)
+        await asyncio.to_thread(self._prove, user, code)  # it writes the spent code down
+
+
+def age_text(age_s: float) -> str:
+    """How long ago something was said; a clock that is behind makes it the future."""
+    return f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead"
 
 
 def open_text(bets: Sequence[Bet]) -> str:

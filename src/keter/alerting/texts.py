@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from keter.bus.alerts import Alert, Level, runbook_id
+from keter.plain import plain
 
 LONGEST = 3500  # characters; Telegram takes 4096
 TEST_ID = "test-alert"
@@ -55,8 +56,8 @@ def about(kind: Kind, alert: Alert, at: datetime) -> Message:
         kind=kind,
         level=alert.level,
         alert_id=alert.id,
-        title=alert.title,
-        detail=alert.detail,
+        title=plain(alert.title),
+        detail=plain(alert.detail),
         at=at,
         since=alert.since,
         action=alert.action,

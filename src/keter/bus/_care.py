@@ -10,6 +10,7 @@ from keter.bus.connection import Bus
 from keter.clock import from_ms
 
 MOST_STRIKES = 3
+GONE = -2  # what PTTL says of a key that is not there
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
@@ -33,12 +34,24 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Reaper:
-    """Returns what silent incarnations hold. Any worker may run it, any number at a time: each script checks for itself."""
+    """Returns what silent incarnations hold. Any worker may run it, any number at a time: each script checks for itself.
 
-    def __init__(self, bus: Bus, *, strikes: int = MOST_STRIKES, queues: Sequence[QueueName] = tuple(QueueName)) -> None:
+    With ``lease_ttl_s`` a lease that has more than twice that left is cut to it: the server's clock was set back. An owner that
+    lives renews it, a dead one's ends.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        strikes: int = MOST_STRIKES,
+        queues: Sequence[QueueName] = tuple(QueueName),
+        lease_ttl_s: float | None = None,
+    ) -> None:
         self._bus = bus
         self._strikes = strikes
         self._queues = queues
+        self._lease_ms = None if lease_ttl_s is None else round(lease_ttl_s * 1000)
 
     async def run_once(self) -> int:
         """Looks at every queue once; the number of items put back or declared dead."""
@@ -61,10 +74,15 @@ class Reaper:
     async def _without_lease(self, queue: QueueName, incarnations: list[str]) -> list[str]:
         if not incarnations:
             return []
+        leases = [self._bus.keys.queue(queue).lease(incarnation) for incarnation in incarnations]
         async with self._bus.redis.batch() as batch:
-            for incarnation in incarnations:
-                batch.exists(self._bus.keys.queue(queue).lease(incarnation))
-            return [name for name, alive in zip(incarnations, await batch.execute(), strict=True) if not alive]
+            for lease in leases:
+                batch.pttl(lease)
+            left = await batch.execute()
+        for lease, left_ms in zip(leases, left, strict=True):
+            if self._lease_ms is not None and left_ms > 2 * self._lease_ms:
+                await self._bus.redis.execute_command("PEXPIRE", lease, self._lease_ms)
+        return [name for name, left_ms in zip(incarnations, left, strict=True) if left_ms == GONE]
 
     async def _look_after(self, queue: QueueName, tombs: list[str]) -> int:
         """A frozen client's last command may still arrive after its burial."""

@@ -10,7 +10,6 @@ ledger, from which the rest is rebuilt.
 import asyncio
 import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -25,14 +24,16 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 
 from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
-from keter.errors import UnavailableError
-from keter.process import spawn_options
+from keter.errors import ConfigurationError, UnavailableError
+from keter.machine import memory_bytes, redis_memory_mb
+from keter.private_files import make_folder, open_private, write_private
+from keter.process import private_umask, spawn_options
 from keter.settings import Settings
+from keter.textfile import read_text
 
 LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
 STOP_DEADLINE_S = 2.0
-MAX_MEMORY = "512mb"
 POLL_S = 0.02
 LAST_LINES = 2
 SET_ASIDE = "redis-unreadable"
@@ -50,6 +51,7 @@ class PrivateRedis:
             raise ValueError("the settings name a Redis; there is none to start")
         self._folder = settings.mode.data_dir / "redis"
         self._run_file = run_file(settings)
+        self._max_memory_mb = redis_memory_mb(settings.redis.redis_max_memory_mb, memory_bytes())
         self._clock = clock or SystemClock()
         self._password = secrets.token_urlsafe(24) if self.plan.kind is not RedisKind.FAKE else ""
         self._port = 0
@@ -88,6 +90,15 @@ class PrivateRedis:
         await stop_server_of(self._run_file)
         self._port = self._port or _free_port()
         try:
+            await self._start()
+        except OSError as e:
+            await self._end(0)
+            name = e.filename2 or e.filename  # of a renaming, what was to be replaced
+            where = f"{name}: " if name else ""
+            raise UnavailableError(f"the private Redis cannot use its files: {where}{e.strerror or e}") from e
+
+    async def _start(self) -> None:
+        try:
             process = await self._begin()
         except UnavailableError:
             if not _UNREADABLE.search(self._log()):
@@ -101,11 +112,12 @@ class PrivateRedis:
         if self.running and self.plan.kind is not RedisKind.FAKE:
             await _shutdown(self.url)
         await self._end(STOP_DEADLINE_S)
-        self._run_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what lies there is not ours
+            self._run_file.unlink(missing_ok=True)
 
     async def _begin(self) -> asyncio.subprocess.Process:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._folder / "redis.log").write_bytes(b"")
+        make_folder(self._folder)
+        write_private(self._folder / "redis.log", "")
         self._process = await self._spawn()
         try:
             await self._until_answers()
@@ -124,7 +136,7 @@ class PrivateRedis:
         command = (*self.plan.command, "--port", str(self._port)) if fake else self.plan.command
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, **spawn_options()
+                *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, **spawn_options(), **private_umask()
             )
         except OSError as e:
             raise UnavailableError(f"{command[0]} cannot be started: {e.strerror or e}") from e
@@ -148,7 +160,7 @@ class PrivateRedis:
                 "appendonly yes",
                 "appendfsync everysec",
                 'save ""',
-                f"maxmemory {MAX_MEMORY}",
+                f"maxmemory {self._max_memory_mb}mb",
                 "maxmemory-policy noeviction",
                 "timeout 0",
                 "tcp-keepalive 60",
@@ -197,7 +209,12 @@ def run_file(settings: Settings) -> Path:
 def locate_redis(settings: Settings) -> str | None:
     """The address to use: from the settings, else of the private server that runs, else None. It holds a password."""
     url = configured_url(settings)
-    return url if url is not None else _read_url(run_file(settings))
+    return url if url is not None else running_url(settings)
+
+
+def running_url(settings: Settings) -> str | None:
+    """The address of the private server that runs in DATA_DIR, with its password; None when none is written down."""
+    return _read_url(run_file(settings))
 
 
 async def stop_server_of(path: Path) -> None:
@@ -213,8 +230,8 @@ async def stop_server_of(path: Path) -> None:
 
 def _read_url(path: Path) -> str | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or being replaced
+        found = json.loads(read_text(path) or "null")
+    except (ConfigurationError, ValueError, RecursionError):  # being replaced, or spoilt
         return None
     url = found.get("url") if isinstance(found, dict) else None
     return url if isinstance(url, str) else None
@@ -222,10 +239,10 @@ def _read_url(path: Path) -> str | None:
 
 def _write_private(path: Path, value: dict[str, str | int]) -> None:
     """Writes the file so that only its owner may read it, and so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with open_private(part, "x") as file:
         json.dump(value, file)
     part.replace(path)
 

@@ -7,14 +7,27 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError,
 
 from keter.bus._plan import LEAST_VERSION
 from keter.bus.connection import Bus
-from keter.bus.errors import BusDataError
+from keter.bus.errors import ONE_NODE, RIGHTS, BusDataError
 from keter.clock import random_id
 from keter.errors import ConfigurationError, UnavailableError
 
 MOST_CLOCK_OFFSET_S = 2.0
 MEMORY_ALERT_SHARE = 0.7
-_REFUSALS = (OutOfMemoryError, ReadOnlyError, NoPermissionError)
-_REFUSED_WORDS = ("MISCONF", "NOREPLICAS", "NOPERM", "BUSY", "LOADING", "MASTERDOWN")
+NO_RIGHTS, REPLICA = "rights", "replica"
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why the server, which knows the command, did not do it: its own words, and what cures it."""
+
+    kind: str
+    said: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"Redis refuses: {self.said}; {self.cure}"
+
+
+ALL_SLOTS = 16_384
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
@@ -28,12 +41,14 @@ class ServerFacts(msgspec.Struct, frozen=True):
     clock_offset_s: float
     missing: tuple[str, ...]
     is_fake: bool
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         found = []
         if self.version is not None and _numbers(self.version) < LEAST_VERSION:
             found.append(f"Redis {self.version} is too old; Keter needs {'.'.join(map(str, LEAST_VERSION))} or newer")
+        found += map(str, self.refusals)
         if self.missing:
             found.append(f"Redis does not know {', '.join(self.missing)}; use another server")
         if self.policy is not None and self.policy != "noeviction":
@@ -53,12 +68,15 @@ class ServerFacts(msgspec.Struct, frozen=True):
 
 
 async def probe(bus: Bus) -> ServerFacts:
-    """Asks the server what it is. Raises UnavailableError when it does not answer."""
+    """Asks the server what it is. Raises UnavailableError when it does not answer, or is one of several nodes of a cluster."""
     info = await _info(bus)
+    if info.get("cluster_enabled") == "1":
+        await _need_all_slots(bus)
     before = datetime.now(UTC)
     server_ms = await bus.now_ms()
     middle = before + (datetime.now(UTC) - before) / 2
     aof, policy = info.get("aof_enabled"), info.get("maxmemory_policy")
+    missing, refusals = await _try_out(bus)
     return ServerFacts(
         version=info.get("valkey_version") or info.get("redis_version"),
         aof=aof == "1" if aof is not None else None,
@@ -66,18 +84,27 @@ async def probe(bus: Bus) -> ServerFacts:
         used_memory_bytes=_number(info.get("used_memory")),
         max_memory_bytes=_number(info.get("maxmemory")),
         clock_offset_s=round(server_ms / 1000 - middle.timestamp(), 3),
-        missing=await _missing(bus),
+        missing=missing,
         is_fake=not info,
+        refusals=refusals,
     )
 
 
 async def refuse_for_live(bus: Bus) -> ServerFacts:
-    """Raises ConfigurationError unless money may depend on this server: real, with all we need, and never evicting."""
+    """Looks whether money may depend on this server: real, with all we need, never evicting, and not a replica.
+
+    Raises ConfigurationError, or UnavailableError for what may cure itself, as when a primary became a replica.
+    """
     facts = await probe(bus)
     if facts.is_fake:
         raise ConfigurationError("LIVE refuses this Redis: it is an imitation that keeps nothing; set REDIS_URL to a real one")
     if facts.missing or (facts.policy is not None and facts.policy != "noeviction"):
         raise ConfigurationError(f"LIVE refuses this Redis: {'; '.join(facts.problems)}")
+    kinds = {refusal.kind: refusal for refusal in facts.refusals}
+    if (rights := kinds.get(NO_RIGHTS)) is not None:
+        raise ConfigurationError(f"LIVE refuses this Redis: {rights}")
+    if (replica := kinds.get(REPLICA)) is not None:
+        raise UnavailableError(str(replica))
     return facts
 
 
@@ -92,27 +119,58 @@ async def _info(bus: Bus, *sections: str) -> dict[str, str]:
     try:
         found = await bus.redis.execute_command("INFO", *sections)
     except (BusDataError, UnavailableError) as e:
-        if isinstance(e.__cause__, ResponseError):
+        if isinstance(e.__cause__, ResponseError) and not isinstance(e.__cause__, NoPermissionError):
             return {}
         raise
     return {str(name): str(value) for name, value in found.items()}
 
 
-async def _missing(bus: Bus) -> tuple[str, ...]:
-    """Tries what the scripts and we use, on keys of its own; whatever the server refuses."""
+async def _need_all_slots(bus: Bus) -> None:
+    """Raises UnavailableError unless this node alone serves the whole cluster."""
+    told = await bus.redis.execute_command("CLUSTER INFO")
+    if not isinstance(told, dict):
+        told = dict(line.split(":", 1) for line in bytes(told).decode().split() if ":" in line)
+    nodes, slots = int(told.get("cluster_size", 0)), int(told.get("cluster_slots_assigned", 0))
+    if nodes != 1 or slots != ALL_SLOTS:
+        raise UnavailableError(
+            f"this Redis is a cluster with {nodes} nodes that serve {slots} of {ALL_SLOTS} slots; {ONE_NODE}"
+        )
+
+
+async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
+    """Tries what the scripts and we use, on keys of its own: what the server does not know, and why it refused the rest."""
     trials = _trials(f"{bus.keys.prefix}probe:{random_id()}")
     async with bus.redis.batch() as batch:
         for command in trials:
             batch.execute_command(*command)
         answers = await batch.execute(raise_on_error=False)
-    return tuple(str(command[0]) for command, answer in zip(trials, answers, strict=True) if _unknown(answer))
+    missing: list[str] = []
+    refusals: dict[str, Refusal] = {}
+    for command, answer in zip(trials, answers, strict=True):
+        if not isinstance(answer, ResponseError):
+            continue
+        refusal = _refusal(answer)
+        if refusal is None:
+            missing.append(str(command[0]))
+        else:
+            refusals.setdefault(refusal.kind, refusal)
+    return tuple(missing), tuple(refusals.values())
 
 
-def _unknown(answer: object) -> bool:
-    """Whether the server does not know a command: one that is full, read-only or denied to us does."""
-    if not isinstance(answer, ResponseError) or isinstance(answer, _REFUSALS):
-        return False
-    return not str(answer).startswith(_REFUSED_WORDS)
+def _refusal(error: ResponseError) -> Refusal | None:
+    """What the error says of the server's state; None where it says that it does not know the command."""
+    said = str(error).partition(" (")[0]  # redis-py puts the command behind it
+    if isinstance(error, NoPermissionError):
+        return Refusal(NO_RIGHTS, said, RIGHTS)
+    if isinstance(error, ReadOnlyError):
+        return Refusal(REPLICA, said, "it is a replica; set REDIS_URL or REDIS_HOST to the primary, or make it one")
+    if isinstance(error, OutOfMemoryError):
+        return Refusal("full", said, "it is full; raise its maxmemory, or free memory")
+    if said.startswith("MISCONF"):
+        return Refusal("disk", said, "it cannot write to its disk; make room there and look into its log")
+    if said.startswith(("NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN")):
+        return Refusal("state", said, "look into its log")
+    return None
 
 
 def _trials(key: str) -> tuple[tuple[str | int, ...], ...]:

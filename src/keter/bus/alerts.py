@@ -10,6 +10,7 @@ from keter.bus.connection import Arg, Bus, forget_members
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
 from keter.clock import from_ms, to_ms
+from keter.plain import plain
 
 Level = Literal["page", "ticket", "info"]
 MS_DIGITS = 15
@@ -42,7 +43,8 @@ def runbook_id(alert_id: str) -> str:
 
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
     """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept. True when it is new."""
-    body = msgspec.structs.replace(alert, acknowledged_by=None, acknowledged_at=None)
+    texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}  # a venue's words may be in them
+    body = msgspec.structs.replace(alert, acknowledged_by=None, acknowledged_at=None, **texts)
     args: list[Arg] = [alert.id, ALERT_MS, encode(body), to_ms(alert.since)]
     return bool(await bus.redis.run("alert_raise", [bus.keys.alert(alert.id), bus.keys.alerts], args))
 

@@ -5,6 +5,7 @@ error says what is known, and the caller decides.
 """
 
 import contextlib
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
@@ -14,12 +15,13 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 from redis.typing import EncodableT
 
 from keter.bus.errors import BusDataError, BusDeniedError, BusRefusedError, ConnectionLostError, translated
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
+from keter.domain.runs import NOBODY
 from keter.errors import UnavailableError
 
 SOCKET_TIMEOUT_S = 3.0
@@ -27,6 +29,8 @@ CONNECT_TIMEOUT_S = 1.0
 BLOCK_S = 1  # longest wait inside the server; must stay well under SOCKET_TIMEOUT_S
 ORDINARY_CONNECTIONS = 16
 BLOCKING_CONNECTIONS = 4
+
+_TLS_ERROR = re.compile(r"\[(?:SSL|X509)[^\]]*\] ([^(]*[^(. ])")
 
 Arg = bytes | str | int | float
 
@@ -81,12 +85,16 @@ class Client(Redis):
 
 
 class Bus:
-    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes."""
+    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes.
 
-    def __init__(self, redis: Client, blocking: Client, keys: Keys) -> None:
+    ``run_id`` is the run that its user belongs to: locks are given to the run alone that owns this Redis.
+    """
+
+    def __init__(self, redis: Client, blocking: Client, keys: Keys, run_id: str = NOBODY) -> None:
         self.redis = redis
         self.blocking = blocking
         self.keys = keys
+        self.run_id = run_id
 
     async def now_ms(self) -> int:
         """The server's clock, in milliseconds since the epoch: the only one that all processes share."""
@@ -129,13 +137,13 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
     """
     try:
         bus = Bus(_client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix))
-    except ValueError as e:
-        raise UnavailableError("REDIS_URL is not an address like redis://host:6379/0 or rediss://host:6380/0") from e
+    except (ValueError, TypeError, RedisError) as e:  # what the settings have not looked at, such as a spoilt run file
+        raise UnavailableError("the address of Redis is none; REDIS_URL must be like redis://host:6379/0") from e
     try:
         await bus.redis.load_scripts()
     except ConnectionLostError as e:
         await bus.aclose()
-        raise UnavailableError(f"Redis at {address(url)} does not answer; is it running, and is the address right?") from e
+        raise UnavailableError(_why_silent(url, str(e))) from e
     except BusDataError as e:
         await bus.aclose()
         raise UnavailableError(f"{e}; REDIS_URL names a database that {address(url)} lacks, or it is no real Redis") from e
@@ -158,6 +166,31 @@ def address(url: str) -> str:
     """``host:port`` or the socket's path of a Redis address, without user or password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+
+
+def _why_silent(url: str, said: str) -> str:
+    """What to tell of a server that could not be talked to; ``said`` is the error from below."""
+    at, tls = f"Redis at {address(url)}", urlsplit(url).scheme == "rediss"
+    if (found := _TLS_ERROR.search(said)) is not None:
+        return f"TLS with {at} failed: {found[1]}; check its certificate, its name, and the files that REDIS_URL names"
+    if tls and "No such file" in said:
+        return (
+            f"TLS with {at} cannot begin: a file that REDIS_URL names in ssl_ca_certs, ssl_certfile or ssl_keyfile is missing"
+        )
+    if tls and "Timeout" in said:
+        return f"{at} does not answer in TLS; is it running, and does that port speak TLS? One without is reached by redis://"
+    if not tls and ("reset by peer" in said or "closed by server" in said):
+        return f"{at} closed the connection; is it Redis? One that speaks TLS only is reached by rediss://"
+    return f"{at} does not answer; is it running, and is the address right?"
+
+
+def without_login(url: str) -> str:
+    """A Redis address without user, password and options: two of the same server and database are equal."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return f"{parts.scheme}://{parts.path}"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
 
 def _client(url: str, connections: int) -> Client:

@@ -1,6 +1,7 @@
 """Rests after an attempt: an event or a selection is left alone until its key expires."""
 
 from collections.abc import AsyncIterator
+from math import inf
 
 import msgspec
 
@@ -30,13 +31,16 @@ async def cool_down(bus: Bus, *, event_uid: str, seconds: float, reason: str, se
 
 async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
     """Why the selection must be left alone for the moment, None when it need not."""
-    async with bus.redis.batch() as batch:
-        batch.exists(bus.keys.cooldown_event(event_uid))
-        batch.exists(bus.keys.cooldown_selection(event_uid, selection_id))
-        event, selection = await batch.execute()
-    if event:
+    event, selection = await _read(bus, event_uid, selection_id)
+    if _rests(*event):
         return Reason.COOLDOWN_EVENT
-    return Reason.COOLDOWN_SELECTION if selection else None
+    return Reason.COOLDOWN_SELECTION if _rests(*selection) else None
+
+
+async def rest_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
+    """Seconds for which ``cooling`` will still refuse the selection; 0 when it does not."""
+    event, selection = await _read(bus, event_uid, selection_id)
+    return max([int(left_ms) for value, left_ms in (event, selection) if _rests(value, left_ms)], default=0) / 1000
 
 
 async def list_cooldowns(bus: Bus) -> list[Cooldown]:
@@ -47,9 +51,9 @@ async def list_cooldowns(bus: Bus) -> list[Cooldown]:
         async with bus.redis.batch() as batch:
             batch.get(key)
             batch.pttl(key)
-            reason, left_ms = await batch.execute()
-        if reason is not None:
-            found.append(Cooldown(key, reason.decode(), max(left_ms, 0) / 1000))
+            value, left_ms = await batch.execute()
+        if _rests(value, left_ms):
+            found.append(Cooldown(key, _parts(value)[0], max(left_ms, 0) / 1000))
     return sorted(found, key=lambda cooldown: (-cooldown.remaining_s, cooldown.key))
 
 
@@ -58,6 +62,27 @@ async def clear_cooldown(bus: Bus, key: str) -> bool:
     if not key.startswith(f"{bus.keys.prefix}cooldown:"):
         raise ValueError(f"not a cooldown: {key!r}")
     return bool(await bus.redis.execute_command("DEL", key))
+
+
+async def _read(bus: Bus, event_uid: str, selection_id: str) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
+    """Value and milliseconds left of the event's rest and of the selection's."""
+    async with bus.redis.batch() as batch:
+        for key in (bus.keys.cooldown_event(event_uid), bus.keys.cooldown_selection(event_uid, selection_id)):
+            batch.get(key)
+            batch.pttl(key)
+        event, event_ms, selection, selection_ms = await batch.execute()
+    return (event, event_ms), (selection, selection_ms)
+
+
+def _rests(value: bytes | None, left_ms: int) -> bool:
+    """Whether a rest is under way. With more than a whole rest left the server's clock was set back: that is none."""
+    return value is not None and left_ms <= _parts(value)[1]
+
+
+def _parts(value: bytes) -> tuple[str, float]:
+    """Reason and whole rest in ms; a value of another version tells no rest, and counts."""
+    reason, _, whole = value.decode().rpartition("|")
+    return (reason, int(whole)) if whole.isdigit() and reason else (value.decode(), inf)
 
 
 async def _keys_like(bus: Bus, pattern: str) -> AsyncIterator[str]:

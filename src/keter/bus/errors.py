@@ -4,6 +4,7 @@ ConnectionLostError  69  no answer: a command may have run or not. Never repeat 
 BusDeniedError       69  the password or the rights of the Redis user do not allow it
 BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
 LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
+NotOwnerError        75  this Redis is another run's: stand by until it is ours
 StaleRevisionError   75  somebody changed the state in between: read again, decide again
 BusDataError         70  a key holds what it must not hold, or Redis does not know a command
 PoisonedPayloadError 70  a payload does not decode: dead letter
@@ -17,7 +18,14 @@ import redis.exceptions as redis_errors
 
 from keter.errors import KeterError, RetryLaterError, UnavailableError
 
+ONE_NODE = (
+    "Keter needs a single server, or a cluster of one node that owns every slot: its scripts use many keys at once, and it "
+    "follows no redirection, nor a fail-over by Sentinel"
+)
 _REFUSED = re.compile(r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b")
+
+
+RIGHTS = "give its user every command and key: ACL SETUSER <user> ~* &* +@all"
 
 
 class ConnectionLostError(UnavailableError):
@@ -40,6 +48,10 @@ class LeaseLostError(RetryLaterError):
     """The lease expired or was revoked; whatever it protected belongs to somebody else."""
 
 
+class NotOwnerError(LeaseLostError):
+    """This Redis, under this prefix, belongs to another run of Keter."""
+
+
 class StaleRevisionError(RetryLaterError):
     """The state is not the one the decision was based on."""
 
@@ -57,10 +69,14 @@ def translated() -> Iterator[None]:
     """Turns redis-py's errors into ours."""
     try:
         yield
-    except (redis_errors.AuthenticationError, redis_errors.NoPermissionError) as e:
+    except redis_errors.NoPermissionError as e:
+        raise BusDeniedError(f"Redis refused us: {e}; {RIGHTS}") from e
+    except redis_errors.AuthenticationError as e:
         raise BusDeniedError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
+    except (redis_errors.MovedError, redis_errors.AskError, redis_errors.ClusterCrossSlotError) as e:
+        raise UnavailableError(f"this Redis is one node of a cluster and the key belongs to another; {ONE_NODE}") from e
     except redis_errors.OutOfMemoryError as e:
         raise BusRefusedError(f"Redis refuses to write: {e}", "OOM") from e
     except redis_errors.ReadOnlyError as e:
@@ -74,6 +90,8 @@ def _sorted(error: redis_errors.ResponseError) -> KeterError:
     text = str(error)
     if "LEASELOST" in text:
         return LeaseLostError("the lease is gone; another owner may have taken over")
+    if "NOPERM" in text or "ACL failure" in text:
+        return BusDeniedError(f"Redis refused us: {text}; {RIGHTS}")
     if (refused := _REFUSED.search(text)) is not None:
         return BusRefusedError(f"Redis refuses for the moment: {text}", refused.group(1))
     return BusDataError(f"Redis answered with an error: {text}")

@@ -1,6 +1,7 @@
 """Heartbeats: what every process says of itself, once per beat, with the server's time.
 
-The hash holds plain fields (process, worker, pid, version, started_ms, at_ms, ttl_ms, last_error, error_ms) and, by prefix,
+The hash holds plain fields (process, worker, pid, version, run_id, mode, fingerprint, machine, started_ms, at_ms, ttl_ms,
+last_error, error_ms) and, by prefix,
 ``c:name`` counters since the start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf``
 for all) and ``h:name:sum`` in seconds.
 """
@@ -16,9 +17,12 @@ import msgspec
 from keter import __version__
 from keter.bus.connection import Arg, Bus, forget_members
 from keter.clock import Clock, SystemClock, from_ms, to_ms
+from keter.domain.runs import Run
+from keter.plain import plain
 from keter.redaction import Redactor
 
 BEATS_PER_TTL = 3
+FUTURE_MS = 5_000
 LONGEST_ERROR = 500
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, inf)
 
@@ -53,6 +57,11 @@ class Heartbeat(msgspec.Struct, frozen=True):
     fields: dict[str, str]
     last_error: str | None = None
     error_at: datetime | None = None
+
+    @property
+    def machine(self) -> str:
+        """The host that it runs on; empty where it did not say."""
+        return self.fields.get("machine", "")
 
     @property
     def counters(self) -> dict[str, int]:
@@ -101,6 +110,10 @@ class Heart:
         self._buckets: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
+    def belongs_to(self, run: Run) -> None:
+        """Says with each beat whose process this is."""
+        self._fixed |= {"run_id": run.run_id, "mode": run.mode.value, "fingerprint": run.fingerprint, "machine": run.machine}
+
     def count(self, name: str, n: int = 1) -> None:
         """Adds to a counter."""
         self._counters[name] = self._counters.get(name, 0) + n
@@ -117,7 +130,7 @@ class Heart:
 
     def error(self, text: str) -> None:
         """Remembers the last error, without secrets, in one line."""
-        line = " ".join(self._redactor.text(text).split())
+        line = " ".join(plain(self._redactor.text(text)).split())
         self._fixed |= {"last_error": line[:LONGEST_ERROR], "error_ms": to_ms(self._clock.now())}
 
     async def beat(self) -> None:
@@ -137,7 +150,11 @@ class Heart:
 
 
 async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
-    """Every process that has beaten within three of its beats, by process and worker."""
+    """Every process that has beaten within three of its beats, by process and worker.
+
+    A worker's name says its machine where more than one machine beats.
+    A beat from the future was before the server's clock was set back: whoever lives has beaten again within a second.
+    """
     names = sorted(name.decode() for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1))
     if not names:
         return []
@@ -150,7 +167,15 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     if gone:
         await forget_members(bus, bus.keys.heartbeats, gone)
     now_ms = await bus.now_ms()
-    return [_heartbeat({name.decode(): value.decode() for name, value in fields.items()}, now_ms) for fields in found if fields]
+    texts = [{name.decode(): value.decode() for name, value in fields.items()} for fields in found if fields]
+    return _readable([_heartbeat(fields, now_ms) for fields in texts if int(fields["at_ms"]) <= now_ms + FUTURE_MS])
+
+
+def _readable(beats: list[Heartbeat]) -> list[Heartbeat]:
+    """Names without their machine while there is only one: ``router``; with it where there are several: ``router@host``."""
+    if len({beat.machine for beat in beats}) > 1:
+        return beats
+    return [msgspec.structs.replace(beat, worker=beat.worker.removesuffix(f"@{beat.machine}")) for beat in beats]
 
 
 def _heartbeat(fields: dict[str, str], now_ms: int) -> Heartbeat:

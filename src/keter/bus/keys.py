@@ -1,8 +1,8 @@
 """Every key Keter uses in Redis: its name, type, content and life. Nobody else builds a key.
 
-The prefix is empty by default, so that names are those of the design; on a Redis Cluster ``{keter}:`` puts all keys that
-one script touches into one slot. Parts that come from outside are percent-quoted where they hold anything but letters,
-digits and ``-._~|@``, so that no account or event can imitate another key or a hash tag.
+The prefix is empty by default, so that names are those of the design; another one lets several programs share a server. A
+Redis Cluster of several nodes is not supported, whatever the prefix. Parts that come from outside are percent-quoted where
+they hold anything but letters, digits and ``-._~|@``, so that no account or event can imitate another key or a hash tag.
 Lives are in milliseconds and end with ``_MS``; a key without one says who trims it.
 """
 
@@ -30,6 +30,8 @@ DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
 PROBE_MS = 10 * SECOND_MS
 TOMB_MS = MINUTE_MS
+OWNER_MS = 15 * SECOND_MS
+CONTESTED_MS = 10 * MINUTE_MS
 
 DEAD_CAP = 1_000
 AUDIT_CAP = 20_000
@@ -92,6 +94,8 @@ class Keys:
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
+        self.owner = f"{prefix}run:owner"
+        """hash run_id, instance_id, record (JSON OwnerRecord): whose this Redis is; TTL OWNER_MS, renewed by `keter up`"""
         self.probe = f"{prefix}probe"
         """string without meaning; the dashboard writes it to learn whether Redis takes writes; TTL PROBE_MS"""
         self.trading_state = f"{prefix}trading:state"
@@ -101,7 +105,7 @@ class Keys:
         self.global_stop = f"{prefix}GLOBAL_STOP"
         """any type; betting is forbidden while it exists; kept, written by operators"""
         self.armed = f"{prefix}trading:armed"
-        """hash account -> JSON {account, actor, at}: LIVE is allowed; removed by disarm"""
+        """hash account -> JSON {account, actor, at, run}: LIVE is allowed in that run; removed by disarm and by each start"""
         self.fence = f"{prefix}fence"
         """string; the last fencing number given out, of all locks; kept"""
         self.heartbeats = f"{prefix}heartbeats"
@@ -128,6 +132,10 @@ class Keys:
         """string; bytes in both lists"""
         self.capture_batch = f"{prefix}capture:batch"
         """string; id of the recorder's current batch"""
+        self.risk_run = f"{prefix}risk:run"
+        """string; run, mode and settings whose risk book this is; kept, written by rebuild"""
+        self.risk_ledger = f"{prefix}risk:ledger"
+        """string; identity of the ledger that the risk book was made from; kept, written by the guard"""
         self.risk_revision = f"{prefix}risk:revision"
         """string; grows with every change of the risk book; kept"""
         self.risk_exposure = f"{prefix}risk:exposure"
@@ -158,11 +166,11 @@ class Keys:
         return f"{self.prefix}exec_lock:{_part(event_uid)}:{_part(selection_id)}"
 
     def cooldown_event(self, event_uid: str) -> str:
-        """string reason; TTL the cooldown."""
+        """string ``reason|rest in ms``; TTL the rest."""
         return f"{self.prefix}cooldown:event:{_part(event_uid)}"
 
     def cooldown_selection(self, event_uid: str, selection_id: str) -> str:
-        """string reason; TTL the cooldown."""
+        """string ``reason|rest in ms``; TTL the rest."""
         return f"{self.prefix}cooldown:selection:{_part(event_uid)}:{_part(selection_id)}"
 
     def odds(self, event_uid: str, selection_id: str) -> str:
@@ -178,7 +186,7 @@ class Keys:
         return f"{self.prefix}score:{_part(event_uid)}"
 
     def reconciled(self, account: str) -> str:
-        """hash wanted (token of the router that asks), done (token it was done for), at_ms of the pass; TTL RECONCILED_MS."""
+        """hash wanted (token of the router that asks), done (token it was done for), run, at_ms of the pass; RECONCILED_MS."""
         return f"{self.prefix}reconciled:{_part(account)}"
 
     def doubt(self, intent_id: str) -> str:
@@ -197,6 +205,10 @@ class Keys:
         """hash token, key, url, at_ms; secret; TTL given by its owner, SESSION_MS at most."""
         return f"{self.prefix}ao:session:{_part(account)}"
 
+    def contested(self, account: str) -> str:
+        """string; exists while the account's session was taken away again and again lately; TTL CONTESTED_MS."""
+        return f"{self.prefix}ao:contested:{_part(account)}"
+
     def fixtures(self, account: str) -> str:
         """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL FIXTURES_MS."""
         return f"{self.prefix}fixtures:{_part(account)}"
@@ -204,6 +216,10 @@ class Keys:
     def throttle(self, account: str, name: str) -> str:
         """string; exists until the next call is free."""
         return f"{self.prefix}throttle:{_part(account)}:{_part(name)}"
+
+    def budget(self, account: str) -> str:
+        """hash left (questions about the account that may be asked), at_ms (as of when); TTL two minutes."""
+        return f"{self.prefix}budget:{_part(account)}"
 
     def heartbeat(self, process: str, worker: str) -> str:
         """hash of a Heartbeat; TTL three beats."""

@@ -6,14 +6,16 @@ happens, by comparing the fencing number (numbers grow for ever, over all locks)
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from keter.bus.connection import Bus
-from keter.bus.errors import BusRefusedError, ConnectionLostError
+from keter.bus.connection import Arg, Bus
+from keter.bus.errors import BusRefusedError, ConnectionLostError, NotOwnerError
 from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.domain.runs import RunMark
 from keter.tasks import end_tasks
 
 RENEWALS_PER_TTL = 3
@@ -47,21 +49,28 @@ class Locks:
         return f"{self._owner}.{self._ids()[:16]}"
 
     async def acquire(self, key: str, ttl_s: float, token: str | None = None) -> Held | None:
-        """The lock, or None while somebody else holds it.
+        """The lock, or None while somebody else holds it. Raises NotOwnerError where this Redis is another run's.
 
         After ConnectionLostError the lock may be ours or not; the same ``token`` finds out, otherwise it ends by itself.
         """
         token = token or self.new_token()
-        fence = await self._bus.redis.run("lock_acquire", [key, self._bus.keys.fence], [token, round(ttl_s * 1000)])
+        keys = [key, self._bus.keys.fence, self._bus.keys.owner]
+        fence = await self._bus.redis.run("lock_acquire", keys, [token, round(ttl_s * 1000), self._bus.run_id])
+        if fence == b"":
+            raise NotOwnerError("this Redis is another run's, or nobody's yet")
         return Held(key, token, int(fence), ttl_s) if fence is not None else None
 
     async def renew(self, held: Held) -> bool:
-        """Starts its life again; False when it is no longer ours."""
-        return bool(await self._bus.redis.run("lock_keep", [held.key], [held.value, round(held.ttl_s * 1000)]))
+        """Starts its life again; False when it is no longer ours, or this Redis has become another run's."""
+        return await self._kept(held, round(held.ttl_s * 1000))
 
     async def release(self, held: Held) -> bool:
         """Gives it back; False when it was no longer ours."""
-        return bool(await self._bus.redis.run("lock_keep", [held.key], [held.value, 0]))
+        return await self._kept(held, 0)
+
+    async def _kept(self, held: Held, life_ms: int) -> bool:
+        args: list[Arg] = [held.value, life_ms, self._bus.run_id]
+        return bool(await self._bus.redis.run("lock_keep", [held.key, self._bus.keys.owner], args))
 
     async def remaining_s(self, held: Held) -> float:
         """Seconds it is still ours; 0 when it is not. Compare with the longest call that is to follow."""
@@ -70,6 +79,14 @@ class Locks:
             batch.pttl(held.key)
             value, left_ms = await batch.execute()
         return max(left_ms, 0) / 1000 if value == held.value.encode() else 0.0
+
+    async def owned(self, held: Held) -> bool:
+        """Whether the lock is ours and this Redis our run's, both at one moment."""
+        async with self._bus.redis.batch(atomic=True) as batch:
+            batch.get(held.key)
+            batch.hget(self._bus.keys.owner, "run_id")
+            value, owner = await batch.execute()
+        return value == held.value.encode() and (owner or b"").decode() == self._bus.run_id
 
     async def owner(self, key: str) -> str | None:
         """The token of whoever holds ``key``, None when nobody does."""
@@ -113,13 +130,25 @@ class Lease:
     """The right to be the active one of several processes, kept by a task while it lasts.
 
     ``lost`` is set as soon as it may have ended: by then stop doing what only the owner may do. Use as a context manager,
-    which releases it; ``acquire`` may be called again after a loss.
+    which releases it; ``acquire`` may be called again after a loss. ``mark`` stands in its value, for people to see;
+    ``stranger`` is told, once per waiting, that this Redis is another run's.
     """
 
     def __init__(
-        self, bus: Bus, name: str, ttl_s: float, worker: str, *, ids: Ids = random_id, clock: Clock | None = None
+        self,
+        bus: Bus,
+        name: str,
+        ttl_s: float,
+        worker: str,
+        *,
+        mark: RunMark | None = None,
+        ids: Ids = random_id,
+        clock: Clock | None = None,
+        stranger: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._locks = Locks(bus, owner=worker, ids=ids)
+        self._mark = mark
+        self._stranger = stranger
         self._key = bus.keys.lease(name)
         self._ttl_s = ttl_s
         self._clock = clock or SystemClock()
@@ -138,11 +167,17 @@ class Lease:
     async def acquire(self, stop: asyncio.Event) -> bool:
         """Waits until the lease is ours (True) or ``stop`` is set (False). Redis being away is waited out, too."""
         await self._end_keeper()
-        token = self._locks.new_token()  # one token for all tries: an acquisition whose reply was lost is found again
+        token = self._new_token()  # one token for all tries: an acquisition whose reply was lost is found again
+        told = False
         while not stop.is_set():
             asked = self._clock.monotonic()
             try:
                 held = await self._locks.acquire(self._key, self._ttl_s, token)
+            except NotOwnerError as e:
+                held = None
+                if not told:
+                    self._stranger(str(e))
+                told = True
             except (ConnectionLostError, BusRefusedError):
                 held = None
             if held is not None:
@@ -151,6 +186,17 @@ class Lease:
                 return True
             await _pause(stop, min(self._ttl_s / RENEWALS_PER_TTL, LONGEST_STANDBY_S))
         return False
+
+    def _new_token(self) -> str:
+        token = self._locks.new_token()
+        return f"{token}.{self._mark.text}" if self._mark is not None else token
+
+    async def valid(self) -> bool:
+        """Whether Redis says, now, that the lease is ours and so is the Redis."""
+        held = self.held
+        if held is None or self.lost.is_set():
+            return False
+        return await self._locks.owned(held)
 
     async def _keep(self, held: Held, lost: asyncio.Event, renewed: float) -> None:
         """Renews three times per life; without an answer the lease counts as lost when its life has run out."""

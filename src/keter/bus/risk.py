@@ -11,35 +11,54 @@ import msgspec
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
+from keter.bus.errors import BusDataError
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
 from keter.bus.stats import day_of
 from keter.clock import Clock, SystemClock, from_ms
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 
+LIFE_SLACK_MS = 5_000  # a small step of the server's clock must not end what is under way
 NO_DAY = "none"  # stands for a day where a script needs a key and there is none
+RELEASE_TRIES = 5  # a stake is booked once in its life, so the second look finds it
+BOOKED_MEANWHILE = -1  # what the script of ``release`` says
 
 
 class RiskState(msgspec.Struct, frozen=True):
-    """The book at one moment. ``day`` is None when no betting day has been booked yet."""
+    """The book at one moment. ``day`` is None when no betting day has been booked yet; ``run`` is whose book it is."""
 
     revision: int
     exposures: tuple[Exposure, ...]
     day: DayRisk | None
+    run: str = ""
 
 
 class RiskBook:
     """Reads and changes the book.
 
     ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an
-    event rests from the moment a reservation on it becomes a bet.
+    event rests from the moment a reservation on it becomes a bet. ``reservation_s`` is the longest that a reservation lasts:
+    one with more left was made before the server's clock was set back, and counts as expired. Whoever reserves, and whoever
+    makes bets of reservations, must both give it, so that what counts as expired becomes no bet. ``run`` is who writes: a
+    reservation becomes a bet only in a book that was rebuilt by the same run.
     """
 
-    def __init__(self, bus: Bus, *, clock: Clock | None = None, zone: tzinfo = UTC, event_rest_s: float = 0) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        clock: Clock | None = None,
+        zone: tzinfo = UTC,
+        event_rest_s: float = 0,
+        reservation_s: float | None = None,
+        run: str = "",
+    ) -> None:
+        self._run = run
         self._bus = bus
         self._clock = clock or SystemClock()
         self._zone = zone
         self._event_rest_ms = round(event_rest_s * 1000)
+        self._longest_ms: Arg = "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
 
     async def read(self, day: str | None = None) -> RiskState:
         """The book without expired reservations, and ``day`` (default: the newest day booked)."""
@@ -52,12 +71,14 @@ class RiskBook:
             keys.risk_expiry,
             keys.risk_streak,
             keys.daily_pnl(day or NO_DAY),
+            keys.risk_run,
         ]
-        revision, book, ends, streak, booked = await self._bus.redis.run("risk_read", script_keys, [])
+        revision, book, ends, streak, booked, run = await self._bus.redis.run("risk_read", script_keys, [self._longest_ms])
         expiry = _by_name(ends)
         exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
         exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
-        return RiskState(int(revision), tuple(exposures), _day(day, _by_name(booked), streak) if day is not None else None)
+        risk = _day(day, _by_name(booked), streak) if day is not None else None
+        return RiskState(int(revision), tuple(exposures), risk, run.decode())
 
     async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
         """Puts a reservation into the book that was read at ``revision``.
@@ -66,12 +87,13 @@ class RiskBook:
         decision is reserved once, however often it is asked for. ``expires_at`` must be set.
         """
         keys = [*self._changing, lease.key]
-        args: list[Arg] = [exposure.decision_id, encode(exposure), self._left_ms(exposure.expires_at), revision, lease.value]
+        left_ms = self._left_ms(exposure.expires_at)
+        args: list[Arg] = [exposure.decision_id, encode(exposure), left_ms, revision, lease.value, self._longest_ms]
         return bool(await self._bus.redis.run("risk_reserve", keys, args))
 
     async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
         """Moves the end of a standing reservation; False when there is none."""
-        args: list[Arg] = [decision_id, self._left_ms(expires_at)]
+        args: list[Arg] = [decision_id, self._left_ms(expires_at), self._longest_ms]
         return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
 
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
@@ -86,23 +108,35 @@ class RiskBook:
         exposure = decode(Exposure, payload)
         day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
         names, rest = self._bus.keys, self._bus.keys.cooldown_event(exposure.event_uid)
-        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest]
-        args: list[Arg] = [decision_id, exposure.stake_minor, day, DAY_RISK_MS, BETS_MS, self._event_rest_ms]
+        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest, names.risk_run]
+        lives: list[Arg] = [DAY_RISK_MS, BETS_MS, self._event_rest_ms, self._longest_ms]
+        args: list[Arg] = [decision_id, exposure.stake_minor, day, *lives, self._run]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
-        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error."""
-        booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
-        day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
-        await self._bus.redis.run("risk_release", [*self._changing, self._bus.keys.daily_pnl(day)], [decision_id, day])
+        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error.
 
-    async def settle(self, decision_id: str, *, day: str, pnl_minor: int, lost: bool) -> bool:
+        Raises BusDataError where the stake is booked on another day at every look.
+        """
+        # The script has to be told the day's key before. A router whose lease is just ending may book the stake between
+        # the question and the script; then the script changes nothing, and the question is asked again.
+        for _ in range(RELEASE_TRIES):
+            booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
+            day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
+            keys = [*self._changing, self._bus.keys.daily_pnl(day)]
+            if await self._bus.redis.run("risk_release", keys, [decision_id, day]) != BOOKED_MEANWHILE:
+                return
+        raise BusDataError(f"the stake of decision {decision_id} is booked on another day at every look")
+
+    async def settle(self, decision_id: str, *, day: str, pnl_minor: int, lost: bool, streak_change: int | None = None) -> bool:
         """Takes a bet out of the book and books its result on ``day``, once; False when it is not in the book (any more).
 
-        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else leaves it alone.
+        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else leaves it alone. Of what is
+        no first settlement in its order, ``streak_change`` says what it does to the streak instead.
         """
         keys = [*self._changing, self._bus.keys.daily_pnl(day), self._bus.keys.risk_day, self._bus.keys.risk_streak]
-        args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS]
+        change: Arg = "" if streak_change is None else streak_change
+        args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS, change]
         return bool(await self._bus.redis.run("risk_settle", keys, args))
 
     async def forget_streak(self, *, lease: Held, revision: int) -> bool:
@@ -126,10 +160,10 @@ class RiskBook:
         Read the book first, then the ledger, and pass the ``revision`` that was read: False when a settlement or placement
         came in between, or the lease is lost. None replaces it whatever happened.
         """
-        bus_keys = self._bus.keys
-        keys = [*self._changing, lease.key, bus_keys.daily_pnl(day.day), bus_keys.risk_day, bus_keys.risk_streak]
+        names = self._bus.keys
+        keys = [*self._changing, lease.key, names.daily_pnl(day.day), names.risk_day, names.risk_streak, names.risk_run]
         figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
-        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS]
+        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS, self._run]
         for exposure in exposures:
             reserved = exposure.status is ExposureStatus.RESERVED
             left = self._left_ms(exposure.expires_at) if reserved else ""
@@ -147,9 +181,13 @@ class RiskBook:
             await batch.execute()
 
     async def bets_in_window(self, window_s: float) -> int:
-        """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most."""
-        since = await self._bus.now_ms() - round(window_s * 1000)
-        return int(await self._bus.redis.execute_command("ZCOUNT", self._bus.keys.risk_bets, f"({since}", "+inf"))
+        """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most.
+
+        One noted in the future, before the server's clock was set back, does not count.
+        """
+        now_ms = await self._bus.now_ms()
+        since, latest = now_ms - round(window_s * 1000), now_ms + LIFE_SLACK_MS
+        return int(await self._bus.redis.execute_command("ZCOUNT", self._bus.keys.risk_bets, f"({since}", latest))
 
     @property
     def _changing(self) -> tuple[str, str, str, str]:

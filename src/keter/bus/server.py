@@ -1,7 +1,7 @@
 """Redis for everybody: which server to use (``_plan``), one of our own (``_private``), what a server is like (``_probe``)."""
 
-from keter.bus._plan import RedisKind, RedisPlan, plan_redis
-from keter.bus._private import PrivateRedis, locate_redis
+from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
+from keter.bus._private import PrivateRedis, locate_redis, running_url
 from keter.bus._probe import ServerFacts, probe, refuse_for_live, server_life
 
 __all__ = [
@@ -9,9 +9,11 @@ __all__ = [
     "RedisKind",
     "RedisPlan",
     "ServerFacts",
+    "configured_url",
     "locate_redis",
     "plan_redis",
     "probe",
     "refuse_for_live",
+    "running_url",
     "server_life",
 ]

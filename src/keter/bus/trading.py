@@ -11,6 +11,7 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.errors import PoisonedPayloadError, StaleRevisionError
 from keter.clock import from_ms, to_ms
+from keter.domain.runs import RunMark
 from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 
@@ -81,16 +82,17 @@ async def change_trading(bus: Bus, state: TradingState, *, expected_revision: in
 
 
 class Arming(msgspec.Struct, frozen=True):
-    """Who allowed LIVE on an account, and when."""
+    """Who allowed LIVE on an account, when, and in which run: it is good for no other."""
 
     account: str
     actor: str
     at: datetime
+    run: RunMark
 
 
-async def arm(bus: Bus, account: str, actor: str, now: datetime) -> Arming:
-    """Allows LIVE bets on ``account``."""
-    arming = Arming(account, actor, now)
+async def arm(bus: Bus, account: str, actor: str, now: datetime, run: RunMark) -> Arming:
+    """Allows LIVE bets on ``account`` in ``run``."""
+    arming = Arming(account, actor, now, run)
     await bus.redis.hset(bus.keys.armed, account, encode(arming))
     return arming
 
@@ -105,13 +107,14 @@ async def disarm_all(bus: Bus) -> None:
     await bus.redis.delete(bus.keys.armed)
 
 
-async def read_arming(bus: Bus, account: str) -> Arming | None:
-    """The standing permission of ``account``; None when there is none or it cannot be read."""
+async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:
+    """The standing permission of ``account`` in ``run``; None when there is none, it is another run's or cannot be read."""
     payload = await bus.redis.execute_command("HGET", bus.keys.armed, account)
     try:
-        return decode(Arming, payload) if payload is not None else None
+        arming = decode(Arming, payload) if payload is not None else None
     except PoisonedPayloadError:  # not a permission
         return None
+    return arming if arming is not None and arming.run == run else None
 
 
 def _state(fields: dict[str, str]) -> TradingState | None:

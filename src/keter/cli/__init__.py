@@ -15,6 +15,7 @@ from typer.exceptions import Abort, TyperException
 from keter import __version__
 from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, reports, status, trading
 from keter.errors import ExitCode, KeterError
+from keter.process import keep_files_private
 
 app = typer.Typer(
     name="keter",
@@ -42,7 +43,8 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command line and exits with its code."""
+    """Runs one command line and exits with its code. Whatever it writes, only this user may read."""
+    keep_files_private()
     sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -1,46 +1,196 @@
-"""How commands reach the Redis of a running Keter, and its ledger."""
+"""How commands reach a running Keter: which one is meant, its Redis and its ledger."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from keter.cli.output import run_async
-from keter.errors import KeterError, UnavailableError
+from keter.errors import KeterError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+    from keter.control import Control
+    from keter.domain.trading import OperatorCommand, TradingState
+    from keter.instances import Choice, Found, Seen, Wish
     from keter.ledger import Ledger
     from keter.settings import Settings
 
 T = TypeVar("T")
 
 
-async def bus_or_none(settings: "Settings") -> "Bus | None":
-    """A bus to the Redis of the settings or of a running ``keter up``; None when there is none that can be used."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command acts on: settings, and the Keter of this machine that runs by them, if one does.
+
+    ``closed`` are listings of Keters that this user may not look into.
+    """
+
+    settings: "Settings"
+    found: "Found | None" = None
+    closed: tuple[str, ...] = ()
+    own: bool = False  # the settings in use name this Keter themselves
+
+    @property
+    def owner(self) -> int | None:
+        """The user whose Keter it is."""
+        return self.found.owner if self.found is not None else None
+
+
+def one_target(wish: "Wish") -> Target:
+    """The Keter that is meant, else the settings in use alone.
+
+    Raises UsageError with the list where several could be meant, ConfigurationError for settings that cannot be read.
+    """
+    settings, problem, choice, seen = survey(wish)
+    if choice.refusal is not None:
+        raise UsageError(choice.refusal)
+    if choice.targets:
+        return target_of(choice.targets[0], settings, wish)
+    if settings is None:
+        raise problem or UnavailableError("no Keter runs on this machine")
+    return Target(settings, closed=tuple(seen.closed))
+
+
+def settings_meant() -> "Settings":
+    """The settings of the Keter that a look is meant for. Raises as ``one_target``."""
+    from keter.instances import Wish
+
+    return one_target(Wish.LOOK).settings
+
+
+def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, Seen]":
+    """The settings in use or what is wrong with them, whom to act on, and all that was seen.
+
+    Looks at the machine only where the settings in use do not decide.
+    """
+    from keter.errors import ConfigurationError
+    from keter.instances import Seen, choose, on, running
+    from keter.settings import load_settings
+
+    settings: Settings | None = None
+    problem: KeterError | None = None
     try:
-        return await need_bus(settings)
+        settings = load_settings()
+    except ConfigurationError as e:
+        problem = e
+    seen = Seen()
+    try:
+        own = on(settings) if settings is not None else None
+    except OSError as e:
+        own = None
+        seen.closed.append(f"{e.filename or 'DATA_DIR'} ({e.strerror})")
+    if own is None:
+        others = running()
+        seen = Seen(others.live, seen.closed + others.closed, others.complete)
+    return settings, problem, choose(wish, own, seen.live, settings), seen
+
+
+def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Target:
+    """The settings of a Keter that runs, wherever the command stands.
+
+    Its ``.env`` may have become unreadable since it started: what only stops or looks then makes do with where things are.
+    """
+    from pathlib import Path
+
+    from keter.errors import ConfigurationError
+    from keter.instances import Wish
+    from keter.settings import child_environment, load_settings
+
+    instance = found.instance
+    places = {"DATA_DIR": instance.data_dir, "HALT_FILE": instance.halt_file}
+    file = Path(instance.env_file) if instance.env_file is not None else None
+    try:
+        loaded = load_settings(file, child_environment(**places))
+    except ConfigurationError:
+        if wish is Wish.START:
+            raise
+        loaded = load_settings(None, places)
+    return Target(loaded, found, own=settings is not None and settings.mode.data_dir == loaded.mode.data_dir)
+
+
+def redis_url(target: Target) -> str | None:
+    """The Redis of a target, with its password: the one that the running Keter names, None when nobody knows any."""
+    from keter.bus.connection import without_login
+    from keter.bus.server import configured_url, locate_redis, running_url
+
+    settings = target.settings
+    if target.found is None or not target.found.instance.redis:
+        return locate_redis(settings)
+    known = [url for url in (running_url(settings), configured_url(settings)) if url is not None]
+    named = target.found.instance.redis
+    return next((url for url in known if without_login(url) == named), named)
+
+
+async def bus_or_none(target: Target) -> "Bus | None":
+    """A bus to the Redis of the target; None when there is none that can be used."""
+    try:
+        return await need_bus(target)
     except KeterError:
         return None
 
 
-async def need_bus(settings: "Settings") -> "Bus":
+async def need_bus(target: Target) -> "Bus":
     """The same; raises UnavailableError that says what to start."""
     from keter.bus.connection import connect
-    from keter.bus.server import locate_redis
 
-    url = locate_redis(settings)
+    url = redis_url(target)
     if url is None:
         raise UnavailableError("Keter is not running here: no Redis in the settings and none started by `keter up`")
-    return await connect(url, prefix=settings.redis.redis_key_prefix)
+    prefix = target.settings.redis.redis_key_prefix if target.found is None else target.found.instance.prefix
+    return await connect(url, prefix=prefix)
+
+
+def control_over(target: Target, bus: "Bus | None") -> "Control":
+    """The commands over a target. Nothing is made for the audit: a ledger that is not there stays so."""
+    from keter.clock import SystemClock
+    from keter.control import Control
+    from keter.ledger import local_ledger, open_settings_ledger
+
+    clock, settings = SystemClock(), target.settings
+    file = local_ledger(settings)
+
+    async def audit(row: "OperatorCommand") -> None:
+        ledger = await open_settings_ledger(settings, clock=clock)
+        try:
+            await ledger.commands.add(row)
+        finally:
+            await ledger.aclose()
+
+    async def last() -> "TradingState | None":
+        ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
+        try:
+            return await ledger.commands.last_trading()
+        finally:
+            await ledger.aclose()
+
+    there = file is None or (file.is_file() and target.owner in {None, file.lstat().st_uid})
+    known = {"audit": audit, "last": last} if there else {"audit": None}
+    return Control(bus, halt_file=settings.router.halt_file, clock=clock, owner=target.owner, **known)
+
+
+async def somebody_runs(bus: "Bus | None") -> bool:
+    """Whether a process that bets, or allows to, reports to this Redis, be it on another machine."""
+    from keter.bus.heartbeats import read_heartbeats
+    from keter.roster import Process
+
+    if bus is None:
+        return False
+    try:
+        beats = await read_heartbeats(bus)
+    except KeterError:
+        return False
+    return any(beat.process in {Process.ROUTER.value, Process.GUARD.value} for beat in beats)
 
 
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
-    """Opens the ledger of the settings read only, runs ``work`` on it, closes it."""
+    """Opens the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
     from keter.clock import SystemClock
     from keter.ledger import open_settings_ledger
-    from keter.settings import load_settings
+
+    settings = settings_meant()
 
     async def run() -> T:
-        ledger = await open_settings_ledger(load_settings(), clock=SystemClock(), read_only=True)
+        ledger = await open_settings_ledger(settings, clock=SystemClock(), read_only=True)
         try:
             return await work(ledger)
         finally:

@@ -1,6 +1,5 @@
 """``keter backtest``: the live gates on football-data.co.uk files or on recordings."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import ConfigurationError, UnavailableError, UsageError
+from keter.private_files import write_private
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
@@ -190,21 +190,17 @@ def _intro(tested: "Backtest", rules: "Rules") -> str:
 
 
 def _write_csv(path: Path, bets: "list[BetRecord]") -> None:
-    import io
-
     import msgspec
 
-    text = io.StringIO()
+    from keter.plain import csv_lines
+
     rows = [{**msgspec.to_builtins(bet), "clv": bet.clv} for bet in bets]
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    _write(path, text.getvalue())
+    table = [list(rows[0]), *[list(row.values()) for row in rows]] if rows else []
+    _write(path, csv_lines(table).decode())
 
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_private(path, text)
     except OSError as e:
         raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e

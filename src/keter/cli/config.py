@@ -66,6 +66,22 @@ def _show(*, as_json: bool) -> None:
 
 
 @commands.command()
+def device() -> None:
+    """Print a link that lets a new browser log in on this machine while somebody else guesses the password."""
+    from keter.clock import SystemClock
+    from keter.dashboard.devices import device_link
+    from keter.launch import page_host, page_url
+    from keter.settings import load_settings
+
+    settings = load_settings()
+    hashed = settings.dashboard.dash_password_hash.get_secret_value()
+    if not hashed:
+        raise UsageError("DASH_PASSWORD_HASH is not set: the console asks for no password, so nobody is kept out")
+    page = page_url(page_host(settings), settings.dashboard.dash_port)
+    typer.echo(device_link(settings.mode.data_dir / "run", "operator", hashed, page, SystemClock()))
+
+
+@commands.command()
 def password() -> None:
     """Ask for a password twice and print its hash for DASH_PASSWORD_HASH or DASH_VIEWER_PASSWORD_HASH."""
     from argon2 import PasswordHasher

@@ -21,9 +21,9 @@ def doctor(
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Look at everything Keter needs; exit code 69 when something fails."""
-    from keter.settings import load_settings
+    from keter.cli.access import settings_meant
 
-    settings = load_settings()
+    settings = settings_meant()
     from keter.clock import SystemClock
     from keter.doctor import Grade, examine, write_bundle
 

@@ -23,10 +23,10 @@ def backup(
     path: Annotated[Path | None, typer.Argument(help="File to write; default: DATA_DIR/backups with the time.")] = None,
 ) -> None:
     """Write a complete copy while everything runs on (SQLite; PostgreSQL has pg_dump)."""
+    from keter.cli.access import settings_meant
     from keter.clock import SystemClock
-    from keter.settings import load_settings
 
-    target = path or load_settings().mode.data_dir / "backups" / f"ledger-{_stamp(SystemClock().now())}.db"
+    target = path or settings_meant().mode.data_dir / "backups" / f"ledger-{_stamp(SystemClock().now())}.db"
     with_ledger(lambda ledger: ledger.backup(target))
     typer.echo(f"copied to {target}")
 

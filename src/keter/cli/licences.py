@@ -1,6 +1,5 @@
 """``keter license``: look at a licence, or make one if you issue them."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -24,14 +23,14 @@ def keygen(
 ) -> None:
     """Make a key pair for issuing licences; prints the public key for LICENSE_PUBLIC_KEY."""
     from keter.license import new_key
+    from keter.private_files import open_private
 
     pem, public = new_key()
     try:
-        descriptor = os.open(private_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open_private(private_key, "xb") as file:
+            file.write(pem)
     except OSError as e:
         raise UsageError(f"{private_key} cannot be made: {e.strerror}") from e
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
     typer.echo(f"LICENSE_PUBLIC_KEY={public}")
 
 
@@ -40,16 +39,27 @@ def issue(
     holder: Annotated[str, typer.Argument(help="Whose licence it is.")],
     private_key: Annotated[Path, typer.Option(help="File with the private key.")],
     days: Annotated[int, typer.Option(help="How long it holds.", min=1, max=36_500)] = 365,
+    out: Annotated[Path | None, typer.Option(help="File to write it to, for its owner only.")] = None,
 ) -> None:
-    """Print a new licence."""
+    """Make a new licence: print it, or write it to a file that only its owner may read."""
     from keter.clock import SystemClock
     from keter.license import issue, load_private_key
+    from keter.private_files import make_folder, write_private
 
     try:
         key = load_private_key(private_key.read_bytes())
     except OSError as e:
         raise UsageError(f"{private_key} cannot be read: {e.strerror}") from e
-    typer.echo(issue(key, holder, now=SystemClock().now(), valid_for=timedelta(days=days)))
+    token = issue(key, holder, now=SystemClock().now(), valid_for=timedelta(days=days))
+    if out is None:
+        typer.echo(token)
+        return
+    try:
+        make_folder(out.parent)
+        write_private(out, f"{token}\n")
+    except OSError as e:
+        raise UsageError(f"{out} cannot be written: {e.strerror}") from e
+    typer.echo(f"licence written to {out}", err=True)
 
 
 @commands.command(name="show")

@@ -28,11 +28,11 @@ def logs(
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON lines as they are.")] = False,
 ) -> None:
     """Show the newest log lines of all processes in the order of time."""
-    from keter.settings import load_settings
+    from keter.cli.access import settings_meant
 
     if level not in LEVELS:
         raise UsageError(f"--level is one of {', '.join(LEVELS)}")
-    reader = LogReader(load_settings().mode.data_dir / "logs", worker, LEVELS.index(level), trace)
+    reader = LogReader(settings_meant().mode.data_dir / "logs", worker, LEVELS.index(level), trace)
     found = reader.new_lines()
     _print(found[len(found) - min(last, len(found)) :], as_json=as_json)
     while follow:

@@ -31,13 +31,16 @@ def up() -> ExitCode:
 
 def record() -> ExitCode:
     """Keep the feed's raw answers in DATA_DIR/captures and decide nothing, until Ctrl+C; `keter replay` reads them."""
-    from keter.settings import child_environment, load_settings
+    from keter.settings import Settings, child_environment, load_settings
 
-    settings = load_settings(environ=child_environment(CAPTURE_RAW="true"))
+    def read() -> Settings:
+        return load_settings(environ=child_environment(CAPTURE_RAW="true"))
+
+    settings = read()
     from keter.roster import RECORDING
     from keter.supervisor import up
 
-    return up(settings, say=typer.echo, only=RECORDING)
+    return up(settings, say=typer.echo, only=RECORDING, on_disk=read)
 
 
 def run(
@@ -47,28 +50,32 @@ def run(
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
-    """Run one process in the foreground, against the Redis of the settings or of a running `keter up`."""
-    from keter.settings import load_settings
+    """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the settings must be the same."""
+    if not supervised:
+        from keter.settings import load_settings
+        from keter.workers.runtime import run_process
 
-    settings = load_settings()
+        return run_process(process.value, copy, load_settings(), restarts=restarts)
+    from keter.handover import receive
     from keter.process import stop_with_parent
+
+    handed = receive()  # before the watch on the same pipe begins
+    stop_with_parent()
     from keter.workers.runtime import run_process
 
-    if supervised:
-        stop_with_parent()
-    return run_process(process.value, copy, settings, restarts=restarts, kills=kills, supervised=supervised)
+    return run_process(process.value, copy, handed.settings, restarts=restarts, kills=kills, belongs_to=handed.run)
 
 
 def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:
     """Run the sandbox bookmaker in the foreground (`keter sandbox --help` lists its options)."""
+    from keter.handover import receive
     from keter.logs import configure_logs
     from keter.process import stop_with_parent
     from keter.sandbox.main import parse, run_sandbox
-    from keter.settings import load_settings
 
     config = parse(context.args)
     if supervised:
-        configure_logs(worker_name("sandbox", 1), load_settings())
+        configure_logs(worker_name("sandbox", 1), receive().settings)
         stop_with_parent()
     return run_sandbox(config, say=None if not supervised else _ignore)
 

@@ -12,6 +12,7 @@ from keter.cli.output import JsonFlag, show, show_json
 from keter.cli.progress import Advance, reading
 from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
+from keter.private_files import open_private, write_private
 
 if TYPE_CHECKING:
     from keter.domain.signals import CapturedAnswer, Decision
@@ -118,7 +119,7 @@ def _sink(path: Path | None) -> Iterator[Callable[["Decision"], object]]:
     import msgspec
 
     try:
-        with path.open("wb") as file:
+        with open_private(path, "wb") as file:
             yield lambda decision: file.write(msgspec.json.encode(decision) + b"\n")
     except OSError as e:
         raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
@@ -148,7 +149,7 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
         intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present settings."
         text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
         try:
-            html.write_text(text, encoding="utf-8")
+            write_private(html, text)
         except OSError as e:
             raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
     if as_json:

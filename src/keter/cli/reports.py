@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keter.cli.access import with_ledger
+from keter.cli.access import settings_meant, with_ledger
 from keter.cli.output import JsonFlag, show_json
 from keter.domain.money import money_text
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
+from keter.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.domain.bets import Bet
@@ -39,9 +40,8 @@ def bets(
     """Yield, closing line value, calibration, drawdown, and profit by league, market, odds, book and time."""
     from keter.replay.ledger_records import records_of
     from keter.replay.performance import performance
-    from keter.settings import load_settings
 
-    settings = load_settings()
+    settings = settings_meant()
     chosen = mode or settings.mode.execution_mode
     records = records_of(with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone)
     result = performance(records)
@@ -51,7 +51,7 @@ def bets(
         intro = f"{chosen} bets of the last {days:g} days."
         warnings = ["DRY bets: fills are imagined, results are real."] if chosen is ExecutionMode.DRY else []
         try:
-            html.write_text(html_report(f"Keter {chosen}", intro, warnings, records, result), encoding="utf-8")
+            write_private(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
         except OSError as e:
             raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
     if as_json:
@@ -68,10 +68,9 @@ def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = Fa
     """Refusal rate, delay to acceptance and price loss of each book."""
     import msgspec
 
-    from keter.settings import load_settings
     from keter.venues.paper.behaviour import behaviour
 
-    chosen = mode or load_settings().mode.execution_mode
+    chosen = mode or settings_meant().mode.execution_mode
     found = behaviour(with_ledger(lambda ledger: _placements(ledger, chosen, days)))
     if as_json:
         show_json([{**msgspec.to_builtins(one), "refusal_rate": one.refusal_rate} for one in found])
@@ -94,10 +93,9 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
 
     from keter.replay.parity import Model
     from keter.replay.parity import parity as compare
-    from keter.settings import load_settings
     from keter.venues.paper.behaviour import LEARNED_FROM, learned
 
-    settings = load_settings()
+    settings = settings_meant()
     facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
     uids = sorted({fact.bet.intent.event_uid for fact in facts})
     results = with_ledger(lambda ledger: ledger.results.many(uids))

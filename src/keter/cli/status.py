@@ -6,11 +6,11 @@ import typer
 
 from keter.cli.access import need_bus
 from keter.cli.output import JsonFlag, run_async, show_json
-from keter.domain.trading import DISARMED, betting_word
 from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+    from keter.cli.access import Target
     from keter.control import Standing
     from keter.settings import Settings
 
@@ -24,9 +24,11 @@ def register(app: typer.Typer) -> None:
 
 def status(as_json: JsonFlag = False) -> ExitCode:
     """Show trading state, processes and queues; exit code 69 when nothing runs."""
-    from keter.settings import load_settings
+    from keter.cli.access import one_target
+    from keter.instances import Wish
 
-    facts = run_async(_collect(load_settings()))
+    target = one_target(Wish.LOOK)
+    facts = run_async(_collect(target))
     if as_json:
         show_json(facts)
     else:
@@ -35,17 +37,34 @@ def status(as_json: JsonFlag = False) -> ExitCode:
     return ExitCode.OK if facts["running"] else ExitCode.UNAVAILABLE
 
 
-async def _collect(settings: "Settings") -> Facts:
-    facts: Facts = {"mode": settings.mode.execution_mode.value, "running": False, "problem": None}
+async def _collect(target: "Target") -> Facts:
+    settings = target.settings
+    where = str(target.found.instance) if target.found is not None and not target.own else None
+    facts: Facts = {"mode": settings.mode.execution_mode.value, "where": where, "running": False, "problem": None}
     try:
-        bus = await need_bus(settings)
+        bus = await need_bus(target)
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
     try:
-        told = _standing(await _ask_standing(settings, bus)) | await _permission(settings, bus)
-        return facts | told | await _workings(bus)
+        workings = await _workings(bus)
+        return (
+            facts
+            | _standing(await _ask_standing(settings, bus))
+            | workings
+            | _following(settings, workings)
+            | await _in_force(bus)
+        )
     finally:
         await bus.aclose()
+
+
+def _following(settings: "Settings", workings: Facts) -> Facts:
+    """What LIVE does that may not bet, while it runs."""
+    from keter.clock import SystemClock
+    from keter.following import following_text, obstacle
+
+    why = obstacle(settings, SystemClock()) if workings["running"] else None
+    return {"following": following_text(workings["open_bets"], why) if why is not None else None}
 
 
 async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
@@ -69,13 +88,23 @@ def _standing(standing: "Standing") -> Facts:
     }
 
 
-async def _permission(settings: "Settings", bus: "Bus") -> Facts:
-    """Whether LIVE is armed; None in DRY, which needs no arming."""
-    if not settings.live:
-        return {"armed": None}
+async def _in_force(bus: "Bus") -> Facts:
+    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing where none does."""
+    from keter.bus.ownership import read_owner
     from keter.bus.trading import read_arming
 
-    return {"armed": await read_arming(bus, settings.venue.ao_user) is not None}
+    record = await read_owner(bus)
+    if record is None:
+        return {"armed": False, "settings_differ": []}
+    run = record.run
+    armed = await read_arming(bus, run.account, run.mark) is not None
+    return {
+        "mode": run.mode.value,
+        "armed": armed,
+        "machine": run.machine,
+        "run_since": record.started_at,
+        "settings_differ": list(record.differing),
+    }
 
 
 async def _workings(bus: "Bus") -> Facts:
@@ -84,7 +113,9 @@ async def _workings(bus: "Bus") -> Facts:
 
     beats = await read_heartbeats(bus)
     queues = await depths(bus)
+    counted = [beat.gauges.get("open_bets", "") for beat in beats if beat.process == "tracker"]
     return {
+        "open_bets": next((int(count) for count in counted if count.isdigit()), None),
         "running": bool(beats),
         "problem": None if beats else "Redis answers, but no process reports; start with `keter up`",
         "processes": [
@@ -102,15 +133,22 @@ async def _workings(bus: "Bus") -> Facts:
 
 def render(facts: Facts) -> list[str]:
     """The facts as lines for people."""
-    state = betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed")) or "unknown"
+    state = facts["state"] or "unknown"
     lines = [f"{facts['mode']}  {state}" + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")]
-    if state == DISARMED:
-        lines.append("  LIVE is not armed: nothing is bet until `keter arm`")
+    if facts.get("where"):  # another Keter than that of this folder
+        lines.append(f"  {facts['where']}")
     if facts["reason"]:
         until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
         lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")
+    if facts.get("following"):
+        lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
+    if facts.get("machine") and facts["mode"] == "LIVE":
+        lines.append("  armed: bets real money" if facts["armed"] else "  not armed: no bet is placed until `keter arm`")
+    if facts.get("settings_differ"):
+        names = ", ".join(facts["settings_differ"])
+        lines.append(f"  settings on disk differ from those in force: {names}; they count from the next start")
     for row in facts.get("processes", ()):
         error = f"  last error: {row['last_error']}" if row["last_error"] else ""
         lines.append(f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}")

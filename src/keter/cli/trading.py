@@ -1,20 +1,21 @@
 """``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keter.cli.access import bus_or_none
 from keter.cli.output import JsonFlag, run_async, show_json
+from keter.errors import ExitCode
 
 if TYPE_CHECKING:
+    from keter.cli.access import Target
     from keter.control import Control, Operator, Outcome
     from keter.settings import Settings
 
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
-Command = Callable[["Control", "Operator"], Awaitable["Outcome"]]
-First = Callable[["Control", "Operator"], object]
+Command = Callable[["Control", "Operator", "Settings"], Awaitable["Outcome"]]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,62 +28,67 @@ def pause(
     minutes: Annotated[float | None, typer.Option(help="Resume by itself after so many minutes.", min=0.01)] = None,
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
-) -> None:
+) -> ExitCode:
     """Make no new bets until resumed; open bets stay open."""
     for_s = None if minutes is None else minutes * 60
-    _carry_out(lambda control, who: control.pause(who, reason, for_s=for_s), as_json=as_json)
+    return _carry_out("stop", lambda control, who, _: control.pause(who, reason, for_s=for_s), as_json=as_json)
 
 
-def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     """Make only bets that do not raise their event's worst case, until resumed; also out of a pause."""
-    _carry_out(lambda control, who: control.reduce(who, reason, out_of_pause=True), as_json=as_json)
+    return _carry_out("stop", lambda control, who, _: control.reduce(who, reason, out_of_pause=True), as_json=as_json)
 
 
-def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
-    """Stop betting at once, even when Redis is down (writes the HALT file first)."""
-    from keter.errors import ConfigurationError
-    from keter.settings import load_settings
+def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
+    """Stop betting at once, from any folder, even when Redis is down (writes the HALT file first).
 
-    try:
-        load_settings()
-    except ConfigurationError as e:
-        raise ConfigurationError(f"nothing was halted: {e}; a file named HALT in Keter's folder stops bets meanwhile") from e
-    _carry_out(
-        lambda control, who: control.halt(who, reason),
-        as_json=as_json,
-        first=lambda control, who: control.write_halt_file(who, reason),
-    )
+    Exit code 69 unless a Keter that runs will see it.
+    """
+    from keter.cli.halting import halt_all
+
+    done = halt_all(_user(), reason)
+    if as_json:
+        rows = [_facts(one.outcome) for one in done]
+        show_json(rows[0] if len(rows) == 1 else rows)
+        return ExitCode.OK
+    for one in done:
+        typer.echo(one.outcome.command.result)
+        if one.where is not None:
+            typer.echo(f"  {one.where}")
+        _note(one.outcome.warnings)
+    return ExitCode.OK
 
 
-def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     """Allow bets again after a pause or a halt."""
-    _carry_out(lambda control, who: control.resume(who, reason), as_json=as_json)
+    return _carry_out("start", lambda control, who, _: control.resume(who, reason), as_json=as_json)
 
 
 def arm(
     account: Annotated[str | None, typer.Option(help="The account's name, instead of being asked to type it.")] = None,
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
-) -> None:
-    """Allow LIVE bets on the account of the settings; holds until disarmed or halted."""
+) -> ExitCode:
+    """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a restart ends it."""
     from keter.clock import SystemClock
     from keter.errors import UsageError
     from keter.preflight import armable
-    from keter.settings import load_settings
+    from keter.process import acting_as
 
-    name = armable(load_settings(), SystemClock())
+    target = _target("start")
+    with acting_as(target.owner):
+        name = armable(target.settings, SystemClock())
     typed = account or typer.prompt(f"LIVE bets with real money on {name}. Type the account name", err=True)
     if typed != name:
         raise UsageError("that is not the account's name; nothing was armed")
-    _carry_out(lambda control, who: control.arm(who, name, reason), as_json=as_json)
+    return _carry_out(target, lambda control, who, _: control.arm(who, name, reason), as_json=as_json)
 
 
-def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> None:
+def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     """Take the permission for LIVE bets back; open bets stay open."""
-    from keter.settings import load_settings
-
-    name = load_settings().venue.ao_user
-    _carry_out(lambda control, who: control.disarm(who, name, reason), as_json=as_json)
+    return _carry_out(
+        "stop", lambda control, who, settings: control.disarm(who, settings.venue.ao_user, reason), as_json=as_json
+    )
 
 
 def limit(
@@ -90,25 +96,44 @@ def limit(
     value: Annotated[str, typer.Argument(help="The amount; at most what the settings say.")],
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
-) -> None:
+) -> ExitCode:
     """Lower a risk limit while Keter runs, or raise it again up to what the settings allow."""
-    from keter.settings import load_settings
+    return _carry_out(
+        "start", lambda control, who, settings: control.set_limit(who, settings.risk, name, value, reason), as_json=as_json
+    )
 
-    bounds = load_settings().risk
-    _carry_out(lambda control, who: control.set_limit(who, bounds, name, value, reason), as_json=as_json)
+
+def _target(wish: str) -> "Target":
+    from keter.cli.access import one_target
+    from keter.instances import Wish
+
+    return one_target(Wish(wish))
 
 
-def _carry_out(command: Command, *, as_json: bool, first: First | None = None) -> None:
-    from keter.settings import load_settings
-
-    outcome = run_async(_with_control(load_settings(), command, first))
-    row = outcome.command
+def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> ExitCode:
+    """Does it to the Keter that is meant; exit code 69 when none runs that would see it."""
+    target = _target(target) if isinstance(target, str) else target
+    outcome, heard = run_async(_with_control(target, command))
     if as_json:
-        show_json({"command": row.command_id, "action": row.action.value, "result": row.result, "revision": outcome.revision,
-                   "audited": outcome.audited, "warnings": list(outcome.warnings)})  # fmt: skip
-        return
-    typer.echo(row.result)
-    for warning in outcome.warnings:
+        show_json(_facts(outcome))
+    else:
+        typer.echo(outcome.command.result)
+        if target.found is not None and not target.own:
+            typer.echo(f"  {target.found.instance}")
+    _note(outcome.warnings if not as_json else ())
+    if not heard:
+        _note(("no Keter runs that would see it; the next start on this Redis finds it",))
+    return ExitCode.OK if heard else ExitCode.UNAVAILABLE
+
+
+def _facts(outcome: "Outcome") -> dict[str, object]:
+    row = outcome.command
+    return {"command": row.command_id, "action": row.action.value, "result": row.result, "revision": outcome.revision,
+            "audited": outcome.audited, "warnings": list(outcome.warnings)}  # fmt: skip
+
+
+def _note(warnings: Iterable[str]) -> None:
+    for warning in warnings:
         typer.echo(f"note: {warning}", err=True)
 
 
@@ -121,29 +146,15 @@ def _user() -> str:
         return "a nameless user"
 
 
-async def _with_control(settings: "Settings", command: Command, first: First | None) -> "Outcome":
-    """Runs ``command`` over Redis and ledger, without either where it cannot be reached; ``first`` before anything is asked."""
-    from keter.clock import SystemClock
-    from keter.control import Control, Operator
-    from keter.domain.trading import OperatorCommand
-    from keter.ledger import open_settings_ledger
+async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, bool]":
+    """Runs ``command`` over Redis and ledger; also whether a Keter runs that will see it."""
+    from keter.cli.access import control_over, somebody_runs
+    from keter.control import Operator
 
-    clock = SystemClock()
-
-    async def audit(row: OperatorCommand) -> None:
-        ledger = await open_settings_ledger(settings, clock=clock)
-        try:
-            await ledger.commands.add(row)
-        finally:
-            await ledger.aclose()
-
-    operator = Operator(_user(), "cli")
-    if first is not None:
-        first(Control(None, halt_file=settings.router.halt_file, clock=clock, audit=None), operator)
-    bus = await bus_or_none(settings)
+    bus = await bus_or_none(target)
     try:
-        control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=audit)
-        return await command(control, operator)
+        outcome = await command(control_over(target, bus), Operator(_user(), "cli"), target.settings)
+        return outcome, target.found is not None or await somebody_runs(bus)
     finally:
         if bus is not None:
             await bus.aclose()

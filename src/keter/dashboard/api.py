@@ -8,12 +8,13 @@ from pydantic import BaseModel
 from keter import __version__
 from keter.dashboard import apidocs, models
 from keter.dashboard.auth import ABSOLUTE, COOKIE
+from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
 from keter.dashboard.openapi import describe
 from keter.dashboard.static import serve
 from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.views import status_answer
 from keter.dashboard.world import World
-from keter.domain.trading import betting_word
 
 NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
 RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
@@ -117,10 +118,12 @@ class Api:
         if not world.border.secure(call.request):
             message = "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to localhost, or TLS"
             raise ApiError(409, "not_secure", message)
-        token = await world.doorman.login(body.user, body.password, body.code, world.border.address(call.request))
+        address, device = world.border.address(call.request), body.device or call.request.cookies.get(DEVICE_COOKIE)
+        token = await world.doorman.login(body.user, body.password, body.code, address, device)
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())
         answer.set_cookie(COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+        _remember_device(answer, world.doorman.devices.sign(body.user))
         return answer
 
     async def logout(self, call: Call) -> web.StreamResponse:
@@ -130,14 +133,14 @@ class Api:
         return answer
 
     async def snapshot(self, call: Call) -> BaseModel:
-        return self._world.hub.snapshot()
+        return await self._world.hub.fresh()
 
     async def live(self, call: Call) -> web.StreamResponse:
         if call.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller))
+        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller), caller)
 
     async def prepare(self, call: Call) -> BaseModel:
         return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
@@ -147,31 +150,24 @@ class Api:
         return await self._world.commands.commit(call.caller(), call.body_as(models.CommitBody), address)
 
     async def status(self, call: Call) -> BaseModel:
-        now = self._world.hub.snapshot()
-        money = now.money
-        return models.StatusAnswer(
-            mode=now.server.mode,
-            state=betting_word(now.trading.mode, live=now.server.mode == "LIVE", armed=now.trading.armed),
-            armed=now.trading.armed,
-            balance=money.balance if money else None,
-            outstanding=money.outstanding if money else None,
-            pnl_today=money.pnl_today if money else None,
-            confirmed=money.confirmed if money else None,
-            rejected=money.rejected if money else None,
-            heartbeats={
-                worker.worker: models.Beat(
-                    age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3), pid=worker.pid, version=worker.version
-                )
-                for worker in now.workers
-                if worker.beat_at is not None
-            },
+        """Answers while Redis or the ledger is away too: a script finds every field, and null where nobody knows."""
+        hub, settings = self._world.hub, self._world.settings
+        await hub.newest()
+        return status_answer(
+            settings.mode.execution_mode, hub.current(), hub.problem, halted=settings.router.halt_file.exists()
         )
 
     async def history(self, call: Call) -> BaseModel:
         return models.History(items=await self._world.reader.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
-        return models.LegacyAlerts(items=self._world.hub.snapshot().attention)
+        return models.LegacyAlerts(items=(await self._world.hub.fresh()).attention)
+
+
+def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
+    """Lets the browser say next time that it has been here; logging out does not forget that."""
+    seconds = int(LASTS.total_seconds())
+    answer.set_cookie(DEVICE_COOKIE, cookie, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
 
 
 def document(routes: list[Route]) -> list[Route]:

@@ -5,17 +5,13 @@ reach the console then (``preflight.check_bind``).
 """
 
 import asyncio
-import base64
-import binascii
 import hashlib
-import hmac
 import secrets
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
@@ -24,10 +20,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from keter.clock import Clock
+from keter.dashboard.backoff import Backoff, origin
+from keter.dashboard.devices import Devices
 from keter.dashboard.errors import ApiError
+from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
 from keter.dashboard.table import Principal, Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
+from keter.trust import is_loopback, viewer_fault
 
 log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"
@@ -35,12 +35,8 @@ IDLE = timedelta(minutes=30)
 ABSOLUTE = timedelta(hours=12)
 PROOF_LASTS = timedelta(minutes=5)
 MAX_SESSIONS = 50
-MAX_WAITING = 20  # logins that wait for their turn at the hash, all addresses together
-MAX_REMEMBERED = 10_000
-MAX_DELAY_S = 900.0
+MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
 ALERT_AFTER = 5
-TOTP_STEP_S = 30
-SHORTEST_TOTP_BYTES = 10
 MIN_PASSWORD = 15
 _COMMON = ("correcthorsebatterystaple", "abcdefghijklmnopqrstuvwxyz", "abcdefghijklm", "qwertyuiop", "asdfghjkl", "zxcvbnm",
            "administrator", "1234567890", "123456789", "password", "passw0rd", "placeholder", "changeme", "replaceme",
@@ -59,20 +55,6 @@ def hash_password(password: str) -> str:
     return PasswordHasher().hash(password)
 
 
-def totp(secret: str, counter: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a time step. Raises ConfigurationError for a bad ``secret``."""
-    try:
-        key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
-    except (binascii.Error, ValueError) as e:
-        raise ConfigurationError("DASH_TOTP_SECRET is not base32") from e
-    if len(key) < SHORTEST_TOTP_BYTES:
-        raise ConfigurationError(f"DASH_TOTP_SECRET needs at least {SHORTEST_TOTP_BYTES * 8 // 5} characters of base32")
-    digest = hmac.new(key, struct.pack(">Q", counter), hashlib.sha1).digest()
-    offset = digest[-1] & 15
-    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
-    return f"{number % 1_000_000:06d}"
-
-
 @dataclass(frozen=True, slots=True)
 class Session:
     role: Role
@@ -81,51 +63,36 @@ class Session:
     proved_at: datetime
 
 
+class Lane:
+    """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while it is computed."""
+
+    def __init__(self, most_waiting: int) -> None:
+        self.hashing = asyncio.Semaphore(1)
+        self.waiting = 0
+        self.most_waiting = most_waiting
+
+
 @dataclass(frozen=True, slots=True)
-class Failures:
-    count: int
-    last_s: float
+class Knock:
+    """Who is trying, as far as failures are counted. ``apart`` is a known browser or a session, counted by itself."""
 
+    user: str
+    address: str
+    apart: str = ""
 
-class Backoff:
-    """1 s after the first failure, doubling to 15 minutes, per user and address; never for ever."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._failures: dict[tuple[str, str], Failures] = {}
-
-    def wait_s(self, user: str, address: str) -> float:
-        failures = self._failures.get((user, origin(address)))
-        if failures is None:
-            return 0.0
-        delay = min(MAX_DELAY_S, 2.0 ** (failures.count - 1))
-        return max(0.0, failures.last_s + delay - self._clock.monotonic())
-
-    def failed(self, user: str, address: str) -> int:
-        """Notes a failure; returns how many there were in a row."""
-        at = self._clock.monotonic()
-        kept = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
-        key = (user, origin(address))
-        failures = kept.pop(key, Failures(0, at))
-        while len(kept) >= MAX_REMEMBERED:
-            del kept[next(iter(kept))]
-        self._failures = kept | {key: Failures(failures.count + 1, at)}
-        return failures.count + 1
-
-    def succeeded(self, user: str, address: str) -> None:
-        self._failures.pop((user, origin(address)), None)
-
-    def worst(self, within_s: float) -> tuple[str, int] | None:
-        """The address with most failures in a row, of those that failed within the last ``within_s``."""
-        since = self._clock.monotonic() - within_s
-        found = [(address, f.count) for (_, address), f in self._failures.items() if f.last_s >= since]
-        return max(found, key=lambda entry: entry[1], default=None)
+    @property
+    def counted(self) -> tuple[str, str, str]:
+        """As the back-off counts it: made-up names share one memory of failures."""
+        return _known(self.user), self.address, self.apart
 
 
 class Doorman:
-    """Checks passwords and keeps the sessions of one process; a restart logs everybody out."""
+    """Checks passwords and keeps the sessions of one process; a restart logs everybody out.
 
-    def __init__(self, settings: DashboardSettings, clock: Clock) -> None:
+    ``folder`` keeps what must outlive that: which codes are spent, and the key of known browsers.
+    """
+
+    def __init__(self, settings: DashboardSettings, clock: Clock, folder: Path | None = None) -> None:
         self._hashes = {
             Role.OPERATOR: settings.dash_password_hash.get_secret_value(),
             Role.VIEWER: settings.dash_viewer_password_hash.get_secret_value(),
@@ -135,15 +102,15 @@ class Doorman:
                 raise ConfigurationError("DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config password`")
         if self._hashes[Role.VIEWER] and not self._hashes[Role.OPERATOR]:
             raise ConfigurationError("DASH_VIEWER_PASSWORD_HASH needs DASH_PASSWORD_HASH beside it")
-        self._totp = settings.dash_totp_secret.get_secret_value()
-        if self._totp:
-            totp(self._totp, 0)
-        self._used_step = -1
         self._clock = clock
+        self._factors = _factors(settings, UsedCodes(folder, step_of(clock)), clock)
+        self._viewer_off = viewer_fault(settings)
+        if self._viewer_off:
+            log.warning("viewer_login_off", reason=self._viewer_off)
+        self.devices = Devices(folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock)
         self._sessions: dict[str, Session] = {}
-        self._two_at_once = asyncio.Semaphore(2)
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._waiting = 0
+        self._turns: WeakValueDictionary[Knock, asyncio.Lock] = WeakValueDictionary()
+        self._known_lane, self._local_lane, self._remote_lane = Lane(MAX_WAITING), Lane(MAX_WAITING), Lane(MAX_WAITING)
         self.backoff = Backoff(clock)
 
     @property
@@ -153,11 +120,16 @@ class Doorman:
 
     @property
     def has_viewer(self) -> bool:
-        return bool(self._hashes[Role.VIEWER])
+        return bool(self._hashes[Role.VIEWER]) and not self._viewer_off
 
     @property
     def has_totp(self) -> bool:
-        return bool(self._totp)
+        """Whether some login asks for a code."""
+        return bool(self._factors)
+
+    def asks_code(self, role: Role) -> bool:
+        """Whether this login, and its proofs, ask for a code."""
+        return role in self._factors
 
     def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
         """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or older than 12 hours.
@@ -194,13 +166,13 @@ class Doorman:
         last = session.started_at + ABSOLUTE
         return min(session.seen_at + IDLE, last), last
 
-    async def login(self, user: str, password: str, code: str | None, address: str) -> str:
-        """A new session's token. Raises ApiError 401, or 429 while the back-off lasts."""
-        async with self._turn(user, address):
-            await self._check(user, password, address)
-            if self._totp and not self._take_code(code or ""):
-                self._refuse(user, address)
-        self.backoff.succeeded(user, address)
+    async def login(self, user: str, password: str, code: str | None, address: str, device: str | None = None) -> str:
+        """A new session's token. ``device`` is the cookie of a browser that logged in before, if it has one.
+
+        Raises ApiError 401, or 429 while the back-off lasts.
+        """
+        knock = Knock(user, address, self.devices.known(device, user))
+        await self._check_all(knock, password, code)
         now = self._clock.now()
         token = secrets.token_urlsafe(32)
         if len(self._sessions) >= MAX_SESSIONS:
@@ -218,65 +190,90 @@ class Doorman:
         session = self._sessions.get(principal.session)
         return session is not None and self._clock.now() - session.proved_at < PROOF_LASTS
 
-    async def prove(self, principal: Principal, password: str, address: str) -> None:
-        """Checks the password once more. Raises like ``login``."""
-        async with self._turn(principal.role.value, address):
-            await self._check(principal.role.value, password, address)
-        self.backoff.succeeded(principal.role.value, address)
+    async def prove(self, principal: Principal, password: str, code: str | None, address: str) -> None:
+        """Checks password and code once more. Others' failures do not count: who has the session is no stranger.
+
+        Raises like ``login``.
+        """
+        await self._check_all(Knock(principal.role.value, address, session_source(principal)), password, code)
         session = self._sessions.get(principal.session)
         if session is not None:
             self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
 
+    def check_code(self, who: str, code: str) -> None:
+        """The operator's code alone, from a channel that must not carry the password. Raises ApiError 401, 429."""
+        knock = Knock(Role.OPERATOR.value, who, who)
+        self._check_wait(knock)
+        if not self._factor_holds(knock, code):
+            self._refuse(knock)
+        self.backoff.succeeded(*knock.counted)
+
+    async def _check_all(self, knock: Knock, password: str, code: str | None) -> None:
+        async with self._turn(knock) as lane:
+            await self._check(knock, password, lane)
+            if not self._factor_holds(knock, code):
+                self._refuse(knock)
+        self.backoff.succeeded(*knock.counted)
+
     @asynccontextmanager
-    async def _turn(self, user: str, address: str) -> AsyncIterator[None]:
-        """One try at a time per user and address, so that tries sent at once wait for each other's back-off.
+    async def _turn(self, knock: Knock) -> AsyncIterator[Lane]:
+        """One try at a time per account and origin, so that tries sent at once wait for each other's back-off.
 
         Raises ApiError 429 while that lasts, and when too many wait.
         """
-        if self._waiting >= MAX_WAITING:
+        lane = self._lane(knock)
+        if lane.waiting >= lane.most_waiting:
             raise ApiError(429, "slow_down", "too many logins at once; try again", retry_after_s=1)
-        lock = self._turns.setdefault((_known(user), origin(address)), asyncio.Lock())
-        self._waiting += 1
+        user, address, apart = knock.counted
+        lock = self._turns.setdefault(Knock(user, origin(address), apart), asyncio.Lock())
+        lane.waiting += 1
         try:
             async with lock:
-                wait_s = self.backoff.wait_s(_known(user), address)
-                if wait_s > 0:
-                    raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
-                yield
+                self._check_wait(knock)
+                yield lane
         finally:
-            self._waiting -= 1
+            lane.waiting -= 1
 
-    async def _check(self, user: str, password: str, address: str) -> None:
-        hashed = self._hashes.get(Role(user), "") if _known(user) else ""
-        async with self._two_at_once:
+    def _lane(self, knock: Knock) -> Lane:
+        if knock.apart:
+            return self._known_lane
+        return self._local_lane if is_loopback(knock.address) else self._remote_lane
+
+    def _check_wait(self, knock: Knock) -> None:
+        wait_s = self.backoff.wait_s(*knock.counted)
+        if wait_s > 0:
+            raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
+
+    async def _check(self, knock: Knock, password: str, lane: Lane) -> None:
+        hashed = self._hashes.get(Role(knock.user), "") if _known(knock.user) else ""
+        if self._viewer_off and knock.user == Role.VIEWER.value:
+            hashed = ""
+        async with lane.hashing:
             matches = await asyncio.to_thread(_verify, hashed or self._hashes[Role.OPERATOR], password)
         if not matches or not hashed:
-            self._refuse(user, address)
+            self._refuse(knock)
 
-    def _refuse(self, user: str, address: str) -> NoReturn:
+    def _factor_holds(self, knock: Knock, code: str | None) -> bool:
+        factor = self._factors.get(Role(knock.user))
+        return factor is None or factor.take(code or "")
+
+    def _refuse(self, knock: Knock) -> NoReturn:
         """Notes a failure and raises it, without a word on what was wrong."""
-        count = self.backoff.failed(_known(user), address)
-        log.warning("login_failed", user=_known(user) or "no such user", address=address, in_a_row=count)
+        count = self.backoff.failed(*knock.counted)
+        log.warning("login_failed", user=_known(knock.user) or "no such user", address=knock.address, in_a_row=count)
         raise ApiError(401, "wrong_login", "user, password or code is wrong")
 
-    def _take_code(self, code: str) -> bool:
-        """One step of clock difference either way; a code is good once."""
-        step = int(self._clock.now().timestamp()) // TOTP_STEP_S
-        for candidate in (step, step - 1, step + 1):
-            if candidate > self._used_step and hmac.compare_digest(totp(self._totp, candidate), code):
-                self._used_step = candidate
-                return True
-        return False
+
+def session_source(principal: Principal) -> str:
+    """As what the proofs of a session are counted, apart from the logins of its address."""
+    return f"session {principal.session}"
 
 
-def origin(address: str) -> str:
-    """Whom failures are counted against: an IPv4 address, or the network of 64 bits that one IPv6 customer has."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return "unknown"
-    mapped = found.ipv4_mapped if found.version == 6 else None
-    return str(mapped or found) if found.version == 4 or mapped else str(ip_network((found, 64), strict=False))
+def _factors(settings: DashboardSettings, used: UsedCodes, clock: Clock) -> dict[Role, SecondFactor]:
+    """The second factor of each account that has one. Each has its own: a viewer must not make the operator's codes."""
+    found = {Role.OPERATOR: settings.dash_totp_secret, Role.VIEWER: settings.dash_viewer_totp_secret}
+    texts = {role: secret.get_secret_value() for role, secret in found.items()}
+    return {role: SecondFactor(role.value, text, used, clock) for role, text in texts.items() if text}
 
 
 def _known(user: str) -> str:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 from keter.alerting.courier import Courier
-from keter.alerting.desk import Views
+from keter.alerting.desk import Prove, Views
 from keter.alerting.held import Held
 from keter.alerting.texts import Position
 from keter.bus.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
 from keter.clock import Clock
+from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Snapshot, TestAlertResult
+from keter.dashboard.table import Role
 from keter.domain.bets import Bet
 from keter.errors import KeterError
 from keter.settings import Settings
@@ -24,7 +26,7 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) 
     """The answers for Telegram, from the same sources as the page."""
 
     async def position() -> Position:
-        return position_of(hub.latest(), settings, known=hub.problem is None)
+        return position_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
         return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
@@ -37,6 +39,16 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) 
         return held.standing(stored)
 
     return Views(position, open_bets, alerts)
+
+
+def code_proof(doorman: Doorman) -> Prove | None:
+    """Checks what is said over Telegram against the operator's second factor; None where the operator has none.
+
+    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong passwords do.
+    """
+    if not doorman.asks_code(Role.OPERATOR):
+        return None
+    return lambda user, code: doorman.check_code(f"telegram {user}", code)
 
 
 def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:
@@ -54,7 +66,7 @@ def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = Tr
         unknown=money.unknown if money else None,
         pnl_today=money.pnl_today if money else None,
         stops=tuple(latest.trading.stops) if known else (),
-        problems=tuple(latest.problems),
+        problems=(*latest.problems, *([latest.trading.following] if latest.trading.following else [])),
     )
 
 

@@ -1,7 +1,8 @@
 """Commands from the page: prepared with the server's own summary, committed once with the token that came of it.
 
-A token belongs to one session, action, target and state revision. Committing it again answers with the first result; a
-state that has changed answers 409 with a fresh preparation. HALT asks for no revision and needs no Redis.
+A token belongs to one session, action and target; one that resumes also to one state revision. Committing it again answers with
+the first result; a state that has changed answers 409 with a fresh preparation. What only stops is done however old its
+confirmation is and whatever has changed meanwhile; HALT needs no Redis either.
 """
 
 import asyncio
@@ -21,14 +22,16 @@ from keter.dashboard.table import Principal
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
-from keter.roster import Process
+from keter.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
 PER_MINUTE = 60
-OF_A_REVISION = frozenset({"pause", "reduce", "resume"})  # what is done to the state that was looked at, and to no other
+OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
+OF_A_REVISION = frozenset({"resume"})  # what is done to the state that was looked at, and to no other: it may start bets
+STOPS = frozenset({"halt", "pause", "reduce", "disarm"})  # what can never lead to more bets
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
@@ -74,7 +77,7 @@ class Commands:
         lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
         needs = [] if lowers else self._needs(caller, body.action, standing)
         await self._check_armable(body)
-        revision = _revision(standing) if body.action in OF_A_REVISION else None
+        revision = _revision(standing) if body.action in OF_A_STATE else None
         token = secrets.token_urlsafe(24)
         self._forget_old()
         self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
@@ -84,14 +87,15 @@ class Commands:
         )
 
     async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
-        """Does it, once. Raises ApiError 410 for a token that is unknown or old, 409 when the state has moved on."""
+        """Does it, once. Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on."""
         token = self._tokens.get(body.token)
         if token is None or token.session != caller.session:
             raise ApiError(410, "token_gone", "this confirmation is no longer valid; look again and confirm anew")
         async with token.lock:
             if token.result is not None:
                 return token.result
-            if self._clock.monotonic() - token.made_s > TOKEN_LASTS_S:
+            old = self._clock.monotonic() - token.made_s > TOKEN_LASTS_S
+            if old and token.body.action not in STOPS:
                 raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
             operator = Operator(f"{caller.name}@{address}", "page")
             await self._see_proofs(token, caller, body, address, operator)
@@ -134,9 +138,9 @@ class Commands:
         body, control = token.body, self._control
         match body.action:
             case "pause":
-                return control.pause(operator, body.reason, for_s=body.for_s, revision=token.revision)
+                return control.pause(operator, body.reason, for_s=body.for_s)
             case "reduce":
-                return control.reduce(operator, body.reason, revision=token.revision)
+                return control.reduce(operator, body.reason)
             case "halt":
                 return control.halt(operator, body.reason)
             case "resume":
@@ -158,15 +162,14 @@ class Commands:
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with word and password."""
-        state = standing.trading.state if standing.trading is not None else None
-        light = standing.mode in {TradingMode.PAUSED, TradingMode.REDUCING}
-        by_operator = light and state is not None and state.actor != Process.GUARD.value
-        if action not in WORDS or (action == "resume" and by_operator):
+        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with every proof."""
+        if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
         if action == "arm" and not self._doorman.locked:
             raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
-        return ["word", "password"] if self._doorman.locked and not self._doorman.proved(caller) else ["word"]
+        if not self._doorman.locked or self._doorman.proved(caller):
+            return ["word"]
+        return ["word", "password", *["code"] * self._doorman.asks_code(caller.role)]
 
     async def _see_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator) -> None:
         """Checks them; a command refused for a missing or wrong one is written down too."""
@@ -184,8 +187,10 @@ class Commands:
         if "password" in token.needs:
             if not body.password:
                 raise ApiError(403, "password_missing", "enter your password to confirm")
+            if "code" in token.needs and not body.code:
+                raise ApiError(403, "code_missing", "enter the six digits of your second factor to confirm")
             try:
-                await self._doorman.prove(caller, body.password, address)
+                await self._doorman.prove(caller, body.password, body.code, address)
             except ApiError as e:
                 # 401 would throw the page back to its login; the session itself is fine.
                 raise ApiError(403 if e.status == 401 else e.status, e.code, e.message, retry_after_s=e.retry_after_s) from e
@@ -196,7 +201,9 @@ class Commands:
         standing = await self._control.standing()
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
-        if _revision(standing) != token.revision:
+        # A HALT file changes what a resume undoes, and no revision.
+        grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
+        if grown or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body)
             raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
 
@@ -218,7 +225,7 @@ class Commands:
 
 def _sensible(action: str, standing: Standing) -> None:
     mode = standing.mode
-    if action in OF_A_REVISION and standing.trading is None:
+    if action in OF_A_STATE and standing.trading is None:
         raise UnavailableError(standing.problem or "Redis is not reachable")
     if action == "pause" and mode is TradingMode.HALTED:
         raise ApiError(409, "not_now", "trading is halted already, which is stronger than a pause")

@@ -11,7 +11,7 @@ from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control import Control, Standing, outlasts, until_text
 from keter.dashboard.auth import Doorman
-from keter.dashboard.calling import views
+from keter.dashboard.calling import code_proof, views
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledger_door import LedgerDoor
@@ -31,8 +31,8 @@ from keter.settings import Settings
 def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, ids: Ids, *, port: int | None = None) -> World:
     """Raises ConfigurationError for an unsafe address or a password hash that is none."""
     check_bind(settings)
-    doorman = Doorman(settings.dashboard, clock)
-    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids)
+    doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
+    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids, last=door.last_trading)
     stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
     reader = Reader(settings, bus, door, control, stores, held, clock)
     server = server_facts(settings, clock.now())
@@ -58,7 +58,9 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
             settings.risk,
             lambda: armable(settings, clock),
         ),
-        alerting=build_alerting(settings, bus, control, views(settings, bus, hub, door, held), held, clock),
+        alerting=build_alerting(
+            settings, bus, control, views(settings, bus, hub, door, held), held, clock, prove=code_proof(doorman)
+        ),
         watch=Watch(settings, bus, reader, door, doorman, stores, held, clock),
         stores=stores,
         pages=load_pages(),

@@ -1,5 +1,6 @@
 """What the console knows at one moment, in domain terms, and the pure way from there to the snapshot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,11 +11,14 @@ from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
 from keter.control import Standing
 from keter.dashboard import models
+from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
+from keter.following import following_text
 from keter.ledger import MoneySummary
 from keter.roster import Process
 from keter.setting_groups import RiskSettings, StakeSettings
@@ -29,11 +33,15 @@ CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.H
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included."""
+    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
+
+    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody knows.
+    """
 
     standing: Standing
     armed: bool
-    unlicensed: str | None
+    blocked: Blocked
+    reconciled_at: datetime | None
     heartbeats: list[Heartbeat]
     queues: dict[QueueName, QueueFacts]
     feeds: list[FeedFacts]
@@ -44,6 +52,7 @@ class BusFacts:
     alerts: list[Alert]
     ticks: list[models.Tick]
     redis: models.RedisFacts
+    owner: OwnerRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,19 @@ class Facts:
     problems: list[str] = field(default_factory=list)
 
 
-def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> models.Trading:
+def following(facts: Facts) -> str | None:
+    """What LIVE does while it may not bet, whoever arms it; None where it may."""
+    why = facts.bus.blocked.live
+    return following_text(facts.ledger.summary.open if facts.ledger is not None else None, why) if why is not None else None
+
+
+def trading_view(
+    standing: Standing,
+    armed: bool,
+    unlicensed: str | None,
+    settings_differ: Sequence[str] = (),
+    following: str | None = None,
+) -> models.Trading:
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
     return models.Trading(
@@ -79,6 +100,8 @@ def trading_view(standing: Standing, armed: bool, unlicensed: str | None) -> mod
         stops=list(standing.stops),
         armed=armed,
         unlicensed=unlicensed,
+        settings_differ=list(settings_differ),
+        following=following,
         problem=standing.problem,
     )
 
@@ -263,7 +286,9 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(bus.standing, bus.armed, bus.unlicensed),
+        trading=trading_view(
+            bus.standing, bus.armed, bus.blocked.licence, bus.owner.differing if bus.owner else (), following(facts)
+        ),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
         workers=everyone,

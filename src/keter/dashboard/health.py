@@ -1,14 +1,18 @@
 """The machine and the licence, as the Health screen shows them."""
 
 import shutil
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from keter.clock import Clock
-from keter.dashboard.models import Disk
+from keter.dashboard.models import Disk, Store
 from keter.dashboard.models.base import Level
-from keter.errors import KeterError
-from keter.license import LicenseKeeper
+from keter.domain.room import Room, days_until
+from keter.errors import KeterError, PermissionDeniedError
+from keter.following import obstacle
+from keter.license import LicenseKeeper, remedy
 from keter.settings import Settings
 
 LAST_WEEK, LAST_DAY = timedelta(days=7), timedelta(days=1)
@@ -21,6 +25,28 @@ def disk_facts(folder: Path) -> Disk | None:
     except OSError:
         return None
     return Disk(free_bytes=usage.free, total_bytes=usage.total, pct_used=round((usage.total - usage.free) * 100 / usage.total))
+
+
+def disk_with_days(disk: Disk | None, rooms: Sequence[Room]) -> Disk | None:
+    """The disk with how long its free room will do at the growth of everything together."""
+    grown = [room.growth_bytes_day for room in rooms if room.growth_bytes_day is not None]
+    if disk is None or not grown:
+        return disk
+    return disk.model_copy(update={"days_left": _days(days_until(disk.free_bytes, sum(grown)))})
+
+
+def store_row(room: Room) -> Store:
+    return Store(
+        name=room.name,
+        used_bytes=room.used_bytes,
+        most_bytes=room.most_bytes,
+        growth_bytes_day=room.growth_bytes_day,
+        days_left=_days(room.days_left),
+    )
+
+
+def _days(days: float | None) -> float | None:
+    return None if days is None else round(days, 1)
 
 
 def licence_text(settings: Settings, clock: Clock) -> str:
@@ -40,9 +66,23 @@ def licence_refusal(settings: Settings, clock: Clock) -> str | None:
         return None
     try:
         keeper.check()
+    except PermissionDeniedError as e:
+        return f"{e}; {remedy(settings, e)}"
     except KeterError as e:
         return str(e)
     return None
+
+
+class Blocked(NamedTuple):
+    """Why no bet is allowed, whoever arms LIVE: for want of a licence, and in LIVE for want of anything at all."""
+
+    licence: str | None
+    live: str | None
+
+
+def blocked(settings: Settings, clock: Clock) -> Blocked:
+    """Reads files: call it in a thread."""
+    return Blocked(licence_refusal(settings, clock), obstacle(settings, clock))
 
 
 def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:

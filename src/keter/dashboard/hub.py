@@ -1,4 +1,6 @@
-"""The live stream: the snapshot is built twice a second, what changed goes to every open page as one frame.
+"""The live stream: while a page is open the snapshot is built twice a second, what changed goes to all as one frame.
+
+With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have readers of their own.
 
 A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot keep up loses its queue
 and is told to fetch the snapshot.
@@ -6,7 +8,7 @@ and is told to fetch the snapshot.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -15,14 +17,21 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from keter.clock import Clock
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
+from keter.dashboard.table import Principal, Role
 from keter.errors import KeterError
-from keter.tasks import stopped_within
+from keter.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
+IDLE_S = 5.0
+FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
 MAX_SOCKETS = 20
+# Viewers share half of them, so that they cannot keep the operator's page from its stream.
+VIEWER_SOCKETS = 10
+# What one login may hold: an operator with many tabs, a viewer's page among other viewers'.
+SESSION_SOCKETS = {Role.OPERATOR: 15, Role.VIEWER: 5}
 CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
@@ -61,6 +70,18 @@ def frame_type(data: dict[str, Any]) -> str:
     return next((kind for section, kind in _TYPES if section in data), "state")
 
 
+def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
+    """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
+    if len(taken) >= MAX_SOCKETS:
+        return f"{MAX_SOCKETS} pages are open already; close one"
+    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:
+        return f"{VIEWER_SOCKETS} pages of viewers are open already; close one"
+    most = SESSION_SOCKETS[caller.role]
+    if caller.session and sum(one.session == caller.session for one in taken) >= most:
+        return f"{most} pages of this login are open already; close one"
+    return None
+
+
 class Hub:
     """Builds, compares, hands out. One per process; ``run`` ends when ``stop`` is set."""
 
@@ -73,7 +94,10 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        self._opening = 0
+        self._taken: list[Principal] = []  # one for each socket that is open or being opened
+        self._tried_at: float | None = None
+        self._turn = asyncio.Lock()
+        self._wanted = asyncio.Event()
 
     @property
     def position(self) -> str:
@@ -91,9 +115,14 @@ class Hub:
 
     def snapshot(self) -> Snapshot:
         """The newest. Raises ApiError 503 with the reason while there is none, or while Redis is away."""
-        if self._problem is not None or self._snapshot is None:
+        found = self.current()
+        if found is None:
             raise ApiError(503, "no_snapshot", self._problem or "no snapshot yet")
-        return self._snapshot
+        return found
+
+    def current(self) -> Snapshot | None:
+        """The newest; None while there is none, or while Redis is away. ``problem`` then says why."""
+        return self._snapshot if self._problem is None else None
 
     def latest(self) -> Snapshot | None:
         """The newest there ever was, however old."""
@@ -101,11 +130,41 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            await self._try()
+            self._wanted.clear()
+            await self._rest(stop, POLL_S if self._taken else IDLE_S)
+
+    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+        """Until it is time, somebody opens a page, or ``stop``."""
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._wanted.wait())]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end_tasks(*waits)
+
+    async def fresh(self) -> Snapshot:
+        """The snapshot of now, built for the caller where the newest is older than FRESH_S. Raises as ``snapshot`` does."""
+        if self._tried_at is None or self._clock.monotonic() - self._tried_at > FRESH_S:
+            await self._try(FRESH_S)
+        return self.snapshot()
+
+    async def newest(self) -> Snapshot | None:
+        """The snapshot of now, or the last there was while Redis is away."""
+        try:
+            return await self.fresh()
+        except ApiError:
+            return self._snapshot
+
+    async def _try(self, young_s: float = 0.0) -> None:
+        """Builds once, unless another has just done so; what is wrong becomes the problem."""
+        async with self._turn:
+            if young_s and self._tried_at is not None and self._clock.monotonic() - self._tried_at <= young_s:
+                return
             try:
                 await self.refresh()
             except (KeterError, OSError, TimeoutError) as e:
                 self._trouble(str(e) or type(e).__name__)
-            await stopped_within(stop, POLL_S)
+            self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
         """Builds once and publishes what changed."""
@@ -151,20 +210,24 @@ class Hub:
         complete = run == self._run_id and int(number) + len(wanted) == self._number and len(wanted) <= MOST_MISSED
         return wanted if complete else [self._encode("resync", {})]
 
-    async def serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
-        """Feeds one page until it or we leave. Raises ApiError 503 when too many are open."""
-        if len(self._pages) + self._opening >= MAX_SOCKETS:
-            raise ApiError(503, "too_many_sockets", f"{MAX_SOCKETS} pages are open already; close one")
-        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
-        self._opening += 1
+    async def serve(self, request: web.Request, since: str | None, valid: Valid, caller: Principal) -> web.WebSocketResponse:
+        """Feeds one page until it or we leave. Raises ApiError 503 when too many are open, in all or for ``caller``."""
+        if (why := refusal(self._taken, caller)) is not None:
+            raise ApiError(503, "too_many_sockets", why)
+        self._taken.append(caller)
         try:
-            await socket.prepare(request)
+            return await self._serve(request, since, valid)
         finally:
-            self._opening -= 1
+            self._taken.remove(caller)
+
+    async def _serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
+        await socket.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_FRAMES)
         for text in self._missed(since):
             queue.put_nowait(text)
         self._pages[socket] = queue
+        self._wanted.set()
         listener = asyncio.create_task(_ignore_inbound(socket))
         try:
             await self._feed(socket, queue, valid)

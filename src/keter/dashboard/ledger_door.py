@@ -3,7 +3,7 @@
 import asyncio
 
 from keter.clock import Clock
-from keter.domain.trading import OperatorCommand
+from keter.domain.trading import OperatorCommand, TradingState
 from keter.ledger import Alerts, Ledger, open_settings_ledger
 from keter.settings import Settings
 
@@ -39,6 +39,10 @@ class LedgerDoor:
 
     async def audit(self, row: OperatorCommand) -> None:
         await (await self.writing()).commands.add(row)
+
+    async def last_trading(self) -> TradingState | None:
+        """The trading state that the last command left. Raises LedgerUnavailableError while there is no ledger."""
+        return await (await self.reading()).commands.last_trading()
 
     async def aclose(self) -> None:
         for ledger in (self._reader, self._writer):

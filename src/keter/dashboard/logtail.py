@@ -14,8 +14,11 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 def workers(folder: Path) -> list[str]:
-    """Names of the workers that have a log."""
-    return sorted(path.stem for path in folder.glob("*.jsonl")) if folder.is_dir() else []
+    """Names of the workers that have a log; a name that is no text is left out."""
+    try:
+        return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem.isprintable() and path.is_file())
+    except OSError:
+        return []
 
 
 def read_tail(folder: Path, query: LogsQuery) -> list[LogLine]:

@@ -5,16 +5,19 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from keter.alerting.held import Held
+from keter.books import missing_books
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
 from keter.bus.connection import Bus
 from keter.bus.cooldowns import list_cooldowns
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.heartbeats import read_heartbeats
 from keter.bus.limits import read_limits
 from keter.bus.locks import list_exec_locks
 from keter.bus.odds import read_feeds
+from keter.bus.ownership import read_owner
 from keter.bus.queues import depths
-from keter.bus.reconciliation import read_doubt
+from keter.bus.reconciliation import last_pass, read_doubt
 from keter.bus.risk import RiskBook
 from keter.bus.server import probe
 from keter.bus.stats import read_counts
@@ -24,15 +27,17 @@ from keter.control import Control
 from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
-from keter.dashboard.health import licence_refusal
+from keter.dashboard.health import Blocked, blocked
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
+from keter.dashboard.storage import Storage
 from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
 from keter.gates.limits import lowered
@@ -68,13 +73,14 @@ class Reader:
         self._control = control
         self._clock = clock
         self._redactor = Redactor(secret_values(settings))
+        self.storage = Storage(settings, door, clock)
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None
         self._ledger_due = 0.0
         self._redis = models.RedisFacts(ok=True, detail="")
         self._probe_due = 0.0
-        self._unlicensed: str | None = None
+        self._blocked = Blocked(None, None)
         self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
@@ -100,12 +106,14 @@ class Reader:
         standing = await self._control.standing()
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
-        accounts = await read_accounts(bus)
+        accounts, owner = await read_accounts(bus), await self._owner()
         name = self._settings.venue.ao_user or (accounts[0].account if accounts else "")
         return BusFacts(
             standing=standing,
-            armed=await read_arming(bus, name) is not None if name else False,
-            unlicensed=await self._licence_refusal(),
+            armed=await read_arming(bus, name, owner.run.mark) is not None if name and owner is not None else False,
+            owner=owner,
+            blocked=await self._blocked_by(),
+            reconciled_at=await last_pass(bus, name) if name else None,
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
             feeds=await read_feeds(bus),
@@ -118,11 +126,26 @@ class Reader:
             redis=await self.redis_facts(),
         )
 
-    async def _licence_refusal(self) -> str | None:
+    async def _owner(self) -> OwnerRecord | None:
+        """Whose this Redis is; a record that cannot be read is none."""
+        try:
+            return await read_owner(self._bus)
+        except PoisonedPayloadError:
+            return None
+
+    async def missing_books(self) -> list[str]:
+        """Books that the settings name and no feed shows; none where Redis cannot be asked."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return missing_books(self._settings, await read_feeds(self._bus))
+        except (KeterError, TimeoutError):
+            return []
+
+    async def _blocked_by(self) -> Blocked:
         if self._clock.monotonic() >= self._licence_due:
-            self._unlicensed = await asyncio.to_thread(licence_refusal, self._settings, self._clock)
+            self._blocked = await asyncio.to_thread(blocked, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + LICENCE_EVERY_S
-        return self._unlicensed
+        return self._blocked
 
     async def redis_facts(self) -> models.RedisFacts:
         """Version and settings of the server, asked every few seconds."""
@@ -224,15 +247,18 @@ class Reader:
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
         steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
         told = trail(bet, decisions, steps, neighbours, self._redactor.value)
-        return told.model_copy(update={"doubt": await self._doubt(intent_id)}) if bet.state is BetState.UNKNOWN else told
+        if bet.state is not BetState.UNKNOWN:
+            return told
+        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
+        return told.model_copy(update={"doubt": await self._doubt(intent_id, since)})
 
-    async def _doubt(self, intent_id: str) -> models.Doubt | None:
+    async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
-        except (KeterError, OSError, TimeoutError):
-            return None  # the trail is the ledger's and is told without Redis too
-        return models.Doubt(asked=found.asked, last_at=found.last_at)
+        except (KeterError, OSError, TimeoutError):  # the trail is the ledger's and is told without Redis too
+            return models.Doubt(since=since, asked=None, last_at=None)
+        return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
     async def settled(self, limit: int) -> list[models.Order]:
         """Bets with a result, newest first."""

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from keter.bus.reconciliation import pass_counts_for_s
 from keter.bus.writing import RedisTrouble
 from keter.dashboard import models
-from keter.dashboard.facts import Facts
+from keter.dashboard.facts import Facts, following
 from keter.dashboard.models.base import Level
 from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW, Silent, Troubled
 from keter.dashboard.standstill import Standing
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import Bet, BetState
+from keter.roster import Process
 from keter.settings import Settings
 
 # Without one of these nothing is bet or settled: the loss of any is a page.
@@ -33,11 +35,13 @@ PLACED = frozenset({BetState.PENDING, BetState.RUNNING, BetState.REFUSED, BetSta
 class Situation:
     """Everything the rules look at. ``unreadable_since`` and ``unarmed_since`` tell since when that has been so.
 
-    ``was_armed``: LIVE was armed before in this process's life.
+    ``watched_since`` is when the watch began: what it has not seen for that long may only be new. ``was_armed``: LIVE was
+    armed before in this process's life.
     """
 
     facts: Facts
     settings: Settings
+    watched_since: datetime
     disk: models.Disk | None
     licence: "Finding | None"
     login_failures: tuple[str, int] | None
@@ -215,7 +219,25 @@ def disk_full(s: Situation) -> Finding | None:
 
 
 def licence_ending(s: Situation) -> Finding | None:
-    return s.licence
+    if s.licence is None or s.facts.bus.blocked.licence is None or s.settings.missing_live_limits():
+        return s.licence
+    return Finding(following(s.facts) or s.licence.detail, s.licence.level)
+
+
+def limits_missing(s: Situation) -> Finding | None:
+    told = following(s.facts) if s.settings.missing_live_limits() else None
+    return Finding(told) if told is not None else None
+
+
+def reconciliation_incomplete(s: Situation) -> Finding | None:
+    """Only where a router beats: without one nothing is bet anyway, and its silence is told."""
+    limit_s = pass_counts_for_s(s.settings.router.reconcile_interval_s)
+    since = s.facts.bus.reconciled_at
+    waited_s = (s.facts.at - max(since or s.watched_since, s.watched_since)).total_seconds()
+    if waited_s <= limit_s or all(beat.process != Process.ROUTER for beat in s.facts.bus.heartbeats):
+        return None
+    last = "none since Keter started" if since is None else f"the last one at {since:%H:%M:%S} UTC"
+    return Finding(f"Ledger and venue were not compared completely for {waited_s:.0f} s ({last}); nothing is bet.")
 
 
 def login_failures(s: Situation) -> Finding | None:
@@ -259,6 +281,9 @@ RULES: tuple[Rule, ...] = (
     Rule("not-armed", "page", "LIVE is not armed",
          "betting is active and not armed for a minute; a ticket before the first arming",
          "Nothing is bet; open bets are followed.", "#/risk", not_armed),
+    Rule("reconciliation-incomplete", "page", "Ledger and venue are not compared",
+         "no complete comparison for four times RECONCILE_INTERVAL_S, 60 s at least",
+         "Nothing is bet until one is complete; the tracker tries again and again.", "#/health", reconciliation_incomplete),
     Rule("account-mismatch", "page", "Venue and ledger disagree about the money", "two comparisons in a row",
          "The tracker halts betting or tells what differs.", "#/risk", None),
     Rule("bet-stake-mismatch", "page", "The venue booked another stake", "a ticket's stake is not ours",
@@ -277,6 +302,15 @@ RULES: tuple[Rule, ...] = (
          "The ledger holds what the venue says.", "#/orders", None),
     Rule("foreign-bets", "ticket", "Bets that are not ours", "the venue lists tickets that no intent explains",
          "They count as exposure.", "#/risk", None),
+    Rule("second-copy", "page", "Another Keter bets on this account",
+         "open tickets under a Keter's reference that the ledger does not know, or the session is taken away for minutes",
+         "Betting is paused and LIVE disarmed.", "#/orders", None),
+    Rule("ledger-replaced", "page", "The ledger was replaced",
+         "LIVE on another ledger than that of the last start, or Redis knows open bets that it does not",
+         "LIVE is disarmed.", "#/orders", None),
+    Rule("unreadable-tickets", "page", "Rows of the venue cannot be read",
+         "a bet row with an amount beyond belief, or unstorable",
+         "Each counts as exposure; nothing is bet beside an open stake that nobody can read.", "#/risk", None),
     Rule("login-failures", "page", "Somebody is guessing the password", "5 failed logins in a row from one address",
          "Each further try waits twice as long.", "#/logs?worker=dashboard", login_failures),
     Rule("ledger-unreadable", "page", "The ledger cannot be read", "the database does not answer",
@@ -289,6 +323,8 @@ RULES: tuple[Rule, ...] = (
          "Calls are spaced out; placements that timed out are UNKNOWN.", "#/logs?worker=ingest", None),
     Rule("feed-stale", "page", "Prices are old", "a feed gave no good answer within FEED_STALE_AFTER_S",
          "Old prices are never bet on.", "#/health", None),
+    Rule("feed-overflow", "ticket", "The feed holds more than is kept", "more than MAX_FIXTURES or MAX_MARKETS",
+         "What kicks off last is left out.", "#/health", None),
     Rule("refusals-rising", "ticket", "Many refusals", "more than ALERT_REFUSAL_PCT of the last 20 placements",
          "The selections cool down.", "#/orders?state=REFUSED", refusals_rising),
     Rule("dead-letters", "ticket", "Messages that nobody could read", "a queue has dead letters",
@@ -310,6 +346,8 @@ RULES: tuple[Rule, ...] = (
          "Keter does nothing about it by itself.", "#/health", disk_full),
     Rule("low-ev-streak", "info", "No value for long", "ALERT_LOW_EV_MIN without value in ALERT_LOW_EV_STREAK markets",
          "Keter does nothing about it by itself.", "#/signals?stage=edge", None),
+    Rule("limits-missing", "page", "LIVE lacks limits set by hand", "LIVE runs without the limits it asks for",
+         "Open bets are followed to their settlement; nothing is bet.", "#/config", limits_missing),
     Rule("licence-ending", "info", "The licence ends soon or does not hold",
          "14 days before its end; a ticket from 7, a page on the last day and when it is needed and does not hold",
          "LIVE is blocked without one; open bets are followed.", "#/config", licence_ending),

@@ -16,16 +16,19 @@ from keter.dashboard.rules import RULES
 from keter.dashboard.table import Call, Route, Scope
 from keter.dashboard.world import World
 from keter.domain.money import to_minor
+from keter.domain.room import Room
 from keter.errors import KeterError
-from keter.ledger import Figures
+from keter.ledger import ClosingLine, Figures
 from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
 from keter.setting_groups import RiskSettings
 from keter.settings import Settings
+from keter.textfile import is_present
 
 FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
 DEADLINE_S = 3.0
 CLV_SPAN = timedelta(days=30)
+CLV_EVERY_S = 60.0  # reads every bet of the span, and a mean of a month moves slowly
 
 
 class Scraping:
@@ -36,6 +39,8 @@ class Scraping:
         self._one_at_a_time = asyncio.Lock()
         self._text = b""
         self._made_at: float | None = None
+        self._closing: ClosingLine | None = None
+        self._closing_due = 0.0
 
     def routes(self) -> list[Route]:
         about = "Metrics in the Prometheus text format; METRICS_TOKEN as a bearer token opens it to other machines"
@@ -54,7 +59,7 @@ class Scraping:
 
     async def _known(self) -> Known:
         world, settings = self._world, self._world.settings
-        found = await self._bus()
+        found, rooms = await self._bus(), await world.reader.storage.rooms()
         stores = await world.stores.look()
         return Known(
             at=world.clock.now(),
@@ -62,9 +67,9 @@ class Scraping:
             mode=settings.mode.execution_mode.value,
             currency=settings.mode.account_currency,
             zone=settings.mode.time_zone,
-            stopped=bool(found.standing.stops) if found is not None else settings.router.halt_file.exists(),
+            stopped=bool(found.standing.stops) if found is not None else is_present(settings.router.halt_file),
             limits=limits_of(settings, found.limits if found is not None else settings.risk),
-            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages),
+            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages, rooms),
             rules=[(rule.id, rule.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
@@ -83,8 +88,11 @@ class Scraping:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 ledger = await reader.ledger()
-                since = self._world.clock.now() - CLV_SPAN
-                return await ledger.figures(settings.mode.execution_mode, reader.today(), clv_since=since)
+                mode, since = settings.mode.execution_mode, self._world.clock.now() - CLV_SPAN
+                if self._closing is None or self._world.clock.monotonic() >= self._closing_due:
+                    self._closing = await ledger.closing_line(mode, since)
+                    self._closing_due = self._world.clock.monotonic() + CLV_EVERY_S
+                return await ledger.figures(mode, reader.today(), clv_since=since, closing=self._closing)
         except (KeterError, TimeoutError):
             return None
 
@@ -142,11 +150,11 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
     )
 
 
-def machine_of(settings: Settings, clock: Clock, pages: int) -> Machine:
+def machine_of(settings: Settings, clock: Clock, pages: int, rooms: Sequence[Room]) -> Machine:
     """Reads files: call it in a thread."""
     disk = disk_facts(settings.mode.data_dir)
     try:
         ends = LicenseKeeper(settings, clock).check().expires_at
     except KeterError:
         ends = None  # none, or none that holds: /readyz says so where it matters
-    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages)
+    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages, rooms)

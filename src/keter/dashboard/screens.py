@@ -1,10 +1,6 @@
 """The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs, config."""
 
 import asyncio
-import csv
-import io
-import re
-from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +10,7 @@ from pydantic import BaseModel
 from keter.dashboard import models
 from keter.dashboard.calling import Tester
 from keter.dashboard.configview import config_view
-from keter.dashboard.health import disk_facts, licence_text
+from keter.dashboard.health import disk_facts, disk_with_days, licence_text, store_row
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
@@ -25,10 +21,9 @@ from keter.dashboard.world import World
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter
+from keter.plain import csv_lines
 
 MOST_SUMMED = 10_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 AUDIT_ROWS = 100
 AUDIT_EXPORT = 10_000
 ORDER = r"{intent_id:[\w-]{1,40}}"
@@ -92,7 +87,7 @@ class Screens:
 
     async def signals(self, call: Call) -> BaseModel:
         items = await self._world.reader.signals(call.query_as(models.SignalsQuery))
-        return models.Signals(funnel=self._world.hub.snapshot().funnel, items=items)
+        return models.Signals(funnel=(await self._world.hub.fresh()).funnel, items=items)
 
     async def risk(self, call: Call) -> BaseModel:
         world = self._world
@@ -110,21 +105,24 @@ class Screens:
         return web.Response(body=body, headers=headers, content_type="text/csv", charset="utf-8")
 
     async def health(self, call: Call) -> BaseModel:
-        world, latest = self._world, self._world.hub.latest()
+        world = self._world
+        latest = await world.hub.newest()
+        rooms = await world.reader.storage.rooms()
         return models.Health(
             checks=await world.reader.checks(),
             workers=latest.workers if latest else [],
             queues=latest.queues if latest else [],
             feeds=latest.feeds if latest else [],
             redis=latest.redis if latest else models.RedisFacts(ok=False, detail="never reached"),
-            disk=disk_facts(world.settings.mode.data_dir),
+            disk=disk_with_days(disk_facts(world.settings.mode.data_dir), rooms),
+            storage=[store_row(room) for room in rooms],
             licence=await asyncio.to_thread(licence_text, world.settings, world.clock),
-            problems=latest.problems if latest else [],
+            problems=[*(latest.problems if latest else []), *await world.reader.missing_books()],
         )
 
     async def alerts(self, call: Call) -> BaseModel:
         world = self._world
-        standing = world.hub.snapshot().attention
+        standing = (await world.hub.fresh()).attention
         history = await (await world.reader.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
             active=[notice for notice in standing if notice.acknowledged_by is None],
@@ -169,17 +167,5 @@ class Screens:
         return config_view(self._world.settings, self._world.pages, licence)
 
 
-def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """RFC 4180, UTF-8. Text that a spreadsheet would take for a formula begins with a quote."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(map(_cell, row) for row in rows)
-    return text.getvalue().encode()
-
-
 def _cells(bet: Bet) -> list[object]:
     return list(order_row(bet).model_dump(mode="json").values())
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text

@@ -10,8 +10,8 @@ from aiohttp import HttpVersion11, web
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Problem, ProblemBody
 from keter.errors import RetryLaterError, UnavailableError
-from keter.preflight import is_loopback
 from keter.settings import Settings
+from keter.trust import is_loopback
 
 log = structlog.get_logger(__name__)
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]

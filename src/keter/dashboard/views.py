@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from keter.dashboard.models import Order, SeriesPoint, SignalRow
+from keter.dashboard.models import Beat, Order, SeriesPoint, SignalRow, Snapshot, StatusAnswer
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.markets import Market, MarketKind, Period, Side, line_text, parse_selection
 from keter.domain.money import money_text
 from keter.domain.signals import Decision
+from keter.domain.trading import ExecutionMode, TradingMode
 from keter.domain.verdicts import Reason
 
 KIND_TEXT = {
@@ -160,3 +161,32 @@ def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
         name.removesuffix("_minor"): money_text(value) if name.endswith("_minor") and isinstance(value, int) else value
         for name, value in numbers.items()
     }
+
+
+def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None, *, halted: bool) -> StatusAnswer:
+    """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
+    if now is None:
+        state = TradingMode.HALTED.value if halted else None
+        return StatusAnswer(mode=mode.value, state=state, following=None, problem=problem, heartbeats=None,
+                            settings_differ=None, balance=None, outstanding=None, pnl_today=None, confirmed=None,
+                            rejected=None)  # fmt: skip
+    money = now.money
+    return StatusAnswer(
+        mode=mode.value,
+        state=now.trading.mode,
+        following=now.trading.following,
+        balance=money.balance if money else None,
+        outstanding=money.outstanding if money else None,
+        pnl_today=money.pnl_today if money else None,
+        confirmed=money.confirmed if money else None,
+        rejected=money.rejected if money else None,
+        heartbeats={
+            worker.worker: Beat(
+                age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3), pid=worker.pid, version=worker.version
+            )
+            for worker in now.workers
+            if worker.beat_at is not None
+        },
+        settings_differ=now.trading.settings_differ,
+        problem="; ".join(filter(None, [now.trading.problem, *now.problems])) or None,
+    )

@@ -61,6 +61,7 @@ class Watch:
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
         self._said: dict[str, str] = {}
+        self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until ``stop``; what cannot be asked now is asked again."""
@@ -154,6 +155,7 @@ class Watch:
         return Situation(
             facts=facts,
             settings=self._settings,
+            watched_since=self._since,
             disk=disk_facts(self._settings.mode.data_dir),
             licence=Finding(*self._licence_trouble) if self._licence_trouble is not None else None,
             login_failures=self._login_failures(),
@@ -192,10 +194,10 @@ def _risen(rule: Rule, finding: Finding, now: datetime) -> Alert:
 
 
 def _bets(facts: Facts) -> bool:
-    """Whether nobody has stopped betting and a licence allows it where one is needed."""
+    """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow its open bets."""
     standing = facts.bus.standing
     modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
-    return standing.mode in modes and not standing.stops and facts.bus.unlicensed is None
+    return standing.mode in modes and not standing.stops and facts.bus.blocked.live is None
 
 
 def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:

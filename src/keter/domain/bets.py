@@ -1,5 +1,6 @@
 """The life of a bet (design section 7): the states, the steps between them, and what is known of one bet."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 
@@ -125,6 +126,14 @@ class Transition(msgspec.Struct, frozen=True):
     cause: str
     worker: str
     evidence: dict[str, object] = {}
+
+
+_REFERENCE = re.compile(r"kt[0-9a-f]{32}")
+
+
+def made_by_keter(reference: str) -> bool:
+    """Whether a venue reference has the form of ``reference_of``, of an intent of this or of another ledger."""
+    return _REFERENCE.fullmatch(reference) is not None
 
 
 def reference_of(intent_id: str) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from keter.domain.markets import Side
 from keter.domain.quotes import BookPrices, MarketUpdate
+from keter.domain.runs import RunMark
 from keter.domain.verdicts import Number, Verdict
 
 
@@ -88,7 +89,8 @@ class ApprovedSignal(msgspec.Struct, frozen=True):
     """A confirmed signal with a stake and a reservation.
 
     ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered twice. ``reducing`` marks a
-    bet that was approved while trading was REDUCING, because it does not raise its event's worst case.
+    bet that was approved while trading was REDUCING, because it does not raise its event's worst case. ``run`` says in which
+    run, mode and settings it was made: it is good for no other; None in approvals of versions that did not say so.
     """
 
     signal: ConfirmedSignal
@@ -96,6 +98,7 @@ class ApprovedSignal(msgspec.Struct, frozen=True):
     stake_minor: int
     approved_at: datetime
     reducing: bool = False
+    run: RunMark | None = None
     v: int = 1
 
     @property

@@ -37,6 +37,10 @@ class Reason(StrEnum):
     NO_SOLUTION = "no_solution", "The margin could not be removed from the sharp prices."
     EV_TOO_LOW = "ev_too_low", "The best expected value is below MIN_EV_PCT."
     EV_TOO_HIGH = "ev_too_high", "Too good to be true: expected value above EV_MAX_PCT is nearly always a wrong price."
+    ANCHOR_UNSETTLED = (
+        "anchor_unsettled",
+        "The price is SHARP_ANCHOR's own and so new that the other sharp books may not have followed it yet.",
+    )
     AWAITING_CONFIRMATION = "awaiting_confirmation", "Value seen; CONFIRMATION_WINDOW_SEC has not passed yet."
     NO_OFFER = "no_offer", "No bettable book prices the selection."
     # risk
@@ -69,7 +73,17 @@ class Reason(StrEnum):
     NO_QUOTE = "no_quote", "The venue gave no placement price."
     VENUE_UNAVAILABLE = "venue_unavailable", "The venue could not be asked before sending."
     VENUE_REFUSED = "venue_refused", "The venue or its book refused the bet."
+    OTHER_RUN = (
+        "other_run",
+        "The approval, the risk book or the Redis is of another run, mode or settings than the router.",
+    )
     FENCED = "fenced", "A newer owner has taken over this account or selection."
+
+
+# Refusals that time alone may turn: the verdict's ``wait_s`` says how much of it is wanting.
+AWAITED = frozenset({Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
+# Refusals by a rest or the throttle: the same value may be bet when that ends.
+RESTING = frozenset({Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, Reason.THROTTLED})
 
 
 class Verdict(msgspec.Struct, frozen=True):

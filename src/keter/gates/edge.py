@@ -15,7 +15,16 @@ from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMar
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
 from keter.gates.evidence import Graded, evidence_of, value_reason
-from keter.gates.quotes import age_s, half_life_s, line_from_score, neighbours, one_x_two_inputs, pool_inputs, upper_names
+from keter.gates.quotes import (
+    age_s,
+    anchor_wait_s,
+    half_life_s,
+    line_from_score,
+    neighbours,
+    one_x_two_inputs,
+    pool_inputs,
+    upper_names,
+)
 from keter.pricing.pool import pool_ceiling
 from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
@@ -32,6 +41,7 @@ _PROGRESS = (
     Reason.SPREAD_TOO_WIDE,
     Reason.EV_TOO_LOW,
     Reason.EV_TOO_HIGH,
+    Reason.ANCHOR_UNSETTLED,
     Reason.OK,
 )
 
@@ -101,6 +111,11 @@ class _Desk:
     def neighbours(self) -> tuple[SharpQuote, ...]:
         """Sharp quotes of other lines, where too few quote this one."""
         return neighbours(self.validated, self.settings, self.now, self._others, self._half_life)
+
+    @cached_property
+    def anchor_wait_s(self) -> float:
+        """How long the anchor's own price must still stand before it may be bet."""
+        return anchor_wait_s(self.validated, self.settings)
 
     @cached_property
     def ceiling(self) -> tuple[float, ...] | None:
@@ -190,14 +205,15 @@ def _grade(desk: _Desk, offer: _Offered, index: int) -> Graded:
     odds, book, name = offer
     inputs, priced = desk.priced_without(name)
     wanted_pct = wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds)
-    ev_pct = 0.0
+    ev_pct = unsettled_s = 0.0
     if isinstance(priced, Reason):
         reason, found = priced, None
     else:
         ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
-        reason = value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings)
+        unsettled_s = desk.anchor_wait_s if name == desk.settings.sharp_anchor.upper() else 0.0
+        reason = value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings, unsettled_s=unsettled_s)
     text = book.texts[index] if index < len(book.texts) else repr(odds)
-    return Graded(reason, ev_pct, wanted_pct, found, book.book, odds, text, age_s(book, desk.now), inputs)
+    return Graded(reason, ev_pct, wanted_pct, found, book.book, odds, text, age_s(book, desk.now), inputs, unsettled_s)
 
 
 def _numbers(best: Graded, index: int) -> dict[str, Number]:
@@ -215,6 +231,8 @@ def _numbers(best: Graded, index: int) -> dict[str, Number]:
             "spread_pct": best.priced.pool.spread_pct,
             "basis": best.priced.basis,
         }
+    if best.reason is Reason.ANCHOR_UNSETTLED:
+        numbers["wait_s"] = best.unsettled_s
     if steps := steps_moved(best.inputs):
         numbers["steps_moved"] = steps
     return numbers

@@ -33,10 +33,14 @@ class Graded(NamedTuple):
     text: str
     age_s: float
     inputs: Inputs
+    unsettled_s: float = 0.0
 
 
 class JudgedOffer(msgspec.Struct, frozen=True):
-    """A price, the consensus it was held against (an index), and its value per 100 staked."""
+    """A price, the consensus it was held against (an index), and its value per 100 staked.
+
+    ``unsettled_s`` is how long the anchor's own price had still to stand.
+    """
 
     book: str
     odds: float
@@ -45,6 +49,7 @@ class JudgedOffer(msgspec.Struct, frozen=True):
     consensus: int
     ev_pct: float
     reason: Reason
+    unsettled_s: float = 0.0
 
 
 class ConsensusRecord(msgspec.Struct, frozen=True):
@@ -80,13 +85,17 @@ class Recomputed(msgspec.Struct, frozen=True):
         return not self.differences
 
 
-def value_reason(spread_pct: float, ev_pct: float, wanted_pct: float, settings: "EdgeSettings | Evidence") -> Reason:
+def value_reason(
+    spread_pct: float, ev_pct: float, wanted_pct: float, settings: "EdgeSettings | Evidence", *, unsettled_s: float = 0.0
+) -> Reason:
     """How far a value gets under the limits of the settings, or of the evidence that kept them."""
     if spread_pct > settings.max_consensus_spread_pct:
         return Reason.SPREAD_TOO_WIDE
     if ev_pct + _ROUNDING_PCT < wanted_pct:
         return Reason.EV_TOO_LOW
-    return Reason.EV_TOO_HIGH if ev_pct > settings.ev_max_pct else Reason.OK
+    if ev_pct > settings.ev_max_pct:
+        return Reason.EV_TOO_HIGH
+    return Reason.ANCHOR_UNSETTLED if unsettled_s > 0 else Reason.OK
 
 
 def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings) -> dict[str, object]:
@@ -101,7 +110,8 @@ def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: Edge
         record = ConsensusRecord(one.inputs, one.priced)
         if record not in records:
             records.append(record)
-        offers.append(JudgedOffer(one.book, one.odds, one.text, one.age_s, records.index(record), one.ev_pct, one.reason))
+        place = records.index(record)
+        offers.append(JudgedOffer(one.book, one.odds, one.text, one.age_s, place, one.ev_pct, one.reason, one.unsettled_s))
     made = Evidence(
         market_id=graded[0].inputs.market_id,
         side=side,
@@ -171,7 +181,8 @@ def recompute(evidence: Mapping[str, object]) -> Recomputed:
         record = records[offer.consensus]
         ev_pct = 100 * mass_value(*record.result.masses(stored.index), offer.odds)
         wanted_pct = wanted_ev_pct(stored.min_ev_pct, record.inputs, offer.odds)
-        reason = value_reason(record.result.pool.spread_pct, ev_pct, wanted_pct, stored)
+        spread_pct = record.result.pool.spread_pct
+        reason = value_reason(spread_pct, ev_pct, wanted_pct, stored, unsettled_s=offer.unsettled_s)
         offers.append(msgspec.structs.replace(offer, ev_pct=ev_pct, reason=reason))
     made = msgspec.structs.replace(stored, offers=tuple(offers), consensus=records)
     differences = list(_differences("", msgspec.to_builtins(stored), msgspec.to_builtins(made)))

@@ -12,12 +12,15 @@ from datetime import datetime
 from keter.domain.exposure import Exposure
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
+from keter.gates.caps import within_own_caps
 from keter.gates.evidence import Worth, worth_at
 from keter.gates.reducing import judge_again
+from keter.gates.risk import as_exposure
 from keter.gates.validation import FUTURE_TOLERANCE_S
-from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
+from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
 
 _ROUNDING = 1e-9
@@ -37,8 +40,10 @@ class PlacementLimits:
 class PlacementWorld:
     """What may have changed since the approval. ``trading`` is the trading state's verdict, ``permitted`` whether LIVE may bet.
 
-    ``reducing`` is the risk book where trading is REDUCING, else None: then ``trading`` alone decides.
-    ``lock_left_s`` is how long the selection's lock surely holds, ``call_s`` how long the call to the venue may take.
+    ``run`` is the router's own; ``owner`` is the run that owns the Redis, ``book_run`` the one whose risk book it holds, and
+    ``leading`` says whether the account's lease is ours. ``book`` is that risk book, ``staked_minor`` its stakes of the day,
+    ``caps`` the router's own limits. ``reducing``: only what does not raise an event's worst case may pass where ``trading``
+    refuses. ``lock_left_s`` is how long the selection's lock surely holds, ``call_s`` how long the call to the venue may take.
     """
 
     now: datetime
@@ -48,7 +53,14 @@ class PlacementWorld:
     reconciled: bool
     lock_left_s: float
     call_s: float
-    reducing: tuple[Exposure, ...] | None = None
+    run: RunMark
+    owner: str
+    book_run: str
+    leading: bool
+    book: tuple[Exposure, ...]
+    staked_minor: int
+    caps: RiskSettings
+    reducing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,9 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
     """Whether a bet may still be made at all."""
     if world.halt_file:
         return reject(Reason.HALT_FILE)
+    belongs = _belongs(approved, world)
+    if not belongs.accepted:
+        return belongs
     trading = _trading(approved, world)
     if not trading.accepted:
         return trading
@@ -92,13 +107,28 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
     update = approved.signal.update
     if not limits.in_play and (update.phase is Phase.LIVE or world.now >= update.event.kickoff):
         return reject(Reason.EVENT_STARTED)
-    return age
+    bet = as_exposure(approved.signal, approved.stake_minor, approved.decision_id)
+    caps = within_own_caps(bet, world.book, world.staked_minor, world.caps)
+    return age if caps.accepted else caps
+
+
+def _belongs(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
+    """Whether approval, Redis and risk book are of the router's own run, mode and settings, and the account is its own."""
+    own = world.run
+    if approved.run != own:
+        made_in = approved.run.mode.value if approved.run is not None else None
+        return reject(Reason.OTHER_RUN, what="approval", its_mode=made_in, mode=own.mode.value)
+    if world.owner != own.run_id:
+        return reject(Reason.OTHER_RUN, what="owner of this Redis")
+    if world.book_run != own.text:
+        return reject(Reason.OTHER_RUN, what="risk book")
+    return accept() if world.leading else reject(Reason.FENCED, cause="the account's lease is not ours")
 
 
 def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
-    if world.trading.accepted or world.reducing is None:
+    if world.trading.accepted or not world.reducing:
         return world.trading
-    return judge_again(approved, world.reducing)
+    return judge_again(approved, world.book)
 
 
 def check_age(signal: ConfirmedSignal, now: datetime, router: RouterSettings) -> Verdict:
@@ -155,7 +185,11 @@ def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLim
         return _Judged(quote, Reason.NO_QUOTE, asked, 0.0, None)
     slippage_pct = max(100 * (asked - quote.odds) / asked, 0.0)
     worth = worth_at(approved.signal.fair, quote.book, quote.odds, limits.edge.min_ev_pct)
-    return _Judged(quote, _reason(asked, slippage_pct, worth, limits), asked, slippage_pct, worth)
+    reason = _reason(asked, slippage_pct, worth, limits)
+    if reason is Reason.OK and quote.book.upper() == limits.edge.sharp_anchor.upper() and abs(quote.odds - asked) > _ROUNDING:
+        # The anchor has moved since the approval, so the consensus it was held against is the one it left behind.
+        reason = Reason.ANCHOR_UNSETTLED
+    return _Judged(quote, reason, asked, slippage_pct, worth)
 
 
 def _reason(asked: float, slippage_pct: float, worth: Worth | None, limits: PlacementLimits) -> Reason:

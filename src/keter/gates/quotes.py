@@ -51,6 +51,23 @@ def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
     return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))
 
 
+def anchor_wait_s(validated: ValidatedMarket, settings: EdgeSettings) -> float:
+    """Seconds that the anchor's price must still stand before it may be bet; 0 when it may be.
+
+    It is measured between its last change and the last confirmation of the sharp book that was seen least recently.
+    Where no other sharp book prices the market, nothing has been seen to follow: the whole time is left.
+    """
+    allowed = upper_names(settings.sharp_whitelist)
+    sharps = {book.book.upper(): book for book in validated.books if book.book.upper() in allowed}
+    own = sharps.pop(settings.sharp_anchor.upper(), None)
+    if own is None:
+        return 0.0
+    if not sharps:
+        return settings.anchor_settle_sec
+    seen_at = min(book.confirmed_at for book in sharps.values())
+    return max(settings.anchor_settle_sec - (seen_at - own.changed_at).total_seconds(), 0.0)
+
+
 def wanted_others(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> tuple[Market, ...]:
     """The event's other markets that pricing this one needs, the nearest line first: live and replay look for these.
 

@@ -4,19 +4,22 @@
 reservation that follows when the picture has changed since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake, worst_case
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.markets import Phase, Side
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
+from keter.gates.caps import cap_refusal, totals
 from keter.gates.reducing import judge
-from keter.pricing.staking import kelly
+from keter.pricing.staking import growth, kelly
 from keter.pricing.value import Chances
 from keter.setting_groups import RiskSettings, StakeSettings
+
+LARGEST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,9 @@ def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) ->
     stake = stake_for(signal, limits)
     if stake < to_minor(limits.stake.min_stake) or stake <= 0:
         return reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=limits.stake.stake_rule), 0
-    bet = _as_exposure(signal, stake)
+    bet = as_exposure(signal, stake)
     numbers = totals_with(bet, context)
-    refusal = _raise_refusal(bet, context) or _cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
+    refusal = _raise_refusal(bet, context) or cap_refusal(numbers, limits.risk) or _balance_refusal(stake, context)
     if refusal is not None:
         return refusal, 0
     mark = {"reducing": True} if context.reducing else {}
@@ -107,6 +110,23 @@ def _crowding_refusal(signal: ConfirmedSignal, context: RiskContext, risk: RiskS
     return None
 
 
+def worth_of(signal: ConfirmedSignal, limits: RiskLimits) -> float:
+    """Expected log growth of BANKROLL from the bet that ``signal`` asks for: what signals of one moment are ranked by."""
+    stake, bankroll = stake_for(signal, limits), to_minor(limits.stake.bankroll)
+    # A stake near the whole bankroll makes every growth minus infinity, which ranks nothing.
+    share = min(stake / bankroll, LARGEST_SHARE) if bankroll > 0 else LARGEST_SHARE
+    return growth(chances_of(signal), signal.offers[0].odds, share)
+
+
+def best_first(signals: Sequence[ConfirmedSignal], limits: RiskLimits) -> list[int]:
+    """The places of ``signals``, the one worth most first; of equals the one that came first.
+
+    A match's prices move together, its rest after a bet and the throttle let few of them through: the best goes first.
+    """
+    worth = [worth_of(signal, limits) for signal in signals]
+    return sorted(range(len(signals)), key=lambda i: (-worth[i], i))
+
+
 def stake_for(signal: ConfirmedSignal, limits: RiskLimits) -> int:
     """Minor units by the stake rule, capped by MAX_STAKE and a standing reservation, rounded down to STAKE_STEP."""
     rules = limits.stake
@@ -142,11 +162,11 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     return Chances(win=win, push=rest, loss=loss)
 
 
-def _as_exposure(signal: ConfirmedSignal, stake: int) -> Exposure:
+def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> Exposure:
     """What the bet would put at risk."""
     update = signal.update
     return Exposure(
-        decision_id="",
+        decision_id=decision_id,
         event_uid=signal.event_uid,
         league=update.event.league,
         market=update.market,
@@ -161,12 +181,7 @@ def _as_exposure(signal: ConfirmedSignal, stake: int) -> Exposure:
 
 def totals_with(bet: Exposure, context: RiskContext) -> dict[str, int]:
     """At risk after ``bet``: the event's worst case, open stakes of its league and in all, the day's stakes."""
-    return {
-        "event_minor": worst_case([e for e in context.exposures if e.event_uid == bet.event_uid] + [bet]),
-        "league_minor": open_stake(e for e in context.exposures if e.league == bet.league) + bet.stake_minor,
-        "total_minor": open_stake(context.exposures) + bet.stake_minor,
-        "day_minor": context.day.staked_minor + _promised(context) + bet.stake_minor,
-    }
+    return totals(bet, context.exposures, context.day.staked_minor)
 
 
 def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
@@ -178,19 +193,6 @@ def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
 def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:
     verdict = judge(bet, context.exposures) if context.reducing else accept()
     return None if verdict.accepted else verdict
-
-
-def _cap_refusal(numbers: dict[str, int], risk: RiskSettings) -> Verdict | None:
-    caps = (
-        ("event_minor", risk.max_exposure_event, Reason.EXPOSURE_EVENT),
-        ("league_minor", risk.max_exposure_league, Reason.EXPOSURE_LEAGUE),
-        ("day_minor", risk.max_exposure_day, Reason.EXPOSURE_DAY),
-        ("total_minor", risk.max_exposure_total, Reason.EXPOSURE_TOTAL),
-    )
-    for name, cap, reason in caps:
-        if numbers[name] > to_minor(cap):
-            return reject(reason, would_be_minor=numbers[name], limit_minor=to_minor(cap))
-    return None
 
 
 def tightest(numbers: Mapping[str, int], stake: int, context: RiskContext, limits: RiskLimits) -> dict[str, Number]:

@@ -7,10 +7,20 @@ from keter.ledger.errors import (
     LedgerUnavailableError,
     NotInLedgerError,
     SelectionOpenError,
+    UnstorableRowError,
 )
-from keter.ledger.figures import Figures
+from keter.ledger.figures import ClosingLine, Figures
 from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
-from keter.ledger.ledger import Ledger, ledger_url, open_ledger, open_settings_ledger
+from keter.ledger.identity import Identity
+from keter.ledger.ledger import (
+    Ledger,
+    is_there,
+    ledger_is_shared,
+    ledger_url,
+    local_ledger,
+    open_ledger,
+    open_settings_ledger,
+)
 from keter.ledger.paper import PaperTicket
 from keter.ledger.placements import PlacementFact
 from keter.ledger.sums import MoneySummary
@@ -20,10 +30,12 @@ __all__ = [
     "Alerts",
     "BetChanges",
     "BetFilter",
+    "ClosingLine",
     "DuplicateDecisionError",
     "FencedError",
     "Figures",
     "ForeignTicket",
+    "Identity",
     "Intents",
     "Ledger",
     "LedgerUnavailableError",
@@ -34,7 +46,11 @@ __all__ = [
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",
+    "UnstorableRowError",
+    "is_there",
+    "ledger_is_shared",
     "ledger_url",
+    "local_ledger",
     "open_ledger",
     "open_settings_ledger",
     "ticket_key",

@@ -4,18 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
 
 from keter.domain.bets import FINAL, OPEN, Bet, BetState, Intent, Transition, check_transition
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 from keter.ledger import rows
-from keter.ledger.database import Database
-from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError
+from keter.ledger.database import Database, unindexed
+from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError, UnstorableRowError
 from keter.ledger.fences import check_fence, take_fence
-from keter.ledger.schema import bets, transitions
+from keter.ledger.schema import OPEN_NOW, bets, transitions
+
+NOT_SENT = frozenset({BetState.INTENDED, BetState.QUOTED})
 
 
 class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,11 +72,12 @@ class Intents:
     async def create(self, intent: Intent, *, worker: str) -> Bet:
         """Commits the decision to bet. When this returns, no second intent for the decision or selection is possible.
 
-        Raises DuplicateDecisionError, SelectionOpenError, or FencedError when a newer owner has the account.
+        Raises DuplicateDecisionError, SelectionOpenError, UnstorableRowError, or FencedError when a newer owner has the
+        account.
         """
         try:
             return await self._database.write(lambda connection: _create(connection, intent, worker))
-        except IntegrityError:
+        except UnstorableRowError:
             await self._explain(intent)
             raise
 
@@ -153,7 +155,8 @@ class Intents:
         query = select(bets).where(*_conditions(chosen))
         if marker is not None:
             made, intent_id = marker.intent.created_at, marker.intent.intent_id
-            query = query.where((bets.c.created_at < made) | ((bets.c.created_at == made) & (bets.c.intent_id < intent_id)))
+            # The first condition says nothing new: an index can begin there, and cannot with an OR.
+            query = query.where(bets.c.created_at <= made, (bets.c.created_at < made) | (bets.c.intent_id < intent_id))
         query = query.order_by(bets.c.created_at.desc(), bets.c.intent_id.desc()).limit(limit)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_bet(row) for row in found]
@@ -161,10 +164,10 @@ class Intents:
     async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
         """The intents made just before and just after this one in its mode. Raises NotInLedgerError."""
         own = (await self.get(intent_id)).intent
-        made, name, same_time = bets.c.created_at, bets.c.intent_id, bets.c.created_at == own.created_at
+        made, name, at = bets.c.created_at, bets.c.intent_id, own.created_at
         same = select(name).where(bets.c.mode == own.mode.value).limit(1)
-        before = same.where((made < own.created_at) | (same_time & (name < intent_id))).order_by(made.desc(), name.desc())
-        after = same.where((made > own.created_at) | (same_time & (name > intent_id))).order_by(made, name)
+        before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(made.desc(), name.desc())
+        after = same.where(made >= at, (made > at) | (name > intent_id)).order_by(made, name)
         return await self._database.read(lambda connection: (connection.scalar(before), connection.scalar(after)))
 
     async def trail(self, intent_id: str) -> list[Transition]:
@@ -172,6 +175,21 @@ class Intents:
         query = select(transitions).where(transitions.c.intent_id == intent_id).order_by(transitions.c.id)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_transition(row) for row in found]
+
+    async def entered(self, intent_ids: Sequence[str]) -> dict[str, datetime]:
+        """When each bet came to the state it is in. A correction where it stands is no step."""
+        if not intent_ids:
+            return {}
+        query = entries_of(transitions.c.intent_id.in_(intent_ids))
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {row.intent_id: row.at for row in found}
+
+    async def may_be_at_venue(self, mode: ExecutionMode) -> dict[str, int]:
+        """By account, how many bets may stand at the venue now: sent and not final."""
+        standing = (bets.c.mode == mode.value) & OPEN_NOW & bets.c.state.in_(_values(OPEN - NOT_SENT))
+        query = select(bets.c.account, func.count()).where(standing).group_by(bets.c.account)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return {account: int(count) for account, count in found}
 
     async def _one(self, condition: ColumnElement[bool]) -> Bet | None:
         query = select(bets).where(condition)
@@ -188,15 +206,22 @@ class Intents:
             & (bets.c.mode == intent.mode.value)
             & (bets.c.event_uid == intent.event_uid)
             & (bets.c.selection_id == intent.selection_id)
-            & bets.c.state.in_(_values(OPEN))
+            & OPEN_NOW
         )
         if holder is not None:
             raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
 
 
+def entries_of(condition: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
+    """The newest step of each bet with such transitions. It goes by the row's number: clocks may be set back."""
+    stepped = or_(transitions.c.source.is_(None), transitions.c.source != transitions.c.target)
+    newest = select(func.max(transitions.c.id)).where(condition, stepped).group_by(transitions.c.intent_id)
+    return select(transitions.c.intent_id, transitions.c.at).where(transitions.c.id.in_(newest))
+
+
 def read_open(connection: Connection, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
     """Every bet that is not final, oldest first."""
-    query = select(bets).where(bets.c.mode == mode.value, bets.c.state.in_(_values(OPEN)))
+    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)
     if account is not None:
         query = query.where(bets.c.account == account)
     return [rows.to_bet(row) for row in connection.execute(query.order_by(bets.c.created_at))]
@@ -207,12 +232,15 @@ def _values(states: Iterable[BetState]) -> list[str]:
 
 
 def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
-    equal = {"account": chosen.account, "event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
-    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in equal.items() if value is not None]
+    narrow = {"event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
+    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in narrow.items() if value is not None]
     if chosen.mode is not None:
-        conditions.append(bets.c.mode == chosen.mode.value)
+        # Few bets are of one event: its index is the one to use.
+        conditions.append((unindexed(bets.c.mode) if conditions else bets.c.mode) == chosen.mode.value)
+    if chosen.account is not None:
+        conditions.append(bets.c.account == chosen.account)
     if chosen.states is not None:
-        conditions.append(bets.c.state.in_(_values(chosen.states)))
+        conditions += _of_states(chosen.states)
     if chosen.since is not None:
         conditions.append(bets.c.created_at >= chosen.since)
     if chosen.until is not None:
@@ -220,6 +248,13 @@ def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
     if chosen.settled_since is not None:
         conditions.append(bets.c.settled_at >= chosen.settled_since)
     return conditions
+
+
+def _of_states(states: frozenset[BetState]) -> list[ColumnElement[bool]]:
+    """Of one state an index knows the newest; of several final ones most bets are, so the newest of all are looked through."""
+    if states <= OPEN:
+        return [OPEN_NOW, bets.c.state.in_(_values(states))]
+    return [(bets.c.state if len(states) == 1 else unindexed(bets.c.state)).in_(_values(states))]
 
 
 def _create(connection: Connection, intent: Intent, worker: str) -> Bet:
@@ -279,7 +314,9 @@ def _takeover(connection: Connection, account: str, mode: ExecutionMode, at: dat
     for source, target in ((BetState.INTENDED, BetState.SKIPPED), (BetState.QUOTED, BetState.SKIPPED),
                            (BetState.SENDING, BetState.UNKNOWN)):  # fmt: skip
         found = connection.execute(
-            select(bets.c.intent_id).where(bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value)
+            select(bets.c.intent_id).where(
+                OPEN_NOW, bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value
+            )
         ).scalars()
         for intent_id in list(found):
             step = Transition(intent_id, None, target, at, "router_died", worker, {"found": source.value, "fence": fence})

@@ -1,5 +1,7 @@
 """Column types that keep values exact: times as whole microseconds, JSON as text, states as words."""
 
+import base64
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PACKED = "z"
+PACK_FROM_BYTES = 512  # shorter ones gain little, and stay readable for whoever looks into the file
 _MICROSECOND = timedelta(microseconds=1)
 
 # SQLite numbers rows by itself only where the key is declared INTEGER.
@@ -50,3 +54,22 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value)
+
+
+class PackedJson(TypeDecorator[Any]):
+    """As JsonText, but long values are compressed: ``z`` and base85 of zlib. JSON text never begins with a z."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        raw = msgspec.json.encode(value)
+        return PACKED + base64.b85encode(zlib.compress(raw)).decode() if len(raw) >= PACK_FROM_BYTES else raw.decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        packed = value.startswith(PACKED)
+        return msgspec.json.decode(zlib.decompress(base64.b85decode(value[len(PACKED) :])) if packed else value)

@@ -5,6 +5,7 @@ KeterError
 ├── SelectionOpenError       70  another intent on the same selection is open
 ├── FencedError              70  a newer owner has taken the account over: stop placing
 ├── NotInLedgerError         70  no such row
+├── UnstorableRowError       70  a value that the database does not take, or that breaks a rule of it
 └── LedgerUnavailableError   69  the database cannot be reached, is locked for too long or its disk is full
 """
 
@@ -39,6 +40,10 @@ class FencedError(KeterError):
 
 class NotInLedgerError(KeterError):
     """The row that was asked for does not exist."""
+
+
+class UnstorableRowError(KeterError):
+    """The database refuses this one row, for ever: a value too large, too long, or against a rule. Nothing was written."""
 
 
 class LedgerUnavailableError(UnavailableError):

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
@@ -14,6 +15,7 @@ from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, 
 from keter.ledger import rows
 from keter.ledger.database import Database
 from keter.ledger.schema import (
+    STANDING_NOW,
     account_history,
     alerts,
     foreign_tickets,
@@ -151,11 +153,24 @@ class Commands:
         return [rows.to_command(row) for row in found]
 
     async def last_trading(self) -> TradingState | None:
-        """The trading state that the last accepted command left, for a Redis that forgot it."""
+        """The trading state that the last accepted command left, for a Redis that forgot it.
+
+        The last is the one of the highest revision, whatever the clock said. Only between rows without one, or of the same,
+        the clock decides.
+        """
         query = select(operator_commands).where(operator_commands.c.after.is_not(None), operator_commands.c.accepted)
-        query = query.order_by(operator_commands.c.at.desc()).limit(1)
+        revision = func.coalesce(_revision(self._database.dialect), 0)
+        query = query.order_by(revision.desc(), operator_commands.c.at.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         return None if row is None else rows.to_command(row).after
+
+
+def _revision(dialect: str) -> ColumnElement[int]:
+    """The revision in the JSON text of ``after``, as each database reads it; NULL where it has none."""
+    text = type_coerce(operator_commands.c.after, Text)
+    if dialect == "sqlite":
+        return cast(func.json_extract(text, "$.revision"), BigInteger)
+    return cast(cast(text, JSON)["revision"].astext, BigInteger)
 
 
 class Alerts:
@@ -238,8 +253,7 @@ class ForeignTickets:
     async def open(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
         """Those that were pending or running when last seen, oldest first."""
         table = foreign_tickets.c
-        standing = table.status.in_([TicketStatus.PENDING.value, TicketStatus.RUNNING.value])
-        return await self._list(table.account == account, table.mode == mode.value, standing)
+        return await self._list(table.account == account, table.mode == mode.value, STANDING_NOW)
 
     async def forget(self, account: str, mode: ExecutionMode, key: str, *, at: datetime) -> None:
         """The venue does not show an open ticket any more, and does not know it when asked: it counts as void."""

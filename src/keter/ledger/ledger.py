@@ -6,21 +6,24 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from keter.clock import Clock
-from keter.domain.bets import Bet
+from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
-from keter.ledger import sums
+from keter.ledger import sizes, sums
 from keter.ledger.bets import Intents, read_open
 from keter.ledger.database import Database, make_engine, parse_url
 from keter.ledger.decisions import Decisions
 from keter.ledger.errors import LedgerUnavailableError
-from keter.ledger.figures import Figures, read_figures
+from keter.ledger.figures import ClosingLine, Figures, read_closing, read_figures
 from keter.ledger.history import Accounts, Alerts, Commands, ForeignTickets, Results, Settlements
+from keter.ledger.identity import Identity, read_identity
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import PlacementFact, read_placements
+from keter.ledger.totals import fold
 from keter.settings import Settings
+from keter.textfile import is_present
 
 
 class Ledger:
@@ -40,6 +43,10 @@ class Ledger:
         self.foreign = ForeignTickets(database)
         self.paper = PaperBook(database)
 
+    async def identity(self) -> Identity:
+        """Which ledger this is, and since when there is one."""
+        return await self._database.read(read_identity)
+
     def day_of(self, moment: datetime) -> str:
         """The betting day of a moment, as an ISO date in the configured zone."""
         return moment.astimezone(self._zone).date().isoformat()
@@ -47,6 +54,10 @@ class Ledger:
     async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
         """The day's settled profit, stakes and bets, and the losses in a row up to its end."""
         return await self._database.read(lambda connection: sums.read_day_risk(connection, day, mode, self._zone))
+
+    async def last_results(self, mode: ExecutionMode, *, since: datetime | None = None) -> list[tuple[str, BetState]]:
+        """The newest bets settled after ``since`` with their states, newest first; 400 at most."""
+        return await self._database.read(lambda connection: sums.read_results(connection, mode, since=since))
 
     async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
         """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the two, never in both."""
@@ -59,9 +70,15 @@ class Ledger:
         chosen = day or self.day_of(self._clock.now())
         return await self._database.read(lambda connection: sums.read_summary(connection, mode, chosen, self._zone))
 
-    async def figures(self, mode: ExecutionMode, day: str, *, clv_since: datetime) -> Figures:
-        """Sums over everything of ``mode``; the closing line value of bets settled since ``clv_since``."""
-        return await self._database.read(lambda connection: read_figures(connection, mode, day, self._zone, clv_since))
+    async def figures(
+        self, mode: ExecutionMode, day: str, *, clv_since: datetime, closing: ClosingLine | None = None
+    ) -> Figures:
+        """Sums over everything of ``mode``; the closing line value of bets settled since ``clv_since``, unless it is given."""
+        return await self._database.read(lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing))
+
+    async def closing_line(self, mode: ExecutionMode, since: datetime) -> ClosingLine:
+        """The closing line value of every bet settled since then."""
+        return await self._database.read(lambda connection: read_closing(connection, mode, since))
 
     async def pnl_points(self, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
         """When each bet settled and its profit in minor units, oldest first."""
@@ -70,6 +87,20 @@ class Ledger:
     async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
         """What became of every placement of bets made since then, oldest first."""
         return await self._database.read(lambda connection: read_placements(connection, mode, since))
+
+    async def stored_bytes(self) -> int:
+        """How much is stored, room for reuse left out."""
+        return await self._database.read(sizes.stored_bytes)
+
+    async def give_back(self) -> None:
+        """Returns some of the room that deleted rows left to the disk."""
+        await self._database.run(sizes.give_back)
+
+    async def tidy(self) -> None:
+        """Folds the totals and brings the planner's statistics up to date; cheap enough for every few minutes."""
+        while await self._database.write(fold, durable=False):
+            pass
+        await self._database.write(sizes.optimize, durable=False)
 
     async def integrity(self) -> list[str]:
         """What is wrong with the data, one sentence each; empty when all is well."""
@@ -90,8 +121,27 @@ class Ledger:
 def ledger_url(settings: Settings) -> str:
     """LEDGER_URL, else a SQLite file in DATA_DIR. May hold a password: never log it."""
     configured = settings.log.ledger_url.get_secret_value()
+    if configured:
+        return configured
+    # Not put together by hand: what means something in an address may be part of a folder's name.
     path = (settings.mode.data_dir / "ledger.db").absolute().as_posix()
-    return configured or f"sqlite:///{path}"
+    return URL.create("sqlite", database=path).render_as_string(hide_password=False)
+
+
+def local_ledger(settings: Settings) -> Path | None:
+    """The file of the ledger, there or not; None where it is a server's."""
+    url = parse_url(ledger_url(settings))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def ledger_is_shared(settings: Settings) -> bool:
+    """Whether several machines may work on this ledger at once: a database server, not a file."""
+    return parse_url(ledger_url(settings)).get_backend_name() != "sqlite"
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether there may be a ledger: a file that exists, or a database that has to be asked."""
+    return ledger_is_shared(settings) or Path(parse_url(ledger_url(settings)).database or "").exists()
 
 
 async def open_ledger(url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC) -> Ledger:
@@ -117,5 +167,5 @@ async def open_settings_ledger(settings: Settings, *, clock: Clock, read_only: b
 
 
 def _check_file(url: URL, *, read_only: bool) -> None:
-    if url.get_backend_name() == "sqlite" and read_only and not Path(url.database or "").exists():
+    if url.get_backend_name() == "sqlite" and read_only and not is_present(Path(url.database or "")):
         raise LedgerUnavailableError("there is no ledger yet; it is made when Keter runs for the first time")

@@ -1,6 +1,5 @@
 """Care of the ledger: copies, checks and exports."""
 
-import csv
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from keter.domain.bets import SETTLED
 from keter.errors import UnavailableError, UsageError
+from keter.extras import missing
 from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
+from keter.ledger.totals import wrong_totals
+from keter.plain import csv_lines
+from keter.private_files import claim, make_folder, open_private
 
 FORMATS = ("csv", "parquet")
 _COLUMNS = [column for column in bets.c if column.name != "signal"]
@@ -26,6 +29,7 @@ def backup(engine: Engine, path: Path) -> None:
     if path.exists():
         raise UsageError(f"{path} exists; choose a name that is free")
     with _writing(path), engine.connect() as connection:
+        claim(path)
         source: Any = connection.connection.driver_connection
         target = sqlite3.connect(path)
         try:
@@ -38,7 +42,7 @@ def backup(engine: Engine, path: Path) -> None:
 def _writing(path: Path) -> Iterator[None]:
     """Makes the folder of ``path``; a file that cannot be written is the operator's to mend."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield
     except (OSError, sqlite3.OperationalError) as e:
         raise UnavailableError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
@@ -48,7 +52,7 @@ def integrity(engine: Engine) -> list[str]:
     """The database's own checks and ours: foreign keys, states that their trails explain, money where it must be."""
     with engine.connect() as connection, connection.begin():
         found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
-        return [*found, *_trail_problems(connection), *_money_problems(connection)]
+        return [*found, *_trail_problems(connection), *_money_problems(connection), *wrong_totals(connection)]
 
 
 def _sqlite_problems(connection: Connection) -> list[str]:
@@ -89,10 +93,12 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
 
 
 def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in _COLUMNS])
-        writer.writerows([[value.isoformat() if hasattr(value, "isoformat") else value for value in row] for row in found])
+    with open_private(path, "wb") as file:
+        file.write(csv_lines([[column.name for column in _COLUMNS], *[list(map(_in_csv, row)) for row in found]]))
+
+
+def _in_csv(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
@@ -100,11 +106,12 @@ def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as e:
-        raise UsageError("Parquet needs pyarrow; in Keter's folder run: .venv/bin/python -m pip install -e '.[parquet]'") from e
+        raise UsageError(missing("Parquet")) from e
     kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     fields = [
         (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS
     ]
     columns = list(zip(*found, strict=True)) if found else [()] * len(fields)
     arrays = [pa.array(list(values), type=kind) for values, (_, kind) in zip(columns, fields, strict=True)]
-    pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), path)
+    with open_private(path, "wb") as file:
+        pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), file)

@@ -4,11 +4,14 @@ Constraints carry the promises: ``decision_id`` and ``reference`` are unique for
 account, mode and selection. Migrations create these tables; a test compares the two.
 """
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -18,13 +21,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     text,
 )
 
 from keter.domain.bets import OPEN, BetState
-from keter.ledger.columns import JsonText, RowId, UtcTime
+from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
+from keter.venues.base import TicketStatus
 
-REVISION = "0003"
+REVISION = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -37,12 +42,19 @@ metadata = MetaData(
 )
 
 
+def written_out(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """One of ``values``, as words in the statement: only then a database sees that a partial index holds every answer."""
+    return column.in_(bindparam(None, sorted(values), expanding=True, literal_execute=True))
+
+
 def words(values: object) -> str:
     """A SQL list of the given words, sorted so that it never changes by itself."""
     return ", ".join(f"'{word}'" for word in sorted(map(str, values)))  # type: ignore[call-overload]  # any iterable
 
 
 OPEN_CONDITION = f"state IN ({words(OPEN)})"
+STANDING_CONDITION = f"status IN ({words([TicketStatus.PENDING, TicketStatus.RUNNING])})"
+WAITING_CONDITION = {"sqlite": "settled_at IS NULL AND refused = 0", "postgresql": "settled_at IS NULL AND NOT refused"}
 
 # An intent (never changed after its insert) and, from ``state`` on, what came of it.
 bets = Table(
@@ -88,9 +100,16 @@ bets = Table(
     CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
     CheckConstraint(f"state IN ({words(BetState)})", name="state_known"),
     CheckConstraint("mode IN ('DRY', 'LIVE')", name="mode_known"),
-    Index("ix_bets_mode_state", "mode", "state"),
+    Index("ix_bets_mode_state_created_at", "mode", "state", "created_at"),
     Index("ix_bets_mode_created_at", "mode", "created_at"),
     Index("ix_bets_mode_settled_at", "mode", "settled_at"),
+)
+Index(
+    "ix_bets_open",
+    bets.c.mode,
+    bets.c.created_at,
+    sqlite_where=text(OPEN_CONDITION),
+    postgresql_where=text(OPEN_CONDITION),
 )
 Index(
     "uq_bets_open_selection",
@@ -102,6 +121,8 @@ Index(
     sqlite_where=text(OPEN_CONDITION),
     postgresql_where=text(OPEN_CONDITION),
 )
+
+OPEN_NOW = written_out(bets.c.state, OPEN)
 
 # Every step of a bet's life. A row whose source and target are equal corrects what is known without a step.
 transitions = Table(
@@ -154,10 +175,12 @@ decisions = Table(
     Column("accepted", Boolean, nullable=False),
     Column("reason", String(64), nullable=False),
     Column("numbers", JsonText, nullable=False),
-    Column("details", JsonText, nullable=False),
+    Column("details", PackedJson, nullable=False),
     Column("decision_id", String(64)),
     Column("at", UtcTime, nullable=False, index=True),
     Column("v", Integer, nullable=False),
+    Index("ix_decisions_stage_id", "stage", "id"),
+    Index("ix_decisions_stage_reason_id", "stage", "reason", "id"),
 )
 
 account_history = Table(
@@ -248,6 +271,16 @@ foreign_tickets = Table(
     Column("updated_at", UtcTime, nullable=False),
 )
 
+Index(
+    "ix_foreign_tickets_open",
+    foreign_tickets.c.account,
+    foreign_tickets.c.mode,
+    sqlite_where=text(STANDING_CONDITION),
+    postgresql_where=text(STANDING_CONDITION),
+)
+
+STANDING_NOW = written_out(foreign_tickets.c.status, [TicketStatus.PENDING, TicketStatus.RUNNING])
+
 # The paper gateway's own book: what a bookmaker would hold. ``decided_at`` is when acceptance or refusal shows.
 paper_tickets = Table(
     "paper_tickets",
@@ -276,4 +309,42 @@ paper_tickets = Table(
     Column("pnl_minor", BigInteger),
     CheckConstraint("stake_minor > 0", name="stake_positive"),
     Index("ix_paper_tickets_account_placed_at", "account", "placed_at"),
+    Index("ix_paper_tickets_account_decided_at", "account", "decided_at"),
+)
+Index(
+    "ix_paper_tickets_waiting",
+    paper_tickets.c.account,
+    paper_tickets.c.settled_at,
+    paper_tickets.c.decided_at,
+    sqlite_where=text(WAITING_CONDITION["sqlite"]),
+    postgresql_where=text(WAITING_CONDITION["postgresql"]),
+)
+
+Index(
+    "ix_paper_tickets_settled",
+    paper_tickets.c.account,
+    paper_tickets.c.settled_at,
+    sqlite_where=text("settled_at IS NOT NULL"),
+    postgresql_where=text("settled_at IS NOT NULL"),
+)
+
+# What all bets and paper tickets come to, so that no question has to read them all. Triggers keep it, whoever writes.
+# ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows of a group are summed: see ``totals``.
+totals = Table(
+    "totals",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("book", String(8), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("pnl_minor", BigInteger, nullable=False),
+)
+
+# One row, made with the table: which ledger this is, whatever file or server it is moved to.
+identity = Table(
+    "identity",
+    metadata,
+    Column("ledger_id", String(64), primary_key=True),
+    Column("made_at", UtcTime, nullable=False),
 )

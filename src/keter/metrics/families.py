@@ -34,6 +34,7 @@ NO_MODE = "UNKNOWN"
 STAGES = ("validator", "edge", "guard", "router")
 NEWS = ("answers", "changed", "removed")
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+_WORKER = re.compile(r"[a-z][a-z0-9_.-]{0,39}(@[A-Za-z0-9-]{1,40})?")  # with its machine where there are several
 _PROBLEM, _BOOK = "problem_", "book_"
 
 
@@ -115,6 +116,11 @@ def _limits(page: _Page, limits: Limits) -> None:
 def _machine(page: _Page, machine: Machine) -> None:
     page.put("disk_free_bytes", machine.disk_free_bytes)
     page.put("disk_size_bytes", machine.disk_size_bytes)
+    for room in machine.rooms:
+        page.put("storage_bytes", room.used_bytes, room.name)
+        page.put("storage_limit_bytes", room.most_bytes, room.name)
+        page.put("storage_growth_bytes_per_day", room.growth_bytes_day, room.name)
+        page.put("storage_days_left", room.days_left, room.name)
     page.put("license_expiry_timestamp_seconds", _stamp(machine.license_ends))
     page.put("console_pages", machine.pages)
 
@@ -209,7 +215,7 @@ def _workers(page: _Page, heartbeats: Sequence[Heartbeat]) -> None:
     alive = Counter(beat.process for beat in heartbeats)
     for process in Process:
         page.put("workers", alive[process.value], process.value)
-    known = [beat for beat in heartbeats if beat.process in set(Process) and _WORD.fullmatch(beat.worker)]
+    known = [beat for beat in heartbeats if beat.process in set(Process) and _WORKER.fullmatch(beat.worker)]
     for beat in known[:MOST_WORKERS]:
         _worker(page, beat)
     streaks = [_number(beat.gauges.get("low_ev_streak")) for beat in known if beat.process == Process.EDGE]

@@ -9,6 +9,7 @@ from keter.bus.heartbeats import Heartbeat
 from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts
 from keter.domain.exposure import Exposure
+from keter.domain.room import Room
 from keter.domain.trading import TradingMode
 from keter.ledger import Figures
 from keter.venues.base import AccountSnapshot
@@ -62,6 +63,7 @@ class Machine:
     disk_size_bytes: int | None
     license_ends: datetime | None
     pages: int
+    rooms: Sequence[Room] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,15 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import msgspec
 
+from keter.domain.room import oldest_above
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
+from keter.private_files import make_folder, open_private
 
 SUFFIX = ".jsonl.gz"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -61,7 +64,7 @@ class CaptureWriter:
         path = self._current(answers[0].received_at)
         lines = b"".join(msgspec.json.encode(_line(answer)) + b"\n" for answer in answers)
         member = gzip.compress(lines, compresslevel=6)
-        with path.open("ab") as file:
+        with open_private(path, "ab") as file:
             whole = file.tell()
             try:
                 file.write(member)
@@ -71,9 +74,15 @@ class CaptureWriter:
                 raise
         return path
 
-    def prune(self, keep: timedelta, now: datetime) -> int:
-        """Deletes files whose first answer is older than ``keep``; returns how many."""
-        old = [path for path in capture_files(self._folder) if path != self._path and now - _first_answer(path) > keep]
+    def prune(self, keep: timedelta, now: datetime, most_bytes: float = inf) -> int:
+        """Deletes files whose first answer is older than ``keep``, and the oldest of those above ``most_bytes`` in all.
+
+        The file being written stays. Returns how many went.
+        """
+        files = capture_files(self._folder)
+        old = [path for path in files if path != self._path and now - _first_answer(path) > keep]
+        left = [path for path in files if path not in old]
+        old += oldest_above([(path, path.stat().st_size) for path in left], most_bytes, kept={self._path})
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
@@ -81,7 +90,7 @@ class CaptureWriter:
     def _current(self, at: datetime) -> Path:
         path = self._path
         if path is None or self._started is None or at - self._started >= MAX_FILE_AGE or self._is_full(path):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._folder)
             path = self._folder / f"{at.strftime(_NAME)[:-3]}Z{SUFFIX}"
             self._path, self._started = path, at
         return path

@@ -15,16 +15,16 @@ import msgspec
 from keter.domain.markets import Market, Phase, Side
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
-from keter.domain.verdicts import Reason, Verdict
+from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
 from keter.gates.edge import Judgement, evaluate, evidence, first_seen
 from keter.gates.quotes import wanted_others
-from keter.gates.risk import assess
+from keter.gates.risk import assess, best_first
 from keter.gates.validation import validate
 from keter.replay.table import Table
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate, MarketPrices, VenueError
 
-_AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
+_AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, *AWAITED})
 
 
 class Decoder(Protocol):
@@ -46,6 +46,7 @@ class Replayer:
         self._markets: dict[tuple[str, Market], MarketPrices] = {}
         self._confirmed: dict[Phase, datetime] = {}
         self._seen: dict[tuple[str, Market], dict[Side, datetime]] = {}
+        self._again: dict[tuple[str, Market], datetime] = {}
         self._beside: dict[tuple[str, Market], ValidatedMarket | None] = {}
         self._account = ""
 
@@ -68,21 +69,26 @@ class Replayer:
         for event_uid, market in update.removed:
             self._markets.pop((event_uid, market), None)
             self._seen.pop((event_uid, market), None)
+            self._again.pop((event_uid, market), None)
         due = self._due(now)
         changed = {(prices.event.event_uid, prices.market): prices for prices in update.changed}
         self._markets.update(changed)
         self._beside.clear()
+        signals: list[ConfirmedSignal] = []
         for key in [*changed, *(key for key in due if key not in changed)]:
-            yield from self._judge(key, now)
+            yield from self._judge(key, now, signals)
+        for place in best_first(signals, self.table.limits):
+            yield self._risk(signals[place], now)
         for score in update.scores:
             self.counts["settled"] += self.table.settle(score, now)
 
     def _due(self, now: datetime) -> list[tuple[str, Market]]:
-        """Markets whose value has waited for the confirmation window, changed or not."""
-        window = timedelta(seconds=self._settings.edge.confirmation_window_sec)
-        return [key for key, seen in self._seen.items() if window and any(now - since >= window for since in seen.values())]
+        """Markets with a value that only time was wanting for, changed or not."""
+        return [key for key, at in self._again.items() if at <= now]
 
-    def _judge(self, key: tuple[str, Market], now: datetime) -> Iterator[Decision]:
+    def _judge(self, key: tuple[str, Market], now: datetime, signals: list[ConfirmedSignal]) -> Iterator[Decision]:
+        """Tells the edge gate's verdicts and adds the signals that came of them to ``signals``."""
+        self._again.pop(key, None)
         market = self._validated(key, now)
         if market is None:
             self._seen.pop(key, None)
@@ -93,19 +99,24 @@ class Replayer:
         self._note_close(market, judgements)
         if self._settings.edge.confirmation_window_sec and (seen := first_seen(judgements, before, now)):
             self._seen[key] = seen
+        waits_s = [float(verdict.numbers["wait_s"] or 0) for _, verdict, _ in judgements if verdict.reason in AWAITED]
+        if waits_s:
+            self._again[key] = now + timedelta(seconds=min(waits_s))
         for side, verdict, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in _AUDITED:
                 details = _details(signal) or {"evidence": evidence(market, self._settings.edge, now, side, others)}
                 yield self._decision("edge", market.update, side, verdict, now, details)
             if signal is not None:
-                yield self._risk(signal, now)
+                signals.append(signal)
 
     def _risk(self, signal: ConfirmedSignal, now: datetime) -> Decision:
         verdict, stake_minor = assess(signal, self.table.context(signal, now), self.table.limits)
         self.counts[f"guard:{verdict.reason.value}"] += 1
         if verdict.accepted:
             self.table.place(signal, stake_minor, now)
+        elif verdict.reason in RESTING:
+            self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(signal, verdict.reason, now)
         return self._decision("guard", signal.update, signal.side, verdict, now, {})
 
     def _validated(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:

@@ -65,6 +65,12 @@ class Table:
             balance_minor=to_minor(self._settings.stake.bankroll) + self.pnl_minor - self.staked_open_minor,
         )
 
+    def rest_ends(self, signal: ConfirmedSignal, reason: Reason, now: datetime) -> datetime:
+        """When a signal that was refused for ``reason``, a rest or the throttle, is worth another look."""
+        if reason is Reason.THROTTLED and self._recent:
+            return self._recent[0] + timedelta(seconds=self._settings.risk.throttle_window_s)
+        return self._cooling.get(signal.event_uid, now)
+
     def place(self, signal: ConfirmedSignal, stake_minor: int, now: datetime) -> None:
         """Fills an approval at its best offer."""
         update, best = signal.update, signal.offers[0]

@@ -182,7 +182,8 @@ class Ticket(msgspec.Struct, frozen=True):
     """A bet as the venue books it. ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
 
     ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still counts as exposure. ``sport``
-    is the code that names of events begin with.
+    is the code that names of events begin with. ``unreadable`` says what of the row cannot be believed, empty when all can:
+    nothing is concluded from such a ticket. Without ``stake_told`` even its stake is unknown, and ``stake_minor`` is 0.
     """
 
     reference: str
@@ -205,6 +206,8 @@ class Ticket(msgspec.Struct, frozen=True):
     half_time_score: tuple[int, int] | None = None
     message: str = ""
     sport: str = "fb"
+    unreadable: str = ""
+    stake_told: bool = True
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True):

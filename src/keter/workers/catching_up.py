@@ -52,7 +52,7 @@ async def _trading(context: Context, ledger: Ledger) -> None:
 async def _arming(context: Context, ledger: Ledger) -> None:
     """A permission older than a disarming of its account, or than a halt (which may have been said without Redis), is gone."""
     account = context.settings.venue.ao_user
-    arming = await read_arming(context.bus, account)
+    arming = await read_arming(context.bus, account, context.run.mark)
     if arming is None:
         return
     for command in await ledger.commands.recent(RECENT_COMMANDS, actions=_TAKING_BACK):

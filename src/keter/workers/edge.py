@@ -1,8 +1,9 @@
 """The edge worker: markets that may be priced in, selections with value out.
 
 Rejections are counted by reason; only values seen are audited, with all that is needed to compute them again. A market that has
-waited is validated anew first: what was fresh may have grown stale in the queue. With CONFIRMATION_WINDOW_SEC a value is
-looked at again through ``odds:latest`` when the window has passed, whether or not the market changed meanwhile.
+waited is validated anew first: what was fresh may have grown stale in the queue. A value that only time is wanting for
+(CONFIRMATION_WINDOW_SEC, ANCHOR_SETTLE_SEC) is looked at again through ``odds:latest`` when that time has passed, whether or
+not the market changed meanwhile.
 """
 
 from collections import Counter
@@ -18,7 +19,7 @@ from keter.bus.queues import Item, Output, QueueName
 from keter.domain.markets import Side
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
-from keter.domain.verdicts import Reason
+from keter.domain.verdicts import AWAITED, Reason, Verdict
 from keter.gates.edge import Judgement, evaluate, evidence, first_seen
 from keter.gates.validation import validate
 from keter.workers.dry_spell import DrySpell
@@ -32,7 +33,8 @@ V = TypeVar("V")
 STAGE = "edge"
 REVALIDATE_AFTER = timedelta(seconds=1)
 MEMORY = 20_000  # values remembered at most
-AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION})
+AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
+SHORTEST_WAIT_S = 1.0  # an anchor's price settles with the feed's next answer, which nobody can hurry
 
 
 async def run(context: Context) -> None:
@@ -48,6 +50,7 @@ class EdgeWorker:
         self._context = context
         self._settings = context.settings.edge
         self._seen: dict[str, dict[Side, datetime]] = {}
+        self._unsettled: dict[str, frozenset[Side]] = {}
         self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
         self._beside = Neighbourhood(context.bus, context.settings)
         self._spell = DrySpell(context.clock.now())
@@ -62,7 +65,7 @@ class EdgeWorker:
         return await self._validated_again(market.update, now)
 
     async def tick(self) -> Handled:
-        """Looks again at every value whose window has passed."""
+        """Looks again at every value whose time has come."""
         now = self._context.clock.now()
         due = [key for key, (at, _) in self._due.items() if at <= now]
         return together([await self._look_again(key, now) for key in due])
@@ -88,11 +91,11 @@ class EdgeWorker:
 
     async def _traced(self, market: ValidatedMarket, now: datetime) -> Handled:
         key = market.queue_key
-        seen = self._seen.pop(key, {})
+        seen, unsettled = self._seen.pop(key, {}), self._unsettled.pop(key, frozenset())
         self._beside.note(market, now)
         others = await self._beside.others(market, now)
         judgements = evaluate(market, self._settings, now, seen, others)
-        self._remember(market, judgements, first_seen(judgements, seen, now))
+        self._remember(market, judgements, first_seen(judgements, seen, now), now)
         await self._watch_low_values(key, judgements, now)
         signals = [signal for _, _, signal in judgements if signal is not None]
         for signal in signals:
@@ -103,19 +106,25 @@ class EdgeWorker:
         return Handled(
             outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals],
             counts=Counter(f"{STAGE}:{verdict.reason.value}" for _, verdict, _ in judgements),
-            audit=[encode(self._decision(market, one, now, others)) for one in judgements if _worth_a_row(one, seen)],
+            audit=[
+                encode(self._decision(market, one, now, others)) for one in judgements if _worth_a_row(one, seen, unsettled)
+            ],
         )
 
-    def _remember(self, market: ValidatedMarket, judgements: list[Judgement], seen: dict[Side, datetime]) -> None:
+    def _remember(
+        self, market: ValidatedMarket, judgements: list[Judgement], seen: dict[Side, datetime], now: datetime
+    ) -> None:
         key = market.queue_key
         self._due.pop(key, None)
-        if not self._settings.confirmation_window_sec or not seen:
-            return
-        self._seen[key] = seen
-        _bound(self._seen)
-        awaited = [seen[side] for side, verdict, _ in judgements if verdict.reason is Reason.AWAITING_CONFIRMATION]
-        if awaited:
-            self._due[key] = (min(awaited) + timedelta(seconds=self._settings.confirmation_window_sec), market.update)
+        if self._settings.confirmation_window_sec and seen:
+            self._seen[key] = seen
+            _bound(self._seen)
+        if unsettled := frozenset(side for side, verdict, _ in judgements if verdict.reason is Reason.ANCHOR_UNSETTLED):
+            self._unsettled[key] = unsettled
+            _bound(self._unsettled)
+        waits_s = [_wait_s(verdict) for _, verdict, _ in judgements if verdict.reason in AWAITED]
+        if waits_s:
+            self._due[key] = (now + timedelta(seconds=min(waits_s)), market.update)
             _bound(self._due)
 
     async def _watch_low_values(self, market: str, judgements: list[Judgement], now: datetime) -> None:
@@ -169,10 +178,18 @@ def details_of(update: MarketUpdate, signal: ConfirmedSignal | None) -> dict[str
     return details
 
 
-def _worth_a_row(judgement: Judgement, seen: Mapping[Side, datetime]) -> bool:
+def _wait_s(verdict: Verdict) -> float:
+    wait_s = float(verdict.numbers["wait_s"] or 0)
+    return max(wait_s, SHORTEST_WAIT_S) if verdict.reason is Reason.ANCHOR_UNSETTLED else wait_s
+
+
+def _worth_a_row(judgement: Judgement, seen: Mapping[Side, datetime], unsettled: frozenset[Side]) -> bool:
+    """A value that waits has a row when it is first seen, not at every look."""
     side, verdict, _ = judgement
     if verdict.reason is Reason.AWAITING_CONFIRMATION:
         return side not in seen
+    if verdict.reason is Reason.ANCHOR_UNSETTLED:
+        return side not in unsettled
     return verdict.reason in AUDITED
 
 

@@ -3,9 +3,13 @@
 It decides on the risk book as read at one revision and reserves the exposure under that revision and its own lease; when either
 has moved, it looks and decides again. A newer signal for a selection whose approval still waits refreshes the price and keeps
 the reservation, so one decision stays one decision.
+
+Signals that arrive together are weighed together: few of them get through a match's rest and the throttle, so the one worth
+most goes first. What a rest or the throttle refused is looked at again when that ends.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -13,6 +17,7 @@ import msgspec
 from keter.bus.accounts import read_accounts
 from keter.bus.codec import decode, encode
 from keter.bus.cooldowns import cooling
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queues import Item, Output, QueueName
 from keter.bus.risk import RiskState
@@ -21,18 +26,19 @@ from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.gates.placement import check_age
-from keter.gates.risk import RiskContext, assess, score_at_bet
+from keter.gates.risk import RiskContext, assess, best_first, score_at_bet
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.textfile import is_present
 from keter.workers.edge import details_of
 from keter.workers.leading import lead
 from keter.workers.permission import Permission
+from keter.workers.revisits import Revisits
 from keter.workers.risk_keeping import RiskKeeper
-from keter.workers.routing.world import halt_file_present
 from keter.workers.runtime import Context
-from keter.workers.serving import Handled, serve, traced
+from keter.workers.serving import Gather, Handled, serve, traced
 
 STAGE = "guard"
-BATCH = 8
+BATCH = 64
 TRIES = 3
 WATCH_EVERY_S = 1.0
 ACCOUNT_FRESH = timedelta(minutes=5)
@@ -47,7 +53,9 @@ async def run(context: Context) -> None:
         async def body(lease: Lease) -> None:
             guard = Guard(context, ledger, lease)
             await guard.start()
-            await serve(context, context.pipe(QueueName.CONFIRMED), guard.handle, batch=BATCH, tick=guard.tick)
+            gather = Gather(context.settings.risk.gather_signals_sec, guard.rank)
+            pipe = context.pipe(QueueName.CONFIRMED)
+            await serve(context, pipe, guard.handle, batch=BATCH, tick=guard.tick, gather=gather)
 
         await lead(context, "guard", body)
     finally:
@@ -63,7 +71,8 @@ class Guard:
         self._ledger = ledger
         self._account = settings.venue.ao_user
         self._keeper = RiskKeeper(context, ledger, lease)
-        self._permission = Permission(context.bus, settings, context.clock, self._account)
+        self._permission = Permission(context.bus, settings, context.clock, self._account, context.run.mark)
+        self._revisits = Revisits(context, self._keeper.book)
         self._last: dict[str, Reason] = {}
         self._watch_due = context.clock.monotonic()
 
@@ -72,12 +81,23 @@ class Guard:
         await self._keeper.start()
 
     async def tick(self) -> Handled:
-        """Watches the brakes of the day, every second."""
+        """Watches the brakes of the day and the ends of rests, every second."""
         now = self._context.clock.monotonic()
-        if now >= self._watch_due:
-            self._watch_due = now + WATCH_EVERY_S
-            await self._keeper.watch()
-        return Handled()
+        if now < self._watch_due:
+            return Handled()
+        self._watch_due = now + WATCH_EVERY_S
+        await self._keeper.watch()
+        again = await self._revisits.due()
+        return Handled(again, {f"{STAGE}:looked_again": len(again)} if again else {})
+
+    async def rank(self, items: Sequence[Item]) -> list[int]:
+        """The places of ``items``, the signal worth most first; what is no signal comes before all, to be put away."""
+        limits = await self._keeper.current_limits()
+        signals = [_signal_or_none(item) for item in items]
+        spoilt = [i for i, signal in enumerate(signals) if signal is None]
+        known = [(i, signal) for i, signal in enumerate(signals) if signal is not None]
+        order = best_first([signal for _, signal in known], limits)
+        return spoilt + [known[place][0] for place in order]
 
     async def handle(self, item: Item) -> Handled:
         """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our lease."""
@@ -106,7 +126,8 @@ class Guard:
         decision_id = await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
         if decision_id is None:
             return None
-        approved = ApprovedSignal(signal, decision_id, stake, self._context.clock.now(), context.reducing)
+        now, run = self._context.clock.now(), self._context.run.mark
+        approved = ApprovedSignal(signal, decision_id, stake, now, context.reducing, run)
         return self._told(signal, verdict, approved, refreshed=own is not None)
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
@@ -114,7 +135,7 @@ class Guard:
         age = check_age(signal, self._context.clock.now(), settings)
         if not age.accepted:
             return age
-        return reject(Reason.HALT_FILE) if halt_file_present(settings.halt_file) else None
+        return reject(Reason.HALT_FILE) if is_present(settings.halt_file) else None
 
     async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:
         others = tuple(exposure for exposure in state.exposures if exposure is not own)
@@ -155,7 +176,9 @@ class Guard:
         """Credit less bets that the venue does not count yet; None when nobody asked the venue lately."""
         accounts = await read_accounts(self._context.bus)
         known = next((one for one in accounts if one.account == self._account), None)
-        if known is None or self._context.clock.now() - known.fetched_at > ACCOUNT_FRESH:
+        if (
+            known is None or abs(self._context.clock.now() - known.fetched_at) > ACCOUNT_FRESH
+        ):  # either way: clocks are set back
             return None
         placed = open_stake(exposure for exposure in exposures if not _reserved(exposure))
         return known.credit_minor - max(placed - known.outstanding_minor, 0)
@@ -189,6 +212,7 @@ class Guard:
         outputs = [Output(QueueName.APPROVED, approved.queue_key, encode(approved))] if approved is not None else []
         news = self._last.get(signal.queue_key) is not verdict.reason or (approved is not None and not refreshed)
         self._remember(signal.queue_key, verdict.reason)
+        self._revisits.note(signal, verdict)
         if news:
             stake = approved.stake_minor if approved is not None else 0
             self._context.log.info("guarded", reason=verdict.reason.value, stake_minor=stake)
@@ -215,6 +239,13 @@ class Guard:
             details=details,
             decision_id=approved.decision_id if approved is not None else None,
         )
+
+
+def _signal_or_none(item: Item) -> ConfirmedSignal | None:
+    try:
+        return decode(ConfirmedSignal, item.payload)
+    except PoisonedPayloadError:  # its own turn says so and puts it away
+        return None
 
 
 def _own_reservation(signal: ConfirmedSignal, state: RiskState) -> Exposure | None:

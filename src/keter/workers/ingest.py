@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
+from keter.books import BOOKS, SINCE, books_text, remember_books
 from keter.bus.audit import push_capture
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.locks import Lease
 from keter.bus.odds import remove_odds, write_feed, write_odds, write_scores
 from keter.bus.queues import Output, Pipe, QueueName
-from keter.clock import Clock
+from keter.clock import Clock, to_ms
+from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.settings import Settings
 from keter.tasks import end_tasks
@@ -98,6 +100,7 @@ class Publisher:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._account = context.settings.venue.ao_user
+        self._books: dict[Phase, tuple[int, dict[str, int]]] = {}  # since when, and when each book was last shown
         self._pipe: Pipe = context.pipe(None)
 
     async def publish(self, update: FeedUpdate, began_at: datetime) -> None:
@@ -144,7 +147,7 @@ class Publisher:
             chunk = markets[start : start + CHUNK]
             await write_odds(bus, chunk)
             await self._pipe.step(outputs=[Output(QueueName.RAW, market.queue_key, encode(market)) for market in chunk])
-        await write_feed(bus, self._account, update.phase, {"began_at": began_at, **_facts(update)})
+        await write_feed(bus, self._account, update.phase, {"began_at": began_at, **_facts(update), **self._books_of(update)})
         if (
             update.capture is not None
             and self._context.settings.log.capture_raw
@@ -153,6 +156,15 @@ class Publisher:
             self._context.heart.count("captures_dropped")
         await self._pipe.step(counts=_counts(update))
         self._tell(update)
+
+    def _books_of(self, update: FeedUpdate) -> dict[str, object]:
+        """When each book was last shown on this feed, as its facts tell it."""
+        now_ms = to_ms(update.received_at)
+        since, known = self._books.get(update.phase, (now_ms, {}))
+        shown = {price.book for prices in update.changed for price in prices.books}
+        known = remember_books(known, sorted(shown), now_ms)
+        self._books[update.phase] = since, known
+        return {BOOKS: books_text(known), SINCE: since}
 
     def _tell(self, update: FeedUpdate) -> None:
         heart, phase = self._context.heart, update.phase.value

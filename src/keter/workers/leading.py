@@ -16,13 +16,20 @@ async def lead(context: Context, name: str, body: Body) -> None:
     A body that loses its lease is cancelled at once: what it still sends carries a fencing number that Redis refuses.
     """
     ttl_s = context.settings.process.worker_lease_ttl_s
+
+    def stranger(why: str) -> None:
+        context.heart.gauge("stands_by", why)
+        context.log.warning("not_the_owner", lease=name, error=why)
+
     while not context.stop.is_set():
-        async with Lease(context.bus, name, ttl_s, context.worker) as lease:
+        lease = Lease(context.bus, name, ttl_s, context.worker, mark=context.run.mark, stranger=stranger)
+        async with lease:
             context.heart.gauge("leader", 0)
             await lease.acquire(context.stop)
             if context.stop.is_set():
                 return
             context.heart.gauge("leader", 1)
+            context.heart.gauge("stands_by", "")
             context.log.info("lease_won", lease=name)
             if await _while_held(lease, body):
                 return

@@ -5,23 +5,21 @@ A batch is forgotten by Redis only when it is written down; after a crash it com
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 
 from keter.bus.audit import done_audit, done_capture, take_audit, take_capture
-from keter.bus.codec import decode
+from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.domain.signals import Decision
-from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.replay.capture import CaptureWriter
+from keter.workers.care import Care
 from keter.workers.leading import lead
 from keter.workers.runtime import Context, Waits
 
 IDLE_S = 0.25
 AUDIT_BATCH = 500
 CAPTURE_BATCH = 16
-PRUNE_EVERY_S = 600.0
-PRUNE_BATCH = 5000
 
 
 async def run(context: Context) -> None:
@@ -44,7 +42,7 @@ class Recorder:
         self._context = context
         self._ledger = ledger
         self._writer = CaptureWriter(context.settings.mode.data_dir / "captures")
-        self._prune_due = context.clock.monotonic()
+        self._care = Care(context, ledger, self._writer)
 
     async def run(self) -> None:
         """Works until asked to stop, and once more after that: the workers before it have left their last words."""
@@ -53,7 +51,7 @@ class Recorder:
             stopping = self._context.stop.is_set()
             try:
                 busy = await self.decisions() | await self.answers()
-                await self._prune_when_due()
+                await self._care.when_due()
             except (LedgerUnavailableError, OSError) as e:
                 self._context.heart.error(str(e))
                 self._context.log.error("recording_failed", error=str(e))  # noqa: TRY400 - an outage, not a bug
@@ -70,10 +68,24 @@ class Recorder:
         """Moves one batch of decisions into the ledger; False when there was none."""
         batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
         if batch.entries:
-            await self._ledger.decisions.add_many(self._readable(batch.entries))
+            await self._write(self._readable(batch.entries))
             await done_audit(self._context.bus, batch)
             self._context.heart.count("decisions", len(batch.entries))
         return bool(batch.entries)
+
+    async def _write(self, decisions: Sequence[Decision]) -> None:
+        """All of them, or all but those that the ledger refuses: halves are tried until each of these stands alone."""
+        try:
+            await self._ledger.decisions.add_many(decisions)
+        except UnstorableRowError as e:
+            if len(decisions) > 1:
+                middle = len(decisions) // 2
+                await self._write(decisions[:middle])
+                await self._write(decisions[middle:])
+                return
+            self._context.heart.count("unreadable")
+            self._context.heart.error(f"decision not stored: {e}")
+            self._context.log.error("decision_not_stored", error=str(e), decision=encode(decisions[0]).decode())  # noqa: TRY400 - told, not a bug
 
     async def answers(self) -> bool:
         """Moves one batch of raw answers into the capture file; False when there was none."""
@@ -96,19 +108,3 @@ class Recorder:
                 self._context.heart.count("unreadable")
                 self._context.heart.error(f"unreadable decision: {e}")
         return decisions
-
-    async def _prune_when_due(self) -> None:
-        now = self._context.clock.monotonic()
-        if now < self._prune_due:
-            return
-        self._prune_due = now + PRUNE_EVERY_S
-        settings = self._context.settings.log
-        moment = self._context.clock.now()
-        keep = timedelta(days=settings.capture_keep_days)
-        self._context.heart.count("captures_pruned", await asyncio.to_thread(self._writer.prune, keep, moment))
-        before = moment - timedelta(days=settings.decision_keep_days)
-        while not self._context.stop.is_set():
-            pruned = await self._ledger.decisions.prune(before, limit=PRUNE_BATCH)
-            self._context.heart.count("decisions_pruned", pruned)
-            if pruned < PRUNE_BATCH:
-                return

@@ -20,16 +20,19 @@ from keter.bus.trading import TradingView, change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.money import money_text
+from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.gates.limits import lowered
 from keter.gates.risk import RiskLimits, daily_loss_limit_minor, daily_loss_reached, losing_streak_reached
 from keter.ledger import BetFilter, Ledger
-from keter.workers.catching_up import ACTOR, RECENT_COMMANDS, catch_up, lower_limits, still_valid
+from keter.workers.catching_up import ACTOR, catch_up, lower_limits, still_valid
+from keter.workers.ledger_watch import LedgerWatch
 from keter.workers.runtime import Context
+from keter.workers.streaks import results_since_pause
+from keter.workers.tracking.foreign import PREFIX
 
-STREAK = "losing streak"
+STREAK = "losing streak"  # as keter.workers.streaks finds it again in the audit
 DAILY_LOSS = "daily loss limit"
-LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
 TRIES = 5
@@ -45,7 +48,10 @@ class RiskKeeper:
         self._mode = context.settings.mode.execution_mode
         self._standing = {STREAK, DAILY_LOSS}  # alerts that may stand from an earlier life
         self._server: str | None = None
-        self.book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        self._ledger_watch = LedgerWatch(context, ledger)
+        self._run = context.run.mark.text
+        zone, life_s = context.settings.mode.zone, context.settings.risk.reservation_ttl_s
+        self.book = RiskBook(context.bus, clock=context.clock, zone=zone, reservation_s=life_s, run=self._run)
 
     @property
     def held(self) -> Held:
@@ -56,6 +62,7 @@ class RiskKeeper:
 
     async def start(self) -> None:
         """Makes everything complete; with TRADING_ENABLED=false trading starts switched off."""
+        await self._ledger_watch.compare(await self.book.read())
         await self._catch_up(anyway=True)
         view = await self.trading()
         await self.state()
@@ -104,25 +111,36 @@ class RiskKeeper:
         """The book with today's figures, rebuilt from the ledger when Redis has lost it."""
         today = self._context.day()
         state = await self.book.read()
-        if state.day is None:
+        if state.day is None or state.run != self._run:
             await self._complete(today)
+            state = await self.book.read()
         return state if state.day is not None and state.day.day == today else await self.book.read(today)
 
     async def _complete(self, today: str) -> None:
-        """Rebuilds the book; what stands in it and is not in the ledger (reservations, foreign tickets) stays."""
+        """Rebuilds the book; what stands in it and is not in the ledger (reservations, foreign tickets) stays.
+
+        Of another run's book the foreign tickets stay, where it was of the same mode: its approvals are good for nothing.
+        """
         for _ in range(TRIES):
             state = await self.book.read()
             bets, day = await self._ledger.risk_picture(today, self._mode)
             todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
             day, booked = with_begun(msgspec.structs.replace(day, streak=await self._streak(day)), todays)
             known = {bet.intent.decision_id for bet in bets}
-            kept = [exposure for exposure in state.exposures if exposure.decision_id not in known]
+            kept = [exposure for exposure in self._still_good(state) if exposure.decision_id not in known]
             exposures = [*map(exposure_of, bets), *kept]
             if await self.book.rebuild(exposures, day, lease=self.held, revision=state.revision, booked=booked):
                 await self._remember_sent()
                 self._context.log.warning("risk_book_rebuilt", bets=len(bets), kept=len(kept), day=day.day, streak=day.streak)
                 return
         raise LeaseLostError("the risk book could not be rebuilt under our lease")
+
+    def _still_good(self, state: RiskState) -> list[Exposure]:
+        if state.run in {"", self._run}:  # without a mark: written since Redis lost everything
+            return list(state.exposures)
+        if state.run.split(":")[1:2] != [self._mode.value]:
+            return []
+        return [exposure for exposure in state.exposures if exposure.decision_id.startswith(PREFIX)]
 
     async def _remember_sent(self) -> None:
         """For the throttle the bets of its window count again, as if sent just now."""
@@ -134,18 +152,15 @@ class RiskKeeper:
 
     async def _streak(self, day: DayRisk) -> int:
         """Losses in a row since the last pause for them: those before it have been paid for."""
-        recent = await self._ledger.commands.recent(RECENT_COMMANDS)
-        paused = [command.at for command in recent if command.source == ACTOR and command.reason.startswith(STREAK)]
-        if not day.streak or not paused:
-            return day.streak
-        chosen = BetFilter(mode=self._mode, states=LOSSES)
-        lost = await self._ledger.intents.list_bets(chosen, limit=max(day.streak, RECENT_COMMANDS))
-        since = sum(1 for bet in lost if bet.settled_at is not None and bet.settled_at > max(paused))
-        return min(day.streak, since)
+        if not day.streak:
+            return 0
+        results = await results_since_pause(self._ledger, self._mode)
+        return min(day.streak, losing_streak(state for _, state in results))
 
     async def watch(self) -> None:
         """Applies the brakes of the day and takes their alerts back when they are over."""
         await self._catch_up()
+        await self._ledger_watch.settle()
         now = self._context.clock.now()  # not later than the figures: yesterday's must not brake a day that has just begun
         view = await self.trading()
         state = await self.state()

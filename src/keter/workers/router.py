@@ -6,7 +6,7 @@ are the queue around it, and what follows from each outcome: exposure given back
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from keter.bus.codec import decode, encode
 from keter.bus.cooldowns import cool_down
@@ -42,6 +42,13 @@ NOT_ABOUT_THE_SELECTION = frozenset(
         Reason.NOT_ARMED,
         Reason.RECONCILING,
         Reason.SIGNAL_STALE,
+        Reason.OTHER_RUN,
+        Reason.FENCED,
+        Reason.EXPOSURE_BET,
+        Reason.EXPOSURE_EVENT,
+        Reason.EXPOSURE_LEAGUE,
+        Reason.EXPOSURE_DAY,
+        Reason.EXPOSURE_TOTAL,
     }
 )
 PLACEMENT_MARGIN_S = 10.0  # the HTTP deadline of a placement beyond PLACEMENT_TIMEOUT_S
@@ -63,10 +70,10 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
     account = context.settings.venue.ao_user
     waits = Waits()
 
-    async def body(_lease: Lease) -> None:
+    async def body(lease: Lease) -> None:
         while not context.stop.is_set():
             try:
-                await Router(context, ledger, venue, account).run()
+                await Router(context, ledger, venue, account, leading=lease.valid).run()
             except FencedError as e:
                 raise LeaseLostError(str(e)) from e
             except LedgerUnavailableError as e:
@@ -80,13 +87,16 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
 class Router:
     """One ownership of the account: from takeover to the loss of it."""
 
-    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, account: str) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, venue: BetVenue, account: str, *, leading: Callable[[], Awaitable[bool]]
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        rest_s = context.settings.risk.cooldown_event_sec
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone, event_rest_s=rest_s)
+        rest_s, life_s = context.settings.risk.cooldown_event_sec, context.settings.risk.reservation_ttl_s
+        zone, run = context.settings.mode.zone, context.run.mark.text
+        self._risk = RiskBook(context.bus, clock=context.clock, zone=zone, event_rest_s=rest_s, reservation_s=life_s, run=run)
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
         self._watch_due = context.clock.monotonic()
@@ -94,7 +104,8 @@ class Router:
         self._placer: Placer | None = None
         self._world = World(
             context.bus, context.settings, context.clock, context.heart,
-            account=account, token=self._token, last_command=ledger.commands.last_trading,
+            account=account, token=self._token, run=context.run.mark, leading=leading,
+            last_command=ledger.commands.last_trading,
         )  # fmt: skip
 
     async def run(self) -> None:

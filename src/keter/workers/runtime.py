@@ -6,6 +6,7 @@ nothing crashes.
 """
 
 import asyncio
+import contextlib
 import gc
 import random
 from collections.abc import Awaitable, Callable
@@ -16,18 +17,23 @@ from typing import Any
 import structlog
 
 from keter.bus.connection import Bus, absent, connect
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, NotOwnerError
 from keter.bus.heartbeats import Heart
+from keter.bus.ownership import refuse_strangers
 from keter.bus.queues import Pipe, QueueName
 from keter.bus.stats import day_of
 from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
 from keter.process import keep_files_private, leave_within, on_stop_signals, raise_descriptor_limit
 from keter.pulse import keep_pulsing
-from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, worker_name
+from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
+from keter.run import machine_name, single
 from keter.settings import Settings
 from keter.tasks import end_tasks, stopped_within
+from keter.trust import require_safe_redis
+from keter.workers.belonging import find_run
 
 STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
 FIRST_WAIT_S = 0.1
@@ -38,7 +44,8 @@ LEAVE_WITHIN_S = 2.0  # what a process that has failed may take to close what it
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
 REDIS_TROUBLE = (ConnectionLostError, BusRefusedError, LeaseLostError)
-Run = Callable[["Context"], Awaitable[None]]
+Work = Callable[["Context"], Awaitable[None]]
+BelongsTo = Run | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Context:
     process: str
     worker: str
     stop: asyncio.Event
+    run: Run
 
     async def pause(self, seconds: float) -> bool:
         """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
@@ -81,12 +89,13 @@ def stop_deadline_s(process: str) -> float:
 
 
 def run_process(
-    process: str, copy: int, settings: Settings, *, restarts: int = 0, kills: int = 0, supervised: bool = False
+    process: str, copy: int, settings: Settings, *, restarts: int = 0, kills: int = 0, belongs_to: BelongsTo = None
 ) -> ExitCode:
     """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
 
     ``restarts``: how often the supervisor has started it again, ``kills`` of them because it hung; the heartbeat says so.
-    ``supervised``: the supervisor listens for signs of life.
+    ``belongs_to``: the run that a supervisor started it for, which then listens for signs of life; None lets it find out
+    whose the Redis is.
     """
     worker = worker_name(process, copy)
     keep_files_private()
@@ -94,9 +103,8 @@ def run_process(
     configure_logs(worker, settings)
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
-        run: Run = import_module(f"keter.workers.{process}").run
-        history = History(restarts, kills)
-        return asyncio.run(_main(process, worker, settings, run, log, history, supervised=supervised))
+        run: Work = import_module(f"keter.workers.{process}").run
+        return asyncio.run(_main(process, worker, settings, run, log, History(restarts, kills), belongs_to))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -120,11 +128,10 @@ async def _main(
     process: str,
     worker: str,
     settings: Settings,
-    run: Run,
+    run: Work,
     log: structlog.stdlib.BoundLogger,
     history: History,
-    *,
-    supervised: bool,
+    belongs_to: BelongsTo,
 ) -> ExitCode:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -134,10 +141,11 @@ async def _main(
 
     on_stop_signals(ask_to_stop)
     gc.freeze()  # what was imported stays: no need to walk it at every collection
-    pulse = asyncio.create_task(keep_pulsing()) if supervised else None
+    pulse = asyncio.create_task(keep_pulsing()) if belongs_to is not None else None
     log.info("process_started")
+    name = at_machine(worker, machine_name())
     try:
-        await live(process, worker, settings, run, stop=stop, log=log, history=history)
+        await live(process, name, settings, run, stop=stop, log=log, history=history, belongs_to=belongs_to)
     except BaseException as e:
         # What is wrong is known; a task or a thread that does not end must not keep a dead worker's process.
         log.error("process_failing", error=str(e) or type(e).__name__)  # noqa: TRY400 - told whole by whoever catches it
@@ -154,15 +162,20 @@ async def live(
     process: str,
     worker: str,
     settings: Settings,
-    run: Run,
+    run: Work,
     *,
     stop: asyncio.Event,
     log: structlog.stdlib.BoundLogger,
     clock: Clock | None = None,
     ids: Ids = random_id,
     history: History = FIRST_START,
+    belongs_to: BelongsTo = None,
 ) -> None:
-    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out."""
+    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
+
+    While the Redis is another run's, it does nothing and its heartbeat says so.
+    """
+    clock = clock or SystemClock()
     waits = Waits()
     while not stop.is_set():
         reach = _try_redis(settings) if process in SERVE_WITHOUT_REDIS else _reach_redis(settings, stop, waits, log)
@@ -173,8 +186,14 @@ async def live(
             heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
             heart.gauge("restarts", history.restarts)
             heart.gauge("kills", history.kills)
-            context = Context(settings, clock or SystemClock(), ids, bus, heart, log, process, worker, stop)
+            found = belongs_to or await _own_run(bus, settings, process, clock)
+            bus.run_id = found.run_id
+            heart.belongs_to(found)
+            context = Context(settings, clock, ids, bus, heart, log, process, worker, stop, found)
             await _run_once(context, run, waits)
+        except NotOwnerError as e:
+            log.warning("not_the_owner", error=str(e))
+            await _stand_by(heart, stop, str(e))
         except REDIS_TROUBLE as e:
             log.warning("redis_lost", error=str(e))
             await context.pause(waits.next())
@@ -182,6 +201,24 @@ async def live(
             return
         finally:
             await bus.aclose()
+
+
+async def _own_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
+    """As ``find_run``; who may serve without Redis belongs to nobody's run while that cannot be asked."""
+    try:
+        return await find_run(bus, settings, process, clock)
+    except (UnavailableError, BusRefusedError):
+        if process not in SERVE_WITHOUT_REDIS:
+            raise
+        return single(settings)
+
+
+async def _stand_by(heart: Heart, stop: asyncio.Event, why: str) -> None:
+    """One beat that says why nothing is done here, and the time until the next look."""
+    heart.gauge("stands_by", why)
+    with contextlib.suppress(*REDIS_TROUBLE, UnavailableError):
+        await heart.beat()
+    await stopped_within(stop, FOLLOW_EVERY_S)
 
 
 class Waits:
@@ -252,6 +289,7 @@ async def connect_by(settings: Settings) -> Bus:
     url = await asyncio.to_thread(locate_redis, settings)
     if url is None:
         raise UnavailableError("no Redis: set REDIS_URL, or start `keter up`, which brings its own")
+    require_safe_redis(settings, url)
     bus = await connect(url, prefix=settings.redis.redis_key_prefix)
     if settings.live:
         try:
@@ -262,7 +300,9 @@ async def connect_by(settings: Settings) -> Bus:
     return bus
 
 
-async def _run_once(context: Context, run: Run, waits: Waits) -> None:
+async def _run_once(context: Context, run: Work, waits: Waits) -> None:
+    if context.process not in SERVE_WITHOUT_REDIS:
+        await refuse_strangers(context.bus)
     work = asyncio.ensure_future(run(context))
     beats = asyncio.create_task(_beat(context, waits))
     stopped = asyncio.create_task(context.stop.wait())
@@ -291,7 +331,11 @@ async def _beat(context: Context, waits: Waits) -> None:
     while True:
         try:
             await context.heart.beat()
+            if context.process not in SERVE_WITHOUT_REDIS:
+                await refuse_strangers(context.bus)
             waits.reset()
+        except NotOwnerError:
+            raise
         except (*REDIS_TROUBLE, UnavailableError) as e:
             context.log.debug("heartbeat_missed", error=str(e))  # the worker's own calls meet the same outage and act on it
         due = context.clock.monotonic() + period_s

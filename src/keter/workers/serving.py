@@ -19,6 +19,7 @@ from keter.workers.runtime import Context
 BATCH = 32
 MOST_ERROR_TEXT = 500
 REFUSED_WAIT_S = 0.5
+GATHER_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ def traced(update: MarketUpdate, selection_id: str | None = None) -> AbstractCon
 
 Handle = Callable[[Item], Awaitable[Handled]]
 Tick = Callable[[], Awaitable[Handled]]
+Rank = Callable[[Sequence[Item]], Awaitable[Sequence[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """How items that arrive within ``seconds`` of the first are handled together: ``rank`` gives their places in order."""
+
+    seconds: float
+    rank: Rank
 
 
 class _Turn:
@@ -69,14 +79,24 @@ class _Turn:
         return await pipe.step(done=self.done, outputs=self.outputs, claim=claim, counts=self.counts, audit=self.audit)
 
 
-async def serve(context: Context, pipe: Pipe, handle: Handle, *, batch: int = BATCH, tick: Tick | None = None) -> None:
+async def serve(
+    context: Context,
+    pipe: Pipe,
+    handle: Handle,
+    *,
+    batch: int = BATCH,
+    tick: Tick | None = None,
+    gather: Gather | None = None,
+) -> None:
     """Serves ``pipe`` until asked to stop, then hands back what it holds. ``tick`` runs once per turn, at least each second.
+
+    With ``gather`` a turn's items are those of its time, at most ``batch``, handled in the order of their rank.
 
     A lost lease or reply drops everything in hand and begins a new incarnation; when Redis does not answer even then,
     ConnectionLostError comes out and the runtime waits for Redis.
     """
     await pipe.open()
-    server = _Server(context, pipe, handle, batch, tick)
+    server = _Server(context, pipe, handle, batch, tick, gather)
     while not context.stop.is_set():
         try:
             await server.incarnation()
@@ -90,13 +110,16 @@ async def serve(context: Context, pipe: Pipe, handle: Handle, *, batch: int = BA
 class _Server:
     """One worker's loop over its pipe."""
 
-    def __init__(self, context: Context, pipe: Pipe, handle: Handle, batch: int, tick: Tick | None) -> None:
+    def __init__(
+        self, context: Context, pipe: Pipe, handle: Handle, batch: int, tick: Tick | None, gather: Gather | None
+    ) -> None:
         self._context = context
         self._pipe = pipe
         self._handle = handle
         self._batch = batch
         self._tick = tick
-        self._reaper = Reaper(context.bus)
+        self._gather = gather
+        self._reaper = Reaper(context.bus, lease_ttl_s=context.settings.process.worker_lease_ttl_s)
         self._reap_due = context.clock.monotonic()
 
     async def incarnation(self) -> None:
@@ -110,6 +133,9 @@ class _Server:
             turn = _Turn()
             if not items:
                 await self._pipe.wait()
+            if self._gather is not None and items:
+                turn = await self._take_together(items, self._gather)
+                continue
             for item in items:
                 turn = await self._take(item, turn)
                 if self._context.stop.is_set():
@@ -130,21 +156,48 @@ class _Server:
                 await self._pipe.touch()
 
     async def _take(self, item: Item, turn: _Turn) -> _Turn:
+        return await self._add(item, await self._handled(item), turn)
+
+    async def _take_together(self, items: list[Item], gather: Gather) -> _Turn:
+        """Handles all of them by rank, and only then acknowledges, which goes by their places in the queue."""
+        deadline = self._context.clock.monotonic() + gather.seconds
+        while len(items) < self._batch and self._context.clock.monotonic() < deadline:
+            if await self._context.pause(GATHER_POLL_S):
+                break
+            items += await self._pipe.step(claim=self._batch - len(items))
+        order = await gather.rank(items)
+        results = {place: await self._handled(items[place]) for place in order}
+        turn = _Turn()
+        if not any(isinstance(one, PoisonedPayloadError) for one in results.values()):
+            for place in order:  # what comes of the best goes on first
+                turn = await self._add(items[place], results[place], turn)
+            return turn
+        for place, item in enumerate(items):  # a dead letter leaves from its place
+            turn = await self._add(item, results[place], turn)
+        return turn
+
+    async def _handled(self, item: Item) -> Handled | PoisonedPayloadError:
         context = self._context
         started = context.clock.monotonic()
         try:
-            turn.add(await self._handle(item), done=1)
+            handled = await self._handle(item)
         except PoisonedPayloadError as e:
-            await turn.tell(self._pipe, 0)  # a dead letter is taken from the head: what came before it is acknowledged first
-            await self._bury(item, str(e)[:MOST_ERROR_TEXT])
-            return _Turn()
+            return e
         except Exception as e:
             e.add_note(f"while handling {item.key}")
             raise
         context.heart.count("items")
         context.heart.observe("handle", context.clock.monotonic() - started)
         context.heart.observe("wait", item.waited_s)
-        return turn
+        return handled
+
+    async def _add(self, item: Item, result: Handled | PoisonedPayloadError, turn: _Turn) -> _Turn:
+        if not isinstance(result, PoisonedPayloadError):
+            turn.add(result, done=1)
+            return turn
+        await turn.tell(self._pipe, 0)  # a dead letter is taken from the head: what came before it is acknowledged first
+        await self._bury(item, str(result)[:MOST_ERROR_TEXT])
+        return _Turn()
 
     async def _bury(self, item: Item, error: str) -> None:
         await self._pipe.dead(item, error)

@@ -7,15 +7,16 @@ passes cease.
 from collections.abc import Sequence
 
 from keter.bus.locks import Lease
-from keter.bus.reconciliation import note_pass, wanted_pass
+from keter.bus.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Market, Side
-from keter.ledger import Ledger, LedgerUnavailableError, open_settings_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.venues.base import BetVenue
 from keter.venues.factory import open_bet_venue
 from keter.workers.leading import lead
 from keter.workers.runtime import Context, Waits
 from keter.workers.tracking.accounts import AccountWatch
+from keter.workers.tracking.asking import ACCOUNT_EVERY_S, account_interval_s, fixed_cost, pass_cost
 from keter.workers.tracking.budget import QueryBudget
 from keter.workers.tracking.closing import ClosingPrices
 from keter.workers.tracking.reconciler import Reconciler
@@ -23,7 +24,7 @@ from keter.workers.tracking.reconciler import Reconciler
 TICK_S = 0.5
 QUICK_S = 3.0  # between passes while a bet is undecided
 RETRY_S = 2.0  # after a pass that could not be completed
-QUERIES_PER_MINUTE = 60.0
+QUERIES_PER_MINUTE = 60
 _UNDECIDED = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 
 
@@ -69,16 +70,22 @@ class Tracker:
         self._ledger = ledger
         self._selections = selections
         self._account = context.settings.venue.ao_user
-        budget = QueryBudget(context.clock, QUERIES_PER_MINUTE)
-        self._reconciler = Reconciler(context, ledger, venue, self._account, budget)
+        self._interval_s = context.settings.router.reconcile_interval_s
+        self._quick_s = min(QUICK_S, self._interval_s)
+        self._budget = QueryBudget(context.bus, context.clock, self._account, QUERIES_PER_MINUTE)
+        self._reconciler = Reconciler(context, ledger, venue, self._account, self._budget, self._quick_s)
         self._account_watch = AccountWatch(context, ledger, venue, self._account)
         self._closing = ClosingPrices(context, ledger)
         self._due = context.clock.monotonic()
         self._account_due = context.clock.monotonic()
-        self._done_for: str | None = None
+        self._begun_for: str | None = None
+        self._patience_s = pass_counts_for_s(self._interval_s)
 
     async def run(self) -> None:
-        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors."""
+        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors.
+
+        A row that the ledger refuses, wherever it came from, ends a pass and never the tracker.
+        """
         waits = Waits()
         while not self._context.stop.is_set():
             try:
@@ -88,36 +95,49 @@ class Tracker:
                 self._context.heart.error(str(e))
                 self._context.log.error("ledger_unavailable", error=str(e))  # noqa: TRY400 - an outage, not a bug
                 await self._context.pause(waits.next())
+            except UnstorableRowError as e:
+                self._context.heart.error(str(e))
+                self._context.log.exception("row_refused")
+                await self._context.pause(waits.next())
             await self._context.pause(TICK_S)
 
     async def turn(self) -> bool:
-        """One pass, if it is due or a router waits for it; True when one was completed."""
+        """One pass, if it is due or a router newly waits for it, and is paid for; True when one was completed."""
         clock = self._context.clock
         token = await wanted_pass(self._context.bus, self._account)
-        if clock.monotonic() < self._due and token == self._done_for:
+        if clock.monotonic() < self._due and token == self._begun_for:
             return False
         started = clock.monotonic()
-        self._due = started + RETRY_S
+        with_account = started >= self._account_due
+        if not await self._paid(with_account=with_account):
+            return False
+        self._due, self._begun_for = started + RETRY_S, token
         mode = self._context.settings.mode.execution_mode
         known = await self._ledger.intents.open_bets(mode, self._account)
         self._selections.learn(known)
         await self._closing.run(known)  # before the venue is asked: its bet lists may be down while its prices are not
-        with_account = started >= self._account_due
         if with_account:
+            self._account_due = started + account_interval_s(self._interval_s)
             await self._account_watch.before()
-        open_bets = await self._reconciler.run()
-        if open_bets is None:
+        found = await self._reconciler.run()
+        if found is not None and with_account:
+            await self._account_watch.after(found.open_bets)
+        fresh = self._account_watch.fresh(self._patience_s)
+        if not fresh:
+            self._account_due = min(self._account_due, started + ACCOUNT_EVERY_S)
+        if found is None or not found.complete or not fresh:
             self._context.heart.count("incomplete_passes")
             return False
-        await note_pass(self._context.bus, self._account, token)
-        self._done_for = token
+        await note_pass(self._context.bus, self._account, token, self._context.run.mark)
         self._context.heart.count("passes")
-        self._context.heart.gauge("open_bets", len(open_bets))
+        self._context.heart.gauge("open_bets", len(found.open_bets))
         self._context.heart.observe("pass", clock.monotonic() - started)
-        interval_s = self._context.settings.router.reconcile_interval_s
-        if with_account:
-            await self._account_watch.after(open_bets)
-            self._account_due = started + interval_s
-        undecided = any(bet.state in _UNDECIDED for bet in open_bets)
-        self._due = started + (min(QUICK_S, interval_s) if undecided else interval_s)
+        undecided = any(bet.state in _UNDECIDED for bet in found.open_bets)
+        self._due = started + (self._quick_s if undecided else self._interval_s)
         return True
+
+    async def _paid(self, *, with_account: bool) -> bool:
+        """Takes what the pass asks for in any case from the budget, if it also leaves what the pass owes to single bets."""
+        if await self._budget.left() < pass_cost(with_account=with_account):
+            return False
+        return await self._budget.take(fixed_cost(with_account=with_account))

@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
+from keter.bus.alerts import read_alerts
 from keter.bus.trading import read_arming
+from keter.dashboard.auth import session_source
+from keter.dashboard.calling import position_of
 from keter.dashboard.commands import TOKEN_LASTS_S
+from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
 from keter.workers.permission import Permission
+from tests.console_seed import seed_bus, seed_ledger
+from tests.execution import LIVE_RUN, own_redis
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.support import eventually
 
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
 PASSWORD, VIEWERS = "seven wet herons walk", "nine dry storks sleep"
@@ -37,6 +45,7 @@ def live(valid_for: timedelta = timedelta(days=1)) -> dict[str, str]:
 async def ready(start_console: StartConsole) -> Console:
     """A console of a LIVE installation that lacks nothing but the arming; the operator has just logged in."""
     console = await start_console(**LOCKED, **live(), **LIMITS)
+    await own_redis(console.bus)
     await console.login("operator", PASSWORD)
     return console
 
@@ -53,9 +62,55 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
     assert (found["trading"]["unlicensed"] is None) != blocked
 
 
+@pytest.mark.parametrize(
+    ("environ", "alert", "why"),
+    [
+        (live(timedelta(minutes=-30)) | LIMITS, "licence-ending", "the licence ended on"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": ""}, "licence-ending", "set LICENSE_PUBLIC_KEY to the key that its issuer"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": "rubbish"}, "licence-ending", "not an Ed25519 public key"),
+        (live(), "limits-missing", "missing: MAX_STAKE"),
+        (live(timedelta(minutes=-30)), "limits-missing", "missing: MAX_STAKE"),
+    ],
+    ids=["ended", "no-public-key", "bad-public-key", "limits", "both"],
+)
+async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
+    start_console: StartConsole, environ: dict[str, str], alert: str, why: str
+) -> None:
+    console = await start_console(**environ)
+    await seed_ledger(console.ledger, count=8, mode=ExecutionMode.LIVE)
+    await seed_bus(console.bus)
+    number = len(await console.ledger.intents.open_bets(ExecutionMode.LIVE))
+    assert number > 1
+
+    async def told(words: str) -> bool:
+        await console.world.hub.refresh()
+        _, page = await console.get("/api/v1/snapshot")
+        _, status = await console.get("/api/status")
+        await console.world.watch.look()
+        details = {one.id: one.detail for one in await read_alerts(console.bus)}
+        said = [page["trading"]["following"], status["following"], details.get(alert, "")]
+        return all(words in text and why in text for text in said)
+
+    assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
+    position = position_of(console.world.hub.latest(), console.settings)
+    assert any("open bets only" in problem for problem in position.problems)
+    for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
+        target = BetState.SKIPPED if bet.state in {BetState.INTENDED, BetState.QUOTED} else BetState.REFUSED
+        await console.ledger.intents.transition(bet.intent.intent_id, target, at=bet.updated_at, cause="venue", worker="t")
+    assert await eventually(lambda: told("nothing is left to follow"))
+
+
+async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: StartConsole) -> None:
+    for environ in (live() | LIMITS, {"EXECUTION_MODE": "DRY"}):
+        console = await start_console(**environ)
+        await console.world.hub.refresh()
+        _, page = await console.get("/api/v1/snapshot")
+        assert page["trading"]["following"] is None
+
+
 async def missing(console: Console) -> str | None:
     """What keeps guard and router from betting LIVE."""
-    return await Permission(console.bus, console.settings, console.world.clock, "acc").missing()
+    return await Permission(console.bus, console.settings, console.world.clock, "acc", LIVE_RUN.mark).missing()
 
 
 async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, Any]:
@@ -80,7 +135,7 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
     answers = [await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)]
     assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {(200, "acc is armed", True)}
     assert await missing(ready) is None
-    arming = await read_arming(ready.bus, "acc")
+    arming = await read_arming(ready.bus, "acc", LIVE_RUN.mark)
     assert arming is not None
     assert arming.actor == "operator@127.0.0.1"
     command = await prepared(ready, {"action": "disarm", "target": "acc"})
@@ -118,7 +173,9 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
     assert [(row.action.value, row.accepted, row.value_after) for row in rows] == [("arm", False, None)] * 4
     status, refused = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD})
     assert (status, refused["error"]["code"]) == (429, "slow_down"), "a wrong password makes the next one wait"
-    backoff.succeeded("operator", "127.0.0.1")
+    caller = ready.world.doorman.who(ready.token)
+    assert caller is not None
+    backoff.succeeded("operator", "127.0.0.1", session_source(caller))
     assert (await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD}))[0] == 200
     assert await missing(ready) is None
 
@@ -172,4 +229,4 @@ async def test_what_live_needs_is_asked_for_before_the_word(
     status, answer = await console.post(PREPARE, ARM | {"target": target})
     assert (status, answer["error"]["code"]) == (409, "not_now")
     assert why in answer["error"]["message"]
-    assert await read_arming(console.bus, target) is None
+    assert await read_arming(console.bus, target, LIVE_RUN.mark) is None

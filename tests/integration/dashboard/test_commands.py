@@ -5,6 +5,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from argon2 import PasswordHasher
 
 from keter.bus.alerts import read_alerts
@@ -12,6 +13,8 @@ from keter.bus.cooldowns import cool_down
 from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_trading
 from keter.clock import random_id
+from keter.dashboard.auth import session_source
+from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
@@ -58,10 +61,11 @@ async def test_ten_commits_of_one_token_are_one_effect_with_one_result(console: 
     assert len(await console.ledger.commands.recent()) == 1
 
 
-async def test_a_command_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
+async def test_a_start_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
     await seed_bus(console.bus)
-    _, prepared = await console.post(PREPARE, {"action": "pause"})
-    await set_state(console, TradingMode.REDUCING, "guard")
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    await set_state(console, TradingMode.REDUCING, "ops")
     status, refused = await console.post(COMMIT, {"token": prepared["token"]})
     assert status == 409
     fresh = refused["error"]["details"]
@@ -70,11 +74,30 @@ async def test_a_command_prepared_on_an_old_state_is_refused_with_a_fresh_look(c
     assert status == 200
 
 
-async def test_a_halt_asks_for_no_revision(console: Console) -> None:
+@pytest.mark.parametrize(
+    ("action", "mode"),
+    [("pause", TradingMode.PAUSED), ("reduce", TradingMode.REDUCING), ("halt", TradingMode.HALTED)],
+)
+async def test_what_only_stops_is_done_however_old_its_look_at_the_state(
+    console: Console, action: str, mode: TradingMode
+) -> None:
     await seed_bus(console.bus)
-    _, prepared = await console.post(PREPARE, {"action": "halt"})
-    await set_state(console, TradingMode.REDUCING, "guard")
-    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    _, prepared = await console.post(PREPARE, {"action": action})
+    await set_state(console, TradingMode.ACTIVE, "somebody else")
+    console.world.commands._tokens[prepared["token"]].made_s -= 300
+    status, done = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, done.get("action")) == (200, action)
+    state = await state_of(console)
+    assert state is not None
+    assert state.mode is mode
+
+
+async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(console: Console) -> None:
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    console.world.commands._tokens[prepared["token"]].made_s -= 31
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["code"]) == (410, "token_gone")
 
 
 async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_password(start_console: StartConsole) -> None:
@@ -100,8 +123,43 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     refused = [(row.action.value, row.accepted, row.result) for row in await console.ledger.commands.recent()]
     assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
     assert [accepted for _, accepted, _ in refused] == [False] * 3
-    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1"))
+    caller = console.world.doorman.who(console.token)
+    assert caller is not None
+    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1", session_source(caller)))
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
+
+
+async def test_a_halt_file_that_came_after_the_look_asks_for_more_than_a_press(console: Console) -> None:
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == []
+    console.settings.router.halt_file.write_text("by hand")
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["details"]["needs"]) == (409, ["word"])
+    assert console.settings.router.halt_file.exists()
+
+
+async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(start_console: StartConsole) -> None:
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    console = await start_console(**LOCKED, DASH_TOTP_SECRET=secret)
+
+    def code(step: int = 0) -> str:
+        return totp(secret, int(datetime.now(UTC).timestamp()) // 30 + step)
+
+    body = {"user": "operator", "password": PASSWORD, "code": code(-1)}
+    async with console.http.post(f"{console.base}/api/v1/login", json=body, headers=console.page_headers) as answer:
+        console.token = answer.cookies["__Host-sid"].value
+    console.world.doorman._sessions = {
+        key: session.__class__(session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC))
+        for key, session in console.world.doorman._sessions.items()
+    }
+    await set_state(console, TradingMode.HALTED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert prepared["needs"] == ["word", "password", "code"]
+    proof = {"token": prepared["token"], "word": "RESUME", "password": PASSWORD}
+    status, refused = await console.post(COMMIT, proof)
+    assert (status, refused["error"]["code"]) == (403, "code_missing")
+    assert (await console.post(COMMIT, {**proof, "code": code(1)}))[0] == 200
 
 
 async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for(console: Console) -> None:

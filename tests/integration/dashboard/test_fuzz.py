@@ -136,6 +136,8 @@ def allowed(role: Role | None) -> frozenset[Scope]:
     return frozenset({Scope.PUBLIC, Scope.LOCAL}) if role is None else ALLOWED[role] | {Scope.LOCAL}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])
 async def test_no_request_finds_a_bug_an_undeclared_answer_or_a_way_around_a_scope(
     start_console: StartConsole, role: Role | None

@@ -90,9 +90,10 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(console: Console, s
 
 
 async def test_every_family_of_the_catalogue_can_be_served(samples: dict[str, list[Sample]]) -> None:
-    """But the licence, which this console has none of."""
+    """But the licence, which this console has none of, and growth, which takes ten minutes of watching."""
     missing = {name for name, spec in CATALOGUE.items() if not spec.samples <= samples.keys()}
-    assert missing == {"keter_license_expiry_timestamp_seconds"}
+    growth = {"keter_storage_growth_bytes_per_day", "keter_storage_days_left"}
+    assert missing == {"keter_license_expiry_timestamp_seconds", *growth}
 
 
 async def test_the_answer_says_what_it_is(console: Console) -> None:
@@ -315,3 +316,16 @@ def test_the_scrape_file_names_the_rules_and_the_path() -> None:
     (job,) = config["scrape_configs"]
     assert (job["job_name"], job["metrics_path"]) == ("keter", "/metrics")
     assert job["static_configs"][0]["targets"] == ["127.0.0.1:8080"]
+
+
+async def test_health_and_metrics_tell_the_room_that_is_taken_and_its_cap(
+    console: Console, samples: dict[str, list[Sample]]
+) -> None:
+    code, health = await console.get("/api/v1/health")
+    log = console.settings.log
+    caps = {"ledger": log.ledger_max_mb, "captures": log.capture_max_mb, "logs": log.log_total_max_mb}
+    assert code == 200
+    assert {store["name"]: store["most_bytes"] for store in health["storage"]} == {n: mb * 1e6 for n, mb in caps.items()}
+    assert next(store["used_bytes"] for store in health["storage"] if store["name"] == "ledger") > 10_000
+    limits = {sample.labels["store"]: sample.value for sample in samples["keter_storage_limit_bytes"]}
+    assert limits == {name: mb * 1e6 for name, mb in caps.items()}

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,11 +184,44 @@ async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_co
     console = await start_console(**LOCKED)
     body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
     async with console.http.post(console.base + "/api/v1/login", json=body, headers=console.page_headers) as answer:
-        cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-sid=")
-    for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
-        assert attribute in cookie
-    assert "Domain" not in cookie
+        cookies = answer.headers.getall("Set-Cookie")
+    assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-sid", "__Host-device"]
+    for cookie in cookies:
+        for attribute in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
+            assert attribute in cookie
+        assert "Domain" not in cookie
+
+
+async def test_a_browser_that_was_here_before_gets_in_while_somebody_else_guesses_at_its_address(
+    start_console: StartConsole,
+) -> None:
+    console = await start_console(**LOCKED)
+    url, headers = console.base + "/api/v1/login", console.page_headers
+    body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
+    async with console.http.post(url, json=body, headers=headers) as answer:
+        device = answer.cookies["__Host-device"].value
+    for _ in range(5):
+        await console.post("/api/v1/login", {"user": "operator", "password": "wrong"})
+    assert (await console.post("/api/v1/login", body))[0] == 429
+    known = {**headers, "Cookie": f"__Host-device={device}"}
+    assert (await console.post("/api/v1/login", body, known))[0] == 200
+    forged = {**headers, "Cookie": f"__Host-device={device[:-1]}"}
+    assert (await console.post("/api/v1/login", body, forged))[0] == 429
+
+
+async def test_a_new_browser_gets_in_by_a_link_from_the_machine_itself(start_console: StartConsole) -> None:
+    console = await start_console(**LOCKED)
+    for _ in range(5):
+        await console.post("/api/v1/login", {"user": "operator", "password": "wrong"})
+    body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
+    assert (await console.post("/api/v1/login", {**body, "device": "operator.x.1.y"}))[0] == 429
+    environ = {**os.environ, "DATA_DIR": str(console.settings.mode.data_dir), "DASH_PORT": str(console.port), **LOCKED}
+    command = (sys.executable, "-m", "keter", "config", "device")
+    done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page, _, device = done.stdout.strip().partition("/#device=")
+    assert page == console.base
+    assert (await console.post("/api/v1/login", {**body, "device": device}))[0] == 200
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])

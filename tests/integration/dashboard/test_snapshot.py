@@ -9,13 +9,17 @@ import pytest
 
 from keter.bus.reconciliation import note_question
 from keter.bus.trading import change_trading
-from keter.dashboard.screens import csv_lines
+from keter.dashboard.ledger_door import LedgerDoor
 from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
-from keter.ledger import BetChanges
+from keter.ledger import BetChanges, LedgerUnavailableError
+from keter.plain import csv_lines
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.support import RedisServer, eventually
+
+STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
+          "settings_differ", "following"}  # fmt: skip
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
@@ -59,14 +63,58 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
 
     async def status() -> Any:
         code, found = await console.get("/api/status")
-        return found if code == 200 and len(found["heartbeats"]) == 8 else None
+        return found if code == 200 and len(found["heartbeats"] or ()) == 8 else None
 
     found = await eventually(status)
-    names = {"mode", "state", "armed", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats"}
-    assert set(found) == names
+    assert set(found) == STATUS
     assert found["mode"] == "DRY"
     assert found["state"] == "ACTIVE"
     assert "router" in found["heartbeats"]
+    assert found["problem"] is None
+
+
+UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "settings_differ")
+
+
+async def test_the_status_call_has_every_field_before_the_first_snapshot_and_while_redis_is_away(
+    start_console: StartConsole,
+) -> None:
+    """A script reads ``state`` whenever it asks; where nobody knows it is null, and the answer says why."""
+    server = RedisServer()
+    console = await start_console(REDIS_URL=server.url)
+    code, found = await console.get("/api/status")
+    assert (code, set(found)) == (200, STATUS), "asked at once"
+    await eventually(console.world.hub.current)
+    server.close()
+    await eventually(lambda: console.world.hub.problem)
+    code, found = await console.get("/api/status")
+    assert (code, set(found)) == (200, STATUS)
+    assert [found[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
+    assert (found["mode"], found["state"], found["problem"]) == ("DRY", None, console.world.hub.problem)
+    console.settings.router.halt_file.touch()
+    assert (await console.get("/api/status"))[1]["state"] == "HALTED", "the file holds, whatever Redis says"
+
+
+async def test_the_status_call_says_that_the_ledger_is_away(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: LedgerDoor) -> None:
+        raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
+
+    await seed_bus(console.bus)
+    monkeypatch.setattr(LedgerDoor, "reading", broken)
+
+    async def told() -> Any:
+        code, found = await console.get("/api/status")
+        assert (code, set(found)) == (200, STATUS)
+        return found if found["problem"] == "the ledger cannot be used: disk I/O error" else None
+
+    found = await eventually(told)
+    assert (found["state"], found["pnl_today"]) == ("ACTIVE", None)
+    assert "router" in found["heartbeats"]
+
+
+async def test_the_document_promises_every_field_of_the_status_call(console: Console) -> None:
+    _, document = await console.get("/api/v1/openapi.json")
+    assert set(document["components"]["schemas"]["StatusAnswer"]["required"]) == STATUS
 
 
 async def test_a_change_of_state_reaches_the_snapshot_within_a_second(console: Console) -> None:
@@ -99,7 +147,8 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     seed = await seed_ledger(console.ledger, count=3)
     path = f"/api/v1/orders/{seed.bets[-1].intent.intent_id}"
     _, found = await console.get(path)
-    assert (found["order"]["state"], found["doubt"]) == ("UNKNOWN", {"asked": 0, "last_at": None})
+    assert (found["order"]["state"], found["doubt"]["asked"], found["doubt"]["last_at"]) == ("UNKNOWN", 0, None)
+    assert found["doubt"]["since"] == found["steps"][-1]["at"]
     for _ in range(2):
         await note_question(console.bus, seed.bets[-1].intent.intent_id)
     _, found = await console.get(path)
@@ -167,7 +216,7 @@ async def test_a_search_that_takes_too_long_says_so(console: Console, monkeypatc
 @pytest.mark.parametrize(
     ("value", "cell"),
     [("=1+1", "'=1+1"), ("+1", "'+1"), ("-1+HYPERLINK(1)", "'-1+HYPERLINK(1)"), ("-84.20", "-84.20"), ("@x", "'@x"),
-     ("\rx", "\"'\rx\""), ("Bayern", "Bayern"), (None, ""), ('a"b,c', '"a""b,c"')],
+     ("\r=x", "'=x"), ("\rx", "x"), ("Bayern", "Bayern"), (None, ""), ('a"b,c', '"a""b,c"')],
 )  # fmt: skip
 def test_no_cell_of_the_export_is_a_formula(value: str | None, cell: str) -> None:
     assert csv_lines([[value]]).decode() in {f"{cell}\r\n", f'"{cell}"\r\n'}

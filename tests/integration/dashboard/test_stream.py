@@ -9,18 +9,31 @@ from typing import Any
 
 import aiohttp
 import pytest
+from argon2 import PasswordHasher
 
 from keter.bus.trading import change_trading
-from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED
+from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED, VIEWER_SOCKETS
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus
-from tests.integration.dashboard.conftest import Console
+from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+OPERATORS, VIEWERS = "seven wet herons walk", "six dry cranes stand still"
+LOCKED = {"DASH_PASSWORD_HASH": CHEAP.hash(OPERATORS), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS)}
 
 
 async def connected(console: Console, since: str | None = None) -> aiohttp.ClientWebSocketResponse:
     tail = f"?since={since}" if since else ""
-    return await console.http.ws_connect(f"{console.base}/api/v1/live{tail}", headers={"Origin": console.base})
+    headers = {"Origin": console.base, **console.cookie}
+    return await console.http.ws_connect(f"{console.base}/api/v1/live{tail}", headers=headers)
+
+
+async def as_many_as_there_are(console: Console) -> list[aiohttp.ClientWebSocketResponse]:
+    opened = await asyncio.gather(*[connected(console) for _ in range(MAX_SOCKETS + 5)], return_exceptions=True)
+    refused = [one.status for one in opened if isinstance(one, aiohttp.WSServerHandshakeError)]
+    assert set(refused) <= {503}
+    return [one for one in opened if isinstance(one, aiohttp.ClientWebSocketResponse)]
 
 
 async def frame(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
@@ -145,6 +158,25 @@ async def test_a_page_that_sends_much_is_closed(console: Console) -> None:
         while not socket.closed:
             await socket.receive()
     assert socket.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+async def test_viewers_cannot_take_the_operators_places(start_console: StartConsole) -> None:
+    """One viewer's login takes five at most, all viewers together ten; the operator's pages still get their stream."""
+    console = await start_console(**LOCKED)
+    held = []  # a socket that nobody holds is closed
+    for most in (5, 5, 0):
+        await console.login("viewer", VIEWERS)
+        found = await as_many_as_there_are(console)
+        assert len(found) == most
+        held += found
+    assert console.world.hub.pages == VIEWER_SOCKETS
+    await console.login("operator", OPERATORS)
+    mine = await as_many_as_there_are(console)
+    assert len(mine) == MAX_SOCKETS - VIEWER_SOCKETS
+    for socket in mine:
+        await socket.close()
+    await eventually(lambda: console.world.hub.pages == VIEWER_SOCKETS)
+    assert len(await as_many_as_there_are(console)) == MAX_SOCKETS - VIEWER_SOCKETS
 
 
 async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(console: Console) -> None:

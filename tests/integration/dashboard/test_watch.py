@@ -1,11 +1,13 @@
 """Every rule that the console watches fires when it should, is resolved when it is over, and leaves its history."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.reconciliation import note_pass
 from keter.dashboard.calling import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import licence_trouble
@@ -15,6 +17,7 @@ from keter.dashboard.rules import RULES, Finding, Situation, findings
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import BetState
 from keter.license import issue, load_private_key, new_key
+from keter.run import single
 from tests.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
@@ -26,7 +29,8 @@ async def situation(console: Console, **changes: object) -> Situation:
     facts = await console.world.reader.facts()
     roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
     calm: dict[str, object] = {
-        "facts": facts, "settings": console.settings, "disk": roomy, "licence": None, "login_failures": None,
+        "facts": facts, "settings": console.settings, "watched_since": facts.at, "disk": roomy, "licence": None,
+        "login_failures": None,
     }  # fmt: skip
     return Situation(**{**calm, **changes})  # type: ignore[arg-type]  # names checked by the class
 
@@ -93,6 +97,28 @@ async def test_dead_letters_are_told(console: Console) -> None:
     (item,) = await pipe.step(outputs=[Output(QueueName.VALIDATED, "k", b"rubbish")], claim=1) or await pipe.step(claim=1)
     await pipe.dead(item, "does not decode")
     assert fired(await situation(console)) == {"dead-letters"}
+
+
+async def test_ledger_and_venue_that_are_not_compared_wake_somebody(console: Console) -> None:
+    """Betting had stopped for minutes, and nothing but a counter of the tracker said so."""
+    await seed_ledger(console.ledger, count=1, unknown=False)
+    await seed_bus(console.bus)
+    rule = OWN["reconciliation-incomplete"]
+    assert rule.check is not None
+    name = (await console.world.reader.facts()).bus.accounts[0].account
+    await note_pass(console.bus, name, "token", single(console.settings).mark)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    assert rule.check(await situation(console, watched_since=long_ago)) is None
+    facts = (await situation(console)).facts
+    old = replace(facts, bus=replace(facts.bus, reconciled_at=facts.at - timedelta(seconds=90)))
+    found = rule.check(await situation(console, facts=old, watched_since=long_ago))
+    assert found is not None
+    assert "not compared completely for 90 s" in found.detail
+    never = replace(facts, bus=replace(facts.bus, reconciled_at=None))
+    assert rule.check(await situation(console, facts=never, watched_since=long_ago)) is not None
+    assert rule.check(await situation(console, facts=never)) is None, "a watch that has just begun knows nothing yet"
+    idle = replace(never, bus=replace(never.bus, heartbeats=[]))
+    assert rule.check(await situation(console, facts=idle, watched_since=long_ago)) is None, "no router, no bets"
 
 
 async def test_many_refusals_are_told(console: Console) -> None:

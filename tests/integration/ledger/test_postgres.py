@@ -11,13 +11,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.engine import Connection
 
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
+from keter.ledger.schema import OPEN_NOW, bets
+from keter.ledger.totals import fold
 from tests.execution import NOW, an_intent
 from tests.ledger_contract import LedgerContract, put_in
 from tests.support import free_port
@@ -136,6 +139,34 @@ async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
         await writer.backup(Path("anywhere"))
     await reader.aclose()
     await writer.aclose()
+
+
+async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Postgres) -> None:
+    """The plan of a table of some size, with the statistics that the server gathers by itself."""
+    ledger = await open_ledger(postgres.new_database("plans"), clock=ManualClock(NOW))
+    await put_in(ledger, BetState.LOST, "old")
+    await put_in(ledger, BetState.RUNNING, "open")
+    columns = ", ".join(column.name for column in bets.c if column.name not in {"intent_id", "decision_id", "reference"})
+    many = (
+        f"INSERT INTO bets (intent_id, decision_id, reference, {columns}) "  # noqa: S608 - our own words
+        f"SELECT 'm' || n, 'd' || n, 'r' || n, {columns} FROM bets, generate_series(1, 5000) n WHERE intent_id = 'old'"
+    )
+    await ledger._database.write(lambda connection: connection.execute(text(many)))
+    await ledger._database.write(lambda connection: connection.execute(text("ANALYZE bets")))
+    query = select(bets).where(bets.c.mode == "DRY", OPEN_NOW).order_by(bets.c.created_at)
+
+    def plan(connection: Connection) -> str:
+        words = query.compile(connection, compile_kwargs={"literal_binds": True, "render_postcompile": True})
+        return "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {words}")))
+
+    assert "ix_bets_open" in await ledger._database.read(plan)
+    assert [bet.intent.intent_id for bet in await ledger.intents.open_bets(ExecutionMode.DRY)] == ["open"]
+    figures = await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)
+    assert figures.states == {"LOST": 5001, "RUNNING": 1}
+    assert await ledger._database.write(lambda connection: fold(connection, 20_000)) > 5_000
+    assert (await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)).states == figures.states
+    assert not [line for line in await ledger.integrity() if "total" in line]
+    await ledger.aclose()
 
 
 async def test_a_server_that_is_not_there_is_an_outage(postgres: Postgres) -> None:

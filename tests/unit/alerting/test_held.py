@@ -26,7 +26,8 @@ def test_what_is_over_here_is_over_whatever_redis_still_holds_until_it_has_been_
     held.put(alert("disk-full"))
     held.end("disk-full")
     stored = [alert("disk-full")]
-    assert (held.standing(stored), held.ended) == ([], {"disk-full"})
+    assert held.standing(stored) == []
+    assert held.ended == {"disk-full"}
     held.cleared("disk-full")
     assert held.standing(stored) == stored
     held.put(alert("disk-full"))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from keter.clock import ManualClock
+from keter.trust import SessionHosts
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
 from keter.venues.asianodds.transport import Transport
@@ -17,6 +18,7 @@ from tests.local_stores import LocalStores
 
 BASE = "https://venue.test/AsianOddsService"
 HOME = "https://session.venue.test/AsianOddsService"
+HOSTS = SessionHosts(BASE)
 USER, PASSWORD = "DEMOUSER1", "opensesame-7"
 PASSWORD_MD5 = hashlib.md5(PASSWORD.encode(), usedforsecurity=False).hexdigest()
 Script = bytes | int | Exception | httpx.Response | Callable[[httpx.Request], httpx.Response]
@@ -52,13 +54,21 @@ class Venue:
         self.slept.append(seconds)
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
-    def owner(self) -> SessionOwner:
+    def owner(self, hosts: SessionHosts = HOSTS) -> SessionOwner:
         return SessionOwner(
-            USER, PASSWORD, BASE, self.transport, self.stores, self.clock, throttles=self.stores, sleep=self.sleep
+            USER,
+            PASSWORD,
+            hosts.base_url,
+            self.transport,
+            self.stores,
+            self.clock,
+            throttles=self.stores,
+            hosts=hosts,
+            sleep=self.sleep,
         )
 
-    def follower(self) -> SessionFollower:
-        return SessionFollower(USER, self.stores, self.clock, sleep=self.sleep)
+    def follower(self, hosts: SessionHosts = HOSTS) -> SessionFollower:
+        return SessionFollower(USER, self.stores, self.clock, hosts=hosts, sleep=self.sleep)
 
     def client(self, sessions: Sessions | None = None) -> Client:
         return Client(USER, self.transport, sessions or self.owner(), self.stores, self.clock, sleep=self.sleep)

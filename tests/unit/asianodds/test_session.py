@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import structlog
 
+from keter.trust import SessionHosts
 from keter.venues.asianodds.session import SessionOwner
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransientError
 from tests.asianodds_payloads import NOW, result_body
-from tests.unit.asianodds.seam import BASE, HOME, PASSWORD, PASSWORD_MD5, USER, Venue, token
+from tests.unit.asianodds.seam import BASE, HOME, HOSTS, PASSWORD, PASSWORD_MD5, USER, Venue, token
 
 
 @pytest.fixture
@@ -81,7 +83,9 @@ async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue
         asked_before.append(len(venue.asked))
         await venue.sleep(seconds)
 
-    owner = SessionOwner(USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, throttles=venue.stores, sleep=sleep)
+    owner = SessionOwner(
+        USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, throttles=venue.stores, hosts=HOSTS, sleep=sleep
+    )
     assert (await owner.current()).token == token(2)
     assert [request.url.path.rpartition("/")[2] for request in venue.asked] == ["Login", "Register", "Login", "Register"]
     assert (venue.slept, asked_before) == ([3.0], [3]), "the second login is given time before it is registered"
@@ -225,3 +229,44 @@ def test_a_session_never_shows_its_secrets() -> None:
     shown = f"{Session(token(1), 'f' * 32, HOME, NOW)!r} {Session(token(1), 'f' * 32, HOME, NOW)}"
     assert token(1) not in shown
     assert "f" * 32 not in shown
+
+
+FOREIGN = "https://elsewhere.test/AsianOddsService"
+
+
+async def test_a_login_that_moves_the_session_to_a_strangers_host_is_refused_before_a_token_goes_there(venue: Venue) -> None:
+    venue.url = FOREIGN
+    with pytest.raises(VenueRejectedError, match=r"from venue\.test to elsewhere.test.*AO_SESSION_HOSTS"):
+        await venue.owner().current()
+    assert [request.url.host for request in venue.asked] == ["venue.test"]
+    assert await venue.stores.read(USER) is None
+
+
+async def test_a_host_that_the_setting_names_is_the_venues(venue: Venue) -> None:
+    venue.url = FOREIGN
+    assert (await venue.owner(SessionHosts(BASE, ("Elsewhere.test",))).current()).url == FOREIGN
+
+
+async def test_dry_is_warned_of_a_strangers_host_and_goes_on(venue: Venue) -> None:
+    venue.url = FOREIGN
+    with structlog.testing.capture_logs() as logs:
+        assert (await venue.owner(SessionHosts(BASE, strict=False)).current()).url == FOREIGN
+        assert (await venue.follower(SessionHosts(BASE, strict=False)).current()).url == FOREIGN
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["session_host"]
+
+
+async def test_a_session_in_redis_that_points_to_a_strangers_host_is_neither_adopted_nor_followed(venue: Venue) -> None:
+    """Whoever can write into Redis must not get the token of the next call."""
+    await venue.stores.write(USER, Session("planted", "k", FOREIGN, NOW))
+    with pytest.raises(VenueSessionError, match="session_host"):
+        await venue.follower().current()
+    assert (await venue.owner().current()).token == token(1)
+    assert "elsewhere.test" not in {request.url.host for request in venue.asked}
+
+
+async def test_a_session_over_plain_http_beyond_this_machine_needs_the_setting(venue: Venue) -> None:
+    base = "http://venue.test/AsianOddsService"
+    venue.url = "http://session.venue.test/AsianOddsService"
+    with pytest.raises(VenueRejectedError, match="in clear; AO_ALLOW_PLAIN_HTTP"):
+        await venue.owner(SessionHosts(base)).current()
+    assert (await venue.owner(SessionHosts(base, allow_plain=True)).current()).url == venue.url

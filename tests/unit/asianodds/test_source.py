@@ -30,7 +30,7 @@ class FeedVenue(Venue):
         self._forever()
 
     def _forever(self) -> None:
-        self.say("GetFeeds", *[self._feed] * 2_000)
+        self.say("GetFeeds", *[self._feed] * 8_000)
 
     def _feed(self, request: httpx.Request) -> httpx.Response:
         number = int(request.url.params["marketTypeId"])
@@ -191,7 +191,51 @@ async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(v
     venue.say("GetFeeds", *[lambda r: moments(r) if r.url.params["marketTypeId"] == "0" else venue._feed(r)] * 200)
     await venue.polled(source, lambda found: sum(update.phase is Phase.LIVE for update in found) == 3)
     gaps = [round(later - earlier, 1) for earlier, later in pairwise(seen)]
-    assert gaps == [7.5, pytest.approx(11.2, abs=0.1), pytest.approx(16.9, abs=0.1), 5.0, 5.0]
+    assert gaps == [5.0, 7.5, pytest.approx(11.2, abs=0.1), 5.0, 5.0]
+
+
+SPOILT: tuple[Script, ...] = (feed_body(ROW)[:-30], b"<html>", 503, httpx.ReadError("cut"))
+
+
+async def asked_at(venue: FeedVenue, phase: Phase, answers: list[Script], goods: int) -> list[float]:
+    """When the market type was asked, in seconds, while its feed gave these answers and then good ones."""
+    seen: list[float] = []
+    start, number = venue.clock.now(), str(MARKET_TYPE_OF_PHASE[phase])
+    venue.feeds[phase] = answers
+
+    def noted(request: httpx.Request) -> httpx.Response:
+        if request.url.params["marketTypeId"] == number:
+            seen.append((venue.clock.now() - start).total_seconds())
+        return venue._feed(request)
+
+    venue._scripts["GetFeeds"].clear()
+    venue.say("GetFeeds", *[noted] * 2_000)
+    await venue.polled(venue.source(), lambda found: sum(update.phase is phase for update in found) == goods)
+    return seen
+
+
+@pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
+@pytest.mark.parametrize("phase", list(Phase))
+async def test_a_spoilt_answer_costs_its_interval_and_no_more(venue: FeedVenue, phase: Phase, spoilt: Script) -> None:
+    seen = await asked_at(venue, phase, [feed_body(), spoilt, feed_body(), spoilt, feed_body()], 3)
+    assert [round(later - earlier, 1) for earlier, later in pairwise(seen)] == [FEED_INTERVAL_S[phase]] * 4
+
+
+async def test_answers_spoilt_again_and_again_are_asked_for_at_a_bounded_rhythm(venue: FeedVenue) -> None:
+    seen = await asked_at(venue, Phase.LIVE, [b"<html>"] * 60, 1)
+    gaps = [later - earlier for earlier, later in pairwise(seen)]
+    assert gaps[0] == pytest.approx(5, abs=0.1)
+    assert max(gaps) == pytest.approx(4 * FEED_INTERVAL_S[Phase.LIVE], abs=0.1)
+    assert gaps == sorted(gaps)
+
+
+async def test_everything_is_asked_for_again_after_hours_of_deltas(venue: FeedVenue) -> None:
+    """A match that lay beyond the horizon is told only so; deltas do not repeat it."""
+    venue.feeds[Phase.EARLY] = [feed_body(since=111), *[feed_body(since=111)] * 1_100]
+    await venue.polled(venue.source(), until(venue, 6 * 3600 + 60))
+    asked = venue.since(Phase.EARLY)
+    assert (asked[0], asked[1]) == (str(EVERYTHING), "111")
+    assert asked.count(str(EVERYTHING)) == 2
 
 
 async def test_time_outs_in_a_row_are_counted_for_the_alert(venue: FeedVenue) -> None:

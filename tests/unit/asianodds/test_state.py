@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from keter.clock import to_ms
 from keter.domain.markets import Phase
+from keter.venues.asianodds.merging import Merged
 from keter.venues.asianodds.normalise import Problem, open_ref
-from keter.venues.asianodds.state import FeedState, Merged
+from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer, read_feed
 from keter.venues.base import EventScore, MarketPrices
 from tests.asianodds_payloads import (
@@ -614,3 +615,51 @@ def test_rows_of_any_shape_raise_nothing(values: list[object], data: st.DataObje
         body = json.dumps({"Code": 0, "Result": {"Sports": [{"SportsType": 1, "MatchGames": [row, *values]}]}}).encode()
         state.merge(read_feed(read_answer(body)), Phase.TODAY, NOW)
         assert before.items() <= known(state).items()
+
+
+def test_after_a_gap_a_known_row_that_cannot_be_read_goes_like_one_that_is_not_there() -> None:
+    state = FeedState()
+    take(state, full_row(1), full_row(2, MatchId=7, HomeTeam={"Name": "Gamma FC"}))
+    merged = take(state, full_row(1, HomeTeam="no team"), fresh=True)
+    assert {uid for uid, _ in merged.removed} == {UID, "fb-20260216-gamma-fc-v-beta-fc"}
+    assert merged.problems[Problem.BAD_ROW] == 1
+    assert not known(state)
+
+
+def test_after_a_gap_a_match_that_moved_on_leaves_its_old_lines() -> None:
+    state = FeedState()
+    take(state, full_row(1), full_row(2, FullTimeOu=total("3.5")))
+    later = to_ms(KICKOFF + timedelta(hours=13))
+    merged = take(state, full_row(1, StartTime=later), fresh=True)
+    assert {uid for uid, _ in merged.removed} == {UID}
+    assert {uid for uid, _ in known(state)} == {"fb-20260216-alpha-fc-v-beta-fc"} - {UID} | {
+        prices.event.event_uid for prices in merged.changed
+    }
+
+
+def test_after_a_gap_a_match_that_went_live_leaves_its_early_lines() -> None:
+    state = FeedState()
+    take(state, full_row(1), full_row(2, FullTimeOu=total("3.5")))
+    take(state, live_row(1, FullTimeOu=total()), fresh=True)
+    assert {market for _, market in known(state)} == {"ft.ou.2.5"}
+
+
+def test_a_score_from_before_a_gap_is_not_final_because_its_row_cannot_be_read() -> None:
+    """A goal may hide in the gap: nothing may be concluded from the row having gone."""
+    state = FeedState()
+    take(state, live_row(1, goals=(1, 0), in_game=168, FullTimeOu=total()), phase=Phase.LIVE)
+    take(state, live_row(1, HomeTeam="no team"), phase=Phase.LIVE, fresh=True)
+    merged = take(state, phase=Phase.LIVE, at=NOW + timedelta(minutes=5))
+    assert not merged.scores
+
+
+@pytest.mark.parametrize("spoilt", [{"MatchId": 10**20}, {"GameId": -(10**30)}])
+def test_ids_beyond_64_bits_are_no_row(spoilt: dict[str, Any]) -> None:
+    merged = take(FeedState(), full_row(1, **spoilt))
+    assert (merged.changed, merged.problems) == ((), {Problem.BAD_ROW: 1})
+
+
+def test_names_in_the_feed_show_what_they_are() -> None:
+    (prices, *_) = take(FeedState(), full_row(HomeTeam={"Name": "Alpha\x1b[2J\u202e FC"}, LeagueName="L\x07\n1")).changed
+    assert (prices.event.home, prices.event.league) == ("Alpha [2J FC", "L 1")
+    assert take(FeedState(), full_row(HomeTeam={"Name": "A" * 121})).problems == {Problem.NO_TEAM: 1}

@@ -1,12 +1,13 @@
 """Bet rows: statuses of both vocabularies, results, money, times, and the line nobody spells with a sure sign."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keter.clock import to_ms
 from keter.domain.bets import BetState
 from keter.domain.markets import Side, parse_market
 from keter.venues.asianodds.tickets import Intended, read_tickets
@@ -203,3 +204,52 @@ def test_rows_of_any_shape_are_tickets_or_the_named_error(changes: dict[str, Any
         assert e.kind == "bad_rows"
     else:
         assert len(found) == 1
+
+
+@pytest.mark.parametrize("stake", ["1e20", 1e20, 10**30, "-5,000.00", -1, "1000000000", "1e400", "1" * 5000, "0.1e11"])
+def test_a_stake_beyond_belief_is_a_row_set_aside_and_never_a_number(stake: object) -> None:
+    found = ticket(Stake=stake)
+    assert (found.stake_minor, found.stake_told) == (0, False)
+    assert found.unreadable.startswith("a stake of ")
+    assert (found.reference, found.status) == ("kt0001", TicketStatus.RUNNING)
+
+
+@pytest.mark.parametrize("stake", [0, "0.00", 999_999_999, "999,999,999.99"])
+def test_a_stake_that_can_be_is_read(stake: object) -> None:
+    found = ticket(Stake=stake)
+    assert (found.unreadable, found.stake_told) == ("", True)
+
+
+@pytest.mark.parametrize("pnl", ["1e20", -(10**15), "1e99", "9" * 40])
+def test_a_profit_beyond_belief_is_none_and_the_ticket_stays_exposure(pnl: object) -> None:
+    found = ticket(Status="Won", PnlInfo="Won", Pnl=pnl)
+    assert (found.status, found.pnl_minor, found.stake_minor, found.stake_told) == (TicketStatus.RUNNING, 0, 500, True)
+    assert found.unreadable.startswith("a profit of ")
+
+
+def test_two_references_too_long_for_one_stay_two() -> None:
+    rows = [bet_row(BetPlacementReference="WA-" + "x" * 200 + end) for end in "ab"]
+    first, second = read_tickets(read_answer(data_body(rows)), NOW)
+    assert first.reference != second.reference
+    assert max(len(first.reference), len(second.reference)) <= 64
+    assert first.unreadable.startswith("a BetPlacementReference of")
+
+
+def test_names_and_messages_of_a_ticket_show_what_they_are() -> None:
+    found = ticket(HomeName="Alpha\x00\x1b[2J FC", LeagueName="L\u202e1", BetPlacementMessage="no\r\nway\x07")
+    assert (found.home, found.league, found.message) == ("Alpha [2J FC", "L1", "no way")
+    assert len(ticket(AwayName="B" * 5000).away) == 120
+
+
+def test_what_else_cannot_be_is_not_there() -> None:
+    found = ticket(
+        TicketDate=to_ms(NOW + timedelta(days=30)), KickoffTime=to_ms(NOW + timedelta(days=9000)), HomeScore="401",
+        Odds="1e30", SportsType=10**14,
+    )  # fmt: skip
+    assert (found.placed_at, found.kickoff, found.score_at_bet, found.odds, found.sport) == (NOW, None, None, "", "other")
+    assert found.unreadable == ""
+
+
+def test_a_list_longer_than_any_is_refused() -> None:
+    with pytest.raises(BrokenAnswerError):
+        read_tickets(read_answer(data_body([bet_row()] * 5_001)), NOW)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import structlog
@@ -10,22 +11,26 @@ from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from keter.clock import ManualClock
-from keter.dashboard.auth import MAX_REMEMBERED, Backoff, Doorman, Failures, hash_password, totp
+from keter.dashboard.auth import Doorman, hash_password
+from keter.dashboard.backoff import MAX_REMEMBERED, Backoff, Failures
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models.commands import LoginBody
+from keter.dashboard.second_factor import totp
 from keter.dashboard.table import Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
+from keter.settings import load_settings
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PASSWORD = "seven wet herons walk"
 # Cheap on purpose: the cost of a hash is not what these tests are about.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+HASHED = CHEAP.hash(PASSWORD)
 
 
-def doorman(clock: ManualClock, **extra: str) -> Doorman:
-    values = {"dash_password_hash": CHEAP.hash(PASSWORD), **extra}
-    return Doorman(DashboardSettings.model_validate(values), clock)
+def doorman(clock: ManualClock, folder: Path | None = None, **extra: str) -> Doorman:
+    values = {"dash_password_hash": HASHED, **extra}
+    return Doorman(DashboardSettings.model_validate(values), clock, folder)
 
 
 async def test_the_right_password_opens_and_the_wrong_one_does_not() -> None:
@@ -274,3 +279,198 @@ def test_the_memory_of_failures_is_bounded_in_time() -> None:
     clock.set(START + timedelta(hours=2))
     backoff.failed("operator", "10.0.1.1")
     assert len(backoff._failures) == 1
+
+
+OPERATORS, VIEWERS = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
+VIEWER_PASSWORD = "six dry cranes stand still"
+
+
+def code(secret: str, clock: ManualClock, steps: int = 0) -> str:
+    return totp(secret, int(clock.now().timestamp()) // 30 + steps)
+
+
+def both(clock: ManualClock, folder: Path | None = None, **extra: str) -> Doorman:
+    viewer = CHEAP.hash(VIEWER_PASSWORD)
+    return doorman(clock, folder, dash_viewer_password_hash=viewer, dash_totp_secret=OPERATORS, **extra)
+
+
+async def test_a_viewer_has_codes_of_its_own_and_cannot_make_the_operators() -> None:
+    clock = ManualClock(START)
+    door = both(clock, dash_viewer_totp_secret=VIEWERS)
+    with pytest.raises(ApiError):
+        await door.login("viewer", VIEWER_PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+    with pytest.raises(ApiError):
+        await door.login("operator", PASSWORD, code(VIEWERS, clock), "10.0.0.2")
+    assert await door.login("viewer", VIEWER_PASSWORD, code(VIEWERS, clock), "10.0.0.3")
+    assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.4")
+
+
+async def test_with_the_operators_secret_alone_the_viewers_login_is_off() -> None:
+    """It would be open to the password alone, or ask for a code that only the operator's secret makes."""
+    clock = ManualClock(START)
+    with structlog.testing.capture_logs() as logs:
+        door = both(clock)
+    assert "DASH_VIEWER_TOTP_SECRET" in str(logs)
+    assert not door.has_viewer
+    for number, given in enumerate((None, code(OPERATORS, clock))):
+        with pytest.raises(ApiError):
+            await door.login("viewer", VIEWER_PASSWORD, given, f"10.0.0.{number}")
+    assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.4")
+
+
+@pytest.mark.parametrize("other", [OPERATORS, OPERATORS.lower(), f"{OPERATORS}===="])
+def test_one_secret_for_both_is_a_wrong_setting(other: str) -> None:
+    with pytest.raises(ConfigurationError, match="DASH_VIEWER_TOTP_SECRET must differ") as refused:
+        load_settings(None, {"DASH_TOTP_SECRET": OPERATORS, "DASH_VIEWER_TOTP_SECRET": other})
+    assert OPERATORS not in str(refused.value)
+
+
+async def test_a_code_that_was_used_is_refused_after_a_restart(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    used = code(OPERATORS, clock)
+    assert await both(clock, folder=tmp_path).login("operator", PASSWORD, used, "10.0.0.1")
+    clock.set(START + timedelta(seconds=20))
+    again = both(clock, folder=tmp_path)
+    with pytest.raises(ApiError):
+        await again.login("operator", PASSWORD, used, "10.0.0.1")
+    assert await again.login("operator", PASSWORD, code(OPERATORS, clock, 1), "10.0.0.2")
+    assert (tmp_path / "used-codes.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"operator": ["x"]}', b'{"operator": 1e400}'])
+async def test_where_nobody_knows_which_codes_were_used_only_a_later_one_is_good(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "used-codes.json").write_bytes(content)
+    clock = ManualClock(START)
+    door = both(clock, folder=tmp_path)
+    with pytest.raises(ApiError):
+        await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+    clock.set(START + timedelta(seconds=60))
+    assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.2")
+
+
+async def test_a_folder_that_cannot_be_written_keeps_nobody_out(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file, no folder")
+    clock = ManualClock(START)
+    with structlog.testing.capture_logs() as logs:
+        door = both(clock, folder=tmp_path / "run")
+        clock.set(START + timedelta(seconds=60))
+        assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+    assert {"used_codes_not_kept", "device_key_not_kept"} <= {line["event"] for line in logs}
+
+
+async def test_a_clock_that_is_set_back_does_not_refuse_codes_that_nobody_used() -> None:
+    clock = ManualClock(START)
+    door = both(clock)
+    assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+    clock.set(START - timedelta(hours=2))
+    assert await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+
+
+async def test_a_proof_asks_for_the_code_too_and_spends_it() -> None:
+    clock = ManualClock(START)
+    door = both(clock)
+    caller = door.who(await door.login("operator", PASSWORD, code(OPERATORS, clock), "10.0.0.1"))
+    assert caller is not None
+    assert door.asks_code(caller.role)
+    for wrong in (None, code(OPERATORS, clock)):
+        with pytest.raises(ApiError, match="wrong"):
+            await door.prove(caller, PASSWORD, wrong, "10.0.0.1")
+        clock.set(clock.now() + timedelta(seconds=5))
+    clock.set(clock.now() + timedelta(minutes=6))
+    assert not door.proved(caller)
+    await door.prove(caller, PASSWORD, code(OPERATORS, clock), "10.0.0.1")
+    assert door.proved(caller)
+
+
+async def hammer(door: Doorman, clock: ManualClock, address: str) -> Counter[int]:
+    """86 wrong tries in 40 s; how each was answered. A 401 has cost a look at the password, a 429 nothing."""
+    answers: Counter[int] = Counter()
+    for number in range(86):
+        with pytest.raises(ApiError) as refused:
+            await door.login("operator", f"wrong {number}", None, address)
+        answers[int(refused.value.status)] += 1
+        clock.set(clock.now() + timedelta(seconds=40 / 86))
+    return answers
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.9"])
+async def test_86_wrong_tries_in_40_seconds_are_a_handful_of_looks_at_the_password(address: str) -> None:
+    clock = ManualClock(START)
+    answers = await hammer(doorman(clock), clock, address)
+    assert answers[401] <= 8
+    assert answers[401] + answers[429] == 86
+
+
+async def test_a_known_browser_is_not_refused_because_somebody_guesses_at_its_address() -> None:
+    """A tunnel, a proxy that names nobody, another user of the machine."""
+    clock = ManualClock(START)
+    door = doorman(clock)
+    cookie = door.devices.sign("operator")
+    await hammer(door, clock, "127.0.0.1")
+    with pytest.raises(ApiError) as refused:
+        await door.login("operator", PASSWORD, None, "127.0.0.1")
+    assert refused.value.status == 429
+    assert await door.login("operator", PASSWORD, None, "127.0.0.1", cookie)
+
+
+async def test_after_any_number_of_failures_on_this_machine_the_right_password_waits_seconds_at_most() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    for _ in range(3):
+        await hammer(door, clock, "127.0.0.1")
+    assert door.backoff.wait_s("operator", "127.0.0.1") <= 10
+    clock.set(clock.now() + timedelta(seconds=10))
+    assert await door.login("operator", PASSWORD, None, "127.0.0.1")
+
+
+async def test_a_known_browser_that_guesses_is_slowed_down_by_itself() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    cookie = door.devices.sign("operator")
+    answers: Counter[int] = Counter()
+    for number in range(86):
+        with pytest.raises(ApiError) as refused:
+            await door.login("operator", f"wrong {number}", None, "127.0.0.1", cookie)
+        answers[int(refused.value.status)] += 1
+        clock.set(clock.now() + timedelta(seconds=40 / 86))
+    assert answers[401] <= 8
+    assert await door.login("operator", PASSWORD, None, "127.0.0.1")
+
+
+async def test_a_session_proves_itself_again_whatever_others_try_at_its_address() -> None:
+    clock = ManualClock(START)
+    door = doorman(clock)
+    caller = door.who(await door.login("operator", PASSWORD, None, "127.0.0.1"))
+    assert caller is not None
+    await hammer(door, clock, "127.0.0.1")
+    await door.prove(caller, PASSWORD, None, "127.0.0.1")
+
+
+async def test_the_operator_on_this_machine_does_not_wait_for_a_crowd_from_elsewhere() -> None:
+    door = doorman(ManualClock(START))
+    crowd = [door.login("operator", "wrong", None, f"10.0.{n // 250}.{n % 250}") for n in range(300)]
+    mine = door.login("operator", PASSWORD, None, "127.0.0.1")
+    *others, token = await asyncio.gather(*crowd, mine, return_exceptions=True)
+    assert isinstance(token, str)
+    statuses = Counter(int(answer.status) for answer in others if isinstance(answer, ApiError))
+    assert statuses[401] <= 20
+
+
+def test_the_cookie_of_a_known_browser_is_good_for_its_account_password_and_time(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    door = both(clock, folder=tmp_path, dash_viewer_totp_secret=VIEWERS)
+    cookie = door.devices.sign("operator")
+    assert door.devices.known(cookie, "operator")
+    assert not door.devices.known(door.devices.sign("viewer"), "operator")
+    account, device, ends, signature = cookie.split(".")
+    for forged in (
+        "", "a.b.c", f"{account}.{device}.{ends}.", f"{account}.{device}.{int(ends) + 1}.{signature}",
+        f"{account}.{'0' * 16}.{ends}.{signature}", f"viewer.{device}.{ends}.{signature}", f"{cookie}\u00e9",
+    ):  # fmt: skip
+        assert not door.devices.known(forged, "operator")
+        assert not door.devices.known(forged, "viewer")
+    assert both(clock, folder=tmp_path).devices.known(cookie, "operator"), "it outlives the process"
+    assert not both(clock, folder=tmp_path, dash_password_hash=CHEAP.hash("another")).devices.known(cookie, "operator")
+    assert (tmp_path / "device-key").stat().st_mode & 0o777 == 0o600
+    clock.set(START + timedelta(days=181))
+    assert not door.devices.known(cookie, "operator")

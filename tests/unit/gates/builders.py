@@ -16,9 +16,10 @@ def an_event(
     return Event(event_uid("fb", kickoff, home, away), "fb", league, home, away, kickoff)
 
 
-def prices(book: str, *odds: float | None, confirmed_at: datetime = NOW) -> BookPrices:
+def prices(book: str, *odds: float | None, confirmed_at: datetime = NOW, stood_s: float = 0) -> BookPrices:
+    """A book's prices; ``stood_s`` is how long they had stood when they were confirmed."""
     texts = tuple("" if value is None else f"{value:.3f}" for value in odds)
-    return BookPrices(book, odds, texts, confirmed_at, confirmed_at)
+    return BookPrices(book, odds, texts, confirmed_at - timedelta(seconds=stood_s), confirmed_at)
 
 
 def an_update(

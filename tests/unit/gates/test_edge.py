@@ -72,7 +72,7 @@ def test_a_signal_says_when_its_market_was_validated_and_which_books_were_left_o
 
 def test_a_book_is_never_part_of_the_consensus_it_is_held_against() -> None:
     """With PIN's own price in the pool this bet would look smaller."""
-    market = a_market(prices("PIN", 2.90, 3.30, 2.60), *SHARPS_1X2[1:])
+    market = a_market(prices("PIN", 2.90, 3.30, 2.60, stood_s=60), *SHARPS_1X2[1:])
     signal = signalled(market)
     assert signal.offers[0].book == "PIN"
     assert signal.fair.sharps == ("ISN", "SBO")
@@ -352,3 +352,44 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
     market = a_market(*SHARPS_1X2, prices("IBC", 2.9, 3.2, 2.7))
     first, second = (msgspec.json.encode(signalled(market)) for _ in range(2))
     assert first == second
+
+
+def ahead(stood_s: float, *, lag: BookPrices = SHARPS_1X2[2]) -> ValidatedMarket:
+    """The anchor has shortened the away side and lengthened home; the other sharp books stand where they stood."""
+    return a_market(prices("PIN", 2.90, 3.30, 2.60, stood_s=stood_s), SHARPS_1X2[1], lag)
+
+
+def test_the_anchors_own_price_is_not_bet_while_the_others_may_still_follow_it() -> None:
+    verdict, signal = judged(ahead(stood_s=3))
+    assert (signal, verdict.reason) == (None, Reason.ANCHOR_UNSETTLED)
+    assert verdict.numbers["wait_s"] == pytest.approx(27)
+    assert signalled(ahead(stood_s=30)).offers[0].book == "PIN"
+
+
+def test_what_counts_is_how_long_the_others_were_seen_to_stand_not_how_late_it_is() -> None:
+    """A book that was last confirmed two seconds after the move has shown nothing since."""
+    unseen = prices("ISN", 2.58, 3.30, 2.85, confirmed_at=NOW - timedelta(seconds=58))
+    verdict, _ = judged(ahead(stood_s=60, lag=unseen))
+    assert verdict.reason is Reason.ANCHOR_UNSETTLED
+    assert verdict.numbers["wait_s"] == pytest.approx(28)
+
+
+def test_an_unsettled_anchor_does_not_hide_another_books_value() -> None:
+    market = ahead(stood_s=0)
+    soft = prices("IBC", 3.10, 3.20, 2.50)
+    signal = signalled(a_market(*market.books, soft))
+    assert [offer.book for offer in signal.offers] == ["IBC"]
+
+
+def test_without_an_anchor_no_sharp_price_has_to_settle() -> None:
+    verdict, signal = judged(ahead(stood_s=0), rules=EdgeSettings(sharp_anchor="SIN"))
+    assert signal is not None, verdict
+    assert signal.offers[0].book == "PIN"
+
+
+def test_the_evidence_of_an_unsettled_price_is_recomputed_to_the_last_digit() -> None:
+    made = recompute(evidence(ahead(stood_s=3), RULES, NOW, Side.HOME))
+    assert made.identical
+    (offer,) = [offer for offer in made.evidence.offers if offer.book == "PIN"]
+    assert offer.reason is Reason.ANCHOR_UNSETTLED
+    assert offer.unsettled_s == pytest.approx(27)

@@ -9,26 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, parse_market
+from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ValidatedMarket
-from keter.domain.verdicts import Reason, accept, reject
+from keter.domain.trading import ExecutionMode
+from keter.domain.verdicts import Reason, reject
 from keter.gates.edge import evaluate
 from keter.gates.placement import (
     PlacementLimits,
-    PlacementWorld,
     all_books,
     beats_the_rest,
     choose,
     first_books,
     recheck,
 )
-from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
+from keter.gates.risk import as_exposure
+from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote
-from tests.execution import NOW, an_event, approved
+from tests.execution import MARK, NOW, an_event, approved, fine_world
 from tests.unit.gates.builders import an_update, prices
 
 LIMITS = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
-FINE = PlacementWorld(NOW, False, accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30)
+FINE = fine_world()
 
 
 def a_quote(
@@ -55,6 +58,74 @@ def test_a_fresh_approval_in_a_world_that_is_fine_passes() -> None:
 def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
     verdict = recheck(approved(), replace(FINE, **change), LIMITS)  # type: ignore[arg-type]  # one field each
     assert (verdict.accepted, verdict.reason) == (False, reason)
+
+
+@pytest.mark.parametrize(
+    "made_in",
+    [
+        None,
+        msgspec.structs.replace(MARK, run_id="another"),
+        msgspec.structs.replace(MARK, mode=ExecutionMode.LIVE),
+        msgspec.structs.replace(MARK, fingerprint="other settings"),
+    ],
+    ids=["nobody knows", "run", "mode", "settings"],
+)
+def test_an_approval_of_another_run_mode_or_settings_is_refused(made_in: RunMark | None) -> None:
+    verdict = recheck(msgspec.structs.replace(approved(), run=made_in), FINE, LIMITS)
+    assert (verdict.accepted, verdict.reason, verdict.numbers["what"]) == (False, Reason.OTHER_RUN, "approval")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"owner": "another run"}, Reason.OTHER_RUN),
+        ({"owner": ""}, Reason.OTHER_RUN),
+        ({"book_run": "another run:DRY:f"}, Reason.OTHER_RUN),
+        ({"book_run": ""}, Reason.OTHER_RUN),
+        ({"leading": False}, Reason.FENCED),
+    ],
+)
+def test_nothing_is_bet_on_a_redis_a_book_or_an_account_that_are_not_the_routers(
+    change: dict[str, object], reason: Reason
+) -> None:
+    assert recheck(approved(), replace(FINE, **change), LIMITS).reason is reason  # type: ignore[arg-type]  # one field each
+
+
+def in_book(signal: ApprovedSignal, status: ExposureStatus, stake_minor: int = 1000) -> Exposure:
+    made = as_exposure(signal.signal, stake_minor, signal.decision_id)
+    return msgspec.structs.replace(made, status=status)
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"max_stake": Decimal("9.99")}, Reason.EXPOSURE_BET),
+        ({"max_exposure_event": Decimal("9.99")}, Reason.EXPOSURE_EVENT),
+        ({"max_exposure_league": Decimal("19.99")}, Reason.EXPOSURE_LEAGUE),
+        ({"max_exposure_day": Decimal("24.99")}, Reason.EXPOSURE_DAY),
+        ({"max_exposure_total": Decimal("19.99")}, Reason.EXPOSURE_TOTAL),
+    ],
+)
+def test_the_router_sends_nothing_above_its_own_caps_whoever_approved(caps: dict[str, Decimal], reason: Reason) -> None:
+    """10.00 to be bet beside another's 10.00 in its league, with 15.00 staked today: at the cap it passes, a cent above not."""
+    signal = approved()
+    other = in_book(approved(event=an_event("Gamma FC")), ExposureStatus.BET)
+    full = {name: value + Decimal("0.01") for name, value in caps.items()}
+    for limits, passes in ((full, True), (caps, False)):
+        own = RiskSettings().model_copy(update=limits)
+        world = fine_world(book=(in_book(signal, ExposureStatus.RESERVED), other), staked_minor=1500, caps=own)
+        verdict = recheck(signal, world, LIMITS)
+        assert verdict.accepted is passes
+        assert passes or verdict.reason is reason
+
+
+def test_the_bets_own_stake_counts_once_whether_reserved_or_already_a_bet() -> None:
+    signal = approved()
+    caps = RiskSettings().model_copy(update={"max_exposure_total": Decimal(10), "max_exposure_day": Decimal(10)})
+    reserved = fine_world(book=(in_book(signal, ExposureStatus.RESERVED),), staked_minor=0, caps=caps)
+    booked = fine_world(book=(in_book(signal, ExposureStatus.BET),), staked_minor=1000, caps=caps)
+    assert recheck(signal, reserved, LIMITS).accepted
+    assert recheck(signal, booked, LIMITS).accepted
 
 
 def test_the_age_of_the_consensus_counts_not_that_of_the_approval() -> None:
@@ -204,3 +275,17 @@ def test_a_plan_never_stakes_more_than_was_approved_or_than_its_books_take(
     assert [quote.odds for quote in chosen] == sorted((quote.odds for quote in chosen), reverse=True)
     if plan.stake_minor < signal.stake_minor:
         assert Decimal(plan.stake_minor) % 100 == 0
+
+
+def test_an_anchor_that_moved_since_the_approval_is_not_bet_however_good_its_price() -> None:
+    """Its new price is held against a consensus that it has just left behind."""
+    others = [prices("ISN", 1.94, 1.96), prices("SBO", 1.95, 1.95)]
+    books = (prices("PIN", 2.20, 1.75, stood_s=60), *others)
+    update = an_update(*books, market=parse_market("ft.ou.2.5"), event=an_event())
+    signals = [signal for _, _, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW) if signal]
+    bet = ApprovedSignal(signals[0], "d1", 1000, NOW)
+    same, _ = choose(bet, [a_quote("PIN", 2.20)], LIMITS)
+    assert same.accepted
+    for odds in (2.19, 2.21, 2.30):
+        verdict, plan = choose(bet, [a_quote("PIN", odds)], LIMITS)
+        assert (verdict.reason, plan) == (Reason.ANCHOR_UNSETTLED, None)

@@ -17,7 +17,7 @@ from keter.gates.placement import PlacementLimits, PlacementWorld, recheck
 from keter.gates.reducing import judge
 from keter.gates.risk import assess
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
-from tests.execution import TOTALS, approved
+from tests.execution import TOTALS, approved, fine_world
 from tests.unit.gates.builders import NOW, a_signal, an_event
 from tests.unit.gates.test_risk import CALM, LIMITS, elsewhere, limited, taken
 
@@ -93,7 +93,7 @@ def test_an_active_day_asks_nothing_of_the_kind() -> None:
 
 
 def world(*book: Exposure) -> PlacementWorld:
-    return PlacementWorld(NOW, False, STOPPED, True, True, lock_left_s=100, call_s=30, reducing=book)
+    return fine_world(trading=STOPPED, reducing=True, book=book)
 
 
 def own(signal: ApprovedSignal, stake_minor: int = 1000) -> Exposure:
@@ -116,7 +116,7 @@ def test_the_last_look_judges_by_the_book_as_it_stands_now() -> None:
     assert recheck(signal, world(beside(signal, 1000)), limits).reason is Reason.SIGNAL_STALE
     unmarked = recheck(plain, world(mine, beside(signal, 1000)), limits)
     assert (unmarked.reason, unmarked.numbers) == (Reason.RAISES_EXPOSURE, {"cause": "approved before REDUCING"})
-    paused = replace(world(mine, beside(signal, 1000)), reducing=None)
+    paused = replace(world(mine, beside(signal, 1000)), reducing=False)
     assert recheck(signal, paused, limits).reason is Reason.TRADING_NOT_ACTIVE
     active = replace(paused, trading=accept())
     assert recheck(signal, active, limits).accepted, "trading was resumed: the mark binds nobody any more"

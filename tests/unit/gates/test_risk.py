@@ -17,7 +17,17 @@ from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
 from keter.gates.edge import evaluate
 from keter.gates.evidence import recompute
-from keter.gates.risk import RiskContext, RiskLimits, assess, chances_of, daily_loss_reached, losing_streak_reached, stake_for
+from keter.gates.risk import (
+    RiskContext,
+    RiskLimits,
+    assess,
+    best_first,
+    chances_of,
+    daily_loss_reached,
+    losing_streak_reached,
+    stake_for,
+    worth_of,
+)
 from keter.pricing import kelly
 from keter.pricing.value import Chances
 from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
@@ -373,3 +383,32 @@ def check_caps(open_bets: list[Exposure], staked: int, limits: RiskLimits, count
     assert max(counts.values()) <= risk.max_bets_per_event
     assert all(500 <= e.stake_minor <= 100 * risk.max_stake for e in open_bets)
     assert len({(e.event_uid, e.selection_id) for e in open_bets}) == len(open_bets)
+
+
+def test_the_signal_worth_most_comes_first_and_of_equals_the_one_that_came_first() -> None:
+    signals = [a_signal(odds=2.15), a_signal(odds=2.4), a_signal(odds=2.2), a_signal(odds=2.4)]
+    assert best_first(signals, LIMITS) == [1, 3, 2, 0]
+
+
+def test_worth_is_growth_of_the_bankroll_not_expected_value() -> None:
+    """Ten per cent at 10.0 swings so far that the bankroll grows less than by eight per cent at 2.0."""
+    long_shot, favourite = a_signal(odds=10, effective_p=0.11), a_signal(odds=2.0, effective_p=0.54)
+    assert long_shot.offers[0].ev_pct > favourite.offers[0].ev_pct
+    limits = staking(fixed_stake=Decimal(50), bankroll=Decimal(1000))
+    assert best_first([long_shot, favourite], limits) == [1, 0]
+
+
+@given(
+    chances=st.lists(st.tuples(st.floats(1.05, 30), st.floats(0.02, 0.95)), min_size=1, max_size=12),
+    stake=st.sampled_from(["1", "10", "50"]),
+    bankroll=st.sampled_from(["0", "1", "1000", "100000"]),
+)
+def test_every_signal_has_one_place_and_worth_never_rises_down_the_list(
+    chances: list[tuple[float, float]], stake: str, bankroll: str
+) -> None:
+    signals = [a_signal(odds=odds, effective_p=p) for odds, p in chances]
+    limits = staking(fixed_stake=Decimal(stake), bankroll=Decimal(bankroll))
+    order = best_first(signals, limits)
+    assert sorted(order) == list(range(len(signals)))
+    worth = [worth_of(signals[place], limits) for place in order]
+    assert worth == sorted(worth, reverse=True)

@@ -130,3 +130,12 @@ async def test_the_database_itself_refuses_a_second_open_intent(ledger: Ledger, 
             "UPDATE bets SET state = 'RUNNING', event_uid = ? WHERE intent_id = 'i2'", [an_event("Team i1").event_uid]
         )
     connection.close()
+
+
+async def test_no_cell_of_an_export_is_a_formula_or_moves_a_cursor(ledger: Ledger, tmp_path: Path) -> None:
+    await ledger.intents.create(an_intent(event=an_event('=HYPERLINK("http://x")\x1b[2J')), worker="w")
+    await ledger.export(tmp_path / "bets.csv", "csv")
+    with (tmp_path / "bets.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["home"] == '\'=HYPERLINK("http://x") [2J'
+    assert row["stake_minor"] == "1000"

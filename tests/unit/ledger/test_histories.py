@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import msgspec
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
@@ -99,3 +101,21 @@ async def test_a_foreign_ticket_is_new_once(ledger: Ledger) -> None:
     assert (row.first_seen_at, row.updated_at, row.selection_id) == (NOW, NOW + timedelta(seconds=1), None)
     await ledger.foreign.forget(ACCOUNT, live, row.ticket_key, at=NOW)
     assert await ledger.foreign.open(ACCOUNT, live) == []
+
+
+async def test_long_details_are_packed_and_come_back_and_plain_ones_of_before_are_read(ledger: Ledger) -> None:
+    details: dict[str, object] = {"evidence": {"quotes": [["PIN", [1.95, 2.0], "Köln 1–0"]] * 60}}
+    long = msgspec.structs.replace(a_decision("t1"), details=details)
+    await ledger.decisions.add_many([long, a_decision("t2")])
+
+    def rewrite(connection: Connection) -> list[str]:
+        found = list(connection.execute(text("SELECT details FROM decisions ORDER BY id")).scalars())
+        plain = {"text": msgspec.json.encode(details).decode()}
+        connection.execute(text("UPDATE decisions SET trace_id = 't3', details = :text WHERE trace_id = 't2'"), plain)
+        return found
+
+    packed, short = await ledger._database.write(rewrite)
+    assert len(packed) < len(msgspec.json.encode(details)) / 4
+    assert short.startswith("{")
+    assert [row.details for row in await ledger.decisions.by_trace("t1")] == [details]
+    assert [row.details for row in await ledger.decisions.by_trace("t3")] == [details]

@@ -15,6 +15,7 @@ from keter.settings import Settings, load_settings
 from keter.venues.asianodds.captured import CapturedFeeds
 from keter.venues.asianodds.source import EVERYTHING
 from tests.asianodds_payloads import KICKOFF, NOW, feed_body, live_row, match_game, result_odds
+from tests.asianodds_payloads import total as goals
 
 FAIR = "PIN=2.000,4.100,3.900;ISN=1.990,4.100,3.900;SBO=1.990,4.120,3.880"
 VALUE = FAIR + ";IBC=2.200,3.700,3.500"
@@ -113,3 +114,26 @@ def test_limits_hold_in_a_replay_too() -> None:
     replayer, decisions = replayed(game(home=2, away=1), defaults(MAX_EXPOSURE_EVENT="9"))
     assert {d.verdict.reason for d in decisions if d.stage == "guard"} == {Reason.EXPOSURE_EVENT}
     assert replayer.table.records({}) == []
+
+
+def two_values(result: str, total: str) -> bytes:
+    """A match whose result has a little value and whose total has more."""
+    fair = "PIN=1.950,1.950;ISN=1.940,1.960;SBO=1.950,1.950"
+    return feed_body(
+        match_game(
+            FullTimeOneXTwo=result_odds(FAIR + f";IBC={result},3.700,3.500"),
+            FullTimeOu=goals("2.5", f"{fair};IBC={total},1.700"),
+        )
+    )
+
+
+def test_of_a_matchs_values_in_one_answer_the_best_is_bet_and_the_other_waits_for_the_rest() -> None:
+    """With a rest of 60 s: the second is looked at again once it is over, though its price never changed."""
+    later = [answer(NOW + timedelta(seconds=after), feed_body()) for after in (30, 65, 80)]
+    _, decisions = replayed([answer(NOW, two_values("2.150", "2.250"), since=EVERYTHING), *later], defaults())
+    guard = [(d.selection_id, d.verdict.reason) for d in decisions if d.stage == "guard"]
+    assert guard == [
+        ("ft.ou.2.5.over", Reason.OK),
+        ("ft.1x2.home", Reason.COOLDOWN_EVENT),
+        ("ft.1x2.home", Reason.OK),
+    ]

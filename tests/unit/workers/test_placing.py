@@ -11,13 +11,13 @@ from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
-from keter.domain.verdicts import Reason, accept, reject
+from keter.domain.verdicts import Reason, reject
 from keter.gates.placement import PlacementLimits, PlacementWorld
-from keter.ledger import FencedError, Ledger, LedgerUnavailableError
+from keter.ledger import BetFilter, FencedError, Ledger, LedgerUnavailableError
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote, VenueTransientError
 from keter.workers.routing.placing import Owner, Placer
-from tests.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids
+from tests.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids, fine_world
 
 DRY = ExecutionMode.DRY
 S = BetState
@@ -54,7 +54,7 @@ class Eyes:
 
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
         self.looks += 1
-        fine = PlacementWorld(self._clock.now(), self.halt, accept(), True, True, lock_left_s, call_s)
+        fine = fine_world(self._clock.now(), halt_file=self.halt, lock_left_s=lock_left_s, call_s=call_s)
         return replace(fine, **self.change) if self.looks >= self.since else fine
 
 
@@ -169,8 +169,7 @@ async def test_another_decision_on_an_open_selection_is_not_placed(desk: Desk) -
     assert (other.verdict.reason, other.keeps_exposure, len(desk.venue.calls)) == (Reason.SELECTION_OPEN, False, 1)
 
 
-@pytest.mark.parametrize("since", [1, 2])
-@pytest.mark.parametrize(
+CLOSED = pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"halt_file": True}, Reason.HALT_FILE),
@@ -181,10 +180,31 @@ async def test_another_decision_on_an_open_selection_is_not_placed(desk: Desk) -
         ({"now": NOW + timedelta(minutes=1)}, Reason.SIGNAL_STALE),
     ],
 )
-async def test_what_changes_before_or_while_prices_are_asked_for_stops_the_bet(
-    desk: Desk, change: dict[str, Any], reason: Reason, since: int
+
+
+@CLOSED
+async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
+    desk: Desk, change: dict[str, Any], reason: Reason
 ) -> None:
-    desk.eyes.change, desk.eyes.since = change, since
+    asked: list[object] = []
+
+    async def quote(request: object) -> list[PlacementQuote]:
+        asked.append(request)
+        return []
+
+    desk.venue.quote = quote  # type: ignore[method-assign]  # counts
+    desk.eyes.change = change
+    outcome = await (await desk.placer()).place(approved(), desk.lock)
+    assert (outcome.verdict.reason, outcome.bet, outcome.keeps_exposure, outcome.sent) == (reason, None, False, False)
+    assert (asked, desk.venue.calls, desk.exposures.converted) == ([], [], [])
+    assert await desk.ledger.intents.list_bets(BetFilter()) == []
+
+
+@CLOSED
+async def test_what_changes_while_prices_are_asked_for_stops_the_bet(
+    desk: Desk, change: dict[str, Any], reason: Reason
+) -> None:
+    desk.eyes.change, desk.eyes.since = change, 2
     outcome = await (await desk.placer()).place(approved(), desk.lock)
     assert outcome.bet is not None
     assert (outcome.verdict.reason, outcome.bet.state, outcome.bet.reason) == (reason, S.SKIPPED, reason.value)

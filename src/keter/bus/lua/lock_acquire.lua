@@ -1,17 +1,25 @@
--- Takes a lock and gives out a fencing number; whoever holds it already gets the same number again.
+-- Takes a lock and gives out a fencing number, for the run that owns this Redis; whoever holds it already gets the same number again.
 --
 -- KEYS[1] the lock   string  token|fence
 -- KEYS[2] fence      string  the last number given out
--- ARGV[1] token  ARGV[2] life in ms
+-- KEYS[3] run:owner  hash     run_id and more of who owns this Redis
+-- ARGV[1] token  ARGV[2] life in ms  ARGV[3] our run id; empty: none, which gets locks only where nobody owns this Redis
 --
--- Returns the fencing number as text, or nil when another owner holds the lock.
+-- Returns the fencing number as text, nil when another owner holds the lock, or '' when this Redis is not our run's.
 -- Numbers are microseconds of the server's clock, pushed up so that they always grow: they keep growing after a loss of data.
+if (redis.call('HGET', KEYS[3], 'run_id') or '') ~= ARGV[3] then
+  return ''
+end
 local held = redis.call('GET', KEYS[1])
 if held then
   local token, number = string.match(held, '^(.*)|(%d+)$')
   if token == ARGV[1] then
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     return number
+  end
+  -- More than a life is left when this server's clock was set back. An owner that lives renews it; a dead one's ends in a life.
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
   end
   return false
 end

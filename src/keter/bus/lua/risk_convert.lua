@@ -7,13 +7,15 @@
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[6] risk:day               string  newest day
 -- KEYS[7] risk:bets              zset    decision id -> ms at which it was last about to be sent, or sent
--- KEYS[8] cooldown:event:{uid}   string  reason; a longer rest under way is not shortened
+-- KEYS[8] cooldown:event:{uid}   string  reason|rest in ms; a longer rest under way is not shortened
+-- KEYS[9] risk:run               string  run, mode and settings whose book it is
 -- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms  ARGV[5] life of risk:bets in ms
--- ARGV[6] rest of the event in ms, 0 for none
+-- ARGV[6] rest of the event in ms, 0 for none  ARGV[7] longest life of a reservation in ms, or empty
+-- ARGV[8] our run, mode and settings
 --
--- Returns 1, or 0 when the reservation has expired or was never made.
+-- Returns 1, or 0 when the reservation has expired, ends later than any can, was never made, or stands in another run's book.
 local call = redis.call
-if call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
+if (call('GET', KEYS[9]) or '') ~= ARGV[8] or call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
   return 0
 end
 local ends = call('ZSCORE', KEYS[3], ARGV[1])
@@ -22,7 +24,7 @@ if not ends then
 end
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-if tonumber(ends) <= now then
+if tonumber(ends) <= now or (ARGV[7] ~= '' and tonumber(ends) > now + tonumber(ARGV[7])) then
   return 0
 end
 call('HSET', KEYS[4], ARGV[1], ARGV[3] .. '|' .. ARGV[2])
@@ -36,8 +38,10 @@ end
 call('ZADD', KEYS[7], now, ARGV[1])
 call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now - tonumber(ARGV[5]))
 call('PEXPIRE', KEYS[7], ARGV[5])
-if tonumber(ARGV[6]) > math.max(call('PTTL', KEYS[8]), 0) then
-  call('SET', KEYS[8], 'sending', 'PX', ARGV[6])
+local left = call('PTTL', KEYS[8])
+local whole = tonumber(string.match(call('GET', KEYS[8]) or '', '|(%d+)$') or '0')
+if tonumber(ARGV[6]) > math.max(left <= whole and left or 0, 0) then
+  call('SET', KEYS[8], 'sending|' .. ARGV[6], 'PX', ARGV[6])
 end
 call('INCR', KEYS[1])
 return 1

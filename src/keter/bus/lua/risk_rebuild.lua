@@ -8,8 +8,10 @@
 -- KEYS[6] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[7] risk:day               string  newest day
 -- KEYS[8] risk:streak            string  losses in a row
+-- KEYS[9] risk:run               string  run, mode and settings whose book it is
 -- ARGV[1] revision read, or empty for whatever it is  ARGV[2] our token|fence
 -- ARGV[3] day  ARGV[4] pnl_minor  ARGV[5] staked_minor  ARGV[6] bets  ARGV[7] streak  ARGV[8] life of the day in ms
+-- ARGV[9] our run, mode and settings
 -- then for each exposure: decision id, JSON Exposure, life in ms (empty for a bet), day|stake of a bet (empty: not booked)
 --
 -- Returns 1, or 0 when the book has changed or the lease is lost.
@@ -23,7 +25,7 @@ end
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[6])
-for i = 9, #ARGV, 4 do
+for i = 10, #ARGV, 4 do
   call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   if ARGV[i + 2] ~= '' then
     call('ZADD', KEYS[3], now + tonumber(ARGV[i + 2]), ARGV[i])
@@ -36,5 +38,6 @@ call('HSET', KEYS[6], 'pnl_minor', ARGV[4], 'staked_minor', ARGV[5], 'bets', ARG
 call('PEXPIRE', KEYS[6], ARGV[8])
 call('SET', KEYS[7], ARGV[3])
 call('SET', KEYS[8], ARGV[7])
+call('SET', KEYS[9], ARGV[9])
 call('INCR', KEYS[1])
 return 1

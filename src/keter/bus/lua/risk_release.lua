@@ -7,14 +7,17 @@
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets; of the day under ARGV[2]
 -- ARGV[1] decision id  ARGV[2] day on which its stake was found to be booked
 --
--- Returns 1, or 0 when it was not in the book.
+-- Returns 1, or 0 when it was not in the book, or -1 when it has been booked on another day since: then nothing is changed.
 local call = redis.call
+local day, stake = string.match(call('HGET', KEYS[4], ARGV[1]) or '', '^(.*)|(%d+)$')
+if day and day ~= ARGV[2] and call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+  return -1
+end
 if call('HDEL', KEYS[2], ARGV[1]) == 0 then
   return 0
 end
 call('ZREM', KEYS[3], ARGV[1])
-local day, stake = string.match(call('HGET', KEYS[4], ARGV[1]) or '', '^(.*)|(%d+)$')
-if day == ARGV[2] then
+if day then
   call('HINCRBY', KEYS[5], 'staked_minor', -tonumber(stake))
   call('HINCRBY', KEYS[5], 'bets', -1)
 end

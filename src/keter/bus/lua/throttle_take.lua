@@ -4,8 +4,9 @@
 -- ARGV[1] interval in ms
 --
 -- Returns 0, or the ms to wait.
+-- More than an interval is left only when this server's clock was set back: that counts as nothing left.
 local left = redis.call('PTTL', KEYS[1])
-if left > 0 then
+if left > 0 and left <= tonumber(ARGV[1]) then
   return left
 end
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])

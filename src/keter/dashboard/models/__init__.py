@@ -70,6 +70,7 @@ from keter.dashboard.models.screens import (
     Risk,
     Signals,
     SignalsQuery,
+    Store,
     TrailStep,
 )
 
@@ -132,6 +133,7 @@ __all__ = [
     "SignalsQuery",
     "Snapshot",
     "StatusAnswer",
+    "Store",
     "TestAlertBody",
     "TestAlertResult",
     "Tick",

@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints
 
 from keter.dashboard.models.base import Model
 
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
 
 class SessionAnswer(Model):
     """Who the caller is. ``secure`` is false where the browser would not keep the login (plain HTTP on an address).
@@ -29,9 +31,12 @@ class SessionAnswer(Model):
 
 
 class LoginBody(Model):
+    """``device`` comes from a link of `keter config device`, for a browser without the cookie of a former login."""
+
     user: Annotated[str, StringConstraints(max_length=32)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")] | None = None
+    code: Code | None = None
+    device: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
 class LogoutBody(Model):
@@ -67,13 +72,14 @@ class Prepared(Model):
     expires_in: int
     revision: int | None
     summary: str
-    needs: list[Literal["word", "password"]]
+    needs: list[Literal["word", "password", "code"]]
 
 
 class CommitBody(Model):
     token: Annotated[str, StringConstraints(pattern=r"^[\w-]{16,64}$")]
     word: Annotated[str, StringConstraints(max_length=32)] | None = None
     password: Annotated[str, StringConstraints(max_length=512)] | None = None
+    code: Code | None = None
 
 
 class CommandResult(Model):

@@ -32,17 +32,22 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call. ``state`` is DISARMED where betting is active and LIVE is not armed."""
+    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why.
 
-    mode: str
+    ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in DRY.
+    """
+
+    mode: Literal["DRY", "LIVE"]
     state: str | None
-    armed: bool | None
+    following: str | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None
     confirmed: int | None
     rejected: int | None
-    heartbeats: dict[str, Beat]
+    heartbeats: dict[str, Beat] | None
+    settings_differ: list[str] | None
+    problem: str | None
 
 
 class Server(Model):
@@ -59,7 +64,10 @@ class Server(Model):
 class Trading(Model):
     """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it.
 
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``settings_differ`` names the
+    settings whose values on disk are not those in force: they count from the next start on.
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``following`` says that and why LIVE
+    follows its open bets only, whoever arms it; None where it may bet, and in DRY.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -71,6 +79,8 @@ class Trading(Model):
     stops: list[str] = Field(default_factory=list)
     armed: bool | None = None
     unlicensed: str | None = None
+    settings_differ: list[str] = Field(default_factory=list)
+    following: str | None = None
     problem: str | None = None
 
 

@@ -56,14 +56,18 @@ class TrailStep(Model):
 
 
 class Doubt(Model):
-    """How often the venue was asked for a bet whose outcome is unknown, and when last."""
+    """Since when a bet's outcome is unknown, how often the venue was asked for it, and when last.
 
-    asked: int
+    ``asked`` is None while Redis cannot tell.
+    """
+
+    since: datetime
+    asked: int | None
     last_at: datetime | None
 
 
 class OrderTrail(Model):
-    """``doubt`` is None for a bet whose outcome is known, and while Redis cannot tell."""
+    """``doubt`` is None for a bet whose outcome is known."""
 
     order: Order
     doubt: Doubt | None = None
@@ -158,6 +162,17 @@ class Disk(Model):
     free_bytes: int
     total_bytes: int
     pct_used: int
+    days_left: float | None = None
+
+
+class Store(Model):
+    """Room that one kind of data takes. ``growth_bytes_day`` is None until it has been watched for ten minutes."""
+
+    name: str
+    used_bytes: int
+    most_bytes: int
+    growth_bytes_day: int | None
+    days_left: float | None
 
 
 class Health(Model):
@@ -167,6 +182,7 @@ class Health(Model):
     feeds: list[Feed]
     redis: RedisFacts
     disk: Disk | None
+    storage: list[Store]
     licence: str
     problems: list[str]
 

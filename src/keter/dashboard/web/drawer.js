@@ -98,10 +98,10 @@ function Facts({ order }) {
 
 /** What is being done about an outcome that nobody knows. */
 function Doubt({ order, doubt }) {
-  const times = !doubt ? 'How often the venue was asked for it is not known while Redis does not answer.'
+  const times = doubt === null || doubt.asked === null ? 'How often the venue was asked for it is not known while Redis does not answer.'
     : doubt.asked ? html`The venue has been asked for it <span class="num">${format.count(doubt.asked)}</span> time${doubt.asked > 1 ? 's' : ''}, last <${Age} at=${doubt.last_at} /> ago.`
       : 'The venue has not been asked for it yet.';
-  return html`<p class="why"><strong class="critical">Outcome unknown</strong> for <${Age} at=${order.updated_at} />. ${times} The bet is not sent again.</p>`;
+  return html`<p class="why"><strong class="critical">Outcome unknown</strong> for <${Age} at=${doubt?.since ?? order.updated_at} />. ${times} The bet is not sent again.</p>`;
 }
 
 function Step({ step }) {

@@ -20,8 +20,15 @@ function Checks({ data }) {
   const more = { redis: redisText(data.redis), licence: data.licence };
   const disk = data.disk;
   return html`<ul class="checks">${data.checks.map((check) => html`<${Check} key=${check.name} name=${check.name} ok=${check.ok} text=${check.ok ? more[check.name] ?? check.detail : check.detail} />`)}
-    ${disk && html`<${Check} name="disk" ok=${disk.pct_used < 90} text=${`${format.bytes(disk.free_bytes)} free of ${format.bytes(disk.total_bytes)}, ${disk.pct_used} % used`} />`}
+    ${disk && html`<${Check} name="disk" ok=${disk.pct_used < 90} text=${`${format.bytes(disk.free_bytes)} free of ${format.bytes(disk.total_bytes)}, ${disk.pct_used} % used${disk.days_left === null ? '' : `, ${disk.days_left} days left`}`} />`}
+    ${data.storage.map((store) => html`<${Check} key=${store.name} name=${store.name} ok=${true} text=${storeText(store)} />`)}
     ${data.problems.map((problem) => html`<li key=${problem} class="critical">${problem}</li>`)}</ul>`;
+}
+
+function storeText(store) {
+  const growth = store.growth_bytes_day === null ? 'growth not known yet' : `grows ${format.bytes(store.growth_bytes_day)} a day`;
+  const days = store.days_left === null ? '' : `, ${store.days_left} days until the oldest go`;
+  return `${format.bytes(store.used_bytes)} of ${format.bytes(store.most_bytes)}, ${growth}${days}`;
 }
 
 function Check({ name, ok, text }) {

@@ -17,6 +17,11 @@ export function Login({ onLogin }) {
   </dialog>`;
 }
 
+/** What a link of `keter config device` carries; null without one. It is for this server only and never part of a request's address. */
+export function deviceOf(hash) {
+  return hash.startsWith('#device=') ? hash.slice('#device='.length) : null;
+}
+
 function Form({ onLogin }) {
   const [fields, setFields] = useState({ user: 'operator', password: '', code: '' });
   const [problem, setProblem] = useState(null);
@@ -28,7 +33,8 @@ function Form({ onLogin }) {
     setBusy(true);
     setProblem(null);
     try {
-      await post('login', { user: fields.user, password: fields.password, code: fields.code || null });
+      await post('login', { user: fields.user, password: fields.password, code: fields.code || null, device: deviceOf(location.hash) });
+      if (deviceOf(location.hash)) location.replace('#/');
       await onLogin();
     } catch (error) {
       setProblem(error.message);

@@ -67,6 +67,7 @@ function LimitForm() {
     <input aria-label="New amount" inputmode="decimal" autocomplete="off" size="6" placeholder="amount" value=${wish.value} onInput=${change('value')} />
     ${prepared?.needs.includes('word') && html`<label>Type RAISE <input autocomplete="off" size="8" onInput=${prove('word')} /></label>`}
     ${prepared?.needs.includes('password') && html`<label>Your password <input type="password" autocomplete="current-password" onInput=${prove('password')} /></label>`}
+    ${prepared?.needs.includes('code') && html`<label>Six-digit code <input inputmode="numeric" autocomplete="one-time-code" size="6" onInput=${prove('code')} /></label>`}
     <button type="submit" class="small" disabled=${busy || !wish.value}>${prepared ? 'Confirm' : 'Set'}</button>
     <p role="status">${prepared?.summary ?? 'Lower one at once; raising it again, at most to the settings, asks for more.'}</p>
     ${problem && html`<p class="failure" role="alert">${problem}</p>`}

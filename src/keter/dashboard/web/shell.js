@@ -25,6 +25,7 @@ export function stateWord(trading) {
   if (redisProblem.value !== null || !trading || trading.mode === null) return ['STATE UNKNOWN', 'critical'];
   if (silent.value) return [`WAS ${STATE_WORDS[trading.mode]}`, 'quiet'];
   if (trading.mode === 'ACTIVE' && trading.stops.length) return ['STOPPED', 'critical'];
+  if (trading.mode === 'ACTIVE' && trading.following) return ['FOLLOWING ONLY', 'critical'];
   if (trading.mode === 'ACTIVE' && disarmed()) return ['NOT ARMED', 'warn'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];
@@ -106,7 +107,7 @@ function useOnce(text, active) {
 
 export function Banners({ reconnect, stay }) {
   return html`<div class="banners">
-    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${PermissionBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
+    <${RedisBanner} /><${StaleBanner} /><${LinkBanner} reconnect=${reconnect} /><${TradingBanner} /><${PermissionBanner} /><${SettingsBanner} /><${VersionBanner} /><${LoginEndBanner} stay=${stay} /><${SkewBanner} />
   </div>`;
 }
 
@@ -152,11 +153,18 @@ function TradingBanner() {
 /** Why no bet is placed although nobody has stopped it. */
 function PermissionBanner() {
   if (stale.value) return null;
-  const unlicensed = sections.trading.value?.unlicensed;
-  const live = sections.server.value?.mode === 'LIVE';
-  if (unlicensed) return html`<p class="banner critical"><strong>${live ? 'LIVE' : 'Betting'} is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
+  const { following, unlicensed } = sections.trading.value ?? {};
+  if (following) return html`<p class="banner critical"><strong>LIVE may not bet:</strong> ${following} <a href="#/config">Config</a></p>`;
+  if (unlicensed) return html`<p class="banner critical"><strong>Betting is blocked by the licence:</strong> ${unlicensed}. Open bets are followed. <a href="#/config">Config</a></p>`;
   if (!disarmed()) return null;
   return html`<p class="banner warn"><strong>LIVE is not armed.</strong> No bet is placed until it is, here or with <code>keter arm</code>. ${mayOperate() && html`<button type="button" class="small" onClick=${() => openForm('arm')}>Arm LIVE\u2026</button>`}</p>`;
+}
+
+/** Settings are read once, at the start: what was edited since does not count yet. */
+function SettingsBanner() {
+  const names = stale.value ? [] : sections.trading.value?.settings_differ ?? [];
+  if (!names.length) return null;
+  return html`<p class="banner warn"><strong>Settings on disk differ from those in force:</strong> ${names.join(', ')}. They count from the next start of Keter. <a href="#/config">In force</a></p>`;
 }
 
 function VersionBanner() {

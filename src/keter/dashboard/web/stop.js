@@ -123,19 +123,22 @@ function ProofForm({ action, prepared, busy, commit }) {
   const form = FORMS[action];
   const [word, setWord] = useState('');
   const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
   const needWord = prepared?.needs?.includes('word');
   const needPassword = prepared?.needs?.includes('password');
+  const needCode = prepared?.needs?.includes('code');
   const submit = (event) => {
     event.preventDefault();
-    commit(action, { word: needWord ? word : undefined, password: needPassword ? password : undefined });
+    commit(action, { word: needWord ? word : undefined, password: needPassword ? password : undefined, code: needCode ? code : undefined });
   };
   return html`<form onSubmit=${submit}>
     <p>${prepared?.summary ?? prepared?.error ?? 'Asking the server what this would do.'}</p>
     ${needWord && html`<label>Type ${form.word}<input value=${word} onInput=${(event) => setWord(event.target.value)} autocomplete="off" autocapitalize="characters" spellcheck="false" /></label>`}
     ${needPassword && html`<label>Your password<input type="password" autocomplete="current-password" value=${password} onInput=${(event) => setPassword(event.target.value)} /></label>`}
+    ${needCode && html`<label>Six-digit code<input inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" value=${code} onInput=${(event) => setCode(event.target.value)} /></label>`}
     <div class="buttons">
       <button type="button" autofocus onClick=${() => { dialogOpen.value = null; }}>${form.stay}</button>
-      <button type="submit" class="amber" disabled=${!prepared?.token || busy !== null || (needWord && word.trim() !== form.word) || (needPassword && !password)}>${form.go}</button>
+      <button type="submit" class="amber" disabled=${!prepared?.token || busy !== null || (needWord && word.trim() !== form.word) || (needPassword && !password) || (needCode && code.length !== 6)}>${form.go}</button>
     </div>
   </form>`;
 }

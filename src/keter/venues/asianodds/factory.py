@@ -7,7 +7,10 @@ from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
+from keter.machine import MB, answer_mb, memory_bytes
 from keter.settings import Settings
+from keter.trust import require_safe_transport, session_hosts
+from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.scores import FINAL_AFTER
@@ -53,12 +56,16 @@ def open_venue(
 ) -> OpenVenue:
     """Opens the account of ``settings.venue``; nothing is sent before the first call.
 
+    Raises ConfigurationError where LIVE would send the password in clear.
+
     ``owner`` (one process per account, the holder of its ingest lease) logs in; the others follow through the stores.
     ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt;
     ``feed_interval_s`` is for a server with other limits than the real one; ``final_after`` see ``scores``.
     """
-    venue = settings.venue
-    transport = transport if transport is not None else Transport()
+    require_safe_transport(settings)
+    venue, hosts = settings.venue, session_hosts(settings)
+    most_bytes = int(answer_mb(venue.max_answer_mb, memory_bytes()) * MB)
+    transport = transport if transport is not None else Transport(max_body_bytes=most_bytes)
     sessions: Sessions
     if owner:
         sessions = SessionOwner(
@@ -69,11 +76,12 @@ def open_venue(
             stores.sessions,
             clock,
             throttles=stores.throttles,
+            hosts=hosts,
             timeout_s=venue.http_timeout_s,
             sleep=sleep,
         )
     else:
-        sessions = SessionFollower(venue.ao_user, stores.sessions, clock, sleep=sleep)
+        sessions = SessionFollower(venue.ao_user, stores.sessions, clock, hosts=hosts, sleep=sleep)
     client = Client(
         venue.ao_user,
         transport,
@@ -94,6 +102,7 @@ def open_venue(
         capture=settings.log.capture_raw,
         sleep=sleep,
         final_after=final_after,
+        bounds=FeedBounds(timedelta(hours=settings.validation.horizon_h), venue.max_fixtures, venue.max_markets),
     )
     bets = AsianOddsVenue(client, clock, placement_timeout_s=venue.placement_timeout_s, intended=intended)
     return OpenVenue(bets, source)

@@ -12,11 +12,14 @@ from typing import cast
 import msgspec
 
 from keter.domain.money import round_to_minor
+from keter.plain import plain
+from keter.venues.asianodds.believable import INT64, LONGEST_TEXT, MOST_MINOR, MOST_ROWS
 from keter.venues.asianodds.normalise import read_time
 from keter.venues.asianodds.wire import BrokenAnswerError
 
 # As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent.
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_ANY_NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 # The stubs type the hook's result as a float; the decoder takes whatever it returns.
 _DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=cast("Callable[[str], float]", str))
 
@@ -35,23 +38,35 @@ class Fields:
                 return value
         return None
 
-    def text(self, *names: str) -> str:
+    def text(self, *names: str, longest: int = LONGEST_TEXT) -> str:
+        """The value in one visible line, cut to ``longest`` characters."""
         value = self.value(*names)
-        return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return ""
+        if isinstance(value, int) and abs(value) > INT64:
+            return f"{'-' if value < 0 else ''}1e{value.bit_length() * 3 // 10}"  # Python does not write more than 4,300 digits
+        return plain(str(value).strip(), longest)
 
     def number(self, *names: str) -> Decimal | None:
         """A finite number, also when written as a string or with thousands commas."""
         text = self.text(*names).replace(",", "")
         return Decimal(text) if _NUMBER.fullmatch(text) else None
 
-    def integer(self, *names: str) -> int | None:
-        number = self.number(*names)
-        return int(number) if number is not None and number == number.to_integral_value() else None
+    def writes_number(self, *names: str) -> bool:
+        """Whether a number stands there, of whatever size: NaN, words and nothing are none."""
+        return _ANY_NUMBER.fullmatch(self.text(*names)) is not None
 
-    def minor(self, *names: str) -> int | None:
-        """An amount in minor units, rounded to the cent."""
+    def integer(self, *names: str) -> int | None:
+        """A whole number of 64 bits."""
         number = self.number(*names)
-        return round_to_minor(number) if number is not None else None
+        whole = number is not None and abs(number) <= INT64 and number == number.to_integral_value()
+        return int(number) if whole and number is not None else None
+
+    def minor(self, *names: str, most: int = MOST_MINOR) -> int | None:
+        """An amount in minor units, rounded to the cent; None also beyond ``most``, either side of 0."""
+        number = self.number(*names)
+        minor = round_to_minor(number) if number is not None else None
+        return minor if minor is not None and abs(minor) <= most else None
 
     def flag(self, *names: str) -> bool:
         value = self.value(*names)
@@ -68,7 +83,7 @@ class Fields:
 
     def words(self, *names: str) -> tuple[str, ...]:
         value = self.value(*names)
-        return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+        return tuple(plain(item, LONGEST_TEXT) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def read_fields(raw: msgspec.Raw | bytes) -> Fields:
@@ -78,12 +93,17 @@ def read_fields(raw: msgspec.Raw | bytes) -> Fields:
 
 
 def read_rows(raw: msgspec.Raw) -> list[Fields]:
-    """The objects of a list, empty for null. Raises BrokenAnswerError when it is no list of objects: none may be overlooked."""
+    """The objects of a list, empty for null.
+
+    Raises BrokenAnswerError when it is no list of objects, or too long to be true: no row may be overlooked.
+    """
     value = _decode(raw)
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise BrokenAnswerError("bad_rows", "not a list of rows")
+    if len(value) > MOST_ROWS:
+        raise BrokenAnswerError("bad_rows", f"{len(value)} rows, more than {MOST_ROWS}")
     return [Fields(item) for item in value]
 
 

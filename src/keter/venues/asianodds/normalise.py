@@ -13,6 +13,8 @@ import msgspec
 from keter.clock import from_ms
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, Score, VenueRef
+from keter.plain import plain
+from keter.venues.asianodds.believable import LONGEST_NAME, MOST_CARDS, MOST_SCORE
 from keter.venues.asianodds.prices import read_price
 from keter.venues.asianodds.wire import FeedRow, TeamRow
 
@@ -22,7 +24,6 @@ SPORTS = {1: "fb", 2: "bb", 3: "te", 5: "af", 9: "mm"}
 PHASE_OF_MARKET_TYPE = {0: Phase.LIVE, 1: Phase.TODAY, 2: Phase.EARLY}
 MARKET_TYPE_OF_PHASE = {phase: number for number, phase in PHASE_OF_MARKET_TYPE.items()}
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_MAX_SCORE = 400
 
 
 class Problem(StrEnum):
@@ -42,13 +43,17 @@ class Problem(StrEnum):
     PRICE_COUNT = "price_count"
     REPEATED_BOOK = "repeated_book"
     UNDER_ROUND = "under_round"
+    BEYOND_HORIZON = "beyond_horizon"
+    SHED = "shed"
     NOISE_EXTRA = "noise_extra"
     NOISE_ESPORT = "noise_esport"
     NOISE_GAMES = "noise_games"
 
 
 # What every feed holds: left out and counted, nothing to worry about.
-EVERYDAY = frozenset({Problem.STALE_COPY, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES})
+EVERYDAY = frozenset(
+    {Problem.STALE_COPY, Problem.BEYOND_HORIZON, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES}
+)
 
 _EXTRAS = (
     r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"
@@ -96,9 +101,13 @@ def read_score(row: FeedRow, clock: GameClock) -> Score | None:
     home, away = row.home_team, row.away_team
     if home is None or away is None or home.score is None or away.score is None:
         return None
-    if not (0 <= home.score <= _MAX_SCORE and 0 <= away.score <= _MAX_SCORE):
+    if not (0 <= home.score <= MOST_SCORE and 0 <= away.score <= MOST_SCORE):
         return None
-    return Score(home.score, away.score, clock.minute, max(home.red_cards or 0, 0), max(away.red_cards or 0, 0))
+    return Score(home.score, away.score, clock.minute, _cards(home), _cards(away))
+
+
+def _cards(team: TeamRow) -> int:
+    return min(max(team.red_cards or 0, 0), MOST_CARDS)
 
 
 def read_phase(row: FeedRow, asked: Phase) -> Phase:
@@ -111,7 +120,7 @@ def read_event(row: FeedRow, sport: int) -> Event | Problem:
     home, away = _name(row.home_team), _name(row.away_team)
     if not home or not away:
         return Problem.NO_TEAM
-    league = (row.league_name or "").strip()
+    league = plain((row.league_name or "").strip(), LONGEST_NAME)
     why = noise(league, home, away)
     if why is not None:
         return why
@@ -125,7 +134,9 @@ def read_event(row: FeedRow, sport: int) -> Event | Problem:
 
 
 def _name(team: TeamRow | None) -> str:
-    return " ".join(team.name.split()) if team is not None and team.name is not None else ""
+    """In one visible line; empty where there is none, or none that is a name: cut short, two teams would be one."""
+    name = " ".join(plain(team.name).split()) if team is not None and team.name is not None else ""
+    return name if len(name) <= LONGEST_NAME else ""
 
 
 def read_time(milliseconds: int | None) -> datetime | None:

@@ -26,8 +26,9 @@ from collections.abc import Sequence
 import msgspec
 
 from keter.domain.markets import Market, MarketKind, Period, Side
-from keter.domain.money import money_text
+from keter.domain.money import money_text, round_to_minor
 from keter.domain.quotes import VenueRef
+from keter.venues.asianodds.believable import MOST_STAKE_MINOR
 from keter.venues.asianodds.loose import Fields, read_fields
 from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.prices import read_line, read_price
@@ -123,11 +124,17 @@ def _quote(item: Fields, market: Market) -> PlacementQuote:
         book=item.text("Bookie").upper(),
         odds=odds or 0.0,
         text=text,
-        minimum_minor=max(item.minor("MinimumAmount") or 0, 0),
-        maximum_minor=max(item.minor("MaximumAmount") or 0, 0),
+        minimum_minor=_bound(item, "MinimumAmount"),
+        maximum_minor=_bound(item, "MaximumAmount"),
         rejected=rejected or bool(trouble),
         message=message or trouble,
     )
+
+
+def _bound(item: Fields, name: str) -> int:
+    """A limit of the book's; 0 where there is none. One beyond every stake is as good as the largest stake."""
+    number = item.number(name)
+    return min(max(round_to_minor(number), 0), MOST_STAKE_MINOR) if number is not None else 0
 
 
 def _misfit(item: Fields, market: Market) -> str:

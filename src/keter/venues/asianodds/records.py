@@ -1,5 +1,6 @@
 """Account, history and reference data as plain values. Pure; lenient in case, spelling and types."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
@@ -12,6 +13,7 @@ from keter.venues.asianodds.wire import Answer, BrokenAnswerError
 from keter.venues.base import AccountSnapshot, Ticket
 
 T = TypeVar("T")
+_CURRENCY = re.compile("[A-Z]{3}")
 
 
 class Sport(msgspec.Struct, frozen=True):
@@ -72,14 +74,15 @@ class BetHistory(msgspec.Struct, frozen=True):
 
 
 def read_account(answer: Answer, account: str, now: datetime) -> AccountSnapshot:
-    """Raises BrokenAnswerError when credit or outstanding is missing: a guess would be money."""
+    """Raises BrokenAnswerError when credit or outstanding is missing or beyond belief: a guess would be money."""
     found = read_fields(answer.result)
     credit, outstanding = found.minor("Credit"), found.minor("Outstanding")
     if credit is None or outstanding is None:
         raise BrokenAnswerError("bad_account", "no credit or outstanding amount")
+    currency = found.text("CreditCurrency", "OutstandingCurrency").upper()
     return AccountSnapshot(
         account=account,
-        currency=found.text("CreditCurrency", "OutstandingCurrency").upper(),
+        currency=currency if _CURRENCY.fullmatch(currency) else "",
         credit_minor=credit,
         outstanding_minor=outstanding,
         pnl_today_minor=found.minor("TodayPnL") or 0,

@@ -13,13 +13,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+import structlog
+
 from keter.clock import Clock
+from keter.trust import SessionHosts
 from keter.venues.asianodds.loose import read_fields
 from keter.venues.asianodds.stores import Session, SessionStore, ThrottleStore
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.wire import Answer, read_answer
 from keter.venues.base import VenueError, VenueRejectedError, VenueSessionError, VenueThrottledError, VenueTransientError
 
+log = structlog.get_logger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
 _KEEP_ALIVE_FLOOR_S = 60.0
@@ -47,9 +51,16 @@ class SessionFollower:
     """Uses what the owner left in the store; waits up to ``wait_s`` for it."""
 
     def __init__(
-        self, account: str, store: SessionStore, clock: Clock, *, wait_s: float = 15.0, sleep: Sleep = asyncio.sleep
+        self,
+        account: str,
+        store: SessionStore,
+        clock: Clock,
+        *,
+        hosts: SessionHosts,
+        wait_s: float = 15.0,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._account, self._store, self._clock = account, store, clock
+        self._account, self._store, self._clock, self._hosts = account, store, clock, hosts
         self._wait_s, self._sleep = wait_s, sleep
 
     async def current(self, *, patient: bool = True) -> Session:
@@ -66,6 +77,8 @@ class SessionFollower:
         while True:
             session = await self._store.read(self._account)
             if session is not None and session.token != old_token:
+                if self._hosts.strict:  # in DRY the owner has warned already
+                    _check_host(self._hosts, session.url, VenueSessionError)
                 return session
             if self._clock.monotonic() >= deadline:
                 raise VenueSessionError("no_session", "the session's owner has not provided a working one")
@@ -85,6 +98,7 @@ class SessionOwner:
         clock: Clock,
         *,
         throttles: ThrottleStore,
+        hosts: SessionHosts,
         timeout_s: float = 15.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -92,7 +106,7 @@ class SessionOwner:
         # The protocol's own choice; it is the password as far as anybody else is concerned.
         self._password_md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
         self._transport, self._store, self._clock, self._throttles = transport, store, clock, throttles
-        self._timeout_s, self._sleep = timeout_s, sleep
+        self._timeout_s, self._sleep, self._hosts = timeout_s, sleep, hosts
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._began = 0.0
@@ -138,6 +152,7 @@ class SessionOwner:
         if session is None:
             return None
         try:
+            _check_host(self._hosts, session.url, VenueTransientError)
             asked = await may_ask(self._throttles, self._account)
             if asked and not await is_logged_in(self._transport, session, self._timeout_s):
                 return None
@@ -178,7 +193,9 @@ class SessionOwner:
         token, key, url = found.text("Token"), found.text("Key"), found.text("Url")
         if answer.code != 0 or not token or not found.flag("SuccessfulLogin"):
             raise _why_refused(answer)
-        return Session(token, key, _session_root(url, self._base_url), self._clock.now())
+        root = _session_root(url, self._base_url)
+        _check_host(self._hosts, root, VenueRejectedError)
+        return Session(token, key, root, self._clock.now())
 
     async def _register(self, session: Session) -> bool:
         headers = {"AOToken": session.token, "AOKey": session.key}
@@ -232,6 +249,16 @@ def _why_refused(answer: Answer) -> VenueError:
 def _check_status(status: int) -> None:
     if status != 200:
         raise VenueTransientError(f"http_{status}", "the venue did not answer the login")
+
+
+def _check_host(hosts: SessionHosts, url: str, kind: type[VenueError]) -> None:
+    """Raises ``kind`` when LIVE must not take the session to ``url``; DRY is warned only."""
+    fault = hosts.fault(url)
+    if fault is None:
+        return
+    if hosts.strict:
+        raise kind("session_host", fault)
+    log.warning("session_host", problem=fault)
 
 
 def _session_root(url: str, base_url: str) -> str:

@@ -18,12 +18,14 @@ from keter.clock import Clock, to_ms
 from keter.domain.markets import Phase
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
+from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import Client, FeedAnswer
+from keter.venues.asianodds.merging import Merged
 from keter.venues.asianodds.normalise import EVERYDAY, VENUE
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
-from keter.venues.asianodds.state import FeedState, Merged
+from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.stores import FixtureStore
 from keter.venues.asianodds.wire import leave_out_other_sports, read_feed
 from keter.venues.base import FeedUpdate, VenueError, VenueRejectedError, VenueThrottledError, VenueTransientError
@@ -32,7 +34,11 @@ EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is ever
 GAP_S = 240.0
 SLOW_S = 3.0  # an answer that takes longer counts as received then: when it left the venue is not known
 _THREAD_ABOVE_BYTES = 256 * 1024
-_LONGEST_FACTOR = 8.0
+_PATIENCE = 1.5
+_LONGEST_FACTOR = 8.0  # of what a venue asks for that throttles us
+_LONGEST_TROUBLE_FACTOR = 4.0  # of the interval, after answers that were broken or did not come
+_TROUBLE_COUNTED = 8  # failures in a row that make a difference
+_EVERYTHING_EVERY_S = 6 * 3600.0  # what has come nearer than the horizon is told, and what the feed forgot to end goes
 _LONGEST_SLEEP_S = 1.0
 _CLOCKS_APART_MS = 86_400_000
 
@@ -40,13 +46,18 @@ _log = structlog.get_logger(__name__)
 
 
 class _Poll:
-    """Where one market type stands: when it is due (monotonic), how much slower than usual, and its cursor."""
+    """Where one market type stands: when it is due (monotonic), how much slower than usual, and its cursor.
+
+    ``failures`` are those in a row; ``everything_at`` is when a good answer last told everything.
+    """
 
     def __init__(self, phase: Phase) -> None:
         self.phase = phase
         self.due = 0.0
         self.factor = 1.0
+        self.failures = 0
         self.since = EVERYTHING
+        self.everything_at: float | None = None
         self.good_at: float | None = None
 
 
@@ -70,11 +81,12 @@ class AsianOddsSource:
         capture: bool = True,
         sleep: Sleep = asyncio.sleep,
         final_after: timedelta = FINAL_AFTER,
+        bounds: FeedBounds | None = None,
     ) -> None:
         self._client, self._clock, self._sleep, self._capture = client, clock, sleep, capture
         self._sports, self._bookies = frozenset(sports), ",".join(bookies) or "ALL"
         self._polls = [_Poll(phase) for phase in (Phase.LIVE, Phase.TODAY, Phase.EARLY)]
-        self._state = FeedState(final_after=final_after)
+        self._state = FeedState(final_after=final_after, bounds=bounds)
         self._fixtures = fixtures
         self.problems: Counter[str] = Counter()
         self.timeouts_in_a_row = 0
@@ -117,7 +129,7 @@ class AsianOddsSource:
         except VenueError as e:
             self._slow_down(poll, interval_s, e)
             return None
-        poll.factor, self.timeouts_in_a_row = 1.0, 0
+        poll.factor, poll.failures, self.timeouts_in_a_row = 1.0, 0, 0
         poll.due = self._clock.monotonic() + interval_s
         return update
 
@@ -133,16 +145,25 @@ class AsianOddsSource:
         return next(iter(self._sports)) if len(self._sports) == 1 else None
 
     def _mind_the_gap(self, poll: _Poll) -> None:
-        """Too long without an answer: the chain of deltas is not trusted any more."""
-        if poll.good_at is not None and self._clock.monotonic() - poll.good_at > GAP_S:
+        """Too long without an answer, or on deltas alone: the chain of deltas is not trusted any more."""
+        now = self._clock.monotonic()
+        if poll.good_at is not None and now - poll.good_at > GAP_S:
+            poll.since = EVERYTHING
+        if poll.everything_at is not None and now - poll.everything_at > _EVERYTHING_EVERY_S:
             poll.since = EVERYTHING
 
     def _slow_down(self, poll: _Poll, interval_s: float, error: VenueError) -> None:
         self._count(error.kind, error.detail)
         self.timeouts_in_a_row = self.timeouts_in_a_row + 1 if error.kind == "timeout" else 0
-        poll.factor = min(poll.factor * 1.5, _LONGEST_FACTOR)
-        least = error.retry_after_s if isinstance(error, VenueThrottledError) else interval_s
-        poll.due = self._clock.monotonic() + least * poll.factor
+        poll.failures += 1
+        if isinstance(error, VenueThrottledError):
+            poll.factor = min(poll.factor * _PATIENCE, _LONGEST_FACTOR)
+            wait_s = error.retry_after_s * poll.factor
+        else:
+            # The venue did not ask for patience: a single broken answer costs its interval and no more.
+            again = min(poll.failures - 1, _TROUBLE_COUNTED)
+            wait_s = interval_s * min(_PATIENCE**again, _LONGEST_TROUBLE_FACTOR)
+        poll.due = self._clock.monotonic() + wait_s
 
     async def _merge(self, poll: _Poll, found: FeedAnswer, asked: int) -> FeedUpdate:
         """Decodes and merges, off the event loop when it takes long. Raises BrokenAnswerError before anything is changed."""
@@ -155,6 +176,8 @@ class AsianOddsSource:
             since, merged = self._take(found, poll.phase, fresh)
         parse_s = self._clock.monotonic() - start
         poll.good_at = self._clock.monotonic()
+        if fresh:
+            poll.everything_at = poll.good_at
         self._move_cursor(poll, since, to_ms(found.received_at))
         for kind, times in merged.problems.items():
             self._count(kind, poll.phase.value, times)

@@ -12,6 +12,7 @@ Answers are deltas, so what an answer leaves out is unchanged. Rules, in this or
   GameId may change): their prices of it are dropped, whatever becomes of that row. Of several matches' rows an active one wins,
   then the one changed last;
 * a change time that cannot be is none: with one from the future a row would win, and a score stand, for ever;
+* a match beyond the horizon is not taken, and of too many the farthest kick-offs go (``bounds``);
 * after a gap (``fresh=True``) rows of the phase that the answer does not repeat are dropped;
 * a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say; until then a match id keeps its uid, even when its
   rows have gone in between, and over restarts (``remember``).
@@ -28,6 +29,8 @@ import msgspec
 
 from keter.clock import to_ms
 from keter.domain.markets import Event, Market, Phase, event_uid
+from keter.venues.asianodds.bounds import MOST_ROWS, FeedBounds, forgotten, oldest, surplus
+from keter.venues.asianodds.merging import Fixture, Merged, Row, Turn
 from keter.venues.asianodds.normalise import (
     MARKET_TYPE_OF_PHASE,
     Problem,
@@ -41,7 +44,7 @@ from keter.venues.asianodds.normalise import (
 from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.slots import Slot, SlotMerger
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
-from keter.venues.base import EventScore, MarketPrices
+from keter.venues.base import MarketPrices
 
 ROW_LIFE = timedelta(hours=12)
 _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
@@ -51,62 +54,11 @@ _CLOCKS_APART_MS = 60_000
 _UID_DATES = timedelta(hours=12)  # a uid carries the date of the first kick-off told, which may have moved past midnight
 
 
-class Row(msgspec.Struct):
-    """One GameId, merged. ``favoured`` is (full time, half time)."""
-
-    game_id: int
-    match_id: int
-    uid: str
-    sport: int
-    active: bool = True
-    updated_ms: int = 0
-    favoured: tuple[int | None, int | None] = (None, None)
-    slots: dict[str, Slot] = {}
-
-
-class Fixture(msgspec.Struct):
-    """One event: its rows, all of its phase, and a fingerprint of each market as last told.
-
-    ``holders``: the row that was last found to offer a market of a match.
-    """
-
-    event: Event
-    phase: Phase
-    lead: int
-    rows: set[int] = set()
-    matches: set[int] = set()
-    holders: dict[tuple[int, Market], int] = {}
-    told: dict[Market, tuple[object, ...]] = {}
-
-
-class Merged(msgspec.Struct, frozen=True):
-    """What an answer changed: see ``FeedUpdate``. ``fixtures``: the events that match ids now stand for; None is over."""
-
-    changed: tuple[MarketPrices, ...]
-    removed: tuple[tuple[str, Market], ...]
-    scores: tuple[EventScore, ...]
-    known_markets: int
-    problems: dict[str, int]
-    fixtures: dict[int, Event | None]
-
-
-class _Turn:
-    """What one merge gathers."""
-
-    def __init__(self, now: datetime, revisions: Iterator[int]) -> None:
-        self.now = now
-        self.problems: Counter[str] = Counter()
-        self.touched: dict[str, None] = {}
-        self.scores: dict[str, EventScore] = {}
-        self.missed: set[str] = set()
-        self.fixtures: dict[int, Event | None] = {}
-        self.slots = SlotMerger(revisions, now, self.problems)
-
-
 class FeedState:
     """Everything the feed has told. Not thread-safe: one merge at a time."""
 
-    def __init__(self, *, final_after: timedelta = FINAL_AFTER) -> None:
+    def __init__(self, *, final_after: timedelta = FINAL_AFTER, bounds: FeedBounds | None = None) -> None:
+        self._bounds = bounds if bounds is not None else FeedBounds()
         self._rows: dict[int, Row] = {}
         self._fixtures: dict[str, Fixture] = {}
         self._uids: dict[int, str] = {}
@@ -119,8 +71,8 @@ class FeedState:
 
     def merge(self, feed: Feed, phase: Phase, now: datetime, *, fresh: bool = False) -> Merged:
         """Takes an answer about ``phase``. ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed."""
-        turn = _Turn(now, self._revisions)
-        unseen = self._rows_of(phase) if fresh else set()
+        turn = Turn(now, self._revisions)
+        unseen = self._rows_of(phase) if fresh else {}
         for sport_feed in feed.sports or ():
             sport = -1 if sport_feed.sports_type is None else sport_feed.sports_type
             for raw in sport_feed.match_games or ():
@@ -128,12 +80,14 @@ class FeedState:
                 if row is None:
                     self._unreadable(turn, read_identity(raw))
                 else:
-                    unseen.discard(row.game_id)
+                    unseen.pop(row.game_id, None)
                     self._take(turn, row, sport, read_phase(row, phase))
-        turn.missed = {self._rows[game_id].uid for game_id in unseen}
+        # Also of rows that have gone by another way meanwhile: unreadable now, or their match moved on under another uid.
+        turn.missed = set(unseen.values())
         for game_id in unseen:
             self._drop(turn, game_id)
         self._sweep(turn)
+        self._shed(turn)
         return self._finish(turn, phase)
 
     def remember(self, fixtures: Mapping[int, Event]) -> None:
@@ -148,15 +102,16 @@ class FeedState:
             for row, slot in self._offers(fixture).values():
                 yield self._prices(fixture, row, slot, slots)
 
-    def _rows_of(self, phase: Phase) -> set[int]:
-        return {game_id for fixture in self._fixtures.values() if fixture.phase is phase for game_id in fixture.rows}
+    def _rows_of(self, phase: Phase) -> dict[int, str]:
+        """The game id of every row of ``phase``, and the uid that it belongs to."""
+        return {game_id: uid for uid, fixture in self._fixtures.items() if fixture.phase is phase for game_id in fixture.rows}
 
-    def _unreadable(self, turn: _Turn, game_id: int | None) -> None:
+    def _unreadable(self, turn: Turn, game_id: int | None) -> None:
         turn.problems[Problem.BAD_ROW] += 1
         if game_id is not None:
             self._drop(turn, game_id)
 
-    def _take(self, turn: _Turn, row: FeedRow, sport: int, phase: Phase) -> None:
+    def _take(self, turn: Turn, row: FeedRow, sport: int, phase: Phase) -> None:
         known = self._rows.get(row.game_id)
         if known is not None and _RANK[phase] < _RANK[self._fixtures[known.uid].phase]:
             turn.problems[Problem.STALE_COPY] += 1
@@ -167,6 +122,8 @@ class FeedState:
                 self._drop(turn, row.game_id)
             return
         event = read_event(row, sport)
+        if not isinstance(event, Problem) and self._bounds.too_far(event, turn.now):
+            event = Problem.BEYOND_HORIZON
         fixture = event if isinstance(event, Problem) else self._fixture(turn, row.match_id, event, phase)
         if isinstance(fixture, Problem):
             turn.problems[fixture] += 1
@@ -176,12 +133,15 @@ class FeedState:
         known = self._rows.get(row.game_id)
         if known is None or known.uid != uid or known.sport != sport:
             self._drop(turn, row.game_id)
+            if len(fixture.rows) >= MOST_ROWS:
+                turn.problems[Problem.SHED] += 1
+                return
             known = self._rows[row.game_id] = Row(row.game_id, row.match_id, uid, sport)
             fixture.rows.add(row.game_id)
         self._observe(turn, uid, row, sport)
         self._merge_row(turn, known, row)
 
-    def _merge_row(self, turn: _Turn, known: Row, row: FeedRow) -> None:
+    def _merge_row(self, turn: Turn, known: Row, row: FeedRow) -> None:
         """``row`` brings ``known`` up to date."""
         full, half = known.favoured
         if row.full_time_favoured is not None or row.favoured is not None:
@@ -214,7 +174,7 @@ class FeedState:
                 for place in theirs:
                     del other.slots[place]
 
-    def _fixture(self, turn: _Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
+    def _fixture(self, turn: Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
         """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
         before = self._fixtures.get(self._uids.get(match_id, ""))
         uid = self._uid_of(match_id, event)
@@ -255,18 +215,18 @@ class FeedState:
                 return uid
         return event.event_uid
 
-    def _note(self, turn: _Turn, match_id: int, event: Event) -> None:
+    def _note(self, turn: Turn, match_id: int, event: Event) -> None:
         if self._remembered.get(match_id) != event:
             self._remembered[match_id] = self._events[event.event_uid] = turn.fixtures[match_id] = event
 
-    def _leave(self, turn: _Turn, fixture: Fixture, match_id: int) -> None:
+    def _leave(self, turn: Turn, fixture: Fixture, match_id: int) -> None:
         """The match goes on under another uid: its rows there are history."""
         fixture.matches.discard(match_id)
         for game_id in tuple(fixture.rows):
             if self._rows[game_id].match_id == match_id:
                 self._drop(turn, game_id)
 
-    def _observe(self, turn: _Turn, uid: str, row: FeedRow, sport: int) -> None:
+    def _observe(self, turn: Turn, uid: str, row: FeedRow, sport: int) -> None:
         if self._fixtures[uid].phase is not Phase.LIVE:
             return
         clock = read_clock(row.in_game_minutes, sport, row.expected_length)
@@ -278,13 +238,13 @@ class FeedState:
             turn.scores[uid] = news
         turn.touched[uid] = None
 
-    def _drop(self, turn: _Turn, game_id: int) -> None:
+    def _drop(self, turn: Turn, game_id: int) -> None:
         row = self._rows.pop(game_id, None)
         if row is not None:
             self._fixtures[row.uid].rows.discard(game_id)
             turn.touched[row.uid] = None
 
-    def _sweep(self, turn: _Turn) -> None:
+    def _sweep(self, turn: Turn) -> None:
         if self._swept_at is not None and turn.now - self._swept_at < _SWEEP_EVERY:
             return
         self._swept_at = turn.now
@@ -294,11 +254,31 @@ class FeedState:
                     self._drop(turn, game_id)
         for uid in [uid for uid, (_, at) in self._past.items() if turn.now - at > ROW_LIFE]:
             del self._past[uid]
-        for match_id in [one for one, event in self._remembered.items() if turn.now - event.kickoff > ROW_LIFE]:
-            self._events.pop(self._remembered.pop(match_id).event_uid, None)
+        for match_id in forgotten(self._remembered, turn.now, ROW_LIFE, self._bounds):
+            self._forget(turn, match_id)
+
+    def _forget(self, turn: Turn, match_id: int) -> None:
+        event = self._remembered.pop(match_id, None)
+        if event is not None:
+            self._events.pop(event.event_uid, None)
             turn.fixtures[match_id] = None
 
-    def _finish(self, turn: _Turn, phase: Phase) -> Merged:
+    def _shed(self, turn: Turn) -> None:
+        """What is more than the bounds goes before anybody is told of it."""
+        kickoffs = {uid: fixture.event.kickoff for uid, fixture in self._fixtures.items()}
+        for uid in surplus(kickoffs, len(self._rows), self._markets_of, self._bounds):
+            turn.shed.add(uid)
+            turn.touched[uid] = None
+            turn.problems[Problem.SHED] += 1
+            for game_id in tuple(self._fixtures[uid].rows):
+                self._drop(turn, game_id)
+        for uid in oldest(self._past, self._bounds):
+            del self._past[uid]
+
+    def _markets_of(self, uid: str) -> int:
+        return sum(len(self._rows[game_id].slots) for game_id in self._fixtures[uid].rows)
+
+    def _finish(self, turn: Turn, phase: Phase) -> Merged:
         changed: list[MarketPrices] = []
         removed: list[tuple[str, Market]] = []
         for uid in turn.touched:
@@ -312,7 +292,7 @@ class FeedState:
         known = sum(len(fixture.told) for fixture in self._fixtures.values() if fixture.phase is phase)
         return Merged(tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems), turn.fixtures)
 
-    def _tell(self, turn: _Turn, fixture: Fixture, changed: list[MarketPrices], removed: list[tuple[str, Market]]) -> None:
+    def _tell(self, turn: Turn, fixture: Fixture, changed: list[MarketPrices], removed: list[tuple[str, Market]]) -> None:
         """Adds what is different from what was told last, and remembers it as told."""
         offers = self._offers(fixture)
         score = self._scores.current(fixture.event.event_uid)
@@ -326,12 +306,17 @@ class FeedState:
             del fixture.told[market]
             removed.append((fixture.event.event_uid, market))
 
-    def _end(self, turn: _Turn, fixture: Fixture) -> None:
+    def _end(self, turn: Turn, fixture: Fixture) -> None:
         """The fixture has no row left."""
         uid = fixture.event.event_uid
         del self._fixtures[uid]
         for match_id in fixture.matches:
             self._uids.pop(match_id, None)
+        if uid in turn.shed:
+            self._scores.forget(uid)
+            for match_id in fixture.matches:
+                self._forget(turn, match_id)
+            return
         self._past[uid] = (fixture.phase, turn.now)
         if uid in turn.missed:
             self._scores.forget(uid)

@@ -5,17 +5,36 @@ as in the feed. Where it does not tell (missing, or 0 with a line), or an explic
 every convention seen, that means that away gives the line), the selection we asked for under that reference decides, if its
 line has the same size and its side is the ticket's. Failing that Favoured holds, or the market stays unread. Where ``Favoured``
 tells clearly, our own intent changes nothing: a bet on another line than the intended one must be seen as such.
+
+What becomes of a row that is not as it should be:
+
+| the row | becomes |
+| --- | --- |
+| is no object, has no stake, or one that is no number | the whole list is refused: it may be spoilt elsewhere, too |
+| its stake is negative or 1e9 and more | a ticket that is ``unreadable``, without ``stake_told`` |
+| its profit is 1e12 and more, its reference or number too long to be one | ``unreadable``, with its stake |
+| a name, time, score, price or selection is missing or impossible | a ticket without it: it still is exposure |
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from keter.domain.bets import BetState
 from keter.domain.markets import Market, MarketKind, Period, Side
 from keter.domain.money import round_to_minor
 from keter.domain.odds import convert
 from keter.errors import InvalidOddsError
+from keter.venues.asianodds.believable import (
+    KICKOFF_WINDOW,
+    LATEST_BET,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    MOST_ODDS,
+    MOST_SCORE,
+    MOST_STAKE_MINOR,
+)
 from keter.venues.asianodds.loose import Fields, read_rows
 from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
@@ -62,38 +81,76 @@ def read_tickets(answer: Answer, now: datetime, intended: IntendedOf = lambda _:
 
 
 def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: None) -> Ticket:
-    """One bet row. Raises BrokenAnswerError without a stake."""
-    stake_minor = row.minor("Stake")
-    if stake_minor is None:
+    """One bet row. Raises BrokenAnswerError without a stake; the table above says what else may be wrong with it."""
+    if not row.writes_number("Stake"):
         raise BrokenAnswerError("bad_rows", "a bet row without a stake")
+    stake_minor = _stake(row)
     reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
     market, side = read_selection(row, intended(reference))
     status, pnl_minor = read_status(row), row.minor("Pnl")
     if status is TicketStatus.SETTLED and pnl_minor is None:
         status = TicketStatus.RUNNING  # a profit that is not told is not 0: until it is, the ticket stays exposure
-    kickoff = row.time("KickoffTime")
     return Ticket(
-        reference=reference,
-        ticket_id=row.text("ReferenceNumber", "InternalReferenceNumber"),
-        book=row.text("Bookie").upper(),
+        reference=_key(reference),
+        ticket_id=_key(row.text("ReferenceNumber", "InternalReferenceNumber")),
+        book=_key(row.text("Bookie").upper()),
         status=status,
         odds=_decimal_odds(row),
-        stake_minor=stake_minor,
+        stake_minor=stake_minor or 0,
         pnl_minor=pnl_minor or 0,
-        placed_at=row.time("TicketDate") or now,
+        placed_at=_placed_at(row, now),
         market=market,
         side=side,
-        home=row.text("HomeName"),
-        away=row.text("AwayName"),
-        league=row.text("LeagueName"),
-        kickoff=kickoff - KICKOFF_SHIFT if kickoff is not None else None,
-        result=_result(row, status, stake_minor),
+        home=row.text("HomeName", longest=LONGEST_NAME),
+        away=row.text("AwayName", longest=LONGEST_NAME),
+        league=row.text("LeagueName", longest=LONGEST_NAME),
+        kickoff=_kickoff(row, now),
+        result=_result(row, status, stake_minor or 0),
         score_at_bet=_score(row, "HomeScore", "AwayScore"),
         final_score=_score(row, "FullTimeHomeScore", "FullTimeAwayScore"),
         half_time_score=_score(row, "HalfTimeHomeScore", "HalfTimeAwayScore"),
         message=row.text("BetPlacementMessage"),
         sport=_sport(row.integer("SportsType")),
+        unreadable=_trouble(row, stake_minor),
+        stake_told=stake_minor is not None,
     )
+
+
+def _stake(row: Fields) -> int | None:
+    """The stake; None where it is beyond belief."""
+    minor = row.minor("Stake", most=MOST_STAKE_MINOR)
+    return minor if minor is not None and minor >= 0 else None
+
+
+def _trouble(row: Fields, stake_minor: int | None) -> str:
+    """What of a row cannot be believed; empty when nothing is wrong with it."""
+    if stake_minor is None:
+        return f"a stake of {row.text('Stake', longest=30)}"
+    if row.writes_number("Pnl") and row.minor("Pnl") is None:
+        return f"a profit of {row.text('Pnl', longest=30)}"
+    names = ("BetPlacementReference", "ReferenceNumber", "InternalReferenceNumber", "Bookie")
+    long = next((name for name in names if len(row.text(name)) > LONGEST_KEY), None)
+    return f"a {long} of {len(row.text(long))} characters and more" if long is not None else ""
+
+
+def _key(text: str) -> str:
+    """What names a ticket, never longer than a key may be: two long ones that begin alike stay two."""
+    if len(text) <= LONGEST_KEY:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{text[: LONGEST_KEY - 17]}~{digest}"
+
+
+def _placed_at(row: Fields, now: datetime) -> datetime:
+    told = row.time("TicketDate")
+    return told if told is not None and told <= now + LATEST_BET else now
+
+
+def _kickoff(row: Fields, now: datetime) -> datetime | None:
+    """None where none is told, or one that cannot be that of a match to bet on."""
+    told = row.time("KickoffTime")
+    kickoff = told - KICKOFF_SHIFT if told is not None else None
+    return kickoff if kickoff is not None and abs(kickoff - now) <= KICKOFF_WINDOW else None
 
 
 def read_status(row: Fields) -> TicketStatus:
@@ -142,25 +199,30 @@ def _handicap(row: Fields, period: Period, side: Side, quarters: int, intended: 
 
 def _sport(number: int | None) -> str:
     """The sport's code; one of its own where nobody follows the sport, football's where none is told."""
-    return SPORTS[FOOTBALL] if number is None else SPORTS.get(number, f"s{number}")
+    return SPORTS[FOOTBALL] if number is None else SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
 
 
 def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
-    """A score; -1 on either side is unknown."""
+    """A score; -1 on either side is unknown, and so is what no match ends with."""
     one, other = row.integer(home), row.integer(away)
-    return (one, other) if one is not None and other is not None and min(one, other) >= 0 else None
+    if one is None or other is None:
+        return None
+    return (one, other) if min(one, other) >= 0 and max(one, other) <= MOST_SCORE else None
 
 
 def _decimal_odds(row: Fields) -> str:
-    """Decimal odds as text; of tickets made elsewhere in another format too. Empty when there are none."""
-    text, source = row.text("Odds"), _FORMATS.get(row.text("OddsType").lower())
-    if source is None or not text:
-        return text
+    """Decimal odds as text; of tickets made elsewhere in another format too. Empty when there are none, or none that can be."""
+    text, source = row.text("Odds", longest=48), _FORMATS.get(row.text("OddsType").lower())
+    number = row.number("Odds")
+    if number is None or abs(number) > MOST_ODDS:
+        return ""
+    if source is None:
+        return text if number >= 0 else ""
     try:
         exact = convert(text, source, "decimal")
-    except InvalidOddsError:
+        return str(round(Decimal(exact.numerator) / exact.denominator, 4))
+    except (InvalidOddsError, InvalidOperation, ZeroDivisionError):
         return ""
-    return str(round(Decimal(exact.numerator) / exact.denominator, 4))
 
 
 def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:

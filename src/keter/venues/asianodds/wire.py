@@ -6,13 +6,18 @@ decoded one by one, so that a broken one never spoils the rest. Nothing here kno
 
 import re
 from collections.abc import Collection, Iterator
+from typing import Annotated
 
 import msgspec
 
+from keter.plain import plain
+from keter.venues.asianodds.believable import INT64
 from keter.venues.base import VenueTransientError
 
 NULL = msgspec.Raw(b"null")
 Text = str | int | float | None
+# Ids become names of rows and keys: a row with a longer one is no row. Every other number is checked where it is used.
+Id = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)]
 
 _BOM = b"\xef\xbb\xbf"
 _BARE_NUMBERS = re.compile(rb"([:\[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])")
@@ -82,7 +87,7 @@ def string_of(raw: msgspec.Raw) -> str:
     if not bytes(raw).lstrip().startswith(b'"'):
         return ""
     try:
-        return _STRING.decode(raw).strip()
+        return plain(_STRING.decode(raw).strip())
     except (ValueError, RecursionError):
         return ""
 
@@ -141,8 +146,8 @@ class PricesRow(Wire):
 class FeedRow(Wire):
     """One line of a fixture (MatchGame). ``start_time``, ``updated_date_time``: milliseconds since the epoch, UTC."""
 
-    game_id: int
-    match_id: int
+    game_id: Id
+    match_id: Id
     league_name: str | None = None
     market_type_id: int | None = None
     home_team: TeamRow | None = None
@@ -168,7 +173,7 @@ class FeedRow(Wire):
 class RowIdentity(Wire):
     """The one field of a broken row that still says which row it is."""
 
-    game_id: int
+    game_id: Id
 
 
 class SportFeed(Wire):

@@ -1,9 +1,10 @@
 """One approved signal, at most one call to the venue.
 
-The order of the steps is the promise: the intent is committed before anything else, SENDING is committed before the call, the
-call is made once, and from then on nothing but the ledger is written until its outcome stands there. A step that fails before
-SENDING ends in SKIPPED; after it, whatever is not a clear answer is UNKNOWN. Death between any two steps leaves a state that
-the next owner's takeover ends the same way.
+The order of the steps is the promise: the intent is committed before anybody is asked for anything, SENDING is committed
+before the call, the call is made once, and from then on nothing but the ledger is written until its outcome stands there.
+What a closed router turns away makes no intent. A step that fails between intent and SENDING ends in SKIPPED; after it,
+whatever is not a clear answer is UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends the
+same way.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +14,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from keter.bus.codec import encode
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
+from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
 from keter.clock import Clock, Ids
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.signals import ApprovedSignal
@@ -21,7 +22,7 @@ from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
 from keter.gates.placement import PlacementLimits, PlacementWorld, Plan, check_age, recheck
-from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError
+from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError, UnstorableRowError
 from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
 from keter.workers.routing.quoting import Quoting
 
@@ -105,9 +106,13 @@ class Placer:
     async def place(self, approved: ApprovedSignal, lock: Guarded) -> Outcome:
         """Takes the signal to the end of what the router may do with it.
 
-        Raises FencedError when another router owns the account and LedgerUnavailableError: then a new takeover must come before
-        the next placement. Raises the bus's errors, the intent then being SKIPPED.
+        Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when another router owns the account
+        and LedgerUnavailableError: then a new takeover must come before the next placement. Raises the bus's errors, the
+        intent then being SKIPPED.
         """
+        verdict = await self._look(approved, lock)
+        if not verdict.accepted:  # nobody was asked for anything: it is a decision in the audit and no bet
+            return Outcome(verdict, None, keeps_exposure=False)
         intent = self._intent(approved)
         try:
             await self._timed("intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker))
@@ -115,6 +120,8 @@ class Placer:
             return Outcome(reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True)
         except SelectionOpenError as e:
             return Outcome(reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False)
+        except UnstorableRowError as e:  # nothing was sent, and no repetition of it can be
+            raise PoisonedPayloadError(str(e)) from e
         try:
             verdict, plan = await self._prepare(approved, intent, lock)
         except (ConnectionLostError, BusRefusedError, LeaseLostError):
@@ -127,10 +134,7 @@ class Placer:
         return await self._send(approved, intent, plan, verdict, lock)
 
     async def _prepare(self, approved: ApprovedSignal, intent: Intent, lock: Guarded) -> tuple[Verdict, Plan | None]:
-        """Look, ask for prices, look again, and make the reservation a bet. No plan: the verdict says why not."""
-        verdict = await self._look(approved, lock)
-        if not verdict.accepted:
-            return verdict, None
+        """Ask for prices, look again, and make the reservation a bet. No plan: the verdict says why not."""
         quoted = await self._timed("quote", Quoting(self._venue, approved, self._limits).find())
         if quoted.plan is None:
             return quoted.verdict, None

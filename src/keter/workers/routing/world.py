@@ -2,23 +2,24 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from pathlib import Path
 
 from keter.bus.connection import Bus
 from keter.bus.heartbeats import Heart
-from keter.bus.reconciliation import pass_done
+from keter.bus.limits import read_limits
+from keter.bus.ownership import owner_id
+from keter.bus.reconciliation import pass_counts_for_s, pass_done
 from keter.bus.risk import RiskBook
+from keter.bus.stats import day_of
 from keter.bus.trading import TradingView, read_trading
 from keter.clock import Clock
-from keter.domain.exposure import Exposure
+from keter.domain.runs import RunMark
 from keter.domain.trading import TradingState
 from keter.domain.verdicts import Reason, Verdict, reject
+from keter.gates.limits import lowered
 from keter.gates.placement import PlacementWorld
 from keter.settings import Settings
+from keter.textfile import is_present
 from keter.workers.permission import Permission
-
-PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
-LEAST_PASS_AGE_S = 60.0
 
 
 class World:
@@ -33,6 +34,8 @@ class World:
         *,
         account: str,
         token: str,
+        run: RunMark,
+        leading: Callable[[], Awaitable[bool]],
         last_command: Callable[[], Awaitable[TradingState | None]],
     ) -> None:
         self._bus = bus
@@ -41,18 +44,20 @@ class World:
         self._heart = heart
         self._account = account
         self._token = token
+        self._run = run
+        self._leading = leading
         self._last_command = last_command
-        self._permission = Permission(bus, settings, clock, account)
+        self._permission = Permission(bus, settings, clock, account, run)
         self._book = RiskBook(bus, clock=clock, zone=settings.mode.zone)
 
     def halted(self) -> bool:
         """Whether the HALT file exists; also when nobody can tell."""
-        return halt_file_present(self._settings.router.halt_file)
+        return is_present(self._settings.router.halt_file)
 
     async def reconciled(self) -> bool:
         """Whether ledger and venue were compared since this router took the account over, and recently."""
-        within_s = max(PASSES_MISSED * self._settings.router.reconcile_interval_s, LEAST_PASS_AGE_S)
-        return await pass_done(self._bus, self._account, self._token, within_s=within_s)
+        within_s = pass_counts_for_s(self._settings.router.reconcile_interval_s)
+        return await pass_done(self._bus, self._account, self._token, self._run, within_s=within_s)
 
     async def trading(self) -> TradingView:
         """The trading state, and the heartbeat says which: operators wait until it has reached the router."""
@@ -65,6 +70,7 @@ class World:
         """Everything at once. Raises bus and ledger errors: who cannot look must not bet."""
         now = self._clock.now()
         trading, reducing = await self._may_bet(now)
+        book = await self._book.read(day_of(now, self._settings.mode.zone))
         return PlacementWorld(
             now=now,
             halt_file=self.halted(),
@@ -73,24 +79,22 @@ class World:
             reconciled=await self.reconciled(),
             lock_left_s=lock_left_s,
             call_s=call_s,
+            run=self._run,
+            owner=await owner_id(self._bus),
+            book_run=book.run,
+            leading=await self._leading(),
+            book=book.exposures,
+            staked_minor=book.day.staked_minor if book.day is not None else 0,
+            caps=lowered(self._settings.risk, await read_limits(self._bus)),
             reducing=reducing,
         )
 
-    async def _may_bet(self, now: datetime) -> tuple[Verdict, tuple[Exposure, ...] | None]:
-        """The trading state's verdict, and the risk book where it is REDUCING.
+    async def _may_bet(self, now: datetime) -> tuple[Verdict, bool]:
+        """The trading state's verdict, and whether it is REDUCING.
 
         No state counts that is older than the last command in the audit: Redis has lost it then.
         """
         view, last = await self.trading(), await self._last_command()
         if view.state is not None and last is not None and view.state.revision < last.revision:
-            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision), None
-        book = (await self._book.read()).exposures if view.reducing(now) else None
-        return view.may_bet(now), book
-
-
-def halt_file_present(path: Path) -> bool:
-    """True also when the file system refuses to say: a stop must not depend on permissions."""
-    try:
-        return path.exists()
-    except OSError:
-        return True
+            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision), False
+        return view.may_bet(now), view.reducing(now)

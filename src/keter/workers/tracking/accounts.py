@@ -12,7 +12,7 @@ from keter.bus.accounts import write_account
 from keter.control import Control, Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
-from keter.ledger import Ledger
+from keter.ledger import Ledger, UnstorableRowError
 from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.calls import Calls
@@ -39,29 +39,37 @@ class AccountWatch:
         self._first: AccountSnapshot | None = None
         self._last: AccountSnapshot | None = None
         self._written = -HISTORY_EVERY_S
+        self._read_at: float | None = None
 
     async def before(self) -> None:
         """Looks before a pass: what moves while the pass runs cannot be compared."""
         self._first = await self._read()
 
     async def after(self, open_bets: Sequence[Bet]) -> None:
-        """Looks again after a complete pass, tells everybody, and compares if the money stood still meanwhile."""
+        """Looks again after the bets were compared, and compares the money if it stood still meanwhile."""
         snapshot = await self._read()
         if snapshot is None:
             return
-        await write_account(self._context.bus, snapshot)
         await self._keep(snapshot)
         if self._first is not None and self._first.outstanding_minor == snapshot.outstanding_minor:
             await self._compare(snapshot, open_bets)
 
+    def fresh(self, within_s: float) -> bool:
+        """Whether the venue told of the account so lately."""
+        return self._read_at is not None and self._context.clock.monotonic() - self._read_at <= within_s
+
     async def _read(self) -> AccountSnapshot | None:
-        """A venue that cannot be asked is no mismatch."""
+        """What the venue says, told to everybody. A venue that cannot be asked is no mismatch."""
+        self._context.heart.count("account_questions")
         try:
-            return await self._venue.account()
+            snapshot = await self._venue.account()
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("account_failed", kind=e.kind, detail=e.detail[:200])
             return None
+        self._read_at = self._context.clock.monotonic()
+        await write_account(self._context.bus, snapshot)
+        return snapshot
 
     async def _keep(self, snapshot: AccountSnapshot) -> None:
         """A row of history when money moved, and now and then."""
@@ -71,7 +79,11 @@ class AccountWatch:
             snapshot.outstanding_minor,
         )
         if moved or now - self._written >= HISTORY_EVERY_S:
-            await self._ledger.accounts.add(snapshot)
+            try:
+                await self._ledger.accounts.add(snapshot)
+            except UnstorableRowError as e:  # history only: what is compared stands in the snapshot itself
+                self._context.heart.error(str(e))
+                log.warning("account_not_stored", error=str(e))
             self._last, self._written = snapshot, now
 
     async def _compare(self, snapshot: AccountSnapshot, open_bets: Sequence[Bet]) -> None:
@@ -116,6 +128,7 @@ class AccountWatch:
             clock=self._context.clock,
             audit=self._ledger.commands.add,
             ids=self._context.ids,
+            last=self._ledger.commands.last_trading,
         )
         await control.halt(Operator("tracker", "tracker"), f"account mismatch: {detail}")
         self._halted = True

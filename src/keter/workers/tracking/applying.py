@@ -9,13 +9,16 @@ from keter.bus.adoption import Booking, put_bet
 from keter.bus.cooldowns import cool_down
 from keter.bus.risk import RiskBook
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.streaks import LOSSES, streak_change
 from keter.errors import IllegalTransitionError
-from keter.ledger import BetChanges, Ledger
+from keter.ledger import BetChanges, Ledger, UnstorableRowError
 from keter.settings import Settings
 from keter.venues.base import Ticket
 from keter.workers.risk_keeping import exposure_of
 from keter.workers.runtime import Context
+from keter.workers.streaks import results_since_pause
 from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.foreign import Refuse
 from keter.workers.tracking.matching import Seen, news, next_state
 from keter.workers.tracking.settling import compare, own_settlement
 
@@ -25,16 +28,27 @@ log = structlog.get_logger(__name__)
 class Applier:
     """One bet at a time. The ledger is written first; if we die before its echo in Redis, the exposure audit makes it good."""
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls, *, from_score_at_bet: bool) -> None:
+    def __init__(self, context: Context, ledger: Ledger, calls: Calls, refuse: Refuse, *, from_score_at_bet: bool) -> None:
         self._context = context
         self._settings: Settings = context.settings
         self._ledger = ledger
         self._calls = calls
+        self._refuse = refuse
         self._from_score_at_bet = from_score_at_bet
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
 
     async def apply(self, bet: Bet, seen: Seen, tickets: Sequence[Ticket]) -> Bet:
-        """Brings the bet to where the venue says it is; returns it as it stands then."""
+        """Brings the bet to where the venue says it is; returns it as it stands then.
+
+        Where the ledger does not take what the tickets say, the bet stays as it is, and the tickets are set aside.
+        """
+        try:
+            return await self._applied(bet, seen, tickets)
+        except UnstorableRowError as e:
+            self._refuse(tickets, e)
+            return await self._ledger.intents.get(bet.intent.intent_id)
+
+    async def _applied(self, bet: Bet, seen: Seen, tickets: Sequence[Ticket]) -> Bet:
         now = self._context.clock.now()
         for word, sentence in seen.problems.items():
             await self.complain(bet, word, sentence, now)
@@ -45,9 +59,9 @@ class Applier:
             return await self._correct(bet, seen, changes, tickets, now)
         return bet
 
-    async def never_placed(self, bet: Bet, denials: int) -> Bet:
-        """The venue has denied it for long enough: it is refused, its exposure free."""
-        evidence: dict[str, object] = {"denials": denials, "unknown_since": bet.updated_at.isoformat()}
+    async def never_placed(self, bet: Bet, denials: int, since: datetime) -> Bet:
+        """The venue has denied it for long enough: it is refused, its exposure free. It has been unknown ``since`` then."""
+        evidence: dict[str, object] = {"denials": denials, "unknown_since": since.isoformat()}
         return await self._end_refused(bet, "absent", BetChanges(reason="never reached the venue"), evidence)
 
     async def doubt(self, bet: Bet, cause: str) -> Bet:
@@ -142,20 +156,29 @@ class Applier:
         self._context.heart.count("settled")
         await self.book_result(before, after)
 
-    async def book_result(self, before: Bet, after: Bet) -> None:
-        """Takes the bet out of the risk book and books its profit; of a regrade only the difference."""
-        settled_before = before.pnl_minor or 0 if before.state in SETTLED else 0
-        difference = (after.pnl_minor or 0) - settled_before
-        if before.state in SETTLED:
-            if difference == 0:
+    async def book_result(self, before: Bet, after: Bet, *, late: bool = False) -> None:
+        """Takes the bet out of the risk book and books its profit; of a regrade only the difference.
+
+        A regrade changes the losing streak where the bet was first settled, as does a settlement that is booked ``late``.
+        """
+        regraded = before.state in SETTLED
+        difference = (after.pnl_minor or 0) - (before.pnl_minor or 0 if regraded else 0)
+        change = await self._streak_change(after, before.state if regraded else None) if regraded or late else None
+        if regraded:
+            if difference == 0 and not change:
                 return
             await put_bet(self._context.bus, exposure_of(after))
         await self._risk.settle(
             after.intent.decision_id,
             day=self._ledger.day_of(after.settled_at or self._context.clock.now()),
             pnl_minor=difference,
-            lost=before.state not in SETTLED and after.state in {BetState.LOST, BetState.HALF_LOST},
+            lost=not regraded and after.state in LOSSES,
+            streak_change=change,
         )
+
+    async def _streak_change(self, after: Bet, before: BetState | None) -> int:
+        results = await results_since_pause(self._ledger, self._settings.mode.execution_mode)
+        return streak_change(results, after.intent.intent_id, before)
 
     async def complain(self, bet: Bet, word: str, sentence: str, now: datetime) -> None:
         intent = bet.intent

@@ -1,38 +1,30 @@
-"""How many questions the venue is asked: so many a minute, saved up for at most one minute.
+"""How many questions the venue is asked about an account: so many a minute, saved up for at most one minute.
 
-Not everything may spend the last of it: bets whose outcome is in doubt come before the list, the list before a look at bets
-that are merely running.
+What is left is in Redis, so that a tracker that takes over, or starts again and again, spends what its predecessor has left.
 """
 
-from enum import Enum
-
+from keter.bus.connection import Bus
+from keter.bus.questions import take_questions
 from keter.clock import Clock
 
 
-class Errand(Enum):
-    """What a question is for, and the share of a full minute's budget that it must leave for more urgent ones."""
-
-    DOUBT = 0.0
-    LIST = 0.1
-    ROUTINE = 0.5
-
-
 class QueryBudget:
-    """A token bucket. What is not granted waits for a later pass; nothing is ever dropped for lack of budget."""
+    """Everything the tracker asks is paid from here: lists, single bets, the account. What is not granted waits."""
 
-    def __init__(self, clock: Clock, per_minute: float) -> None:
+    def __init__(self, bus: Bus, clock: Clock, account: str, per_minute: int) -> None:
+        self._bus = bus
         self._clock = clock
-        self._per_s = per_minute / 60
-        self._most = per_minute
-        self._tokens = per_minute
-        self._at = clock.monotonic()
+        self._account = account
+        self.size = per_minute
 
-    def take(self, errand: Errand) -> bool:
-        """Whether one more question may be asked now for ``errand``; counts it."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._tokens + (now - self._at) * self._per_s, self._most)
-        self._at = now
-        if self._tokens < 1 + errand.value * self._most:
-            return False
-        self._tokens -= 1
-        return True
+    async def take(self, questions: int = 1) -> bool:
+        """Whether so many questions may be asked now; counts them. Raises the bus's errors."""
+        return (await self._take(questions))[0]
+
+    async def left(self) -> int:
+        """How many may be asked now."""
+        return (await self._take(0))[1]
+
+    async def _take(self, questions: int) -> tuple[bool, int]:
+        now = self._clock.now()
+        return await take_questions(self._bus, self._account, questions, per_minute=self.size, now=now)

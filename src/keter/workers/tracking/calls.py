@@ -3,10 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
+import structlog
+
 from keter.bus.alerts import Alert, clear_alert, raise_alert
 from keter.bus.connection import Bus
-from keter.ledger import Ledger
+from keter.ledger import Ledger, UnstorableRowError
+from keter.plain import plain
 
+log = structlog.get_logger(__name__)
 Level = Literal["page", "ticket", "info"]
 
 
@@ -20,9 +24,13 @@ class Calls:
 
     async def raise_(self, alert_id: str, level: Level, title: str, detail: str, action: str, at: datetime) -> None:
         runbook = alert_id.partition(":")[0]
+        title, detail = plain(title), plain(detail)
         alert = Alert(alert_id, level, title, detail, at, action, "#/orders", runbook)
         if await raise_alert(self._bus, alert) or alert_id not in self._standing:
-            await self._ledger.alerts.opened(alert_id, level=level, title=title, detail=detail, at=at)
+            try:
+                await self._ledger.alerts.opened(alert_id, level=level, title=title, detail=detail, at=at)
+            except UnstorableRowError as e:  # the alert stands; only its history is incomplete
+                log.warning("alert_not_stored", alert=alert_id, error=str(e))
         self._standing.add(alert_id)
 
     async def clear(self, alert_id: str, at: datetime) -> None:

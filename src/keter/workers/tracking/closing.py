@@ -17,7 +17,7 @@ from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.gates.edge import evaluate
 from keter.gates.validation import validate
-from keter.ledger import BetChanges, Ledger
+from keter.ledger import BetChanges, Ledger, UnstorableRowError
 from keter.workers.latest import read_market
 from keter.workers.runtime import Context
 
@@ -84,11 +84,15 @@ class ClosingPrices:
         if look is None:
             self._unseen.add(intent_id)
             return
-        await self._ledger.intents.amend(
-            intent_id,
-            BetChanges(closing_fair_odds=look.fair_odds),
-            at=now,
-            cause="closing_price",
-            worker=self._context.worker,
-            evidence={"seen_at": look.seen_at.isoformat()},
-        )
+        try:
+            await self._ledger.intents.amend(
+                intent_id,
+                BetChanges(closing_fair_odds=look.fair_odds),
+                at=now,
+                cause="closing_price",
+                worker=self._context.worker,
+                evidence={"seen_at": look.seen_at.isoformat()},
+            )
+        except UnstorableRowError as e:  # a bet without a closing price is settled like any other
+            self._unseen.add(intent_id)
+            log.warning("closing_price_not_stored", **bet.intent.names, error=str(e))

@@ -59,7 +59,7 @@ class ExposureAudit:
         elif bet.updated_at > before:
             return False
         elif bet.state in SETTLED:
-            await self._applier.book_result(_running(bet), bet)
+            await self._applier.book_result(_running(bet), bet, late=True)
         else:
             await self._risk.release(exposure.decision_id)
         log.warning("exposure_ended", decision_id=exposure.decision_id, state=bet.state.value if bet is not None else None)

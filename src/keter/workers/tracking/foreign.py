@@ -3,7 +3,8 @@
 They count as exposure for as long as they stand, so that our limits hold for the account as a whole; their profit is not ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import structlog
 
@@ -11,37 +12,48 @@ from keter.bus.adoption import put_bet
 from keter.bus.risk import RiskBook
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
-from keter.ledger import ForeignTicket, Ledger, ticket_key
+from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import LEAST_DENIALS
-from keter.workers.tracking.budget import Errand, QueryBudget
+from keter.workers.tracking.asking import Waiting
 from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.second_copy import SecondCopy
 
 log = structlog.get_logger(__name__)
 PREFIX = "foreign:"
 ALERT = "foreign-bets"
-_STANDING = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
+STANDING = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
+
+
+Refuse = Callable[[Iterable[Ticket], Exception], None]
 
 
 class Foreign:
     """The account's tickets that are not ours, in ledger and risk book."""
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str) -> None:
+    def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str, refuse: Refuse) -> None:
         self._context = context
         self._ledger = ledger
         self._calls = calls
         self._account = account
         self._mode = context.settings.mode.execution_mode
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        self._refuse = refuse
         self._denied: dict[str, int] = {}
+        self._copies = SecondCopy(context, ledger, calls, account)
+        self._gone: dict[str, ForeignTicket] = {}
+        self._asked: dict[str, datetime] = {}
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
-        """Notes tickets as the venue shows them; those that stand become exposure, others cease to be."""
-        now = self._context.clock.now()
+        """Notes tickets as the venue shows them; those that stand become exposure, others cease to be.
+
+        One that the ledger does not take is exposure all the same.
+        """
+        await self._copies.see([ticket for ticket in tickets if ticket.status in STANDING])
         for ticket in tickets:
-            new = await self._ledger.foreign.put(self._account, self._mode, ticket, at=now)
-            if ticket.status in _STANDING:
+            new = await self._note(ticket)
+            if ticket.status in STANDING:
                 await put_bet(self._context.bus, exposure_of_ticket(ticket))
                 if new:
                     self._context.heart.count("foreign")
@@ -49,15 +61,37 @@ class Foreign:
             else:
                 await self._risk.release(PREFIX + ticket_key(ticket))
 
-    async def follow_up(self, venue: BetVenue, budget: QueryBudget, listed: frozenset[str]) -> None:
-        """Asks for open foreign tickets that the list does not show any more; keeps the alert as long as some stand."""
+    async def _note(self, ticket: Ticket) -> bool:
+        """Writes the ticket down; True when it is seen for the first time."""
+        try:
+            return await self._ledger.foreign.put(self._account, self._mode, ticket, at=self._context.clock.now())
+        except UnstorableRowError as e:
+            self._refuse([ticket], e)
+            return False
+
+    async def unlisted(self, listed: frozenset[str]) -> list[Waiting]:
+        """The open foreign tickets that the list does not show any more, to be asked for by their keys."""
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
-        for row in standing:
-            if row.reference not in listed and budget.take(Errand.ROUTINE):
-                await self._ask_for(venue, row)
-        left = await self._ledger.foreign.open(self._account, self._mode) if standing else []
+        self._gone = {PREFIX + row.ticket_key: row for row in standing if row.reference not in listed}
+        self._asked = {key: self._asked.get(key, now) for key in self._gone}
+        return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
+
+    async def ask_for(self, venue: BetVenue, key: str) -> bool:
+        """Asks for one of them; False when it is none."""
+        row = self._gone.get(key)
+        if row is None:
+            return False
+        self._asked[key] = self._context.clock.now()
+        await self._ask_for(venue, row)
+        return True
+
+    async def tell(self) -> None:
+        """Keeps the alert as long as some stand."""
+        now = self._context.clock.now()
+        left = await self._ledger.foreign.open(self._account, self._mode)
         self._context.heart.gauge("foreign_open", len(left))
+        await self._copies.look(left)
         if not left:
             await self._calls.clear(ALERT, now)
             return
@@ -73,7 +107,7 @@ class Foreign:
             return
         if found:
             self._denied.pop(row.ticket_key, None)
-            await self.see(found)
+            await self.see([ticket for ticket in found if ticket.stake_told])  # else it counts with the stake it had
             return
         self._denied[row.ticket_key] = self._denied.get(row.ticket_key, 0) + 1
         if self._denied[row.ticket_key] >= LEAST_DENIALS:

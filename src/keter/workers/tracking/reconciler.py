@@ -1,44 +1,66 @@
 """Makes ledger, venue and risk book say the same, pass after pass.
 
-In one pass: final scores are copied, the venue's list is read once, every open bet is brought to where the venue says it is
-(asked for singly where the list does not show it, within the query budget), tickets that are not ours become exposure, and the
-risk book is held against the ledger. Nothing here ever sends a bet.
+In one pass: final scores are copied, the venue's list is read once, every open bet is brought to where the venue says it is,
+tickets that are not ours become exposure, and the risk book is held against the ledger. What the list does not explain is asked
+for singly, in turn and within the query budget (``asking``). Nothing here ever sends a bet.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.odds import read_score
-from keter.bus.reconciliation import note_question
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
-from keter.domain.money import money_text
-from keter.ledger import Ledger, ticket_key
+from keter.ledger import Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, EventScore, Ticket, VenueError
 from keter.workers.runtime import Context
 from keter.workers.tracking.absence import Denials
 from keter.workers.tracking.applying import Applier
-from keter.workers.tracking.budget import Errand, QueryBudget
+from keter.workers.tracking.asking import choose, overdue
+from keter.workers.tracking.budget import QueryBudget
 from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.doubts import Doubts
 from keter.workers.tracking.exposures import ExposureAudit
 from keter.workers.tracking.foreign import Foreign
-from keter.workers.tracking.matching import contradicts, is_whole, read_tickets
+from keter.workers.tracking.matching import Seen, contradicts, is_whole, read_tickets
+from keter.workers.tracking.unreadable import Unreadable
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
 MAY_SHOW = AT_VENUE | {BetState.SENDING}  # a ticket may be listed before the router has its answer
-UNKNOWN_ALERT = "unknown-bets"
-# In what order bets that the list does not show are asked for: the doubtful first.
-_URGENCY = {BetState.UNKNOWN: 0, BetState.PENDING: 1, BetState.RUNNING: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The bets open after a pass. ``complete`` when every doubtful bet was asked for within its bound."""
+
+    open_bets: Sequence[Bet]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A bet that the list does not explain. ``shown`` are its tickets there: none, or perhaps not all."""
+
+    bet: Bet
+    shown: Sequence[Ticket]
+
+    @property
+    def doubtful(self) -> bool:
+        """Not of a bet that surely runs and is only too old for the list."""
+        return bool(self.shown) or self.bet.state is not BetState.RUNNING
 
 
 class Reconciler:
-    """One account's comparison. ``complete`` after a pass in which every doubtful bet was asked for."""
+    """One account's comparison. ``apart_s`` is how long passes are apart while a bet is undecided."""
 
-    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, account: str, budget: QueryBudget) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, venue: BetVenue, account: str, budget: QueryBudget, apart_s: float
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
@@ -47,30 +69,34 @@ class Reconciler:
         self._budget = budget
         self._calls = Calls(context.bus, ledger)
         self._denials = Denials(context.settings.router)
-        self._applier = Applier(context, ledger, self._calls, from_score_at_bet=venue.capability.handicap_from_score_at_bet)
-        self._foreign = Foreign(context, ledger, self._calls, account)
+        self._unreadable = Unreadable(context, ledger, self._calls)
+        refuse, from_score = self._unreadable.refuse, venue.capability.handicap_from_score_at_bet
+        self._applier = Applier(context, ledger, self._calls, refuse, from_score_at_bet=from_score)
+        self._foreign = Foreign(context, ledger, self._calls, account, refuse)
         self._audit = ExposureAudit(context, ledger, self._applier)
-        self._asked_at: dict[str, float] = {}
+        self._doubts = Doubts(context, ledger, self._calls)
+        self._apart_s = apart_s
+        self._began = context.clock.now()
         self._digests: dict[str, tuple[object, ...]] = {}
 
-    async def run(self) -> Sequence[Bet] | None:
-        """One pass. Returns the bets open afterwards, None when the venue could not be asked. Raises ledger and bus errors."""
+    async def run(self) -> Pass | None:
+        """One pass, whose list is paid for. None when the list could not be read. Raises ledger and bus errors."""
         await self._copy_scores()
-        if not self._budget.take(Errand.LIST):
-            return None
         try:
-            tickets = await self._venue.bets()
+            tickets = self._unreadable.take(await self._venue.bets())
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("bet_list_failed", kind=e.kind, detail=e.detail[:200])
             return None
-        complete = await self._compare(_grouped(tickets))
+        late = await self._compare(_grouped(tickets))
         await self._audit.run()
         still_open = await self._ledger.intents.open_bets(self._mode, self._account)
-        known = {bet.intent.intent_id for bet in still_open}
-        self._asked_at = {intent_id: at for intent_id, at in self._asked_at.items() if intent_id in known}
-        await self._watch_unknown(still_open)
-        return still_open if complete else None
+        await self._unreadable.tell(self._foreign, frozenset(bet.intent.reference for bet in still_open))
+        await self._doubts.learn(still_open)
+        await self._doubts.watch(still_open)
+        if late:
+            log.warning("bets_not_asked_in_time", late=len(late), intent_id=late[0])
+        return Pass(still_open, complete=not late)
 
     async def _copy_scores(self) -> None:
         """Final scores of events with open bets, from the feed into the ledger."""
@@ -83,7 +109,14 @@ class Reconciler:
             if not _decides_one(known.get(event_uid), bets):
                 score = await self._score(event_uid)
                 if score is not None and _decides_one(score, bets):
-                    await self._ledger.results.put(score)
+                    await self._keep_score(score)
+
+    async def _keep_score(self, score: EventScore) -> None:
+        """A score that the ledger refuses decides nothing: the venue's own result does."""
+        try:
+            await self._ledger.results.put(score)
+        except UnstorableRowError as e:
+            log.warning("score_not_stored", event_uid=score.event_uid, error=str(e))
 
     async def _score(self, event_uid: str) -> EventScore | None:
         """One that cannot be read is none: the comparison with the venue must not fail by it."""
@@ -93,19 +126,24 @@ class Reconciler:
             log.warning("score_unreadable", event_uid=event_uid, error=str(e))
             return None
 
-    async def _compare(self, listed: dict[str, list[Ticket]]) -> bool:
-        """Every bet against its tickets; False when a doubtful one could not be asked for."""
-        missing: list[Bet] = []
-        for found in await self._ledger.intents.open_bets(self._mode, self._account):
+    async def _compare(self, listed: dict[str, list[Ticket]]) -> list[str]:
+        """Every bet against its tickets; returns the doubtful bets that wait for their question for too long."""
+        unclear: dict[str, Unclear] = {}
+        open_bets = await self._ledger.intents.open_bets(self._mode, self._account)
+        await self._doubts.learn(open_bets)
+        for found in open_bets:
             bet = await self._after_silence(found)
-            tickets = listed.pop(bet.intent.reference, None)
-            if tickets is not None and bet.state in MAY_SHOW:
-                await self._see(bet, tickets)
+            shown = listed.pop(bet.intent.reference, None)
+            if bet.intent.reference in self._unreadable.listed:
+                self._denials.forget(bet.intent.intent_id)  # it is there, whatever it says
+            elif shown is not None and bet.state in MAY_SHOW:
+                if not await self._see(bet, shown):
+                    unclear[bet.intent.intent_id] = Unclear(bet, shown)
             elif bet.state in AT_VENUE:
-                missing.append(bet)
-        complete = await self._ask_for(missing)
+                unclear[bet.intent.intent_id] = Unclear(bet, ())
+        late = await self._ask_in_turn(unclear, self._unreadable.listed.union(listed))
         await self._look_at_others(listed)
-        return complete
+        return late
 
     async def _after_silence(self, bet: Bet) -> Bet:
         """A bet that has been SENDING for longer than any call can take was left by a router that is gone."""
@@ -114,55 +152,59 @@ class Reconciler:
             return await self._applier.doubt(bet, "router_silent")
         return bet
 
-    async def _see(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
-        """Applies what the tickets say. Where they may be a part only (a booked one is missing, or the bet ends with less than
-        its stake), the bet itself is asked for first."""
-        self._denials.forget(bet.intent.intent_id)
-        router = self._context.settings.router
-        seen = read_tickets(bet, tickets, router)
+    async def _see(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
+        """Applies what the list shows. False where that may be a part only: a booked ticket is missing, or the bet ends with
+        less than its stake. Then the bet itself must be asked for: what the list left out may be the rest of it."""
+        seen = read_tickets(bet, tickets, self._context.settings.router)
         short = sum(ticket.stake_minor for ticket in tickets) < bet.intent.stake_minor
         if not is_whole(bet, tickets) or (seen.state in FINAL and short):
-            asked = await self._asked(bet) if self._budget.take(Errand.DOUBT) else None
-            if asked is None:
-                return  # a later pass asks again: what the list left out may be the rest of the bet
-            tickets = asked or tickets
-            seen = read_tickets(bet, tickets, router)
-        if seen.state is BetState.REFUSED and await self._more_may_come(bet, tickets):
-            return
-        await self._applier.apply(bet, seen, tickets)
+            self._denials.forget(bet.intent.intent_id)
+            return False
+        await self._take_over(bet, tickets)
+        return True
+
+    async def _take_over(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
+        self._denials.forget(bet.intent.intent_id)
+        seen = read_tickets(bet, tickets, self._context.settings.router)
+        if seen.state is not BetState.REFUSED or not await self._more_may_come(bet, tickets):
+            await self._applier.apply(bet, seen, tickets)
 
     async def _more_may_come(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
         """Whether the bet may have a ticket that is not shown yet: it was sent to more books than have refused it, lately."""
         router = self._context.settings.router
-        if (self._context.clock.now() - bet.updated_at).total_seconds() >= router.unknown_error_s:
+        if (self._context.clock.now() - self._doubts.since(bet)).total_seconds() >= router.unknown_error_s:
             return False
         sent = [step for step in await self._ledger.intents.trail(bet.intent.intent_id) if step.target is BetState.SENDING]
         prices = sent[-1].evidence.get("prices") if sent else None
         return isinstance(prices, list) and len(tickets) < len(prices)
 
-    async def _ask_for(self, missing: Sequence[Bet]) -> bool:
-        complete = True
-        for bet in sorted(missing, key=lambda one: (_URGENCY[one.state], self._asked_at.get(one.intent.intent_id, 0.0))):
-            doubtful = bet.state is not BetState.RUNNING
-            if not self._budget.take(Errand.DOUBT if doubtful else Errand.ROUTINE):
-                return complete and not doubtful
-            self._asked_at[bet.intent.intent_id] = self._context.clock.monotonic()
-            tickets = await self._asked(bet)
-            if tickets is None:
-                complete = complete and not doubtful
-            elif tickets:
-                await self._see(bet, tickets)
-            else:
-                await self._denied(bet)
-        return complete
+    async def _ask_in_turn(self, unclear: Mapping[str, Unclear], listed: frozenset[str]) -> list[str]:
+        """Asks for what the list does not explain, who has waited longest first, as far as the budget goes."""
+        bets = self._doubts.waiting([(one.bet, one.doubtful) for one in unclear.values()])
+        waiting = bets + await self._foreign.unlisted(listed)
+        for key in choose(waiting, await self._budget.left(), self._budget.size):
+            if not await self._budget.take():
+                break
+            if not await self._foreign.ask_for(self._venue, key):
+                await self._ask_for(unclear[key])
+            waiting = [one for one in waiting if one.key != key]
+        return overdue(waiting, self._context.clock.now(), self._began, self._budget.size, self._apart_s)
+
+    async def _ask_for(self, one: Unclear) -> None:
+        tickets = await self._asked(one.bet)
+        if tickets is None:
+            return  # a later pass asks again
+        if tickets or one.shown:
+            await self._take_over(one.bet, tickets or one.shown)
+        else:
+            await self._denied(one.bet)
 
     async def _asked(self, bet: Bet) -> Sequence[Ticket] | None:
         """The bet's own tickets; None when the venue could not be asked."""
         self._context.heart.count("lookups")
-        if bet.state is BetState.UNKNOWN:
-            await note_question(self._context.bus, bet.intent.intent_id)
+        await self._doubts.note(bet)
         try:
-            return _once(await self._venue.bet(bet.intent.reference))
+            return self._unreadable.asked(bet.intent.reference, _once(await self._venue.bet(bet.intent.reference)))
         except VenueError as e:
             self._context.heart.count("venue_errors")
             log.warning("lookup_failed", **bet.intent.names, kind=e.kind, detail=e.detail[:200])
@@ -173,7 +215,7 @@ class Reconciler:
         intent_id, now = bet.intent.intent_id, self._context.clock.now()
         denials = self._denials.note(intent_id, now)
         answered = bet.state is BetState.PENDING or await self._was_answered(intent_id)
-        if not self._denials.believed(intent_id, unknown_since=bet.updated_at, answered=answered, at=now):
+        if not self._denials.believed(intent_id, unknown_since=self._doubts.since(bet), answered=answered, at=now):
             return
         if bet.state is BetState.RUNNING:
             await self._applier.complain(bet, "record", "the venue does not know a bet that it had accepted", now)
@@ -182,7 +224,7 @@ class Reconciler:
         if bet.state is BetState.PENDING:
             await self._applier.doubt(bet, "vanished")
         else:
-            await self._applier.never_placed(bet, denials)
+            await self._applier.never_placed(bet, denials, self._doubts.since(bet))
 
     async def _was_answered(self, intent_id: str) -> bool:
         """Whether the placement itself was answered, if only with an error, when the bet became UNKNOWN."""
@@ -198,52 +240,42 @@ class Reconciler:
             bet = ours.get(reference)
             if bet is None:
                 await self._foreign.see(listed[reference])
-            elif bet.state in FINAL:
-                await self._see_final(bet, listed[reference])
+            elif reference in self._unreadable.listed:
+                continue
+            elif bet.state in FINAL and not await self._see_final(bet, listed[reference]):
+                del digests[reference]  # a later pass looks again
         self._digests = digests
-        await self._foreign.follow_up(self._venue, self._budget, frozenset(listed))
+        await self._foreign.tell()
 
-    async def _see_final(self, bet: Bet, tickets: Sequence[Ticket]) -> None:
+    async def _see_final(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
         """A regrade is applied; a refused bet that lives after all, or a settled one that runs, is first confirmed.
 
         Of a settled bet in several tickets the list may show only the younger: then the bet itself is asked for, or left alone.
+        False when the venue could not be asked for it.
         """
         router = self._context.settings.router
         seen = read_tickets(bet, tickets, router)
-        if contradicts(bet.state, seen.state):
-            tickets = await self._asked(bet) or ()
-            if not tickets or not contradicts(bet.state, read_tickets(bet, tickets, router).state):
-                return
-            await self._applier.complain(
-                bet, "state", f"it is {seen.state} there and {bet.state} here", self._context.clock.now()
-            )
-            if bet.state not in SETTLED:
-                await self._foreign.see(tickets)
-            return
-        if bet.state in SETTLED and not is_whole(bet, tickets):
-            tickets = await self._asked(bet) or ()
-            if not tickets or not is_whole(bet, tickets):
-                return
-            seen = read_tickets(bet, tickets, router)
+        contradicted = contradicts(bet.state, seen.state)
+        if contradicted or (bet.state in SETTLED and not is_whole(bet, tickets)):
+            asked = await self._asked(bet) if await self._budget.take() else None
+            if asked is None:
+                return False
+            if contradicted:
+                await self._lives_on(bet, seen, asked)
+                return True
+            if not asked or not is_whole(bet, asked):
+                return True
+            tickets, seen = asked, read_tickets(bet, asked, router)
         await self._applier.apply(bet, seen, tickets)
+        return True
 
-    async def _watch_unknown(self, open_bets: Iterable[Bet]) -> None:
-        """Calls for help while an outcome has been unknown for too long."""
-        now, limit = self._context.clock.now(), self._context.settings.router.unknown_alert_s
-        unknown = [bet for bet in open_bets if bet.state is BetState.UNKNOWN]
-        old = [bet for bet in unknown if (now - bet.updated_at).total_seconds() >= limit]
-        self._context.heart.gauge("unknown", len(unknown))
-        if not old:
-            await self._calls.clear(UNKNOWN_ALERT, now)
+    async def _lives_on(self, bet: Bet, seen: Seen, asked: Sequence[Ticket]) -> None:
+        """The list shows a final bet open. It is called out where the bet's own tickets say the same."""
+        if not asked or not contradicts(bet.state, read_tickets(bet, asked, self._context.settings.router).state):
             return
-        stake = sum(bet.placed_stake_minor or bet.intent.stake_minor for bet in old)
-        detail = f"{len(old)} bets UNKNOWN, {self._context.settings.mode.account_currency} {money_text(stake)} at risk."
-        action = "The tracker asks the venue again and again; nothing is sent twice."
-        await self._calls.raise_(UNKNOWN_ALERT, "page", "Bets with unknown outcome", detail, action, _oldest(old))
-
-
-def _oldest(bets: Sequence[Bet]) -> datetime:
-    return min(bet.updated_at for bet in bets)
+        await self._applier.complain(bet, "state", f"it is {seen.state} there and {bet.state} here", self._context.clock.now())
+        if bet.state not in SETTLED:
+            await self._foreign.see(asked)
 
 
 def _decides_one(score: EventScore | None, bets: Iterable[Bet]) -> bool:

@@ -1,0 +1,70 @@
+"""How much room the ledger, the captures and the logs take, how fast they grow, and how long the room will do."""
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+from keter.clock import Clock
+from keter.dashboard.ledger_door import LedgerDoor
+from keter.domain.room import Room, growth
+from keter.errors import KeterError
+from keter.logs import BYTES_PER_MB, all_log_files
+from keter.replay.capture import capture_files
+from keter.settings import Settings
+
+EVERY_S = 60.0
+LEAST_WATCHED_S = 600.0  # of growth: a shorter look is an accident of batches
+SAMPLES = 1_440  # a day of them
+DEADLINE_S = 3.0
+
+
+class Storage:
+    """One per dashboard: a look a minute at most, remembered for a day."""
+
+    def __init__(self, settings: Settings, door: LedgerDoor, clock: Clock) -> None:
+        self._settings = settings
+        self._door = door
+        self._clock = clock
+        self._samples: dict[str, deque[tuple[float, int]]] = {}
+        self._rooms: list[Room] = []
+        self._due = 0.0
+        self._one_at_a_time = asyncio.Lock()
+
+    async def rooms(self) -> list[Room]:
+        """What can be told; a ledger that does not answer is left out."""
+        async with self._one_at_a_time:
+            now = self._clock.monotonic()
+            if not self._rooms or now >= self._due:
+                self._rooms, self._due = await self._look(now), now + EVERY_S
+            return self._rooms
+
+    async def _look(self, now: float) -> list[Room]:
+        log, folder = self._settings.log, self._settings.mode.data_dir
+        captures, logs = await asyncio.to_thread(_files, folder)
+        found = {"ledger": await self._ledger(), "captures": captures, "logs": logs}
+        caps = {"ledger": log.ledger_max_mb, "captures": log.capture_max_mb, "logs": log.log_total_max_mb}
+        return [self._room(name, used, caps[name], now) for name, used in found.items() if used is not None]
+
+    def _room(self, name: str, used: int, most_mb: float, now: float) -> Room:
+        samples = self._samples.setdefault(name, deque(maxlen=SAMPLES))
+        samples.append((now, used))
+        return Room(name, used, round(most_mb * BYTES_PER_MB), growth(list(samples), LEAST_WATCHED_S))
+
+    async def _ledger(self) -> int | None:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await (await self._door.reading()).stored_bytes()
+        except (KeterError, TimeoutError):
+            return None  # other looks tell why
+
+
+def _files(folder: Path) -> tuple[int, int]:
+    """Bytes of the captures and of the logs."""
+    return sum(map(_size, capture_files(folder / "captures"))), sum(size for _, size in all_log_files(folder))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # pruned meanwhile
+        return 0

@@ -1,0 +1,63 @@
+"""Text from outside, made safe to show: on a terminal, a page, in a message, in a spreadsheet. Pure.
+
+Control characters move a terminal's cursor and colours, bidirectional overrides turn a line around, invisible characters
+make two names look alike. Letters of every script, accents and the joiners that some scripts need stay as they are.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# Separators and controls (C0, DEL, C1) stood between words; a space keeps the words apart.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
+# Invisible: soft hyphen, Arabic letter mark, zero-width space, direction marks, embeddings, overrides and isolates, word
+# joiner and invisible operators, byte-order mark, tag characters. U+200C and U+200D join letters of real names and stay.
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+")
+# Halves of a pair: no encoding can write them, so that no database and no terminal takes them.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPACES = re.compile(" {2,}")
+
+# The full-width forms count as well where the spreadsheet's language writes them.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def plain(text: str, longest: int | None = None) -> str:
+    """One line of visible text, cut to ``longest`` characters."""
+    if not text.isprintable():  # false for every character that is dealt with here
+        text = _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", text))
+        text = _SPACES.sub(" ", _CONTROLS.sub(" ", text)).strip()
+    return text if longest is None else text[:longest]
+
+
+def plain_lines(text: str) -> str:
+    """The same for a text of several lines, which stay: tabs and line feeds are kept."""
+    return _CONTROLS_IN_LINES.sub(" ", _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", text)))
+
+
+def plain_values(value: Any) -> Any:
+    """``value``, a structure of JSON types, with ``plain_lines`` applied to every text in it."""
+    if isinstance(value, str):
+        return value if value.isprintable() else plain_lines(value)
+    if isinstance(value, Mapping):
+        return {plain_values(name): plain_values(item) for name, item in value.items()}
+    return [plain_values(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def csv_cell(value: object) -> str:
+    """The text of one cell, without tabs and line ends.
+
+    What a spreadsheet would take for a formula begins with a quote; numbers stay numbers.
+    """
+    text = plain("" if value is None else str(value))
+    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+
+
+def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
+    """RFC 4180, UTF-8, every cell by ``csv_cell``."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(map(csv_cell, row) for row in rows)
+    return text.getvalue().encode()

@@ -1,0 +1,201 @@
+"""Whom LIVE may trust on the way to its venue and its Redis. Decisions only: nothing here opens a connection.
+
+Whoever reads along on the way to the venue has the password's hash, and whoever writes into Redis can approve bets. On this
+machine neither is possible without being its operator already, so loopback addresses and unix sockets pass.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from keter.errors import ConfigurationError
+from keter.setting_groups import DashboardSettings
+from keter.settings import Settings
+
+# In parent domains such as co.uk or com.au anybody may register a name.
+LONGEST_PUBLIC_LABEL = 3
+COUNTRY_CODE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A connection that others can listen to or write into. ``setting`` names the exception, ``accepted`` says it is made."""
+
+    what: str
+    remedy: str
+    setting: str
+    accepted: bool
+
+    @property
+    def refusal(self) -> str:
+        return f"LIVE refuses {self.what}; {self.remedy}, or set {self.setting}=true to accept that"
+
+    @property
+    def warning(self) -> str:
+        if self.accepted:
+            return f"{self.setting}=true accepts {self.what}"
+        return f"LIVE will refuse {self.what}; {self.remedy}"
+
+
+def transport_risks(settings: Settings) -> tuple[Risk, ...]:
+    """What is unsafe on the way to the venue and to Redis, as the settings name them."""
+    return tuple(filter(None, (_venue_risk(settings), redis_risk(settings, _redis_address(settings)))))
+
+
+def require_safe_transport(settings: Settings) -> None:
+    """Raises ConfigurationError when LIVE would go over a connection that nobody has accepted. DRY passes."""
+    if settings.live:
+        for risk in transport_risks(settings):
+            if not risk.accepted:
+                raise ConfigurationError(risk.refusal)
+
+
+def require_safe_redis(settings: Settings, url: str) -> None:
+    """The same for the Redis that is really used, wherever its address comes from."""
+    risk = redis_risk(settings, url)
+    if settings.live and risk is not None and not risk.accepted:
+        raise ConfigurationError(risk.refusal)
+
+
+def redis_risk(settings: Settings, url: str) -> Risk | None:
+    """What is unsafe about this address of Redis; None for none, for this machine's own, and for one that cannot be read."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"redis", "rediss"} or is_loopback(parts.hostname or "localhost"):
+        return None
+    faults = tuple(_redis_faults(parts))
+    if not faults:
+        return None
+    where = f"{parts.hostname}:{parts.port or 6379}"
+    return Risk(
+        f"the Redis at {where}: {' and '.join(faults)}",
+        f"give it a password and TLS and set REDIS_URL=rediss://:PASSWORD@{where}/0, or reach it through an SSH tunnel",
+        "REDIS_ALLOW_UNSAFE",
+        settings.redis.redis_allow_unsafe,
+    )
+
+
+def _redis_faults(parts: SplitResult) -> Iterator[str]:
+    options = parse_qs(parts.query)
+    if not (parts.password or options.get("password")):
+        yield "it has no password"
+    if parts.scheme != "rediss":
+        yield "the connection is not encrypted"
+    elif options.get("ssl_cert_reqs", ["required"])[0] != "required":
+        yield "its certificate is not verified"
+    elif options.get("ssl_check_hostname", ["true"])[0].lower() not in {"true", "1", "yes"}:
+        yield "the name in its certificate is not verified"
+
+
+def _venue_risk(settings: Settings) -> Risk | None:
+    parts = _split(settings.venue.ao_base_url)
+    if settings.uses_sandbox or parts is None or not plain(parts):
+        return None
+    return Risk(
+        f"the venue at http://{parts.hostname}: password and bets would travel in clear",
+        "set AO_BASE_URL to an https:// address",
+        "AO_ALLOW_PLAIN_HTTP",
+        settings.venue.ao_allow_plain_http,
+    )
+
+
+def plain(parts: SplitResult) -> bool:
+    """Whether others on the network can read along."""
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def viewer_fault(dashboard: DashboardSettings) -> str | None:
+    """Why the viewer's login is off; None when it is not. Only a second factor of its own keeps the operator's apart."""
+    operator, viewer = dashboard.dash_totp_secret.get_secret_value(), dashboard.dash_viewer_totp_secret.get_secret_value()
+    if not dashboard.dash_viewer_password_hash.get_secret_value() or not operator or viewer:
+        return None
+    return "the viewer cannot log in: DASH_TOTP_SECRET is the operator's alone; set DASH_VIEWER_TOTP_SECRET to another secret"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHosts:
+    """Where a venue's session may live: the login names its address, and every later call goes there with the token."""
+
+    base_url: str
+    more: tuple[str, ...] = ()
+    allow_plain: bool = False
+    strict: bool = True
+
+    def fault(self, url: str) -> str | None:
+        """Why the session must not be used at ``url``; None when it may."""
+        parts = _split(url)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+            return "the venue's login names no usable address for the session"
+        if plain(parts) and not self.allow_plain:
+            return f"the session would go to http://{parts.hostname} in clear; AO_ALLOW_PLAIN_HTTP=true accepts that"
+        host = _clean(parts.hostname)
+        if not self._known(host):
+            base = _clean(urlsplit(self.base_url).hostname or "")
+            moved = f"the venue's login moves the session from {base} to {host}"
+            return f"{moved}; if that host is the venue's, add it to AO_SESSION_HOSTS"
+        return None
+
+    def _known(self, host: str) -> bool:
+        base = _clean(urlsplit(self.base_url).hostname or "")
+        if host == base or host in map(_clean, self.more) or (is_loopback(host) and is_loopback(base)):
+            return True
+        if _is_address(base) or _is_address(host):
+            return False
+        domain = _domain(base)
+        return host == domain or host.endswith(f".{domain}")
+
+
+def session_hosts(settings: Settings) -> SessionHosts:
+    """The rule that the settings ask for; only LIVE is held to it."""
+    venue = settings.venue
+    return SessionHosts(venue.ao_base_url, venue.ao_session_hosts, venue.ao_allow_plain_http, strict=settings.live)
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address means this machine only."""
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _domain(host: str) -> str:
+    """The domain that ``host`` belongs to: what is above it, unless anybody may register a name there."""
+    labels = host.split(".")[1:]
+    public = len(labels) == 2 and len(labels[1]) == COUNTRY_CODE and len(labels[0]) <= LONGEST_PUBLIC_LABEL
+    return ".".join(labels) if len(labels) > 1 and not public else host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _clean(host: str) -> str:
+    return host.lower().rstrip(".")
+
+
+def _redis_address(settings: Settings) -> str:
+    """The address in the settings; empty where Keter brings a Redis of its own."""
+    redis = settings.redis
+    if url := redis.redis_url.get_secret_value():
+        return url
+    if not redis.redis_host:
+        return ""
+    host = f"[{redis.redis_host}]" if ":" in redis.redis_host else redis.redis_host
+    # The password itself does not matter here, only whether there is one.
+    login = ":set@" if redis.redis_password.get_secret_value() else ""
+    return f"redis://{login}{host}:{redis.redis_port}"
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address; None for one that whoever connects will complain about."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts

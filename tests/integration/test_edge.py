@@ -1,0 +1,57 @@
+"""The edge worker's second looks: a value that only time is wanting for is judged again when that time has passed."""
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from keter.bus.codec import decode, encode
+from keter.bus.connection import Bus
+from keter.bus.odds import write_feed, write_odds
+from keter.bus.queues import Item
+from keter.clock import ManualClock
+from keter.domain.markets import Phase
+from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.workers.edge import EdgeWorker
+from keter.workers.serving import Handled
+from tests.integration.workbench import context_on, opened, settings_for
+from tests.unit.gates.builders import NOW, an_update, prices
+
+pytestmark = pytest.mark.redis
+OTHERS = (prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
+AHEAD = an_update(prices("PIN", 2.90, 3.30, 2.60), *OTHERS)
+
+
+class Edge:
+    """An edge worker whose clock and feed the test moves."""
+
+    def __init__(self, bus: Bus, folder: Path) -> None:
+        self.bus, self.clock = bus, ManualClock(NOW)
+        context = context_on(bus, settings_for(folder), "edge")
+        self.worker = EdgeWorker(dataclasses.replace(context, clock=self.clock))
+
+    async def sees(self) -> Handled:
+        await write_odds(self.bus, [AHEAD])
+        market = ValidatedMarket(AHEAD, AHEAD.books, {}, NOW)
+        return await self.worker.handle(Item(AHEAD.queue_key, encode(market)))
+
+    async def after(self, seconds: float, *, confirmed: float) -> Handled:
+        """What a tick brings at ``seconds``, the feed having last answered at ``confirmed``."""
+        self.clock.set(NOW + timedelta(seconds=seconds))
+        await write_feed(self.bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)})
+        return await self.worker.tick()
+
+
+async def test_an_anchors_price_is_looked_at_again_when_the_others_have_stood_beside_it(redis_url: str, tmp_path: Path) -> None:
+    async with opened(redis_url) as bus:
+        edge = Edge(bus, tmp_path)
+        first = await edge.sees()
+        assert (first.outputs, first.counts["edge:anchor_unsettled"], len(first.audit)) == ([], 1, 1)
+        assert (await edge.after(29, confirmed=20)).counts == {}, "its time has not come"
+        early = await edge.after(31, confirmed=20)
+        assert (early.outputs, early.counts["edge:anchor_unsettled"]) == ([], 1)
+        assert early.audit == [], "it is told once"
+        settled = await edge.after(41, confirmed=40)
+        (signal,) = [decode(ConfirmedSignal, output.payload) for output in settled.outputs]
+        assert signal.offers[0].book == "PIN"

@@ -1,0 +1,119 @@
+"""A second Keter on the same account, on a ledger of its own: recognised by its tickets or by the fight for the session."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from keter.bus.connection import Bus
+from keter.bus.contests import contested, note_contest
+from keter.bus.trading import arm, read_arming, read_trading
+from keter.clock import ManualClock
+from keter.control import Control, Operator
+from keter.domain.bets import made_by_keter, reference_of
+from keter.domain.trading import TradingMode
+from keter.venues.base import Ticket, TicketStatus
+from tests.execution import ACCOUNT, NOW
+from tests.execution_bench import TrackerProcess, World
+from tests.integration.test_execution import Desk
+from tests.integration.test_worker_alerts import Ingest
+from tests.integration.workbench import settings_for
+
+pytestmark = pytest.mark.redis
+THEIRS = Ticket(
+    reference_of("0123456789abcdef" * 2), "77", "IBC", TicketStatus.RUNNING, "2.1", 900, 0, NOW, None, None, "Home", "Away",
+    "L", NOW,
+)  # fmt: skip
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, redis_url: str) -> AsyncIterator[Desk]:
+    world = World(tmp_path, redis_url)
+    await world.open()
+    await arm(world.bus, ACCOUNT, "ops", NOW, world.mark)
+    yield await Desk(world).begin()
+    await world.close()
+
+
+async def mode(desk: Desk) -> tuple[TradingMode | None, str]:
+    state = (await read_trading(desk.world.bus, desk.world.clock.now())).state
+    return (state.mode, state.reason) if state is not None else (None, "")
+
+
+async def armed(desk: Desk) -> bool:
+    return await read_arming(desk.world.bus, ACCOUNT, desk.world.mark) is not None
+
+
+def test_only_references_of_our_making_look_like_ours() -> None:
+    assert made_by_keter(reference_of("0" * 32))
+    assert not any(map(made_by_keter, ("", "by-hand", "kt123", f"WA-{reference_of('0' * 32)}", "kt" + "g" * 32)))
+
+
+async def test_tickets_of_a_keter_that_this_ledger_does_not_know_stop_betting(desk: Desk) -> None:
+    desk.world.venue.add(THEIRS)
+    await desk.look()
+    assert await armed(desk) is False
+    found, reason = await mode(desk)
+    assert found is TradingMode.PAUSED
+    assert reason.startswith("second copy: 1 open tickets of a Keter that this ledger does not know, 1 older than it")
+    assert "second-copy" in await desk.alerts()
+    assert await desk.exposed() == {"foreign:IBC:77": 900}
+
+
+async def test_what_an_operator_has_resumed_is_not_stopped_again_for_the_same_tickets(desk: Desk, tmp_path: Path) -> None:
+    """Neither in the next pass nor by the next tracker; a further ticket stops it again."""
+    desk.world.venue.add(THEIRS)
+    await desk.look()
+    control = Control(desk.world.bus, halt_file=tmp_path / "HALT", clock=desk.world.clock, audit=None)
+    await control.resume(Operator("ops", "cli"), "it is stopped")
+    await desk.look()
+    desk.tracker = TrackerProcess(desk.world)
+    await desk.look()
+    assert (await mode(desk))[0] is TradingMode.ACTIVE
+    assert "second-copy" in await desk.alerts(), "the alert stands as long as the tickets do"
+    desk.world.venue.add(msgspec.structs.replace(THEIRS, reference=reference_of("f" * 32), ticket_id="78"))
+    await desk.look()
+    assert (await mode(desk))[0] is TradingMode.PAUSED
+
+
+async def test_a_bet_by_hand_stops_nothing(desk: Desk) -> None:
+    desk.world.venue.add(msgspec.structs.replace(THEIRS, reference="by-hand"))
+    await desk.look()
+    assert await armed(desk)
+    assert (await mode(desk))[0] is TradingMode.ACTIVE
+    assert await desk.alerts() == {"foreign-bets"}
+
+
+async def test_our_own_bets_are_no_second_copy(desk: Desk) -> None:
+    await desk.running()
+    await desk.look()
+    assert "second-copy" not in await desk.alerts()
+    assert await armed(desk)
+
+
+async def test_a_session_that_is_fought_over_stops_betting_once_and_calls_for_help(desk: Desk) -> None:
+    await note_contest(desk.world.bus, ACCOUNT)
+    await desk.look()
+    assert await mode(desk) == (TradingMode.PAUSED, "second copy: the session was taken away again and again")
+    assert await armed(desk) is False
+    assert "second-copy" in await desk.alerts()
+    await desk.world.bus.redis.execute_command("DEL", desk.world.bus.keys.contested(ACCOUNT))
+    await desk.look()
+    assert "second-copy" not in await desk.alerts()
+    assert (await mode(desk))[0] is TradingMode.PAUSED, "the alert ends, the pause only by somebody's word"
+
+
+async def test_ingest_tells_a_fight_of_minutes_and_not_a_login_elsewhere(bus: Bus, tmp_path: Path) -> None:
+    ingest = Ingest(bus, settings_for(tmp_path), ManualClock(NOW))
+
+    async def taken(after_s: float) -> bool:
+        ingest.source.problems["session_contested"] += 1
+        await ingest.look(after_s)
+        return await contested(bus, "demo")
+
+    assert not await taken(1)
+    assert not await taken(60)
+    assert not await taken(301), "a fight that rests for five minutes begins anew"
+    assert not await taken(100)
+    assert await taken(25)

@@ -56,23 +56,23 @@ class Presence:
     def __init__(self, wanted: Collection[str]) -> None:
         self._wanted = tuple(wanted)
         self._lives: dict[str, Life] = {}
-        self._beating: frozenset[str] = frozenset()
+        self._beating: dict[str, str] = {}  # worker and process
 
     def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
         """Takes in who beats at ``at``."""
-        self._beating = frozenset(beat.process for beat in beats)
+        self._beating = {beat.worker: beat.process for beat in beats}
         for beat in beats:
             self._seen(beat, at)
-        present = {beat.worker for beat in beats}
+        processes = frozenset(self._beating.values())
         for process in self._wanted:
-            if process in self._beating:
+            if process in processes:
                 self._drop_nameless(process)
             elif not any(life.process == process for life in self._lives.values()):
                 self._lives[process] = Life(process)
         for worker, life in list(self._lives.items()):
-            if worker not in present:
+            if worker not in self._beating:
                 life.missing_since, life.back_since = life.missing_since or at, None
-                if life.process in self._beating and at - life.missing_since > FORGOTTEN_AFTER:
+                if life.process in processes and at - life.missing_since > FORGOTTEN_AFTER:
                     del self._lives[worker]
 
     def blind(self) -> None:
@@ -84,7 +84,7 @@ class Presence:
     def silent(self) -> list[Silent]:
         """Who does not beat, or does again for less than STEADY after a silence."""
         return [
-            Silent(worker, life.process, life.missing_since, life.process not in self._beating)
+            Silent(worker, life.process, life.missing_since, self._alone(worker, life.process))
             for worker, life in sorted(self._lives.items())
             if life.missing_since is not None
         ]
@@ -101,6 +101,9 @@ class Presence:
 
     def _troubled(self, worker: str, times: int) -> Troubled:
         return Troubled(worker, self._lives[worker].process, times)
+
+    def _alone(self, worker: str, process: str) -> bool:
+        return all(other == worker or its != process for other, its in self._beating.items())
 
     def _drop_nameless(self, process: str) -> None:
         if self._lives.get(process, Life("")).started_at is None:

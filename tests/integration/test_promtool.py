@@ -31,7 +31,7 @@ HEALTHY: dict[str, float] = {
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
                     "login-failures", "licence-ending", "feed-overflow", "reconciliation-incomplete", "limits-missing",
-                    "ledger-unwritable", "worker-restarting", "nothing-bet", "low-ev-streak")},
+                    "ledger-unwritable", "worker-restarting", "nothing-bet", "low-ev-streak", "unreadable-tickets")},
     **{f'keter_alerts{{alert="{name}",level="ticket",acknowledged="false"}}': 0
        for name in ("redis-memory", "worker-hung", "not-armed")},
     **LIMITS,
@@ -67,6 +67,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
     "KeterNotAlone": standing("second-copy"),
+    "KeterUnreadableTickets": standing("unreadable-tickets"),
     "KeterForeignBets": {"keter_foreign_bets": 1},
     "KeterRefusalsRising": {'keter_recent_refusals{mode="DRY"}': 7},
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},

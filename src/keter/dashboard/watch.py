@@ -150,7 +150,7 @@ class Watch:
             self._licence_trouble = await asyncio.to_thread(licence_trouble, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
         self._unreadable_since = _since(self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at)
-        self._unarmed_since = _since(self._unarmed_since, self._unarmed(facts), facts.at)
+        self._unarmed_since = _since(self._unarmed_since, unarmed(self._settings, facts), facts.at)
         self._was_armed = self._was_armed or facts.bus.armed
         return Situation(
             facts=facts,
@@ -169,12 +169,8 @@ class Watch:
         )
 
     def _standing_still(self, facts: Facts) -> Standing | None:
-        allowed = _bets(facts) and not self._unarmed(facts)
+        allowed = _bets(facts) and not unarmed(self._settings, facts)
         return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
-
-    def _unarmed(self, facts: Facts) -> bool:
-        """Whether LIVE would bet, were it armed."""
-        return self._settings.live and _bets(facts) and not facts.bus.armed
 
     def _login_failures(self) -> tuple[str, int] | None:
         worst = self._doorman.backoff.worst(FAILURES_COUNT_S)
@@ -198,6 +194,11 @@ def _bets(facts: Facts) -> bool:
     standing = facts.bus.standing
     modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
     return standing.mode in modes and not standing.stops and facts.bus.blocked.live is None
+
+
+def unarmed(settings: Settings, facts: Facts) -> bool:
+    """Whether LIVE would bet, were it armed."""
+    return settings.live and _bets(facts) and not facts.bus.armed
 
 
 def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:

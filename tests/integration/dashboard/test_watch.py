@@ -10,12 +10,14 @@ from keter.bus.queues import Output, Pipe, QueueName
 from keter.bus.reconciliation import note_pass
 from keter.dashboard.calling import position_of
 from keter.dashboard.facts import Facts
-from keter.dashboard.health import licence_trouble
+from keter.dashboard.health import Blocked, licence_trouble
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
-from keter.dashboard.rules import RULES, Finding, Situation, findings
+from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed
 from keter.dashboard.stores import StoreHealth
+from keter.dashboard.watch import unarmed
 from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.run import single
 from tests.console_seed import seed_beats, seed_bus, seed_ledger
@@ -236,3 +238,26 @@ async def test_an_alert_that_grows_worse_is_in_the_history_at_its_worse_level(co
         await console.world.watch.look()
     rows = [row.level for row in await console.ledger.alerts.history() if row.alert_id == "dead_letters"]
     assert rows == ["page"]
+
+
+async def test_live_that_nobody_armed_is_told_after_a_minute_and_louder_once_it_was_armed(console: Console) -> None:
+    calm = await situation(console)
+    since = calm.facts.at - timedelta(seconds=61)
+    assert not_armed(await situation(console, unarmed_since=calm.facts.at)) is None
+    first = not_armed(await situation(console, unarmed_since=since))
+    again = not_armed(await situation(console, unarmed_since=since, was_armed=True))
+    assert first is not None
+    assert again is not None
+    assert (first.level, again.level) == ("ticket", None)
+
+
+async def test_live_that_only_follows_its_bets_is_not_told_to_be_unarmed(console: Console) -> None:
+    await seed_bus(console.bus)
+    mode = console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})
+    live = console.settings.model_copy(update={"mode": mode})
+    seen = await console.world.reader.facts()
+    may_bet = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
+    assert unarmed(live, may_bet)
+    assert not unarmed(console.settings, may_bet)
+    assert not unarmed(live, replace(seen, bus=replace(seen.bus, blocked=Blocked(None, "limits are missing"))))
+    assert not unarmed(live, replace(may_bet, bus=replace(may_bet.bus, armed=True)))

@@ -60,11 +60,14 @@ def check(value: Any) -> None:
     elif isinstance(value, int):
         assert abs(value) <= INT64
     elif isinstance(value, dict):
-        [check(part) for pair in value.items() for part in pair]
+        for part in (*value.keys(), *value.values()):
+            check(part)
     elif isinstance(value, list | tuple | set):
-        [check(part) for part in value]
+        for part in value:
+            check(part)
     elif isinstance(value, msgspec.Struct):
-        [check(getattr(value, name)) for name in value.__struct_fields__]
+        for name in value.__struct_fields__:
+            check(getattr(value, name))
 
 
 def check_ticket(ticket: Ticket) -> None:

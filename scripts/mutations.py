@@ -46,6 +46,7 @@ REDIS = "Redis may vanish"
 BOUNDED = "Nothing grows without bound"
 SECRETS = "No secret gets out"
 HALT = "A halt is true or says that it is not"
+SILENCE = "Nothing fails in silence"
 
 OWNING = "tests/integration/test_ownership.py"
 RUNS = "tests/integration/test_guard_runs.py"
@@ -365,6 +366,30 @@ MUTATIONS = (
     Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
              "query.order_by(revision.desc(), operator_commands.c.at.desc())",
              "query.order_by(operator_commands.c.at.desc())", (LEDGER,)),
+    Mutation("told-from-memory", SILENCE, "what stands here is told whatever Redis holds", "src/keter/alerting/held.py",
+             "for alert in self._standing.values()]", "for alert in self._standing.values() if alert.id in copies]",
+             ("tests/unit/alerting/test_held.py", "tests/integration/alerting/test_courier.py")),
+    Mutation("redis-write-tried", SILENCE, "a Redis that answers and takes no writes is told", "src/keter/bus/writing.py",
+             '"SET", bus.keys.probe, "1", "PX", PROBE_MS', '"PING"', ("tests/integration/test_bus_writing.py",)),
+    Mutation("ledger-write-tried", SILENCE, "a ledger that can be read and not written is told", "src/keter/ledger/writing.py",
+             '        connection.execute("BEGIN IMMEDIATE")\n        connection.execute(WRITE)\n',
+             '        connection.execute("BEGIN")\n', ("tests/unit/ledger/test_writing.py",)),
+    Mutation("hung-killed", SILENCE, "a worker without a sign of life is killed", "src/keter/pulse.py",
+             "return now_s - self._heard_s > patience_s", "return False",
+             ("tests/unit/test_pulse.py", "tests/integration/test_children.py")),
+    Mutation("page-asked", SILENCE, "a page that does not answer is killed", "src/keter/page_watch.py",
+             "        self._answered_s = None\n        return True\n", "        return False\n",
+             ("tests/unit/test_page_watch.py",)),
+    Mutation("connection-share", SILENCE, "one address has its share of the connections", "src/keter/dashboard/connections.py",
+             "if len(crowd) >= most and not _make_room(crowd):", "if False:", ("tests/unit/dashboard/test_connections.py",)),
+    Mutation("task-ends-process", SILENCE, "a dashboard without one of its tasks ends", "src/keter/workers/dashboard.py",
+             "    if ended:\n", "    if False:\n", ("tests/unit/workers/test_dashboard.py",)),
+    Mutation("unarmed-told", SILENCE, "LIVE that is not armed is told", "src/keter/dashboard/rules.py",
+             "if s.unarmed_since is None or (s.facts.at", "if s.unarmed_since is not None or (s.facts.at",
+             ("tests/integration/dashboard/test_watch.py",)),
+    Mutation("refusing-told", SILENCE, "a store that takes no writes is told", "src/keter/dashboard/rules.py",
+             "if trouble is None or trouble.kind not in kinds or", "if trouble is not None or",
+             ("tests/unit/dashboard/test_store_rules.py",)),
 )  # fmt: skip
 
 

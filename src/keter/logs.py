@@ -37,12 +37,12 @@ def log_file(data_dir: Path, worker: str) -> Path:
 
 
 def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
-    """Every log file with its size, oldest first; one that is rotated away meanwhile is left out."""
+    """Every log file with its size, oldest first; one that is gone meanwhile, or that nobody can read, is left out."""
     found: list[tuple[float, Path, int]] = []
     for path in (data_dir / "logs").glob("*.jsonl*"):
         try:
             facts = path.stat()
-        except FileNotFoundError:
+        except OSError:
             continue
         found.append((facts.st_mtime, path, facts.st_size))
     return [(path, size) for _, path, size in sorted(found)]

@@ -1,5 +1,6 @@
 """Everything about operating-system processes that differs between Windows and POSIX, and only that."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -18,6 +19,7 @@ from keter.private_files import OTHERS, make_folder, open_private
 from keter.textfile import read_text
 
 STANDARD_INPUT = 0
+MANY_DESCRIPTORS = 10_240
 ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
 
 
@@ -47,6 +49,38 @@ class UmaskOption(TypedDict, total=False):
 def keep_files_private() -> None:
     """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
     os.umask(OTHERS)
+
+
+def raise_descriptor_limit() -> int | None:
+    """Lets this process and its children open as many files and connections as the system allows; how many that is.
+
+    None where there is no such limit (Windows) or it is not told.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A system that allows any number (macOS) still refuses more than this one.
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, MANY_DESCRIPTORS)
+    if wanted > soft:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return soft if soft != resource.RLIM_INFINITY else None
+
+
+def leave_within(seconds: float, code: int) -> None:
+    """Makes sure that this process ends: with ``code`` after ``seconds``, if it has not left by itself.
+
+    A task that does not end when cancelled, or a thread that does not return, would keep it for ever.
+    """
+
+    def leave() -> None:
+        threading.Event().wait(seconds)
+        os._exit(code)
+
+    threading.Thread(target=leave, name="last-exit", daemon=True).start()
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:

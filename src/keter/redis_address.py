@@ -14,10 +14,11 @@ FORM = (
 )
 TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
 # Others of redis-py's, such as socket_timeout and retry_on_timeout, would undo the time-outs without repetition that we set.
+COMMON = frozenset({"db", "client_name", "username", "password"})
 OPTIONS = {
-    "redis": frozenset({"db", "client_name"}),
-    "rediss": frozenset({"db", "client_name"}) | TLS_OPTIONS,
-    "unix": frozenset({"db", "client_name", "username", "password"}),
+    "redis": COMMON,
+    "rediss": COMMON | TLS_OPTIONS,
+    "unix": COMMON,
 }
 VALUES = {
     "db": re.compile(r"[0-9]{1,5}"),

@@ -336,7 +336,10 @@ class AlertSettings(Group):
         5, description="Venue time-outs in a row that raise an alert."
     )
     alert_low_ev_streak: Annotated[int, Field(ge=1)] = Field(
-        500, description="Rejections for low value in a row that raise an alert."
+        100, description="Different markets without value that raise an alert, after ALERT_LOW_EV_MIN."
+    )
+    alert_low_ev_min: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
+        60, description="Minutes without value that raise an alert, where ALERT_LOW_EV_STREAK markets were judged."
     )
     alert_refusal_pct: Percent = Field(30, description="Share of refusals among the last 20 placements that raises an alert.")
     alert_webhook_url: SecretStr = Field(SecretStr(""), description="Where alerts are posted as JSON.")

@@ -25,8 +25,11 @@ from keter.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, pa
 from keter.ledger import ledger_is_shared, open_settings_ledger
 from keter.logs import configure_logs
 from keter.owning import Ownership, Reread
+from keter.page_watch import EVERY_S as ASK_PAGE_EVERY_S
+from keter.page_watch import PageWatch, answers
 from keter.preflight import check_bind, check_folder, check_live, check_ports
-from keter.process import ORPHAN_GRACE_S, keep_files_private, on_stop_signals
+from keter.process import ORPHAN_GRACE_S, keep_files_private, on_stop_signals, raise_descriptor_limit
+from keter.pulse import Patience
 from keter.redis_keeper import RedisKeeper
 from keter.roster import EVERYTHING, Process, Stage
 from keter.run import new_run
@@ -48,6 +51,7 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
     """
     clock = SystemClock()
     keep_files_private()
+    raise_descriptor_limit()
     check_folder(settings)
     lock = lock_of(settings.mode.data_dir)
     predecessor = lock.text()  # emptied by an orderly end
@@ -118,7 +122,9 @@ class Supervisor:
         self._only = only
         self._say = unbreakable(say)
         self._clock = clock
-        self._fleet = Fleet(clock, unbreakable(_to_console))
+        patience = Patience.of(settings.process.heartbeat_s)
+        self._fleet = Fleet(clock, unbreakable(_to_console), patience=patience)
+        self._page: tuple[str, int] | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -163,7 +169,7 @@ class Supervisor:
     async def _start_children(self, redis: RedisKeeper, run: Run, begun: float) -> None:
         sandbox = self._sandbox
         host, port = page_host(self._settings), self._settings.dashboard.dash_port or free_port()
-        page = page_url(host, port)
+        page, self._page = page_url(host, port), (host, port)
         if self._listing is not None:
             self._listing.tell(redis=without_login(redis.url), page=page)
         lines = banner(
@@ -204,6 +210,7 @@ class Supervisor:
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._fleet.failed.wait()),
             asyncio.create_task(redis.keep_alive()),
+            asyncio.create_task(self._watch_page()),
             asyncio.create_task(ownership.hold()),
         ]
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -212,6 +219,14 @@ class Supervisor:
         await asyncio.gather(*pending, return_exceptions=True)
         for task in done:
             task.result()
+
+    async def _watch_page(self) -> None:
+        """Has the dashboard killed and started again when it does not answer for long; never returns."""
+        watch = PageWatch(lambda: answers(*self._page) if self._page else _no(), self._clock)
+        while True:
+            await asyncio.sleep(ASK_PAGE_EVERY_S)
+            if await watch.hangs():
+                self._fleet.end_hung(Process.DASHBOARD.value, "its page does not answer")
 
     async def _stop_all(self, redis: RedisKeeper) -> None:
         begun = self._clock.monotonic()
@@ -245,6 +260,10 @@ def unbreakable(say: Say) -> Say:
             say(line)
 
     return speak
+
+
+async def _no() -> bool:
+    return False
 
 
 def _to_console(line: str) -> None:

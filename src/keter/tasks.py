@@ -7,6 +7,19 @@ CANCEL_DEADLINE_S = 0.5
 CANCEL_TRIES = 5
 
 
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Waits for ``seconds`` or until ``stop``; True when that is set. A cancellation always comes through.
+
+    ``asyncio.wait_for`` before Python 3.12 swallows one that comes together with what it waited for.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
     """Cancels tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
 

@@ -266,5 +266,5 @@ async def test_a_wrong_password_is_told_as_such() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/0", "not an address", "redis://127.0.0.1:port/0"])
 async def test_an_address_that_is_none_is_told_as_such(url: str) -> None:
-    with pytest.raises(UnavailableError, match="REDIS_URL is not an address"):
+    with pytest.raises(UnavailableError, match="REDIS_URL must be like redis://"):
         await connect(url)

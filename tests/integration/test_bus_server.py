@@ -24,7 +24,7 @@ LIVE = {"EXECUTION_MODE": "LIVE"}
 
 
 def settings_in(folder: Path, **names: str) -> Settings:
-    return load_settings(None, {"DATA_DIR": str(folder), **names})
+    return load_settings(None, {"DATA_DIR": str(folder), "REDIS_MAX_MEMORY_MB": "512", **names})
 
 
 @pytest.fixture

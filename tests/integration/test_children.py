@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from keter.children import Backoff, Child, Fleet, Spec
 from keter.clock import SystemClock
+from keter.pulse import Patience
 from keter.roster import Stage
 from keter.settings import child_environment
 from tests.support import ROOT, eventually
@@ -158,6 +159,7 @@ PARENT = """
 import asyncio, sys
 from keter.children import Fleet, Spec
 from keter.clock import SystemClock
+from keter.pulse import Patience
 from keter.roster import Stage
 from keter.settings import child_environment
 async def main():
@@ -216,3 +218,87 @@ def test_a_hang_up_stops_us_unless_nohup_said_otherwise(how: str, survives: bool
         one.send_signal(signal.SIGTERM)
     assert one.wait(10) == 7
     one.stdout.close()
+
+
+WORKER = """
+import asyncio, signal, sys, time
+from keter.process import stop_with_parent
+from keter.pulse import keep_pulsing
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+stop_with_parent()
+async def main():
+    pulse = asyncio.create_task(keep_pulsing())
+    await asyncio.sleep(1.5)
+    print("up", *sys.argv[2:], flush=True)
+    if sys.argv[1] == "blocks" and "--restarts" not in sys.argv: time.sleep(3600)
+    await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+IMPATIENT = Patience(starting_s=30, silent_s=3)
+
+
+def worker(how: str) -> Spec:
+    return Spec("edge", python(WORKER, how), Stage.PIPELINE, told_restarts=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
+@pytest.mark.parametrize("how", ["stopped", "blocks"])
+async def test_a_worker_that_hangs_is_killed_and_started_again(how: str) -> None:
+    """Stopped by a signal, or with an event loop that something holds: both are silent."""
+    lines: list[str] = []
+    fleet = Fleet(SystemClock(), lines.append, QUICK, IMPATIENT)
+    try:
+        start(fleet, worker(how))
+        first = (await eventually(fleet.pids))["edge"]
+        await eventually(lambda: "up" in lines, timeout_s=30)
+        if how == "stopped":
+            os.kill(first, signal.SIGSTOP)
+        await eventually(lambda: fleet.kills == {"edge": 1}, timeout_s=30)
+        await eventually(lambda: "up --restarts 1 --kills 1" in lines, timeout_s=30)
+        assert not alive(first)
+        assert fleet.restarts == {"edge": 1}
+    finally:
+        await fleet.stop()
+
+
+async def test_a_worker_that_pulses_is_left_alone_and_its_pulses_are_no_text() -> None:
+    lines: list[str] = []
+    fleet = Fleet(SystemClock(), lines.append, QUICK, Patience(starting_s=30, silent_s=2))
+    try:
+        start(fleet, worker("works"))
+        await eventually(lambda: "up" in lines, timeout_s=30)
+        begun = time.monotonic()
+        await eventually(lambda: time.monotonic() - begun > 5, timeout_s=30)
+        assert (fleet.kills, lines) == ({}, ["up"])
+    finally:
+        await fleet.stop()
+
+
+async def test_a_worker_that_never_gets_going_is_killed_when_its_start_took_too_long(fleet: Fleet) -> None:
+    fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=1, silent_s=60))
+    try:
+        start(fleet, Spec("edge", python(STUBBORN), Stage.PIPELINE, told_restarts=True))
+        await eventually(lambda: fleet.kills.get("edge", 0) >= 1, timeout_s=30)
+    finally:
+        await fleet.stop()
+
+
+async def test_what_gives_no_signs_of_life_by_nature_is_not_taken_for_hung() -> None:
+    fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=0.1, silent_s=0.1))
+    try:
+        start(fleet, Spec("sandbox", python(STUBBORN), Stage.VENUE))
+        begun = time.monotonic()
+        await eventually(lambda: time.monotonic() - begun > 3)
+        assert fleet.kills == {}
+    finally:
+        fleet.kill()
+        await fleet.stop()
+
+
+async def test_a_pulse_in_the_middle_of_a_line_leaves_the_line_whole() -> None:
+    lines: list[str] = []
+    text = r"import sys; sys.stdout.write('keter: FIXED\x06_STAKE is\x06 wrong\n\x06last'); sys.exit(78)"
+    child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lines.append)
+    assert await asyncio.wait_for(child.run(), 20) == 78
+    assert lines == ["keter: FIXED_STAKE is wrong", "last"]
+    assert child.sentence(78) == "FIXED_STAKE is wrong"

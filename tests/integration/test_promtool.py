@@ -30,14 +30,16 @@ HEALTHY: dict[str, float] = {
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
     **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
        for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
-                    "login-failures", "licence-ending", "feed-overflow",
-                    "reconciliation-incomplete", "limits-missing")},
+                    "login-failures", "licence-ending", "feed-overflow", "reconciliation-incomplete", "limits-missing",
+                    "ledger-unwritable", "worker-restarting", "nothing-bet", "low-ev-streak", "unreadable-tickets")},
+    **{f'keter_alerts{{alert="{name}",level="ticket",acknowledged="false"}}': 0
+       for name in ("redis-memory", "worker-hung", "not-armed")},
     **LIMITS,
 }  # fmt: skip
 
 
-def standing(name: str) -> dict[str, float]:
-    return {f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 1}
+def standing(name: str, level: str = "page") -> dict[str, float]:
+    return {f'keter_alerts{{alert="{name}",level="{level}",acknowledged="false"}}': 1}
 
 
 TROUBLES: dict[str, dict[str, float]] = {
@@ -45,7 +47,13 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterRedisDown": {"keter_redis_up": 0},
     "KeterLedgerUnreadable": {"keter_ledger_up": 0},
     "KeterHeartbeatLost": {'keter_workers{process="guard"}': 0},
-    "KeterHeartbeatLostTicket": {'keter_workers{process="edge"}': 0},
+    "KeterHeartbeatLostTicket": {'keter_workers{process="recorder"}': 0},
+    "KeterStoreRefuses": standing("ledger-unwritable"),
+    "KeterRedisMemory": standing("redis-memory", "ticket"),
+    "KeterWorkerInTrouble": standing("worker-restarting"),
+    "KeterWorkerInTroubleTicket": standing("worker-hung", "ticket"),
+    "KeterNothingBet": standing("nothing-bet"),
+    "KeterNothingBetTicket": standing("not-armed", "ticket"),
     "KeterRedisUnsafe": {"keter_redis_append_only": 0},
     "KeterDiskFull": {"keter_disk_free_bytes": 9},
     "KeterLicenceDoesNotHold": standing("licence-ending"),
@@ -59,6 +67,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterAccountMismatch": standing("account-mismatch"),
     "KeterBetMismatch": standing("bet-state-mismatch"),
     "KeterNotAlone": standing("second-copy"),
+    "KeterUnreadableTickets": standing("unreadable-tickets"),
     "KeterForeignBets": {"keter_foreign_bets": 1},
     "KeterRefusalsRising": {'keter_recent_refusals{mode="DRY"}': 7},
     "KeterTradingStateMissing": {'keter_trading_mode{mode="UNKNOWN"}': 1},
@@ -70,7 +79,7 @@ TROUBLES: dict[str, dict[str, float]] = {
     "KeterLoginFailures": standing("login-failures"),
     "KeterDeadLetters": {'keter_queue_dead_letters{queue="raw"}': 1},
     "KeterQueueStuck": {'keter_queue_oldest_age_seconds{queue="raw"}': 31},
-    "KeterLowEvStreak": {"keter_low_ev_streak": 500},
+    "KeterLowEvStreak": standing("low-ev-streak"),
 }
 
 

@@ -230,5 +230,5 @@ def test_halt_with_nothing_running_says_what_it_wrote(tmp_path: Path) -> None:
 def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(tmp_path: Path) -> None:
     result = up(tmp_path, DASH_TOTP_SECRET="not base32!")
     assert result.returncode == 78
-    assert result.stderr.splitlines()[-1] == "keter: dashboard: DASH_TOTP_SECRET is not base32"
+    assert result.stderr.splitlines()[-1] == "keter: dashboard: DASH_TOTP_SECRET (or the viewer's) is not base32"
     assert not (tmp_path / "local" / "run" / "redis.json").exists()

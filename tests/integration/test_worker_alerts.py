@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from keter.bus.alerts import read_alerts
@@ -14,7 +15,7 @@ from keter.bus.connection import Bus
 from keter.bus.queues import Item
 from keter.clock import ManualClock
 from keter.domain.markets import Phase, parse_market
-from keter.domain.quotes import MarketUpdate
+from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.gates.validation import validate
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate
@@ -28,6 +29,7 @@ SHARPS = (prices("PIN", 1.95, 1.97), prices("SBO", 1.95, 1.97))
 TOTAL = parse_market("ft.ou.2.5")
 VALUE = an_update(*SHARPS, prices("IBC", 2.30, 1.70), market=TOTAL)
 NO_VALUE = an_update(*SHARPS, prices("IBC", 1.90, 1.90), market=TOTAL)
+OTHER_NO_VALUE = an_update(*SHARPS, prices("IBC", 1.90, 1.90), market=parse_market("ft.ou.3.5"))
 
 
 @dataclass
@@ -55,7 +57,9 @@ class Ingest:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path, FEED_STALE_AFTER_S=60, ALERT_CONSECUTIVE_TIMEOUTS=3, ALERT_LOW_EV_STREAK=4)
+    return settings_for(
+        tmp_path, FEED_STALE_AFTER_S=60, ALERT_CONSECUTIVE_TIMEOUTS=3, ALERT_LOW_EV_STREAK=2, ALERT_LOW_EV_MIN=10
+    )
 
 
 async def standing(bus: Bus) -> dict[str, str]:
@@ -103,33 +107,47 @@ async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(bus: Bus,
 
 
 class Edge:
-    """One life of an edge worker at a standing clock."""
+    """One life of an edge worker at a clock that is moved by hand."""
 
-    def __init__(self, bus: Bus, settings: Settings) -> None:
-        self._settings = settings
-        self._worker = EdgeWorker(replace(context_on(bus, settings, "edge"), clock=ManualClock(NOW)))
+    def __init__(self, bus: Bus, settings: Settings, clock: ManualClock) -> None:
+        self._settings, self.clock = settings, clock
+        self._worker = EdgeWorker(replace(context_on(bus, settings, "edge"), clock=clock))
 
     async def judge(self, update: MarketUpdate) -> None:
-        _, market = validate(update, self._settings.validation, NOW)
+        fresh = msgspec.structs.replace(update, received_at=self.clock.now(), books=_confirmed(update, self.clock))
+        _, market = validate(fresh, self._settings.validation, self.clock.now())
         assert market is not None
         await self._worker.handle(Item(market.queue_key, encode(market)))
 
 
+def _confirmed(update: MarketUpdate, clock: ManualClock) -> tuple[BookPrices, ...]:
+    return tuple(msgspec.structs.replace(book, confirmed_at=clock.now()) for book in update.books)
+
+
 async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(bus: Bus, settings: Settings) -> None:
-    """ALERT_LOW_EV_STREAK of them, here four: two sides of a market at a time."""
-    first = Edge(bus, settings)
+    """ALERT_LOW_EV_MIN of it, over ALERT_LOW_EV_STREAK different markets, here two; a price that moves is no other market."""
+    told, clock = {"low_ev_streak:edge": "info"}, ManualClock(NOW)
+    first = Edge(bus, settings, clock)
+    for update in (NO_VALUE, OTHER_NO_VALUE) * 300:
+        await first.judge(update)
+    assert await standing(bus) == {}
+    clock.set(NOW + timedelta(minutes=9))
     await first.judge(NO_VALUE)
     assert await standing(bus) == {}
+    clock.set(NOW + timedelta(minutes=10))
     await first.judge(NO_VALUE)
-    assert await standing(bus) == {"low_ev_streak:edge": "info"}
-    second = Edge(bus, settings)
+    assert await standing(bus) == told
+    second = Edge(bus, settings, clock)
     await second.judge(NO_VALUE)
-    assert await standing(bus) == {"low_ev_streak:edge": "info"}
+    assert await standing(bus) == told
     await second.judge(VALUE)
     assert await standing(bus) == {}
-    for _ in range(2):
+    clock.set(NOW + timedelta(minutes=30))
+    for _ in range(500):
         await second.judge(NO_VALUE)
-    assert await standing(bus) == {"low_ev_streak:edge": "info"}
+    assert await standing(bus) == {}
+    await second.judge(OTHER_NO_VALUE)
+    assert await standing(bus) == told
 
 
 async def test_a_feed_that_holds_more_than_is_kept_is_told_and_taken_back(bus: Bus, settings: Settings) -> None:

@@ -148,7 +148,7 @@ def test_a_licence_put_into_its_file_ends_it(tmp_path: Path) -> None:
     assert obstacle(conf, CLOCK) is None
 
 
-@pytest.mark.parametrize("content", [b"caf\xe9", "h\u00e9".encode("utf-16"), b"\x00\xff"])
+@pytest.mark.parametrize("content", [b"caf\xe9", b"\x00\xff"])
 def test_a_licence_file_that_is_no_text_is_one_that_does_not_hold(tmp_path: Path, content: bytes) -> None:
     conf = settings(tmp_path, {"KETER_LICENSE_KEY": ""})
     license_file(conf).write_bytes(content)

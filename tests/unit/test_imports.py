@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "ledger": {"domain", "venues.base", "settings", "setting_groups", "private_files"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus", "machine", "trust"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
-    "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups"},
+    "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups", "tasks"},
     "settings": {"domain", "paths", "setting_groups"},
     "paths": set[str](),
     "instances": {"paths", "process", "settings"},
@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "logs": {"settings", "redaction", "private_files", "domain"},
     "license": {"settings", "private_files"},
     "metrics": {"bus", "ledger", "domain", "roster", "venues.base"},
-    "children": {"process", "roster"},
+    "children": {"process", "pulse", "roster"},
+    "pulse": set[str](),
 }
 IO_LIBRARIES = {
     "aiohttp", "aiogram", "alembic", "apprise", "asyncio", "fakeredis", "http", "httpx", "os", "pathlib", "redis", "requests",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from keter.alerting.channels import Channel, LogChannel
-from keter.alerting.courier import Courier, Histories
+from keter.alerting.courier import Courier
 from keter.alerting.desk import Desk, Prove, Views
+from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control import Control
@@ -66,12 +67,12 @@ def build_alerting(
     bus: Bus,
     control: Control,
     views: Views,
-    history: Histories,
+    held: Held,
     clock: Clock,
     *,
     prove: Prove | None = None,
 ) -> Alerting:
-    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``history`` keeps outages.
+    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
 
     ``prove`` checks a code of the operator's second factor, which a resume over Telegram may need.
     """
@@ -89,7 +90,7 @@ def build_alerting(
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
     light = [LogChannel(), *_webhook(settings.alerts)]
-    courier = Courier(bus, light, views.position, history, clock, settings.mode.zone, clean)
+    courier = Courier(bus, light, views.position, held, clock, settings.mode.zone, clean)
     return Alerting(courier, modules, late)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from keter.bus.codec import decode, encode
-from keter.bus.connection import Arg, Bus
+from keter.bus.connection import Arg, Bus, forget_members
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
 from keter.clock import from_ms, to_ms
@@ -78,7 +78,7 @@ async def read_alerts(bus: Bus) -> list[Alert]:
     found = {name.decode(): await bus.redis.read_hash(bus.keys.alert(name.decode())) for name in ids}
     expired = [name for name, fields in found.items() if not fields]
     if expired:
-        await bus.redis.execute_command("ZREM", bus.keys.alerts, *expired)
+        await forget_members(bus, bus.keys.alerts, expired)
     return [_readable(name, fields) for name, fields in found.items() if fields]
 
 

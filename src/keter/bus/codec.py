@@ -21,7 +21,8 @@ def decode(kind: type[T], payload: bytes) -> T:
     decoder, version = _decoder(kind)
     try:
         value = cast("T", decoder.decode(payload))
-    except (msgspec.DecodeError, ValueError) as e:  # ValueError: a domain type's own check, or text that is not UTF-8
+    # ValueError: a domain type's own check, or text that is not UTF-8. RecursionError: lists within lists without end.
+    except (msgspec.DecodeError, ValueError, RecursionError) as e:
         raise PoisonedPayloadError(f"not a {kind.__name__}: {e}") from e
     if version is not None and (found := cast("Any", value).v) != version:
         raise PoisonedPayloadError(f"{kind.__name__} of schema version {found}; this Keter reads version {version}")

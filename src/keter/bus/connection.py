@@ -4,6 +4,7 @@ redis-py's defaults repeat a command whose answer did not come, which runs a pus
 error says what is known, and the caller decides.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn, cast
@@ -17,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.typing import EncodableT
 
-from keter.bus.errors import BusDataError, ConnectionLostError, translated
+from keter.bus.errors import BusDataError, BusDeniedError, BusRefusedError, ConnectionLostError, translated
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
 from keter.domain.runs import NOBODY
@@ -150,6 +151,15 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
         await bus.aclose()
         raise
     return bus
+
+
+async def forget_members(bus: Bus, key: str, members: Sequence[str]) -> None:
+    """Takes members out of a sorted set that stand for nothing any more.
+
+    A Redis that takes no writes can still be read: then they stay until it does.
+    """
+    with contextlib.suppress(BusRefusedError, BusDeniedError):
+        await bus.redis.execute_command("ZREM", key, *members)
 
 
 def address(url: str) -> str:

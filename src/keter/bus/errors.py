@@ -1,6 +1,7 @@
 """What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py leaves the package.
 
 ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
+BusDeniedError       69  the password or the rights of the Redis user do not allow it
 BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
 LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
 NotOwnerError        75  this Redis is another run's: stand by until it is ours
@@ -31,8 +32,16 @@ class ConnectionLostError(UnavailableError):
     """The connection failed or the answer did not come: the command may have run, or may still run later."""
 
 
+class BusDeniedError(UnavailableError):
+    """Redis knows us and does not let us, or does not know us: the password or the rights of its user."""
+
+
 class BusRefusedError(RetryLaterError):
-    """Redis refused a write before the first change; nothing happened."""
+    """Redis refused a write before the first change; nothing happened. ``word`` is how the server calls its reason."""
+
+    def __init__(self, message: str, word: str = "") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 class LeaseLostError(RetryLaterError):
@@ -61,15 +70,17 @@ def translated() -> Iterator[None]:
     try:
         yield
     except redis_errors.NoPermissionError as e:
-        raise UnavailableError(f"Redis refused us: {e}; {RIGHTS}") from e
+        raise BusDeniedError(f"Redis refused us: {e}; {RIGHTS}") from e
     except redis_errors.AuthenticationError as e:
-        raise UnavailableError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
+        raise BusDeniedError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
     except (redis_errors.MovedError, redis_errors.AskError, redis_errors.ClusterCrossSlotError) as e:
         raise UnavailableError(f"this Redis is one node of a cluster and the key belongs to another; {ONE_NODE}") from e
-    except (redis_errors.OutOfMemoryError, redis_errors.ReadOnlyError) as e:
-        raise BusRefusedError(f"Redis refuses to write: {e}") from e
+    except redis_errors.OutOfMemoryError as e:
+        raise BusRefusedError(f"Redis refuses to write: {e}", "OOM") from e
+    except redis_errors.ReadOnlyError as e:
+        raise BusRefusedError(f"Redis refuses to write: {e}", "READONLY") from e
     except redis_errors.ResponseError as e:
         raise _sorted(e) from e
 
@@ -80,7 +91,7 @@ def _sorted(error: redis_errors.ResponseError) -> KeterError:
     if "LEASELOST" in text:
         return LeaseLostError("the lease is gone; another owner may have taken over")
     if "NOPERM" in text or "ACL failure" in text:
-        return UnavailableError(f"Redis refused us: {text}; {RIGHTS}")
-    if _REFUSED.search(text):
-        return BusRefusedError(f"Redis refuses for the moment: {text}")
+        return BusDeniedError(f"Redis refused us: {text}; {RIGHTS}")
+    if (refused := _REFUSED.search(text)) is not None:
+        return BusRefusedError(f"Redis refuses for the moment: {text}", refused.group(1))
     return BusDataError(f"Redis answered with an error: {text}")

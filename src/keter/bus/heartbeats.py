@@ -15,7 +15,7 @@ from math import inf
 import msgspec
 
 from keter import __version__
-from keter.bus.connection import Arg, Bus
+from keter.bus.connection import Arg, Bus, forget_members
 from keter.clock import Clock, SystemClock, from_ms, to_ms
 from keter.domain.runs import Run
 from keter.plain import plain
@@ -165,7 +165,7 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
         found = await batch.execute()
     gone = [name for name, fields in zip(names, found, strict=True) if not fields]
     if gone:
-        await bus.redis.execute_command("ZREM", bus.keys.heartbeats, *gone)
+        await forget_members(bus, bus.keys.heartbeats, gone)
     now_ms = await bus.now_ms()
     texts = [{name.decode(): value.decode() for name, value in fields.items()} for fields in found if fields]
     return _readable([_heartbeat(fields, now_ms) for fields in texts if int(fields["at_ms"]) <= now_ms + FUTURE_MS])

@@ -28,6 +28,7 @@ BETS_MS = HOUR_MS
 RECONCILED_MS = DAY_MS
 DOUBT_MS = 2 * DAY_MS
 CLOSING_MS = 3 * HOUR_MS
+PROBE_MS = 10 * SECOND_MS
 TOMB_MS = MINUTE_MS
 OWNER_MS = 15 * SECOND_MS
 CONTESTED_MS = 10 * MINUTE_MS
@@ -95,6 +96,8 @@ class Keys:
         self.prefix = prefix
         self.owner = f"{prefix}run:owner"
         """hash run_id, instance_id, record (JSON OwnerRecord): whose this Redis is; TTL OWNER_MS, renewed by `keter up`"""
+        self.probe = f"{prefix}probe"
+        """string without meaning; the dashboard writes it to learn whether Redis takes writes; TTL PROBE_MS"""
         self.trading_state = f"{prefix}trading:state"
         """hash mode, actor, reason, since_ms, until_ms, revision; kept, written by change_trading"""
         self.trading_enabled = f"{prefix}trading_enabled"

@@ -47,12 +47,10 @@ class TradingView(msgspec.Struct, frozen=True):
 
 async def read_trading(bus: Bus, now: datetime) -> TradingView:
     """The state and both kill switches, read together. A state that cannot be read counts as missing."""
-    async with bus.redis.batch(atomic=True) as batch:
-        batch.hgetall(bus.keys.trading_state)
-        batch.get(bus.keys.trading_enabled)
-        batch.exists(bus.keys.global_stop)
-        fields, enabled, stop = await batch.execute()
-    state = _state({name.decode(): value.decode() for name, value in fields.items()})
+    keys = [bus.keys.trading_state, bus.keys.trading_enabled, bus.keys.global_stop]
+    flat, enabled, stop = await bus.redis.run("trading_read", keys, [])
+    fields = [each.decode() for each in flat]
+    state = _state(dict(zip(fields[::2], fields[1::2], strict=True)))
     return TradingView(state, enabled is None or enabled.strip().lower() not in _OFF, bool(stop))
 
 

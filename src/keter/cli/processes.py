@@ -48,6 +48,7 @@ def run(
     copy: Annotated[int, typer.Option(help="Number of this copy, from 1.", min=1)] = 1,
     supervised: Supervised = False,
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
+    kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
     """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the settings must be the same."""
     if not supervised:
@@ -62,7 +63,7 @@ def run(
     stop_with_parent()
     from keter.workers.runtime import run_process
 
-    return run_process(process.value, copy, handed.settings, restarts=restarts, belongs_to=handed.run)
+    return run_process(process.value, copy, handed.settings, restarts=restarts, kills=kills, belongs_to=handed.run)
 
 
 def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:

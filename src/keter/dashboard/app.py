@@ -12,9 +12,10 @@ from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
 from keter.dashboard.table import Principal, Route, register
-from keter.dashboard.wire import Runner
+from keter.dashboard.wire import BACKLOG, CLOSING_S, Runner, limits_for
 from keter.dashboard.world import World
 from keter.errors import UnavailableError
+from keter.process import raise_descriptor_limit
 
 # Below the supervisor's grace for this process; sockets are closed before it begins to count.
 SHUTDOWN_TIMEOUT_S = 1.0
@@ -46,12 +47,13 @@ def make_app(world: World) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """Serves ``app`` inside the block. Raises UnavailableError when the port is taken."""
-    runner = Runner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
+async def serving(app: web.Application, host: str, port: int, *, proxies: frozenset[str] = frozenset()) -> AsyncIterator[None]:
+    """Serves ``app`` inside the block. Raises UnavailableError when the port is taken, TimeoutError when it does not close."""
+    limits = limits_for(raise_descriptor_limit(), proxies)
+    runner = Runner(app, limits, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
     except OSError as e:
         await runner.cleanup()
         raise UnavailableError(
@@ -60,4 +62,5 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
     try:
         yield
     finally:
-        await asyncio.shield(runner.cleanup())
+        async with asyncio.timeout(CLOSING_S):
+            await asyncio.shield(runner.cleanup())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from keter.alerting.courier import Courier
 from keter.alerting.desk import Prove, Views
+from keter.alerting.held import Held
 from keter.alerting.texts import Position
 from keter.bus.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
@@ -15,12 +16,13 @@ from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.table import Role
 from keter.domain.bets import Bet
+from keter.errors import KeterError
 from keter.settings import Settings
 
 TEST_EVERY_S = 10.0
 
 
-def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
+def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
     async def position() -> Position:
@@ -30,7 +32,11 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor) -> Views:
         return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
 
     async def alerts() -> Sequence[Alert]:
-        return await read_alerts(bus)
+        try:
+            stored = await read_alerts(bus)
+        except (KeterError, OSError, TimeoutError):
+            stored = []  # what this process holds itself says that Redis is away
+        return held.standing(stored)
 
     return Views(position, open_bets, alerts)
 

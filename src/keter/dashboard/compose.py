@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from keter import __version__
 from keter.alerting.build import build_alerting
+from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control import Control, Standing, outlasts, until_text
@@ -18,8 +19,11 @@ from keter.dashboard.models import PrepareBody, Server, Snapshot
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import perimeter
 from keter.dashboard.static import load_pages
+from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
 from keter.dashboard.world import World
+from keter.ledger import ledger_url
+from keter.ledger.writing import WriteProbe
 from keter.preflight import armable, check_bind
 from keter.settings import Settings
 
@@ -29,7 +33,8 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
     check_bind(settings)
     doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
     control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids, last=door.last_trading)
-    reader = Reader(settings, bus, door, control, clock)
+    stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
+    reader = Reader(settings, bus, door, control, stores, held, clock)
     server = server_facts(settings, clock.now())
 
     async def build(position: str) -> Snapshot:
@@ -54,9 +59,10 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
             lambda: armable(settings, clock),
         ),
         alerting=build_alerting(
-            settings, bus, control, views(settings, bus, hub, door), door.alerts, clock, prove=code_proof(doorman)
+            settings, bus, control, views(settings, bus, hub, door, held), held, clock, prove=code_proof(doorman)
         ),
-        watch=Watch(settings, bus, reader, door, doorman, clock),
+        watch=Watch(settings, bus, reader, door, doorman, stores, held, clock),
+        stores=stores,
         pages=load_pages(),
     )
 

@@ -23,6 +23,7 @@ from keter.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
+BUILD_S = 5.0  # a store that hangs, or a file that is a pipe, must not keep a request waiting for ever
 IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
@@ -161,8 +162,11 @@ class Hub:
             if young_s and self._tried_at is not None and self._clock.monotonic() - self._tried_at <= young_s:
                 return
             try:
-                await self.refresh()
-            except (KeterError, OSError, TimeoutError) as e:
+                async with asyncio.timeout(BUILD_S):
+                    await self.refresh()
+            except TimeoutError:
+                self._trouble(f"what is to be shown could not be gathered within {BUILD_S:g} s")
+            except (KeterError, OSError) as e:
                 self._trouble(str(e) or type(e).__name__)
             self._tried_at = self._clock.monotonic()
 

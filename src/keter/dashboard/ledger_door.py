@@ -16,18 +16,19 @@ class LedgerDoor:
         self._clock = clock
         self._reader: Ledger | None = None
         self._writer: Ledger | None = None
-        self._opening = asyncio.Lock()
+        # Opening for writing may wait for a lock of another program; nobody who reads waits with it.
+        self._opening_reader, self._opening_writer = asyncio.Lock(), asyncio.Lock()
 
     async def reading(self) -> Ledger:
         """A read-only ledger. Raises LedgerUnavailableError while there is none."""
-        async with self._opening:
+        async with self._opening_reader:
             if self._reader is None:
                 self._reader = await open_settings_ledger(self._settings, clock=self._clock, read_only=True)
             return self._reader
 
     async def writing(self) -> Ledger:
         """A ledger for the audit and the history of alerts; created where there is none."""
-        async with self._opening:
+        async with self._opening_writer:
             if self._writer is None:
                 self._writer = await open_settings_ledger(self._settings, clock=self._clock)
             return self._writer

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from keter.alerting.held import Held
 from keter.books import missing_books
 from keter.bus.accounts import read_accounts
 from keter.bus.alerts import read_alerts
@@ -31,6 +32,7 @@ from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.storage import Storage
+from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
@@ -60,10 +62,14 @@ TAPE = (("edge", "ok"), ("guard", "ok"), ("router", None))
 class Reader:
     """One per process; remembers what is costly to ask and which workers there were."""
 
-    def __init__(self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, stores: Stores, held: Held, clock: Clock
+    ) -> None:
         self._settings = settings
         self._bus = bus
         self._door = door
+        self._stores = stores
+        self._held = held
         self._control = control
         self._clock = clock
         self._redactor = Redactor(secret_values(settings))
@@ -115,7 +121,7 @@ class Reader:
             exposures=(await RiskBook(bus).read()).exposures,
             limits=lowered(self._settings.risk, await read_limits(bus)),
             counts=await read_counts(bus, day),
-            alerts=await read_alerts(bus),
+            alerts=self._held.standing(await read_alerts(bus)),
             ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
             redis=await self.redis_facts(),
         )
@@ -150,12 +156,15 @@ class Reader:
                 detail="",
                 version=facts.version,
                 used_memory_bytes=facts.used_memory_bytes,
+                max_memory_bytes=facts.max_memory_bytes or None,
                 aof=facts.aof,
                 policy=facts.policy,
                 fake=facts.is_fake,
             )
             self._probe_due = self._clock.monotonic() + PROBE_EVERY_S
-        return self._redis
+        latest = self._stores.latest
+        trouble = latest.redis if latest is not None else None
+        return self._redis.model_copy(update={"writes": trouble is None, "detail": trouble.detail if trouble else ""})
 
     async def _ledger(self, problems: list[str]) -> LedgerFacts | None:
         if self._clock.monotonic() < self._ledger_due:
@@ -272,7 +281,7 @@ class Reader:
 
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
-        return await readiness(self._settings, self._bus, self._door, self._clock)
+        return await readiness(self._settings, self._bus, self._door, self._stores, self._clock)
 
 
 def matches(bet: Bet, query: models.OrdersQuery) -> bool:

@@ -10,6 +10,7 @@ from keter.clock import Clock
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Check
 from keter.dashboard.rules import WANTED
+from keter.dashboard.stores import Stores
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
@@ -18,13 +19,13 @@ DEADLINE_S = 3.0
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 
 
-async def readiness(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock) -> list[Check]:
-    """Redis, the clocks, the heartbeats, the ledger and the licence, asked at once."""
+async def readiness(settings: Settings, bus: Bus, door: LedgerDoor, stores: Stores, clock: Clock) -> list[Check]:
+    """Redis, the clocks, the heartbeats, the ledger and the licence, asked at once. Redis and the ledger must take writes."""
     looks = {
-        "redis": _redis(bus),
+        "redis": _redis(bus, stores),
         "clock": _clocks(bus, clock),
-        "workers": _workers(bus, settings),
-        "ledger": _ledger(settings, door),
+        "workers": _workers(bus, stores, settings),
+        "ledger": _ledger(settings, door, stores),
         "licence": _licence(settings, clock),
     }
     return list(await asyncio.gather(*[_checked(name, look) for name, look in looks.items()]))
@@ -41,9 +42,10 @@ async def _checked(name: str, look: Awaitable[tuple[bool, str]]) -> Check:
     return Check(name=name, ok=ok, detail=detail)
 
 
-async def _redis(bus: Bus) -> tuple[bool, str]:
+async def _redis(bus: Bus, stores: Stores) -> tuple[bool, str]:
     await bus.redis.execute_command("PING")
-    return True, "answers"
+    trouble = (await stores.look()).redis
+    return (True, "answers and takes writes") if trouble is None else (False, trouble.detail)
 
 
 async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
@@ -51,16 +53,20 @@ async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
     return offset_ms <= CLOCKS_MAY_DIFFER / timedelta(milliseconds=1), f"Redis' clock and ours differ by {offset_ms:.0f} ms"
 
 
-async def _workers(bus: Bus, settings: Settings) -> tuple[bool, str]:
+async def _workers(bus: Bus, stores: Stores, settings: Settings) -> tuple[bool, str]:
+    """Who beats works only where Redis takes what he does."""
     limit_s = 3 * settings.process.heartbeat_s
     fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
     missing = [name for name in WANTED if name not in fresh]
+    if (await stores.look()).redis is not None:
+        return False, "no worker can do its work: Redis takes no writes"
     return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
 
 
-async def _ledger(settings: Settings, door: LedgerDoor) -> tuple[bool, str]:
+async def _ledger(settings: Settings, door: LedgerDoor, stores: Stores) -> tuple[bool, str]:
     await (await door.reading()).summary(settings.mode.execution_mode)
-    return True, "readable"
+    trouble = (await stores.look()).ledger
+    return (True, "can be read and written") if trouble is None else (False, trouble.detail)
 
 
 async def _licence(settings: Settings, clock: Clock) -> tuple[bool, str]:

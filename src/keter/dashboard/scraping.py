@@ -60,6 +60,7 @@ class Scraping:
     async def _known(self) -> Known:
         world, settings = self._world, self._world.settings
         found, rooms = await self._bus(), await world.reader.storage.rooms()
+        stores = await world.stores.look()
         return Known(
             at=world.clock.now(),
             version=__version__,
@@ -72,6 +73,8 @@ class Scraping:
             rules=[(rule.id, rule.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
+            redis_writes=stores.redis is None,
+            ledger_writes=stores.ledger is None,
         )
 
     async def _bus(self) -> BusFacts | None:

@@ -131,6 +131,8 @@ def harden(app: web.Application, border: Perimeter) -> None:
             return problem(503, "retry_later", str(e), retry_after_s=1)
         except web.HTTPException as e:
             return _http_problem(e)
+        except ConnectionError:
+            raise  # the caller has left in mid-request; nobody is there to be told, and nothing is wrong here
         except Exception:
             incident = secrets.token_hex(6)
             log.exception("request_failed", incident=incident, method=request.method, path=request.path)

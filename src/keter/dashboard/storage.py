@@ -66,5 +66,5 @@ def _files(folder: Path) -> tuple[int, int]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:  # pruned meanwhile
+    except OSError:  # pruned meanwhile, or nothing that can be read
         return 0

@@ -1,5 +1,6 @@
 """The route table: a handler is served only with a scope, typed inputs and a typed answer. OpenAPI is read off it too."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from keter.dashboard.errors import ApiError
 
 M = TypeVar("M", bound=BaseModel)
+BODY_S = 10.0  # a body is 16 kB at most
 
 
 class Scope(StrEnum):
@@ -140,11 +142,23 @@ def _parse_query(model: type[BaseModel] | None, request: web.Request) -> BaseMod
 async def _parse_body(model: type[BaseModel] | None, request: web.Request) -> BaseModel | None:
     if model is None:
         return None
+    body = await _read_body(request)
     try:
-        raw = orjson.loads(await request.read())  # bounded in depth, and UTF-8 whatever charset the caller names
+        raw = orjson.loads(body)  # bounded in depth, and UTF-8 whatever charset the caller names
     except orjson.JSONDecodeError as e:
         raise ApiError(400, "bad_body", "the body is not JSON") from e
     return _validated(model, raw, "body")
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """All of it within BODY_S, or ApiError 408; a caller who leaves meanwhile gets no answer and is no error of ours."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as e:
+        raise ApiError(408, "body_late", f"the body did not arrive within {BODY_S:g} s") from e
+    except web.RequestPayloadError as e:
+        raise ApiError(400, "body_cut", "the body ended before its end") from e
 
 
 def _validated(model: type[BaseModel], raw: Any, where: str) -> BaseModel:

@@ -1,22 +1,34 @@
-"""Watches over everything that no worker watches over itself, and keeps the history of every alert that stands."""
+"""Watches over everything that no worker watches over itself, and keeps the history of every alert that stands.
+
+What it finds it holds in memory, from where the channels are told; Redis and the ledger get copies, when they take them.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
+from keter.alerting.held import Held
 from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.connection import Bus
+from keter.bus.writing import RedisTrouble
 from keter.clock import Clock
+from keter.dashboard.alert_history import AlertHistory
 from keter.dashboard.auth import ALERT_AFTER, Doorman
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import disk_facts, licence_trouble
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models.base import Level
+from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
-from keter.dashboard.rules import RULES, WANTED, Finding, Rule, Situation
+from keter.dashboard.rules import RULES, WANTED, Finding, Rule, Situation, findings
+from keter.dashboard.standstill import Standing, Standstill
+from keter.dashboard.stores import StoreHealth, Stores
+from keter.domain.trading import TradingMode
 from keter.errors import KeterError
 from keter.settings import Settings
+from keter.tasks import stopped_within
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0
@@ -25,84 +37,169 @@ FAILURES_COUNT_S = 600.0
 
 
 class Watch:
-    """One per dashboard. Alerts are raised and cleared in Redis, so that they outlive this process."""
+    """One per dashboard. Nothing that a store says or refuses keeps the others from being looked at."""
 
-    def __init__(self, settings: Settings, bus: Bus, reader: Reader, door: LedgerDoor, doorman: Doorman, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, bus: Bus, reader: Reader, door: LedgerDoor, doorman: Doorman, stores: Stores,
+        held: Held, clock: Clock,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._bus = bus
         self._reader = reader
-        self._door = door
         self._doorman = doorman
+        self._stores = stores
+        self._held = held
         self._clock = clock
-        self._missing_since: dict[str, datetime] = {}
-        self._standing: dict[str, Alert] = {}
-        self._caught_up = False
+        self._history = AlertHistory(door.alerts)
+        self._presence = Presence(WANTED)
+        self._standstill = Standstill()
+        self._stored: Sequence[Alert] = ()
+        self._judged: set[str] = set()
+        self._unreadable_since: datetime | None = None
+        self._unarmed_since: datetime | None = None
+        self._was_armed = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
+        self._said: dict[str, str] = {}
         self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until ``stop``; what cannot be asked now is asked again."""
         while not stop.is_set():
-            try:
-                await self.look()
-            except (KeterError, OSError, TimeoutError) as e:
-                log.debug("watch_skipped", error=str(e))
-            try:
-                await asyncio.wait_for(stop.wait(), EVERY_S)
-            except TimeoutError:
-                continue
+            await self.look()
+            await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Raises what is wrong, clears what is over, and writes both down. Raises the errors of bus and ledger."""
-        facts = await self._reader.facts()
-        situation = await self._situation(facts)
+        """Tries both stores, judges every rule that can be judged, and passes on what came of it."""
+        health = await self._stores.look()
+        facts = await self._facts(health)
+        situation = await self._situation(facts, health) if facts is not None else None
+        now = self._clock.now()
         for rule in RULES:
-            if rule.check is not None:
-                await self._settle(rule, rule.check(situation), facts.at)
-        await self._note_history(await read_alerts(self._bus))
+            found = findings(rule, health, situation)
+            if found is not None:
+                self._settle(rule, found, now)
+        known = await self._tell_redis(health)
+        self._history.note(self._held.standing(self._stored), now)
+        if health.ledger is None:
+            await self._history.write(now, all_known=known)
 
-    async def _settle(self, rule: Rule, finding: Finding | None, now: datetime) -> None:
-        if finding is None:
-            if rule.id in self._standing:
-                await clear_alert(self._bus, rule.id)
-            return
-        level = finding.level or rule.level
-        await raise_alert(self._bus, Alert(rule.id, level, rule.title, finding.detail, now, rule.action, rule.link, rule.id))
+    async def _facts(self, health: StoreHealth) -> Facts | None:
+        """None where they are not to be had; why is told by the stores' own rules, or here once."""
+        if health.redis is not None and health.redis.kind is RedisTrouble.AWAY:
+            return None
+        try:
+            facts = await self._reader.facts()
+        except (KeterError, OSError, TimeoutError) as e:
+            self._say("the situation", str(e) or type(e).__name__)
+            return None
+        self._say("the situation", "")
+        return facts
 
-    async def _note_history(self, alerts: list[Alert]) -> None:
-        current = {alert.id: alert for alert in alerts}
-        new = [alert for alert in alerts if alert.id not in self._standing or self._standing[alert.id].level != alert.level]
-        over = self._standing.keys() - current.keys()
-        if new or over or not self._caught_up:
-            history = await self._door.alerts()
-            if not self._caught_up:
-                over = await history.standing() - current.keys()  # what ended while nobody watched
-            for alert in new:
-                log.warning("alert_raised", alert=alert.id, level_of=alert.level, title=alert.title, detail=alert.detail)
-                await history.opened(alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since)
-            for alert_id in sorted(over):
-                log.info("alert_resolved", alert=alert_id)
-                await history.closed(alert_id, at=self._clock.now())
-            self._caught_up = True
-        self._standing = current
+    def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
+        """Holds what ``rule`` found, and ends what it found before and no longer finds."""
+        self._judged.add(rule.id)
+        alerts = [_risen(rule, finding, now) for finding in found]
+        ids = {alert.id for alert in alerts}
+        for alert in self._held.own:
+            if _rule_of(alert.id) == rule.id and alert.id not in ids:
+                self._held.end(alert.id)
+        for alert in alerts:
+            self._held.put(alert)
 
-    async def _situation(self, facts: Facts) -> Situation:
-        beating = {beat.process for beat in facts.bus.heartbeats}
-        self._missing_since = {name: self._missing_since.get(name, facts.at) for name in WANTED if name not in beating}
+    async def _tell_redis(self, health: StoreHealth) -> bool:
+        """Copies what is held into Redis and takes out what is over; whether what stands in Redis is known."""
+        try:
+            self._stored = await read_alerts(self._bus)
+            for alert in self._stored:
+                if self._over(alert.id):
+                    self._held.end(alert.id)
+            if health.redis is None:
+                await self._copy()
+        except (KeterError, OSError, TimeoutError) as e:
+            self._say("the alerts in Redis", str(e) or type(e).__name__)
+            return False
+        self._say("the alerts in Redis", "")
+        return True
+
+    async def _copy(self) -> None:
+        for alert in self._held.own:
+            await raise_alert(self._bus, alert)
+        for alert_id in self._held.ended:
+            await clear_alert(self._bus, alert_id)
+            self._stored = [alert for alert in self._stored if alert.id != alert_id]
+            self._held.cleared(alert_id)
+
+    def _over(self, alert_id: str) -> bool:
+        """Whether it is one of an earlier life of ours whose cause is gone."""
+        rule = _rule_of(alert_id)
+        return rule in OWN and rule in self._judged and not self._held.stands(alert_id)
+
+    def _say(self, about: str, problem: str) -> None:
+        """Says a trouble once, not at every look."""
+        if problem and problem != self._said.get(about):
+            log.warning("watch_hindered", about=about, error=problem)
+        self._said[about] = problem
+
+    async def _situation(self, facts: Facts, health: StoreHealth) -> Situation:
+        if health.redis is None:
+            self._presence.look(facts.bus.heartbeats, facts.at)
+        else:
+            self._presence.blind()
         if self._clock.monotonic() >= self._licence_due:
             self._licence_trouble = await asyncio.to_thread(licence_trouble, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
+        self._unreadable_since = _since(self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at)
+        self._unarmed_since = _since(self._unarmed_since, unarmed(self._settings, facts), facts.at)
+        self._was_armed = self._was_armed or facts.bus.armed
         return Situation(
             facts=facts,
             settings=self._settings,
-            missing_since=self._missing_since,
             watched_since=self._since,
             disk=disk_facts(self._settings.mode.data_dir),
             licence=Finding(*self._licence_trouble) if self._licence_trouble is not None else None,
             login_failures=self._login_failures(),
+            silent=self._presence.silent(),
+            restarting=self._presence.restarting(facts.at),
+            killed=self._presence.killed(facts.at),
+            unreadable_since=self._unreadable_since,
+            unarmed_since=self._unarmed_since,
+            was_armed=self._was_armed,
+            standstill=self._standing_still(facts),
         )
+
+    def _standing_still(self, facts: Facts) -> Standing | None:
+        allowed = _bets(facts) and not unarmed(self._settings, facts)
+        return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
 
     def _login_failures(self) -> tuple[str, int] | None:
         worst = self._doorman.backoff.worst(FAILURES_COUNT_S)
         return worst if worst is not None and worst[1] >= ALERT_AFTER else None
+
+
+OWN = frozenset(rule.id for rule in RULES if rule.check or rule.each or rule.of_stores)
+
+
+def _rule_of(alert_id: str) -> str:
+    return alert_id.partition(":")[0]
+
+
+def _risen(rule: Rule, finding: Finding, now: datetime) -> Alert:
+    alert_id = f"{rule.id}:{finding.about}" if finding.about else rule.id
+    return Alert(alert_id, finding.level or rule.level, rule.title, finding.detail, now, rule.action, rule.link, rule.id)
+
+
+def _bets(facts: Facts) -> bool:
+    """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow its open bets."""
+    standing = facts.bus.standing
+    modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
+    return standing.mode in modes and not standing.stops and facts.bus.blocked.live is None
+
+
+def unarmed(settings: Settings, facts: Facts) -> bool:
+    """Whether LIVE would bet, were it armed."""
+    return settings.live and _bets(facts) and not facts.bus.armed
+
+
+def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:
+    return (before or now) if holds else None

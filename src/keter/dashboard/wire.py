@@ -1,11 +1,20 @@
-"""The server below the application: what is no HTTP at all reaches no middleware and is answered here in our own words."""
+"""The server below the application: connections with deadlines and limits, and our own words for what is no HTTP at all."""
+
+import asyncio
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 
+from keter.dashboard.connections import BACKLOG, Bounds, ConnectionLimits, Phase
 from keter.dashboard.security import dress, problem
 
 log = structlog.get_logger(__name__)
+HEAD_S = 10.0  # for the head of a request, from its first byte or from the connection on
+IDLE_S = 75.0  # between two requests; longer than a proxy keeps a connection that it may use again
+LINGER_S = 2.0  # for the rest of a body that nobody wanted
+STALLED_S = 30.0  # for a caller to take anything of an answer
+CLOSING_S = 5.0
 
 
 class _Bare(web.Response):
@@ -17,11 +26,94 @@ class _Bare(web.Response):
 
 
 class _Connection(web.RequestHandler):
-    """One connection. aiohttp would quote what it could not read, in its answer and in the log; that may be a cookie."""
+    """One connection. aiohttp would quote what it could not read, in its answer and in the log; that may be a cookie.
+
+    aiohttp has a time-out for idle connections only: one for heads and one for answers that nobody takes are added here.
+    """
+
+    def __init__(self, limits: ConnectionLimits, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._limits = limits
+        self._peer = ""
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str:
+        return self._peer
+
+    @property
+    def phase(self) -> Phase:
+        if self._current_request is None:
+            return Phase.ANSWER if self._messages else Phase.HEAD
+        return Phase.ANSWER if self._current_request.content.is_eof() else Phase.BODY
+
+    @property
+    def counts(self) -> bool:
+        """A WebSocket does not: the stream counts its own."""
+        return self._payload_parser is None
+
+    def give_way(self) -> None:
+        """Ends at once, so that its descriptor is free."""
+        self._limits.leave(self)
+        if self.transport is not None:
+            self.transport.abort()
+        self.force_close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        if not self._limits.admit(self):
+            log.debug("connection_refused", address=self._peer)
+            self.give_way()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._limits.leave(self)
+        for timer in (self._head_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count != before:
+            self._forget_head()
+        elif self._head_timer is None and self._waiter is not None and self.counts:
+            self._await_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stall_timer is None:
+            self._stall_timer = self._loop.call_later(STALLED_S, self.give_way)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def _await_head(self) -> None:
+        self._head_timer = self._loop.call_later(HEAD_S, self._head_is_late)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self.phase is Phase.HEAD and self.counts:
+            self.give_way()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
+        if isinstance(exc, ConnectionError):
+            raise exc  # the caller has left, which is no trouble of ours
         if status >= 500:
             log.error("connection_failed", exc_info=exc)
         else:
@@ -37,14 +129,29 @@ class _Connection(web.RequestHandler):
 
 
 class _Server(web.Server):
+    limits: ConnectionLimits
+
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, loop=self._loop, **self._kwargs)
+        return _Connection(self.limits, self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
     """Runs an application on connections of ours."""
 
+    def __init__(self, app: web.Application, limits: ConnectionLimits, **options: Any) -> None:
+        super().__init__(app, keepalive_timeout=IDLE_S, lingering_time=LINGER_S, **options)
+        self._limits = limits
+
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = _Server
+        cast(_Server, server).limits = self._limits
         return server
+
+
+def limits_for(descriptors: int | None, proxies: frozenset[str]) -> ConnectionLimits:
+    """The limits of a process that may open so many ``descriptors``."""
+    return ConnectionLimits(Bounds.of(descriptors), proxies)
+
+
+__all__ = ["BACKLOG", "CLOSING_S", "Runner", "limits_for"]

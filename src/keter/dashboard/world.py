@@ -11,6 +11,7 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import Perimeter
 from keter.dashboard.static import Page
+from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
 from keter.settings import Settings
 
@@ -28,4 +29,5 @@ class World:
     commands: Commands
     alerting: Alerting
     watch: Watch
+    stores: Stores
     pages: dict[str, Page]

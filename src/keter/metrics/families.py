@@ -94,9 +94,10 @@ class _Page:
 
 
 def _keter(page: _Page, known: Known) -> None:
-    page.put("up", known.bus is not None and known.figures is not None)
-    page.put("redis_up", known.bus is not None)
-    page.put("ledger_up", known.figures is not None)
+    redis_up, ledger_up = known.bus is not None and known.redis_writes, known.figures is not None and known.ledger_writes
+    page.put("up", redis_up and ledger_up)
+    page.put("redis_up", redis_up)
+    page.put("ledger_up", ledger_up)
     page.put("build_info", 1, known.version)
     page.put("run_info", 1, known.mode, known.currency, known.zone)
     page.put("trading_stopped", known.stopped)

@@ -70,7 +70,7 @@ class Machine:
 class Known:
     """Everything at one moment. ``bus`` and ``figures`` are None when Redis or the ledger could not be asked.
 
-    ``rules`` are (name, level) of every alert there may be.
+    ``rules`` are (name, level) of every alert there may be. A store that is read and takes no write is not up.
     """
 
     at: datetime
@@ -84,3 +84,5 @@ class Known:
     rules: Sequence[tuple[str, str]]
     bus: BusPart | None
     figures: Figures | None
+    redis_writes: bool = True
+    ledger_writes: bool = True

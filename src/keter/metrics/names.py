@@ -37,9 +37,9 @@ def _counter(name: str, text: str, *labels: str) -> Spec:
 
 GROUPS: dict[str, tuple[Spec, ...]] = {
     "Keter itself": (
-        _gauge("up", "1 when Redis and the ledger both answered for this scrape."),
-        _gauge("redis_up", "1 when Redis answered; without it most families are absent."),
-        _gauge("ledger_up", "1 when the ledger answered; without it the money and the bets are absent."),
+        _gauge("up", "1 when Redis and the ledger both answered for this scrape and took a write."),
+        _gauge("redis_up", "1 when Redis answered and took a write; without an answer most families are absent."),
+        _gauge("ledger_up", "1 when the ledger answered and took a write; without an answer money and bets are absent."),
         _gauge("build_info", "Always 1; the version in its label.", "version"),
         _gauge("run_info", "Always 1; execution mode (DRY or LIVE), currency of every amount, zone of the betting day.",
                "mode", "currency", "zone"),
@@ -89,7 +89,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _counter("feed_news", "Answers, changed and removed markets of the feed on this betting day.", "kind"),
         _counter("feed_problems", "What could not be used of the feed on this betting day.", "kind"),
         _counter("books_dropped", "Books left out of validated markets on this betting day.", "reason"),
-        _gauge("low_ev_streak", "Rejections for low value in a row; the longest of the edge workers."),
+        _gauge("low_ev_streak", "Different markets judged since the last value; the most of the edge workers."),
     ),
     "Feeds": (
         _gauge("feed_age_seconds", "Seconds since the feed was last confirmed; +Inf before the first time.", "phase"),

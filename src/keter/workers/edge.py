@@ -22,6 +22,7 @@ from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, Reason, Verdict
 from keter.gates.edge import Judgement, evaluate, evidence, first_seen
 from keter.gates.validation import validate
+from keter.workers.dry_spell import DrySpell
 from keter.workers.latest import read_market
 from keter.workers.neighbourhood import Neighbourhood
 from keter.workers.runtime import Context
@@ -52,7 +53,7 @@ class EdgeWorker:
         self._unsettled: dict[str, frozenset[Side]] = {}
         self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
         self._beside = Neighbourhood(context.bus, context.settings)
-        self._low_streak = 0
+        self._spell = DrySpell(context.clock.now())
         self._low_told: bool | None = None  # an alert of an earlier life may stand
 
     async def handle(self, item: Item) -> Handled:
@@ -95,7 +96,7 @@ class EdgeWorker:
         others = await self._beside.others(market, now)
         judgements = evaluate(market, self._settings, now, seen, others)
         self._remember(market, judgements, first_seen(judgements, seen, now), now)
-        await self._watch_low_values(judgements, now)
+        await self._watch_low_values(key, judgements, now)
         signals = [signal for _, _, signal in judgements if signal is not None]
         for signal in signals:
             best = signal.offers[0]
@@ -126,20 +127,22 @@ class EdgeWorker:
             self._due[key] = (now + timedelta(seconds=min(waits_s)), market.update)
             _bound(self._due)
 
-    async def _watch_low_values(self, judgements: list[Judgement], now: datetime) -> None:
+    async def _watch_low_values(self, market: str, judgements: list[Judgement], now: datetime) -> None:
         alert_id = f"low_ev_streak:{self._context.worker}"
-        limit = self._context.settings.alerts.alert_low_ev_streak
-        for _, verdict, _ in judgements:
-            if verdict.accepted:
-                self._low_streak = 0
-            elif verdict.reason is Reason.EV_TOO_LOW:
-                self._low_streak += 1
-        self._context.heart.gauge("low_ev_streak", self._low_streak)
-        if self._low_streak >= limit and not self._low_told:
-            detail = f"{limit} selections in a row were worth less than MIN_EV_PCT ({self._settings.min_ev_pct:g} %)"
+        limits, spell = self._context.settings.alerts, self._spell
+        value = any(verdict.accepted for _, verdict, _ in judgements)
+        if value:
+            spell.value(now)
+        elif any(verdict.reason is Reason.EV_TOO_LOW for _, verdict, _ in judgements):
+            spell.none(market)
+        self._context.heart.gauge("low_ev_streak", spell.markets)
+        long = spell.long(now, least_minutes=limits.alert_low_ev_min, least_markets=limits.alert_low_ev_streak)
+        if long and not self._low_told:
+            least = f"MIN_EV_PCT ({self._settings.min_ev_pct:g} %)"
+            detail = f"For {spell.minutes(now)} minutes nothing in {spell.markets} markets was worth {least}."
             await raise_alert(self._context.bus, Alert(alert_id, "info", "No value for a long time", detail, now))
             self._low_told = True
-        elif self._low_told is not False and any(verdict.accepted for _, verdict, _ in judgements):
+        elif value and self._low_told is not False:
             await clear_alert(self._context.bus, alert_id)
             self._low_told = False
 

@@ -12,6 +12,7 @@ from keter.bus.cooldowns import rest_left_s
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queues import Output, QueueName
 from keter.bus.risk import RiskBook
+from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import RESTING, Reason, Verdict
@@ -45,12 +46,18 @@ class Revisits:
         """The markets whose rest is over, as they stand, for the raw queue, where they replace nothing newer."""
         now = self._context.clock.now()
         ready = [key for key, (at, _, _) in self._due.items() if at <= now][:PER_TURN]
-        found = [await self._look(key, now) for key in ready]
+        held = await self._reserved() if ready else frozenset()
+        found = [await self._look(key, now, held) for key in ready]
         return [Output(QueueName.RAW, one.queue_key, encode(one), returned=True) for one in found if one is not None]
 
-    async def _look(self, key: str, now: datetime) -> MarketUpdate | None:
+    async def _reserved(self) -> frozenset[str]:
+        """The events that a reservation keeps at rest, before there is a bet."""
+        exposures = (await self._book.read()).exposures
+        return frozenset(one.event_uid for one in exposures if one.status is ExposureStatus.RESERVED)
+
+    async def _look(self, key: str, now: datetime, held: frozenset[str]) -> MarketUpdate | None:
         _, signal, reason = self._due.pop(key)
-        left = timedelta(seconds=await self._left_s(signal, reason))
+        left = SHORTEST if signal.event_uid in held else timedelta(seconds=await self._left_s(signal, reason))
         if left > timedelta(0):
             self._due[key] = now + max(left, SHORTEST), signal, reason
             return None

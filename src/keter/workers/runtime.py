@@ -26,11 +26,12 @@ from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
-from keter.process import keep_files_private, on_stop_signals
+from keter.process import keep_files_private, leave_within, on_stop_signals, raise_descriptor_limit
+from keter.pulse import keep_pulsing
 from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
 from keter.run import machine_name, single
 from keter.settings import Settings
-from keter.tasks import end_tasks
+from keter.tasks import end_tasks, stopped_within
 from keter.trust import require_safe_redis
 from keter.workers.belonging import find_run
 
@@ -38,6 +39,7 @@ STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
+LEAVE_WITHIN_S = 2.0  # what a process that has failed may take to close what it has; then it ends as it is
 
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
@@ -63,7 +65,7 @@ class Context:
 
     async def pause(self, seconds: float) -> bool:
         """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
-        return await _stopped_within(self.stop, seconds)
+        return await stopped_within(self.stop, seconds)
 
     def pipe(self, source: QueueName | None) -> Pipe:
         """A pipe of this worker that books its counts on the configured betting day."""
@@ -86,19 +88,23 @@ def stop_deadline_s(process: str) -> float:
     return STOP_SHARE * STAGE_GRACE_S[STAGE_OF[Process(process)]]
 
 
-def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 0, belongs_to: BelongsTo = None) -> ExitCode:
+def run_process(
+    process: str, copy: int, settings: Settings, *, restarts: int = 0, kills: int = 0, belongs_to: BelongsTo = None
+) -> ExitCode:
     """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
 
-    ``restarts``: how often the supervisor has started it again; the heartbeat says so. ``belongs_to``: the run that a
-    supervisor started it for; None lets it find out whose the Redis is.
+    ``restarts``: how often the supervisor has started it again, ``kills`` of them because it hung; the heartbeat says so.
+    ``belongs_to``: the run that a supervisor started it for, which then listens for signs of life; None lets it find out
+    whose the Redis is.
     """
     worker = worker_name(process, copy)
     keep_files_private()
+    raise_descriptor_limit()
     configure_logs(worker, settings)
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
         run: Work = import_module(f"keter.workers.{process}").run
-        return asyncio.run(_main(process, worker, settings, run, log, restarts, belongs_to))
+        return asyncio.run(_main(process, worker, settings, run, log, History(restarts, kills), belongs_to))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -107,13 +113,24 @@ def run_process(process: str, copy: int, settings: Settings, *, restarts: int = 
         return ExitCode.BUG
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """How often the supervisor has started this worker again, and how often of these because it hung."""
+
+    restarts: int = 0
+    kills: int = 0
+
+
+FIRST_START = History()
+
+
 async def _main(
     process: str,
     worker: str,
     settings: Settings,
     run: Work,
     log: structlog.stdlib.BoundLogger,
-    restarts: int,
+    history: History,
     belongs_to: BelongsTo,
 ) -> ExitCode:
     stop = asyncio.Event()
@@ -124,9 +141,19 @@ async def _main(
 
     on_stop_signals(ask_to_stop)
     gc.freeze()  # what was imported stays: no need to walk it at every collection
+    pulse = asyncio.create_task(keep_pulsing()) if belongs_to is not None else None
     log.info("process_started")
     name = at_machine(worker, machine_name())
-    await live(process, name, settings, run, stop=stop, log=log, restarts=restarts, belongs_to=belongs_to)
+    try:
+        await live(process, name, settings, run, stop=stop, log=log, history=history, belongs_to=belongs_to)
+    except BaseException as e:
+        # What is wrong is known; a task or a thread that does not end must not keep a dead worker's process.
+        log.error("process_failing", error=str(e) or type(e).__name__)  # noqa: TRY400 - told whole by whoever catches it
+        leave_within(LEAVE_WITHIN_S, e.exit_code if isinstance(e, KeterError) else ExitCode.BUG)
+        raise
+    finally:
+        if pulse is not None:
+            pulse.cancel()
     log.info("process_stopped")
     return ExitCode.OK
 
@@ -141,7 +168,7 @@ async def live(
     log: structlog.stdlib.BoundLogger,
     clock: Clock | None = None,
     ids: Ids = random_id,
-    restarts: int = 0,
+    history: History = FIRST_START,
     belongs_to: BelongsTo = None,
 ) -> None:
     """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
@@ -157,7 +184,8 @@ async def live(
             return
         try:
             heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
-            heart.gauge("restarts", restarts)
+            heart.gauge("restarts", history.restarts)
+            heart.gauge("kills", history.kills)
             found = belongs_to or await _own_run(bus, settings, process, clock)
             bus.run_id = found.run_id
             heart.belongs_to(found)
@@ -190,7 +218,7 @@ async def _stand_by(heart: Heart, stop: asyncio.Event, why: str) -> None:
     heart.gauge("stands_by", why)
     with contextlib.suppress(*REDIS_TROUBLE, UnavailableError):
         await heart.beat()
-    await _stopped_within(stop, FOLLOW_EVERY_S)
+    await stopped_within(stop, FOLLOW_EVERY_S)
 
 
 class Waits:
@@ -221,7 +249,7 @@ async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, lo
             if told:
                 log.info("redis_back")
             return bus
-        await _stopped_within(stop, waits.next())
+        await stopped_within(stop, waits.next())
     return None
 
 
@@ -241,10 +269,10 @@ async def follow_redis(context: Context) -> None:
     while not await context.pause(FOLLOW_EVERY_S):
         try:
             await context.bus.now_ms()
-        except (UnavailableError, BusRefusedError):
+        except (UnavailableError, BusRefusedError, OSError):
             try:
                 found = await connect_by(context.settings)
-            except (UnavailableError, BusRefusedError) as e:
+            except (UnavailableError, BusRefusedError, OSError) as e:  # OSError: also of too many open files
                 context.log.debug("redis_away", error=str(e))
                 continue
             await context.bus.adopt(found)
@@ -270,14 +298,6 @@ async def connect_by(settings: Settings) -> Bus:
             await bus.aclose()
             raise
     return bus
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 async def _run_once(context: Context, run: Work, waits: Waits) -> None:

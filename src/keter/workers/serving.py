@@ -165,16 +165,27 @@ class _Server:
             if await self._context.pause(GATHER_POLL_S):
                 break
             items += await self._pipe.step(claim=self._batch - len(items))
-        order = await gather.rank(items)
-        results = {place: await self._handled(items[place]) for place in order}
+        results = await self._in_order(items, await gather.rank(items))
         turn = _Turn()
         if not any(isinstance(one, PoisonedPayloadError) for one in results.values()):
-            for place in order:  # what comes of the best goes on first
-                turn = await self._add(items[place], results[place], turn)
+            for place, result in results.items():  # what comes of the best goes on first
+                turn = await self._add(items[place], result, turn)
             return turn
         for place, item in enumerate(items):  # a dead letter leaves from its place
             turn = await self._add(item, results[place], turn)
         return turn
+
+    async def _in_order(self, items: Sequence[Item], order: Sequence[int]) -> dict[int, Handled | PoisonedPayloadError]:
+        """What comes of each place, in ``order``; the lease is renewed meanwhile, since many items may outlast it."""
+        context, results = self._context, dict[int, Handled | PoisonedPayloadError]()
+        renew_s = context.settings.process.worker_lease_ttl_s / 4
+        renewed = context.clock.monotonic()
+        for place in order:
+            if context.clock.monotonic() - renewed > renew_s:
+                await self._pipe.touch()
+                renewed = context.clock.monotonic()
+            results[place] = await self._handled(items[place])
+        return results
 
     async def _handled(self, item: Item) -> Handled | PoisonedPayloadError:
         context = self._context

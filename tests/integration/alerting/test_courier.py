@@ -1,7 +1,6 @@
 """The courier over a real Redis: every channel has its own memory, which outlives a restart."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,8 +8,9 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.courier import OUTAGE_S, REST_S, Courier, Histories, History
+from keter.alerting.courier import REST_S, Courier
 from keter.alerting.desk import Views
+from keter.alerting.held import Held
 from keter.alerting.policy import QUIET_S
 from keter.alerting.texts import Kind, Message, Position
 from keter.bus.alerts import Alert, clear_alert, raise_alert
@@ -18,8 +18,6 @@ from keter.bus.connection import Bus, connect
 from keter.clock import ManualClock, SystemClock
 from keter.control import Control
 from keter.domain.bets import Bet
-from keter.errors import UnavailableError
-from keter.ledger import LedgerUnavailableError, open_ledger
 from keter.settings import load_settings
 from tests.support import RedisServer, eventually
 
@@ -54,12 +52,9 @@ async def position() -> Position:
     return Position("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
-async def no_history() -> History:
-    raise AssertionError("nothing is written down of an alert that Redis holds")
-
-
-def courier(bus: Bus, clock: ManualClock, *boxes: Box, history: Histories = no_history) -> Courier:
-    return Courier(bus, boxes, position, history, clock, ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***"))
+def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Courier:
+    clean = ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***")
+    return Courier(bus, boxes, position, held or Held(), clock, *clean)
 
 
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
@@ -100,56 +95,68 @@ async def test_once_a_day_it_says_that_it_lives(bus: Bus) -> None:
     assert box.got[0].detail == "DRY, ACTIVE, 2 open, EUR 20.00 outstanding, PnL today -4.50"
 
 
-async def test_redis_itself_being_away_is_told_once_and_so_is_its_return(tmp_path: Path) -> None:
-    """The ledger, which needs no Redis, keeps both; one that cannot be written keeps nobody from being told."""
-    server, box, clock = RedisServer(), Box("a"), ManualClock(NIGHT)
+REFUSALS = {
+    "read only": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    "full": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+}
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str) -> None:
+    """Every channel hears of what this process holds, and of nothing twice when Redis takes writes again."""
+    server, boxes, clock, held = RedisServer(), (Box("a"), Box("b")), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    ledger = await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=clock)
-    broken = [True]
-
-    async def history() -> History:
-        if broken:
-            broken.clear()
-            raise LedgerUnavailableError("the disk is full")
-        return ledger.alerts
-
-    one = courier(bus, clock, box, history=history)
-
-    async def look(after_s: float) -> None:
-        clock.set(clock.now() + timedelta(seconds=after_s))
-        with pytest.raises(UnavailableError):
-            await one.look()
-
-    async def back() -> bool:
-        try:
-            await one.look()
-        except UnavailableError:
-            return False
-        return True
-
+    one = courier(bus, clock, *boxes, held=held)
+    refuse, allow = REFUSALS[how]
     try:
+        await raise_alert(bus, ALERT)
         await one.look()
-        server.kill()
-        await look(0)
-        await look(OUTAGE_S - 1)
-        assert box.got == []
-        await look(1)
-        assert await ledger.alerts.history() == []
-        await look(60)
-        (row,) = await ledger.alerts.history()
-        assert (row.alert_id, row.level, row.opened_at, row.closed_at) == ("redis-down", "page", NIGHT, None)
-        assert [(message.kind, message.alert_id, message.level) for message in box.got] == [(Kind.NEW, "redis-down", "page")]
-        server.start()
-        await eventually(back)
+        await bus.redis.execute_command(*refuse)
+        for name in ("disk-full", "redis-memory"):
+            held.put(Alert(name, "page", name, "", clock.now()))
+            await one.look()
+            await one.look()
+        held.end("disk-full")
+        await one.look()
         clock.set(clock.now() + timedelta(seconds=QUIET_S))
         await one.look()
-        assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
-        (row,) = await ledger.alerts.history()
-        assert row.closed_at == NIGHT + timedelta(seconds=OUTAGE_S + 60)
+        told = [(Kind.NEW, ALERT.id), (Kind.NEW, "disk-full"), (Kind.NEW, "redis-memory"), (Kind.RESOLVED, "disk-full")]
+        assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
+        await bus.redis.execute_command(*allow)
+        await one.look()
+        await courier(bus, clock, *boxes, held=held).look()  # a restart reads what was told meanwhile
+        assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
     finally:
-        await ledger.aclose()
         await bus.aclose()
         server.close()
+
+
+async def test_a_redis_that_is_away_keeps_nothing_from_being_told_and_nothing_counts_as_over() -> None:
+    server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
+    bus = await connect(server.url)
+    one = courier(bus, clock, box, held=held)
+    try:
+        await raise_alert(bus, ALERT)
+        await one.look()
+        server.kill()
+        held.put(Alert("redis-down", "page", "Redis does not answer", "", clock.now()))
+        for _ in range(3):
+            await one.look()
+            clock.set(clock.now() + timedelta(seconds=QUIET_S))
+        assert [(m.kind, m.alert_id) for m in box.got] == [(Kind.NEW, ALERT.id), (Kind.NEW, "redis-down")]
+        server.start()
+        held.end("redis-down")
+        await eventually(lambda: _told(one, box, 3, clock))
+        assert (box.got[2].kind, box.got[2].alert_id) == (Kind.RESOLVED, "redis-down")
+    finally:
+        await bus.aclose()
+        server.close()
+
+
+async def _told(one: Courier, box: Box, count: int, clock: ManualClock) -> bool:
+    await one.look()
+    clock.set(clock.now() + timedelta(seconds=QUIET_S))
+    return len(box.got) >= count
 
 
 async def test_a_configured_channel_without_its_extra_is_one_warning_and_no_crash(
@@ -192,7 +199,7 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
         return []
 
     with structlog.testing.capture_logs() as logs:
-        built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), no_history, clock)
+        built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), Held(), clock)
         await built.complete()
     await built.courier.aclose()
     assert "canary" not in str(logs)

@@ -10,31 +10,35 @@ from keter.bus.queues import Output, Pipe, QueueName
 from keter.bus.reconciliation import note_pass
 from keter.dashboard.calling import position_of
 from keter.dashboard.facts import Facts
-from keter.dashboard.health import licence_trouble
+from keter.dashboard.health import Blocked, licence_trouble
 from keter.dashboard.models import Disk, RedisFacts
-from keter.dashboard.rules import RULES, Finding, Situation
+from keter.dashboard.presence import Silent, Troubled
+from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed
+from keter.dashboard.stores import StoreHealth
+from keter.dashboard.watch import unarmed
 from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.run import single
 from tests.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
 
-OWN = {rule.id: rule for rule in RULES if rule.check is not None}
+OWN = {rule.id: rule for rule in RULES}
 
 
 async def situation(console: Console, **changes: object) -> Situation:
     facts = await console.world.reader.facts()
     roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
     calm: dict[str, object] = {
-        "facts": facts, "settings": console.settings, "missing_since": {}, "watched_since": facts.at, "disk": roomy,
-        "licence": None, "login_failures": None,
+        "facts": facts, "settings": console.settings, "watched_since": facts.at, "disk": roomy, "licence": None,
+        "login_failures": None,
     }  # fmt: skip
     return Situation(**{**calm, **changes})  # type: ignore[arg-type]  # names checked by the class
 
 
 def fired(found: Situation) -> set[str]:
-    return {name for name, rule in OWN.items() if rule.check is not None and rule.check(found) is not None}
+    return {name for name, rule in OWN.items() if findings(rule, StoreHealth(found.facts.at), found)}
 
 
 async def test_what_is_told_while_redis_is_away_does_not_pass_for_the_present(console: Console) -> None:
@@ -54,19 +58,32 @@ async def test_a_calm_system_raises_nothing(console: Console) -> None:
     assert fired(await situation(console)) == set()
 
 
-async def test_a_silent_guard_wakes_somebody_and_a_silent_recorder_waits_until_morning(console: Console) -> None:
+async def test_a_silent_worker_wakes_somebody_where_betting_or_settling_ends_with_it(console: Console) -> None:
+    """Each under its own id. The recorder, and a copy beside which another beats, wait until morning."""
     await seed_bus(console.bus)
-    since = datetime.now(UTC) - timedelta(seconds=20)
-    rule = OWN["heartbeat-lost"]
-    assert rule.check is not None
-    guard = rule.check(await situation(console, missing_since={"guard": since}))
-    recorder = rule.check(await situation(console, missing_since={"recorder": since}))
-    just_now = rule.check(await situation(console, missing_since={"guard": datetime.now(UTC)}))
-    assert guard is not None
-    assert guard.level is None
-    assert recorder is not None
-    assert recorder.level == "ticket"
-    assert just_now is None
+    now = datetime.now(UTC)
+    long, short = now - timedelta(seconds=20), now - timedelta(seconds=5)
+    silent = (
+        Silent("guard", "guard", long, alone=True), Silent("tracker", "tracker", long, alone=True),
+        Silent("recorder", "recorder", long, alone=True), Silent("edge-2", "edge", long, alone=False),
+        Silent("router", "router", short, alone=True),
+    )  # fmt: skip
+    found = await situation(console, silent=silent)
+    told = findings(OWN["heartbeat-lost"], StoreHealth(found.facts.at), found)
+    assert told is not None
+    levels = {one.about: one.level for one in told}
+    assert levels == {"guard": None, "tracker": None, "recorder": "ticket", "edge-2": "ticket"}
+
+
+@pytest.mark.parametrize("rule", ["worker-restarting", "worker-hung"])
+async def test_a_worker_that_is_started_again_and_again_or_was_killed_is_told(console: Console, rule: str) -> None:
+    await seed_bus(console.bus)
+    troubled = (Troubled("tracker", "tracker", 4), Troubled("recorder", "recorder", 4))
+    name = {"worker-restarting": "restarting", "worker-hung": "killed"}[rule]
+    found = await situation(console, **{name: troubled})
+    told = findings(OWN[rule], StoreHealth(found.facts.at), found)
+    assert told is not None
+    assert {one.about: one.level for one in told} == {"tracker": None, "recorder": "ticket"}
 
 
 async def test_a_lost_trading_state_is_told(console: Console) -> None:
@@ -177,7 +194,9 @@ async def test_an_unsafe_redis_and_an_unreadable_ledger_are_told(console: Consol
     unsafe = RedisFacts(ok=True, detail="", aof=False, policy="allkeys-lru")
     bus = facts.bus.__class__(**{**{name: getattr(facts.bus, name) for name in facts.bus.__slots__}, "redis": unsafe})
     broken = Facts(facts.at, facts.day_start, bus, None, ["the disk is gone"])
-    assert fired(await situation(console, facts=broken)) == {"redis-unsafe", "ledger-unreadable"}
+    slow, long = facts.at - timedelta(seconds=3), facts.at - timedelta(seconds=20)
+    assert fired(await situation(console, facts=broken, unreadable_since=slow)) == {"redis-unsafe"}
+    assert fired(await situation(console, facts=broken, unreadable_since=long)) == {"redis-unsafe", "ledger-unreadable"}
 
 
 async def test_an_alert_rises_stands_and_is_resolved_with_its_history(console: Console) -> None:
@@ -219,3 +238,26 @@ async def test_an_alert_that_grows_worse_is_in_the_history_at_its_worse_level(co
         await console.world.watch.look()
     rows = [row.level for row in await console.ledger.alerts.history() if row.alert_id == "dead_letters"]
     assert rows == ["page"]
+
+
+async def test_live_that_nobody_armed_is_told_after_a_minute_and_louder_once_it_was_armed(console: Console) -> None:
+    calm = await situation(console)
+    since = calm.facts.at - timedelta(seconds=61)
+    assert not_armed(await situation(console, unarmed_since=calm.facts.at)) is None
+    first = not_armed(await situation(console, unarmed_since=since))
+    again = not_armed(await situation(console, unarmed_since=since, was_armed=True))
+    assert first is not None
+    assert again is not None
+    assert (first.level, again.level) == ("ticket", None)
+
+
+async def test_live_that_only_follows_its_bets_is_not_told_to_be_unarmed(console: Console) -> None:
+    await seed_bus(console.bus)
+    mode = console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})
+    live = console.settings.model_copy(update={"mode": mode})
+    seen = await console.world.reader.facts()
+    may_bet = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
+    assert unarmed(live, may_bet)
+    assert not unarmed(console.settings, may_bet)
+    assert not unarmed(live, replace(seen, bus=replace(seen.bus, blocked=Blocked(None, "limits are missing"))))
+    assert not unarmed(live, replace(may_bet, bus=replace(may_bet.bus, armed=True)))

@@ -5,6 +5,7 @@ import redis.exceptions as redis_errors
 
 from keter.bus.errors import (
     BusDataError,
+    BusDeniedError,
     BusRefusedError,
     ConnectionLostError,
     LeaseLostError,
@@ -12,15 +13,15 @@ from keter.bus.errors import (
     StaleRevisionError,
     translated,
 )
-from keter.errors import ExitCode, KeterError, UnavailableError
+from keter.errors import ExitCode, KeterError
 
 CASES = [
     (redis_errors.ConnectionError("reset"), ConnectionLostError),
     (redis_errors.TimeoutError("slow"), ConnectionLostError),
     (redis_errors.BusyLoadingError("loading"), ConnectionLostError),
     (redis_errors.InvalidResponse('Protocol error, got "<" as reply type byte'), ConnectionLostError),
-    (redis_errors.AuthenticationError("WRONGPASS"), UnavailableError),
-    (redis_errors.NoPermissionError("no permissions"), UnavailableError),
+    (redis_errors.AuthenticationError("WRONGPASS"), BusDeniedError),
+    (redis_errors.NoPermissionError("no permissions"), BusDeniedError),
     (redis_errors.OutOfMemoryError("command not allowed"), BusRefusedError),
     (redis_errors.ReadOnlyError("replica"), BusRefusedError),
     (redis_errors.ResponseError("NOREPLICAS Not enough good replicas to write."), BusRefusedError),

@@ -142,10 +142,14 @@ class Feed(Model):
 
 
 class RedisFacts(Model):
+    """``ok``: it answers; ``writes``: it takes writes too; ``detail`` says what is wrong."""
+
     ok: bool
     detail: str
+    writes: bool = True
     version: str | None = None
     used_memory_bytes: int | None = None
+    max_memory_bytes: int | None = None
     aof: bool | None = None
     policy: str | None = None
     fake: bool | None = None

@@ -36,7 +36,7 @@ function Check({ name, ok, text }) {
 }
 
 function redisText(redis) {
-  const told = [redis.version && `version ${redis.version}`, redis.used_memory_bytes !== null && `${format.bytes(redis.used_memory_bytes)} in use`, redis.aof !== null && `append-only file ${redis.aof ? 'on' : 'OFF'}`, redis.policy, redis.fake && 'not a real Redis'];
+  const told = [redis.version && `version ${redis.version}`, redis.used_memory_bytes !== null && `${format.bytes(redis.used_memory_bytes)}${redis.max_memory_bytes ? ` of ${format.bytes(redis.max_memory_bytes)}` : ''} in use`, !redis.writes && 'takes no writes', redis.aof !== null && `append-only file ${redis.aof ? 'on' : 'OFF'}`, redis.policy, redis.fake && 'not a real Redis'];
   return told.filter(Boolean).join(', ') || redis.detail;
 }
 

@@ -47,12 +47,12 @@ export function StateBar() {
   const feeds = sections.feeds.value ?? [];
   const up = workers.filter((worker) => worker.state === 'ok').length;
   const fresh = feeds.filter((feed) => !feed.stale).length;
-  const redis = redisProblem.value === null && sections.redis.value?.ok;
+  const redis = redisProblem.value === null && sections.redis.value?.ok && sections.redis.value.writes;
   return html`<div class="statebar" role="region" aria-label="State">
     ${server ? html`<${ModeBadge} mode=${server.mode} />` : html`<span class="mode">KETER</span>`}
     ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since && redisProblem.value === null ? html` <span class="since">since <${Clock} at=${trading.since} day="auto" /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
     ${loaded.value && html`<span class=${`facts-inline ${stale.value ? 'old' : ''}`}>
-      <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : 'down'} />
+      <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : redisProblem.value === null ? 'no writes' : 'down'} />
       <${Fact} ok=${feeds.length > 0 && fresh === feeds.length} name="Feeds" value=${`${fresh}/${feeds.length}`} />
       <${Fact} ok=${workers.length > 0 && up === workers.length} name="Workers" value=${`${up}/${workers.length}`} />
       <span class=${`fact ${stale.value ? 'bad' : ''}`}>upd <span class="num">${silentS.value === null ? format.DASH : format.age(silentS.value)}</span></span>
@@ -130,7 +130,10 @@ function LinkBanner({ reconnect }) {
 
 function RedisBanner() {
   const problem = redisProblem.value;
+  const refuses = !problem && sections.redis.value?.writes === false;
   useOnce('Redis is down', Boolean(problem));
+  useOnce('Redis takes no writes', refuses);
+  if (refuses) return html`<p class="banner critical"><strong>Redis takes no writes.</strong> ${sections.redis.value.detail}. Nothing is bet. Halt still works here and as <code>keter halt</code>: it writes the HALT file. <a href="#/health">Health</a></p>`;
   if (!problem) return null;
   return html`<p class="banner critical"><strong>Redis is down.</strong> ${problem} Trading state and queues are unknown. Halt still works here and as <code>keter halt</code>: it writes the HALT file.</p>`;
 }

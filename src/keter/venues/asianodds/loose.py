@@ -17,8 +17,9 @@ from keter.venues.asianodds.believable import INT64, LONGEST_TEXT, MOST_MINOR, M
 from keter.venues.asianodds.normalise import read_time
 from keter.venues.asianodds.wire import BrokenAnswerError
 
-# As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent.
-_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+# As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent. A comma parts thousands
+# or nothing: 5,00 may be five or five hundred, and is no number.
+_NUMBER = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _ANY_NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 # The stubs type the hook's result as a float; the decoder takes whatever it returns.
 _DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=cast("Callable[[str], float]", str))
@@ -49,8 +50,8 @@ class Fields:
 
     def number(self, *names: str) -> Decimal | None:
         """A finite number, also when written as a string or with thousands commas."""
-        text = self.text(*names).replace(",", "")
-        return Decimal(text) if _NUMBER.fullmatch(text) else None
+        text = self.text(*names)
+        return Decimal(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
 
     def writes_number(self, *names: str) -> bool:
         """Whether a number stands there, of whatever size: NaN, words and nothing are none."""

@@ -140,7 +140,7 @@ def _bound(item: Fields, name: str) -> int:
 def _misfit(item: Fields, market: Market) -> str:
     """Why a quote is not about the market asked for; empty when it is. Echoes that are missing are not missed."""
     if item.text("OddsFormat") not in {"", ODDS_FORMAT}:
-        return f"odds format {item.text('OddsFormat')}"
+        return f"odds format {item.text('OddsFormat', longest=30)}"
     line = item.text("HDPorGoal")
     if market.line_q is None or not line:
         return ""

@@ -263,7 +263,10 @@ def _check_host(hosts: SessionHosts, url: str, kind: type[VenueError]) -> None:
 
 def _session_root(url: str, base_url: str) -> str:
     """Where the session lives. An encrypted login is never followed by a plain-text session."""
-    parts, base = urlsplit(url), urlsplit(base_url)
+    try:
+        parts, base = urlsplit(url), urlsplit(base_url)
+    except ValueError:  # brackets that are no address, characters that turn into a slash
+        raise VenueTransientError("bad_session_url", "the login gave no usable address") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
         raise VenueTransientError("bad_session_url", "the login gave no usable address")
     if base.scheme == "https" and parts.scheme == "http":

@@ -212,7 +212,7 @@ def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
 
 def _decimal_odds(row: Fields) -> str:
     """Decimal odds as text; of tickets made elsewhere in another format too. Empty when there are none, or none that can be."""
-    text, source = row.text("Odds", longest=48), _FORMATS.get(row.text("OddsType").lower())
+    text, source = row.text("Odds", longest=48).replace(",", ""), _FORMATS.get(row.text("OddsType").lower())
     number = row.number("Odds")
     if number is None or abs(number) > MOST_ODDS:
         return ""

@@ -17,7 +17,15 @@ from keter.venues.base import VenueTransientError
 MAX_BODY_BYTES = 32 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
+# UnicodeError: a token or an address, as the venue gave it, that no header and no request line can hold.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    UnicodeError,
+)
 
 
 class CallFailedError(VenueTransientError):

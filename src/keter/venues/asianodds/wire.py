@@ -36,7 +36,7 @@ class Wire(msgspec.Struct, rename="pascal", gc=False):
 
 
 class _Envelope(Wire):
-    code: int | None = None
+    code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = None  # noted beside bets, in 64 bits
     message: msgspec.Raw = NULL
     result: msgspec.Raw = NULL
     data: msgspec.Raw = NULL

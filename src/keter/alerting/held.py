@@ -1,0 +1,62 @@
+"""What this process itself knows to stand, kept in memory: true whatever Redis holds, and whether or not it takes writes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from keter.bus.alerts import Alert
+
+
+class Held:
+    """Alerts of the one who watches. What Redis holds of them is a copy, which may be old or missing."""
+
+    def __init__(self) -> None:
+        self._standing: dict[str, Alert] = {}
+        self._ended: set[str] = set()
+
+    @property
+    def own(self) -> tuple[Alert, ...]:
+        """Those that stand, in the order in which they rose."""
+        return tuple(self._standing.values())
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """Those that are over and may still stand in Redis."""
+        return frozenset(self._ended)
+
+    def stands(self, alert_id: str) -> bool:
+        return alert_id in self._standing
+
+    def put(self, alert: Alert) -> None:
+        """It stands; since when it was put first."""
+        before = self._standing.get(alert.id)
+        since = before.since if before is not None else alert.since
+        self._standing[alert.id] = msgspec.structs.replace(alert, since=since)
+        self._ended.discard(alert.id)
+
+    def end(self, alert_id: str) -> None:
+        """It is over; Redis is to be told."""
+        self._standing.pop(alert_id, None)
+        self._ended.add(alert_id)
+
+    def cleared(self, alert_id: str) -> None:
+        """Redis has been told of its end."""
+        self._ended.discard(alert_id)
+
+    def standing(self, stored: Sequence[Alert]) -> list[Alert]:
+        """What stands in all, given what Redis holds: of our own what we know, with its acknowledgement from there."""
+        others = [alert for alert in stored if alert.id not in self._standing and alert.id not in self._ended]
+        copies = {alert.id: alert for alert in stored}
+        own = [_seen(alert, copies.get(alert.id)) for alert in self._standing.values()]
+        return sorted([*others, *own], key=lambda alert: alert.since)
+
+
+def _seen(alert: Alert, copy: Alert | None) -> Alert:
+    if copy is None:
+        return alert
+    return msgspec.structs.replace(
+        alert,
+        since=min(alert.since, copy.since),
+        acknowledged_by=copy.acknowledged_by,
+        acknowledged_at=copy.acknowledged_at,
+    )

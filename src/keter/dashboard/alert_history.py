@@ -1,0 +1,76 @@
+"""Keeps in the ledger when each alert rose and when it ended. What cannot be written now is written when it can be."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from keter.bus.alerts import Alert
+from keter.errors import KeterError
+from keter.ledger import Alerts
+
+log = structlog.get_logger(__name__)
+DEADLINE_S = 3.0
+MOST_OWED = 1000  # rises and ends; more than days of a ledger that takes no writes bring
+
+Note = Callable[[Alerts], Awaitable[object]]
+
+
+class AlertHistory:
+    """One per dashboard. ``open_alerts`` leads to the ledger's table; it raises KeterError while there is none."""
+
+    def __init__(self, open_alerts: Callable[[], Awaitable[Alerts]]) -> None:
+        self._open_alerts = open_alerts
+        self._standing: dict[str, Alert] = {}
+        self._owed: deque[Note] = deque(maxlen=MOST_OWED)
+        self._caught_up = False
+
+    def note(self, standing: Sequence[Alert], at: datetime) -> None:
+        """Says in the log what is new and what is over since the last time, and owes both to the ledger."""
+        current = {alert.id: alert for alert in standing}
+        for alert in standing:
+            before = self._standing.get(alert.id)
+            if before is None or before.level != alert.level:
+                log.warning("alert_raised", alert=alert.id, level_of=alert.level, title=alert.title, detail=alert.detail)
+                self._owed.append(_opening(alert))
+        for alert_id in sorted(self._standing.keys() - current.keys()):
+            log.info("alert_resolved", alert=alert_id)
+            self._owed.append(_closing(alert_id, at))
+        self._standing = current
+
+    async def write(self, at: datetime, *, all_known: bool) -> None:
+        """Pays what is owed, as far as the ledger takes it within DEADLINE_S.
+
+        ``all_known``: what stands is all there is, so that what the ledger still has open beside it ended unwatched.
+        """
+        catching_up = all_known and not self._caught_up
+        if not self._owed and not catching_up:
+            return
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                history = await self._open_alerts()
+                while self._owed:
+                    await self._owed[0](history)
+                    self._owed.popleft()
+                if catching_up:
+                    for alert_id in sorted(await history.standing() - self._standing.keys()):
+                        await history.closed(alert_id, at=at)
+                    self._caught_up = True
+        except (KeterError, TimeoutError) as e:
+            log.debug("alert_history_not_written", owed=len(self._owed), error=str(e))
+
+
+def _opening(alert: Alert) -> Note:
+    async def opened(history: Alerts) -> object:
+        return await history.opened(alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since)
+
+    return opened
+
+
+def _closing(alert_id: str, at: datetime) -> Note:
+    async def closed(history: Alerts) -> object:
+        return await history.closed(alert_id, at=at)
+
+    return closed

@@ -1,0 +1,140 @@
+"""Pure: which workers are silent, which are started again and again, which had to be killed; told from their heartbeats.
+
+A worker is known by its own id. One that died before it ever beat is known by the name of its process.
+"""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from keter.bus.heartbeats import Heartbeat
+
+STEADY = timedelta(seconds=30)  # a worker that was silent is back when it has beaten this long without a new start
+RESTARTS_WINDOW = timedelta(minutes=10)
+MANY_RESTARTS = 3
+KILLS_WINDOW = timedelta(minutes=10)
+FORGOTTEN_AFTER = timedelta(hours=1)  # of silence, where others do the work of a copy that is gone
+
+
+@dataclass(slots=True)
+class Life:
+    """What is known of one worker."""
+
+    process: str
+    started_at: datetime | None = None
+    missing_since: datetime | None = None
+    back_since: datetime | None = None
+    restarts: int = 0
+    kills: int = 0
+    restarted: deque[datetime] = field(default_factory=lambda: deque(maxlen=50))
+    killed: deque[datetime] = field(default_factory=lambda: deque(maxlen=50))
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A worker without heartbeat. ``alone``: no other of its process beats."""
+
+    worker: str
+    process: str
+    since: datetime
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Troubled:
+    """A worker that was restarted, or killed, ``times`` within the window."""
+
+    worker: str
+    process: str
+    times: int
+
+
+class Presence:
+    """Remembers the workers from look to look."""
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        self._wanted = tuple(wanted)
+        self._lives: dict[str, Life] = {}
+        self._beating: dict[str, str] = {}  # worker and process
+
+    def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
+        """Takes in who beats at ``at``."""
+        self._beating = {beat.worker: beat.process for beat in beats}
+        for beat in beats:
+            self._seen(beat, at)
+        processes = frozenset(self._beating.values())
+        for process in self._wanted:
+            if process in processes:
+                self._drop_nameless(process)
+            elif not any(life.process == process for life in self._lives.values()):
+                self._lives[process] = Life(process)
+        for worker, life in list(self._lives.items()):
+            if worker not in self._beating:
+                life.missing_since, life.back_since = life.missing_since or at, None
+                if life.process in processes and at - life.missing_since > FORGOTTEN_AFTER:
+                    del self._lives[worker]
+
+    def blind(self) -> None:
+        """Heartbeats say nothing for now: who is silent is counted anew from the next look that can tell."""
+        for life in self._lives.values():
+            if life.missing_since is not None and life.back_since is None:
+                life.missing_since = None
+
+    def silent(self) -> list[Silent]:
+        """Who does not beat, or does again for less than STEADY after a silence."""
+        return [
+            Silent(worker, life.process, life.missing_since, self._alone(worker, life.process))
+            for worker, life in sorted(self._lives.items())
+            if life.missing_since is not None
+        ]
+
+    def restarting(self, at: datetime) -> list[Troubled]:
+        """Who was started again MANY_RESTARTS times within RESTARTS_WINDOW."""
+        found = {worker: _recent(life.restarted, at - RESTARTS_WINDOW) for worker, life in self._lives.items()}
+        return [self._troubled(worker, n) for worker, n in sorted(found.items()) if n >= MANY_RESTARTS]
+
+    def killed(self, at: datetime) -> list[Troubled]:
+        """Whom the supervisor killed within KILLS_WINDOW because they hung."""
+        found = {worker: _recent(life.killed, at - KILLS_WINDOW) for worker, life in self._lives.items()}
+        return [self._troubled(worker, n) for worker, n in sorted(found.items()) if n]
+
+    def _troubled(self, worker: str, times: int) -> Troubled:
+        return Troubled(worker, self._lives[worker].process, times)
+
+    def _alone(self, worker: str, process: str) -> bool:
+        return all(other == worker or its != process for other, its in self._beating.items())
+
+    def _drop_nameless(self, process: str) -> None:
+        if self._lives.get(process, Life("")).started_at is None:
+            self._lives.pop(process, None)
+
+    def _seen(self, beat: Heartbeat, at: datetime) -> None:
+        new = beat.worker not in self._lives or self._lives[beat.worker].started_at is None
+        life = self._lives.setdefault(beat.worker, Life(beat.process))
+        restarts, kills = (_number(beat.gauges.get(name)) for name in ("restarts", "kills"))
+        if not new:
+            again = life.started_at != beat.started_at
+            life.restarted.extend([at] * max(restarts - life.restarts, int(again)))
+            life.killed.extend([at] * max(kills - life.kills, 0))
+        elif kills and at - beat.started_at < KILLS_WINDOW:
+            life.killed.append(beat.started_at)  # its last start followed a kill, which nobody here saw
+        life.started_at, life.restarts, life.kills = beat.started_at, restarts, kills
+        self._steadied(life, beat, at)
+
+    def _steadied(self, life: Life, beat: Heartbeat, at: datetime) -> None:
+        """A worker that was silent counts as back only when it stays: one that dies again is the same trouble."""
+        if life.missing_since is None:
+            return
+        life.back_since = max(life.back_since or at, beat.started_at)
+        troubled = _recent(life.restarted, at - RESTARTS_WINDOW) >= MANY_RESTARTS
+        if not troubled or at - life.back_since >= STEADY:
+            life.missing_since = life.back_since = None
+
+
+def _recent(moments: Collection[datetime], since: datetime) -> int:
+    return sum(moment > since for moment in moments)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else 0

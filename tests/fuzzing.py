@@ -6,6 +6,7 @@ expects, a key goes or comes twice, rows change places. ``write`` makes JSON of 
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -161,17 +162,17 @@ def _change(draw: st.DrawFn, place: Place) -> None:
     actions += ["twice", "case"] if isinstance(container, dict) else ["again", "shuffle"]
     match draw(st.sampled_from(actions)):
         case "odd":
-            container[key] = draw(odd_values)
+            container[key] = deepcopy(draw(odd_values))  # a later change must not reach the list it was drawn from
         case "drop":
             del container[key]
         case "wrap":
             container[key] = draw(st.sampled_from([[item], {"Value": item}]))
         case "twice":
-            container[key] = Twice(item, draw(odd_values))
+            container[key] = Twice(item, deepcopy(draw(odd_values)))
         case "case":
-            container[key.lower()] = draw(odd_values)
+            container[key.lower()] = deepcopy(draw(odd_values))
         case "again":
-            container.append(item)
+            container.append(deepcopy(item))
         case "shuffle":
             container[:] = draw(st.permutations(container))
 

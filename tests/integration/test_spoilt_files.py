@@ -145,7 +145,7 @@ def test_the_licence_commands_end_with_77_and_dry_starts(tmp_path: Path, junk: s
     assert keter("up", LICENSE_REQUIRED_FOR="all").returncode == 77
     doctor = keter("doctor", "--json", DASH_PORT=str(free_port()))
     rows = {row["name"]: row["grade"] for row in json.loads(doctor.stdout)}
-    assert rows["licence"] == "ok"
+    assert rows["licence"] in {"ok", "warning"}, "a warning where others may read it"
 
 
 @pytest.mark.parametrize("name", ["run/keter.pid", "run/redis.json", "run/instance.json", "redis/redis.log"])

@@ -30,7 +30,13 @@ class Impatient(Transport):
 
 
 def settings_of(sandbox: Sandbox) -> Settings:
-    account = {"AO_USER": "SANDBOX", "AO_PASS": "sandbox", "AO_BASE_URL": sandbox.url, "HTTP_TIMEOUT_S": "5"}
+    account = {
+        "AO_USER": "SANDBOX",
+        "AO_PASS": "sandbox",
+        "AO_BASE_URL": sandbox.url,
+        "HTTP_TIMEOUT_S": "5",
+        "MAX_ANSWER_MB": "32",
+    }
     return load_settings(None, account)
 
 

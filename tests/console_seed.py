@@ -16,6 +16,7 @@ from keter.bus.queues import Output, Pipe, QueueName
 from keter.bus.risk import RiskBook
 from keter.bus.stats import add_counts
 from keter.bus.trading import change_trading
+from keter.clock import ManualClock
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, Side, event_uid
@@ -27,6 +28,7 @@ from keter.ledger import BetChanges, Ledger
 from keter.venues.base import AccountSnapshot
 
 ACCOUNT = "sandbox"
+STARTED = datetime.now(UTC)
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard")
 FIXTURES = (
     ("England - Premier League", "Arsenal", "Chelsea"),
@@ -177,7 +179,8 @@ async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revisio
     """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that guard and router saw."""
     for process in PROCESSES:
         if process not in missing:
-            heart = Heart(bus, process=process, worker=process, heartbeat_s=1.0)
+            # One and the same start: another one would be told as a worker that is started again and again.
+            heart = Heart(bus, process=process, worker=process, heartbeat_s=1.0, clock=ManualClock(STARTED))
             heart.count("items", 1234)
             heart.gauge("loop_lag_s", 0.002)
             heart.gauge("restarts", 0)

@@ -17,7 +17,7 @@ from keter.ledger import Ledger
 from keter.setting_groups import LIVE_LIMITS
 from tests.e2e.conftest import Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.test_screens import axe, blemishes
-from tests.execution import licence
+from tests.execution import licence, own_redis
 
 PASSWORD = "seven wet herons walk"
 LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
@@ -246,6 +246,11 @@ def test_live_never_looks_like_dry_and_is_armed_with_a_typed_word(start_dashboar
         name.upper(): "50" for name in LIVE_LIMITS
     }
     dashboard = start_dashboard(**needed, **licence(), **LOCKED)
+
+    async def own(bus: Bus, _: Ledger) -> None:
+        await own_redis(bus)  # only a Keter that runs can be armed
+
+    dashboard.do(own)
     page = open_tab(dashboard.base).page
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")

@@ -167,5 +167,9 @@ async def open_settings_ledger(settings: Settings, *, clock: Clock, read_only: b
 
 
 def _check_file(url: URL, *, read_only: bool) -> None:
-    if url.get_backend_name() == "sqlite" and read_only and not is_present(Path(url.database or "")):
+    path = Path(url.database or "")
+    # A pipe in its place would keep whoever opens it waiting for ever.
+    if url.get_backend_name() == "sqlite" and path.exists() and not path.is_file():
+        raise LedgerUnavailableError(f"the ledger {path} is no ordinary file; move it away")
+    if url.get_backend_name() == "sqlite" and read_only and not is_present(path):
         raise LedgerUnavailableError("there is no ledger yet; it is made when Keter runs for the first time")

@@ -10,8 +10,12 @@ CANCEL_TRIES = 5
 async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     """Waits for ``seconds`` or until ``stop``; True when that is set. A cancellation always comes through.
 
-    ``asyncio.wait_for`` before Python 3.12 swallows one that comes together with what it waited for.
+    ``asyncio.wait_for`` before Python 3.12 swallows one that comes together with what it waited for. One that a library has
+    swallowed before the call comes through here: a loop whose group cancels it once would otherwise go on for ever.
     """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

@@ -175,6 +175,20 @@ def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard,
     tab.quiet(*NETWORK)
 
 
+def test_a_redis_that_takes_no_writes_is_said_and_what_it_holds_is_still_shown(dashboard: Dashboard, open_tab: OpenTab) -> None:
+    page = open_tab(dashboard.base).page
+    expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
+    dashboard.do(lambda bus, _: bus.redis.execute_command("CONFIG", "SET", "maxmemory", "1"))
+    banner = page.locator(".banner.critical", has_text="Redis takes no writes")
+    expect(banner).to_be_visible(timeout=20_000)
+    expect(banner).to_contain_text("out of memory")
+    expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
+    expect(page.get_by_text("Redis runs out of memory").first).to_be_visible(timeout=30_000)
+    picture(page, "redis-no-writes-wide-dark")
+    dashboard.do(lambda bus, _: bus.redis.execute_command("CONFIG", "SET", "maxmemory", "0"))
+    expect(banner).to_have_count(0, timeout=20_000)
+
+
 def test_a_limit_is_lowered_with_two_presses_and_raised_with_a_typed_word(dashboard: Dashboard, open_tab: OpenTab) -> None:
     tab = open_tab(dashboard.base + "/#/risk")
     panel = tab.page.locator("form", has=tab.page.get_by_label("New amount"))

@@ -91,6 +91,22 @@ async def test_a_killed_worker_comes_back_and_the_page_counts_it(shared: KeterUp
     assert (counted["edge"], counted["guard"]) == ("1", "0")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
+@pytest.mark.parametrize("name", ["router", "dashboard"])
+async def test_a_worker_that_hangs_is_killed_comes_back_and_is_told(shared: KeterUp, name: str) -> None:
+    """Also the one that tells: its successor does."""
+    one = await everybody(shared)
+    first = one.pids()[name]
+    os.kill(first, signal.SIGSTOP)
+    await eventually(lambda: one.pids().get(name, first) != first, timeout_s=START_MOST_S, every_s=0.5)
+
+    def told() -> bool:
+        code, text = one.fetch("/api/alerts")
+        return code == 200 and any(row["id"].startswith(f"worker-hung:{name}") for row in json.loads(text)["items"])
+
+    await eventually(told, timeout_s=30, every_s=0.5)
+
+
 async def test_a_second_one_in_the_same_folder_is_refused(shared: KeterUp) -> None:
     one = await everybody(shared)
     second = up(one.folder)

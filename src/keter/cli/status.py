@@ -6,6 +6,7 @@ import typer
 
 from keter.cli.access import need_bus
 from keter.cli.output import JsonFlag, run_async, show_json
+from keter.domain.trading import betting_word
 from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ async def _workings(bus: "Bus") -> Facts:
 
 def render(facts: Facts) -> list[str]:
     """The facts as lines for people."""
-    state = facts["state"] or "unknown"
+    state = betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed")) or "unknown"
     lines = [f"{facts['mode']}  {state}" + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")]
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")

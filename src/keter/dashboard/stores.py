@@ -78,8 +78,10 @@ class Stores:
         now, before = self._clock.now(), self._health or StoreHealth(self._clock.now())
         return StoreHealth(
             now,
-            StoreTrouble(redis[0], _begun(before.redis, now), f"{_REDIS[redis[0]]}: {redis[1]}") if redis else None,
-            StoreTrouble(ledger[0], _begun(before.ledger, now), f"{_LEDGER[ledger[0]]}: {ledger[1]}") if ledger else None,
+            StoreTrouble(redis[0], _begun(before.redis, now), f"{_REDIS[redis[0]]}: {redis[1].rstrip('.')}") if redis else None,
+            StoreTrouble(ledger[0], _begun(before.ledger, now), f"{_LEDGER[ledger[0]]}: {ledger[1].rstrip('.')}")
+            if ledger
+            else None,
         )
 
     async def aclose(self) -> None:

@@ -10,7 +10,7 @@ from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.markets import Market, MarketKind, Period, Side, line_text, parse_selection
 from keter.domain.money import money_text
 from keter.domain.signals import Decision
-from keter.domain.trading import ExecutionMode, TradingMode
+from keter.domain.trading import ExecutionMode, TradingMode, betting_word
 from keter.domain.verdicts import Reason
 
 KIND_TEXT = {
@@ -167,13 +167,14 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
     """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
     if now is None:
         state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(mode=mode.value, state=state, following=None, problem=problem, heartbeats=None,
+        return StatusAnswer(mode=mode.value, state=state, armed=None, following=None, problem=problem, heartbeats=None,
                             settings_differ=None, balance=None, outstanding=None, pnl_today=None, confirmed=None,
                             rejected=None)  # fmt: skip
     money = now.money
     return StatusAnswer(
         mode=mode.value,
-        state=now.trading.mode,
+        state=betting_word(now.trading.mode, live=mode is ExecutionMode.LIVE, armed=now.trading.armed),
+        armed=now.trading.armed,
         following=now.trading.following,
         balance=money.balance if money else None,
         outstanding=money.outstanding if money else None,

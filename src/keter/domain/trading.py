@@ -20,6 +20,15 @@ class ExecutionMode(StrEnum):
     LIVE = "LIVE"
 
 
+DISARMED = "DISARMED"
+
+
+def betting_word(mode: str | None, *, live: bool, armed: bool | None) -> str | None:
+    """The mode as people are told it: LIVE that is not armed bets nothing, so it is not called active or reducing."""
+    bets = mode in {TradingMode.ACTIVE, TradingMode.REDUCING}
+    return DISARMED if live and bets and armed is False else mode
+
+
 class TradingState(msgspec.Struct, frozen=True):
     """Who put trading into this mode, why and when. ``revision`` grows by one with every change."""
 

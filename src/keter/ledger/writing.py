@@ -74,7 +74,7 @@ class WriteProbe:
 
     def _sqlite(self) -> Refusal | None:
         """Opens the file each time: one that was moved away or replaced would go on unseen behind an open one."""
-        return _refusal(lambda: _write_sqlite(self._url))
+        return _refusal(lambda: _write_sqlite(self._url), Path(self._url.database or ""))
 
     def _postgres(self) -> Refusal | None:
         if self._engine is None:
@@ -107,11 +107,14 @@ def _write_postgres(engine: Engine) -> None:
         connection.execute(text(WRITE))
 
 
-def _refusal(write: Callable[[], None]) -> Refusal | None:
+def _refusal(write: Callable[[], None], file: Path | None = None) -> Refusal | None:
     try:
         write()
     except sqlite3.Error as e:
-        return _SQLITE.get((getattr(e, "sqlite_errorcode", None) or 0) & 0xFF, LedgerTrouble.AWAY), _sentence(e)
+        code = (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN and file is not None and file.exists():
+            return LedgerTrouble.READ_ONLY, _sentence(e)  # the file is there, and nothing may be made beside it
+        return _SQLITE.get(code, LedgerTrouble.AWAY), _sentence(e)
     except SQLAlchemyError as e:
         cause: Any = getattr(e, "orig", None)
         return _POSTGRES.get(getattr(cause, "sqlstate", None) or "", LedgerTrouble.AWAY), _sentence(cause or e)

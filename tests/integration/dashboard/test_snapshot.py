@@ -19,7 +19,7 @@ from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import RedisServer, eventually
 
 STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
-          "settings_differ", "following"}  # fmt: skip
+          "settings_differ", "following", "armed"}  # fmt: skip
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:

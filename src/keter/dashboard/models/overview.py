@@ -35,11 +35,13 @@ class StatusAnswer(Model):
     """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why.
 
     ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in DRY.
+    ``state`` is DISARMED where betting is active and LIVE is not armed.
     """
 
     mode: Literal["DRY", "LIVE"]
     state: str | None
     following: str | None
+    armed: bool | None
     balance: Money | None
     outstanding: Money | None
     pnl_today: Money | None

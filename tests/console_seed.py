@@ -211,14 +211,19 @@ def moved(update: MarketUpdate, by: float) -> MarketUpdate:
 
 
 async def seed_bus(
-    bus: Bus, *, now: datetime | None = None, day: str | None = None, mode: TradingMode = TradingMode.ACTIVE
+    bus: Bus,
+    *,
+    now: datetime | None = None,
+    day: str | None = None,
+    mode: TradingMode = TradingMode.ACTIVE,
+    missing: frozenset[str] = frozenset(),
 ) -> None:
     """State, feeds, account, queues, prices, risk and counts of a running system."""
     now = now or datetime.now(UTC)
     day = day or now.date().isoformat()
     state = TradingState(mode, "ops", "start of the day", now - timedelta(hours=4))
     await change_trading(bus, state, expected_revision=None, now=now)
-    await seed_beats(bus)
+    await seed_beats(bus, missing=missing)
     for phase in Phase:
         facts = {"confirmed_at": now, "requested_at": now, "known_markets": 812, "body_bytes": 184_233, "parse_s": 0.021}
         await write_feed(bus, ACCOUNT, phase, facts)

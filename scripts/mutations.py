@@ -156,6 +156,9 @@ MUTATIONS = (
     Mutation("best-first", GATE, "of signals that arrive together the best goes first", "src/keter/workers/guard.py",
              "        order = best_first([signal for _, signal in known], limits)\n",
              "        order = range(len(known))\n", (GUARD,)),
+    Mutation("wait-alone", GATE, "nothing waits beside an item that is taken alone", "src/keter/workers/serving.py",
+             "while not items[0].alone and len(items)", "while len(items)",
+             ("tests/integration/test_serving.py",)),
     Mutation("looked-again", GATE, "what a rest refused is looked at again", "src/keter/workers/guard.py",
              "        self._revisits.note(signal, verdict)\n", "", (GUARD,)),
 

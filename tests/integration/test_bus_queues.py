@@ -237,8 +237,12 @@ async def test_the_reaper_returns_what_a_dead_worker_held_to_the_head_in_order(b
     await end_lease(bus, dead)
     assert await Reaper(bus).run_once() == 2
     survivor = await worker(bus, "survivor")
-    seen = [keys_of(await survivor.step(done=min(turn, 1), claim=64)) for turn in range(3)]
-    assert seen == [["a"], ["b"], ["c"]]  # one by one, for they have a strike
+    seen = [await survivor.step(done=min(turn, 1), claim=64) for turn in range(3)]
+    assert [keys_of(items) for items in seen] == [["a"], ["b"], ["c"]]  # one by one, for they have a strike
+    assert [item.alone for items in seen for item in items] == [True, True, False]  # nobody died holding "c"
+    await push(bus, ("d", b"1"), ("e", b"1"))
+    together = await survivor.step(done=1, claim=64)
+    assert (keys_of(together), [item.alone for item in together]) == (["d", "e"], [False, False])
 
 
 async def test_the_reaper_leaves_the_living_alone(bus: Bus) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
-from keter.bus.queues import Item, Output, QueueName, depths, read_dead
+from keter.bus.queues import Item, Output, QueueName, Reaper, depths, read_dead
 from keter.bus.stats import read_counts
 from keter.settings import Settings
 from keter.workers.runtime import Context
@@ -243,3 +243,18 @@ async def test_what_is_gathered_by_a_worker_that_dies_comes_back(redis_url: str,
         async with working(context_on(bus, settings, worker="second"), gathering(pass_on, highest_first)):
             await eventually(lambda: empty(bus, QueueName.RAW))
         assert {item.key for item in await drain(bus, QueueName.VALIDATED)} == {"k0", "k1"}
+
+
+async def test_what_cost_workers_their_lives_is_not_waited_beside(redis_url: str, settings: Settings) -> None:
+    """Such items are claimed one by one, so a wait beside each would make all of them, and all behind them, old."""
+    async with opened(redis_url) as bus:
+        await push(bus, QueueName.RAW, *((f"k{i}", b"%d" % i) for i in range(8)))
+        lost = context_on(bus, settings, worker="lost").pipe(QueueName.RAW)
+        await lost.open()
+        assert len(await lost.step(claim=8)) == 8
+        await bus.redis.delete(bus.keys.queue(QueueName.RAW).lease(lost.incarnation))
+        assert await Reaper(bus, queues=[QueueName.RAW]).run_once() == 8
+        never = 3600
+        async with working(context_on(bus, settings), gathering(pass_on, highest_first, seconds=never)):
+            await eventually(lambda: empty(bus, QueueName.RAW))
+        assert len(await drain(bus, QueueName.VALIDATED)) == 8

@@ -32,11 +32,15 @@ class QueueName(StrEnum):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One claimed item. ``waited_s`` is how long its key had been waiting when it was claimed."""
+    """One claimed item. ``waited_s`` is how long its key had been waiting when it was claimed.
+
+    ``alone`` says that it has cost a worker its life, so nothing else is claimed until it is done.
+    """
 
     key: str
     payload: bytes
     waited_s: float = 0.0
+    alone: bool = False
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -179,12 +183,12 @@ class Pipe:
         return self._take(reply)
 
     def _take(self, reply: list[bytes]) -> list[Item]:
-        now_ms = int(reply[0])
+        now_ms, alone = int(reply[0]), int(reply[1]) == 1
         items = []
-        for i in range(1, len(reply), 2):
+        for i in range(2, len(reply), 2):
             key = reply[i][STAMP:].decode()
             self._hand.append(key)
-            items.append(Item(key, reply[i + 1], (now_ms - int(reply[i][: STAMP - 1])) / 1000))
+            items.append(Item(key, reply[i + 1], (now_ms - int(reply[i][: STAMP - 1])) / 1000, alone))
         return items
 
     async def wait(self) -> None:

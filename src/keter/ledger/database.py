@@ -55,13 +55,18 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def parse_url(url: str) -> URL:
-    """The address as SQLAlchemy's. Raises ConfigurationError, without the address, for anything but SQLite and PostgreSQL."""
+    """Reads an address as SQLAlchemy's: a SQLite file or PostgreSQL.
+
+    Raises ConfigurationError, which does not show the address, for anything else.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as e:
         raise ConfigurationError("LEDGER_URL is not a database address such as sqlite:///local/ledger.db") from e
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ConfigurationError("LEDGER_URL must begin with sqlite:// or postgresql://")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigurationError("the ledger must be a file: in memory it would forget the bets with the process")
     return parsed.set(drivername="postgresql+psycopg") if parsed.get_backend_name() == "postgresql" else parsed
 
 
@@ -91,8 +96,6 @@ def make_engine(url: URL, *, read_only: bool) -> Engine:
 
 def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     path = Path(url.database or "")
-    if not url.database or url.database == ":memory:":
-        raise ConfigurationError("the ledger must be a file: in memory it would forget the bets with the process")
     if read_only:
         # as_uri() writes the characters of a name that mean something in an address as %23 and the like
         url = url.set(database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})

@@ -161,7 +161,8 @@ class _Server:
     async def _take_together(self, items: list[Item], gather: Gather) -> _Turn:
         """Handles all of them by rank, and only then acknowledges, which goes by their places in the queue."""
         deadline = self._context.clock.monotonic() + gather.seconds
-        while len(items) < self._batch and self._context.clock.monotonic() < deadline:
+        # No further item is given beside one that is taken alone: to wait for some would make all behind it old.
+        while not items[0].alone and len(items) < self._batch and self._context.clock.monotonic() < deadline:
             if await self._context.pause(GATHER_POLL_S):
                 break
             items += await self._pipe.step(claim=self._batch - len(items))

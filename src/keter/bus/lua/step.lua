@@ -21,7 +21,8 @@
 -- then number of audit entries, then the entries
 -- then for each output: index in KEYS of its queue's list (negative: only where no newer payload waits), key, payload
 --
--- Returns {ms of the server, stamp|key, payload, stamp|key, payload ...} of what was claimed.
+-- Returns {ms of the server, 1 or 0, stamp|key, payload, stamp|key, payload ...} of what was claimed; 1: it was taken alone,
+-- since it has cost a worker its life.
 -- Errors before the first write: LEASELOST; WRONGTYPE from any key; OOM when there is something to push.
 local call = redis.call
 local CHUNK = 1000 -- unpack fails at 8,000 values
@@ -123,7 +124,7 @@ if counters > 0 or entries > 0 then
   call('PEXPIRE', KEYS[1], ARGV[10])
 end
 if not consumer then
-  return { now }
+  return { now, 0 }
 end
 
 -- Acknowledge, by position: this list has one owner, who works through it in order.
@@ -153,7 +154,7 @@ if done > 0 then
 end
 
 -- Claim. A key that has cost a worker its life is taken alone, so that its neighbours do not collect strikes with it.
-local reply = { now }
+local reply = { now, 0 }
 local waiting = claim > 0 and call('LRANGE', list, 0, claim - 1) or {}
 if #waiting > 0 then
   local keys = {}
@@ -166,6 +167,7 @@ if #waiting > 0 then
     for i = 1, n do
       if counts[i] then
         n = i > 1 and i - 1 or (held == done and 1 or 0)
+        reply[2] = i == 1 and n or 0
         break
       end
     end

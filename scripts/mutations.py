@@ -60,6 +60,7 @@ BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+CATCHING_UP = "tests/integration/test_catching_up.py"
 TRUST = "tests/unit/test_trust.py"
 AUTH = "tests/unit/dashboard/test_auth.py"
 FEED_BOUNDS = "tests/unit/asianodds/test_bounds.py"
@@ -367,8 +368,13 @@ MUTATIONS = (
              "if left > 0 and left <= tonumber(ARGV[1]) then", "if left > 0 then",
              ("tests/integration/test_clock_set_back.py",)),
     Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
-             "query.order_by(revision.desc(), operator_commands.c.at.desc())",
+             "query.order_by(revision.desc(), operator_commands.c.sequence.desc())",
              "query.order_by(operator_commands.c.at.desc())", (LEDGER,)),
+    Mutation("limit-order", REDIS, "the limit said last is restored, whatever the clock said", "src/keter/ledger/history.py",
+             "select(operator_commands).order_by(operator_commands.c.sequence.desc()).limit(limit)",
+             "select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)", (CATCHING_UP, LEDGER)),
+    Mutation("arming-order", REDIS, "an arming is taken back by what was said after it, whatever the clock said",
+             "src/keter/workers/catching_up.py", "    if later is not None:\n        return later\n", "", (CATCHING_UP,)),
     Mutation("told-from-memory", SILENCE, "what stands here is told whatever Redis holds", "src/keter/alerting/held.py",
              "for alert in self._standing.values()]", "for alert in self._standing.values() if alert.id in copies]",
              ("tests/unit/alerting/test_held.py", "tests/integration/alerting/test_courier.py")),

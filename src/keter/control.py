@@ -243,8 +243,8 @@ class Control:
         """
         run = await self._armable_run(account)
         standing = await read_arming(self._need_bus(), account, run.mark)
-        await arm(self._need_bus(), account, operator.name, self._clock.now(), run.mark)
         row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
+        await arm(self._need_bus(), account, operator.name, row.at, run.mark, row.command_id)
         return await self._done(_valued(row, _arming_text(standing is not None), ARMED))
 
     async def _armable_run(self, account: str) -> Run:

@@ -24,6 +24,7 @@ Percent = Annotated[float, Field(ge=0, le=1000)]
 # The methods of keter.pricing.margin.
 MarginMethod = Literal["multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"]
 SHORTEST_TOKEN = 16
+LONGEST_ACCOUNT = 64  # what every table of the ledger holds of an account's name
 _PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
 
 
@@ -83,7 +84,7 @@ class ModeSettings(Group):
 class VenueSettings(Group):
     """The AsianOdds account. Without a user name the sandbox bookmaker is used."""
 
-    ao_user: str = Field("", description="AsianOdds API user name. Empty: the sandbox bookmaker.")
+    ao_user: str = Field("", description="AsianOdds API user name, at most 64 characters. Empty: the sandbox bookmaker.")
     ao_pass: SecretStr = Field(SecretStr(""), description="AsianOdds API password.")
     ao_base_url: str = Field("https://webapi.asianodds88.com/AsianOddsService", description="Root of the venue's web service.")
     ao_sports: Words = Field(("1",), description="Sport ids to follow, comma separated (1 is football).")
@@ -108,6 +109,18 @@ class VenueSettings(Group):
     )
     ao_session_hosts: Words = Field((), description="Hosts to which the venue's login may move the session, beside those of "
                                     "AO_BASE_URL's own domain.")  # fmt: skip
+
+    @field_validator("ao_user")
+    @classmethod
+    def _fits_the_ledger(cls, value: str) -> str:
+        """PostgreSQL would refuse each bet of an account whose name is longer than its column or holds a NUL."""
+        if len(value) > LONGEST_ACCOUNT:
+            raise ValueError(
+                f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an account's name"
+            )
+        if not value.isprintable():
+            raise ValueError("holds a character that cannot be seen; an account's name has none")
+        return value
 
     @field_validator("ao_base_url")
     @classmethod

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from keter.control import Control, Operator, Outcome
     from keter.settings import Settings
 
+LONGEST_USER = 96  # the ledger's column of who said a command
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
 Command = Callable[["Control", "Operator", "Settings"], Awaitable["Outcome"]]
 
@@ -138,10 +139,13 @@ def _note(warnings: Iterable[str]) -> None:
 
 
 def _user() -> str:
+    """Who commands, cut to what the audit holds of a name: any text may stand in LOGNAME."""
     import getpass
 
+    from keter.plain import plain
+
     try:
-        return getpass.getuser()
+        return plain(getpass.getuser(), LONGEST_USER) or "a nameless user"
     except (KeyError, OSError):  # a container's user may have no name
         return "a nameless user"
 

@@ -60,6 +60,8 @@ BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+PAGE_COMMANDS = "src/keter/dashboard/commands.py"
+TEST_PAGE_COMMANDS = "tests/integration/dashboard/test_commands.py"
 CATCHING_UP = "tests/integration/test_catching_up.py"
 TRUST = "tests/unit/test_trust.py"
 AUTH = "tests/unit/dashboard/test_auth.py"
@@ -375,6 +377,12 @@ MUTATIONS = (
              "select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)", (CATCHING_UP, LEDGER)),
     Mutation("arming-order", REDIS, "an arming is taken back by what was said after it, whatever the clock said",
              "src/keter/workers/catching_up.py", "    if later is not None:\n        return later\n", "", (CATCHING_UP,)),
+    Mutation("stops-throttled", HALT, "the page's throttle holds no stop and no lower limit back", PAGE_COMMANDS,
+             "        if body.action not in STOPS and not _lowers(body, limit):\n", '        if body.action != "halt":\n',
+             (TEST_PAGE_COMMANDS,)),
+    Mutation("room-of-a-session", HALT, "a flood of one session pushes out nobody else's confirmation", PAGE_COMMANDS,
+             "        for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:\n            del kept[name]\n", "",
+             (TEST_PAGE_COMMANDS,)),
     Mutation("told-from-memory", SILENCE, "what stands here is told whatever Redis holds", "src/keter/alerting/held.py",
              "for alert in self._standing.values()]", "for alert in self._standing.values() if alert.id in copies]",
              ("tests/unit/alerting/test_held.py", "tests/integration/alerting/test_courier.py")),

@@ -60,6 +60,7 @@ BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+SPOILT_ENV = "tests/integration/test_stopping_without_settings.py"
 PAGE_COMMANDS = "src/keter/dashboard/commands.py"
 TEST_PAGE_COMMANDS = "tests/integration/dashboard/test_commands.py"
 CATCHING_UP = "tests/integration/test_catching_up.py"
@@ -377,6 +378,13 @@ MUTATIONS = (
              "select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)", (CATCHING_UP, LEDGER)),
     Mutation("arming-order", REDIS, "an arming is taken back by what was said after it, whatever the clock said",
              "src/keter/workers/catching_up.py", "    if later is not None:\n        return later\n", "", (CATCHING_UP,)),
+    Mutation("disarm-what-runs", HALT, "a disarming takes back what stands, whatever the settings say", "src/keter/control.py",
+             "        accounts = [*([running] if running else ()), *others]\n", "        accounts = [named]\n", (SPOILT_ENV,)),
+    Mutation("spoilt-env", HALT, "a spoilt .env holds no stop back", "src/keter/cli/access.py",
+             "        if wish is Wish.START:\n            raise\n", "        raise\n", (SPOILT_ENV,)),
+    Mutation("ledger-guessed", HALT, "without its settings no other ledger is taken for the Keter's own",
+             "src/keter/cli/access.py", "                await _check_ledger(ledger, bus)\n", "                pass\n",
+             (SPOILT_ENV,)),
     Mutation("stops-throttled", HALT, "the page's throttle holds no stop and no lower limit back", PAGE_COMMANDS,
              "        if body.action not in STOPS and not _lowers(body, limit):\n", '        if body.action != "halt":\n',
              (TEST_PAGE_COMMANDS,)),

@@ -18,11 +18,20 @@ import structlog
 from keter.bus.alerts import acknowledge_alert
 from keter.bus.connection import Bus
 from keter.bus.cooldowns import clear_cooldown
-from keter.bus.errors import StaleRevisionError
+from keter.bus.errors import PoisonedPayloadError, StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
 from keter.bus.ownership import read_owner
-from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_arming, read_trading
+from keter.bus.trading import (
+    TradingView,
+    arm,
+    armed_accounts,
+    change_trading,
+    disarm,
+    disarm_all,
+    read_arming,
+    read_trading,
+)
 from keter.clock import Clock, Ids, random_id
 from keter.domain.runs import Run
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
@@ -262,6 +271,26 @@ class Control:
         stood = await disarm(self._need_bus(), account)
         row = self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account)
         return await self._done(_valued(row, _arming_text(stood), NOT_ARMED))
+
+    async def disarm_every(self, operator: Operator, reason: str, *, named: str = "") -> list[Outcome]:
+        """Takes back every permission that stands in this Redis, the running account's first; ``named`` may have none.
+
+        Raises UnavailableError where no account is known.
+        """
+        running = await self._running_account()
+        others = sorted({named, *await armed_accounts(self._need_bus())} - {running, ""})
+        accounts = [*([running] if running else ()), *others]
+        if not accounts:
+            raise UnavailableError("no account is known to disarm: nothing runs on this Redis, and none is armed there")
+        return [await self.disarm(operator, account, reason) for account in accounts]
+
+    async def _running_account(self) -> str:
+        """Empty where nothing runs, or where its record cannot be read: that must not hold a disarming back."""
+        try:
+            record = await read_owner(self._need_bus())
+        except PoisonedPayloadError:
+            return ""
+        return record.run.account if record is not None else ""
 
     async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
         """Says that somebody has seen an alert; it stands until its cause is gone. Raises UsageError when it does not stand."""

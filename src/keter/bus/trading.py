@@ -111,6 +111,12 @@ async def disarm_all(bus: Bus) -> None:
     await bus.redis.delete(bus.keys.armed)
 
 
+async def armed_accounts(bus: Bus) -> set[str]:
+    """The accounts that have a permission, of whichever run."""
+    found = await bus.redis.execute_command("HKEYS", bus.keys.armed)
+    return {account.decode(errors="surrogateescape") for account in found}
+
+
 async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:
     """The standing permission of ``account`` in ``run``; None when there is none, it is another run's or cannot be read."""
     payload = await bus.redis.execute_command("HGET", bus.keys.armed, account)

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control import Control, Operator, Outcome, Standing
+from keter.control import Control, Operator, Outcome
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
@@ -24,6 +24,7 @@ from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
 from keter.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
+from keter.standing import Standing
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0

@@ -60,6 +60,10 @@ BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/workers/test_placing.py"
 LEDGER = "tests/unit/ledger/test_bets.py"
+SPOILT_ENV = "tests/integration/test_stopping_without_settings.py"
+PAGE_COMMANDS = "src/keter/dashboard/commands.py"
+TEST_PAGE_COMMANDS = "tests/integration/dashboard/test_commands.py"
+CATCHING_UP = "tests/integration/test_catching_up.py"
 TRUST = "tests/unit/test_trust.py"
 AUTH = "tests/unit/dashboard/test_auth.py"
 FEED_BOUNDS = "tests/unit/asianodds/test_bounds.py"
@@ -367,8 +371,27 @@ MUTATIONS = (
              "if left > 0 and left <= tonumber(ARGV[1]) then", "if left > 0 then",
              ("tests/integration/test_clock_set_back.py",)),
     Mutation("command-order", REDIS, "the highest revision is the last command", "src/keter/ledger/history.py",
-             "query.order_by(revision.desc(), operator_commands.c.at.desc())",
+             "query.order_by(revision.desc(), operator_commands.c.sequence.desc())",
              "query.order_by(operator_commands.c.at.desc())", (LEDGER,)),
+    Mutation("limit-order", REDIS, "the limit said last is restored, whatever the clock said", "src/keter/ledger/history.py",
+             "select(operator_commands).order_by(operator_commands.c.sequence.desc()).limit(limit)",
+             "select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)", (CATCHING_UP, LEDGER)),
+    Mutation("arming-order", REDIS, "an arming is taken back by what was said after it, whatever the clock said",
+             "src/keter/workers/catching_up.py", "    if later is not None:\n        return later\n", "", (CATCHING_UP,)),
+    Mutation("disarm-what-runs", HALT, "a disarming takes back what stands, whatever the settings say",
+             "src/keter/control_arming.py", "        accounts = [*([running] if running else ()), *others]\n",
+             "        accounts = [named]\n", (SPOILT_ENV,)),
+    Mutation("spoilt-env", HALT, "a spoilt .env holds no stop back", "src/keter/cli/access.py",
+             "        if wish is Wish.START:\n            raise\n", "        raise\n", (SPOILT_ENV,)),
+    Mutation("ledger-guessed", HALT, "without its settings no other ledger is taken for the Keter's own",
+             "src/keter/cli/access.py", "                await _check_ledger(ledger, bus)\n", "                pass\n",
+             (SPOILT_ENV,)),
+    Mutation("stops-throttled", HALT, "the page's throttle holds no stop and no lower limit back", PAGE_COMMANDS,
+             "        if body.action not in STOPS and not _lowers(body, limit):\n", '        if body.action != "halt":\n',
+             (TEST_PAGE_COMMANDS,)),
+    Mutation("room-of-a-session", HALT, "a flood of one session pushes out nobody else's confirmation", PAGE_COMMANDS,
+             "        for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:\n            del kept[name]\n", "",
+             (TEST_PAGE_COMMANDS,)),
     Mutation("told-from-memory", SILENCE, "what stands here is told whatever Redis holds", "src/keter/alerting/held.py",
              "for alert in self._standing.values()]", "for alert in self._standing.values() if alert.id in copies]",
              ("tests/unit/alerting/test_held.py", "tests/integration/alerting/test_courier.py")),

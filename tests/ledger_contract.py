@@ -1,10 +1,12 @@
 """What every ledger must keep, whatever database holds it: run against SQLite and PostgreSQL alike."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
 
 from keter.domain.bets import FINAL, OPEN, TRANSITIONS, BetState
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
@@ -18,6 +20,8 @@ from keter.ledger import (
     NotInLedgerError,
     SelectionOpenError,
 )
+from keter.ledger.database import DURABLE
+from keter.ledger.migrate import migrate
 from tests.execution import ACCOUNT, NOW, an_event, an_intent
 
 DRY = ExecutionMode.DRY
@@ -29,6 +33,30 @@ WAY_TO: dict[BetState, list[BetState]] = {
     **{state: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, state]
        for state in (S.WON, S.LOST, S.HALF_WON, S.HALF_LOST, S.PUSHED, S.VOID)},
 }  # fmt: skip
+
+
+# Commands as a version before 0006 wrote them: the order of their names, of their times and of their rows are three.
+OLD_COMMANDS = (
+    "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at, accepted, result, v)"
+    " VALUES ('b', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007, true, 'done', 1),"
+    " ('c', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000005, true, 'done', 1),"
+    " ('a', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007, true, 'done', 1)"
+)
+
+
+def write_old_commands(engine: Engine) -> None:
+    """Brings an empty ledger to the last schema without an order of its commands, and writes three."""
+    migrate(engine, "0005")
+    with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
+        connection.execute(text(OLD_COMMANDS))
+    engine.dispose()
+
+
+async def check_order_of_old_commands(ledger: Ledger) -> None:
+    """Those that were there, of 2033, keep their order by time and name; one written next is the last, though of today."""
+    assert [row.command_id for row in await ledger.commands.recent()] == ["b", "a", "c"]
+    await ledger.commands.add(a_disarming("new", NOW))
+    assert [row.command_id for row in await ledger.commands.recent()] == ["new", "b", "a", "c"]
 
 
 async def put_in(ledger: Ledger, state: BetState, intent_id: str = "i1", **how: object) -> None:
@@ -188,3 +216,31 @@ class LedgerContract:
             )
             last = await ledger.commands.last_trading()
             assert last is not None and last.mode is mode
+
+    async def test_commands_come_in_the_order_in_which_they_were_written(self, ledger: Ledger) -> None:
+        """Neither a clock that was set back nor one moment for several changes it, whoever else writes meanwhile."""
+        hours = [2, 0, 0, -3, 1]
+        for number, hour in enumerate(hours):
+            await ledger.commands.add(a_disarming(f"c{9 - number}", NOW + timedelta(hours=hour)))
+        assert [row.command_id for row in await ledger.commands.recent()] == ["c5", "c6", "c7", "c8", "c9"]
+        assert [row.command_id for row in await ledger.commands.recent(1, actions=DISARMINGS)] == ["c5"]
+        later = await ledger.commands.after("c8", DISARMINGS)
+        assert later is not None and [row.command_id for row in later] == ["c5", "c6", "c7"]
+        assert await ledger.commands.after("c5", DISARMINGS) == []
+        assert await ledger.commands.after("c8", frozenset({CommandAction.HALT})) == []
+        assert await ledger.commands.after("nobody's", DISARMINGS) is None
+
+    async def test_commands_written_at_once_have_one_order_for_everybody(self, ledger: Ledger) -> None:
+        await asyncio.gather(*[ledger.commands.add(a_disarming(f"c{number}", NOW)) for number in range(20)])
+        order = [row.command_id for row in await ledger.commands.recent()]
+        assert len(order) == 20
+        for number, command_id in enumerate(order):
+            later = await ledger.commands.after(command_id, DISARMINGS)
+            assert later is not None and [row.command_id for row in later] == order[:number]
+
+
+DISARMINGS = frozenset({CommandAction.DISARM})
+
+
+def a_disarming(command_id: str, at: datetime) -> OperatorCommand:
+    return OperatorCommand(command_id, CommandAction.DISARM, "me", "cli", "acc", "why", at, True, "done")

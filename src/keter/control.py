@@ -5,103 +5,36 @@ Every command takes effect first and is written to the audit afterwards; a missi
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from keter.bus.alerts import acknowledge_alert
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
-from keter.bus.limits import read_limits, write_limit
-from keter.bus.locks import clear_exec_lock
-from keter.bus.ownership import read_owner
-from keter.bus.trading import TradingView, arm, change_trading, disarm, disarm_all, read_arming, read_trading
+from keter.bus.trading import TradingView, change_trading, disarm_all, read_trading
 from keter.clock import Clock, Ids, random_id
-from keter.domain.runs import Run
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.control_arming import ArmingCommands
+from keter.control_base import Audit, Operator, Outcome
+from keter.control_tending import TendingCommands
+from keter.domain.trading import CommandAction, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.gates.limits import checked_limit, setting_of
-from keter.private_files import write_private
-from keter.process import acting_as
+from keter.halt_file import HaltFile
 from keter.roster import Process
-from keter.setting_groups import YEAR_S, RiskSettings
-from keter.textfile import is_present
+from keter.setting_groups import YEAR_S
+from keter.standing import Standing, outlasts, until_text
 
+__all__ = ["Control", "Operator", "Outcome"]  # what whoever commands needs
 log = structlog.get_logger(__name__)
-TRADING = "trading"
-ARMED, NOT_ARMED = "armed", "not armed"
 TRIES = 3
-AUDIT_TIMEOUT_S = 5.0
 REDIS_TIMEOUT_S = 2.0
 LAST_TIMEOUT_S = 1.0
-Audit = Callable[[OperatorCommand], Awaitable[None]]
 Last = Callable[[], Awaitable[TradingState | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """Who speaks, and from where: ``cli``, ``page``, ``telegram``."""
-
-    name: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command did. ``command.result`` is the sentence for people."""
-
-    command: OperatorCommand
-    audited: bool = False
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def revision(self) -> int | None:
-        """The trading state's revision that workers must reach, None when the state did not change."""
-        return self.command.after.revision if self.command.after is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where trading stands. ``trading`` is None when Redis could not be asked; ``problem`` then says why."""
-
-    trading: TradingView | None
-    halt_file: bool
-    at: datetime
-    problem: str | None = None
-    stops: tuple[str, ...] = ()
-
-    @property
-    def mode(self) -> TradingMode | None:
-        """The mode that holds, HALT file included; None when nobody knows."""
-        if self.halt_file:
-            return TradingMode.HALTED
-        if self.trading is None or self.trading.state is None:
-            return None
-        return self.trading.state.effective(self.at)
-
-    @property
-    def cause(self) -> TradingState | None:
-        """Who brought about the mode that holds, why and since when; None when nobody knows, or a HALT file alone does it.
-
-        A pause whose time has come goes on as the state of betting since then.
-        """
-        state = self.trading.state if self.trading is not None else None
-        if state is None or (self.halt_file and state.mode is not TradingMode.HALTED):
-            return None
-        if state.until is None or state.effective(self.at) is state.mode:
-            return state
-        reason = f"the pause is over ({state.reason})"
-        return msgspec.structs.replace(state, mode=TradingMode.ACTIVE, since=state.until, until=None, reason=reason)
-
-
-class Control:
+class Control(ArmingCommands, TendingCommands):
     """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit.
 
     ``last`` reads the last trading state that the audit knows. A new state gets a revision above it, also in a Redis that has
@@ -120,12 +53,8 @@ class Control:
         last: Last | None = None,
     ) -> None:
         """``owner`` is the user whose Keter it is, where root commands another user's."""
-        self._bus = bus
-        self._halt_file = halt_file
-        self._clock = clock
-        self._audit = audit
-        self._ids = ids
-        self._owner = owner
+        super().__init__(bus, clock, audit, ids)
+        self._halt_file = HaltFile(halt_file, owner)
         self._last = last
 
     async def standing(self) -> Standing:
@@ -134,8 +63,8 @@ class Control:
         try:
             view = await self._view(now)
         except KeterError as e:
-            return Standing(None, is_present(self._halt_file), now, problem=str(e), stops=self._stops(None))
-        return Standing(view, is_present(self._halt_file), now, stops=self._stops(view))
+            return Standing(None, self._halt_file.present, now, problem=str(e), stops=self._stops(None))
+        return Standing(view, self._halt_file.present, now, stops=self._stops(view))
 
     async def pause(
         self, operator: Operator, reason: str, *, for_s: float | None = None, revision: int | None = None
@@ -187,7 +116,7 @@ class Control:
             now = self._clock.now()
             before = await self._state(now)
             mode = before.effective(now) if before is not None else None
-            if is_present(self._halt_file) or mode is TradingMode.HALTED:
+            if self._halt_file.present or mode is TradingMode.HALTED:
                 raise UsageError("trading is halted, which is stronger than reducing; resume first")
             if mode is TradingMode.PAUSED and not out_of_pause:
                 raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
@@ -207,7 +136,7 @@ class Control:
     async def halt(self, operator: Operator, reason: str) -> Outcome:
         """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice is no error."""
         now = self._clock.now()
-        warnings = self.write_halt_file(operator, reason)
+        warnings = self._halt_file.write(now, f"{operator.name} ({operator.source})", reason)
         before = after = None
         try:
             before = await self._state(now)
@@ -227,98 +156,14 @@ class Control:
         """
         now = self._clock.now()
         before = await self._state(now)
-        if is_present(self._halt_file) and (before is None or before.mode is not TradingMode.HALTED):
+        if self._halt_file.present and (before is None or before.mode is not TradingMode.HALTED):
             await disarm_all(self._need_bus())  # the halt was said without Redis, which still holds the permissions
         wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
         after = await self._change(wanted, _expected(revision, before), now)
-        await self._remove_halt_file()
+        await self._halt_file.remove()
         left = self._stops(await self._view(now))
         result = "running: new bets may be made" if not left else f"resumed, but still stopped by {', '.join(left)}"
         return await self._done(self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after))
-
-    async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
-        """Allows LIVE bets on ``account`` for the run that owns this Redis. Licence and limits are checked by whoever asks.
-
-        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another account's.
-        """
-        run = await self._armable_run(account)
-        standing = await read_arming(self._need_bus(), account, run.mark)
-        await arm(self._need_bus(), account, operator.name, self._clock.now(), run.mark)
-        row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
-        return await self._done(_valued(row, _arming_text(standing is not None), ARMED))
-
-    async def _armable_run(self, account: str) -> Run:
-        record = await read_owner(self._need_bus())
-        if record is None:
-            raise UnavailableError("nothing runs that could be armed: an arming is for one run; start `keter up`, then arm")
-        if record.run.mode is not ExecutionMode.LIVE:
-            raise UsageError("what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE, then arm")
-        if record.run.account != account:
-            raise UsageError(f"what runs bets on another account than {account}; restart Keter, then arm")
-        return record.run
-
-    async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
-        """Takes the permission back; open bets stay open."""
-        stood = await disarm(self._need_bus(), account)
-        row = self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account)
-        return await self._done(_valued(row, _arming_text(stood), NOT_ARMED))
-
-    async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
-        """Says that somebody has seen an alert; it stands until its cause is gone. Raises UsageError when it does not stand."""
-        if not await acknowledge_alert(self._need_bus(), alert_id, operator.name, self._clock.now()):
-            raise UsageError(f"no alert {alert_id} stands")
-        result = f"{alert_id} is acknowledged; it stands until its cause is gone"
-        return await self._done(self._row(CommandAction.ACKNOWLEDGE, operator, reason, result, target=alert_id))
-
-    async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> Outcome:
-        """Ends a rest early. Raises UsageError when there is no such rest."""
-        try:
-            found = await clear_cooldown(self._need_bus(), key)
-        except ValueError as e:
-            raise UsageError(f"{key} is no cooldown") from e
-        if not found:
-            raise UsageError(f"{key} is not resting")
-        return await self._done(
-            self._row(CommandAction.CLEAR_COOLDOWN, operator, reason, f"{key} may be bet again", target=key)
-        )
-
-    async def clear_lock(self, operator: Operator, key: str, reason: str) -> Outcome:
-        """Frees a selection whose lock was left behind. Raises UsageError when there is no such lock."""
-        try:
-            found = await clear_exec_lock(self._need_bus(), key)
-        except ValueError as e:
-            raise UsageError(f"{key} is no lock of a selection") from e
-        if not found:
-            raise UsageError(f"{key} is not locked")
-        return await self._done(self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key))
-
-    async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
-        """The limit in force. Raises UsageError for a name that is none."""
-        field, _ = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
-        return _in_force(bounds, field, (await read_limits(self._need_bus())).get(field))
-
-    async def set_limit(
-        self, operator: Operator, bounds: RiskSettings, name: str, value: str, reason: str, *, expected: Decimal | None = None
-    ) -> Outcome:
-        """Lowers a limit, or raises it again up to ``bounds``, the settings.
-
-        Raises UsageError beyond them, StaleRevisionError when the limit in force is not ``expected``.
-        """
-        field, amount = checked_limit(bounds, name, value)
-        stands = (await read_limits(self._need_bus())).get(field)
-        before = _in_force(bounds, field, stands)
-        if expected is not None and before != expected:
-            raise StaleRevisionError(f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again")
-        if not await write_limit(self._need_bus(), field, amount, instead_of=stands):
-            raise StaleRevisionError(f"{field.upper()} changed this very moment; look again")
-        result = f"{field.upper()} is {amount}, was {before}; the settings allow {setting_of(bounds, field)}"
-        row = self._row(CommandAction.SET_LIMIT, operator, reason, result, target=f"{field}={amount}")
-        return await self._done(_valued(row, str(before), str(amount)))
-
-    async def refused(self, operator: Operator, action: CommandAction, target: str, reason: str, why: str) -> None:
-        """Writes down that somebody asked for what was not done, as for a dangerous command without its password."""
-        row = self._row(action, operator, reason, f"refused: {why}", target=target)
-        await self._done(msgspec.structs.replace(row, accepted=False))
 
     async def _state(self, now: datetime) -> TradingState | None:
         return (await self._view(now)).state
@@ -349,103 +194,13 @@ class Control:
             return 0
         return state.revision if state is not None else 0
 
-    def _need_bus(self) -> Bus:
-        if self._bus is None:
-            raise UnavailableError("Redis is not reachable; `keter halt` works without it")
-        return self._bus
-
     def _stops(self, view: TradingView | None) -> tuple[str, ...]:
         found = {
-            "the HALT file": is_present(self._halt_file),
+            "the HALT file": self._halt_file.present,
             "GLOBAL_STOP in Redis": view is not None and view.global_stop,
             "trading_enabled=0 in Redis": view is not None and not view.trading_enabled,
         }
         return tuple(name for name, present in found.items() if present)
-
-    async def _remove_halt_file(self) -> None:
-        try:
-            with acting_as(self._owner):
-                await asyncio.to_thread(self._halt_file.unlink, missing_ok=True)
-        except OSError as e:
-            why = e.strerror or type(e).__name__
-            raise UnavailableError(f"still stopped: the HALT file {self._halt_file} cannot be removed ({why})") from e
-
-    def write_halt_file(self, operator: Operator, reason: str) -> tuple[str, ...]:
-        """Stops the router by the file alone; returns what went wrong, if anything did.
-
-        Whatever has its name stops the router, so one that is there and cannot be written is no fault.
-        """
-        now = self._clock.now()
-        try:
-            with acting_as(self._owner):
-                self._halt_file.parent.mkdir(parents=True, exist_ok=True)
-                text = f"{now.isoformat()} {operator.name} ({operator.source}): {reason}\n"
-                write_private(self._halt_file, text)
-        except OSError as e:
-            if not os.path.lexists(self._halt_file):  # False too where this user may not look: others may see none
-                return (f"the HALT file could not be written: {self._halt_file}: {e.strerror}",)
-        return ()
-
-    def _row(
-        self,
-        action: CommandAction,
-        operator: Operator,
-        reason: str,
-        result: str,
-        *,
-        target: str = TRADING,
-        before: TradingState | None = None,
-        after: TradingState | None = None,
-    ) -> OperatorCommand:
-        return OperatorCommand(
-            command_id=self._ids(),
-            action=action,
-            actor=operator.name,
-            source=operator.source,
-            target=target,
-            reason=reason,
-            at=self._clock.now(),
-            accepted=True,
-            result=result,
-            before=before,
-            after=after,
-        )
-
-    async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> Outcome:
-        if self._audit is None:
-            return Outcome(row, warnings=(*warnings, "not written to the audit: no ledger at hand"))
-        try:
-            await asyncio.wait_for(self._audit(row), AUDIT_TIMEOUT_S)
-        except (KeterError, OSError, TimeoutError) as e:
-            log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
-            return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
-        return Outcome(row, audited=True, warnings=warnings)
-
-
-def _in_force(bounds: RiskSettings, field: str, stands: Decimal | None) -> Decimal:
-    """A limit as it holds: what stands in Redis, never above the settings."""
-    most = setting_of(bounds, field)
-    return most if stands is None else min(most, stands)
-
-
-def _arming_text(armed: bool) -> str:
-    return ARMED if armed else NOT_ARMED
-
-
-def _valued(row: OperatorCommand, before: str, after: str) -> OperatorCommand:
-    return msgspec.structs.replace(row, value_before=before, value_after=after)
-
-
-def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool:
-    """Whether ``state`` is a pause that ends no sooner than one ``until`` then; None is without end."""
-    if state.effective(now) is not TradingMode.PAUSED:
-        return False
-    return state.until is None or (until is not None and state.until >= until)
-
-
-def until_text(moment: datetime | None) -> str:
-    """When a pause ends, in words."""
-    return f"until {moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "until somebody resumes"
 
 
 def _expected(revision: int | None, before: TradingState | None) -> int:

@@ -1,8 +1,8 @@
 """How much proof a command asks for, the same on the page and over Telegram."""
 
-from keter.control import Standing
 from keter.domain.trading import TradingMode
 from keter.roster import Process
+from keter.standing import Standing
 
 
 def resumes_lightly(standing: Standing) -> bool:

@@ -2,24 +2,17 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import StaleRevisionError
-from keter.bus.limits import read_limits, write_limit
-from keter.bus.locks import Locks
 from keter.bus.trading import change_trading, read_arming, read_trading
-from keter.clock import ManualClock, random_id
+from keter.clock import ManualClock
 from keter.control import Control, Operator
-from keter.domain.runs import Run
-from keter.domain.trading import ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import OperatorCommand, TradingMode, TradingState
 from keter.errors import UnavailableError, UsageError
-from keter.gates.limits import lowered
-from keter.setting_groups import RiskSettings
 from tests.execution import LIVE_RUN, own_redis
 from tests.support import RedisServer
 
@@ -244,21 +237,6 @@ async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> No
     assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
 
 
-async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
-    await own_redis(bus)
-    await control.arm(OPS, "acc", "today")
-    arming = await read_arming(bus, "acc", LIVE_RUN.mark)
-    assert arming is not None
-    assert arming.actor == "ops"
-    await control.arm(OPS, "acc", "again")
-    await control.disarm(OPS, "acc", "enough")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
-    await control.disarm(OPS, "acc", "to be sure")
-    assert [(row.value_before, row.value_after) for row in audit] == [
-        ("not armed", "armed"), ("armed", "armed"), ("armed", "not armed"), ("not armed", "not armed"),
-    ]  # fmt: skip
-
-
 async def test_without_redis_a_halt_still_writes_the_file(tmp_path: Path, audit: list[OperatorCommand]) -> None:
     outcome = await make(None, tmp_path, audit).halt(OPS, "stop")
     assert "stop" in (tmp_path / "HALT").read_text()
@@ -310,109 +288,3 @@ async def test_a_ledger_that_fails_never_holds_a_command_back(bus: Bus, tmp_path
     assert not outcome.audited
     assert any("the ledger is away" in warning for warning in outcome.warnings)
     assert (await control.standing()).mode is TradingMode.HALTED
-
-
-BOUNDS = RiskSettings()
-
-
-async def test_a_limit_is_lowered_and_raised_again_up_to_the_settings_and_each_is_audited(
-    bus: Bus, control: Control, audit: list[OperatorCommand]
-) -> None:
-    assert await control.limit(BOUNDS, "MAX_STAKE") == BOUNDS.max_stake
-    await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "5.50", "nervous")
-    assert lowered(BOUNDS, await read_limits(bus)).max_stake == Decimal("5.50")
-    await control.set_limit(OPS, BOUNDS, "MAX_STAKE", str(BOUNDS.max_stake), "calm")
-    assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
-    assert [(row.action.value, row.target) for row in audit] == [("set_limit", "max_stake=5.50"), ("set_limit", "max_stake=50")]
-    assert "was 5.50" in audit[-1].result
-    assert [(row.value_before, row.value_after) for row in audit] == [("50", "5.50"), ("5.50", "50")]
-    assert [(row.before, row.after) for row in audit] == [(None, None)] * 2
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("MAX_STAKE", "50.01"), ("MAX_STAKE", "0"), ("MAX_STAKE", "-1"), ("MAX_STAKE", "NaN"), ("MAX_STAKE", "x"),
-     ("MAX_STAKE", "1.001"), ("THROTTLE_BETS", "1")],
-)  # fmt: skip
-async def test_a_limit_beyond_the_settings_or_of_no_sense_changes_nothing(
-    bus: Bus, control: Control, audit: list[OperatorCommand], name: str, value: str
-) -> None:
-    with pytest.raises(UsageError):
-        await control.set_limit(OPS, BOUNDS, name, value, "greedy")
-    assert (await read_limits(bus), audit) == ({}, [])
-
-
-async def test_a_limit_above_the_settings_in_redis_counts_for_nothing(bus: Bus) -> None:
-    await write_limit(bus, "max_stake", Decimal(999), instead_of=None)
-    assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
-
-
-async def test_a_limit_that_changed_since_it_was_shown_is_not_overwritten(bus: Bus, control: Control) -> None:
-    await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "5", "first")
-    with pytest.raises(StaleRevisionError):
-        await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late", expected=Decimal(50))
-    assert await control.limit(BOUNDS, "MAX_STAKE") == 5
-
-
-async def test_a_limit_that_somebody_changes_in_the_very_moment_of_a_change_is_not_overwritten(
-    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody lowers it between the look at it and its change."""
-
-    async def lowered_meanwhile(bus: Bus) -> dict[str, Decimal]:
-        found = await read_limits(bus)
-        assert await write_limit(bus, "max_stake", Decimal("1.50"), instead_of=found.get("max_stake"))
-        return found
-
-    monkeypatch.setattr("keter.control.read_limits", lowered_meanwhile)
-    for _ in range(2):  # where no limit stood, and where one stood
-        with pytest.raises(StaleRevisionError):
-            await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late")
-        assert await read_limits(bus) == {"max_stake": Decimal("1.50")}
-        await write_limit(bus, "max_stake", Decimal(20), instead_of=Decimal("1.5"))
-
-
-async def test_only_the_lock_of_a_selection_can_be_cleared(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
-    key = bus.keys.exec_lock("event", "selection")
-    locks = Locks(bus, owner="router", ids=random_id)
-    assert await locks.acquire(key, 60) is not None
-    await control.clear_lock(OPS, key, "left behind")
-    assert await locks.owner(key) is None
-    for wrong in (key, bus.keys.trading_state):
-        with pytest.raises(UsageError):
-            await control.clear_lock(OPS, wrong, "again")
-    assert len(audit) == 1
-
-
-async def test_arming_needs_something_that_runs_live_on_that_account(bus: Bus, control: Control) -> None:
-    with pytest.raises(UnavailableError, match="nothing runs that could be armed") as told:
-        await control.arm(OPS, "acc", "open the day")
-    assert told.value.exit_code == 69
-    await own_redis(bus)
-    with pytest.raises(UsageError, match="another account"):
-        await control.arm(OPS, "other", "open the day")
-    await control.arm(OPS, "acc", "open the day")
-
-
-async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(bus: Bus, control: Control) -> None:
-    await own_redis(bus, msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY))
-    with pytest.raises(UsageError, match="what runs is DRY"):
-        await control.arm(OPS, "acc", "open the day")
-
-
-@pytest.mark.parametrize(
-    "next_run",
-    [
-        msgspec.structs.replace(LIVE_RUN, run_id="next"),
-        msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY),
-        msgspec.structs.replace(LIVE_RUN, fingerprint="edited"),
-    ],
-    ids=["run", "mode", "settings"],
-)
-async def test_an_arming_ends_with_its_run_and_is_good_for_no_other(bus: Bus, control: Control, next_run: Run) -> None:
-    await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
-    assert await read_arming(bus, "acc", next_run.mark) is None
-    await own_redis(bus, next_run)
-    assert not await bus.redis.exists(bus.keys.armed), "each start of `keter up` begins disarmed"

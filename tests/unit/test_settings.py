@@ -61,6 +61,8 @@ def test_a_byte_order_mark_quotes_and_spaces_do_no_harm(tmp_path: Path) -> None:
         ("EXEC_LOCK_TTL_S=12", "EXEC_LOCK_TTL_S must exceed"),
         ("FIXED_STAKE", "has no value"),
         ("AO_PASS=change-me", "placeholder"),
+        (f"AO_USER={'x' * 65}\nAO_PASS=mine", "AO_USER .*: is longer than 64 characters"),
+        ("AO_USER=me\u202eyou\nAO_PASS=mine", "AO_USER .*: holds a character that cannot be seen"),
         ("AO_BASE_URL=ftp://x", "AO_BASE_URL"),
         ("AO_BASE_URL=http://x:port", "AO_BASE_URL .*http"),
         ("AO_SPORTS=football", "AO_SPORTS .*numbers"),

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from keter.bus.trading import TradingView
 from keter.cli.status import _standing, render
-from keter.control import Standing
 from keter.dashboard.facts import trading_view
 from keter.domain.trading import TradingMode, TradingState
+from keter.standing import Standing
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEGAN = NOON - timedelta(hours=1)

@@ -82,17 +82,21 @@ async def change_trading(bus: Bus, state: TradingState, *, expected_revision: in
 
 
 class Arming(msgspec.Struct, frozen=True):
-    """Who allowed LIVE on an account, when, and in which run: it is good for no other."""
+    """Who allowed LIVE on an account, when, and in which run: it is good for no other.
+
+    ``command`` names its row of the audit.
+    """
 
     account: str
     actor: str
     at: datetime
     run: RunMark
+    command: str = ""
 
 
-async def arm(bus: Bus, account: str, actor: str, now: datetime, run: RunMark) -> Arming:
+async def arm(bus: Bus, account: str, actor: str, now: datetime, run: RunMark, command: str = "") -> Arming:
     """Allows LIVE bets on ``account`` in ``run``."""
-    arming = Arming(account, actor, now, run)
+    arming = Arming(account, actor, now, run, command)
     await bus.redis.hset(bus.keys.armed, account, encode(arming))
     return arming
 
@@ -105,6 +109,12 @@ async def disarm(bus: Bus, account: str) -> bool:
 async def disarm_all(bus: Bus) -> None:
     """Takes every permission back, as a halt does."""
     await bus.redis.delete(bus.keys.armed)
+
+
+async def armed_accounts(bus: Bus) -> set[str]:
+    """The accounts that have a permission, of whichever run."""
+    found = await bus.redis.execute_command("HKEYS", bus.keys.armed)
+    return {account.decode(errors="surrogateescape") for account in found}
 
 
 async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:

@@ -22,13 +22,15 @@ T = TypeVar("T")
 class Target:
     """What a command acts on: settings, and the Keter of this machine that runs by them, if one does.
 
-    ``closed`` are listings of Keters that this user may not look into.
+    ``closed`` are listings of Keters that this user may not look into. ``problem`` is why the settings of the one that runs
+    could not be read; defaults stand for them then.
     """
 
     settings: "Settings"
     found: "Found | None" = None
     closed: tuple[str, ...] = ()
     own: bool = False  # the settings in use name this Keter themselves
+    problem: KeterError | None = None
 
     @property
     def owner(self) -> int | None:
@@ -41,13 +43,18 @@ def one_target(wish: "Wish") -> Target:
 
     Raises UsageError with the list where several could be meant, ConfigurationError for settings that cannot be read.
     """
+    from keter.instances import Wish
+
     settings, problem, choice, seen = survey(wish)
     if choice.refusal is not None:
-        raise UsageError(choice.refusal)
+        raise UsageError(choice.refusal if problem is None else f"nothing was done: {problem}; {choice.refusal}")
     if choice.targets:
         return target_of(choice.targets[0], settings, wish)
     if settings is None:
-        raise problem or UnavailableError("no Keter runs on this machine")
+        why = problem or UnavailableError("no Keter runs on this machine")
+        if wish is Wish.LOOK:
+            raise why
+        raise type(why)(f"nothing was done: no Keter was found running on this machine, and {why}") from problem
     return Target(settings, closed=tuple(seen.closed))
 
 
@@ -101,10 +108,10 @@ def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Targ
     file = Path(instance.env_file) if instance.env_file is not None else None
     try:
         loaded = load_settings(file, child_environment(**places))
-    except ConfigurationError:
+    except ConfigurationError as e:
         if wish is Wish.START:
             raise
-        loaded = load_settings(None, places)
+        return Target(load_settings(None, places), found, problem=e)
     return Target(loaded, found, own=settings is not None and settings.mode.data_dir == loaded.mode.data_dir)
 
 
@@ -152,6 +159,8 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
     async def audit(row: "OperatorCommand") -> None:
         ledger = await open_settings_ledger(settings, clock=clock)
         try:
+            if target.problem is not None:
+                await _check_ledger(ledger, bus)
             await ledger.commands.add(row)
         finally:
             await ledger.aclose()
@@ -166,6 +175,15 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
     there = file is None or (file.is_file() and target.owner in {None, file.lstat().st_uid})
     known = {"audit": audit, "last": last} if there else {"audit": None}
     return Control(bus, halt_file=settings.router.halt_file, clock=clock, owner=target.owner, **known)
+
+
+async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
+    """Raises UnavailableError where the Keter that runs has another ledger: without its settings it is only guessed."""
+    from keter.bus.ownership import read_owner
+
+    record = await read_owner(bus) if bus is not None else None
+    if record is not None and record.run.ledger_id not in {"", (await ledger.identity()).ledger_id}:
+        raise UnavailableError("the ledger of the Keter that runs is named in settings that cannot be read")
 
 
 async def somebody_runs(bus: "Bus | None") -> bool:

@@ -10,6 +10,7 @@ from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
     from keter.control import Operator, Outcome
+    from keter.halt_file import HaltFile
     from keter.instances import Found, Seen
 
 
@@ -54,11 +55,15 @@ def halt_all(user: str, reason: str) -> list[Halted]:
 
 
 def _write_file(found: "Found", operator: "Operator", reason: str) -> None:
-    from keter.clock import SystemClock
-    from keter.control import Control
+    from keter.halt_file import HaltFile
 
-    file = Path(found.instance.halt_file)
-    Control(None, halt_file=file, clock=SystemClock(), audit=None, owner=found.owner).write_halt_file(operator, reason)
+    _write(HaltFile(Path(found.instance.halt_file), found.owner), operator, reason)
+
+
+def _write(file: "HaltFile", operator: "Operator", reason: str) -> None:
+    from keter.clock import SystemClock
+
+    file.write(SystemClock().now(), f"{operator.name} ({operator.source})", reason)
 
 
 def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
@@ -68,11 +73,10 @@ def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
 
 def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Seen") -> Halted:
     """Halts what the settings in use speak of. Raises UnavailableError unless a Keter elsewhere reports to their Redis."""
-    from keter.clock import SystemClock
-    from keter.control import Control
+    from keter.halt_file import HaltFile
 
     file = target.settings.router.halt_file
-    Control(None, halt_file=file, clock=SystemClock(), audit=None).write_halt_file(operator, reason)
+    _write(HaltFile(file), operator, reason)
     outcome, heard = run_async(_say_it(target, operator, reason))
     if not heard:
         raise UnavailableError(

@@ -12,8 +12,8 @@ from keter.errors import ExitCode, UnavailableError
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
     from keter.cli.access import Target
-    from keter.control import Standing
     from keter.settings import Settings
+    from keter.standing import Standing
 
 Facts = dict[str, Any]
 

@@ -1,19 +1,20 @@
 """``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keter.cli.access import bus_or_none
 from keter.cli.output import JsonFlag, run_async, show_json
-from keter.errors import ExitCode
+from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.cli.access import Target
     from keter.control import Control, Operator, Outcome
     from keter.settings import Settings
 
+LONGEST_USER = 96  # the ledger's column of who said a command
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
 Command = Callable[["Control", "Operator", "Settings"], Awaitable["Outcome"]]
 
@@ -85,10 +86,12 @@ def arm(
 
 
 def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Take the permission for LIVE bets back; open bets stay open."""
-    return _carry_out(
-        "stop", lambda control, who, settings: control.disarm(who, settings.venue.ao_user, reason), as_json=as_json
-    )
+    """Take the permission for LIVE bets back, also when the .env cannot be read; open bets stay open."""
+
+    async def every(control: "Control", who: "Operator", settings: "Settings") -> "Outcome":
+        return _as_one(await control.disarm_every(who, reason, named=settings.venue.ao_user))
+
+    return _carry_out("stop", every, as_json=as_json)
 
 
 def limit(
@@ -121,9 +124,21 @@ def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> Ex
         if target.found is not None and not target.own:
             typer.echo(f"  {target.found.instance}")
     _note(outcome.warnings if not as_json else ())
+    if target.problem is not None:
+        _note((f"done without the settings of the Keter that runs: {target.problem}",))
     if not heard:
         _note(("no Keter runs that would see it; the next start on this Redis finds it",))
     return ExitCode.OK if heard else ExitCode.UNAVAILABLE
+
+
+def _as_one(outcomes: "Sequence[Outcome]") -> "Outcome":
+    """The first outcome, which also tells of the others."""
+    import dataclasses
+
+    first, *others = outcomes
+    told = [warning for one in others for warning in (f"also: {one.command.result}", *one.warnings)]
+    audited = all(one.audited for one in outcomes)
+    return dataclasses.replace(first, audited=audited, warnings=(*first.warnings, *told))
 
 
 def _facts(outcome: "Outcome") -> dict[str, object]:
@@ -138,16 +153,22 @@ def _note(warnings: Iterable[str]) -> None:
 
 
 def _user() -> str:
+    """Who commands, cut to what the audit holds of a name: any text may stand in LOGNAME."""
     import getpass
 
+    from keter.plain import plain
+
     try:
-        return getpass.getuser()
+        return plain(getpass.getuser(), LONGEST_USER) or "a nameless user"
     except (KeyError, OSError):  # a container's user may have no name
         return "a nameless user"
 
 
 async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, bool]":
-    """Runs ``command`` over Redis and ledger; also whether a Keter runs that will see it."""
+    """Runs ``command`` over Redis and ledger; also whether a Keter runs that will see it.
+
+    Raises UnavailableError that also says where settings were missing.
+    """
     from keter.cli.access import control_over, somebody_runs
     from keter.control import Operator
 
@@ -155,6 +176,12 @@ async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, b
     try:
         outcome = await command(control_over(target, bus), Operator(_user(), "cli"), target.settings)
         return outcome, target.found is not None or await somebody_runs(bus)
+    except UnavailableError as e:
+        if target.problem is None:
+            raise
+        raise UnavailableError(
+            f"nothing was done: {e}; the settings of the Keter that runs are missing: {target.problem}"
+        ) from e
     finally:
         if bus is not None:
             await bus.aclose()

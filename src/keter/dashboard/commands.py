@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control import Control, Operator, Outcome, Standing
+from keter.control import Control, Operator, Outcome
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
@@ -24,10 +24,12 @@ from keter.errors import KeterError, UnavailableError, UsageError
 from keter.gates.limits import checked_limit
 from keter.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
+from keter.standing import Standing
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
+MAX_TOKENS_OF_ONE = 100  # of one session: stops are not throttled, and must not push out what somebody else is confirming
 PER_MINUTE = 60
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
 OF_A_REVISION = frozenset({"resume"})  # what is done to the state that was looked at, and to no other: it may start bets
@@ -65,21 +67,23 @@ class Commands:
         self._recent: dict[str, deque[float]] = {}
 
     async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
-        """A token good for 30 s. Raises ApiError 409 when the command makes no sense now, 429 when asked too often."""
-        if body.action != "halt":
-            self._throttle(caller)
-        return await self._prepare(caller, body)
+        """A token good for 30 s. Raises ApiError 409 when the command makes no sense now, 429 when asked too often.
 
-    async def _prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
+        What only stops or lowers is prepared however much was asked before, and takes nothing of what may be asked.
+        """
+        limit = await self._limit(body)
+        if body.action not in STOPS and not _lowers(body, limit):
+            self._throttle(caller)
+        return await self._prepare(caller, body, limit)
+
+    async def _prepare(self, caller: Principal, body: PrepareBody, limit: Decimal | None) -> Prepared:
         standing = await self._control.standing()
         _sensible(body.action, standing)
-        limit = await self._limit(body)
-        lowers = limit is not None and body.value is not None and Decimal(body.value) <= limit
-        needs = [] if lowers else self._needs(caller, body.action, standing)
+        needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
         await self._check_armable(body)
         revision = _revision(standing) if body.action in OF_A_STATE else None
         token = secrets.token_urlsafe(24)
-        self._forget_old()
+        self._forget_old(caller.session)
         self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
         summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
@@ -204,7 +208,7 @@ class Commands:
         # A HALT file changes what a resume undoes, and no revision.
         grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
         if grown or _revision(standing) != token.revision:
-            fresh = await self._prepare(caller, token.body)
+            fresh = await self._prepare(caller, token.body, await self._limit(token.body))
             raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
 
     def _throttle(self, caller: Principal) -> None:
@@ -214,13 +218,22 @@ class Commands:
             raise ApiError(429, "slow_down", "too many commands in a minute", retry_after_s=60 - (at - recent[0]))
         recent.append(at)
 
-    def _forget_old(self) -> None:
+    def _forget_old(self, session: str) -> None:
+        """Makes room for one more token of ``session``."""
         at = self._clock.monotonic()
         kept = {name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S}
+        own = [name for name, token in kept.items() if token.session == session]
+        for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:
+            del kept[name]
         while len(kept) >= MAX_TOKENS:
             del kept[next(iter(kept))]
         self._tokens = kept
         self._recent = {session: times for session, times in self._recent.items() if times and at - times[-1] < 60}
+
+
+def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:
+    """Whether ``body`` asks for a limit that is no higher than ``limit``, the one in force."""
+    return limit is not None and body.value is not None and Decimal(body.value) <= limit
 
 
 def _sensible(action: str, standing: Standing) -> None:

@@ -9,7 +9,7 @@ from keter.alerting.build import build_alerting
 from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
-from keter.control import Control, Standing, outlasts, until_text
+from keter.control import Control
 from keter.dashboard.auth import Doorman
 from keter.dashboard.calling import code_proof, views
 from keter.dashboard.commands import Commands
@@ -26,6 +26,7 @@ from keter.ledger import ledger_url
 from keter.ledger.writing import WriteProbe
 from keter.preflight import armable, check_bind
 from keter.settings import Settings
+from keter.standing import Standing, outlasts, until_text
 
 
 def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, ids: Ids, *, port: int | None = None) -> World:

@@ -9,7 +9,6 @@ from keter.bus.alerts import Alert, runbook_id
 from keter.bus.heartbeats import Heartbeat
 from keter.bus.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
-from keter.control import Standing
 from keter.dashboard import models
 from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
@@ -23,6 +22,7 @@ from keter.ledger import MoneySummary
 from keter.roster import Process
 from keter.setting_groups import RiskSettings, StakeSettings
 from keter.settings import Settings
+from keter.standing import Standing
 from keter.venues.base import AccountSnapshot
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")

@@ -144,23 +144,38 @@ class Commands:
         await self._database.write(lambda c: c.execute(insert(operator_commands).values(rows.from_command(command))))
 
     async def recent(self, limit: int = 100, *, actions: frozenset[CommandAction] | None = None) -> list[OperatorCommand]:
-        """Newest first; of the chosen ``actions`` only those that were accepted."""
-        query = select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)
+        """The last written first, whatever the clock said; of the chosen ``actions`` only those that were accepted."""
+        query = select(operator_commands).order_by(operator_commands.c.sequence.desc()).limit(limit)
         if actions is not None:
             chosen = operator_commands.c.action.in_(sorted(action.value for action in actions))
             query = query.where(chosen, operator_commands.c.accepted)
         found = await self._database.read(lambda c: c.execute(query).all())
         return [rows.to_command(row) for row in found]
 
+    async def after(self, command_id: str, actions: frozenset[CommandAction]) -> list[OperatorCommand] | None:
+        """The accepted commands of ``actions`` that were written after this one, the last first; None when it is not known."""
+        table = operator_commands.c
+        chosen = table.action.in_(sorted(action.value for action in actions))
+        own = select(table.sequence).where(table.command_id == command_id)
+
+        def look(connection: Connection) -> list[OperatorCommand] | None:
+            number = connection.execute(own).scalar_one_or_none()
+            if number is None:
+                return None
+            later = select(operator_commands).where(table.sequence > number, chosen, table.accepted)
+            return [rows.to_command(row) for row in connection.execute(later.order_by(table.sequence.desc()))]
+
+        return await self._database.read(look)
+
     async def last_trading(self) -> TradingState | None:
         """The trading state that the last accepted command left, for a Redis that forgot it.
 
-        The last is the one of the highest revision, whatever the clock said. Only between rows without one, or of the same,
-        the clock decides.
+        The last is the one of the highest revision, whatever the clock said. Between rows without one, or of the same, the
+        one written later is the last.
         """
         query = select(operator_commands).where(operator_commands.c.after.is_not(None), operator_commands.c.accepted)
         revision = func.coalesce(_revision(self._database.dialect), 0)
-        query = query.order_by(revision.desc(), operator_commands.c.at.desc()).limit(1)
+        query = query.order_by(revision.desc(), operator_commands.c.sequence.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         return None if row is None else rows.to_command(row).after
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    FetchedValue,
     Float,
     ForeignKey,
     Index,
@@ -29,7 +30,7 @@ from keter.domain.bets import OPEN, BetState
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
 from keter.venues.base import TicketStatus
 
-REVISION = "0005"
+REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -229,6 +230,7 @@ operator_commands = Table(
     Column("value_before", Text),
     Column("value_after", Text),
     Column("v", Integer, nullable=False),
+    Column("sequence", BigInteger, FetchedValue(), nullable=False, index=True),  # the database counts up
 )
 
 alerts = Table(

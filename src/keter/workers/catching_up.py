@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import restore_limits
-from keter.bus.trading import change_trading, disarm, read_arming, read_trading
-from keter.domain.trading import CommandAction, TradingMode, TradingState
+from keter.bus.trading import Arming, change_trading, disarm, read_arming, read_trading
+from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.ledger import Ledger
 from keter.workers.runtime import Context
 
@@ -27,7 +27,7 @@ async def catch_up(context: Context, ledger: Ledger) -> None:
 
 
 async def lower_limits(context: Context, ledger: Ledger) -> None:
-    """Each limit to the newest wish of its name in the audit, unless it stands lower."""
+    """Each limit to the wish of its name that the audit wrote last, unless it stands lower."""
     known: dict[str, Decimal] = {}
     for command in await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.SET_LIMIT})):
         name, _, value = command.target.partition("=")
@@ -50,16 +50,28 @@ async def _trading(context: Context, ledger: Ledger) -> None:
 
 
 async def _arming(context: Context, ledger: Ledger) -> None:
-    """A permission older than a disarming of its account, or than a halt (which may have been said without Redis), is gone."""
+    """A permission followed by a disarming of its account, or by a halt (perhaps said without Redis), is gone."""
     account = context.settings.venue.ao_user
     arming = await read_arming(context.bus, account, context.run.mark)
     if arming is None:
         return
-    for command in await ledger.commands.recent(RECENT_COMMANDS, actions=_TAKING_BACK):
-        if command.at > arming.at and (command.action is CommandAction.HALT or command.target == account):
+    for command in await _after(arming, ledger):
+        if command.action is CommandAction.HALT or command.target == account:
             context.log.warning("arming_taken_back", account=account, command=command.command_id, action=command.action.value)
             await disarm(context.bus, account)
             return
+
+
+async def _after(arming: Arming, ledger: Ledger) -> list[OperatorCommand]:
+    """What took permissions back after ``arming``, by the order of the audit.
+
+    One that the audit does not know has no place in that order: the clock decides there.
+    """
+    later = await ledger.commands.after(arming.command, _TAKING_BACK)
+    if later is not None:
+        return later
+    recent = await ledger.commands.recent(RECENT_COMMANDS, actions=_TAKING_BACK)
+    return [command for command in recent if command.at > arming.at]
 
 
 def still_valid(last: TradingState | None, now: datetime) -> TradingState:

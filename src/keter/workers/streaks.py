@@ -13,7 +13,7 @@ STREAK = "losing streak"
 async def last_streak_pause(ledger: Ledger) -> datetime | None:
     """When the guard last paused for a losing streak: the losses before that have been paid for."""
     pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
-    return max((one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), default=None)
+    return next((one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None)
 
 
 async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:

@@ -250,11 +250,50 @@ async def test_an_alert_is_acknowledged_once_and_stands_until_its_cause_is_gone(
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 409
 
 
-async def test_asking_too_often_is_slowed_down_but_never_the_halt(console: Console) -> None:
+LOWER = {"action": "set_limit", "target": "MAX_STAKE", "value": "5"}
+RAISE = {**LOWER, "value": "40"}
+
+
+async def test_asking_too_often_is_slowed_down_but_never_what_stops_or_lowers(console: Console) -> None:
     await seed_bus(console.bus)
-    answers = [await console.post(PREPARE, {"action": "pause"}) for _ in range(61)]
-    assert answers[-1][0] == 429
-    assert (await console.post(PREPARE, {"action": "halt"}))[0] == 200
+    _, prepared = await console.post(PREPARE, {**LOWER, "value": "30"})
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
+    asked = [await console.post(PREPARE, RAISE) for _ in range(61)]
+    assert [status for status, _ in asked] == [200] * 60 + [429]
+    stops = [LOWER, {"action": "disarm", "target": "acc"}, {"action": "reduce"}, {"action": "pause"}, {"action": "halt"}]
+    for body in stops:
+        status, prepared = await console.post(PREPARE, body)
+        assert status == 200, body
+        assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200, body
+    assert (await console.post(PREPARE, RAISE))[1]["error"]["code"] == "slow_down"
+    assert (await console.post(PREPARE, {"action": "resume"}))[1]["error"]["code"] == "slow_down"
+    rows = await console.ledger.commands.recent(5)
+    assert [row.action.value for row in rows] == ["halt", "pause", "reduce", "disarm", "set_limit"]
+
+
+async def test_any_number_of_stops_takes_nothing_of_what_else_may_be_asked(console: Console) -> None:
+    await seed_bus(console.bus)
+    for _ in range(65):
+        assert (await console.post(PREPARE, {"action": "pause"}))[0] == 200
+    assert (await console.post(PREPARE, RAISE))[0] == 200
+
+
+async def test_a_flood_of_stops_pushes_out_nobody_elses_confirmation(start_console: StartConsole) -> None:
+    """Each session has its own room, of which its oldest confirmations go; and stopping asks for a login like all else."""
+    console = await start_console(**LOCKED)
+    await seed_bus(console.bus)
+    assert (await console.post(PREPARE, {"action": "pause"}))[0] == 401
+    await console.login("operator", PASSWORD)
+    _, prepared = await console.post(PREPARE, {"action": "halt"})
+    mine, console.token = console.token, None
+    await console.login("operator", PASSWORD)
+    for _ in range(550):
+        status, last = await console.post(PREPARE, {"action": "pause"})
+        assert status == 200
+    assert len(console.world.commands._tokens) == 101
+    assert (await console.post(COMMIT, {"token": last["token"]}))[0] == 200
+    console.token = mine
+    assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
 
 
 async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(console: Console) -> None:

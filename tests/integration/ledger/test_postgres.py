@@ -19,10 +19,11 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
+from keter.ledger.database import make_engine, parse_url
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from tests.execution import NOW, an_intent
-from tests.ledger_contract import LedgerContract, put_in
+from tests.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
 from tests.support import free_port
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
@@ -105,6 +106,14 @@ async def ledger(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIte
 
 class TestOnPostgres(LedgerContract):
     """Nothing but PostgreSQL differs from the contract."""
+
+
+async def test_commands_that_are_there_keep_their_order(postgres: Postgres) -> None:
+    url = postgres.new_database("older")
+    write_old_commands(make_engine(parse_url(url), read_only=False))
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    await check_order_of_old_commands(ledger)
+    await ledger.aclose()
 
 
 async def test_ledgers_opened_together_migrate_once(postgres: Postgres) -> None:

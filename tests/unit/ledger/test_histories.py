@@ -3,15 +3,18 @@
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import String, text
 from sqlalchemy.engine import Connection
 
+from keter.cli.trading import LONGEST_USER
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
 from keter.domain.signals import Decision
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import Ledger, SettlementRow
+from keter.ledger.schema import metadata
+from keter.setting_groups import LONGEST_ACCOUNT
 from keter.venues.base import AccountSnapshot, EventScore, Ticket, TicketStatus
 from tests.execution import ACCOUNT, NOW, TOTALS
 from tests.ledger_contract import put_in
@@ -119,3 +122,16 @@ async def test_long_details_are_packed_and_come_back_and_plain_ones_of_before_ar
     assert short.startswith("{")
     assert [row.details for row in await ledger.decisions.by_trace("t1")] == [details]
     assert [row.details for row in await ledger.decisions.by_trace("t3")] == [details]
+
+
+def test_the_longest_names_that_are_accepted_fit_every_table() -> None:
+    """SQLite takes any length; PostgreSQL refuses the row."""
+    widths: dict[str, set[int]] = {}
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String) and column.type.length is not None:
+                widths.setdefault(column.name, set()).add(column.type.length)
+    assert widths["account"] == {LONGEST_ACCOUNT}
+    assert min(widths["owner"]) >= LONGEST_ACCOUNT, "sums of paper tickets are kept by account"
+    assert min(widths["resource"]) >= len(f"{ExecutionMode.LIVE.value}:") + LONGEST_ACCOUNT
+    assert widths["actor"] == {LONGEST_USER}

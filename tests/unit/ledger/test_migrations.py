@@ -20,6 +20,7 @@ from keter.ledger.database import make_engine, parse_url
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
 from tests.execution import NOW, an_intent
+from tests.ledger_contract import check_order_of_old_commands, write_old_commands
 
 
 def revisions() -> list[str]:
@@ -89,6 +90,13 @@ async def fill_plainly(path: Path) -> list[str]:
     source.close()
     target.close()
     return ["old"]
+
+
+async def test_commands_that_are_there_keep_their_order(tmp_path: Path) -> None:
+    write_old_commands(make_engine(parse_url(url_of(tmp_path / "l.db")), read_only=False))
+    ledger = await open_ledger(url_of(tmp_path / "l.db"), clock=ManualClock(NOW))
+    await check_order_of_old_commands(ledger)
+    await ledger.aclose()
 
 
 async def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -42,6 +42,65 @@ class OpenVenue:
         await self.venue.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What every part of one account is made from."""
+
+    settings: Settings
+    stores: Stores
+    clock: Clock
+    transport: Transport
+    sleep: Sleep
+
+    def sessions(self, *, owner: bool) -> Sessions:
+        """Logs in where ``owner``; else follows through the stores."""
+        venue, known, hosts = self.settings.venue, self.stores.sessions, session_hosts(self.settings)
+        if not owner:
+            return SessionFollower(venue.ao_user, known, self.clock, hosts=hosts, sleep=self.sleep)
+        return SessionOwner(
+            venue.ao_user,
+            venue.ao_pass.get_secret_value(),
+            venue.ao_base_url,
+            self.transport,
+            known,
+            self.clock,
+            throttles=self.stores.throttles,
+            hosts=hosts,
+            timeout_s=venue.http_timeout_s,
+            sleep=self.sleep,
+        )
+
+    def client(self, sessions: Sessions, feed_interval_s: Mapping[Phase, float]) -> Client:
+        """Calls the account's methods within their limits."""
+        venue = self.settings.venue
+        return Client(
+            venue.ao_user,
+            self.transport,
+            sessions,
+            self.stores.throttles,
+            self.clock,
+            timeout_s=venue.http_timeout_s,
+            placement_timeout_s=venue.placement_timeout_s,
+            feed_interval_s=feed_interval_s,
+            sleep=self.sleep,
+        )
+
+    def source(self, client: Client, final_after: timedelta) -> AsianOddsSource:
+        """Reads the feed of the sports and books that the settings name."""
+        venue, horizon = self.settings.venue, timedelta(hours=self.settings.validation.horizon_h)
+        return AsianOddsSource(
+            client,
+            self.clock,
+            self.stores.fixtures,
+            sports=[int(sport) for sport in venue.ao_sports],
+            bookies=[book.upper() for book in venue.ao_bookies],
+            capture=self.settings.log.capture_raw,
+            sleep=self.sleep,
+            final_after=final_after,
+            bounds=FeedBounds(horizon, venue.max_fixtures, venue.max_markets),
+        )
+
+
 def open_venue(
     settings: Settings,
     stores: Stores,
@@ -57,52 +116,17 @@ def open_venue(
     """Opens the account of ``settings.venue``; nothing is sent before the first call.
 
     Raises ConfigurationError where LIVE would send the password in clear.
-
     ``owner`` (one process per account, the holder of its ingest lease) logs in; the others follow through the stores.
-    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt;
+    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt.
     ``feed_interval_s`` is for a server with other limits than the real one; ``final_after`` see ``scores``.
     """
     require_safe_transport(settings)
-    venue, hosts = settings.venue, session_hosts(settings)
-    most_bytes = int(answer_mb(venue.max_answer_mb, memory_bytes()) * MB)
-    transport = transport if transport is not None else Transport(max_body_bytes=most_bytes)
-    sessions: Sessions
-    if owner:
-        sessions = SessionOwner(
-            venue.ao_user,
-            venue.ao_pass.get_secret_value(),
-            venue.ao_base_url,
-            transport,
-            stores.sessions,
-            clock,
-            throttles=stores.throttles,
-            hosts=hosts,
-            timeout_s=venue.http_timeout_s,
-            sleep=sleep,
-        )
-    else:
-        sessions = SessionFollower(venue.ao_user, stores.sessions, clock, hosts=hosts, sleep=sleep)
-    client = Client(
-        venue.ao_user,
-        transport,
-        sessions,
-        stores.throttles,
-        clock,
-        timeout_s=venue.http_timeout_s,
-        placement_timeout_s=venue.placement_timeout_s,
-        feed_interval_s=feed_interval_s,
-        sleep=sleep,
-    )
-    source = AsianOddsSource(
-        client,
-        clock,
-        stores.fixtures,
-        sports=[int(sport) for sport in venue.ao_sports],
-        bookies=[book.upper() for book in venue.ao_bookies],
-        capture=settings.log.capture_raw,
-        sleep=sleep,
-        final_after=final_after,
-        bounds=FeedBounds(timedelta(hours=settings.validation.horizon_h), venue.max_fixtures, venue.max_markets),
-    )
-    bets = AsianOddsVenue(client, clock, placement_timeout_s=venue.placement_timeout_s, intended=intended)
-    return OpenVenue(bets, source)
+    account = _Account(settings, stores, clock, transport or _transport(settings), sleep)
+    client = account.client(account.sessions(owner=owner), feed_interval_s)
+    timeout_s = settings.venue.placement_timeout_s
+    bets = AsianOddsVenue(client, clock, placement_timeout_s=timeout_s, intended=intended)
+    return OpenVenue(bets, account.source(client, final_after))
+
+
+def _transport(settings: Settings) -> Transport:
+    return Transport(max_body_bytes=int(answer_mb(settings.venue.max_answer_mb, memory_bytes()) * MB))

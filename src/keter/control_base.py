@@ -1,0 +1,99 @@
+"""What all commands of an operator have in common: who speaks, what came of it, and the row that the audit gets."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from keter.bus.connection import Bus
+from keter.clock import Clock, Ids
+from keter.domain.trading import CommandAction, OperatorCommand, TradingState
+from keter.errors import KeterError, UnavailableError
+
+log = structlog.get_logger(__name__)
+TRADING = "trading"
+AUDIT_TIMEOUT_S = 5.0
+Audit = Callable[[OperatorCommand], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who speaks, and from where: ``cli``, ``page``, ``telegram``."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command did. ``command.result`` is the sentence for people."""
+
+    command: OperatorCommand
+    audited: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> int | None:
+        """The trading state's revision that workers must reach, None when the state did not change."""
+        return self.command.after.revision if self.command.after is not None else None
+
+
+class Commander:
+    """A bus (None when Redis is unreachable) and, where it is at hand, the audit."""
+
+    def __init__(self, bus: Bus | None, clock: Clock, audit: Audit | None, ids: Ids) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._audit = audit
+        self._ids = ids
+
+    async def refused(self, operator: Operator, action: CommandAction, target: str, reason: str, why: str) -> None:
+        """Writes down that somebody asked for what was not done, as for a dangerous command without its password."""
+        row = self._row(action, operator, reason, f"refused: {why}", target=target)
+        await self._done(msgspec.structs.replace(row, accepted=False))
+
+    def _need_bus(self) -> Bus:
+        if self._bus is None:
+            raise UnavailableError("Redis is not reachable; `keter halt` works without it")
+        return self._bus
+
+    def _row(
+        self,
+        action: CommandAction,
+        operator: Operator,
+        reason: str,
+        result: str,
+        *,
+        target: str = TRADING,
+        before: TradingState | None = None,
+        after: TradingState | None = None,
+    ) -> OperatorCommand:
+        return OperatorCommand(
+            command_id=self._ids(),
+            action=action,
+            actor=operator.name,
+            source=operator.source,
+            target=target,
+            reason=reason,
+            at=self._clock.now(),
+            accepted=True,
+            result=result,
+            before=before,
+            after=after,
+        )
+
+    async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> Outcome:
+        if self._audit is None:
+            return Outcome(row, warnings=(*warnings, "not written to the audit: no ledger at hand"))
+        try:
+            await asyncio.wait_for(self._audit(row), AUDIT_TIMEOUT_S)
+        except (KeterError, OSError, TimeoutError) as e:
+            log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
+            return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
+        return Outcome(row, audited=True, warnings=warnings)
+
+
+def valued(row: OperatorCommand, before: str, after: str) -> OperatorCommand:
+    return msgspec.structs.replace(row, value_before=before, value_after=after)

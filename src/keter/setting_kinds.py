@@ -1,0 +1,43 @@
+"""What the groups of settings are made of: kinds of values with their bounds, and what every group has in common. Pure."""
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+Words = Annotated[tuple[str, ...], NoDecode]
+Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
+YEAR_S = 31_536_000  # no setting lasts so long that a date computed from it leaves the calendar
+Seconds = Annotated[float, Field(ge=0, le=YEAR_S)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
+Percent = Annotated[float, Field(ge=0, le=1000)]
+_BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
+
+
+def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
+    if not all(_BOOK_CODE.fullmatch(word) for word in value):
+        raise ValueError("must be book codes with commas between, such as PIN,ISN,SBO, without brackets and quotes")
+    return value
+
+
+class Group(BaseModel):
+    """One concern. Field names in upper case are the environment's names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _split_words(cls, value: object, info: ValidationInfo) -> object:
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, str):
+            value = value.strip()
+            if field.annotation == tuple[str, ...]:
+                if value.startswith("[") and any(quote in value for quote in "\"'"):
+                    raise ValueError("must be words with commas between, such as A,B, without brackets and quotes")
+                return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value

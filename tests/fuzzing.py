@@ -30,11 +30,8 @@ class Twice(NamedTuple):
 
 def bets(count: int = 3) -> list[dict[str, Any]]:
     """Rows of a bet list: one runs, one is won, the others are refused."""
-    how = [{}, {"Status": "Won", "PnlInfo": "Won", "Pnl": 4.85}, {"Status": "Rejected"}]
-    return [
-        bet_row(BetPlacementReference=f"WA-hand{n}", ReferenceNumber=f"6100{n}", **how[min(n, 2)])  # type: ignore[arg-type]
-        for n in range(count)
-    ]
+    how: list[dict[str, Any]] = [{}, {"Status": "Won", "PnlInfo": "Won", "Pnl": 4.85}, {"Status": "Rejected"}]
+    return [bet_row(BetPlacementReference=f"WA-hand{n}", ReferenceNumber=f"6100{n}", **how[min(n, 2)]) for n in range(count)]
 
 
 def _answer(name: str, value: object) -> dict[str, Any]:
@@ -200,10 +197,15 @@ def spoilt(draw: st.DrawFn, good: Any, most: int = 4) -> Any:
     return value
 
 
+def bodies(kind: str, most: int = 4) -> st.SearchStrategy[bytes]:
+    """What comes over the wire instead of the good answer of ``kind``."""
+    return spoilt_bytes(CORPUS[kind], most)
+
+
 @st.composite
-def bodies(draw: st.DrawFn, kind: str, most: int = 4) -> bytes:
-    """What comes over the wire instead of the good answer of ``kind``; now and then cut off, or with a byte of its own."""
-    text = write(draw(spoilt(CORPUS[kind], most))).encode()
+def spoilt_bytes(draw: st.DrawFn, good: Any, most: int = 4) -> bytes:
+    """JSON of ``good`` with up to ``most`` changes; now and then cut off, or with a byte of its own."""
+    text = write(draw(spoilt(good, most))).encode()
     where = draw(st.integers(0, 9))
     if where == 0:
         return text[: draw(st.integers(0, len(text)))]

@@ -201,8 +201,8 @@ async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(bench: B
     bench.venue.bodies["GetBets"] = in_bytes(answered("Data", [bet_row(**fields, Stake=n) for n in (3, 4, 90)]))
     await bench.look()
     assert sum((await bench.desk.exposed()).values()) == 9700
-    bench.venue.honest()
-    bench.venue.bodies["GetBets"] = in_bytes(answered("Data", [bet_row(BetPlacementReference="WA-hand", Stake=3)]))
+    whole = in_bytes(answered("Data", [bet_row(BetPlacementReference="WA-hand", Stake=3)]))
+    bench.venue.bodies |= {"GetBets": whole, "GetBetByReference": whole}
     for _ in range(5):
         await bench.look()
     assert ALERT not in await bench.desk.alerts()
@@ -222,7 +222,7 @@ async def test_what_a_row_tells_only_later_is_stored(bench: Bench) -> None:
 
 
 def a_decision(trace_id: str, **changes: object) -> Decision:
-    details = {"books": ["PIN"], "n": {"a": 1}}
+    details: dict[str, object] = {"books": ["PIN"], "n": {"a": 1}}
     decision = Decision(trace_id, "edge", "edge", "e", "ft.1x2.home", accept(ev_pct=5.25), NOW, details)
     return msgspec.structs.replace(decision, **changes)
 

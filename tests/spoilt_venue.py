@@ -10,13 +10,14 @@ from keter.clock import ManualClock
 from keter.domain.markets import Market, Side
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.loose import read_rows
+from keter.venues.asianodds.records import read_account
 from keter.venues.asianodds.tickets import read_ticket
 from keter.venues.asianodds.transport import Reply
 from keter.venues.asianodds.venue import AsianOddsVenue
-from keter.venues.base import Ticket, VenueError
+from keter.venues.base import AccountSnapshot, Ticket, VenueError
 from tests.fuzzing import write
 from tests.local_stores import LocalStores
-from tests.unit.asianodds.seam import Venue, answer
+from tests.unit.asianodds.seam import USER, Venue, answer
 from tests.unit.asianodds.test_tickets import bet_row
 
 OUR_REFERENCE = "WA-ref1"  # in the bodies of a test: the reference that the router has sent
@@ -92,6 +93,13 @@ class SpoiltVenue(Venue):
         try:
             found = checked(Reply(200, self.body(method)), -200 if method == "GetBetByReference" else 300, lambda: 1.0)
             return [read_ticket(row, self.listed_at, self._intended) for row in read_rows(found.data)]
+        except VenueError:
+            return None
+
+    def money(self) -> AccountSnapshot | None:
+        """What the account's answer says; None where it is refused."""
+        try:
+            return read_account(checked(Reply(200, self.body("GetAccountSummary")), 0, lambda: 1.0), USER, self.clock.now())
         except VenueError:
             return None
 

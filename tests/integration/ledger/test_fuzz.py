@@ -38,6 +38,7 @@ from tests.hooks import Hook
 from tests.integration.ledger.test_postgres import BINARIES, Postgres, unprivileged_user
 from tests.integration.test_execution import Desk
 from tests.spoilt_venue import SpoiltVenue, account, answered, in_bytes, our_row, placed, quotes
+from tests.unit.asianodds.seam import USER
 from tests.unit.asianodds.test_tickets import bet_row
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -101,6 +102,7 @@ class Bench:
             assert self.venue_errors > told, "a list that is refused is told"
         else:
             await self.check([ticket for ticket in found if ticket.reference != self.venue.reference], found)
+            await self.check_account()
 
     @property
     def venue_errors(self) -> int:
@@ -119,6 +121,13 @@ class Bench:
         await self.check_stored([one for one in strangers if not one.unreadable])
         bet = await self.world.ledger.intents.by_decision("d1")
         assert bet is None or bet.state in FINAL or "d1" in exposed, "our own bet stays exposure until it ends"
+
+    async def check_account(self) -> None:
+        """The money that the venue told stands in the history."""
+        told = self.venue.money()
+        if told is not None:
+            kept = (await self.world.ledger.accounts.history(USER, since=NOW))[-1]
+            assert (kept.credit_minor, kept.outstanding_minor) == (told.credit_minor, told.outstanding_minor)
 
     async def check_stored(self, strangers: list[Ticket]) -> None:
         """Each is in the ledger, equal to the row; of those that share a name one of them is."""

@@ -71,6 +71,12 @@ SIZES = "tests/integration/test_care.py"
 QUESTIONS = "tests/unit/ledger/test_questions.py"
 TRANSPORT = "tests/unit/asianodds/test_transport.py"
 LISTINGS = "tests/unit/test_instances.py"
+SPOILT = "tests/unit/asianodds/test_fuzz.py"
+TICKETS = "tests/unit/asianodds/test_tickets.py"
+DATABASES = "tests/integration/ledger/test_fuzz.py"
+LOOSE = "src/keter/venues/asianodds/loose.py"
+BET_ROWS = "src/keter/venues/asianodds/tickets.py"
+RECONCILER = "src/keter/workers/tracking/reconciler.py"
 INSTANCES = "src/keter/instances.py"
 ROUTING = "src/keter/workers/routing/placing.py"
 PLACEMENT_GATE = "src/keter/gates/placement.py"
@@ -437,6 +443,30 @@ MUTATIONS = (
     Mutation("refusing-told", SILENCE, "a store that takes no writes is told", "src/keter/dashboard/rules.py",
              "if trouble is None or trouble.kind not in kinds or", "if trouble is not None or",
              ("tests/unit/dashboard/test_store_rules.py",)),
+    Mutation("comma-stake", GATE, "a comma that parts no thousands makes no number", LOOSE,
+             "if _NUMBER.fullmatch(text) else None", 'if _NUMBER.fullmatch(text.replace(",", "")) else None', (TICKETS,)),
+    Mutation("comma-price", SILENCE, "a price with commas is read as a number by whoever settles", BET_ROWS,
+             'row.text("Odds", longest=48).replace(",", "")', 'row.text("Odds", longest=48)', (SPOILT,)),
+    Mutation("bracket-address", SILENCE, "an address that is none ends no login with an exception",
+             "src/keter/venues/asianodds/session.py",
+             "    except ValueError:  # brackets", "    except KeyError:  # brackets", (SPOILT,)),
+    Mutation("token-letters", SILENCE, "a token that no header can hold ends no login with an exception", CALLS,
+             "    UnicodeError,\n", "", (SPOILT,)),
+    Mutation("code-bound", SILENCE, "an answer's code fits where it is stored", "src/keter/venues/asianodds/wire.py",
+             "code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = None", "code: int | None = None", (SPOILT,)),
+    Mutation("nested-payload", SILENCE, "lists within lists without end are a poisoned payload", "src/keter/bus/codec.py",
+             "except (msgspec.DecodeError, ValueError, RecursionError) as e", "except (msgspec.DecodeError, ValueError) as e",
+             ("tests/unit/bus/test_codec.py",)),
+    Mutation("shared-number", GATE, "rows that cannot be told apart count with all their stakes", BET_ROWS,
+             "    if len(tickets) == 1 or (", "    if tickets or (", (TICKETS, DATABASES)),
+    Mutation("told-later", GATE, "what a stranger's row tells only later is stored", RECONCILER,
+             'if name != "placed_at")', 'if name not in {"placed_at", "home", "market"})', (DATABASES,)),
+    Mutation("other-number", GATE, "a stranger's ticket under a new number does not count twice for ever",
+             "src/keter/workers/tracking/foreign.py",
+             "        if any(ticket_key(ticket) == row.ticket_key for ticket in found):", "        if found:", (DATABASES,)),
+    Mutation("no-right", SILENCE, "a PostgreSQL without the right to write is an outage, and ends no process",
+             "src/keter/ledger/database.py", 'if getattr(e.orig, "sqlstate", None) in _UNUSABLE:', "if False:",
+             ("tests/integration/ledger/test_postgres.py",)),
 )  # fmt: skip
 
 

@@ -37,10 +37,11 @@ DRY = ExecutionMode.DRY
 
 
 class World:
-    """Everything outside the processes: Redis, ledger file, venue, clock."""
+    """Everything outside the processes: Redis, ledger (a file of the folder unless ``ledger_url`` names one), venue, clock."""
 
-    def __init__(self, folder: Path, url: str, **names: object) -> None:
+    def __init__(self, folder: Path, url: str, ledger_url: str = "", **names: object) -> None:
         self.folder, self.url = folder, url
+        self.ledger_url = ledger_url or f"sqlite:///{folder}/ledger.db"
         self.clock = ManualClock(NOW)
         values: dict[str, object] = {"COOLDOWN_SELECTION_SEC": 0, "COOLDOWN_EVENT_SEC": 0, **names}
         self.settings: Settings = settings_for(folder, **values)
@@ -53,7 +54,7 @@ class World:
     async def open(self) -> None:
         self.bus = await connect(self.url)
         await self.bus.redis.flushall()
-        self.ledger = await open_ledger(f"sqlite:///{self.folder}/ledger.db", clock=self.clock)
+        self.ledger = await open_ledger(self.ledger_url, clock=self.clock)
         await self.restore()
 
     async def restore(self) -> None:

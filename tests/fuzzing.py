@@ -30,11 +30,8 @@ class Twice(NamedTuple):
 
 def bets(count: int = 3) -> list[dict[str, Any]]:
     """Rows of a bet list: one runs, one is won, the others are refused."""
-    how = [{}, {"Status": "Won", "PnlInfo": "Won", "Pnl": 4.85}, {"Status": "Rejected"}]
-    return [
-        bet_row(BetPlacementReference=f"WA-hand{n}", ReferenceNumber=f"6100{n}", **how[min(n, 2)])  # type: ignore[arg-type]
-        for n in range(count)
-    ]
+    how: list[dict[str, Any]] = [{}, {"Status": "Won", "PnlInfo": "Won", "Pnl": 4.85}, {"Status": "Rejected"}]
+    return [bet_row(BetPlacementReference=f"WA-hand{n}", ReferenceNumber=f"6100{n}", **how[min(n, 2)]) for n in range(count)]
 
 
 def _answer(name: str, value: object) -> dict[str, Any]:
@@ -93,7 +90,8 @@ def _nested(depth: int) -> Token:
 TIMES = (-62135596800000, 0, -1, 253402300799999, 253402300800000, 10**17)
 NUMBERS = (-5000, 0, -1, 0.005, 1e20, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 2**70, -(2**63), 10**30, *TIMES)
 TEXTS = (
-    "", " ", "1e20", "-5,000.00", "1,97", "NaN", "Infinity", "-Infinity", "-0", "1e-99", "9" * 15, "9" * 400, "1.5.2", "2-",
+    "", " ",
+    "1e20", "-5,000.00", "1,97", "1,234.5", "NaN", "Infinity", "-Infinity", "-0", "1e-99", "9" * 15, "9" * 400, "1.5.2", "2-",
     "\u0661", "\x00", "a\x00b", "\x1b[2J\x07", "\ud800", "\u202eabc", "x" * 70, "y" * 200_000, "é" * 64, "null", "WA-", "V",
     "Won", "Half Lost", "Stake Returned", "Void", "MY", "HK", "HDP Home", "Over", "1", "X", "HT", "PIN=1.9;PIN=1.8", "=;=;,",
     "PIN=1.9,1.9,1.9,1.9", "SIN=" + "1.9," * 500, "0.5-1", "9999", "http://[", "http://[::1", "http://a\u2100b/", "https://é.test/",
@@ -200,10 +198,15 @@ def spoilt(draw: st.DrawFn, good: Any, most: int = 4) -> Any:
     return value
 
 
+def bodies(kind: str, most: int = 4) -> st.SearchStrategy[bytes]:
+    """What comes over the wire instead of the good answer of ``kind``."""
+    return spoilt_bytes(CORPUS[kind], most)
+
+
 @st.composite
-def bodies(draw: st.DrawFn, kind: str, most: int = 4) -> bytes:
-    """What comes over the wire instead of the good answer of ``kind``; now and then cut off, or with a byte of its own."""
-    text = write(draw(spoilt(CORPUS[kind], most))).encode()
+def spoilt_bytes(draw: st.DrawFn, good: Any, most: int = 4) -> bytes:
+    """JSON of ``good`` with up to ``most`` changes; now and then cut off, or with a byte of its own."""
+    text = write(draw(spoilt(good, most))).encode()
     where = draw(st.integers(0, 9))
     if where == 0:
         return text[: draw(st.integers(0, len(text)))]

@@ -47,6 +47,8 @@ _POSTGRES_BEGIN = {
     DURABLE: (),
     RELAXED: ("SET LOCAL synchronous_commit = off",),
 }
+# PostgreSQL's words for what SQLite calls operational: no right to a table, no such table (a backup is being restored).
+_UNUSABLE = frozenset({"42501", "42P01"})
 
 
 def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -187,6 +189,8 @@ class Database:
         except (OperationalError, InternalError, PoolTimeoutError) as e:  # internal: a read-only server, a broken one
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:
+            if getattr(e.orig, "sqlstate", None) in _UNUSABLE:
+                raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
             if e.connection_invalidated:
                 raise LedgerUnavailableError(f"the ledger's connection broke: {_cause(e)}") from e
             if type(e) is DatabaseError:  # SQLite's word for a file that is damaged, or no database at all

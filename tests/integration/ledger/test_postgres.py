@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
@@ -22,6 +24,7 @@ from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
 from keter.ledger.database import make_engine, parse_url
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
+from keter.ledger.writing import LedgerTrouble, WriteProbe
 from tests.execution import NOW, an_intent
 from tests.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
 from tests.support import free_port
@@ -63,7 +66,24 @@ class Postgres:
 
     def new_database(self, name: str, template: str = "template1") -> str:
         self._call("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", "-T", template, name)
-        return f"postgresql://keter@127.0.0.1:{self.port}/{name}"
+        return self._address(name)
+
+    def run(self, *statements: str, database: str = "postgres") -> None:
+        """As the server's owner, each by itself."""
+        with psycopg.connect(self._address(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    @contextmanager
+    def holding(self, statement: str, database: str) -> Iterator[None]:
+        """What ``statement`` locks stays locked meanwhile."""
+        with psycopg.connect(self._address(database)) as connection:
+            connection.execute(statement.encode())
+            yield
+            connection.rollback()
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://keter@127.0.0.1:{self.port}/{database}"
 
     def close(self) -> None:
         self._process.kill()
@@ -189,3 +209,69 @@ async def test_the_queries_of_one_read_see_one_moment(postgres: Postgres) -> Non
     found = await ledger._database.read(lambda connection: connection.execute(text("SHOW transaction_isolation")).scalar())
     assert found == "repeatable read"
     await ledger.aclose()
+
+
+async def refusal(url: str) -> LedgerTrouble | None:
+    """What a probe finds that connects anew."""
+    probe = WriteProbe(url)
+    found = await probe.try_write()
+    await probe.aclose()
+    return found[0] if found is not None else None
+
+
+async def test_a_server_that_takes_no_writes_is_told_as_such_and_stops_as_an_outage(postgres: Postgres) -> None:
+    """A standby, or one that its owner has set read-only: every read goes on."""
+    url = postgres.new_database("only_read", template="migrated")
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    assert await refusal(url) is None
+    await put_in(ledger, BetState.RUNNING)
+    await ledger.aclose()
+    postgres.run("ALTER DATABASE only_read SET default_transaction_read_only = on")
+    assert await refusal(url) is LedgerTrouble.READ_ONLY
+    held = await open_ledger(url, clock=ManualClock(NOW))
+    assert len(await held.intents.open_bets(ExecutionMode.DRY)) == 1
+    with pytest.raises(LedgerUnavailableError, match="read-only"):
+        await held.intents.create(an_intent("i2"), worker="w")
+    await held.aclose()
+    postgres.run("ALTER DATABASE only_read RESET default_transaction_read_only")
+    assert await refusal(url) is None
+
+
+async def test_a_user_without_the_right_to_write_is_told_the_same_way(postgres: Postgres) -> None:
+    url = postgres.new_database("no_right", template="migrated")
+    postgres.run("CREATE ROLE reader LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database="no_right")
+    as_reader = url.replace("keter@", "reader@")
+    assert await refusal(as_reader) is LedgerTrouble.READ_ONLY
+    ledger = await open_ledger(as_reader, clock=ManualClock(NOW))
+    assert await ledger.intents.open_bets(ExecutionMode.DRY) == []
+    with pytest.raises(LedgerUnavailableError, match="permission denied"):
+        await ledger.intents.create(an_intent(), worker="w")
+    postgres.run("DROP TABLE fences", "ALTER TABLE bets RENAME TO away", database="no_right")
+    with pytest.raises(LedgerUnavailableError, match="does not exist"):
+        await ledger.intents.open_bets(ExecutionMode.DRY)
+    await ledger.aclose()
+
+
+FULL = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END$$
+"""
+
+
+async def test_a_full_disk_and_a_lock_of_another_are_told_as_such(postgres: Postgres) -> None:
+    """The server's own codes for both; the disk is full as far as every write of this database is concerned."""
+    url = postgres.new_database("full", template="migrated")
+    tables = ("alembic_version", "fences", "bets")
+    triggers = [f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION no_room()" for table in tables]
+    with postgres.holding("LOCK TABLE alembic_version", database="full"):
+        assert await refusal(url) is LedgerTrouble.LOCKED
+    postgres.run(FULL, *triggers, database="full")
+    assert await refusal(url) is LedgerTrouble.DISK_FULL
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    with pytest.raises(LedgerUnavailableError, match="No space left"):
+        await ledger.intents.create(an_intent(), worker="w")
+    await ledger.aclose()
+
+
+async def test_a_server_that_is_gone_is_told_as_away() -> None:
+    assert await refusal(f"postgresql://keter@127.0.0.1:{free_port()}/none") is LedgerTrouble.AWAY

@@ -171,8 +171,41 @@ def test_a_row_twice_is_one_ticket_but_two_tickets_may_share_a_reference() -> No
     assert [one.ticket_id for one in found] == ["61000000001", "61000000002"]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "stake"),
+    [
+        ({"Stake": 5}, {"Stake": 7}, 1200),
+        ({"Stake": 5}, {"Stake": 5, "Status": "Won", "PnlInfo": "Won", "Pnl": 4.85}, 1000),
+        ({"Stake": 5}, {"Stake": 7, "BetPlacementReference": "WA-other"}, 1200),
+        ({"BetPlacementReference": "", "ReferenceNumber": ""}, {"BetPlacementReference": None, "ReferenceNumber": ""}, 1000),
+        ({"Stake": 5}, {"Stake": "1e20"}, 0),
+        ({"Stake": 900_000_000}, {"Stake": 900_000_001}, 0),
+    ],
+)
+def test_rows_that_cannot_be_told_apart_count_with_all_their_stakes(
+    first: dict[str, Any], second: dict[str, Any], stake: int
+) -> None:
+    """Of two rows under one number one would hide the stake of the other."""
+    [found] = read_tickets(read_answer(data_body([bet_row(**first), bet_row(**second)])), NOW)
+    assert (found.stake_minor, found.stake_told, found.status) == (stake, stake > 0, TicketStatus.PENDING)
+    assert found.unreadable.startswith("2 rows")
+
+
+def test_a_row_of_ours_that_shares_its_number_is_not_ours_to_read() -> None:
+    rows = [bet_row(Stake=5), bet_row(Stake=7, BetPlacementReference="WA-other")]
+    [found] = read_tickets(read_answer(data_body(rows)), NOW)
+    assert found.reference == "", "each of the two is asked for by itself"
+
+
 def test_no_rows_are_no_tickets() -> None:
     assert read_tickets(read_answer(data_body(None, 300)), NOW) == ()
+
+
+@pytest.mark.parametrize("stake", ["5,00", "1,2345", "1,00,000", "12,34.5"])
+def test_a_comma_that_parts_no_thousands_leaves_the_stake_untold(stake: str) -> None:
+    """It may part the cents: 5,00 is five or five hundred."""
+    found = read_tickets(read_answer(data_body([bet_row(Stake="1,250"), bet_row(Stake=stake, ReferenceNumber="2")])), NOW)
+    assert [(one.stake_minor, one.stake_told) for one in found] == [(125_000, True), (0, False)]
 
 
 @pytest.mark.parametrize("rows", [[5], [None], "text", {"a": 1}, [{"Stake": None}], [{"Stake": "NaN"}]])
@@ -228,7 +261,7 @@ def test_a_profit_beyond_belief_is_none_and_the_ticket_stays_exposure(pnl: objec
 
 
 def test_two_references_too_long_for_one_stay_two() -> None:
-    rows = [bet_row(BetPlacementReference="WA-" + "x" * 200 + end) for end in "ab"]
+    rows = [bet_row(BetPlacementReference="WA-" + "x" * 200 + end, ReferenceNumber="") for end in "ab"]
     first, second = read_tickets(read_answer(data_body(rows)), NOW)
     assert first.reference != second.reference
     assert max(len(first.reference), len(second.reference)) <= 64

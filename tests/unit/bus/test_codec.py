@@ -53,3 +53,18 @@ def test_a_type_without_a_version_needs_none() -> None:
 def test_the_error_names_the_type_and_the_place() -> None:
     with pytest.raises(PoisonedPayloadError, match=r"not a CapturedAnswer: .*account"):
         decode(CapturedAnswer, b'{"account": 7}')
+
+
+@pytest.mark.parametrize("kind", [dict, Decision, Score])
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_lists_within_lists_without_end_are_poisoned(kind: type[object], opens: bytes, closes: bytes) -> None:
+    deep = opens * 50_000 + b"1" + closes * 50_000
+    with pytest.raises(PoisonedPayloadError):
+        decode(kind, b'{"details":' + deep + b"}")
+
+
+def test_details_nested_without_end_are_poisoned_by_their_depth_alone() -> None:
+    """Everything else about it is a Decision."""
+    deep = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
+    with pytest.raises(PoisonedPayloadError, match="recursion"):
+        decode(Decision, encode(DECISION).replace(b'{"books":["PIN"]}', deep))

@@ -12,14 +12,17 @@ What becomes of a row that is not as it should be:
 | --- | --- |
 | is no object, has no stake, or one that is no number | the whole list is refused: it may be spoilt elsewhere, too |
 | its stake is negative or 1e9 and more | a ticket that is ``unreadable``, without ``stake_told`` |
+| has the number of a row that differs, or none like another | one ``unreadable`` ticket for them all, with their stakes |
 | its profit is 1e12 and more, its reference or number too long to be one | ``unreadable``, with its stake |
 | a name, time, score, price or selection is missing or impossible | a ticket without it: it still is exposure |
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+
+import msgspec
 
 from keter.domain.bets import BetState
 from keter.domain.markets import Market, MarketKind, Period, Side
@@ -76,8 +79,32 @@ def read_tickets(answer: Answer, now: datetime, intended: IntendedOf = lambda _:
 
     Raises BrokenAnswerError when a row cannot be counted (no object, no stake): money must not be overlooked.
     """
-    tickets = (read_ticket(row, now, intended) for row in read_rows(answer.data))
-    return tuple({(ticket.reference, ticket.ticket_id, ticket.book): ticket for ticket in tickets}.values())
+    named: dict[tuple[str, str], list[Ticket]] = {}
+    for row in read_rows(answer.data):
+        ticket = read_ticket(row, now, intended)
+        named.setdefault((ticket.book, ticket.ticket_id or ticket.reference), []).append(ticket)
+    return tuple(_one_of(tickets, named=bool(name)) for (_, name), tickets in named.items())
+
+
+def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
+    """The ticket that rows under one name are: the row where they agree, else one that nothing is concluded from.
+
+    Rows that differ may be two bets, and so may equal ones without a name: together they count with all their stakes.
+    """
+    first = tickets[0]
+    if len(tickets) == 1 or (named and all(ticket == first for ticket in tickets)):
+        return first
+    stakes = sum(ticket.stake_minor for ticket in tickets)
+    told = stakes <= MOST_STAKE_MINOR and all(ticket.stake_told for ticket in tickets)
+    open_ones = any(ticket.status in {TicketStatus.PENDING, TicketStatus.RUNNING} for ticket in tickets)
+    return msgspec.structs.replace(
+        first,
+        reference=first.reference if len({ticket.reference for ticket in tickets}) == 1 else "",
+        status=TicketStatus.PENDING if open_ones else first.status,
+        stake_minor=stakes if told else 0,
+        stake_told=told,
+        unreadable=f"{len(tickets)} rows {'under one number that differ' if named else 'without a number'}",
+    )
 
 
 def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: None) -> Ticket:

@@ -70,10 +70,10 @@ class Foreign:
             return False
 
     async def unlisted(self, listed: frozenset[str]) -> list[Waiting]:
-        """The open foreign tickets that the list does not show any more, to be asked for by their keys."""
+        """The open foreign tickets that the list, with these ticket keys, does not show any more: to be asked for."""
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
-        self._gone = {PREFIX + row.ticket_key: row for row in standing if row.reference not in listed}
+        self._gone = {PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed}
         self._asked = {key: self._asked.get(key, now) for key in self._gone}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
 
@@ -105,9 +105,9 @@ class Foreign:
         except VenueError as e:
             log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
             return
-        if found:
+        await self.see([ticket for ticket in found if ticket.stake_told])  # else it counts with the stake it had
+        if any(ticket_key(ticket) == row.ticket_key for ticket in found):  # else it goes by another number meanwhile
             self._denied.pop(row.ticket_key, None)
-            await self.see([ticket for ticket in found if ticket.stake_told])  # else it counts with the stake it had
             return
         self._denied[row.ticket_key] = self._denied.get(row.ticket_key, 0) + 1
         if self._denied[row.ticket_key] >= LEAST_DENIALS:

@@ -8,7 +8,7 @@ for singly, in turn and within the query budget (``asking``). Nothing here ever 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -32,6 +32,7 @@ from keter.workers.tracking.unreadable import Unreadable
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
 MAY_SHOW = AT_VENUE | {BetState.SENDING}  # a ticket may be listed before the router has its answer
+_TOLD = tuple(name for name in Ticket.__struct_fields__ if name != "placed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,13 @@ class Reconciler:
         self._doubts = Doubts(context, ledger, self._calls)
         self._apart_s = apart_s
         self._began = context.clock.now()
+        self._asked_at = self._began
         self._digests: dict[str, tuple[object, ...]] = {}
 
     async def run(self) -> Pass | None:
         """One pass, whose list is paid for. None when the list could not be read. Raises ledger and bus errors."""
         await self._copy_scores()
+        self._asked_at = self._context.clock.now()
         try:
             tickets = self._unreadable.take(await self._venue.bets())
         except VenueError as e:
@@ -141,7 +144,8 @@ class Reconciler:
                     unclear[bet.intent.intent_id] = Unclear(bet, shown)
             elif bet.state in AT_VENUE:
                 unclear[bet.intent.intent_id] = Unclear(bet, ())
-        late = await self._ask_in_turn(unclear, self._unreadable.listed.union(listed))
+        keys = (ticket_key(ticket) for tickets in listed.values() for ticket in tickets)
+        late = await self._ask_in_turn(unclear, self._unreadable.keys.union(keys))
         await self._look_at_others(listed)
         return late
 
@@ -233,7 +237,7 @@ class Reconciler:
 
     async def _look_at_others(self, listed: Mapping[str, list[Ticket]]) -> None:
         """Tickets that belong to no open bet: final bets, which may be regraded, and tickets that are not ours."""
-        digests = {reference: _digest(tickets) for reference, tickets in listed.items()}
+        digests = {reference: _digest(tickets, self._asked_at) for reference, tickets in listed.items()}
         fresh = [reference for reference, digest in digests.items() if self._digests.get(reference) != digest]
         ours = {bet.intent.reference: bet for bet in await self._ledger.intents.by_references(fresh)}
         for reference in fresh:
@@ -294,6 +298,7 @@ def _grouped(tickets: Iterable[Ticket]) -> dict[str, list[Ticket]]:
     return dict(groups)
 
 
-def _digest(tickets: Iterable[Ticket]) -> tuple[object, ...]:
-    facts = ((ticket_key(t), t.status.value, t.result, t.stake_minor, t.pnl_minor, t.odds) for t in tickets)
+def _digest(tickets: Iterable[Ticket], asked_at: datetime) -> tuple[object, ...]:
+    """All that the tickets say. One that tells no time is given that of the look, which says nothing."""
+    facts = ((*(getattr(t, name) for name in _TOLD), t.placed_at if t.placed_at < asked_at else None) for t in tickets)
     return tuple(sorted(facts, key=str))

@@ -84,6 +84,11 @@ class Unreadable:
         """The references of the rows that the newest list brought."""
         return frozenset(ticket.reference for ticket in self._listed.values())
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The ticket keys of the same rows."""
+        return frozenset(self._listed)
+
     async def tell(self, foreign: Foreign, open_references: frozenset[str]) -> None:
         """Counts what was set aside and keeps the alarm. Raises ledger and bus errors."""
         self._asked = {reference: rows for reference, rows in self._asked.items() if reference in open_references}

@@ -288,6 +288,8 @@ MUTATIONS = (
     Mutation("gather-refused", REDIS, "so does one that gathers", "src/keter/workers/serving.py",
              "items += await self._tell(_Turn(), self._batch - len(items))",
              "items += await self._pipe.step(claim=self._batch - len(items))", ("tests/integration/test_serving.py",)),
+    Mutation("edge-turn", BOUNDED, "second looks are spread over turns", "src/keter/workers/edge.py",
+             "if at <= now][:LOOKS_PER_TURN]", "if at <= now]", ("tests/integration/test_edge.py",)),
     Mutation("owner-disk", RUN, "a disk that hangs does not end the owner's record", "src/keter/owning.py",
              "await asyncio.wait({looking}, timeout=READ_S)", "await asyncio.wait({looking})", (OWNING,)),
     Mutation("owner-denied", RUN, "a Redis that denies us does not end the run", "src/keter/owning.py",

@@ -290,6 +290,8 @@ MUTATIONS = (
              "items += await self._pipe.step(claim=self._batch - len(items))", ("tests/integration/test_serving.py",)),
     Mutation("edge-turn", BOUNDED, "second looks are spread over turns", "src/keter/workers/edge.py",
              "if at <= now][:LOOKS_PER_TURN]", "if at <= now]", ("tests/integration/test_edge.py",)),
+    Mutation("start-transport", SECRETS, "LIVE starts nothing over an unsafe connection", "src/keter/following.py",
+             "    require_safe_transport(settings)\n", "", ("tests/unit/test_following.py",)),
     Mutation("owner-disk", RUN, "a disk that hangs does not end the owner's record", "src/keter/owning.py",
              "await asyncio.wait({looking}, timeout=READ_S)", "await asyncio.wait({looking})", (OWNING,)),
     Mutation("owner-denied", RUN, "a Redis that denies us does not end the run", "src/keter/owning.py",

@@ -178,4 +178,4 @@ def test_nothing_starts_over_a_connection_that_others_can_listen_to(
     """Before anything is started, so that no process sends the password first; also where bets would be followed."""
     put_bets(tmp_path, S.RUNNING)
     with pytest.raises(ConfigurationError, match=r"LIVE refuses the (venue|Redis) at"):
-        allowed(settings(tmp_path, **way, **more), CLOCK, EVERYTHING)
+        allowed(settings(tmp_path, {**way, **more}), CLOCK, EVERYTHING)

@@ -153,9 +153,7 @@ class _Server:
                 self._context.heart.error(str(e))
                 if await self._context.pause(REFUSED_WAIT_S):
                     return []
-                with suppress(
-                    BusRefusedError
-                ):  # what takes no writes at all renews no lease; the next step tells if it is over
+                with suppress(BusRefusedError):  # what takes no writes at all renews no lease; the next step tells
                     await self._pipe.touch()
 
     async def _take(self, item: Item, turn: _Turn) -> _Turn:
@@ -225,4 +223,5 @@ class _Server:
         now = self._context.clock.monotonic()
         if now >= self._reap_due:
             self._reap_due = now + self._context.settings.process.worker_lease_ttl_s / 2
-            self._context.heart.count("reaped", await self._reaper.run_once())
+            with suppress(BusRefusedError):  # it is tried again; what is in hand must not go by it
+                self._context.heart.count("reaped", await self._reaper.run_once())

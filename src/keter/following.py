@@ -11,6 +11,7 @@ from keter.errors import ConfigurationError, ExitCode, KeterError, PermissionDen
 from keter.ledger import LedgerUnavailableError, is_there, open_settings_ledger
 from keter.preflight import check_credentials, check_permission
 from keter.settings import Settings
+from keter.trust import require_safe_transport
 
 
 def obstacle(settings: Settings, clock: Clock) -> str | None:
@@ -30,8 +31,10 @@ def following_text(open_bets: int | None, why: str) -> str:
 def start_following(settings: Settings, clock: Clock) -> str | None:
     """What LIVE is told to start with when it may not bet while bets are open; None where it may bet, and in DRY.
 
-    Raises as ``check_live`` where nothing is open, or where it cannot be followed: without the account's credentials.
+    Raises as ``check_live`` where nothing is open, or where it cannot be followed: without the account's credentials, or over a
+    connection that others can listen to.
     """
+    require_safe_transport(settings)
     try:
         check_credentials(settings)
         check_permission(settings, clock)

@@ -1,6 +1,6 @@
 """What the supervisor tells each of its processes, whole and once: every setting, and the run that they belong to.
 
-It travels as one line through the pipe that is the child's standard input, so that no secret stands on a command line, in the
+It travels as one line through the pipe that is the child's standard input. So no secret stands on a command line, in the
 environment or in a file. A child reads no ``.env``: what was edited since the start is of no consequence to it.
 """
 

@@ -1,7 +1,7 @@
 """Which Keters run on this machine: each lists itself while it lives, so that a command finds it from any folder and user.
 
-A listing is a hint and nothing more. It counts only while a live process holds the lock of its DATA_DIR, and only when the
-listing, the lock and the record belong to one user: nobody can make another user's command act on what is not theirs.
+A listing is a hint and nothing more. It counts only while a live process holds the lock of its DATA_DIR. Listing, lock and
+record must belong to one user: nobody can make another user's command act on what is not theirs.
 """
 
 import hashlib
@@ -81,8 +81,8 @@ class Choice:
 def choose(wish: Wish, own: Found | None, live: Sequence[Found], named: Settings | None) -> Choice:
     """Whom to act on: the Keter of the settings in use, else the only one that lives.
 
-    Where several do, a halt stops all of them and anything else is refused with their list. Where ``named``, the settings in
-    use, were chosen and are not the living one's, what may start bets is refused, and a look is a look at them.
+    Where several do, a halt stops all of them and anything else is refused with their list. ``named`` are the settings in use.
+    Where they were chosen and are not the living one's, what may start bets is refused, and a look is a look at them.
     """
     if own is not None:
         return Choice((own,))

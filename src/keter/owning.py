@@ -17,6 +17,7 @@ from keter.handover import differing
 from keter.settings import Settings
 
 EVERY_S = 2.0  # renewals; the record lives for 15 s without one
+READ_S = 1.0  # files on a disk that hangs are compared when it answers: the record must not run out meanwhile
 ANSWER_S = 5.0  # a Redis that hangs must not keep the end from coming
 UNREADABLE = ".env"  # stands for the settings on disk as a whole where they cannot be read
 
@@ -56,17 +57,26 @@ class Ownership:
 
     async def hold(self) -> None:
         """Renews the record for ever, through every outage of Redis. Raises UnavailableError when another run took over."""
+        looking: asyncio.Future[tuple[str, ...]] | None = None
         while True:
-            try:
-                self._record = msgspec.structs.replace(self._record, differing=await asyncio.to_thread(self._differing))
-                if not await keep(self._need_bus(), self._record):
-                    raise UnavailableError(
-                        "another Keter has taken this Redis over while this one was silent; set REDIS_KEY_PREFIX to keep the "
-                        "two apart, then start again"
-                    )
-            except (ConnectionLostError, BusRefusedError, BusDataError) as e:
-                log.debug("owner_not_renewed", error=str(e))
+            looking = looking or asyncio.ensure_future(asyncio.to_thread(self._differing))
+            await asyncio.wait({looking}, timeout=READ_S)
+            if looking.done():
+                self._record, looking = msgspec.structs.replace(self._record, differing=looking.result()), None
+            if not await self._kept():
+                raise UnavailableError(
+                    "another Keter has taken this Redis over while this one was silent; set REDIS_KEY_PREFIX to keep the "
+                    "two apart, then start again"
+                )
             await asyncio.sleep(EVERY_S)
+
+    async def _kept(self) -> bool:
+        """False when another run is the owner. What cannot be asked now is asked again."""
+        try:
+            return await keep(self._need_bus(), self._record)
+        except (UnavailableError, BusRefusedError, BusDataError) as e:  # also a password that was changed under us
+            log.debug("owner_not_renewed", error=str(e))
+            return True
 
     def _differing(self) -> tuple[str, ...]:
         try:

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from keter.bus.connection import Bus
+from keter.bus.connection import Bus, connect
 from keter.bus.locks import Lease, Locks
 from keter.domain.exposure import DayRisk
-from tests.support import eventually
+from tests.support import RedisServer, eventually
 
 KEY = "exec_lock:fb-1:ft.1x2.home"
 
@@ -155,3 +155,17 @@ async def test_the_risk_book_refuses_an_owner_that_has_been_replaced(bus: Bus, a
     else:
         assert not await book.rebuild([], DayRisk("2026-02-21"), lease=old)
         assert await book.rebuild([], DayRisk("2026-02-21"), lease=new)
+
+
+async def test_a_lease_that_redis_does_not_take_back_hides_no_error_of_its_holder() -> None:
+    server = RedisServer()
+    bus = await connect(server.url)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            async with Lease(bus, "guard", 5, "guard") as lease:
+                assert await lease.acquire(asyncio.Event())
+                await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+                raise ZeroDivisionError
+    finally:
+        await bus.aclose()
+        server.close()

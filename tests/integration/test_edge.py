@@ -4,6 +4,7 @@ import dataclasses
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from keter.bus.codec import decode, encode
@@ -13,10 +14,11 @@ from keter.bus.queues import Item
 from keter.clock import ManualClock
 from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.workers import edge as edge_worker
 from keter.workers.edge import EdgeWorker
 from keter.workers.serving import Handled
 from tests.integration.workbench import context_on, opened, settings_for
-from tests.unit.gates.builders import NOW, an_update, prices
+from tests.unit.gates.builders import NOW, an_event, an_update, prices
 
 pytestmark = pytest.mark.redis
 OTHERS = (prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
@@ -55,3 +57,30 @@ async def test_an_anchors_price_is_looked_at_again_when_the_others_have_stood_be
         settled = await edge.after(41, confirmed=40)
         (signal,) = [decode(ConfirmedSignal, output.payload) for output in settled.outputs]
         assert signal.offers[0].book == "PIN"
+
+
+async def test_values_that_are_due_together_are_looked_at_over_several_turns(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that looked at thousands would outlast its lease, and lose all that it had found."""
+    monkeypatch.setattr(edge_worker, "LOOKS_PER_TURN", 2)
+    async with opened(redis_url) as bus:
+        edge = Edge(bus, tmp_path)
+        for n in range(5):
+            update = msgspec.structs.replace(AHEAD, event=an_event(f"Home {n} FC"))
+            await write_odds(bus, [update])
+            market = ValidatedMarket(update, update.books, {}, NOW)
+            await edge.worker.handle(Item(update.queue_key, encode(market)))
+        found = [(await edge.after(41, confirmed=40)).counts.get("edge:ok", 0) for _ in range(4)]
+        assert found == [2, 2, 1, 0]
+
+
+async def test_a_market_that_cannot_be_read_any_more_is_left_until_its_next_price(redis_url: str, tmp_path: Path) -> None:
+    """It is not the item in hand, so that it must not end the worker that comes back to it."""
+    async with opened(redis_url) as bus:
+        edge = Edge(bus, tmp_path)
+        await edge.sees()
+        keys = [key async for key in bus.redis.scan_iter(match="*odds:latest:*")]
+        await bus.redis.execute_command("SET", keys[0], "no odds")
+        assert (await edge.after(41, confirmed=40)).outputs == []
+        assert (await edge.after(45, confirmed=44)).counts == {}

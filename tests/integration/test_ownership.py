@@ -1,6 +1,7 @@
 """One Redis, one owner: whoever is not of the owner's run gets no lease, and a start beside another instance is refused."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,11 +27,12 @@ from keter.ledger import open_settings_ledger
 from keter.owning import Ownership
 from keter.run import instance_of, machine_name, new_run
 from keter.settings import Settings
+from keter.tasks import end_tasks
 from keter.workers.belonging import find_run
 from keter.workers.leading import lead
 from keter.workers.runtime import Context, live
-from tests.integration.workbench import context_on, settings_for, working
-from tests.support import eventually
+from tests.integration.workbench import context_on, opened, settings_for, working
+from tests.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -252,6 +254,60 @@ async def test_the_record_tells_which_settings_on_disk_are_not_in_force(redis_ur
         await holding
     await one.end()
     assert await owner_id(bus) == NOBODY
+
+
+async def test_a_disk_that_hangs_does_not_let_the_record_run_out(redis_url: str, bus: Bus, tmp_path: Path) -> None:
+    """Without a record no lease is given and nothing is bet: the files are only compared."""
+    answer = threading.Event()
+
+    def on_disk() -> Settings:
+        answer.wait(60)
+        return settings_for(tmp_path, MAX_STAKE=49)
+
+    one = Ownership(settings_for(tmp_path), OURS, SystemClock(), on_disk, several_machines=False)
+    await one.begin(redis_url)
+    holding = asyncio.create_task(one.hold())
+    try:
+        await bus.redis.execute_command("DEL", bus.keys.owner)
+        await eventually(lambda: _owned_by(bus, OURS.run_id))
+        answer.set()
+        await eventually(lambda: _told(bus, ("MAX_STAKE",)))
+    finally:
+        answer.set()
+        await end_tasks(holding)
+        await one.aclose()
+
+
+async def test_a_redis_that_lets_us_in_no_more_for_a_while_does_not_end_the_run(tmp_path: Path) -> None:
+    """As when its password is changed: open bets are followed again as soon as it lets us in."""
+    server = RedisServer()
+    try:
+        one = Ownership(settings_for(tmp_path), OURS, SystemClock(), lambda: settings_for(tmp_path), several_machines=False)
+        await one.begin(server.url)
+        async with opened(server.url) as admin:
+            holding = asyncio.create_task(one.hold())
+            await admin.redis.execute_command("ACL", "SETUSER", "admin", "on", "nopass", "~*", "&*", "+@all")
+            await admin.redis.execute_command("AUTH", "admin", "any")
+            await admin.redis.execute_command("ACL", "SETUSER", "default", "-@all")
+            await admin.redis.execute_command("DEL", admin.keys.owner)
+            with structlog.testing.capture_logs() as logs:
+                await eventually(lambda: holding.done() or any(line["event"] == "owner_not_renewed" for line in logs))
+            assert not holding.done()
+            await admin.redis.execute_command("ACL", "SETUSER", "default", "+@all")
+            await eventually(lambda: _owned_by(admin, OURS.run_id))
+            await end_tasks(holding)
+        await one.aclose()
+    finally:
+        server.close()
+
+
+async def _owned_by(bus: Bus, run_id: str) -> bool:
+    return await owner_id(bus) == run_id
+
+
+async def _told(bus: Bus, differing: tuple[str, ...]) -> bool:
+    found = await read_owner(bus)
+    return found is not None and found.differing == differing
 
 
 async def _is(told: object, wanted: tuple[str, ...]) -> bool:

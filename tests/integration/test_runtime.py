@@ -1,5 +1,6 @@
 """Workers as real processes: they start without Redis, live through its death, and stop when asked."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -11,13 +12,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 
+from keter.bus.connection import Bus
+from keter.bus.errors import BusRefusedError, ConnectionLostError
 from keter.bus.heartbeats import read_heartbeats
 from keter.bus.queues import QueueName, depths
+from keter.clock import Clock
+from keter.domain.runs import Run
 from keter.errors import ExitCode
 from keter.roster import STAGE_GRACE_S, STAGE_OF, Process
 from keter.sandbox.server import Sandbox
-from keter.workers.runtime import stop_deadline_s
+from keter.settings import Settings
+from keter.workers import runtime
+from keter.workers.belonging import find_run
+from keter.workers.runtime import Context, live, stop_deadline_s
 from tests.integration.test_pipeline import still_world
 from tests.integration.workbench import fund, opened, settings_for
 from tests.support import ROOT, RedisServer, eventually, free_port
@@ -123,6 +132,61 @@ async def test_a_worker_can_be_stopped_while_redis_is_away(tmp_path: Path) -> No
             assert await stopped(child, 10) == ExitCode.OK
     finally:
         server.close()
+
+
+async def test_a_worker_waits_while_redis_is_busy(tmp_path: Path) -> None:
+    """Its own script is refused then; a process that ended would be started again, up to 30 s later."""
+    server, stop, begun = RedisServer(), asyncio.Event(), asyncio.Event()
+
+    async def run(context: Context) -> None:
+        begun.set()
+        await context.stop.wait()
+
+    async with opened(server.url) as bus:
+        await bus.redis.execute_command("CONFIG", "SET", "lua-time-limit", "10")
+        endless = asyncio.create_task(bus.blocking.execute_command("EVAL", "while true do end", 0))
+        await eventually(lambda: _busy(bus))
+        settings = settings_for(tmp_path, REDIS_URL=server.url)
+        with structlog.testing.capture_logs() as logs:
+            log = structlog.get_logger("validator")
+            worker = asyncio.create_task(live("validator", "v", settings, run, stop=stop, log=log))
+            await eventually(lambda: worker.done() or any(line["event"] == "redis_unreachable" for line in logs))
+        await bus.redis.execute_command("SCRIPT KILL")
+        await asyncio.wait({endless})
+        assert endless.exception() is not None
+        await eventually(lambda: worker.done() or begun.is_set())
+        stop.set()
+        await worker
+    server.close()
+
+
+async def _busy(bus: Bus) -> bool:
+    try:
+        await bus.now_ms()
+    except BusRefusedError:
+        return True
+    return False
+
+
+async def test_a_redis_that_goes_while_a_worker_asks_whose_it_is_is_waited_for(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = asyncio.Event()
+    asked: list[str] = []
+
+    async def find(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
+        asked.append(process)
+        if len(asked) == 1:
+            raise ConnectionLostError("gone")
+        return await find_run(bus, settings, process, clock)
+
+    async def run(context: Context) -> None:
+        context.stop.set()
+
+    monkeypatch.setattr(runtime, "find_run", find)
+    settings = settings_for(tmp_path, REDIS_URL=redis_url)
+    await live("validator", "v", settings, run, stop=stop, log=structlog.get_logger("validator"))
+    assert len(asked) == 2
 
 
 async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A second Keter on the same account, on a ledger of its own: recognised by its tickets or by the fight for the session."""
 
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,13 @@ from keter.bus.contests import contested, note_contest
 from keter.bus.trading import arm, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control import Control, Operator
-from keter.domain.bets import made_by_keter, reference_of
+from keter.domain.bets import BetState, made_by_keter, reference_of
 from keter.domain.trading import TradingMode
 from keter.venues.base import Ticket, TicketStatus
+from keter.workers.catching_up import catch_up
 from tests.execution import ACCOUNT, NOW
 from tests.execution_bench import TrackerProcess, World
+from tests.hooks import Hook
 from tests.integration.test_execution import Desk
 from tests.integration.test_worker_alerts import Ingest
 from tests.integration.workbench import settings_for
@@ -90,6 +93,43 @@ async def test_our_own_bets_are_no_second_copy(desk: Desk) -> None:
     await desk.look()
     assert "second-copy" not in await desk.alerts()
     assert await armed(desk)
+
+
+async def test_a_bet_of_ours_that_was_believed_refused_and_lives_is_no_second_copy(desk: Desk) -> None:
+    """It is called out as what it is; nobody is sent to look for a program that does not exist."""
+    desk.world.ids = (f"{n:032x}" for n in count()).__next__  # as the real ones: their references look like a Keter's
+    desk = await Desk(desk.world).begin()
+    await desk.bet(answer="lost_after")
+    reference = (await desk.of()).intent.reference
+    assert made_by_keter(reference)
+    desk.world.venue.hidden.add(reference)
+    for _ in range(4):
+        await desk.look(desk.world.settings.router.unknown_absent_s)
+    assert (await desk.of()).state is BetState.REFUSED
+    desk.world.venue.hidden.clear()
+    desk.world.venue.decide(0, accept=True)
+    await desk.look()
+    await desk.look()
+    assert "bet-state-mismatch" in await desk.alerts()
+    assert "second-copy" not in await desk.alerts()
+    assert await armed(desk)
+
+
+async def test_the_pause_for_a_second_copy_outlives_a_redis_that_had_lost_the_trading_state(desk: Desk) -> None:
+    """The guard goes by revisions when it catches up: a pause with a lower one than an old resume's would be undone."""
+    world = desk.world
+    control = Control(
+        world.bus, halt_file=world.folder / "HALT", clock=world.clock, audit=world.ledger.commands.add,
+        last=world.ledger.commands.last_trading,
+    )  # fmt: skip
+    for _ in range(3):
+        await control.pause(Operator("ops", "cli"), "a look")
+        await control.resume(Operator("ops", "cli"), "all well")
+    await world.bus.redis.execute_command("DEL", world.bus.keys.trading_state)
+    await note_contest(world.bus, ACCOUNT)
+    await desk.look()
+    await catch_up(world.context(Hook(), "guard"), world.ledger)
+    assert (await mode(desk))[0] is TradingMode.PAUSED
 
 
 async def test_a_session_that_is_fought_over_stops_betting_once_and_calls_for_help(desk: Desk) -> None:

@@ -1,7 +1,9 @@
 """The loop of the queue workers, against a real Redis."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from keter.bus.connection import Bus
 from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName, Reaper, depths, read_dead
 from keter.bus.stats import read_counts
+from keter.clock import ManualClock
 from keter.settings import Settings
 from keter.workers.runtime import Context
 from keter.workers.serving import Gather, Handle, Handled, Rank, Tick, serve
@@ -187,6 +190,70 @@ async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Sett
                 await eventually(lambda: empty(bus, QueueName.RAW))
             assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [f"k{i}" for i in range(5)]
             assert (await read_counts(bus, context.day()))["test:ok"] == 5
+    finally:
+        server.close()
+
+
+async def test_a_redis_that_takes_no_writes_at_all_is_waited_out_too(settings: Settings) -> None:
+    """A replica renews no lease either, and a worker that ended by that would come back to items with strikes."""
+    server = RedisServer()
+    try:
+        async with opened(server.url) as bus:
+            context = context_on(bus, settings)
+
+            async def demote_at_third(item: Item) -> Handled:
+                if item.key == "k2" and not context.heart._counters.get("refused"):
+                    await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+                return await pass_on(item)
+
+            await push(bus, QueueName.RAW, *((f"k{i}", b"x") for i in range(5)))
+            async with working(context, serving(demote_at_third)) as work:
+                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 2)
+                await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
+                await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
+            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [f"k{i}" for i in range(5)]
+            assert (await read_counts(bus, context.day()))["test:ok"] == 5
+    finally:
+        server.close()
+
+
+async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_the_dead(settings: Settings) -> None:
+    """The look for dead workers comes before the next step and writes as well."""
+    server, clock = RedisServer(), ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
+    try:
+        async with opened(server.url) as bus:
+            context = dataclasses.replace(context_on(bus, settings), clock=clock)
+            await drain(bus, QueueName.RAW)  # leaves a tomb to be looked after
+
+            async def demote(item: Item) -> Handled:
+                if not context.heart._counters.get("refused"):
+                    await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+                    clock.set(clock.now() + timedelta(seconds=60))
+                return await pass_on(item)
+
+            await push(bus, QueueName.RAW, ("k0", b"x"))
+            async with working(context, serving(demote)) as work:
+                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 1)
+                await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
+                await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
+            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0"]
+    finally:
+        server.close()
+
+
+async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(settings: Settings) -> None:
+    server = RedisServer()
+    try:
+        async with opened(server.url) as bus:
+            context = context_on(bus, settings)
+            await push(bus, QueueName.RAW, ("a", b"1"), ("b", b"2"))
+            async with working(context, gathering(pass_on, highest_first, seconds=5)) as work:
+                await eventually(lambda: _in_hand(bus, 2))
+                await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 1)
+                await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
+                await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
+            assert [item.payload for item in await drain(bus, QueueName.VALIDATED)] == [b"2", b"1"]
     finally:
         server.close()
 

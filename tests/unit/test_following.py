@@ -168,3 +168,14 @@ def test_the_banner_says_that_nothing_is_bet(tmp_path: Path) -> None:
     text = "\n".join(banner(settings(tmp_path), page="p", redis="r", sandbox=None, following=told))
     assert "LIVE: following 17 open bets only, nothing is bet: the licence ended." in text
     assert "once armed" not in text
+
+
+@pytest.mark.parametrize("more", [{}, {"KETER_LICENSE_KEY": ""}])
+@pytest.mark.parametrize("way", [{"AO_BASE_URL": "http://venue.example"}, {"REDIS_URL": "redis://redis.example"}])
+def test_nothing_starts_over_a_connection_that_others_can_listen_to(
+    tmp_path: Path, way: dict[str, str], more: dict[str, str]
+) -> None:
+    """Before anything is started, so that no process sends the password first; also where bets would be followed."""
+    put_bets(tmp_path, S.RUNNING)
+    with pytest.raises(ConfigurationError, match=r"LIVE refuses the (venue|Redis) at"):
+        allowed(settings(tmp_path, {**way, **more}), CLOCK, EVERYTHING)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from keter.bus.alerts import Alert
+from keter.plain import plain
 
 
 class Held:
@@ -28,10 +29,11 @@ class Held:
         return alert_id in self._standing
 
     def put(self, alert: Alert) -> None:
-        """It stands; since when it was put first."""
+        """It stands; since when it was put first. What no channel and no store could write is taken out of its texts."""
         before = self._standing.get(alert.id)
         since = before.since if before is not None else alert.since
-        self._standing[alert.id] = msgspec.structs.replace(alert, since=since)
+        texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
+        self._standing[alert.id] = msgspec.structs.replace(alert, since=since, **texts)
         self._ended.discard(alert.id)
 
     def end(self, alert_id: str) -> None:

@@ -20,12 +20,17 @@ class Shelf:
         self._unwritten: dict[str, Memory] = {}
 
     async def read(self, channel: str) -> Memory:
-        """What the channel has told; what Redis holds counts below what it has not taken yet."""
+        """What the channel has told; what Redis holds counts below what it has not taken yet.
+
+        What was written since Redis told is made of that: an alert that was forgotten then must not come back from there.
+        """
+        told = channel in self._known
         try:
             self._known[channel] = _decoded(await read_told(self._bus, channel), channel)
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alert_memory_not_read", channel=channel, error=str(e))
-        return joined(self._known.get(channel, Memory()), self._unwritten.get(channel))
+        unwritten = self._unwritten.get(channel)
+        return unwritten if told and unwritten is not None else joined(self._known.get(channel, Memory()), unwritten)
 
     async def write(self, channel: str, memory: Memory) -> None:
         """Keeps it; in Redis too, as soon as that takes it."""

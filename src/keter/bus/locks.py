@@ -220,7 +220,7 @@ class Lease:
         held = self.held
         await self._end_keeper()
         if held is not None:
-            with contextlib.suppress(ConnectionLostError):  # it then ends by itself
+            with contextlib.suppress(ConnectionLostError, BusRefusedError):  # it then ends by itself
                 await self._locks.release(held)
 
     async def _end_keeper(self) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from keter.bus.alerts import Alert
 from keter.errors import KeterError
-from keter.ledger import Alerts
+from keter.ledger import Alerts, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 DEADLINE_S = 3.0
@@ -52,7 +52,7 @@ class AlertHistory:
             async with asyncio.timeout(DEADLINE_S):
                 history = await self._open_alerts()
                 while self._owed:
-                    await self._owed[0](history)
+                    await _paid(self._owed[0], history)
                     self._owed.popleft()
                 if catching_up:
                     for alert_id in sorted(await history.standing() - self._standing.keys()):
@@ -60,6 +60,14 @@ class AlertHistory:
                     self._caught_up = True
         except (KeterError, TimeoutError) as e:
             log.debug("alert_history_not_written", owed=len(self._owed), error=str(e))
+
+
+async def _paid(note: Note, history: Alerts) -> None:
+    """Writes one note. One that the ledger refuses is only told in the log: those behind it must not wait for ever."""
+    try:
+        await note(history)
+    except UnstorableRowError as e:
+        log.warning("alert_not_stored", error=str(e))
 
 
 def _opening(alert: Alert) -> Note:

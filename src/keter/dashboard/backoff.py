@@ -1,8 +1,8 @@
 """What slows guessing down: waiting times by account and by where the tries come from.
 
-Whoever shares an address with somebody who guesses (a tunnel, a proxy that names nobody, another user of the machine) must not
-be locked out by him. So a browser that has logged in before is counted by itself, and so is a session that proves itself again;
-and the wait of a loopback address is short, since it stands for several people.
+Several people may share an address: by a tunnel, by a proxy that names nobody, or as users of one machine. Nobody must be
+locked out by another who guesses. So a browser that has logged in before is counted by itself, and so is a session that
+proves itself again. The wait of a loopback address is short, since it stands for several people.
 """
 
 from collections.abc import Hashable

@@ -1,8 +1,9 @@
 """Losses in a row, and what a regrade does to them.
 
 Bets count in the order in which they were first settled. A loss, half ones included, lengthens the row and a win, half ones
-included, ends it; a push or a void bet does neither. A regrade changes a bet where it stands in that order: a loss that becomes
-void goes out of the row and leaves the losses around it, a win that becomes a loss joins those before it to those after it.
+included, ends it; a push or a void bet does neither. A regrade changes a bet where it stands in that order. A loss that
+becomes void goes out of the row and leaves the losses around it. A win that becomes a loss joins those before it to those
+after it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -15,6 +15,7 @@ import msgspec
 
 from keter.bus.alerts import Alert, clear_alert, raise_alert
 from keter.bus.codec import decode, encode
+from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName
 from keter.domain.markets import Side
 from keter.domain.quotes import MarketUpdate
@@ -33,6 +34,7 @@ V = TypeVar("V")
 STAGE = "edge"
 REVALIDATE_AFTER = timedelta(seconds=1)
 MEMORY = 20_000  # values remembered at most
+LOOKS_PER_TURN = 50  # values of one answer are due at once, and the turn must end before the lease does
 AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
 SHORTEST_WAIT_S = 1.0  # an anchor's price settles with the feed's next answer, which nobody can hurry
 
@@ -65,18 +67,21 @@ class EdgeWorker:
         return await self._validated_again(market.update, now)
 
     async def tick(self) -> Handled:
-        """Looks again at every value whose time has come."""
+        """Looks again at values whose time has come, some in each turn."""
         now = self._context.clock.now()
-        due = [key for key, (at, _) in self._due.items() if at <= now]
+        due = [key for key, (at, _) in self._due.items() if at <= now][:LOOKS_PER_TURN]
         return together([await self._look_again(key, now) for key in due])
 
     async def _look_again(self, key: str, now: datetime) -> Handled:
         _, update = self._due.pop(key)
-        latest = await read_market(self._context.bus, update.event.event_uid, update.market)
-        if latest is None:
-            self._seen.pop(key, None)
-            return Handled()
-        return await self._validated_again(latest, now)
+        try:
+            latest = await read_market(self._context.bus, update.event.event_uid, update.market)
+            if latest is not None:
+                return await self._validated_again(latest, now)
+        except PoisonedPayloadError as e:  # its next price change writes it anew
+            self._context.log.warning("market_unreadable", key=key, error=str(e))
+        self._seen.pop(key, None)
+        return Handled()
 
     async def _validated_again(self, update: MarketUpdate, now: datetime) -> Handled:
         verdict, market = validate(update, self._context.settings.validation, now)

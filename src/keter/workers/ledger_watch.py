@@ -1,6 +1,6 @@
 """Is the ledger still the one that the bets in Redis were written to? A replaced or restored one forgets what was bet.
 
-Its day's profit, its bets per event and its losing streak begin anew, and bets that it does not know may be open at the venue.
+Its day's profit, its bets per event and its losing streak begin anew. Bets that it does not know may be open at the venue.
 So LIVE loses its arming, and somebody who has looked has to give it again.
 """
 

@@ -196,7 +196,7 @@ async def live(
             await _stand_by(heart, stop, str(e))
         except REDIS_TROUBLE as e:
             log.warning("redis_lost", error=str(e))
-            await context.pause(waits.next())
+            await stopped_within(stop, waits.next())
         else:
             return
         finally:
@@ -241,7 +241,7 @@ async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, lo
     while not stop.is_set():
         try:
             bus = await connect_by(settings)
-        except UnavailableError as e:
+        except (UnavailableError, BusRefusedError) as e:
             if not told:
                 log.warning("redis_unreachable", error=str(e))
             told = True

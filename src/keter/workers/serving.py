@@ -6,7 +6,7 @@ process: the items come back to its successor, and the reaper puts one that kill
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
 from structlog.contextvars import bound_contextvars
@@ -153,7 +153,8 @@ class _Server:
                 self._context.heart.error(str(e))
                 if await self._context.pause(REFUSED_WAIT_S):
                     return []
-                await self._pipe.touch()
+                with suppress(BusRefusedError):  # what takes no writes at all renews no lease; the next step tells
+                    await self._pipe.touch()
 
     async def _take(self, item: Item, turn: _Turn) -> _Turn:
         return await self._add(item, await self._handled(item), turn)
@@ -165,7 +166,7 @@ class _Server:
         while not items[0].alone and len(items) < self._batch and self._context.clock.monotonic() < deadline:
             if await self._context.pause(GATHER_POLL_S):
                 break
-            items += await self._pipe.step(claim=self._batch - len(items))
+            items += await self._tell(_Turn(), self._batch - len(items))
         results = await self._in_order(items, await gather.rank(items))
         turn = _Turn()
         if not any(isinstance(one, PoisonedPayloadError) for one in results.values()):
@@ -222,4 +223,5 @@ class _Server:
         now = self._context.clock.monotonic()
         if now >= self._reap_due:
             self._reap_due = now + self._context.settings.process.worker_lease_ttl_s / 2
-            self._context.heart.count("reaped", await self._reaper.run_once())
+            with suppress(BusRefusedError):  # it is tried again; what is in hand must not go by it
+                self._context.heart.count("reaped", await self._reaper.run_once())

@@ -131,6 +131,25 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
         server.close()
 
 
+async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_again() -> None:
+    """Redis still says that it was told and stands; what this process knows of its end counts, however long that lasts."""
+    server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
+    bus = await connect(server.url)
+    one = courier(bus, clock, box, held=held)
+    try:
+        held.put(Alert("disk-full", "page", "disk-full", "", clock.now()))
+        await one.look()
+        await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+        held.end("disk-full")
+        for _ in range(60):
+            await one.look()
+            clock.set(clock.now() + timedelta(seconds=QUIET_S))
+        assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
+    finally:
+        await bus.aclose()
+        server.close()
+
+
 async def test_a_redis_that_is_away_keeps_nothing_from_being_told_and_nothing_counts_as_over() -> None:
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)

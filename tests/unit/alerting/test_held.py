@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, Told
 from keter.alerting.shelves import joined
 from keter.bus.alerts import Alert
+from keter.bus.codec import encode
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -52,3 +55,12 @@ def test_what_a_channel_was_told_meanwhile_is_joined_with_what_redis_remembers()
     both = joined(stored, unwritten)
     assert (set(both.told), both.told["b"], both.alive_day) == ({"a", "b", "c"}, later, "2026-03-01")
     assert joined(stored, None) is stored
+
+
+def test_what_cannot_be_written_never_reaches_a_channel_or_a_store() -> None:
+    """A file's name may hold bytes that are no text; the look that tells of it must not end by them."""
+    held = Held()
+    held.put(msgspec.structs.replace(alert("disk-full"), detail="the disk of /srv/\udcff\x1b[2J is full"))
+    (told,) = held.standing([])
+    assert encode(told)
+    assert told.detail == "the disk of /srv/\ufffd [2J is full"

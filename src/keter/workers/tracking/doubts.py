@@ -1,8 +1,8 @@
 """Since when each open bet stands where it stands, and when the venue was last asked for it.
 
 A correction (a closing price, a stake as booked) moves a bet's last update but no bet: patience counts from the step into its
-state, which the ledger's trail has. When a bet was last asked for is kept in Redis too, so that a tracker that starts anew
-goes on where the last one stopped instead of asking for the same few again.
+state, which the ledger's trail has. When a bet was last asked for is kept in Redis too. A tracker that starts anew then goes on
+where the last one stopped, instead of asking for the same few again.
 """
 
 from collections.abc import Sequence

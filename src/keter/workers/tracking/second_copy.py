@@ -4,7 +4,7 @@ Two signs: open tickets under a reference that a Keter makes and this ledger doe
 again and again. Either stops betting until somebody has looked: a pause without end, and LIVE disarmed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import structlog
 
@@ -37,7 +37,8 @@ class SecondCopy:
 
     async def see(self, standing: Sequence[Ticket]) -> None:
         """Open foreign tickets, not yet in the ledger's list of them: a Keter's reference among them stops betting."""
-        suspects = [ticket for ticket in standing if made_by_keter(ticket.reference)]
+        unknown = await self._unknown(ticket.reference for ticket in standing)
+        suspects = [ticket for ticket in standing if ticket.reference in unknown]
         if not suspects:
             return
         mode = self._context.settings.mode.execution_mode
@@ -54,7 +55,8 @@ class SecondCopy:
         if fought and not self._contested:
             await self._stop("the session was taken away again and again")
         self._contested = fought
-        theirs = [row for row in standing if made_by_keter(row.reference)]
+        unknown = await self._unknown(row.reference for row in standing)
+        theirs = [row for row in standing if row.reference in unknown]
         now = self._context.clock.now()
         if not theirs and not fought:
             await self._calls.clear(ALERT, now)
@@ -66,6 +68,12 @@ class SecondCopy:
         since = theirs[0].first_seen_at if theirs else now
         await self._calls.raise_(ALERT, "page", title, f"{'; '.join(signs)}. Betting was paused.", action, since)
 
+    async def _unknown(self, references: Iterable[str]) -> set[str]:
+        """Those of a Keter's making that this ledger never gave out: a bet of ours that was believed refused may live."""
+        made = {reference for reference in references if made_by_keter(reference)}
+        ours = await self._ledger.intents.by_references(sorted(made))
+        return made - {bet.intent.reference for bet in ours}
+
     async def _stop(self, why: str) -> None:
         log.error("second_copy", account=self._account, reason=why)
         control = Control(
@@ -74,6 +82,7 @@ class SecondCopy:
             clock=self._context.clock,
             audit=self._ledger.commands.add,
             ids=self._context.ids,
+            last=self._ledger.commands.last_trading,
         )
         await control.disarm(OPERATOR, self._account, f"{REASON}: {why}")
         try:

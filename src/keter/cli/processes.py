@@ -63,7 +63,15 @@ def run(
     stop_with_parent()
     from keter.workers.runtime import run_process
 
-    return run_process(process.value, copy, handed.settings, restarts=restarts, kills=kills, belongs_to=handed.run)
+    return run_process(
+        process.value,
+        copy,
+        handed.settings,
+        restarts=restarts,
+        kills=kills,
+        belongs_to=handed.run,
+        starts=handed.starts,
+    )
 
 
 def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:

@@ -13,12 +13,12 @@ from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW, Silent, Trou
 from keter.dashboard.standstill import Standing
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import Bet, BetState
-from keter.roster import Process
+from keter.roster import EVERYTHING, Process
 from keter.settings import Settings
 
 # Without one of these nothing is bet or settled: the loss of any is a page.
 VITAL = frozenset({"ingest", "validator", "edge", "guard", "router", "tracker"})
-WANTED = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder")
+SERVES = Process.DASHBOARD  # whoever looks is there
 LOST_AFTER_S = 15.0
 LAST_PLACEMENTS = 20
 DISK_FULL_PCT = 90
@@ -36,7 +36,7 @@ class Situation:
     """Everything the rules look at. ``unreadable_since`` and ``unarmed_since`` tell since when that has been so.
 
     ``watched_since`` is when the watch began: what it has not seen for that long may only be new. ``was_armed``: LIVE was
-    armed before in this process's life.
+    armed before in this process's life. ``starts`` are the processes of this run: of others nothing is expected.
     """
 
     facts: Facts
@@ -52,6 +52,7 @@ class Situation:
     unarmed_since: datetime | None = None
     was_armed: bool = False
     standstill: Standing | None = None
+    starts: frozenset[Process] = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,14 @@ def rule_row(rule: Rule) -> models.AlertRule:
     return models.AlertRule(id=rule.id, level=rule.level, title=rule.title, condition=rule.condition, action=rule.action)
 
 
+def wanted(starts: frozenset[Process]) -> tuple[str, ...]:
+    """The processes whose heartbeats are missed, in a run that ``starts`` these."""
+    return tuple(process.value for process in Process if process in starts and process is not SERVES)
+
+
 def trading_state_missing(s: Situation) -> Finding | None:
+    if Process.GUARD not in s.starts:  # nobody is there to restore it, and nobody bets
+        return None
     view = s.facts.bus.standing.trading
     return Finding("Redis holds no trading state.") if view is not None and view.state is None else None
 

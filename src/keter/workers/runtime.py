@@ -39,7 +39,7 @@ STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
-LEAVE_WITHIN_S = 2.0  # what a process that has failed may take to close what it has; then it ends as it is
+LEAVE_WITHIN_S = 2.0  # what a process may take to close what it has when its work is over; then it ends as it is
 
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
@@ -167,6 +167,7 @@ async def _main(
         if pulse is not None:
             pulse.cancel()
     log.info("process_stopped")
+    leave_within(LEAVE_WITHIN_S, ExitCode.BUG)  # only what hangs is still here then
     return ExitCode.OK
 
 

@@ -28,6 +28,7 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
         await eventually(lambda: captured() >= 3, timeout_s=60, progress=captured)
         workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
         assert {"ingest", "recorder", "dashboard"} <= workers
+        assert {worker.partition("@")[0] for worker in keter.pids()} == {"ingest", "recorder", "dashboard", "sandbox"}
         assert not {"validator", "edge", "guard", "router", "tracker"} & workers
         await eventually(lambda: time.monotonic() - begun > LOST_AFTER_S + 10, timeout_s=120)
         code, text = keter.fetch("/api/alerts")

@@ -229,7 +229,8 @@ MUTATIONS = (
              "view.state.revision < last.revision", "view.state.revision < 0", (TOGETHER,)),
 
     Mutation("run-handover", RUN, "a child reads no .env", "src/keter/cli/processes.py",
-             "handed.settings, restarts", "__import__('keter.settings').settings.load_settings(), restarts",
+             "        handed.settings,\n        restarts",
+             "        __import__('keter.settings').settings.load_settings(),\n        restarts",
              ("tests/faults/test_runs.py",)),
     Mutation("run-fingerprint", RUN, "a child refuses settings of another run", "src/keter/handover.py",
              "        if fingerprint(read) != self.run.fingerprint:\n", "        if False:\n",

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
+from keter.roster import EVERYTHING, Process
 from keter.settings import Entry, Settings, Source, entries, load_settings
 
 STANDARD_INPUT = 0
@@ -27,12 +28,16 @@ ROUNDS = 50_000
 
 
 class Handover(msgspec.Struct, frozen=True):
-    """Every setting as it was read, what the supervisor put in place of some, and the run."""
+    """Every setting as it was read, what the supervisor put in place of some, and the run.
+
+    ``starts`` are the processes that this supervisor starts.
+    """
 
     values: dict[str, str]
     sources: dict[str, Source]
     overrides: dict[str, str]
     run: Run
+    starts: frozenset[Process] = EVERYTHING
 
     @property
     def settings(self) -> Settings:
@@ -49,10 +54,10 @@ class Handover(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self) + b"\n"
 
 
-def hand_over(settings: Settings, run: Run, overrides: Mapping[str, str]) -> Handover:
+def hand_over(settings: Settings, run: Run, overrides: Mapping[str, str], starts: frozenset[Process] = EVERYTHING) -> Handover:
     """What a child is told: ``settings`` as read, and ``overrides`` by their environment names."""
     values = {entry.name: text_of(settings, entry) for entry in entries()}
-    return Handover(values, dict(settings.sources), dict(overrides), run)
+    return Handover(values, dict(settings.sources), dict(overrides), run, starts)
 
 
 def receive(descriptor: int = STANDARD_INPUT) -> Handover:

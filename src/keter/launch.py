@@ -36,7 +36,7 @@ class SandboxPlan:
     def spec(self) -> Spec:
         command = keter_command("sandbox", "--supervised")
         options = ("--port", str(self.port), "--seed", str(self.seed), "--speed", str(self.speed))
-        return Spec("sandbox", (*command, *options), Stage.VENUE)
+        return Spec("sandbox", (*command, *options), Stage.VENUE, told_restarts=True)
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -184,7 +184,8 @@ class Supervisor:
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
         world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}
-        told = hand_over(self._settings, run, {**world, **(sandbox.environment if sandbox else {})}).encode()
+        world |= sandbox.environment if sandbox else {}
+        told = hand_over(self._settings, run, world, self._only).encode()
         environment = child_environment()
         if sandbox is not None:
             self._fleet.start([sandbox.spec], environment, told)

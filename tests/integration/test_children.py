@@ -286,7 +286,7 @@ async def test_a_worker_that_never_gets_going_is_killed_when_its_start_took_too_
 async def test_what_gives_no_signs_of_life_by_nature_is_not_taken_for_hung() -> None:
     fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=0.1, silent_s=0.1))
     try:
-        start(fleet, Spec("sandbox", python(STUBBORN), Stage.VENUE))
+        start(fleet, Spec("other", python(STUBBORN), Stage.VENUE))
         begun = time.monotonic()
         await eventually(lambda: time.monotonic() - begun > 3)
         assert fleet.kills == {}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from keter.bus.accounts import read_accounts, write_account
@@ -108,6 +109,12 @@ async def reserve(book: RiskBook, lease: Held, decision_id: str) -> None:
     assert await book.reserve(reservation(decision_id), revision=(await book.read()).revision, lease=lease)
 
 
+async def reserve_at(book: RiskBook, lease: Held, decision_id: str, clock: ManualClock) -> None:
+    """As ``reserve``, of a book with a clock of its own."""
+    made = msgspec.structs.replace(reservation(decision_id), expires_at=clock.now() + timedelta(seconds=60))
+    assert await book.reserve(made, revision=(await book.read()).revision, lease=lease)
+
+
 async def guards_lease(bus: Bus) -> Held:
     held = await Locks(bus).acquire(bus.keys.lease("guard"), 60)
     assert held is not None
@@ -204,14 +211,77 @@ async def test_no_reservation_becomes_a_bet_twice(server: MovableRedis, bus: Bus
     assert (state.day.bets, state.day.staked_minor) == (2, 2_000)
 
 
+class Ticking(ManualClock):
+    """A guard's own clock; it is moved by hand, so that a window passes without waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(NOW)
+
+    def pass_s(self, seconds: float) -> None:
+        self.set(self.now() + timedelta(seconds=seconds))
+
+
 @either_way
-async def test_the_throttle_of_bets_is_not_shut_and_counts_on(server: MovableRedis, bus: Bus, seconds: int) -> None:
-    book = RiskBook(bus)
+async def test_a_bet_counts_for_the_throttle_though_the_clock_moves(server: MovableRedis, bus: Bus, seconds: int) -> None:
+    """For one window of true time, no less, and no more: the throttle is not shut for the hours that the clock moved."""
+    clock = Ticking()
+    book = RiskBook(bus, clock=clock)
     await book.note_bet("before")
     assert await book.bets_in_window(60) == 1
     await moved(server, bus, seconds)
-    assert await book.bets_in_window(60) == 0
+    assert await book.bets_in_window(60) == 1
     await book.note_bet("after")
+    assert await book.bets_in_window(60) == 2
+    clock.pass_s(59)
+    assert await book.bets_in_window(60) == 2
+    clock.pass_s(3)
+    assert await book.bets_in_window(60) == 0
+
+
+@either_way
+async def test_a_bet_sent_between_two_looks_counts_though_the_clock_moved_too(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
+    """The guard has seen no more of it than its reservation."""
+    clock = Ticking()
+    guards, routers = RiskBook(bus, clock=clock), RiskBook(bus)
+    await reserve_at(guards, await guards_lease(bus), "sent", clock)
+    assert await guards.bets_in_window(60) == 0
+    assert await routers.convert("sent", day=DAY)
+    await moved(server, bus, seconds)
+    await guards.read()
+    assert await guards.bets_in_window(60) == 1
+    clock.pass_s(61)
+    assert await guards.bets_in_window(60) == 0
+
+
+async def test_a_guard_that_starts_after_the_clock_was_set_back_counts_what_lies_in_the_future(
+    server: MovableRedis, bus: Bus
+) -> None:
+    await RiskBook(bus).note_bet("before")
+    await moved(server, bus, -HOURS_S)
+    clock = Ticking()
+    book = RiskBook(bus, clock=clock)
+    assert await book.bets_in_window(60) == 1
+    clock.pass_s(61)
+    assert await book.bets_in_window(60) == 0, "no longer than a window from the first look on"
+
+
+@either_way
+async def test_the_throttle_does_not_ask_keters_wall_clock(bus: Bus, seconds: int) -> None:
+    clock = ManualClock(NOW)
+    book = RiskBook(bus, clock=clock)
+    await book.note_bet("before")
+    assert await book.bets_in_window(60) == 1
+    clock._now = NOW + timedelta(seconds=seconds)  # the wall clock alone
+    assert await book.bets_in_window(60) == 1
+
+
+async def test_a_bet_counts_for_the_throttle_though_redis_was_lost(bus: Bus) -> None:
+    book = RiskBook(bus)
+    await book.note_bet("before")
+    assert await book.bets_in_window(60) == 1
+    await bus.redis.flushall()
     assert await book.bets_in_window(60) == 1
 
 

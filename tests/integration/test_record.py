@@ -1,10 +1,12 @@
 """``keter record`` keeps the feed and decides nothing; what it kept can be replayed."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from keter.dashboard.rules import LOST_AFTER_S
 from keter.replay.capture import capture_files, read_captures
 from tests.keter_up import KeterUp
 from tests.support import eventually
@@ -18,6 +20,7 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
     captures = tmp_path / "local" / "captures"
     try:
         await keter.ready()
+        begun = time.monotonic()
 
         def captured() -> int:
             return sum(1 for _ in read_captures(capture_files(captures))) if captures.is_dir() else 0
@@ -25,7 +28,15 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
         await eventually(lambda: captured() >= 3, timeout_s=60, progress=captured)
         workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
         assert {"ingest", "recorder", "dashboard"} <= workers
+        assert {worker.partition("@")[0] for worker in keter.pids()} == {"ingest", "recorder", "dashboard", "sandbox"}
         assert not {"validator", "edge", "guard", "router", "tracker"} & workers
+        await eventually(lambda: time.monotonic() - begun > LOST_AFTER_S + 10, timeout_s=120)
+        code, text = keter.fetch("/api/alerts")
+        told = json.loads(text)
+        assert (code, told["items"]) == (200, []), "of what a recording does not start nothing is missed"
+        code, text = keter.fetch("/readyz")
+        checks = {check["name"]: check for check in json.loads(text)["checks"]}
+        assert (code, checks["workers"]) == (200, {"name": "workers", "ok": True, "detail": "every worker beats"})
     finally:
         keter.process.terminate()
         keter.process.wait(20)

@@ -18,10 +18,14 @@ from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.gates.validation import validate
 from keter.settings import Settings
+from keter.venues.asianodds.source import AsianOddsSource
 from keter.venues.base import FeedUpdate
 from keter.workers.edge import EdgeWorker
 from keter.workers.feed_watch import FeedWatch
+from tests.asianodds_payloads import feed_body
 from tests.integration.workbench import context_on, settings_for
+from tests.unit.asianodds.seam import Script
+from tests.unit.asianodds.test_source import SPOILT, FeedVenue
 from tests.unit.gates.builders import NOW, an_update, prices
 
 pytestmark = pytest.mark.redis
@@ -95,6 +99,47 @@ async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(bus: 
     assert await standing(bus) == {"venue_timeouts:demo": "page"}
     await second.look(1, Phase.TODAY)
     assert await standing(bus) == {}
+
+
+async def early_feed(bus: Bus, settings: Settings, answers: list[Script], seconds: float) -> list[tuple[float, bool]]:
+    """Second by second, whether the early feed is told to be stale while the venue gives these answers, then good ones.
+
+    Ingest's watch over the real source; the other feeds answer well all the time.
+    """
+    venue, seen = FeedVenue(), []
+    venue.feeds[Phase.EARLY] = answers
+    start = venue.clock.monotonic()
+    watch = FeedWatch(replace(context_on(bus, settings, "ingest"), clock=venue.clock))
+
+    async def second_by_second(wait_s: float) -> None:
+        await venue.sleep(wait_s)
+        await watch._look()
+        seen.append((venue.clock.monotonic() - start, "feed_stale:demo:early" in await standing(bus)))
+
+    source = AsianOddsSource(venue.client(), venue.clock, venue.stores, sleep=second_by_second)
+    watch.follow(source)
+    async for update in source.updates():
+        watch.confirmed(update)
+        if venue.clock.monotonic() - start > seconds:
+            return seen
+    return seen
+
+
+@pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
+async def test_one_spoilt_answer_makes_no_feed_stale(bus: Bus, settings: Settings, spoilt: Script) -> None:
+    seen = await early_feed(bus, settings, [feed_body(), spoilt, feed_body(), feed_body(), spoilt], 150)
+    assert seen[-1][0] > 150
+    assert not any(stale for _, stale in seen)
+
+
+@pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
+async def test_a_spoilt_answer_ends_no_staleness_and_a_good_one_does(bus: Bus, settings: Settings, spoilt: Script) -> None:
+    seen = await early_feed(bus, settings, [feed_body(), *[spoilt] * 4], 400)
+    began = next(at_s for at_s, stale in seen if stale)
+    ended = next(at_s for at_s, stale in seen if at_s > began and not stale)
+    assert 60 < began < 65
+    assert ended - began > 60, "several spoilt answers came in between"
+    assert not any(stale for at_s, stale in seen if at_s > ended)
 
 
 async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(bus: Bus, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.handover import Handover, differing, fingerprint, hand_over, receive, text_of
+from keter.roster import RECORDING
 from keter.settings import Settings, entries, load_settings
 
 GIVEN = {
@@ -42,6 +43,11 @@ def test_a_child_gets_every_setting_as_the_supervisor_has_it() -> None:
     assert got.settings == read
     assert got.settings.missing_live_limits() == read.missing_live_limits()
     assert got.run == run_of(read)
+
+
+def test_a_child_is_told_what_else_its_supervisor_starts() -> None:
+    read = settings()
+    assert through_a_pipe(hand_over(read, run_of(read), {}, RECORDING).encode()).starts == RECORDING
 
 
 def test_every_kind_of_setting_reads_back_as_the_same_value() -> None:

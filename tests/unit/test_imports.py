@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "bus": {"domain", "venues.base", "settings", "setting_groups", "machine", "private_files", "process", "redaction", "tasks"},
     "ledger": {"domain", "venues.base", "settings", "setting_groups", "private_files"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus", "machine", "trust"},
-    "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process"},
+    "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process", "tasks"},
     "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups", "tasks"},
     "settings": {"domain", "paths", "setting_groups"},
     "paths": set[str](),

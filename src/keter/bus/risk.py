@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
+from keter.bus._sent import SentLately
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusDataError
@@ -59,6 +60,7 @@ class RiskBook:
         self._zone = zone
         self._event_rest_ms = round(event_rest_s * 1000)
         self._longest_ms: Arg = "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
+        self._sent = SentLately(BETS_MS / 1000)
 
     async def read(self, day: str | None = None) -> RiskState:
         """The book without expired reservations, and ``day`` (default: the newest day booked)."""
@@ -77,6 +79,7 @@ class RiskBook:
         expiry = _by_name(ends)
         exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
         exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
+        self._sent.see_book(exposures, self._clock.monotonic())
         risk = _day(day, _by_name(booked), streak) if day is not None else None
         return RiskState(int(revision), tuple(exposures), risk, run.decode())
 
@@ -89,7 +92,10 @@ class RiskBook:
         keys = [*self._changing, lease.key]
         left_ms = self._left_ms(exposure.expires_at)
         args: list[Arg] = [exposure.decision_id, encode(exposure), left_ms, revision, lease.value, self._longest_ms]
-        return bool(await self._bus.redis.run("risk_reserve", keys, args))
+        made = bool(await self._bus.redis.run("risk_reserve", keys, args))
+        if made:
+            self._sent.reserved(exposure.decision_id)
+        return made
 
     async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
         """Moves the end of a standing reservation; False when there is none."""
@@ -183,11 +189,17 @@ class RiskBook:
     async def bets_in_window(self, window_s: float) -> int:
         """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most.
 
-        One noted in the future, before the server's clock was set back, does not count.
+        What this process has seen counts on through a step of the server's clock, whichever way, and through its loss. A
+        bet noted in the future, before that clock was set back, counts from when it was first seen.
         """
-        now_ms = await self._bus.now_ms()
-        since, latest = now_ms - round(window_s * 1000), now_ms + LIFE_SLACK_MS
-        return int(await self._bus.redis.execute_command("ZCOUNT", self._bus.keys.risk_bets, f"({since}", latest))
+        server_ms = await self._bus.now_ms()
+        since = f"({server_ms - round(window_s * 1000)}"
+        book = self._bus.keys.risk_bets
+        flat = await self._bus.redis.execute_command("ZRANGEBYSCORE", book, since, "+inf", "WITHSCORES")
+        notes = {name: float(at_ms) for name, at_ms in _by_name(flat).items()}
+        now_s = self._clock.monotonic()
+        self._sent.see_notes(notes, server_ms, now_s)
+        return self._sent.count(window_s, now_s)
 
     @property
     def _changing(self) -> tuple[str, str, str, str]:

@@ -63,10 +63,23 @@ def run(
     stop_with_parent()
     from keter.workers.runtime import run_process
 
-    return run_process(process.value, copy, handed.settings, restarts=restarts, kills=kills, belongs_to=handed.run)
+    return run_process(
+        process.value,
+        copy,
+        handed.settings,
+        restarts=restarts,
+        kills=kills,
+        belongs_to=handed.run,
+        starts=handed.starts,
+    )
 
 
-def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:
+def sandbox(
+    context: typer.Context,
+    supervised: Supervised = False,
+    restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
+    kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
+) -> ExitCode:
     """Run the sandbox bookmaker in the foreground (`keter sandbox --help` lists its options)."""
     from keter.handover import receive
     from keter.logs import configure_logs
@@ -74,10 +87,15 @@ def sandbox(context: typer.Context, supervised: Supervised = False) -> ExitCode:
     from keter.sandbox.main import parse, run_sandbox
 
     config = parse(context.args)
-    if supervised:
-        configure_logs(worker_name("sandbox", 1), receive().settings)
-        stop_with_parent()
-    return run_sandbox(config, say=None if not supervised else _ignore)
+    if not supervised:
+        return run_sandbox(config)
+    from keter.workers.runtime import History
+    from keter.workers.sandbox import give_signs_of_life
+
+    handed = receive()
+    configure_logs(worker_name("sandbox", 1), handed.settings)
+    stop_with_parent()
+    return run_sandbox(config, say=_ignore, beside=lambda: give_signs_of_life(handed, History(restarts, kills)))
 
 
 def _ignore(line: str) -> None:

@@ -25,17 +25,27 @@ from keter.dashboard.world import World
 from keter.ledger import ledger_url
 from keter.ledger.writing import WriteProbe
 from keter.preflight import armable, check_bind
+from keter.roster import EVERYTHING, Process
 from keter.settings import Settings
 from keter.standing import Standing, outlasts, until_text
 
 
-def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, ids: Ids, *, port: int | None = None) -> World:
-    """Raises ConfigurationError for an unsafe address or a password hash that is none."""
+def build_world(
+    settings: Settings,
+    bus: Bus,
+    door: LedgerDoor,
+    clock: Clock,
+    ids: Ids,
+    *,
+    port: int | None = None,
+    starts: frozenset[Process] = EVERYTHING,
+) -> World:
+    """``starts`` are the processes of this run. Raises ConfigurationError for an unsafe address or a bad password hash."""
     check_bind(settings)
     doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
     control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids, last=door.last_trading)
     stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
-    reader = Reader(settings, bus, door, control, stores, held, clock)
+    reader = Reader(settings, bus, door, control, stores, held, clock, starts)
     server = server_facts(settings, clock.now())
 
     async def build(position: str) -> Snapshot:
@@ -62,7 +72,7 @@ def build_world(settings: Settings, bus: Bus, door: LedgerDoor, clock: Clock, id
         alerting=build_alerting(
             settings, bus, control, views(settings, bus, hub, door, held), held, clock, prove=code_proof(doorman)
         ),
-        watch=Watch(settings, bus, reader, door, doorman, stores, held, clock),
+        watch=Watch(settings, bus, reader, door, doorman, stores, held, clock, starts),
         stores=stores,
         pages=load_pages(),
     )

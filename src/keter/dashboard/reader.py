@@ -44,6 +44,7 @@ from keter.gates.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.logs import secret_values
 from keter.redaction import Redactor
+from keter.roster import EVERYTHING, Process
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
@@ -63,8 +64,10 @@ class Reader:
     """One per process; remembers what is costly to ask and which workers there were."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, stores: Stores, held: Held, clock: Clock
-    ) -> None:
+        self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, stores: Stores, held: Held, clock: Clock,
+        starts: frozenset[Process] = EVERYTHING,
+    ) -> None:  # fmt: skip
+        self._starts = starts
         self._settings = settings
         self._bus = bus
         self._door = door
@@ -281,7 +284,7 @@ class Reader:
 
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
-        return await readiness(self._settings, self._bus, self._door, self._stores, self._clock)
+        return await readiness(self._settings, self._bus, self._door, self._stores, self._clock, self._starts)
 
 
 def matches(bet: Bet, query: models.OrdersQuery) -> bool:

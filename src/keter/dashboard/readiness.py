@@ -9,22 +9,28 @@ from keter.bus.heartbeats import read_heartbeats
 from keter.clock import Clock
 from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Check
-from keter.dashboard.rules import WANTED
+from keter.dashboard.rules import wanted
 from keter.dashboard.stores import Stores
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
+from keter.roster import Process
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 
 
-async def readiness(settings: Settings, bus: Bus, door: LedgerDoor, stores: Stores, clock: Clock) -> list[Check]:
-    """Redis, the clocks, the heartbeats, the ledger and the licence, asked at once. Redis and the ledger must take writes."""
+async def readiness(
+    settings: Settings, bus: Bus, door: LedgerDoor, stores: Stores, clock: Clock, starts: frozenset[Process]
+) -> list[Check]:
+    """Redis, the clocks, the heartbeats of what this run ``starts``, the ledger and the licence, asked at once.
+
+    Redis and the ledger must take writes.
+    """
     looks = {
         "redis": _redis(bus, stores),
         "clock": _clocks(bus, clock),
-        "workers": _workers(bus, stores, settings),
+        "workers": _workers(bus, stores, settings, starts),
         "ledger": _ledger(settings, door, stores),
         "licence": _licence(settings, clock),
     }
@@ -53,11 +59,11 @@ async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
     return offset_ms <= CLOCKS_MAY_DIFFER / timedelta(milliseconds=1), f"Redis' clock and ours differ by {offset_ms:.0f} ms"
 
 
-async def _workers(bus: Bus, stores: Stores, settings: Settings) -> tuple[bool, str]:
+async def _workers(bus: Bus, stores: Stores, settings: Settings, starts: frozenset[Process]) -> tuple[bool, str]:
     """Who beats works only where Redis takes what he does."""
     limit_s = 3 * settings.process.heartbeat_s
     fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
-    missing = [name for name in WANTED if name not in fresh]
+    missing = [name for name in wanted(starts) if name not in fresh]
     if (await stores.look()).redis is not None:
         return False, "no worker can do its work: Redis takes no writes"
     return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"

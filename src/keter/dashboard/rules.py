@@ -13,12 +13,12 @@ from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW, Silent, Trou
 from keter.dashboard.standstill import Standing
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import Bet, BetState
-from keter.roster import Process
+from keter.roster import EVERYTHING, Process
 from keter.settings import Settings
 
 # Without one of these nothing is bet or settled: the loss of any is a page.
 VITAL = frozenset({"ingest", "validator", "edge", "guard", "router", "tracker"})
-WANTED = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder")
+SERVES = Process.DASHBOARD  # whoever looks is there
 LOST_AFTER_S = 15.0
 LAST_PLACEMENTS = 20
 DISK_FULL_PCT = 90
@@ -36,7 +36,7 @@ class Situation:
     """Everything the rules look at. ``unreadable_since`` and ``unarmed_since`` tell since when that has been so.
 
     ``watched_since`` is when the watch began: what it has not seen for that long may only be new. ``was_armed``: LIVE was
-    armed before in this process's life.
+    armed before in this process's life. ``starts`` are the processes of this run: of others nothing is expected.
     """
 
     facts: Facts
@@ -52,6 +52,7 @@ class Situation:
     unarmed_since: datetime | None = None
     was_armed: bool = False
     standstill: Standing | None = None
+    starts: frozenset[Process] = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,14 @@ def rule_row(rule: Rule) -> models.AlertRule:
     return models.AlertRule(id=rule.id, level=rule.level, title=rule.title, condition=rule.condition, action=rule.action)
 
 
+def wanted(starts: frozenset[Process]) -> tuple[str, ...]:
+    """The processes whose heartbeats are missed, in a run that ``starts`` these."""
+    return tuple(process.value for process in Process if process in starts and process is not SERVES)
+
+
 def trading_state_missing(s: Situation) -> Finding | None:
+    if Process.GUARD not in s.starts:  # nobody is there to restore it, and nobody bets
+        return None
     view = s.facts.bus.standing.trading
     return Finding("Redis holds no trading state.") if view is not None and view.state is None else None
 
@@ -268,12 +276,12 @@ RULES: tuple[Rule, ...] = (
     Rule("trading-state-missing", "page", "The trading state is missing", "Redis lost it",
          "No bets until the guard has restored it from the ledger.", "#/risk", trading_state_missing),
     Rule("heartbeat-lost", "page", "A worker is silent",
-         "no heartbeat for 15 s; a ticket for the recorder, or while another copy beats",
+         "no heartbeat for 15 s; a ticket for recorder and sandbox, or while another copy beats",
          "The supervisor starts a worker again that has ended, or that hangs.", "#/health", None, heartbeat_lost),
     Rule("worker-restarting", "page", "A worker is started again and again",
-         "3 restarts within 10 minutes; a ticket for recorder and dashboard",
+         "3 restarts within 10 minutes; a ticket for recorder, dashboard and sandbox",
          "The supervisor waits up to 30 s before each.", "#/health", None, worker_restarting),
-    Rule("worker-hung", "page", "A worker hung", "the supervisor killed it; a ticket for recorder and dashboard",
+    Rule("worker-hung", "page", "A worker hung", "the supervisor killed it; a ticket for recorder, dashboard and sandbox",
          "It was killed and started again.", "#/health", None, worker_hung),
     Rule("nothing-bet", "page", "Signals are approved and none is bet",
          "3 approvals and no bet within 5 minutes; a ticket where only prices moved",

@@ -22,11 +22,12 @@ from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models.base import Level
 from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
-from keter.dashboard.rules import RULES, WANTED, Finding, Rule, Situation, findings
+from keter.dashboard.rules import RULES, Finding, Rule, Situation, findings, wanted
 from keter.dashboard.standstill import Standing, Standstill
 from keter.dashboard.stores import StoreHealth, Stores
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
+from keter.roster import EVERYTHING, Process
 from keter.settings import Settings
 from keter.tasks import stopped_within
 
@@ -41,7 +42,7 @@ class Watch:
 
     def __init__(
         self, settings: Settings, bus: Bus, reader: Reader, door: LedgerDoor, doorman: Doorman, stores: Stores,
-        held: Held, clock: Clock,
+        held: Held, clock: Clock, starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._bus = bus
@@ -51,7 +52,8 @@ class Watch:
         self._held = held
         self._clock = clock
         self._history = AlertHistory(door.alerts)
-        self._presence = Presence(WANTED)
+        self._starts = starts
+        self._presence = Presence(wanted(starts))
         self._standstill = Standstill()
         self._stored: Sequence[Alert] = ()
         self._judged: set[str] = set()
@@ -150,7 +152,7 @@ class Watch:
             self._licence_trouble = await asyncio.to_thread(licence_trouble, self._settings, self._clock)
             self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
         self._unreadable_since = _since(self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at)
-        self._unarmed_since = _since(self._unarmed_since, unarmed(self._settings, facts), facts.at)
+        self._unarmed_since = _since(self._unarmed_since, self._waits_for_arming(facts), facts.at)
         self._was_armed = self._was_armed or facts.bus.armed
         return Situation(
             facts=facts,
@@ -166,7 +168,11 @@ class Watch:
             unarmed_since=self._unarmed_since,
             was_armed=self._was_armed,
             standstill=self._standing_still(facts),
+            starts=self._starts,
         )
+
+    def _waits_for_arming(self, facts: Facts) -> bool:
+        return Process.ROUTER in self._starts and unarmed(self._settings, facts)
 
     def _standing_still(self, facts: Facts) -> Standing | None:
         allowed = _bets(facts) and not unarmed(self._settings, facts)

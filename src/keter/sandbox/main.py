@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -12,8 +12,10 @@ from keter.errors import ExitCode, KeterError, UsageError
 from keter.process import on_stop_signals
 from keter.sandbox.config import DEMO_ACCOUNT, AccountConfig, CsvConfig, SandboxConfig
 from keter.sandbox.server import Sandbox
+from keter.tasks import end_tasks
 
 Say = Callable[[str], None]
+Beside = Callable[[], Coroutine[None, None, None]]
 
 
 async def serve(config: SandboxConfig, stop: asyncio.Event, say: Say) -> None:
@@ -46,17 +48,32 @@ def main(arguments: Sequence[str]) -> ExitCode:
         return e.exit_code
 
 
-def run_sandbox(config: SandboxConfig, *, say: Say | None = None) -> ExitCode:
-    """Runs a sandbox in this process until it is told to stop (see ``keter.process.on_stop_signals``). Raises KeterError."""
+def run_sandbox(config: SandboxConfig, *, say: Say | None = None, beside: Beside | None = None) -> ExitCode:
+    """Runs a sandbox in this process until it is told to stop (see ``keter.process.on_stop_signals``). Raises KeterError.
+
+    ``beside`` runs as long; an error of it ends the sandbox.
+    """
     speak = say or _say
 
     async def until_stopped() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         on_stop_signals(lambda: _ask_to_stop(loop, stop))
-        await serve(config, stop, speak)
+        await _together(serve(config, stop, speak), *([beside()] if beside is not None else []))
 
     asyncio.run(until_stopped())
     return ExitCode.OK
+
+
+async def _together(*work: Coroutine[None, None, None]) -> None:
+    """Runs all until one ends, and ends the others. Raises the first error as it is."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end_tasks(*tasks)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.result()
 
 
 def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

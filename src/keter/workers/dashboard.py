@@ -18,7 +18,7 @@ async def run(context: Context) -> None:
     """
     settings = context.settings
     door = LedgerDoor(settings, context.clock)
-    world = build_world(settings, context.bus, door, context.clock, context.ids)
+    world = build_world(settings, context.bus, door, context.clock, context.ids, starts=context.starts)
     stop = context.stop
     work = {
         "hub": world.hub.run(stop),

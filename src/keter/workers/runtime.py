@@ -28,7 +28,7 @@ from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
 from keter.process import keep_files_private, leave_within, on_stop_signals, raise_descriptor_limit
 from keter.pulse import keep_pulsing
-from keter.roster import STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
+from keter.roster import EVERYTHING, STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
 from keter.run import machine_name, single
 from keter.settings import Settings
 from keter.tasks import end_tasks, stopped_within
@@ -39,7 +39,7 @@ STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
-LEAVE_WITHIN_S = 2.0  # what a process that has failed may take to close what it has; then it ends as it is
+LEAVE_WITHIN_S = 2.0  # what a process may take to close what it has when its work is over; then it ends as it is
 
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
@@ -50,7 +50,10 @@ BelongsTo = Run | None
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The world of one worker. ``stop`` is set once and for ever; everything that waits looks at it."""
+    """The world of one worker. ``stop`` is set once and for ever; everything that waits looks at it.
+
+    ``starts`` are the processes that work in this run; a recording has few of them.
+    """
 
     settings: Settings
     clock: Clock
@@ -62,6 +65,7 @@ class Context:
     worker: str
     stop: asyncio.Event
     run: Run
+    starts: frozenset[Process] = EVERYTHING
 
     async def pause(self, seconds: float) -> bool:
         """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
@@ -89,13 +93,20 @@ def stop_deadline_s(process: str) -> float:
 
 
 def run_process(
-    process: str, copy: int, settings: Settings, *, restarts: int = 0, kills: int = 0, belongs_to: BelongsTo = None
+    process: str,
+    copy: int,
+    settings: Settings,
+    *,
+    restarts: int = 0,
+    kills: int = 0,
+    belongs_to: BelongsTo = None,
+    starts: frozenset[Process] = EVERYTHING,
 ) -> ExitCode:
     """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
 
     ``restarts``: how often the supervisor has started it again, ``kills`` of them because it hung; the heartbeat says so.
     ``belongs_to``: the run that a supervisor started it for, which then listens for signs of life; None lets it find out
-    whose the Redis is.
+    whose the Redis is. ``starts``: the processes that this supervisor starts.
     """
     worker = worker_name(process, copy)
     keep_files_private()
@@ -104,7 +115,7 @@ def run_process(
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
         run: Work = import_module(f"keter.workers.{process}").run
-        return asyncio.run(_main(process, worker, settings, run, log, History(restarts, kills), belongs_to))
+        return asyncio.run(_main(process, worker, settings, run, log, History(restarts, kills), belongs_to, starts))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -132,6 +143,7 @@ async def _main(
     log: structlog.stdlib.BoundLogger,
     history: History,
     belongs_to: BelongsTo,
+    starts: frozenset[Process],
 ) -> ExitCode:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -145,7 +157,7 @@ async def _main(
     log.info("process_started")
     name = at_machine(worker, machine_name())
     try:
-        await live(process, name, settings, run, stop=stop, log=log, history=history, belongs_to=belongs_to)
+        await live(process, name, settings, run, stop=stop, log=log, history=history, belongs_to=belongs_to, starts=starts)
     except BaseException as e:
         # What is wrong is known; a task or a thread that does not end must not keep a dead worker's process.
         log.error("process_failing", error=str(e) or type(e).__name__)  # noqa: TRY400 - told whole by whoever catches it
@@ -155,6 +167,7 @@ async def _main(
         if pulse is not None:
             pulse.cancel()
     log.info("process_stopped")
+    leave_within(LEAVE_WITHIN_S, ExitCode.BUG)  # only what hangs is still here then
     return ExitCode.OK
 
 
@@ -170,6 +183,7 @@ async def live(
     ids: Ids = random_id,
     history: History = FIRST_START,
     belongs_to: BelongsTo = None,
+    starts: frozenset[Process] = EVERYTHING,
 ) -> None:
     """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
 
@@ -189,7 +203,7 @@ async def live(
             found = belongs_to or await _own_run(bus, settings, process, clock)
             bus.run_id = found.run_id
             heart.belongs_to(found)
-            context = Context(settings, clock, ids, bus, heart, log, process, worker, stop, found)
+            context = Context(settings, clock, ids, bus, heart, log, process, worker, stop, found, starts)
             await _run_once(context, run, waits)
         except NotOwnerError as e:
             log.warning("not_the_owner", error=str(e))

@@ -5,21 +5,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from keter.alerting.held import Held
 from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.queues import Output, Pipe, QueueName
 from keter.bus.reconciliation import note_pass
 from keter.dashboard.calling import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
+from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
-from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed
+from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed, wanted
 from keter.dashboard.stores import StoreHealth
-from keter.dashboard.watch import unarmed
+from keter.dashboard.watch import Watch, unarmed
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
+from keter.roster import EVERYTHING, RECORDING, Process
 from keter.run import single
+from keter.settings import Settings
 from tests.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.support import eventually
@@ -89,6 +93,29 @@ async def test_a_worker_that_is_started_again_and_again_or_was_killed_is_told(co
 async def test_a_lost_trading_state_is_told(console: Console) -> None:
     await seed_ledger(console.ledger, count=1, unknown=False)
     assert fired(await situation(console)) == {"trading-state-missing"}
+
+
+async def test_a_recording_misses_nobody_that_it_does_not_start(console: Console) -> None:
+    """Its own are missed as ever."""
+    found = await situation(console, starts=RECORDING)
+    assert fired(found) == set()
+    assert wanted(RECORDING) == ("ingest", "recorder")
+    assert set(wanted(EVERYTHING)) == {process.value for process in Process} - {"dashboard"}
+    live = console.settings.model_copy(
+        update={"mode": console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})}
+    )
+    await seed_bus(console.bus)
+    seen = await console.world.reader.facts()
+    active = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
+    assert unarmed(live, active)
+    waits = {starts: a_watch(console, live, starts)._waits_for_arming(active) for starts in (RECORDING, EVERYTHING)}
+    assert waits == {RECORDING: False, EVERYTHING: True}
+
+
+def a_watch(console: Console, settings: Settings, starts: frozenset[Process]) -> Watch:
+    world = console.world
+    door = LedgerDoor(settings, world.clock)
+    return Watch(settings, console.bus, world.reader, door, world.doorman, world.stores, Held(), world.clock, starts)
 
 
 async def test_dead_letters_are_told(console: Console) -> None:

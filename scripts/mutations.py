@@ -217,7 +217,7 @@ MUTATIONS = (
 
     Mutation("audit", REDIS, "risk book and ledger are made equal after a death", "src/keter/workers/tracking/reconciler.py",
              "        await self._audit.run()\n", "", (TOGETHER,)),
-    Mutation("rebuild", REDIS, "a lost risk book is rebuilt from the ledger", KEEPING,
+    Mutation("rebuild", REDIS, "trading is restored after the lost risk book, not before", KEEPING,
              "        await self._complete(self._context.day())\n", "", (GUARD,)),
     Mutation("begun-counts", REDIS, "a bet not sent yet counts on its day in a rebuilt book", KEEPING,
              "NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})", "NOT_SENT_YET = frozenset()", (GUARD,)),

@@ -13,6 +13,7 @@ from keter.bus.heartbeats import Heart
 from keter.bus.locks import Locks
 from keter.bus.odds import write_feed, write_odds
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.reconciliation import note_pass
 from keter.bus.risk import RiskBook
 from keter.bus.stats import add_counts
 from keter.bus.trading import change_trading
@@ -21,6 +22,7 @@ from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, Side, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
+from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept, reject
@@ -191,9 +193,11 @@ async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revisio
 
 
 async def live_once(bus: Bus, numbers: Random, *, missing: frozenset[str] = frozenset(), revision: int | None = None) -> None:
-    """What the other processes would write in half a second: beats, feeds that answered, prices that moved."""
+    """What the other processes would write in half a second: beats, a comparison of ledger and venue, feeds, prices."""
     now = datetime.now(UTC)
     await seed_beats(bus, missing=missing, revision=revision)
+    if "tracker" not in missing:
+        await note_pass(bus, ACCOUNT, None, RunMark(NOBODY, ExecutionMode.DRY, ""))
     for phase in Phase:
         await write_feed(bus, ACCOUNT, phase, {"confirmed_at": now, "requested_at": now})
     await write_odds(

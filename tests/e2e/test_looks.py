@@ -330,10 +330,11 @@ def test_nothing_moves_for_those_who_asked_for_stillness(gallery: Dashboard, ope
 
 
 def test_the_first_screen_of_the_overview_holds_everything_without_scrolling(gallery: Dashboard, open_tab: OpenTab) -> None:
-    """State, money, workers, chart and the tape's first rows stand above the fold at 1366 by 768."""
+    """State, one alert, money, workers, chart and the tape's first rows stand above the fold at 1366 by 768."""
     page = open_tab(gallery.base).page
     rows = page.locator(".tape tbody tr")
     expect(rows.first).to_be_visible()
+    expect(page.locator(".attention li")).to_have_count(1)
     assert page.evaluate("document.documentElement.scrollHeight") <= 768
     bottom = rows.nth(2).evaluate("(row) => row.getBoundingClientRect().bottom")
     assert bottom <= 768

@@ -27,6 +27,7 @@ from keter.bus.locks import Locks
 from keter.bus.odds import read_feeds
 from keter.bus.queues import Output, Pipe, QueueName, depths
 from keter.bus.risk import RiskBook
+from keter.bus.sessions import SessionStore
 from keter.bus.trading import arm, read_arming, read_trading
 from keter.clock import SystemClock
 from keter.domain.bets import SETTLED, Bet, BetState
@@ -41,6 +42,7 @@ from keter.sandbox.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.sandbox.fixed import FixedScenario
 from keter.sandbox.server import Sandbox
 from keter.settings import Settings, load_settings
+from keter.venues.asianodds.stores import Session
 from keter.workers import edge, guard, ingest, validator
 from keter.workers.runtime import Work, live
 from tests.execution import licence
@@ -160,16 +162,27 @@ class ExecutionWorld:
         return await eventually(check, timeout_s=PATIENCE_S, every_s=every_s, progress=self.done, most_s=MOST_S)
 
     async def ready(self) -> None:
-        """Waits until a bet can be made: the guard knows the balance, a router is let in, trading is active and armed."""
+        """Waits until a bet can be made.
+
+        The guard knows the balance, a router is let in, trading is active and armed, and the bookmaker knows the session that
+        the workers share: one that a fault has ended may stand in Redis until somebody has called with it.
+        """
 
         async def look() -> bool:
             await rearm(self)
+            if not await self.session_stands():
+                return False
             view = await read_trading(self.bus, SystemClock().now())
             beats = await read_heartbeats(self.bus)
             routers = [beat for beat in beats if beat.process == "router" and _leads(beat)]
             return bool(routers) and bool(await read_accounts(self.bus)) and view.may_bet(SystemClock().now()).accepted
 
         await self.until(look)
+
+    async def session_stands(self) -> bool:
+        """Whether the session in Redis is one that the bookmaker knows."""
+        session = await SessionStore(self.bus, Session).read(ACCOUNT.user)
+        return session is not None and bool(self.sandbox.house.sessions.user_of(session.token))
 
     async def active(self, process: str = "router") -> Child:
         """The router that holds the account's lease in Redis and is let in, or the tracker that holds its lease."""

@@ -1,5 +1,6 @@
 """Runs of a whole Keter: edited settings, a stranger on its Redis, a supervisor that was killed, leftovers."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -50,6 +51,12 @@ async def working(one: KeterUp) -> KeterUp:
     return one
 
 
+def leases_of_routers(one: KeterUp) -> list[str]:
+    """For which account each router of this Keter has won its lease, in turn."""
+    lines = map(json.loads, (one.folder / "local" / "logs" / "router.jsonl").read_text().splitlines())
+    return [line["lease"] for line in lines if line["event"] == "lease_won"]
+
+
 async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(start: Start, tmp_path: Path) -> None:
     """A1: the mode was edited to LIVE during a DRY run and the router killed; the new one bet real money."""
     env = tmp_path / "one" / ".env"
@@ -61,6 +68,9 @@ async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(s
     first = one.pids()["router"]
     os.kill(first, signal.SIGKILL)
     await eventually(lambda: one.pids().get("router", first) != first, timeout_s=60, every_s=0.2)
+    await eventually(lambda: len(leases_of_routers(one)) == 2, timeout_s=60, every_s=0.2)
+    before, after = leases_of_routers(one)
+    assert after == before, "the new router works for the account that the run began with"
     status = one.status()
     assert status["mode"] == "DRY"
     config = one.fetch("/api/v1/config")[1]

@@ -228,7 +228,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 stop_with_parent()
 async def main():
     pulse = asyncio.create_task(keep_pulsing())
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5)  # a start that takes its time, and pulses meanwhile
     print("up", *sys.argv[2:], flush=True)
     if sys.argv[1] == "blocks" and "--restarts" not in sys.argv: time.sleep(3600)
     await asyncio.sleep(3600)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from keter.ledger import BetChanges, Ledger, open_settings_ledger
 from keter.run import single
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
+from keter.workers import risk_keeping
 from keter.workers.guard import Guard
 from keter.workers.serving import Gather, Handled, serve
 from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
@@ -382,6 +384,12 @@ async def test_a_redis_that_lost_its_last_second_does_not_undo_a_pause(redis_url
         assert await here.mode() is TradingMode.ACTIVE, "what Redis has is newer than the audit: it stands"
 
 
+async def written(bus: Bus) -> bool:
+    """Whether everything that Redis was told is in its file."""
+    facts = await bus.redis.execute_command("INFO", "persistence")
+    return (facts["aof_buffer_length"], facts["aof_pending_bio_fsync"]) == (0, 0)
+
+
 async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_without_a_new_guard(tmp_path: Path) -> None:
     """The server died right after three commands and was back before the guard's lease had ended."""
     server = RedisServer()
@@ -399,7 +407,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
             paused = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1)
             await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
-            await asyncio.sleep(1.1)  # everysec: what is above is on disk, the three commands never were
+            await eventually(partial(written, here.bus))  # the three commands never were
             server.kill()
             server.start()
             await here.bus.redis.connection_pool.disconnect()
@@ -439,6 +447,28 @@ async def test_a_lost_risk_book_is_rebuilt_from_the_ledger_before_the_next_decis
         assert state.day is not None
         assert (state.day.pnl_minor, state.day.streak, state.day.staked_minor) == (-1000, 1, 2000)
         assert [exposure.decision_id for exposure in state.exposures] == [approved.decision_id]
+
+
+async def test_trading_is_restored_only_after_the_book_holds_every_open_bet(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees the state may bet by the book."""
+    booked: list[list[str]] = []
+
+    async def watched(bus: Bus, *state: Any, **expected: Any) -> TradingState:
+        booked.append([exposure.decision_id for exposure in (await RiskBook(bus).read()).exposures])
+        return await change_trading(bus, *state, **expected)
+
+    async with desk(redis_url, tmp_path) as here:
+        _, approved = await here.ask()
+        assert approved is not None
+        await placed(here, "open", S.RUNNING, approved)
+        await here.bus.redis.flushall()
+        assert await here.lease.acquire(asyncio.Event())
+        monkeypatch.setattr(risk_keeping, "change_trading", watched)
+        await here.guard.tick()
+        assert await here.mode() is TradingMode.ACTIVE
+        assert booked == [[approved.decision_id]]
 
 
 async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lost(redis_url: str, tmp_path: Path) -> None:

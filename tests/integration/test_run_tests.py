@@ -28,6 +28,12 @@ def first(name):
     seen.write_text("")
     return not again
 """
+# What tells others that all tests have ended; a worker of xdist without one ends sooner.
+ENDED = """\
+def pytest_sessionfinish(session):
+    if not hasattr(session.config, "workerinput"):
+        open("tests-ended", "w").close()
+"""
 BESIDE = Command("both", (*PYTEST, "-n", "2", "--maxschedchunk", "1", "tests"))
 ALONE = Command("one process", (*PYTEST, "tests"))
 
@@ -130,7 +136,13 @@ def test_what_is_repeated_has_nothing_beside_it_and_comes_after_everything(tree:
             assert not os.path.exists("beside-ended")
             assert False
     """)
-    beside = Command("beside", (sys.executable, "-c", "import time; time.sleep(4); open('beside-ended', 'w')"), is_pytest=False)
+    (tree.folder / "conftest.py").write_text(ENDED)
+    slower = """
+import os, time
+while not os.path.exists("tests-ended"): time.sleep(0.02)
+open("beside-ended", "w").close()
+"""
+    beside = Command("beside", (sys.executable, "-c", slower), is_pytest=False)
     then = "import os; assert os.path.exists('beside-ended'); open('last-ended', 'w')"
     last = Command("last", (sys.executable, "-c", then), is_pytest=False)
     code, lines = tree.run(Plan((BESIDE,), beside=(beside,), last=(last,)))

@@ -18,6 +18,7 @@ from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
 from tests.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.support import eventually
 
 PASSWORD = "seven wet herons walk"
 LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
@@ -125,7 +126,8 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     assert [accepted for _, accepted, _ in refused] == [False] * 3
     caller = console.world.doorman.who(console.token)
     assert caller is not None
-    await asyncio.sleep(console.world.doorman.backoff.wait_s("operator", "127.0.0.1", session_source(caller)))
+    backoff, source = console.world.doorman.backoff, session_source(caller)
+    await eventually(lambda: backoff.wait_s("operator", "127.0.0.1", source) == 0)
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
 
 

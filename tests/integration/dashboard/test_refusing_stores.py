@@ -1,6 +1,5 @@
 """A store that answers and takes no writes is no healthy store: told from memory, not ready, not up, and shown."""
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -89,7 +88,6 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
     assert (status, found["redis"]["ok"], found["redis"]["writes"]) == (200, True, False)
     assert alert in {notice["id"] for notice in found["attention"]}
     await seeded.bus.redis.execute_command(*allow)
-    await asyncio.sleep(0)
     await watch.look()
     await watch.look()
     assert alert not in {one.id for one in [*held.own, *await read_alerts(seeded.bus)]}

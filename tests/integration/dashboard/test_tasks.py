@@ -99,13 +99,15 @@ from pathlib import Path
 from keter.settings import load_settings
 import keter.workers.dashboard as dashboard
 from keter.workers.runtime import run_process
-async def forever():
+async def forever(begun):
+    begun.set()
     while True:
         try: await asyncio.sleep(3600)
         except asyncio.CancelledError: pass
 async def run(context):
-    task = asyncio.create_task(forever())
-    await asyncio.sleep(0.1)
+    begun = asyncio.Event()
+    task = asyncio.create_task(forever(begun))
+    await begun.wait()
     raise OSError(24, "too many open files")
 dashboard.run = run
 sys.exit(run_process("dashboard", 1, load_settings(None, {"DATA_DIR": sys.argv[1], "REDIS_URL": "redis://127.0.0.1:1/0"})))

@@ -232,8 +232,6 @@ MUTATIONS = (
     Mutation("run-handover", RUN, "a child reads no .env", "src/keter/cli/processes.py",
              "        handed.settings,\n        restarts",
              "        __import__('keter.settings').settings.load_settings(),\n        restarts",
-             ("tests/faults/test_runs.py",)),
-             "handed.settings, restarts", "__import__('keter.settings').settings.load_settings(), restarts",
              ("tests/faults/test_runs.py::"
               "test_an_edited_env_changes_nothing_before_the_next_start_and_is_told",)),
     Mutation("run-fingerprint", RUN, "a child refuses settings of another run", "src/keter/handover.py",

@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 
 from keter.clock import random_id
 from keter.settings import entries
-from tests.support import RedisServer
+from tests.support import RedisServer, connected
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
@@ -61,8 +61,6 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture
 async def bus(redis_url: str) -> "AsyncIterator[Bus]":
     """A bus on the empty real Redis."""
-    from keter.bus.connection import connect
-
-    bus = await connect(redis_url)
+    bus = await connected(redis_url)
     yield bus
     await bus.aclose()

@@ -9,9 +9,14 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import pytest
+
+from keter.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from keter.bus.connection import Bus
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,6 +99,19 @@ def football_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the football-data folder is not beside this checkout")
     return folder
+
+
+async def connected(url: str) -> "Bus":
+    """Connects for a test that is not about connecting: a second in which the machine does nothing is no failure."""
+    from keter.bus.connection import connect
+
+    ends = time.monotonic() + 30
+    while True:
+        try:
+            return await connect(url)
+        except UnavailableError:
+            if time.monotonic() >= ends:
+                raise
 
 
 class RedisServer:

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from keter.bus.codec import encode
-from keter.bus.connection import Bus, connect
+from keter.bus.connection import Bus
 from keter.bus.errors import NotOwnerError
 from keter.bus.heartbeats import read_heartbeats
 from keter.bus.locks import Lease, Locks
@@ -32,7 +32,7 @@ from keter.workers.belonging import find_run
 from keter.workers.leading import lead
 from keter.workers.runtime import Context, live
 from tests.integration.workbench import context_on, opened, settings_for, working
-from tests.support import RedisServer, eventually
+from tests.support import RedisServer, connected, eventually
 
 pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -53,7 +53,7 @@ async def seize(bus: Bus, run: Run) -> None:
 @pytest.fixture
 async def other(redis_url: str, bus: Bus) -> AsyncIterator[Bus]:
     """A second connection to the same Redis."""
-    opened = await connect(redis_url)
+    opened = await connected(redis_url)
     yield opened
     await opened.aclose()
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from keter.bus.accounts import write_account
-from keter.bus.connection import Bus, connect
+from keter.bus.connection import Bus
 from keter.bus.heartbeats import Heart
 from keter.bus.queues import Item, Output, Pipe, QueueName, depths
 from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
@@ -25,6 +25,7 @@ from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot, FeedUpdate, PriceSource
 from keter.workers.ingest import OpenSource
 from keter.workers.runtime import Context
+from tests.support import connected
 
 LEASE_S = 2.0
 STOP_S = 60  # for tidying up on a busy machine; how soon a worker must stop is for tests/integration/test_runtime.py
@@ -47,7 +48,7 @@ def settings_for(folder: Path, **names: Any) -> Settings:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Bus]:
     """A bus that is closed at the end."""
-    bus = await connect(url)
+    bus = await connected(url)
     try:
         yield bus
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from keter.bus.connection import Bus, connect
+from keter.bus.connection import Bus
 from keter.clock import SystemClock, random_id
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.compose import build_world
@@ -17,7 +17,7 @@ from keter.dashboard.ledger_door import LedgerDoor
 from keter.dashboard.world import World
 from keter.ledger import Ledger, open_settings_ledger
 from keter.settings import Settings, load_settings
-from tests.support import free_port
+from tests.support import connected, free_port
 
 
 @dataclass
@@ -77,7 +77,7 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
         }  # fmt: skip
         settings = load_settings(None, values)
         clock, stop = SystemClock(), asyncio.Event()
-        bus = await connect(settings.redis.redis_url.get_secret_value())
+        bus = await connected(settings.redis.redis_url.get_secret_value())
         (tmp_path / "data").mkdir(exist_ok=True)
         ledger = await open_settings_ledger(settings, clock=clock)
         door = LedgerDoor(settings, clock)

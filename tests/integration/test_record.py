@@ -26,9 +26,15 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
             return sum(1 for _ in read_captures(capture_files(captures))) if captures.is_dir() else 0
 
         await eventually(lambda: captured() >= 3, timeout_s=60, progress=captured)
+        started = {"ingest", "recorder", "dashboard", "sandbox"}
+
+        def beating() -> set[str]:
+            return {worker.partition("@")[0] for worker in keter.pids()}
+
+        await eventually(lambda: beating() >= started, timeout_s=60)
+        assert beating() == started
         workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
         assert {"ingest", "recorder", "dashboard"} <= workers
-        assert {worker.partition("@")[0] for worker in keter.pids()} == {"ingest", "recorder", "dashboard", "sandbox"}
         assert not {"validator", "edge", "guard", "router", "tracker"} & workers
         await eventually(lambda: time.monotonic() - begun > LOST_AFTER_S + 10, timeout_s=120)
         code, text = keter.fetch("/api/alerts")

@@ -23,6 +23,8 @@ from keter.bus.queues import Output, Pipe, QueueName, Reaper
 from keter.bus.scripts import Script, script
 from tests.support import RedisServer
 
+pytestmark = pytest.mark.slow
+
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
 KEYS = [f"k{i}" for i in range(3)]
 WORKERS = range(2)

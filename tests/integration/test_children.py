@@ -20,6 +20,8 @@ from keter.roster import Stage
 from keter.settings import child_environment
 from tests.support import ROOT, eventually
 
+pytestmark = pytest.mark.slow
+
 QUICK = Backoff(first_s=0.05, ceiling_s=0.2, healthy_s=60)
 
 GOOD = """

@@ -18,6 +18,8 @@ from keter.settings import load_settings
 from keter.trust import transport_risks
 from tests.support import ROOT, eventually, free_port
 
+pytestmark = pytest.mark.slow
+
 TEXT = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
 PASSWORD = "0123456789abcdef-of-a-test"
 

@@ -63,6 +63,7 @@ async def own_bus() -> AsyncIterator[Bus]:
 
 
 @pytest.mark.parametrize("kickoff_h", [50 * 8766, 20], ids=["in fifty years", "tomorrow"])
+@pytest.mark.slow
 async def test_redis_stays_small_and_real_matches_stay(own_bus: Bus, tmp_path: Path, kickoff_h: float) -> None:
     venue = InventiveVenue(kickoff_h)
     context = context_on(own_bus, settings_for(tmp_path, AO_USER=USER), "ingest")

@@ -580,6 +580,7 @@ async def test_a_bet_beyond_the_daily_loss_is_refused_even_before_the_brake_was_
         assert (await here.ask())[0] == "guard:daily_loss_limit"
 
 
+@pytest.mark.slow
 async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=3, LOSING_STREAK_PAUSE_MIN=20, THROTTLE_BETS=99) as here:
         for name in "abc":
@@ -638,6 +639,7 @@ async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(redis_url
         assert set(names) <= {"guard:ok", "guard:exposure_total", "guard:contended"}
 
 
+@pytest.mark.slow
 async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path, RESERVATION_TTL_S=5) as here:
         _, first = await here.ask()

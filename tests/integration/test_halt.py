@@ -16,7 +16,10 @@ from keter.settings import child_environment
 from tests.keter_up import KeterUp
 from tests.support import RedisServer, eventually, free_port
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="starts whole Keters the way POSIX does")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="starts whole Keters the way POSIX does"),
+]
 NOBODY = 65534
 # It may read everything, since the Python that runs the tests may lie in a folder of root's, and write nothing of root's.
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=+dac_read_search",

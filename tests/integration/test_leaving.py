@@ -14,6 +14,8 @@ from keter.errors import ExitCode
 from keter.workers.runtime import LEAVE_WITHIN_S, stop_deadline_s
 from tests.support import ROOT
 
+pytestmark = pytest.mark.slow
+
 BUSY_S = 8.0  # what a machine that is busy may add
 # A recorder that says when it began to end; what hangs in it is argument 1, how it ends argument 2.
 HANGING = """

@@ -278,6 +278,7 @@ async def test_a_disk_that_hangs_does_not_let_the_record_run_out(redis_url: str,
         await one.aclose()
 
 
+@pytest.mark.slow
 async def test_a_redis_that_lets_us_in_no_more_for_a_while_does_not_end_the_run(tmp_path: Path) -> None:
     """As when its password is changed: open bets are followed again as soon as it lets us in."""
     server = RedisServer()

@@ -11,6 +11,8 @@ import yaml  # type: ignore[import-untyped]  # comes with schemathesis, without 
 
 from tests.support import ROOT
 
+pytestmark = pytest.mark.slow
+
 FOLDER = ROOT / "deploy" / "prometheus"
 LIMITS = {
     "keter_limit_unknown_seconds": 60, "keter_limit_day_loss": 140, "keter_limit_losing_streak": 7,

@@ -118,6 +118,7 @@ async def desk(tmp_path: Path, redis_url: str) -> AsyncIterator[Desk]:
 
 
 @pytest.mark.parametrize("count", [9, 15, 40])
+@pytest.mark.slow
 async def test_passes_stay_complete_and_every_unknown_bet_has_its_turn(desk: Desk, count: int) -> None:
     """With nine or more unknown bets no pass was ever complete, and nothing was bet for as long as they stayed unknown."""
     bets = await desk.unknown(count)
@@ -136,6 +137,7 @@ async def test_passes_stay_complete_and_every_unknown_bet_has_its_turn(desk: Des
     assert looks / 2 * ACCOUNT_COST < len(desk.venue.of("account")) <= (looks + 1) * ACCOUNT_COST
 
 
+@pytest.mark.slow
 async def test_the_router_bets_on_while_bets_are_unknown_and_their_stakes_stay_reserved(desk: Desk) -> None:
     await desk.unknown(11)
     await desk.live(180)
@@ -209,6 +211,7 @@ async def test_a_venue_that_answers_for_no_single_bet_keeps_nobody_from_its_turn
     assert len(desk.passes) > 20
 
 
+@pytest.mark.slow
 async def test_a_venue_so_slow_that_bets_miss_their_turn_completes_no_pass(desk: Desk) -> None:
     await desk.unknown(40)
     honest = desk.world.venue.bet

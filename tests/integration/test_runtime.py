@@ -65,6 +65,7 @@ async def beats(url: str, process: str) -> bool:
 
 
 @pytest.mark.parametrize("name", [Process.INGEST, Process.VALIDATOR, Process.EDGE, Process.GUARD, Process.RECORDER])
+@pytest.mark.slow
 async def test_a_worker_beats_and_stops_within_its_grace(redis_url: str, tmp_path: Path, name: Process) -> None:
     base = f"http://127.0.0.1:{free_port()}/nobody"
     async with process(name.value, tmp_path, REDIS_URL=redis_url, AO_BASE_URL=base) as child:
@@ -99,6 +100,7 @@ def snapshot(port: int) -> tuple[int, str]:
         call.close()
 
 
+@pytest.mark.slow
 async def test_the_dashboard_serves_without_redis_and_follows_it_to_another_address(tmp_path: Path) -> None:
     port, run = free_port(), tmp_path / "run" / "redis.json"
     run.parent.mkdir()
@@ -196,6 +198,7 @@ async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts
     assert b"MAX_QUOTE_AGE_S" in (tmp_path / "validator.out").read_bytes()
 
 
+@pytest.mark.slow
 async def test_from_feed_to_approved_through_five_processes_one_of_them_killed(redis_url: str, tmp_path: Path) -> None:
     """SIGKILL of the validator in mid-stream: its successor takes back what it held, and nothing is missing at the end."""
     fixtures = 40

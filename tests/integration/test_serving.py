@@ -102,6 +102,7 @@ async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(redis_url: s
         assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0", "k1"]
 
 
+@pytest.mark.slow
 async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_url: str, settings: Settings) -> None:
     async with opened(redis_url) as bus:
 
@@ -241,6 +242,7 @@ async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_t
         server.close()
 
 
+@pytest.mark.slow
 async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(settings: Settings) -> None:
     server = RedisServer()
     try:

@@ -23,6 +23,8 @@ from keter.license import FileClockMark, LicenseKeeper
 from keter.settings import child_environment, load_settings
 from tests.support import eventually, free_port
 
+pytestmark = pytest.mark.slow
+
 FILES = (
     ".keter_license", ".clock_mark", "run/keter.pid", "run/instance.json", "run/listing.json", "run/redis.json",
     "redis/redis.log", "logs/dashboard.jsonl", "logs/router.jsonl", "ledger.db", "ledger.db-wal", "ledger.db-shm",

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from keter.bus.connection import Bus, connect
 from keter.bus.ownership import read_owner
 from keter.bus.trading import arm, armed_accounts, read_arming
@@ -15,6 +17,8 @@ from tests.execution import NOW
 from tests.integration.test_halt import elsewhere, keter, keters, server, shows, start
 from tests.keter_up import KeterUp
 from tests.support import RedisServer
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["elsewhere", "keters", "server"]  # fixtures
 PASSWORD = "three-dry-otters"

@@ -249,6 +249,7 @@ async def pause_for_streak(desk: Desk) -> None:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(sorted(SETTLED)), st.integers(0, 5)), min_size=1, max_size=14))
+@pytest.mark.slow
 async def test_the_losing_streak_follows_every_regrade(desk: Desk, steps: list[tuple[int, BetState, int]]) -> None:
     """Held against the history told from its beginning: settlements, regrades and the guard's pauses, in any order."""
     desk.wait(1)

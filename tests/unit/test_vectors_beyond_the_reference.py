@@ -6,10 +6,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.support import ROOT
 from tests.vector_oracle import vectors
 
 
+@pytest.mark.slow
 def test_vectors_computed_from_the_definitions_pass(tmp_path: Path) -> None:
     made = vectors(20_260_221)
     file = tmp_path / "vectors.json"

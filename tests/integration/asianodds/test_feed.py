@@ -111,6 +111,7 @@ BAD = ["bom", "xml", "html", "truncated_gzip", "result_null", "unknown_fields", 
 
 
 @pytest.mark.parametrize("kind", BAD)
+@pytest.mark.slow
 async def test_bad_input_is_survived_and_the_good_state_stays(
     open_sandbox: OpenSandbox, open_account: OpenAccount, kind: str
 ) -> None:

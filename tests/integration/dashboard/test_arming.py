@@ -73,6 +73,7 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
     ],
     ids=["ended", "no-public-key", "bad-public-key", "limits", "both"],
 )
+@pytest.mark.slow
 async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     start_console: StartConsole, environ: dict[str, str], alert: str, why: str
 ) -> None:

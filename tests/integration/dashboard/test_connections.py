@@ -11,6 +11,8 @@ import structlog
 from tests.integration.dashboard.conftest import Console
 from tests.support import eventually
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"GET / HTTP/1.1\r\nHost: "
 MANY = 300
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -95,6 +95,7 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
     assert [row.closed_at is not None for row in rows] == [True]
 
 
+@pytest.mark.slow
 async def test_a_ledger_that_another_keeps_locked_is_told_while_it_can_be_read(
     seeded: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:

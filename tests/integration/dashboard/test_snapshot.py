@@ -76,6 +76,7 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
 UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "settings_differ")
 
 
+@pytest.mark.slow
 async def test_the_status_call_has_every_field_before_the_first_snapshot_and_while_redis_is_away(
     start_console: StartConsole,
 ) -> None:

@@ -98,6 +98,7 @@ async def test_a_page_from_another_life_is_told_to_begin_anew(console: Console, 
     assert (await frame(await connected(console, since)))["type"] == "resync"
 
 
+@pytest.mark.slow
 async def test_silence_is_broken_every_two_seconds(console: Console) -> None:
     """Nothing changes in an empty system, so what comes is a heartbeat."""
     socket = await connected(console, await ready(console))
@@ -105,6 +106,7 @@ async def test_silence_is_broken_every_two_seconds(console: Console) -> None:
     assert "beat" in kinds
 
 
+@pytest.mark.slow
 async def test_never_more_than_four_frames_a_second(console: Console) -> None:
     await seed_bus(console.bus)
     socket = await connected(console, await ready(console))

@@ -90,6 +90,7 @@ async def test_a_worker_that_is_started_again_and_again_or_was_killed_is_told(co
     assert {one.about: one.level for one in told} == {"tracker": None, "recorder": "ticket"}
 
 
+@pytest.mark.slow
 async def test_a_lost_trading_state_is_told(console: Console) -> None:
     await seed_ledger(console.ledger, count=1, unknown=False)
     assert fired(await situation(console)) == {"trading-state-missing"}

@@ -29,6 +29,8 @@ from tests.execution import NOW, an_intent
 from tests.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
 from tests.support import free_port
 
+pytestmark = pytest.mark.slow
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
 
 

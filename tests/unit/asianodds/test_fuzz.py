@@ -95,11 +95,13 @@ def look(kind: str, read: Callable[[Answer], Any], body: bytes) -> None:
 @pytest.mark.parametrize(("kind", "read"), READERS, ids=[kind for kind, _ in READERS])
 @settings(max_examples=150)
 @given(data=st.data())
+@pytest.mark.slow
 def test_a_spoilt_answer_is_values_or_a_broken_answer(kind: str, read: Callable[[Answer], Any], data: st.DataObject) -> None:
     look(kind, read, data.draw(bodies(kind)))
 
 
 @pytest.mark.parametrize(("kind", "read"), READERS, ids=[kind for kind, _ in READERS])
+@pytest.mark.slow
 def test_every_odd_value_in_every_place_is_no_more_than_that(kind: str, read: Callable[[Answer], Any]) -> None:
     for body in singles(kind):
         look(kind, read, body)

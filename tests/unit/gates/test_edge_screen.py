@@ -76,6 +76,7 @@ def judged(market: ValidatedMarket, asked: EdgeSettings, others: list[ValidatedM
 
 @settings(max_examples=400)
 @given(priced_markets(), rules(), st.data())
+@pytest.mark.slow
 def test_every_verdict_is_that_of_pricing_against_each_consensus(
     market: ValidatedMarket, asked: EdgeSettings, data: st.DataObject
 ) -> None:

@@ -72,6 +72,7 @@ async def both(request: pytest.FixtureRequest, files: dict[int, Path]) -> AsyncI
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.slow
 async def test_a_question_with_a_small_answer_does_not_grow_with_the_history(both: tuple[Counted, Counted], name: str) -> None:
     short, long = [await one.work_of(name) for one in both]
     assert long < 2 * short + 1_000, f"{short} steps of {SHORT} bets, {long} of {LONG}"

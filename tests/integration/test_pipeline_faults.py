@@ -32,6 +32,7 @@ STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
 T = TypeVar("T")
 ROOMY = {
     "THROTTLE_BETS": 1000, "MAX_EXPOSURE_LEAGUE": 99999, "MAX_EXPOSURE_DAY": 99999, "MAX_EXPOSURE_TOTAL": 99999,
+    "RESERVATION_TTL_S": 3600,  # nobody bets here: on a slow machine the reservations would end before the test
 }  # fmt: skip
 
 

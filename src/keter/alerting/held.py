@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.bus.alerts import Alert
-from keter.plain import plain
+from keter.bus.alerts import Alert, made_plain
 
 
 class Held:
@@ -29,11 +28,10 @@ class Held:
         return alert_id in self._standing
 
     def put(self, alert: Alert) -> None:
-        """It stands; since when it was put first. What no channel and no store could write is taken out of its texts."""
+        """Lets it stand, since when it was put first, with plain texts."""
         before = self._standing.get(alert.id)
         since = before.since if before is not None else alert.since
-        texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
-        self._standing[alert.id] = msgspec.structs.replace(alert, since=since, **texts)
+        self._standing[alert.id] = msgspec.structs.replace(made_plain(alert), since=since)
         self._ended.discard(alert.id)
 
     def end(self, alert_id: str) -> None:

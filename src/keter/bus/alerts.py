@@ -41,10 +41,15 @@ def runbook_id(alert_id: str) -> str:
     return alert_id.partition(":")[0].replace("_", "-")
 
 
+def made_plain(alert: Alert) -> Alert:
+    """Takes out of its texts what no channel and no store could write: a venue's words may be in them."""
+    texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
+    return msgspec.structs.replace(alert, **texts)
+
+
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
     """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept. True when it is new."""
-    texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}  # a venue's words may be in them
-    body = msgspec.structs.replace(alert, acknowledged_by=None, acknowledged_at=None, **texts)
+    body = msgspec.structs.replace(made_plain(alert), acknowledged_by=None, acknowledged_at=None)
     args: list[Arg] = [alert.id, ALERT_MS, encode(body), to_ms(alert.since)]
     return bool(await bus.redis.run("alert_raise", [bus.keys.alert(alert.id), bus.keys.alerts], args))
 

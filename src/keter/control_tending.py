@@ -1,8 +1,10 @@
 """Tends what stands beside trading: alerts, rests, locks of selections, and the limits in force."""
 
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from keter.bus.alerts import acknowledge_alert
+from keter.bus.connection import Bus
 from keter.bus.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
 from keter.bus.limits import read_limits, write_limit
@@ -12,6 +14,8 @@ from keter.domain.trading import CommandAction
 from keter.errors import UsageError
 from keter.gates.limits import checked_limit, setting_of
 from keter.setting_groups import RiskSettings
+
+Clear = Callable[[Bus, str], Awaitable[bool]]
 
 
 class TendingCommands(Commander):
@@ -26,25 +30,24 @@ class TendingCommands(Commander):
 
     async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> Outcome:
         """Ends a rest early. Raises UsageError when there is no such rest."""
-        try:
-            found = await clear_cooldown(self._need_bus(), key)
-        except ValueError as e:
-            raise UsageError(f"{key} is no cooldown") from e
-        if not found:
-            raise UsageError(f"{key} is not resting")
+        await self._clear(clear_cooldown, key, "no cooldown", "not resting")
         return await self._done(
             self._row(CommandAction.CLEAR_COOLDOWN, operator, reason, f"{key} may be bet again", target=key)
         )
 
     async def clear_lock(self, operator: Operator, key: str, reason: str) -> Outcome:
         """Frees a selection whose lock was left behind. Raises UsageError when there is no such lock."""
-        try:
-            found = await clear_exec_lock(self._need_bus(), key)
-        except ValueError as e:
-            raise UsageError(f"{key} is no lock of a selection") from e
-        if not found:
-            raise UsageError(f"{key} is not locked")
+        await self._clear(clear_exec_lock, key, "no lock of a selection", "not locked")
         return await self._done(self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key))
+
+    async def _clear(self, clear: Clear, key: str, no_such_kind: str, not_there: str) -> None:
+        """Raises UsageError with ``no_such_kind`` where ``clear`` takes no such key, with ``not_there`` where it found none."""
+        try:
+            found = await clear(self._need_bus(), key)
+        except ValueError as e:
+            raise UsageError(f"{key} is {no_such_kind}") from e
+        if not found:
+            raise UsageError(f"{key} is {not_there}")
 
     async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
         """The limit in force. Raises UsageError for a name that is none."""

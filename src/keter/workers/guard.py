@@ -176,9 +176,8 @@ class Guard:
         """Credit less bets that the venue does not count yet; None when nobody asked the venue lately."""
         accounts = await read_accounts(self._context.bus)
         known = next((one for one in accounts if one.account == self._account), None)
-        if (
-            known is None or abs(self._context.clock.now() - known.fetched_at) > ACCOUNT_FRESH
-        ):  # either way: clocks are set back
+        # Either way: a time in the future was told before a clock was set back.
+        if known is None or abs(self._context.clock.now() - known.fetched_at) > ACCOUNT_FRESH:
             return None
         placed = open_stake(exposure for exposure in exposures if not _reserved(exposure))
         return known.credit_minor - max(placed - known.outstanding_minor, 0)

@@ -303,8 +303,8 @@ MUTATIONS = (
              "        if fresh:\n", "        if False:\n", (COPY,)),
     Mutation("copy-session", RUN, "a session fought over stops betting", "src/keter/workers/tracking/second_copy.py",
              "        if fought and not self._contested:\n", "        if False:\n", (COPY,)),
-    Mutation("copy-revision", RUN, "the pause for a second copy is not undone", "src/keter/workers/tracking/second_copy.py",
-             "            last=self._ledger.commands.last_trading,\n", "", (COPY,)),
+    Mutation("copy-revision", RUN, "the pause for a second copy is not undone", "src/keter/workers/tracking/calls.py",
+             "        last=ledger.commands.last_trading,\n", "", (COPY,)),
     Mutation("copy-ours", RUN, "a bet of ours is no second copy", "src/keter/workers/tracking/second_copy.py",
              "return made - {bet.intent.reference for bet in ours}", "return made", (COPY,)),
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import structlog
 
 from keter.bus.accounts import write_account
-from keter.control import Control, Operator
+from keter.control import Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
 from keter.ledger import Ledger, UnstorableRowError
 from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
 from keter.workers.runtime import Context
-from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.calls import Calls, control_of
 
 log = structlog.get_logger(__name__)
 ALERT = "account-mismatch"
@@ -122,13 +122,6 @@ class AccountWatch:
         return least, most
 
     async def _halt(self, detail: str) -> None:
-        control = Control(
-            self._context.bus,
-            halt_file=self._context.settings.router.halt_file,
-            clock=self._context.clock,
-            audit=self._ledger.commands.add,
-            ids=self._context.ids,
-            last=self._ledger.commands.last_trading,
-        )
+        control = control_of(self._context, self._ledger)
         await control.halt(Operator("tracker", "tracker"), f"account mismatch: {detail}")
         self._halted = True

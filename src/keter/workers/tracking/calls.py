@@ -1,17 +1,33 @@
-"""Calls for help that only the tracker can make, each under a stable id that is also its runbook page."""
+"""What the tracker does when it needs people: calls for help, and the commands that stop betting.
+
+Each call has a stable id that is also its runbook page.
+"""
 
 from datetime import datetime
 from typing import Literal
 
 import structlog
 
-from keter.bus.alerts import Alert, clear_alert, raise_alert
+from keter.bus.alerts import Alert, clear_alert, made_plain, raise_alert
 from keter.bus.connection import Bus
+from keter.control import Control
 from keter.ledger import Ledger, UnstorableRowError
-from keter.plain import plain
+from keter.workers.runtime import Context
 
 log = structlog.get_logger(__name__)
 Level = Literal["page", "ticket", "info"]
+
+
+def control_of(context: Context, ledger: Ledger) -> Control:
+    """Makes the commands of a worker that has the ledger at hand: audited, and later than all the audit knows."""
+    return Control(
+        context.bus,
+        halt_file=context.settings.router.halt_file,
+        clock=context.clock,
+        audit=ledger.commands.add,
+        ids=context.ids,
+        last=ledger.commands.last_trading,
+    )
 
 
 class Calls:
@@ -24,11 +40,10 @@ class Calls:
 
     async def raise_(self, alert_id: str, level: Level, title: str, detail: str, action: str, at: datetime) -> None:
         runbook = alert_id.partition(":")[0]
-        title, detail = plain(title), plain(detail)
-        alert = Alert(alert_id, level, title, detail, at, action, "#/orders", runbook)
+        alert = made_plain(Alert(alert_id, level, title, detail, at, action, "#/orders", runbook))
         if await raise_alert(self._bus, alert) or alert_id not in self._standing:
             try:
-                await self._ledger.alerts.opened(alert_id, level=level, title=title, detail=detail, at=at)
+                await self._ledger.alerts.opened(alert_id, level=level, title=alert.title, detail=alert.detail, at=at)
             except UnstorableRowError as e:  # the alert stands; only its history is incomplete
                 log.warning("alert_not_stored", alert=alert_id, error=str(e))
         self._standing.add(alert_id)

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from keter.bus.contests import contested
-from keter.control import Control, Operator
+from keter.control import Operator
 from keter.domain.bets import made_by_keter
 from keter.errors import RetryLaterError, UsageError
 from keter.ledger import ForeignTicket, Ledger, ticket_key
 from keter.roster import Process
 from keter.venues.base import Ticket
 from keter.workers.runtime import Context
-from keter.workers.tracking.calls import Calls
+from keter.workers.tracking.calls import Calls, control_of
 
 log = structlog.get_logger(__name__)
 ALERT = "second-copy"
@@ -76,14 +76,7 @@ class SecondCopy:
 
     async def _stop(self, why: str) -> None:
         log.error("second_copy", account=self._account, reason=why)
-        control = Control(
-            self._context.bus,
-            halt_file=self._context.settings.router.halt_file,
-            clock=self._context.clock,
-            audit=self._ledger.commands.add,
-            ids=self._context.ids,
-            last=self._ledger.commands.last_trading,
-        )
+        control = control_of(self._context, self._ledger)
         await control.disarm(OPERATOR, self._account, f"{REASON}: {why}")
         try:
             await control.pause(OPERATOR, f"{REASON}: {why}")

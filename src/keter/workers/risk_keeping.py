@@ -28,9 +28,10 @@ from keter.ledger import BetFilter, Ledger
 from keter.workers.catching_up import ACTOR, catch_up, lower_limits, still_valid
 from keter.workers.ledger_watch import LedgerWatch
 from keter.workers.runtime import Context
-from keter.workers.streaks import STREAK, results_since_pause
+from keter.workers.streaks import results_since_pause
 from keter.workers.tracking.foreign import PREFIX
 
+STREAK = "losing streak"  # as keter.workers.streaks finds it again in the audit
 DAILY_LOSS = "daily loss limit"
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given back.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})

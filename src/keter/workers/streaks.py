@@ -7,7 +7,7 @@ from keter.domain.trading import CommandAction, ExecutionMode
 from keter.ledger import Ledger
 from keter.workers.catching_up import ACTOR, RECENT_COMMANDS
 
-STREAK = "losing streak"  # how the guard's pauses for one begin their reason, by which they are found in the audit
+STREAK = "losing streak"
 
 
 async def last_streak_pause(ledger: Ledger) -> datetime | None:

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.execution import NOW
-from tests.large_ledger import QUESTIONS, make_large_ledger
+from tests.kit.execution import NOW
+from tests.kit.large_ledger import QUESTIONS, make_large_ledger
 
 from keter.clock import ManualClock
 from keter.ledger import open_ledger

@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 from keter.bus.connection import Bus, connect
 from keter.bus.queues import Output, Pipe, QueueName

@@ -14,7 +14,7 @@ import time
 from itertools import pairwise
 from typing import cast
 
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 from keter.bus.connection import Bus, connect
 from keter.bus.queues import Output, Pipe, QueueName

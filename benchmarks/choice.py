@@ -13,12 +13,12 @@ from statistics import mean
 from unittest.mock import patch
 
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal
-from keter.gates.risk import RiskLimits, best_first
+from keter.risk.gate import RiskLimits, best_first
 from keter.replay.capture import capture_files, read_captures
 from keter.replay.records import BetRecord
 from keter.replay.replayer import Replayer
 from keter.settings import load_settings
-from keter.venues.asianodds.captured import CapturedFeeds
+from keter.venues.asianodds.recorded_feed import CapturedFeeds
 
 ROOM = {  # room for every event, so that the choice within one is what differs
     "THROTTLE_BETS": "1000",

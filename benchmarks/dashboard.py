@@ -23,10 +23,10 @@ from pathlib import Path
 import aiohttp
 import psutil
 from playwright.sync_api import Browser, sync_playwright
-from tests.console_load import Pressure
+from tests.kit.console_load import Pressure
 from tests.e2e.conftest import Dashboard, Life
 from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
-from tests.support import RedisServer, free_port
+from tests.kit.support import RedisServer, free_port
 
 from keter.dashboard.static import load_pages
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from tests.asianodds_payloads import KICKOFF, NOW, UPDATED_MS, feed_body, handicap, match_game, result_odds, total
+from tests.kit.asianodds_payloads import KICKOFF, NOW, UPDATED_MS, feed_body, handicap, match_game, result_odds, total
 
 from keter.clock import to_ms
 from keter.domain.markets import Phase

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import psutil
-from tests.keter_up import KeterUp
+from tests.kit.keter_up import KeterUp
 
 CONFIRMED = frozenset({"RUNNING", "WON", "LOST", "HALF_WON", "HALF_LOST", "PUSHED"})
 BYTES_PER_MB = 1e6

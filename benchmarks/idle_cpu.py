@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 from benchmarks.first_bet import name_of
-from tests.keter_up import KeterUp
+from tests.kit.keter_up import KeterUp
 
 BYTES_PER_MB = 1e6
 

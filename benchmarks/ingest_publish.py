@@ -15,16 +15,16 @@ from pathlib import Path
 
 import psutil
 from benchmarks.feed_snapshot import snapshot
-from tests.asianodds_payloads import NOW, feed_body
-from tests.integration.workbench import context_on, opened, settings_for
-from tests.support import RedisServer
+from tests.kit.asianodds_payloads import NOW, feed_body
+from tests.kit.workbench import context_on, opened, settings_for
+from tests.kit.support import RedisServer
 
 from keter.bus.connection import Bus
 from keter.domain.markets import Phase
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 from keter.venues.base import FeedUpdate
-from keter.workers.ingest import Publisher
+from keter.processes.ingest import Publisher
 
 MB = 1e6
 PINGS = 2000

@@ -20,18 +20,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support import ROOT, RedisServer
+from tests.kit.support import ROOT, RedisServer
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus, connect
-from keter.bus.heartbeats import Heartbeat, read_heartbeats
+from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.clock import SystemClock
 from keter.domain.bets import Bet, BetState
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.sandbox.config import AccountConfig, MarketConfig, SandboxConfig
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.config import AccountConfig, MarketConfig, SandboxConfig
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import load_settings
 
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder")

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.signals import ValidatedMarket
-from keter.gates import edge
-from keter.gates.edge import evaluate
-from keter.gates.quotes import half_life_s, line_from_score, pool_inputs
+from keter.strategies.value import edge
+from keter.strategies.value.edge import evaluate
+from keter.strategies.value.consensus_inputs import half_life_s, line_from_score, pool_inputs
 from keter.pricing.kernels import devig_array
 from keter.pricing.margin import METHODS, fair
 from keter.pricing.selection import Inputs, fair_once, price

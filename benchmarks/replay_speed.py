@@ -17,7 +17,7 @@ from keter.domain.signals import CapturedAnswer
 from keter.replay.capture import capture_files, read_captures
 from keter.replay.replayer import Replayer
 from keter.settings import load_settings
-from keter.venues.asianodds.captured import CapturedFeeds
+from keter.venues.asianodds.recorded_feed import CapturedFeeds
 
 
 def merge_only(answers: Sequence[CapturedAnswer]) -> tuple[float, int]:

@@ -4,7 +4,7 @@ Run: python -m benchmarks.sandbox_feed [--seconds 300] [--fixtures 2000] [--call
 
 ``world`` is processor time per second of the default scenario, unseen; ``feed`` the wall time of one GetFeeds answer
 built in process, as JSON bytes before compression; ``http`` whole calls by one client on loopback, both ends in this process.
-Memory is the resident size of a fresh ``python -m keter.sandbox`` process, at once and after a while of its default world.
+Memory is the resident size of a fresh ``python -m keter.venues.asianodds.simulator`` process, at once and after a while of its default world.
 """
 
 import argparse
@@ -19,10 +19,10 @@ import aiohttp
 import orjson
 import psutil
 
-from keter.sandbox.board import Board, MarketType, rows_json
-from keter.sandbox.config import DEMO_ACCOUNT, MarketConfig, SandboxConfig
-from keter.sandbox.market import Market
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.board import Board, MarketType, rows_json
+from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, MarketConfig, SandboxConfig
+from keter.venues.asianodds.simulator.market import Market
+from keter.venues.asianodds.simulator.server import Sandbox
 
 START_MS = 1_771_200_000_000
 
@@ -94,7 +94,7 @@ async def http(calls: int) -> None:
 
 
 def memory(seconds: float) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "keter.sandbox"], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "keter.venues.asianodds.simulator"], stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         process.stdout.readline()

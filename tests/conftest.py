@@ -11,12 +11,12 @@ from hypothesis import Phase, settings
 
 from keter.clock import random_id
 from keter.settings import entries
-from tests.support import RedisServer, connected
+from tests.kit.support import RedisServer, connected
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
 
-pytest_plugins = ("tests.watchdog",)
+pytest_plugins = ("tests.kit.watchdog",)
 
 # No file of this checkout is read, and no Keter that runs on this machine is found, hence none is halted by a test.
 os.environ["KETER_ENV_FILE"] = ""

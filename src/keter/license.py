@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keter.clock import Clock, Ids, random_id
 from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
-from keter.private_files import make_folder, write_private
+from keter.system.private_files import make_folder, write_private
 from keter.settings import Settings
-from keter.textfile import UnreadableFileError, read_text
+from keter.system.text_files import UnreadableFileError, read_text
 
 ALGORITHM = "EdDSA"
 TYPE = "keter-licence+jwt"

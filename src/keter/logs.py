@@ -22,7 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keter.domain.room import oldest_above
 from keter.plain import plain, plain_lines, plain_values
-from keter.private_files import make_folder, open_private
+from keter.system.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
 

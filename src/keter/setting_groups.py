@@ -18,7 +18,7 @@ from keter.betting_settings import (
     ValidationSettings,
 )
 from keter.domain.trading import ExecutionMode
-from keter.redis_address import is_host, problem_of_url
+from keter.redis_server.address import is_host, problem_of_url
 from keter.setting_kinds import YEAR_S, Days, Group, Percent, Seconds, Words, checked_books
 
 # Every group is imported from here, wherever it is written.

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
-from keter.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
+from keter.system.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
 from keter.setting_groups import (
     LIVE_LIMITS,
     AlertSettings,
@@ -41,7 +41,7 @@ from keter.setting_groups import (
     ValidationSettings,
     VenueSettings,
 )
-from keter.textfile import read_text
+from keter.system.text_files import read_text
 
 PLACEHOLDERS = frozenset({"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"})
 Source = Literal["default", ".env", "environment"]

@@ -27,8 +27,8 @@ from keter.clock import SystemClock
 from keter.errors import KeterError
 from keter.ledger import Ledger, open_settings_ledger
 from keter.settings import Settings, load_settings
-from tests.console_seed import live_once, seed_bus, seed_ledger
-from tests.support import ROOT, RedisServer, free_port
+from tests.kit.console_seed import live_once, seed_bus, seed_ledger
+from tests.kit.support import ROOT, RedisServer, free_port
 
 ARTIFACTS = ROOT / "test-artifacts"
 SIZES = {"wide": (1366, 768), "phone": (390, 844)}

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.console_load import Pressure, multiply_bets
+from tests.kit.console_load import Pressure, multiply_bets
 from tests.e2e.conftest import SIZES, Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
 

@@ -10,14 +10,14 @@ from argon2 import PasswordHasher
 from playwright.sync_api import Page, Route, expect
 
 from keter.bus.connection import Bus
-from keter.bus.trading import read_trading
+from keter.bus.state.trading import read_trading
 from keter.clock import SystemClock
 from keter.domain.trading import TradingState
 from keter.ledger import Ledger
 from keter.setting_groups import LIVE_LIMITS
 from tests.e2e.conftest import Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.test_screens import axe, blemishes
-from tests.execution import licence, own_redis
+from tests.kit.execution import licence, own_redis
 
 PASSWORD = "seven wet herons walk"
 LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
@@ -243,7 +243,7 @@ def test_the_tape_stands_still_while_somebody_reads_it(dashboard: Dashboard, ope
     before = rows.all_inner_texts()
 
     async def more(bus: Bus, ledger: Ledger) -> None:
-        from tests.console_seed import decisions_of, intent_of
+        from tests.kit.console_seed import decisions_of, intent_of
 
         intent = intent_of(999, SystemClock().now(), 1, dashboard.settings.mode.execution_mode)
         await ledger.decisions.add_many(decisions_of(intent, SystemClock().now()))

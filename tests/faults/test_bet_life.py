@@ -25,9 +25,9 @@ from keter.domain.signals import ApprovedSignal
 from keter.errors import KeterError
 from keter.ledger import BetFilter
 from keter.venues.base import Ticket, TicketStatus
-from tests.execution import ACCOUNT, state_of
-from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
-from tests.hooks import Crash, Hook
+from tests.kit.execution import ACCOUNT, state_of
+from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
+from tests.kit.hooks import Crash, Hook
 
 STANDING = {TicketStatus.PENDING, TicketStatus.RUNNING}
 ANSWERS = ["sent", "refused", "not_sent", "lost_after", "lost_before", "error_after", "error_before", "raise"]

@@ -7,19 +7,19 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, PoisonedPayloadError
-from keter.bus.heartbeats import Heart, read_heartbeats
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Locks
-from keter.bus.odds import read_odds, read_score
+from keter.bus.state.odds import read_odds, read_score
 from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.risk import RiskBook
+from keter.bus.state.risk import RiskBook
 from keter.bus.server import probe
-from keter.bus.sessions import SessionStore
-from keter.bus.trading import change_trading, read_arming, read_trading
+from keter.bus.state.sessions import SessionStore
+from keter.bus.state.trading import change_trading, read_arming, read_trading
 from keter.domain.trading import TradingMode, TradingState
 from keter.venues.asianodds.stores import Session
-from tests.execution import MARK
+from tests.kit.execution import MARK
 from tests.integration.test_bus_risk import guard_lease, reservation
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)

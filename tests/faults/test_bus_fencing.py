@@ -10,9 +10,9 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.locks import Locks
-from keter.bus.risk import RiskBook
+from keter.bus.state.risk import RiskBook
 from tests.integration.test_bus_risk import reservation
-from tests.support import ROOT, eventually
+from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
 
@@ -20,7 +20,7 @@ OWNER = """
 import asyncio, sys
 from keter.bus.connection import connect
 from keter.bus.locks import Locks
-from keter.bus.risk import RiskBook
+from keter.bus.state.risk import RiskBook
 from tests.integration.test_bus_risk import reservation
 
 async def main(url):

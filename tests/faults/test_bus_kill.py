@@ -20,8 +20,8 @@ from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError
 from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths, read_dead
 from keter.errors import UnavailableError
-from tests.faults.bus_worker import POINTS
-from tests.support import ROOT, RedisServer, eventually
+from tests.kit.bus_worker import POINTS
+from tests.kit.support import ROOT, RedisServer, eventually
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
 LEASE_S = 1.0
@@ -83,7 +83,7 @@ class Child:
 
 
 async def hire(url: str, name: str, *, mode: str = "run", claim: int = 4, lease_s: float = LEASE_S) -> Child:
-    command = [sys.executable, "-m", "tests.faults.bus_worker", url, name, str(lease_s), str(claim), mode]
+    command = [sys.executable, "-m", "tests.kit.bus_worker", url, name, str(lease_s), str(claim), mode]
     environment = {**os.environ, "PYTHONPATH": "."}
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
     return Child(process)
@@ -91,7 +91,7 @@ async def hire(url: str, name: str, *, mode: str = "run", claim: int = 4, lease_
 
 @asynccontextmanager
 async def child(url: str, name: str, *, mode: str = "walk", claim: int = 4, lease_s: float = LEASE_S) -> AsyncIterator[Child]:
-    command = [sys.executable, "-m", "tests.faults.bus_worker", url, name, str(lease_s), str(claim), mode]
+    command = [sys.executable, "-m", "tests.kit.bus_worker", url, name, str(lease_s), str(claim), mode]
     started = Child(
         await asyncio.create_subprocess_exec(
             *command,

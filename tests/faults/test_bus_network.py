@@ -9,11 +9,11 @@ from keter.bus.connection import SOCKET_TIMEOUT_S, Bus, connect
 from keter.bus.errors import ConnectionLostError
 from keter.bus.locks import Lease, Locks
 from keter.bus.queues import Item, Output, Pipe, QueueName, Reaper, depths
-from keter.bus.risk import RiskBook
+from keter.bus.state.risk import RiskBook
 from keter.errors import UnavailableError
 from tests.integration.test_bus_risk import guard_lease, reservation
-from tests.proxy import Proxy
-from tests.support import RedisServer, eventually, free_port
+from tests.kit.proxy import Proxy
+from tests.kit.support import RedisServer, eventually, free_port
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from keter.domain.bets import BetState
-from tests.faults.execution_world import LIVE, Child, ExecutionWorld, execution_world
+from tests.kit.execution_world import LIVE, Child, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import (
     HAPPENINGS,
     LAST_GAP,
@@ -25,7 +25,7 @@ from tests.faults.test_execution_matrix import (
     sleeps_until_replaced,
 )
 from tests.faults.test_execution_venue import FAULTS, GIVEN_UP_S
-from tests.support import eventually
+from tests.kit.support import eventually
 
 SHORT = 25
 VENUE_RULES = [rule for rule, _, _ in FAULTS if rule.get("delay_s", 0) < GIVEN_UP_S]

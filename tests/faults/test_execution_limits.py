@@ -14,8 +14,8 @@ import pytest
 
 from keter.clock import to_ms
 from keter.domain.bets import BetState
-from keter.sandbox.book import State, Ticket
-from tests.faults.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
+from keter.venues.asianodds.simulator.book import State, Ticket
+from tests.kit.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import HAPPENINGS, LAST_GAP, ROUTER_STEPS
 
 TOTAL_MINOR = 5_000  # five bets of 10 at once

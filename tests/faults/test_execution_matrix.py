@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.execution_world import LOCK_TTL_S, MOST_TRIES, Child, ExecutionWorld, execution_world
-from tests.support import eventually
+from tests.kit.execution_world import LOCK_TTL_S, MOST_TRIES, Child, ExecutionWorld, execution_world
+from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 

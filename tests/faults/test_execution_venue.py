@@ -11,13 +11,13 @@ from unittest.mock import patch
 
 import pytest
 
-from keter.bus.alerts import read_alerts
-from keter.bus.heartbeats import read_heartbeats
-from keter.bus.reconciliation import read_doubt
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.heartbeats import read_heartbeats
+from keter.bus.state.reconciliation import read_doubt
 from keter.domain.bets import Bet, BetState
-from keter.workers.tracking.asking import ACCOUNT_COST, ACCOUNT_EVERY_S
-from tests.faults.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
-from tests.support import eventually
+from keter.execution.reconcile.query_order import ACCOUNT_COST, ACCOUNT_EVERY_S
+from tests.kit.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
+from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 S = BetState

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.stats import day_of, read_counts
+from keter.bus.telemetry.stats import day_of, read_counts
 from keter.clock import SystemClock
 from keter.domain.bets import BetState
 from keter.license import issue, load_private_key, new_key
-from tests.faults.execution_world import ACCOUNT, ExecutionWorld, execution_world
-from tests.keter_up import KeterUp
-from tests.support import eventually
+from tests.kit.execution_world import ACCOUNT, ExecutionWorld, execution_world
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 

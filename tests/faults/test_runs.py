@@ -11,13 +11,13 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.bus.connection import connect
-from keter.bus.ownership import owner_id, read_owner
+from keter.bus.state.ownership import owner_id, read_owner
 from keter.bus.queues import Output, Pipe, QueueName
-from keter.bus.stats import read_counts
+from keter.bus.telemetry.stats import read_counts
 from keter.domain.runs import NOBODY
-from tests.execution import approved
-from tests.keter_up import KeterUp
-from tests.support import RedisServer, eventually
+from tests.kit.execution import approved
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import RedisServer, eventually
 
 Start = Callable[..., KeterUp]
 SECRET = "word-of-nobody-4711"

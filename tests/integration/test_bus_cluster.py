@@ -7,7 +7,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.server import probe
 from keter.errors import UnavailableError
-from tests.support import RedisServer, eventually, free_port
+from tests.kit.support import RedisServer, eventually, free_port
 
 pytestmark = pytest.mark.redis
 WHAT_WORKS = "a single server, or a cluster of one node"

@@ -7,7 +7,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Lease, Locks
 from keter.domain.exposure import DayRisk
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 KEY = "exec_lock:fb-1:ft.1x2.home"
 
@@ -140,7 +140,7 @@ async def test_a_lease_can_be_won_again_after_a_loss(bus: Bus) -> None:
 @pytest.mark.parametrize("action", ["reserve", "rebuild"])
 async def test_the_risk_book_refuses_an_owner_that_has_been_replaced(bus: Bus, action: str) -> None:
     """Fencing where it counts: the protected resource itself says no to a paused owner that wakes up."""
-    from keter.bus.risk import RiskBook
+    from keter.bus.state.risk import RiskBook
     from tests.integration.test_bus_risk import reservation
 
     locks, book = Locks(bus), RiskBook(bus)

@@ -21,7 +21,7 @@ from keter.bus.connection import Arg, Bus, connect
 from keter.bus.errors import BusDataError, ConnectionLostError, LeaseLostError
 from keter.bus.queues import Output, Pipe, QueueName, Reaper
 from keter.bus.scripts import Script, script
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import pytest
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
 from keter.bus.queues import Item, Output, Pipe, QueueName, Reaper, clear_dead, depths, read_dead
-from keter.bus.stats import add_counts, read_counts
-from tests.support import eventually
+from keter.bus.telemetry.stats import add_counts, read_counts
+from tests.kit.support import eventually
 
 RAW, VALIDATED, CONFIRMED = QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED
 LEASE_S = 5.0
@@ -392,8 +392,8 @@ async def test_a_payload_with_line_breaks_survives_as_a_dead_letter(bus: Bus) ->
 
 
 async def test_dead_letters_and_the_audit_are_capped_and_the_loss_is_counted(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keter.bus._pipe.DEAD_CAP", 3)
-    monkeypatch.setattr("keter.bus._pipe.AUDIT_CAP", 4)
+    monkeypatch.setattr("keter.bus.queue.pipe.DEAD_CAP", 3)
+    monkeypatch.setattr("keter.bus.queue.pipe.AUDIT_CAP", 4)
     await push(bus, *[(f"k{i}", b"1") for i in range(5)])
     pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, day=lambda: "d")
     await pipe.open()

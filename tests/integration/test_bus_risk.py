@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keter.bus.connection import Bus, connect
-from keter.bus.cooldowns import cool_down, cooling
+from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.locks import Held, Locks
-from keter.bus.risk import RiskBook, RiskState
+from keter.bus.state.risk import RiskBook, RiskState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Side, parse_market
 from keter.domain.verdicts import Reason
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 DAY = "2026-02-21"
 EVENT = "fb-20260221-a-v-b"

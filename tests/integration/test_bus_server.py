@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from keter.bus import _plan
+from keter.redis_server import choosing as _plan
 from keter.bus.connection import connect
 from keter.bus.queues import Output, Pipe, QueueName
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe, refuse_for_live
 from keter.errors import ConfigurationError, UnavailableError
 from keter.settings import Settings, load_settings
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 LIVE = {"EXECUTION_MODE": "LIVE"}
 
@@ -267,7 +267,7 @@ def test_a_configured_server_is_not_ours_to_start(tmp_path: Path) -> None:
 async def test_the_imitation_is_recognised_refused_by_live_and_good_enough_for_the_queue(tmp_path: Path) -> None:
     """A child process with fakeredis, as Windows without a server gets it."""
     settings = settings_in(tmp_path)
-    plan = _plan.RedisPlan(RedisKind.FAKE, command=(sys.executable, "-m", "keter.bus.fake"))
+    plan = _plan.RedisPlan(RedisKind.FAKE, command=(sys.executable, "-m", "keter.redis_server.imitation"))
     server = PrivateRedis(settings, plan=plan)
     await server.start()
     try:

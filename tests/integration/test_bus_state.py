@@ -10,17 +10,17 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from keter.bus.accounts import read_accounts, write_account
-from keter.bus.alerts import Alert, acknowledge_alert, clear_alert, raise_alert, read_alerts
-from keter.bus.audit import done_audit, done_capture, push_audit, push_capture, take_audit, take_capture
+from keter.bus.state.accounts import read_accounts, write_account
+from keter.bus.telemetry.alerts import Alert, acknowledge_alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.audit import done_audit, done_capture, push_audit, push_capture, take_audit, take_capture
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
+from keter.bus.state.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
 from keter.bus.errors import StaleRevisionError
-from keter.bus.heartbeats import Heart, read_heartbeats
-from keter.bus.odds import read_feeds, read_odds, read_score, read_selections, remove_odds, write_feed, write_odds, write_scores
-from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
-from keter.bus.trading import arm, change_trading, disarm, read_arming, read_trading
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
+from keter.bus.state.odds import read_feeds, read_odds, read_score, read_selections, remove_odds, write_feed, write_odds, write_scores
+from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.trading import arm, change_trading, disarm, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
@@ -29,8 +29,8 @@ from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot, EventScore
-from tests.execution import MARK
-from tests.support import ROOT, eventually
+from tests.kit.execution import MARK
+from tests.kit.support import ROOT, eventually
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
@@ -329,7 +329,7 @@ async def test_a_throttle_gives_one_call_per_interval_and_name(bus: Bus) -> None
 TAKER = """
 import asyncio, json, sys
 from keter.bus.connection import connect
-from keter.bus.sessions import ThrottleStore
+from keter.bus.state.sessions import ThrottleStore
 
 async def main(url, until_ms):
     bus = await connect(url)
@@ -388,7 +388,7 @@ async def test_a_batch_of_decisions_is_kept_until_it_is_written_down(bus: Bus) -
 
 
 async def test_the_oldest_decisions_fall_out_when_nobody_records(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keter.bus.audit.AUDIT_CAP", 3)
+    monkeypatch.setattr("keter.bus.telemetry.audit.AUDIT_CAP", 3)
     assert await push_audit(bus, [decision(n) for n in range(5)]) == 2
     assert [decode(Decision, entry).trace_id for entry in (await take_audit(bus)).entries] == ["t2", "t3", "t4"]
 
@@ -410,7 +410,7 @@ async def test_captured_answers_come_back_byte_for_byte(bus: Bus) -> None:
 
 
 async def test_answers_are_refused_when_nobody_records(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keter.bus.audit.CAPTURE_CAP_BYTES", 3_000)
+    monkeypatch.setattr("keter.bus.telemetry.audit.CAPTURE_CAP_BYTES", 3_000)
     noise = [os.urandom(1_000) for _ in range(5)]
     taken = [await push_capture(bus, answer(n, body)) for n, body in enumerate(noise)]
     assert taken == [True, True, False, False, False]

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.connection import Bus, connect
-from keter.bus.heartbeats import Heart, read_heartbeats
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.server import probe
-from keter.bus.trading import change_trading, read_trading
-from keter.bus.writing import RedisTrouble, try_write
+from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.writing import RedisTrouble, try_write
 from keter.domain.trading import TradingMode, TradingState
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 NOW = datetime.now(UTC)
 TROUBLES: dict[RedisTrouble, list[tuple[str, ...]]] = {

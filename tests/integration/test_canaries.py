@@ -18,10 +18,10 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from keter.dashboard.second_factor import TOTP_STEP_S, totp
-from keter.sandbox.config import AccountConfig, SandboxConfig
-from keter.sandbox.server import Sandbox
-from tests.keter_up import KeterUp
-from tests.support import RedisServer, eventually, free_port
+from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
+from keter.venues.asianodds.simulator.server import Sandbox
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import RedisServer, eventually, free_port
 
 VENUE_PASSWORD = "canary venue/+4711"
 REDIS_PASSWORD = "canary-redis-4711"

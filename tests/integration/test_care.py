@@ -18,11 +18,11 @@ from keter.domain.verdicts import Reason, reject
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.replay.capture import CaptureWriter, capture_files
 from keter.settings import Settings
-from keter.workers import care
-from keter.workers.care import Care
-from tests.execution import NOW
-from tests.integration.workbench import context_on, settings_for
-from tests.ledger_contract import put_in
+from keter.processes import retention as care
+from keter.processes.retention import Care
+from tests.kit.execution import NOW
+from tests.kit.workbench import context_on, settings_for
+from tests.kit.ledger_contract import put_in
 
 pytestmark = pytest.mark.redis
 ROWS = 3_000

@@ -12,17 +12,17 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.limits import read_limits
-from keter.bus.trading import read_arming
+from keter.bus.state.limits import read_limits
+from keter.bus.state.trading import read_arming
 from keter.clock import ManualClock
-from keter.control import Control, Operator
+from keter.control.commands import Control, Operator
 from keter.domain.trading import CommandAction
 from keter.ledger import Ledger, open_settings_ledger
-from keter.workers.catching_up import ACTOR, catch_up
-from keter.workers.runtime import Context
-from keter.workers.streaks import STREAK, last_streak_pause
-from tests.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
-from tests.integration.workbench import context_on, opened
+from keter.risk.restore import ACTOR, catch_up
+from keter.processes.runtime import Context
+from keter.risk.streaks import STREAK, last_streak_pause
+from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
+from tests.kit.workbench import context_on, opened
 
 pytestmark = pytest.mark.redis
 RUN = msgspec.structs.replace(LIVE_RUN, account=ACCOUNT)

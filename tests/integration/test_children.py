@@ -13,12 +13,12 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from keter.children import Backoff, Child, Fleet, Spec
+from keter.supervision.children import Backoff, Child, Fleet, Spec
 from keter.clock import SystemClock
-from keter.pulse import Patience
-from keter.roster import Stage
+from keter.supervision.pulse import Patience
+from keter.supervision.processes import Stage
 from keter.settings import child_environment
-from tests.support import ROOT, eventually
+from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,7 @@ QUICK = Backoff(first_s=0.05, ceiling_s=0.2, healthy_s=60)
 
 GOOD = """
 import signal, sys, pathlib, threading
-from keter.process import stop_with_parent
+from keter.system.process import stop_with_parent
 def leave(*_):
     with open(sys.argv[1], "a") as f: f.write(sys.argv[2] + "\\n")
     sys.exit(0)
@@ -159,10 +159,10 @@ async def test_a_line_of_any_length_does_not_stop_the_reading() -> None:
 
 PARENT = """
 import asyncio, sys
-from keter.children import Fleet, Spec
+from keter.supervision.children import Fleet, Spec
 from keter.clock import SystemClock
-from keter.pulse import Patience
-from keter.roster import Stage
+from keter.supervision.pulse import Patience
+from keter.supervision.processes import Stage
 from keter.settings import child_environment
 async def main():
     lines = []
@@ -191,7 +191,7 @@ async def test_children_of_a_killed_parent_stop_properly(tmp_path: Path) -> None
 
 async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None:
     """A thread that waits in ``sys.stdin`` makes Python abort at exit; 78 would reach the supervisor as a crash."""
-    text = "import sys; from keter.process import stop_with_parent; stop_with_parent(); sys.exit(78)"
+    text = "import sys; from keter.system.process import stop_with_parent; stop_with_parent(); sys.exit(78)"
     for _ in range(5):
         child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lambda _: None)
         assert await asyncio.wait_for(child.run(), 20) == 78
@@ -199,7 +199,7 @@ async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None
 
 LISTENER = """
 import os, signal, sys
-from keter.process import on_stop_signals
+from keter.system.process import on_stop_signals
 signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 on_stop_signals(lambda: os._exit(7))
 print("up", flush=True)
@@ -224,8 +224,8 @@ def test_a_hang_up_stops_us_unless_nohup_said_otherwise(how: str, survives: bool
 
 WORKER = """
 import asyncio, signal, sys, time
-from keter.process import stop_with_parent
-from keter.pulse import keep_pulsing
+from keter.system.process import stop_with_parent
+from keter.supervision.pulse import keep_pulsing
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 stop_with_parent()
 async def main():

@@ -3,12 +3,12 @@
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import cool_down, cooling
+from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.locks import Locks
-from keter.bus.reconciliation import ask_for_pass, note_pass, pass_done
-from keter.bus.sessions import ThrottleStore
+from keter.bus.state.reconciliation import ask_for_pass, note_pass, pass_done
+from keter.bus.state.sessions import ThrottleStore
 from keter.domain.verdicts import Reason
-from tests.execution import LIVE_RUN
+from tests.kit.execution import LIVE_RUN
 
 pytestmark = pytest.mark.redis
 TWO_HOURS_MS = 7_200_000

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from keter.settings import load_settings
 from keter.trust import transport_risks
-from tests.support import ROOT, eventually, free_port
+from tests.kit.support import ROOT, eventually, free_port
 
 pytestmark = pytest.mark.slow
 

@@ -8,13 +8,13 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import StaleRevisionError
-from keter.bus.trading import change_trading, read_arming, read_trading
+from keter.bus.state.trading import change_trading, read_arming, read_trading
 from keter.clock import ManualClock
-from keter.control import Control, Operator
+from keter.control.commands import Control, Operator
 from keter.domain.trading import OperatorCommand, TradingMode, TradingState
 from keter.errors import UnavailableError, UsageError
-from tests.execution import LIVE_RUN, own_redis
-from tests.support import RedisServer
+from tests.kit.execution import LIVE_RUN, own_redis
+from tests.kit.support import RedisServer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OPS = Operator("ops", "cli")

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.trading import arm, armed_accounts, read_arming
-from keter.control import Control
+from keter.bus.state.trading import arm, armed_accounts, read_arming
+from keter.control.commands import Control
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode, OperatorCommand
 from keter.errors import UnavailableError, UsageError
-from tests.execution import LIVE_RUN, own_redis
+from tests.kit.execution import LIVE_RUN, own_redis
 from tests.integration.test_control import NOW, OPS, audit, bus, control
 
 __all__ = ["audit", "bus", "control"]  # fixtures

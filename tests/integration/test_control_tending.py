@@ -6,13 +6,13 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
-from keter.bus.limits import read_limits, write_limit
+from keter.bus.state.limits import read_limits, write_limit
 from keter.bus.locks import Locks
 from keter.clock import random_id
-from keter.control import Control
+from keter.control.commands import Control
 from keter.domain.trading import OperatorCommand
 from keter.errors import UsageError
-from keter.gates.limits import lowered
+from keter.risk.limits import lowered
 from keter.setting_groups import RiskSettings
 from tests.integration.test_control import OPS, audit, bus, control
 
@@ -70,7 +70,7 @@ async def test_a_limit_that_somebody_changes_in_the_very_moment_of_a_change_is_n
         assert await write_limit(bus, "max_stake", Decimal("1.50"), instead_of=found.get("max_stake"))
         return found
 
-    monkeypatch.setattr("keter.control_tending.read_limits", lowered_meanwhile)
+    monkeypatch.setattr("keter.control.tending.read_limits", lowered_meanwhile)
     for _ in range(2):  # where no limit stood, and where one stood
         with pytest.raises(StaleRevisionError):
             await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late")

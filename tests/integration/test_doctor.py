@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from keter.clock import SystemClock
-from keter.doctor import Finding, Grade, examine, write_bundle
+from keter.supervision.doctor import Finding, Grade, examine, write_bundle
 from keter.errors import UsageError
 from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.settings import Settings, load_settings
-from tests.support import RedisServer, free_port
+from tests.kit.support import RedisServer, free_port
 
 CANARIES = {
     "AO_PASS": "canary-4711-venue",

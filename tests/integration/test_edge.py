@@ -9,16 +9,16 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.odds import write_feed, write_odds
+from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.queues import Item
 from keter.clock import ManualClock
 from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
-from keter.workers import edge as edge_worker
-from keter.workers.edge import EdgeWorker
-from keter.workers.serving import Handled
-from tests.integration.workbench import context_on, opened, settings_for
-from tests.unit.gates.builders import NOW, an_event, an_update, prices
+from keter.processes import edge as edge_worker
+from keter.processes.edge import EdgeWorker
+from keter.processes.serving import Handled
+from tests.kit.workbench import context_on, opened, settings_for
+from tests.kit.signals import NOW, an_event, an_update, prices
 
 pytestmark = pytest.mark.redis
 OTHERS = (prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))

@@ -9,22 +9,22 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.odds import remove_odds, write_odds
+from keter.bus.state.odds import remove_odds, write_odds
 from keter.bus.queues import Item
 from keter.clock import ManualClock
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.gates.evidence import explain, recompute
-from keter.gates.validation import validate
+from keter.strategies.value.evidence import explain, recompute
+from keter.strategies.value.validation import validate
 from keter.replay.replayer import Replayer
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate, MarketPrices
-from keter.workers.edge import EdgeWorker
-from keter.workers.neighbourhood import FRESH
-from tests.integration.workbench import context_on, settings_for
-from tests.unit.gates.builders import NOW, an_update, prices
+from keter.processes.edge import EdgeWorker
+from keter.strategies.value.neighbour_markets import FRESH
+from tests.kit.workbench import context_on, settings_for
+from tests.kit.signals import NOW, an_update, prices
 
 pytestmark = pytest.mark.redis
 VALUE = prices("IBC", 2.30, 1.70)

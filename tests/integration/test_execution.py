@@ -10,14 +10,14 @@ import msgspec
 import pytest
 import structlog
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
-from keter.bus.cooldowns import cooling
+from keter.bus.state.cooldowns import cooling
 from keter.bus.locks import Locks
-from keter.bus.odds import write_odds, write_scores
+from keter.bus.state.odds import write_odds, write_scores
 from keter.bus.queues import Item
-from keter.bus.reconciliation import ask_for_pass, pass_done, read_doubt
-from keter.bus.trading import change_trading, read_trading
+from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
+from keter.bus.state.trading import change_trading, read_trading
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, Side, event_uid
@@ -37,10 +37,10 @@ from keter.venues.base import (
     TicketStatus,
     VenueTransientError,
 )
-from keter.workers.tracker import QUERIES_PER_MINUTE
-from tests.execution import ACCOUNT, NOW
-from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
-from tests.hooks import Crash, Hook
+from keter.processes.tracker import QUERIES_PER_MINUTE
+from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
+from tests.kit.hooks import Crash, Hook
 
 pytestmark = pytest.mark.redis
 S = BetState

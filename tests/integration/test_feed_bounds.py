@@ -9,18 +9,18 @@ import httpx
 import pytest
 
 from keter.bus.connection import Bus, connect
-from keter.bus.odds import read_odds
-from keter.bus.sessions import FixtureStore
+from keter.bus.state.odds import read_odds
+from keter.bus.state.sessions import FixtureStore
 from keter.clock import to_ms
 from keter.domain.markets import Phase
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.source import AsianOddsSource
-from keter.workers.ingest import Publisher
-from tests.asianodds_payloads import NOW, feed_body, match_game, total
-from tests.integration.workbench import context_on, settings_for
-from tests.support import RedisServer
-from tests.unit.asianodds.seam import USER, Venue, played
+from keter.processes.ingest import Publisher
+from tests.kit.asianodds_payloads import NOW, feed_body, match_game, total
+from tests.kit.workbench import context_on, settings_for
+from tests.kit.support import RedisServer
+from tests.kit.asianodds_seam import USER, Venue, played
 
 pytestmark = pytest.mark.redis
 INVENTED, ANSWERS, REAL, KEPT = 4_000, 8, 20, 200

@@ -13,21 +13,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from keter.bus.accounts import write_account
-from keter.bus.adoption import put_bet
-from keter.bus.alerts import read_alerts
+from keter.bus.state.accounts import write_account
+from keter.bus.state.adoption import put_bet
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import cool_down, rest_left_s
+from keter.bus.state.cooldowns import cool_down, rest_left_s
 from keter.bus.errors import LeaseLostError
-from keter.bus.limits import read_limits
+from keter.bus.state.limits import read_limits
 from keter.bus.locks import Lease
-from keter.bus.odds import write_odds
+from keter.bus.state.odds import write_odds
 from keter.bus.queues import Item, QueueName, depths
-from keter.bus.risk import RiskBook, RiskState
-from keter.bus.trading import arm, change_trading, read_arming, read_trading
+from keter.bus.state.risk import RiskBook, RiskState
+from keter.bus.state.trading import arm, change_trading, read_arming, read_trading
 from keter.clock import ManualClock
-from keter.control import Control, Operator
+from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Event, Side, parse_market
@@ -36,16 +36,16 @@ from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
-from keter.run import single
+from keter.supervision.run import single
 from keter.settings import Settings
 from keter.venues.base import AccountSnapshot
-from keter.workers import risk_keeping
-from keter.workers.guard import Guard
-from keter.workers.serving import Gather, Handled, serve
-from tests.execution import NOW, a_signal, an_event, an_intent, settings_for
-from tests.integration.workbench import context_on, drain, opened, push
-from tests.ledger_contract import WAY_TO
-from tests.support import RedisServer, eventually
+from keter.risk import book_keeper as risk_keeping
+from keter.processes.guard import Guard
+from keter.processes.serving import Gather, Handled, serve
+from tests.kit.execution import NOW, a_signal, an_event, an_intent, settings_for
+from tests.kit.workbench import context_on, drain, opened, push
+from tests.kit.ledger_contract import WAY_TO
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 S = BetState

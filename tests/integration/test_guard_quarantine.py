@@ -8,12 +8,12 @@ import pytest
 
 from keter.ledger import UnstorableRowError
 from keter.venues.base import Ticket, TicketStatus
-from keter.workers.tracking.calls import Calls
-from keter.workers.tracking.foreign import Foreign
-from keter.workers.tracking.unreadable import Unreadable
-from tests.execution import ACCOUNT, NOW, a_signal, an_event
+from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.foreign_tickets import Foreign
+from keter.execution.reconcile.unreadable_rows import Unreadable
+from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
 from tests.integration.test_guard import Desk, desk
-from tests.integration.workbench import context_on
+from tests.kit.workbench import context_on
 
 pytestmark = pytest.mark.redis
 BY_HAND = Ticket("by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 98_500, 0, NOW, None, None, "Hand", "Made", "L", NOW)

@@ -9,24 +9,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.locks import Lease
-from keter.bus.ownership import claim
-from keter.bus.risk import RiskBook
-from keter.bus.trading import arm, read_arming
+from keter.bus.state.ownership import claim
+from keter.bus.state.risk import RiskBook
+from keter.bus.state.trading import arm, read_arming
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import CommandAction
-from keter.gates.risk import as_exposure
+from keter.risk.gate import as_exposure
 from keter.ledger import open_settings_ledger
-from keter.run import single
+from keter.supervision.run import single
 from keter.settings import Settings
-from keter.workers.guard import Guard
-from tests.execution import NOW, licence, settings_for
-from tests.execution import approved as an_approval
+from keter.processes.guard import Guard
+from tests.kit.execution import NOW, licence, settings_for
+from tests.kit.execution import approved as an_approval
 from tests.integration.test_guard import TODAY, Desk, fund, placed
-from tests.integration.workbench import context_on, opened
+from tests.kit.workbench import context_on, opened
 
 pytestmark = pytest.mark.redis
 S = BetState

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from keter.settings import child_environment
-from tests.keter_up import KeterUp
-from tests.support import RedisServer, eventually, free_port
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import RedisServer, eventually, free_port
 
 pytestmark = [
     pytest.mark.slow,

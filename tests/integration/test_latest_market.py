@@ -5,13 +5,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from keter.bus.odds import read_odds, read_selections, remove_odds, write_feed, write_odds, write_scores
+from keter.bus.state.odds import read_odds, read_selections, remove_odds, write_feed, write_odds, write_scores
 from keter.domain.markets import Phase
 from keter.domain.quotes import Score
 from keter.venues.base import EventScore
-from keter.workers.latest import read_market
-from tests.integration.workbench import opened
-from tests.unit.gates.builders import NOW, RESULT, an_update, prices
+from keter.strategies.value.markets_view import read_market
+from tests.kit.workbench import opened
+from tests.kit.signals import NOW, RESULT, an_update, prices
 
 pytestmark = pytest.mark.redis
 UPDATE = an_update(prices("PIN", 2.1, 3.4, 3.6), prices("IBC", 2.3, None, 3.5))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from keter.errors import ExitCode
-from keter.workers.runtime import LEAVE_WITHIN_S, stop_deadline_s
-from tests.support import ROOT
+from keter.processes.runtime import LEAVE_WITHIN_S, stop_deadline_s
+from tests.kit.support import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,10 @@ BUSY_S = 8.0  # what a machine that is busy may add
 # A recorder that says when it began to end; what hangs in it is argument 1, how it ends argument 2.
 HANGING = """
 import asyncio, sys, threading, time
-import keter.workers.recorder as recorder
+import keter.processes.recorder as recorder
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
-from keter.workers.runtime import run_process
+from keter.processes.runtime import run_process
 what, how = sys.argv[1:3]
 async def forever():
     while True:

@@ -10,31 +10,31 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.bus.accounts import read_accounts, write_account
+from keter.bus.state.accounts import read_accounts, write_account
 from keter.bus.connection import Bus, connect
-from keter.bus.cooldowns import cool_down, cooling
+from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.errors import LeaseLostError
-from keter.bus.heartbeats import Heart, read_heartbeats
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Held, Lease, Locks
-from keter.bus.ownership import claim
+from keter.bus.state.ownership import claim
 from keter.bus.queues import Output, Pipe, QueueName, Reaper
-from keter.bus.reconciliation import ask_for_pass, note_pass, pass_done
-from keter.bus.risk import RiskBook
-from keter.bus.sessions import SessionStore, ThrottleStore
+from keter.bus.state.reconciliation import ask_for_pass, note_pass, pass_done
+from keter.bus.state.risk import RiskBook
+from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.clock import ManualClock
-from keter.control import Control, Operator
+from keter.control.commands import Control, Operator
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Side, parse_market
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import ExecutionMode, TradingMode
 from keter.domain.verdicts import Reason
-from keter.gates.placement import check_age
+from keter.execution.placement_checks import check_age
 from keter.settings import load_settings
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot
-from tests.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
+from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
 from tests.integration.test_guard import Desk, desk, fund
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))

@@ -15,24 +15,24 @@ import structlog
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.errors import NotOwnerError
-from keter.bus.heartbeats import read_heartbeats
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.locks import Lease, Locks
-from keter.bus.ownership import claim, give_back, keep, owner_id, read_owner, refuse_strangers
+from keter.bus.state.ownership import claim, give_back, keep, owner_id, read_owner, refuse_strangers
 from keter.clock import SystemClock
 from keter.domain.runs import NOBODY, OwnerRecord, Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
-from keter.handover import fingerprint
+from keter.supervision.handover import fingerprint
 from keter.ledger import open_settings_ledger
-from keter.owning import Ownership
-from keter.run import instance_of, machine_name, new_run
+from keter.supervision.ownership import Ownership
+from keter.supervision.run import instance_of, machine_name, new_run
 from keter.settings import Settings
-from keter.tasks import end_tasks
-from keter.workers.belonging import find_run
-from keter.workers.leading import lead
-from keter.workers.runtime import Context, live
-from tests.integration.workbench import context_on, opened, settings_for, working
-from tests.support import RedisServer, connected, eventually
+from keter.system.tasks import end_tasks
+from keter.processes.run_membership import find_run
+from keter.processes.leader import lead
+from keter.processes.runtime import Context, live
+from tests.kit.workbench import context_on, opened, settings_for, working
+from tests.kit.support import RedisServer, connected, eventually
 
 pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.trading import arm
+from keter.bus.state.trading import arm
 from keter.clock import SystemClock
-from keter.run import single
-from keter.workers.permission import Permission
-from tests.execution import ACCOUNT, licence, settings_for
+from keter.supervision.run import single
+from keter.risk.permission import Permission
+from tests.kit.execution import ACCOUNT, licence, settings_for
 
 pytestmark = pytest.mark.redis
 LIMITS = {"MAX_STAKE": 50, "MAX_EXPOSURE_EVENT": 100, "MAX_EXPOSURE_LEAGUE": 500, "MAX_EXPOSURE_DAY": 1000,

@@ -8,28 +8,32 @@ from pathlib import Path
 import pytest
 import structlog
 
-from keter.bus.audit import take_audit
+from keter.bus.telemetry.audit import take_audit
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.odds import LatestOdds, read_feeds, read_odds
+from keter.bus.state.odds import LatestOdds, read_feeds, read_odds
 from keter.bus.queues import QueueName, depths
-from keter.bus.risk import RiskBook
-from keter.bus.stats import read_counts
+from keter.bus.state.risk import RiskBook
+from keter.bus.telemetry.stats import read_counts
 from keter.clock import SystemClock, to_ms
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.gates.evidence import recompute
+from keter.strategies.value.evidence import recompute
 from keter.ledger import open_settings_ledger
-from keter.sandbox.config import AccountConfig, SandboxConfig
-from keter.sandbox.fixed import FixedScenario
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
+from keter.venues.asianodds.simulator.fixed import FixedScenario
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings
-from keter.workers import edge, guard, ingest, recorder, validator
-from keter.workers.runtime import Context, Work
-from tests.integration.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
-from tests.support import eventually
+from keter.processes import edge
+from keter.processes import guard
+from keter.processes import ingest
+from keter.processes import recorder
+from keter.processes import validator
+from keter.processes.runtime import Context, Work
+from tests.kit.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
+from tests.kit.support import eventually
 
 pytestmark = pytest.mark.redis
 ACCOUNT = AccountConfig("demo", "demo-pass")

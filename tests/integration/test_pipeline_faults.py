@@ -10,22 +10,22 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.heartbeats import read_heartbeats
-from keter.bus.odds import read_odds
+from keter.bus.telemetry.heartbeats import read_heartbeats
+from keter.bus.state.odds import read_odds
 from keter.bus.queues import QueueName, depths, read_dead
-from keter.bus.risk import RiskBook
-from keter.bus.stats import read_counts
+from keter.bus.state.risk import RiskBook
+from keter.bus.telemetry.stats import read_counts
 from keter.domain.signals import ApprovedSignal
-from keter.sandbox.faults import FaultKind
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.faults import FaultKind
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings
-from keter.workers.runtime import Context, live
+from keter.processes.runtime import Context, live
 from tests.integration.test_pipeline import pipeline, settings_of, still, still_world, up_to_guard
-from tests.integration.workbench import context_on, done_so_far, drain, fund, opened, push
-from tests.support import RedisServer, eventually
+from tests.kit.workbench import context_on, done_so_far, drain, fund, opened, push
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # comes with schemathesis, without types
 
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -16,23 +16,29 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.queues import QueueName, depths, read_dead
-from keter.bus.risk import RiskBook
-from keter.bus.stats import read_counts
+from keter.bus.state.risk import RiskBook
+from keter.bus.telemetry.stats import read_counts
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
-from keter.gates.evidence import recompute
+from keter.strategies.value.evidence import recompute
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.sandbox.config import AccountConfig, BettingConfig, CsvConfig, SandboxConfig
-from keter.sandbox.scenario_csv import CsvScenario
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, CsvConfig, SandboxConfig
+from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate
-from keter.workers import edge, guard, ingest, recorder, router, tracker, validator
-from keter.workers.runtime import Context, Work
-from tests.integration.football_csv import Row, read_rows
-from tests.integration.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
-from tests.support import eventually, football_data
+from keter.processes import edge
+from keter.processes import guard
+from keter.processes import ingest
+from keter.processes import recorder
+from keter.processes import router
+from keter.processes import tracker
+from keter.processes import validator
+from keter.processes.runtime import Context, Work
+from tests.kit.football_csv import Row, read_rows
+from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
+from tests.kit.support import eventually, football_data
 
 pytestmark = [pytest.mark.redis, pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, LAST = "2024-05-13", "2024-05-19"

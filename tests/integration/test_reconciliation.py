@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import connect
-from keter.bus.questions import take_questions
+from keter.bus.state.query_budget import take_questions
 from keter.bus.queues import Item
-from keter.bus.reconciliation import last_pass, pass_done, wanted_pass
+from keter.bus.state.reconciliation import last_pass, pass_done, wanted_pass
 from keter.domain.bets import Bet, BetState
 from keter.domain.signals import Decision
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges
-from keter.run import single
+from keter.supervision.run import single
 from keter.venues.base import AccountSnapshot, Ticket, VenueTransientError
-from keter.workers.tracker import QUERIES_PER_MINUTE
-from keter.workers.tracking.asking import ACCOUNT_COST, DOUBTFUL_PER_PASS, account_interval_s, bound_s
-from tests.execution import ACCOUNT, NOW
-from tests.execution_bench import DRY, RouterProcess, TrackerProcess, World
-from tests.support import eventually
+from keter.processes.tracker import QUERIES_PER_MINUTE
+from keter.execution.reconcile.query_order import ACCOUNT_COST, DOUBTFUL_PER_PASS, account_interval_s, bound_s
+from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
+from tests.kit.support import eventually
 
 pytestmark = pytest.mark.redis
 S = BetState

@@ -8,8 +8,8 @@ import pytest
 
 from keter.dashboard.rules import LOST_AFTER_S
 from keter.replay.capture import capture_files, read_captures
-from tests.keter_up import KeterUp
-from tests.support import eventually
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import eventually
 
 
 @pytest.mark.slow

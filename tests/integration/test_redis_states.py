@@ -17,10 +17,10 @@ from cryptography.x509.oid import NameOID
 from keter.bus.connection import Bus, connect
 from keter.bus.server import probe, refuse_for_live
 from keter.clock import SystemClock
-from keter.doctor import Grade, examine
+from keter.supervision.doctor import Grade, examine
 from keter.errors import ConfigurationError, UnavailableError
 from keter.settings import load_settings
-from tests.support import RedisServer, free_port
+from tests.kit.support import RedisServer, free_port
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # dozens of pytest pr
 
 TREE = """\
 [pytest]
-addopts = -p xdist -p pytest_timeout -p tests.watchdog
+addopts = -p xdist -p pytest_timeout -p tests.kit.watchdog
 markers = timeout
 watchdog_grace = 1
 """

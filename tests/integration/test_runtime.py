@@ -16,20 +16,20 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError
-from keter.bus.heartbeats import read_heartbeats
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.queues import QueueName, depths
 from keter.clock import Clock
 from keter.domain.runs import Run
 from keter.errors import ExitCode
-from keter.roster import STAGE_GRACE_S, STAGE_OF, Process
-from keter.sandbox.server import Sandbox
+from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings
-from keter.workers import runtime
-from keter.workers.belonging import find_run
-from keter.workers.runtime import Context, live, stop_deadline_s
+from keter.processes import runtime
+from keter.processes.run_membership import find_run
+from keter.processes.runtime import Context, live, stop_deadline_s
 from tests.integration.test_pipeline import still_world
-from tests.integration.workbench import fund, opened, settings_for
-from tests.support import ROOT, RedisServer, eventually, free_port
+from tests.kit.workbench import fund, opened, settings_for
+from tests.kit.support import ROOT, RedisServer, eventually, free_port
 
 pytestmark = pytest.mark.redis
 START_S = 60  # a busy machine imports slowly

@@ -8,20 +8,20 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.contests import contested, note_contest
-from keter.bus.trading import arm, read_arming, read_trading
+from keter.bus.state.contests import contested, note_contest
+from keter.bus.state.trading import arm, read_arming, read_trading
 from keter.clock import ManualClock
-from keter.control import Control, Operator
+from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState, made_by_keter, reference_of
 from keter.domain.trading import TradingMode
 from keter.venues.base import Ticket, TicketStatus
-from keter.workers.catching_up import catch_up
-from tests.execution import ACCOUNT, NOW
-from tests.execution_bench import TrackerProcess, World
-from tests.hooks import Hook
+from keter.risk.restore import catch_up
+from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution_bench import TrackerProcess, World
+from tests.kit.hooks import Hook
 from tests.integration.test_execution import Desk
 from tests.integration.test_worker_alerts import Ingest
-from tests.integration.workbench import settings_for
+from tests.kit.workbench import settings_for
 
 pytestmark = pytest.mark.redis
 THEIRS = Ticket(

@@ -11,13 +11,13 @@ import pytest
 from keter.bus.connection import Bus
 from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName, Reaper, depths, read_dead
-from keter.bus.stats import read_counts
+from keter.bus.telemetry.stats import read_counts
 from keter.clock import ManualClock
 from keter.settings import Settings
-from keter.workers.runtime import Context
-from keter.workers.serving import Gather, Handle, Handled, Rank, Tick, serve
-from tests.integration.workbench import context_on, drain, opened, push, settings_for, working
-from tests.support import RedisServer, eventually
+from keter.processes.runtime import Context
+from keter.processes.serving import Gather, Handle, Handled, Rank, Tick, serve
+from tests.kit.workbench import context_on, drain, opened, push, settings_for, working
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 

@@ -18,10 +18,10 @@ from keter.dashboard.health import licence_refusal, licence_text, licence_troubl
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.models import LogsQuery
 from keter.errors import PermissionDeniedError
-from keter.instances import lock_of, on, running
+from keter.supervision.instances import lock_of, on, running
 from keter.license import FileClockMark, LicenseKeeper
 from keter.settings import child_environment, load_settings
-from tests.support import eventually, free_port
+from tests.kit.support import eventually, free_port
 
 pytestmark = pytest.mark.slow
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from keter.bus.connection import Bus, connect
-from keter.bus.ownership import read_owner
-from keter.bus.trading import arm, armed_accounts, read_arming
+from keter.bus.state.ownership import read_owner
+from keter.bus.state.trading import arm, armed_accounts, read_arming
 from keter.clock import ManualClock
 from keter.domain.trading import OperatorCommand
 from keter.ledger import open_settings_ledger
 from keter.settings import load_settings
-from tests.execution import NOW
+from tests.kit.execution import NOW
 from tests.integration.test_halt import elsewhere, keter, keters, server, shows, start
-from tests.keter_up import KeterUp
-from tests.support import RedisServer
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import RedisServer
 
 pytestmark = pytest.mark.slow
 

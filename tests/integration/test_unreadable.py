@@ -10,29 +10,29 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keter.bus.adoption import put_bet
-from keter.bus.alerts import read_alerts
-from keter.bus.audit import push_audit, take_audit
+from keter.bus.state.adoption import put_bet
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.audit import push_audit, take_audit
 from keter.domain.bets import SETTLED, BetState
 from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.domain.verdicts import accept
-from keter.gates.risk import RiskContext, RiskLimits, assess
+from keter.risk.gate import RiskContext, RiskLimits, assess
 from keter.ledger import BetChanges, UnstorableRowError
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
 from keter.venues.base import Ticket, TicketStatus
-from keter.workers.recorder import Recorder
-from keter.workers.risk_keeping import exposure_of
-from keter.workers.streaks import last_streak_pause
-from tests.asianodds_payloads import data_body
-from tests.execution import NOW, a_signal
-from tests.execution_bench import TrackerProcess, World
-from tests.hooks import Hook
+from keter.processes.recorder import Recorder
+from keter.risk.book_keeper import exposure_of
+from keter.risk.streaks import last_streak_pause
+from tests.kit.asianodds_payloads import data_body
+from tests.kit.execution import NOW, a_signal
+from tests.kit.execution_bench import TrackerProcess, World
+from tests.kit.hooks import Hook
 from tests.integration.test_execution import Desk
-from tests.ledger_contract import put_in
-from tests.unit.asianodds.test_tickets import bet_row
+from tests.kit.ledger_contract import put_in
+from tests.unit.venues.asianodds.test_tickets import bet_row
 
 pytestmark = pytest.mark.redis
 S = BetState

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from keter.settings import child_environment
-from tests.keter_up import KeterUp
-from tests.support import eventually, free_port
+from tests.kit.keter_up import KeterUp
+from tests.kit.support import eventually, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 Start = Callable[..., KeterUp]

@@ -9,24 +9,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.queues import Item
 from keter.clock import ManualClock
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
-from keter.gates.validation import validate
+from keter.strategies.value.validation import validate
 from keter.settings import Settings
 from keter.venues.asianodds.source import AsianOddsSource
 from keter.venues.base import FeedUpdate
-from keter.workers.edge import EdgeWorker
-from keter.workers.feed_watch import FeedWatch
-from tests.asianodds_payloads import feed_body
-from tests.integration.workbench import context_on, settings_for
-from tests.unit.asianodds.seam import Script
-from tests.unit.asianodds.test_source import SPOILT, FeedVenue
-from tests.unit.gates.builders import NOW, an_update, prices
+from keter.processes.edge import EdgeWorker
+from keter.processes.feed_watch import FeedWatch
+from tests.kit.asianodds_payloads import feed_body
+from tests.kit.workbench import context_on, settings_for
+from tests.kit.asianodds_seam import Script
+from tests.unit.venues.asianodds.test_source import SPOILT, FeedVenue
+from tests.kit.signals import NOW, an_update, prices
 
 pytestmark = pytest.mark.redis
 SHARPS = (prices("PIN", 1.95, 1.97), prices("SBO", 1.95, 1.97))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT, football_data
+from tests.kit.support import ROOT, football_data
 
 COMMAND = ROOT / "scripts" / "check-vectors"
 GOOD: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from keter.clock import ManualClock
 from keter.domain.trading import ExecutionMode
 from keter.ledger import open_ledger
-from tests.console_seed import intent_of, moments, seed_ledger, update_of
+from tests.kit.console_seed import intent_of, moments, seed_ledger, update_of
 
 MIDNIGHT = datetime(2026, 3, 28, tzinfo=UTC)
 QUARTERS = [MIDNIGHT + timedelta(minutes=15 * number) for number in range(96)]

@@ -13,7 +13,7 @@ import typer.main
 from keter.cli import app
 from keter.errors import ExitCode
 from keter.settings import entries
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TO_COME = {"docs/images/overview.png"}  # drawn by the browser tests

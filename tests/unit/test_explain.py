@@ -12,11 +12,11 @@ from keter.domain.markets import Side
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.gates.edge import evaluate, evidence
+from keter.strategies.value.edge import evaluate, evidence
 from keter.ledger import open_settings_ledger
 from keter.setting_groups import EdgeSettings
 from keter.settings import load_settings
-from tests.unit.gates.builders import NOW, an_update, prices
+from tests.kit.signals import NOW, an_update, prices
 
 SHARPS = (prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
 WILD, GOOD = prices("IBC", 4.50, 3.2, 1.9), prices("IBC", 2.90, 3.2, 2.7)

@@ -13,7 +13,7 @@ from keter import extras
 from keter.alerting import build
 from keter.errors import ConfigurationError, UsageError
 from keter.ledger import database, maintenance
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 LOCK = (ROOT / "requirements-extras.lock").read_text(encoding="utf-8")
 # Whatever installs by a name: `pip install 'keter[x]'`, `pip install keter`, `uv pip install -e ".[x]"`.

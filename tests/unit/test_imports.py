@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 SOURCE = ROOT / "src" / "keter"
 COMMON = {"errors", "clock", "extras", "plain", "textfile", "__version__"}

@@ -3,7 +3,7 @@
 import pytest
 from scripts.mutations import MUTATIONS, Mutation
 
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)

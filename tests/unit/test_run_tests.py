@@ -7,7 +7,7 @@ from scripts.outcomes import read_outcomes
 from scripts.run_tests import plan_of
 from scripts.sessions import CLOSING, FAILURE, Plan
 
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 
 def test_half_a_line_of_a_process_that_died_is_left_out(tmp_path: Path) -> None:

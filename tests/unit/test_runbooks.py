@@ -9,11 +9,11 @@ import pytest
 import typer.main
 
 from keter.alerting.texts import TEST_ID
-from keter.bus.alerts import runbook_id
+from keter.bus.telemetry.alerts import runbook_id
 from keter.cli import app
 from keter.dashboard.rules import RULES
 from keter.settings import entries
-from tests.support import ROOT
+from tests.kit.support import ROOT
 
 PAGES = {path.stem: path for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
 RAISERS = {"Alert", "raise_", "_alert", "_brake", "complain"}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.support import eventually
+from tests.kit.support import eventually
 
 
 async def test_a_value_that_comes_is_returned() -> None:

@@ -4,13 +4,13 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
-from keter.launch import notes
-from keter.redis_keeper import RedisKeeper
+from keter.supervision.launch import notes
+from keter.redis_server.service import RedisKeeper
 from keter.settings import Settings, load_settings
 from keter.trust import SessionHosts, redis_risk, require_safe_redis, require_safe_transport, transport_risks
 from keter.venues.asianodds.factory import Stores, open_venue
-from keter.workers.runtime import connect_by
-from tests.local_stores import LocalStores
+from keter.processes.runtime import connect_by
+from tests.kit.local_stores import LocalStores
 
 ACCOUNT = {"AO_USER": "u", "AO_PASS": "p"}
 SECRET = "s3cret-of-redis"

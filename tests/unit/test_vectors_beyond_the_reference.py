@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.kit.support import ROOT
 from tests.vector_oracle import vectors
 
 

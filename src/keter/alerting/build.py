@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from keter.alerting.channels import Channel, LogChannel
-from keter.alerting.courier import Courier
-from keter.alerting.desk import Desk, Prove, Views
+from keter.alerting.dispatcher import Courier
+from keter.alerting.telegram_commands import Desk, Prove, Views
 from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock
-from keter.control import Control
+from keter.control.commands import Control
 from keter.extras import missing
 from keter.logs import secret_values
 from keter.redaction import Redactor

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.bus.alerts import Alert, made_plain
+from keter.bus.telemetry.alerts import Alert, made_plain
 
 
 class Held:

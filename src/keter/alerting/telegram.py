@@ -13,7 +13,7 @@ from aiogram.types import Message as Received
 from aiogram.types import Update
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.desk import Desk, Said
+from keter.alerting.telegram_commands import Desk, Said
 from keter.alerting.texts import LONGEST, Message, Position, body, subject
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.bus.alerts import Alert, Level, runbook_id
+from keter.bus.telemetry.alerts import Alert, Level, runbook_id
 from keter.plain import plain
 
 LONGEST = 3500  # characters; Telegram takes 4096

@@ -16,7 +16,7 @@ from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError, NotOwnerError
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import RunMark
-from keter.tasks import end_tasks
+from keter.system.tasks import end_tasks
 
 RENEWALS_PER_TTL = 3
 LONGEST_STANDBY_S = 1.0  # how soon a waiting process notices that a lease is free

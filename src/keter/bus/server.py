@@ -1,8 +1,8 @@
 """Redis for everybody: which server to use (``_plan``), one of our own (``_private``), what a server is like (``_probe``)."""
 
-from keter.bus._plan import RedisKind, RedisPlan, configured_url, plan_redis
-from keter.bus._private import PrivateRedis, locate_redis, running_url
-from keter.bus._probe import ServerFacts, probe, refuse_for_live, server_life
+from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
+from keter.redis_server.private import PrivateRedis, locate_redis, running_url
+from keter.redis_server.probe import ServerFacts, probe, refuse_for_live, server_life
 
 __all__ = [
     "PrivateRedis",

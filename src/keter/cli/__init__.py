@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 from keter import __version__
 from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, reports, status, trading
 from keter.errors import ExitCode, KeterError
-from keter.process import keep_files_private
+from keter.system.process import keep_files_private
 
 app = typer.Typer(
     name="keter",

@@ -9,9 +9,9 @@ from keter.errors import KeterError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
-    from keter.control import Control
+    from keter.control.commands import Control
     from keter.domain.trading import OperatorCommand, TradingState
-    from keter.instances import Choice, Found, Seen, Wish
+    from keter.supervision.instances import Choice, Found, Seen, Wish
     from keter.ledger import Ledger
     from keter.settings import Settings
 
@@ -43,7 +43,7 @@ def one_target(wish: "Wish") -> Target:
 
     Raises UsageError with the list where several could be meant, ConfigurationError for settings that cannot be read.
     """
-    from keter.instances import Wish
+    from keter.supervision.instances import Wish
 
     settings, problem, choice, seen = survey(wish)
     if choice.refusal is not None:
@@ -60,7 +60,7 @@ def one_target(wish: "Wish") -> Target:
 
 def settings_meant() -> "Settings":
     """The settings of the Keter that a look is meant for. Raises as ``one_target``."""
-    from keter.instances import Wish
+    from keter.supervision.instances import Wish
 
     return one_target(Wish.LOOK).settings
 
@@ -71,7 +71,7 @@ def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, S
     Looks at the machine only where the settings in use do not decide.
     """
     from keter.errors import ConfigurationError
-    from keter.instances import Seen, choose, on, running
+    from keter.supervision.instances import Seen, choose, on, running
     from keter.settings import load_settings
 
     settings: Settings | None = None
@@ -100,7 +100,7 @@ def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Targ
     from pathlib import Path
 
     from keter.errors import ConfigurationError
-    from keter.instances import Wish
+    from keter.supervision.instances import Wish
     from keter.settings import child_environment, load_settings
 
     instance = found.instance
@@ -150,7 +150,7 @@ async def need_bus(target: Target) -> "Bus":
 def control_over(target: Target, bus: "Bus | None") -> "Control":
     """The commands over a target. Nothing is made for the audit: a ledger that is not there stays so."""
     from keter.clock import SystemClock
-    from keter.control import Control
+    from keter.control.commands import Control
     from keter.ledger import local_ledger, open_settings_ledger
 
     clock, settings = SystemClock(), target.settings
@@ -179,7 +179,7 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
 
 async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
     """Raises UnavailableError where the Keter that runs has another ledger: without its settings it is only guessed."""
-    from keter.bus.ownership import read_owner
+    from keter.bus.state.ownership import read_owner
 
     record = await read_owner(bus) if bus is not None else None
     if record is not None and record.run.ledger_id not in {"", (await ledger.identity()).ledger_id}:
@@ -188,8 +188,8 @@ async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
 
 async def somebody_runs(bus: "Bus | None") -> bool:
     """Whether a process that bets, or allows to, reports to this Redis, be it on another machine."""
-    from keter.bus.heartbeats import read_heartbeats
-    from keter.roster import Process
+    from keter.bus.telemetry.heartbeats import read_heartbeats
+    from keter.supervision.processes import Process
 
     if bus is None:
         return False

@@ -12,7 +12,7 @@ from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import ConfigurationError, UnavailableError, UsageError
-from keter.private_files import write_private
+from keter.system.private_files import write_private
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
 
 def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     from keter.replay.replayer import Replayer
-    from keter.venues.asianodds.captured import CapturedFeeds
+    from keter.venues.asianodds.recorded_feed import CapturedFeeds
 
     replayer = Replayer(_settings(changes), CapturedFeeds())
     with reading(files, "answers") as advance:

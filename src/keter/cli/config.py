@@ -32,7 +32,7 @@ def config(
         return
     if env_example + docs + reasons + metrics + show > 1:
         raise UsageError("choose one of --env-example, --docs, --reasons, --metrics and --show")
-    from keter import reference
+    from keter import generated_docs as reference
 
     if env_example:
         typer.echo(reference.env_example(), nl=False)
@@ -49,7 +49,7 @@ def config(
 
 
 def _show(*, as_json: bool) -> None:
-    from keter.reference import value_text
+    from keter.generated_docs import value_text
     from keter.settings import entries, load_settings
 
     settings = load_settings()
@@ -70,7 +70,7 @@ def device() -> None:
     """Print a link that lets a new browser log in on this machine while somebody else guesses the password."""
     from keter.clock import SystemClock
     from keter.dashboard.devices import device_link
-    from keter.launch import page_host, page_url
+    from keter.supervision.launch import page_host, page_url
     from keter.settings import load_settings
 
     settings = load_settings()

@@ -25,7 +25,7 @@ def doctor(
 
     settings = settings_meant()
     from keter.clock import SystemClock
-    from keter.doctor import Grade, examine, write_bundle
+    from keter.supervision.doctor import Grade, examine, write_bundle
 
     findings = run_async(examine(settings, SystemClock()))
     if as_json:

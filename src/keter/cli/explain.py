@@ -30,8 +30,8 @@ def explain(
         raise UsageError(
             f"nothing is known of {name!r}; give a bet id, reference, decision id or trace id from the page or logs"
         )
-    from keter.gates.evidence import explain as in_words
-    from keter.gates.evidence import recompute
+    from keter.strategies.value.evidence import explain as in_words
+    from keter.strategies.value.evidence import recompute
 
     evidence = _evidence(bet, decisions)
     identical = all(recompute(one).identical for one in evidence)

@@ -9,9 +9,9 @@ from keter.cli.output import run_async
 from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
-    from keter.control import Operator, Outcome
-    from keter.halt_file import HaltFile
-    from keter.instances import Found, Seen
+    from keter.control.commands import Operator, Outcome
+    from keter.control.halt_file import HaltFile
+    from keter.supervision.instances import Found, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ def halt_all(user: str, reason: str) -> list[Halted]:
 
     Raises UnavailableError unless each of them will see it, ConfigurationError where there are neither settings nor a Keter.
     """
-    from keter.control import Operator
-    from keter.instances import Wish
+    from keter.control.commands import Operator
+    from keter.supervision.instances import Wish
 
     operator = Operator(user, "cli")
     settings, problem, choice, seen = survey(Wish.HALT)
@@ -55,7 +55,7 @@ def halt_all(user: str, reason: str) -> list[Halted]:
 
 
 def _write_file(found: "Found", operator: "Operator", reason: str) -> None:
-    from keter.halt_file import HaltFile
+    from keter.control.halt_file import HaltFile
 
     _write(HaltFile(Path(found.instance.halt_file), found.owner), operator, reason)
 
@@ -73,7 +73,7 @@ def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
 
 def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Seen") -> Halted:
     """Halts what the settings in use speak of. Raises UnavailableError unless a Keter elsewhere reports to their Redis."""
-    from keter.halt_file import HaltFile
+    from keter.control.halt_file import HaltFile
 
     file = target.settings.router.halt_file
     _write(HaltFile(file), operator, reason)

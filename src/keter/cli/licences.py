@@ -23,7 +23,7 @@ def keygen(
 ) -> None:
     """Make a key pair for issuing licences; prints the public key for LICENSE_PUBLIC_KEY."""
     from keter.license import new_key
-    from keter.private_files import open_private
+    from keter.system.private_files import open_private
 
     pem, public = new_key()
     try:
@@ -44,7 +44,7 @@ def issue(
     """Make a new licence: print it, or write it to a file that only its owner may read."""
     from keter.clock import SystemClock
     from keter.license import issue, load_private_key
-    from keter.private_files import make_folder, write_private
+    from keter.system.private_files import make_folder, write_private
 
     try:
         key = load_private_key(private_key.read_bytes())

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from keter.errors import ExitCode
-from keter.roster import Process, worker_name
+from keter.supervision.processes import Process, worker_name
 
 Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")]
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -24,7 +24,7 @@ def up() -> ExitCode:
     from keter.settings import load_settings
 
     settings = load_settings()
-    from keter.supervisor import up
+    from keter.supervision.supervisor import up
 
     return up(settings, say=typer.echo)
 
@@ -37,8 +37,8 @@ def record() -> ExitCode:
         return load_settings(environ=child_environment(CAPTURE_RAW="true"))
 
     settings = read()
-    from keter.roster import RECORDING
-    from keter.supervisor import up
+    from keter.supervision.processes import RECORDING
+    from keter.supervision.supervisor import up
 
     return up(settings, say=typer.echo, only=RECORDING, on_disk=read)
 
@@ -53,15 +53,15 @@ def run(
     """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the settings must be the same."""
     if not supervised:
         from keter.settings import load_settings
-        from keter.workers.runtime import run_process
+        from keter.processes.runtime import run_process
 
         return run_process(process.value, copy, load_settings(), restarts=restarts)
-    from keter.handover import receive
-    from keter.process import stop_with_parent
+    from keter.supervision.handover import receive
+    from keter.system.process import stop_with_parent
 
     handed = receive()  # before the watch on the same pipe begins
     stop_with_parent()
-    from keter.workers.runtime import run_process
+    from keter.processes.runtime import run_process
 
     return run_process(
         process.value,
@@ -81,16 +81,16 @@ def sandbox(
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
     """Run the sandbox bookmaker in the foreground (`keter sandbox --help` lists its options)."""
-    from keter.handover import receive
+    from keter.supervision.handover import receive
     from keter.logs import configure_logs
-    from keter.process import stop_with_parent
-    from keter.sandbox.main import parse, run_sandbox
+    from keter.system.process import stop_with_parent
+    from keter.venues.asianodds.simulator.main import parse, run_sandbox
 
     config = parse(context.args)
     if not supervised:
         return run_sandbox(config)
-    from keter.workers.runtime import History
-    from keter.workers.sandbox import give_signs_of_life
+    from keter.processes.runtime import History
+    from keter.processes.sandbox import give_signs_of_life
 
     handed = receive()
     configure_logs(worker_name("sandbox", 1), handed.settings)

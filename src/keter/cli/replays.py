@@ -12,7 +12,7 @@ from keter.cli.output import JsonFlag, show, show_json
 from keter.cli.progress import Advance, reading
 from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
-from keter.private_files import open_private, write_private
+from keter.system.private_files import open_private, write_private
 
 if TYPE_CHECKING:
     from keter.domain.signals import CapturedAnswer, Decision
@@ -38,7 +38,7 @@ def replay(
     files = _files(paths)
     from keter.replay.replayer import Replayer
     from keter.settings import load_settings
-    from keter.venues.asianodds.captured import CapturedFeeds
+    from keter.venues.asianodds.recorded_feed import CapturedFeeds
 
     replayer = Replayer(load_settings(), CapturedFeeds())
     started = time.monotonic()

@@ -11,7 +11,7 @@ from keter.cli.output import JsonFlag, show_json
 from keter.domain.money import money_text
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
-from keter.private_files import write_private
+from keter.system.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.domain.bets import Bet

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keter.bus.connection import Bus
     from keter.cli.access import Target
     from keter.settings import Settings
-    from keter.standing import Standing
+    from keter.control.standing import Standing
 
 Facts = dict[str, Any]
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def status(as_json: JsonFlag = False) -> ExitCode:
     """Show trading state, processes and queues; exit code 69 when nothing runs."""
     from keter.cli.access import one_target
-    from keter.instances import Wish
+    from keter.supervision.instances import Wish
 
     target = one_target(Wish.LOOK)
     facts = run_async(_collect(target))
@@ -62,7 +62,7 @@ async def _collect(target: "Target") -> Facts:
 def _following(settings: "Settings", workings: Facts) -> Facts:
     """What LIVE does that may not bet, while it runs."""
     from keter.clock import SystemClock
-    from keter.following import following_text, obstacle
+    from keter.supervision.following import following_text, obstacle
 
     why = obstacle(settings, SystemClock()) if workings["running"] else None
     return {"following": following_text(workings["open_bets"], why) if why is not None else None}
@@ -70,7 +70,7 @@ def _following(settings: "Settings", workings: Facts) -> Facts:
 
 async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
     from keter.clock import SystemClock
-    from keter.control import Control
+    from keter.control.commands import Control
 
     return await Control(bus, halt_file=settings.router.halt_file, clock=SystemClock(), audit=None).standing()
 
@@ -91,8 +91,8 @@ def _standing(standing: "Standing") -> Facts:
 
 async def _in_force(bus: "Bus") -> Facts:
     """What the run that owns this Redis does, whatever the settings on disk say by now; nothing where none does."""
-    from keter.bus.ownership import read_owner
-    from keter.bus.trading import read_arming
+    from keter.bus.state.ownership import read_owner
+    from keter.bus.state.trading import read_arming
 
     record = await read_owner(bus)
     if record is None:
@@ -109,7 +109,7 @@ async def _in_force(bus: "Bus") -> Facts:
 
 
 async def _workings(bus: "Bus") -> Facts:
-    from keter.bus.heartbeats import read_heartbeats
+    from keter.bus.telemetry.heartbeats import read_heartbeats
     from keter.bus.queues import depths
 
     beats = await read_heartbeats(bus)

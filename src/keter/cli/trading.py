@@ -11,7 +11,7 @@ from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.cli.access import Target
-    from keter.control import Control, Operator, Outcome
+    from keter.control.commands import Control, Operator, Outcome
     from keter.settings import Settings
 
 LONGEST_USER = 96  # the ledger's column of who said a command
@@ -73,8 +73,8 @@ def arm(
     """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a restart ends it."""
     from keter.clock import SystemClock
     from keter.errors import UsageError
-    from keter.preflight import armable
-    from keter.process import acting_as
+    from keter.supervision.preflight import armable
+    from keter.system.process import acting_as
 
     target = _target("start")
     with acting_as(target.owner):
@@ -108,7 +108,7 @@ def limit(
 
 def _target(wish: str) -> "Target":
     from keter.cli.access import one_target
-    from keter.instances import Wish
+    from keter.supervision.instances import Wish
 
     return one_target(Wish(wish))
 
@@ -170,7 +170,7 @@ async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, b
     Raises UnavailableError that also says where settings were missing.
     """
     from keter.cli.access import control_over, somebody_runs
-    from keter.control import Operator
+    from keter.control.commands import Operator
 
     bus = await bus_or_none(target)
     try:

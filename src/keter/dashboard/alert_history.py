@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from keter.bus.alerts import Alert
+from keter.bus.telemetry.alerts import Alert
 from keter.errors import KeterError
 from keter.ledger import Alerts, UnstorableRowError
 

@@ -12,9 +12,9 @@ from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
 from keter.dashboard.openapi import describe
 from keter.dashboard.static import serve
-from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.views import status_answer
-from keter.dashboard.world import World
+from keter.dashboard.app_context import World
 
 NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
 RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"

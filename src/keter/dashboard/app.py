@@ -11,11 +11,11 @@ from keter.dashboard.auth import COOKIE
 from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
-from keter.dashboard.table import Principal, Route, register
+from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.wire import BACKLOG, CLOSING_S, Runner, limits_for
-from keter.dashboard.world import World
+from keter.dashboard.app_context import World
 from keter.errors import UnavailableError
-from keter.process import raise_descriptor_limit
+from keter.system.process import raise_descriptor_limit
 
 # Below the supervisor's grace for this process; sockets are closed before it begins to count.
 SHUTDOWN_TIMEOUT_S = 1.0

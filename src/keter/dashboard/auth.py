@@ -24,7 +24,7 @@ from keter.dashboard.backoff import Backoff, origin
 from keter.dashboard.devices import Devices
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
-from keter.dashboard.table import Principal, Role
+from keter.dashboard.routes import Principal, Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
 from keter.trust import is_loopback, viewer_fault

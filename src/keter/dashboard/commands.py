@@ -14,17 +14,17 @@ from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control import Control, Operator, Outcome
+from keter.control.commands import Control, Operator, Outcome
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
-from keter.dashboard.table import Principal
+from keter.dashboard.routes import Principal
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.gates.limits import checked_limit
-from keter.proofs import resumes_lightly
+from keter.risk.limits import checked_limit
+from keter.control.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
-from keter.standing import Standing
+from keter.control.standing import Standing
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0

@@ -15,7 +15,7 @@ import structlog
 
 from keter.clock import Clock
 from keter.errors import UnavailableError
-from keter.private_files import make_folder, replace_private
+from keter.system.private_files import make_folder, replace_private
 
 log = structlog.get_logger(__name__)
 DEVICE_COOKIE = "__Host-device"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from keter.bus.alerts import Alert, runbook_id
-from keter.bus.heartbeats import Heartbeat
-from keter.bus.odds import FeedFacts
+from keter.bus.telemetry.alerts import Alert, runbook_id
+from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.bus.state.odds import FeedFacts
 from keter.bus.queues import QueueFacts, QueueName
 from keter.dashboard import models
 from keter.dashboard.health import Blocked
@@ -17,12 +17,12 @@ from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
-from keter.following import following_text
+from keter.supervision.following import following_text
 from keter.ledger import MoneySummary
-from keter.roster import Process
+from keter.supervision.processes import Process
 from keter.setting_groups import RiskSettings, StakeSettings
 from keter.settings import Settings
-from keter.standing import Standing
+from keter.control.standing import Standing
 from keter.venues.base import AccountSnapshot
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")

@@ -11,7 +11,7 @@ from keter.dashboard.models import Disk, Store
 from keter.dashboard.models.base import Level
 from keter.domain.room import Room, days_until
 from keter.errors import KeterError, PermissionDeniedError
-from keter.following import obstacle
+from keter.supervision.following import obstacle
 from keter.license import LicenseKeeper, remedy
 from keter.settings import Settings
 

@@ -17,9 +17,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from keter.clock import Clock
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
-from keter.dashboard.table import Principal, Role
+from keter.dashboard.routes import Principal, Role
 from keter.errors import KeterError
-from keter.tasks import end_tasks
+from keter.system.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5

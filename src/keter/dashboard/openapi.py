@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from keter import __version__
 from keter.dashboard.models import Problem
-from keter.dashboard.table import Route, Scope
+from keter.dashboard.routes import Route, Scope
 
 REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)(?::([^{}]+(?:\{[\d,]+\}[^{}]*)*))?\}")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from keter.bus.heartbeats import Heartbeat
+from keter.bus.telemetry.heartbeats import Heartbeat
 
 STEADY = timedelta(seconds=30)  # a worker that was silent is back when it has beaten this long without a new start
 RESTARTS_WINDOW = timedelta(minutes=10)

@@ -5,30 +5,30 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from keter.alerting.held import Held
-from keter.books import missing_books
-from keter.bus.accounts import read_accounts
-from keter.bus.alerts import read_alerts
+from keter.supervision.book_names import missing_books
+from keter.bus.state.accounts import read_accounts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.connection import Bus
-from keter.bus.cooldowns import list_cooldowns
+from keter.bus.state.cooldowns import list_cooldowns
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.heartbeats import read_heartbeats
-from keter.bus.limits import read_limits
+from keter.bus.telemetry.heartbeats import read_heartbeats
+from keter.bus.state.limits import read_limits
 from keter.bus.locks import list_exec_locks
-from keter.bus.odds import read_feeds
-from keter.bus.ownership import read_owner
+from keter.bus.state.odds import read_feeds
+from keter.bus.state.ownership import read_owner
 from keter.bus.queues import depths
-from keter.bus.reconciliation import last_pass, read_doubt
-from keter.bus.risk import RiskBook
+from keter.bus.state.reconciliation import last_pass, read_doubt
+from keter.bus.state.risk import RiskBook
 from keter.bus.server import probe
-from keter.bus.stats import read_counts
-from keter.bus.trading import read_arming
+from keter.bus.telemetry.stats import read_counts
+from keter.bus.state.trading import read_arming
 from keter.clock import Clock
-from keter.control import Control
+from keter.control.commands import Control
 from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
 from keter.dashboard.health import Blocked, blocked
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.storage import Storage
@@ -40,11 +40,11 @@ from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
-from keter.gates.limits import lowered
+from keter.risk.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.logs import secret_values
 from keter.redaction import Redactor
-from keter.roster import EVERYTHING, Process
+from keter.supervision.processes import EVERYTHING, Process
 from keter.settings import Settings
 
 DEADLINE_S = 3.0

@@ -5,15 +5,15 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 from keter.bus.connection import Bus
-from keter.bus.heartbeats import read_heartbeats
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.dashboard.models import Check
 from keter.dashboard.rules import wanted
 from keter.dashboard.stores import Stores
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
-from keter.roster import Process
+from keter.supervision.processes import Process
 from keter.settings import Settings
 
 DEADLINE_S = 3.0

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from keter.bus.reconciliation import pass_counts_for_s
-from keter.bus.writing import RedisTrouble
+from keter.bus.state.reconciliation import pass_counts_for_s
+from keter.bus.telemetry.writing import RedisTrouble
 from keter.dashboard import models
 from keter.dashboard.facts import Facts, following
 from keter.dashboard.models.base import Level
@@ -13,7 +13,7 @@ from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW, Silent, Trou
 from keter.dashboard.standstill import Standing
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import Bet, BetState
-from keter.roster import EVERYTHING, Process
+from keter.supervision.processes import EVERYTHING, Process
 from keter.settings import Settings
 
 # Without one of these nothing is bet or settled: the loss of any is a page.

@@ -8,13 +8,13 @@ from datetime import timedelta
 from aiohttp import web
 
 from keter import __version__
-from keter.bus.odds import FeedFacts
+from keter.bus.state.odds import FeedFacts
 from keter.clock import Clock
 from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
 from keter.dashboard.health import disk_facts
 from keter.dashboard.rules import RULES
-from keter.dashboard.table import Call, Route, Scope
-from keter.dashboard.world import World
+from keter.dashboard.routes import Call, Route, Scope
+from keter.dashboard.app_context import World
 from keter.domain.money import to_minor
 from keter.domain.room import Room
 from keter.errors import KeterError
@@ -23,7 +23,7 @@ from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
 from keter.setting_groups import RiskSettings
 from keter.settings import Settings
-from keter.textfile import is_present
+from keter.system.text_files import is_present
 
 FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
 DEADLINE_S = 3.0

@@ -8,16 +8,16 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from keter.dashboard import models
-from keter.dashboard.calling import Tester
+from keter.dashboard.alert_views import Tester
 from keter.dashboard.configview import config_view
 from keter.dashboard.health import disk_facts, disk_with_days, licence_text, store_row
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
 from keter.dashboard.rules import RULES, rule_row
-from keter.dashboard.table import Call, Route, Scope
+from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.views import order_row, pnl_series
-from keter.dashboard.world import World
+from keter.dashboard.app_context import World
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter

@@ -12,7 +12,7 @@ import structlog
 
 from keter.clock import Clock
 from keter.errors import ConfigurationError
-from keter.private_files import make_folder, replace_private
+from keter.system.private_files import make_folder, replace_private
 
 log = structlog.get_logger(__name__)
 TOTP_STEP_S = 30

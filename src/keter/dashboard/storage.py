@@ -5,7 +5,7 @@ from collections import deque
 from pathlib import Path
 
 from keter.clock import Clock
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.domain.room import Room, growth
 from keter.errors import KeterError
 from keter.logs import BYTES_PER_MB, all_log_files

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keter.bus.connection import Bus
-from keter.bus.writing import RedisTrouble, try_write
+from keter.bus.telemetry.writing import RedisTrouble, try_write
 from keter.clock import Clock
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 

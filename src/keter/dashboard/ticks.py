@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from keter.bus.connection import Bus
-from keter.bus.odds import LatestOdds, LatestPrice, read_odds
+from keter.bus.state.odds import LatestOdds, LatestPrice, read_odds
 from keter.dashboard.models import Tick
 from keter.dashboard.views import odds_text, selection_text
 from keter.domain.bets import Bet

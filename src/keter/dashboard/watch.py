@@ -10,15 +10,15 @@ from datetime import datetime
 import structlog
 
 from keter.alerting.held import Held
-from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.connection import Bus
-from keter.bus.writing import RedisTrouble
+from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
 from keter.dashboard.alert_history import AlertHistory
 from keter.dashboard.auth import ALERT_AFTER, Doorman
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import disk_facts, licence_trouble
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.dashboard.models.base import Level
 from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
@@ -27,9 +27,9 @@ from keter.dashboard.standstill import Standing, Standstill
 from keter.dashboard.stores import StoreHealth, Stores
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
-from keter.roster import EVERYTHING, Process
+from keter.supervision.processes import EVERYTHING, Process
 from keter.settings import Settings
-from keter.tasks import stopped_within
+from keter.system.tasks import stopped_within
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0

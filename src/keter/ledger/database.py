@@ -30,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from keter.errors import ConfigurationError
 from keter.extras import missing
 from keter.ledger.errors import LedgerUnavailableError, UnstorableRowError
-from keter.private_files import claim, make_folder
+from keter.system.private_files import claim, make_folder
 
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 10

@@ -23,7 +23,7 @@ from keter.ledger.paper import PaperBook
 from keter.ledger.placements import PlacementFact, read_placements
 from keter.ledger.totals import fold
 from keter.settings import Settings
-from keter.textfile import is_present
+from keter.system.text_files import is_present
 
 
 class Ledger:

@@ -16,7 +16,7 @@ from keter.ledger.columns import UtcTime
 from keter.ledger.schema import bets, transitions
 from keter.ledger.totals import wrong_totals
 from keter.plain import csv_lines
-from keter.private_files import claim, make_folder, open_private
+from keter.system.private_files import claim, make_folder, open_private
 
 FORMATS = ("csv", "parquet")
 _COLUMNS = [column for column in bets.c if column.name != "signal"]

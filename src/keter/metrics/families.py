@@ -14,9 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from keter.bus.alerts import Alert
-from keter.bus.heartbeats import Heartbeat
-from keter.bus.odds import FeedFacts
+from keter.bus.telemetry.alerts import Alert
+from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.bus.state.odds import FeedFacts
 from keter.domain.bets import BetState
 from keter.domain.exposure import ExposureStatus, open_stake
 from keter.domain.money import to_decimal
@@ -25,7 +25,7 @@ from keter.domain.verdicts import Reason
 from keter.ledger import Figures
 from keter.metrics.known import BusPart, Known, Limits, Machine
 from keter.metrics.names import CATALOGUE
-from keter.roster import Process
+from keter.supervision.processes import Process
 
 OTHER = "other"
 MOST_WORDS = 60

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from keter.bus.alerts import Alert
-from keter.bus.heartbeats import Heartbeat
-from keter.bus.odds import FeedFacts
+from keter.bus.telemetry.alerts import Alert
+from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.bus.state.odds import FeedFacts
 from keter.bus.queues import QueueFacts
 from keter.domain.exposure import Exposure
 from keter.domain.room import Room

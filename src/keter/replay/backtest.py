@@ -19,8 +19,8 @@ from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.errors import PricingError
-from keter.gates.edge import evaluate
-from keter.gates.risk import RiskLimits, stake_for
+from keter.strategies.value.edge import evaluate
+from keter.risk.gate import RiskLimits, stake_for
 from keter.pricing.goals import fit_home_away
 from keter.pricing.lines import move_handicap
 from keter.pricing.margin import fair

@@ -25,7 +25,7 @@ import msgspec
 from keter.domain.room import oldest_above
 from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
-from keter.private_files import make_folder, open_private
+from keter.system.private_files import make_folder, open_private
 
 SUFFIX = ".jsonl.gz"
 GZIP_MAGIC = b"\x1f\x8b"

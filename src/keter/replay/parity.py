@@ -15,7 +15,7 @@ from keter.domain.settlement import settle
 from keter.ledger import PlacementFact
 from keter.setting_groups import PaperSettings, RouterSettings
 from keter.venues.base import EventScore
-from keter.venues.paper.fate import draw
+from keter.venues.paper.fill_model import draw
 
 DRAWS = 100
 

@@ -16,11 +16,11 @@ from keter.domain.markets import Market, Phase, Side
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
-from keter.gates.edge import Judgement, evaluate, evidence, first_seen
-from keter.gates.quotes import wanted_others
-from keter.gates.risk import assess, best_first
-from keter.gates.validation import validate
-from keter.replay.table import Table
+from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
+from keter.strategies.value.consensus_inputs import wanted_others
+from keter.risk.gate import assess, best_first
+from keter.strategies.value.validation import validate
+from keter.replay.simulated_book import Table
 from keter.settings import Settings
 from keter.venues.base import FeedUpdate, MarketPrices, VenueError
 

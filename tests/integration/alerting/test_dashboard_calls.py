@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from keter.bus.alerts import Alert, raise_alert
-from keter.bus.trading import read_trading
+from keter.bus.telemetry.alerts import Alert, raise_alert
+from keter.bus.state.trading import read_trading
 from keter.domain.trading import TradingMode
-from keter.workers.dashboard import run
+from keter.processes.dashboard import run
 from tests.integration.alerting.test_webhook import Receiver, receiver
-from tests.integration.workbench import context_on, opened, settings_for, working
-from tests.support import eventually, free_port
+from tests.kit.workbench import context_on, opened, settings_for, working
+from tests.kit.support import eventually, free_port
 
 TOKEN = "1234567890:" + "canary" * 6
 

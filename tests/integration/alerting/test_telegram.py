@@ -14,11 +14,11 @@ from aiogram.methods import GetUpdates, SendMessage, TelegramMethod
 from aiogram.types import Chat, Message, Update, User
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.desk import Said
+from keter.alerting.telegram_commands import Said
 from keter.alerting.telegram import Listener, TelegramChannel
 from keter.alerting.texts import Kind, about
-from keter.bus.alerts import Alert
-from tests.support import eventually
+from keter.bus.telemetry.alerts import Alert
+from tests.kit.support import eventually
 
 TOKEN = "1234567890:" + "canary" * 6
 AT = datetime.now(UTC).replace(microsecond=0)

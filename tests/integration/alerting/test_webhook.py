@@ -13,8 +13,8 @@ from aiohttp import web
 from keter.alerting.channels import DeliveryError
 from keter.alerting.texts import Kind, Position, about
 from keter.alerting.webhook import WebhookChannel
-from keter.bus.alerts import Alert
-from tests.support import free_port
+from keter.bus.telemetry.alerts import Alert
+from tests.kit.support import free_port
 
 SECRET = "canary-webhook-4711"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

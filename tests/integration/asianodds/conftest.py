@@ -9,12 +9,12 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.domain.markets import Phase
-from keter.sandbox.config import BettingConfig, ProtocolConfig, SandboxConfig
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import OpenVenue, Stores, open_venue
 from keter.venues.asianodds.transport import Reply, Transport
-from tests.local_stores import LocalStores
+from tests.kit.local_stores import LocalStores
 
 FAST = 0.02
 INTERVALS = {Phase.LIVE: 5 * FAST, Phase.TODAY: 10 * FAST, Phase.EARLY: 20 * FAST}

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.domain.markets import MarketKind, Side
-from keter.sandbox.config import DEMO_ACCOUNT, ProtocolConfig
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import MarketPrices, PlaceOrder, PlaceOutcome, QuoteRequest, Ticket, TicketStatus
 from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
 from tests.integration.asianodds.test_feed import each_phase, follow
-from tests.support import eventually
+from tests.kit.support import eventually
 
 REFERENCE = "kt0123456789abcdef0123456789abcdef"
 

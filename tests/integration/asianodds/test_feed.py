@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from keter.domain.markets import MarketKind, Period, Phase
-from keter.sandbox.board import MarketType
-from keter.sandbox.config import DEMO_ACCOUNT, ProtocolConfig
-from keter.sandbox.server import Sandbox
+from keter.venues.asianodds.simulator.board import MarketType
+from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.transport import MAX_BODY_BYTES
 from keter.venues.base import EventScore, FeedUpdate, MarketPrices

@@ -12,12 +12,12 @@ import pytest
 from keter.bus.connection import Bus
 from keter.clock import SystemClock, random_id
 from keter.dashboard.app import make_app, serving
-from keter.dashboard.compose import build_world
-from keter.dashboard.ledger_door import LedgerDoor
-from keter.dashboard.world import World
+from keter.dashboard.wiring import build_world
+from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.app_context import World
 from keter.ledger import Ledger, open_settings_ledger
 from keter.settings import Settings, load_settings
-from tests.support import connected, free_port
+from tests.kit.support import connected, free_port
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from keter.bus.alerts import Alert
+from keter.bus.telemetry.alerts import Alert
 from keter.clock import ManualClock
 from keter.dashboard.alert_history import AlertHistory
 from keter.ledger import Alerts, Ledger, open_ledger

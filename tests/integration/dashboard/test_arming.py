@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.alerts import read_alerts
-from keter.bus.trading import read_arming
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.state.trading import read_arming
 from keter.dashboard.auth import session_source
-from keter.dashboard.calling import position_of
+from keter.dashboard.alert_views import position_of
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import LIVE_LIMITS
-from keter.workers.permission import Permission
-from tests.console_seed import seed_bus, seed_ledger
-from tests.execution import LIVE_RUN, own_redis
+from keter.risk.permission import Permission
+from tests.kit.console_seed import seed_bus, seed_ledger
+from tests.kit.execution import LIVE_RUN, own_redis
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.kit.support import eventually
 
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
 PASSWORD, VIEWERS = "seven wet herons walk", "nine dry storks sleep"

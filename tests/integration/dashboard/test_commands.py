@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.alerts import read_alerts
-from keter.bus.cooldowns import cool_down
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.state.cooldowns import cool_down
 from keter.bus.locks import Locks
-from keter.bus.trading import change_trading, read_trading
+from keter.bus.state.trading import change_trading, read_trading
 from keter.clock import random_id
 from keter.dashboard.auth import session_source
 from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
-from tests.console_seed import seed_bus, seed_ledger
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.kit.support import eventually
 
 PASSWORD = "seven wet herons walk"
 LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from tests.integration.dashboard.conftest import Console
-from tests.support import eventually
+from tests.kit.support import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ async def test_requests_that_never_end_are_cut_off_and_the_page_answers_meanwhil
 ) -> None:
     """More of them than there may be connections."""
     monkeypatch.setattr("keter.dashboard.wire.HEAD_S", 3.0)
-    monkeypatch.setattr("keter.dashboard.table.BODY_S", 3.0)
+    monkeypatch.setattr("keter.dashboard.routes.BODY_S", 3.0)
     data = {"heads": HEAD, "nothing at all": b"", "bodies": post(console, b'{"us', 100)}[what]
     async with sent(console, data, MANY) as streams:
         begun = time.monotonic()
@@ -96,7 +96,7 @@ async def test_a_head_that_drips_is_cut_off_also_on_a_connection_that_was_used(
 
 
 async def test_a_late_body_is_told_so(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keter.dashboard.table.BODY_S", 0.3)
+    monkeypatch.setattr("keter.dashboard.routes.BODY_S", 0.3)
     async with sent(console, post(console, b'{"user', 100), 1) as [(reader, _)]:
         answer = await asyncio.wait_for(reader.read(), 10)
     assert answer.startswith(b"HTTP/1.1 408 ")

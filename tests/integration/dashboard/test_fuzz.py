@@ -19,11 +19,11 @@ from schemathesis.engine.recorder import CheckNode, ScenarioRecorder
 from schemathesis.schemas import BaseSchema
 
 from keter.dashboard.app import all_routes
-from keter.dashboard.table import ALLOWED, Role, Scope
-from tests.console_seed import live_once, seed_bus, seed_ledger
+from keter.dashboard.routes import ALLOWED, Role, Scope
+from tests.kit.console_seed import live_once, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.integration.dashboard.test_perimeter import sample
-from tests.support import eventually
+from tests.kit.support import eventually
 
 SEED = 20240814
 # Random requests of each endpoint, beside the boundary cases, of which there are as many as the document has bounds.

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from keter.bus.alerts import read_alerts
-from keter.bus.heartbeats import Heart, read_heartbeats
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from tests.integration.dashboard.conftest import Console
-from tests.support import ROOT, eventually
+from tests.kit.support import ROOT, eventually
 
 NAMES = {"router@berlin", "router@lisbon"}
 
@@ -21,9 +21,9 @@ NAMES = {"router@berlin", "router@lisbon"}
 ON_A_MACHINE = """
 import socket, sys
 socket.gethostname = lambda: sys.argv[1]
-import keter.workers.recorder as recorder
+import keter.processes.recorder as recorder
 from keter.settings import load_settings
-from keter.workers.runtime import run_process
+from keter.processes.runtime import run_process
 async def run(context): await context.stop.wait()
 recorder.run = run
 sys.exit(run_process("recorder", 1, load_settings(None, {"DATA_DIR": sys.argv[2], "REDIS_URL": sys.argv[3]})))

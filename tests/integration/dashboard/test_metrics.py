@@ -11,14 +11,14 @@ from argon2 import PasswordHasher
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.samples import Sample
 
-from keter.bus.heartbeats import Heart
-from keter.bus.stats import add_counts
+from keter.bus.telemetry.heartbeats import Heart
+from keter.bus.telemetry.stats import add_counts
 from keter.dashboard.rules import RULES
 from keter.metrics import CATALOGUE, CONTENT_TYPE
-from tests.console_seed import FIXTURES, seed_bus, seed_ledger
+from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.promql import Query, read_query
-from tests.support import ROOT, RedisServer
+from tests.kit.promql import Query, read_query
+from tests.kit.support import ROOT, RedisServer
 
 TOKEN = "canary-metrics-token-4711"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

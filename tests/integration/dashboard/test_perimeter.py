@@ -20,13 +20,13 @@ from yarl import URL
 from keter.dashboard.app import all_routes, make_app
 from keter.dashboard.auth import IDLE
 from keter.dashboard.security import CSP, perimeter
-from keter.dashboard.table import Role, Route, Scope
+from keter.dashboard.routes import Role, Route, Scope
 from keter.errors import ConfigurationError
-from keter.preflight import check_bind
+from keter.supervision.preflight import check_bind
 from keter.settings import load_settings
-from keter.supervisor import up
+from keter.supervision.supervisor import up
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.kit.support import eventually
 
 PASSWORDS = {Role.OPERATOR: "seven wet herons walk", Role.VIEWER: "nine dry storks sleep"}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

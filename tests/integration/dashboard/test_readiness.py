@@ -2,11 +2,11 @@
 
 import pytest
 
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.ledger import LedgerUnavailableError
-from tests.console_seed import seed_beats, seed_bus, seed_ledger
+from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 
 async def ready(console: Console) -> tuple[int, dict[str, tuple[bool, str]]]:

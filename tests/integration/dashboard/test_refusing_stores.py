@@ -9,12 +9,12 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from keter.bus.alerts import read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.rules import DOWN_S, REFUSES_S
 from keter.dashboard.stores import Stores
-from tests.console_seed import seed_bus, seed_ledger
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import RedisServer
+from tests.kit.support import RedisServer
 
 KINDS = {
     "redis-read-only": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from keter.bus.reconciliation import note_question
-from keter.bus.trading import change_trading
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.bus.state.reconciliation import note_question
+from keter.bus.state.trading import change_trading
+from keter.dashboard.ledgers import LedgerDoor
 from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
 from keter.ledger import BetChanges, LedgerUnavailableError
 from keter.plain import csv_lines
-from tests.console_seed import seed_bus, seed_ledger
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import RedisServer, eventually
+from tests.kit.support import RedisServer, eventually
 
 STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
           "settings_differ", "following", "armed"}  # fmt: skip

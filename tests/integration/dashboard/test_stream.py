@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.trading import change_trading
+from keter.bus.state.trading import change_trading
 from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED, VIEWER_SOCKETS
 from keter.domain.trading import TradingMode, TradingState
-from tests.console_seed import seed_bus
+from tests.kit.console_seed import seed_bus
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.kit.support import eventually
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 OPERATORS, VIEWERS = "seven wet herons walk", "six dry cranes stand still"

@@ -11,13 +11,13 @@ from typing import NoReturn
 
 import pytest
 
-from keter.alerting.courier import Courier
+from keter.alerting.dispatcher import Courier
 from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
-from keter.workers.dashboard import run
-from keter.workers.runtime import Context, follow_redis
-from tests.integration.workbench import context_on, opened, settings_for
-from tests.support import ROOT, eventually, free_port
+from keter.processes.dashboard import run
+from keter.processes.runtime import Context, follow_redis
+from tests.kit.workbench import context_on, opened, settings_for
+from tests.kit.support import ROOT, eventually, free_port
 
 
 async def test_a_watch_that_dies_ends_the_dashboard(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,8 +77,8 @@ async def test_too_many_open_files_end_nobody_who_follows_redis(
         asked += 1
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("keter.workers.runtime.connect_by", refused)
-    monkeypatch.setattr("keter.workers.runtime.FOLLOW_EVERY_S", 0.01)
+    monkeypatch.setattr("keter.processes.runtime.connect_by", refused)
+    monkeypatch.setattr("keter.processes.runtime.FOLLOW_EVERY_S", 0.01)
     async with opened(redis_url) as bus:
         context: Context = context_on(bus, settings_for(tmp_path), "dashboard")
 
@@ -97,8 +97,8 @@ STUBBORN = """
 import asyncio, sys
 from pathlib import Path
 from keter.settings import load_settings
-import keter.workers.dashboard as dashboard
-from keter.workers.runtime import run_process
+import keter.processes.dashboard as dashboard
+from keter.processes.runtime import run_process
 async def forever(begun):
     begun.set()
     while True:

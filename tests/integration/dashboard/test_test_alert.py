@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from keter.dashboard.app import all_routes
-from keter.dashboard.table import Scope
+from keter.dashboard.routes import Scope
 from tests.integration.alerting.test_webhook import SECRET, Receiver, receiver
 from tests.integration.dashboard.conftest import Console, StartConsole
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keter.alerting.held import Held
-from keter.bus.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.queues import Output, Pipe, QueueName
-from keter.bus.reconciliation import note_pass
-from keter.dashboard.calling import position_of
+from keter.bus.state.reconciliation import note_pass
+from keter.dashboard.alert_views import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
-from keter.dashboard.ledger_door import LedgerDoor
+from keter.dashboard.ledgers import LedgerDoor
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
 from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed, wanted
@@ -21,12 +21,12 @@ from keter.dashboard.watch import Watch, unarmed
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
-from keter.roster import EVERYTHING, RECORDING, Process
-from keter.run import single
+from keter.supervision.processes import EVERYTHING, RECORDING, Process
+from keter.supervision.run import single
 from keter.settings import Settings
-from tests.console_seed import seed_beats, seed_bus, seed_ledger
+from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.support import eventually
+from tests.kit.support import eventually
 
 OWN = {rule.id: rule for rule in RULES}
 

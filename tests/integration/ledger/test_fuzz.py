@@ -28,18 +28,18 @@ from keter.domain.verdicts import accept
 from keter.ledger import ticket_key
 from keter.ledger.schema import metadata
 from keter.venues.base import Ticket
-from keter.workers.recorder import Recorder
-from keter.workers.tracking.foreign import PREFIX, STANDING
-from keter.workers.tracking.unreadable import ALERT, UNTOLD
-from tests.execution import ACCOUNT, NOW
-from tests.execution_bench import DRY, World
-from tests.fuzzing import ODD, bets, spoilt_bytes
-from tests.hooks import Hook
+from keter.processes.recorder import Recorder
+from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING
+from keter.execution.reconcile.unreadable_rows import ALERT, UNTOLD
+from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution_bench import DRY, World
+from tests.kit.fuzzing import ODD, bets, spoilt_bytes
+from tests.kit.hooks import Hook
 from tests.integration.ledger.test_postgres import BINARIES, Postgres, unprivileged_user
 from tests.integration.test_execution import Desk
-from tests.spoilt_venue import SpoiltVenue, account, answered, in_bytes, our_row, placed, quotes
-from tests.unit.asianodds.seam import USER
-from tests.unit.asianodds.test_tickets import bet_row
+from tests.kit.spoilt_venue import SpoiltVenue, account, answered, in_bytes, our_row, placed, quotes
+from tests.kit.asianodds_seam import USER
+from tests.unit.venues.asianodds.test_tickets import bet_row
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 EXAMPLES = 25  # up to a second each: two or three passes, and every commit reaches a disk

@@ -25,9 +25,9 @@ from keter.ledger.database import make_engine, parse_url
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
-from tests.execution import NOW, an_intent
-from tests.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
-from tests.support import free_port
+from tests.kit.execution import NOW, an_intent
+from tests.kit.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
+from tests.kit.support import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from keter.clock import ManualClock
-from keter.sandbox.book import State
-from keter.sandbox.config import BettingConfig, CsvConfig, SandboxConfig
-from keter.sandbox.server import Sandbox
-from tests.integration.sandbox.customer import customer, selection_of
-from tests.support import football_data
+from keter.venues.asianodds.simulator.book import State
+from keter.venues.asianodds.simulator.config import BettingConfig, CsvConfig, SandboxConfig
+from keter.venues.asianodds.simulator.server import Sandbox
+from tests.kit.customer import customer, selection_of
+from tests.kit.support import football_data
 
 CENT = Decimal("0.01")
 LOOK = timedelta(seconds=0.11)  # of the bookmaker's time between two looks: 1.8 hours of the week

@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from keter.sandbox.book import State
-from keter.sandbox.config import BettingConfig, SandboxConfig
-from keter.sandbox.faults import FaultKind
-from keter.sandbox.server import Sandbox
-from tests.integration.sandbox.customer import Customer, customer, placement, selection_of
-from tests.support import eventually
+from keter.venues.asianodds.simulator.book import State
+from keter.venues.asianodds.simulator.config import BettingConfig, SandboxConfig
+from keter.venues.asianodds.simulator.faults import FaultKind
+from keter.venues.asianodds.simulator.server import Sandbox
+from tests.kit.customer import Customer, customer, placement, selection_of
+from tests.kit.support import eventually
 
 WILLING = BettingConfig(refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0)
 QUICK = SandboxConfig(fixed_fixtures=3, feed_interval_scale=0, delay_scale=0, betting=WILLING)

@@ -13,17 +13,17 @@ import aiohttp
 import pytest
 
 from keter.errors import UnavailableError, UsageError
-from keter.sandbox.config import AccountConfig, BettingConfig, MarketConfig, SandboxConfig
-from keter.sandbox.main import parse
-from keter.sandbox.server import Sandbox
-from tests.integration.sandbox.customer import customer, selection_of
-from tests.support import eventually, free_port
+from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, MarketConfig, SandboxConfig
+from keter.venues.asianodds.simulator.main import parse
+from keter.venues.asianodds.simulator.server import Sandbox
+from tests.kit.customer import customer, selection_of
+from tests.kit.support import eventually, free_port
 
 
 async def test_it_says_where_it_is_serves_and_stops_when_told(tmp_path: Path) -> None:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "keter.sandbox", "--port", str(port), "--fixed", "2", cwd=tmp_path, stdout=subprocess.PIPE
+        sys.executable, "-m", "keter.venues.asianodds.simulator", "--port", str(port), "--fixed", "2", cwd=tmp_path, stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     first = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
@@ -51,7 +51,8 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         with pytest.raises(UnavailableError, match="choose another port"):
             await Sandbox(SandboxConfig(port=port, fixed_fixtures=1)).start()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "keter.sandbox", "--port", str(port), "--fixed", "1", stderr=subprocess.PIPE
+            *(sys.executable, "-m", "keter.venues.asianodds.simulator", "--port", str(port), "--fixed", "1"),
+            stderr=subprocess.PIPE,
         )
         _, errors = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 69

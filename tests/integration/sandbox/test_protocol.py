@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from keter.clock import ManualClock, to_ms
-from keter.sandbox.book import Decision, State
-from keter.sandbox.config import BettingConfig, ProtocolConfig, SandboxConfig
-from keter.sandbox.fixed import FixedScenario
-from keter.sandbox.server import Sandbox
-from tests.integration.sandbox.customer import Customer, customer, placement, selection_of
+from keter.venues.asianodds.simulator.book import Decision, State
+from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
+from keter.venues.asianodds.simulator.fixed import FixedScenario
+from keter.venues.asianodds.simulator.server import Sandbox
+from tests.kit.customer import Customer, customer, placement, selection_of
 
 START = datetime(2026, 2, 21, 12, tzinfo=UTC)
 WILLING = BettingConfig(refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0)

@@ -6,8 +6,8 @@ import msgspec
 
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, Told
-from keter.alerting.shelves import joined
-from keter.bus.alerts import Alert
+from keter.alerting.delivery_memory import joined
+from keter.bus.telemetry.alerts import Alert
 from keter.bus.codec import encode
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.bus.heartbeats import BUCKETS_S, Histogram
+from keter.bus.telemetry.heartbeats import BUCKETS_S, Histogram
 
 
 def histogram_of(values: list[float]) -> Histogram:

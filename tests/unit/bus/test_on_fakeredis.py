@@ -6,21 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keter.bus.alerts import Alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
-from keter.bus.fake import serve
-from keter.bus.heartbeats import Heart, read_heartbeats
+from keter.redis_server.imitation import serve
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Locks
 from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.risk import RiskBook
-from keter.bus.sessions import ThrottleStore
-from keter.bus.trading import change_trading, read_trading
+from keter.bus.state.risk import RiskBook
+from keter.bus.state.sessions import ThrottleStore
+from keter.bus.state.trading import change_trading, read_trading
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import TradingMode, TradingState
 from keter.errors import UnavailableError
 from tests.integration.test_bus_risk import reservation
-from tests.support import eventually, free_port
+from tests.kit.support import eventually, free_port
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 

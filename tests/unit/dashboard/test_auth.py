@@ -16,7 +16,7 @@ from keter.dashboard.backoff import MAX_REMEMBERED, Backoff, Failures
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models.commands import LoginBody
 from keter.dashboard.second_factor import totp
-from keter.dashboard.table import Role
+from keter.dashboard.routes import Role
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
 from keter.settings import load_settings

@@ -11,8 +11,8 @@ from keter.dashboard.errors import ApiError
 from keter.dashboard.hub import FRESH_S, IDLE_S, POLL_S, Hub
 from keter.dashboard.models import RedisFacts, Snapshot
 from keter.errors import UnavailableError
-from tests.execution import NOW
-from tests.support import eventually
+from tests.kit.execution import NOW
+from tests.kit.support import eventually
 
 
 class Built:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from keter.bus.heartbeats import Heartbeat
+from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.dashboard.presence import FORGOTTEN_AFTER, KILLS_WINDOW, RESTARTS_WINDOW, STEADY, Presence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keter.bus.writing import RedisTrouble
+from keter.bus.telemetry.writing import RedisTrouble
 from keter.dashboard.rules import DOWN_S, REFUSES_S, RULES, findings
 from keter.dashboard.stores import StoreHealth, StoreTrouble
 from keter.ledger.writing import LedgerTrouble

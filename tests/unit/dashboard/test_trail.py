@@ -9,7 +9,7 @@ from keter.dashboard.trail import figures_text, trail
 from keter.domain.bets import Bet, BetState, Transition
 from keter.domain.signals import Decision
 from keter.domain.verdicts import Reason, accept, reject
-from tests.execution import NOW, an_intent, approved
+from tests.kit.execution import NOW, an_intent, approved
 
 QUOTES = [
     {"book": "P88", "price": "2.21", "minimum_minor": 500, "maximum_minor": 104000, "rejected": False, "message": ""},

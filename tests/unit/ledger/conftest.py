@@ -7,7 +7,7 @@ import pytest
 
 from keter.clock import ManualClock
 from keter.ledger import Ledger, open_ledger
-from tests.execution import NOW
+from tests.kit.execution import NOW
 
 
 @pytest.fixture

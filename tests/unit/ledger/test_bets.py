@@ -1,6 +1,6 @@
 """The promises about intents and bets, on a real SQLite file."""
 
-from tests.ledger_contract import LedgerContract
+from tests.kit.ledger_contract import LedgerContract
 
 
 class TestOnSqlite(LedgerContract):

@@ -13,8 +13,8 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError, UsageError
 from keter.ledger import BetChanges, Ledger, LedgerUnavailableError, database, open_ledger
-from tests.execution import NOW, an_event, an_intent
-from tests.ledger_contract import put_in
+from tests.kit.execution import NOW, an_event, an_intent
+from tests.kit.ledger_contract import put_in
 
 
 async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
 from keter.ledger.figures import ANSWERED, LAST_PLACEMENTS, closing_values
-from tests.console_seed import seed_ledger
-from tests.execution import NOW
+from tests.kit.console_seed import seed_ledger
+from tests.kit.execution import NOW
 
 DRY = ExecutionMode.DRY
 TODAY = "2026-02-21"

@@ -16,8 +16,8 @@ from keter.ledger import Ledger, SettlementRow
 from keter.ledger.schema import metadata
 from keter.setting_groups import LONGEST_ACCOUNT
 from keter.venues.base import AccountSnapshot, EventScore, Ticket, TicketStatus
-from tests.execution import ACCOUNT, NOW, TOTALS
-from tests.ledger_contract import put_in
+from tests.kit.execution import ACCOUNT, NOW, TOTALS
+from tests.kit.ledger_contract import put_in
 
 
 def a_decision(trace_id: str, reason: Reason = Reason.OK, stage: str = "edge", age_d: int = 0) -> Decision:

@@ -19,8 +19,8 @@ from keter.ledger import LedgerUnavailableError, open_ledger
 from keter.ledger.database import make_engine, parse_url
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
-from tests.execution import NOW, an_intent
-from tests.ledger_contract import check_order_of_old_commands, write_old_commands
+from tests.kit.execution import NOW, an_intent
+from tests.kit.ledger_contract import check_order_of_old_commands, write_old_commands
 
 
 def revisions() -> list[str]:
@@ -140,7 +140,7 @@ async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> 
         "import asyncio, sys\n"
         "from keter.clock import ManualClock\n"
         "from keter.ledger import open_ledger\n"
-        "from tests.execution import NOW, an_intent, an_event\n"
+        "from tests.kit.execution import NOW, an_intent, an_event\n"
         "async def main():\n"
         "    ledger = await open_ledger(sys.argv[1], clock=ManualClock(NOW))\n"
         "    await ledger.intents.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])), worker='w')\n"

@@ -13,9 +13,9 @@ from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.ledger import BetChanges, Ledger, open_ledger
 from keter.ledger.totals import BETS, PAPER, Total, fold, read_totals
-from tests.execution import ACCOUNT, NOW
-from tests.large_ledger import DRY, QUESTIONS, make_large_ledger
-from tests.ledger_contract import put_in
+from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.large_ledger import DRY, QUESTIONS, make_large_ledger
+from tests.kit.ledger_contract import put_in
 
 SHORT, LONG, A_DAY = 300, 6_000, 10
 STEPS = 20  # instructions of SQLite's machine per count

@@ -11,8 +11,8 @@ from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger
-from tests.execution import NOW, an_event, an_intent
-from tests.ledger_contract import put_in
+from tests.kit.execution import NOW, an_event, an_intent
+from tests.kit.ledger_contract import put_in
 
 DRY = ExecutionMode.DRY
 S = BetState

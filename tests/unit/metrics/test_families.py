@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from keter.bus.heartbeats import BUCKETS_S
-from keter.bus.odds import FeedFacts
+from keter.bus.telemetry.heartbeats import BUCKETS_S
+from keter.bus.state.odds import FeedFacts
 from keter.bus.queues import QueueFacts
 from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
@@ -21,9 +21,9 @@ from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
 from keter.metrics.families import MOST_WORDS, MOST_WORKERS, OTHER, bounded
 from keter.metrics.names import GROUPS, metrics_page
-from keter.roster import Process
-from tests.support import ROOT
-from tests.unit.metrics.builders import NOW, alert, beat, bus_part, known, latency_fields
+from keter.supervision.processes import Process
+from tests.kit.support import ROOT
+from tests.kit.beats import NOW, alert, beat, bus_part, known, latency_fields
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 MONEY = st.integers(-(10**12), 10**12)

@@ -25,7 +25,8 @@ def test_importing_the_package_loads_none_of_its_modules() -> None:
 
 
 def test_the_edge_gate_and_single_markets_do_without_numpy_and_redis() -> None:
-    statement = "import keter.gates.edge; from keter.pricing import devig, consensus, kelly, expected_value; devig([1.9, 2.0])"
+    names = "devig, consensus, kelly, expected_value"
+    statement = f"import keter.strategies.value.edge; from keter.pricing import {names}; devig([1.9, 2.0])"
     assert not {"numpy", "redis", "sqlalchemy"} & loaded_by(statement)
 
 

@@ -14,7 +14,7 @@ from keter.pricing.goals import fit_home_away
 from keter.replay.backtest import Backtest, Rules, run
 from keter.replay.football import Moment
 from keter.settings import load_settings
-from tests.support import football_data
+from tests.kit.support import football_data
 
 HEADER = (
     "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,MaxAHH,MaxAHA,"

@@ -8,7 +8,7 @@ import pytest
 from keter.domain.markets import Market, MarketKind, Period
 from keter.errors import UsageError
 from keter.replay.football import ONE_X_TWO, TOTAL_2_5, Fixture, Moment, Skipped, csv_files, read_fixtures
-from tests.support import football_data
+from tests.kit.support import football_data
 
 HEADER = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,P>2.5,P<2.5,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,PSCH,PSCD,PSCA"
 

@@ -12,10 +12,10 @@ from keter.replay.capture import CaptureWriter, capture_files, read_captures
 from keter.replay.performance import performance
 from keter.replay.replayer import Replayer
 from keter.settings import Settings, load_settings
-from keter.venues.asianodds.captured import CapturedFeeds
+from keter.venues.asianodds.recorded_feed import CapturedFeeds
 from keter.venues.asianodds.source import EVERYTHING
-from tests.asianodds_payloads import KICKOFF, NOW, feed_body, live_row, match_game, result_odds
-from tests.asianodds_payloads import total as goals
+from tests.kit.asianodds_payloads import KICKOFF, NOW, feed_body, live_row, match_game, result_odds
+from tests.kit.asianodds_payloads import total as goals
 
 FAIR = "PIN=2.000,4.100,3.900;ISN=1.990,4.100,3.900;SBO=1.990,4.120,3.880"
 VALUE = FAIR + ";IBC=2.200,3.700,3.500"

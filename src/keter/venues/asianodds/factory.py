@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.machine import MB, answer_mb, memory_bytes
+from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.settings import Settings
 from keter.trust import require_safe_transport, session_hosts
 from keter.venues.asianodds.bounds import FeedBounds

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from keter.domain.markets import Event, Market, Phase
-from keter.venues.asianodds.slots import Slot, SlotMerger
+from keter.venues.asianodds.row_markets import Slot, SlotMerger
 from keter.venues.base import EventScore, MarketPrices
 
 

@@ -29,7 +29,7 @@ from keter.domain.markets import Market, MarketKind, Period, Side
 from keter.domain.money import money_text, round_to_minor
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.believable import MOST_STAKE_MINOR
-from keter.venues.asianodds.loose import Fields, read_fields
+from keter.venues.asianodds.lenient_json import Fields, read_fields
 from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.prices import read_line, read_price
 from keter.venues.asianodds.transport import CallFailedError, Reply

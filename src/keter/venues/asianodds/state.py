@@ -42,7 +42,7 @@ from keter.venues.asianodds.normalise import (
     read_score,
 )
 from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
-from keter.venues.asianodds.slots import Slot, SlotMerger
+from keter.venues.asianodds.row_markets import Slot, SlotMerger
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
 from keter.venues.base import MarketPrices
 

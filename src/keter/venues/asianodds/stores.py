@@ -1,4 +1,4 @@
-"""What the client needs others to remember, shared by all processes of an account. Redis-backed in ``keter.bus.sessions``."""
+"""What the client needs others to remember, shared by all processes of an account. Redis-backed in ``keter.bus.state.sessions``."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -38,7 +38,7 @@ from keter.venues.asianodds.believable import (
     MOST_SCORE,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.loose import Fields, read_rows
+from keter.venues.asianodds.lenient_json import Fields, read_rows
 from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
 from keter.venues.asianodds.prices import read_line

@@ -18,7 +18,7 @@ from keter.venues.asianodds.placement import (
     place_body,
     read_quotes,
 )
-from keter.venues.asianodds.records import (
+from keter.venues.asianodds.account import (
     BetHistory,
     Bookie,
     League,

@@ -33,7 +33,7 @@ from keter.venues.base import (
     TicketStatus,
 )
 from keter.venues.paper.behaviour import LEARNED_FROM, learned
-from keter.venues.paper.fate import draw
+from keter.venues.paper.fill_model import draw
 
 LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
 RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void

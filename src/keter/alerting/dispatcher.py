@@ -1,0 +1,138 @@
+"""Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives.
+
+What stands is read from Redis and joined with what this process holds itself. A Redis that cannot be read or written keeps
+nothing from being told: what it said last counts on, and what was told is remembered here until it takes it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+
+from keter.alerting.channels import Channel, DeliveryError
+from keter.alerting.held import Held
+from keter.alerting.policy import Memory, delivered, plan
+from keter.alerting.delivery_memory import Shelf
+from keter.alerting.texts import Message, Position, alive_message, test_message
+from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.connection import Bus
+from keter.clock import Clock
+from keter.errors import KeterError
+from keter.system.tasks import stopped_within
+
+log = structlog.get_logger(__name__)
+EVERY_S = 2.0
+REST_S = 60.0
+ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
+TEST_DEADLINE_S = 20.0
+Clean = Callable[[str], str]
+Positions = Callable[[], Awaitable[Position]]
+
+
+class Courier:
+    """One per dashboard. A channel that fails rests for REST_S and is then told what stands at that time."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        channels: Sequence[Channel],
+        positions: Positions,
+        held: Held,
+        clock: Clock,
+        zone: ZoneInfo,
+        clean: Clean = str,
+    ) -> None:
+        self._bus = bus
+        self._shelf = Shelf(bus)
+        self._held = held
+        self._stored: Sequence[Alert] = ()
+        self._channels = tuple(channels)
+        self._positions = positions
+        self._clock = clock
+        self._zone = zone
+        self._clean = clean
+        self._rest_until: dict[str, float] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(channel.name for channel in self._channels)
+
+    def add(self, channels: Sequence[Channel]) -> None:
+        """More channels, which are told from the next look on."""
+        self._channels = (*self._channels, *channels)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Looks until ``stop``."""
+        while not stop.is_set():
+            await self.look()
+            await stopped_within(stop, EVERY_S)
+
+    async def look(self) -> None:
+        """Tells every channel what it has to know now. What Redis said last counts while it cannot be asked."""
+        try:
+            self._stored = await read_alerts(self._bus)
+            asked = True
+        except (KeterError, OSError, TimeoutError) as e:
+            log.debug("alerts_not_read", error=str(e))
+            asked = False
+        standing = self._held.standing(self._stored)
+        awake = [channel for channel in self._channels if self._awake(channel)]
+        async with asyncio.TaskGroup() as tasks:
+            for channel in awake:
+                tasks.create_task(self._serve(channel, standing, alive=asked))
+
+    async def test(self, actor: str) -> dict[str, str | None]:
+        """Sends a test alert now; per channel None where it was taken, else what went wrong."""
+        message = test_message(actor, self._clock.now())
+
+        async def one(channel: Channel) -> str | None:
+            try:
+                await asyncio.wait_for(channel.send(message, None), TEST_DEADLINE_S)
+            except DeliveryError as e:
+                return str(e)
+            except TimeoutError:
+                return "no answer in time"
+            return None
+
+        results = await asyncio.gather(*(one(channel) for channel in self._channels))
+        return dict(zip(self.names, results, strict=True))
+
+    async def aclose(self) -> None:
+        for channel in self._channels:
+            await channel.aclose()
+
+    def _awake(self, channel: Channel) -> bool:
+        return self._clock.monotonic() >= self._rest_until.get(channel.name, 0.0)
+
+    async def _serve(self, channel: Channel, standing: Sequence[Alert], *, alive: bool) -> None:
+        """``alive``: also gives the day's sign of life, which a restart without Redis would otherwise repeat."""
+        before = await self._shelf.read(channel.name)
+        planned = plan(standing, before, self._clock.now())
+        memory = planned.memory
+        try:
+            for step in planned.steps:
+                await channel.send(self._cleaned(step.message), await self._positions())
+                memory = delivered(memory, step)
+            if alive:
+                memory = await self._alive(channel, memory)
+        except DeliveryError as e:
+            log.warning("alert_not_delivered", channel=channel.name, error=str(e))
+            self._rest_until[channel.name] = self._clock.monotonic() + REST_S
+        finally:
+            if memory != before or self._shelf.owes(channel.name):
+                await self._shelf.write(channel.name, memory)
+
+    def _cleaned(self, message: Message) -> Message:
+        """Texts of a venue's error may quote what was sent to it."""
+        texts = {name: self._clean(getattr(message, name)) for name in ("title", "detail", "action")}
+        return msgspec.structs.replace(message, **texts)
+
+    async def _alive(self, channel: Channel, memory: Memory) -> Memory:
+        local = self._clock.now().astimezone(self._zone)
+        day = local.date().isoformat()
+        if local.hour < ALIVE_HOUR or memory.alive_day >= day:
+            return memory
+        await channel.send(alive_message(day, await self._positions(), self._clock.now()), None)
+        return msgspec.structs.replace(memory, alive_day=day)

@@ -1,0 +1,243 @@
+"""What an operator may say over Telegram, and the answer. Knows nothing of aiogram; every effect goes through ``Control``.
+
+Only listed users, only in their private chat. What only stops is done, and questions are answered, however old they arrive; the
+rest only within a minute of being said. ``/resume`` may lead to bets, so it is said twice: the second time with a code that is
+good once, for this user, this state and one minute. After a halt or a pause of the guard's that code comes from the operator's
+second factor, not from this chat: whoever holds the phone must not do.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from keter.alerting.texts import Position, position_line
+from keter.bus.telemetry.alerts import Alert
+from keter.bus.errors import StaleRevisionError
+from keter.clock import Clock
+from keter.control.commands import Control, Operator, Outcome
+from keter.domain.bets import Bet
+from keter.domain.money import money_text
+from keter.domain.trading import TradingMode
+from keter.errors import KeterError, UsageError
+from keter.control.proofs import resumes_lightly
+
+log = structlog.get_logger(__name__)
+STALE_S = 60.0
+# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on how long it was under way.
+EVER_DONE = frozenset({"/pause", "/reduce", "/halt"})
+EVER_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
+CODE_LASTS_S = 60.0
+MOST_LINES = 20
+LONGEST_PAUSE_MIN = 24 * 60
+REASON = "by Telegram"
+NO_SECOND_FACTOR = (
+    "after a halt or a pause of the guard's Telegram resumes only with a code of the second factor, and DASH_TOTP_SECRET is "
+    "not set; resume on the page or with `keter resume`"
+)
+HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message as Telegram tells it. ``at`` is Telegram's own time."""
+
+    user: int
+    chat: int
+    private: bool
+    text: str
+    at: datetime
+    by_person: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Where the answers come from. Each raises KeterError when it cannot be told."""
+
+    position: Callable[[], Awaitable[Position]]
+    open_bets: Callable[[], Awaitable[Sequence[Bet]]]
+    alerts: Callable[[], Awaitable[Sequence[Alert]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """``code`` is None where the second factor's has to be said."""
+
+    code: str | None
+    revision: int | None
+    made_s: float
+
+
+Prove = Callable[[int, str], None]
+
+
+def random_code() -> str:
+    """Six digits."""
+    return f"{secrets.randbelow(1_000_000):06}"
+
+
+class Desk:
+    """Answers one message at a time."""
+
+    def __init__(
+        self,
+        control: Control,
+        views: Views,
+        allowed: frozenset[int],
+        clock: Clock,
+        codes: Callable[[], str] = random_code,
+        *,
+        prove: Prove | None = None,
+    ) -> None:
+        """``prove`` checks and spends a code of the operator's second factor; None where there is none."""
+        self._control = control
+        self._views = views
+        self._allowed = allowed
+        self._clock = clock
+        self._codes = codes
+        self._prove = prove
+        self._pending: dict[int, _Pending] = {}
+        self._strangers: set[int] = set()
+
+    async def answer(self, said: Said) -> str | None:
+        """The reply; None for whoever may not speak here, who is not even told so."""
+        if not self._may_speak(said):
+            return None
+        word, _, rest = said.text.strip().partition(" ")
+        command = word.partition("@")[0].lower()
+        age_s = (self._clock.now() - said.at).total_seconds()
+        old = f"{command} was said {age_text(age_s)} by this machine's clock" if abs(age_s) > STALE_S else ""
+        if old and command not in EVER_DONE | EVER_ANSWERED:
+            return f"{old} and is not done. Say it again."
+        try:
+            done = await self._do(command, rest.strip(), said.user)
+        except StaleRevisionError:
+            return "The state has changed meanwhile; look with /status and say it again."
+        except (KeterError, OSError, TimeoutError) as e:
+            return f"Not done: {str(e) or type(e).__name__}"
+        return f"{old} and is done all the same. {done}" if old and command in EVER_DONE else done
+
+    def _may_speak(self, said: Said) -> bool:
+        known = said.user in self._allowed
+        if known and said.private and said.chat == said.user and said.by_person:
+            return True
+        if said.user not in self._strangers and len(self._strangers) < 100:
+            self._strangers.add(said.user)
+            log.warning("telegram_ignored", user=said.user, listed=known, private=said.private)
+        return False
+
+    async def _do(self, command: str, rest: str, user: int) -> str:
+        operator = Operator(f"telegram:{user}", "telegram")
+        match command:
+            case "/status":
+                return await self._status()
+            case "/pnl":
+                position = await self._views.position()
+                return f"PnL today: {position.currency} {position.pnl_today or 'unknown'}"
+            case "/open":
+                return open_text(await self._views.open_bets())
+            case "/alerts":
+                return alerts_text(await self._views.alerts())
+            case "/ack":
+                return _sentence(await self._control.acknowledge(operator, await self._alert_meant(rest), REASON))
+            case "/pause":
+                return _sentence(await self._control.pause(operator, REASON, for_s=_pause_s(rest)))
+            case "/reduce":
+                return _sentence(await self._control.reduce(operator, rest[:200] or REASON))
+            case "/halt":
+                return _sentence(await self._control.halt(operator, rest[:200] or REASON))
+            case "/resume":
+                return await self._resume(operator, user, rest)
+        return HELP
+
+    async def _status(self) -> str:
+        standing = await self._control.standing()
+        mode = standing.mode.value if standing.mode is not None else standing.problem or "trading state unknown"
+        stops = f" (stopped by {', '.join(standing.stops)})" if standing.stops else ""
+        return f"{mode}{stops}. {position_line(await self._views.position())}"
+
+    async def _alert_meant(self, rest: str) -> str:
+        if rest:
+            return rest
+        waiting = [alert.id for alert in await self._views.alerts() if alert.acknowledged_by is None]
+        if len(waiting) != 1:
+            raise UsageError(f"say which: /ack {' or /ack '.join(waiting)}" if waiting else "no alert waits for it")
+        return waiting[0]
+
+    async def _resume(self, operator: Operator, user: int, code: str) -> str:
+        pending = self._pending.pop(user, None)  # good once, right or wrong
+        if not code:
+            return await self._prepare(user)
+        if pending is None or self._clock.monotonic() - pending.made_s > CODE_LASTS_S:
+            raise UsageError("that code is not good (any more); say /resume for another")
+        if pending.code is None:
+            await self._see_second_factor(user, code)
+        elif not secrets.compare_digest(pending.code.encode(), code.encode()):
+            raise UsageError("that code is not good (any more); say /resume for another")
+        elif not resumes_lightly(await self._control.standing()):  # halted since, perhaps by the file alone
+            raise UsageError("the state has changed meanwhile; say /resume again")
+        return _sentence(await self._control.resume(operator, REASON, revision=pending.revision))
+
+    async def _prepare(self, user: int) -> str:
+        standing = await self._control.standing()
+        if standing.trading is None:
+            raise UsageError(standing.problem or "Redis is not reachable")
+        if standing.mode is TradingMode.ACTIVE and not standing.stops:
+            raise UsageError("trading is running already")
+        state = standing.trading.state
+        lightly = resumes_lightly(standing)
+        if not lightly and self._prove is None:
+            raise UsageError(NO_SECOND_FACTOR)
+        code = self._codes() if lightly else None
+        self._pending[user] = _Pending(code, state.revision if state else None, self._clock.monotonic())
+        why = f"{state.mode.value} by {state.actor}: {state.reason}. " if state else ""
+        wanted = code or "and the six digits of the console's second factor"
+        return f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume {wanted}"
+
+    async def _see_second_factor(self, user: int, code: str) -> None:
+        """Raises UsageError for a code that is not good, KeterError while too many were tried."""
+        if self._prove is None:
+            raise UsageError(NO_SECOND_FACTOR)
+        await asyncio.to_thread(self._prove, user, code)  # it writes the spent code down
+
+
+def age_text(age_s: float) -> str:
+    """How long ago something was said; a clock that is behind makes it the future."""
+    return f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead"
+
+
+def open_text(bets: Sequence[Bet]) -> str:
+    """Open bets, newest last, at most MOST_LINES of them."""
+    lines = [
+        f"{bet.state.value} {bet.intent.home} v {bet.intent.away} {bet.intent.selection_id} "
+        f"{money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @ {bet.odds or bet.intent.asked_odds}"
+        for bet in bets
+    ]
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return "\n".join([f"{len(bets)} open", *lines[-MOST_LINES:], *more])
+
+
+def alerts_text(alerts: Sequence[Alert]) -> str:
+    """What stands, worst and oldest first as given."""
+    lines = [
+        f"{alert.level.upper()} {alert.id}: {alert.title}. {alert.detail}"
+        + (f" (acknowledged by {alert.acknowledged_by})" if alert.acknowledged_by else "")
+        for alert in alerts
+    ]
+    more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+    return "\n".join([*lines[:MOST_LINES], *more]) or "No alert stands."
+
+
+def _pause_s(rest: str) -> float | None:
+    if not rest:
+        return None
+    if not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:6]) <= LONGEST_PAUSE_MIN):
+        raise UsageError(f"/pause takes whole minutes from 1 to {LONGEST_PAUSE_MIN}, or nothing")
+    return int(rest[:6]) * 60.0
+
+
+def _sentence(outcome: Outcome) -> str:
+    return ". ".join([outcome.command.result, *outcome.warnings])

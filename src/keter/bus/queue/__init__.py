@@ -1,0 +1,1 @@
+"""The conflating, reliable queues between the processes."""

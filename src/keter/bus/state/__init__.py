@@ -1,0 +1,1 @@
+"""Hot state in Redis: prices, risk book, trading state, sessions."""

@@ -1,0 +1,1 @@
+"""What an operator may do to trading, the same for command line, page and Telegram."""

@@ -1,0 +1,66 @@
+"""Arms LIVE for the run that is under way, and takes permissions back."""
+
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.state.ownership import read_owner
+from keter.bus.state.trading import arm, armed_accounts, disarm, read_arming
+from keter.control.base import Commander, Operator, Outcome, valued
+from keter.domain.runs import Run
+from keter.domain.trading import CommandAction, ExecutionMode
+from keter.errors import UnavailableError, UsageError
+
+ARMED, NOT_ARMED = "armed", "not armed"
+
+
+class ArmingCommands(Commander):
+    """``arm`` and ``disarm``."""
+
+    async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
+        """Allows LIVE bets on ``account`` for the run that owns this Redis. Licence and limits are checked by whoever asks.
+
+        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another account's.
+        """
+        run = await self._armable_run(account)
+        standing = await read_arming(self._need_bus(), account, run.mark)
+        row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
+        await arm(self._need_bus(), account, operator.name, row.at, run.mark, row.command_id)
+        return await self._done(valued(row, _arming_text(standing is not None), ARMED))
+
+    async def _armable_run(self, account: str) -> Run:
+        record = await read_owner(self._need_bus())
+        if record is None:
+            raise UnavailableError("nothing runs that could be armed: an arming is for one run; start `keter up`, then arm")
+        if record.run.mode is not ExecutionMode.LIVE:
+            raise UsageError("what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE, then arm")
+        if record.run.account != account:
+            raise UsageError(f"what runs bets on another account than {account}; restart Keter, then arm")
+        return record.run
+
+    async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
+        """Takes the permission back; open bets stay open."""
+        stood = await disarm(self._need_bus(), account)
+        row = self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account)
+        return await self._done(valued(row, _arming_text(stood), NOT_ARMED))
+
+    async def disarm_every(self, operator: Operator, reason: str, *, named: str = "") -> list[Outcome]:
+        """Takes back every permission that stands in this Redis, the running account's first; ``named`` may have none.
+
+        Raises UnavailableError where no account is known.
+        """
+        running = await self._running_account()
+        others = sorted({named, *await armed_accounts(self._need_bus())} - {running, ""})
+        accounts = [*([running] if running else ()), *others]
+        if not accounts:
+            raise UnavailableError("no account is known to disarm: nothing runs on this Redis, and none is armed there")
+        return [await self.disarm(operator, account, reason) for account in accounts]
+
+    async def _running_account(self) -> str:
+        """Empty where nothing runs, or where its record cannot be read: that must not hold a disarming back."""
+        try:
+            record = await read_owner(self._need_bus())
+        except PoisonedPayloadError:
+            return ""
+        return record.run.account if record is not None else ""
+
+
+def _arming_text(armed: bool) -> str:
+    return ARMED if armed else NOT_ARMED

@@ -1,0 +1,93 @@
+"""Between the console and the channels that call for help: what they may ask, and the test that an operator sends."""
+
+from collections.abc import Sequence
+
+from keter.alerting.dispatcher import Courier
+from keter.alerting.telegram_commands import Prove, Views
+from keter.alerting.held import Held
+from keter.alerting.texts import Position
+from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.connection import Bus
+from keter.clock import Clock
+from keter.dashboard.auth import Doorman
+from keter.dashboard.errors import ApiError
+from keter.dashboard.hub import Hub
+from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.models import Snapshot, TestAlertResult
+from keter.dashboard.routes import Role
+from keter.domain.bets import Bet
+from keter.errors import KeterError
+from keter.settings import Settings
+
+TEST_EVERY_S = 10.0
+
+
+def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) -> Views:
+    """The answers for Telegram, from the same sources as the page."""
+
+    async def position() -> Position:
+        return position_of(await hub.newest(), settings, known=hub.problem is None)
+
+    async def open_bets() -> Sequence[Bet]:
+        return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
+
+    async def alerts() -> Sequence[Alert]:
+        try:
+            stored = await read_alerts(bus)
+        except (KeterError, OSError, TimeoutError):
+            stored = []  # what this process holds itself says that Redis is away
+        return held.standing(stored)
+
+    return Views(position, open_bets, alerts)
+
+
+def code_proof(doorman: Doorman) -> Prove | None:
+    """Checks what is said over Telegram against the operator's second factor; None where the operator has none.
+
+    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong passwords do.
+    """
+    if not doorman.asks_code(Role.OPERATOR):
+        return None
+    return lambda user, code: doorman.check_code(f"telegram {user}", code)
+
+
+def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:
+    """The newest snapshot in a few figures; what Redis told is left out when that is no longer ``known``."""
+    mode = settings.mode.execution_mode.value
+    if latest is None:
+        return Position(mode)
+    money = latest.money
+    return Position(
+        execution_mode=mode,
+        trading=latest.trading.mode if known else None,
+        currency=settings.mode.account_currency,
+        open=money.open if money else None,
+        outstanding=money.outstanding if money else None,
+        unknown=money.unknown if money else None,
+        pnl_today=money.pnl_today if money else None,
+        stops=tuple(latest.trading.stops) if known else (),
+        problems=(*latest.problems, *([latest.trading.following] if latest.trading.following else [])),
+    )
+
+
+class Tester:
+    """Sends test alerts, not more than one every TEST_EVERY_S."""
+
+    def __init__(self, courier: Courier, clock: Clock) -> None:
+        self._courier = courier
+        self._clock = clock
+        self._sent_s: float | None = None
+
+    async def send(self, actor: str) -> TestAlertResult:
+        """Raises ApiError 429 when the last one was just sent."""
+        at = self._clock.monotonic()
+        if self._sent_s is not None and at - self._sent_s < TEST_EVERY_S:
+            wait_s = TEST_EVERY_S - (at - self._sent_s)
+            raise ApiError(429, "slow_down", "a test alert was just sent", retry_after_s=wait_s)
+        self._sent_s = at
+        results = await self._courier.test(actor)
+        sent = [name for name, fault in results.items() if fault is None]
+        failed = {name: fault for name, fault in results.items() if fault is not None}
+        faults = "; ".join(f"{name}: {fault}" for name, fault in failed.items())
+        sentence = f"Sent to {', '.join(sent) or 'nobody'}." + (f" Not sent to {faults}." if failed else "")
+        return TestAlertResult(sentence=sentence, sent=sent, failed=failed)

@@ -1,0 +1,1 @@
+"""Carries out each decision once, and finds out what became of it."""

@@ -1,0 +1,1 @@
+"""Makes ledger, venue and risk book agree."""

@@ -1,0 +1,127 @@
+"""The account as the venue reports it, held against the ledger. A difference seen twice stops betting.
+
+What must agree is the stake outstanding: at least that of the bets known to run, at most that and everything that may have
+been accepted. Credit is not compared: deposits and bets by hand change it without us.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from keter.bus.state.accounts import write_account
+from keter.control.commands import Operator
+from keter.domain.bets import Bet, BetState
+from keter.domain.money import money_text
+from keter.ledger import Ledger, UnstorableRowError
+from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
+from keter.processes.runtime import Context
+from keter.execution.reconcile.alarms import Calls, control_of
+
+log = structlog.get_logger(__name__)
+ALERT = "account-mismatch"
+TOLERANCE_MINOR = 1
+TIMES = 2
+HISTORY_EVERY_S = 600.0
+_MAY_RUN = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
+
+
+class AccountWatch:
+    """One account: ``before`` a pass, and ``after`` it with the bets that are open then."""
+
+    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, account: str) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._venue = venue
+        self._account = account
+        self._calls = Calls(context.bus, ledger)
+        self._seen = 0
+        self._halted = False
+        self._first: AccountSnapshot | None = None
+        self._last: AccountSnapshot | None = None
+        self._written = -HISTORY_EVERY_S
+        self._read_at: float | None = None
+
+    async def before(self) -> None:
+        """Looks before a pass: what moves while the pass runs cannot be compared."""
+        self._first = await self._read()
+
+    async def after(self, open_bets: Sequence[Bet]) -> None:
+        """Looks again after the bets were compared, and compares the money if it stood still meanwhile."""
+        snapshot = await self._read()
+        if snapshot is None:
+            return
+        await self._keep(snapshot)
+        if self._first is not None and self._first.outstanding_minor == snapshot.outstanding_minor:
+            await self._compare(snapshot, open_bets)
+
+    def fresh(self, within_s: float) -> bool:
+        """Whether the venue told of the account so lately."""
+        return self._read_at is not None and self._context.clock.monotonic() - self._read_at <= within_s
+
+    async def _read(self) -> AccountSnapshot | None:
+        """What the venue says, told to everybody. A venue that cannot be asked is no mismatch."""
+        self._context.heart.count("account_questions")
+        try:
+            snapshot = await self._venue.account()
+        except VenueError as e:
+            self._context.heart.count("venue_errors")
+            log.warning("account_failed", kind=e.kind, detail=e.detail[:200])
+            return None
+        self._read_at = self._context.clock.monotonic()
+        await write_account(self._context.bus, snapshot)
+        return snapshot
+
+    async def _keep(self, snapshot: AccountSnapshot) -> None:
+        """A row of history when money moved, and now and then."""
+        now, last = self._context.clock.monotonic(), self._last
+        moved = last is None or (last.credit_minor, last.outstanding_minor) != (
+            snapshot.credit_minor,
+            snapshot.outstanding_minor,
+        )
+        if moved or now - self._written >= HISTORY_EVERY_S:
+            try:
+                await self._ledger.accounts.add(snapshot)
+            except UnstorableRowError as e:  # history only: what is compared stands in the snapshot itself
+                self._context.heart.error(str(e))
+                log.warning("account_not_stored", error=str(e))
+            self._last, self._written = snapshot, now
+
+    async def _compare(self, snapshot: AccountSnapshot, open_bets: Sequence[Bet]) -> None:
+        least, most = await self._bounds(open_bets)
+        now = self._context.clock.now()
+        if least - TOLERANCE_MINOR <= snapshot.outstanding_minor <= most + TOLERANCE_MINOR:
+            self._seen, self._halted = 0, False
+            await self._calls.clear(ALERT, now)
+            return
+        self._seen += 1
+        self._context.heart.count("account_mismatches")
+        detail = (
+            f"outstanding is {money_text(snapshot.outstanding_minor)} at the venue, "
+            f"{money_text(least)} to {money_text(most)} by the ledger"
+        )
+        log.warning("account_mismatch", times=self._seen, detail=detail)
+        if self._seen < TIMES:
+            return
+        action = "Betting is halted. Compare the open bets with the venue's own page, then `keter resume`."
+        await self._calls.raise_(ALERT, "page", "Venue and ledger disagree about the money", detail, action, now)
+        if not self._halted:
+            await self._halt(detail)
+
+    async def _bounds(self, open_bets: Sequence[Bet]) -> tuple[int, int]:
+        """Least and most that may be outstanding, foreign tickets included."""
+        least = most = 0
+        for bet in open_bets:
+            stake = max(bet.placed_stake_minor, 0) or bet.intent.stake_minor
+            if bet.state is BetState.RUNNING:
+                least, most = least + stake, most + stake
+            elif bet.state in _MAY_RUN:
+                most += max(stake, bet.intent.stake_minor)
+        for row in await self._ledger.foreign.open(self._account, self._context.settings.mode.execution_mode):
+            most += row.stake_minor
+            least += row.stake_minor if row.status == TicketStatus.RUNNING.value else 0
+        return least, most
+
+    async def _halt(self, detail: str) -> None:
+        control = control_of(self._context, self._ledger)
+        await control.halt(Operator("tracker", "tracker"), f"account mismatch: {detail}")
+        self._halted = True

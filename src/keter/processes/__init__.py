@@ -1,0 +1,1 @@
+"""Runs one process each: take from the bus, decide, pass on."""

@@ -1,0 +1,53 @@
+"""The dashboard: serves the console. It reads Redis and the ledger; only operators' commands change anything."""
+
+import asyncio
+
+from keter.dashboard.app import make_app, serving
+from keter.dashboard.wiring import build_world
+from keter.dashboard.ledgers import LedgerDoor
+from keter.errors import KeterError
+from keter.system.tasks import end_tasks
+from keter.processes.runtime import Context, follow_redis
+
+
+async def run(context: Context) -> None:
+    """Serves, watches and calls for help until asked to stop.
+
+    Redis may come and go meanwhile: the page and the channels say so, and halting goes on working. When one of the tasks ends,
+    whatever its reason, all do: a page without its watch would be taken for one that has nothing to tell.
+    """
+    settings = context.settings
+    door = LedgerDoor(settings, context.clock)
+    world = build_world(settings, context.bus, door, context.clock, context.ids, starts=context.starts)
+    stop = context.stop
+    work = {
+        "hub": world.hub.run(stop),
+        "watch": world.watch.run(stop),
+        "alerting": world.alerting.run(stop),
+        "redis": follow_redis(context),
+    }
+    tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
+    address = settings.dashboard.dash_host, settings.dashboard.dash_port
+    try:
+        async with serving(make_app(world), *address, proxies=world.border.proxies):
+            context.log.info("dashboard_listening", host=address[0], port=address[1])
+            stopping = asyncio.create_task(context.stop.wait())
+            await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task.get_name() for task in tasks if task.done()]
+            await end_tasks(stopping)
+    finally:
+        await end_tasks(*tasks)
+        await world.stores.aclose()
+        await door.aclose()
+    _raise_what_ended(tasks, [] if context.stop.is_set() else ended)
+
+
+def _raise_what_ended(tasks: list[asyncio.Task[None]], ended: list[str]) -> None:
+    """Raises the error of a task, and KeterError for one that ``ended`` by itself or does not end when cancelled."""
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.result()
+    if stubborn := [task.get_name() for task in tasks if not task.done()]:
+        raise KeterError(f"the dashboard's {', '.join(stubborn)} did not end when cancelled")
+    if ended:
+        raise KeterError(f"the dashboard's {', '.join(ended)} ended by itself")

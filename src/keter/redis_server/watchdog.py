@@ -1,0 +1,43 @@
+"""Ends the private Redis when the supervisor is gone. Run as a file of its own, with the standard library only, to stay small.
+
+    python -I -S redis_server/watchdog.py GRACE_S
+
+The supervisor writes the server's process id to standard input, one line for each start. When standard input ends, the workers
+get GRACE_S seconds to write down what they hold; then the last server named is terminated, which makes it save and leave. The
+supervisor ends this process before it stops the server itself.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+
+def main(grace_s: float) -> None:
+    """Reads process ids until the end of standard input, waits, terminates the last one."""
+    terminate = _nothing
+    for line in sys.stdin:
+        terminate = _terminator(int(line))
+    time.sleep(grace_s)
+    try:
+        terminate()
+    except OSError:  # it has gone already
+        return
+
+
+def _nothing() -> None:
+    """No server was named."""
+
+
+def _terminator(pid: int) -> Callable[[], None]:
+    """A call that terminates ``pid``; where the system can, never another process that got its number later."""
+    call = partial(os.kill, pid, signal.SIGTERM)
+    if sys.platform == "linux":
+        call = partial(signal.pidfd_send_signal, os.pidfd_open(pid), signal.SIGTERM)
+    return call
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

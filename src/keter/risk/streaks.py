@@ -1,0 +1,21 @@
+"""Losses in a row by the ledger, for what the counter in Redis cannot know: a book that was lost, a bet that was regraded."""
+
+from datetime import datetime
+
+from keter.domain.streaks import Results
+from keter.domain.trading import CommandAction, ExecutionMode
+from keter.ledger import Ledger
+from keter.risk.restore import ACTOR, RECENT_COMMANDS
+
+STREAK = "losing streak"
+
+
+async def last_streak_pause(ledger: Ledger) -> datetime | None:
+    """When the guard last paused for a losing streak: the losses before that have been paid for."""
+    pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
+    return next((one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None)
+
+
+async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:
+    """The bets settled since then, the newest first."""
+    return await ledger.last_results(mode, since=await last_streak_pause(ledger))

@@ -1,0 +1,1 @@
+"""What Keter wants to bet. One folder a strategy."""

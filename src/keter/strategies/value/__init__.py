@@ -1,0 +1,1 @@
+"""Value betting: soft prices that beat the sharp books' consensus."""

@@ -1,0 +1,57 @@
+"""Markets as they stand now, put together again from ``odds:latest``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from keter.bus.connection import Bus
+from keter.bus.state.odds import LatestOdds, LatestPrice, read_score, read_selections
+from keter.domain.markets import Market, Phase
+from keter.domain.quotes import BookPrices, MarketUpdate
+
+TRIES = 3
+
+
+async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate | None:
+    """The market with each price confirmed by the last good answer of its feed; None when it is gone.
+
+    Its selections are separate keys, written one by one; those of different answers are read again.
+    Raises PoisonedPayloadError.
+    """
+    for _ in range(TRIES):
+        found = await read_selections(bus, event_uid, [market.selection_id(side) for side in market.sides])
+        sides = [latest for latest in found if latest is not None]
+        if len(sides) < len(found):
+            return None
+        if len({side.trace_id for side in sides}) == 1:
+            return await _put_together(bus, market, sides)
+    return None
+
+
+async def _put_together(bus: Bus, market: Market, sides: Sequence[LatestOdds]) -> MarketUpdate:
+    first = sides[0]
+    score = await read_score(bus, first.event.event_uid) if first.phase is Phase.LIVE else None
+    names = dict.fromkeys(price.book for side in sides for price in side.prices)
+    return MarketUpdate(
+        trace_id=first.trace_id,
+        account=first.account,
+        event=first.event,
+        market=market,
+        phase=first.phase,
+        ref=first.ref,
+        books=tuple(_book(name, sides, first.confirmed_at) for name in names),
+        active=first.active,
+        received_at=first.received_at,
+        score=score.score if score is not None else None,
+    )
+
+
+def _book(name: str, sides: Sequence[LatestOdds], feed_confirmed_at: datetime) -> BookPrices:
+    prices: list[LatestPrice | None] = [next((p for p in side.prices if p.book == name), None) for side in sides]
+    known = [price for price in prices if price is not None]
+    return BookPrices(
+        book=name,
+        odds=tuple(price.odds if price is not None else None for price in prices),
+        texts=tuple(price.text if price is not None else "" for price in prices),
+        changed_at=max(price.changed_at for price in known),
+        confirmed_at=max([feed_confirmed_at, *(price.confirmed_at for price in known)]),
+    )

@@ -1,0 +1,132 @@
+"""What the supervisor starts and what it tells the operator about it."""
+
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from keter import __version__
+from keter.supervision.children import Spec
+from keter.system.private_files import loose_permissions
+from keter.supervision.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
+from keter.settings import Settings
+from keter.system.text_files import is_present
+from keter.trust import transport_risks, viewer_fault
+
+LOOPBACK = "127.0.0.1"
+EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
+
+# Who writes down first, then the pipeline from its end to its beginning: nothing waits for a consumer that is not there.
+START_ORDER = (Process.DASHBOARD, Process.RECORDER, Process.TRACKER, Process.ROUTER, Process.GUARD, Process.EDGE,
+               Process.VALIDATOR, Process.INGEST)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPlan:
+    """The stand-in for a venue, and what the workers must be told to take it for one."""
+
+    port: int
+    user: str
+    password: str
+    service: str
+    seed: int
+    speed: float
+
+    @property
+    def spec(self) -> Spec:
+        command = keter_command("sandbox", "--supervised")
+        options = ("--port", str(self.port), "--seed", str(self.seed), "--speed", str(self.speed))
+        return Spec("sandbox", (*command, *options), Stage.VENUE, told_restarts=True)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        url = f"http://{LOOPBACK}:{self.port}/{self.service}"
+        return {"AO_BASE_URL": url, "AO_USER": self.user, "AO_PASS": self.password}
+
+
+def plan_sandbox(settings: Settings) -> SandboxPlan | None:
+    """The sandbox for settings without an account, else None."""
+    if not settings.uses_sandbox:
+        return None
+    from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, SERVICE
+
+    conf = settings.sandbox
+    port = conf.sandbox_port or free_port()
+    return SandboxPlan(port, DEMO_ACCOUNT.user, DEMO_ACCOUNT.password, SERVICE, conf.sandbox_seed, conf.sandbox_speed)
+
+
+def keter_command(*arguments: str) -> tuple[str, ...]:
+    """The command line of a Keter command in this very Python."""
+    return (sys.executable, "-m", "keter", *arguments)
+
+
+def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> list[Spec]:
+    """One child per process and copy, in the order of start; of the processes in ``only``."""
+    copies = {Process.VALIDATOR: settings.process.validator_copies, Process.EDGE: settings.process.edge_copies}
+    return [
+        Spec(
+            worker_name(process, copy),
+            keter_command("run", process.value, "--copy", str(copy), "--supervised"),
+            STAGE_OF[process],
+            told_restarts=True,
+        )
+        for process in START_ORDER
+        if process in only
+        for copy in range(1, copies.get(process, 1) + 1)
+    ]
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def page_host(settings: Settings) -> str:
+    """The address under which this machine reaches the page."""
+    return LOOPBACK if settings.dashboard.dash_host in EVERY_ADDRESS else settings.dashboard.dash_host
+
+
+def page_url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def banner(
+    settings: Settings,
+    *,
+    page: str,
+    redis: str,
+    sandbox: SandboxPlan | None,
+    notices: Sequence[str] = (),
+    following: str | None = None,
+) -> Iterator[str]:
+    """What runs, where, and how to stop it; then whatever the operator should know before walking away.
+
+    ``following`` says that and why open LIVE bets are followed only.
+    """
+    mode = "LIVE: bets real money once armed (`keter arm`)" if settings.live else "DRY: bets on paper only, no money moves"
+    mode = f"LIVE: {following}" if following is not None else mode
+    venue = (
+        f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account (AO_USER)"
+        if sandbox
+        else f"{settings.venue.ao_base_url} as {settings.venue.ao_user}"
+    )
+    yield f"Keter {__version__}"
+    rows = {"mode": mode, "page": page, "venue": venue, "redis": redis, "data": str(settings.mode.data_dir), "stop": "Ctrl+C"}
+    yield from (f"  {name:<6} {text}" for name, text in rows.items())
+    yield from (f"  note   {note}" for note in (*notices, *notes(settings)))
+
+
+def notes(settings: Settings) -> Iterator[str]:
+    """Warnings that do not stop anything."""
+    if is_present(settings.router.halt_file):
+        yield f"the file {settings.router.halt_file} is present: no bets until `keter resume`"
+    if not settings.router.trading_enabled:
+        yield "TRADING_ENABLED=false: starts with trading switched off"
+    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
+        yield warning
+    yield from (risk.warning for risk in transport_risks(settings))
+    if fault := viewer_fault(settings.dashboard):
+        yield fault

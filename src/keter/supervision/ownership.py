@@ -1,0 +1,129 @@
+"""The supervisor's side of one run: claims its Redis at the start, keeps the record alive, gives it back at the end."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from keter.bus.connection import Bus, connect
+from keter.bus.errors import BusDataError, BusRefusedError, ConnectionLostError
+from keter.bus.state.ownership import claim, give_back, keep
+from keter.clock import Clock
+from keter.domain.runs import OwnerRecord, Run
+from keter.errors import ConfigurationError, UnavailableError
+from keter.supervision.handover import differing
+from keter.settings import Settings
+
+EVERY_S = 2.0  # renewals; the record lives for 15 s without one
+READ_S = 1.0  # files on a disk that hangs are compared when it answers: the record must not run out meanwhile
+ANSWER_S = 5.0  # a Redis that hangs must not keep the end from coming
+UNREADABLE = ".env"  # stands for the settings on disk as a whole where they cannot be read
+
+log = structlog.get_logger("keter.supervision.supervisor")
+Reread = Callable[[], Settings]
+
+
+class Ownership:
+    """One run's record on one Redis. ``on_disk`` reads the settings as they stand in the files now."""
+
+    def __init__(self, settings: Settings, run: Run, clock: Clock, on_disk: Reread, *, several_machines: bool) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._on_disk = on_disk
+        self._several_machines = several_machines
+        self._record = OwnerRecord(run, clock.now())
+        self._bus: Bus | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run; after ``begin`` that of the machine that was first, where several work for one ledger."""
+        return self._record.run
+
+    async def begin(self, url: str) -> None:
+        """Makes this run the owner of the Redis at ``url``, or joins the one that does the same work on another machine.
+
+        Raises UnavailableError with a sentence when another instance owns it.
+        """
+        self._bus = await connect(url, prefix=self._settings.redis.redis_key_prefix)
+        taken = await claim(self._bus, self._record)
+        if taken is None:
+            return
+        if not (self._several_machines and _elsewhere(self.run, taken.run)):
+            raise UnavailableError(refusal(self.run, taken.run))
+        self._record = OwnerRecord(msgspec.structs.replace(self.run, run_id=taken.run.run_id), taken.started_at)
+        log.warning("joined the run of another machine", machine=taken.run.machine)
+
+    async def hold(self) -> None:
+        """Renews the record for ever, through every outage of Redis. Raises UnavailableError when another run took over."""
+        looking: asyncio.Future[tuple[str, ...]] | None = None
+        while True:
+            looking = looking or asyncio.ensure_future(asyncio.to_thread(self._differing))
+            await asyncio.wait({looking}, timeout=READ_S)
+            if looking.done():
+                self._record, looking = msgspec.structs.replace(self._record, differing=looking.result()), None
+            if not await self._kept():
+                raise UnavailableError(
+                    "another Keter has taken this Redis over while this one was silent; set REDIS_KEY_PREFIX to keep the "
+                    "two apart, then start again"
+                )
+            await asyncio.sleep(EVERY_S)
+
+    async def _kept(self) -> bool:
+        """False when another run is the owner. What cannot be asked now is asked again."""
+        try:
+            return await keep(self._need_bus(), self._record)
+        except (UnavailableError, BusRefusedError, BusDataError) as e:  # also a password that was changed under us
+            log.debug("owner_not_renewed", error=str(e))
+            return True
+
+    def _differing(self) -> tuple[str, ...]:
+        try:
+            return differing(self._settings, self._on_disk())
+        except ConfigurationError:
+            return (UNREADABLE,)
+
+    async def end(self) -> None:
+        """Gives the record back; a Redis that cannot be told forgets it by itself."""
+        if self._bus is None:
+            return
+        with contextlib.suppress(ConnectionLostError, BusRefusedError, BusDataError, TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                await give_back(self._bus, self._record)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connection; the record stays until its time is over."""
+        if self._bus is not None:
+            await self._bus.aclose()
+
+    def _need_bus(self) -> Bus:
+        if self._bus is None:
+            raise RuntimeError("a record is held before it was claimed")
+        return self._bus
+
+
+def _elsewhere(own: Run, other: Run) -> bool:
+    """Whether the other does the same work on another machine: then leases decide which of the two is active."""
+    return own.same_work(other) and own.machine != other.machine
+
+
+def refusal(own: Run, other: Run) -> str:
+    """Why ``own`` may not start where ``other`` is the owner, and what to do."""
+    unlike = [
+        name
+        for name, differs in (
+            ("mode", own.mode is not other.mode),
+            ("account", own.account != other.account),
+            ("ledger", own.ledger_id != other.ledger_id),
+            ("settings", own.fingerprint != other.fingerprint),
+        )
+        if differs
+    ]
+    kind = f" ({', '.join(unlike)} differ)" if unlike else ""
+    return (
+        f"this Redis belongs to another Keter: {other.mode.value} for {other.account or 'nobody'} on {other.machine}{kind}; "
+        "set REDIS_KEY_PREFIX to a name of its own, or leave REDIS_URL and REDIS_HOST empty for a private Redis. If that "
+        "Keter was killed, its claim ends within 15 s"
+    )

@@ -1,0 +1,1 @@
+"""The operating system's side: files, paths, processes, tasks, memory."""

@@ -1,0 +1,246 @@
+"""Everything about operating-system processes that differs between Windows and POSIX, and only that."""
+
+import contextlib
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypedDict
+
+from keter.errors import ConfigurationError, ExitCode
+from keter.system.private_files import OTHERS, make_folder, open_private
+from keter.system.text_files import read_text
+
+STANDARD_INPUT = 0
+MANY_DESCRIPTORS = 10_240
+ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
+
+
+class SpawnOptions(TypedDict, total=False):
+    """Arguments of ``subprocess`` that keep a terminal's Ctrl+C from reaching a child."""
+
+    start_new_session: bool
+    creationflags: int
+
+
+def spawn_options() -> SpawnOptions:
+    """Children stand in a group of their own: only the supervisor decides when and in what order they stop."""
+    options: SpawnOptions = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        options["start_new_session"] = True
+    return options
+
+
+class UmaskOption(TypedDict, total=False):
+    """Arguments of ``subprocess`` that say which rights a child's files lack."""
+
+    umask: int
+
+
+def keep_files_private() -> None:
+    """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
+    os.umask(OTHERS)
+
+
+def raise_descriptor_limit() -> int | None:
+    """Lets this process and its children open as many files and connections as the system allows; how many that is.
+
+    None where there is no such limit (Windows) or it is not told.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A system that allows any number (macOS) still refuses more than this one.
+    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, MANY_DESCRIPTORS)
+    if wanted > soft:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return soft if soft != resource.RLIM_INFINITY else None
+
+
+def leave_within(seconds: float, code: int) -> None:
+    """Makes sure that this process ends: with ``code`` after ``seconds``, if it has not left by itself.
+
+    A task that does not end when cancelled, or a thread that does not return, would keep it for ever.
+    """
+
+    def leave() -> None:
+        threading.Event().wait(seconds)
+        os._exit(code)
+
+    threading.Thread(target=leave, name="last-exit", daemon=True).start()
+
+
+def on_stop_signals(handler: Callable[[], object]) -> None:
+    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX).
+
+    A hang-up that was ignored when we were started (``nohup``) stays ignored.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
+        number: signal.Signals | None = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+            continue
+        signal.signal(number, lambda *_: handler())
+
+
+def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
+    """Makes this process stop when standard input ends: our parent holds its other end, closes it to stop us, or dies.
+
+    It is the one way to stop a child that is the same on Windows and POSIX and needs no console. The ordinary stop comes
+    first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
+    """
+    threading.Thread(target=_await_end, args=(descriptor,), name="parent-watch", daemon=True).start()
+
+
+def _await_end(descriptor: int) -> None:
+    while os.read(descriptor, 64):  # not through sys.stdin, whose lock held at exit makes Python abort
+        pass
+    _terminate_main_thread()
+    threading.Event().wait(ORPHAN_GRACE_S)
+    os._exit(ExitCode.UNAVAILABLE)
+
+
+def _terminate_main_thread() -> None:
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)  # runs the handler; the event loop's wake-up socket rouses the main thread
+    else:
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGTERM)  # a signal to this thread would not end a wait of the main one
+
+
+def private_umask() -> UmaskOption:
+    """An argument of ``subprocess``: what the child makes, only its user may read. Windows has no such argument."""
+    return {} if sys.platform == "win32" else {"umask": OTHERS}
+
+
+class FileLock:
+    """A file that one process at a time may hold; the system lets go of it when the holder dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[Any] | None = None
+
+    def acquire(self, text: str, *, patience_s: float = 0) -> bool:
+        """Takes the lock and writes ``text`` into the file; False when another process holds it for ``patience_s``.
+
+        Raises ConfigurationError for a file that cannot be used.
+        """
+        try:
+            make_folder(self._path.parent)
+            file = open_private(self._path, "a+")
+        except OSError as e:
+            raise ConfigurationError(f"{self._path} cannot be used: {e.strerror or e}; move it away") from e
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                file.close()
+                return False
+            time.sleep(LOCK_POLL_S)
+        file.seek(0)
+        file.truncate()
+        file.write(text)
+        file.flush()
+        self._file = file
+        return True
+
+    def held(self) -> bool:
+        """Whether a live process holds it. Makes nothing, changes nothing. Raises OSError where this user may not look."""
+        try:
+            # A pipe or a link in its place must neither hold us nor lead us elsewhere.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+            descriptor = os.open(self._path, flags)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        except OSError as e:
+            if e.errno == errno.ELOOP:  # a link, which is no lock of ours
+                return False
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return False
+        with os.fdopen(descriptor, "rb") as file:
+            return not _try_lock(file)
+
+    def text(self) -> str:
+        """What the holder wrote, as far as it is a process number; empty for anything else and when the file is missing."""
+        try:
+            text = (read_text(self._path) or "").strip()
+        except ConfigurationError:
+            return ""
+        return text if text.isascii() and text.isdigit() and len(text) <= LONGEST_PID else ""
+
+    def release(self) -> None:
+        """Lets go and empties the file. It stays: removing it would let two holders lock two files of one name."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+            self._file = None
+
+
+LOCK_POLL_S = 0.02
+LONGEST_PID = 10
+LOCK_OFFSET = 1 << 30  # Windows locks a range and forbids reading it: one byte far behind the text
+
+
+def _try_lock(file: IO[Any]) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(LOCK_OFFSET)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def acting_as(user: int | None) -> Iterator[None]:
+    """Has the rights of ``user`` and no more while it lasts, where root asks for another user's; else changes nothing.
+
+    What root does for somebody it thereby does with their rights: their files cannot lead it elsewhere, and what it makes is
+    theirs. Every thread of the process is concerned; nothing may be imported meanwhile, since Python's own files may be
+    root's. Raises OSError where root may not change over.
+    """
+    if sys.platform == "win32" or user is None or user == 0 or os.geteuid() != 0:
+        yield
+        return
+    group, groups = _groups_of(user)
+    before = os.getegid(), os.getgroups()
+    os.setgroups(groups)
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
+def _groups_of(user: int) -> tuple[int, list[int]]:
+    """A user's own group and all of its groups; of a user without a name, as in a container, its own number alone."""
+    import pwd  # POSIX only
+
+    try:
+        entry = pwd.getpwuid(user)
+    except KeyError:
+        return user, [user]
+    return entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)

@@ -1,0 +1,62 @@
+"""The bookmaker's house: board, scenario, book, sessions and faults under one clock. No network here."""
+
+import asyncio
+from collections.abc import Callable
+
+from keter.clock import Clock, to_ms
+from keter.venues.asianodds.simulator.board import Board
+from keter.venues.asianodds.simulator.book import Book
+from keter.venues.asianodds.simulator.config import SandboxConfig
+from keter.venues.asianodds.simulator.faults import Faults
+from keter.venues.asianodds.simulator.fixed import FixedScenario
+from keter.venues.asianodds.simulator.market import Market
+from keter.venues.asianodds.simulator.placement import Desk
+from keter.venues.asianodds.simulator.scenario import Scenario
+from keter.venues.asianodds.simulator.sessions import Sessions
+
+ScenarioFactory = Callable[[SandboxConfig, Board, int], Scenario]
+
+
+def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scenario:
+    """The world that the configuration asks for."""
+    if config.csv.paths:
+        from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
+
+        return CsvScenario.load(config, board, start_ms)
+    if config.fixed_fixtures:
+        return FixedScenario(config.fixed_fixtures, board, start_ms, seed=config.seed, shown_ms=config.final_shown_ms)
+    return Market(config, start_ms=start_ms, board=board)
+
+
+class House:
+    """Everything the bookmaker knows. ``now`` brings the world up to date and tells the time."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock, scenario: ScenarioFactory = default_scenario) -> None:
+        self.config, self.clock = config, clock
+        self.board = Board(round(config.protocol.closing_s * 1000))
+        self.started_ms = to_ms(clock.now())
+        self.scenario = scenario(config, self.board, self.started_ms)
+        self.book = Book(
+            config.accounts,
+            settle_after_ms=round(config.settle_after_s * 1000),
+            keep_closed=config.betting.keep_settled,
+        )
+        self.sessions = Sessions(config.accounts, config.protocol, config.feed_interval_scale, config.seed)
+        self.desk = Desk(config, self.board, self.book)
+        self.faults = Faults(seed=config.seed)
+        self.calls: dict[str, int] = {}
+        self.stopping = asyncio.Event()
+
+    def now(self) -> int:
+        """Milliseconds since the epoch, after everything due by then has happened."""
+        now_ms = to_ms(self.clock.now())
+        self.book.advance(now_ms, self.scenario.advance(now_ms))
+        return now_ms
+
+    async def pause(self, seconds: float) -> None:
+        """Waits, but not beyond the house's closing time."""
+        if seconds > 0:
+            try:
+                await asyncio.wait_for(self.stopping.wait(), seconds)
+            except TimeoutError:
+                return

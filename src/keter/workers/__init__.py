@@ -1,1 +1,0 @@
-"""One file per process, thin: take from the bus, call a gate, pass on."""

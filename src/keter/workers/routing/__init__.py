@@ -1,1 +1,0 @@
-"""The parts of the router: the world it looks at, the lock it holds, the steps of one placement."""

@@ -1,0 +1,59 @@
+"""Moments that are known."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+from keter.bus.telemetry.alerts import Alert
+from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
+from keter.bus.state.odds import FeedFacts
+from keter.bus.queues import QueueFacts
+from keter.domain.exposure import DayRisk
+from keter.domain.markets import Phase
+from keter.domain.trading import TradingMode
+from keter.ledger import Figures
+from keter.metrics import BusPart, Known, Limits, Machine, RedisPart
+from keter.venues.base import AccountSnapshot
+
+NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
+RULES = [("unknown-bets", "page"), ("feed-stale", "page")]
+LIMITS = Limits(
+    exposure_minor=100_000,
+    day_loss_minor=14_000,
+    losing_streak=7,
+    feed_age_s=60,
+    unknown_s=60,
+    refusals_pct=30,
+    low_ev_streak=500,
+)
+MACHINE = Machine(disk_free_bytes=10, disk_size_bytes=100, license_ends=NOW + timedelta(days=3), pages=2)
+REDIS = RedisPart(memory_bytes=1000, append_only=True, policy="noeviction", imitated=False)
+FIGURES = Figures(DayRisk("2026-02-21", -1234, 5000, 2, 5), {"WON": 3}, 567, 1000, None, 20, 4, 3, 0.0123)
+
+
+def beat(process: str, worker: str | None = None, **fields: str) -> Heartbeat:
+    name = worker or process
+    return Heartbeat(process, name, 1, "1", NOW - timedelta(hours=1), NOW, 0.5, fields)
+
+
+def latency_fields(step: str, counts: list[int], sum_s: float) -> dict[str, str]:
+    """Fields of a heartbeat with ``counts`` observations per bucket."""
+    buckets = zip(BUCKETS_S, accumulate(counts), strict=True)
+    return {f"h:{step}:{bound:g}": str(n) for bound, n in buckets} | {f"h:{step}:sum": str(sum_s)}
+
+
+def bus_part(**changes: object) -> BusPart:
+    values: dict[str, object] = {
+        "mode": TradingMode.ACTIVE, "revision": 3, "armed": False, "heartbeats": [beat("router")],
+        "queues": {"raw": QueueFacts(7, 2, 1.5, 1, 0)}, "feeds": [FeedFacts("me", Phase.LIVE, NOW - timedelta(seconds=4))],
+        "account": AccountSnapshot("me", "EUR", 980_110, 63_100, 0, 0, NOW), "exposures": (), "counts": {}, "alerts": [],
+        "redis": REDIS,
+    }  # fmt: skip
+    return BusPart(**{**values, **changes})  # type: ignore[arg-type]  # handed on
+
+
+def known(*, bus: BusPart | None = None, figures: Figures | None = FIGURES) -> Known:
+    return Known(NOW, "1.2.3", "DRY", "EUR", "UTC", False, LIMITS, MACHINE, RULES, bus, figures)
+
+
+def alert(alert_id: str, *, by: str | None = None) -> Alert:
+    return Alert(alert_id, "page", "t", "d", NOW, acknowledged_by=by)

@@ -1,0 +1,246 @@
+"""What the tests of ledger, router and tracker share: approved signals with a real price, and a model of a venue."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from keter.bus.connection import Bus
+from keter.bus.state.ownership import claim
+from keter.clock import SystemClock
+from keter.domain.bets import BetState, Intent, reference_of
+from keter.domain.markets import Event, Market, Phase, Side, event_uid, parse_market
+from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
+from keter.domain.runs import OwnerRecord, Run, RunMark
+from keter.domain.settlement import settle
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
+from keter.domain.trading import ExecutionMode
+from keter.domain.verdicts import accept
+from keter.strategies.value.edge import evaluate
+from keter.execution.placement_checks import PlacementWorld
+from keter.license import issue, load_private_key, new_key
+from keter.setting_groups import EdgeSettings, RiskSettings
+from keter.settings import Settings, load_settings
+from keter.venues.asianodds.capability import CAPABILITY
+from keter.venues.base import (
+    AccountSnapshot,
+    Capability,
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+    Ticket,
+    TicketStatus,
+)
+
+NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
+ACCOUNT = "TESTER"
+TOTALS = parse_market("ft.ou.2.5")
+EDGE = EdgeSettings()
+LIVE_RUN = Run("live-run", "instance", "host", ExecutionMode.LIVE, "acc", "ledger", "fingerprint")
+MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
+
+
+def settings_for(folder: Path, **values: object) -> Settings:
+    """Settings of a test: its own folder, the account's name, and ``values`` by their environment names."""
+    named = {"DATA_DIR": folder / "data", "HALT_FILE": folder / "HALT", "AO_USER": ACCOUNT, "AO_PASS": "made-up", **values}
+    return load_settings(None, {name: str(value) for name, value in named.items()})
+
+
+def an_event(name: str = "Alpha FC", kickoff: datetime = NOW + timedelta(hours=3)) -> Event:
+    return Event(event_uid("fb", kickoff, name, "Beta FC"), "fb", "*DEMO LEAGUE", name, "Beta FC", kickoff)
+
+
+def a_signal(
+    *,
+    event: Event | None = None,
+    offers: dict[str, float] | None = None,
+    at: datetime = NOW,
+    phase: Phase = Phase.TODAY,
+    score: Score | None = None,
+    account: str = ACCOUNT,
+) -> ConfirmedSignal:
+    """Over 2.5 goals, fair at about 2.0 by three sharp books; ``offers`` are the soft books' prices for it."""
+    books = {"PIN": (1.95, 1.95), "ISN": (1.94, 1.96), "SBO": (1.95, 1.95)}
+    books |= {book: (odds, 1.70) for book, odds in (offers or {"IBC": 2.20}).items()}
+    rows = tuple(BookPrices(book, pair, tuple(f"{odds:.3f}" for odds in pair), at, at) for book, pair in books.items())
+    update = MarketUpdate(
+        trace_id=f"trace-{next(_numbers)}", account=account, event=event or an_event(), market=TOTALS, phase=phase,
+        ref=VenueRef("asianodds", "1|1|910022331"), books=rows, active=True, received_at=at, score=score,
+    )  # fmt: skip
+    found = {side: signal for side, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)}
+    signal = found[Side.OVER]
+    assert signal is not None, "the made-up prices have no value"
+    return signal
+
+
+def approved(decision_id: str | None = None, *, stake_minor: int = 1000, at: datetime = NOW, **how: object) -> ApprovedSignal:
+    signal = a_signal(at=at, **how)  # type: ignore[arg-type]  # handed on as given
+    return ApprovedSignal(signal, decision_id or f"decision-{next(_numbers)}", stake_minor, at, run=MARK)
+
+
+def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
+    """A world in which nothing stands in the way of a bet of the run MARK, but for ``changes``."""
+    world = PlacementWorld(
+        now, halt_file=False, trading=accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30, run=MARK,
+        owner=MARK.run_id, book_run=MARK.text, leading=True, book=(), staked_minor=0, caps=RiskSettings(),
+    )  # fmt: skip
+    return replace(world, **changes)  # type: ignore[arg-type]  # handed on as given
+
+
+_numbers = itertools.count(1)
+
+
+async def own_redis(bus: Bus, run: Run = LIVE_RUN) -> None:
+    """What `keter up` does first: from here on this Redis is ``run``'s."""
+    assert await claim(bus, OwnerRecord(run, NOW)) is None
+
+
+def counting_ids(prefix: str = "id") -> Callable[[], str]:
+    """Ids in order, unique within the test."""
+    numbers = itertools.count(1)
+    return lambda: f"{prefix}{next(numbers):08d}"
+
+
+def an_intent(
+    intent_id: str = "i1",
+    *,
+    decision_id: str | None = None,
+    event: Event | None = None,
+    market: Market = TOTALS,
+    side: Side = Side.OVER,
+    mode: ExecutionMode = ExecutionMode.DRY,
+    stake_minor: int = 1000,
+    fence: int = 1,
+    created_at: datetime = NOW,
+    account: str = ACCOUNT,
+    signal: bytes = b"",
+) -> Intent:
+    event = event or an_event()
+    return Intent(
+        intent_id=intent_id, decision_id=decision_id or f"d-{intent_id}", trace_id=f"t-{intent_id}", account=account, mode=mode,
+        venue="asianodds", venue_key="1|1|910022331", event_uid=event.event_uid, league=event.league, home=event.home,
+        away=event.away, kickoff=event.kickoff, market=market, side=side, stake_minor=stake_minor, asked_odds="2.200",
+        fair_odds=2.0, ev_pct=10.0, book="IBC", reference=reference_of(intent_id), fence=fence, created_at=created_at,
+        signal=signal,
+    )  # fmt: skip
+
+
+def licence() -> dict[str, str]:
+    """A licence of our own making, and the key that believes it."""
+    pem, public = new_key()
+    token = issue(load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1))
+    return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
+
+
+class ModelVenue:
+    """A bookmaker as a reference model: what it has booked is the truth that ledger and risk book are compared with.
+
+    ``answers`` says how each placement ends, in turn: ``sent``, ``refused``, ``not_sent``, ``lost_after`` (booked, but no
+    answer), ``lost_before`` (neither), ``error_after`` and ``error_before`` (an error code instead), ``raise``. Tickets are
+    pending until ``decide``, run until ``revoke`` or ``finish``.
+    """
+
+    def __init__(self, now: Callable[[], datetime], capability: Capability = CAPABILITY) -> None:
+        self.capability = capability
+        self.tickets: list[Ticket] = []
+        self.calls: list[PlaceOrder] = []
+        self.answers: list[str] = []
+        self.quotes: dict[str, PlacementQuote] = {}
+        self.hidden: set[str] = set()
+        self.stake_factor = Decimal(1)
+        self._now = now
+        self._numbers = itertools.count(61_000_000_001)
+
+    async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
+        standard = {book: PlacementQuote(book, 2.20, "2.200", 500, 100_000, rejected=False) for book in request.books}
+        return [self.quotes.get(book, standard[book]) for book in request.books]
+
+    async def place(self, order: PlaceOrder) -> Placement:
+        self.calls.append(order)
+        answer = self.answers.pop(0) if self.answers else "sent"
+        if answer in {"sent", "lost_after", "error_after"}:
+            self._book(order)
+        if answer == "raise":
+            raise RuntimeError("a bug in the client")
+        code = {"error_after": -1307, "error_before": -1307, "refused": -1, "sent": 0}.get(answer)
+        outcome = {"sent": PlaceOutcome.SENT, "refused": PlaceOutcome.REFUSED, "not_sent": PlaceOutcome.NOT_SENT}
+        return Placement(outcome.get(answer, PlaceOutcome.UNKNOWN), answer, code=code)
+
+    def _book(self, order: PlaceOrder) -> None:
+        book, text = order.prices[0]
+        self.tickets.append(
+            Ticket(
+                reference=order.reference,
+                ticket_id=str(next(self._numbers)),
+                book=book,
+                status=TicketStatus.PENDING,
+                odds=text,
+                stake_minor=int(order.stake_minor * self.stake_factor),
+                pnl_minor=0,
+                placed_at=self._now(),
+                market=order.market,
+                side=order.side,
+                home="Alpha FC",
+                away="Beta FC",
+                league="*DEMO LEAGUE",
+                kickoff=NOW + timedelta(hours=3),
+            )
+        )
+
+    def add(self, ticket: Ticket) -> None:
+        """A bet that somebody made by hand."""
+        self.tickets.append(ticket)
+
+    def decide(self, index: int, *, accept: bool) -> None:
+        if self.tickets[index].status is TicketStatus.PENDING:
+            self._change(index, status=TicketStatus.RUNNING if accept else TicketStatus.REFUSED)
+
+    def revoke(self, index: int) -> None:
+        if self.tickets[index].status is TicketStatus.RUNNING:
+            self._change(index, status=TicketStatus.REFUSED)
+
+    def finish(self, index: int, home: int, away: int) -> None:
+        """Settles a running ticket at this score, and a settled one anew."""
+        ticket = self.tickets[index]
+        if ticket.status not in {TicketStatus.RUNNING, TicketStatus.SETTLED} or ticket.market is None or ticket.side is None:
+            return
+        done = settle(ticket.market, ticket.side, final=(home, away), odds=Decimal(ticket.odds), stake_minor=ticket.stake_minor)
+        self._change(
+            index, status=TicketStatus.SETTLED, result=done.state.value, pnl_minor=done.profit_minor, final_score=(home, away)
+        )
+
+    def _change(self, index: int, **values: object) -> None:
+        self.tickets[index] = msgspec.structs.replace(self.tickets[index], **values)
+
+    async def bet(self, reference: str) -> Sequence[Ticket]:
+        return [ticket for ticket in self.tickets if ticket.reference == reference and reference not in self.hidden]
+
+    async def bets(self) -> Sequence[Ticket]:
+        return [ticket for ticket in reversed(self.tickets) if ticket.reference not in self.hidden]
+
+    async def account(self) -> AccountSnapshot:
+        running = sum(ticket.stake_minor for ticket in self.tickets if ticket.status is TicketStatus.RUNNING)
+        pnl = sum(ticket.pnl_minor for ticket in self.tickets)
+        return AccountSnapshot(ACCOUNT, "EUR", 100_000 + pnl - running, running, pnl, 0, self._now())
+
+    async def aclose(self) -> None:
+        return
+
+
+STATE_OF_TICKET = {
+    TicketStatus.PENDING: BetState.PENDING,
+    TicketStatus.RUNNING: BetState.RUNNING,
+    TicketStatus.REFUSED: BetState.REFUSED,
+    TicketStatus.VOID: BetState.VOID,
+}
+
+
+def state_of(ticket: Ticket) -> BetState:
+    """Where a bet with this ticket must stand."""
+    return BetState(ticket.result or "") if ticket.status is TicketStatus.SETTLED else STATE_OF_TICKET[ticket.status]

@@ -1,0 +1,149 @@
+"""Worker coroutines in the test's own process: contexts, settings, a queue's contents."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from keter.bus.state.accounts import write_account
+from keter.bus.connection import Bus
+from keter.bus.telemetry.heartbeats import Heart
+from keter.bus.queues import Item, Output, Pipe, QueueName, depths
+from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.telemetry.stats import read_counts
+from keter.clock import Clock, SystemClock, random_id
+from keter.domain.markets import Phase
+from keter.supervision.run import single
+from keter.settings import Settings, load_settings
+from keter.venues.asianodds.factory import Stores, open_venue
+from keter.venues.asianodds.scores import FINAL_AFTER
+from keter.venues.asianodds.stores import Session
+from keter.venues.base import AccountSnapshot, FeedUpdate, PriceSource
+from keter.processes.ingest import OpenSource
+from keter.processes.runtime import Context
+from tests.kit.support import connected
+
+LEASE_S = 2.0
+STOP_S = 60  # for tidying up on a busy machine; how soon a worker must stop is for tests/integration/test_runtime.py
+
+
+def settings_for(folder: Path, **names: Any) -> Settings:
+    """Settings with their data, and the HALT file, in ``folder``; names as in the environment."""
+    values = {
+        "DATA_DIR": folder,
+        "HALT_FILE": folder / "HALT",
+        "WORKER_LEASE_TTL_S": LEASE_S,
+        "HEARTBEAT_S": 0.2,
+        "AO_USER": "demo",
+        "AO_PASS": "demo-pass",
+        **names,
+    }
+    return load_settings(None, {name: str(value) for name, value in values.items()})
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Bus]:
+    """A bus that is closed at the end."""
+    bus = await connected(url)
+    try:
+        yield bus
+    finally:
+        await bus.aclose()
+
+
+def context_on(bus: Bus, settings: Settings, process: str = "validator", worker: str | None = None) -> Context:
+    """A worker's world without heart task, signals or log files."""
+    worker = worker or process
+    heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+    run = single(settings)
+    log = structlog.get_logger(process)
+    return Context(settings, SystemClock(), random_id, bus, heart, log, process, worker, asyncio.Event(), run)
+
+
+@asynccontextmanager
+async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -> AsyncIterator[asyncio.Future[None]]:
+    """Runs a worker beside the test and stops it at the end; its errors come out."""
+    task: asyncio.Future[None] = asyncio.ensure_future(run(context))
+    try:
+        yield task
+    finally:
+        context.stop.set()
+        await asyncio.wait_for(task, STOP_S)
+
+
+async def done_so_far(bus: Bus) -> object:
+    """What the workers have counted today and what waits for them: changes while anything is worked on."""
+    day = SystemClock().now().date().isoformat()
+    return await read_counts(bus, day), {name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()}
+
+
+async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:
+    """Puts items into a queue as its producer would."""
+    pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=LEASE_S)
+    await pipe.step(outputs=[Output(queue, key, payload) for key, payload in items])
+
+
+async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]:
+    """Takes everything that waits in a queue."""
+    pipe = Pipe(bus, source=queue, worker=worker, lease_ttl_s=LEASE_S)
+    await pipe.open()
+    taken: list[Item] = []
+    while items := await pipe.step(claim=64):
+        taken += items
+        await pipe.step(done=len(items))
+    await pipe.close()
+    return taken
+
+
+def quick_feed(
+    interval_s: float = 0.05,
+    *,
+    final_after: timedelta = FINAL_AFTER,
+    witness: Callable[[FeedUpdate], None] = lambda _update: None,
+) -> OpenSource:
+    """The account's real feed, asked as often as a sandbox without throttles allows; ``witness`` sees every update."""
+
+    @asynccontextmanager
+    async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
+        stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
+        intervals = dict.fromkeys(Phase, interval_s)
+        venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after)
+        try:
+            yield Witnessed(venue.source, witness)
+        finally:
+            await venue.aclose()
+
+    return open_source
+
+
+class Witnessed:
+    """A price source with somebody looking on."""
+
+    def __init__(self, source: PriceSource, witness: Callable[[FeedUpdate], None]) -> None:
+        self._source = source
+        self._witness = witness
+        self.capability = source.capability
+        self.problems = source.problems
+
+    @property
+    def timeouts_in_a_row(self) -> int:
+        return self._source.timeouts_in_a_row
+
+    @timeouts_in_a_row.setter
+    def timeouts_in_a_row(self, value: int) -> None:
+        self._source.timeouts_in_a_row = value
+
+    async def updates(self) -> AsyncIterator[FeedUpdate]:
+        async for update in self._source.updates():
+            self._witness(update)
+            yield update
+
+
+async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:
+    """An account with money, as the tracker would report it."""
+    account = settings.venue.ao_user
+    await write_account(bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now()))

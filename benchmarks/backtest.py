@@ -1,10 +1,12 @@
-"""What a backtest of a folder of football-data files costs, beside reading the same files with the csv module alone.
+"""What a backtest of a folder of football-data files costs, beside reading the same files with the
+csv module alone.
 
 Run: python -m benchmarks.backtest FOLDER [--rounds 3]
 
-Each figure is the fastest of the rounds, in this process. The headline figures of the bets are printed with them: Pinnacle's
-earlier price as the yardstick, value of at least 3 %, best price of all sources, one unit a bet. Then the rules for which
-the betting mathematics reference states figures, without a ceiling on value, beside what it states; exit 1 when one differs.
+Each figure is the fastest of the rounds, in this process. The headline figures of the bets are
+printed with them: Pinnacle's earlier price as the yardstick, value of at least 3 %, best price of
+all sources, one unit a bet. Then the rules for which the betting mathematics reference states
+figures, without a ceiling on value, beside what it states; exit 1 when one differs.
 """
 
 import argparse
@@ -27,7 +29,9 @@ ENGLAND, FIVE = ("E0",), ("E0", "SP1", "I1", "D1", "F1")
 
 @dataclass(frozen=True)
 class Stated:
-    """A rule of the reference page and what it states, as it writes it: bets, and figures by name."""
+    """A rule of the reference page and what it states, as it writes it: bets, and figures by
+    name.
+    """
 
     name: str
     leagues: tuple[str, ...]
@@ -38,38 +42,83 @@ class Stated:
 
 
 STATED = (
-    Stated("rule 1, 1X2", ENGLAND, MarketKind.ONE_X_TWO, 3,
-           {"bets": "306", "profit": "35.02", "clv": "0.04580689", "t_clv": "6.9402"}),
-    Stated("rule 2, AH", ENGLAND, MarketKind.ASIAN_HANDICAP, 1.55,
-           {"bets": "179", "profit": "1.32", "clv": "0.0225539", "n_clv": "94", "results": "71/12/17/4/75"}),
+    Stated(
+        "rule 1, 1X2",
+        ENGLAND,
+        MarketKind.ONE_X_TWO,
+        3,
+        {"bets": "306", "profit": "35.02", "clv": "0.04580689", "t_clv": "6.9402"},
+    ),
+    Stated(
+        "rule 2, AH",
+        ENGLAND,
+        MarketKind.ASIAN_HANDICAP,
+        1.55,
+        {
+            "bets": "179",
+            "profit": "1.32",
+            "clv": "0.0225539",
+            "n_clv": "94",
+            "results": "71/12/17/4/75",
+        },
+    ),
     Stated("power, 25 files", FIVE, MarketKind.ONE_X_TWO, 3, {"bets": "1698"}),
-    Stated("multiplicative, 25 files", FIVE, MarketKind.ONE_X_TWO, 3, {"bets": "3259"}, "multiplicative"),
-    Stated("value 2 %, 25 files", FIVE, MarketKind.ONE_X_TWO, 2,
-           {"bets": "3222", "yield": "0.027", "t_yield": "0.8", "clv": "0.031", "t_clv": "16"}),
-)  # fmt: skip
+    Stated(
+        "multiplicative, 25 files",
+        FIVE,
+        MarketKind.ONE_X_TWO,
+        3,
+        {"bets": "3259"},
+        "multiplicative",
+    ),
+    Stated(
+        "value 2 %, 25 files",
+        FIVE,
+        MarketKind.ONE_X_TWO,
+        2,
+        {"bets": "3222", "yield": "0.027", "t_yield": "0.8", "clv": "0.031", "t_clv": "16"},
+    ),
+)
 ORDER = ("WON", "HALF_WON", "PUSHED", "HALF_LOST", "LOST")
 
 
 def computed(stated: Stated, folder: Path, rules: Rules) -> dict[str, float | str]:
     """What the backtest says to a stated rule, by the names of its figures."""
-    changes = {"min_ev_pct": stated.min_ev_pct, "ev_max_pct": 100_000, "devig_method_1x2": stated.method}
+    changes = {
+        "min_ev_pct": stated.min_ev_pct,
+        "ev_max_pct": 100_000,
+        "devig_method_1x2": stated.method,
+    }
     files = [folder / f"{league}_{season}.csv" for league in stated.leagues for season in SEASONS]
-    made = run(files, replace(rules, kinds=frozenset({stated.kind}), edge=rules.edge.model_copy(update=changes)))
+    made = run(
+        files,
+        replace(rules, kinds=frozenset({stated.kind}), edge=rules.edge.model_copy(update=changes)),
+    )
     result = performance(made.bets)
     assert result.yield_, "no bets"
     assert result.clv, "no closing prices"
     states = [bet.state for bet in made.bets]
-    # The page tests yields and closing values bet by bet; two of its figures are rounded to whole t-values.
+    # The page tests yields and closing values bet by bet; two of its figures are rounded to whole
+    # t-values.
     return {
-        "bets": result.bets, "profit": result.pnl_minor / 1000, "yield": result.yield_.value,
-        "t_yield": result.yield_.t_single or 0.0, "clv": result.clv.value, "n_clv": result.clv.n,
-        "t_clv": result.clv.t_single or 0.0, "results": "/".join(str(states.count(state)) for state in ORDER),
-    }  # fmt: skip
+        "bets": result.bets,
+        "profit": result.pnl_minor / 1000,
+        "yield": result.yield_.value,
+        "t_yield": result.yield_.t_single or 0.0,
+        "clv": result.clv.value,
+        "n_clv": result.clv.n,
+        "t_clv": result.clv.t_single or 0.0,
+        "results": "/".join(str(states.count(state)) for state in ORDER),
+    }
 
 
 def agrees(value: float | str, stated: str) -> bool:
     """Whether a figure, rounded as the page writes it, is what the page writes."""
-    return value == stated if isinstance(value, str) else f"{value:.{len(stated.partition('.')[2])}f}" == stated
+    return (
+        value == stated
+        if isinstance(value, str)
+        else f"{value:.{len(stated.partition('.')[2])}f}" == stated
+    )
 
 
 def beside_the_reference(folder: Path, rules: Rules) -> bool:
@@ -80,7 +129,10 @@ def beside_the_reference(folder: Path, rules: Rules) -> bool:
         for name, text in stated.figures.items():
             equal = agrees(made[name], text)
             same &= equal
-            print(f"{stated.name:<26}{name:<9}{text:>14} stated, {made[name]:>22} computed{'' if equal else '   DIFFERS'}")
+            print(
+                f"{stated.name:<26}{name:<9}{text:>14} stated, {made[name]:>22}"
+                f" computed{'' if equal else '   DIFFERS'}"
+            )
     return same
 
 
@@ -114,7 +166,10 @@ def main() -> None:
     tested = made[-1]
     result = performance(tested.bets)
     print(f"csv.DictReader alone     {baseline:8.2f} s   1.0")
-    print(f"backtest                 {whole:8.2f} s   {whole / baseline:.1f}   {tested.fixtures / whole:,.0f} matches/s")
+    print(
+        f"backtest                 {whole:8.2f} s   {whole / baseline:.1f}  "
+        f" {tested.fixtures / whole:,.0f} matches/s"
+    )
     print(f"{tested.fixtures:,} matches, {tested.markets:,} markets, {len(tested.bets):,} bets")
     print(f"profit {result.pnl_minor / 1000:.2f} units")
     if result.yield_ and result.clv:
@@ -122,7 +177,10 @@ def main() -> None:
         print(f"closing line value {100 * result.clv.value:+.2f} %, t {result.clv.t or 0:.1f}")
     for kind in sorted(rules.kinds):
         alone = run([options.folder], replace(rules, kinds=frozenset({kind})))
-        print(f"  {kind.value}: {len(alone.bets):,} bets, {sum(bet.pnl_minor or 0 for bet in alone.bets) / 1000:+.2f} units")
+        print(
+            f"  {kind.value}: {len(alone.bets):,} bets,"
+            f" {sum(bet.pnl_minor or 0 for bet in alone.bets) / 1000:+.2f} units"
+        )
     sys.exit(not beside_the_reference(options.folder, rules))
 
 

@@ -2,8 +2,9 @@
 
 Run: python -m benchmarks.big_ledger [--bets 200000] [--short 2000]
 
-Two baselines in the same run: the same question of a short ledger, and of the long one without its indexes for what is open.
-Exit code 1 when a question takes longer than 20 ms. Times are the best of five, in milliseconds.
+Two baselines in the same run: the same question of a short ledger, and of the long one without its
+indexes for what is open. Exit code 1 when a question takes longer than 20 ms. Times are the best of
+five, in milliseconds.
 """
 
 import argparse
@@ -23,8 +24,13 @@ from keter.ledger import open_ledger
 
 LIMIT_MS = 20.0
 TRIES = 5
-WITHOUT = ("ix_bets_open", "ix_foreign_tickets_open", "ix_paper_tickets_waiting", "ix_decisions_stage_reason_id",
-           "ix_decisions_stage_id")  # fmt: skip
+WITHOUT = (
+    "ix_bets_open",
+    "ix_foreign_tickets_open",
+    "ix_paper_tickets_waiting",
+    "ix_decisions_stage_reason_id",
+    "ix_decisions_stage_id",
+)
 
 
 async def main(bets: int, short: int) -> int:
@@ -39,10 +45,15 @@ async def main(bets: int, short: int) -> int:
                 file.execute(f"DROP INDEX {index}")
         file.close()
         found = {name: await times(path) for name, path in files.items()}
-        print(f"{bets} bets, file of {files['long'].stat().st_size / 1e6:.0f} MB; milliseconds, best of {TRIES}")
+        print(
+            f"{bets} bets, file of {files['long'].stat().st_size / 1e6:.0f} MB; milliseconds, best"
+            f" of {TRIES}"
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{'question':28} {'now':>8} {f'at {short}':>10} {'ratio':>7} {'no index':>10} {'ratio':>7}")
+    print(
+        f"{'question':28} {'now':>8} {f'at {short}':>10} {'ratio':>7} {'no index':>10} {'ratio':>7}"
+    )
     for name, ms in found["long"].items():
         few, none = found["short"][name], found["without"][name]
         print(f"{name:28} {ms:8.2f} {few:10.2f} {ms / few:7.1f} {none:10.2f} {none / ms:7.1f}")

@@ -1,7 +1,9 @@
-"""How many messages per second one worker moves through one hop, as a ratio to a naive reliable hop of the same run.
+"""How many messages per second one worker moves through one hop, as a ratio to a naive reliable hop
+of the same run.
 
-The naive hop is BLMOVE to a processing list, then a script that pushes to the next list and removes by value: two round trips
-per message. The pipe takes and gives whole batches in one. Payloads are 600 bytes; rounds alternate, medians are compared.
+The naive hop is BLMOVE to a processing list, then a script that pushes to the next list and removes
+by value: two round trips per message. The pipe takes and gives whole batches in one. Payloads are
+600 bytes; rounds alternate, medians are compared.
 
     python -m benchmarks.bus_hops [--messages 2000] [--rounds 5] [--appendonly]
 """
@@ -42,7 +44,9 @@ async def conflating(bus: Bus, messages: int, batch: int) -> float:
     """Seconds for all messages."""
     await bus.redis.flushall()
     producer = Pipe(bus, source=None, worker="p", lease_ttl_s=60)
-    await producer.step(outputs=[Output(QueueName.RAW, f"market-{n}", PAYLOAD) for n in range(messages)])
+    await producer.step(
+        outputs=[Output(QueueName.RAW, f"market-{n}", PAYLOAD) for n in range(messages)]
+    )
     pipe = Pipe(bus, source=QueueName.RAW, worker="w", lease_ttl_s=60)
     await pipe.open()
     began = time.perf_counter()
@@ -57,27 +61,40 @@ async def conflating(bus: Bus, messages: int, batch: int) -> float:
 
 async def main(messages: int, rounds: int, url: str) -> None:
     bus = await connect(url)
-    ways: dict[str, Callable[[], Awaitable[float]]] = {"naive BLMOVE + LREM": lambda: naive(bus, messages)}
+    ways: dict[str, Callable[[], Awaitable[float]]] = {
+        "naive BLMOVE + LREM": lambda: naive(bus, messages)
+    }
     for batch in BATCHES:
-        ways[f"conflating pipe, batch {batch}"] = lambda batch=batch: conflating(bus, messages, batch)  # type: ignore[misc]  # bound at once
+        ways[f"conflating pipe, batch {batch}"] = lambda batch=batch: conflating(
+            bus, messages, batch
+        )  # type: ignore[misc]  # bound at once
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             times[name].append(await way())
     base = statistics.median(times["naive BLMOVE + LREM"])
-    print(f"{messages} messages of {len(PAYLOAD)} bytes, one hop, one worker, median of {rounds} rounds")
+    print(
+        f"{messages} messages of {len(PAYLOAD)} bytes, one hop, one worker, median of {rounds}"
+        " rounds"
+    )
     for name, took in times.items():
         median = statistics.median(took)
         spread = f"{messages / max(took):,.0f} to {messages / min(took):,.0f}"
-        print(f"{name:28} {messages / median:>10,.0f} messages/s  {base / median:5.1f} x   ({spread})")
+        print(
+            f"{name:28} {messages / median:>10,.0f} messages/s  {base / median:5.1f} x   ({spread})"
+        )
     await bus.aclose()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--messages", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--appendonly", action="store_true", help="with the append-only file, fsync every second")
+    parser.add_argument(
+        "--appendonly", action="store_true", help="with the append-only file, fsync every second"
+    )
     arguments = parser.parse_args()
     server = RedisServer("--appendonly", "yes" if arguments.appendonly else "no")
     try:

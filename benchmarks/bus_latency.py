@@ -1,7 +1,8 @@
-"""How long a message takes through the pipeline's hops at a low rate: median and 99th percentile, against a bare PING.
+"""How long a message takes through the pipeline's hops at a low rate: median and 99th percentile,
+against a bare PING.
 
-A message goes through five queues. Between them are four processes that wait on the bell, as workers do; this process sends and
-receives. A busy machine shows in the 99th percentile of PING.
+A message goes through five queues. Between them are four processes that wait on the bell, as
+workers do; this process sends and receives. A busy machine shows in the 99th percentile of PING.
 
     python -m benchmarks.bus_latency [--messages 300] [--per-second 20]
 """
@@ -20,7 +21,9 @@ from keter.bus.connection import Bus, connect
 from keter.bus.queues import Output, Pipe, QueueName
 
 PAYLOAD = b"x" * 580
-CHAIN = [cast("QueueName", f"hop{n}") for n in range(1, 6)]  # the pipeline itself has only four queues
+CHAIN = [
+    cast("QueueName", f"hop{n}") for n in range(1, 6)
+]  # the pipeline itself has only four queues
 
 
 async def hop(url: str, source: QueueName, target: QueueName) -> None:
@@ -81,7 +84,10 @@ def line(name: str, took_ms: list[float], base: float) -> str:
     ordered = sorted(took_ms)
     p99 = ordered[min(int(len(ordered) * 0.99), len(ordered) - 1)]
     median = statistics.median(ordered)
-    return f"{name:34} median {median:7.3f} ms ({median / base:5.1f} x)   p99 {p99:7.3f} ms   n={len(ordered)}"
+    return (
+        f"{name:34} median {median:7.3f} ms ({median / base:5.1f} x)   p99 {p99:7.3f} ms  "
+        f" n={len(ordered)}"
+    )
 
 
 async def main(url: str, messages: int, per_second: float) -> None:
@@ -92,14 +98,19 @@ async def main(url: str, messages: int, per_second: float) -> None:
     hops_ms: list[float] = []
     await asyncio.gather(send(bus, messages, per_second), receive(sink, hops_ms))
     base = statistics.median(pings)
-    print(f"{messages} messages, {per_second:g} per second, four processes between sender and receiver")
+    print(
+        f"{messages} messages, {per_second:g} per second, four processes between sender and"
+        " receiver"
+    )
     print(line("one PING", pings, base))
     print(line("five hops", hops_ms, base))
     await bus.aclose()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--messages", type=int, default=300)
     parser.add_argument("--per-second", type=float, default=20)
     arguments = parser.parse_args()

@@ -2,8 +2,9 @@
 
 Run: python -m benchmarks.choice CAPTURES        (CAPTURES: a capture file or a folder, DATA_DIR/captures)
 
-The baseline of each ratio is the same recording without the rule. Value is what the edge gate promised at
-the bet, in per cent of the stake; CLV compares it with the last fair price before kick-off.
+The baseline of each ratio is the same recording without the rule. Value is what the edge gate
+promised at the bet, in per cent of the stake; CLV compares it with the last fair price before
+kick-off.
 """
 
 import argparse
@@ -13,10 +14,10 @@ from statistics import mean
 from unittest.mock import patch
 
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal
-from keter.risk.gate import RiskLimits, best_first
 from keter.replay.capture import capture_files, read_captures
 from keter.replay.records import BetRecord
 from keter.replay.replayer import Replayer
+from keter.risk.gate import RiskLimits, best_first
 from keter.settings import load_settings
 from keter.venues.asianodds.recorded_feed import CapturedFeeds
 

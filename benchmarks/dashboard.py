@@ -1,10 +1,12 @@
-"""What the console costs: page weight, time to the first figure, the page's main thread, the server's CPU with ten clients.
+"""What the console costs: page weight, time to the first figure, the page's main thread, the
+server's CPU with ten clients.
 
 Run: python -m benchmarks.dashboard [--seconds 8] [--rate 500]
      python -m benchmarks.dashboard --heap-minutes 10 [--rate 500]    the page's heap over that time, and nothing else
 
-A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands beside a baseline of the same
-run: the same server's /healthz in the same browser, the same server with nothing coming in, or with nobody looking.
+A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands
+beside a baseline of the same run: the same server's /healthz in the same browser, the same server
+with nothing coming in, or with nobody looking.
 """
 
 import argparse
@@ -23,9 +25,9 @@ from pathlib import Path
 import aiohttp
 import psutil
 from playwright.sync_api import Browser, sync_playwright
-from tests.kit.console_load import Pressure
 from tests.e2e.conftest import Dashboard, Life
 from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
+from tests.kit.console_load import Pressure
 from tests.kit.support import RedisServer, free_port
 
 from keter.dashboard.static import load_pages
@@ -42,12 +44,19 @@ FETCHED = r"""() => performance.getEntriesByType('resource')
 @contextmanager
 def running() -> Iterator[Dashboard]:
     """A seeded dashboard in a folder of its own."""
-    folder, redis, port = Path(tempfile.mkdtemp(prefix="keter-dashboard-")), RedisServer(), free_port()
+    folder, redis, port = (
+        Path(tempfile.mkdtemp(prefix="keter-dashboard-")),
+        RedisServer(),
+        free_port(),
+    )
     (folder / "data").mkdir()
     environ = {
-        "DATA_DIR": str(folder / "data"), "HALT_FILE": str(folder / "HALT"), "DASH_PORT": str(port), "REDIS_URL": redis.url,
+        "DATA_DIR": str(folder / "data"),
+        "HALT_FILE": str(folder / "HALT"),
+        "DASH_PORT": str(port),
+        "REDIS_URL": redis.url,
         "LOG_CONSOLE": "warnings",
-    }  # fmt: skip
+    }
     dashboard = Dashboard(redis, folder, environ, port)
     try:
         dashboard.seed()
@@ -62,7 +71,11 @@ def running() -> Iterator[Dashboard]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         raise SystemExit("no Chromium on this machine")
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -73,7 +86,9 @@ def chromium() -> Iterator[Browser]:
 
 
 def weigh(browser: Browser, address: str) -> None:
-    """What is served as script or style as a whole, and what the browser had fetched when the first figure stood."""
+    """What is served as script or style as a whole, and what the browser had fetched when the first
+    figure stood.
+    """
     pages = {name: page for name, page in load_pages().items() if name.endswith((".js", ".css"))}
     packed = sum(len(page.packed) for page in pages.values())
     plain = sum(len(page.body) for page in pages.values())
@@ -84,8 +99,13 @@ def weigh(browser: Browser, address: str) -> None:
     useful_ms(page)
     first = sum(page.evaluate(FETCHED))
     context.close()
-    print(f"page weight, gzipped JS and CSS: {first / 1000:.1f} kB before the first figure, ", end="")
-    print(f"{packed / 1000:.1f} kB with every screen and the charts ({len(pages)} files); not gzipped {plain / 1000:.1f} kB")
+    print(
+        f"page weight, gzipped JS and CSS: {first / 1000:.1f} kB before the first figure, ", end=""
+    )
+    print(
+        f"{packed / 1000:.1f} kB with every screen and the charts ({len(pages)} files); not gzipped"
+        f" {plain / 1000:.1f} kB"
+    )
 
 
 def visits(browser: Browser, address: str, *, useful: bool) -> tuple[float, float | None]:
@@ -113,7 +133,9 @@ def main_thread(browser: Browser, address: str, seconds: float) -> float:
 
 
 def heap(browser: Browser, address: str, minutes: float) -> list[tuple[float, float, float]]:
-    """After each collection: minutes since the warm-up, the heap in use in megabytes, and the document's nodes."""
+    """After each collection: minutes since the warm-up, the heap in use in megabytes, and the
+    document's nodes.
+    """
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     page.goto(address)
     page.wait_for_timeout(WARM_UP_S * 1000)
@@ -123,33 +145,53 @@ def heap(browser: Browser, address: str, minutes: float) -> list[tuple[float, fl
         while not samples or samples[-1][0] < minutes:
             page.request_gc()
             found = read()
-            samples.append(((time.monotonic() - begun) / 60, found["JSHeapUsedSize"] / 1e6, found["Nodes"]))
+            samples.append(
+                ((time.monotonic() - begun) / 60, found["JSHeapUsedSize"] / 1e6, found["Nodes"])
+            )
             page.wait_for_timeout(SAMPLE_EVERY_S * 1000)
     page.close()
     return samples
 
 
 def tell_heap(samples: Sequence[tuple[float, float, float]], rate: float) -> None:
-    """Last minute against first (or the halves of a run shorter than two minutes), and the slope over all of it."""
+    """Last minute against first (or the halves of a run shorter than two minutes), and the slope
+    over all of it.
+    """
     length = samples[-1][0]
     window = min(1.0, length / 2)
     first = [sample for sample in samples if sample[0] <= window]
     last = [sample for sample in samples if sample[0] >= length - window]
     begin, end = (statistics.fmean(megabytes for _, megabytes, _ in part) for part in (first, last))
     nodes = [statistics.fmean(count for *_, count in part) for part in (first, last)]
-    slope = statistics.linear_regression([at for at, *_ in samples], [megabytes for _, megabytes, _ in samples]).slope
-    print(f"the page's heap after collections, {length:.1f} min at {rate:.0f} updates/s, {len(samples)} samples: ", end="")
-    print(f"first {window * 60:.0f} s {begin:.2f} MB, last {window * 60:.0f} s {end:.2f} MB, ratio {end / begin:.3f}; ", end="")
+    slope = statistics.linear_regression(
+        [at for at, *_ in samples], [megabytes for _, megabytes, _ in samples]
+    ).slope
+    print(
+        f"the page's heap after collections, {length:.1f} min at {rate:.0f} updates/s,"
+        f" {len(samples)} samples: ",
+        end="",
+    )
+    print(
+        f"first {window * 60:.0f} s {begin:.2f} MB, last {window * 60:.0f} s {end:.2f} MB, ratio"
+        f" {end / begin:.3f}; ",
+        end="",
+    )
     print(f"slope {slope * 1000:+.1f} kB/min; nodes {nodes[0]:.0f} and {nodes[1]:.0f}")
 
 
 def watch_heap(minutes: float, rate: int) -> None:
-    with running() as dashboard, chromium() as browser, Pressure(dashboard.redis.url, dashboard.settings, rate) as pressure:
+    with (
+        running() as dashboard,
+        chromium() as browser,
+        Pressure(dashboard.redis.url, dashboard.settings, rate) as pressure,
+    ):
         tell_heap(heap(browser, dashboard.base, minutes), pressure.rate)
 
 
 async def watch(dashboard: Dashboard, clients: int, seconds: float) -> tuple[float, float]:
-    """The server's CPU in per cent of a core, and frames per second and client, with ``clients`` sockets open."""
+    """The server's CPU in per cent of a core, and frames per second and client, with ``clients``
+    sockets open.
+    """
     assert dashboard.process is not None
     process = psutil.Process(dashboard.process.pid)
     address, headers = f"{dashboard.base}/api/v1/live", {"Origin": dashboard.base}
@@ -183,7 +225,11 @@ def main(seconds: float, rate: int) -> None:
             weigh(browser, dashboard.base)
             empty, _ = visits(browser, f"{dashboard.base}/healthz", useful=False)
             paint, figure = visits(browser, dashboard.base, useful=True)
-            print(f"first visit, median of {VISITS}: first paint {paint:.0f} ms, first figure {figure:.0f} ms; ", end="")
+            print(
+                f"first visit, median of {VISITS}: first paint {paint:.0f} ms, first figure"
+                f" {figure:.0f} ms; ",
+                end="",
+            )
             print(f"first paint of /healthz {empty:.0f} ms")
             base = main_thread(browser, f"{dashboard.base}/healthz", seconds)
             quiet = main_thread(browser, dashboard.base, seconds)
@@ -191,18 +237,30 @@ def main(seconds: float, rate: int) -> None:
             with Pressure(dashboard.redis.url, dashboard.settings, rate) as pressure:
                 loaded = main_thread(browser, dashboard.base, seconds)
                 written = pressure.rate
-        print(f"the page's main thread: {loaded:.1%} busy at {written:.0f} updates/s, {quiet:.1%} at 16; /healthz {base:.1%}")
+        print(
+            f"the page's main thread: {loaded:.1%} busy at {written:.0f} updates/s, {quiet:.1%} at"
+            f" 16; /healthz {base:.1%}"
+        )
         for name, per_second in (("nothing coming in", 0), (f"{rate} updates/s", rate)):
-            with Pressure(dashboard.redis.url, dashboard.settings, per_second) if per_second else contextlib.nullcontext():
+            with (
+                Pressure(dashboard.redis.url, dashboard.settings, per_second)
+                if per_second
+                else contextlib.nullcontext()
+            ):
                 for clients in (0, CLIENTS):
                     cpu, frames = asyncio.run(watch(dashboard, clients, seconds))
-                    servers.append(f"  {name}, {clients:2} clients: {cpu:5.1f} % of a core, {frames:.1f} frames/s each")
+                    servers.append(
+                        f"  {name}, {clients:2} clients: {cpu:5.1f} % of a core, {frames:.1f}"
+                        " frames/s each"
+                    )
     print("server:", *servers, sep="\n")
     print(f"load of the machine: {os.getloadavg()[0]:.1f}" if sys.platform != "win32" else "")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--heap-minutes", type=float)

@@ -1,10 +1,12 @@
-"""What a full snapshot of 2,000 matches at 8 books costs to decode and merge, beside ``json.loads`` of the same bytes.
+"""What a full snapshot of 2,000 matches at 8 books costs to decode and merge, beside ``json.loads``
+of the same bytes.
 
 Run: python -m benchmarks.feed_snapshot [--matches 2000] [--books 8] [--rounds 5]
 
-Each figure is the fastest of the rounds, in this process, one thread. Memory is what tracemalloc sees grow: ``kept`` while the
-state alone lives on, ``peak`` while a merge and what it tells are alive too. ``delta`` is an answer that repeats every row with
-one book in ten changed; ``idle`` one that repeats every row unchanged.
+Each figure is the fastest of the rounds, in this process, one thread. Memory is what tracemalloc
+sees grow: ``kept`` while the state alone lives on, ``peak`` while a merge and what it tells are
+alive too. ``delta`` is an answer that repeats every row with one book in ten changed; ``idle`` one
+that repeats every row unchanged.
 """
 
 import argparse
@@ -17,7 +19,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from tests.kit.asianodds_payloads import KICKOFF, NOW, UPDATED_MS, feed_body, handicap, match_game, result_odds, total
+from tests.kit.asianodds_payloads import (
+    KICKOFF,
+    NOW,
+    UPDATED_MS,
+    feed_body,
+    handicap,
+    match_game,
+    result_odds,
+    total,
+)
 
 from keter.clock import to_ms
 from keter.domain.markets import Phase
@@ -38,7 +49,9 @@ def odds_text(rng: random.Random, books: int, probabilities: tuple[float, ...]) 
 
 
 def snapshot(matches: int, books: int, seed: int = 7) -> list[dict[str, Any]]:
-    """Three rows a fixture: three handicaps and totals, full and half time, 1X2 on the first row."""
+    """Three rows a fixture: three handicaps and totals, full and half time, 1X2 on the first
+    row.
+    """
     rng = random.Random(seed)
 
     def two_way() -> str:
@@ -49,7 +62,9 @@ def snapshot(matches: int, books: int, seed: int = 7) -> list[dict[str, Any]]:
     for match in range(matches):
         p = rng.uniform(0.2, 0.6)
         for line in range(3):
-            three_way = odds_text(rng, books, (p, (1 - p) * 0.55, (1 - p) * 0.45)) if line == 0 else ""
+            three_way = (
+                odds_text(rng, books, (p, (1 - p) * 0.55, (1 - p) * 0.45)) if line == 0 else ""
+            )
             rows.append(
                 match_game(
                     match * 10 + line,
@@ -74,7 +89,13 @@ def moved(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         odds = row["FullTimeHdp"]["BookieOdds"]
         if number % 10 == 0:
             odds = "PIN=1.917,1.983" + odds[odds.index(";") :]
-        again.append({**row, "UpdatedDateTime": UPDATED_MS + 5_000, "FullTimeHdp": {**row["FullTimeHdp"], "BookieOdds": odds}})
+        again.append(
+            {
+                **row,
+                "UpdatedDateTime": UPDATED_MS + 5_000,
+                "FullTimeHdp": {**row["FullTimeHdp"], "BookieOdds": odds},
+            }
+        )
     return again
 
 
@@ -109,7 +130,9 @@ def kept_and_peak(body: bytes) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--matches", type=int, default=2000)
     parser.add_argument("--books", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
@@ -119,11 +142,18 @@ def main() -> None:
     plain = fastest(asked.rounds, lambda: json.loads(body))
     full = fastest(asked.rounds, lambda: merged((body,)))
     state, told = merged((body,))
-    again = fastest(asked.rounds, lambda: state.merge(read_feed(read_answer(idle)), Phase.TODAY, NOW))
+    again = fastest(
+        asked.rounds, lambda: state.merge(read_feed(read_answer(idle)), Phase.TODAY, NOW)
+    )
     steps = [read_feed(read_answer(delta)), read_feed(read_answer(body))]
-    flips = fastest(asked.rounds, lambda: [state.merge(step, Phase.TODAY, NOW) for step in steps]) / 2
+    flips = (
+        fastest(asked.rounds, lambda: [state.merge(step, Phase.TODAY, NOW) for step in steps]) / 2
+    )
     kept, peak = kept_and_peak(body)
-    print(f"{asked.matches} matches, {asked.books} books, {len(rows)} rows, {told} markets, {len(body) / 1e6:.1f} MB")
+    print(
+        f"{asked.matches} matches, {asked.books} books, {len(rows)} rows, {told} markets,"
+        f" {len(body) / 1e6:.1f} MB"
+    )
     print(f"json.loads       {plain * 1e3:8.1f} ms   1.0")
     print(f"snapshot         {full * 1e3:8.1f} ms   {full / plain:.1f}")
     print(f"idle, all rows   {again * 1e3:8.1f} ms   {again / plain:.1f}")

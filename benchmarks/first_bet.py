@@ -1,8 +1,10 @@
-"""From ``keter up`` to the first DRY bet that its book has confirmed, and what the whole stack holds in memory then.
+"""From ``keter up`` to the first DRY bet that its book has confirmed, and what the whole stack
+holds in memory then.
 
 Run: python -m benchmarks.first_bet [--timeout 120]
 
-A fresh folder each time: private Redis, sandbox, every process. Memory is the proportional set size: shared pages count once.
+A fresh folder each time: private Redis, sandbox, every process. Memory is the proportional set
+size: shared pages count once.
 """
 
 import argparse
@@ -36,7 +38,10 @@ async def main(timeout_s: float) -> None:
     finally:
         one.close()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"page ready {ready_s:.1f} s, first intent {intended_s:.1f} s, first confirmed bet {confirmed_s:.1f} s")
+    print(
+        f"page ready {ready_s:.1f} s, first intent {intended_s:.1f} s, first confirmed bet"
+        f" {confirmed_s:.1f} s"
+    )
     print(f"stopped in {stop_s:.1f} s")
     print(f"memory of {len(sizes)} processes: {sum(size for size, _ in sizes):.0f} MB")
     for size, name in sizes:
@@ -44,14 +49,18 @@ async def main(timeout_s: float) -> None:
 
 
 async def seen(one: KeterUp, states: frozenset[str], begun: float, timeout_s: float) -> float:
-    """Seconds from ``begun`` until the ledger holds a bet in one of ``states`` (in any state when empty)."""
+    """Seconds from ``begun`` until the ledger holds a bet in one of ``states`` (in any state when
+    empty).
+    """
     ledger = one.folder / "local" / "ledger.db"
     while time.monotonic() - begun < timeout_s:
         found = bet_states(ledger) if ledger.exists() else set()
         if found & states or (found and not states):
             return time.monotonic() - begun
         await asyncio.sleep(0.1)
-    raise SystemExit(f"no bet in {sorted(states) or 'any state'} within {timeout_s:g} s:\n{one.text}")
+    raise SystemExit(
+        f"no bet in {sorted(states) or 'any state'} within {timeout_s:g} s:\n{one.text}"
+    )
 
 
 def bet_states(ledger: Path) -> set[str]:
@@ -67,7 +76,9 @@ def bet_states(ledger: Path) -> set[str]:
 def memory(one: KeterUp) -> list[tuple[float, str]]:
     """Megabytes and name of every process."""
     family = [psutil.Process(one.process.pid), *one.family()]
-    return [(child.memory_full_info().pss / BYTES_PER_MB, name_of(child.cmdline())) for child in family]
+    return [
+        (child.memory_full_info().pss / BYTES_PER_MB, name_of(child.cmdline())) for child in family
+    ]
 
 
 def name_of(command: list[str]) -> str:

@@ -1,9 +1,10 @@
-"""What each process of ``keter up`` costs while no page is open: CPU, memory, and how fast the files of DATA_DIR grow.
+"""What each process of ``keter up`` costs while no page is open: CPU, memory, and how fast the
+files of DATA_DIR grow.
 
 Run: python -m benchmarks.idle_cpu [--warm 40] [--seconds 60] [--keep-ledger FILE]
 
-A fresh folder each time: private Redis, sandbox, every process. CPU is per cent of one core over ``--seconds``, after
-``--warm`` seconds. ``--keep-ledger`` leaves a copy of the ledger there.
+A fresh folder each time: private Redis, sandbox, every process. CPU is per cent of one core over
+``--seconds``, after ``--warm`` seconds. ``--keep-ledger`` leaves a copy of the ledger there.
 """
 
 import argparse
@@ -35,11 +36,17 @@ async def main(warm_s: float, seconds: float, keep: Path | None) -> None:
         one.close()
         shutil.rmtree(folder, ignore_errors=True)
     used = {name: (after[name] - before.get(name, 0.0)) * 100 / seconds for name in after}
-    print(f"CPU over {seconds:g} s without a page, per cent of one core: {sum(used.values()):.1f} in all")
+    print(
+        f"CPU over {seconds:g} s without a page, per cent of one core: {sum(used.values()):.1f}"
+        " in all"
+    )
     for name, share in sorted(used.items(), key=lambda pair: -pair[1]):
         print(f"  {share:5.1f} %  {name}")
     for name, size in later.items():
-        print(f"{name}: {size / BYTES_PER_MB:.2f} MB, {(size - grown[name]) * 3600 / seconds / BYTES_PER_MB:.1f} MB an hour")
+        print(
+            f"{name}: {size / BYTES_PER_MB:.2f} MB,"
+            f" {(size - grown[name]) * 3600 / seconds / BYTES_PER_MB:.1f} MB an hour"
+        )
 
 
 def cpu(one: KeterUp) -> dict[str, float]:
@@ -55,7 +62,10 @@ def cpu(one: KeterUp) -> dict[str, float]:
 def sizes(folder: Path) -> dict[str, int]:
     """Bytes of the ledger (its log included), the captures and the logs."""
     ledger = sum(path.stat().st_size for path in folder.glob("ledger.db*"))
-    parts = {name: sum(path.stat().st_size for path in (folder / name).glob("*")) for name in ("captures", "logs")}
+    parts = {
+        name: sum(path.stat().st_size for path in (folder / name).glob("*"))
+        for name in ("captures", "logs")
+    }
     return {"ledger": ledger, **parts}
 
 

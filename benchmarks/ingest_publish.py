@@ -1,9 +1,11 @@
-"""What it costs ingest to publish a full snapshot: 2,000 matches at 8 books into odds:latest and the raw queue of a real Redis.
+"""What it costs ingest to publish a full snapshot: 2,000 matches at 8 books into odds:latest and
+the raw queue of a real Redis.
 
 Run: python -m benchmarks.ingest_publish [--matches 2000] [--books 8]
 
-``publish`` is the time until Redis holds everything, also as a ratio to a bare round trip of the same run; ``lag`` the longest
-time in which the event loop could do nothing else. Memory: what this process grows to, and what Redis holds then.
+``publish`` is the time until Redis holds everything, also as a ratio to a bare round trip of the
+same run; ``lag`` the longest time in which the event loop could do nothing else. Memory: what this
+process grows to, and what Redis holds then.
 """
 
 import argparse
@@ -16,15 +18,15 @@ from pathlib import Path
 import psutil
 from benchmarks.feed_snapshot import snapshot
 from tests.kit.asianodds_payloads import NOW, feed_body
-from tests.kit.workbench import context_on, opened, settings_for
 from tests.kit.support import RedisServer
+from tests.kit.workbench import context_on, opened, settings_for
 
 from keter.bus.connection import Bus
 from keter.domain.markets import Phase
+from keter.processes.ingest import Publisher
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 from keter.venues.base import FeedUpdate
-from keter.processes.ingest import Publisher
 
 MB = 1e6
 PINGS = 2000
@@ -36,7 +38,15 @@ def answer(matches: int, books: int) -> FeedUpdate:
     feed = read_feed(read_answer(body))
     merged = FeedState().merge(feed, Phase.TODAY, NOW, fresh=True)
     return FeedUpdate(
-        Phase.TODAY, merged.changed, merged.removed, merged.scores, NOW, NOW, len(body), 0.0, merged.known_markets
+        Phase.TODAY,
+        merged.changed,
+        merged.removed,
+        merged.scores,
+        NOW,
+        NOW,
+        len(body),
+        0.0,
+        merged.known_markets,
     )
 
 
@@ -76,7 +86,10 @@ async def main(matches: int, books: int) -> None:
                 grown = psutil.Process().memory_info().rss - before
                 held = psutil.Process(server.pid).memory_info().rss
         print(f"{matches} matches, {books} books, {len(update.changed)} markets")
-        print(f"publish {took:.2f} s, {1e6 * took / len(update.changed):.0f} us a market, {took / ping_s:.0f} bare round trips")
+        print(
+            f"publish {took:.2f} s, {1e6 * took / len(update.changed):.0f} us a market,"
+            f" {took / ping_s:.0f} bare round trips"
+        )
         print(f"longest lag of the event loop {1000 * await lag:.0f} ms")
         print(f"memory: ingest +{grown / MB:.0f} MB, Redis {held / MB:.0f} MB in all")
     finally:

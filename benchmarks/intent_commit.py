@@ -1,9 +1,11 @@
-"""What the durable intent costs per bet: the ledger's commits beside a bare append and fsync, same run, same disk.
+"""What the durable intent costs per bet: the ledger's commits beside a bare append and fsync, same
+run, same disk.
 
     python benchmarks/intent_commit.py [--bets 300] [--folder DIR]
 
-Per bet the router commits the intent, QUOTED and SENDING before the call; the ratio compares each of those transactions with
-one append of as many bytes followed by fsync. The disk under DIR (default: a temporary folder) decides both.
+Per bet the router commits the intent, QUOTED and SENDING before the call; the ratio compares each
+of those transactions with one append of as many bytes followed by fsync. The disk under DIR
+(default: a temporary folder) decides both.
 """
 
 import argparse
@@ -31,10 +33,30 @@ def an_intent(number: int, fence: int) -> Intent:
     now = datetime.now(UTC)
     intent_id = f"bench{number:027d}"
     return Intent(
-        intent_id, f"decision-{number}", f"trace-{number}", "BENCH", ExecutionMode.DRY, "asianodds", "1|1|1", f"event-{number}",
-        "League", "Home", "Away", now + timedelta(hours=2), parse_market("ft.ou.2.5"), Side.OVER, 1000, "2.05", 1.9, 6.0, "PIN",
-        reference_of(intent_id), fence, now, SIGNAL,
-    )  # fmt: skip
+        intent_id,
+        f"decision-{number}",
+        f"trace-{number}",
+        "BENCH",
+        ExecutionMode.DRY,
+        "asianodds",
+        "1|1|1",
+        f"event-{number}",
+        "League",
+        "Home",
+        "Away",
+        now + timedelta(hours=2),
+        parse_market("ft.ou.2.5"),
+        Side.OVER,
+        1000,
+        "2.05",
+        1.9,
+        6.0,
+        "PIN",
+        reference_of(intent_id),
+        fence,
+        now,
+        SIGNAL,
+    )
 
 
 def timed(work: Callable[[], None]) -> float:
@@ -56,9 +78,13 @@ def bare_appends(folder: Path, count: int, size: int) -> list[float]:
 
 
 async def commits(ledger: Ledger, count: int) -> dict[str, list[float]]:
-    """Seconds of each transaction of a bet, as the router sees them: through the ledger's thread and back."""
+    """Seconds of each transaction of a bet, as the router sees them: through the ledger's thread
+    and back.
+    """
     now = datetime.now(UTC)
-    fence = (await ledger.intents.takeover("BENCH", ExecutionMode.DRY, at=now, worker="bench")).fence
+    fence = (
+        await ledger.intents.takeover("BENCH", ExecutionMode.DRY, at=now, worker="bench")
+    ).fence
     found: dict[str, list[float]] = {"intent": [], "QUOTED": [], "SENDING": []}
     for number in range(count):
         intent = an_intent(number, fence)
@@ -68,7 +94,12 @@ async def commits(ledger: Ledger, count: int) -> dict[str, list[float]]:
         for state in (BetState.QUOTED, BetState.SENDING):
             started = time.perf_counter()
             await ledger.intents.transition(
-                intent.intent_id, state, at=datetime.now(UTC), cause="bench", worker="bench", fence=fence
+                intent.intent_id,
+                state,
+                at=datetime.now(UTC),
+                cause="bench",
+                worker="bench",
+                fence=fence,
             )
             found[state.value].append(time.perf_counter() - started)
     return found
@@ -87,15 +118,21 @@ async def main(bets: int, folder: Path) -> None:
     ledger = await open_ledger(f"sqlite:///{folder}/bench.db", clock=SystemClock())
     before = bare_appends(folder, bets, len(SIGNAL))
     found = await commits(ledger, bets)
-    base = before + bare_appends(folder, bets, len(SIGNAL))  # half before, half after: the disk may change its mood
+    # Half before, half after: the disk may change its mood.
+    base = before + bare_appends(folder, bets, len(SIGNAL))
     await ledger.aclose()
     whole = [sum(parts) for parts in zip(*found.values(), strict=True)]
-    lines = [row("append + fsync", base, base), *(row(name, seconds, base) for name, seconds in found.items())]
+    lines = [
+        row("append + fsync", base, base),
+        *(row(name, seconds, base) for name, seconds in found.items()),
+    ]
     sys.stdout.write("\n".join([*lines, row("whole bet (3 commits)", whole, base)]) + "\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--bets", type=int, default=300)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()

@@ -1,13 +1,16 @@
-"""Margin removal against published implementations, one market's latency, and the edge gate on a full snapshot.
+"""Margin removal against published implementations, one market's latency, and the edge gate on a
+full snapshot.
 
-Run: python -m benchmarks.pricing_devig [--markets 100000] [--oracle-markets 100000] [--matches 2000] [--rounds 15]
+Run: python -m benchmarks.pricing_devig [--markets 100000] [--oracle-markets 100000] [--matches
+2000] [--rounds 15]
 
-Figures are processor time, one thread, so that other work on the machine disturbs them less. Ours are the fastest of the
-rounds; each oracle makes one pass over its markets, in a loop, as its interface wants it.
-Ratios are of the time per market in this run. ``reference form`` is the fastest numpy form of the reference page: one array
-per leg, blocks of 4096, buffers made beforehand, three Newton steps and no check of its answer. Oracles come from
-requirements-oracles.lock in an environment of their own; run this file with that environment's interpreter and src on the
-path. Missing ones are named and left out.
+Figures are processor time, one thread, so that other work on the machine disturbs them less. Ours
+are the fastest of the rounds; each oracle makes one pass over its markets, in a loop, as its
+interface wants it. Ratios are of the time per market in this run. ``reference form`` is the fastest
+numpy form of the reference page: one array per leg, blocks of 4096, buffers made beforehand, three
+Newton steps and no check of its answer. Oracles come from requirements-oracles.lock in an
+environment of their own; run this file with that environment's interpreter and src on the path.
+Missing ones are named and left out.
 """
 
 import argparse
@@ -26,13 +29,13 @@ from numpy.typing import NDArray
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.signals import ValidatedMarket
-from keter.strategies.value import edge
-from keter.strategies.value.edge import evaluate
-from keter.strategies.value.consensus_inputs import half_life_s, line_from_score, pool_inputs
 from keter.pricing.kernels import devig_array
 from keter.pricing.margin import METHODS, fair
 from keter.pricing.selection import Inputs, fair_once, price
 from keter.setting_groups import EdgeSettings
+from keter.strategies.value import edge
+from keter.strategies.value.consensus_inputs import half_life_s, line_from_score, pool_inputs
+from keter.strategies.value.edge import evaluate
 
 Array = NDArray[np.float64]
 BOOKS = ("PIN", "SBO", "ISN", "SIN", "IBC", "GA", "3ET", "P88")
@@ -62,7 +65,9 @@ def each(one: Callable[[list[float]], object], rows: list[list[float]]) -> None:
 
 
 def reference_form(odds: Array, block: int = 4096, steps: int = 3) -> Callable[[], Array]:
-    """The reference page's fastest numpy power: leg arrays and buffers are ready before the clock starts."""
+    """The reference page's fastest numpy power: leg arrays and buffers are ready before the clock
+    starts.
+    """
     legs = [np.ascontiguousarray(odds[:, i]) for i in range(odds.shape[1])]
     out = np.empty((len(legs), len(odds)))
     logs, powers = np.empty((len(legs), block)), np.empty((len(legs), block))
@@ -82,7 +87,9 @@ def reference_form(odds: Array, block: int = 4096, steps: int = 3) -> Callable[[
                     np.add(d[:n], np.multiply(powers[i, :n], logs[i, :n], out=t[:n]), out=d[:n])
                     if i > 1:
                         np.add(f[:n], powers[i, :n], out=f[:n])
-                np.subtract(k[:n], np.divide(np.subtract(f[:n], 1, out=f[:n]), d[:n], out=f[:n]), out=k[:n])
+                np.subtract(
+                    k[:n], np.divide(np.subtract(f[:n], 1, out=f[:n]), d[:n], out=f[:n]), out=k[:n]
+                )
                 for i in range(len(legs)):
                     np.exp(np.multiply(logs[i, :n], k[:n], out=powers[i, :n]), out=powers[i, :n])
             out[:, start : start + n] = powers[:, :n]
@@ -92,7 +99,9 @@ def reference_form(odds: Array, block: int = 4096, steps: int = 3) -> Callable[[
 
 
 def oracles() -> dict[str, Callable[[list[float]], object]]:
-    """The published implementations that are installed, by the name shown; the missing ones are told."""
+    """The published implementations that are installed, by the name shown; the missing ones are
+    told.
+    """
     found: dict[str, Callable[[list[float]], object]] = {}
     wanted: dict[str, Callable[[Any], dict[str, Callable[[list[float]], object]]]] = {
         "penaltyblog.implied": lambda m: {
@@ -101,21 +110,29 @@ def oracles() -> dict[str, Callable[[list[float]], object]]:
         },
         "shin": lambda m: {"shin (Rust)": m.calculate_implied_probabilities},
         "goto_conversion": lambda m: {
-            "goto_conversion": lambda odds: m.goto_conversion(odds, multiplicativeIfImprudentOdds=True)
+            "goto_conversion": lambda odds: m.goto_conversion(
+                odds, multiplicativeIfImprudentOdds=True
+            )
         },
     }
     for module, functions in wanted.items():
         try:
             found |= functions(importlib.import_module(module))
         except ImportError:
-            print(f"{module}: not installed; make an environment from requirements-oracles.lock to compare")
+            print(
+                f"{module}: not installed; make an environment from requirements-oracles.lock to"
+                " compare"
+            )
     return found
 
 
 def compare(odds: Array, oracle_markets: int, rounds: int) -> None:
     out = np.empty_like(odds)
     reference = reference_form(odds)
-    times = {f"keter {name}": fastest(partial(devig_array, odds, name, out=out), rounds) for name in ("power", "shin")}
+    times = {
+        f"keter {name}": fastest(partial(devig_array, odds, name, out=out), rounds)
+        for name in ("power", "shin")
+    }
     times |= {"reference form, power": fastest(reference, rounds)}
     times |= {"keter power, again": fastest(partial(devig_array, odds, "power", out=out), rounds)}
     per_market = {name: seconds / len(odds) for name, seconds in times.items()}
@@ -126,12 +143,21 @@ def compare(odds: Array, oracle_markets: int, rounds: int) -> None:
         "keter power": abs(devig_array(odds, "power").sum(axis=1) - 1).max(),
         "reference form, power": abs(reference().sum(axis=0) - 1).max(),
     }
-    power, shin = min(per_market["keter power"], per_market["keter power, again"]), per_market["keter shin"]
+    power, shin = (
+        min(per_market["keter power"], per_market["keter power, again"]),
+        per_market["keter shin"],
+    )
     print(f"\n{len(odds):,} three-way markets ({len(rows):,} for the oracles)")
-    print(f"{'':24} {'ms per 100,000':>15} {'keter power is':>15} {'keter shin is':>14}  largest error of the sum")
+    print(
+        f"{'':24} {'ms per 100,000':>15} {'keter power is':>15} {'keter shin is':>14}  largest"
+        " error of the sum"
+    )
     for name, seconds in per_market.items():
         error = f"{errors[name]:.1e}" if name in errors else ""
-        print(f"{name:24} {seconds * 1e8:15.2f} {seconds / power:13.2f} x {seconds / shin:12.2f} x  {error}")
+        print(
+            f"{name:24} {seconds * 1e8:15.2f} {seconds / power:13.2f} x {seconds / shin:12.2f} x "
+            f" {error}"
+        )
 
 
 def latency(rounds: int) -> None:
@@ -145,12 +171,18 @@ def latency(rounds: int) -> None:
         print(f"  {'/'.join(map(str, odds)):14} {', '.join(cells)}")
 
 
-def snapshot(matches: int, seed: int = 7) -> list[tuple[ValidatedMarket, tuple[ValidatedMarket, ...]]]:
-    """Every market of ``matches`` fixtures, each with the 1X2 of its period: 1X2, three handicaps, three totals, twice."""
+def snapshot(
+    matches: int, seed: int = 7
+) -> list[tuple[ValidatedMarket, tuple[ValidatedMarket, ...]]]:
+    """Every market of ``matches`` fixtures, each with the 1X2 of its period: 1X2, three handicaps,
+    three totals, twice.
+    """
     rng = np.random.default_rng(seed)
     work: list[tuple[ValidatedMarket, tuple[ValidatedMarket, ...]]] = []
     for number in range(matches):
-        event = Event(f"fb-20260221-a{number}-v-b{number}", "fb", "LEAGUE", "A", "B", NOW + timedelta(hours=3))
+        event = Event(
+            f"fb-20260221-a{number}-v-b{number}", "fb", "LEAGUE", "A", "B", NOW + timedelta(hours=3)
+        )
         for period in Period:
             of_period = [validated(event, market, rng) for market in lines(period)]
             work += [(one, (of_period[0],)) for one in of_period]
@@ -168,15 +200,29 @@ def validated(event: Event, market: Market, rng: np.random.Generator) -> Validat
     p = rng.dirichlet([30.0] * legs)
     books = []
     for book in BOOKS:
-        quoted = tuple(round(float(x), 3) for x in 1 / (p * rng.uniform(1.01, 1.03, legs) * rng.uniform(1.01, 1.04)))
-        books.append(BookPrices(book, quoted, tuple(map(str, quoted)), NOW, NOW - timedelta(seconds=float(rng.uniform(0, 20)))))
-    update = MarketUpdate("t", "a", event, market, Phase.TODAY, VenueRef("v", "k"), tuple(books), True, NOW)
+        quoted = tuple(
+            round(float(x), 3)
+            for x in 1 / (p * rng.uniform(1.01, 1.03, legs) * rng.uniform(1.01, 1.04))
+        )
+        books.append(
+            BookPrices(
+                book,
+                quoted,
+                tuple(map(str, quoted)),
+                NOW,
+                NOW - timedelta(seconds=float(rng.uniform(0, 20))),
+            )
+        )
+    update = MarketUpdate(
+        "t", "a", event, market, Phase.TODAY, VenueRef("v", "k"), tuple(books), True, NOW
+    )
     return ValidatedMarket(update, tuple(books), {}, NOW)
 
 
 def gate(matches: int, rounds: int) -> None:
     work, rules = snapshot(matches), EdgeSettings()
-    gc.freeze()  # a worker holds a few markets at a time: the collector must not walk the whole snapshot
+    # A worker holds a few markets at a time: the collector must not walk the whole snapshot
+    gc.freeze()
 
     def judge() -> None:
         fair_once.cache_clear()
@@ -187,29 +233,50 @@ def gate(matches: int, rounds: int) -> None:
         fair_once.cache_clear()
         for market, _ in work:
             half_life = half_life_s(market, rules, NOW)
-            price(Inputs(market.update.market.market_id, line_from_score(market), pool_inputs(market, rules, NOW, half_life)))
+            price(
+                Inputs(
+                    market.update.market.market_id,
+                    line_from_score(market),
+                    pool_inputs(market, rules, NOW, half_life),
+                )
+            )
 
     seconds, once = fastest(judge, rounds), fastest(price_each_once, rounds)
     with mock.patch.object(edge, "_hopeless", lambda *_: []):
         exhaustive = fastest(judge, rounds)
     quotes = [
-        (list(book.odds), rules.devig_method(market.update.market.kind)) for market, _ in work for book in market.books[:3]
+        (list(book.odds), rules.devig_method(market.update.market.kind))
+        for market, _ in work
+        for book in market.books[:3]
     ]
     margins = fastest(lambda: [fair(odds, method) for odds, method in quotes], rounds)
-    signals = sum(signal is not None for market, others in work for _, _, signal in evaluate(market, rules, NOW, {}, others))
-    print(f"\nEdge gate: {matches:,} matches, {len(BOOKS)} books, {len(work):,} markets, {signals:,} signals")
-    print(
-        f"  {seconds:.2f} s, {seconds / len(work) * 1e6:.0f} microseconds a market, {len(work) / seconds:,.0f} markets a second"
+    signals = sum(
+        signal is not None
+        for market, others in work
+        for _, _, signal in evaluate(market, rules, NOW, {}, others)
     )
     print(
-        f"  {seconds / once:.2f} x pricing each market once without its 1X2; {exhaustive / seconds:.2f} x as fast as with a "
-        "consensus for every book left out"
+        f"\nEdge gate: {matches:,} matches, {len(BOOKS)} books, {len(work):,} markets, {signals:,}"
+        " signals"
     )
-    print(f"  {100 * margins / seconds:.1f} % of it removes margins: all that a compiled kernel could save")
+    print(
+        f"  {seconds:.2f} s, {seconds / len(work) * 1e6:.0f} microseconds a market,"
+        f" {len(work) / seconds:,.0f} markets a second"
+    )
+    print(
+        f"  {seconds / once:.2f} x pricing each market once without its 1X2;"
+        f" {exhaustive / seconds:.2f} x as fast as with a consensus for every book left out"
+    )
+    print(
+        f"  {100 * margins / seconds:.1f} % of it removes margins: all that a compiled kernel could"
+        " save"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--markets", type=int, default=100_000)
     parser.add_argument("--oracle-markets", type=int, default=100_000)
     parser.add_argument("--matches", type=int, default=2_000)

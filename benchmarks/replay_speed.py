@@ -1,8 +1,10 @@
-"""Updates per second of a replay, beside decoding and merging the same recording without deciding anything.
+"""Updates per second of a replay, beside decoding and merging the same recording without deciding
+anything.
 
 Run: python -m benchmarks.replay_speed CAPTURES [--rounds 3]        (CAPTURES: a capture file or a folder, DATA_DIR/captures)
 
-Figures are processor time of this process, the fastest of the rounds. The decisions of all rounds are compared byte for byte.
+Figures are processor time of this process, the fastest of the rounds. The decisions of all rounds
+are compared byte for byte.
 """
 
 import argparse
@@ -47,11 +49,21 @@ def main() -> None:
     answers = list(read_captures(files))
     merged = min(merge_only(answers) for _ in range(options.rounds))
     decided = [decide(answers) for _ in range(options.rounds)]
-    assert len({digest for _, _, digest in decided}) == 1, "the same recording gave different decisions"
+    assert len({digest for _, _, digest in decided}) == 1, (
+        "the same recording gave different decisions"
+    )
     seconds, updates, digest = min(decided)
-    print(f"{len(answers):,} answers, {merged[1]:,} changed markets, decisions {digest[:16]} in every round")
-    print(f"decode and merge   {merged[0]:8.3f} s   1.0   {merged[1] / merged[0]:>10,.0f} markets/s")
-    print(f"replay             {seconds:8.3f} s   {seconds / merged[0]:.1f}   {updates / seconds:>10,.0f} updates/s")
+    print(
+        f"{len(answers):,} answers, {merged[1]:,} changed markets, decisions {digest[:16]} in every"
+        " round"
+    )
+    print(
+        f"decode and merge   {merged[0]:8.3f} s   1.0   {merged[1] / merged[0]:>10,.0f} markets/s"
+    )
+    print(
+        f"replay             {seconds:8.3f} s   {seconds / merged[0]:.1f}  "
+        f" {updates / seconds:>10,.0f} updates/s"
+    )
 
 
 if __name__ == "__main__":

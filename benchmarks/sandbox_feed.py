@@ -1,10 +1,12 @@
-"""What the sandbox bookmaker costs: time of its world, size and time of its feed, memory, and calls per second over HTTP.
+"""What the sandbox bookmaker costs: time of its world, size and time of its feed, memory, and calls
+per second over HTTP.
 
 Run: python -m benchmarks.sandbox_feed [--seconds 300] [--fixtures 2000] [--calls 300]
 
-``world`` is processor time per second of the default scenario, unseen; ``feed`` the wall time of one GetFeeds answer
-built in process, as JSON bytes before compression; ``http`` whole calls by one client on loopback, both ends in this process.
-Memory is the resident size of a fresh ``python -m keter.venues.asianodds.simulator`` process, at once and after a while of its default world.
+``world`` is processor time per second of the default scenario, unseen; ``feed`` the wall time of
+one GetFeeds answer built in process, as JSON bytes before compression; ``http`` whole calls by one
+client on loopback, both ends in this process. Memory is the resident size of a fresh ``python -m
+keter.venues.asianodds.simulator`` process, at once and after a while of its default world.
 """
 
 import argparse
@@ -32,12 +34,16 @@ def world(seconds: int) -> None:
     board = Board(300_000)
     market = Market(SandboxConfig(), start_ms=START_MS, board=board)
     started = time.process_time()
-    print(f"world: start {1000 * (started - begun):.0f} ms; {len(market.shows)} fixtures, {len(board.rows)} rows")
+    print(
+        f"world: start {1000 * (started - begun):.0f} ms; {len(market.shows)} fixtures,"
+        f" {len(board.rows)} rows"
+    )
     for second in range(1, seconds + 1):
         market.advance(START_MS + second * 1000)
     spent = time.process_time() - started
     print(
-        f"world: {1000 * spent / seconds:.2f} ms per second ({100 * spent / seconds:.2f} % of a core); {len(board.rows)} rows"
+        f"world: {1000 * spent / seconds:.2f} ms per second ({100 * spent / seconds:.2f} % of a"
+        f" core); {len(board.rows)} rows"
     )
 
 
@@ -63,38 +69,58 @@ def feed(fixtures: int) -> None:
     cold = time.perf_counter() - begun
     warm, _ = _timed(full)
     rows = sum(1 for _ in board.changed(MarketType.TODAY, -1))
-    print(f"feed: {rows} Today rows of {fixtures} matches, 8 books: {size / 2**20:.1f} MB, first {1000 * cold:.0f} ms, "
-          f"unchanged {1000 * warm:.1f} ms")  # fmt: skip
+    print(
+        f"feed: {rows} Today rows of {fixtures} matches, 8 books: {size / 2**20:.1f} MB, first"
+        f" {1000 * cold:.0f} ms, unchanged {1000 * warm:.1f} ms"
+    )
     since = board.cursor()
     market.advance(START_MS + 10_000)
     begun = time.perf_counter()
     delta = orjson.dumps(rows_json(board.changed(MarketType.TODAY, since), "00", None))
-    print(f"feed: what changed in 10 s: {len(delta) / 2**10:.0f} kB in {1000 * (time.perf_counter() - begun):.1f} ms")
+    print(
+        f"feed: what changed in 10 s: {len(delta) / 2**10:.0f} kB in"
+        f" {1000 * (time.perf_counter() - begun):.1f} ms"
+    )
 
 
 async def http(calls: int) -> None:
-    async with Sandbox(SandboxConfig(feed_interval_scale=0, delay_scale=0)) as sandbox, aiohttp.ClientSession() as client:
+    async with (
+        Sandbox(SandboxConfig(feed_interval_scale=0, delay_scale=0)) as sandbox,
+        aiohttp.ClientSession() as client,
+    ):
         headers = {"Accept": "application/json"}
 
         async def get(method: str, **query: str) -> bytes:
-            async with client.get(f"{sandbox.url}/{method}", params=query, headers=headers) as response:
+            async with client.get(
+                f"{sandbox.url}/{method}", params=query, headers=headers
+            ) as response:
                 return await response.read()
 
-        answer = orjson.loads(await get("Login", username=DEMO_ACCOUNT.user, password=DEMO_ACCOUNT.password_md5))
+        answer = orjson.loads(
+            await get("Login", username=DEMO_ACCOUNT.user, password=DEMO_ACCOUNT.password_md5)
+        )
         headers |= {"AOToken": answer["Result"]["Token"], "AOKey": answer["Result"]["Key"]}
         await get("Register", username=DEMO_ACCOUNT.user)
-        for name, query in (("GetAccountSummary", {}), ("GetFeeds", {"marketTypeId": "1", "oddsFormat": "00", "since": "1"})):
+        for name, query in (
+            ("GetAccountSummary", {}),
+            ("GetFeeds", {"marketTypeId": "1", "oddsFormat": "00", "since": "1"}),
+        ):
             times = []
             for _ in range(calls):
                 begun = time.perf_counter()
                 size = len(await get(name, **query))
                 times.append(1000 * (time.perf_counter() - begun))
             cuts = statistics.quantiles(times, n=100)
-            print(f"http: {name} {size / 1024:.1f} kB: median {cuts[49]:.2f} ms, 99th {cuts[98]:.2f} ms")
+            print(
+                f"http: {name} {size / 1024:.1f} kB: median {cuts[49]:.2f} ms, 99th"
+                f" {cuts[98]:.2f} ms"
+            )
 
 
 def memory(seconds: float) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "keter.venues.asianodds.simulator"], stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keter.venues.asianodds.simulator"], stdout=subprocess.PIPE
+    )
     try:
         assert process.stdout is not None
         process.stdout.readline()
@@ -102,8 +128,10 @@ def memory(seconds: float) -> None:
         first = watched.memory_info().rss
         time.sleep(seconds)
         cpu = sum(watched.cpu_times()[:2])
-        print(f"memory: {first / 2**20:.0f} MB at start, {watched.memory_info().rss / 2**20:.0f} MB after {seconds:.0f} s; "
-              f"{cpu:.1f} s of processor time since its birth")  # fmt: skip
+        print(
+            f"memory: {first / 2**20:.0f} MB at start, {watched.memory_info().rss / 2**20:.0f} MB"
+            f" after {seconds:.0f} s; {cpu:.1f} s of processor time since its birth"
+        )
     finally:
         process.terminate()
         process.wait(10)

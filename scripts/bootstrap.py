@@ -2,9 +2,10 @@
 
     python scripts/bootstrap.py [--dev] [--extras]
 
-``--extras`` adds the packages of Telegram, e-mail, PostgreSQL and Parquet, hash-locked too; later starts keep them up to date.
-Called by start.sh, start.bat and scripts/test.sh with a Python that they found new enough; does nothing when everything is in
-place. Standard library only. Exit code 69: something needed is missing.
+``--extras`` adds the packages of Telegram, e-mail, PostgreSQL and Parquet, hash-locked too; later
+starts keep them up to date. Called by start.sh, start.bat and scripts/test.sh with a Python that
+they found new enough; does nothing when everything is in place. Standard library only. Exit code
+69: something needed is missing.
 """
 
 import hashlib
@@ -24,7 +25,11 @@ PIP = (str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"
 
 def main() -> int:
     """Brings everything about; returns an exit code."""
-    locks = ["requirements-dev.lock", "requirements.lock"] if "--dev" in sys.argv[1:] else ["requirements.lock"]
+    locks = (
+        ["requirements-dev.lock", "requirements.lock"]
+        if "--dev" in sys.argv[1:]
+        else ["requirements.lock"]
+    )
     # Once asked for, the optional packages follow every change of the base that they stand on.
     extras = "--extras" in sys.argv[1:] or stamp_file(EXTRAS).exists()
     if not bring(locks) or (extras and not bring([EXTRAS])):
@@ -34,7 +39,9 @@ def main() -> int:
 
 
 def bring(locks: list[str]) -> bool:
-    """Installs the first of ``locks``, which contains the others, unless all are in place; says what went wrong."""
+    """Installs the first of ``locks``, which contains the others, unless all are in place; says
+    what went wrong.
+    """
     if all(in_place(lock) for lock in locks):
         return True
     problem = install(locks[0])
@@ -53,9 +60,15 @@ def install(lock: str) -> str | None:
         shutil.rmtree(VENV, ignore_errors=True)
         if run(sys.executable, "-m", "venv", str(VENV)):
             shutil.rmtree(VENV, ignore_errors=True)
-            return "no virtual environment could be made; on Debian and Ubuntu run: apt install python3-venv"
+            return (
+                "no virtual environment could be made; on Debian and Ubuntu run: apt install"
+                " python3-venv"
+            )
     if run(*PIP, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / lock)):
-        return "the packages could not be installed (see above); check the connection to the package index and start again"
+        return (
+            "the packages could not be installed (see above); check the connection to the package"
+            " index and start again"
+        )
     if run(*PIP, "--no-deps", "--no-build-isolation", "-e", str(ROOT)):
         return "Keter itself could not be installed (see above)"
     return None

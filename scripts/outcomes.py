@@ -1,9 +1,11 @@
-"""Tells the test runner what happened, as JSON lines: a plugin for pytest, and the reader of its file.
+"""Tells the test runner what happened, as JSON lines: a plugin for pytest, and the reader of its
+file.
 
     KETER_TEST_OUTCOMES=FILE python -m pytest -p scripts.outcomes
 
-Node ids hold spaces, brackets and slashes, so nobody should have to find them in printed text. Every line is
-flushed: what a process said before it died is there to read. With pytest-xdist the controller writes for its workers.
+Node ids hold spaces, brackets and slashes, so nobody should have to find them in printed text.
+Every line is flushed: what a process said before it died is there to read. With pytest-xdist the
+controller writes for its workers.
 """
 
 import json
@@ -42,11 +44,20 @@ class Writer:
         self._tell(kind="ended", node=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test may have several: its call and its teardown, say. A crashed worker's test has one that xdist made up."""
+        """A test may have several: its call and its teardown, say.
+
+        A crashed worker's test has one that xdist made up.
+        """
         category = self._config.hook.pytest_report_teststatus(report=report, config=self._config)[0]
         if category:
             note = _note(report) if report.failed else ""
-            self._tell(kind="report", node=report.nodeid, category=category, failed=report.failed, note=note)
+            self._tell(
+                kind="report",
+                node=report.nodeid,
+                category=category,
+                failed=report.failed,
+                note=note,
+            )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -54,13 +65,22 @@ class Writer:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
-        """Comes last, so a file without this line is that of a process that did not get to its end."""
-        self._tell(kind="summary", code=int(exitstatus), warnings=len(terminalreporter.stats.get("warnings", ())))
+        """Comes last, so a file without this line is that of a process that did not get to its
+        end.
+        """
+        self._tell(
+            kind="summary",
+            code=int(exitstatus),
+            warnings=len(terminalreporter.stats.get("warnings", ())),
+        )
 
 
 @dataclass
 class Told:
-    """What one process told. ``ended`` is False when it did not get to its own end, in the middle of what is ``running``."""
+    """What one process told.
+
+    ``ended`` is False when it did not get to its own end, in the middle of what is ``running``.
+    """
 
     categories: dict[str, list[str]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)

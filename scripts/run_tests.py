@@ -1,13 +1,15 @@
-"""Runs pytest over one part or all of the tests and prints what failed and one closing line for all of it, last.
+"""Runs pytest over one part or all of the tests and prints what failed and one closing line for all
+of it, last.
 
 python -m scripts.run_tests all|quick|unit|integration|faults|e2e
 
-Most tests wait for real processes and servers more than they compute, so they run side by side. The browser tests
-have pytest processes of their own, because their driver keeps an event loop that no other test can share. Those that
-measure the page (marked ``alone``) come last, one after another. In ``all`` style, types and the fault tests, which
-wait most, run beside the unit and integration tests; what they said follows when they have ended. ``quick`` is style,
-types, the unit tests and those integration tests that are not marked ``slow``. What fails is repeated once, alone:
-see ``sessions``.
+Most tests wait for real processes and servers more than they compute, so they run side by side. The
+browser tests have pytest processes of their own, because their driver keeps an event loop that no
+other test can share. Those that measure the page (marked ``alone``) come last, one after another.
+In ``all`` style, types and the fault tests, which wait most, run beside the unit and integration
+tests; what they said follows when they have ended. ``quick`` is style, types, the unit tests and
+those integration tests that are not marked ``slow``. What fails is repeated once, alone: see
+``sessions``.
 """
 
 import os
@@ -23,7 +25,8 @@ LINT = Command("lint", ("bash", "scripts/lint.sh"), is_pytest=False)
 
 def main(part: str) -> int:
     """Runs the part; returns the exit code."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would each compile the sources anew
+    # Hundreds of processes would each compile the sources anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return Session(HOME).carry_out(plan_of(part))
 
 
@@ -33,7 +36,11 @@ def plan_of(part: str) -> Plan:
     measured = pytest("e2e, alone", "tests/e2e", "-m", "alone")
     match part:
         case "all":
-            return Plan((tests(CORES + 1, "integration", "unit"), browser), beside=(faults(), LINT), last=(measured,))
+            return Plan(
+                (tests(CORES + 1, "integration", "unit"), browser),
+                beside=(faults(), LINT),
+                last=(measured,),
+            )
         case "quick":
             return Plan((tests(CORES + 1, "integration", "unit", only="not slow"),), beside=(LINT,))
         case "e2e":
@@ -46,13 +53,30 @@ def plan_of(part: str) -> Plan:
 
 def faults() -> Command:
     """Up to a minute and a half each: a worker takes the next one when it has done one."""
-    return pytest("faults", "tests/faults", "-n", str(min(MOST_WORKERS, CORES)), "--dist", "load", "--maxschedchunk", "1")
+    return pytest(
+        "faults",
+        "tests/faults",
+        "-n",
+        str(min(MOST_WORKERS, CORES)),
+        "--dist",
+        "load",
+        "--maxschedchunk",
+        "1",
+    )
 
 
 def tests(workers: int, *folders: str, only: str = "") -> Command:
     chosen = ("-m", only) if only else ()
     paths = [f"tests/{folder}" for folder in folders]
-    return pytest(" and ".join(folders), *paths, "-n", str(min(MOST_WORKERS, workers)), "--dist", "worksteal", *chosen)
+    return pytest(
+        " and ".join(folders),
+        *paths,
+        "-n",
+        str(min(MOST_WORKERS, workers)),
+        "--dist",
+        "worksteal",
+        *chosen,
+    )
 
 
 def pytest(name: str, *arguments: str) -> Command:

@@ -1,7 +1,9 @@
-"""Runs a plan of test processes, repeats what failed beside others once more alone, and says how it all ended.
+"""Runs a plan of test processes, repeats what failed beside others once more alone, and says how it
+all ended.
 
-A test that fails beside others and passes alone does not fail the run. It is named at the end as FLAKY, because it
-is a defect all the same. A collection error, a process that died, a style or a type error is never repeated.
+A test that fails beside others and passes alone does not fail the run. It is named at the end as
+FLAKY, because it is a defect all the same. A collection error, a process that died, a style or a
+type error is never repeated.
 """
 
 import os
@@ -21,14 +23,18 @@ from typing import IO
 import psutil
 from scripts.outcomes import ENVIRON, Told, read_outcomes
 
-HOME = Path(__file__).resolve().parents[1]  # where the plugin is found, whatever folder the tests are in
+# Where the plugin is found, whatever folder the tests are in.
+HOME = Path(__file__).resolve().parents[1]
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "scripts.outcomes")
 OK, TESTS_FAILED, NO_TESTS = 0, 1, 5  # exit codes of pytest after which every test has had its turn
 ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "error")
-# A machine that is merely busy fails a test or two. More than this have one cause, which repeating would only hide.
+# A machine that is merely busy fails a test or two. More than this have one cause, which repeating
+# would only hide.
 MOST_REPEATED = 20
 DEADLINE_S = 1800.0
-REPEAT_S = 900.0  # for all that is repeated together; the longest single test takes about four minutes
+REPEAT_S = (
+    900.0  # for all that is repeated together; the longest single test takes about four minutes
+)
 # Every process prints these for itself; here they are printed once for all of them, at the end.
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+\.py\b")
@@ -36,7 +42,10 @@ FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+\.py\b")
 
 @dataclass(frozen=True)
 class Command:
-    """A process of a run. One of pytest tells test by test what happened, any other by its exit code alone."""
+    """A process of a run.
+
+    One of pytest tells test by test what happened, any other by its exit code alone.
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -45,7 +54,9 @@ class Command:
 
 @dataclass(frozen=True)
 class Plan:
-    """``beside`` runs while ``in_turn`` does, one after another; ``last`` has the machine to itself."""
+    """``beside`` runs while ``in_turn`` does, one after another; ``last`` has the machine to
+    itself.
+    """
 
     in_turn: tuple[Command, ...]
     beside: tuple[Command, ...] = ()
@@ -54,7 +65,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended. ``late`` is True where its deadline ended it; ``told`` is empty where it is not pytest's."""
+    """How a process ended.
+
+    ``late`` is True where its deadline ended it; ``told`` is empty where it is not pytest's.
+    """
 
     command: Command
     code: int
@@ -63,12 +77,16 @@ class Ended:
 
     @property
     def complaint(self) -> str | None:
-        """Why its end says nothing about the tests that it had not come to; None where each had its turn."""
+        """Why its end says nothing about the tests that it had not come to; None where each had its
+        turn.
+        """
         name = self.command.name
         if self.late:
             return f"{name} was ended because its time was over{self._while()}"
         if not self.command.is_pytest:
-            return f"{name} ended with code {self.code}; what it said is above" if self.code else None
+            return (
+                f"{name} ended with code {self.code}; what it said is above" if self.code else None
+            )
         if not self.told.ended or self.code not in {OK, TESTS_FAILED, NO_TESTS}:
             return f"{name} ended with code {self.code} before it was done{self._while()}"
         if self.code == TESTS_FAILED and not self.told.failures and not self.told.broken:
@@ -80,16 +98,27 @@ class Ended:
 
 
 class Process:
-    """A running command. It ends by itself, at ``deadline`` or with ``stack``, whichever comes first."""
+    """A running command.
 
-    def __init__(self, command: Command, root: Path, deadline: float, stack: ExitStack, said: IO[str] | int) -> None:
+    It ends by itself, at ``deadline`` or with ``stack``, whichever comes first.
+    """
+
+    def __init__(
+        self, command: Command, root: Path, deadline: float, stack: ExitStack, said: IO[str] | int
+    ) -> None:
         self._command = command
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keter-tests-"))
         self._outcomes = Path(folder) / "outcomes.jsonl"
         paths = [str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
         environ = {**os.environ, ENVIRON: str(self._outcomes), "PYTHONPATH": os.pathsep.join(paths)}
         self._process = subprocess.Popen(  # noqa: S603 - commands of this project's own
-            command.arguments, cwd=root, env=environ, stdout=said, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+            command.arguments,
+            cwd=root,
+            env=environ,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
         )
         stack.enter_context(self._process)
         stack.callback(self._kill)
@@ -124,7 +153,9 @@ class Process:
 class Session:
     """One run. ``_lost`` are sentences about what no test that is repeated alone can put right."""
 
-    def __init__(self, root: Path, *, deadline_s: float = DEADLINE_S, repeat_s: float = REPEAT_S) -> None:
+    def __init__(
+        self, root: Path, *, deadline_s: float = DEADLINE_S, repeat_s: float = REPEAT_S
+    ) -> None:
         self._root, self._repeat_s = root, repeat_s
         self._begun = time.monotonic()
         self._deadline = self._begun + deadline_s
@@ -173,7 +204,10 @@ class Session:
     def _repeat_failures(self) -> None:
         """Each in a process of its own with nothing beside it."""
         if len(self._failures) > MOST_REPEATED:
-            _say(f"{len(self._failures)} tests failed; more than {MOST_REPEATED} are no coincidence, so none is repeated")
+            _say(
+                f"{len(self._failures)} tests failed; more than {MOST_REPEATED} are no coincidence,"
+                " so none is repeated"
+            )
             return
         deadline = time.monotonic() + self._repeat_s
         for node in list(self._failures):
@@ -196,14 +230,21 @@ class Session:
         for node in self._flaky:
             _say(f"FLAKY {node}")
         counts = self._counts()
-        text = ", ".join(f"{counts[name]} {_worded(name, counts[name])}" for name in ORDER if counts[name]) or "no tests ran"
+        text = (
+            ", ".join(
+                f"{counts[name]} {_worded(name, counts[name])}" for name in ORDER if counts[name]
+            )
+            or "no tests ran"
+        )
         _say(f"{f' {text} in {time.monotonic() - self._begun:.2f}s ':=^80}")
         if self._failures or self._lost:
             return TESTS_FAILED
         return OK if counts else NO_TESTS
 
     def _counts(self) -> Counter[str]:
-        counts = Counter(category for categories in self._categories.values() for category in categories)
+        counts = Counter(
+            category for categories in self._categories.values() for category in categories
+        )
         counts["error"] += len(self._lost)
         counts["warning"] = self._warnings
         return +counts

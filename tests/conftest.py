@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.kit.watchdog",)
 
-# No file of this checkout is read, and no Keter that runs on this machine is found, hence none is halted by a test.
+# No file of this checkout is read, and no Keter that runs on this machine is found, hence none is
+# halted by a test.
 os.environ["KETER_ENV_FILE"] = ""
 os.environ["KETER_INSTANCES"] = tempfile.mkdtemp(prefix="keter-instances-")
 
-# A machine that runs other things too must not make a correct property fail, and the same commit gives the same result.
+# A machine that runs other things too must not make a correct property fail, and the same commit
+# gives the same result.
 settings.register_profile("keter", deadline=None, derandomize=True)
 settings.load_profile("keter")
 # For who looks for what nobody has thought of: other examples in every run.
 settings.register_profile("search", deadline=None)
-# For runs that expect a failure (scripts/mutations.py): the first one will do, no need to look for the smallest.
+# For runs that expect a failure (scripts/mutations.py): the first one will do, no need to look for
+# the smallest.
 settings.register_profile("noshrink", deadline=None, phases=(Phase.explicit, Phase.generate))
 
 
@@ -37,13 +40,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in entries():
         if entry.name in os.environ:
             monkeypatch.delenv(entry.name)
-    # Each test has a list of its own: a Keter that several share is not halted by one that halts whatever runs.
+    # Each test has a list of its own: a Keter that several share is not halted by one that halts
+    # whatever runs.
     monkeypatch.setenv("KETER_INSTANCES", f"{os.environ['KETER_INSTANCES']}/{random_id()}")
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    """One real server for the whole run; tests that kill or pause a server start their own ``RedisServer``."""
+    """One real server for the whole run; tests that kill or pause a server start their own
+    ``RedisServer``.
+    """
     server = RedisServer()
     yield server
     server.close()

@@ -1,1 +1,4 @@
-"""Runs betting-mathematics vectors through Keter's public functions. ``scripts/check-vectors`` is the command."""
+"""Runs betting-mathematics vectors through Keter's public functions.
+
+``scripts/check-vectors`` is the command.
+"""

@@ -16,10 +16,14 @@ BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "football-dat
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when every vector passes, 1 when one fails or a category is unknown, 64 for a wrong call or an unreadable file."""
+    """0 when every vector passes, 1 when one fails or a category is unknown, 64 for a wrong call or
+    an unreadable file.
+    """
     parser = argparse.ArgumentParser(prog="check-vectors", description=__doc__)
     parser.add_argument("file", type=Path, help="JSON file with a list of vectors")
-    parser.add_argument("--data", type=Path, default=BESIDE, help="folder of football-data.co.uk files")
+    parser.add_argument(
+        "--data", type=Path, default=BESIDE, help="folder of football-data.co.uk files"
+    )
     try:
         options = parser.parse_args(arguments)
     except SystemExit as e:
@@ -27,16 +31,22 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         vectors = read(options.file)
     except (OSError, ValueError, RecursionError) as e:
-        sys.stderr.write(f"check-vectors: {options.file} cannot be read: {getattr(e, 'strerror', None) or e}\n")
+        sys.stderr.write(
+            f"check-vectors: {options.file} cannot be read: {getattr(e, 'strerror', None) or e}\n"
+        )
         return 64
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what this terminal cannot show
+        # A name may hold what this terminal cannot show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     matches.FOLDER[:] = [options.data]
     return report(vectors, has_data=options.data.is_dir(), data=options.data)
 
 
 def read(path: Path) -> list[Any]:
-    """The vectors of a file: a list, or an object that holds one under ``vectors``. Raises ValueError for anything else."""
+    """The vectors of a file: a list, or an object that holds one under ``vectors``.
+
+    Raises ValueError for anything else.
+    """
     content = json.loads(path.read_text(encoding="utf-8-sig"))
     vectors = content.get("vectors") if isinstance(content, dict) else content
     if not isinstance(vectors, list):
@@ -46,7 +56,9 @@ def read(path: Path) -> list[Any]:
 
 def report(vectors: list[Any], *, has_data: bool, data: Path) -> int:
     passed, failed, skipped = Counter[str](), defaultdict[str, list[str]](list), Counter[str]()
-    names = dict.fromkeys(str(v.get("category")) if isinstance(v, Mapping) else "(no vector)" for v in vectors)
+    names = dict.fromkeys(
+        str(v.get("category")) if isinstance(v, Mapping) else "(no vector)" for v in vectors
+    )
     for vector in vectors:
         name = str(vector.get("category")) if isinstance(vector, Mapping) else "(no vector)"
         if name in NEEDS_DATA and not has_data:
@@ -69,7 +81,9 @@ def report(vectors: list[Any], *, has_data: bool, data: Path) -> int:
 
 
 def usual_tolerance(vector: Mapping[str, Any]) -> float:
-    """Where a vector states none (null states exactness): the reference's for fitted goal parameters and for probabilities."""
+    """Where a vector states none (null states exactness): the reference's for fitted goal
+    parameters and for probabilities.
+    """
     return 1e-7 if str(vector.get("category")).startswith("goal_inverse") else 1e-9
 
 
@@ -88,7 +102,10 @@ def judge(vector: Any) -> list[str]:
         actual = check(vector.get("inputs") or {}, expected, limit or 0.0)
     except Exception as e:  # noqa: BLE001  # whatever a check raises is this vector's failure, not the run's
         wanted = expected.get("error")
-        if wanted is not None and error_name(e).lower() == str(wanted).removesuffix("Error").lower():
+        if (
+            wanted is not None
+            and error_name(e).lower() == str(wanted).removesuffix("Error").lower()
+        ):
             return []
         return [f"expected {wanted or 'an answer'}, got {type(e).__name__}: {e}"]
     try:

@@ -12,16 +12,28 @@ from keter.domain.odds import exact
 from keter.domain.settlement import RESULT_STATES, result_halves, settle, unit_profit
 from keter.errors import IncompleteMarketError
 from keter.pricing import expected_value
-from keter.pricing.goals import GoalModel, chances, fit_home_away, fit_total, home_draw_away, score_grid, total_chances
+from keter.pricing.goals import (
+    GoalModel,
+    chances,
+    fit_home_away,
+    fit_total,
+    home_draw_away,
+    score_grid,
+    total_chances,
+)
 from keter.pricing.lines import handicap_chances
 from keter.pricing.value import Chances, variance
 
-RESULT_NAMES = dict(zip(RESULT_STATES, ("win", "half_win", "push", "half_loss", "loss"), strict=True))
+RESULT_NAMES = dict(
+    zip(RESULT_STATES, ("win", "half_win", "push", "half_loss", "loss"), strict=True)
+)
 LINE = r"([+-]?\d+(?:\.\d+)?)"
 
 
 def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Side]:
-    """The market and side of a vector's bet; a handicap line there belongs to the side that is bet."""
+    """The market and side of a vector's bet; a handicap line there belongs to the side that is
+    bet.
+    """
     made = MarketKind(kind)
     if made in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
         return Market(Period.FULL_TIME, made), Side(side)
@@ -53,7 +65,9 @@ def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping
     if home is None and away is None:
         return void(market, side, inputs)
     start = score(given(inputs, "score_at_bet", (0, 0)))
-    halves = result_halves(market, side, goals(home), goals(away), start=(goals(start[0]), goals(start[1])))
+    halves = result_halves(
+        market, side, goals(home), goals(away), start=(goals(start[0]), goals(start[1]))
+    )
     return settled(halves, inputs)
 
 
@@ -76,7 +90,11 @@ def goals(value: Any) -> Any:
 
 
 def model_of(inputs: Inputs) -> GoalModel:
-    return GoalModel(number(inputs["lambda_home"]), number(inputs["lambda_away"]), number(given(inputs, "rho", 0)))
+    return GoalModel(
+        number(inputs["lambda_home"]),
+        number(inputs["lambda_away"]),
+        number(given(inputs, "rho", 0)),
+    )
 
 
 def bet_chances(model: GoalModel, name: str) -> Chances | None:
@@ -115,10 +133,15 @@ def check_value(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
     if inputs.get("dist") is not None:
         made = Chances.of({name: number(p) for name, p in inputs["dist"].items()})
     else:
-        made = chances(model_of(inputs), *market_of(kind_of(inputs), inputs["side"], inputs.get("line")))
+        made = chances(
+            model_of(inputs), *market_of(kind_of(inputs), inputs["side"], inputs.get("line"))
+        )
     odds = number(inputs["odds"])
     commission = number(given(inputs, "commission", 0))
-    return described(made) | {"ev": expected_value(made, odds, commission=commission), "variance": variance(made, odds)}
+    return described(made) | {
+        "ev": expected_value(made, odds, commission=commission),
+        "variance": variance(made, odds),
+    }
 
 
 @category("goal_inverse_home_away")

@@ -1,4 +1,6 @@
-"""Categories that read football-data files: two backtest rules and forecast scores of closing prices."""
+"""Categories that read football-data files: two backtest rules and forecast scores of closing
+prices.
+"""
 
 import csv
 from collections import Counter
@@ -36,7 +38,9 @@ def prices(row: Mapping[str, str], columns: list[str]) -> list[float] | None:
 
 
 def as_stated(value: float | None, stated: Any) -> float | None:
-    """A t-value at the digits it is stated with, four at least: the reference rounds some of them below its tolerance."""
+    """A t-value at the digits it is stated with, four at least: the reference rounds some of them
+    below its tolerance.
+    """
     digits = len(str(stated).partition(".")[2])
     return value if value is None else round(value, max(digits, 4))
 
@@ -57,7 +61,9 @@ def check_1x2(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, A
     threshold, method = number(inputs["threshold"]), given(inputs, "method", "power")
     profits, values, moves, matches = [], [], [], 0
     for row in rows(inputs):
-        sharp, close, best = (prices(row, [f"{book}{side}" for side in "HDA"]) for book in ("PS", "PSC", "Max"))
+        sharp, close, best = (
+            prices(row, [f"{book}{side}" for side in "HDA"]) for book in ("PS", "PSC", "Max")
+        )
         if sharp is None or close is None or best is None:
             continue
         matches += 1
@@ -82,7 +88,9 @@ def check_ah(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, An
     profits, values, moves, matches = [], [], [], 0
     results: Counter[str] = Counter(dict.fromkeys(RESULT_NAMES.values(), 0))
     for row in rows(inputs):
-        sharp, best, close = (prices(row, [f"{book}H", f"{book}A"]) for book in ("PAH", "MaxAH", "PCAH"))
+        sharp, best, close = (
+            prices(row, [f"{book}H", f"{book}A"]) for book in ("PAH", "MaxAH", "PCAH")
+        )
         if sharp is None or best is None or close is None or not row["AHh"] or not row["AHCh"]:
             continue
         matches += 1
@@ -91,7 +99,9 @@ def check_ah(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, An
         for i, p in enumerate(devig(sharp, method)):
             if best[i] * p - 1 < threshold - LOSS_FREE:
                 continue
-            halves = result_halves(market, (Side.HOME, Side.AWAY)[i], int(row["FTHG"]), int(row["FTAG"]))
+            halves = result_halves(
+                market, (Side.HOME, Side.AWAY)[i], int(row["FTHG"]), int(row["FTAG"])
+            )
             results[RESULT_NAMES[halves]] += 1
             profits.append(float(unit_profit(halves, repr(best[i]))))
             values.append(best[i] * p - 1)

@@ -16,7 +16,13 @@ NOTHING = 1e-12  # a probability that is exactly 0 comes out within rounding of 
 ABSENT = "missing"
 ALIASES = {"mult": "multiplicative", "oddsratio": "odds_ratio", "balanced": "balanced_book"}
 OFFERED = "offer_to_others_"
-FORMAT_ALIASES = {"hong_kong": "hongkong", "hk": "hongkong", "indo": "indonesian", "us": "american", "eu": "decimal"}
+FORMAT_ALIASES = {
+    "hong_kong": "hongkong",
+    "hk": "hongkong",
+    "indo": "indonesian",
+    "us": "american",
+    "eu": "decimal",
+}
 
 
 def method_of(name: str) -> str | None:
@@ -52,14 +58,22 @@ def fair_or_none(odds: list[float | None], method: str) -> dict[str, Any] | None
 
 def named(odds: list[float | None], method: str) -> dict[str, Any]:
     made = fair(odds, method)
-    return {"p": list(made.p), **({PARAMETER_NAMES[method]: made.parameter} if method in PARAMETER_NAMES else {})}
+    return {
+        "p": list(made.p),
+        **({PARAMETER_NAMES[method]: made.parameter} if method in PARAMETER_NAMES else {}),
+    }
 
 
 @category("devig")
 def check_devig(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     odds = legs(inputs)
     booksum = fair(odds, "multiplicative", legs=declared_legs(inputs)).booksum
-    answer: dict[str, Any] = {"booksum": booksum, "margin": booksum - 1, "overround": booksum - 1, "hold": 1 - 1 / booksum}
+    answer: dict[str, Any] = {
+        "booksum": booksum,
+        "margin": booksum - 1,
+        "overround": booksum - 1,
+        "hold": 1 - 1 / booksum,
+    }
     if chosen := inputs.get("method"):
         answer |= named(odds, method_of(chosen) or chosen)
     for name, wanted in expected.items():
@@ -69,10 +83,14 @@ def check_devig(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
 
 
 def method_answer(odds: list[float | None], method: str, wanted: Any) -> Any:
-    """A method's answer, in the form in which a vector tells a refusal: null, the error's name, or what is not allowed."""
+    """A method's answer, in the form in which a vector tells a refusal: null, the error's name, or
+    what is not allowed.
+    """
     if isinstance(wanted, Mapping) and "invalid" in wanted:
         raw, parameter = raw_probabilities(odds, method)
-        refused = {"invalid": wanted["invalid"]} if min(raw) <= NOTHING or max(raw) >= 1 - NOTHING else {}
+        refused = (
+            {"invalid": wanted["invalid"]} if min(raw) <= NOTHING or max(raw) >= 1 - NOTHING else {}
+        )
         return {"p": list(raw), PARAMETER_NAMES.get(method, "-"): parameter, **refused}
     answer = fair_or_none(odds, method)
     if answer is not None or wanted is None:
@@ -121,10 +139,16 @@ def check_odds(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, 
 @category("stake_semantics")
 def check_stake(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     words = str(given(inputs, "convention", "to-win")).lower()
-    convention = StakeConvention.RISK if words.startswith("risk") else StakeConvention.TO_WIN_WHEN_NEGATIVE
+    convention = (
+        StakeConvention.RISK if words.startswith("risk") else StakeConvention.TO_WIN_WHEN_NEGATIVE
+    )
     nominal = given(inputs, "nominal_stake", inputs.get("stake"))
     risk, to_win = stake_meaning(inputs["value"], inputs["format"], nominal, convention)
-    return {"risk": risk, "to_win": to_win, "decimal": convert(inputs["value"], inputs["format"], "decimal")}
+    return {
+        "risk": risk,
+        "to_win": to_win,
+        "decimal": convert(inputs["value"], inputs["format"], "decimal"),
+    }
 
 
 @category("opposing_price")
@@ -132,14 +156,22 @@ def check_opposing(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[s
     name = next(key for key in inputs if key.startswith(OFFERED))
     odds_format = name.removeprefix(OFFERED)
     mirrored = opposing(inputs[name], odds_format)
-    return {f"we_back_opposite_at_{other}": convert(mirrored, odds_format, other) for other in OddsFormat}
+    return {
+        f"we_back_opposite_at_{other}": convert(mirrored, odds_format, other)
+        for other in OddsFormat
+    }
 
 
 @category("log_pool")
 def check_pool(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     rows = [numbers(row) for row in inputs["fair_p"]]
-    several, single = ("base_weight", "age_s", "vig", "liquidity"), ("half_life_s", "vig_power", "drop_after_half_lives")
-    options: dict[str, Any] = {key: numbers(inputs[key]) for key in several if inputs.get(key) is not None}
+    several, single = (
+        ("base_weight", "age_s", "vig", "liquidity"),
+        ("half_life_s", "vig_power", "drop_after_half_lives"),
+    )
+    options: dict[str, Any] = {
+        key: numbers(inputs[key]) for key in several if inputs.get(key) is not None
+    }
     options |= {key: number(inputs[key]) for key in single if inputs.get(key) is not None}
     if "half_life_s" not in options and not any(options.get("age_s", ())):
         options.pop("age_s", None)  # all just confirmed: no half-life is needed
@@ -167,16 +199,24 @@ def check_yield(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
     returns, stakes = numbers(inputs["unit_returns"]), inputs.get("stakes")
     staked = numbers(stakes) if isinstance(stakes, list) else [1.0] * len(returns)
     made = analytics.yield_stats([r * s for r, s in zip(returns, staked, strict=True)], staked)
-    return made._asdict() | {"yield": made.yield_, "max_drawdown_units": made.max_drawdown, "turnover": sum(staked)}
+    return made._asdict() | {
+        "yield": made.yield_,
+        "max_drawdown_units": made.max_drawdown,
+        "turnover": sum(staked),
+    }
 
 
 @category("yield_tstat_closed_form")
 def check_outlook(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    made = analytics.yield_outlook(number(inputs["n"]), number(inputs["yield"]), number(inputs["avg_odds"]))
+    made = analytics.yield_outlook(
+        number(inputs["n"]), number(inputs["yield"]), number(inputs["avg_odds"])
+    )
     return {"sigma_per_bet": made.sigma, "t": made.t, "bets_for_t2": made.bets_for_t2}
 
 
 @category("scoring_rules")
 def check_scores(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    made = analytics.scores([numbers(row) for row in inputs["p"]], [int(i) for i in inputs["outcome_index"]])
+    made = analytics.scores(
+        [numbers(row) for row in inputs["p"]], [int(i) for i in inputs["outcome_index"]]
+    )
     return made._asdict() | {"brier_multiclass": made.brier}

@@ -1,4 +1,6 @@
-"""Which function answers which category, and how an answer is held against what a vector expects."""
+"""Which function answers which category, and how an answer is held against what a vector
+expects.
+"""
 
 import math
 import re
@@ -19,7 +21,9 @@ NEEDS_DATA: set[str] = set()
 
 
 def category(*names: str, data: bool = False) -> Callable[[Check], Check]:
-    """Registers the answer to a category: a function of the inputs, what is expected and the tolerance."""
+    """Registers the answer to a category: a function of the inputs, what is expected and the
+    tolerance.
+    """
 
     def register(check: Check) -> Check:
         CHECKS.update(dict.fromkeys(names, check))
@@ -30,9 +34,11 @@ def category(*names: str, data: bool = False) -> Callable[[Check], Check]:
 
 
 def number(value: Any) -> float:
-    """A float of a JSON number or a string such as ``1.5``, ``10/11`` or ``Infinity``; what the library is to judge.
+    """A float of a JSON number or a string such as ``1.5``, ``10/11`` or ``Infinity``; what the
+    library is to judge.
 
-    Raises IncompleteMarketError for null and InvalidOddsError for what is no number, as the library does.
+    Raises IncompleteMarketError for null and InvalidOddsError for what is no number, as the library
+    does.
     """
     if value is None:
         raise IncompleteMarketError("null where a number is needed")
@@ -56,8 +62,12 @@ def error_name(error: Exception) -> str:
     return re.sub("Error$", "", type(error).__name__)
 
 
-def differences(expected: Any, actual: Any, tolerance: float | None, path: str = "") -> Iterator[str]:
-    """Where an answer is not what is expected; the answer may hold more than the expectation names."""
+def differences(
+    expected: Any, actual: Any, tolerance: float | None, path: str = ""
+) -> Iterator[str]:
+    """Where an answer is not what is expected; the answer may hold more than the expectation
+    names.
+    """
     if isinstance(expected, Mapping):
         yield from _mapping_differences(expected, actual, tolerance, path)
     elif isinstance(expected, list | tuple):
@@ -70,7 +80,9 @@ def differences(expected: Any, actual: Any, tolerance: float | None, path: str =
         yield f"{path}: expected {expected}, got {_shown(actual)}"
 
 
-def _mapping_differences(expected: Mapping[str, Any], actual: Any, tolerance: float | None, path: str) -> Iterator[str]:
+def _mapping_differences(
+    expected: Mapping[str, Any], actual: Any, tolerance: float | None, path: str
+) -> Iterator[str]:
     if "exact" in expected and isinstance(actual, Fraction):
         if Fraction(str(expected["exact"])) != actual:
             yield f"{path}: expected exactly {expected['exact']}, got {actual}"

@@ -34,14 +34,18 @@ def kelly_answer(chances: Chances, odds: float, commission: float) -> dict[str, 
     for name, part in PARTS.items():
         fraction = kelly(chances, odds, commission=commission, fraction=part)
         answer |= {name: fraction, f"growth_{name}": staking.growth(chances, effective, fraction)}
-    return answer | {"naive_binary_kelly_on_effective_p": kelly(chances.effective_p, odds, commission=commission)}
+    return answer | {
+        "naive_binary_kelly_on_effective_p": kelly(chances.effective_p, odds, commission=commission)
+    }
 
 
 @category("kelly_binary", "kelly_push_aware")
 def check_kelly(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     dist = inputs.get("dist")
     raw = number(inputs["p"]) if dist is None else {name: number(p) for name, p in dist.items()}
-    return kelly_answer(Chances.of(raw), number(inputs["odds"]), number(given(inputs, "commission", 0)))
+    return kelly_answer(
+        Chances.of(raw), number(inputs["odds"]), number(given(inputs, "commission", 0))
+    )
 
 
 @category("kelly_mutually_exclusive")
@@ -58,14 +62,24 @@ def check_independent(inputs: Inputs, expected: Any, tolerance: float) -> Mappin
 
 @category("kelly_joint_same_event")
 def check_joint(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    bets = [LineBet(*market_of(kind_of(b), b["side"], b.get("line")), number(b["odds"])) for b in inputs["bets"]]
-    caps = {"cap_per_bet": number(given(inputs, "cap_per_bet", 1)), "cap": number(given(inputs, "cap_total", 1))}
+    bets = [
+        LineBet(*market_of(kind_of(b), b["side"], b.get("line")), number(b["odds"]))
+        for b in inputs["bets"]
+    ]
+    caps = {
+        "cap_per_bet": number(given(inputs, "cap_per_bet", 1)),
+        "cap": number(given(inputs, "cap_total", 1)),
+    }
     made = kelly_joint(model_of(inputs), bets, **caps)
     fractions, wanted = list(made.fractions), expected.get("fractions")
     if isinstance(wanted, list) and len(wanted) == len(bets):
         for group in _alike(bets):
             gap = sum(number(wanted[i]) - fractions[i] for i in group)
-            if len(group) > 1 and abs(gap) <= max(tolerance, 1e-9) and all(number(wanted[i]) >= 0 for i in group):
+            if (
+                len(group) > 1
+                and abs(gap) <= max(tolerance, 1e-9)
+                and all(number(wanted[i]) >= 0 for i in group)
+            ):
                 for i in group:
                     fractions[i] = number(wanted[i])
     return {"fractions": fractions, "fractions_sum": sum(made.fractions), "growth": made.growth}
@@ -121,7 +135,11 @@ def check_middle(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str
 @category("matched_betting")
 def check_matched(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     made = matched.matched_bet(
-        inputs["type"], inputs["stake"], inputs["back_odds"], inputs["lay_odds"], given(inputs, "commission", 0)
+        inputs["type"],
+        inputs["stake"],
+        inputs["back_odds"],
+        inputs["lay_odds"],
+        given(inputs, "commission", 0),
     )
     return made._asdict() | {
         "profit_if_back_wins": made.profits.back_wins,
@@ -137,18 +155,25 @@ def check_matched(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[st
 @category("underlay_overlay")
 def check_underlay(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     back, lay = matched.profits_with_lay(
-        given(inputs, "type", "qualifying"), inputs["stake"], inputs["back_odds"], inputs["lay_odds"], inputs["lay_stake"],
+        given(inputs, "type", "qualifying"),
+        inputs["stake"],
+        inputs["back_odds"],
+        inputs["lay_odds"],
+        inputs["lay_stake"],
         given(inputs, "commission", 0),
-    )  # fmt: skip
+    )
     return {"profit_if_back_wins": back, "profit_if_lay_wins": lay}
 
 
 @category("offer_score")
 def check_offer(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     score = matched.offer_score(
-        inputs["free_bet_value"], inputs["max_loss"], inputs["minutes_to_kickoff"], given(inputs, "retention_rate", 1),
+        inputs["free_bet_value"],
+        inputs["max_loss"],
+        inputs["minutes_to_kickoff"],
+        given(inputs, "retention_rate", 1),
         given(inputs, "liquidity_floor", 1),
-    )  # fmt: skip
+    )
     return {"score": score}
 
 
@@ -168,7 +193,11 @@ def check_betdaq(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str
 
 
 def ladder_answer(ladder: ladders.Ladder, inputs: Inputs) -> Mapping[str, Any]:
-    answer: dict[str, Any] = {"n_prices": len(ladder), "first": ladder.prices[0], "last": ladder.prices[-1]}
+    answer: dict[str, Any] = {
+        "n_prices": len(ladder),
+        "first": ladder.prices[0],
+        "last": ladder.prices[-1],
+    }
     price = inputs.get("price")
     if price is not None:
         valid = ladder.contains(price)
@@ -195,7 +224,10 @@ def check_american_ladder(inputs: Inputs, expected: Any, tolerance: float) -> Ma
         decimal = convert(american, "american", "decimal")
         answer["valid"] = exact(american) in ladder.labels
     if decimal is not None:
-        answer |= {"american_round_up": ladder.up(decimal), "american_round_down": ladder.down(decimal)}
+        answer |= {
+            "american_round_up": ladder.up(decimal),
+            "american_round_down": ladder.down(decimal),
+        }
         answer.setdefault("valid", ladder.contains(decimal))
         if inputs.get("ticks") is not None:
             moved = ladder.move(decimal, int(number(inputs["ticks"]))) if answer["valid"] else None
@@ -222,7 +254,10 @@ def check_reservation(inputs: Inputs, expected: Any, tolerance: float) -> Mappin
     answer: dict[str, Any] = {}
     if inputs.get("gamma") is not None:
         exponential = making.reservation_exponential(p, pnl, number(inputs["gamma"]))
-        answer |= {"exponential_utility": exponential, "fair_odds_exp": [1 / x for x in exponential]}
+        answer |= {
+            "exponential_utility": exponential,
+            "fair_odds_exp": [1 / x for x in exponential],
+        }
     if inputs.get("bankroll") is not None:
         logarithmic = making.reservation_log(p, pnl, number(inputs["bankroll"]))
         answer |= {"log_utility": logarithmic, "fair_odds_log": [1 / x for x in logarithmic]}
@@ -231,8 +266,13 @@ def check_reservation(inputs: Inputs, expected: Any, tolerance: float) -> Mappin
 
 @category("as_spread")
 def check_spread(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    made = making.stoikov_spread(number(inputs["gamma"]), number(inputs["kappa"]), number(inputs["sigma2_T"]))
-    return {"half_spread": made.half_spread, "reservation_shift_per_unit_inventory": made.shift_per_unit}
+    made = making.stoikov_spread(
+        number(inputs["gamma"]), number(inputs["kappa"]), number(inputs["sigma2_T"])
+    )
+    return {
+        "half_spread": made.half_spread,
+        "reservation_shift_per_unit_inventory": made.shift_per_unit,
+    }
 
 
 def position(row: Inputs) -> Position:
@@ -258,12 +298,25 @@ def check_exposure(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[s
 def check_grid(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     bets = [
         LineStake(
-            *market_of(kind_of(b), b["side"], b.get("line")), b["odds"], b["stake"], tuple(given(b, "score_at_bet", (0, 0)))
+            *market_of(kind_of(b), b["side"], b.get("line")),
+            b["odds"],
+            b["stake"],
+            tuple(given(b, "score_at_bet", (0, 0))),
         )
         for b in inputs["bets"]
     ]
-    scores = [tuple(map(int, found.groups())) for key in expected if (found := re.fullmatch(r"pnl_(\d+)-(\d+)", key))]
+    scores = [
+        tuple(map(int, found.groups()))
+        for key in expected
+        if (found := re.fullmatch(r"pnl_(\d+)-(\d+)", key))
+    ]
     pnl = score_pnl(bets, max([9, *[goals + 1 for score in scores for goals in score]]))
-    grid: dict[str, Fraction] = {f"pnl_{home}-{away}": profit for (home, away), profit in pnl.items()}
+    grid: dict[str, Fraction] = {
+        f"pnl_{home}-{away}": profit for (home, away), profit in pnl.items()
+    }
     worst, best = min(pnl.values()), max(pnl.values())
-    return grid | {"worst_pnl": worst, "best_pnl": best, "worst_case_loss": max(Fraction(0), -worst)}
+    return grid | {
+        "worst_pnl": worst,
+        "best_pnl": best,
+        "worst_case_loss": max(Fraction(0), -worst),
+    }

@@ -33,7 +33,10 @@ class ExitCode(IntEnum):
 
 
 class KeterError(Exception):
-    """Base of every error Keter raises on purpose. The message says what was wrong, where, and what to do."""
+    """Base of every error Keter raises on purpose.
+
+    The message says what was wrong, where, and what to do.
+    """
 
     exit_code: ExitCode = ExitCode.BUG
 

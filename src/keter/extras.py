@@ -1,6 +1,7 @@
 """What is optional and how it is installed: from a hash-locked set, never by the project's name.
 
-Nothing here, and no page, may make pip look for ``keter`` on a package index: that name is somebody else's.
+Nothing here, and no page, may make pip look for ``keter`` on a package index: that name is somebody
+else's.
 """
 
 import sys
@@ -16,4 +17,6 @@ def install_command() -> str:
 
 def missing(what: str) -> str:
     """What to do when ``what`` is asked for and its packages are not there."""
-    return f"{what} needs packages that are not installed; in Keter's folder run: {install_command()}"
+    return (
+        f"{what} needs packages that are not installed; in Keter's folder run: {install_command()}"
+    )

@@ -1,4 +1,6 @@
-"""The pages that are generated from the code: ``.env.example``, ``docs/configuration.md`` and ``docs/reason-codes.md``."""
+"""The pages that are generated from the code: ``.env.example``, ``docs/configuration.md`` and
+``docs/reason-codes.md``.
+"""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -12,8 +14,8 @@ from pydantic.fields import FieldInfo
 from keter.domain.verdicts import Reason
 from keter.settings import Entry, Settings, entries
 
-# Written out in .env.example for everybody to see first; all others stand there as comments, because a limit
-# counts as set by hand as soon as its name occurs.
+# Written out in .env.example for everybody to see first; all others stand there as comments,
+# because a limit counts as set by hand as soon as its name occurs.
 FIRST_CHOICES = ("EXECUTION_MODE", "AO_USER", "AO_PASS")
 
 ENV_HEADER = """\
@@ -54,7 +56,9 @@ def env_example() -> str:
         parts.append(f"\n# --- {title}\n")
         for entry in members:
             mark = "" if entry.name in FIRST_CHOICES else "#"
-            parts.append(f"# {entry.field.description}\n{mark}{entry.name}={default_text(entry.field)}\n")
+            parts.append(
+                f"# {entry.field.description}\n{mark}{entry.name}={default_text(entry.field)}\n"
+            )
     return "".join(parts)
 
 
@@ -62,17 +66,24 @@ def configuration_page() -> str:
     """The text of ``docs/configuration.md``."""
     parts = [CONFIGURATION_HEADER]
     for title, members in _groups():
-        parts.append(f"\n## {title}\n\n| name | default | takes | meaning |\n| --- | --- | --- | --- |\n")
+        parts.append(
+            f"\n## {title}\n\n| name | default | takes | meaning |\n| --- | --- | --- | --- |\n"
+        )
         for entry in members:
             default = default_text(entry.field)
             shown = f"`{default}`" if default else ""
-            parts.append(f"| `{entry.name}` | {shown} | {takes(entry.field)} | {_cell(entry.field.description or '')} |\n")
+            parts.append(
+                f"| `{entry.name}` | {shown} | {takes(entry.field)} |"
+                f" {_cell(entry.field.description or '')} |\n"
+            )
     return "".join(parts)
 
 
 def reasons_page() -> str:
     """The text of ``docs/reason-codes.md``."""
-    return REASONS_HEADER + "".join(f"| `{reason.value}` | {_cell(reason.description)} |\n" for reason in Reason)
+    return REASONS_HEADER + "".join(
+        f"| `{reason.value}` | {_cell(reason.description)} |\n" for reason in Reason
+    )
 
 
 def default_text(field: FieldInfo) -> str:
@@ -103,9 +114,14 @@ def takes(field: FieldInfo) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(f"`{member.value}`" for member in kind)
     name = {
-        "bool": "`true` or `false`", "int": "whole number", "float": "number", "Decimal": "amount", "str": "text",
-        "SecretStr": "secret", "Path": "path",
-    }.get(getattr(kind, "__name__", ""), "list")  # fmt: skip
+        "bool": "`true` or `false`",
+        "int": "whole number",
+        "float": "number",
+        "Decimal": "amount",
+        "str": "text",
+        "SecretStr": "secret",
+        "Path": "path",
+    }.get(getattr(kind, "__name__", ""), "list")
     bounds = [bound for item in field.metadata for bound in _bounds(item)]
     return ", ".join([name, *bounds])
 
@@ -127,7 +143,10 @@ def _groups() -> Iterator[tuple[str, list[Entry]]]:
     for group, outer in Settings.model_fields.items():
         members = [entry for entry in everything if entry.group == group]
         if members:
-            yield " ".join((getattr(outer.annotation, "__doc__", "") or group).split()).rstrip("."), members
+            yield (
+                " ".join((getattr(outer.annotation, "__doc__", "") or group).split()).rstrip("."),
+                members,
+            )
 
 
 def _cell(text: str) -> str:

@@ -1,9 +1,10 @@
 """The licence: a signed token that LIVE betting asks for.
 
-A licence is a JWT signed with Ed25519 (``EdDSA``, nothing else), typed ``keter-licence+jwt``, carrying exp, iat, nbf, iss, aud,
-sub and jti. Times are compared with an injected clock, 30 s of leeway, and a mark of the latest time ever seen: a clock that
-was set back by more than a day is not believed, and for the end of a licence time never goes back and never stands still. This
-stops accidents, not a determined owner of the machine.
+A licence is a JWT signed with Ed25519 (``EdDSA``, nothing else), typed ``keter-licence+jwt``,
+carrying exp, iat, nbf, iss, aud, sub and jti. Times are compared with an injected clock, 30 s of
+leeway, and a mark of the latest time ever seen: a clock that was set back by more than a day is not
+believed, and for the end of a licence time never goes back and never stands still. This stops
+accidents, not a determined owner of the machine.
 """
 
 import base64
@@ -21,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keter.clock import Clock, Ids, random_id
 from keter.errors import ConfigurationError, PermissionDeniedError, UsageError
-from keter.system.private_files import make_folder, write_private
 from keter.settings import Settings
+from keter.system.private_files import make_folder, write_private
 from keter.system.text_files import UnreadableFileError, read_text
 
 ALGORITHM = "EdDSA"
@@ -55,15 +56,23 @@ class License:
         """A sentence when it ends within the first of WARN_AT_DAYS."""
         if self.expires_at - now > timedelta(days=max(WARN_AT_DAYS)):
             return None
-        return f"the licence of {self.holder} ends on {self.expires_at:%Y-%m-%d %H:%M} UTC; after that no new LIVE bets"
+        return (
+            f"the licence of {self.holder} ends on {self.expires_at:%Y-%m-%d %H:%M} UTC; after that"
+            " no new LIVE bets"
+        )
 
 
 class LicenseEndedError(PermissionDeniedError):
     """A licence of ours that held until ``ended_at``; the clock may say an earlier time by now."""
 
     def __init__(self, ended_at: datetime, now: datetime) -> None:
-        seen = ", a time that this machine has seen (DATA_DIR/.clock_mark) though its clock stands before it"
-        super().__init__(f"the licence ended on {ended_at:%Y-%m-%d %H:%M} UTC{seen if now < ended_at else ''}")
+        seen = (
+            ", a time that this machine has seen (DATA_DIR/.clock_mark) though its clock stands"
+            " before it"
+        )
+        super().__init__(
+            f"the licence ended on {ended_at:%Y-%m-%d %H:%M} UTC{seen if now < ended_at else ''}"
+        )
         self.ended_at = ended_at
 
 
@@ -80,7 +89,9 @@ class ClockMark(Protocol):
 
 
 class FileClockMark:
-    """A clock mark in a file; one that cannot be read counts as absent, since deleting it is as easy."""
+    """A clock mark in a file; one that cannot be read counts as absent, since deleting it is as
+    easy.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -114,7 +125,9 @@ class LicenseKeeper:
         self._settings = settings
         self._clock = clock
         self._mark = mark or FileClockMark(settings.mode.data_dir / ".clock_mark")
-        self._last: tuple[datetime, float] | None = None  # the latest time seen, and the monotonic clock then
+        self._last: tuple[datetime, float] | None = (
+            None  # the latest time seen, and the monotonic clock then
+        )
 
     @property
     def required(self) -> bool:
@@ -122,17 +135,25 @@ class LicenseKeeper:
         return self._settings.live or self._settings.license.license_required_for == "all"
 
     def require(self) -> License | None:
-        """The licence, or None where none is needed. Raises PermissionDeniedError that says where to get one."""
+        """The licence, or None where none is needed.
+
+        Raises PermissionDeniedError that says where to get one.
+        """
         if not self.required:
             return None
         try:
             return self.check()
         except PermissionDeniedError as e:
             mode = self._settings.mode.execution_mode
-            raise PermissionDeniedError(f"{mode} needs a valid licence: {e}; {remedy(self._settings, e)}.") from e
+            raise PermissionDeniedError(
+                f"{mode} needs a valid licence: {e}; {remedy(self._settings, e)}."
+            ) from e
 
     def check(self) -> License:
-        """Verifies the licence at hand. Raises PermissionDeniedError with the reason it does not hold."""
+        """Verifies the licence at hand.
+
+        Raises PermissionDeniedError with the reason it does not hold.
+        """
         token = read_token(self._settings)
         if token is None:
             raise PermissionDeniedError("there is no licence")
@@ -144,14 +165,17 @@ class LicenseKeeper:
         try:
             found = verify(token, load_public_key(key), now=now, latest_seen=seen)
         except LicenseEndedError as e:
-            # Not later than the end: a clock that was wrong by years must not spoil the next licence.
+            # Not later than the end: a clock that was wrong by years must not spoil the next
+            # licence.
             self._remember(min(seen, e.ended_at + LEEWAY), mark, step=timedelta(0))
             raise
         self._remember(seen, mark, step=MARK_STEP)
         return found
 
     def _latest(self, now: datetime, mark: datetime | None) -> datetime:
-        """The latest time seen: it goes on with the monotonic clock while the wall clock stands behind it."""
+        """The latest time seen: it goes on with the monotonic clock while the wall clock stands
+        behind it.
+        """
         known = [now] if mark is None else [now, mark]
         if self._last is not None:
             moment, at_s = self._last
@@ -193,7 +217,9 @@ def read_token(settings: Settings) -> str | None:
         raise PermissionDeniedError(f"the licence file {e}") from e
 
 
-def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None) -> License:
+def verify(
+    token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: datetime | None = None
+) -> License:
     """The licence in ``token``. Raises PermissionDeniedError with one reason.
 
     Its end is judged by the later of ``now`` and ``latest_seen``.
@@ -207,18 +233,30 @@ def verify(token: str, key: Ed25519PublicKey, *, now: datetime, latest_seen: dat
             algorithms=[ALGORITHM],
             audience=AUDIENCE,
             issuer=ISSUER,
-            options={"require": list(CLAIMS), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            options={
+                "require": list(CLAIMS),
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
         )
     except jwt.InvalidTokenError as e:
         raise PermissionDeniedError(f"the licence does not verify ({e})") from e
-    except (UnicodeError, RecursionError) as e:  # from below: no text, or brackets in brackets without end
+    except (
+        UnicodeError,
+        RecursionError,
+    ) as e:  # from below: no text, or brackets in brackets without end
         raise PermissionDeniedError("the licence does not verify (it is no token)") from e
     issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))
     if latest_seen is not None and now < latest_seen - ROLLBACK_TOLERANCE:
-        raise PermissionDeniedError(f"this machine's clock stands before {latest_seen:%Y-%m-%d %H:%M} UTC, a time it has seen")
+        raise PermissionDeniedError(
+            f"this machine's clock stands before {latest_seen:%Y-%m-%d %H:%M} UTC, a time it has"
+            " seen"
+        )
     if now + LEEWAY < max(issued, starts):
         raise PermissionDeniedError(
-            f"the licence starts on {max(issued, starts):%Y-%m-%d %H:%M} UTC; check this machine's clock"
+            f"the licence starts on {max(issued, starts):%Y-%m-%d %H:%M} UTC; check this machine's"
+            " clock"
         )
     if max(now, latest_seen or now) - LEEWAY >= ends:
         raise LicenseEndedError(ends, now)
@@ -264,18 +302,32 @@ def load_private_key(pem: bytes) -> Ed25519PrivateKey:
 def new_key() -> tuple[bytes, str]:
     """A fresh pair: the private key as PEM, the public key as base64 for LICENSE_PUBLIC_KEY."""
     private = Ed25519PrivateKey.generate()
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     return pem, public_text(private)
 
 
 def public_text(private: Ed25519PrivateKey) -> str:
     """The public half as base64."""
-    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    raw = private.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw
+    )
     return base64.b64encode(raw).decode()
 
 
-def issue(private: Ed25519PrivateKey, holder: str, *, now: datetime, valid_for: timedelta, ids: Ids = random_id) -> str:
-    """A licence for ``holder`` from ``now`` on. Raises UsageError for an empty holder or a span that is not positive."""
+def issue(
+    private: Ed25519PrivateKey,
+    holder: str,
+    *,
+    now: datetime,
+    valid_for: timedelta,
+    ids: Ids = random_id,
+) -> str:
+    """A licence for ``holder`` from ``now`` on.
+
+    Raises UsageError for an empty holder or a span that is not positive.
+    """
     if not holder.strip() or valid_for <= timedelta(0):
         raise UsageError("a licence needs a holder and a positive number of days")
     start = int(now.timestamp())

@@ -1,8 +1,9 @@
-"""Logs: JSON lines, one file per process under ``DATA_DIR/logs``, and readable lines on the console.
+"""Logs: JSON lines, one file per process under ``DATA_DIR/logs``, and readable lines on the
+console.
 
-Each file has one writer, which rotates it by size. ``trace_id``, ``event_uid`` and ``selection_id`` bound with
-``structlog.contextvars.bound_contextvars`` appear in every line of that task. Secrets are taken out last, so that exceptions
-and the log calls of libraries pass the same sieve.
+Each file has one writer, which rotates it by size. ``trace_id``, ``event_uid`` and ``selection_id``
+bound with ``structlog.contextvars.bound_contextvars`` appear in every line of that task. Secrets
+are taken out last, so that exceptions and the log calls of libraries pass the same sieve.
 """
 
 import errno
@@ -22,12 +23,21 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keter.domain.room import oldest_above
 from keter.plain import plain, plain_lines, plain_values
-from keter.system.private_files import make_folder, open_private
 from keter.redaction import Redactor
 from keter.settings import Settings, entries
+from keter.system.private_files import make_folder, open_private
 
 # Their INFO lines carry full addresses (httpx) or one line per request (aiohttp).
-NOISY = ("httpx", "httpcore", "aiohttp.access", "asyncio", "alembic", "sqlalchemy", "aiogram", "apprise")
+NOISY = (
+    "httpx",
+    "httpcore",
+    "aiohttp.access",
+    "asyncio",
+    "alembic",
+    "sqlalchemy",
+    "aiogram",
+    "apprise",
+)
 BYTES_PER_MB = 1_000_000
 
 
@@ -37,7 +47,9 @@ def log_file(data_dir: Path, worker: str) -> Path:
 
 
 def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
-    """Every log file with its size, oldest first; one that is gone meanwhile, or that nobody can read, is left out."""
+    """Every log file with its size, oldest first; one that is gone meanwhile, or that nobody can
+    read, is left out.
+    """
     found: list[tuple[float, Path, int]] = []
     for path in (data_dir / "logs").glob("*.jsonl*"):
         try:
@@ -49,7 +61,10 @@ def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
 
 
 def trim_logs(data_dir: Path, most_bytes: float) -> int:
-    """Deletes the oldest rotated files above ``most_bytes`` in all; the files being written stay. Returns how many went."""
+    """Deletes the oldest rotated files above ``most_bytes`` in all; the files being written stay.
+
+    Returns how many went.
+    """
     files = all_log_files(data_dir)
     written = {path for path, _ in files if path.suffix == ".jsonl"}
     gone = oldest_above(files, most_bytes, kept=written)
@@ -69,8 +84,9 @@ def secret_values(settings: Settings) -> Iterator[str]:
 def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = None) -> None:
     """Sets up structlog and the standard library's logging for this process.
 
-    LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL, warnings only, or nothing.
-    A file that cannot be written is told there, and the process goes on without: what bets and shows must not end for a log.
+    LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL,
+    warnings only, or nothing. A file that cannot be written is told there, and the process goes on
+    without: what bets and shows must not end for a log.
     """
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
@@ -95,13 +111,19 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         handlers.append(_console_handler(stream or sys.stderr, level, shared, redactor))
     _install(handlers, settings.log.log_level)
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # a logger made before this call must follow it
     )
     if refused is not None:
-        structlog.get_logger(__name__).error("no log file", path=str(path), error=refused.strerror or str(refused))
+        structlog.get_logger(__name__).error(
+            "no log file", path=str(path), error=refused.strerror or str(refused)
+        )
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:
@@ -115,7 +137,9 @@ def _install(handlers: list[logging.Handler], level: str) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    logging.raiseExceptions = False  # a console that went away must not break the process, nor print a line unredacted
+    logging.raiseExceptions = (
+        False  # a console that went away must not break the process, nor print a line unredacted
+    )
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
 
@@ -132,9 +156,11 @@ class _Named:
 
 
 class _Redacting:
-    """The last processor before a line is rendered: secrets go, and what would move a terminal's cursor.
+    """The last processor before a line is rendered: secrets go, and what would move a terminal's
+    cursor.
 
-    A venue's message may hold anything; the JSON of a file escapes C0 only, and a file is read on a terminal, too.
+    A venue's message may hold anything; the JSON of a file escapes C0 only, and a file is read on a
+    terminal, too.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -152,7 +178,9 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
         return open_private(Path(self.baseFilename), self.mode)
 
 
-def _file_handler(path: Path, settings: Settings, shared: list[Processor], redactor: Redactor) -> logging.Handler:
+def _file_handler(
+    path: Path, settings: Settings, shared: list[Processor], redactor: Redactor
+) -> logging.Handler:
     """Writes JSON lines to ``path``. Raises OSError for a file that cannot be written."""
     if path.exists() and not path.is_file():  # a pipe would hold us for ever
         raise OSError(errno.EEXIST, "it is no ordinary file", str(path))
@@ -177,7 +205,9 @@ def _file_handler(path: Path, settings: Settings, shared: list[Processor], redac
     return handler
 
 
-def _console_handler(stream: TextIO, level: int, shared: list[Processor], redactor: Redactor) -> logging.Handler:
+def _console_handler(
+    stream: TextIO, level: int, shared: list[Processor], redactor: Redactor
+) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     handler.setLevel(level)
     handler.setFormatter(
@@ -199,17 +229,26 @@ def _to_json(event: EventDict, **_: Any) -> str:
 
 
 def render_line(logger: WrappedLogger | None, method: str, event: EventDict) -> str:
-    """One readable line: time, level, worker, what happened, then the details. Lines of a traceback are indented.
+    """One readable line: time, level, worker, what happened, then the details.
 
-    A value never begins a line of its own, so that no text from outside can pass for a line of the log.
+    Lines of a traceback are indented.
+
+    A value never begins a line of its own, so that no text from outside can pass for a line of the
+    log.
     """
     rest = dict(event)
     at = str(rest.pop("at", ""))[11:19]
-    level, worker, text = str(rest.pop("level", "info")), str(rest.pop("worker", "")), str(rest.pop("event", ""))
+    level, worker, text = (
+        str(rest.pop("level", "info")),
+        str(rest.pop("worker", "")),
+        str(rest.pop("event", "")),
+    )
     rest.pop("logger", None)
     exception = rest.pop("exception", None)
     details = " ".join(f"{name}={_short(value)}" for name, value in rest.items())
-    line = f"{at} {level:<8} {worker:<11} {plain(text)}" + (f"  {plain(details)}" if details else "")
+    line = f"{at} {level:<8} {worker:<11} {plain(text)}" + (
+        f"  {plain(details)}" if details else ""
+    )
     return f"{line}\n{_trace_text(exception)}" if exception else line
 
 
@@ -219,11 +258,15 @@ def _short(value: object) -> str:
 
 def _trace_text(exception: object) -> str:
     if isinstance(exception, list):
-        return "\n".join("  " + plain(f"{item.get('exc_type')}: {item.get('exc_value')}") for item in exception)
+        return "\n".join(
+            "  " + plain(f"{item.get('exc_type')}: {item.get('exc_value')}") for item in exception
+        )
     return "\n".join(f"  {line}" for line in plain_lines(str(exception)).split("\n"))
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
     structlog.get_logger("keter").critical("uncaught exception", exc_info=(kind, error, trace))

@@ -1,7 +1,10 @@
-"""Text from outside, made safe to show: on a terminal, a page, in a message, in a spreadsheet. Pure.
+"""Text from outside, made safe to show: on a terminal, a page, in a message, in a spreadsheet.
 
-Control characters move a terminal's cursor and colours, bidirectional overrides turn a line around, invisible characters
-make two names look alike. Letters of every script, accents and the joiners that some scripts need stay as they are.
+Pure.
+
+Control characters move a terminal's cursor and colours, bidirectional overrides turn a line around,
+invisible characters make two names look alike. Letters of every script, accents and the joiners
+that some scripts need stay as they are.
 """
 
 import csv
@@ -13,9 +16,12 @@ from typing import Any
 # Separators and controls (C0, DEL, C1) stood between words; a space keeps the words apart.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
-# Invisible: soft hyphen, Arabic letter mark, zero-width space, direction marks, embeddings, overrides and isolates, word
-# joiner and invisible operators, byte-order mark, tag characters. U+200C and U+200D join letters of real names and stay.
-_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+")
+# Invisible: soft hyphen, Arabic letter mark, zero-width space, direction marks, embeddings,
+# overrides and isolates, word joiner and invisible operators, byte-order mark, tag characters.
+# U+200C and U+200D join letters of real names and stay.
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
+)
 # Halves of a pair: no encoding can write them, so that no database and no terminal takes them.
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(" {2,}")

@@ -1,4 +1,6 @@
-"""Takes secrets out of whatever is about to be written: by the name of its field, by its shape, and by its known value."""
+"""Takes secrets out of whatever is about to be written: by the name of its field, by its shape, and
+by its known value.
+"""
 
 import base64
 import re
@@ -18,13 +20,22 @@ _NAMES = (
 )
 _SECRET_NAME = re.compile(rf"(?i)(?:^|[_.-])(?:ao)?(?:{_NAMES})(?:$|[_.-]|hash)")
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+            re.DOTALL,
+        ),
+        MASK,
+    ),
     (re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"), MASK),  # JWT
     (re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"), MASK),  # Telegram bot token
     (re.compile(r"\$argon2id?\$[^\s\"']+"), MASK),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(://)[^\s/@\"']*@"), rf"\1{MASK}@"),  # URL credentials
-    (re.compile(r"([?&][\w.-]+=)[0-9a-fA-F]{32}\b"), rf"\1{MASK}"),  # md5 password in a query string
+    (
+        re.compile(r"([?&][\w.-]+=)[0-9a-fA-F]{32}\b"),
+        rf"\1{MASK}",
+    ),  # md5 password in a query string
     (re.compile(rf"(?i)(\b(?:ao)?(?:{_NAMES})[\"']?\s*[:=]\s*[\"']?)[^\s\"',&;}}]+"), rf"\1{MASK}"),
 )
 
@@ -33,7 +44,12 @@ class Redactor:
     """Cleans strings, and structures of them, into JSON values without secrets."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        forms = {form for secret in known if len(secret) >= SHORTEST_KNOWN_SECRET for form in _spellings(secret)}
+        forms = {
+            form
+            for secret in known
+            if len(secret) >= SHORTEST_KNOWN_SECRET
+            for form in _spellings(secret)
+        }
         longest_first = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
@@ -69,7 +85,9 @@ def _plain(value: object) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """The secret as it stands, in a URL, and in base64 at each of the three offsets it may have there."""
+    """The secret as it stands, in a URL, and in base64 at each of the three offsets it may have
+    there.
+    """
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     raw = secret.encode()
     for pad in range(3):

@@ -1,4 +1,7 @@
-"""The settings, grouped by concern. ``keter.settings`` loads them; nothing else reads the environment."""
+"""The settings, grouped by concern.
+
+``keter.settings`` loads them; nothing else reads the environment.
+"""
 
 import re
 from pathlib import Path
@@ -46,24 +49,39 @@ __all__ = [
 
 SHORTEST_TOKEN = 16
 LONGEST_ACCOUNT = 64  # what every table of the ledger holds of an account's name
-_PLACEHOLDER = re.compile(r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)")
+_PLACEHOLDER = re.compile(
+    r"(?i)(change|replace)[\W_]*(me|this)|place[\W_]*holder|example|your[\W_]*(secret|token)"
+)
 
 
 class ModeSettings(Group):
     """What may happen at all."""
 
-    execution_mode: ExecutionMode = Field(ExecutionMode.DRY, description="DRY bets on paper, LIVE bets money. LIVE also needs "
-                                          "credentials, a licence, explicit limits and `keter arm`.")  # fmt: skip
-    account_currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of the account; every amount is in it.")
-    time_zone: str = Field("UTC", description="IANA time zone in which a betting day starts and ends.")
-    data_dir: Path = Field(Path("local"), description="Folder for the ledger, logs, captures and a private Redis.")
+    execution_mode: ExecutionMode = Field(
+        ExecutionMode.DRY,
+        description="DRY bets on paper, LIVE bets money. LIVE also needs "
+        "credentials, a licence, explicit limits and `keter arm`.",
+    )
+    account_currency: str = Field(
+        "EUR", pattern="^[A-Z]{3}$", description="Currency of the account; every amount is in it."
+    )
+    time_zone: str = Field(
+        "UTC", description="IANA time zone in which a betting day starts and ends."
+    )
+    data_dir: Path = Field(
+        Path("local"), description="Folder for the ledger, logs, captures and a private Redis."
+    )
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as e:  # OSError: the name of a folder of zones
+        except (
+            ZoneInfoNotFoundError,
+            ValueError,
+            OSError,
+        ) as e:  # OSError: the name of a folder of zones
             raise ValueError("is not an IANA time zone such as Europe/Paris") from e
         return value
 
@@ -75,19 +93,35 @@ class ModeSettings(Group):
 class VenueSettings(Group):
     """The AsianOdds account. Without a user name the sandbox bookmaker is used."""
 
-    ao_user: str = Field("", description="AsianOdds API user name, at most 64 characters. Empty: the sandbox bookmaker.")
+    ao_user: str = Field(
+        "",
+        description="AsianOdds API user name, at most 64 characters. Empty: the sandbox bookmaker.",
+    )
     ao_pass: SecretStr = Field(SecretStr(""), description="AsianOdds API password.")
-    ao_base_url: str = Field("https://webapi.asianodds88.com/AsianOddsService", description="Root of the venue's web service.")
-    ao_sports: Words = Field(("1",), description="Sport ids to follow, comma separated (1 is football).")
+    ao_base_url: str = Field(
+        "https://webapi.asianodds88.com/AsianOddsService",
+        description="Root of the venue's web service.",
+    )
+    ao_sports: Words = Field(
+        ("1",), description="Sport ids to follow, comma separated (1 is football)."
+    )
     ao_bookies: Words = Field(("ALL",), description="Books to ask for, comma separated, or ALL.")
     max_answer_mb: Annotated[float, Field(ge=0, le=4_096)] = Field(
-        0, description="Largest answer that is read, unpacked, in MB. 0: a 128th of the machine's memory, 32 to 256."
+        0,
+        description=(
+            "Largest answer that is read, unpacked, in MB. 0: a 128th of the machine's memory, 32"
+            " to 256."
+        ),
     )
     max_fixtures: Annotated[int, Field(ge=1)] = Field(
         5_000, description="Fixtures of the feed that are kept; of more the latest kick-offs go."
     )
-    max_markets: Annotated[int, Field(ge=1)] = Field(50_000, description="The same for markets; one takes about 4 kB in Redis.")
-    feed_stale_after_s: Seconds = Field(60, description="A market type without a good answer for this long is stale.")
+    max_markets: Annotated[int, Field(ge=1)] = Field(
+        50_000, description="The same for markets; one takes about 4 kB in Redis."
+    )
+    feed_stale_after_s: Seconds = Field(
+        60, description="A market type without a good answer for this long is stale."
+    )
     placement_timeout_s: Annotated[int, Field(ge=5, le=60)] = Field(
         20, description="Seconds the venue may ask books for a price."
     )
@@ -96,18 +130,28 @@ class VenueSettings(Group):
     )
 
     ao_allow_plain_http: bool = Field(
-        False, description="Accept a venue over plain http:// beyond this machine in LIVE: password and bets go in clear."
+        False,
+        description=(
+            "Accept a venue over plain http:// beyond this machine in LIVE: password and bets go in"
+            " clear."
+        ),
     )
-    ao_session_hosts: Words = Field((), description="Hosts to which the venue's login may move the session, beside those of "
-                                    "AO_BASE_URL's own domain.")  # fmt: skip
+    ao_session_hosts: Words = Field(
+        (),
+        description="Hosts to which the venue's login may move the session, beside those of "
+        "AO_BASE_URL's own domain.",
+    )
 
     @field_validator("ao_user")
     @classmethod
     def _fits_the_ledger(cls, value: str) -> str:
-        """PostgreSQL would refuse each bet of an account whose name is longer than its column or holds a NUL."""
+        """PostgreSQL would refuse each bet of an account whose name is longer than its column or
+        holds a NUL.
+        """
         if len(value) > LONGEST_ACCOUNT:
             raise ValueError(
-                f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an account's name"
+                f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an"
+                " account's name"
             )
         if not value.isprintable():
             raise ValueError("holds a character that cannot be seen; an account's name has none")
@@ -136,17 +180,28 @@ class VenueSettings(Group):
 class RedisSettings(Group):
     """Where Redis is. With no host and no URL Keter starts a private server."""
 
-    redis_url: SecretStr = Field(SecretStr(""), description="redis:// or rediss:// address; wins over host and port.")
-    redis_host: str = Field("", description="Host of a Redis that you run. Empty: Keter starts a private one.")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="redis:// or rediss:// address; wins over host and port."
+    )
+    redis_host: str = Field(
+        "", description="Host of a Redis that you run. Empty: Keter starts a private one."
+    )
     redis_port: Annotated[int, Field(ge=1, le=65535)] = Field(6379, description="Its port.")
     redis_password: SecretStr = Field(SecretStr(""), description="Its password.")
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database number.")
-    redis_key_prefix: str = Field("", description="Put before every key, so that several programs can share a server.")
+    redis_key_prefix: str = Field(
+        "", description="Put before every key, so that several programs can share a server."
+    )
     redis_max_memory_mb: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        0, description="Memory of the private Redis in MB. 0: an eighth of the machine's, 256 at least, 4096 at most."
+        0,
+        description=(
+            "Memory of the private Redis in MB. 0: an eighth of the machine's, 256 at least, 4096"
+            " at most."
+        ),
     )
     redis_allow_unsafe: bool = Field(
-        False, description="Accept a Redis beyond this machine without password or without TLS in LIVE."
+        False,
+        description="Accept a Redis beyond this machine without password or without TLS in LIVE.",
     )
 
     @field_validator("redis_url")
@@ -161,14 +216,19 @@ class RedisSettings(Group):
     @classmethod
     def _host_alone(cls, value: str) -> str:
         if value and not is_host(value):
-            raise ValueError("must be a host name or address alone; its port is REDIS_PORT, a whole address REDIS_URL")
+            raise ValueError(
+                "must be a host name or address alone; its port is REDIS_PORT, a whole address"
+                " REDIS_URL"
+            )
         return value
 
 
 class SandboxSettings(Group):
     """The bookmaker on localhost."""
 
-    sandbox_port: Annotated[int, Field(ge=0, le=65535)] = Field(0, description="Its port; 0 takes a free one.")
+    sandbox_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Its port; 0 takes a free one."
+    )
     sandbox_seed: int = Field(7, description="Seed of its fixtures and prices.")
     sandbox_speed: Annotated[float, Field(gt=0)] = Field(
         30, description="How many times faster than life its games are played."
@@ -182,41 +242,72 @@ class AlertSettings(Group):
         5, description="Venue time-outs in a row that raise an alert."
     )
     alert_low_ev_streak: Annotated[int, Field(ge=1)] = Field(
-        100, description="Different markets without value that raise an alert, after ALERT_LOW_EV_MIN."
+        100,
+        description="Different markets without value that raise an alert, after ALERT_LOW_EV_MIN.",
     )
     alert_low_ev_min: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
-        60, description="Minutes without value that raise an alert, where ALERT_LOW_EV_STREAK markets were judged."
+        60,
+        description=(
+            "Minutes without value that raise an alert, where ALERT_LOW_EV_STREAK markets were"
+            " judged."
+        ),
     )
-    alert_refusal_pct: Percent = Field(30, description="Share of refusals among the last 20 placements that raises an alert.")
-    alert_webhook_url: SecretStr = Field(SecretStr(""), description="Where alerts are posted as JSON.")
+    alert_refusal_pct: Percent = Field(
+        30, description="Share of refusals among the last 20 placements that raises an alert."
+    )
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""), description="Where alerts are posted as JSON."
+    )
     telegram_bot_token: SecretStr = Field(SecretStr(""), description="Token of your Telegram bot.")
-    telegram_user_ids: Words = Field((), description="Numeric Telegram users who may command it. Empty: nobody.")
-    telegram_api_url: str = Field("https://api.telegram.org", description="Telegram's Bot API, or your own server of it.")
-    apprise_urls: SecretStr = Field(SecretStr(""), description="Apprise addresses, comma separated, for e-mail and others.")
+    telegram_user_ids: Words = Field(
+        (), description="Numeric Telegram users who may command it. Empty: nobody."
+    )
+    telegram_api_url: str = Field(
+        "https://api.telegram.org", description="Telegram's Bot API, or your own server of it."
+    )
+    apprise_urls: SecretStr = Field(
+        SecretStr(""), description="Apprise addresses, comma separated, for e-mail and others."
+    )
 
 
 class DashboardSettings(Group):
     """The web page."""
 
     dash_host: str = Field(
-        "127.0.0.1", description="Address it listens on. Others need a password, allowed hosts and DASH_ALLOW_REMOTE."
+        "127.0.0.1",
+        description=(
+            "Address it listens on. Others need a password, allowed hosts and DASH_ALLOW_REMOTE."
+        ),
     )
     dash_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="Its port.")
     dash_allow_remote: bool = Field(False, description="Really listen beyond this machine.")
     dash_allowed_hosts: Words = Field((), description="Host names under which it may be reached.")
     dash_password_hash: SecretStr = Field(
-        SecretStr(""), description="argon2id hash of the operator's password (`keter config password`)."
+        SecretStr(""),
+        description="argon2id hash of the operator's password (`keter config password`).",
     )
-    dash_viewer_password_hash: SecretStr = Field(SecretStr(""), description="The same for a viewer who may not command.")
-    dash_totp_secret: SecretStr = Field(SecretStr(""), description="Base32 secret of the operator's second factor, if wanted.")
+    dash_viewer_password_hash: SecretStr = Field(
+        SecretStr(""), description="The same for a viewer who may not command."
+    )
+    dash_totp_secret: SecretStr = Field(
+        SecretStr(""), description="Base32 secret of the operator's second factor, if wanted."
+    )
     dash_viewer_totp_secret: SecretStr = Field(
         SecretStr(""),
-        description="The same for the viewer, another one. With DASH_TOTP_SECRET alone the viewer's login is off.",
+        description=(
+            "The same for the viewer, another one. With DASH_TOTP_SECRET alone the viewer's login"
+            " is off."
+        ),
     )
-    dash_trusted_proxies: Words = Field((), description="Addresses whose X-Forwarded-* headers are believed.")
+    dash_trusted_proxies: Words = Field(
+        (), description="Addresses whose X-Forwarded-* headers are believed."
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""),
-        description="Bearer token of 16 characters or more, for /metrics and /readyz from other machines. Empty: none.",
+        description=(
+            "Bearer token of 16 characters or more, for /metrics and /readyz from other machines."
+            " Empty: none."
+        ),
     )
 
     @field_validator("metrics_token")
@@ -237,20 +328,32 @@ class LicenseSettings(Group):
         SecretStr(""), description="Licence token; else the file local/.keter_license is read."
     )
     license_obtain_url: str = Field(
-        "", description="Address where a licence is to be had, for messages; empty names docs/licences.md."
+        "",
+        description=(
+            "Address where a licence is to be had, for messages; empty names docs/licences.md."
+        ),
     )
-    license_required_for: Literal["live", "all"] = Field("live", description="live, or all to ask for it in DRY too.")
-    license_public_key: str = Field("", description="Ed25519 public key (PEM or base64) for self-issued licences.")
+    license_required_for: Literal["live", "all"] = Field(
+        "live", description="live, or all to ask for it in DRY too."
+    )
+    license_public_key: str = Field(
+        "", description="Ed25519 public key (PEM or base64) for self-issued licences."
+    )
 
 
 class LogSettings(Group):
     """Logs and records."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severity that is written.")
-    log_console: Literal["all", "warnings", "none"] = Field(
-        "all", description="What also goes to the console. `keter up` shows warnings of its children."
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity that is written."
     )
-    log_max_mb: Annotated[float, Field(gt=0)] = Field(20, description="Size at which a log file is rotated.")
+    log_console: Literal["all", "warnings", "none"] = Field(
+        "all",
+        description="What also goes to the console. `keter up` shows warnings of its children.",
+    )
+    log_max_mb: Annotated[float, Field(gt=0)] = Field(
+        20, description="Size at which a log file is rotated."
+    )
     log_keep: Annotated[int, Field(ge=1)] = Field(5, description="Rotated files kept per process.")
     log_total_max_mb: Annotated[float, Field(gt=0)] = Field(
         500, description="Size of all log files in MB; of more the oldest rotated ones go."
@@ -262,17 +365,27 @@ class LogSettings(Group):
     )
     decision_keep_days: Days = Field(90, description="Days of decisions kept in the ledger.")
     ledger_max_mb: Annotated[float, Field(gt=0)] = Field(
-        4_000, description="Size of the ledger in MB above which its oldest decisions go; bets and their history never do."
+        4_000,
+        description=(
+            "Size of the ledger in MB above which its oldest decisions go; bets and their history"
+            " never do."
+        ),
     )
-    ledger_url: SecretStr = Field(SecretStr(""), description="SQLAlchemy address of the ledger. Empty: SQLite in DATA_DIR.")
+    ledger_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy address of the ledger. Empty: SQLite in DATA_DIR."
+    )
 
 
 class ProcessSettings(Group):
     """How many of what."""
 
-    validator_copies: Annotated[int, Field(ge=1, le=32)] = Field(1, description="Validator processes.")
+    validator_copies: Annotated[int, Field(ge=1, le=32)] = Field(
+        1, description="Validator processes."
+    )
     edge_copies: Annotated[int, Field(ge=1, le=32)] = Field(1, description="Edge processes.")
-    heartbeat_s: Annotated[float, Field(gt=0, le=30)] = Field(1, description="Seconds between heartbeats.")
+    heartbeat_s: Annotated[float, Field(gt=0, le=30)] = Field(
+        1, description="Seconds between heartbeats."
+    )
     worker_lease_ttl_s: Annotated[float, Field(ge=2, le=YEAR_S)] = Field(
         10, description="A worker silent for this long loses what it holds."
     )

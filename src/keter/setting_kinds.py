@@ -1,4 +1,8 @@
-"""What the groups of settings are made of: kinds of values with their bounds, and what every group has in common. Pure."""
+"""What the groups of settings are made of: kinds of values with their bounds, and what every group
+has in common.
+
+Pure.
+"""
 
 import re
 from decimal import Decimal
@@ -19,7 +23,10 @@ _BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
 def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
     """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
     if not all(_BOOK_CODE.fullmatch(word) for word in value):
-        raise ValueError("must be book codes with commas between, such as PIN,ISN,SBO, without brackets and quotes")
+        raise ValueError(
+            "must be book codes with commas between, such as PIN,ISN,SBO, without brackets and"
+            " quotes"
+        )
     return value
 
 
@@ -27,7 +34,11 @@ class Group(BaseModel):
     """One concern. Field names in upper case are the environment's names."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
     @field_validator("*", mode="before")
@@ -38,6 +49,9 @@ class Group(BaseModel):
             value = value.strip()
             if field.annotation == tuple[str, ...]:
                 if value.startswith("[") and any(quote in value for quote in "\"'"):
-                    raise ValueError("must be words with commas between, such as A,B, without brackets and quotes")
+                    raise ValueError(
+                        "must be words with commas between, such as A,B, without brackets and"
+                        " quotes"
+                    )
                 return tuple(word.strip() for word in value.split(",") if word.strip())
         return value

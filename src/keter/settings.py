@@ -1,9 +1,11 @@
 """Settings: the only reader of the environment and of ``.env``.
 
-Names are prefix-free and flat outside (``FIXED_STAKE=5``), grouped by concern inside (``settings.stake.fixed_stake``).
-The process environment wins over the file. Relative paths start at the folder of the file in use and are kept absolute, so
-that every process and command means the same files. A key in the file that no group declares is an error, so is a value that
-does not parse; messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from here.
+Names are prefix-free and flat outside (``FIXED_STAKE=5``), grouped by concern inside
+(``settings.stake.fixed_stake``). The process environment wins over the file. Relative paths start
+at the folder of the file in use and are kept absolute, so that every process and command means the
+same files. A key in the file that no group declares is an error, so is a value that does not parse;
+messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from
+here.
 """
 
 import difflib
@@ -21,7 +23,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
-from keter.system.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
 from keter.setting_groups import (
     LIVE_LIMITS,
     AlertSettings,
@@ -41,15 +42,21 @@ from keter.setting_groups import (
     ValidationSettings,
     VenueSettings,
 )
+from keter.system.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
 from keter.system.text_files import read_text
 
-PLACEHOLDERS = frozenset({"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"})
+PLACEHOLDERS = frozenset(
+    {"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"}
+)
 Source = Literal["default", ".env", "environment"]
 IN_USE: Literal["in use"] = "in use"  # stands for the file that ``env_file_in_use`` finds
 
 
 class Settings(BaseSettings):
-    """Everything, by concern. ``sources`` tells for each name whether it came from a default, the file or the environment."""
+    """Everything, by concern.
+
+    ``sources`` tells for each name whether it came from a default, the file or the environment.
+    """
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
@@ -88,17 +95,29 @@ class Settings(BaseSettings):
         if self.edge.ev_max_pct <= self.edge.min_ev_pct:
             raise ValueError("EV_MAX_PCT must be above MIN_EV_PCT")
         if self.edge.min_sharp_sources > len(self.edge.sharp_whitelist):
-            raise ValueError("MIN_SHARP_SOURCES is larger than the number of books in SHARP_WHITELIST")
+            raise ValueError(
+                "MIN_SHARP_SOURCES is larger than the number of books in SHARP_WHITELIST"
+            )
         if self.stake.fixed_stake > self.risk.max_stake:
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
         if bool(self.venue.ao_user) != bool(self.venue.ao_pass.get_secret_value()):
-            raise ValueError("AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker")
+            raise ValueError(
+                "AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker"
+            )
         if _one_second_factor(self.dashboard):
-            raise ValueError("DASH_VIEWER_TOTP_SECRET must differ from DASH_TOTP_SECRET: a viewer would make operator's codes")
+            raise ValueError(
+                "DASH_VIEWER_TOTP_SECRET must differ from DASH_TOTP_SECRET: a viewer would make"
+                " operator's codes"
+            )
         if self.uses_sandbox and 0 < self.sandbox.sandbox_port == self.dashboard.dash_port:
             raise ValueError("SANDBOX_PORT and DASH_PORT must differ")
-        if self.router.exec_lock_ttl_s <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s:
-            raise ValueError("EXEC_LOCK_TTL_S must exceed PLACEMENT_TIMEOUT_S plus twice HTTP_TIMEOUT_S")
+        if (
+            self.router.exec_lock_ttl_s
+            <= self.venue.placement_timeout_s + 2 * self.venue.http_timeout_s
+        ):
+            raise ValueError(
+                "EXEC_LOCK_TTL_S must exceed PLACEMENT_TIMEOUT_S plus twice HTTP_TIMEOUT_S"
+            )
         return self
 
     @property
@@ -112,7 +131,11 @@ class Settings(BaseSettings):
 
     def missing_live_limits(self) -> tuple[str, ...]:
         """Names of the limits that LIVE wants set by hand and that are not."""
-        return tuple(name.upper() for name in LIVE_LIMITS if self.sources.get(name.upper(), "default") == "default")
+        return tuple(
+            name.upper()
+            for name in LIVE_LIMITS
+            if self.sources.get(name.upper(), "default") == "default"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +160,9 @@ def entries() -> Iterator[Entry]:
                 yield Entry(name=name.upper(), group=group, field=field)
 
 
-def load_settings(env_file: Path | Literal["in use"] | None = IN_USE, environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    env_file: Path | Literal["in use"] | None = IN_USE, environ: Mapping[str, str] | None = None
+) -> Settings:
     """Reads ``env_file`` (when it exists) and the environment.
 
     Raises ConfigurationError that names every faulty key and what it should be, without the value.
@@ -151,7 +176,9 @@ def load_settings(env_file: Path | Literal["in use"] | None = IN_USE, environ: M
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
     for name, entry in known.items():
-        sources[name] = "environment" if name in environ else ".env" if name in from_file else "default"
+        sources[name] = (
+            "environment" if name in environ else ".env" if name in from_file else "default"
+        )
         value = environ.get(name, from_file.get(name))
         if entry.field.annotation is Path:
             value = str(rooted(name, str(entry.field.default) if value is None else value, folder))
@@ -174,7 +201,9 @@ def _one_second_factor(dashboard: DashboardSettings) -> bool:
 
 
 def instance_places(*, of_all: bool = False) -> Iterator[Path]:
-    """The folders in which this user's running instances are listed; ``of_all``: and, for root, those of every user."""
+    """The folders in which this user's running instances are listed; ``of_all``: and, for root,
+    those of every user.
+    """
     yield from places(os.environ)
     if of_all:
         yield from places_of_others(os.environ)
@@ -190,20 +219,31 @@ def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, s
     for name, value in _bindings(env_file):
         if name not in known:
             close = difflib.get_close_matches(name.upper(), known, 1)
-            hint = f"; did you mean {close[0]}?" if close else "; see docs/configuration.md for every name"
+            hint = (
+                f"; did you mean {close[0]}?"
+                if close
+                else "; see docs/configuration.md for every name"
+            )
             raise ConfigurationError(f"{env_file}: unknown setting {name}{hint}")
         if value is None:
-            raise ConfigurationError(f"{env_file}: {name} has no value; write {name}=... or remove the line")
+            raise ConfigurationError(
+                f"{env_file}: {name} has no value; write {name}=... or remove the line"
+            )
         if name in values:
             raise ConfigurationError(f"{env_file}: {name} is set twice; remove one of the lines")
         if known[name].secret and value.lower() in PLACEHOLDERS:
-            raise ConfigurationError(f"{env_file}: {name} still holds a placeholder; put your own value there")
+            raise ConfigurationError(
+                f"{env_file}: {name} still holds a placeholder; put your own value there"
+            )
         values[name] = value
     return values
 
 
 def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
-    """Names and values in the file, in its order. Raises ConfigurationError for what is neither a setting nor a comment."""
+    """Names and values in the file, in its order.
+
+    Raises ConfigurationError for what is neither a setting nor a comment.
+    """
     text = read_text(env_file) if env_file is not None else None
     if text is None:
         return
@@ -212,7 +252,8 @@ def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
             source = binding.original
             line = source.line + source.string[: -len(source.string.lstrip()) or None].count("\n")
             raise ConfigurationError(
-                f"{env_file}: line {line} cannot be read; write NAME=value, and put # before a comment or close the quotes"
+                f"{env_file}: line {line} cannot be read; write NAME=value, and put # before a"
+                " comment or close the quotes"
             )
         if binding.key is not None:
             yield binding.key, binding.value

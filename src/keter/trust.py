@@ -1,7 +1,10 @@
-"""Whom LIVE may trust on the way to its venue and its Redis. Decisions only: nothing here opens a connection.
+"""Whom LIVE may trust on the way to its venue and its Redis.
 
-Whoever reads along on the way to the venue has the password's hash, and whoever writes into Redis can approve bets. On this
-machine neither is possible without being its operator already, so loopback addresses and unix sockets pass.
+Decisions only: nothing here opens a connection.
+
+Whoever reads along on the way to the venue has the password's hash, and whoever writes into Redis
+can approve bets. On this machine neither is possible without being its operator already, so
+loopback addresses and unix sockets pass.
 """
 
 import ipaddress
@@ -20,7 +23,10 @@ COUNTRY_CODE = 2
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """A connection that others can listen to or write into. ``setting`` names the exception, ``accepted`` says it is made."""
+    """A connection that others can listen to or write into.
+
+    ``setting`` names the exception, ``accepted`` says it is made.
+    """
 
     what: str
     remedy: str
@@ -40,11 +46,16 @@ class Risk:
 
 def transport_risks(settings: Settings) -> tuple[Risk, ...]:
     """What is unsafe on the way to the venue and to Redis, as the settings name them."""
-    return tuple(filter(None, (_venue_risk(settings), redis_risk(settings, _redis_address(settings)))))
+    return tuple(
+        filter(None, (_venue_risk(settings), redis_risk(settings, _redis_address(settings))))
+    )
 
 
 def require_safe_transport(settings: Settings) -> None:
-    """Raises ConfigurationError when LIVE would go over a connection that nobody has accepted. DRY passes."""
+    """Raises ConfigurationError when LIVE would go over a connection that nobody has accepted.
+
+    DRY passes.
+    """
     if settings.live:
         for risk in transport_risks(settings):
             if not risk.accepted:
@@ -59,9 +70,15 @@ def require_safe_redis(settings: Settings, url: str) -> None:
 
 
 def redis_risk(settings: Settings, url: str) -> Risk | None:
-    """What is unsafe about this address of Redis; None for none, for this machine's own, and for one that cannot be read."""
+    """What is unsafe about this address of Redis; None for none, for this machine's own, and for
+    one that cannot be read.
+    """
     parts = _split(url)
-    if parts is None or parts.scheme not in {"redis", "rediss"} or is_loopback(parts.hostname or "localhost"):
+    if (
+        parts is None
+        or parts.scheme not in {"redis", "rediss"}
+        or is_loopback(parts.hostname or "localhost")
+    ):
         return None
     faults = tuple(_redis_faults(parts))
     if not faults:
@@ -69,7 +86,8 @@ def redis_risk(settings: Settings, url: str) -> Risk | None:
     where = f"{parts.hostname}:{parts.port or 6379}"
     return Risk(
         f"the Redis at {where}: {' and '.join(faults)}",
-        f"give it a password and TLS and set REDIS_URL=rediss://:PASSWORD@{where}/0, or reach it through an SSH tunnel",
+        f"give it a password and TLS and set REDIS_URL=rediss://:PASSWORD@{where}/0, or reach it"
+        " through an SSH tunnel",
         "REDIS_ALLOW_UNSAFE",
         settings.redis.redis_allow_unsafe,
     )
@@ -105,16 +123,27 @@ def plain(parts: SplitResult) -> bool:
 
 
 def viewer_fault(dashboard: DashboardSettings) -> str | None:
-    """Why the viewer's login is off; None when it is not. Only a second factor of its own keeps the operator's apart."""
-    operator, viewer = dashboard.dash_totp_secret.get_secret_value(), dashboard.dash_viewer_totp_secret.get_secret_value()
+    """Why the viewer's login is off; None when it is not.
+
+    Only a second factor of its own keeps the operator's apart.
+    """
+    operator, viewer = (
+        dashboard.dash_totp_secret.get_secret_value(),
+        dashboard.dash_viewer_totp_secret.get_secret_value(),
+    )
     if not dashboard.dash_viewer_password_hash.get_secret_value() or not operator or viewer:
         return None
-    return "the viewer cannot log in: DASH_TOTP_SECRET is the operator's alone; set DASH_VIEWER_TOTP_SECRET to another secret"
+    return (
+        "the viewer cannot log in: DASH_TOTP_SECRET is the operator's alone; set"
+        " DASH_VIEWER_TOTP_SECRET to another secret"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SessionHosts:
-    """Where a venue's session may live: the login names its address, and every later call goes there with the token."""
+    """Where a venue's session may live: the login names its address, and every later call goes
+    there with the token.
+    """
 
     base_url: str
     more: tuple[str, ...] = ()
@@ -127,7 +156,10 @@ class SessionHosts:
         if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             return "the venue's login names no usable address for the session"
         if plain(parts) and not self.allow_plain:
-            return f"the session would go to http://{parts.hostname} in clear; AO_ALLOW_PLAIN_HTTP=true accepts that"
+            return (
+                f"the session would go to http://{parts.hostname} in clear;"
+                " AO_ALLOW_PLAIN_HTTP=true accepts that"
+            )
         host = _clean(parts.hostname)
         if not self._known(host):
             base = _clean(urlsplit(self.base_url).hostname or "")
@@ -137,7 +169,11 @@ class SessionHosts:
 
     def _known(self, host: str) -> bool:
         base = _clean(urlsplit(self.base_url).hostname or "")
-        if host == base or host in map(_clean, self.more) or (is_loopback(host) and is_loopback(base)):
+        if (
+            host == base
+            or host in map(_clean, self.more)
+            or (is_loopback(host) and is_loopback(base))
+        ):
             return True
         if _is_address(base) or _is_address(host):
             return False
@@ -148,7 +184,9 @@ class SessionHosts:
 def session_hosts(settings: Settings) -> SessionHosts:
     """The rule that the settings ask for; only LIVE is held to it."""
     venue = settings.venue
-    return SessionHosts(venue.ao_base_url, venue.ao_session_hosts, venue.ao_allow_plain_http, strict=settings.live)
+    return SessionHosts(
+        venue.ao_base_url, venue.ao_session_hosts, venue.ao_allow_plain_http, strict=settings.live
+    )
 
 
 def is_loopback(name: str) -> bool:
@@ -160,9 +198,15 @@ def is_loopback(name: str) -> bool:
 
 
 def _domain(host: str) -> str:
-    """The domain that ``host`` belongs to: what is above it, unless anybody may register a name there."""
+    """The domain that ``host`` belongs to: what is above it, unless anybody may register a name
+    there.
+    """
     labels = host.split(".")[1:]
-    public = len(labels) == 2 and len(labels[1]) == COUNTRY_CODE and len(labels[0]) <= LONGEST_PUBLIC_LABEL
+    public = (
+        len(labels) == 2
+        and len(labels[1]) == COUNTRY_CODE
+        and len(labels[0]) <= LONGEST_PUBLIC_LABEL
+    )
     return ".".join(labels) if len(labels) > 1 and not public else host
 
 

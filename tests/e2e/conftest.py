@@ -1,6 +1,7 @@
 """A real browser before a real dashboard process over a real Redis and ledger.
 
-Run as a pytest process of its own: the browser's event loop and those of asynchronous tests do not go together.
+Run as a pytest process of its own: the browser's event loop and those of asynchronous tests do not
+go together.
 """
 
 import asyncio
@@ -34,21 +35,31 @@ ARTIFACTS = ROOT / "test-artifacts"
 SIZES = {"wide": (1366, 768), "phone": (390, 844)}
 THEMES = ("dark", "light")
 START_S = 60
-# A busy machine with two cores is slow and not wrong; what must be quick says so beside its assertion.
+# A busy machine with two cores is slow and not wrong; what must be quick says so beside its
+# assertion.
 expect.set_options(timeout=10_000)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Without one the tests are skipped, unless KETER_E2E_REQUIRED says that this must not happen."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """Debian's Chromium.
+
+    Without one the tests are skipped, unless KETER_E2E_REQUIRED says that this must not happen.
+    """
+    chromium = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if chromium is None:
         if os.environ.get("KETER_E2E_REQUIRED"):
             pytest.fail("no Chromium on this machine, and KETER_E2E_REQUIRED is set")
         pytest.skip("no Chromium on this machine; scripts/test.sh installs one")
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=[*sandbox, "--disable-gpu"])
+        launched = playwright.chromium.launch(
+            executable_path=chromium, args=[*sandbox, "--disable-gpu"]
+        )
         yield launched
         launched.close()
 
@@ -83,12 +94,19 @@ class Dashboard:
         self.log = (self.folder / "stderr").open("ab")
         env = {**os.environ, **self.environ, "PYTHONPATH": str(ROOT / "src")}
         self.process = subprocess.Popen(
-            command, cwd=self.folder, env=env, stdout=self.log, stderr=self.log, stdin=subprocess.PIPE
+            command,
+            cwd=self.folder,
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+            stdin=subprocess.PIPE,
         )
         deadline = time.monotonic() + START_S
         while not self.answers():
             if time.monotonic() > deadline or self.process.poll() is not None:
-                pytest.fail(f"the dashboard did not start: {(self.folder / 'stderr').read_text()[-2000:]}")
+                pytest.fail(
+                    f"the dashboard did not start: {(self.folder / 'stderr').read_text()[-2000:]}"
+                )
             time.sleep(0.05)
 
     def answers(self) -> bool:
@@ -138,7 +156,9 @@ class Dashboard:
 
 
 class Life:
-    """The other processes, as far as the console sees them: they beat, feeds answer, prices move, until stopped."""
+    """The other processes, as far as the console sees them: they beat, feeds answer, prices move,
+    until stopped.
+    """
 
     def __init__(self, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -174,9 +194,13 @@ def dashboards(folder: Path) -> Iterator[StartDashboard]:
     def start(*, seed: bool = True, alive: bool = True, **environ: str) -> Dashboard:
         redis, port = RedisServer(), free_port()
         values = {
-            "DATA_DIR": str(folder / "data"), "HALT_FILE": str(folder / "HALT"), "DASH_PORT": str(port),
-            "REDIS_URL": redis.url, "LOG_CONSOLE": "warnings", **environ,
-        }  # fmt: skip
+            "DATA_DIR": str(folder / "data"),
+            "HALT_FILE": str(folder / "HALT"),
+            "DASH_PORT": str(port),
+            "REDIS_URL": redis.url,
+            "LOG_CONSOLE": "warnings",
+            **environ,
+        }
         (folder / "data").mkdir(exist_ok=True)
         dashboard = Dashboard(redis, folder, values, port)
         if seed:
@@ -207,7 +231,9 @@ def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
 
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """One dashboard for all tests that only look: DRY, no password, a day of data. Nothing in it may be commanded."""
+    """One dashboard for all tests that only look: DRY, no password, a day of data. Nothing in it
+    may be commanded.
+    """
     with dashboards(tmp_path_factory.mktemp("gallery")) as start:
         yield start()
 
@@ -235,7 +261,10 @@ OpenTab = Callable[..., Tab]
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[OpenTab]:
-    """Opens a page of a size and theme; everything it complains of on the console is collected. ``before`` prepares it."""
+    """Opens a page of a size and theme; everything it complains of on the console is collected.
+
+    ``before`` prepares it.
+    """
     contexts: list[BrowserContext] = []
 
     def open_(
@@ -249,12 +278,21 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
     ) -> Tab:
         width, height = SIZES[size]
         if context is None:
-            chosen: dict[str, Any] = {"viewport": {"width": width, "height": height}, "color_scheme": theme, **options}
+            chosen: dict[str, Any] = {
+                "viewport": {"width": width, "height": height},
+                "color_scheme": theme,
+                **options,
+            }
             context = browser.new_context(**chosen)
             contexts.append(context)
         page = context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text) if message.type in {"error", "warning"} else None
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if before is not None:
             before(page)

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from playwright.sync_api import Page
 
-# Runs before the page's own scripts: notes when the first panel with a figure in it stands in the document.
+# Runs before the page's own scripts: notes when the first panel with a figure in it stands in the
+# document.
 NOTE_USEFUL = r"""
 globalThis.usefulAt = null;
 new MutationObserver(() => {
@@ -29,29 +30,40 @@ class Read(Protocol):
 def counters(page: Page) -> Iterator[Read]:
     """A call that gives the browser's counters of ``page``; times in seconds, sizes in bytes.
 
-    Durations are processor time of the page's thread, so that what else a machine does is not taken for the page's work.
+    Durations are processor time of the page's thread, so that what else a machine does is not taken
+    for the page's work.
     """
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def read() -> dict[str, float]:
-        return {item["name"]: float(item["value"]) for item in session.send("Performance.getMetrics")["metrics"]}
+        return {
+            item["name"]: float(item["value"])
+            for item in session.send("Performance.getMetrics")["metrics"]
+        }
 
     yield read
     session.detach()
 
 
 def busy(page: Page, seconds: float) -> float:
-    """The share of the time, 0 to 1, that the page's main thread works during the next ``seconds``."""
+    """The share of the time, 0 to 1, that the page's main thread works during the next
+    ``seconds``.
+    """
     with counters(page) as read:
         before = read()
         page.wait_for_timeout(seconds * 1000)
         after = read()
-    return (after["TaskDuration"] - before["TaskDuration"]) / (after["Timestamp"] - before["Timestamp"])
+    return (after["TaskDuration"] - before["TaskDuration"]) / (
+        after["Timestamp"] - before["Timestamp"]
+    )
 
 
 def useful_ms(page: Page) -> float:
-    """Milliseconds from navigation to the frame that shows the first figure. Needs NOTE_USEFUL as init script."""
+    """Milliseconds from navigation to the frame that shows the first figure.
+
+    Needs NOTE_USEFUL as init script.
+    """
     page.locator(".tile .big").first.wait_for()
     while (found := page.evaluate("globalThis.usefulAt")) is None:
         page.wait_for_timeout(20)

@@ -1,17 +1,20 @@
-"""The page under load: thousands of bets, hundreds of prices a second, and how soon there is something to see."""
+"""The page under load: thousands of bets, hundreds of prices a second, and how soon there is
+something to see.
+"""
 
 import time
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.kit.console_load import Pressure, multiply_bets
 from tests.e2e.conftest import SIZES, Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
+from tests.kit.console_load import Pressure, multiply_bets
 
 pytestmark = pytest.mark.alone
 
-# Scrolls a screenful per frame from top to bottom and back: the longest frame in milliseconds, and the rows seen empty.
+# Scrolls a screenful per frame from top to bottom and back: the longest frame in milliseconds, and
+# the rows seen empty.
 SCROLL = """async () => {
   const box = document.querySelector('.listing');
   const frames = [];
@@ -32,7 +35,9 @@ SCROLL = """async () => {
 }"""
 
 
-def test_ten_thousand_orders_are_listed_and_scrolled_without_a_jerk(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_ten_thousand_orders_are_listed_and_scrolled_without_a_jerk(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     dashboard.stop()
     assert multiply_bets(dashboard.folder / "data" / "ledger.db", 10_000) == 10_000
     dashboard.start()
@@ -41,7 +46,9 @@ def test_ten_thousand_orders_are_listed_and_scrolled_without_a_jerk(dashboard: D
     expect(page.locator("tr.order").first).to_be_visible()
     older, foot = page.get_by_role("button", name="Older orders"), page.locator(".foot")
     slow = {"error": {"code": "unavailable", "message": "the search took longer than 6 s"}}
-    page.route("**/api/v1/orders?*before=*", lambda route: route.fulfill(status=503, json=slow), times=1)
+    page.route(
+        "**/api/v1/orders?*before=*", lambda route: route.fulfill(status=503, json=slow), times=1
+    )
     older.click()
     expect(page.get_by_role("alert").filter(has_text="took longer")).to_be_visible()
     took: list[float] = []
@@ -87,7 +94,9 @@ def test_five_hundred_updates_a_second_leave_the_main_thread_four_fifths_idle(
     tab.quiet()
 
 
-def test_memory_does_not_grow_with_every_update(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+def test_memory_does_not_grow_with_every_update(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
     """What is left after a collection is the same however long prices have come in."""
     dashboard = start_dashboard(alive=False)
     with Pressure(dashboard.redis.url, dashboard.settings, 500):
@@ -105,11 +114,17 @@ def test_memory_does_not_grow_with_every_update(start_dashboard: StartDashboard,
     assert sizes[-1][1] < sizes[0][1] * 1.5, sizes
 
 
-def test_there_is_something_to_see_within_a_second(gallery: Dashboard, open_tab: OpenTab, browser: Browser) -> None:
-    """The best of three first visits: a machine that is busy with something else slows any one of them down."""
+def test_there_is_something_to_see_within_a_second(
+    gallery: Dashboard, open_tab: OpenTab, browser: Browser
+) -> None:
+    """The best of three first visits: a machine that is busy with something else slows any one of
+    them down.
+    """
     useful = []
     for _ in range(3):
-        context = browser.new_context(viewport={"width": SIZES["wide"][0], "height": SIZES["wide"][1]})
+        context = browser.new_context(
+            viewport={"width": SIZES["wide"][0], "height": SIZES["wide"][1]}
+        )
         context.add_init_script(NOTE_USEFUL)
         page = open_tab(gallery.base, context=context).page
         useful.append(useful_ms(page))

@@ -1,4 +1,6 @@
-"""Each state as the page shows it, at both sizes and in both themes: made by what the server is heard to say."""
+"""Each state as the page shows it, at both sizes and in both themes: made by what the server is
+heard to say.
+"""
 
 import json
 import re
@@ -15,17 +17,23 @@ from tests.e2e.test_screens import LOOKS, RESTACK, SCREENS, TOO_WIDE, axe, blemi
 Snapshot = dict[str, Any]
 Change = Callable[[Snapshot], None]
 STARTED = datetime.now(UTC)
-SINCE = (STARTED - timedelta(days=3, hours=2)).isoformat()  # an age as long as one that is seen, whatever the year
+SINCE = (
+    STARTED - timedelta(days=3, hours=2)
+).isoformat()  # an age as long as one that is seen, whatever the year
 NO_LEDGER = "the ledger did not answer in time"
 LICENCE = "the licence ended on 2026-11-26"
 FOLLOWING = (
-    "following 17 open bets only, nothing is bet: LIVE needs a valid licence: the licence ended on 2026-11-26 10:00 UTC; "
-    "get a new one as docs/licences.md tells, and set KETER_LICENSE_KEY or put it into local/.keter_license."
+    "following 17 open bets only, nothing is bet: LIVE needs a valid licence: the licence ended on"
+    " 2026-11-26 10:00 UTC; get a new one as docs/licences.md tells, and set KETER_LICENSE_KEY or"
+    " put it into local/.keter_license."
 )
 
 
-def heard(change: Change, times: int = 0, streams: list[WebSocketRoute] | None = None) -> Callable[[Page], None]:
-    """Before a page is opened: its snapshots are changed by ``change`` (but the first ``times``), its stream says nothing.
+def heard(
+    change: Change, times: int = 0, streams: list[WebSocketRoute] | None = None
+) -> Callable[[Page], None]:
+    """Before a page is opened: its snapshots are changed by ``change`` (but the first ``times``),
+    its stream says nothing.
 
     ``streams`` takes in the page's sockets, for those who would say something there.
     """
@@ -53,7 +61,9 @@ def heard(change: Change, times: int = 0, streams: list[WebSocketRoute] | None =
 
 
 def trading(**values: Any) -> Change:
-    return lambda snapshot: snapshot["trading"].update({"actor": "ops", "reason": "line check", "since": SINCE} | values)
+    return lambda snapshot: snapshot["trading"].update(
+        {"actor": "ops", "reason": "line check", "since": SINCE} | values
+    )
 
 
 def live(snapshot: Snapshot) -> None:
@@ -68,10 +78,18 @@ def disarmed(snapshot: Snapshot) -> None:
 
 def notice(number: int, level: str, **values: Any) -> Snapshot:
     return {
-        "id": f"made-up-{number}", "level": level, "title": "The venue does not answer", "since": SINCE,
-        "action": "Calls wait.", "detail": "Eleven calls to https://venue.example/Service/GetFeeds ended after 10 s. " * 2,
-        "link": "#/health", "runbook": "venue-timeouts", "acknowledged_by": None, "resolved_at": None, **values,
-    }  # fmt: skip
+        "id": f"made-up-{number}",
+        "level": level,
+        "title": "The venue does not answer",
+        "since": SINCE,
+        "action": "Calls wait.",
+        "detail": "Eleven calls to https://venue.example/Service/GetFeeds ended after 10 s. " * 2,
+        "link": "#/health",
+        "runbook": "venue-timeouts",
+        "acknowledged_by": None,
+        "resolved_at": None,
+        **values,
+    }
 
 
 def unlicensed(snapshot: Snapshot) -> None:
@@ -85,7 +103,9 @@ def following(snapshot: Snapshot) -> None:
 
 
 def many_alerts(snapshot: Snapshot) -> None:
-    snapshot["attention"] = [notice(number, ("info", "ticket", "page")[number % 3]) for number in range(7)]
+    snapshot["attention"] = [
+        notice(number, ("info", "ticket", "page")[number % 3]) for number in range(7)
+    ]
 
 
 def partial(snapshot: Snapshot) -> None:
@@ -108,7 +128,13 @@ def no_ledger(snapshot: Snapshot) -> None:
 
 def nothing_yet(snapshot: Snapshot) -> None:
     empty: list[Snapshot] = []
-    snapshot |= {"orders": empty, "signals": empty, "ticks": empty, "attention": empty, "pnl": snapshot["pnl"][:1]}
+    snapshot |= {
+        "orders": empty,
+        "signals": empty,
+        "ticks": empty,
+        "attention": empty,
+        "pnl": snapshot["pnl"][:1],
+    }
 
 
 def unknown_values(snapshot: Snapshot) -> None:
@@ -121,9 +147,15 @@ def ahead(snapshot: Snapshot) -> None:
 
 
 STATES: dict[str, tuple[Change, str]] = {
-    "paused": (trading(mode="PAUSED", until=(STARTED + timedelta(hours=2)).isoformat()), "PAUSED by ops: line check."),
+    "paused": (
+        trading(mode="PAUSED", until=(STARTED + timedelta(hours=2)).isoformat()),
+        "PAUSED by ops: line check.",
+    ),
     "halted": (trading(mode="HALTED", stops=["the HALT file"]), "Also stopped by the HALT file."),
-    "halted-by-the-guard": (trading(mode="HALTED", actor="guard", reason="daily loss"), "HALTED by the guard: daily loss."),
+    "halted-by-the-guard": (
+        trading(mode="HALTED", actor="guard", reason="daily loss"),
+        "HALTED by the guard: daily loss.",
+    ),
     "reducing": (trading(mode="REDUCING"), "REDUCING by ops"),
     "stopped": (trading(mode="ACTIVE", stops=["GLOBAL_STOP"]), "STOPPED"),
     "state-unknown": (trading(mode=None), "Redis holds no trading state."),
@@ -148,8 +180,12 @@ def few(snapshot: Snapshot) -> None:
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
-def test_every_state_is_told_and_accessible(gallery: Dashboard, open_tab: OpenTab, size: str, theme: str) -> None:
-    """One page goes through all of them: its stream tells it to fetch the snapshot again, and that has changed."""
+def test_every_state_is_told_and_accessible(
+    gallery: Dashboard, open_tab: OpenTab, size: str, theme: str
+) -> None:
+    """One page goes through all of them: its stream tells it to fetch the snapshot again, and that
+    has changed.
+    """
     now: list[Change] = []
     streams: list[WebSocketRoute] = []
 
@@ -163,7 +199,9 @@ def test_every_state_is_told_and_accessible(gallery: Dashboard, open_tab: OpenTa
     expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
     for name, (state, sentence) in STATES.items():
         now.append(state)
-        streams[-1].send(json.dumps({"v": 1, "id": "0-0", "ts": SINCE, "type": "resync", "data": {}}))
+        streams[-1].send(
+            json.dumps({"v": 1, "id": "0-0", "ts": SINCE, "type": "resync", "data": {}})
+        )
         expect(page.get_by_text(sentence).first).to_be_attached()
         picture(page, f"state-{name}-{size}-{theme}")
         faults += [f"{name}: wider than the screen: {box}" for box in page.evaluate(TOO_WIDE)]
@@ -173,19 +211,29 @@ def test_every_state_is_told_and_accessible(gallery: Dashboard, open_tab: OpenTa
     tab.quiet()
 
 
-def test_a_silent_worker_marks_its_own_line_and_leaves_the_others(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_a_silent_worker_marks_its_own_line_and_leaves_the_others(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(gallery.base, before=heard(partial)).page
     line = page.locator("tr", has=page.get_by_role("rowheader", name="guard", exact=True))
     expect(line).to_contain_text("lost")
-    expect(page.locator("tr", has=page.get_by_role("rowheader", name="router", exact=True))).to_contain_text("slow")
-    expect(page.locator(".statebar .fact.bad")).to_have_text([re.compile(r"Feeds 2/3"), re.compile(r"Workers \d/8")])
+    expect(
+        page.locator("tr", has=page.get_by_role("rowheader", name="router", exact=True))
+    ).to_contain_text("slow")
+    expect(page.locator(".statebar .fact.bad")).to_have_text(
+        [re.compile(r"Feeds 2/3"), re.compile(r"Workers \d/8")]
+    )
     expect(page.locator(".panel.stale")).to_have_count(0)
 
 
-def test_unknown_amounts_are_dashes_that_say_why_and_never_noughts(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_unknown_amounts_are_dashes_that_say_why_and_never_noughts(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(gallery.base, before=heard(unknown_values)).page
     tile = page.locator(".tile", has_text="Balance")
-    expect(tile.locator(".big .unknown")).to_have_text("\u2014 the venue has not told a balance yet")
+    expect(tile.locator(".big .unknown")).to_have_text(
+        "\u2014 the venue has not told a balance yet"
+    )
     expect(tile).not_to_contain_text("0.00")
 
 
@@ -201,11 +249,15 @@ def test_the_tab_tells_mode_profit_and_alerts(gallery: Dashboard, open_tab: Open
 def test_the_worst_alert_comes_first(gallery: Dashboard, open_tab: OpenTab) -> None:
     page = open_tab(gallery.base, before=heard(many_alerts)).page
     expect(page.get_by_text("and 3 more")).to_be_visible()
-    levels = page.locator(".attention li").evaluate_all("(items) => items.map((item) => item.className)")
+    levels = page.locator(".attention li").evaluate_all(
+        "(items) => items.map((item) => item.className)"
+    )
     assert levels == ["page", "page", "ticket", "ticket", "more-notices"]
 
 
-def test_another_version_of_the_server_is_told_and_never_loaded_by_itself(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_another_version_of_the_server_is_told_and_never_loaded_by_itself(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     def newer(snapshot: Snapshot) -> None:
         snapshot["server"]["version"] = "99.0.0"
 
@@ -274,7 +326,9 @@ def colour_of(page: Page, name: str) -> str:
     return str(page.evaluate(script, name))
 
 
-def test_theme_colours_zone_and_keys_are_the_reader_s_choice_and_stay(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_theme_colours_zone_and_keys_are_the_reader_s_choice_and_stay(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     tab = open_tab(gallery.base + "/#/config", timezone_id="Asia/Tokyo")
     page = tab.page
     green, red = colour_of(page, "gain"), colour_of(page, "loss")
@@ -302,8 +356,12 @@ def test_theme_colours_zone_and_keys_are_the_reader_s_choice_and_stay(gallery: D
     tab.quiet()
 
 
-def test_twice_the_size_fits_and_forced_colours_keep_every_mark(gallery: Dashboard, open_tab: OpenTab) -> None:
-    zoomed = open_tab(gallery.base, viewport={"width": 683, "height": 384}, device_scale_factor=2).page
+def test_twice_the_size_fits_and_forced_colours_keep_every_mark(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
+    zoomed = open_tab(
+        gallery.base, viewport={"width": 683, "height": 384}, device_scale_factor=2
+    ).page
     for name, address in SCREENS.items():
         zoomed.goto(f"{gallery.base}/{address}")
         expect(zoomed.get_by_role("heading", level=1)).to_have_count(1)
@@ -312,14 +370,26 @@ def test_twice_the_size_fits_and_forced_colours_keep_every_mark(gallery: Dashboa
     picture(zoomed, "zoom-200-dark")
     forced = open_tab(gallery.base, forced_colors="active").page
     expect(forced.locator("tr.order").first).to_be_visible()
-    assert forced.evaluate("getComputedStyle(document.querySelector('.mode')).borderTopStyle") == "solid"
-    assert forced.evaluate("getComputedStyle(document.querySelector('progress')).borderTopStyle") == "solid"
-    underline = "(here) => getComputedStyle(document.querySelector(`nav.main a${here}`)).borderBottomColor"
-    assert forced.evaluate(underline, "[aria-current]") != forced.evaluate(underline, ":not([aria-current])")
+    assert (
+        forced.evaluate("getComputedStyle(document.querySelector('.mode')).borderTopStyle")
+        == "solid"
+    )
+    assert (
+        forced.evaluate("getComputedStyle(document.querySelector('progress')).borderTopStyle")
+        == "solid"
+    )
+    underline = (
+        "(here) => getComputedStyle(document.querySelector(`nav.main a${here}`)).borderBottomColor"
+    )
+    assert forced.evaluate(underline, "[aria-current]") != forced.evaluate(
+        underline, ":not([aria-current])"
+    )
     picture(forced, "forced-colours-wide")
 
 
-def test_nothing_moves_for_those_who_asked_for_stillness(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_nothing_moves_for_those_who_asked_for_stillness(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     animation = "getComputedStyle(document.querySelector('.skeleton span')).animationName"
     still = open_tab(gallery.base, before=cut_off, reduced_motion="reduce").page
     expect(still.locator(".skeleton").first).to_be_visible()
@@ -329,8 +399,12 @@ def test_nothing_moves_for_those_who_asked_for_stillness(gallery: Dashboard, ope
     assert moving.evaluate(animation) == "breathe"
 
 
-def test_the_first_screen_of_the_overview_holds_everything_without_scrolling(gallery: Dashboard, open_tab: OpenTab) -> None:
-    """State, one alert, money, workers, chart and the tape's first rows stand above the fold at 1366 by 768."""
+def test_the_first_screen_of_the_overview_holds_everything_without_scrolling(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
+    """State, one alert, money, workers, chart and the tape's first rows stand above the fold at
+    1366 by 768.
+    """
     page = open_tab(gallery.base).page
     rows = page.locator(".tape tbody tr")
     expect(rows.first).to_be_visible()
@@ -338,7 +412,9 @@ def test_the_first_screen_of_the_overview_holds_everything_without_scrolling(gal
     assert page.evaluate("document.documentElement.scrollHeight") <= 768
     bottom = rows.nth(2).evaluate("(row) => row.getBoundingClientRect().bottom")
     assert bottom <= 768
-    heights = rows.evaluate_all("(rows) => new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height))).size")
+    heights = rows.evaluate_all(
+        "(rows) => new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height))).size"
+    )
     assert heights <= 2
 
 
@@ -350,7 +426,9 @@ def test_a_runbook_is_two_clicks_from_the_alert(gallery: Dashboard, open_tab: Op
 
 
 def test_live_is_armed_with_a_typed_word_only(gallery: Dashboard, open_tab: OpenTab) -> None:
-    """The form asks for the word that the server wants; the server itself refuses here, where no password is set."""
+    """The form asks for the word that the server wants; the server itself refuses here, where no
+    password is set.
+    """
     page = open_tab(gallery.base, before=heard(disarmed)).page
     page.get_by_role("button", name="Arm LIVE").click()
     expect(page.get_by_role("dialog", name="Arm LIVE")).to_be_visible()

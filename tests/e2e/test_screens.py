@@ -1,4 +1,6 @@
-"""Every screen at both sizes in both themes: it fits, it says nothing on the console, axe finds nothing."""
+"""Every screen at both sizes in both themes: it fits, it says nothing on the console, axe finds
+nothing.
+"""
 
 import re
 from pathlib import Path
@@ -12,10 +14,18 @@ from tests.e2e.conftest import SIZES, THEMES, Dashboard, OpenTab, picture
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = {
-    "overview": "#/", "orders": "#/orders", "signals": "#/signals", "risk": "#/risk", "health": "#/health",
-    "alerts": "#/alerts", "perf": "#/perf", "logs": "#/logs", "config": "#/config", "runbook": "#/runbook/unknown-bets",
+    "overview": "#/",
+    "orders": "#/orders",
+    "signals": "#/signals",
+    "risk": "#/risk",
+    "health": "#/health",
+    "alerts": "#/alerts",
+    "perf": "#/perf",
+    "logs": "#/logs",
+    "config": "#/config",
+    "runbook": "#/runbook/unknown-bets",
     "menu": "#/menu",
-}  # fmt: skip
+}
 
 
 UNSTACK = """() => {
@@ -49,10 +59,13 @@ REVIEWED = ("only non-text characters", "too short to determine", "Element has n
 
 
 def axe(page: Page) -> dict[str, Any]:
-    """What axe says of the page. Scroll boxes are opened and sticky bars laid flat first, so that nothing covers a row.
+    """What axe says of the page.
 
-    Of a long table the first 25 rows are looked at; the others are of the same kinds. What was drawn anew in between is not
-    flat and may cover others: then it is laid flat, and looked at, once more.
+    Scroll boxes are opened and sticky bars laid flat first, so that nothing covers a row.
+
+    Of a long table the first 25 rows are looked at; the others are of the same kinds. What was
+    drawn anew in between is not flat and may cover others: then it is laid flat, and looked at,
+    once more.
     """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE)
@@ -63,7 +76,8 @@ def axe(page: Page) -> dict[str, Any]:
 def looked_at(page: Page) -> dict[str, Any]:
     page.evaluate(UNSTACK)
     found: dict[str, Any] = page.evaluate(
-        "(tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations', 'incomplete'] })", TAGS
+        "(tags) => axe.run(document, { runOnly: tags, resultTypes: ['violations', 'incomplete'] })",
+        TAGS,
     )
     return found
 
@@ -71,8 +85,9 @@ def looked_at(page: Page) -> dict[str, Any]:
 def blemishes(found: dict[str, Any]) -> list[str]:
     """Violations, and contrast that axe could not make up its mind about.
 
-    Of a single sign or digit axe cannot tell whether it is text: reviewed once for all, because each has the colour of the
-    words beside it, and the contrast of every token is computed in tests/unit/dashboard.
+    Of a single sign or digit axe cannot tell whether it is text: reviewed once for all, because
+    each has the colour of the words beside it, and the contrast of every token is computed in
+    tests/unit/dashboard.
     """
     unsure = [item for item in found["incomplete"] if item["id"] == "color-contrast"]
     return [
@@ -84,7 +99,9 @@ def blemishes(found: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS)
-def test_every_screen_fits_and_is_accessible(gallery: Dashboard, open_tab: OpenTab, size: str, theme: str) -> None:
+def test_every_screen_fits_and_is_accessible(
+    gallery: Dashboard, open_tab: OpenTab, size: str, theme: str
+) -> None:
     faults: list[str] = []
     tab = open_tab(f"{gallery.base}/#/nowhere", size=size, theme=theme)
     page = tab.page

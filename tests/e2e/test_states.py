@@ -20,7 +20,9 @@ from tests.e2e.test_screens import axe, blemishes
 from tests.kit.execution import licence, own_redis
 
 PASSWORD = "seven wet herons walk"
-LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
+LOCKED = {
+    "DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+}
 NETWORK = ("WebSocket connection", "Failed to load resource", "net::ERR")
 
 
@@ -67,7 +69,9 @@ def test_enter_pressed_twice_on_halt_is_one_effect(dashboard: Dashboard, open_ta
     tab.quiet()
 
 
-def test_a_halt_is_shown_as_applied_when_guard_and_router_have_seen_it(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_a_halt_is_shown_as_applied_when_guard_and_router_have_seen_it(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(dashboard.base).page
     open_stop(page)
     page.get_by_role("button", name="Halt").click()
@@ -79,7 +83,9 @@ def test_a_halt_is_shown_as_applied_when_guard_and_router_have_seen_it(dashboard
     expect(page.get_by_role("dialog")).to_contain_text("Applied by guard and router")
 
 
-def test_two_tabs_that_halt_at_once_are_both_told_and_stay_halted(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_two_tabs_that_halt_at_once_are_both_told_and_stay_halted(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     first = open_tab(dashboard.base)
     second = open_tab(dashboard.base, context=first.page.context)
     for tab in (first, second):
@@ -94,7 +100,9 @@ def test_two_tabs_that_halt_at_once_are_both_told_and_stay_halted(dashboard: Das
 
 
 @pytest.mark.alone
-def test_with_eight_tabs_open_a_halt_takes_less_than_a_second(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_with_eight_tabs_open_a_halt_takes_less_than_a_second(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     """Streams must never starve the button."""
     tabs = [open_tab(dashboard.base)]
     tabs += [open_tab(dashboard.base, context=tabs[0].page.context) for _ in range(7)]
@@ -107,7 +115,9 @@ def test_with_eight_tabs_open_a_halt_takes_less_than_a_second(dashboard: Dashboa
     assert time.monotonic() - began < 1
 
 
-def test_a_pause_ends_with_one_press_and_a_halt_with_a_typed_word(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_a_pause_ends_with_one_press_and_a_halt_with_a_typed_word(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(dashboard.base).page
     open_stop(page)
     page.get_by_role("button", name="Pause", exact=True).last.click()
@@ -145,7 +155,12 @@ def test_a_server_that_dies_makes_the_page_look_stale_after_six_seconds(
     expect(page.get_by_text("DATA STALE")).to_be_visible(timeout=9000)
     assert time.monotonic() - began > 4
     expect(page.locator(".panel.stale").first).to_be_visible()
-    assert page.evaluate("getComputedStyle(document.querySelector('.panel.stale .num')).textDecorationStyle") == "dotted"
+    assert (
+        page.evaluate(
+            "getComputedStyle(document.querySelector('.panel.stale .num')).textDecorationStyle"
+        )
+        == "dotted"
+    )
     expect(page.locator(".statebar .word")).to_contain_text("WAS RUNNING")
     picture(page, f"stale-{size}-dark")
     assert blemishes(axe(page)) == []
@@ -154,7 +169,9 @@ def test_a_server_that_dies_makes_the_page_look_stale_after_six_seconds(
     tab.quiet(*NETWORK)
 
 
-def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_a_redis_that_dies_is_said_and_halting_still_works(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     tab = open_tab(dashboard.base)
     page = tab.page
     expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
@@ -167,7 +184,9 @@ def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard,
     halt = page.get_by_role("dialog").get_by_role("button", name="Halt")
     expect(halt).to_be_enabled(timeout=8000)
     halt.click()
-    expect(page.get_by_role("dialog")).to_contain_text("the HALT file stops the router", timeout=10_000)
+    expect(page.get_by_role("dialog")).to_contain_text(
+        "the HALT file stops the router", timeout=10_000
+    )
     assert dashboard.halt_file.exists()
     page.get_by_role("button", name="Close").click()
     dashboard.redis.start()
@@ -175,7 +194,9 @@ def test_a_redis_that_dies_is_said_and_halting_still_works(dashboard: Dashboard,
     tab.quiet(*NETWORK)
 
 
-def test_a_redis_that_takes_no_writes_is_said_and_what_it_holds_is_still_shown(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_a_redis_that_takes_no_writes_is_said_and_what_it_holds_is_still_shown(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(dashboard.base).page
     expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
     dashboard.do(lambda bus, _: bus.redis.execute_command("CONFIG", "SET", "maxmemory", "1"))
@@ -189,7 +210,9 @@ def test_a_redis_that_takes_no_writes_is_said_and_what_it_holds_is_still_shown(d
     expect(banner).to_have_count(0, timeout=20_000)
 
 
-def test_a_limit_is_lowered_with_two_presses_and_raised_with_a_typed_word(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_a_limit_is_lowered_with_two_presses_and_raised_with_a_typed_word(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     tab = open_tab(dashboard.base + "/#/risk")
     panel = tab.page.locator("form", has=tab.page.get_by_label("New amount"))
     amount = panel.get_by_label("New amount")
@@ -208,7 +231,9 @@ def test_a_limit_is_lowered_with_two_presses_and_raised_with_a_typed_word(dashbo
     tab.quiet()
 
 
-def test_an_empty_system_says_why_it_is_empty(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+def test_an_empty_system_says_why_it_is_empty(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
     dashboard = start_dashboard(seed=False, alive=False)
 
     async def nothing(_: Bus, __: Ledger) -> None:
@@ -220,14 +245,20 @@ def test_an_empty_system_says_why_it_is_empty(start_dashboard: StartDashboard, o
     for size in ("wide", "phone"):
         page = open_tab(dashboard.base, size=size).page
         expect(page.locator(".statebar .word")).to_contain_text("STATE UNKNOWN")
-        expect(page.get_by_text("No bets today, and no market has reached the edge gate.")).to_be_visible()
-        expect(page.locator(".tile", has_text="Balance").locator(".unknown").first).to_contain_text("\u2014")
+        expect(
+            page.get_by_text("No bets today, and no market has reached the edge gate.")
+        ).to_be_visible()
+        expect(page.locator(".tile", has_text="Balance").locator(".unknown").first).to_contain_text(
+            "\u2014"
+        )
         expect(page.locator(".tile", has_text="Balance")).not_to_contain_text("0.00")
         picture(page, f"empty-{size}-dark")
         assert blemishes(axe(page)) == []
 
 
-def test_a_filter_that_hides_everything_can_be_cleared(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_a_filter_that_hides_everything_can_be_cleared(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(gallery.base).page
     page.get_by_label("Filter the tape").fill("no such team")
     expect(page.get_by_text(re.compile(r"0 of \d+ rows match"))).to_be_visible()
@@ -235,7 +266,9 @@ def test_a_filter_that_hides_everything_can_be_cleared(gallery: Dashboard, open_
     expect(page.locator("tr.order").first).to_be_visible()
 
 
-def test_the_tape_stands_still_while_somebody_reads_it(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_the_tape_stands_still_while_somebody_reads_it(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(dashboard.base).page
     rows = page.locator(".tape tbody tr")
     expect(rows.first).to_be_visible()
@@ -255,7 +288,9 @@ def test_the_tape_stands_still_while_somebody_reads_it(dashboard: Dashboard, ope
     expect(rows).not_to_have_count(len(before))
 
 
-def test_live_never_looks_like_dry_and_is_armed_with_a_typed_word(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+def test_live_never_looks_like_dry_and_is_armed_with_a_typed_word(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
     needed = {"EXECUTION_MODE": "LIVE", "AO_USER": "acc", "AO_PASS": "made-up-pass"} | {
         name.upper(): "50" for name in LIVE_LIMITS
     }
@@ -283,7 +318,9 @@ def test_live_never_looks_like_dry_and_is_armed_with_a_typed_word(start_dashboar
     assert commands_of(dashboard) == ["arm"]
 
 
-def test_login_is_an_overlay_that_keeps_the_page(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
+def test_login_is_an_overlay_that_keeps_the_page(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
     dashboard = start_dashboard(**LOCKED)
     tab = open_tab(f"{dashboard.base}/#/orders?state=REFUSED")
     page = tab.page
@@ -305,7 +342,9 @@ def test_login_is_an_overlay_that_keeps_the_page(start_dashboard: StartDashboard
 def test_a_session_that_ends_puts_the_login_over_the_page_and_takes_nothing_away(
     start_dashboard: StartDashboard, open_tab: OpenTab
 ) -> None:
-    """Another tab logs out: this one asks for the password, and behind it screen, filter and rows are as they were."""
+    """Another tab logs out: this one asks for the password, and behind it screen, filter and rows
+    are as they were.
+    """
     dashboard = start_dashboard(**LOCKED)
     tab = open_tab(f"{dashboard.base}/#/orders?state=REFUSED")
     page, login = tab.page, tab.page.get_by_role("heading", name="Log in to Keter")
@@ -328,8 +367,12 @@ def test_a_session_that_ends_puts_the_login_over_the_page_and_takes_nothing_away
     tab.quiet("401", *NETWORK)
 
 
-def test_a_login_that_is_about_to_end_says_so_and_can_be_prolonged(start_dashboard: StartDashboard, open_tab: OpenTab) -> None:
-    """The server's word on the session is shown as if 29 of the 30 idle minutes had passed, until the page does something."""
+def test_a_login_that_is_about_to_end_says_so_and_can_be_prolonged(
+    start_dashboard: StartDashboard, open_tab: OpenTab
+) -> None:
+    """The server's word on the session is shown as if 29 of the 30 idle minutes had passed, until
+    the page does something.
+    """
     dashboard = start_dashboard(**LOCKED)
     tab = open_tab(dashboard.base)
     page = tab.page
@@ -349,7 +392,12 @@ def test_a_login_that_is_about_to_end_says_so_and_can_be_prolonged(start_dashboa
     expect(banner).to_be_visible()
     picture(page, "login-ending-wide-dark")
     assert blemishes(axe(page)) == []
-    page.on("request", lambda request: asked.append("x-poll" not in request.headers) if "session" in request.url else None)
+    page.on(
+        "request",
+        lambda request: (
+            asked.append("x-poll" not in request.headers) if "session" in request.url else None
+        ),
+    )
     asked.append(True)
     banner.get_by_role("button", name="Stay logged in").click()
     expect(banner).to_have_count(0)
@@ -357,7 +405,9 @@ def test_a_login_that_is_about_to_end_says_so_and_can_be_prolonged(start_dashboa
     tab.quiet("401", *NETWORK)
 
 
-def test_trading_is_halted_and_resumed_with_the_keyboard_alone(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_trading_is_halted_and_resumed_with_the_keyboard_alone(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(dashboard.base).page
     expect(page.locator(".statebar .word")).to_contain_text("RUNNING")
     page.keyboard.press("Shift+P")
@@ -386,7 +436,9 @@ def press_tab_until(page: Page, name: str) -> None:
     pytest.fail(f"Tab never reached {name}")
 
 
-def test_the_page_can_be_used_with_the_keyboard_alone(gallery: Dashboard, open_tab: OpenTab) -> None:
+def test_the_page_can_be_used_with_the_keyboard_alone(
+    gallery: Dashboard, open_tab: OpenTab
+) -> None:
     page = open_tab(gallery.base).page
     expect(page.locator("tr.order").first).to_be_visible()
     page.keyboard.press("j")
@@ -403,7 +455,9 @@ def test_the_page_can_be_used_with_the_keyboard_alone(gallery: Dashboard, open_t
 
 
 @pytest.mark.alone
-def test_the_process_leaves_within_two_seconds_with_pages_open(dashboard: Dashboard, open_tab: OpenTab) -> None:
+def test_the_process_leaves_within_two_seconds_with_pages_open(
+    dashboard: Dashboard, open_tab: OpenTab
+) -> None:
     for _ in range(3):
         page = open_tab(dashboard.base).page
         expect(page.locator(".statebar .word")).to_contain_text("RUNNING")

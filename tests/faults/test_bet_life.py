@@ -1,9 +1,11 @@
-"""The life of a bet against a reference model of the venue: real ledger, real Redis, real router and tracker code.
+"""The life of a bet against a reference model of the venue: real ledger, real Redis, real router
+and tracker code.
 
-Hypothesis chooses what happens: signals, deliveries and redeliveries, a router or tracker that dies at any step or freezes
-there while another takes over, answers of every kind, tickets in transit, acceptances, late refusals, regrades, bets by hand,
-a Redis that forgets everything, time. After each of it at most one ticket exists per decision and per selection; in the end
-ledger and risk book say exactly what the venue's book says.
+Hypothesis chooses what happens: signals, deliveries and redeliveries, a router or tracker that dies
+at any step or freezes there while another takes over, answers of every kind, tickets in transit,
+acceptances, late refusals, regrades, bets by hand, a Redis that forgets everything, time. After
+each of it at most one ticket exists per decision and per selection; in the end ledger and risk book
+say exactly what the venue's book says.
 """
 
 import asyncio
@@ -17,7 +19,14 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from keter.domain.bets import FINAL, SETTLED, BetState
 from keter.domain.exposure import ExposureStatus
@@ -30,10 +39,20 @@ from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
 
 STANDING = {TicketStatus.PENDING, TicketStatus.RUNNING}
-ANSWERS = ["sent", "refused", "not_sent", "lost_after", "lost_before", "error_after", "error_before", "raise"]
+ANSWERS = [
+    "sent",
+    "refused",
+    "not_sent",
+    "lost_after",
+    "lost_before",
+    "error_after",
+    "error_before",
+    "raise",
+]
 TEAMS = ["Alpha FC", "Gamma FC", "Delta FC"]
 SCORES = [(2, 1), (0, 0), (1, 1)]
-CALL = "before venue.place"  # frozen here, a request would leave the machine minutes late: no program can prevent that
+# Frozen here, a request would leave the machine minutes late: no program can prevent that
+CALL = "before venue.place"
 
 
 class BetLife(RuleBasedStateMachine):
@@ -63,7 +82,9 @@ class BetLife(RuleBasedStateMachine):
 
     @rule(team=st.sampled_from(TEAMS), stake=st.sampled_from([500, 1000, 2500]))
     def approve(self, team: str, stake: int) -> None:
-        signal = self.run(self.world.approve(f"decision-{len(self.items)}-{team}", team=team, stake_minor=stake))
+        signal = self.run(
+            self.world.approve(f"decision-{len(self.items)}-{team}", team=team, stake_minor=stake)
+        )
         if signal is not None:
             self.items.append(signal)
 
@@ -85,9 +106,15 @@ class BetLife(RuleBasedStateMachine):
                 self.router = None
 
     @precondition(lambda self: self.items)
-    @rule(data=st.data(), answer=st.sampled_from(ANSWERS), stake_factor=st.sampled_from(["1", "1", "1", "0.5", "2"]))
+    @rule(
+        data=st.data(),
+        answer=st.sampled_from(ANSWERS),
+        stake_factor=st.sampled_from(["1", "1", "1", "0.5", "2"]),
+    )
     def deliver(self, data: st.DataObject, answer: str, stake_factor: str) -> None:
-        """An item reaches the router, for the first time or again; maybe it dies at some step of it."""
+        """An item reaches the router, for the first time or again; maybe it dies at some step of
+        it.
+        """
         signal = data.draw(st.sampled_from(self.items), label="item")
         kill_at = data.draw(st.none() | st.integers(1, 60), label="kill at step")
         self.world.venue.answers = [answer]
@@ -205,7 +232,10 @@ class BetLife(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 20, 70, 200, 1000]))
     def time_passes(self, seconds: int) -> None:
-        """Long enough, and locks whose owner is gone expire. A ticket is in transit for a minute at most."""
+        """Long enough, and locks whose owner is gone expire.
+
+        A ticket is in transit for a minute at most.
+        """
         self.world.clock.set(self.world.clock.now() + timedelta(seconds=seconds))
         if seconds >= 60:
             self.world.venue.hidden.clear()
@@ -234,11 +264,20 @@ class BetLife(RuleBasedStateMachine):
         ours = [ticket for ticket in venue.tickets if ticket.reference in calls]
         if not ours:
             return
-        bets = {bet.intent.reference: bet for bet in self.run(self.world.ledger.intents.by_references(sorted(calls)))}
+        bets = {
+            bet.intent.reference: bet
+            for bet in self.run(self.world.ledger.intents.by_references(sorted(calls)))
+        }
         per_decision = Counter(bets[ticket.reference].intent.decision_id for ticket in ours)
-        assert all(count == 1 for count in per_decision.values()), f"two tickets for a decision: {per_decision}"
-        standing = Counter(bets[ticket.reference].intent.event_uid for ticket in ours if ticket.status in STANDING)
-        assert all(count == 1 for count in standing.values()), f"two tickets on a selection: {standing}"
+        assert all(count == 1 for count in per_decision.values()), (
+            f"two tickets for a decision: {per_decision}"
+        )
+        standing = Counter(
+            bets[ticket.reference].intent.event_uid for ticket in ours if ticket.status in STANDING
+        )
+        assert all(count == 1 for count in standing.values()), (
+            f"two tickets on a selection: {standing}"
+        )
 
     def teardown(self) -> None:
         try:
@@ -254,7 +293,9 @@ class BetLife(RuleBasedStateMachine):
             self._folder.cleanup()
 
     async def _recover(self) -> None:
-        """Everybody wakes up or starts anew, the venue makes up its mind, time passes: nothing but the ordinary happens."""
+        """Everybody wakes up or starts anew, the venue makes up its mind, time passes: nothing but
+        the ordinary happens.
+        """
         while self.frozen:
             hook, task = self.frozen.pop(0)
             hook.thaw()
@@ -280,13 +321,24 @@ class BetLife(RuleBasedStateMachine):
     async def _compare(self) -> None:
         ledger, venue = self.world.ledger, self.world.venue
         assert await ledger.integrity() == []
-        tickets = {ticket.reference: ticket for ticket in venue.tickets if not ticket.reference.startswith("hand")}
-        bets = {bet.intent.reference: bet for bet in await ledger.intents.list_bets(_ALL, limit=1000)}
+        tickets = {
+            ticket.reference: ticket
+            for ticket in venue.tickets
+            if not ticket.reference.startswith("hand")
+        }
+        bets = {
+            bet.intent.reference: bet for bet in await ledger.intents.list_bets(_ALL, limit=1000)
+        }
         for reference, ticket in tickets.items():
             bet = bets[reference]
-            assert bet.state is state_of(ticket), f"{reference}: ledger {bet.state}, venue {state_of(ticket)}"
+            assert bet.state is state_of(ticket), (
+                f"{reference}: ledger {bet.state}, venue {state_of(ticket)}"
+            )
             if bet.state in SETTLED:
-                assert (bet.placed_stake_minor, bet.pnl_minor) == (ticket.stake_minor, ticket.pnl_minor)
+                assert (bet.placed_stake_minor, bet.pnl_minor) == (
+                    ticket.stake_minor,
+                    ticket.pnl_minor,
+                )
         for reference, bet in bets.items():
             assert bet.state in FINAL, f"{reference} is still {bet.state}"
             if reference not in tickets:
@@ -298,7 +350,11 @@ class BetLife(RuleBasedStateMachine):
         assert await ledger.foreign.open(ACCOUNT, DRY) == []
         assert state.day is not None
         day = await ledger.day_risk(state.day.day, DRY)
-        assert (state.day.pnl_minor, state.day.staked_minor, state.day.bets) == (day.pnl_minor, day.staked_minor, day.bets)
+        assert (state.day.pnl_minor, state.day.staked_minor, state.day.bets) == (
+            day.pnl_minor,
+            day.staked_minor,
+            day.bets,
+        )
 
 
 _ALL = BetFilter()
@@ -306,9 +362,16 @@ _ALL = BetFilter()
 
 @pytest.mark.redis
 @pytest.mark.timeout(900)
-def test_whatever_happens_there_is_one_ticket_per_decision_and_ledger_equals_venue(redis_url: str) -> None:
+def test_whatever_happens_there_is_one_ticket_per_decision_and_ledger_equals_venue(
+    redis_url: str,
+) -> None:
     class OnThisRedis(BetLife):
         url = redis_url
 
-    limits = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    limits = settings(
+        max_examples=30,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     run_state_machine_as_test(OnThisRedis, settings=limits)

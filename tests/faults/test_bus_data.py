@@ -1,4 +1,6 @@
-"""Keys of the wrong type, full memory, payloads that do not decode: refused before the first write, reported, survived."""
+"""Keys of the wrong type, full memory, payloads that do not decode: refused before the first write,
+reported, survived.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -7,18 +9,18 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, PoisonedPayloadError
-from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Locks
-from keter.bus.state.odds import read_odds, read_score
 from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.state.risk import RiskBook
 from keter.bus.server import probe
+from keter.bus.state.odds import read_odds, read_score
+from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore
 from keter.bus.state.trading import change_trading, read_arming, read_trading
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.domain.trading import TradingMode, TradingState
 from keter.venues.asianodds.stores import Session
-from tests.kit.execution import MARK
 from tests.integration.test_bus_risk import guard_lease, reservation
+from tests.kit.execution import MARK
 from tests.kit.support import RedisServer
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
@@ -27,7 +29,10 @@ NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
 async def state_of(bus: Bus) -> dict[bytes, bytes | None]:
     """Every key and its serialised value."""
-    return {key: await bus.redis.dump(key) for key in sorted(await bus.redis.execute_command("KEYS", "*"))}
+    return {
+        key: await bus.redis.dump(key)
+        for key in sorted(await bus.redis.execute_command("KEYS", "*"))
+    }
 
 
 async def half_way(bus: Bus) -> Pipe:
@@ -55,7 +60,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("place", WRONG)
-async def test_a_key_of_the_wrong_type_stops_a_step_before_its_first_write(place: str, bus: Bus) -> None:
+async def test_a_key_of_the_wrong_type_stops_a_step_before_its_first_write(
+    place: str, bus: Bus
+) -> None:
     """A script is not rolled back: whatever can fail must fail before anything has changed."""
     pipe = await half_way(bus)
     saved = await bus.redis.dump(WRONG[place])
@@ -63,7 +70,9 @@ async def test_a_key_of_the_wrong_type_stops_a_step_before_its_first_write(place
     await bus.redis.set(WRONG[place], "not what it should be")
     before = await state_of(bus)
     with pytest.raises(BusDataError, match="WRONGTYPE"):
-        await pipe.step(done=2, outputs=[Output(VALIDATED, "a", b"x")], claim=1, counts={"n": 1}, audit=[b"d"])
+        await pipe.step(
+            done=2, outputs=[Output(VALIDATED, "a", b"x")], claim=1, counts={"n": 1}, audit=[b"d"]
+        )
     assert await state_of(bus) == before
     await bus.redis.delete(WRONG[place])
     if saved is not None:
@@ -72,8 +81,13 @@ async def test_a_key_of_the_wrong_type_stops_a_step_before_its_first_write(place
     assert sorted(item.key for item in await pipe.step(claim=9)) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("place", ["queue:raw", "queue:raw:payload", "queue:raw:inflight", "queue:raw:strikes", "dead:raw"])
-async def test_a_key_of_the_wrong_type_stops_the_reaper_before_its_first_write(place: str, bus: Bus) -> None:
+@pytest.mark.parametrize(
+    "place",
+    ["queue:raw", "queue:raw:payload", "queue:raw:inflight", "queue:raw:strikes", "dead:raw"],
+)
+async def test_a_key_of_the_wrong_type_stops_the_reaper_before_its_first_write(
+    place: str, bus: Bus
+) -> None:
     pipe = await half_way(bus)
     await bus.redis.delete(bus.keys.queue(RAW).lease(pipe.incarnation))
     await bus.redis.delete(place)
@@ -105,15 +119,23 @@ async def fill(bus: Bus) -> None:
         await bus.redis.set("one more", b"x" * 1_000_000)
 
 
-async def test_full_memory_refuses_a_push_as_a_whole_and_the_step_can_be_repeated(full: Bus) -> None:
+async def test_full_memory_refuses_a_push_as_a_whole_and_the_step_can_be_repeated(
+    full: Bus,
+) -> None:
     pipe = await half_way(full)
     await fill(full)
     keys = full.keys.queue(RAW)
-    before = (await full.redis.read_list(keys.list, 0, -1), await full.redis.read_hash(keys.payload))
+    before = (
+        await full.redis.read_list(keys.list, 0, -1),
+        await full.redis.read_hash(keys.payload),
+    )
     outputs = [Output(VALIDATED, "a", b"x")]
     with pytest.raises(BusRefusedError):
         await pipe.step(done=2, outputs=outputs, counts={"n": 1})
-    assert (await full.redis.read_list(keys.list, 0, -1), await full.redis.read_hash(keys.payload)) == before
+    assert (
+        await full.redis.read_list(keys.list, 0, -1),
+        await full.redis.read_hash(keys.payload),
+    ) == before
     assert not await full.redis.exists("queue:validated:payload", "stats:d")
     await full.redis.execute_command("UNLINK", *[f"ballast:{n}" for n in range(100)])
     await pipe.step(done=2, outputs=outputs)

@@ -1,4 +1,6 @@
-"""A frozen owner of a lease: it wakes up believing that it still owns, and whatever it writes is refused."""
+"""A frozen owner of a lease: it wakes up believing that it still owns, and whatever it writes is
+refused.
+"""
 
 import asyncio
 import os
@@ -40,9 +42,18 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
-async def test_an_owner_frozen_past_its_lease_can_neither_reserve_nor_renew_nor_release(bus: Bus, redis_url: str) -> None:
+async def test_an_owner_frozen_past_its_lease_can_neither_reserve_nor_renew_nor_release(
+    bus: Bus, redis_url: str
+) -> None:
     owner = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", OWNER, redis_url, stdin=PIPE, stdout=PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": "."}
+        sys.executable,
+        "-c",
+        OWNER,
+        redis_url,
+        stdin=PIPE,
+        stdout=PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "."},
     )
     try:
         assert owner.stdout is not None
@@ -50,12 +61,19 @@ async def test_an_owner_frozen_past_its_lease_can_neither_reserve_nor_renew_nor_
         assert word == b"owns"
         owner.send_signal(signal.SIGSTOP)
         locks, book = Locks(bus, owner="new"), RiskBook(bus)
-        successor = await eventually(lambda: locks.acquire(bus.keys.lease("guard"), 60), timeout_s=5)
+        successor = await eventually(
+            lambda: locks.acquire(bus.keys.lease("guard"), 60), timeout_s=5
+        )
         assert successor is not None
         assert successor.fence > int(fence)
         owner.send_signal(signal.SIGCONT)
         said, _ = await asyncio.wait_for(owner.communicate(b"\n"), 20)
-        assert said.splitlines() == [b"reserved False", b"renewed False", b"released False", b"remaining 0.0"]
+        assert said.splitlines() == [
+            b"reserved False",
+            b"renewed False",
+            b"released False",
+            b"remaining 0.0",
+        ]
         assert (await book.read()).exposures == ()
         assert await book.reserve(reservation("mine"), revision=0, lease=successor)
     finally:

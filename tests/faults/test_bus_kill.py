@@ -1,6 +1,8 @@
-"""Workers that are killed or frozen, and a Redis that dies: nothing is lost, nothing is handed on twice.
+"""Workers that are killed or frozen, and a Redis that dies: nothing is lost, nothing is handed on
+twice.
 
-Every message has a key of its own, so that conflation hides nothing; each must come out downstream exactly once.
+Every message has a key of its own, so that conflation hides nothing; each must come out downstream
+exactly once.
 """
 
 import asyncio
@@ -47,7 +49,9 @@ class Child:
         while True:
             heard = partial(self._heard_more_than, seen)
             await eventually(heard, timeout_s=15)
-            assert len(self.said) > seen, f"it ended with {self.process.returncode} before {point!r}: {self.said}"
+            assert len(self.said) > seen, (
+                f"it ended with {self.process.returncode} before {point!r}: {self.said}"
+            )
             if self.said[seen] == point:
                 return
             seen += 1
@@ -82,16 +86,40 @@ class Child:
         self._reader.cancel()
 
 
-async def hire(url: str, name: str, *, mode: str = "run", claim: int = 4, lease_s: float = LEASE_S) -> Child:
-    command = [sys.executable, "-m", "tests.kit.bus_worker", url, name, str(lease_s), str(claim), mode]
+async def hire(
+    url: str, name: str, *, mode: str = "run", claim: int = 4, lease_s: float = LEASE_S
+) -> Child:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.kit.bus_worker",
+        url,
+        name,
+        str(lease_s),
+        str(claim),
+        mode,
+    ]
     environment = {**os.environ, "PYTHONPATH": "."}
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment
+    )
     return Child(process)
 
 
 @asynccontextmanager
-async def child(url: str, name: str, *, mode: str = "walk", claim: int = 4, lease_s: float = LEASE_S) -> AsyncIterator[Child]:
-    command = [sys.executable, "-m", "tests.kit.bus_worker", url, name, str(lease_s), str(claim), mode]
+async def child(
+    url: str, name: str, *, mode: str = "walk", claim: int = 4, lease_s: float = LEASE_S
+) -> AsyncIterator[Child]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.kit.bus_worker",
+        url,
+        name,
+        str(lease_s),
+        str(claim),
+        mode,
+    ]
     started = Child(
         await asyncio.create_subprocess_exec(
             *command,
@@ -145,11 +173,15 @@ async def finish_with_another(url: str, bus: Bus, sink: Sink, n: int) -> None:
         await eventually(all_out, timeout_s=20)
     facts = (await depths(bus))[RAW]
     assert (facts.depth, facts.in_flight, facts.dead) == (0, 0, 0)
-    assert set(sink.counts.values()) == {1}, f"handed on twice: {[key for key, n in sink.counts.items() if n > 1]}"
+    assert set(sink.counts.values()) == {1}, (
+        f"handed on twice: {[key for key, n in sink.counts.items() if n > 1]}"
+    )
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_worker_killed_at_any_step_loses_and_repeats_nothing(point: str, bus: Bus, redis_url: str) -> None:
+async def test_a_worker_killed_at_any_step_loses_and_repeats_nothing(
+    point: str, bus: Bus, redis_url: str
+) -> None:
     sink = await Sink(bus).open()
     await push(bus, 6)
     async with child(redis_url, "victim") as victim:
@@ -160,7 +192,9 @@ async def test_a_worker_killed_at_any_step_loses_and_repeats_nothing(point: str,
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_worker_frozen_past_its_lease_is_refused_when_it_wakes_up(point: str, bus: Bus, redis_url: str) -> None:
+async def test_a_worker_frozen_past_its_lease_is_refused_when_it_wakes_up(
+    point: str, bus: Bus, redis_url: str
+) -> None:
     sink = await Sink(bus).open()
     await push(bus, 6)
     async with child(redis_url, "sleeper") as sleeper:
@@ -182,7 +216,9 @@ async def test_a_worker_frozen_past_its_lease_is_refused_when_it_wakes_up(point:
     assert set(sink.counts.values()) == {1}, "what the sleeper did late was taken for good"
 
 
-async def test_a_worker_killed_three_times_by_one_item_is_freed_of_it(bus: Bus, redis_url: str) -> None:
+async def test_a_worker_killed_three_times_by_one_item_is_freed_of_it(
+    bus: Bus, redis_url: str
+) -> None:
     """Three strikes: the item that was in hand each time is dead, the others go on."""
     sink = await Sink(bus).open()
     await push(bus, 3)
@@ -208,7 +244,9 @@ async def test_a_worker_killed_three_times_by_one_item_is_freed_of_it(bus: Bus, 
     assert sink.counts == {"m1": 1, "m2": 1}
 
 
-async def test_a_poisoned_item_is_buried_and_the_worker_process_goes_on(bus: Bus, redis_url: str) -> None:
+async def test_a_poisoned_item_is_buried_and_the_worker_process_goes_on(
+    bus: Bus, redis_url: str
+) -> None:
     sink = await Sink(bus).open()
     pipe = Pipe(bus, source=None, worker="p", lease_ttl_s=5)
     payloads = [b"1", b"poison", b"2", b"poison", b"3"]
@@ -224,7 +262,9 @@ async def test_a_poisoned_item_is_buried_and_the_worker_process_goes_on(bus: Bus
 
 
 async def test_redis_killed_with_work_in_hand_comes_back_with_everything() -> None:
-    """The append-only file brings queue, hands and leases back; the worker starts a new incarnation."""
+    """The append-only file brings queue, hands and leases back; the worker starts a new
+    incarnation.
+    """
     server = RedisServer("--appendfsync", "always")
     try:
         bus = await connect(server.url)
@@ -252,7 +292,9 @@ async def test_redis_killed_with_work_in_hand_comes_back_with_everything() -> No
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_storm_of_faults_loses_and_repeats_nothing(seed: int) -> None:
-    """Four workers under seeded kills, freezes, cut connections and one death of Redis; every message comes out once."""
+    """Four workers under seeded kills, freezes, cut connections and one death of Redis; every
+    message comes out once.
+    """
     server = RedisServer("--appendfsync", "always")
     rng = random.Random(seed)
     total, faults = 400, Counter[str]()
@@ -274,9 +316,15 @@ async def test_a_storm_of_faults_loses_and_repeats_nothing(seed: int) -> None:
                     hired += 1
                 elif fault == "freeze":
                     crew[victim].send(signal.SIGSTOP)
-                    asyncio.get_running_loop().call_later(rng.uniform(0.5, 2.0), crew[victim].send, signal.SIGCONT)
+                    asyncio.get_running_loop().call_later(
+                        rng.uniform(0.5, 2.0), crew[victim].send, signal.SIGCONT
+                    )
                 elif fault == "cut":
-                    await _insist(lambda: bus.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+                    await _insist(
+                        lambda: bus.redis.execute_command(
+                            "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"
+                        )
+                    )
                 elif fault == "redis":
                     server.kill()
                     server.start()
@@ -295,7 +343,9 @@ async def test_a_storm_of_faults_loses_and_repeats_nothing(seed: int) -> None:
 
 
 async def _insist(work: Callable[[], Awaitable[object]], sink: Sink | None = None) -> None:
-    """Repeats what is idempotent until Redis has answered; a sink that lost its connection starts again."""
+    """Repeats what is idempotent until Redis has answered; a sink that lost its connection starts
+    again.
+    """
     while True:
         try:
             await work()

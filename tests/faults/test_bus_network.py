@@ -1,4 +1,6 @@
-"""The wire to Redis: replies lost after the command ran, resets, black holes, delays, killed clients, forgotten scripts."""
+"""The wire to Redis: replies lost after the command ran, resets, black holes, delays, killed
+clients, forgotten scripts.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +35,9 @@ async def far(proxy: Proxy) -> AsyncIterator[Bus]:
 
 
 async def push(bus: Bus, *keys: str) -> None:
-    await Pipe(bus, source=None, worker="p", lease_ttl_s=9).step(outputs=[Output(RAW, key, b"1") for key in keys])
+    await Pipe(bus, source=None, worker="p", lease_ttl_s=9).step(
+        outputs=[Output(RAW, key, b"1") for key in keys]
+    )
 
 
 async def opened(bus: Bus, lease_ttl_s: float = 9) -> Pipe:
@@ -46,7 +50,9 @@ def moved(items: list[Item]) -> list[Output]:
     return [Output(VALIDATED, item.key, item.payload) for item in items]
 
 
-async def test_a_step_whose_reply_is_lost_is_neither_lost_nor_repeated(bus: Bus, far: Bus, proxy: Proxy) -> None:
+async def test_a_step_whose_reply_is_lost_is_neither_lost_nor_repeated(
+    bus: Bus, far: Bus, proxy: Proxy
+) -> None:
     await push(bus, "a", "b", "c")
     pipe = await opened(far)
     items = await pipe.step(claim=2)
@@ -58,10 +64,14 @@ async def test_a_step_whose_reply_is_lost_is_neither_lost_nor_repeated(bus: Bus,
         await pipe.step(done=1)
     await pipe.reopen()
     assert (await depths(bus))[VALIDATED].depth == 2  # it had run
-    assert [item.key for item in await pipe.step(claim=9)] == ["c"]  # and what it had claimed came back
+    assert [item.key for item in await pipe.step(claim=9)] == [
+        "c"
+    ]  # and what it had claimed came back
 
 
-async def test_a_claim_whose_reply_is_lost_comes_back_without_a_strike(bus: Bus, far: Bus, proxy: Proxy) -> None:
+async def test_a_claim_whose_reply_is_lost_comes_back_without_a_strike(
+    bus: Bus, far: Bus, proxy: Proxy
+) -> None:
     await push(bus, "a", "b")
     pipe = await opened(far)
     proxy.lose_reply(b"EVALSHA")
@@ -74,7 +84,9 @@ async def test_a_claim_whose_reply_is_lost_comes_back_without_a_strike(bus: Bus,
     assert not await bus.redis.exists(bus.keys.queue(RAW).strikes)
 
 
-async def test_an_opening_whose_reply_is_lost_leaves_no_ghost(bus: Bus, far: Bus, proxy: Proxy) -> None:
+async def test_an_opening_whose_reply_is_lost_leaves_no_ghost(
+    bus: Bus, far: Bus, proxy: Proxy
+) -> None:
     pipe = Pipe(far, source=RAW, worker="w", lease_ttl_s=9)
     proxy.lose_reply(b"EVALSHA")
     with pytest.raises(ConnectionLostError):
@@ -93,7 +105,9 @@ async def test_nothing_is_sent_twice_behind_our_back(bus: Bus, far: Bus, proxy: 
     assert await bus.redis.llen("list") == 1
 
 
-async def test_a_reset_connection_is_an_error_and_the_next_call_works(bus: Bus, far: Bus, proxy: Proxy) -> None:
+async def test_a_reset_connection_is_an_error_and_the_next_call_works(
+    bus: Bus, far: Bus, proxy: Proxy
+) -> None:
     pipe = await opened(far)
     waiting = asyncio.create_task(pipe.wait())
     blocked = "cmd=blpop"
@@ -117,7 +131,9 @@ async def _works(pipe: Pipe) -> bool:
     return True
 
 
-async def test_a_black_hole_ends_with_the_socket_timeout_not_never(bus: Bus, far: Bus, proxy: Proxy) -> None:
+async def test_a_black_hole_ends_with_the_socket_timeout_not_never(
+    bus: Bus, far: Bus, proxy: Proxy
+) -> None:
     await push(bus, "a")
     pipe = await opened(far)
     items = await pipe.step(claim=1)
@@ -143,7 +159,9 @@ async def test_a_slow_wire_delays_and_breaks_nothing(bus: Bus, far: Bus, proxy: 
     assert (await depths(bus))[VALIDATED].depth == 2
 
 
-async def test_a_lease_whose_redis_cannot_be_reached_is_given_up_before_it_ends(far: Bus, proxy: Proxy) -> None:
+async def test_a_lease_whose_redis_cannot_be_reached_is_given_up_before_it_ends(
+    far: Bus, proxy: Proxy
+) -> None:
     """Its owner must know by its own clock, not later than the next owner may begin."""
     lease = Lease(far, "guard", 1.5, "guard")
     assert await lease.acquire(asyncio.Event())
@@ -243,7 +261,9 @@ async def test_a_paused_server_is_waited_for_within_the_timeout(bus: Bus, redis_
 
 async def test_no_server_at_all_is_one_clear_sentence_without_the_password() -> None:
     port = free_port()
-    with pytest.raises(UnavailableError, match=f"Redis at 127.0.0.1:{port} does not answer") as caught:
+    with pytest.raises(
+        UnavailableError, match=f"Redis at 127.0.0.1:{port} does not answer"
+    ) as caught:
         await connect(f"redis://:hunter2-secret@127.0.0.1:{port}/0")
     assert "hunter2" not in str(caught.value)
 
@@ -264,7 +284,9 @@ async def test_a_wrong_password_is_told_as_such() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/0", "not an address", "redis://127.0.0.1:port/0"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/0", "not an address", "redis://127.0.0.1:port/0"]
+)
 async def test_an_address_that_is_none_is_told_as_such(url: str) -> None:
     with pytest.raises(UnavailableError, match="REDIS_URL must be like redis://"):
         await connect(url)

@@ -1,8 +1,11 @@
-"""Faults of every kind in random order, several at once, bets going on meanwhile. In the end the bookmaker's book is the judge.
+"""Faults of every kind in random order, several at once, bets going on meanwhile.
+
+In the end the bookmaker's book is the judge.
 
     python -m tests.faults.test_execution_chaos --faults 300 --seed 1
 
-runs as long as wanted; the test itself is a short one. The seed decides what happens and in what order.
+runs as long as wanted; the test itself is a short one. The seed decides what happens and in what
+order.
 """
 
 import argparse
@@ -15,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from keter.domain.bets import BetState
-from tests.kit.execution_world import LIVE, Child, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import (
     HAPPENINGS,
     LAST_GAP,
@@ -25,6 +27,7 @@ from tests.faults.test_execution_matrix import (
     sleeps_until_replaced,
 )
 from tests.faults.test_execution_venue import FAULTS, GIVEN_UP_S
+from tests.kit.execution_world import LIVE, Child, ExecutionWorld, execution_world
 from tests.kit.support import eventually
 
 SHORT = 25
@@ -58,10 +61,16 @@ class Chaos:
 
     async def _end_a_match(self) -> None:
         """Bets are settled while all this goes on."""
-        running = [bet for bet in await self._world.ledger.intents.open_bets(LIVE) if bet.state is BetState.RUNNING]
+        running = [
+            bet
+            for bet in await self._world.ledger.intents.open_bets(LIVE)
+            if bet.state is BetState.RUNNING
+        ]
         chosen = [bet for bet in running if self._world.stands(bet)]
         if len(chosen) > 5:
-            self._world.finish(self._rng.choice(chosen), (self._rng.randrange(3), self._rng.randrange(3)))
+            self._world.finish(
+                self._rng.choice(chosen), (self._rng.randrange(3), self._rng.randrange(3))
+            )
 
     async def _at_a_step(self, child: Child, steps: tuple[str, ...]) -> None:
         """Stops a worker at a random step, if it comes there, and lets something happen to it."""
@@ -77,7 +86,9 @@ class Chaos:
             await self._world.settled_down(event_uid)
 
     async def _came_there(self, child: Child) -> bool:
-        """Some faults of the venue end a bet before the step; then there is nothing to happen to."""
+        """Some faults of the venue end a bet before the step; then there is nothing to happen
+        to.
+        """
 
         def look() -> str:
             if child.stopped():
@@ -115,7 +126,9 @@ async def test_chaos_leaves_no_double_no_loss_and_no_difference(tmp_path: Path) 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--faults", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

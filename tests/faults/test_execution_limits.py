@@ -1,6 +1,8 @@
-"""Limits under fire: far more signals than the limits allow, while routers die, sleep and lose Redis in every way.
+"""Limits under fire: far more signals than the limits allow, while routers die, sleep and lose
+Redis in every way.
 
-The bookmaker's own book is the judge: what stood there at once, how close together bets came, how many a match had.
+The bookmaker's own book is the judge: what stood there at once, how close together bets came, how
+many a match had.
 """
 
 import asyncio
@@ -15,13 +17,19 @@ import pytest
 from keter.clock import to_ms
 from keter.domain.bets import BetState
 from keter.venues.asianodds.simulator.book import State, Ticket
-from tests.kit.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
 from tests.faults.test_execution_matrix import HAPPENINGS, LAST_GAP, ROUTER_STEPS
+from tests.kit.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
 
 TOTAL_MINOR = 5_000  # five bets of 10 at once
 BETS, WINDOW_S = 4, 3.0
-CLOCKS_S = 0.01  # Redis counts in whole milliseconds, and reads its clock a little after the router has read its own
-NAMES = {"MAX_EXPOSURE_TOTAL": "50", "THROTTLE_BETS": str(BETS), "THROTTLE_WINDOW_S": str(WINDOW_S), "MAX_BETS_PER_EVENT": "1"}
+# Redis counts in whole milliseconds, and reads its clock a little after the router has read its own
+CLOCKS_S = 0.01
+NAMES = {
+    "MAX_EXPOSURE_TOTAL": "50",
+    "THROTTLE_BETS": str(BETS),
+    "THROTTLE_WINDOW_S": str(WINDOW_S),
+    "MAX_BETS_PER_EVENT": "1",
+}
 ROUNDS = 2
 
 
@@ -45,7 +53,9 @@ async def storm(world: ExecutionWorld) -> AsyncIterator[None]:
 
 
 async def room_is_made(world: ExecutionWorld) -> None:
-    """Ends a match whenever the limit is reached, until a router has come to its step with the next bet."""
+    """Ends a match whenever the limit is reached, until a router has come to its step with the next
+    bet.
+    """
 
     async def look() -> bool:
         if any(child.stopped() for child in world.of("router")):
@@ -62,7 +72,9 @@ async def room_is_made(world: ExecutionWorld) -> None:
 
 @pytest.mark.redis
 @pytest.mark.timeout(1200)
-async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(tmp_path: Path) -> None:
+async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(
+    tmp_path: Path,
+) -> None:
     rng = random.Random(7)
     happenings = [happens for happens in HAPPENINGS for _ in range(ROUNDS)]
     rng.shuffle(happenings)
@@ -77,7 +89,9 @@ async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(tm
         async with storm(world):
             for happens in happenings:
                 await world.ready()
-                world.plan("router", rng.choice([step for step in ROUTER_STEPS if step != LAST_GAP]))
+                world.plan(
+                    "router", rng.choice([step for step in ROUTER_STEPS if step != LAST_GAP])
+                )
                 await room_is_made(world)
                 world.faults += 1
                 child = await world.stopped("router")
@@ -94,13 +108,21 @@ async def test_no_limit_is_passed_at_the_venue_whatever_happens_to_the_router(tm
 
 def taken(world: ExecutionWorld) -> list[Ticket]:
     """Everything the bookmaker did not refuse."""
-    return [ticket for ticket in world.sandbox.book.tickets(ACCOUNT.user) if ticket.state is not State.REFUSED]
+    return [
+        ticket
+        for ticket in world.sandbox.book.tickets(ACCOUNT.user)
+        if ticket.state is not State.REFUSED
+    ]
 
 
 def most_at_once(tickets: Sequence[Ticket]) -> int:
     """The largest sum of stakes that stood at the bookmaker at one time."""
     changes = [(ticket.placed_ms, ticket.stake_minor) for ticket in tickets]
-    changes += [(ticket.settled_ms, -ticket.stake_minor) for ticket in tickets if ticket.settled_ms is not None]
+    changes += [
+        (ticket.settled_ms, -ticket.stake_minor)
+        for ticket in tickets
+        if ticket.settled_ms is not None
+    ]
     standing = most = 0
     for _, change in sorted(changes):
         standing += change
@@ -111,14 +133,17 @@ def most_at_once(tickets: Sequence[Ticket]) -> int:
 async def closest(world: ExecutionWorld) -> float:
     """The shortest time in seconds within which one bet more than the throttle allows was placed.
 
-    A bet that was never told of counts for the throttle from before its call. So each group of bets begins when the
-    first of them was about to be sent, which is when its prices had been written down: how long its call then took,
-    while its router was stopped, and on a slow machine, is no matter of the throttle.
+    A bet that was never told of counts for the throttle from before its call. So each group of bets
+    begins when the first of them was about to be sent, which is when its prices had been written
+    down: how long its call then took, while its router was stopped, and on a slow machine, is no
+    matter of the throttle.
     """
     tickets = sorted(taken(world), key=lambda ticket: ticket.placed_ms)
     about_to_be_sent = [await quoted_ms(world, ticket) for ticket in tickets]
     groups = [slice(first, first + BETS + 1) for first in range(len(tickets) - BETS)]
-    return min((tickets[group][-1].placed_ms - min(about_to_be_sent[group])) / 1000 for group in groups)
+    return min(
+        (tickets[group][-1].placed_ms - min(about_to_be_sent[group])) / 1000 for group in groups
+    )
 
 
 async def quoted_ms(world: ExecutionWorld, ticket: Ticket) -> int:

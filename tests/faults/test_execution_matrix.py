@@ -1,7 +1,11 @@
-"""Each step from taking an approved signal to the final state, for each thing that may happen to us there. LIVE, over HTTP.
+"""Each step from taking an approved signal to the final state, for each thing that may happen to us
+there.
 
-A worker process stops itself at the step (SIGSTOP); then it is killed, or left asleep until another has taken over, or Redis is
-restarted, emptied, or every connection cut, before it goes on. The bookmaker's own book is the judge.
+LIVE, over HTTP.
+
+A worker process stops itself at the step (SIGSTOP); then it is killed, or left asleep until another
+has taken over, or Redis is restarted, emptied, or every connection cut, before it goes on. The
+bookmaker's own book is the judge.
 """
 
 import shutil
@@ -16,19 +20,34 @@ from tests.kit.support import eventually
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 
 CALLS = (
-    "intents.by_decision", "redis.lock_acquire", "intents.create", "venue.quote", "intents.transition(QUOTED)",
-    "redis.risk_convert", "intents.transition(SENDING)", "venue.place", "intents.transition(PENDING)", "redis.lock_keep",
+    "intents.by_decision",
+    "redis.lock_acquire",
+    "intents.create",
+    "venue.quote",
+    "intents.transition(QUOTED)",
+    "redis.risk_convert",
+    "intents.transition(SENDING)",
+    "venue.place",
+    "intents.transition(PENDING)",
+    "redis.lock_keep",
     "redis.step",
-)  # fmt: skip
+)
 ROUTER_STEPS = tuple(f"{when} {call}" for call in CALLS for when in ("before", "after"))
 TRACKER_STEPS = tuple(
     f"{when} {call}"
-    for call in ("venue.bets", "intents.transition(RUNNING)", "redis.risk_put", "intents.transition(LOST)", "settlements.add",
-                 "redis.risk_settle")
+    for call in (
+        "venue.bets",
+        "intents.transition(RUNNING)",
+        "redis.risk_put",
+        "intents.transition(LOST)",
+        "settlements.add",
+        "redis.risk_settle",
+    )
     for when in ("before", "after")
-)  # fmt: skip
-# Frozen exactly here, a process has looked for the last time and has not yet sent: no program can prevent that it sends on
-# waking up. What then happens is in test_a_request_that_leaves_after_it_was_given_up.
+)
+# Frozen exactly here, a process has looked for the last time and has not yet sent: no program can
+# prevent that it sends on waking up. What then happens is in
+# test_a_request_that_leaves_after_it_was_given_up.
 LAST_GAP = "before venue.place"
 
 Happening = Callable[[ExecutionWorld, Child], Awaitable[None]]
@@ -68,13 +87,21 @@ async def sees_redis_emptied(world: ExecutionWorld, child: Child) -> None:
     await world.fed()
 
 
-HAPPENINGS = (is_killed, sleeps_until_replaced, loses_its_connections, sees_redis_restarted, sees_redis_emptied)
+HAPPENINGS = (
+    is_killed,
+    sleeps_until_replaced,
+    loses_its_connections,
+    sees_redis_restarted,
+    sees_redis_emptied,
+)
 
 
 @pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("happens", HAPPENINGS)
 async def test_a_router_at_every_step(tmp_path: Path, happens: Happening, half: int) -> None:
-    steps = [step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP][half::2]
+    steps = [
+        step for step in ROUTER_STEPS if happens is not sleeps_until_replaced or step != LAST_GAP
+    ][half::2]
     async with execution_world(tmp_path, fixtures=2 * len(steps)) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
@@ -116,8 +143,12 @@ async def test_a_tracker_at_every_step(tmp_path: Path, happens: Happening) -> No
         await world.judge(len(TRACKER_STEPS))
 
 
-async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(tmp_path: Path) -> None:
-    """It wakes up between the commit and the call, when lock and lease have long ended: REFUSED, never sent."""
+async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_does_not_send(
+    tmp_path: Path,
+) -> None:
+    """It wakes up between the commit and the call, when lock and lease have long ended: REFUSED,
+    never sent.
+    """
     async with execution_world(tmp_path, fixtures=MOST_TRIES) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
@@ -125,7 +156,9 @@ async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_do
         world.plan("router", "after intents.transition(SENDING)")
         event_uid, child = await world.bet_until_stopped("router")
         world.start("router", "router-b")
-        await eventually(lambda: world.lock_is_gone(event_uid), timeout_s=LOCK_TTL_S + 10, every_s=0.2)
+        await eventually(
+            lambda: world.lock_is_gone(event_uid), timeout_s=LOCK_TTL_S + 10, every_s=0.2
+        )
         child.go_on()
         await world.settled_down(event_uid)
         assert await world.tickets_of(event_uid) == []

@@ -1,4 +1,6 @@
-"""The bookmaker misbehaves in every way it can; router and tracker are processes of their own, LIVE over HTTP."""
+"""The bookmaker misbehaves in every way it can; router and tracker are processes of their own, LIVE
+over HTTP.
+"""
 
 import time
 from collections import Counter
@@ -11,9 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
+from keter.bus.state.reconciliation import read_doubt
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.bus.state.reconciliation import read_doubt
 from keter.domain.bets import Bet, BetState
 from keter.execution.reconcile.query_order import ACCOUNT_COST, ACCOUNT_EVERY_S
 from tests.kit.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
@@ -54,8 +56,8 @@ FAULTS: tuple[tuple[Mapping[str, Any], BetState, int], ...] = (
 def injected(world: ExecutionWorld, rule: Mapping[str, Any]) -> Iterator[None]:
     """Has the fault in force from when it must be, until the block ends.
 
-    What spoils the lists begins in the moment in which the bookmaker takes the bet. Any sooner, and it may spend itself on
-    lists read for other bets, or take the session away from the placement.
+    What spoils the lists begins in the moment in which the bookmaker takes the bet. Any sooner, and
+    it may spend itself on lists read for other bets, or take the session away from the placement.
     """
     faults, book, place = world.sandbox.faults, world.sandbox.book, world.sandbox.book.place
 
@@ -111,8 +113,12 @@ async def test_every_fault_of_the_venue_ends_with_ledger_and_venue_equal(tmp_pat
         await world.judge(len(FAULTS))
 
 
-async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_out(tmp_path: Path) -> None:
-    """The venue works on a placement long after everybody was told that it does not know it: found, counted, not bet again."""
+async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_out(
+    tmp_path: Path,
+) -> None:
+    """The venue works on a placement long after everybody was told that it does not know it: found,
+    counted, not bet again.
+    """
     async with execution_world(tmp_path, fixtures=1) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
@@ -129,32 +135,49 @@ async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_ou
         await world.until(found, every_s=0.2)
         assert len(await world.tickets_of(event_uid)) == 1
         names = world.settings.venue.ao_user, world.settings.mode.execution_mode
-        [row] = await world.until(lambda: world.ledger.foreign.open(*names))  # the alert comes first
+        # The alert comes first.
+        [row] = await world.until(lambda: world.ledger.foreign.open(*names))
         assert row.stake_minor == 1000
 
 
-async def test_eleven_unknown_bets_leave_passes_complete_and_the_router_open(tmp_path: Path) -> None:
-    """The bookmaker answers eleven placements with 502 and has none of them; the list cannot show what is not there."""
+async def test_eleven_unknown_bets_leave_passes_complete_and_the_router_open(
+    tmp_path: Path,
+) -> None:
+    """The bookmaker answers eleven placements with 502 and has none of them; the list cannot show
+    what is not there.
+    """
     unknown, patience_s = 11, "600"
     names = {"UNKNOWN_ABSENT_S": patience_s, "UNKNOWN_ERROR_S": "500", "RECONCILE_INTERVAL_S": "15"}
-    async with execution_world(tmp_path, fixtures=unknown + 3, EXEC_LOCK_TTL_S="60", **names) as world:
+    async with execution_world(
+        tmp_path, fixtures=unknown + 3, EXEC_LOCK_TTL_S="60", **names
+    ) as world:
         world.start("tracker", "tracker")
         world.start("router", "router-a")
         await world.ready()
         for _ in range(unknown):
-            world.sandbox.faults.add({"kind": "http_error", "route": "placebet", "count": 1, "status": 502})
+            world.sandbox.faults.add(
+                {"kind": "http_error", "route": "placebet", "count": 1, "status": 502}
+            )
             await in_state(world, await world.bet(), S.UNKNOWN)
         world.sandbox.faults.clear()
         before, began = await counters(world), time.monotonic()
 
         async def passed() -> bool:
-            asked = [await read_doubt(world.bus, bet.intent.intent_id) for bet in await unknown_bets(world)]
-            return all(doubt.asked >= 2 for doubt in asked) and (await counters(world))["passes"] - before["passes"] >= 5
+            asked = [
+                await read_doubt(world.bus, bet.intent.intent_id)
+                for bet in await unknown_bets(world)
+            ]
+            return (
+                all(doubt.asked >= 2 for doubt in asked)
+                and (await counters(world))["passes"] - before["passes"] >= 5
+            )
 
         await eventually(passed, timeout_s=60, every_s=0.5, progress=partial(counters, world))
         after, minutes = await counters(world), (time.monotonic() - began) / 60
         assert after["incomplete_passes"] == before["incomplete_passes"]
-        assert after["account_questions"] - before["account_questions"] <= ACCOUNT_COST * (60 / ACCOUNT_EVERY_S * minutes + 1)
+        assert after["account_questions"] - before["account_questions"] <= ACCOUNT_COST * (
+            60 / ACCOUNT_EVERY_S * minutes + 1
+        )
         assert len(await unknown_bets(world)) == unknown
         bet = await in_state(world, await world.bet(), S.RUNNING)
         assert len(await world.tickets_of(bet.intent.event_uid)) == 1, "betting goes on beside them"
@@ -165,7 +188,9 @@ async def unknown_bets(world: ExecutionWorld) -> list[Bet]:
 
 
 async def in_state(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
-    """The event's bet once it is where it must be; the signal is offered again where a closed router made no bet of it."""
+    """The event's bet once it is where it must be; the signal is offered again where a closed
+    router made no bet of it.
+    """
 
     async def look() -> Bet | None:
         bets = await world.bets_of(event_uid)

@@ -1,4 +1,6 @@
-"""``keter up`` LIVE with an ended licence: the open bets are followed to their settlement, and nothing is bet."""
+"""``keter up`` LIVE with an ended licence: the open bets are followed to their settlement, and
+nothing is bet.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -51,10 +53,14 @@ async def refused_unlicensed(world: ExecutionWorld) -> bool:
     return (await read_counts(world.bus, day)).get("guard:not_armed", 0) > 0
 
 
-async def test_open_bets_are_followed_to_their_settlement_after_the_licence_has_ended(tmp_path: Path) -> None:
+async def test_open_bets_are_followed_to_their_settlement_after_the_licence_has_ended(
+    tmp_path: Path,
+) -> None:
     keys = new_key()
     licensed(tmp_path, 1, keys)
-    async with execution_world(tmp_path, fixtures=4, KETER_LICENSE_KEY="", LICENSE_PUBLIC_KEY=keys[1]) as world:
+    async with execution_world(
+        tmp_path, fixtures=4, KETER_LICENSE_KEY="", LICENSE_PUBLIC_KEY=keys[1]
+    ) as world:
         event_uid = await one_running_bet(world)
         placed = world.sandbox.book.placed
         licensed(tmp_path, -1, keys)
@@ -63,13 +69,16 @@ async def test_open_bets_are_followed_to_their_settlement_after_the_licence_has_
         try:
             await keter.ready()
             assert (
-                "LIVE: following 1 open bet only, nothing is bet: LIVE needs a valid licence: the licence ended on"
-                in keter.text
+                "LIVE: following 1 open bet only, nothing is bet: LIVE needs a valid licence: the"
+                " licence ended on" in keter.text
             )
             await eventually(following("following 1 open bet only", keter), timeout_s=40)
 
             async def status() -> bool:  # in a thread: the bookmaker answers from this loop
-                return "following 1 open bet only" in (await asyncio.to_thread(keter.keter, "status")).stdout
+                return (
+                    "following 1 open bet only"
+                    in (await asyncio.to_thread(keter.keter, "status")).stdout
+                )
 
             await eventually(status, timeout_s=60, every_s=1)
             refused = await asyncio.to_thread(keter.keter, "arm", "--account", ACCOUNT.user)

@@ -1,4 +1,6 @@
-"""Runs of a whole Keter: edited settings, a stranger on its Redis, a supervisor that was killed, leftovers."""
+"""Runs of a whole Keter: edited settings, a stranger on its Redis, a supervisor that was killed,
+leftovers.
+"""
 
 import json
 import os
@@ -11,8 +13,8 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.bus.connection import connect
-from keter.bus.state.ownership import owner_id, read_owner
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.state.ownership import owner_id, read_owner
 from keter.bus.telemetry.stats import read_counts
 from keter.domain.runs import NOBODY
 from tests.kit.execution import approved
@@ -47,24 +49,34 @@ def redis() -> Iterator[RedisServer]:
 
 async def working(one: KeterUp) -> KeterUp:
     await one.ready()
-    await eventually(lambda: {"router", "guard", "tracker"} <= set(one.pids()), timeout_s=60, every_s=0.2)
+    await eventually(
+        lambda: {"router", "guard", "tracker"} <= set(one.pids()), timeout_s=60, every_s=0.2
+    )
     return one
 
 
 def leases_of_routers(one: KeterUp) -> list[str]:
     """For which account each router of this Keter has won its lease, in turn."""
-    lines = map(json.loads, (one.folder / "local" / "logs" / "router.jsonl").read_text().splitlines())
+    lines = map(
+        json.loads, (one.folder / "local" / "logs" / "router.jsonl").read_text().splitlines()
+    )
     return [line["lease"] for line in lines if line["event"] == "lease_won"]
 
 
-async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(start: Start, tmp_path: Path) -> None:
-    """A1: the mode was edited to LIVE during a DRY run and the router killed; the new one bet real money."""
+async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(
+    start: Start, tmp_path: Path
+) -> None:
+    """A1: the mode was edited to LIVE during a DRY run and the router killed; the new one bet real
+    money.
+    """
     env = tmp_path / "one" / ".env"
     env.parent.mkdir()
     env.write_text("FIXED_STAKE=7\nAO_USER=\n")
     one = await working(start())
     assert one.status()["settings_differ"] == []
-    env.write_text(f"FIXED_STAKE=9\nEXECUTION_MODE=LIVE\nAO_USER=somebody\nAO_PASS={SECRET}\nMETRICS_TOKEN={SECRET}\n")
+    env.write_text(
+        f"FIXED_STAKE=9\nEXECUTION_MODE=LIVE\nAO_USER=somebody\nAO_PASS={SECRET}\nMETRICS_TOKEN={SECRET}\n"
+    )
     first = one.pids()["router"]
     os.kill(first, signal.SIGKILL)
     await eventually(lambda: one.pids().get("router", first) != first, timeout_s=60, every_s=0.2)
@@ -76,13 +88,25 @@ async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(s
     config = one.fetch("/api/v1/config")[1]
     assert '"7"' in config and '"9"' not in config, "the Config screen shows what is in force"
     await eventually(lambda: one.status().get("settings_differ"), timeout_s=20, every_s=0.2)
-    assert one.status()["settings_differ"] == ["EXECUTION_MODE", "AO_USER", "AO_PASS", "FIXED_STAKE", "METRICS_TOKEN"]
+    assert one.status()["settings_differ"] == [
+        "EXECUTION_MODE",
+        "AO_USER",
+        "AO_PASS",
+        "FIXED_STAKE",
+        "METRICS_TOKEN",
+    ]
     told = one.keter("status").stdout
     assert "DRY" in told and "settings on disk differ from those in force: EXECUTION_MODE" in told
     env.write_text("NO_SUCH_SETTING=1\n")
-    await eventually(lambda: one.status().get("settings_differ") == [".env"], timeout_s=20, every_s=0.2)
+    await eventually(
+        lambda: one.status().get("settings_differ") == [".env"], timeout_s=20, every_s=0.2
+    )
     assert one.interrupt() == 0
-    said = one.text + told + "".join(path.read_text() for path in (env.parent / "local" / "logs").glob("*.jsonl"))
+    said = (
+        one.text
+        + told
+        + "".join(path.read_text() for path in (env.parent / "local" / "logs").glob("*.jsonl"))
+    )
     assert SECRET not in said
 
 
@@ -112,7 +136,9 @@ async def test_a_stranger_is_refused_on_a_redis_that_is_owned_and_a_prefix_keeps
     single = second.keter("run", "validator", "--copy", "2")
     assert single.returncode == 78
     assert "validator cannot join the run" in single.stderr
-    third = await working(start("two", REDIS_URL=redis.url, FIXED_STAKE="4", REDIS_KEY_PREFIX="second:"))
+    third = await working(
+        start("two", REDIS_URL=redis.url, FIXED_STAKE="4", REDIS_KEY_PREFIX="second:")
+    )
     assert third.interrupt() == 0
 
 
@@ -131,7 +157,9 @@ async def test_after_its_supervisor_was_killed_the_same_instance_starts_at_once_
     await bus.aclose()
 
 
-async def test_a_redis_that_lost_everything_is_owned_again_within_seconds(start: Start, redis: RedisServer) -> None:
+async def test_a_redis_that_lost_everything_is_owned_again_within_seconds(
+    start: Start, redis: RedisServer
+) -> None:
     one = await working(start("one", REDIS_URL=redis.url))
     bus = await connect(redis.url)
     before = await read_owner(bus)
@@ -146,7 +174,9 @@ async def test_a_redis_that_lost_everything_is_owned_again_within_seconds(start:
     await bus.aclose()
 
 
-async def test_an_approval_left_by_another_run_is_refused_with_its_reason(start: Start, redis: RedisServer) -> None:
+async def test_an_approval_left_by_another_run_is_refused_with_its_reason(
+    start: Start, redis: RedisServer
+) -> None:
     bus = await connect(redis.url)
     await working(start("one", REDIS_URL=redis.url))
     record = await read_owner(bus)

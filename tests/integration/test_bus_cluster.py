@@ -1,4 +1,6 @@
-"""A Redis Cluster: one node that owns every slot is used, several are refused with a sentence that says what works."""
+"""A Redis Cluster: one node that owns every slot is used, several are refused with a sentence that
+says what works.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -29,7 +31,11 @@ class Node:
 @pytest.fixture
 async def nodes() -> AsyncIterator[list[Node]]:
     opened = []
-    for gossip in (free_port(), free_port()):  # by itself it would be 10,000 above the port, which may be none
+    # By itself it would be 10,000 above the port, which may be none.
+    for gossip in (
+        free_port(),
+        free_port(),
+    ):
         server = RedisServer("--cluster-enabled", "yes", "--cluster-port", str(gossip))
         opened.append(Node(server, await connect(server.url), gossip))
     yield opened
@@ -55,7 +61,9 @@ async def test_a_key_of_another_node_is_told_as_what_it_is(nodes: list[Node]) ->
     one, other = nodes
     await one.own(0, 8191)
     await other.own(8192, 16383)
-    await one.bus.redis.execute_command("CLUSTER", "MEET", "127.0.0.1", other.server.port, other.gossip)
+    await one.bus.redis.execute_command(
+        "CLUSTER", "MEET", "127.0.0.1", other.server.port, other.gossip
+    )
     await eventually(one.serves, timeout_s=20)
     with pytest.raises(UnavailableError, match="2 nodes"):
         await probe(one.bus)

@@ -139,7 +139,9 @@ async def test_a_lease_can_be_won_again_after_a_loss(bus: Bus) -> None:
 
 @pytest.mark.parametrize("action", ["reserve", "rebuild"])
 async def test_the_risk_book_refuses_an_owner_that_has_been_replaced(bus: Bus, action: str) -> None:
-    """Fencing where it counts: the protected resource itself says no to a paused owner that wakes up."""
+    """Fencing where it counts: the protected resource itself says no to a paused owner that wakes
+    up.
+    """
     from keter.bus.state.risk import RiskBook
     from tests.integration.test_bus_risk import reservation
 

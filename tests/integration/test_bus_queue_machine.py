@@ -1,9 +1,11 @@
-"""The conflating queue under every order of pushes, steps, crashes, pauses, lost replies, late commands and reaping.
+"""The conflating queue under every order of pushes, steps, crashes, pauses, lost replies, late
+commands and reaping.
 
-A hypothesis state machine drives several workers on a real server and checks after every step that (1) no key waits twice,
-(2) keys in flight are those in processing lists, each in one, (3) no key waits and is in flight, (4) waiting payloads are those
-of waiting keys and of keys that changed in flight, (5) versions downstream never go back, (6) the newest version of every key
-waits, or else is in a hand, or else has gone downstream or to the dead letters. Planted bugs show that it can fail.
+A hypothesis state machine drives several workers on a real server and checks after every step that
+(1) no key waits twice, (2) keys in flight are those in processing lists, each in one, (3) no key
+waits and is in flight, (4) waiting payloads are those of waiting keys and of keys that changed in
+flight, (5) versions downstream never go back, (6) the newest version of every key waits, or else is
+in a hand, or else has gone downstream or to the dead letters. Planted bugs show that it can fail.
 """
 
 import asyncio
@@ -14,7 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 import keter.bus.connection as connection_module
 from keter.bus.connection import Arg, Bus, connect
@@ -35,7 +43,9 @@ CLAIM = st.integers(0, 3)
 
 
 class Wire:
-    """Stands between a pipe and the server: passes a step on, loses its reply, or keeps it back to arrive late."""
+    """Stands between a pipe and the server: passes a step on, loses its reply, or keeps it back to
+    arrive late.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._send = bus.redis.run
@@ -59,7 +69,9 @@ class Wire:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """``loop`` and ``bus`` are set by the test; rules are ordinary functions that run their work to its end."""
+    """``loop`` and ``bus`` are set by the test; rules are ordinary functions that run their work to
+    its end.
+    """
 
     loop: asyncio.AbstractEventLoop
     bus: Bus
@@ -79,7 +91,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.newest: dict[str, int] = {}
         self.delivered: dict[str, int] = {}
         self.producer = Pipe(self.bus, source=None, worker="p", lease_ttl_s=LEASE_S)
-        self.pipes = [Pipe(self.bus, source=RAW, worker=f"w{i}", lease_ttl_s=LEASE_S) for i in WORKERS]
+        self.pipes = [
+            Pipe(self.bus, source=RAW, worker=f"w{i}", lease_ttl_s=LEASE_S) for i in WORKERS
+        ]
         self.hands: list[list[tuple[str, int]]] = [[] for _ in WORKERS]
         self.incarnations: set[str] = set()
         for pipe in self.pipes:
@@ -104,9 +118,13 @@ class QueueMachine(RuleBasedStateMachine):
     def step(self, i: int, done: int, claim: int) -> None:
         self.do(self._step(i, done, claim))
 
-    @rule(i=st.sampled_from(WORKERS), done=DONE, claim=CLAIM, fate=st.sampled_from(["lost", "late"]))
+    @rule(
+        i=st.sampled_from(WORKERS), done=DONE, claim=CLAIM, fate=st.sampled_from(["lost", "late"])
+    )
     def step_without_reply(self, i: int, done: int, claim: int, fate: str) -> None:
-        """The reply is lost, or the command is still under way; the worker hands back what it can and starts again."""
+        """The reply is lost, or the command is still under way; the worker hands back what it can
+        and starts again.
+        """
         type(self).injected += 1
         self.wire.next = fate
         self.do(self._step(i, done, claim))
@@ -205,19 +223,27 @@ class QueueMachine(RuleBasedStateMachine):
         payloads = {name.decode(): int(value) for name, value in fields.items()}
         flying = {member.decode() for member in members}
         held = [name.decode() for hand in hands for name in hand[::2]]
-        in_hand = {name.decode(): int(value) for hand in hands for name, value in zip(hand[::2], hand[1::2], strict=True)}
+        in_hand = {
+            name.decode(): int(value)
+            for hand in hands
+            for name, value in zip(hand[::2], hand[1::2], strict=True)
+        }
         alive = {pipe.incarnation for pipe in self.pipes}
         self.incarnations = alive | {name for name, hand in zip(owners, hands, strict=True) if hand}
         assert len(waiting) == len(set(waiting)), f"a key waits twice: {waiting}"
         assert sorted(held) == sorted(flying), f"in hands {held}, marked in flight {flying}"
         assert not flying & set(waiting), f"waiting and in flight: {flying & set(waiting)}"
-        assert set(waiting) <= set(payloads), f"waiting without payload: {set(waiting) - set(payloads)}"
+        assert set(waiting) <= set(payloads), (
+            f"waiting without payload: {set(waiting) - set(payloads)}"
+        )
         assert set(payloads) <= set(waiting) | flying, (
             f"payload of a key that is nowhere: {set(payloads) - set(waiting) - flying}"
         )
         out = {name.decode(): int(value) for name, value in output.items()}
         for key, version in out.items():
-            assert version >= self.delivered.get(key, 0), f"{key} went back to {version} from {self.delivered[key]}"
+            assert version >= self.delivered.get(key, 0), (
+                f"{key} went back to {version} from {self.delivered[key]}"
+            )
             self.delivered[key] = version
         buried: dict[str, int] = {}
         for letter in letters:
@@ -233,7 +259,9 @@ def play(url: str, *, examples: int, steps: int, derandomize: bool = False) -> i
     """Runs the machine; how many faults it injected."""
     loop = asyncio.new_event_loop()
     bus = loop.run_until_complete(connect(url))
-    machine = type("Machine", (QueueMachine,), {"loop": loop, "bus": bus, "wire": Wire(bus), "injected": 0})
+    machine = type(
+        "Machine", (QueueMachine,), {"loop": loop, "bus": bus, "wire": Wire(bus), "injected": 0}
+    )
     phases = [Phase.generate] if derandomize else [Phase.generate, Phase.shrink]
     try:
         run_state_machine_as_test(
@@ -256,7 +284,9 @@ def play(url: str, *, examples: int, steps: int, derandomize: bool = False) -> i
 
 @pytest.fixture(scope="module")
 def machine_url() -> Iterator[str]:
-    """A server of its own without the file behind: thousands of FLUSHALLs are no business of the shared one."""
+    """A server of its own without the file behind: thousands of FLUSHALLs are no business of the
+    shared one.
+    """
     server = RedisServer("--appendonly", "no")
     yield server.url
     server.close()
@@ -279,14 +309,24 @@ def _both(first: Callable[[str], str], second: Callable[[str], str]) -> Callable
     return lambda source: second(first(source))
 
 
-# A missing check of the lease alone is harmless, because the hand is checked too, and the other way round.
+# A missing check of the lease alone is harmless, because the hand is checked too, and the other way
+# round.
 PLANTED = {
     "neither lease nor hand is checked": (
         "step",
-        _both(_without("call('EXISTS', lease) == 0", "false"), _without("call('LLEN', processing) ~= 2 * held", "false")),
+        _both(
+            _without("call('EXISTS', lease) == 0", "false"),
+            _without("call('LLEN', processing) ~= 2 * held", "false"),
+        ),
     ),
-    "a returned item replaces a newer payload": ("reap", _without("call('HSETNX', payloads", "call('HSET', payloads")),
-    "a key in flight is queued again": ("step", _without("if busy[i - from + 1] == 0 then", "if true then")),
+    "a returned item replaces a newer payload": (
+        "reap",
+        _without("call('HSETNX', payloads", "call('HSET', payloads"),
+    ),
+    "a key in flight is queued again": (
+        "step",
+        _without("if busy[i - from + 1] == 0 then", "if true then"),
+    ),
     "a change in flight is forgotten": ("step", _without("table.insert(again, stamp .. items[i])")),
     "reaped keys stay in flight": ("reap", _without("  call('SREM', inflight, key)\n")),
     "claimed items stay in the list": ("step", _without("    call('LTRIM', list, n, -1)\n")),
@@ -294,10 +334,14 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("bug", PLANTED)
-def test_the_machine_finds_a_planted_bug(bug: str, machine_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_finds_a_planted_bug(
+    bug: str, machine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, edit = PLANTED[bug]
     source = edit(script(name).source)
     broken = Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
-    monkeypatch.setattr(connection_module, "script", lambda wanted: broken if wanted == name else script(wanted))
+    monkeypatch.setattr(
+        connection_module, "script", lambda wanted: broken if wanted == name else script(wanted)
+    )
     with pytest.raises((AssertionError, BusDataError, LeaseLostError, ExceptionGroup)):
         play(machine_url, examples=200, steps=50, derandomize=True)

@@ -1,4 +1,6 @@
-"""The conflating queue on a real server: every part of the step script, opening, closing, reaping, dead letters."""
+"""The conflating queue on a real server: every part of the step script, opening, closing, reaping,
+dead letters.
+"""
 
 from collections.abc import Sequence
 
@@ -40,7 +42,10 @@ def keys_of(items: Sequence[Item]) -> list[str]:
 async def test_items_come_out_in_the_order_in_which_their_keys_first_waited(bus: Bus) -> None:
     await push(bus, ("a", b"1"), ("b", b"1"), ("c", b"1"))
     pipe = await worker(bus)
-    assert [(item.key, item.payload) for item in await pipe.step(claim=2)] == [("a", b"1"), ("b", b"1")]
+    assert [(item.key, item.payload) for item in await pipe.step(claim=2)] == [
+        ("a", b"1"),
+        ("b", b"1"),
+    ]
     assert keys_of(await pipe.step(done=2, claim=64)) == ["c"]
     assert await pipe.step(done=1, claim=64) == []
 
@@ -49,7 +54,10 @@ async def test_a_newer_payload_replaces_the_waiting_one_and_keeps_its_place(bus:
     await push(bus, ("a", b"1"), ("b", b"1"))
     await push(bus, ("a", b"2"))
     pipe = await worker(bus)
-    assert [(item.key, item.payload) for item in await pipe.step(claim=64)] == [("a", b"2"), ("b", b"1")]
+    assert [(item.key, item.payload) for item in await pipe.step(claim=64)] == [
+        ("a", b"2"),
+        ("b", b"1"),
+    ]
 
 
 async def test_a_key_in_flight_is_in_nobody_elses_hands_until_it_is_done(bus: Bus) -> None:
@@ -69,8 +77,14 @@ async def test_one_step_acknowledges_pushes_counts_and_records_together(bus: Bus
     pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, day=lambda: "2026-02-21")
     await pipe.open()
     await pipe.step(claim=2)
-    outputs = [Output(VALIDATED, "a", b"x"), Output(CONFIRMED, "b", b"y"), Output(VALIDATED, "b", b"z")]
-    await pipe.step(done=2, outputs=outputs, counts={"edge:ok": 2, "edge:ev_too_low": 1}, audit=[b"d1", b"d2"])
+    outputs = [
+        Output(VALIDATED, "a", b"x"),
+        Output(CONFIRMED, "b", b"y"),
+        Output(VALIDATED, "b", b"z"),
+    ]
+    await pipe.step(
+        done=2, outputs=outputs, counts={"edge:ok": 2, "edge:ev_too_low": 1}, audit=[b"d1", b"d2"]
+    )
     facts = await depths(bus)
     assert (facts[RAW].depth, facts[RAW].in_flight) == (0, 0)
     assert (facts[VALIDATED].depth, facts[CONFIRMED].depth) == (2, 1)
@@ -108,7 +122,9 @@ async def test_a_producers_large_push_is_cut_into_short_scripts_and_counted_once
     pipe = Pipe(bus, source=None, worker="ingest", lease_ttl_s=LEASE_S, day=lambda: "d")
     await pipe.open()
     await pipe.step(
-        outputs=[Output(RAW, f"k{i}", b"p") for i in range(2_500)], counts={"ingest:changed": 2_500}, audit=[b"one"]
+        outputs=[Output(RAW, f"k{i}", b"p") for i in range(2_500)],
+        counts={"ingest:changed": 2_500},
+        audit=[b"one"],
     )
     assert (await depths(bus))[RAW].depth == 2_500
     assert await read_counts(bus, "d") == {"ingest:changed": 2_500}
@@ -188,7 +204,9 @@ async def test_a_step_after_the_lease_has_ended_is_refused_and_changes_nothing(b
     await end_lease(bus, pipe)
     before = await bus.redis.dbsize()
     with pytest.raises(LeaseLostError):
-        await pipe.step(done=1, outputs=[Output(VALIDATED, "a", b"late")], counts={"x": 1}, audit=[b"late"])
+        await pipe.step(
+            done=1, outputs=[Output(VALIDATED, "a", b"late")], counts={"x": 1}, audit=[b"late"]
+        )
     assert await bus.redis.dbsize() == before
     assert (await depths(bus))[RAW].in_flight == 1
 
@@ -238,8 +256,16 @@ async def test_the_reaper_returns_what_a_dead_worker_held_to_the_head_in_order(b
     assert await Reaper(bus).run_once() == 2
     survivor = await worker(bus, "survivor")
     seen = [await survivor.step(done=min(turn, 1), claim=64) for turn in range(3)]
-    assert [keys_of(items) for items in seen] == [["a"], ["b"], ["c"]]  # one by one, for they have a strike
-    assert [item.alone for items in seen for item in items] == [True, True, False]  # nobody died holding "c"
+    assert [keys_of(items) for items in seen] == [
+        ["a"],
+        ["b"],
+        ["c"],
+    ]  # one by one, for they have a strike
+    assert [item.alone for items in seen for item in items] == [
+        True,
+        True,
+        False,
+    ]  # nobody died holding "c"
     await push(bus, ("d", b"1"), ("e", b"1"))
     together = await survivor.step(done=1, claim=64)
     assert (keys_of(together), [item.alone for item in together]) == (["d", "e"], [False, False])
@@ -264,7 +290,9 @@ async def test_a_returned_item_never_replaces_a_newer_payload(bus: Bus) -> None:
     assert item.payload == b"2"
 
 
-async def test_what_a_worker_puts_back_waits_at_the_end_and_never_replaces_a_newer_payload(bus: Bus) -> None:
+async def test_what_a_worker_puts_back_waits_at_the_end_and_never_replaces_a_newer_payload(
+    bus: Bus,
+) -> None:
     """A guard that was contended must not lay its old price over the one that came meanwhile."""
     await push(bus, ("a", b"old"), ("b", b"old"), ("c", b"1"))
     pipe = await worker(bus)
@@ -283,7 +311,11 @@ async def test_a_buried_incarnation_cannot_come_back(bus: Bus) -> None:
     await Reaper(bus).run_once()
     keys = bus.keys.queue(RAW)
     with pytest.raises(LeaseLostError):
-        await bus.redis.run("open", [keys.lease(pipe.incarnation), keys.workers, keys.tombs], [pipe.incarnation, 5_000])
+        await bus.redis.run(
+            "open",
+            [keys.lease(pipe.incarnation), keys.workers, keys.tombs],
+            [pipe.incarnation, 5_000],
+        )
 
 
 async def test_tombs_are_looked_after_and_go_in_time(bus: Bus) -> None:
@@ -301,7 +333,9 @@ async def test_tombs_are_looked_after_and_go_in_time(bus: Bus) -> None:
 
 
 async def test_three_strikes_and_an_item_is_dead_while_its_neighbours_live(bus: Bus) -> None:
-    """One item that kills its worker is found out; what was claimed with it is not condemned with it."""
+    """One item that kills its worker is found out; what was claimed with it is not condemned with
+    it.
+    """
     await push(bus, *[(name, b"1") for name in ("good1", "poison", "good2")])
     finished: list[str] = []
     for life in range(20):
@@ -368,7 +402,12 @@ async def test_a_poisoned_item_goes_to_the_dead_letters_and_the_worker_goes_on(b
     await pipe.dead(bad, "not JSON:\n  line 1")
     await pipe.step(done=1, outputs=[Output(VALIDATED, good.key, good.payload)])
     [letter] = await read_dead(bus, RAW)
-    assert (letter.key, letter.payload, letter.worker, letter.error) == ("bad", b"\xff{", "w", "not JSON: line 1")
+    assert (letter.key, letter.payload, letter.worker, letter.error) == (
+        "bad",
+        b"\xff{",
+        "w",
+        "not JSON: line 1",
+    )
     assert (await depths(bus))[VALIDATED].depth == 1
 
 
@@ -391,7 +430,9 @@ async def test_a_payload_with_line_breaks_survives_as_a_dead_letter(bus: Bus) ->
     assert await read_dead(bus, RAW) == []
 
 
-async def test_dead_letters_and_the_audit_are_capped_and_the_loss_is_counted(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_dead_letters_and_the_audit_are_capped_and_the_loss_is_counted(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keter.bus.queue.pipe.DEAD_CAP", 3)
     monkeypatch.setattr("keter.bus.queue.pipe.AUDIT_CAP", 4)
     await push(bus, *[(f"k{i}", b"1") for i in range(5)])
@@ -427,11 +468,18 @@ async def test_every_key_of_an_idle_pipeline_is_bounded_or_expires(bus: Bus) -> 
     await push(bus, *[(f"k{i}", b"1") for i in range(30)])
     pipe = await worker(bus)
     items = await pipe.step(claim=30)
-    await pipe.step(done=30, outputs=[Output(VALIDATED, item.key, b"2") for item in items], counts={"n": 30})
+    await pipe.step(
+        done=30, outputs=[Output(VALIDATED, item.key, b"2") for item in items], counts={"n": 30}
+    )
     sink = await worker(bus, "sink", VALIDATED)
     await sink.step(done=len(await sink.step(claim=64)))
     await pipe.close()
     await sink.close()
     left = {key.decode() for key in await bus.redis.execute_command("KEYS", "*")}
     left = {key for key in left if not key.startswith("stats:")}
-    assert left <= {"queue:raw:tombs", "queue:validated:tombs", "queue:raw:bell", "queue:validated:bell"}
+    assert left <= {
+        "queue:raw:tombs",
+        "queue:validated:tombs",
+        "queue:raw:bell",
+        "queue:validated:bell",
+    }

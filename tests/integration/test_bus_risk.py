@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keter.bus.connection import Bus, connect
-from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.locks import Held, Locks
+from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.risk import RiskBook, RiskState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Side, parse_market
@@ -78,7 +78,10 @@ async def test_of_concurrent_reservations_on_one_picture_exactly_one_passes(bus:
     book, lease = RiskBook(bus), await guard_lease(bus)
     for turn in range(10):
         revision = (await book.read()).revision
-        tries = [book.reserve(reservation(f"d{turn}.{n}"), revision=revision, lease=lease) for n in range(12)]
+        tries = [
+            book.reserve(reservation(f"d{turn}.{n}"), revision=revision, lease=lease)
+            for n in range(12)
+        ]
         assert sum(await asyncio.gather(*tries)) == 1
     assert len((await book.read()).exposures) == 10
 
@@ -94,7 +97,9 @@ async def test_an_expired_reservation_is_gone_by_the_servers_clock(bus: Bus) -> 
     await eventually(only_long)
     assert not await book.convert("short", day=DAY)
     assert not await book.refresh("short", datetime.now(UTC) + timedelta(seconds=60))
-    assert await book.reserve(reservation("short"), revision=(await book.read()).revision, lease=lease)
+    assert await book.reserve(
+        reservation("short"), revision=(await book.read()).revision, lease=lease
+    )
     assert await bus.redis.hlen(bus.keys.risk_exposure) == 2
 
 
@@ -114,7 +119,9 @@ async def test_what_has_expired_is_swept_out_by_the_next_reservation(bus: Bus) -
 async def test_a_reservation_needs_an_end_in_the_future(bus: Bus) -> None:
     book, lease = RiskBook(bus), await guard_lease(bus)
     with pytest.raises(ValueError, match="expires_at"):
-        await book.reserve(msgspec.structs.replace(reservation("d"), expires_at=None), revision=0, lease=lease)
+        await book.reserve(
+            msgspec.structs.replace(reservation("d"), expires_at=None), revision=0, lease=lease
+        )
     assert not await book.reserve(reservation("d", lasts_s=-1), revision=0, lease=lease)
     assert (await book.read()).exposures == ()
 
@@ -176,7 +183,9 @@ async def test_many_that_settle_the_same_bet_at_once_book_it_once(bus: Bus) -> N
     book, lease = RiskBook(bus), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await book.convert("d1", day=DAY)
-    answers = await asyncio.gather(*[book.settle("d1", day=DAY, pnl_minor=900, lost=False) for _ in range(20)])
+    answers = await asyncio.gather(
+        *[book.settle("d1", day=DAY, pnl_minor=900, lost=False) for _ in range(20)]
+    )
     assert sum(answers) == 1
     state = await book.read()
     assert state.day is not None
@@ -213,7 +222,9 @@ async def test_a_new_day_starts_at_zero_and_keeps_the_streak(bus: Bus) -> None:
         await book.settle(f"d{n}", day=day, pnl_minor=-100, lost=True)
     newest = (await book.read()).day
     assert newest == DayRisk("2026-02-22", pnl_minor=-100, staked_minor=1_000, streak=3, bets=1)
-    assert (await book.read("2026-02-21")).day == DayRisk("2026-02-21", pnl_minor=-200, staked_minor=2_000, streak=3, bets=2)
+    assert (await book.read("2026-02-21")).day == DayRisk(
+        "2026-02-21", pnl_minor=-200, staked_minor=2_000, streak=3, bets=2
+    )
     assert (await book.read("2026-02-23")).day == DayRisk("2026-02-23", streak=3)
 
 
@@ -227,13 +238,20 @@ async def test_a_rebuild_replaces_everything_unless_something_came_in_between(bu
     now = await book.read()
     assert await book.rebuild([bet, reservation("kept")], day, lease=lease, revision=now.revision)
     after = await book.read()
-    assert {e.decision_id: e.status for e in after.exposures} == {"bet": ExposureStatus.BET, "kept": ExposureStatus.RESERVED}
+    assert {e.decision_id: e.status for e in after.exposures} == {
+        "bet": ExposureStatus.BET,
+        "kept": ExposureStatus.RESERVED,
+    }
     assert after.day == day
     assert after.revision == now.revision + 1
 
 
-async def test_a_stake_booked_while_it_is_released_comes_off_its_day_too(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two routers for a moment: the one ends what the other, whose lease has just gone, is still making a bet."""
+async def test_a_stake_booked_while_it_is_released_comes_off_its_day_too(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two routers for a moment: the one ends what the other, whose lease has just gone, is still
+    making a bet.
+    """
     book, lease = RiskBook(bus), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     ask, booked = bus.redis.execute_command, bus.keys.risk_booked
@@ -251,11 +269,17 @@ async def test_a_stake_booked_while_it_is_released_comes_off_its_day_too(bus: Bu
     assert (ids(state), state.day) == ([], DayRisk(DAY))
 
 
-async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_and_nothing_else(bus: Bus) -> None:
-    """A foreign ticket was never among the day's stakes, and of a bet booked in part only that part."""
+async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_and_nothing_else(
+    bus: Bus,
+) -> None:
+    """A foreign ticket was never among the day's stakes, and of a bet booked in part only that
+    part.
+    """
     book, lease = RiskBook(bus), await guard_lease(bus)
     bets = [
-        msgspec.structs.replace(reservation(name, stake=stake), status=ExposureStatus.BET, expires_at=None)
+        msgspec.structs.replace(
+            reservation(name, stake=stake), status=ExposureStatus.BET, expires_at=None
+        )
         for name, stake in (("ours", 1_500), ("foreign:t1", 5_000))
     ]
     day = DayRisk(DAY, staked_minor=2_900, bets=3)
@@ -266,7 +290,9 @@ async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_a
     assert (await book.read()).day == DayRisk(DAY, staked_minor=2_000, bets=2)
 
 
-async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_guard(bus: Bus) -> None:
+async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_guard(
+    bus: Bus,
+) -> None:
     book, lease = RiskBook(bus), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await book.convert("d1", day=DAY)
@@ -274,12 +300,17 @@ async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_gu
     await book.settle("d2", day=DAY, pnl_minor=-100, lost=True)
     before = await book.read()
     assert not await book.forget_streak(lease=lease, revision=before.revision - 1)
-    assert not await book.forget_streak(lease=msgspec.structs.replace(lease, token="another"), revision=before.revision)
+    assert not await book.forget_streak(
+        lease=msgspec.structs.replace(lease, token="another"), revision=before.revision
+    )
     assert (await book.read()) == before
     assert await book.forget_streak(lease=lease, revision=before.revision)
     after = await book.read()
     assert after.day is not None and before.day is not None
-    assert (after.day, after.exposures) == (msgspec.structs.replace(before.day, streak=0), before.exposures)
+    assert (after.day, after.exposures) == (
+        msgspec.structs.replace(before.day, streak=0),
+        before.exposures,
+    )
     await book.release("d1")
     assert (await book.read()).day == DayRisk(DAY, pnl_minor=-100)
 
@@ -296,12 +327,17 @@ async def test_the_throttle_counts_bets_of_the_window(bus: Bus) -> None:
     assert await bus.redis.zcard(bus.keys.risk_bets) == 5
 
 
-async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conversion_on(bus: Bus) -> None:
+async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conversion_on(
+    bus: Bus,
+) -> None:
     book, lease = RiskBook(bus, event_rest_s=60), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (0, None)
     assert await book.convert("d1", day=DAY)
-    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (1, Reason.COOLDOWN_EVENT)
+    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (
+        1,
+        Reason.COOLDOWN_EVENT,
+    )
     await book.note_bet("d1")
     assert await book.bets_in_window(12) == 1, "one bet, however often it is told of"
 
@@ -315,7 +351,11 @@ async def test_a_conversion_does_not_shorten_a_rest_under_way(bus: Bus) -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["reserve", "convert", "release", "win", "lose", "rebuild"]), st.integers(0, 3)), max_size=25
+    st.tuples(
+        st.sampled_from(["reserve", "convert", "release", "win", "lose", "rebuild"]),
+        st.integers(0, 3),
+    ),
+    max_size=25,
 )
 
 
@@ -346,9 +386,15 @@ class Model:
             self.streak = 0 if action == "win" else self.streak + 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=STEPS)
-def test_the_book_agrees_with_a_plain_model_whatever_happens(redis_server: RedisServer, steps: list[tuple[str, int]]) -> None:
+def test_the_book_agrees_with_a_plain_model_whatever_happens(
+    redis_server: RedisServer, steps: list[tuple[str, int]]
+) -> None:
     asyncio.run(_compare(redis_server.url, steps))
 
 
@@ -369,14 +415,23 @@ async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
         elif action == "rebuild":
             assert state.day is not None
             booked = dict.fromkeys(model.bets, 1_000)
-            assert await book.rebuild(state.exposures, state.day, lease=lease, revision=state.revision, booked=booked)
+            assert await book.rebuild(
+                state.exposures, state.day, lease=lease, revision=state.revision, booked=booked
+            )
         else:
             lost = action == "lose"
             known = name in model.reserved | model.bets
-            assert await book.settle(name, day=DAY, pnl_minor=-1_000 if lost else 500, lost=lost) == known
+            assert (
+                await book.settle(name, day=DAY, pnl_minor=-1_000 if lost else 500, lost=lost)
+                == known
+            )
         model.apply(action, name)
         state = await book.read()
-        assert {e.decision_id for e in state.exposures if e.status is ExposureStatus.BET} == model.bets
-        assert {e.decision_id for e in state.exposures if e.status is ExposureStatus.RESERVED} == model.reserved
+        assert {
+            e.decision_id for e in state.exposures if e.status is ExposureStatus.BET
+        } == model.bets
+        assert {
+            e.decision_id for e in state.exposures if e.status is ExposureStatus.RESERVED
+        } == model.reserved
         assert state.day == DayRisk(DAY, model.pnl, model.staked, model.streak, model.count)
     await bus.aclose()

@@ -1,4 +1,6 @@
-"""Redis for everybody: which server is chosen, a private one that survives its own death, what a server is like."""
+"""Redis for everybody: which server is chosen, a private one that survives its own death, what a
+server is like.
+"""
 
 import importlib.util
 import json
@@ -12,11 +14,18 @@ from typing import Any
 
 import pytest
 
-from keter.redis_server import choosing as _plan
 from keter.bus.connection import connect
 from keter.bus.queues import Output, Pipe, QueueName
-from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe, refuse_for_live
+from keter.bus.server import (
+    PrivateRedis,
+    RedisKind,
+    locate_redis,
+    plan_redis,
+    probe,
+    refuse_for_live,
+)
 from keter.errors import ConfigurationError, UnavailableError
+from keter.redis_server import choosing as _plan
 from keter.settings import Settings, load_settings
 from tests.kit.support import RedisServer, eventually
 
@@ -31,20 +40,36 @@ def settings_in(folder: Path, **names: str) -> Settings:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes the machine look as if it had only these servers."""
 
-    def make(*, on_path: dict[str, str] | None = None, bundled: bool = False, fake: bool = False) -> None:
+    def make(
+        *, on_path: dict[str, str] | None = None, bundled: bool = False, fake: bool = False
+    ) -> None:
         versions = on_path or {}
-        monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in versions else None)
-        monkeypatch.setattr(_plan, "server_version", lambda command: versions.get(Path(command[0]).name, "9.1.2") or None)
-        monkeypatch.setattr(_plan, "_bundled", lambda: Path("/wheel/valkey-server") if bundled else None)
+        monkeypatch.setattr(
+            shutil, "which", lambda name: f"/bin/{name}" if name in versions else None
+        )
+        monkeypatch.setattr(
+            _plan,
+            "server_version",
+            lambda command: versions.get(Path(command[0]).name, "9.1.2") or None,
+        )
+        monkeypatch.setattr(
+            _plan, "_bundled", lambda: Path("/wheel/valkey-server") if bundled else None
+        )
         found = importlib.util.find_spec
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: found(name) if fake or name != "fakeredis" else None)
+        monkeypatch.setattr(
+            importlib.util,
+            "find_spec",
+            lambda name: found(name) if fake or name != "fakeredis" else None,
+        )
 
     return make
 
 
 def test_a_configured_server_wins_over_everything(tmp_path: Path, machine: Any) -> None:
     machine(on_path={"redis-server": "7.0.15"})
-    by_url = plan_redis(settings_in(tmp_path, REDIS_URL="rediss://u:p@far:6390/2", REDIS_HOST="ignored"))
+    by_url = plan_redis(
+        settings_in(tmp_path, REDIS_URL="rediss://u:p@far:6390/2", REDIS_HOST="ignored")
+    )
     assert by_url.kind is RedisKind.CONFIGURED
     assert by_url.url is not None
     assert by_url.url.get_secret_value() == "rediss://u:p@far:6390/2"
@@ -66,11 +91,17 @@ def test_host_and_port_make_an_address(names: dict[str, str], url: str, tmp_path
 def test_a_server_on_the_machine_comes_before_the_bundled_one(tmp_path: Path, machine: Any) -> None:
     machine(on_path={"valkey-server": "8.0.1"}, bundled=True)
     plan = plan_redis(settings_in(tmp_path))
-    assert (plan.kind, plan.version, plan.command) == (RedisKind.LOCAL, "8.0.1", ("/bin/valkey-server", "-"))
+    assert (plan.kind, plan.version, plan.command) == (
+        RedisKind.LOCAL,
+        "8.0.1",
+        ("/bin/valkey-server", "-"),
+    )
 
 
 @pytest.mark.parametrize("version", ["5.0.14.1", "6.0.16", ""])
-def test_a_server_that_is_too_old_is_passed_over_and_that_is_said(version: str, tmp_path: Path, machine: Any) -> None:
+def test_a_server_that_is_too_old_is_passed_over_and_that_is_said(
+    version: str, tmp_path: Path, machine: Any
+) -> None:
     machine(on_path={"redis-server": version}, bundled=True)
     plan = plan_redis(settings_in(tmp_path))
     assert plan.kind is RedisKind.BUNDLED
@@ -78,7 +109,9 @@ def test_a_server_that_is_too_old_is_passed_over_and_that_is_said(version: str, 
     assert "6.2 or newer" in plan.notice
 
 
-def test_without_any_server_dry_gets_an_imitation_and_is_told_loudly(tmp_path: Path, machine: Any) -> None:
+def test_without_any_server_dry_gets_an_imitation_and_is_told_loudly(
+    tmp_path: Path, machine: Any
+) -> None:
     machine(fake=True)
     plan = plan_redis(settings_in(tmp_path))
     assert plan.kind is RedisKind.FAKE
@@ -112,7 +145,9 @@ async def test_a_private_server_is_durable_protected_and_found_by_others(
     kind: RedisKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
     settings = settings_in(tmp_path)
-    plan = bundled_plan(settings, monkeypatch) if kind is RedisKind.BUNDLED else plan_redis(settings)
+    plan = (
+        bundled_plan(settings, monkeypatch) if kind is RedisKind.BUNDLED else plan_redis(settings)
+    )
     if plan.kind is not kind:
         pytest.skip(f"there is no {kind} server here")
     server = PrivateRedis(settings, plan=plan)
@@ -122,7 +157,13 @@ async def test_a_private_server_is_durable_protected_and_found_by_others(
         assert locate_redis(settings) == server.url
         bus = await connect(server.url)
         facts = await probe(bus)
-        assert (facts.aof, facts.policy, facts.is_fake, facts.missing, facts.problems) == (True, "noeviction", False, (), ())
+        assert (facts.aof, facts.policy, facts.is_fake, facts.missing, facts.problems) == (
+            True,
+            "noeviction",
+            False,
+            (),
+            (),
+        )
         assert facts.max_memory_bytes == 512 * 1024 * 1024
         assert await refuse_for_live(bus) is not None
         await bus.aclose()
@@ -136,11 +177,16 @@ async def test_a_private_server_is_durable_protected_and_found_by_others(
 
 @pytest.mark.redis
 async def test_a_database_that_the_server_lacks_is_told_with_its_address(redis_url: str) -> None:
-    with pytest.raises(UnavailableError, match=r"DB index is out of range; REDIS_URL names a database that \S+:\d+ lacks"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"DB index is out of range; REDIS_URL names a database that \S+:\d+ lacks",
+    ):
         await connect(redis_url.rpartition("/")[0] + "/99")
 
 
-async def test_its_password_is_on_no_command_line_and_only_its_owner_reads_the_run_file(tmp_path: Path) -> None:
+async def test_its_password_is_on_no_command_line_and_only_its_owner_reads_the_run_file(
+    tmp_path: Path,
+) -> None:
     server = PrivateRedis(settings_in(tmp_path))
     await server.start()
     try:
@@ -151,7 +197,11 @@ async def test_its_password_is_on_no_command_line_and_only_its_owner_reads_the_r
             assert (tmp_path / "run" / "redis.json").stat().st_mode & 0o777 == 0o600
         found = json.loads((tmp_path / "run" / "redis.json").read_text())
         assert (found["pid"], found["kind"]) == (server.pid, "local")
-        held = [path for path in tmp_path.rglob("*") if path.is_file() and password.encode() in path.read_bytes()]
+        held = [
+            path
+            for path in tmp_path.rglob("*")
+            if path.is_file() and password.encode() in path.read_bytes()
+        ]
         assert held == [tmp_path / "run" / "redis.json"]
     finally:
         await server.stop()
@@ -164,11 +214,15 @@ async def test_a_killed_server_comes_back_on_its_address_with_its_data(tmp_path:
     try:
         url, pid = server.url, server.pid
         bus = await connect(url)
-        await Pipe(bus, source=None, worker="p", lease_ttl_s=5).step(outputs=[Output(QueueName.RAW, "a", b"1")])
+        await Pipe(bus, source=None, worker="p", lease_ttl_s=5).step(
+            outputs=[Output(QueueName.RAW, "a", b"1")]
+        )
 
         async def on_disk() -> bool:
             """The file is written before the answer is sent, so a killed process loses nothing."""
-            return b"queue:raw" in b"".join(path.read_bytes() for path in (tmp_path / "redis").rglob("*.aof"))
+            return b"queue:raw" in b"".join(
+                path.read_bytes() for path in (tmp_path / "redis").rglob("*.aof")
+            )
 
         await eventually(on_disk, timeout_s=3)
         assert pid is not None
@@ -185,7 +239,9 @@ async def test_a_killed_server_comes_back_on_its_address_with_its_data(tmp_path:
         await server.stop()
 
 
-async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empty(tmp_path: Path) -> None:
+async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empty(
+    tmp_path: Path,
+) -> None:
     settings = settings_in(tmp_path)
     for damage in (b"REDIS0099 from the future", b"no database at all"):
         first = PrivateRedis(settings)
@@ -207,7 +263,9 @@ async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empt
             await second.stop()
 
 
-async def test_a_server_left_behind_by_a_dead_supervisor_is_replaced_and_its_data_kept(tmp_path: Path) -> None:
+async def test_a_server_left_behind_by_a_dead_supervisor_is_replaced_and_its_data_kept(
+    tmp_path: Path,
+) -> None:
     settings = settings_in(tmp_path)
     orphan = PrivateRedis(settings)
     await orphan.start()
@@ -251,7 +309,9 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         server._port = taken.getsockname()[1]
-        with pytest.raises(UnavailableError, match=r"private Redis did not start: .*[Aa]ddress already in use"):
+        with pytest.raises(
+            UnavailableError, match=r"private Redis did not start: .*[Aa]ddress already in use"
+        ):
             await server.start()
     assert not server.running
     missing = _plan.RedisPlan(RedisKind.LOCAL, command=("/nowhere/redis-server", "-"))
@@ -264,10 +324,14 @@ def test_a_configured_server_is_not_ours_to_start(tmp_path: Path) -> None:
         PrivateRedis(settings_in(tmp_path, REDIS_HOST="far"))
 
 
-async def test_the_imitation_is_recognised_refused_by_live_and_good_enough_for_the_queue(tmp_path: Path) -> None:
+async def test_the_imitation_is_recognised_refused_by_live_and_good_enough_for_the_queue(
+    tmp_path: Path,
+) -> None:
     """A child process with fakeredis, as Windows without a server gets it."""
     settings = settings_in(tmp_path)
-    plan = _plan.RedisPlan(RedisKind.FAKE, command=(sys.executable, "-m", "keter.redis_server.imitation"))
+    plan = _plan.RedisPlan(
+        RedisKind.FAKE, command=(sys.executable, "-m", "keter.redis_server.imitation")
+    )
     server = PrivateRedis(settings, plan=plan)
     await server.start()
     try:
@@ -281,7 +345,9 @@ async def test_the_imitation_is_recognised_refused_by_live_and_good_enough_for_t
         before = await bus.now_ms()
         await pipe.wait()
         assert 900 <= await bus.now_ms() - before <= 2_500, "it blocks, and no longer than asked"
-        await Pipe(bus, source=None, worker="p", lease_ttl_s=5).step(outputs=[Output(QueueName.RAW, "a", b"1")])
+        await Pipe(bus, source=None, worker="p", lease_ttl_s=5).step(
+            outputs=[Output(QueueName.RAW, "a", b"1")]
+        )
         await pipe.wait()
         assert [item.key for item in await pipe.step(claim=1)] == ["a"]
         await pipe.close()

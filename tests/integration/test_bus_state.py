@@ -1,4 +1,6 @@
-"""Everything in Redis that is not a queue, a lock or risk: trading, odds, feeds, alerts, sessions, records, heartbeats."""
+"""Everything in Redis that is not a queue, a lock or risk: trading, odds, feeds, alerts, sessions,
+records, heartbeats.
+"""
 
 import asyncio
 import json
@@ -10,17 +12,39 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from keter.bus.state.accounts import read_accounts, write_account
-from keter.bus.telemetry.alerts import Alert, acknowledge_alert, clear_alert, raise_alert, read_alerts
-from keter.bus.telemetry.audit import done_audit, done_capture, push_audit, push_capture, take_audit, take_capture
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.state.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
 from keter.bus.errors import StaleRevisionError
-from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
-from keter.bus.state.odds import read_feeds, read_odds, read_score, read_selections, remove_odds, write_feed, write_odds, write_scores
+from keter.bus.state.accounts import read_accounts, write_account
+from keter.bus.state.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
+from keter.bus.state.odds import (
+    read_feeds,
+    read_odds,
+    read_score,
+    read_selections,
+    remove_odds,
+    write_feed,
+    write_odds,
+    write_scores,
+)
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.bus.state.trading import arm, change_trading, disarm, read_arming, read_trading
+from keter.bus.telemetry.alerts import (
+    Alert,
+    acknowledge_alert,
+    clear_alert,
+    raise_alert,
+    read_alerts,
+)
+from keter.bus.telemetry.audit import (
+    done_audit,
+    done_capture,
+    push_audit,
+    push_capture,
+    take_audit,
+    take_capture,
+)
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
@@ -62,19 +86,25 @@ async def test_an_active_state_lets_bets_through_until_it_is_changed(bus: Bus) -
 
 
 async def test_a_pause_ends_at_its_time_and_a_pause_that_is_over_is_refused(bus: Bus) -> None:
-    await change_trading(bus, state(TradingMode.PAUSED, until=LATER), expected_revision=None, now=NOW)
+    await change_trading(
+        bus, state(TradingMode.PAUSED, until=LATER), expected_revision=None, now=NOW
+    )
     view = await read_trading(bus, NOW)
     assert not view.may_bet(LATER - timedelta(seconds=1)).accepted
     assert view.may_bet(LATER).accepted
     with pytest.raises(ValueError, match="in the future"):
-        await change_trading(bus, state(TradingMode.PAUSED, until=NOW), expected_revision=None, now=LATER)
+        await change_trading(
+            bus, state(TradingMode.PAUSED, until=NOW), expected_revision=None, now=LATER
+        )
 
 
 async def test_a_change_needs_the_revision_it_was_decided_on(bus: Bus) -> None:
     await change_trading(bus, state(), expected_revision=0, now=NOW)
     with pytest.raises(StaleRevisionError, match="revision is 1, not 0"):
         await change_trading(bus, state(TradingMode.HALTED), expected_revision=0, now=NOW)
-    assert (await change_trading(bus, state(TradingMode.HALTED), expected_revision=1, now=NOW)).revision == 2
+    assert (
+        await change_trading(bus, state(TradingMode.HALTED), expected_revision=1, now=NOW)
+    ).revision == 2
 
 
 async def test_of_changes_on_the_same_revision_one_wins(bus: Bus) -> None:
@@ -84,11 +114,14 @@ async def test_of_changes_on_the_same_revision_one_wins(bus: Bus) -> None:
 
 
 async def test_a_state_restored_from_the_ledger_never_falls_behind(bus: Bus) -> None:
-    assert (await change_trading(bus, state(revision=41), expected_revision=None, now=NOW)).revision == 42
+    assert (
+        await change_trading(bus, state(revision=41), expected_revision=None, now=NOW)
+    ).revision == 42
 
 
 @pytest.mark.parametrize(
-    ("value", "may"), [("0", False), ("false", False), ("OFF", False), (" no ", False), ("1", True), ("true", True)]
+    ("value", "may"),
+    [("0", False), ("false", False), ("OFF", False), (" no ", False), ("1", True), ("true", True)],
 )
 async def test_the_originals_switch_is_honoured(value: str, may: bool, bus: Bus) -> None:
     await change_trading(bus, state(), expected_revision=None, now=NOW)
@@ -116,21 +149,34 @@ async def test_arming_belongs_to_one_account_and_can_be_taken_back(bus: Bus) -> 
 # Odds, feeds, scores
 
 
-def update(event_uid: str = "fb-1", *, kickoff: datetime = NOW + timedelta(hours=3), market: str = "ft.ou.2.5") -> MarketUpdate:
+def update(
+    event_uid: str = "fb-1",
+    *,
+    kickoff: datetime = NOW + timedelta(hours=3),
+    market: str = "ft.ou.2.5",
+) -> MarketUpdate:
     event = Event(event_uid, "fb", "League", "A", "B", kickoff)
     books = (
         BookPrices("PIN", (1.9, 2.0), ("1.90", "2.00"), NOW, NOW),
         BookPrices("SBO", (1.95, None), ("1.95", ""), NOW, NOW),
     )
-    return MarketUpdate("t", "acc", event, parse_market(market), Phase.TODAY, VenueRef("ao", "k"), books, True, NOW)
+    return MarketUpdate(
+        "t", "acc", event, parse_market(market), Phase.TODAY, VenueRef("ao", "k"), books, True, NOW
+    )
 
 
 async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: Bus) -> None:
     await write_odds(bus, [update()])
-    over, under = await read_odds(bus, "fb-1", "ft.ou.2.5.over"), await read_odds(bus, "fb-1", "ft.ou.2.5.under")
+    over, under = (
+        await read_odds(bus, "fb-1", "ft.ou.2.5.over"),
+        await read_odds(bus, "fb-1", "ft.ou.2.5.under"),
+    )
     assert over is not None
     assert under is not None
-    assert [(price.book, price.odds, price.text) for price in over.prices] == [("PIN", 1.9, "1.90"), ("SBO", 1.95, "1.95")]
+    assert [(price.book, price.odds, price.text) for price in over.prices] == [
+        ("PIN", 1.9, "1.90"),
+        ("SBO", 1.95, "1.95"),
+    ]
     assert [price.book for price in under.prices] == ["PIN"]
     assert (over.market, over.side.value) == (parse_market("ft.ou.2.5"), "over")
     assert await read_odds(bus, "fb-2", "ft.ou.2.5.over") is None
@@ -138,9 +184,17 @@ async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: B
 
 async def test_odds_expire_some_hours_after_kick_off(bus: Bus) -> None:
     await write_odds(
-        bus, [update(), update("fb-past", kickoff=NOW - timedelta(days=1)), update("fb-far", kickoff=NOW + timedelta(days=90))]
+        bus,
+        [
+            update(),
+            update("fb-past", kickoff=NOW - timedelta(days=1)),
+            update("fb-far", kickoff=NOW + timedelta(days=90)),
+        ],
     )
-    lives = [await bus.redis.pttl(bus.keys.odds(uid, "ft.ou.2.5.over")) / 3_600_000 for uid in ("fb-1", "fb-past", "fb-far")]
+    lives = [
+        await bus.redis.pttl(bus.keys.odds(uid, "ft.ou.2.5.over")) / 3_600_000
+        for uid in ("fb-1", "fb-past", "fb-far")
+    ]
     assert lives == pytest.approx([7, 1 / 6, 192], rel=0.01)
 
 
@@ -175,7 +229,9 @@ async def test_a_feed_confirms_nothing_that_an_earlier_one_left_behind(bus: Bus)
 
 async def test_removed_markets_leave_no_price(bus: Bus) -> None:
     await write_odds(bus, [update(), update(market="ft.ah.-0.75")])
-    await remove_odds(bus, [("fb-1", parse_market("ft.ou.2.5")), ("fb-nobody", parse_market("ft.1x2"))])
+    await remove_odds(
+        bus, [("fb-1", parse_market("ft.ou.2.5")), ("fb-nobody", parse_market("ft.1x2"))]
+    )
     assert await read_odds(bus, "fb-1", "ft.ou.2.5.over") is None
     assert await bus.redis.dbsize() == 2
     await remove_odds(bus, [])
@@ -190,14 +246,28 @@ async def test_thousands_of_odds_are_written_in_several_round_trips(bus: Bus) ->
 
 
 async def test_a_failed_attempt_leaves_a_feeds_confirmation_alone(bus: Bus) -> None:
-    await write_feed(bus, "acc", Phase.LIVE, {"confirmed_at": NOW, "known_markets": 7, "body_bytes": 9, "parse_s": 0.5})
     await write_feed(
-        bus, "acc", Phase.LIVE, {"requested_at": LATER, "confirmed_at": None, "problems": 3, "last_problem": "timeout"}
+        bus,
+        "acc",
+        Phase.LIVE,
+        {"confirmed_at": NOW, "known_markets": 7, "body_bytes": 9, "parse_s": 0.5},
+    )
+    await write_feed(
+        bus,
+        "acc",
+        Phase.LIVE,
+        {"requested_at": LATER, "confirmed_at": None, "problems": 3, "last_problem": "timeout"},
     )
     await write_feed(bus, "acc", Phase.EARLY, {"requested_at": NOW})
     early, live = await read_feeds(bus)
     assert (early.phase, early.confirmed_at, early.known_markets) == (Phase.EARLY, None, None)
-    assert (live.confirmed_at, live.requested_at, live.known_markets, live.body_bytes, live.parse_s) == (NOW, LATER, 7, 9, 0.5)
+    assert (
+        live.confirmed_at,
+        live.requested_at,
+        live.known_markets,
+        live.body_bytes,
+        live.parse_s,
+    ) == (NOW, LATER, 7, 9, 0.5)
     assert live.fields == {"problems": 3, "last_problem": "timeout"}
 
 
@@ -231,7 +301,9 @@ async def test_an_alert_raised_again_keeps_its_age_and_who_has_seen_it(bus: Bus)
     assert await acknowledge_alert(bus, alert.id, "somebody else", LATER)
     assert not await raise_alert(bus, msgspec.structs.replace(alert, detail="90 s", since=LATER))
     [standing] = await read_alerts(bus)
-    assert standing == msgspec.structs.replace(alert, detail="90 s", acknowledged_by="op", acknowledged_at=LATER)
+    assert standing == msgspec.structs.replace(
+        alert, detail="90 s", acknowledged_by="op", acknowledged_at=LATER
+    )
     assert await clear_alert(bus, alert.id)
     assert not await clear_alert(bus, alert.id)
     assert await read_alerts(bus) == []
@@ -239,9 +311,17 @@ async def test_an_alert_raised_again_keeps_its_age_and_who_has_seen_it(bus: Bus)
 
 
 @pytest.mark.parametrize(
-    "fields", [{"alert": "{"}, {"alert": '{"v": 99}', "since_ms": "1" * 40}, {"since_ms": "x"}, {"actor": "op"}]
+    "fields",
+    [
+        {"alert": "{"},
+        {"alert": '{"v": 99}', "since_ms": "1" * 40},
+        {"since_ms": "x"},
+        {"actor": "op"},
+    ],
 )
-async def test_an_alert_that_cannot_be_read_stands_and_hides_no_other(bus: Bus, fields: dict[str, str]) -> None:
+async def test_an_alert_that_cannot_be_read_stands_and_hides_no_other(
+    bus: Bus, fields: dict[str, str]
+) -> None:
     for name in ("good", "odd"):
         await raise_alert(bus, Alert(name, "info", name, "", NOW))
     await bus.redis.delete(bus.keys.alert("odd"))
@@ -261,7 +341,9 @@ async def test_alerts_are_listed_oldest_first_and_expired_ones_are_forgotten(bus
 
 async def test_an_event_or_a_selection_rests_until_its_time_is_over(bus: Bus) -> None:
     await cool_down(bus, event_uid="e1", seconds=60, reason="attempt")
-    await cool_down(bus, event_uid="e2", selection_id="ft.1x2.home", seconds=60, reason="price_moved")
+    await cool_down(
+        bus, event_uid="e2", selection_id="ft.1x2.home", seconds=60, reason="price_moved"
+    )
     assert await cooling(bus, "e1", "ft.1x2.away") is Reason.COOLDOWN_EVENT
     assert await cooling(bus, "e2", "ft.1x2.home") is Reason.COOLDOWN_SELECTION
     assert await cooling(bus, "e2", "ft.1x2.away") is None
@@ -352,13 +434,22 @@ async def test_a_throttle_is_shared_by_all_processes(bus: Bus, redis_url: str) -
     until = await bus.now_ms() + 4_000
     children = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", TAKER, redis_url, str(until), stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=dict(os.environ)
+            sys.executable,
+            "-c",
+            TAKER,
+            redis_url,
+            str(until),
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env=dict(os.environ),
         )
         for _ in range(3)
     ]
     taken = [json.loads((await child.communicate())[0]) for child in children]
     moments = sorted(moment for part in taken for moment in part)
-    assert sum(bool(part) for part in taken) >= 2, "only one process got through: nothing was shared"
+    assert sum(bool(part) for part in taken) >= 2, (
+        "only one process got through: nothing was shared"
+    )
     assert len(moments) >= 5
     gaps = [after - before for before, after in pairwise(moments)]
     assert len(moments) <= (moments[-1] - moments[0]) / 200 + 1.5
@@ -387,10 +478,16 @@ async def test_a_batch_of_decisions_is_kept_until_it_is_written_down(bus: Bus) -
     assert (await take_audit(bus)).entries == ()
 
 
-async def test_the_oldest_decisions_fall_out_when_nobody_records(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_oldest_decisions_fall_out_when_nobody_records(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keter.bus.telemetry.audit.AUDIT_CAP", 3)
     assert await push_audit(bus, [decision(n) for n in range(5)]) == 2
-    assert [decode(Decision, entry).trace_id for entry in (await take_audit(bus)).entries] == ["t2", "t3", "t4"]
+    assert [decode(Decision, entry).trace_id for entry in (await take_audit(bus)).entries] == [
+        "t2",
+        "t3",
+        "t4",
+    ]
 
 
 def answer(n: int = 0, body: bytes = b"{}") -> CapturedAnswer:
@@ -409,13 +506,17 @@ async def test_captured_answers_come_back_byte_for_byte(bus: Bus) -> None:
     assert await bus.redis.get(bus.keys.capture_bytes) == b"0"
 
 
-async def test_answers_are_refused_when_nobody_records(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_are_refused_when_nobody_records(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keter.bus.telemetry.audit.CAPTURE_CAP_BYTES", 3_000)
     noise = [os.urandom(1_000) for _ in range(5)]
     taken = [await push_capture(bus, answer(n, body)) for n, body in enumerate(noise)]
     assert taken == [True, True, False, False, False]
     batch = await take_capture(bus)
-    assert not await push_capture(bus, answer(9, noise[0])), "a batch that is being written still takes room"
+    assert not await push_capture(bus, answer(9, noise[0])), (
+        "a batch that is being written still takes room"
+    )
     await done_capture(bus, batch)
     assert await push_capture(bus, answer(9, noise[0]))
 
@@ -434,7 +535,9 @@ async def test_an_unreadable_capture_is_left_out_and_counted(bus: Bus) -> None:
 
 
 async def test_a_heartbeat_tells_counts_gauges_latencies_and_the_last_error(bus: Bus) -> None:
-    heart = Heart(bus, process="edge", worker="edge-2", heartbeat_s=2, clock=ManualClock(NOW), version="9.9")
+    heart = Heart(
+        bus, process="edge", worker="edge-2", heartbeat_s=2, clock=ManualClock(NOW), version="9.9"
+    )
     heart.count("items")
     heart.count("items", 4)
     heart.gauge("lag_s", 0.25)
@@ -444,7 +547,13 @@ async def test_a_heartbeat_tells_counts_gauges_latencies_and_the_last_error(bus:
     heart.error("call failed:\n  AOToken=abcdef123456 refused")
     await heart.beat()
     [beat] = await read_heartbeats(bus)
-    assert (beat.process, beat.worker, beat.pid, beat.version, beat.started_at) == ("edge", "edge-2", os.getpid(), "9.9", NOW)
+    assert (beat.process, beat.worker, beat.pid, beat.version, beat.started_at) == (
+        "edge",
+        "edge-2",
+        os.getpid(),
+        "9.9",
+        NOW,
+    )
     assert beat.counters == {"items": 5}
     assert beat.gauges == {"lag_s": "0.25", "leader": "1"}
     assert 0 <= beat.age_s < 2
@@ -455,7 +564,11 @@ async def test_a_heartbeat_tells_counts_gauges_latencies_and_the_last_error(bus:
     assert histogram.count == 5
     assert histogram.sum_s == pytest.approx(107.0064)
     assert dict(histogram.buckets)[0.005] == 3
-    assert (histogram.quantile_s(0.5), histogram.quantile_s(0.8), histogram.quantile_s(1)) == (0.005, 10.0, float("inf"))
+    assert (histogram.quantile_s(0.5), histogram.quantile_s(0.8), histogram.quantile_s(1)) == (
+        0.005,
+        10.0,
+        float("inf"),
+    )
 
 
 async def test_a_process_that_does_not_beat_any_more_disappears(bus: Bus) -> None:

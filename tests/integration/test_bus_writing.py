@@ -1,15 +1,17 @@
-"""A Redis that answers and takes no writes is found out by a write, with the reason, and is still read."""
+"""A Redis that answers and takes no writes is found out by a write, with the reason, and is still
+read.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.connection import Bus, connect
-from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.server import probe
 from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.telemetry.writing import RedisTrouble, try_write
 from keter.domain.trading import TradingMode, TradingState
 from tests.kit.support import RedisServer, eventually
@@ -39,7 +41,9 @@ async def test_each_refusal_is_told_by_its_kind_and_everything_can_still_be_read
     """A worker that died is no longer in the list, though it cannot be taken out of it."""
     _, bus = own
     assert await try_write(bus) is None
-    await change_trading(bus, TradingState(TradingMode.ACTIVE, "t", "t", NOW), expected_revision=None, now=NOW)
+    await change_trading(
+        bus, TradingState(TradingMode.ACTIVE, "t", "t", NOW), expected_revision=None, now=NOW
+    )
     await raise_alert(bus, Alert("unknown-bets", "page", "x", "", NOW))
     await Heart(bus, process="edge", worker="edge", heartbeat_s=0.1).beat()
     for command in TROUBLES[kind]:
@@ -86,7 +90,9 @@ async def test_a_server_that_is_gone_is_away(own: tuple[RedisServer, Bus]) -> No
 
 
 async def test_a_full_redis_still_hears_heartbeats(own: tuple[RedisServer, Bus]) -> None:
-    """A worker that lives is not shown as lost; that it cannot work is told by the refusal of writes."""
+    """A worker that lives is not shown as lost; that it cannot work is told by the refusal of
+    writes.
+    """
     _, bus = own
     heart = Heart(bus, process="edge", worker="edge", heartbeat_s=30)
     await heart.beat()

@@ -1,4 +1,6 @@
-"""Secrets of every kind go in, errors are provoked, and nothing that Keter writes, says or serves contains one."""
+"""Secrets of every kind go in, errors are provoked, and nothing that Keter writes, says or serves
+contains one.
+"""
 
 import asyncio
 import base64
@@ -33,7 +35,9 @@ CANARIES = {
     "ALERT_WEBHOOK_URL": "http://127.0.0.1:9/canary-webhook-4711",
     "APPRISE_URLS": "json://u:canary-apprise-4711@127.0.0.1:9/",
     "KETER_LICENSE_KEY": "eyJhbGciOiJFZERTQSJ9.eyJjYW5hcnkiOjQ3MTF9.Y2FuYXJ5LTQ3MTE",
-    "DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(CONSOLE_PASSWORD),
+    "DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(
+        CONSOLE_PASSWORD
+    ),
     "DASH_TOTP_SECRET": "CANARYCANARY2345",
     "METRICS_TOKEN": "canary-metrics-token-4711",
 }
@@ -60,12 +64,16 @@ def forms(secret: str) -> Iterator[str]:
 
 def leaks(place: str, text: str) -> list[str]:
     lower = text.lower()
-    spelled = [(name, form) for name, secret in (CANARIES | TYPED).items() for form in forms(secret)]
+    spelled = [
+        (name, form) for name, secret in (CANARIES | TYPED).items() for form in forms(secret)
+    ]
     return [f"{name} in {place}" for name, form in spelled if form.lower() in lower]
 
 
 def redis_texts(url: str) -> Iterator[tuple[str, str]]:
-    """Every key with its value, apart from the venue's session, whose place Redis is (and which is no password)."""
+    """Every key with its value, apart from the venue's session, whose place Redis is (and which is
+    no password).
+    """
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter():
             name = key.decode()
@@ -76,7 +84,10 @@ def redis_texts(url: str) -> Iterator[tuple[str, str]]:
 
 @asynccontextmanager
 async def outside() -> AsyncIterator[tuple[str, list[str]]]:
-    """Whoever receives what Keter sends: a webhook and Telegram's servers. The bodies are what people get to read."""
+    """Whoever receives what Keter sends: a webhook and Telegram's servers.
+
+    The bodies are what people get to read.
+    """
     bodies: list[str] = []
 
     async def take(request: web.Request) -> web.StreamResponse:
@@ -99,7 +110,9 @@ async def outside() -> AsyncIterator[tuple[str, list[str]]]:
 
 
 async def served(one: KeterUp) -> AsyncIterator[tuple[str, str]]:
-    """Every answer that the console gives to its operator, to strangers and to nonsense, by what was asked."""
+    """Every answer that the console gives to its operator, to strangers and to nonsense, by what
+    was asked.
+    """
     base = f"http://127.0.0.1:{one.port}"
     headers = {"Origin": base, "X-Requested-By": "keter"}
     async with aiohttp.ClientSession(base) as http:
@@ -122,7 +135,9 @@ async def served(one: KeterUp) -> AsyncIterator[tuple[str, str]]:
         yield await ask("GET", "/api/v1/logs?level=debug&limit=1000")
         yield await ask("POST", "/api/v1/alerts/test", {})
         yield await ask("POST", "/api/v1/commands/prepare", {"action": CONSOLE_PASSWORD})
-        yield await ask("POST", "/api/v1/login", {"user": "operator", "password": TYPED["a wrong password"]})
+        yield await ask(
+            "POST", "/api/v1/login", {"user": "operator", "password": TYPED["a wrong password"]}
+        )
 
 
 @pytest.mark.redis
@@ -132,18 +147,33 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
     server = RedisServer()
     with redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", REDIS_PASSWORD)
-    config = SandboxConfig(accounts=(AccountConfig("PUNTER", VENUE_PASSWORD),), feed_interval_scale=0.2)
+    config = SandboxConfig(
+        accounts=(AccountConfig("PUNTER", VENUE_PASSWORD),), feed_interval_scale=0.2
+    )
     async with Sandbox(config, faults=ERRORS) as sandbox, outside() as (address, bodies):
         CANARIES["ALERT_WEBHOOK_URL"] = f"{address}/canary-webhook-4711"
-        environ = {**CANARIES, "AO_USER": "PUNTER", "AO_BASE_URL": sandbox.url, "LOG_LEVEL": "DEBUG", "TELEGRAM_USER_IDS": "1",
-                   "TELEGRAM_API_URL": address,
-                   "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(urlsplit(server.url).port)}  # fmt: skip
+        environ = {
+            **CANARIES,
+            "AO_USER": "PUNTER",
+            "AO_BASE_URL": sandbox.url,
+            "LOG_LEVEL": "DEBUG",
+            "TELEGRAM_USER_IDS": "1",
+            "TELEGRAM_API_URL": address,
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": str(urlsplit(server.url).port),
+        }
         one = KeterUp(tmp_path, **environ)
         try:
             await one.ready()
             injected = sandbox.faults.injected.total
-            await eventually(lambda: injected() == FAULTS, timeout_s=90, every_s=0.2, progress=injected)
-            await eventually(lambda: any(body.startswith("getUpdates") for body in bodies), timeout_s=120, every_s=0.2)
+            await eventually(
+                lambda: injected() == FAULTS, timeout_s=90, every_s=0.2, progress=injected
+            )
+            await eventually(
+                lambda: any(body.startswith("getUpdates") for body in bodies),
+                timeout_s=120,
+                every_s=0.2,
+            )
             answers = [answer async for answer in served(one)]
             found = [leak for place, text in answers for leak in leaks(place, text)]
             for arguments in (
@@ -157,7 +187,9 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
                 result = await asyncio.to_thread(one.keter, *arguments)
                 found += leaks(" ".join(arguments), result.stdout + result.stderr)
             url = server.url.replace("redis://", f"redis://:{REDIS_PASSWORD}@")
-            found += [leak for name, text in redis_texts(url) for leak in leaks(f"Redis {name}", text)]
+            found += [
+                leak for name, text in redis_texts(url) for leak in leaks(f"Redis {name}", text)
+            ]
             await asyncio.to_thread(one.interrupt)
         finally:
             one.close()
@@ -165,9 +197,15 @@ async def test_no_canary_gets_out(tmp_path: Path) -> None:
     assert sum("A test alert" in body for body in bodies) == 2, "webhook and Telegram were told"
     found += [leak for body in bodies for leak in leaks("what was sent out", body)]
     found += leaks("console", one.text)
-    found += [leak for file in (tmp_path / "local" / "logs").iterdir() for leak in leaks(file.name, file.read_text())]
+    found += [
+        leak
+        for file in (tmp_path / "local" / "logs").iterdir()
+        for leak in leaks(file.name, file.read_text())
+    ]
     with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
-        found += [leak for name in archive.namelist() for leak in leaks(name, archive.read(name).decode())]
+        found += [
+            leak for name in archive.namelist() for leak in leaks(name, archive.read(name).decode())
+        ]
     assert found == []
     assert {place.split()[-1] for place, _ in answers} == {"200", "400", "401", "404"}
 

@@ -1,4 +1,6 @@
-"""What the recorder takes away by size: the oldest decisions, answers and logs; never money history, never the last day."""
+"""What the recorder takes away by size: the oldest decisions, answers and logs; never money
+history, never the last day.
+"""
 
 import os
 from collections.abc import AsyncIterator
@@ -16,13 +18,13 @@ from keter.domain.signals import CapturedAnswer, Decision
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.replay.capture import CaptureWriter, capture_files
-from keter.settings import Settings
 from keter.processes import retention as care
 from keter.processes.retention import Care
+from keter.replay.capture import CaptureWriter, capture_files
+from keter.settings import Settings
 from tests.kit.execution import NOW
-from tests.kit.workbench import context_on, settings_for
 from tests.kit.ledger_contract import put_in
+from tests.kit.workbench import context_on, settings_for
 
 pytestmark = pytest.mark.redis
 ROWS = 3_000
@@ -43,12 +45,25 @@ async def ledger(settings: Settings) -> AsyncIterator[Ledger]:
 
 def decision(number: int, age: timedelta) -> Decision:
     details: dict[str, object] = {"text": os.urandom(1_000).hex()}  # nothing that could be packed
-    return Decision(f"t{number}", "edge", "edge", "fb-1", "ft.ou.2.5.over", reject(Reason.EV_TOO_LOW), NOW - age, details)
+    return Decision(
+        f"t{number}",
+        "edge",
+        "edge",
+        "fb-1",
+        "ft.ou.2.5.over",
+        reject(Reason.EV_TOO_LOW),
+        NOW - age,
+        details,
+    )
 
 
-async def cared(bus: Bus, settings: Settings, ledger: Ledger, writer: CaptureWriter | None = None) -> None:
+async def cared(
+    bus: Bus, settings: Settings, ledger: Ledger, writer: CaptureWriter | None = None
+) -> None:
     context = replace(context_on(bus, settings, "recorder"), clock=ManualClock(NOW))
-    await Care(context, ledger, writer or CaptureWriter(settings.mode.data_dir / "captures")).when_due()
+    await Care(
+        context, ledger, writer or CaptureWriter(settings.mode.data_dir / "captures")
+    ).when_due()
 
 
 async def test_the_oldest_decisions_go_and_the_file_shrinks_with_them(
@@ -58,7 +73,9 @@ async def test_the_oldest_decisions_go_and_the_file_shrinks_with_them(
     for state in (BetState.WON, BetState.RUNNING, BetState.REFUSED):
         await put_in(ledger, state, state.value)
     trail = await ledger.intents.trail("WON")
-    await ledger.decisions.add_many([decision(number, timedelta(days=9) - timedelta(minutes=number)) for number in range(ROWS)])
+    await ledger.decisions.add_many(
+        [decision(number, timedelta(days=9) - timedelta(minutes=number)) for number in range(ROWS)]
+    )
     before = await ledger.stored_bytes()
     assert before > 6 * MB
     await cared(bus, settings, ledger)
@@ -69,7 +86,9 @@ async def test_the_oldest_decisions_go_and_the_file_shrinks_with_them(
     bets = await ledger.intents.list_bets(BetFilter(mode=ExecutionMode.DRY))
     assert {bet.state for bet in bets} == {BetState.WON, BetState.RUNNING, BetState.REFUSED}
     assert await ledger.intents.trail("WON") == trail
-    pages = await ledger._database.read(lambda connection: connection.execute(text("PRAGMA page_count")).scalar_one())
+    pages = await ledger._database.read(
+        lambda connection: connection.execute(text("PRAGMA page_count")).scalar_one()
+    )
     assert pages * 4096 < before - MB, "the room comes back to the disk"
 
 
@@ -77,12 +96,16 @@ async def test_decisions_of_the_last_day_stay_whatever_the_size(
     bus: Bus, settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(care, "BATCH", 100)
-    await ledger.decisions.add_many([decision(number, timedelta(hours=20)) for number in range(ROWS)])
+    await ledger.decisions.add_many(
+        [decision(number, timedelta(hours=20)) for number in range(ROWS)]
+    )
     await cared(bus, settings, ledger)
     assert len(await ledger.decisions.recent(ROWS + 1)) == ROWS
 
 
-async def test_the_oldest_answers_and_rotated_logs_go(bus: Bus, settings: Settings, ledger: Ledger) -> None:
+async def test_the_oldest_answers_and_rotated_logs_go(
+    bus: Bus, settings: Settings, ledger: Ledger
+) -> None:
     folder = settings.mode.data_dir
     writer = CaptureWriter(folder / "captures", max_bytes=1)
     for number in range(10):
@@ -96,4 +119,7 @@ async def test_the_oldest_answers_and_rotated_logs_go(bus: Bus, settings: Settin
     left = capture_files(folder / "captures")
     assert 0 < sum(path.stat().st_size for path in left) <= 20_000
     assert left[-1].name.startswith((NOW - timedelta(hours=1)).strftime("%Y%m%dT%H"))
-    assert sorted(path.name for path in (folder / "logs").iterdir()) == ["edge.jsonl", "guard.jsonl"]
+    assert sorted(path.name for path in (folder / "logs").iterdir()) == [
+        "edge.jsonl",
+        "guard.jsonl",
+    ]

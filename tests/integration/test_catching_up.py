@@ -1,4 +1,6 @@
-"""What the guard restores from the audit is what was said last, whatever the clock showed then: a real Redis, a real ledger."""
+"""What the guard restores from the audit is what was said last, whatever the clock showed then: a
+real Redis, a real ledger.
+"""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -18,8 +20,8 @@ from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.trading import CommandAction
 from keter.ledger import Ledger, open_settings_ledger
-from keter.risk.restore import ACTOR, catch_up
 from keter.processes.runtime import Context
+from keter.risk.restore import ACTOR, catch_up
 from keter.risk.streaks import STREAK, last_streak_pause
 from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
 from tests.kit.workbench import context_on, opened
@@ -28,7 +30,9 @@ pytestmark = pytest.mark.redis
 RUN = msgspec.structs.replace(LIVE_RUN, account=ACCOUNT)
 ME = Operator("ops", "cli")
 # The clock is set between two commands: back as after a fast one, or forth.
-either_way = pytest.mark.parametrize("set_by", [timedelta(hours=-2), timedelta(hours=2)], ids=["back", "forth"])
+either_way = pytest.mark.parametrize(
+    "set_by", [timedelta(hours=-2), timedelta(hours=2)], ids=["back", "forth"]
+)
 
 
 @dataclass
@@ -73,7 +77,11 @@ async def a_desk(url: str, folder: Path) -> AsyncIterator[Desk]:
         try:
             commands = ledger.commands
             control = Control(
-                bus, halt_file=settings.router.halt_file, clock=clock, audit=commands.add, last=commands.last_trading
+                bus,
+                halt_file=settings.router.halt_file,
+                clock=clock,
+                audit=commands.add,
+                last=commands.last_trading,
             )
             yield Desk(context, ledger, clock, control)
         finally:
@@ -87,8 +95,12 @@ async def desk(redis_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @either_way
-@pytest.mark.parametrize(("first", "second"), [("20", "10"), ("10", "20")], ids=["lowered", "raised"])
-async def test_a_limit_is_restored_to_the_wish_said_last(desk: Desk, set_by: timedelta, first: str, second: str) -> None:
+@pytest.mark.parametrize(
+    ("first", "second"), [("20", "10"), ("10", "20")], ids=["lowered", "raised"]
+)
+async def test_a_limit_is_restored_to_the_wish_said_last(
+    desk: Desk, set_by: timedelta, first: str, second: str
+) -> None:
     await desk.set_limit(first)
     desk.set_clock(set_by)
     await desk.set_limit(second)
@@ -108,7 +120,9 @@ async def test_an_arming_is_taken_back_by_a_stop_said_after_it(
     if stop == "disarm":
         await desk.control.disarm(ME, ACCOUNT, "enough")
     else:
-        away = Control(None, halt_file=tmp_path / "HALT", clock=desk.clock, audit=desk.ledger.commands.add)
+        away = Control(
+            None, halt_file=tmp_path / "HALT", clock=desk.clock, audit=desk.ledger.commands.add
+        )
         await away.halt(ME, "enough")
     await desk.come_back_with(arming)
     await catch_up(desk.context, desk.ledger)

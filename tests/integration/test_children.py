@@ -1,4 +1,6 @@
-"""Children are kept alive, given up on when that is hopeless, stopped in order, and never outlive their parent."""
+"""Children are kept alive, given up on when that is hopeless, stopped in order, and never outlive
+their parent.
+"""
 
 import asyncio
 import os
@@ -13,11 +15,11 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from keter.supervision.children import Backoff, Child, Fleet, Spec
 from keter.clock import SystemClock
-from keter.supervision.pulse import Patience
-from keter.supervision.processes import Stage
 from keter.settings import child_environment
+from keter.supervision.children import Backoff, Child, Fleet, Spec
+from keter.supervision.processes import Stage
+from keter.supervision.pulse import Patience
 from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.slow
@@ -35,7 +37,10 @@ stop_with_parent()
 print("up", flush=True)
 while True: signal.pause()
 """
-STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\nwhile True: signal.pause()"
+STUBBORN = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\nwhile"
+    " True: signal.pause()"
+)
 
 
 def python(code: str, *arguments: str) -> tuple[str, ...]:
@@ -71,7 +76,9 @@ async def test_a_child_that_dies_is_started_again(fleet: Fleet, tmp_path: Path) 
     start(fleet, Spec("edge", python(GOOD, str(tmp_path / "x"), "edge"), Stage.PIPELINE))
     first = (await eventually(fleet.pids))["edge"]
     os.kill(first, 9)
-    second = await eventually(lambda: fleet.pids().get("edge", first) != first and fleet.pids()["edge"])
+    second = await eventually(
+        lambda: fleet.pids().get("edge", first) != first and fleet.pids()["edge"]
+    )
     assert second != first
     assert fleet.restarts == {"edge": 1}
 
@@ -84,8 +91,13 @@ async def test_each_failure_in_a_row_waits_longer(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("code", [64, 77, 78])
-async def test_a_child_that_needs_the_operator_is_not_restarted_and_its_sentence_is_kept(fleet: Fleet, code: int) -> None:
-    text = f"import sys; print('noise'); print('keter: FIXED_STAKE is wrong', file=sys.stderr); sys.exit({code})"
+async def test_a_child_that_needs_the_operator_is_not_restarted_and_its_sentence_is_kept(
+    fleet: Fleet, code: int
+) -> None:
+    text = (
+        "import sys; print('noise'); print('keter: FIXED_STAKE is wrong', file=sys.stderr);"
+        f" sys.exit({code})"
+    )
     start(fleet, Spec("guard", python(text), Stage.PIPELINE))
     await asyncio.wait_for(fleet.failed.wait(), 10)
     assert fleet.error is not None
@@ -94,17 +106,29 @@ async def test_a_child_that_needs_the_operator_is_not_restarted_and_its_sentence
     assert fleet.restarts == {}
 
 
-async def test_a_program_that_does_not_exist_is_tried_again_rather_than_forgotten(fleet: Fleet, tmp_path: Path) -> None:
+async def test_a_program_that_does_not_exist_is_tried_again_rather_than_forgotten(
+    fleet: Fleet, tmp_path: Path
+) -> None:
     start(fleet, Spec("edge", (str(tmp_path / "missing"),), Stage.PIPELINE))
     await eventually(lambda: fleet.restarts.get("edge", 0) >= 2)
 
 
-async def test_they_stop_stage_after_stage_and_nothing_is_left(fleet: Fleet, tmp_path: Path) -> None:
+async def test_they_stop_stage_after_stage_and_nothing_is_left(
+    fleet: Fleet, tmp_path: Path
+) -> None:
     order = tmp_path / "order"
     lines: list[str] = []
     fleet = Fleet(SystemClock(), lines.append, QUICK)
-    stages = {"venue": Stage.VENUE, "recorder": Stage.KEEPERS, "router": Stage.PIPELINE, "ingest": Stage.SOURCE}
-    start(fleet, *(Spec(name, python(GOOD, str(order), name), stage) for name, stage in stages.items()))
+    stages = {
+        "venue": Stage.VENUE,
+        "recorder": Stage.KEEPERS,
+        "router": Stage.PIPELINE,
+        "ingest": Stage.SOURCE,
+    }
+    start(
+        fleet,
+        *(Spec(name, python(GOOD, str(order), name), stage) for name, stage in stages.items()),
+    )
     await eventually(lambda: lines.count("up") == 4)
     pids = fleet.pids()
     await fleet.stop()
@@ -178,7 +202,9 @@ asyncio.run(main())
 
 async def test_children_of_a_killed_parent_stop_properly(tmp_path: Path) -> None:
     order = tmp_path / "order"
-    parent = subprocess.Popen(python(PARENT, GOOD, str(order)), stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    parent = subprocess.Popen(
+        python(PARENT, GOOD, str(order)), stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert parent.stdout is not None
     pids = {str(n): int(pid) for n, pid in enumerate(parent.stdout.readline().split())}
     assert len(pids) == 3
@@ -190,10 +216,17 @@ async def test_children_of_a_killed_parent_stop_properly(tmp_path: Path) -> None
 
 
 async def test_the_watch_over_the_parent_does_not_change_the_exit_code() -> None:
-    """A thread that waits in ``sys.stdin`` makes Python abort at exit; 78 would reach the supervisor as a crash."""
-    text = "import sys; from keter.system.process import stop_with_parent; stop_with_parent(); sys.exit(78)"
+    """A thread that waits in ``sys.stdin`` makes Python abort at exit; 78 would reach the
+    supervisor as a crash.
+    """
+    text = (
+        "import sys; from keter.system.process import stop_with_parent; stop_with_parent();"
+        " sys.exit(78)"
+    )
     for _ in range(5):
-        child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lambda _: None)
+        child = Child(
+            Spec("edge", python(text), Stage.PIPELINE), child_environment(), lambda _: None
+        )
         assert await asyncio.wait_for(child.run(), 20) == 78
 
 
@@ -276,7 +309,9 @@ async def test_a_worker_that_pulses_is_left_alone_and_its_pulses_are_no_text() -
         await fleet.stop()
 
 
-async def test_a_worker_that_never_gets_going_is_killed_when_its_start_took_too_long(fleet: Fleet) -> None:
+async def test_a_worker_that_never_gets_going_is_killed_when_its_start_took_too_long(
+    fleet: Fleet,
+) -> None:
     fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=1, silent_s=60))
     try:
         start(fleet, Spec("edge", python(STUBBORN), Stage.PIPELINE, told_restarts=True))
@@ -299,7 +334,10 @@ async def test_what_gives_no_signs_of_life_by_nature_is_not_taken_for_hung() -> 
 
 async def test_a_pulse_in_the_middle_of_a_line_leaves_the_line_whole() -> None:
     lines: list[str] = []
-    text = r"import sys; sys.stdout.write('keter: FIXED\x06_STAKE is\x06 wrong\n\x06last'); sys.exit(78)"
+    text = (
+        r"import sys; sys.stdout.write('keter: FIXED\x06_STAKE is\x06 wrong\n\x06last');"
+        r" sys.exit(78)"
+    )
     child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lines.append)
     assert await asyncio.wait_for(child.run(), 20) == 78
     assert lines == ["keter: FIXED_STAKE is wrong", "last"]

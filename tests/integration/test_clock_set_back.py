@@ -1,10 +1,12 @@
-"""What Redis holds when its clock was set back: more is left of a life than a whole one, and that counts as nothing."""
+"""What Redis holds when its clock was set back: more is left of a life than a whole one, and that
+counts as nothing.
+"""
 
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.locks import Locks
+from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.reconciliation import ask_for_pass, note_pass, pass_done
 from keter.bus.state.sessions import ThrottleStore
 from keter.domain.verdicts import Reason

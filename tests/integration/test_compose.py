@@ -1,4 +1,6 @@
-"""deploy/compose.yaml: a Redis that keeps strangers out and never drops anything, and a Keter that reaches it on loopback."""
+"""deploy/compose.yaml: a Redis that keeps strangers out and never drops anything, and a Keter that
+reaches it on loopback.
+"""
 
 import os
 import re
@@ -44,10 +46,14 @@ def test_both_are_to_be_reached_from_this_machine_only() -> None:
 
 def test_what_keter_is_given_is_known_to_it_and_safe_for_live() -> None:
     given = {**services()["keter"]["environment"], "REDIS_PASSWORD": PASSWORD}
-    settings = load_settings(None, {"EXECUTION_MODE": "LIVE", "AO_USER": "u", "AO_PASS": "p", **given})
+    settings = load_settings(
+        None, {"EXECUTION_MODE": "LIVE", "AO_USER": "u", "AO_PASS": "p", **given}
+    )
     assert settings.redis.redis_host == "127.0.0.1"
     assert transport_risks(settings) == ()
-    assert set(re.findall(r"\$\{([A-Z_]+)", TEXT)) == {"REDIS_PASSWORD"}, "the same .env is Keter's, who knows no others"
+    assert set(re.findall(r"\$\{([A-Z_]+)", TEXT)) == {"REDIS_PASSWORD"}, (
+        "the same .env is Keter's, who knows no others"
+    )
 
 
 @pytest.fixture
@@ -90,7 +96,12 @@ async def test_the_server_asks_for_the_password_is_bounded_and_keeps_everything(
     with pytest.raises(AuthenticationError):
         Redis(port=port).ping()
     client = Redis(port=port, password=PASSWORD, decode_responses=True)
-    wanted = {"maxmemory": str(512 * 1024**2), "maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "everysec"}
+    wanted = {
+        "maxmemory": str(512 * 1024**2),
+        "maxmemory-policy": "noeviction",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+    }
     assert {name: client.config_get(name)[name] for name in wanted} == wanted
     command_line = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     assert PASSWORD.encode() not in command_line

@@ -45,7 +45,12 @@ def make(bus: Bus | None, folder: Path, audit: list[OperatorCommand]) -> Control
 
 
 async def start(bus: Bus) -> None:
-    await change_trading(bus, TradingState(TradingMode.ACTIVE, "guard", "first start", NOW), expected_revision=None, now=NOW)
+    await change_trading(
+        bus,
+        TradingState(TradingMode.ACTIVE, "guard", "first start", NOW),
+        expected_revision=None,
+        now=NOW,
+    )
 
 
 async def test_pause_and_resume_change_the_state_and_leave_a_row_each(
@@ -59,7 +64,10 @@ async def test_pause_and_resume_change_the_state_and_leave_a_row_each(
     assert paused.revision == view.state.revision
     resumed = await control.resume(OPS, "back")
     assert resumed.revision == view.state.revision + 1
-    assert [(row.action.value, row.before and row.before.mode, row.after and row.after.mode) for row in audit] == [
+    assert [
+        (row.action.value, row.before and row.before.mode, row.after and row.after.mode)
+        for row in audit
+    ] == [
         ("pause", TradingMode.ACTIVE, TradingMode.PAUSED),
         ("resume", TradingMode.PAUSED, TradingMode.ACTIVE),
     ]
@@ -69,7 +77,9 @@ async def test_pause_and_resume_change_the_state_and_leave_a_row_each(
 async def test_a_pause_never_ends_a_longer_one_sooner(
     bus: Bus, control: Control, audit: list[OperatorCommand], for_s: float
 ) -> None:
-    """The guard's pause until tomorrow is not cut short by an operator's of ten minutes; one without end is longer."""
+    """The guard's pause until tomorrow is not cut short by an operator's of ten minutes; one
+    without end is longer.
+    """
     until = NOW + timedelta(seconds=600)
     guards = TradingState(TradingMode.PAUSED, "guard", "losing streak: 7 losses", NOW, until)
     guards = await change_trading(bus, guards, expected_revision=None, now=NOW)
@@ -89,8 +99,12 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
     assert (state.actor, state.reason) == ("ops", "lunch")
 
 
-def changed_meanwhile(bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, state: TradingState) -> None:
-    """The guard puts ``state`` in force between the command's next look at the state and its change."""
+def changed_meanwhile(
+    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, state: TradingState
+) -> None:
+    """The guard puts ``state`` in force between the command's next look at the state and its
+    change.
+    """
     looked = control._state
 
     async def look(now: datetime) -> TradingState | None:
@@ -142,7 +156,9 @@ async def test_reducing_holds_until_somebody_resumes_and_is_audited(
 
 
 async def test_reducing_does_not_weaken_a_stop(bus: Bus, control: Control, tmp_path: Path) -> None:
-    """A pause is ended by it only where that is asked for; a halt, even one said without Redis, never."""
+    """A pause is ended by it only where that is asked for; a halt, even one said without Redis,
+    never.
+    """
     await start(bus)
     await control.pause(OPS, "lunch")
     with pytest.raises(UsageError, match="paused, which is stronger"):
@@ -163,7 +179,9 @@ async def test_reducing_never_ends_a_pause_said_in_the_very_moment(
 ) -> None:
     """The guard pauses between the look and the change: reducing would end its pause."""
     await start(bus)
-    changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW))
+    changed_meanwhile(
+        bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW)
+    )
     with pytest.raises(UsageError, match="paused, which is stronger"):
         await control.reduce(OPS, "odd prices", out_of_pause=out_of_pause)
     assert (await control.standing()).mode is TradingMode.PAUSED
@@ -173,7 +191,9 @@ async def test_reducing_is_done_though_somebody_resumes_in_the_very_moment(
     bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(bus)
-    changed_meanwhile(bus, control, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW))
+    changed_meanwhile(
+        bus, control, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW)
+    )
     await control.reduce(OPS, "odd prices")
     assert (await control.standing()).mode is TradingMode.REDUCING
 
@@ -185,7 +205,9 @@ async def test_a_halt_is_not_weakened_to_a_pause(bus: Bus, control: Control) -> 
         await control.pause(OPS, "lunch")
 
 
-async def test_halting_twice_is_no_error(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
+async def test_halting_twice_is_no_error(
+    bus: Bus, control: Control, audit: list[OperatorCommand]
+) -> None:
     await start(bus)
     await control.halt(OPS, "stop")
     await control.halt(OPS, "really")
@@ -193,7 +215,9 @@ async def test_halting_twice_is_no_error(bus: Bus, control: Control, audit: list
     assert (await control.standing()).mode is TradingMode.HALTED
 
 
-async def test_resume_names_the_switches_that_still_stop_betting(bus: Bus, control: Control) -> None:
+async def test_resume_names_the_switches_that_still_stop_betting(
+    bus: Bus, control: Control
+) -> None:
     await bus.redis.execute_command("SET", bus.keys.global_stop, "1")
     outcome = await control.resume(OPS, "go")
     assert "GLOBAL_STOP" in outcome.command.result
@@ -223,7 +247,9 @@ async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resu
 
 
 @pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
-async def test_a_pause_beyond_the_calendar_is_refused(bus: Bus, control: Control, seconds: float) -> None:
+async def test_a_pause_beyond_the_calendar_is_refused(
+    bus: Bus, control: Control, seconds: float
+) -> None:
     await start(bus)
     with pytest.raises(UsageError, match="a year at most"):
         await control.pause(OPS, "lunch", for_s=seconds)
@@ -237,7 +263,9 @@ async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> No
     assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
 
 
-async def test_without_redis_a_halt_still_writes_the_file(tmp_path: Path, audit: list[OperatorCommand]) -> None:
+async def test_without_redis_a_halt_still_writes_the_file(
+    tmp_path: Path, audit: list[OperatorCommand]
+) -> None:
     outcome = await make(None, tmp_path, audit).halt(OPS, "stop")
     assert "stop" in (tmp_path / "HALT").read_text()
     assert any("HALT file stops the router" in warning for warning in outcome.warnings)
@@ -270,11 +298,15 @@ async def test_a_redis_that_dies_under_us_does_not_hold_a_halt_back(tmp_path: Pa
 
 
 async def test_a_halt_that_can_do_neither_says_so(tmp_path: Path) -> None:
-    """The file cannot be written and Redis is away: nothing was stopped, and nobody may believe it was."""
+    """The file cannot be written and Redis is away: nothing was stopped, and nobody may believe it
+    was.
+    """
     blocked = tmp_path / "file"
     blocked.write_text("")
     control = Control(None, halt_file=blocked / "HALT", clock=ManualClock(NOW), audit=None)
-    with pytest.raises(UnavailableError, match=r"nothing was halted: the HALT file .+ Redis could not be told"):
+    with pytest.raises(
+        UnavailableError, match=r"nothing was halted: the HALT file .+ Redis could not be told"
+    ):
         await control.halt(OPS, "stop")
 
 

@@ -1,4 +1,6 @@
-"""LIVE is armed for the run that is under way and no other, and every permission can be taken back."""
+"""LIVE is armed for the run that is under way and no other, and every permission can be taken
+back.
+"""
 
 import msgspec
 import pytest
@@ -9,13 +11,15 @@ from keter.control.commands import Control
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode, OperatorCommand
 from keter.errors import UnavailableError, UsageError
-from tests.kit.execution import LIVE_RUN, own_redis
 from tests.integration.test_control import NOW, OPS, audit, bus, control
+from tests.kit.execution import LIVE_RUN, own_redis
 
 __all__ = ["audit", "bus", "control"]  # fixtures
 
 
-async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
+async def test_arming_is_kept_per_account_and_taken_back(
+    bus: Bus, control: Control, audit: list[OperatorCommand]
+) -> None:
     await own_redis(bus)
     await control.arm(OPS, "acc", "today")
     arming = await read_arming(bus, "acc", LIVE_RUN.mark)
@@ -26,11 +30,16 @@ async def test_arming_is_kept_per_account_and_taken_back(bus: Bus, control: Cont
     assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
     await control.disarm(OPS, "acc", "to be sure")
     assert [(row.value_before, row.value_after) for row in audit] == [
-        ("not armed", "armed"), ("armed", "armed"), ("armed", "not armed"), ("not armed", "not armed"),
-    ]  # fmt: skip
+        ("not armed", "armed"),
+        ("armed", "armed"),
+        ("armed", "not armed"),
+        ("not armed", "not armed"),
+    ]
 
 
-async def test_arming_needs_something_that_runs_live_on_that_account(bus: Bus, control: Control) -> None:
+async def test_arming_needs_something_that_runs_live_on_that_account(
+    bus: Bus, control: Control
+) -> None:
     with pytest.raises(UnavailableError, match="nothing runs that could be armed") as told:
         await control.arm(OPS, "acc", "open the day")
     assert told.value.exit_code == 69
@@ -40,7 +49,9 @@ async def test_arming_needs_something_that_runs_live_on_that_account(bus: Bus, c
     await control.arm(OPS, "acc", "open the day")
 
 
-async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(bus: Bus, control: Control) -> None:
+async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(
+    bus: Bus, control: Control
+) -> None:
     await own_redis(bus, msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY))
     with pytest.raises(UsageError, match="what runs is DRY"):
         await control.arm(OPS, "acc", "open the day")
@@ -55,7 +66,9 @@ async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(bus: Bus, co
     ],
     ids=["run", "mode", "settings"],
 )
-async def test_an_arming_ends_with_its_run_and_is_good_for_no_other(bus: Bus, control: Control, next_run: Run) -> None:
+async def test_an_arming_ends_with_its_run_and_is_good_for_no_other(
+    bus: Bus, control: Control, next_run: Run
+) -> None:
     await own_redis(bus)
     await control.arm(OPS, "acc", "open the day")
     assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
@@ -73,12 +86,18 @@ async def test_disarming_every_account_takes_back_what_stands_and_what_runs(
     await arm(bus, "a former one", "ops", NOW, LIVE_RUN.mark)
     audit.clear()
     outcomes = await control.disarm_every(OPS, "enough", named="edited")
-    assert [one.command.target for one in outcomes] == [row.target for row in audit] == ["acc", "a former one", "edited"]
+    assert (
+        [one.command.target for one in outcomes]
+        == [row.target for row in audit]
+        == ["acc", "a former one", "edited"]
+    )
     assert [row.value_before for row in audit] == ["armed", "armed", "not armed"]
     assert await armed_accounts(bus) == set()
 
 
-async def test_an_owner_that_cannot_be_read_holds_no_disarming_back(bus: Bus, control: Control) -> None:
+async def test_an_owner_that_cannot_be_read_holds_no_disarming_back(
+    bus: Bus, control: Control
+) -> None:
     await arm(bus, "acc", "ops", NOW, LIVE_RUN.mark)
     await bus.redis.execute_command("HSET", bus.keys.owner, "record", b"spoilt")
     (outcome,) = await control.disarm_every(OPS, "enough")

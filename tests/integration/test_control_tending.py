@@ -1,4 +1,6 @@
-"""Limits are lowered and raised within the settings; only what is a lock of a selection is cleared."""
+"""Limits are lowered and raised within the settings; only what is a lock of a selection is
+cleared.
+"""
 
 from decimal import Decimal
 
@@ -6,8 +8,8 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
-from keter.bus.state.limits import read_limits, write_limit
 from keter.bus.locks import Locks
+from keter.bus.state.limits import read_limits, write_limit
 from keter.clock import random_id
 from keter.control.commands import Control
 from keter.domain.trading import OperatorCommand
@@ -29,17 +31,30 @@ async def test_a_limit_is_lowered_and_raised_again_up_to_the_settings_and_each_i
     assert lowered(BOUNDS, await read_limits(bus)).max_stake == Decimal("5.50")
     await control.set_limit(OPS, BOUNDS, "MAX_STAKE", str(BOUNDS.max_stake), "calm")
     assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
-    assert [(row.action.value, row.target) for row in audit] == [("set_limit", "max_stake=5.50"), ("set_limit", "max_stake=50")]
+    assert [(row.action.value, row.target) for row in audit] == [
+        ("set_limit", "max_stake=5.50"),
+        ("set_limit", "max_stake=50"),
+    ]
     assert "was 5.50" in audit[-1].result
-    assert [(row.value_before, row.value_after) for row in audit] == [("50", "5.50"), ("5.50", "50")]
+    assert [(row.value_before, row.value_after) for row in audit] == [
+        ("50", "5.50"),
+        ("5.50", "50"),
+    ]
     assert [(row.before, row.after) for row in audit] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MAX_STAKE", "50.01"), ("MAX_STAKE", "0"), ("MAX_STAKE", "-1"), ("MAX_STAKE", "NaN"), ("MAX_STAKE", "x"),
-     ("MAX_STAKE", "1.001"), ("THROTTLE_BETS", "1")],
-)  # fmt: skip
+    [
+        ("MAX_STAKE", "50.01"),
+        ("MAX_STAKE", "0"),
+        ("MAX_STAKE", "-1"),
+        ("MAX_STAKE", "NaN"),
+        ("MAX_STAKE", "x"),
+        ("MAX_STAKE", "1.001"),
+        ("THROTTLE_BETS", "1"),
+    ],
+)
 async def test_a_limit_beyond_the_settings_or_of_no_sense_changes_nothing(
     bus: Bus, control: Control, audit: list[OperatorCommand], name: str, value: str
 ) -> None:
@@ -53,7 +68,9 @@ async def test_a_limit_above_the_settings_in_redis_counts_for_nothing(bus: Bus) 
     assert lowered(BOUNDS, await read_limits(bus)) == BOUNDS
 
 
-async def test_a_limit_that_changed_since_it_was_shown_is_not_overwritten(bus: Bus, control: Control) -> None:
+async def test_a_limit_that_changed_since_it_was_shown_is_not_overwritten(
+    bus: Bus, control: Control
+) -> None:
     await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "5", "first")
     with pytest.raises(StaleRevisionError):
         await control.set_limit(OPS, BOUNDS, "MAX_STAKE", "40", "late", expected=Decimal(50))
@@ -67,7 +84,9 @@ async def test_a_limit_that_somebody_changes_in_the_very_moment_of_a_change_is_n
 
     async def lowered_meanwhile(bus: Bus) -> dict[str, Decimal]:
         found = await read_limits(bus)
-        assert await write_limit(bus, "max_stake", Decimal("1.50"), instead_of=found.get("max_stake"))
+        assert await write_limit(
+            bus, "max_stake", Decimal("1.50"), instead_of=found.get("max_stake")
+        )
         return found
 
     monkeypatch.setattr("keter.control.tending.read_limits", lowered_meanwhile)
@@ -78,7 +97,9 @@ async def test_a_limit_that_somebody_changes_in_the_very_moment_of_a_change_is_n
         await write_limit(bus, "max_stake", Decimal(20), instead_of=Decimal("1.5"))
 
 
-async def test_only_the_lock_of_a_selection_can_be_cleared(bus: Bus, control: Control, audit: list[OperatorCommand]) -> None:
+async def test_only_the_lock_of_a_selection_can_be_cleared(
+    bus: Bus, control: Control, audit: list[OperatorCommand]
+) -> None:
     key = bus.keys.exec_lock("event", "selection")
     locks = Locks(bus, owner="router", ids=random_id)
     assert await locks.acquire(key, 60) is not None

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from keter.clock import SystemClock
-from keter.supervision.doctor import Finding, Grade, examine, write_bundle
 from keter.errors import UsageError
 from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.settings import Settings, load_settings
+from keter.supervision.doctor import Finding, Grade, examine, write_bundle
 from tests.kit.support import RedisServer, free_port
 
 CANARIES = {
@@ -22,7 +22,9 @@ CANARIES = {
 
 
 def settings(folder: Path, **environ: str) -> Settings:
-    return load_settings(None, {"DATA_DIR": str(folder / "local"), "DASH_PORT": str(free_port()), **environ})
+    return load_settings(
+        None, {"DATA_DIR": str(folder / "local"), "DASH_PORT": str(free_port()), **environ}
+    )
 
 
 async def findings(conf: Settings, folder: Path) -> dict[str, list[Finding]]:
@@ -35,9 +37,20 @@ async def findings(conf: Settings, folder: Path) -> dict[str, list[Finding]]:
 
 
 @pytest.mark.redis
-async def test_on_a_machine_where_all_is_well_nothing_fails_and_nothing_is_left(tmp_path: Path) -> None:
+async def test_on_a_machine_where_all_is_well_nothing_fails_and_nothing_is_left(
+    tmp_path: Path,
+) -> None:
     found = await findings(settings(tmp_path), tmp_path)
-    assert set(found) == {"python", "settings", "folder", "page", "redis", "ledger", "licence", "clock"}
+    assert set(found) == {
+        "python",
+        "settings",
+        "folder",
+        "page",
+        "redis",
+        "ledger",
+        "licence",
+        "clock",
+    }
     assert not [f for row in found.values() for f in row if f.grade is not Grade.OK]
     assert "knows every command" in found["redis"][0].text
     assert not (tmp_path / "local").exists(), "a look makes nothing"
@@ -47,7 +60,9 @@ async def test_on_a_machine_where_all_is_well_nothing_fails_and_nothing_is_left(
 async def test_it_names_the_configured_redis_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     server = RedisServer("--maxmemory-policy", "allkeys-lru", "--appendonly", "no")
     try:
-        found = await findings(settings(tmp_path, REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)), tmp_path)
+        found = await findings(
+            settings(tmp_path, REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)), tmp_path
+        )
     finally:
         server.close()
     texts = " ".join(finding.text for finding in found["redis"])
@@ -57,7 +72,9 @@ async def test_it_names_the_configured_redis_and_what_is_wrong_with_it(tmp_path:
 
 
 async def test_every_failure_is_a_finding_of_its_own(tmp_path: Path) -> None:
-    conf = settings(tmp_path, EXECUTION_MODE="LIVE", REDIS_HOST="127.0.0.1", REDIS_PORT=str(free_port()))
+    conf = settings(
+        tmp_path, EXECUTION_MODE="LIVE", REDIS_HOST="127.0.0.1", REDIS_PORT=str(free_port())
+    )
     (tmp_path / ".env").write_text("")
     (tmp_path / ".env").chmod(0o644)
     conf.mode.data_dir.mkdir()
@@ -97,9 +114,13 @@ def test_the_bundle_holds_what_helps_and_no_secret(tmp_path: Path) -> None:
     conf = settings(tmp_path, AO_USER="PUNTER", **CANARIES)
     logs = conf.mode.data_dir / "logs"
     logs.mkdir(parents=True)
-    (logs / "router.jsonl").write_text("old line\n" * 100_000 + f"last line {CANARIES['AO_PASS']}\n")
+    (logs / "router.jsonl").write_text(
+        "old line\n" * 100_000 + f"last line {CANARIES['AO_PASS']}\n"
+    )
     target = tmp_path / "bundle.zip"
-    write_bundle(target, conf, [Finding("redis", Grade.OK, f"redis://:{CANARIES['REDIS_PASSWORD']}@h:1/0")])
+    write_bundle(
+        target, conf, [Finding("redis", Grade.OK, f"redis://:{CANARIES['REDIS_PASSWORD']}@h:1/0")]
+    )
     with zipfile.ZipFile(target) as archive:
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
     assert set(texts) == {"doctor.txt", "settings.txt", "logs/router.jsonl"}

@@ -1,4 +1,6 @@
-"""The edge worker's second looks: a value that only time is wanting for is judged again when that time has passed."""
+"""The edge worker's second looks: a value that only time is wanting for is judged again when that
+time has passed.
+"""
 
 import dataclasses
 from datetime import timedelta
@@ -9,16 +11,16 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.queues import Item
+from keter.bus.state.odds import write_feed, write_odds
 from keter.clock import ManualClock
 from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.processes import edge as edge_worker
 from keter.processes.edge import EdgeWorker
 from keter.processes.serving import Handled
-from tests.kit.workbench import context_on, opened, settings_for
 from tests.kit.signals import NOW, an_event, an_update, prices
+from tests.kit.workbench import context_on, opened, settings_for
 
 pytestmark = pytest.mark.redis
 OTHERS = (prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
@@ -41,15 +43,23 @@ class Edge:
     async def after(self, seconds: float, *, confirmed: float) -> Handled:
         """What a tick brings at ``seconds``, the feed having last answered at ``confirmed``."""
         self.clock.set(NOW + timedelta(seconds=seconds))
-        await write_feed(self.bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)})
+        await write_feed(
+            self.bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)}
+        )
         return await self.worker.tick()
 
 
-async def test_an_anchors_price_is_looked_at_again_when_the_others_have_stood_beside_it(redis_url: str, tmp_path: Path) -> None:
+async def test_an_anchors_price_is_looked_at_again_when_the_others_have_stood_beside_it(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with opened(redis_url) as bus:
         edge = Edge(bus, tmp_path)
         first = await edge.sees()
-        assert (first.outputs, first.counts["edge:anchor_unsettled"], len(first.audit)) == ([], 1, 1)
+        assert (first.outputs, first.counts["edge:anchor_unsettled"], len(first.audit)) == (
+            [],
+            1,
+            1,
+        )
         assert (await edge.after(29, confirmed=20)).counts == {}, "its time has not come"
         early = await edge.after(31, confirmed=20)
         assert (early.outputs, early.counts["edge:anchor_unsettled"]) == ([], 1)
@@ -75,7 +85,9 @@ async def test_values_that_are_due_together_are_looked_at_over_several_turns(
         assert found == [2, 2, 1, 0]
 
 
-async def test_a_market_that_cannot_be_read_any_more_is_left_until_its_next_price(redis_url: str, tmp_path: Path) -> None:
+async def test_a_market_that_cannot_be_read_any_more_is_left_until_its_next_price(
+    redis_url: str, tmp_path: Path
+) -> None:
     """It is not the item in hand, so that it must not end the worker that comes back to it."""
     async with opened(redis_url) as bus:
         edge = Edge(bus, tmp_path)

@@ -1,4 +1,6 @@
-"""Lines and results beside a market: the edge worker and a replay of the same prices decide alike, to the last digit."""
+"""Lines and results beside a market: the edge worker and a replay of the same prices decide alike,
+to the last digit.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,22 +11,22 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.state.odds import remove_odds, write_odds
 from keter.bus.queues import Item
+from keter.bus.state.odds import remove_odds, write_odds
 from keter.clock import ManualClock
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.strategies.value.evidence import explain, recompute
-from keter.strategies.value.validation import validate
+from keter.processes.edge import EdgeWorker
 from keter.replay.replayer import Replayer
 from keter.settings import Settings
-from keter.venues.base import FeedUpdate, MarketPrices
-from keter.processes.edge import EdgeWorker
+from keter.strategies.value.evidence import explain, recompute
 from keter.strategies.value.neighbour_markets import FRESH
-from tests.kit.workbench import context_on, settings_for
+from keter.strategies.value.validation import validate
+from keter.venues.base import FeedUpdate, MarketPrices
 from tests.kit.signals import NOW, an_update, prices
+from tests.kit.workbench import context_on, settings_for
 
 pytestmark = pytest.mark.redis
 VALUE = prices("IBC", 2.30, 1.70)
@@ -53,7 +55,9 @@ class Told:
 
 
 def answer(*updates: MarketUpdate) -> FeedUpdate:
-    changed = tuple(MarketPrices(u.event, u.market, u.phase, u.ref, u.books, u.active, u.score) for u in updates)
+    changed = tuple(
+        MarketPrices(u.event, u.market, u.phase, u.ref, u.books, u.active, u.score) for u in updates
+    )
     return FeedUpdate(Phase.TODAY, changed, (), (), NOW, NOW, 0, 0.0, len(changed))
 
 
@@ -88,7 +92,10 @@ def validated(update: MarketUpdate, settings: Settings) -> ValidatedMarket:
 
 def told(decisions: dict[str, Decision]) -> dict[str, tuple[object, ...]]:
     again = {name: decode(Decision, encode(d)) for name, d in decisions.items()}
-    return {name: (d.verdict, *(d.details.get(part) for part in ("offers", "fair", "evidence"))) for name, d in again.items()}
+    return {
+        name: (d.verdict, *(d.details.get(part) for part in ("offers", "fair", "evidence")))
+        for name, d in again.items()
+    }
 
 
 @pytest.fixture
@@ -96,12 +103,20 @@ def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 
 
-CASES = [(TOTAL, (LOWER_TOTAL,), "ft.ou.2.5.over", "result"), (HANDICAP, (LEVEL, RESULT), "ft.ah.-0.25.home", "1x2")]
+CASES = [
+    (TOTAL, (LOWER_TOTAL,), "ft.ou.2.5.over", "result"),
+    (HANDICAP, (LEVEL, RESULT), "ft.ah.-0.25.home", "1x2"),
+]
 
 
 @pytest.mark.parametrize(("market", "others", "selection", "basis"), CASES)
 async def test_a_line_with_too_few_sharps_borrows_from_its_neighbours_live_as_in_a_replay(
-    bus: Bus, settings: Settings, market: MarketUpdate, others: tuple[MarketUpdate, ...], selection: str, basis: str
+    bus: Bus,
+    settings: Settings,
+    market: MarketUpdate,
+    others: tuple[MarketUpdate, ...],
+    selection: str,
+    basis: str,
 ) -> None:
     live = Live(bus, settings)
     for other in others:
@@ -118,7 +133,12 @@ async def test_a_line_with_too_few_sharps_borrows_from_its_neighbours_live_as_in
 
 @pytest.mark.parametrize(("market", "others", "selection", "basis"), CASES)
 async def test_what_another_worker_saw_is_found_in_the_latest_odds(
-    bus: Bus, settings: Settings, market: MarketUpdate, others: tuple[MarketUpdate, ...], selection: str, basis: str
+    bus: Bus,
+    settings: Settings,
+    market: MarketUpdate,
+    others: tuple[MarketUpdate, ...],
+    selection: str,
+    basis: str,
 ) -> None:
     await write_odds(bus, others)
     decisions = await Live(bus, settings).judge(market)
@@ -126,7 +146,9 @@ async def test_what_another_worker_saw_is_found_in_the_latest_odds(
     assert told(decisions) == told(replayed(settings, *others, market))
 
 
-async def test_a_value_that_is_refused_is_recorded_with_all_that_was_weighed(bus: Bus, settings: Settings) -> None:
+async def test_a_value_that_is_refused_is_recorded_with_all_that_was_weighed(
+    bus: Bus, settings: Settings
+) -> None:
     wild = on("ft.ou.2.5", PIN, prices("IBC", 2.90, 1.40))
     await write_odds(bus, [LOWER_TOTAL])
     decisions = await Live(bus, settings).judge(wild)
@@ -139,13 +161,19 @@ async def test_a_value_that_is_refused_is_recorded_with_all_that_was_weighed(bus
     assert told(decisions) == told(replayed(settings, LOWER_TOTAL, wild))
 
 
-async def test_without_neighbours_there_are_too_few_sharps_in_both(bus: Bus, settings: Settings) -> None:
+async def test_without_neighbours_there_are_too_few_sharps_in_both(
+    bus: Bus, settings: Settings
+) -> None:
     assert await Live(bus, settings).judge(TOTAL) == replayed(settings, TOTAL) == {}
-    handled = await Live(bus, settings).worker.handle(Item("key", encode(validated(TOTAL, settings))))
+    handled = await Live(bus, settings).worker.handle(
+        Item("key", encode(validated(TOTAL, settings)))
+    )
     assert handled.counts == {f"edge:{Reason.TOO_FEW_SHARPS.value}": 2}
 
 
-async def test_a_neighbour_that_was_taken_off_is_forgotten_after_a_while(bus: Bus, settings: Settings) -> None:
+async def test_a_neighbour_that_was_taken_off_is_forgotten_after_a_while(
+    bus: Bus, settings: Settings
+) -> None:
     live = Live(bus, settings)
     await write_odds(bus, [LOWER_TOTAL])
     assert (await live.judge(TOTAL))["ft.ou.2.5.over"].verdict.accepted
@@ -154,12 +182,17 @@ async def test_a_neighbour_that_was_taken_off_is_forgotten_after_a_while(bus: Bu
     assert await live.judge(TOTAL) == {}
 
 
-async def test_a_neighbour_gone_stale_is_not_used_though_it_is_remembered(bus: Bus, tmp_path: Path) -> None:
+async def test_a_neighbour_gone_stale_is_not_used_though_it_is_remembered(
+    bus: Bus, tmp_path: Path
+) -> None:
     brisk = settings_for(tmp_path, MAX_QUOTE_AGE_S=4)
     live = Live(bus, brisk)
     await live.judge(LOWER_TOTAL)
     live.clock.set(NOW + timedelta(seconds=5))
-    fresh = prices("PIN", 1.95, 1.97, confirmed_at=live.clock.now()), prices("IBC", 2.3, 1.7, confirmed_at=live.clock.now())
+    fresh = (
+        prices("PIN", 1.95, 1.97, confirmed_at=live.clock.now()),
+        prices("IBC", 2.3, 1.7, confirmed_at=live.clock.now()),
+    )
     market = ValidatedMarket(on("ft.ou.2.5", *fresh), fresh, {}, live.clock.now())
     handled = await live.worker.handle(Item(market.queue_key, encode(market)))
     assert handled.counts == {f"edge:{Reason.TOO_FEW_SHARPS.value}": 2}

@@ -1,4 +1,6 @@
-"""Router and tracker together, step by step: real ledger, real Redis, a model of the venue, the clock in our hands."""
+"""Router and tracker together, step by step: real ledger, real Redis, a model of the venue, the
+clock in our hands.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,21 +12,28 @@ import msgspec
 import pytest
 import structlog
 
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
-from keter.bus.state.cooldowns import cooling
 from keter.bus.locks import Locks
-from keter.bus.state.odds import write_odds, write_scores
 from keter.bus.queues import Item
+from keter.bus.state.cooldowns import cooling
+from keter.bus.state.odds import write_odds, write_scores
 from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
 from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, Side, event_uid
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import (
+    CommandAction,
+    ExecutionMode,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+)
 from keter.domain.verdicts import Reason
+from keter.processes.tracker import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
 from keter.venues.asianodds.transport import Reply
 from keter.venues.base import (
@@ -37,7 +46,6 @@ from keter.venues.base import (
     TicketStatus,
     VenueTransientError,
 )
-from keter.processes.tracker import QUERIES_PER_MINUTE
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
@@ -58,7 +66,9 @@ class Desk:
         assert await self.tracker.look()
         return self
 
-    async def bet(self, decision_id: str = "d1", *, answer: str = "sent", **how: object) -> ApprovedSignal:
+    async def bet(
+        self, decision_id: str = "d1", *, answer: str = "sent", **how: object
+    ) -> ApprovedSignal:
         """An approval that reaches the router; the venue answers it with ``answer``."""
         signal = await self.world.approve(decision_id, **how)  # type: ignore[arg-type]  # handed on
         assert signal is not None, "the guard would not approve this"
@@ -67,7 +77,9 @@ class Desk:
         return signal
 
     async def turned_away(self, signal: ApprovedSignal) -> str:
-        """The reason for which the router makes no bet of an approval; the venue is asked for nothing."""
+        """The reason for which the router makes no bet of an approval; the venue is asked for
+        nothing.
+        """
         handled = await self.router.router.handle(Item(signal.queue_key, encode(signal)))
         [decision] = [decode(Decision, entry) for entry in handled.audit]
         assert await self.world.ledger.intents.by_decision(signal.decision_id) is None
@@ -95,7 +107,9 @@ class Desk:
 
     async def exposed(self) -> dict[str, int]:
         state = await self.world.book().read()
-        return {e.decision_id: e.stake_minor for e in state.exposures if e.status is ExposureStatus.BET}
+        return {
+            e.decision_id: e.stake_minor for e in state.exposures if e.status is ExposureStatus.BET
+        }
 
     async def alerts(self) -> set[str]:
         return {alert.id.partition(":")[0] for alert in await read_alerts(self.world.bus)}
@@ -132,14 +146,19 @@ async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
 async def test_what_the_router_logs_of_a_signal_names_it(desk: Desk) -> None:
     signal = await desk.world.approve("d1")
     assert signal is not None
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as logs:
         await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
     [line] = [line for line in logs if line["event"] == "routed"]
     found = {name: line[name] for name in ("trace_id", "event_uid", "selection_id", "state")}
     of = signal.signal
     assert found == {
-        "trace_id": of.trace_id, "event_uid": of.event_uid, "selection_id": of.selection_id, "state": "PENDING",
-    }  # fmt: skip
+        "trace_id": of.trace_id,
+        "event_uid": of.event_uid,
+        "selection_id": of.selection_id,
+        "state": "PENDING",
+    }
 
 
 async def test_what_the_tracker_logs_of_a_bet_names_its_signal(desk: Desk) -> None:
@@ -186,7 +205,9 @@ async def test_a_pass_counts_only_for_whom_it_was_made_and_while_it_is_fresh(des
     assert not await pass_done(bus, ACCOUNT, "old-router", run, within_s=60)
     assert not await pass_done(bus, ACCOUNT, "new-router", run, within_s=-1)
     live = msgspec.structs.replace(run, mode=ExecutionMode.LIVE)
-    assert not await pass_done(bus, ACCOUNT, "new-router", live, within_s=60), "a DRY tracker opens no LIVE router"
+    assert not await pass_done(bus, ACCOUNT, "new-router", live, within_s=60), (
+        "a DRY tracker opens no LIVE router"
+    )
 
 
 async def test_a_venue_that_cannot_be_asked_completes_no_pass(desk: Desk) -> None:
@@ -217,7 +238,9 @@ async def test_a_lock_of_somebody_else_stops_the_bet_before_its_intent(desk: Des
     assert (await desk.world.book().read()).exposures == ()
 
 
-async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again(desk: Desk) -> None:
+async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again(
+    desk: Desk,
+) -> None:
     await desk.bet(answer="lost_after")
     assert (await desk.of()).state is S.UNKNOWN
     await desk.look()
@@ -227,7 +250,9 @@ async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again
     assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.RUNNING, 1)
 
 
-async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answer(desk: Desk) -> None:
+async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answer(
+    desk: Desk,
+) -> None:
     """The router is still in its call; the account would not add up without the bet."""
     signal = await desk.world.approve("d1")
     assert signal is not None
@@ -262,7 +287,9 @@ async def test_silence_is_a_doubt_for_long_and_keeps_the_exposure_meanwhile(desk
 
 
 async def test_one_denial_proves_nothing_however_late_it_comes(desk: Desk) -> None:
-    """A ticket may be in transit; after a long pause of the tracker the first denial is still only one."""
+    """A ticket may be in transit; after a long pause of the tracker the first denial is still only
+    one.
+    """
     await desk.bet(answer="lost_after")
     desk.world.venue.hidden.add((await desk.of()).intent.reference)
     await desk.look(10 * desk.world.settings.router.unknown_absent_s)
@@ -283,7 +310,9 @@ async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> No
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_a_5xx_answer_is_silence_and_no_error_answer(desk: Desk, status: int) -> None:
-    """A proxy may say it of a bet that the venue has accepted: patience is that of no answer at all."""
+    """A proxy may say it of a bet that the venue has accepted: patience is that of no answer at
+    all.
+    """
     placed = classify(Reply(status, b""), "ktx")
     assert (placed.outcome, placed.code) == (PlaceOutcome.UNKNOWN, None)
 
@@ -300,8 +329,12 @@ async def test_a_5xx_answer_is_silence_and_no_error_answer(desk: Desk, status: i
     assert (await desk.of()).state is S.REFUSED
 
 
-async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_seen(desk: Desk) -> None:
-    """Real tickets appeared up to 157 s after their placement: a bet given up earlier could stand beside its successor."""
+async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_seen(
+    desk: Desk,
+) -> None:
+    """Real tickets appeared up to 157 s after their placement: a bet given up earlier could stand
+    beside its successor.
+    """
     await desk.bet(answer="error_after")
     desk.world.venue.hidden.add((await desk.of()).intent.reference)
     for _ in range(4):
@@ -312,7 +345,9 @@ async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_see
     assert (await desk.of()).state is S.PENDING
 
 
-async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_down(tmp_path: Path, redis_url: str) -> None:
+async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_down(
+    tmp_path: Path, redis_url: str
+) -> None:
     world = World(tmp_path, redis_url, COOLDOWN_SELECTION_SEC=300)
     await world.open()
     desk = await Desk(world).begin()
@@ -321,7 +356,10 @@ async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_
     await desk.look()
     assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})
     signal_of = signal.signal
-    assert await cooling(world.bus, signal_of.event_uid, signal_of.selection_id) is Reason.COOLDOWN_SELECTION
+    assert (
+        await cooling(world.bus, signal_of.event_uid, signal_of.selection_id)
+        is Reason.COOLDOWN_SELECTION
+    )
     await world.close()
 
 
@@ -331,7 +369,11 @@ async def test_a_partial_stake_is_what_counts_from_then_on(desk: Desk) -> None:
     assert (await desk.of()).placed_stake_minor == 400
     desk.world.venue.finish(0, 0, 0)
     await desk.look()
-    assert ((await desk.of()).pnl_minor, await desk.pnl(), await desk.alerts()) == (-400, -400, set())
+    assert ((await desk.of()).pnl_minor, await desk.pnl(), await desk.alerts()) == (
+        -400,
+        -400,
+        set(),
+    )
     assert await desk.staked() == 400
 
 
@@ -342,9 +384,13 @@ async def test_a_stake_larger_than_approved_becomes_exposure_and_an_alarm(desk: 
     assert "bet-stake-mismatch" in await desk.alerts()
 
 
-async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_out(desk: Desk) -> None:
+async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_out(
+    desk: Desk,
+) -> None:
     await desk.running()
-    desk.world.venue._change(0, status=TicketStatus.SETTLED, result="LOST", pnl_minor=-1000, final_score=(3, 0))
+    desk.world.venue._change(
+        0, status=TicketStatus.SETTLED, result="LOST", pnl_minor=-1000, final_score=(3, 0)
+    )
     await desk.look()
     bet = await desk.of()
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
@@ -359,14 +405,20 @@ async def test_a_ticket_on_another_selection_is_called_out(desk: Desk) -> None:
     assert await desk.alerts() == {"bet-selection-mismatch"}
 
 
-async def test_a_result_that_cannot_be_read_is_decided_by_the_money_and_called_out(desk: Desk) -> None:
+async def test_a_result_that_cannot_be_read_is_decided_by_the_money_and_called_out(
+    desk: Desk,
+) -> None:
     await desk.running()
-    desk.world.venue._change(0, status=TicketStatus.SETTLED, result="W0N", pnl_minor=1200, final_score=(2, 1))
+    desk.world.venue._change(
+        0, status=TicketStatus.SETTLED, result="W0N", pnl_minor=1200, final_score=(2, 1)
+    )
     await desk.look()
     assert ((await desk.of()).state, await desk.alerts()) == (S.WON, {"bet-result-mismatch"})
 
 
-async def test_a_running_bet_that_the_venue_denies_is_called_out_and_stays_exposure(desk: Desk) -> None:
+async def test_a_running_bet_that_the_venue_denies_is_called_out_and_stays_exposure(
+    desk: Desk,
+) -> None:
     await desk.running()
     desk.world.venue.hidden.add((await desk.of()).intent.reference)
     for _ in range(5):
@@ -383,19 +435,40 @@ async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:
     await desk.look()
     await desk.look()
     bet = await desk.of()
-    assert (bet.state, bet.pnl_minor, await desk.pnl(), await desk.exposed()) == (S.LOST, -1000, -1000, {})
+    assert (bet.state, bet.pnl_minor, await desk.pnl(), await desk.exposed()) == (
+        S.LOST,
+        -1000,
+        -1000,
+        {},
+    )
     assert len(await desk.world.ledger.settlements.of(bet.intent.intent_id)) == 2
 
 
 async def test_a_bet_by_hand_is_exposure_until_it_is_settled(desk: Desk) -> None:
     ticket = Ticket(
-        "by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 700, 0, NOW, None, None, "Hand", "Made", "L", NOW, sport="te"
-    )  # fmt: skip
+        "by-hand",
+        "99",
+        "PIN",
+        TicketStatus.RUNNING,
+        "1.9",
+        700,
+        0,
+        NOW,
+        None,
+        None,
+        "Hand",
+        "Made",
+        "L",
+        NOW,
+        sport="te",
+    )
     desk.world.venue.add(ticket)
     await desk.look()
     assert await desk.exposed() == {"foreign:PIN:99": 700}
     [exposure] = (await desk.world.book().read()).exposures
-    assert exposure.event_uid == event_uid("te", NOW, "Hand", "Made"), "under the name that our own bets on the match have"
+    assert exposure.event_uid == event_uid("te", NOW, "Hand", "Made"), (
+        "under the name that our own bets on the match have"
+    )
     assert "foreign-bets" in await desk.alerts()
     desk.world.venue._change(0, status=TicketStatus.SETTLED, result="WON", pnl_minor=630)
     await desk.look()
@@ -412,10 +485,15 @@ async def test_money_that_does_not_agree_twice_halts_betting(desk: Desk) -> None
     desk.world.venue.account = wrong  # type: ignore[method-assign,assignment]  # it lies
     await desk.look(20)
     view = await read_trading(desk.world.bus, desk.world.clock.now())
-    assert view.state is not None and view.state.mode is TradingMode.ACTIVE, "once may be a coincidence"
+    assert view.state is not None and view.state.mode is TradingMode.ACTIVE, (
+        "once may be a coincidence"
+    )
     await desk.look(20)
     view = await read_trading(desk.world.bus, desk.world.clock.now())
-    assert view.state is not None and (view.state.mode, view.state.actor) == (TradingMode.HALTED, "tracker")
+    assert view.state is not None and (view.state.mode, view.state.actor) == (
+        TradingMode.HALTED,
+        "tracker",
+    )
     assert desk.world.settings.router.halt_file.exists()
     assert "account-mismatch" in await desk.alerts()
     last = await desk.world.ledger.commands.last_trading()
@@ -423,7 +501,9 @@ async def test_money_that_does_not_agree_twice_halts_betting(desk: Desk) -> None
 
 
 async def test_a_refused_bet_that_lives_after_all_is_exposure_and_an_alarm(desk: Desk) -> None:
-    """A request that left the machine long after it was given up: not lost from sight, not bet again."""
+    """A request that left the machine long after it was given up: not lost from sight, not bet
+    again.
+    """
     await desk.bet(answer="lost_after")
     reference = (await desk.of()).intent.reference
     desk.world.venue.hidden.add(reference)
@@ -438,7 +518,9 @@ async def test_a_refused_bet_that_lives_after_all_is_exposure_and_an_alarm(desk:
 
 
 @pytest.mark.parametrize("call", ["redis.risk_settle", "redis.risk_release", "settlements.add"])
-async def test_a_tracker_that_dies_between_ledger_and_risk_book_is_made_good_by_the_next(desk: Desk, call: str) -> None:
+async def test_a_tracker_that_dies_between_ledger_and_risk_book_is_made_good_by_the_next(
+    desk: Desk, call: str
+) -> None:
     await desk.running()
     if call == "redis.risk_release":
         desk.world.venue.revoke(0)
@@ -502,16 +584,24 @@ async def test_an_open_bet_that_the_risk_book_lost_is_put_back(desk: Desk) -> No
 async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
     signal = await desk.running()
     uid = signal.signal.event_uid
-    await write_scores(desk.world.bus, [EventScore(uid, Score(2, 1), (1, 0), ended=False, observed_at=NOW)])
+    await write_scores(
+        desk.world.bus, [EventScore(uid, Score(2, 1), (1, 0), ended=False, observed_at=NOW)]
+    )
     await desk.look(3 * 86400)
     assert await desk.world.ledger.results.get(uid) is None
     kickoff = signal.signal.update.event.kickoff
-    anothers = EventScore(uid, Score(0, 7), (0, 1), ended=True, observed_at=kickoff - timedelta(seconds=1))
+    anothers = EventScore(
+        uid, Score(0, 7), (0, 1), ended=True, observed_at=kickoff - timedelta(seconds=1)
+    )
     await write_scores(desk.world.bus, [anothers])
     await desk.look()
-    assert await desk.world.ledger.results.get(uid) is None, "seen before the kick-off: it is another match's"
+    assert await desk.world.ledger.results.get(uid) is None, (
+        "seen before the kick-off: it is another match's"
+    )
     await desk.world.ledger.results.put(anothers)
-    final = EventScore(uid, Score(2, 2), (1, 0), ended=True, observed_at=kickoff + timedelta(hours=2))
+    final = EventScore(
+        uid, Score(2, 2), (1, 0), ended=True, observed_at=kickoff + timedelta(hours=2)
+    )
     await write_scores(desk.world.bus, [final])
     await desk.look()
     assert await desk.world.ledger.results.get(uid) == final
@@ -519,7 +609,9 @@ async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:
 
 async def test_a_score_that_cannot_be_read_stops_no_pass(desk: Desk) -> None:
     signal = await desk.running()
-    await desk.world.bus.redis.execute_command("SET", desk.world.bus.keys.score(signal.signal.event_uid), "rubbish")
+    await desk.world.bus.redis.execute_command(
+        "SET", desk.world.bus.keys.score(signal.signal.event_uid), "rubbish"
+    )
     assert await desk.look(3 * 86400)
 
 
@@ -527,8 +619,12 @@ async def _no_lists() -> Sequence[Ticket]:
     raise VenueTransientError("unavailable", "the bet lists are down")
 
 
-@pytest.mark.parametrize(("restarted", "lists_down"), [(False, False), (True, False), (False, True)])
-async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: Desk, restarted: bool, lists_down: bool) -> None:
+@pytest.mark.parametrize(
+    ("restarted", "lists_down"), [(False, False), (True, False), (False, True)]
+)
+async def test_the_closing_price_is_the_last_fair_price_before_the_start(
+    desk: Desk, restarted: bool, lists_down: bool
+) -> None:
     signal = await desk.running()
     update = signal.signal.update
     kickoff = update.event.kickoff
@@ -536,8 +632,13 @@ async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: D
     async def prices_at(minutes_before: float, over: float, phase: Phase = Phase.TODAY) -> None:
         at = kickoff - timedelta(minutes=minutes_before)
         desk.world.clock.set(at)
-        books = tuple(BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at) for book in ("PIN", "ISN", "SBO", "IBC"))
-        fresh = msgspec.structs.replace(update, books=books, received_at=at, phase=phase, trace_id=f"t{minutes_before}")
+        books = tuple(
+            BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at)
+            for book in ("PIN", "ISN", "SBO", "IBC")
+        )
+        fresh = msgspec.structs.replace(
+            update, books=books, received_at=at, phase=phase, trace_id=f"t{minutes_before}"
+        )
         await write_odds(desk.world.bus, [fresh])
         await desk.tracker.look()
 
@@ -553,7 +654,9 @@ async def test_the_closing_price_is_the_last_fair_price_before_the_start(desk: D
     assert closing is not None and abs(closing - (1 + 1.9 / 2.0)) < 0.03
 
 
-async def test_the_closing_price_of_a_match_that_was_put_off_is_that_of_its_new_kick_off(desk: Desk) -> None:
+async def test_the_closing_price_of_a_match_that_was_put_off_is_that_of_its_new_kick_off(
+    desk: Desk,
+) -> None:
     signal = await desk.running()
     update = signal.signal.update
     planned, later = update.event.kickoff, update.event.kickoff + timedelta(minutes=45)
@@ -561,9 +664,14 @@ async def test_the_closing_price_of_a_match_that_was_put_off_is_that_of_its_new_
     async def prices_at(minutes: float, over: float, kickoff: datetime) -> None:
         at = planned + timedelta(minutes=minutes)
         desk.world.clock.set(at)
-        books = tuple(BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at) for book in ("PIN", "ISN", "SBO", "IBC"))
+        books = tuple(
+            BookPrices(book, (over, 2.0), (f"{over}", "2.0"), at, at)
+            for book in ("PIN", "ISN", "SBO", "IBC")
+        )
         event = msgspec.structs.replace(update.event, kickoff=kickoff)
-        fresh = msgspec.structs.replace(update, books=books, received_at=at, event=event, trace_id=f"t{minutes}")
+        fresh = msgspec.structs.replace(
+            update, books=books, received_at=at, event=event, trace_id=f"t{minutes}"
+        )
         await write_odds(desk.world.bus, [fresh])
         await desk.tracker.look()
 
@@ -578,7 +686,9 @@ async def test_the_closing_price_of_a_match_that_was_put_off_is_that_of_its_new_
 
 
 async def many_running(desk: Desk, count: int) -> list[str]:
-    """Bets that run at the venue and that its list does not show; returns the references that are asked for singly."""
+    """Bets that run at the venue and that its list does not show; returns the references that are
+    asked for singly.
+    """
     for n in range(count):
         await desk.bet(f"d{n}", team=f"Team {n}")
         desk.world.venue.decide(-1, accept=True)
@@ -598,7 +708,9 @@ async def many_running(desk: Desk, count: int) -> list[str]:
     return asked
 
 
-async def test_the_queries_of_a_pass_stay_within_the_budget_and_none_is_forgotten(desk: Desk) -> None:
+async def test_the_queries_of_a_pass_stay_within_the_budget_and_none_is_forgotten(
+    desk: Desk,
+) -> None:
     asked = await many_running(desk, 20)
     for _ in range(40):
         await desk.look(1)
@@ -620,8 +732,12 @@ async def test_a_doubtful_bet_is_asked_for_however_many_others_are_not_listed(de
     assert (await desk.of("doubt")).state is S.PENDING
 
 
-async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(tmp_path: Path, redis_url: str) -> None:
-    """The guard must not approve a second bet on the event during a slow call: the router would send it right after."""
+async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """The guard must not approve a second bet on the event during a slow call: the router would
+    send it right after.
+    """
     world = World(tmp_path, redis_url, COOLDOWN_EVENT_SEC=60)
     await world.open()
     desk = await Desk(world).begin()
@@ -640,8 +756,12 @@ async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(tmp_path:
     await world.close()
 
 
-async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found(desk: Desk) -> None:
-    """It believed the venue's denials and was frozen before it wrote so; meanwhile the ticket showed up."""
+async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found(
+    desk: Desk,
+) -> None:
+    """It believed the venue's denials and was frozen before it wrote so; meanwhile the ticket
+    showed up.
+    """
     await desk.bet(answer="lost_after")
     reference = (await desk.of()).intent.reference
     desk.world.venue.hidden.add(reference)
@@ -675,11 +795,17 @@ async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[boo
 
 
 async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> None:
-    """The server died within a second of the command and came back with the older state; the guard has not looked yet."""
+    """The server died within a second of the command and came back with the older state; the guard
+    has not looked yet.
+    """
     view = await read_trading(desk.world.bus, desk.world.clock.now())
     assert view.state is not None
-    lost = msgspec.structs.replace(view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1)
-    command = OperatorCommand("c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost)
+    lost = msgspec.structs.replace(
+        view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1
+    )
+    command = OperatorCommand(
+        "c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost
+    )
     await desk.world.ledger.commands.add(command)
     signal = await desk.world.approve("d1")
     assert signal is not None
@@ -687,14 +813,24 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
 
 
 async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
-    """An approval marked as one that lies beside an open bet on the other side; trading is reducing."""
+    """An approval marked as one that lies beside an open bet on the other side; trading is
+    reducing.
+    """
     signal = await desk.world.approve("d1")
     assert signal is not None
     inner, book, now = signal.signal, desk.world.book(), desk.world.clock.now()
     other = Exposure(
-        "other", inner.event_uid, "L", inner.update.market, Side.UNDER, beside_minor, "1.7", ExposureStatus.RESERVED, now,
+        "other",
+        inner.event_uid,
+        "L",
+        inner.update.market,
+        Side.UNDER,
+        beside_minor,
+        "1.7",
+        ExposureStatus.RESERVED,
+        now,
         now + timedelta(seconds=60),
-    )  # fmt: skip
+    )
     assert await book.reserve(other, revision=(await book.read()).revision, lease=desk.world.guard)
     assert await book.convert("other")
     reduced = TradingState(TradingMode.REDUCING, "ops", "odd prices", now)
@@ -707,21 +843,30 @@ async def test_a_bet_that_raises_nothing_is_placed_while_reducing(desk: Desk) ->
     assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.PENDING, 1)
 
 
-async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it(desk: Desk) -> None:
+async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it(
+    desk: Desk,
+) -> None:
     """The venue refused the other bet after the guard had approved this one."""
     signal = await reducing(desk, 1000)
     await desk.world.book().release("other")
     assert await desk.turned_away(signal) == Reason.RAISES_EXPOSURE
-    assert await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
+    assert (
+        await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
+    )
 
 
 async def test_the_router_refuses_an_approval_from_before_the_command(desk: Desk) -> None:
     signal = await reducing(desk, 1000)
-    assert await desk.turned_away(msgspec.structs.replace(signal, reducing=False)) == Reason.RAISES_EXPOSURE
+    assert (
+        await desk.turned_away(msgspec.structs.replace(signal, reducing=False))
+        == Reason.RAISES_EXPOSURE
+    )
 
 
 async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -> None:
-    """The second book's ticket shows later: given up too early, it would stand at the venue beside the next bet."""
+    """The second book's ticket shows later: given up too early, it would stand at the venue beside
+    the next bet.
+    """
     desk.world.venue.quotes = {
         "IBC": PlacementQuote("IBC", 2.20, "2.200", 500, 600, rejected=False),
         "GA": PlacementQuote("GA", 2.20, "2.200", 500, 1_000, rejected=False),
@@ -733,7 +878,11 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     await desk.look()
     assert ((await desk.of()).state, await desk.exposed()) == (S.PENDING, {"d1": 1500})
     first = desk.world.venue.tickets[0]
-    desk.world.venue.add(msgspec.structs.replace(first, ticket_id="second", status=TicketStatus.RUNNING, stake_minor=900))
+    desk.world.venue.add(
+        msgspec.structs.replace(
+            first, ticket_id="second", status=TicketStatus.RUNNING, stake_minor=900
+        )
+    )
     await desk.look()
     bet = await desk.of()
     assert (bet.state, bet.placed_stake_minor) == (S.RUNNING, 900)
@@ -741,8 +890,12 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     assert (exposure.stake_minor, exposure.stands_minor) == (1500, 900)
 
 
-async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_list(desk: Desk) -> None:
-    """A list has an end: the older of two tickets drops out first, and what is left is not the whole bet."""
+async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_list(
+    desk: Desk,
+) -> None:
+    """A list has an end: the older of two tickets drops out first, and what is left is not the
+    whole bet.
+    """
     venue = desk.world.venue
     venue.quotes = {
         "IBC": PlacementQuote("IBC", 2.20, "2.200", 500, 600, rejected=False),
@@ -764,10 +917,14 @@ async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_
     assert await desk.pnl() == 1800
 
 
-async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tickets_only(desk: Desk) -> None:
+async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tickets_only(
+    desk: Desk,
+) -> None:
     venue = desk.world.venue
     await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
-    venue.tickets[0] = msgspec.structs.replace(venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600)
+    venue.tickets[0] = msgspec.structs.replace(
+        venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600
+    )
     venue.add(msgspec.structs.replace(venue.tickets[0], ticket_id="second", stake_minor=900))
     await desk.look()
     assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
@@ -781,21 +938,29 @@ async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tick
     assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
 
 
-async def test_a_stake_that_the_venue_changes_after_the_end_is_told_and_stops_no_pass(desk: Desk) -> None:
+async def test_a_stake_that_the_venue_changes_after_the_end_is_told_and_stops_no_pass(
+    desk: Desk,
+) -> None:
     await desk.running()
     desk.world.venue.finish(0, 2, 1)
     await desk.look()
     whole = await desk.of()
-    desk.world.venue.tickets[0] = msgspec.structs.replace(desk.world.venue.tickets[0], stake_minor=900, pnl_minor=1080)
+    desk.world.venue.tickets[0] = msgspec.structs.replace(
+        desk.world.venue.tickets[0], stake_minor=900, pnl_minor=1080
+    )
     assert await desk.look()
     assert await desk.of() == whole
     assert await desk.alerts() == {"bet-stake-mismatch"}
 
 
-async def test_a_bet_of_two_tickets_does_not_end_with_the_one_that_is_listed_while_it_cannot_be_asked_for(desk: Desk) -> None:
+async def test_a_bet_of_two_tickets_does_not_end_with_the_listed_one_while_it_is_unasked(
+    desk: Desk,
+) -> None:
     venue = desk.world.venue
     await desk.bet(stake_minor=1500, offers={"IBC": 2.20, "GA": 2.20})
-    venue.tickets[0] = msgspec.structs.replace(venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600)
+    venue.tickets[0] = msgspec.structs.replace(
+        venue.tickets[0], status=TicketStatus.RUNNING, stake_minor=600
+    )
     venue.finish(0, 2, 1)
     ask = venue.bet
 
@@ -806,7 +971,11 @@ async def test_a_bet_of_two_tickets_does_not_end_with_the_one_that_is_listed_whi
     await desk.look()
     assert (await desk.of()).state is S.PENDING
     venue.bet = ask  # type: ignore[method-assign]  # back again
-    venue.add(msgspec.structs.replace(venue.tickets[0], ticket_id="second", stake_minor=900, pnl_minor=1080))
+    venue.add(
+        msgspec.structs.replace(
+            venue.tickets[0], ticket_id="second", stake_minor=900, pnl_minor=1080
+        )
+    )
     await desk.look()
     bet = await desk.of()
     assert (bet.state, bet.placed_stake_minor, bet.pnl_minor) == (S.WON, 1500, 1800)
@@ -820,8 +989,12 @@ async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(des
     assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})
 
 
-async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cancellation(tmp_path: Path, redis_url: str) -> None:
-    """asyncio.wait_for before Python 3.12 does so now and then: the router must not wait for ever for a task that lives on."""
+async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cancellation(
+    tmp_path: Path, redis_url: str
+) -> None:
+    """asyncio.wait_for before Python 3.12 does so now and then: the router must not wait for ever
+    for a task that lives on.
+    """
     world = World(tmp_path, redis_url, WORKER_LEASE_TTL_S=2)
     await world.open()
     desk = await Desk(world).begin()

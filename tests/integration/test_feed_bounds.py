@@ -1,4 +1,6 @@
-"""A feed that makes up matches with every answer fills neither Redis nor ingest, and the real matches stay."""
+"""A feed that makes up matches with every answer fills neither Redis nor ingest, and the real
+matches stay.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,14 +15,14 @@ from keter.bus.state.odds import read_odds
 from keter.bus.state.sessions import FixtureStore
 from keter.clock import to_ms
 from keter.domain.markets import Phase
+from keter.processes.ingest import Publisher
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.source import AsianOddsSource
-from keter.processes.ingest import Publisher
 from tests.kit.asianodds_payloads import NOW, feed_body, match_game, total
-from tests.kit.workbench import context_on, settings_for
-from tests.kit.support import RedisServer
 from tests.kit.asianodds_seam import USER, Venue, played
+from tests.kit.support import RedisServer
+from tests.kit.workbench import context_on, settings_for
 
 pytestmark = pytest.mark.redis
 INVENTED, ANSWERS, REAL, KEPT = 4_000, 8, 20, 200
@@ -47,7 +49,10 @@ class InventiveVenue(Venue):
         if kind != MARKET_TYPE_OF_PHASE[Phase.TODAY]:
             return played(feed_body(), request)
         real = [row(number, f"Real {number}", 3, kind=kind) for number in range(1, REAL + 1)]
-        made = [row(self._made + n, f"Made {self._made + n}", self._kickoff_h, kind=kind) for n in range(INVENTED)]
+        made = [
+            row(self._made + n, f"Made {self._made + n}", self._kickoff_h, kind=kind)
+            for n in range(INVENTED)
+        ]
         self._made += INVENTED
         return played(feed_body(*real, *made), request)
 
@@ -64,13 +69,20 @@ async def own_bus() -> AsyncIterator[Bus]:
 
 @pytest.mark.parametrize("kickoff_h", [50 * 8766, 20], ids=["in fifty years", "tomorrow"])
 @pytest.mark.slow
-async def test_redis_stays_small_and_real_matches_stay(own_bus: Bus, tmp_path: Path, kickoff_h: float) -> None:
+async def test_redis_stays_small_and_real_matches_stay(
+    own_bus: Bus, tmp_path: Path, kickoff_h: float
+) -> None:
     venue = InventiveVenue(kickoff_h)
     context = context_on(own_bus, settings_for(tmp_path, AO_USER=USER), "ingest")
     publisher, began_at = Publisher(context), NOW
     bounds = FeedBounds(timedelta(hours=72), fixtures=KEPT, markets=7 * KEPT)
     source = AsianOddsSource(
-        venue.client(), venue.clock, FixtureStore(own_bus), sleep=venue.sleep, bounds=bounds, capture=False
+        venue.client(),
+        venue.clock,
+        FixtureStore(own_bus),
+        sleep=venue.sleep,
+        bounds=bounds,
+        capture=False,
     )
     seen = 0
     async for update in source.updates():
@@ -80,7 +92,9 @@ async def test_redis_stays_small_and_real_matches_stay(own_bus: Bus, tmp_path: P
             break
     keys = await own_bus.redis.execute_command("DBSIZE")
     used = int((await own_bus.redis.execute_command("INFO", "memory"))["used_memory"])
-    assert keys < 2 * KEPT + 100, "two selections of each match that is kept, and what there is of anything else"
+    assert keys < 2 * KEPT + 100, (
+        "two selections of each match that is kept, and what there is of anything else"
+    )
     assert used < MOST_BYTES
     assert await own_bus.redis.execute_command("HLEN", own_bus.keys.fixtures(USER)) <= 2 * KEPT
     for number in range(1, REAL + 1):

@@ -1,4 +1,6 @@
-"""The guard with a real Redis and a real ledger: what it refuses, what it restores, and what makes it stop betting."""
+"""The guard with a real Redis and a real ledger: what it refuses, what it restores, and what makes
+it stop betting.
+"""
 
 import asyncio
 import dataclasses
@@ -13,19 +15,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from keter.bus.state.accounts import write_account
-from keter.bus.state.adoption import put_bet
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.state.cooldowns import cool_down, rest_left_s
 from keter.bus.errors import LeaseLostError
-from keter.bus.state.limits import read_limits
 from keter.bus.locks import Lease
-from keter.bus.state.odds import write_odds
 from keter.bus.queues import Item, QueueName, depths
+from keter.bus.state.accounts import write_account
+from keter.bus.state.adoption import put_bet
+from keter.bus.state.cooldowns import cool_down, rest_left_s
+from keter.bus.state.limits import read_limits
+from keter.bus.state.odds import write_odds
 from keter.bus.state.risk import RiskBook, RiskState
 from keter.bus.state.trading import arm, change_trading, read_arming, read_trading
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState
@@ -36,16 +38,16 @@ from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
-from keter.supervision.run import single
-from keter.settings import Settings
-from keter.venues.base import AccountSnapshot
-from keter.risk import book_keeper as risk_keeping
 from keter.processes.guard import Guard
 from keter.processes.serving import Gather, Handled, serve
+from keter.risk import book_keeper as risk_keeping
+from keter.settings import Settings
+from keter.supervision.run import single
+from keter.venues.base import AccountSnapshot
 from tests.kit.execution import NOW, a_signal, an_event, an_intent, settings_for
-from tests.kit.workbench import context_on, drain, opened, push
 from tests.kit.ledger_contract import WAY_TO
 from tests.kit.support import RedisServer, eventually
+from tests.kit.workbench import context_on, drain, opened, push
 
 pytestmark = pytest.mark.redis
 S = BetState
@@ -91,13 +93,23 @@ def approval(handled: Handled) -> ApprovedSignal | None:
     return decode(ApprovedSignal, outputs[0].payload) if outputs else None
 
 
-async def fund(bus: Bus, settings: Settings, at: datetime, credit_minor: int = 1_000_000, outstanding_minor: int = 0) -> None:
-    snapshot = AccountSnapshot(settings.venue.ao_user, "EUR", credit_minor, outstanding_minor, 0, 0, at)
+async def fund(
+    bus: Bus,
+    settings: Settings,
+    at: datetime,
+    credit_minor: int = 1_000_000,
+    outstanding_minor: int = 0,
+) -> None:
+    snapshot = AccountSnapshot(
+        settings.venue.ao_user, "EUR", credit_minor, outstanding_minor, 0, 0, at
+    )
     await write_account(bus, snapshot)
 
 
 @asynccontextmanager
-async def desk(url: str, folder: Path, clock: ManualClock | None = None, **names: object) -> AsyncIterator[Desk]:
+async def desk(
+    url: str, folder: Path, clock: ManualClock | None = None, **names: object
+) -> AsyncIterator[Desk]:
     clock = clock or ManualClock(NOW)
     settings = settings_for(folder, **names)
     async with opened(url) as bus:
@@ -114,19 +126,31 @@ async def desk(url: str, folder: Path, clock: ManualClock | None = None, **names
             await ledger.aclose()
 
 
-async def placed(desk: Desk, name: str, state: BetState, approved: ApprovedSignal, *, made: datetime = NOW) -> None:
+async def placed(
+    desk: Desk, name: str, state: BetState, approved: ApprovedSignal, *, made: datetime = NOW
+) -> None:
     """The ledger's side of an approval that came as far as ``state``."""
     event = approved.signal.update.event
     intent = an_intent(name, decision_id=approved.decision_id, event=event, created_at=made)
     await desk.ledger.intents.create(intent, worker="t")
     for step in WAY_TO[state]:
-        await desk.ledger.intents.transition(name, step, at=desk.clock.now(), cause="test", worker="t")
+        await desk.ledger.intents.transition(
+            name, step, at=desk.clock.now(), cause="test", worker="t"
+        )
 
 
 async def settled(
-    desk: Desk, name: str, state: BetState, pnl_minor: int, *, event_name: str | None = None, made: datetime = NOW
+    desk: Desk,
+    name: str,
+    state: BetState,
+    pnl_minor: int,
+    *,
+    event_name: str | None = None,
+    made: datetime = NOW,
 ) -> None:
-    """A bet that ran and ended, in the ledger and in the risk book, as router and tracker leave it."""
+    """A bet that ran and ended, in the ledger and in the risk book, as router and tracker leave
+    it.
+    """
     event = an_event(event_name or f"Home {name}")
     signal = a_signal(event=event, at=desk.clock.now())
     _, approved = await desk.ask(signal)
@@ -134,10 +158,14 @@ async def settled(
     await placed(desk, name, S.RUNNING, approved, made=made)
     at = desk.clock.now()
     changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
-    await desk.ledger.intents.transition(name, state, at=at, cause="result", worker="t", changes=changes)
+    await desk.ledger.intents.transition(
+        name, state, at=at, cause="result", worker="t", changes=changes
+    )
     book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     assert await book.convert(approved.decision_id, day=TODAY)
-    assert await book.settle(approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST})
+    assert await book.settle(
+        approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST}
+    )
 
 
 async def test_an_approval_is_reserved_under_its_decision(redis_url: str, tmp_path: Path) -> None:
@@ -150,7 +178,9 @@ async def test_an_approval_is_reserved_under_its_decision(redis_url: str, tmp_pa
             approved.decision_id, 1000, ExposureStatus.RESERVED)  # fmt: skip
 
 
-async def test_a_newer_price_of_a_waiting_approval_keeps_decision_and_reservation(redis_url: str, tmp_path: Path) -> None:
+async def test_a_newer_price_of_a_waiting_approval_keeps_decision_and_reservation(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, STAKE_RULE="ev") as here:
         _, first = await here.ask(a_signal(offers={"IBC": 2.12}))
         here.clock.set(NOW + timedelta(seconds=2))
@@ -164,7 +194,9 @@ async def test_a_newer_price_of_a_waiting_approval_keeps_decision_and_reservatio
         assert len((await RiskBook(here.bus).read()).exposures) == 1
 
 
-async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, tmp_path: Path) -> None:
+async def test_a_selection_that_is_bet_on_is_not_approved_again(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
         _, approved = await here.ask()
         assert approved is not None
@@ -172,19 +204,29 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(redis_url: str, 
         assert (await here.ask())[0] == "guard:selection_open"
 
 
-async def test_the_guard_keeps_to_a_lowered_limit_at_once_and_after_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
+async def test_the_guard_keeps_to_a_lowered_limit_at_once_and_after_the_loss_of_redis(
+    redis_url: str, tmp_path: Path
+) -> None:
     """Redis forgets everything: the audit still knows how low the limit was."""
     async with desk(redis_url, tmp_path) as at:
-        control = Control(at.bus, halt_file=tmp_path / "HALT", clock=at.clock, audit=at.ledger.commands.add)
-        await control.set_limit(Operator("ops", "cli"), at.settings.risk, "MAX_EXPOSURE_EVENT", "0.01", "test")
+        control = Control(
+            at.bus, halt_file=tmp_path / "HALT", clock=at.clock, audit=at.ledger.commands.add
+        )
+        await control.set_limit(
+            Operator("ops", "cli"), at.settings.risk, "MAX_EXPOSURE_EVENT", "0.01", "test"
+        )
         assert await at.ask() == ("guard:exposure_event", None)
-        await at.bus.redis.execute_command("DEL", at.bus.keys.risk_limits, at.bus.keys.trading_state)
+        await at.bus.redis.execute_command(
+            "DEL", at.bus.keys.risk_limits, at.bus.keys.trading_state
+        )
         await at.later(1)
         assert await read_limits(at.bus) == {"max_exposure_event": Decimal("0.01")}
         assert await at.ask() == ("guard:exposure_event", None)
 
 
-async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str, tmp_path: Path) -> None:
+async def test_a_refusal_is_audited_once_per_selection_and_reason(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path) as here:
         await cool_down(here.bus, event_uid=a_signal().event_uid, seconds=60, reason="sent")
         entries: list[bytes] = []
@@ -211,7 +253,11 @@ async def test_a_refusal_is_audited_once_per_selection_and_reason(redis_url: str
         ({}, "global_stop", "guard:trading_not_active"),
         ({"TRADING_ENABLED": "false"}, "nothing", "guard:trading_not_active"),
         ({"EXECUTION_MODE": "LIVE"}, "nothing", "guard:not_armed"),
-        ({"EXECUTION_MODE": "LIVE"}, "armed", "guard:not_armed"),  # still no licence and no explicit limits
+        (
+            {"EXECUTION_MODE": "LIVE"},
+            "armed",
+            "guard:not_armed",
+        ),  # still no licence and no explicit limits
     ],
 )
 async def test_what_forbids_a_bet_is_told_by_name(
@@ -225,7 +271,9 @@ async def test_what_forbids_a_bet_is_told_by_name(
         elif prepare == "poor":
             await fund(here.bus, here.settings, now, credit_minor=999)
         elif prepare == "no_account":
-            await here.bus.redis.execute_command("DEL", here.bus.keys.account(account), here.bus.keys.accounts)
+            await here.bus.redis.execute_command(
+                "DEL", here.bus.keys.account(account), here.bus.keys.accounts
+            )
         elif prepare == "old_account":
             await fund(here.bus, here.settings, now - timedelta(minutes=6))
         elif prepare == "stale":
@@ -234,7 +282,10 @@ async def test_what_forbids_a_bet_is_told_by_name(
             signal = a_signal(at=now + timedelta(seconds=6))
         elif prepare == "paused":
             await change_trading(
-                here.bus, TradingState(TradingMode.PAUSED, "me", "lunch", now), expected_revision=None, now=now
+                here.bus,
+                TradingState(TradingMode.PAUSED, "me", "lunch", now),
+                expected_revision=None,
+                now=now,
             )
         elif prepare == "global_stop":
             await here.bus.redis.execute_command("SET", here.bus.keys.global_stop, "1")
@@ -252,11 +303,15 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
         assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999)
         assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:balance_too_low"
-        await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999, outstanding_minor=1000)
+        await fund(
+            here.bus, here.settings, here.clock.now(), credit_minor=1999, outstanding_minor=1000
+        )
         assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:ok"
 
 
-async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(redis_url: str, tmp_path: Path) -> None:
+async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
         book = RiskBook(here.bus, run=here.run)
         _, first = await here.ask(a_signal(event=an_event("One")))
@@ -269,8 +324,12 @@ async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(r
         assert (await here.ask(a_signal(event=an_event("Four"))))[0] == "guard:throttled"
 
 
-async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(redis_url: str, tmp_path: Path) -> None:
-    """It is no reservation any more and nobody has told yet that it was sent: a slow call must not open a gap."""
+async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """It is no reservation any more and nobody has told yet that it was sent: a slow call must not
+    open a gap.
+    """
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
         _, first = await here.ask(a_signal(event=an_event("One")))
         assert first is not None
@@ -285,16 +344,26 @@ async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
     held = desk.lease.held
     assert held is not None
     exposure = Exposure(
-        f"beside {signal.event_uid}", signal.event_uid, signal.update.event.league, signal.update.market, Side.UNDER,
-        stake_minor, "1.7", ExposureStatus.RESERVED, now, now + timedelta(seconds=60),
-    )  # fmt: skip
+        f"beside {signal.event_uid}",
+        signal.event_uid,
+        signal.update.event.league,
+        signal.update.market,
+        Side.UNDER,
+        stake_minor,
+        "1.7",
+        ExposureStatus.RESERVED,
+        now,
+        now + timedelta(seconds=60),
+    )
     assert await book.reserve(exposure, revision=(await book.read()).revision, lease=held)
     assert await book.convert(exposure.decision_id, day=TODAY)
 
 
 async def set_mode(desk: Desk, mode: TradingMode, until: datetime | None = None) -> None:
     now = desk.clock.now()
-    await change_trading(desk.bus, TradingState(mode, "ops", "test", now, until), expected_revision=None, now=now)
+    await change_trading(
+        desk.bus, TradingState(mode, "ops", "test", now, until), expected_revision=None, now=now
+    )
 
 
 async def test_while_reducing_only_what_raises_no_worst_case_is_approved_and_it_is_marked(
@@ -319,7 +388,9 @@ async def test_while_reducing_only_what_raises_no_worst_case_is_approved_and_it_
 
 async def test_reducing_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
     async with desk(redis_url, tmp_path) as here:
-        control = Control(here.bus, halt_file=tmp_path / "HALT", clock=here.clock, audit=here.ledger.commands.add)
+        control = Control(
+            here.bus, halt_file=tmp_path / "HALT", clock=here.clock, audit=here.ledger.commands.add
+        )
         await control.reduce(Operator("ops", "cli"), "odd prices")
         await here.bus.redis.flushall()
         await fund(here.bus, here.settings, here.clock.now())
@@ -346,12 +417,16 @@ async def test_trading_enabled_false_starts_stopped_where_bets_would_come_withou
 ) -> None:
     """A pause that ends by itself would bet, and so does REDUCING."""
     async with desk(redis_url, tmp_path, TRADING_ENABLED="false") as here:
-        await set_mode(here, mode, NOW + timedelta(minutes=1) if mode is TradingMode.PAUSED else None)
+        await set_mode(
+            here, mode, NOW + timedelta(minutes=1) if mode is TradingMode.PAUSED else None
+        )
         await here.guard.start()
         assert await here.mode() is TradingMode.HALTED
 
 
-async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tmp_path: Path) -> None:
+async def test_bets_settled_today_still_count_for_their_event(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, MAX_BETS_PER_EVENT=1) as here:
         await settled(here, "one", S.WON, 900, event_name="Alpha FC")
         assert (await here.ask())[0] == "guard:event_bet_count"
@@ -360,28 +435,50 @@ async def test_bets_settled_today_still_count_for_their_event(redis_url: str, tm
 def said(action: CommandAction, after: TradingState) -> OperatorCommand:
     """An operator's command as the audit keeps it."""
     return OperatorCommand(
-        command_id=f"c{after.revision}", action=action, actor="operator", source="cli", target="trading", reason=after.reason,
-        at=NOW, accepted=True, result="done", after=after,
-    )  # fmt: skip
+        command_id=f"c{after.revision}",
+        action=action,
+        actor="operator",
+        source="cli",
+        target="trading",
+        reason=after.reason,
+        at=NOW,
+        accepted=True,
+        result="done",
+        after=after,
+    )
 
 
-async def test_a_redis_that_lost_its_last_second_does_not_undo_a_pause(redis_url: str, tmp_path: Path) -> None:
-    """The server died after the pause was written and before it reached the disk: the older state came back."""
+async def test_a_redis_that_lost_its_last_second_does_not_undo_a_pause(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The server died after the pause was written and before it reached the disk: the older state
+    came back.
+    """
     async with desk(redis_url, tmp_path) as here:
         older = await change_trading(
-            here.bus, TradingState(TradingMode.ACTIVE, "operator", "go", NOW), expected_revision=None, now=NOW
+            here.bus,
+            TradingState(TradingMode.ACTIVE, "operator", "go", NOW),
+            expected_revision=None,
+            now=NOW,
         )
-        paused = TradingState(TradingMode.PAUSED, "operator", "lunch", NOW, revision=older.revision + 1)
+        paused = TradingState(
+            TradingMode.PAUSED, "operator", "lunch", NOW, revision=older.revision + 1
+        )
         await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
         assert await here.mode() is TradingMode.ACTIVE
         await here.guard.start()
         assert await here.mode() is TradingMode.PAUSED
         newer = await change_trading(
-            here.bus, TradingState(TradingMode.ACTIVE, "operator", "back", NOW), expected_revision=None, now=NOW
+            here.bus,
+            TradingState(TradingMode.ACTIVE, "operator", "back", NOW),
+            expected_revision=None,
+            now=NOW,
         )
         assert newer.revision > paused.revision
         await here.guard.start()
-        assert await here.mode() is TradingMode.ACTIVE, "what Redis has is newer than the audit: it stands"
+        assert await here.mode() is TradingMode.ACTIVE, (
+            "what Redis has is newer than the audit: it stands"
+        )
 
 
 async def written(bus: Bus) -> bool:
@@ -390,22 +487,42 @@ async def written(bus: Bus) -> bool:
     return (facts["aof_buffer_length"], facts["aof_pending_bio_fsync"]) == (0, 0)
 
 
-async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_without_a_new_guard(tmp_path: Path) -> None:
-    """The server died right after three commands and was back before the guard's lease had ended."""
+async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_without_a_new_guard(
+    tmp_path: Path,
+) -> None:
+    """The server died right after three commands and was back before the guard's lease had
+    ended.
+    """
     server = RedisServer()
     try:
         async with desk(server.url, tmp_path) as here:
-            control = Control(here.bus, halt_file=tmp_path / "HALT", clock=here.clock, audit=here.ledger.commands.add)
+            control = Control(
+                here.bus,
+                halt_file=tmp_path / "HALT",
+                clock=here.clock,
+                audit=here.ledger.commands.add,
+            )
             who, account = Operator("ops", "cli"), here.settings.venue.ao_user
             older = await change_trading(
-                here.bus, TradingState(TradingMode.ACTIVE, "ops", "go", NOW), expected_revision=None, now=NOW
+                here.bus,
+                TradingState(TradingMode.ACTIVE, "ops", "go", NOW),
+                expected_revision=None,
+                now=NOW,
             )
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
+            await arm(
+                here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark
+            )
             await control.set_limit(who, here.settings.risk, "MAX_STAKE", "20", "fewer")
             await control.disarm(who, account, "enough")
-            await here.bus.redis.execute_command("HSET", here.bus.keys.risk_limits, "max_stake", "50")
-            await arm(here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark)
-            paused = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1)
+            await here.bus.redis.execute_command(
+                "HSET", here.bus.keys.risk_limits, "max_stake", "50"
+            )
+            await arm(
+                here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark
+            )
+            paused = TradingState(
+                TradingMode.PAUSED, "ops", "lunch", NOW, revision=older.revision + 1
+            )
             await here.ledger.commands.add(said(CommandAction.PAUSE, paused))
             await eventually(partial(written, here.bus))  # the three commands never were
             server.kill()
@@ -420,7 +537,9 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
         server.close()
 
 
-async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(redis_url: str, tmp_path: Path) -> None:
+async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path) as here:
         assert await here.mode() is TradingMode.ACTIVE
         halted = TradingState(TradingMode.HALTED, "operator", "enough", NOW, revision=7)
@@ -431,7 +550,9 @@ async def test_the_first_start_is_active_and_a_halt_survives_the_loss_of_redis(r
         assert await here.mode() is TradingMode.HALTED
 
 
-async def test_a_lost_risk_book_is_rebuilt_from_the_ledger_before_the_next_decision(redis_url: str, tmp_path: Path) -> None:
+async def test_a_lost_risk_book_is_rebuilt_from_the_ledger_before_the_next_decision(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, MAX_EXPOSURE_EVENT=15, COOLDOWN_EVENT_SEC=0) as here:
         await settled(here, "lost", S.LOST, -1000, event_name="Gone")
         event = an_event("Open")
@@ -471,8 +592,12 @@ async def test_trading_is_restored_only_after_the_book_holds_every_open_bet(
         assert booked == [[approved.decision_id]]
 
 
-async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lost(redis_url: str, tmp_path: Path) -> None:
-    """The tracker adopts and settles a bet before the guard looks: the day's loss before that is still there."""
+async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lost(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The tracker adopts and settles a bet before the guard looks: the day's loss before that is
+    still there.
+    """
     async with desk(redis_url, tmp_path) as here:
         await settled(here, "lost", S.LOST, -5000)
         await here.bus.redis.flushall()
@@ -499,7 +624,9 @@ async def test_the_throttle_outlives_redis(redis_url: str, tmp_path: Path) -> No
 async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_is_given_back(
     redis_url: str, tmp_path: Path
 ) -> None:
-    """Redis is lost between the intent and its sending: whether it is sent or skipped then, the day's stakes are right."""
+    """Redis is lost between the intent and its sending: whether it is sent or skipped then, the
+    day's stakes are right.
+    """
     async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
         _, approved = await here.ask()
         assert approved is not None
@@ -514,10 +641,16 @@ async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_i
             await book.release(approved.decision_id)
 
 
-async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_stakes(redis_url: str, tmp_path: Path) -> None:
-    """Neither after a rebuild nor after a streak was forgotten: the day's cap would grow by somebody else's bet."""
+async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_stakes(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Neither after a rebuild nor after a streak was forgotten: the day's cap would grow by
+    somebody else's bet.
+    """
     async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=1) as here:
-        foreign = Exposure("foreign:t1", "elsewhere", "", None, None, 5000, "2.0", ExposureStatus.BET, NOW)
+        foreign = Exposure(
+            "foreign:t1", "elsewhere", "", None, None, 5000, "2.0", ExposureStatus.BET, NOW
+        )
         await put_bet(here.bus, foreign)
         await settled(here, "a", S.LOST, -1000)
         await here.later(1)
@@ -532,7 +665,9 @@ async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_st
         assert (day.staked_minor, day.bets) == (1000, 1)
 
 
-async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str, tmp_path: Path) -> None:
+async def test_the_daily_loss_limit_pauses_until_the_day_is_over(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=2) as here:
         await settled(here, "a", S.LOST, -1000)
         await here.later(1)
@@ -554,7 +689,9 @@ async def test_the_daily_loss_limit_pauses_until_the_day_is_over(redis_url: str,
         assert (await here.ask())[0] == "guard:ok"
 
 
-async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_read(redis_url: str, tmp_path: Path) -> None:
+async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_read(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
         await settled(here, "a", S.LOST, -1000)
         await here.later(1)
@@ -574,15 +711,21 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
         assert await here.mode() is TradingMode.ACTIVE
 
 
-async def test_a_bet_beyond_the_daily_loss_is_refused_even_before_the_brake_was_pulled(redis_url: str, tmp_path: Path) -> None:
+async def test_a_bet_beyond_the_daily_loss_is_refused_even_before_the_brake_was_pulled(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
         await settled(here, "a", S.LOST, -1000)
         assert (await here.ask())[0] == "guard:daily_loss_limit"
 
 
 @pytest.mark.slow
-async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(redis_url: str, tmp_path: Path) -> None:
-    async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=3, LOSING_STREAK_PAUSE_MIN=20, THROTTLE_BETS=99) as here:
+async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk(
+        redis_url, tmp_path, LOSING_STREAK_LIMIT=3, LOSING_STREAK_PAUSE_MIN=20, THROTTLE_BETS=99
+    ) as here:
         for name in "abc":
             await settled(here, name, S.LOST, -1000)
         assert (await here.ask(a_signal(event=an_event("Next"))))[0] == "guard:losing_streak"
@@ -592,14 +735,18 @@ async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(redis_
         await here.later(20 * 60 + 1)
         assert await here.mode() is TradingMode.ACTIVE
         assert await read_alerts(here.bus) == []
-        assert (await here.ask(a_signal(event=an_event("After"), at=here.clock.now())))[0] == "guard:ok"
+        assert (await here.ask(a_signal(event=an_event("After"), at=here.clock.now())))[
+            0
+        ] == "guard:ok"
         assert await here.lease.acquire(asyncio.Event())
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         await here.later(2)
         state = await RiskBook(here.bus).read()
         assert state.day is not None
-        assert state.day.streak == 0, "the losses before the pause do not count again after a loss of Redis"
+        assert state.day.streak == 0, (
+            "the losses before the pause do not count again after a loss of Redis"
+        )
         assert await here.mode() is TradingMode.ACTIVE
 
 
@@ -613,22 +760,30 @@ async def test_the_brakes_leave_an_operators_halt_alone(redis_url: str, tmp_path
 
 
 async def test_a_guard_that_lost_its_lease_reserves_nothing(redis_url: str, tmp_path: Path) -> None:
-    """It was frozen past its lease while another took over: its next reservation is refused by Redis, whatever it believes."""
+    """It was frozen past its lease while another took over: its next reservation is refused by
+    Redis, whatever it believes.
+    """
     async with desk(redis_url, tmp_path) as here:
         key = here.bus.keys.lease("guard")
         await here.bus.redis.execute_command("SET", key, "another|99999999999999999")
         signal = a_signal(at=here.clock.now())
         handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
         assert handled.counts == {"guard:contended": 1}
-        assert [(output.queue, output.returned) for output in handled.outputs] == [(QueueName.CONFIRMED, True)]
+        assert [(output.queue, output.returned) for output in handled.outputs] == [
+            (QueueName.CONFIRMED, True)
+        ]
         assert (await RiskBook(here.bus).read()).exposures == ()
         here.lease.lost.set()
         with pytest.raises(LeaseLostError):
             await here.ask()
 
 
-async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(redis_url: str, tmp_path: Path) -> None:
-    """Another writer changes the book between look and reservation again and again: the cap still holds."""
+async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Another writer changes the book between look and reservation again and again: the cap still
+    holds.
+    """
     async with desk(redis_url, tmp_path, MAX_EXPOSURE_TOTAL=30, THROTTLE_BETS=99) as here:
         signals = [a_signal(event=an_event(f"Home {number}")) for number in range(8)]
         told = await asyncio.gather(*(here.ask(signal) for signal in signals))
@@ -640,7 +795,9 @@ async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(redis_url
 
 
 @pytest.mark.slow
-async def test_an_expired_reservation_makes_room_and_a_new_decision(redis_url: str, tmp_path: Path) -> None:
+async def test_an_expired_reservation_makes_room_and_a_new_decision(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, RESERVATION_TTL_S=5) as here:
         _, first = await here.ask()
         assert first is not None
@@ -660,15 +817,25 @@ def test_signals_of_these_tests_are_what_the_gate_takes() -> None:
 
 
 async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, float]]:
-    """The guard's own loop over ``signals`` until all are judged; the approvals in the order in which they went on."""
-    await push(here.bus, QueueName.CONFIRMED, *((signal.queue_key, encode(signal)) for signal in signals))
-    context = dataclasses.replace(context_on(here.bus, here.settings, "guard"), clock=here.clock, stop=asyncio.Event())
+    """The guard's own loop over ``signals`` until all are judged; the approvals in the order in
+    which they went on.
+    """
+    await push(
+        here.bus, QueueName.CONFIRMED, *((signal.queue_key, encode(signal)) for signal in signals)
+    )
+    context = dataclasses.replace(
+        context_on(here.bus, here.settings, "guard"), clock=here.clock, stop=asyncio.Event()
+    )
     gather = Gather(0.0, here.guard.rank)
-    task = asyncio.ensure_future(serve(context, context.pipe(QueueName.CONFIRMED), here.guard.handle, gather=gather))
+    task = asyncio.ensure_future(
+        serve(context, context.pipe(QueueName.CONFIRMED), here.guard.handle, gather=gather)
+    )
     await eventually(lambda: _all_judged(here.bus))
     context.stop.set()
     await asyncio.wait_for(task, 10)
-    found = [decode(ApprovedSignal, item.payload) for item in await drain(here.bus, QueueName.APPROVED)]
+    found = [
+        decode(ApprovedSignal, item.payload) for item in await drain(here.bus, QueueName.APPROVED)
+    ]
     return [(one.signal.event_uid, one.signal.offers[0].odds) for one in found]
 
 
@@ -681,25 +848,39 @@ def _values_of(event: Event) -> list[ConfirmedSignal]:
     """Three lines of one match, worth more and more."""
     markets = [parse_market(f"ft.ou.{line}") for line in ("2.25", "2.5", "2.75")]
     made = [a_signal(event=event, offers={"IBC": odds}) for odds in (2.15, 2.25, 2.35)]
-    moved = [msgspec.structs.replace(one.update, market=market) for one, market in zip(made, markets, strict=True)]
-    return [msgspec.structs.replace(one, update=update) for one, update in zip(made, moved, strict=True)]
+    moved = [
+        msgspec.structs.replace(one.update, market=market)
+        for one, market in zip(made, markets, strict=True)
+    ]
+    return [
+        msgspec.structs.replace(one, update=update) for one, update in zip(made, moved, strict=True)
+    ]
 
 
-async def test_of_an_events_values_that_arrive_together_the_best_is_taken(redis_url: str, tmp_path: Path) -> None:
+async def test_of_an_events_values_that_arrive_together_the_best_is_taken(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path) as here:
         one, two = an_event("One"), an_event("Two")
         taken = await _serve_once(here, *_values_of(one), *_values_of(two))
     assert taken == [(one.event_uid, 2.35), (two.event_uid, 2.35)]
 
 
-async def test_where_the_throttle_lets_few_through_they_are_the_best(redis_url: str, tmp_path: Path) -> None:
+async def test_where_the_throttle_lets_few_through_they_are_the_best(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
-        signals = [a_signal(event=an_event(f"Home {odds}"), offers={"IBC": odds}) for odds in (2.15, 2.3, 2.2, 2.25)]
+        signals = [
+            a_signal(event=an_event(f"Home {odds}"), offers={"IBC": odds})
+            for odds in (2.15, 2.3, 2.2, 2.25)
+        ]
         taken = await _serve_once(here, *signals)
     assert [odds for _, odds in taken] == [2.3, 2.25]
 
 
-async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(redis_url: str, tmp_path: Path) -> None:
+async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
         await write_odds(here.bus, [signal.update])
@@ -715,12 +896,17 @@ async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(redi
             return [decode(MarketUpdate, output.payload) for output in outputs]
 
         (again,) = await eventually(over)
-        assert (again.market, again.books[0].texts) == (signal.update.market, signal.update.books[0].texts)
+        assert (again.market, again.books[0].texts) == (
+            signal.update.market,
+            signal.update.books[0].texts,
+        )
         here.clock.set(here.clock.now() + timedelta(seconds=100))
         assert (await here.guard.tick()).outputs == [], "it is looked at once"
 
 
-async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(redis_url: str, tmp_path: Path) -> None:
+async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1, THROTTLE_WINDOW_S=2) as here:
         signal = a_signal()
         await write_odds(here.bus, [signal.update])
@@ -734,7 +920,9 @@ async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(r
         await eventually(again)
 
 
-async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(redis_url: str, tmp_path: Path) -> None:
+async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
         await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.05, reason="ok")

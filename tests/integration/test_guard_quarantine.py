@@ -6,26 +6,45 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.ledger import UnstorableRowError
-from keter.venues.base import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Calls
 from keter.execution.reconcile.foreign_tickets import Foreign
 from keter.execution.reconcile.unreadable_rows import Unreadable
-from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
+from keter.ledger import UnstorableRowError
+from keter.venues.base import Ticket, TicketStatus
 from tests.integration.test_guard import Desk, desk
+from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
 from tests.kit.workbench import context_on
 
 pytestmark = pytest.mark.redis
-BY_HAND = Ticket("by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 98_500, 0, NOW, None, None, "Hand", "Made", "L", NOW)
+BY_HAND = Ticket(
+    "by-hand",
+    "99",
+    "PIN",
+    TicketStatus.RUNNING,
+    "1.9",
+    98_500,
+    0,
+    NOW,
+    None,
+    None,
+    "Hand",
+    "Made",
+    "L",
+    NOW,
+)
 NO_RESULT = msgspec.structs.replace(BY_HAND, unreadable="a result beyond belief")
-NO_STAKE = msgspec.structs.replace(BY_HAND, unreadable="a stake beyond belief", stake_told=False, stake_minor=0)
+NO_STAKE = msgspec.structs.replace(
+    BY_HAND, unreadable="a stake beyond belief", stake_told=False, stake_minor=0
+)
 
 
 class Tracking:
     """The part of a tracker that sets rows aside, on the guard's Redis and ledger."""
 
     def __init__(self, here: Desk) -> None:
-        context = dataclasses.replace(context_on(here.bus, here.settings, "tracker"), clock=here.clock)
+        context = dataclasses.replace(
+            context_on(here.bus, here.settings, "tracker"), clock=here.clock
+        )
         calls = Calls(here.bus, here.ledger)
         self.unreadable = Unreadable(context, here.ledger, calls)
         self.foreign = Foreign(context, here.ledger, calls, ACCOUNT, self.unreadable.refuse)
@@ -37,17 +56,27 @@ class Tracking:
 
 
 @pytest.mark.parametrize("row", [NO_RESULT, NO_STAKE], ids=["stake-known", "stake-unknown"])
-async def test_the_guard_counts_a_row_that_was_set_aside_into_its_caps(redis_url: str, tmp_path: Path, row: Ticket) -> None:
-    """A total of 1000.00, of which the row takes 985.00, or more than anybody can tell: a stake of 10.00 fits once."""
+async def test_the_guard_counts_a_row_that_was_set_aside_into_its_caps(
+    redis_url: str, tmp_path: Path, row: Ticket
+) -> None:
+    """A total of 1000.00, of which the row takes 985.00, or more than anybody can tell: a stake of
+    10.00 fits once.
+    """
     async with desk(redis_url, tmp_path, MAX_EXPOSURE_LEAGUE=1000) as here:
         tracking = Tracking(here)
         await tracking.see(row)
         first, _ = await here.ask(a_signal(event=an_event("One")))
         second, _ = await here.ask(a_signal(event=an_event("Two")))
-        assert (first, second) == (("guard:ok", "guard:exposure_total") if row.stake_told else ("guard:exposure_total",) * 2)
+        assert (first, second) == (
+            ("guard:ok", "guard:exposure_total")
+            if row.stake_told
+            else ("guard:exposure_total",) * 2
+        )
         await tracking.see()
         if not row.stake_told:
-            assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:ok", "gone from the list, it counts no more"
+            assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:ok", (
+                "gone from the list, it counts no more"
+            )
 
 
 async def test_the_guard_counts_a_row_that_the_ledger_refused(

@@ -1,4 +1,6 @@
-"""A halt, and all that an operator says, reaches the Keter that runs, from any folder and user; or says that it did not."""
+"""A halt, and all that an operator says, reaches the Keter that runs, from any folder and user; or
+says that it did not.
+"""
 
 import json
 import os
@@ -21,9 +23,16 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="starts whole Keters the way POSIX does"),
 ]
 NOBODY = 65534
-# It may read everything, since the Python that runs the tests may lie in a folder of root's, and write nothing of root's.
-AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=+dac_read_search",
-             "--ambient-caps=+dac_read_search")  # fmt: skip
+# It may read everything, since the Python that runs the tests may lie in a folder of root's, and
+# write nothing of root's.
+AS_NOBODY = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
+)
 Done = subprocess.CompletedProcess[str]
 
 
@@ -51,17 +60,27 @@ def server() -> Iterator[RedisServer]:
     found.close()
 
 
-def start(keters: list[KeterUp], folder: Path, *, as_nobody: bool = False, **values: str) -> KeterUp:
+def start(
+    keters: list[KeterUp], folder: Path, *, as_nobody: bool = False, **values: str
+) -> KeterUp:
     """A Keter whose settings stand in the ``.env`` of its folder only."""
     folder.mkdir()
     port = free_port()
     file = folder / ".env"
-    file.write_text("".join(f"{name}={value}\n" for name, value in {"DASH_PORT": str(port), **values}.items()))
+    file.write_text(
+        "".join(f"{name}={value}\n" for name, value in {"DASH_PORT": str(port), **values}.items())
+    )
     if as_nobody:
         os.chown(folder, NOBODY, NOBODY)
         os.chown(file, NOBODY, NOBODY)
     through = AS_NOBODY if as_nobody else ()
-    one = KeterUp(folder, through=through, DASH_PORT=str(port), DATA_DIR=str(folder / "local"), HOME=str(folder))
+    one = KeterUp(
+        folder,
+        through=through,
+        DASH_PORT=str(port),
+        DATA_DIR=str(folder / "local"),
+        HOME=str(folder),
+    )
     keters.append(one)
     return one
 
@@ -69,7 +88,9 @@ def start(keters: list[KeterUp], folder: Path, *, as_nobody: bool = False, **val
 def keter(folder: Path, *arguments: str, through: tuple[str, ...] = ()) -> Done:
     """A command in another folder, whose shell knows nothing of the Keter that runs."""
     command = [*through, sys.executable, "-m", "keter", *arguments]
-    return subprocess.run(command, cwd=folder, env=child_environment(), capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, cwd=folder, env=child_environment(), capture_output=True, text=True, timeout=60
+    )
 
 
 async def shows(one: KeterUp, state: str) -> None:
@@ -85,7 +106,12 @@ async def test_every_command_from_any_folder_acts_on_the_keter_that_runs(
     assert str(one.folder / "local") in said.stdout
     assert "from afar" in (one.folder / "HALT").read_text()
     await shows(one, "HALTED")
-    for command, state in (("resume", "ACTIVE"), ("pause", "PAUSED"), ("reduce", "REDUCING"), ("resume", "ACTIVE")):
+    for command, state in (
+        ("resume", "ACTIVE"),
+        ("pause", "PAUSED"),
+        ("reduce", "REDUCING"),
+        ("resume", "ACTIVE"),
+    ):
         done = keter(elsewhere, command, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["audited"]
@@ -98,7 +124,9 @@ async def test_every_command_from_any_folder_acts_on_the_keter_that_runs(
     assert list((tmp_path / "instances").iterdir()) == []
 
 
-async def test_a_broken_env_file_holds_no_stop_back(keters: list[KeterUp], elsewhere: Path, tmp_path: Path) -> None:
+async def test_a_broken_env_file_holds_no_stop_back(
+    keters: list[KeterUp], elsewhere: Path, tmp_path: Path
+) -> None:
     """It was edited while Keter ran, or the shell stands in the folder of something else."""
     one = await start(keters, tmp_path / "keter").ready()
     (elsewhere / ".env").write_text("SOMETHING_ELSE=1\n")
@@ -154,7 +182,9 @@ async def test_of_several_a_halt_stops_all_and_the_rest_asks_which(
 async def test_a_halt_without_redis_is_true_by_its_file(
     keters: list[KeterUp], elsewhere: Path, tmp_path: Path, server: RedisServer
 ) -> None:
-    one = await start(keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)).ready()
+    one = await start(
+        keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)
+    ).ready()
     server.kill()
     said = keter(elsewhere, "halt")
     assert said.returncode == 0, said.stderr
@@ -199,7 +229,9 @@ async def test_root_halts_another_users_keter_with_that_users_rights(
 async def test_who_may_not_halt_a_keter_is_told_so(
     keters: list[KeterUp], elsewhere: Path, tmp_path: Path, server: RedisServer
 ) -> None:
-    one = await start(keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)).ready()
+    one = await start(
+        keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)
+    ).ready()
     elsewhere.chmod(0o777)
     beside = keter(elsewhere, "halt", through=AS_NOBODY)
     assert beside.returncode == 69

@@ -5,20 +5,29 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from keter.bus.state.odds import read_odds, read_selections, remove_odds, write_feed, write_odds, write_scores
+from keter.bus.state.odds import (
+    read_odds,
+    read_selections,
+    remove_odds,
+    write_feed,
+    write_odds,
+    write_scores,
+)
 from keter.domain.markets import Phase
 from keter.domain.quotes import Score
-from keter.venues.base import EventScore
 from keter.strategies.value.markets_view import read_market
-from tests.kit.workbench import opened
+from keter.venues.base import EventScore
 from tests.kit.signals import NOW, RESULT, an_update, prices
+from tests.kit.workbench import opened
 
 pytestmark = pytest.mark.redis
 UPDATE = an_update(prices("PIN", 2.1, 3.4, 3.6), prices("IBC", 2.3, None, 3.5))
 UID = UPDATE.event.event_uid
 
 
-async def test_a_market_comes_back_as_it_was_written_with_gaps_where_a_book_has_none(redis_url: str) -> None:
+async def test_a_market_comes_back_as_it_was_written_with_gaps_where_a_book_has_none(
+    redis_url: str,
+) -> None:
     async with opened(redis_url) as bus:
         await write_odds(bus, [UPDATE])
         assert await read_market(bus, UID, RESULT) == UPDATE
@@ -40,7 +49,9 @@ async def test_several_selections_at_once_are_what_each_alone_is(redis_url: str)
         await write_odds(bus, [UPDATE])
         await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=5)})
         names = [RESULT.selection_id(side) for side in RESULT.sides] + ["ft.ou.2.5.over"]
-        assert await read_selections(bus, UID, names) == [await read_odds(bus, UID, name) for name in names]
+        assert await read_selections(bus, UID, names) == [
+            await read_odds(bus, UID, name) for name in names
+        ]
 
 
 async def test_a_market_that_is_gone_or_half_gone_is_none(redis_url: str) -> None:

@@ -1,4 +1,6 @@
-"""A process that is to end does end: within its bound, with an error's code, whatever hangs in it."""
+"""A process that is to end does end: within its bound, with an error's code, whatever hangs in
+it.
+"""
 
 import os
 import signal
@@ -53,7 +55,9 @@ class Hanging:
     """One such process. ``line`` is the next that it says."""
 
     def __init__(self, what: str, how: str, folder: Path, redis_url: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AO_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("AO_")
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", HANGING, what, how, str(folder), redis_url],
             cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

@@ -10,17 +10,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.bus.state.accounts import read_accounts, write_account
 from keter.bus.connection import Bus, connect
-from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.errors import LeaseLostError
-from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Held, Lease, Locks
-from keter.bus.state.ownership import claim
 from keter.bus.queues import Output, Pipe, QueueName, Reaper
+from keter.bus.state.accounts import read_accounts, write_account
+from keter.bus.state.cooldowns import cool_down, cooling
+from keter.bus.state.ownership import claim
 from keter.bus.state.reconciliation import ask_for_pass, note_pass, pass_done
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore, ThrottleStore
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.exposure import Exposure, ExposureStatus
@@ -32,8 +32,8 @@ from keter.execution.placement_checks import check_age
 from keter.settings import load_settings
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot
-from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
 from tests.integration.test_guard import Desk, desk, fund
+from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
 from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
@@ -47,11 +47,14 @@ ME = Operator("ops", "cli")
 
 
 class MovableRedis(RedisServer):
-    """A server whose wall clock is moved while it runs; its monotonic clock goes on, as on a real host."""
+    """A server whose wall clock is moved while it runs; its monotonic clock goes on, as on a real
+    host.
+    """
 
     def start(self) -> None:
         self.move(0)
-        # The library allocates while jemalloc begins, which asks for the time: libc's own malloc must come before it.
+        # The library allocates while jemalloc begins, which asks for the time: libc's own malloc
+        # must come before it.
         preload = f"{LIBRARIES[0]}:libc.so.6"
         names = {"TIMESTAMP_FILE": self._file, "NO_CACHE": 1, "DONT_FAKE_MONOTONIC": 1}
         faking = [f"FAKETIME_{name}={value}" for name, value in names.items()]
@@ -100,18 +103,30 @@ async def moved(server: MovableRedis, bus: Bus, seconds: int) -> None:
 def reservation(decision_id: str) -> Exposure:
     now = datetime.now(UTC)
     return Exposure(
-        decision_id=decision_id, event_uid="event", league="League", market=parse_market("ft.1x2"), side=Side.HOME,
-        stake_minor=1_000, odds="2.10", status=ExposureStatus.RESERVED, made_at=now, expires_at=now + timedelta(seconds=60),
-    )  # fmt: skip
+        decision_id=decision_id,
+        event_uid="event",
+        league="League",
+        market=parse_market("ft.1x2"),
+        side=Side.HOME,
+        stake_minor=1_000,
+        odds="2.10",
+        status=ExposureStatus.RESERVED,
+        made_at=now,
+        expires_at=now + timedelta(seconds=60),
+    )
 
 
 async def reserve(book: RiskBook, lease: Held, decision_id: str) -> None:
-    assert await book.reserve(reservation(decision_id), revision=(await book.read()).revision, lease=lease)
+    assert await book.reserve(
+        reservation(decision_id), revision=(await book.read()).revision, lease=lease
+    )
 
 
 async def reserve_at(book: RiskBook, lease: Held, decision_id: str, clock: ManualClock) -> None:
     """As ``reserve``, of a book with a clock of its own."""
-    made = msgspec.structs.replace(reservation(decision_id), expires_at=clock.now() + timedelta(seconds=60))
+    made = msgspec.structs.replace(
+        reservation(decision_id), expires_at=clock.now() + timedelta(seconds=60)
+    )
     assert await book.reserve(made, revision=(await book.read()).revision, lease=lease)
 
 
@@ -126,7 +141,9 @@ async def standing(book: RiskBook) -> list[str]:
 
 
 @either_way
-async def test_a_throttle_waits_an_interval_at_most(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_a_throttle_waits_an_interval_at_most(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     store = ThrottleStore(bus)
     assert await store.take("me", "feed", 5) == 0
     await moved(server, bus, seconds)
@@ -135,7 +152,9 @@ async def test_a_throttle_waits_an_interval_at_most(server: MovableRedis, bus: B
 
 
 @either_way
-async def test_the_lease_of_a_dead_holder_goes_to_another_within_a_life(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_the_lease_of_a_dead_holder_goes_to_another_within_a_life(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     dead = await Locks(bus).acquire(bus.keys.lease("guard"), TTL_S)
     assert dead is not None
     await moved(server, bus, seconds)
@@ -150,12 +169,16 @@ async def test_the_lease_of_a_dead_holder_goes_to_another_within_a_life(server: 
 
 
 @either_way
-async def test_a_living_holder_keeps_its_lease_or_knows_that_it_lost_it(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_a_living_holder_keeps_its_lease_or_knows_that_it_lost_it(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     async with Lease(bus, "guard", TTL_S, "one") as lease:
         assert await lease.acquire(asyncio.Event())
         await moved(server, bus, seconds)
         if seconds < 0:
-            assert await Locks(bus).acquire(bus.keys.lease("guard"), TTL_S) is None, "it lives: it is not taken from it"
+            assert await Locks(bus).acquire(bus.keys.lease("guard"), TTL_S) is None, (
+                "it lives: it is not taken from it"
+            )
             assert await lease.valid()
             return
         assert not await lease.valid()
@@ -164,7 +187,9 @@ async def test_a_living_holder_keeps_its_lease_or_knows_that_it_lost_it(server: 
 
 
 @either_way
-async def test_the_record_of_a_dead_owner_ends_within_its_life(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_the_record_of_a_dead_owner_ends_within_its_life(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     other = Run("run-2", "instance-2", "there", ExecutionMode.DRY, "acc", "ledger-2", "f2")
     assert await claim(bus, OwnerRecord(LIVE_RUN, NOW)) is None
     whole_ms = await bus.redis.pttl(bus.keys.owner)
@@ -178,7 +203,9 @@ async def test_the_record_of_a_dead_owner_ends_within_its_life(server: MovableRe
 
 
 @either_way
-async def test_a_dead_reservation_frees_its_exposure_and_becomes_no_bet(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_a_dead_reservation_frees_its_exposure_and_becomes_no_bet(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     book, lease = RiskBook(bus, reservation_s=60), await guards_lease(bus)
     await reserve(book, lease, "dead")
     await moved(server, bus, seconds)
@@ -193,7 +220,9 @@ async def test_a_dead_reservation_frees_its_exposure_and_becomes_no_bet(server: 
 
 
 @either_way
-async def test_no_reservation_becomes_a_bet_twice(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_no_reservation_becomes_a_bet_twice(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     book, lease = RiskBook(bus, reservation_s=60), await guards_lease(bus)
     await reserve(book, lease, "first")
     assert await book.convert("first", day=DAY)
@@ -222,8 +251,12 @@ class Ticking(ManualClock):
 
 
 @either_way
-async def test_a_bet_counts_for_the_throttle_though_the_clock_moves(server: MovableRedis, bus: Bus, seconds: int) -> None:
-    """For one window of true time, no less, and no more: the throttle is not shut for the hours that the clock moved."""
+async def test_a_bet_counts_for_the_throttle_though_the_clock_moves(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
+    """For one window of true time, no less, and no more: the throttle is not shut for the hours
+    that the clock moved.
+    """
     clock = Ticking()
     book = RiskBook(bus, clock=clock)
     await book.note_bet("before")
@@ -286,7 +319,9 @@ async def test_a_bet_counts_for_the_throttle_though_redis_was_lost(bus: Bus) -> 
 
 
 @either_way
-async def test_a_rest_ends_with_the_clock_and_a_new_one_counts(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_a_rest_ends_with_the_clock_and_a_new_one_counts(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     await cool_down(bus, event_uid="e", seconds=60, reason="ok")
     await moved(server, bus, seconds)
     assert await cooling(bus, "e", "s") is None
@@ -295,7 +330,9 @@ async def test_a_rest_ends_with_the_clock_and_a_new_one_counts(server: MovableRe
 
 
 @either_way
-async def test_the_beat_of_the_dead_is_none_and_the_living_beat_again(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_the_beat_of_the_dead_is_none_and_the_living_beat_again(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     dead, living = (Heart(bus, process=name, worker=name) for name in ("guard", "router"))
     await dead.beat()
     await living.beat()
@@ -307,7 +344,9 @@ async def test_the_beat_of_the_dead_is_none_and_the_living_beat_again(server: Mo
 
 
 @either_way
-async def test_what_a_dead_worker_holds_comes_back_within_a_lease(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_what_a_dead_worker_holds_comes_back_within_a_lease(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     dead, producer = await pipe(bus, "dead"), Pipe(bus, source=None, worker="p", lease_ttl_s=TTL_S)
     await producer.step(outputs=[Output(QueueName.RAW, key, b"payload") for key in ("a", "b")])
     assert [item.key for item in await dead.step(claim=2)] == ["a", "b"]
@@ -347,7 +386,9 @@ async def pipe(bus: Bus, worker: str) -> Pipe:
 
 
 @either_way
-async def test_a_pass_of_another_time_opens_no_router(server: MovableRedis, bus: Bus, seconds: int) -> None:
+async def test_a_pass_of_another_time_opens_no_router(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
     await ask_for_pass(bus, "me", "t")
     await note_pass(bus, "me", "t", RUN)
     assert await pass_done(bus, "me", "t", RUN, within_s=60)
@@ -358,8 +399,12 @@ async def test_a_pass_of_another_time_opens_no_router(server: MovableRedis, bus:
 
 
 @either_way
-async def test_session_and_account_stay_and_can_be_replaced(server: MovableRedis, bus: Bus, seconds: int) -> None:
-    """The venue decides how long a session is good; the age of an account is measured by Keter's own clock."""
+async def test_session_and_account_stay_and_can_be_replaced(
+    server: MovableRedis, bus: Bus, seconds: int
+) -> None:
+    """The venue decides how long a session is good; the age of an account is measured by Keter's
+    own clock.
+    """
     sessions = SessionStore(bus, Session)
     old, new = (Session(token, "key", "http://venue", NOW) for token in ("old", "new"))
     await sessions.write("me", old)
@@ -400,9 +445,13 @@ def control_at(here: Desk, folder: Path) -> Control:
     commands = here.ledger.commands
     ids = (f"c{number}" for number in itertools.count(1))
     return Control(
-        here.bus, halt_file=folder / "HALT", clock=here.clock, audit=commands.add, last=commands.last_trading,
+        here.bus,
+        halt_file=folder / "HALT",
+        clock=here.clock,
+        audit=commands.add,
+        last=commands.last_trading,
         ids=lambda: next(ids),
-    )  # fmt: skip
+    )
 
 
 async def lose_redis(here: Desk) -> None:

@@ -1,4 +1,6 @@
-"""One Redis, one owner: whoever is not of the owner's run gets no lease, and a start beside another instance is refused."""
+"""One Redis, one owner: whoever is not of the owner's run gets no lease, and a start beside another
+instance is refused.
+"""
 
 import asyncio
 import threading
@@ -15,24 +17,24 @@ import structlog
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.errors import NotOwnerError
-from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.locks import Lease, Locks
 from keter.bus.state.ownership import claim, give_back, keep, owner_id, read_owner, refuse_strangers
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import SystemClock
 from keter.domain.runs import NOBODY, OwnerRecord, Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
-from keter.supervision.handover import fingerprint
 from keter.ledger import open_settings_ledger
+from keter.processes.leader import lead
+from keter.processes.run_membership import find_run
+from keter.processes.runtime import Context, live
+from keter.settings import Settings
+from keter.supervision.handover import fingerprint
 from keter.supervision.ownership import Ownership
 from keter.supervision.run import instance_of, machine_name, new_run
-from keter.settings import Settings
 from keter.system.tasks import end_tasks
-from keter.processes.run_membership import find_run
-from keter.processes.leader import lead
-from keter.processes.runtime import Context, live
-from tests.kit.workbench import context_on, opened, settings_for, working
 from tests.kit.support import RedisServer, connected, eventually
+from tests.kit.workbench import context_on, opened, settings_for, working
 
 pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,7 +48,11 @@ def record(run: Run) -> OwnerRecord:
 
 async def seize(bus: Bus, run: Run) -> None:
     """What another instance's claim does once our record has run out."""
-    named: dict[Any, Any] = {"run_id": run.run_id, "instance_id": run.instance_id, "record": encode(record(run))}
+    named: dict[Any, Any] = {
+        "run_id": run.run_id,
+        "instance_id": run.instance_id,
+        "record": encode(record(run)),
+    }
     await bus.redis.hset(bus.keys.owner, mapping=named)
 
 
@@ -58,7 +64,9 @@ async def other(redis_url: str, bus: Bus) -> AsyncIterator[Bus]:
     await opened.aclose()
 
 
-async def test_the_first_run_owns_the_redis_and_another_instance_is_told_whose_it_is(bus: Bus) -> None:
+async def test_the_first_run_owns_the_redis_and_another_instance_is_told_whose_it_is(
+    bus: Bus,
+) -> None:
     assert await claim(bus, record(OURS)) is None
     assert await claim(bus, record(THEIRS)) == record(OURS)
     assert await read_owner(bus) == record(OURS)
@@ -130,7 +138,9 @@ async def test_a_lease_is_not_renewed_once_another_run_owns_the_redis(bus: Bus) 
         await refuse_strangers(bus)
 
 
-async def test_a_workers_log_and_heartbeat_say_that_it_stands_by_for_a_stranger(bus: Bus, tmp_path: Path) -> None:
+async def test_a_workers_log_and_heartbeat_say_that_it_stands_by_for_a_stranger(
+    bus: Bus, tmp_path: Path
+) -> None:
     await claim(bus, record(THEIRS))
     context = context_on(bus, settings_for(tmp_path), "guard")
     entered: list[Lease] = []
@@ -166,14 +176,19 @@ async def test_a_running_worker_stops_its_work_when_the_redis_becomes_another_ru
             ended.set()
 
     log = structlog.get_logger("test")
-    task = asyncio.create_task(live("validator", "validator", settings, work, stop=stop, log=log, belongs_to=OURS))
+    task = asyncio.create_task(
+        live("validator", "validator", settings, work, stop=stop, log=log, belongs_to=OURS)
+    )
     await asyncio.wait_for(begun.wait(), 10)
     await bus.redis.execute_command("DEL", bus.keys.owner)
     await claim(bus, record(THEIRS))
     await asyncio.wait_for(ended.wait(), 10)
 
     async def stands_by() -> bool:
-        return any("REDIS_KEY_PREFIX" in beat.gauges.get("stands_by", "") for beat in await read_heartbeats(bus))
+        return any(
+            "REDIS_KEY_PREFIX" in beat.gauges.get("stands_by", "")
+            for beat in await read_heartbeats(bus)
+        )
 
     await eventually(stands_by)
     begun.clear()
@@ -187,17 +202,23 @@ def owning(settings: Settings, run: Run, *, shared: bool = False) -> Ownership:
     return Ownership(settings, run, SystemClock(), lambda: settings, several_machines=shared)
 
 
-async def test_a_start_beside_another_instance_is_refused_with_what_to_do(redis_url: str, bus: Bus, tmp_path: Path) -> None:
+async def test_a_start_beside_another_instance_is_refused_with_what_to_do(
+    redis_url: str, bus: Bus, tmp_path: Path
+) -> None:
     await claim(bus, record(OURS))
     second = owning(settings_for(tmp_path), THEIRS)
-    with pytest.raises(UnavailableError, match=r"LIVE for acc on here \(mode, ledger, settings differ\); set REDIS_KEY_PREFIX"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"LIVE for acc on here \(mode, ledger, settings differ\); set REDIS_KEY_PREFIX",
+    ):
         await second.begin(redis_url)
     await second.aclose()
     assert await read_owner(bus) == record(OURS)
 
 
 @pytest.mark.parametrize(
-    ("shared", "machine", "joins"), [(True, "there", True), (True, "here", False), (False, "there", False)]
+    ("shared", "machine", "joins"),
+    [(True, "there", True), (True, "here", False), (False, "there", False)],
 )
 async def test_another_machine_on_the_same_database_joins_the_run_and_nobody_else_does(
     redis_url: str, bus: Bus, tmp_path: Path, shared: bool, machine: str, joins: bool
@@ -217,7 +238,9 @@ async def test_another_machine_on_the_same_database_joins_the_run_and_nobody_els
     await second.aclose()
 
 
-async def test_a_supervisor_that_lost_its_redis_to_another_ends(redis_url: str, bus: Bus, tmp_path: Path) -> None:
+async def test_a_supervisor_that_lost_its_redis_to_another_ends(
+    redis_url: str, bus: Bus, tmp_path: Path
+) -> None:
     one = owning(settings_for(tmp_path), OURS)
     await one.begin(redis_url)
     holding = asyncio.create_task(one.hold())
@@ -227,7 +250,9 @@ async def test_a_supervisor_that_lost_its_redis_to_another_ends(redis_url: str, 
     await one.aclose()
 
 
-async def test_the_record_tells_which_settings_on_disk_are_not_in_force(redis_url: str, bus: Bus, tmp_path: Path) -> None:
+async def test_the_record_tells_which_settings_on_disk_are_not_in_force(
+    redis_url: str, bus: Bus, tmp_path: Path
+) -> None:
     now = settings_for(tmp_path)
     disk = {"settings": now}
 
@@ -256,7 +281,9 @@ async def test_the_record_tells_which_settings_on_disk_are_not_in_force(redis_ur
     assert await owner_id(bus) == NOBODY
 
 
-async def test_a_disk_that_hangs_does_not_let_the_record_run_out(redis_url: str, bus: Bus, tmp_path: Path) -> None:
+async def test_a_disk_that_hangs_does_not_let_the_record_run_out(
+    redis_url: str, bus: Bus, tmp_path: Path
+) -> None:
     """Without a record no lease is given and nothing is bet: the files are only compared."""
     answer = threading.Event()
 
@@ -279,20 +306,34 @@ async def test_a_disk_that_hangs_does_not_let_the_record_run_out(redis_url: str,
 
 
 @pytest.mark.slow
-async def test_a_redis_that_lets_us_in_no_more_for_a_while_does_not_end_the_run(tmp_path: Path) -> None:
+async def test_a_redis_that_lets_us_in_no_more_for_a_while_does_not_end_the_run(
+    tmp_path: Path,
+) -> None:
     """As when its password is changed: open bets are followed again as soon as it lets us in."""
     server = RedisServer()
     try:
-        one = Ownership(settings_for(tmp_path), OURS, SystemClock(), lambda: settings_for(tmp_path), several_machines=False)
+        one = Ownership(
+            settings_for(tmp_path),
+            OURS,
+            SystemClock(),
+            lambda: settings_for(tmp_path),
+            several_machines=False,
+        )
         await one.begin(server.url)
         async with opened(server.url) as admin:
             holding = asyncio.create_task(one.hold())
-            await admin.redis.execute_command("ACL", "SETUSER", "admin", "on", "nopass", "~*", "&*", "+@all")
+            await admin.redis.execute_command(
+                "ACL", "SETUSER", "admin", "on", "nopass", "~*", "&*", "+@all"
+            )
             await admin.redis.execute_command("AUTH", "admin", "any")
             await admin.redis.execute_command("ACL", "SETUSER", "default", "-@all")
             await admin.redis.execute_command("DEL", admin.keys.owner)
             with structlog.testing.capture_logs() as logs:
-                await eventually(lambda: holding.done() or any(line["event"] == "owner_not_renewed" for line in logs))
+                await eventually(
+                    lambda: (
+                        holding.done() or any(line["event"] == "owner_not_renewed" for line in logs)
+                    )
+                )
             assert not holding.done()
             await admin.redis.execute_command("ACL", "SETUSER", "default", "+@all")
             await eventually(lambda: _owned_by(admin, OURS.run_id))
@@ -329,10 +370,14 @@ async def test_a_process_started_by_itself_joins_the_run_only_with_its_settings(
     await claim(bus, record(owner))
     if not change:
         assert await find_run(bus, settings, "router", clock) == owner
-        elsewhere = settings.model_copy(update={"mode": settings.mode.model_copy(update={"data_dir": tmp_path / "other"})})
+        elsewhere = settings.model_copy(
+            update={"mode": settings.mode.model_copy(update={"data_dir": tmp_path / "other"})}
+        )
         with pytest.raises(ConfigurationError, match="its ledger is another one"):
             await find_run(bus, elsewhere, "router", clock)
-        assert (await find_run(bus, elsewhere, "edge", clock)).run_id == owner.run_id, "an edge needs no ledger"
+        assert (await find_run(bus, elsewhere, "edge", clock)).run_id == owner.run_id, (
+            "an edge needs no ledger"
+        )
         return
     with pytest.raises(ConfigurationError, match="cannot join the run"):
         await find_run(bus, settings_for(tmp_path, **change), "router", clock)
@@ -355,4 +400,9 @@ def test_a_run_is_what_the_settings_and_the_machine_make_of_it(tmp_path: Path) -
     settings = settings_for(tmp_path)
     run = new_run(settings, iter(["instance", "run"]).__next__, account="demo", ledger_id="l")
     assert (run.run_id, run.instance_id, run.machine) == ("run", "instance", machine_name())
-    assert (run.mode, run.account, run.ledger_id, run.fingerprint) == (ExecutionMode.DRY, "demo", "l", fingerprint(settings))
+    assert (run.mode, run.account, run.ledger_id, run.fingerprint) == (
+        ExecutionMode.DRY,
+        "demo",
+        "l",
+        fingerprint(settings),
+    )

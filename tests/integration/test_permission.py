@@ -1,4 +1,6 @@
-"""LIVE bets only with a licence, limits set by hand and an arming: each of them, not most of them."""
+"""LIVE bets only with a licence, limits set by hand and an arming: each of them, not most of
+them.
+"""
 
 from pathlib import Path
 
@@ -7,13 +9,19 @@ import pytest
 from keter.bus.connection import connect
 from keter.bus.state.trading import arm
 from keter.clock import SystemClock
-from keter.supervision.run import single
 from keter.risk.permission import Permission
+from keter.supervision.run import single
 from tests.kit.execution import ACCOUNT, licence, settings_for
 
 pytestmark = pytest.mark.redis
-LIMITS = {"MAX_STAKE": 50, "MAX_EXPOSURE_EVENT": 100, "MAX_EXPOSURE_LEAGUE": 500, "MAX_EXPOSURE_DAY": 1000,
-          "MAX_EXPOSURE_TOTAL": 1000, "DAILY_LOSS_LIMIT_UNITS": 14}  # fmt: skip
+LIMITS = {
+    "MAX_STAKE": 50,
+    "MAX_EXPOSURE_EVENT": 100,
+    "MAX_EXPOSURE_LEAGUE": 500,
+    "MAX_EXPOSURE_DAY": 1000,
+    "MAX_EXPOSURE_TOTAL": 1000,
+    "DAILY_LOSS_LIMIT_UNITS": 14,
+}
 
 
 @pytest.mark.parametrize("mode", ["LIVE", "DRY"])

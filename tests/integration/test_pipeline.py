@@ -1,4 +1,6 @@
-"""From the bookmaker's feed to an approved signal: real HTTP, Redis and SQLite, every worker as it runs in production."""
+"""From the bookmaker's feed to an approved signal: real HTTP, Redis and SQLite, every worker as it
+runs in production.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,32 +10,28 @@ from pathlib import Path
 import pytest
 import structlog
 
-from keter.bus.telemetry.audit import take_audit
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.state.odds import LatestOdds, read_feeds, read_odds
 from keter.bus.queues import QueueName, depths
+from keter.bus.state.odds import LatestOdds, read_feeds, read_odds
 from keter.bus.state.risk import RiskBook
+from keter.bus.telemetry.audit import take_audit
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import SystemClock, to_ms
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.strategies.value.evidence import recompute
 from keter.ledger import open_settings_ledger
+from keter.processes import edge, guard, ingest, recorder, validator
+from keter.processes.runtime import Context, Work
+from keter.settings import Settings
+from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
 from keter.venues.asianodds.simulator.fixed import FixedScenario
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.settings import Settings
-from keter.processes import edge
-from keter.processes import guard
-from keter.processes import ingest
-from keter.processes import recorder
-from keter.processes import validator
-from keter.processes.runtime import Context, Work
-from tests.kit.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
 from tests.kit.support import eventually
+from tests.kit.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
 
 pytestmark = pytest.mark.redis
 ACCOUNT = AccountConfig("demo", "demo-pass")
@@ -58,7 +56,9 @@ def still(sandbox: Sandbox) -> FixedScenario:
 
 def still_world(fixtures: int) -> SandboxConfig:
     """Every fixture has value on home at the handicap and at 1X2, and nowhere else."""
-    return SandboxConfig(accounts=(ACCOUNT,), fixed_fixtures=fixtures, feed_interval_scale=0, delay_scale=0)
+    return SandboxConfig(
+        accounts=(ACCOUNT,), fixed_fixtures=fixtures, feed_interval_scale=0, delay_scale=0
+    )
 
 
 def settings_of(folder: Path, sandbox: Sandbox, **names: object) -> Settings:
@@ -66,7 +66,9 @@ def settings_of(folder: Path, sandbox: Sandbox, **names: object) -> Settings:
 
 
 @asynccontextmanager
-async def pipeline(bus: Bus, settings: Settings, *processes: str) -> AsyncIterator[dict[str, Context]]:
+async def pipeline(
+    bus: Bus, settings: Settings, *processes: str
+) -> AsyncIterator[dict[str, Context]]:
     """The named workers beside the test; all but the router and tracker by default."""
     runs = up_to_guard()
     contexts = {}
@@ -81,14 +83,20 @@ async def approved_count(bus: Bus) -> int:
     return (await depths(bus))[QueueName.APPROVED].depth
 
 
-async def test_value_in_the_feed_becomes_one_approved_signal_per_event(redis_url: str, tmp_path: Path) -> None:
-    """Ten fixtures with value on two selections each: the event rests after the first approval, so ten approvals stand."""
+async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Ten fixtures with value on two selections each: the event rests after the first approval, so
+    ten approvals stand.
+    """
     async with Sandbox(still_world(10)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, THROTTLE_BETS=100, MAX_EXPOSURE_LEAGUE=9999)
         await fund(bus, settings)
         async with pipeline(bus, settings):
             await eventually(lambda: approved_count(bus))
-            await eventually(lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}))
+            await eventually(
+                lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10})
+            )
         counts = await read_counts(bus, _day(bus, settings))
         items = await drain(bus, QueueName.APPROVED)
         signals = [decode(ApprovedSignal, item.payload) for item in items]
@@ -103,33 +111,51 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(redis_url
         assert counts["edge:ev_too_low"] == 30
         state = await RiskBook(bus).read()
         assert {exposure.status for exposure in state.exposures} == {ExposureStatus.RESERVED}
-        assert {exposure.decision_id for exposure in state.exposures} == {approved.decision_id for approved in signals}
+        assert {exposure.decision_id for exposure in state.exposures} == {
+            approved.decision_id for approved in signals
+        }
 
 
-async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(redis_url: str, tmp_path: Path) -> None:
+async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         await fund(bus, settings)
-        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logs:
+        with structlog.testing.capture_logs(
+            processors=[structlog.contextvars.merge_contextvars]
+        ) as logs:
             async with pipeline(bus, settings):
-                await eventually(lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}))
+                await eventually(
+                    lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1})
+                )
         [item] = await drain(bus, QueueName.APPROVED)
         signal = decode(ApprovedSignal, item.payload).signal
-        wanted = {"trace_id": signal.trace_id, "event_uid": signal.event_uid, "selection_id": signal.selection_id}
+        wanted = {
+            "trace_id": signal.trace_id,
+            "event_uid": signal.event_uid,
+            "selection_id": signal.selection_id,
+        }
         told = [line for line in logs if line.get("trace_id") == signal.trace_id]
         assert [line["event"] for line in told] == ["value_found", "guarded"]
         assert all(wanted.items() <= line.items() for line in told)
         assert told[0]["book"] == "IBC"
         assert (told[1]["reason"], told[1]["stake_minor"]) == ("ok", 1000)
-        assert not any("trace_id" in line for line in logs if line["event"] in {"lease_won", "feed problem"})
+        assert not any(
+            "trace_id" in line for line in logs if line["event"] in {"lease_won", "feed problem"}
+        )
 
 
-async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_files(redis_url: str, tmp_path: Path) -> None:
+async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_files(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(4)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
-            await eventually(lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4}))
+            await eventually(
+                lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4})
+            )
             await eventually(lambda: contexts["recorder"].heart._counters.get("decisions", 0) >= 16)
         assert (await take_audit(bus)).entries == ()
         ledger = await open_settings_ledger(settings, clock=contexts["guard"].clock, read_only=True)
@@ -137,8 +163,16 @@ async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_fi
         await ledger.aclose()
     told = sorted((decision.stage, decision.verdict.reason.value) for decision in decisions)
     assert told == [("edge", "ok")] * 8 + [("guard", "cooldown_event")] * 4 + [("guard", "ok")] * 4
-    assert all(recompute(_fair_evidence(decision)).identical for decision in decisions if decision.stage == "edge")
-    accepted = {decision.decision_id for decision in decisions if decision.stage == "guard" and decision.verdict.accepted}
+    assert all(
+        recompute(_fair_evidence(decision)).identical
+        for decision in decisions
+        if decision.stage == "edge"
+    )
+    accepted = {
+        decision.decision_id
+        for decision in decisions
+        if decision.stage == "guard" and decision.verdict.accepted
+    }
     assert len(accepted) == 4
     assert list((tmp_path / "captures").glob("*.jsonl.gz"))
 
@@ -158,16 +192,24 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
         assert latest.confirmed_at >= latest.received_at
 
 
-async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_next(redis_url: str, tmp_path: Path) -> None:
+async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_next(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         async with pipeline(bus, settings, "ingest"):
             await eventually(lambda: _all_phases_confirmed(bus))
         uid_of = {
-            decode(MarketUpdate, item.payload).event.home: item.key.split("|")[0] for item in await drain(bus, QueueName.RAW)
+            decode(MarketUpdate, item.payload).event.home: item.key.split("|")[0]
+            for item in await drain(bus, QueueName.RAW)
         }
         match_id = next(iter(still(sandbox).fixtures))
-        gone, stays = (uid_of[name] for name in sorted(uid_of, key=lambda name: name != still(sandbox).fixtures[match_id].home))
+        gone, stays = (
+            uid_of[name]
+            for name in sorted(
+                uid_of, key=lambda name: name != still(sandbox).fixtures[match_id].home
+            )
+        )
         before = [await read_odds(bus, uid, "ft.1x2.home") for uid in (gone, stays)]
         sandbox.house.board.close(still(sandbox).games[match_id], to_ms(SystemClock().now()))
         async with pipeline(bus, settings, "ingest"):
@@ -179,15 +221,23 @@ async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_n
 
 
 async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: Path) -> None:
-    """The second stands by and takes over when the first stops; the venue sees one session owner at a time."""
+    """The second stands by and takes over when the first stops; the venue sees one session owner at
+    a time.
+    """
     async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         run = partial(ingest.run, open_source=quick_feed())
-        first, second = (context_on(bus, settings, "ingest", worker) for worker in ("ingest", "ingest-2"))
+        first, second = (
+            context_on(bus, settings, "ingest", worker) for worker in ("ingest", "ingest-2")
+        )
         async with working(second, run):
             async with working(first, run):
-                await eventually(lambda: {"answers"} & {*first.heart._counters, *second.heart._counters})
-                leader, standby = (first, second) if first.heart._counters.get("answers") else (second, first)
+                await eventually(
+                    lambda: {"answers"} & {*first.heart._counters, *second.heart._counters}
+                )
+                leader, standby = (
+                    (first, second) if first.heart._counters.get("answers") else (second, first)
+                )
                 assert standby.heart._counters.get("answers", 0) == 0
                 leader.stop.set()
                 await eventually(lambda: standby.heart._counters.get("answers", 0) > 0)
@@ -211,7 +261,9 @@ async def _confirmed_since(bus: Bus, uid: str, before: LatestOdds | None) -> boo
 
 
 async def _all_phases_confirmed(bus: Bus) -> bool:
-    return {feed.phase for feed in await read_feeds(bus) if feed.confirmed_at is not None} == set(Phase)
+    return {feed.phase for feed in await read_feeds(bus) if feed.confirmed_at is not None} == set(
+        Phase
+    )
 
 
 def _fair_evidence(decision: Decision) -> dict[str, object]:

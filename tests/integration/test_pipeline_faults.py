@@ -1,4 +1,6 @@
-"""What goes wrong around the pipeline: a dying Redis, poisoned queues, a venue that talks nonsense."""
+"""What goes wrong around the pipeline: a dying Redis, poisoned queues, a venue that talks
+nonsense.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,34 +12,40 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.bus.state.odds import read_odds
 from keter.bus.queues import QueueName, depths, read_dead
+from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.telemetry.stats import read_counts
 from keter.domain.signals import ApprovedSignal
+from keter.processes.runtime import Context, live
+from keter.settings import Settings
 from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.settings import Settings
-from keter.processes.runtime import Context, live
 from tests.integration.test_pipeline import pipeline, settings_of, still, still_world, up_to_guard
-from tests.kit.workbench import context_on, done_so_far, drain, fund, opened, push
 from tests.kit.support import RedisServer, eventually
+from tests.kit.workbench import context_on, done_so_far, drain, fund, opened, push
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
 T = TypeVar("T")
 ROOMY = {
-    "THROTTLE_BETS": 1000, "MAX_EXPOSURE_LEAGUE": 99999, "MAX_EXPOSURE_DAY": 99999, "MAX_EXPOSURE_TOTAL": 99999,
-    "RESERVATION_TTL_S": 3600,  # nobody bets here: on a slow machine the reservations would end before the test
-}  # fmt: skip
+    "THROTTLE_BETS": 1000,
+    "MAX_EXPOSURE_LEAGUE": 99999,
+    "MAX_EXPOSURE_DAY": 99999,
+    "MAX_EXPOSURE_TOTAL": 99999,
+    # Nobody bets here: on a slow machine the reservations would end before the test
+    "RESERVATION_TTL_S": 3600,
+}
 
 
 async def soon(check: Callable[[], Awaitable[T]], bus: Bus, *further: Callable[[], object]) -> T:
-    """Waits at the pace of the machine: as long as something is counted or taken from a queue, or ``further`` changes."""
+    """Waits at the pace of the machine: as long as something is counted or taken from a queue, or
+    ``further`` changes.
+    """
 
     async def done() -> object:
         return await done_so_far(bus), [look() for look in further]
@@ -47,10 +55,14 @@ async def soon(check: Callable[[], Awaitable[T]], bus: Bus, *further: Callable[[
 
 @asynccontextmanager
 async def living(settings: Settings) -> AsyncIterator[None]:
-    """All workers up to the guard under the runtime that reconnects them, as each has in its own process."""
+    """All workers up to the guard under the runtime that reconnects them, as each has in its own
+    process.
+    """
     stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(live(process, process, settings, run, stop=stop, log=structlog.get_logger(process)))
+        asyncio.create_task(
+            live(process, process, settings, run, stop=stop, log=structlog.get_logger(process))
+        )
         for process, run in up_to_guard().items()
     ]
     try:
@@ -62,7 +74,10 @@ async def living(settings: Settings) -> AsyncIterator[None]:
 
 async def in_pipeline(bus: Bus) -> int:
     facts = await depths(bus)
-    return sum(facts[name].depth + facts[name].in_flight for name in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED))
+    return sum(
+        facts[name].depth + facts[name].in_flight
+        for name in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED)
+    )
 
 
 def answers(ingest: Context) -> int:
@@ -83,13 +98,24 @@ async def counted(bus: Bus, settings: Settings, name: str, least: int) -> bool:
 
 
 @pytest.mark.parametrize("kills", [1, 3])
-async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(tmp_path: Path, kills: int) -> None:
-    """150 fixtures: each is approved exactly once, whatever was under way when the server was killed."""
+async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
+    tmp_path: Path, kills: int
+) -> None:
+    """150 fixtures: each is approved exactly once, whatever was under way when the server was
+    killed.
+    """
     fixtures = 150
     server = RedisServer()
     try:
         async with Sandbox(still_world(fixtures)) as sandbox, opened(server.url) as bus:
-            settings = settings_of(tmp_path, sandbox, REDIS_URL=server.url, MAX_BETS_PER_EVENT=1, COOLDOWN_EVENT_SEC=0, **ROOMY)
+            settings = settings_of(
+                tmp_path,
+                sandbox,
+                REDIS_URL=server.url,
+                MAX_BETS_PER_EVENT=1,
+                COOLDOWN_EVENT_SEC=0,
+                **ROOMY,
+            )
             await fund(bus, settings)
             async with living(settings):
                 for kill in range(kills):
@@ -98,11 +124,16 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(tmp_path: 
                     await asyncio.to_thread(server.start)
                 await soon(lambda: _approved(bus, fixtures), bus)
                 await soon(lambda: _nothing_left(bus), bus)
-            items = [decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)]
+            items = [
+                decode(ApprovedSignal, item.payload)
+                for item in await drain(bus, QueueName.APPROVED)
+            ]
             assert len(items) == fixtures
             assert len({approved.signal.event_uid for approved in items}) == fixtures
             state = await RiskBook(bus).read()
-            assert {e.decision_id for e in state.exposures} == {approved.decision_id for approved in items}
+            assert {e.decision_id for e in state.exposures} == {
+                approved.decision_id for approved in items
+            }
     finally:
         server.close()
 
@@ -115,11 +146,18 @@ async def _nothing_left(bus: Bus) -> bool:
     return await in_pipeline(bus) == 0
 
 
-async def test_poison_in_every_queue_is_buried_and_the_rest_goes_on(redis_url: str, tmp_path: Path) -> None:
+async def test_poison_in_every_queue_is_buried_and_the_rest_goes_on(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(5)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, **ROOMY)
         await fund(bus, settings)
-        poison = [("p1", b"\x00\xff"), ("p2", b'{"v": 99}'), ("p3", b"[]"), ("p4", b'{"trace_id": 7}')]
+        poison = [
+            ("p1", b"\x00\xff"),
+            ("p2", b'{"v": 99}'),
+            ("p3", b"[]"),
+            ("p4", b'{"trace_id": 7}'),
+        ]
         for queue in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED):
             await push(bus, queue, *poison)
         async with pipeline(bus, settings) as contexts:
@@ -128,10 +166,16 @@ async def test_poison_in_every_queue_is_buried_and_the_rest_goes_on(redis_url: s
             for process in ("validator", "edge", "guard"):
                 assert contexts[process].heart._counters["poisoned"] == 4
         for queue in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED):
-            assert sorted(letter.key for letter in await read_dead(bus, queue)) == ["p1", "p2", "p3", "p4"]
+            assert sorted(letter.key for letter in await read_dead(bus, queue)) == [
+                "p1",
+                "p2",
+                "p3",
+                "p4",
+            ]
 
 
-# How often in a row; an account that keeps losing its session waits ever longer before it logs in again.
+# How often in a row; an account that keeps losing its session waits ever longer before it logs in
+# again.
 NONSENSE = {
     FaultKind.XML: 6,
     FaultKind.HTML: 6,
@@ -164,7 +208,11 @@ async def test_an_answer_that_makes_no_sense_changes_no_good_price_and_stops_nob
             sandbox.faults.add({"kind": kind, "route": "getfeeds", "count": times})
             await soon(lambda: injected(sandbox, kind, times), bus, sandbox.faults.injected.total)
             before_them = answers(contexts["ingest"])
-            await soon(lambda: answered(contexts["ingest"], before_them + 3), bus, lambda: answers(contexts["ingest"]))
+            await soon(
+                lambda: answered(contexts["ingest"], before_them + 3),
+                bus,
+                lambda: answers(contexts["ingest"]),
+            )
             await soon(lambda: _nothing_left(bus), bus)
             assert await _prices(bus, sandbox) == before
             assert len((await RiskBook(bus).read()).exposures) == 5
@@ -189,20 +237,28 @@ SPOILT = (FaultKind.MISSING_TEAMS, FaultKind.ODD_ODDS, FaultKind.NAN)
 
 
 @pytest.mark.parametrize("kind", [*WHOLE, *SPOILT])
-async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(redis_url: str, tmp_path: Path, kind: FaultKind) -> None:
-    """An answer that is broken as a whole is asked for again; single rows that came spoilt are left out until they change."""
+async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(
+    redis_url: str, tmp_path: Path, kind: FaultKind
+) -> None:
+    """An answer that is broken as a whole is asked for again; single rows that came spoilt are left
+    out until they change.
+    """
     rules = [{"kind": kind, "route": "getfeeds", "count": 3}]
     async with Sandbox(still_world(20), faults=rules) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, **ROOMY)
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
             await soon(lambda: injected(sandbox, kind, 3), bus, sandbox.faults.injected.total)
-            await soon(lambda: answered(contexts["ingest"], 5), bus, lambda: answers(contexts["ingest"]))
+            await soon(
+                lambda: answered(contexts["ingest"], 5), bus, lambda: answers(contexts["ingest"])
+            )
             if kind in WHOLE:
                 await soon(lambda: counted(bus, settings, "guard:ok", 20), bus)
             await soon(lambda: _nothing_left(bus), bus)
         honest = {fixture.home for fixture in still(sandbox).fixtures.values()}
-        for approved in [decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)]:
+        for approved in [
+            decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)
+        ]:
             assert approved.signal.update.event.home in honest
             assert approved.signal.offers[0].book == "IBC"
             assert approved.signal.offers[0].ev_pct < 9
@@ -212,12 +268,16 @@ async def test_a_huge_answer_is_survived(redis_url: str, tmp_path: Path) -> None
     async with Sandbox(still_world(3)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, CAPTURE_RAW=False, **ROOMY)
         await fund(bus, settings)
-        sandbox.faults.add({"kind": FaultKind.HUGE, "route": "getfeeds", "count": 2, "megabytes": 50})
+        sandbox.faults.add(
+            {"kind": FaultKind.HUGE, "route": "getfeeds", "count": 2, "megabytes": 50}
+        )
         async with pipeline(bus, settings):
             await soon(lambda: counted(bus, settings, "guard:ok", 3), bus)
 
 
-async def test_wrong_credentials_raise_an_alert_and_do_not_crash(redis_url: str, tmp_path: Path) -> None:
+async def test_wrong_credentials_raise_an_alert_and_do_not_crash(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, AO_PASS="not-the-password")
         async with pipeline(bus, settings, "ingest"):
@@ -226,7 +286,9 @@ async def test_wrong_credentials_raise_an_alert_and_do_not_crash(redis_url: str,
         assert "not-the-password" not in repr(alerts)
 
 
-async def test_heartbeats_tell_counters_gauges_and_latencies(redis_url: str, tmp_path: Path) -> None:
+async def test_heartbeats_tell_counters_gauges_and_latencies(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, REDIS_URL=redis_url, **ROOMY)
         await fund(bus, settings)
@@ -243,11 +305,17 @@ async def test_heartbeats_tell_counters_gauges_and_latencies(redis_url: str, tmp
 
 async def _beating(bus: Bus) -> bool:
     beats = {beat.process: beat for beat in await read_heartbeats(bus)}
-    return len(beats) == 5 and beats["guard"].counters.get("items", 0) >= 2 and "feed_age_s_today" in beats["ingest"].gauges
+    return (
+        len(beats) == 5
+        and beats["guard"].counters.get("items", 0) >= 2
+        and "feed_age_s_today" in beats["ingest"].gauges
+    )
 
 
 async def test_a_market_that_waited_too_long_is_not_priced(redis_url: str, tmp_path: Path) -> None:
-    """A price that was fresh when it was validated is stale after an outage: the edge looks again before it decides."""
+    """A price that was fresh when it was validated is stale after an outage: the edge looks again
+    before it decides.
+    """
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, MAX_QUOTE_AGE_S=1)
         async with pipeline(bus, settings, "ingest", "validator"):
@@ -265,7 +333,9 @@ async def _older(bus: Bus, seconds: float) -> bool:
     return oldest is not None and oldest > seconds
 
 
-async def test_a_value_is_confirmed_after_its_window_without_another_change(redis_url: str, tmp_path: Path) -> None:
+async def test_a_value_is_confirmed_after_its_window_without_another_change(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(3)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, CONFIRMATION_WINDOW_SEC=2, **ROOMY)
         await fund(bus, settings)
@@ -276,7 +346,9 @@ async def test_a_value_is_confirmed_after_its_window_without_another_change(redi
             await soon(lambda: counted(bus, settings, "guard:ok", 3), bus)
 
 
-async def test_a_value_that_goes_within_its_window_is_not_confirmed(redis_url: str, tmp_path: Path) -> None:
+async def test_a_value_that_goes_within_its_window_is_not_confirmed(
+    redis_url: str, tmp_path: Path
+) -> None:
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, CONFIRMATION_WINDOW_SEC=2)
         async with pipeline(bus, settings):

@@ -1,4 +1,6 @@
-"""The alerting rules, run by Prometheus' own tool: each one fires on its trouble and is silent without any."""
+"""The alerting rules, run by Prometheus' own tool: each one fires on its trouble and is silent
+without any.
+"""
 
 import re
 import shutil
@@ -15,29 +17,67 @@ pytestmark = pytest.mark.slow
 
 FOLDER = ROOT / "deploy" / "prometheus"
 LIMITS = {
-    "keter_limit_unknown_seconds": 60, "keter_limit_day_loss": 140, "keter_limit_losing_streak": 7,
-    "keter_limit_exposure": 1000, "keter_limit_refusals_ratio": 0.3, "keter_limit_feed_age_seconds": 60,
+    "keter_limit_unknown_seconds": 60,
+    "keter_limit_day_loss": 140,
+    "keter_limit_losing_streak": 7,
+    "keter_limit_exposure": 1000,
+    "keter_limit_refusals_ratio": 0.3,
+    "keter_limit_feed_age_seconds": 60,
     "keter_limit_low_ev_streak": 500,
-}  # fmt: skip
+}
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard")
 HEALTHY: dict[str, float] = {
-    "up": 1, "keter_redis_up": 1, "keter_ledger_up": 1, "keter_redis_append_only": 1, "keter_redis_evicts": 0,
-    "keter_redis_imitated": 0, "keter_disk_free_bytes": 50, "keter_disk_size_bytes": 100,
-    "keter_license_expiry_timestamp_seconds": 100 * 86400, 'keter_unknown_oldest_seconds{mode="DRY"}': 0,
-    'keter_day_profit{mode="DRY"}': -10, 'keter_losing_streak{mode="DRY"}': 2, 'keter_exposure{status="bet"}': 500,
-    'keter_exposure{status="reserved"}': 400, "keter_foreign_bets": 0, 'keter_recent_placements{mode="DRY"}': 20,
-    'keter_recent_refusals{mode="DRY"}': 6, 'keter_trading_mode{mode="UNKNOWN"}': 0, "keter_trading_revision": 5,
-    'keter_worker_trading_revision{process="guard",worker="guard"}': 5, 'keter_feed_age_seconds{phase="live"}': 3,
-    'keter_queue_dead_letters{queue="raw"}': 0, 'keter_queue_oldest_age_seconds{queue="raw"}': 1, "keter_low_ev_streak": 3,
+    "up": 1,
+    "keter_redis_up": 1,
+    "keter_ledger_up": 1,
+    "keter_redis_append_only": 1,
+    "keter_redis_evicts": 0,
+    "keter_redis_imitated": 0,
+    "keter_disk_free_bytes": 50,
+    "keter_disk_size_bytes": 100,
+    "keter_license_expiry_timestamp_seconds": 100 * 86400,
+    'keter_unknown_oldest_seconds{mode="DRY"}': 0,
+    'keter_day_profit{mode="DRY"}': -10,
+    'keter_losing_streak{mode="DRY"}': 2,
+    'keter_exposure{status="bet"}': 500,
+    'keter_exposure{status="reserved"}': 400,
+    "keter_foreign_bets": 0,
+    'keter_recent_placements{mode="DRY"}': 20,
+    'keter_recent_refusals{mode="DRY"}': 6,
+    'keter_trading_mode{mode="UNKNOWN"}': 0,
+    "keter_trading_revision": 5,
+    'keter_worker_trading_revision{process="guard",worker="guard"}': 5,
+    'keter_feed_age_seconds{phase="live"}': 3,
+    'keter_queue_dead_letters{queue="raw"}': 0,
+    'keter_queue_oldest_age_seconds{queue="raw"}': 1,
+    "keter_low_ev_streak": 3,
     **{f'keter_workers{{process="{name}"}}': 1 for name in PROCESSES},
-    **{f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
-       for name in ("account-mismatch", "bet-state-mismatch", "second-copy", "venue-refused", "venue-timeouts",
-                    "login-failures", "licence-ending", "feed-overflow", "reconciliation-incomplete", "limits-missing",
-                    "ledger-unwritable", "worker-restarting", "nothing-bet", "low-ev-streak", "unreadable-tickets")},
-    **{f'keter_alerts{{alert="{name}",level="ticket",acknowledged="false"}}': 0
-       for name in ("redis-memory", "worker-hung", "not-armed")},
+    **{
+        f'keter_alerts{{alert="{name}",level="page",acknowledged="false"}}': 0
+        for name in (
+            "account-mismatch",
+            "bet-state-mismatch",
+            "second-copy",
+            "venue-refused",
+            "venue-timeouts",
+            "login-failures",
+            "licence-ending",
+            "feed-overflow",
+            "reconciliation-incomplete",
+            "limits-missing",
+            "ledger-unwritable",
+            "worker-restarting",
+            "nothing-bet",
+            "low-ev-streak",
+            "unreadable-tickets",
+        )
+    },
+    **{
+        f'keter_alerts{{alert="{name}",level="ticket",acknowledged="false"}}': 0
+        for name in ("redis-memory", "worker-hung", "not-armed")
+    },
     **LIMITS,
-}  # fmt: skip
+}
 
 
 def standing(name: str, level: str = "page") -> dict[str, float]:
@@ -99,20 +139,31 @@ def series(values: dict[str, float]) -> list[dict[str, str]]:
     for name in values:
         metric, _, labels = name.partition("{")
         for instance in ("one", "two"):
-            inner = ",".join(filter(None, [labels.rstrip("}"), 'job="keter"', f'instance="{instance}"']))
+            inner = ",".join(
+                filter(None, [labels.rstrip("}"), 'job="keter"', f'instance="{instance}"'])
+            )
             shown = (HEALTHY if instance == "two" else values)[name]
             found.append({"series": f"{metric}{{{inner}}}", "values": f"{shown}+0x60"})
     return found
 
 
 def firing(promtool: str, folder: Path, values: dict[str, float]) -> set[tuple[str, str]]:
-    """(alert, instance) of what fires after half an hour, found with a test for each that none does."""
+    """(alert, instance) of what fires after half an hour, found with a test for each that none
+    does.
+    """
     names = sorted(TROUBLES)
     case: dict[str, Any] = {"interval": "30s", "input_series": series(values)}
-    case["alert_rule_test"] = [{"eval_time": "20m", "alertname": name, "exp_alerts": []} for name in names]
+    case["alert_rule_test"] = [
+        {"eval_time": "20m", "alertname": name, "exp_alerts": []} for name in names
+    ]
     file = folder / "case.yml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(FOLDER / "rules.yml")], "tests": [case]}), encoding="utf-8")
-    result = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    file.write_text(
+        yaml.safe_dump({"rule_files": [str(FOLDER / "rules.yml")], "tests": [case]}),
+        encoding="utf-8",
+    )
+    result = subprocess.run(
+        [promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60
+    )
     told = result.stdout + result.stderr
     assert result.returncode == 0 or "got:[" in told.replace(" ", ""), told
     return {(name, instance) for name, instance in read_failures(told) if name in TROUBLES}
@@ -126,7 +177,9 @@ def read_failures(told: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("file", ["rules.yml", "prometheus.yml"])
 def test_the_files_are_valid(promtool: str, file: str) -> None:
     what = "rules" if file == "rules.yml" else "config"
-    result = subprocess.run([promtool, "check", what, str(FOLDER / file)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [promtool, "check", what, str(FOLDER / file)], capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -135,7 +188,9 @@ def test_nothing_fires_while_all_is_well(promtool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_each_rule_fires_on_its_trouble_and_no_other_does(promtool: str, tmp_path: Path, name: str) -> None:
+def test_each_rule_fires_on_its_trouble_and_no_other_does(
+    promtool: str, tmp_path: Path, name: str
+) -> None:
     assert firing(promtool, tmp_path, HEALTHY | TROUBLES[name]) == {(name, "one")}
 
 

@@ -1,7 +1,8 @@
-"""A week of real fixtures, real odds and real results through all of Keter, checked against the files by other code.
+"""A week of real fixtures, real odds and real results through all of Keter, checked against the
+files by other code.
 
-Two leagues, ingest to tracker, played in under a minute. Every bet's price must be a cell of its book, every settlement the one
-that the result demands, every sum right to the cent.
+Two leagues, ingest to tracker, played in under a minute. Every bet's price must be a cell of its
+book, every settlement the one that the result demands, every sum right to the cent.
 """
 
 from collections import Counter
@@ -21,24 +22,23 @@ from keter.bus.telemetry.stats import read_counts
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
-from keter.strategies.value.evidence import recompute
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, CsvConfig, SandboxConfig
+from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
+from keter.processes.runtime import Context, Work
+from keter.settings import Settings
+from keter.strategies.value.evidence import recompute
+from keter.venues.asianodds.simulator.config import (
+    AccountConfig,
+    BettingConfig,
+    CsvConfig,
+    SandboxConfig,
+)
 from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.settings import Settings
 from keter.venues.base import FeedUpdate
-from keter.processes import edge
-from keter.processes import guard
-from keter.processes import ingest
-from keter.processes import recorder
-from keter.processes import router
-from keter.processes import tracker
-from keter.processes import validator
-from keter.processes.runtime import Context, Work
 from tests.kit.football_csv import Row, read_rows
-from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
 from tests.kit.support import eventually, football_data
+from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
 
 pytestmark = [pytest.mark.redis, pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, LAST = "2024-05-13", "2024-05-19"
@@ -59,8 +59,13 @@ def week(files: list[Path]) -> SandboxConfig:
 
 
 def daring(folder: Path, sandbox: Sandbox) -> Settings:
-    """Limits wide enough to bet on everything that has a little value; fills without drift, so that prices stay cells."""
-    wide = dict.fromkeys(("MAX_EXPOSURE_EVENT", "MAX_EXPOSURE_LEAGUE", "MAX_EXPOSURE_DAY", "MAX_EXPOSURE_TOTAL"), 99_999)
+    """Limits wide enough to bet on everything that has a little value; fills without drift, so that
+    prices stay cells.
+    """
+    wide = dict.fromkeys(
+        ("MAX_EXPOSURE_EVENT", "MAX_EXPOSURE_LEAGUE", "MAX_EXPOSURE_DAY", "MAX_EXPOSURE_TOTAL"),
+        99_999,
+    )
     return settings_for(
         folder,
         AO_BASE_URL=sandbox.url,
@@ -80,13 +85,16 @@ def daring(folder: Path, sandbox: Sandbox) -> Settings:
         PAPER_DRIFT_PCT=0,
         PAPER_REFUSAL_RATE=0.1,
         RECONCILE_INTERVAL_S=1,
-        WORKER_LEASE_TTL_S=10,  # a busy machine must not cost a lease: what is done twice is counted twice
+        # A busy machine must not cost a lease: what is done twice is counted twice
+        WORKER_LEASE_TTL_S=10,
         **wide,
     )
 
 
 @asynccontextmanager
-async def whole_house(bus: Bus, settings: Settings, updates: list[FeedUpdate]) -> AsyncIterator[dict[str, Context]]:
+async def whole_house(
+    bus: Bus, settings: Settings, updates: list[FeedUpdate]
+) -> AsyncIterator[dict[str, Context]]:
     feed = quick_feed(0.1, final_after=timedelta(seconds=2), witness=updates.append)
     runs: dict[str, Work] = {
         "ingest": partial(ingest.run, open_source=feed),
@@ -114,8 +122,11 @@ async def test_a_real_week_from_feed_to_profit(redis_url: str, tmp_path: Path) -
         async with whole_house(bus, settings, updates) as contexts:
             ledger = await open_settings_ledger(settings, clock=contexts["guard"].clock)
             try:
-                soon = partial(eventually, timeout_s=60, every_s=0.5, progress=partial(done_so_far, bus))
-                await eventually(lambda: over(sandbox), timeout_s=120, every_s=0.5)  # by the clock: a week is a minute
+                soon = partial(
+                    eventually, timeout_s=60, every_s=0.5, progress=partial(done_so_far, bus)
+                )
+                # By the clock: a week is a minute.
+                await eventually(lambda: over(sandbox), timeout_s=120, every_s=0.5)
                 await soon(lambda: all_final(ledger))
                 await soon(lambda: empty(bus))
                 await soon(lambda: recorded(bus))
@@ -140,15 +151,23 @@ def check_feed(updates: list[FeedUpdate], rows: dict[tuple[str, str], Row]) -> N
             assert prices.event.league == rows[teams].league
             seen.setdefault(teams, set()).add(prices.market.market_id)
     assert seen == {teams: row.markets() for teams, row in rows.items()}
-    finals = {score.event_uid: score.score for update in updates for score in update.scores if score.ended}
-    events = {prices.event.event_uid: prices.event for update in updates for prices in update.changed}
+    finals = {
+        score.event_uid: score.score for update in updates for score in update.scores if score.ended
+    }
+    events = {
+        prices.event.event_uid: prices.event for update in updates for prices in update.changed
+    }
     assert set(finals) == set(events)
     for uid, score in finals.items():
         assert (score.home, score.away) == rows[events[uid].home, events[uid].away].goals
 
 
-def check_stages(counts: dict[str, int], decisions: list[Decision], contexts: dict[str, Context]) -> None:
-    """What each stage took it accounts for, reason by reason; what it audited is what it counted."""
+def check_stages(
+    counts: dict[str, int], decisions: list[Decision], contexts: dict[str, Context]
+) -> None:
+    """What each stage took it accounts for, reason by reason; what it audited is what it
+    counted.
+    """
     taken = {name: context.heart._counters.get("items", 0) for name, context in contexts.items()}
     stages = {stage: Counter[str]() for stage in ("validator", "edge", "guard", "router")}
     for name, times in counts.items():
@@ -157,14 +176,26 @@ def check_stages(counts: dict[str, int], decisions: list[Decision], contexts: di
             stages[stage][reason] = times
     assert taken["validator"] == sum(stages["validator"].values()) <= counts["ingest:changed"]
     assert 0 < taken["edge"] <= stages["validator"]["ok"]
-    assert taken["guard"] == sum(stages["guard"].values()) <= stages["edge"]["ok"] + stages["guard"]["contended"]
-    assert taken["router"] == sum(stages["router"].values()) <= stages["guard"]["ok"] + stages["guard"]["refreshed"]
+    assert (
+        taken["guard"]
+        == sum(stages["guard"].values())
+        <= stages["edge"]["ok"] + stages["guard"]["contended"]
+    )
+    assert (
+        taken["router"]
+        == sum(stages["router"].values())
+        <= stages["guard"]["ok"] + stages["guard"]["refreshed"]
+    )
     audited = Counter((decision.stage, decision.verdict.reason.value) for decision in decisions)
     assert audited["edge", "ok"] == stages["edge"]["ok"]
     assert audited["edge", "ev_too_high"] == stages["edge"]["ev_too_high"]
     for reason, times in stages["router"].items():
         assert audited["router", reason] == times
-    approved = {decision.decision_id for decision in decisions if decision.stage == "guard" and decision.verdict.accepted}
+    approved = {
+        decision.decision_id
+        for decision in decisions
+        if decision.stage == "guard" and decision.verdict.accepted
+    }
     assert len(approved) == stages["guard"]["ok"]
     for decision in decisions:
         if decision.stage == "edge" and decision.verdict.accepted:
@@ -186,7 +217,9 @@ def check_bets(bets: list[Bet], rows: dict[tuple[str, str], Row], counts: dict[s
             assert bet.odds is not None
             assert bet.book is not None
             assert Decimal(bet.odds) in row.prices(bet.book, bet.intent.selection_id)
-            expected = row.profit_minor(bet.intent.selection_id, Decimal(bet.odds), bet.placed_stake_minor)
+            expected = row.profit_minor(
+                bet.intent.selection_id, Decimal(bet.odds), bet.placed_stake_minor
+            )
             assert bet.pnl_minor == expected, (bet, row.goals)
             assert sign(bet.state) == (expected > 0) - (expected < 0)
     assert sum(bet.state in SETTLED for bet in bets) >= 5
@@ -199,7 +232,9 @@ def sign(state: BetState) -> int:
 
 
 async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> None:
-    """The day's profit is the same in the bets, in the ledger's sums and in the risk book, and nothing is left at risk."""
+    """The day's profit is the same in the bets, in the ledger's sums and in the risk book, and
+    nothing is left at risk.
+    """
     profit = sum(bet.pnl_minor or 0 for bet in bets if bet.state in SETTLED)
     summary = await ledger.summary(DRY, day)
     state = await RiskBook(bus).read()
@@ -207,7 +242,9 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
     assert profit == summary.pnl_minor == state.day.pnl_minor
     assert state.exposures == ()
     assert summary.outstanding_minor == 0
-    staked = sum(bet.placed_stake_minor or bet.intent.stake_minor for bet in bets if bet.state in SETTLED)
+    staked = sum(
+        bet.placed_stake_minor or bet.intent.stake_minor for bet in bets if bet.state in SETTLED
+    )
     assert staked == summary.staked_minor
 
 

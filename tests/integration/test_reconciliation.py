@@ -1,4 +1,6 @@
-"""However many bets are unknown, passes stay complete, every bet has its turn, and nothing moves the clock of a doubt."""
+"""However many bets are unknown, passes stay complete, every bet has its turn, and nothing moves
+the clock of a doubt.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -8,20 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import connect
-from keter.bus.state.query_budget import take_questions
 from keter.bus.queues import Item
+from keter.bus.state.query_budget import take_questions
 from keter.bus.state.reconciliation import last_pass, pass_done, wanted_pass
+from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.signals import Decision
 from keter.domain.verdicts import Reason
+from keter.execution.reconcile.query_order import (
+    ACCOUNT_COST,
+    DOUBTFUL_PER_PASS,
+    account_interval_s,
+    bound_s,
+)
 from keter.ledger import BetChanges
+from keter.processes.tracker import QUERIES_PER_MINUTE
 from keter.supervision.run import single
 from keter.venues.base import AccountSnapshot, Ticket, VenueTransientError
-from keter.processes.tracker import QUERIES_PER_MINUTE
-from keter.execution.reconcile.query_order import ACCOUNT_COST, DOUBTFUL_PER_PASS, account_interval_s, bound_s
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.support import eventually
@@ -119,8 +126,12 @@ async def desk(tmp_path: Path, redis_url: str) -> AsyncIterator[Desk]:
 
 @pytest.mark.parametrize("count", [9, 15, 40])
 @pytest.mark.slow
-async def test_passes_stay_complete_and_every_unknown_bet_has_its_turn(desk: Desk, count: int) -> None:
-    """With nine or more unknown bets no pass was ever complete, and nothing was bet for as long as they stayed unknown."""
+async def test_passes_stay_complete_and_every_unknown_bet_has_its_turn(
+    desk: Desk, count: int
+) -> None:
+    """With nine or more unknown bets no pass was ever complete, and nothing was bet for as long as
+    they stayed unknown.
+    """
     bets = await desk.unknown(count)
     begun = (desk.world.clock.now() - NOW).total_seconds()
     await desk.live(240)
@@ -138,16 +149,23 @@ async def test_passes_stay_complete_and_every_unknown_bet_has_its_turn(desk: Des
 
 
 @pytest.mark.slow
-async def test_the_router_bets_on_while_bets_are_unknown_and_their_stakes_stay_reserved(desk: Desk) -> None:
+async def test_the_router_bets_on_while_bets_are_unknown_and_their_stakes_stay_reserved(
+    desk: Desk,
+) -> None:
     await desk.unknown(11)
     await desk.live(180)
     signal = await desk.world.approve("d1", team="Other FC")
     assert signal is not None
     await desk.router.deliver(signal)
     assert (await desk.of("d1")).state is S.PENDING
-    exposures = {exposure.decision_id: exposure.stake_minor for exposure in (await desk.world.book().read()).exposures}
+    exposures = {
+        exposure.decision_id: exposure.stake_minor
+        for exposure in (await desk.world.book().read()).exposures
+    }
     assert exposures == {**{f"u{n}": 500 for n in range(11)}, "d1": 1000}
-    assert await desk.world.approve("again", team="Unknown 3") is None, "the event of an unknown bet rests"
+    assert await desk.world.approve("again", team="Unknown 3") is None, (
+        "the event of an unknown bet rests"
+    )
     await desk.live(desk.world.settings.router.unknown_absent_s)
     assert {(await desk.of(f"u{n}")).state for n in range(11)} == {S.REFUSED}
 
@@ -163,7 +181,9 @@ async def test_trackers_that_keep_dying_ask_for_all_bets_within_one_budget(desk:
     assert len(desk.venue.asked) <= QUERIES_PER_MINUTE * 2
 
 
-async def test_a_list_that_cannot_be_read_closes_the_router_and_the_account_is_not_asked_for_it(desk: Desk) -> None:
+async def test_a_list_that_cannot_be_read_closes_the_router_and_the_account_is_not_asked_for_it(
+    desk: Desk,
+) -> None:
     await desk.unknown(3)
 
     async def fail() -> Sequence[Ticket]:
@@ -176,10 +196,14 @@ async def test_a_list_that_cannot_be_read_closes_the_router_and_the_account_is_n
     assert len(desk.venue.of("account")) - before <= 90 / 10 * ACCOUNT_COST
     token = await wanted_pass(desk.world.bus, ACCOUNT)
     assert token is not None
-    assert not await pass_done(desk.world.bus, ACCOUNT, token, single(desk.world.settings).mark, within_s=-1)
+    assert not await pass_done(
+        desk.world.bus, ACCOUNT, token, single(desk.world.settings).mark, within_s=-1
+    )
 
 
-async def test_an_account_that_is_not_told_for_long_leaves_passes_incomplete_until_it_is(desk: Desk) -> None:
+async def test_an_account_that_is_not_told_for_long_leaves_passes_incomplete_until_it_is(
+    desk: Desk,
+) -> None:
     honest = desk.world.venue.account
 
     async def fail() -> AccountSnapshot:
@@ -197,7 +221,9 @@ async def test_an_account_that_is_not_told_for_long_leaves_passes_incomplete_unt
     assert desk.passes
 
 
-async def test_a_venue_that_answers_for_no_single_bet_keeps_nobody_from_its_turn(desk: Desk) -> None:
+async def test_a_venue_that_answers_for_no_single_bet_keeps_nobody_from_its_turn(
+    desk: Desk,
+) -> None:
     bets = await desk.unknown(9)
     honest = desk.world.venue.bet
 
@@ -228,7 +254,9 @@ async def test_a_venue_so_slow_that_bets_miss_their_turn_completes_no_pass(desk:
 
 
 async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk: Desk) -> None:
-    """Half of the bets that became unknown near their kick-off stayed reserved up to twice as long."""
+    """Half of the bets that became unknown near their kick-off stayed reserved up to twice as
+    long.
+    """
     [bet] = await desk.unknown(1)
     router = desk.world.settings.router
     began = desk.world.clock.now()
@@ -237,12 +265,18 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
         await desk.tracker.look()
     closing = BetChanges(closing_fair_odds=2.0)
     await desk.world.ledger.intents.amend(
-        bet.intent.intent_id, closing, at=desk.world.clock.now(), cause="closing_price", worker="tracker"
+        bet.intent.intent_id,
+        closing,
+        at=desk.world.clock.now(),
+        cause="closing_price",
+        worker="tracker",
     )
     figures = await desk.world.ledger.figures(DRY, "2026-02-21", clv_since=NOW)
     assert figures.unknown_since == began
     await desk.tracker.look()
-    assert "unknown-bets" in await desk.alert_details(), "the alert does not clear itself for a minute"
+    assert "unknown-bets" in await desk.alert_details(), (
+        "the alert does not clear itself for a minute"
+    )
     desk.wait(router.unknown_absent_s / 4 + 1)
     await desk.tracker.look()
     assert (await desk.of("u0")).state is S.REFUSED
@@ -250,7 +284,9 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
     assert last.evidence["unknown_since"] == began.isoformat()
 
 
-async def test_a_vanished_bet_is_doubted_as_soon_with_a_closing_price_as_without(desk: Desk) -> None:
+async def test_a_vanished_bet_is_doubted_as_soon_with_a_closing_price_as_without(
+    desk: Desk,
+) -> None:
     signal = await desk.world.approve("d1")
     assert signal is not None
     await desk.router.deliver(signal)
@@ -259,14 +295,19 @@ async def test_a_vanished_bet_is_doubted_as_soon_with_a_closing_price_as_without
     for part in (2, 2, 4):
         desk.wait(router.unknown_error_s / part)
         await desk.world.ledger.intents.amend(
-            (await desk.of("d1")).intent.intent_id, BetChanges(closing_fair_odds=2.0), at=desk.world.clock.now(),
-            cause="closing_price", worker="tracker",
-        )  # fmt: skip
+            (await desk.of("d1")).intent.intent_id,
+            BetChanges(closing_fair_odds=2.0),
+            at=desk.world.clock.now(),
+            cause="closing_price",
+            worker="tracker",
+        )
         await desk.tracker.look()
     assert (await desk.of("d1")).state is S.UNKNOWN
 
 
-async def test_the_moment_of_the_last_complete_pass_is_known_whoever_asked_for_it(desk: Desk) -> None:
+async def test_the_moment_of_the_last_complete_pass_is_known_whoever_asked_for_it(
+    desk: Desk,
+) -> None:
     bus = desk.world.bus
     first = await last_pass(bus, ACCOUNT)
     assert first is not None
@@ -280,7 +321,9 @@ async def test_the_moment_of_the_last_complete_pass_is_known_whoever_asked_for_i
     assert await eventually(moved)
 
 
-@pytest.mark.parametrize(("jump_s", "granted"), [(-3600, 120), (-30, 60), (0, 60), (30, 90), (3600, 180)])
+@pytest.mark.parametrize(
+    ("jump_s", "granted"), [(-3600, 120), (-30, 60), (0, 60), (30, 90), (3600, 180)]
+)
 async def test_a_clock_gives_what_its_minutes_are_worth_and_nothing_for_going_back(
     redis_url: str, jump_s: int, granted: int
 ) -> None:
@@ -303,7 +346,11 @@ async def test_what_a_closed_router_skips_is_a_decision_and_no_bet(desk: Desk) -
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))
     assert await desk.world.ledger.intents.by_decision("d1") is None
     [decision] = [decode(Decision, entry) for entry in handled.audit]
-    assert (decision.verdict.reason, decision.decision_id, decision.details["state"]) == (Reason.RECONCILING, "d1", None)
+    assert (decision.verdict.reason, decision.decision_id, decision.details["state"]) == (
+        Reason.RECONCILING,
+        "d1",
+        None,
+    )
     assert handled.counts == {"router:reconciling": 1}
     summary = await desk.world.ledger.summary(DRY)
     assert summary.states == {}, "nothing for the page to count as rejected"

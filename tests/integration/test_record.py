@@ -23,7 +23,9 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
         begun = time.monotonic()
 
         def captured() -> int:
-            return sum(1 for _ in read_captures(capture_files(captures))) if captures.is_dir() else 0
+            return (
+                sum(1 for _ in read_captures(capture_files(captures))) if captures.is_dir() else 0
+            )
 
         await eventually(lambda: captured() >= 3, timeout_s=60, progress=captured)
         started = {"ingest", "recorder", "dashboard", "sandbox"}
@@ -33,16 +35,23 @@ async def test_a_recording_is_kept_without_deciding_and_can_be_replayed(tmp_path
 
         await eventually(lambda: beating() >= started, timeout_s=60)
         assert beating() == started
-        workers = {Path(argument).name for process in keter.family() for argument in process.cmdline()}
+        workers = {
+            Path(argument).name for process in keter.family() for argument in process.cmdline()
+        }
         assert {"ingest", "recorder", "dashboard"} <= workers
         assert not {"validator", "edge", "guard", "router", "tracker"} & workers
         await eventually(lambda: time.monotonic() - begun > LOST_AFTER_S + 10, timeout_s=120)
         code, text = keter.fetch("/api/alerts")
         told = json.loads(text)
-        assert (code, told["items"]) == (200, []), "of what a recording does not start nothing is missed"
+        assert (code, told["items"]) == (200, []), (
+            "of what a recording does not start nothing is missed"
+        )
         code, text = keter.fetch("/readyz")
         checks = {check["name"]: check for check in json.loads(text)["checks"]}
-        assert (code, checks["workers"]) == (200, {"name": "workers", "ok": True, "detail": "every worker beats"})
+        assert (code, checks["workers"]) == (
+            200,
+            {"name": "workers", "ok": True, "detail": "every worker beats"},
+        )
     finally:
         keter.process.terminate()
         keter.process.wait(20)

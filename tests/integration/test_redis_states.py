@@ -1,4 +1,6 @@
-"""A Redis that knows every command and refuses some: what it said, and what cures it; TLS that fails is called so."""
+"""A Redis that knows every command and refuses some: what it said, and what cures it; TLS that
+fails is called so.
+"""
 
 import ipaddress
 import re
@@ -17,9 +19,9 @@ from cryptography.x509.oid import NameOID
 from keter.bus.connection import Bus, connect
 from keter.bus.server import probe, refuse_for_live
 from keter.clock import SystemClock
-from keter.supervision.doctor import Grade, examine
 from keter.errors import ConfigurationError, UnavailableError
 from keter.settings import load_settings
+from keter.supervision.doctor import Grade, examine
 from tests.kit.support import RedisServer, free_port
 
 
@@ -40,12 +42,20 @@ async def own_bus(server: RedisServer) -> AsyncIterator[Bus]:
 @pytest.mark.parametrize(
     ("command", "says", "for_live"),
     [
-        (("REPLICAOF", "127.0.0.1", "1"), "read only replica.*set REDIS_URL or REDIS_HOST to the primary", UnavailableError),
-        (("CONFIG", "SET", "maxmemory", "1"), "command not allowed when used memory.*raise its maxmemory", None),
+        (
+            ("REPLICAOF", "127.0.0.1", "1"),
+            "read only replica.*set REDIS_URL or REDIS_HOST to the primary",
+            UnavailableError,
+        ),
+        (
+            ("CONFIG", "SET", "maxmemory", "1"),
+            "command not allowed when used memory.*raise its maxmemory",
+            None,
+        ),
         (("CONFIG", "SET", "min-replicas-to-write", "1"), "NOREPLICAS.*look into its log", None),
     ],
     ids=["read-only", "full", "without replicas"],
-)  # fmt: skip
+)
 async def test_a_server_that_refuses_is_told_in_its_own_words_and_not_as_one_that_knows_too_little(
     own_bus: Bus, command: tuple[str, ...], says: str, for_live: type[Exception] | None
 ) -> None:
@@ -55,17 +65,26 @@ async def test_a_server_that_refuses_is_told_in_its_own_words_and_not_as_one_tha
     assert any(re.search(says, problem) for problem in facts.problems)
     assert "another server" not in " ".join(facts.problems)
     if for_live is None:
-        await refuse_for_live(own_bus)  # it may cure itself, and open bets are to be followed meanwhile
+        # It may cure itself, and open bets are to be followed meanwhile.
+        await refuse_for_live(own_bus)
     else:
         with pytest.raises(for_live, match=says):
             await refuse_for_live(own_bus)
 
 
-@pytest.mark.parametrize("lacks", ["-set", "-lmove -blpop", "-script", "-info", "-evalsha", "resetkeys"])
-async def test_a_user_without_the_rights_is_told_what_to_give_it(server: RedisServer, own_bus: Bus, lacks: str) -> None:
-    await own_bus.redis.execute_command("ACL", "SETUSER", "weak", "on", ">canary-4711", "~*", "&*", "+@all", *lacks.split())
+@pytest.mark.parametrize(
+    "lacks", ["-set", "-lmove -blpop", "-script", "-info", "-evalsha", "resetkeys"]
+)
+async def test_a_user_without_the_rights_is_told_what_to_give_it(
+    server: RedisServer, own_bus: Bus, lacks: str
+) -> None:
+    await own_bus.redis.execute_command(
+        "ACL", "SETUSER", "weak", "on", ">canary-4711", "~*", "&*", "+@all", *lacks.split()
+    )
     url = server.url.replace("redis://", "redis://weak:canary-4711@")
-    with pytest.raises((ConfigurationError, UnavailableError), match=r"ACL SETUSER <user> ~\* &\* \+@all") as caught:
+    with pytest.raises(
+        (ConfigurationError, UnavailableError), match=r"ACL SETUSER <user> ~\* &\* \+@all"
+    ) as caught:
         bus = await connect(url)
         try:
             await bus.redis.load_scripts()
@@ -77,10 +96,18 @@ async def test_a_user_without_the_rights_is_told_what_to_give_it(server: RedisSe
     assert "canary" not in str(caught.value)
 
 
-async def test_doctor_says_what_a_replica_said(server: RedisServer, own_bus: Bus, tmp_path: Path) -> None:
+async def test_doctor_says_what_a_replica_said(
+    server: RedisServer, own_bus: Bus, tmp_path: Path
+) -> None:
     await own_bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
-    settings = load_settings(None, {"DATA_DIR": str(tmp_path), "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port)})
-    failed = [finding.text for finding in await examine(settings, SystemClock()) if finding.grade is Grade.FAILED]
+    settings = load_settings(
+        None, {"DATA_DIR": str(tmp_path), "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(server.port)}
+    )
+    failed = [
+        finding.text
+        for finding in await examine(settings, SystemClock())
+        if finding.grade is Grade.FAILED
+    ]
     assert any("read only replica" in text and "primary" in text for text in failed)
 
 
@@ -93,17 +120,38 @@ class TlsServer:
         key = ec.generate_private_key(ec.SECP256R1())
         self.authority.write_bytes(_certificate(key))
         (folder / "key.pem").write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
         )
         executable = shutil.which("redis-server")
         if executable is None:
             pytest.skip("no redis-server on this machine")
         self.process = subprocess.Popen(
-            [executable, "--port", "0", "--tls-port", str(self.port), "--tls-cert-file", self.authority, "--tls-key-file",
-             folder / "key.pem", "--tls-ca-cert-file", self.authority, "--tls-auth-clients", "no", "--save", "",
-             "--dir", folder],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [
+                executable,
+                "--port",
+                "0",
+                "--tls-port",
+                str(self.port),
+                "--tls-cert-file",
+                self.authority,
+                "--tls-key-file",
+                folder / "key.pem",
+                "--tls-ca-cert-file",
+                self.authority,
+                "--tls-auth-clients",
+                "no",
+                "--save",
+                "",
+                "--dir",
+                folder,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if "Ready to accept" in line:
@@ -141,14 +189,31 @@ def tls(tmp_path: Path) -> Iterator[TlsServer]:
     found.close()
 
 
-async def test_tls_that_fails_is_called_tls(tls: TlsServer, server: RedisServer, tmp_path: Path) -> None:
+async def test_tls_that_fails_is_called_tls(
+    tls: TlsServer, server: RedisServer, tmp_path: Path
+) -> None:
     (tmp_path / "no.pem").write_text("nothing")
     for url, says in (
-        (f"rediss://127.0.0.1:{tls.port}/0", "TLS with Redis at .* failed: certificate verify failed"),
-        (f"rediss://localhost:{tls.port}/0?ssl_ca_certs={tls.authority}", "TLS with .*Hostname mismatch"),
-        (f"rediss://127.0.0.1:{tls.port}/0?ssl_ca_certs={tmp_path}/none.pem", "a file that REDIS_URL names .* is missing"),
-        (f"rediss://127.0.0.1:{tls.port}/0?ssl_ca_certs={tmp_path}/no.pem", "TLS with Redis at .* failed"),
-        (f"redis://127.0.0.1:{tls.port}/0", "closed the connection.*TLS only is reached by rediss://"),
+        (
+            f"rediss://127.0.0.1:{tls.port}/0",
+            "TLS with Redis at .* failed: certificate verify failed",
+        ),
+        (
+            f"rediss://localhost:{tls.port}/0?ssl_ca_certs={tls.authority}",
+            "TLS with .*Hostname mismatch",
+        ),
+        (
+            f"rediss://127.0.0.1:{tls.port}/0?ssl_ca_certs={tmp_path}/none.pem",
+            "a file that REDIS_URL names .* is missing",
+        ),
+        (
+            f"rediss://127.0.0.1:{tls.port}/0?ssl_ca_certs={tmp_path}/no.pem",
+            "TLS with Redis at .* failed",
+        ),
+        (
+            f"redis://127.0.0.1:{tls.port}/0",
+            "closed the connection.*TLS only is reached by rediss://",
+        ),
         (f"rediss://127.0.0.1:{server.port}/0", "does not answer in TLS.*reached by redis://"),
     ):
         with pytest.raises(UnavailableError, match=says):

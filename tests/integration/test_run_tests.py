@@ -1,4 +1,6 @@
-"""The test runner over small trees of real tests: what is repeated, what is flaky, what has failed, and how it is counted."""
+"""The test runner over small trees of real tests: what is repeated, what is flaky, what has failed,
+and how it is counted.
+"""
 
 import re
 import sys
@@ -56,19 +58,26 @@ class Tree:
 
 
 @pytest.fixture
-def tree(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Tree:
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what the trees need is in their pytest.ini
+def tree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Tree:
+    # What the trees need is in their pytest.ini.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(name, raising=False)
     return Tree(tmp_path, capsys)
 
 
 def counted(lines: list[str]) -> str:
-    """What the closing line counts, without its time; it is the last line, and as pytest writes it."""
+    """What the closing line counts, without its time; it is the last line, and as pytest writes
+    it.
+    """
     found = re.fullmatch(r"=+ (.*) in \d+\.\d\ds =+", lines[-1])
     assert found is not None, lines[-1]
     assert CLOSING.match(lines[-1])
-    assert [line for line in lines if CLOSING.match(line)] == lines[-1:], "one closing line for all processes"
+    assert [line for line in lines if CLOSING.match(line)] == lines[-1:], (
+        "one closing line for all processes"
+    )
     return found[1]
 
 
@@ -88,8 +97,10 @@ def test_what_passes_alone_is_flaky_and_the_run_passes(tree: Tree) -> None:
     code, lines = tree.run()
     assert code == 0
     assert sorted(named(lines, "FLAKY")) == [
-        "tests/test_it.py::test_odd[[x] :: y]", "tests/test_it.py::test_odd[a b/c]", "tests/test_it.py::test_odd[q\\n\\xe9]",
-    ]  # fmt: skip
+        "tests/test_it.py::test_odd[[x] :: y]",
+        "tests/test_it.py::test_odd[a b/c]",
+        "tests/test_it.py::test_odd[q\\n\\xe9]",
+    ]
     assert named(lines, "FAILED") == []
     assert counted(lines) == "4 passed"
     assert lines[-2].startswith("FLAKY "), "the names stand before the closing line"
@@ -121,12 +132,17 @@ def test_one_is_flaky_and_one_has_failed(tree: Tree) -> None:
     """)
     code, lines = tree.run()
     assert code == 1
-    assert (len(named(lines, "FAILED")), named(lines, "FLAKY")) == (1, ["tests/test_it.py::test_flaky"])
+    assert (len(named(lines, "FAILED")), named(lines, "FLAKY")) == (
+        1,
+        ["tests/test_it.py::test_flaky"],
+    )
     assert counted(lines) == "1 failed, 1 passed"
 
 
 def test_what_is_repeated_has_nothing_beside_it_and_comes_after_everything(tree: Tree) -> None:
-    """The command beside is slower than all tests; the repetition finds it ended, the last command too, and no xdist."""
+    """The command beside is slower than all tests; the repetition finds it ended, the last command
+    too, and no xdist.
+    """
     tree.write("""
         def test_flaky():
             if not first("f"):
@@ -146,7 +162,11 @@ open("beside-ended", "w").close()
     then = "import os; assert os.path.exists('beside-ended'); open('last-ended', 'w')"
     last = Command("last", (sys.executable, "-c", then), is_pytest=False)
     code, lines = tree.run(Plan((BESIDE,), beside=(beside,), last=(last,)))
-    assert (code, named(lines, "FLAKY"), counted(lines)) == (0, ["tests/test_it.py::test_flaky"], "1 passed")
+    assert (code, named(lines, "FLAKY"), counted(lines)) == (
+        0,
+        ["tests/test_it.py::test_flaky"],
+        "1 passed",
+    )
 
 
 def test_an_error_while_tidying_up_is_repeated_and_counted_once(tree: Tree) -> None:
@@ -160,7 +180,11 @@ def test_an_error_while_tidying_up_is_repeated_and_counted_once(tree: Tree) -> N
             pass
     """)
     code, lines = tree.run()
-    assert (code, named(lines, "FLAKY"), counted(lines)) == (0, ["tests/test_it.py::test_it"], "1 passed")
+    assert (code, named(lines, "FLAKY"), counted(lines)) == (
+        0,
+        ["tests/test_it.py::test_it"],
+        "1 passed",
+    )
 
 
 def test_a_skip_when_repeated_is_no_pass(tree: Tree) -> None:
@@ -174,7 +198,9 @@ def test_a_skip_when_repeated_is_no_pass(tree: Tree) -> None:
     assert (code, named(lines, "FLAKY"), counted(lines)) == (1, [], "1 failed")
 
 
-@pytest.mark.parametrize(("always", "code", "count"), [(False, 0, "5 passed"), (True, 1, "1 failed, 4 passed")])
+@pytest.mark.parametrize(
+    ("always", "code", "count"), [(False, 0, "5 passed"), (True, 1, "1 failed, 4 passed")]
+)
 def test_a_test_that_takes_its_worker_with_it_is_repeated_and_the_others_run(
     tree: Tree, *, always: bool, code: int, count: str
 ) -> None:
@@ -194,11 +220,14 @@ def test_a_test_that_takes_its_worker_with_it_is_repeated_and_the_others_run(
 
 
 HANGS = {
-    "waits": """
+    "waits": (
+        """
         def hang():
             time.sleep(600)
-    """,
-    "a background task catches what is raised": """
+    """
+    ),
+    "a background task catches what is raised": (
+        """
         import asyncio
 
         async def deaf():
@@ -214,19 +243,24 @@ HANGS = {
                     asyncio.run(deaf())
                 except BaseException:
                     pass
-    """,
-    "hangs in C code": """
+    """
+    ),
+    "hangs in C code": (
+        """
         import ctypes
 
         def hang():
             ctypes.PyDLL(None).sleep(600)  # keeps the lock of the interpreter: no handler of a signal gets its turn
-    """,
+    """
+    ),
 }
 
 
 @pytest.mark.parametrize("how", HANGS)
 def test_a_test_that_hangs_fails_with_its_stack_and_the_others_run(tree: Tree, how: str) -> None:
-    """At its limit pytest-timeout raises; where that does not help, the watchdog ends the worker and prints every stack."""
+    """At its limit pytest-timeout raises; where that does not help, the watchdog ends the worker
+    and prints every stack.
+    """
     tree.write(HANGS[how], name="hanging")
     tree.write("""
         from hanging import hang
@@ -242,7 +276,11 @@ def test_a_test_that_hangs_fails_with_its_stack_and_the_others_run(tree: Tree, h
     """)
     begun = time.monotonic()
     code, lines = tree.run()
-    assert (code, named(lines, "FLAKY"), counted(lines)) == (0, ["tests/test_it.py::test_hangs"], "5 passed")
+    assert (code, named(lines, "FLAKY"), counted(lines)) == (
+        0,
+        ["tests/test_it.py::test_hangs"],
+        "5 passed",
+    )
     assert any("hanging.py" in line for line in lines), "the stack is told"
     assert time.monotonic() - begun < 200
 
@@ -264,7 +302,11 @@ def test_a_teardown_that_hangs_after_a_failure_ends_too(tree: Tree) -> None:
             pass
     """)
     code, lines = tree.run()
-    assert (code, named(lines, "FLAKY"), counted(lines)) == (0, ["tests/test_it.py::test_it"], "2 passed")
+    assert (code, named(lines, "FLAKY"), counted(lines)) == (
+        0,
+        ["tests/test_it.py::test_it"],
+        "2 passed",
+    )
 
 
 def test_a_module_that_cannot_be_read_is_never_flaky(tree: Tree) -> None:
@@ -342,7 +384,9 @@ def test_a_process_without_an_end_is_ended_at_the_deadline(tree: Tree) -> None:
 
 def test_an_exit_code_that_no_test_explains_fails_the_run(tree: Tree) -> None:
     tree.write("def test_it(): pass")
-    (tree.folder / "conftest.py").write_text("def pytest_sessionfinish(session): session.exitstatus = 1\n")
+    (tree.folder / "conftest.py").write_text(
+        "def pytest_sessionfinish(session): session.exitstatus = 1\n"
+    )
     code, lines = tree.run()
     assert (code, counted(lines)) == (1, "1 passed, 1 error")
     assert named(lines, "ERROR") == ["both ended with code 1 although no test failed"]
@@ -351,8 +395,14 @@ def test_an_exit_code_that_no_test_explains_fails_the_run(tree: Tree) -> None:
 @pytest.mark.parametrize("where", ["in_turn", "beside", "last"])
 def test_another_command_that_fails_fails_the_run(tree: Tree, where: str) -> None:
     tree.write("def test_it(): pass")
-    lint = Command("lint", (sys.executable, "-c", "print('line too long'); raise SystemExit(2)"), is_pytest=False)
-    places = {"in_turn": (ALONE,), where: (lint,)} if where != "in_turn" else {"in_turn": (ALONE, lint)}
+    lint = Command(
+        "lint",
+        (sys.executable, "-c", "print('line too long'); raise SystemExit(2)"),
+        is_pytest=False,
+    )
+    places = (
+        {"in_turn": (ALONE,), where: (lint,)} if where != "in_turn" else {"in_turn": (ALONE, lint)}
+    )
     code, lines = tree.run(Plan(**places))
     assert (code, counted(lines)) == (1, "1 passed, 1 error")
     assert "line too long" in lines

@@ -1,4 +1,6 @@
-"""Workers as real processes: they start without Redis, live through its death, and stop when asked."""
+"""Workers as real processes: they start without Redis, live through its death, and stop when
+asked.
+"""
 
 import asyncio
 import http.client
@@ -16,33 +18,50 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError
-from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.queues import QueueName, depths
+from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
 from keter.domain.runs import Run
 from keter.errors import ExitCode
-from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process
-from keter.venues.asianodds.simulator.server import Sandbox
-from keter.settings import Settings
 from keter.processes import runtime
 from keter.processes.run_membership import find_run
 from keter.processes.runtime import Context, live, stop_deadline_s
+from keter.settings import Settings
+from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process
+from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import still_world
-from tests.kit.workbench import fund, opened, settings_for
 from tests.kit.support import ROOT, RedisServer, eventually, free_port
+from tests.kit.workbench import fund, opened, settings_for
 
 pytestmark = pytest.mark.redis
 START_S = 60  # a busy machine imports slowly
 
 
 @asynccontextmanager
-async def process(name: str, folder: Path, **names: object) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def process(
+    name: str, folder: Path, **names: object
+) -> AsyncIterator[subprocess.Popen[bytes]]:
     """``keter run NAME`` with its data in ``folder``; killed at the end if it still lives."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AO_")}
-    environment |= {"DATA_DIR": str(folder), "HALT_FILE": str(folder / "HALT"), "AO_USER": "demo", "AO_PASS": "demo-pass"}
-    environment |= {"WORKER_LEASE_TTL_S": "2", "HEARTBEAT_S": "0.2", **{key: str(value) for key, value in names.items()}}
+    environment |= {
+        "DATA_DIR": str(folder),
+        "HALT_FILE": str(folder / "HALT"),
+        "AO_USER": "demo",
+        "AO_PASS": "demo-pass",
+    }
+    environment |= {
+        "WORKER_LEASE_TTL_S": "2",
+        "HEARTBEAT_S": "0.2",
+        **{key: str(value) for key, value in names.items()},
+    }
     log = (folder / f"{name}.out").open("ab")
-    child = subprocess.Popen([sys.executable, "-m", "keter", "run", name], env=environment, cwd=ROOT, stdout=log, stderr=log)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "keter", "run", name],
+        env=environment,
+        cwd=ROOT,
+        stdout=log,
+        stderr=log,
+    )
     log.close()
     try:
         yield child
@@ -64,9 +83,13 @@ async def beats(url: str, process: str) -> bool:
         return any(beat.process == process for beat in await read_heartbeats(bus))
 
 
-@pytest.mark.parametrize("name", [Process.INGEST, Process.VALIDATOR, Process.EDGE, Process.GUARD, Process.RECORDER])
+@pytest.mark.parametrize(
+    "name", [Process.INGEST, Process.VALIDATOR, Process.EDGE, Process.GUARD, Process.RECORDER]
+)
 @pytest.mark.slow
-async def test_a_worker_beats_and_stops_within_its_grace(redis_url: str, tmp_path: Path, name: Process) -> None:
+async def test_a_worker_beats_and_stops_within_its_grace(
+    redis_url: str, tmp_path: Path, name: Process
+) -> None:
     base = f"http://127.0.0.1:{free_port()}/nobody"
     async with process(name.value, tmp_path, REDIS_URL=redis_url, AO_BASE_URL=base) as child:
         await eventually(lambda: beats(redis_url, name.value), timeout_s=START_S)
@@ -78,7 +101,10 @@ async def test_a_worker_waits_for_a_redis_that_comes_later(tmp_path: Path) -> No
     server.kill()
     try:
         async with process("validator", tmp_path, REDIS_URL=server.url) as child:
-            await eventually(lambda: b"redis_unreachable" in (tmp_path / "validator.out").read_bytes(), timeout_s=START_S)
+            await eventually(
+                lambda: b"redis_unreachable" in (tmp_path / "validator.out").read_bytes(),
+                timeout_s=START_S,
+            )
             assert child.poll() is None
             server.start()
             await eventually(lambda: beats(server.url, "validator"), timeout_s=START_S)
@@ -101,17 +127,23 @@ def snapshot(port: int) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-async def test_the_dashboard_serves_without_redis_and_follows_it_to_another_address(tmp_path: Path) -> None:
+async def test_the_dashboard_serves_without_redis_and_follows_it_to_another_address(
+    tmp_path: Path,
+) -> None:
     port, run = free_port(), tmp_path / "run" / "redis.json"
     run.parent.mkdir()
     servers: list[RedisServer] = []
     try:
         async with process("dashboard", tmp_path, DASH_PORT=port) as child:
-            await eventually(lambda: "no Redis: set REDIS_URL" in snapshot(port)[1], timeout_s=START_S)
+            await eventually(
+                lambda: "no Redis: set REDIS_URL" in snapshot(port)[1], timeout_s=START_S
+            )
             assert snapshot(port)[0] == 503
             for _ in range(2):
                 servers.append(RedisServer())
-                run.write_text(json.dumps({"url": servers[-1].url, "kind": "local", "pid": servers[-1].pid}))
+                run.write_text(
+                    json.dumps({"url": servers[-1].url, "kind": "local", "pid": servers[-1].pid})
+                )
                 await eventually(lambda: snapshot(port)[0] == 200, timeout_s=15)
                 await eventually(lambda: beats(servers[-1].url, "dashboard"), timeout_s=15)
                 servers[-1].kill()
@@ -129,7 +161,9 @@ async def test_a_worker_can_be_stopped_while_redis_is_away(tmp_path: Path) -> No
         async with process("edge", tmp_path, REDIS_URL=server.url) as child:
             await eventually(lambda: beats(server.url, "edge"), timeout_s=START_S)
             server.kill()
-            await eventually(lambda: b"redis_" in (tmp_path / "edge.out").read_bytes(), timeout_s=START_S)
+            await eventually(
+                lambda: b"redis_" in (tmp_path / "edge.out").read_bytes(), timeout_s=START_S
+            )
             assert child.poll() is None
             assert await stopped(child, 10) == ExitCode.OK
     finally:
@@ -137,7 +171,9 @@ async def test_a_worker_can_be_stopped_while_redis_is_away(tmp_path: Path) -> No
 
 
 async def test_a_worker_waits_while_redis_is_busy(tmp_path: Path) -> None:
-    """Its own script is refused then; a process that ended would be started again, up to 30 s later."""
+    """Its own script is refused then; a process that ended would be started again, up to 30 s
+    later.
+    """
     server, stop, begun = RedisServer(), asyncio.Event(), asyncio.Event()
 
     async def run(context: Context) -> None:
@@ -152,7 +188,9 @@ async def test_a_worker_waits_while_redis_is_busy(tmp_path: Path) -> None:
         with structlog.testing.capture_logs() as logs:
             log = structlog.get_logger("validator")
             worker = asyncio.create_task(live("validator", "v", settings, run, stop=stop, log=log))
-            await eventually(lambda: worker.done() or any(line["event"] == "redis_unreachable" for line in logs))
+            await eventually(
+                lambda: worker.done() or any(line["event"] == "redis_unreachable" for line in logs)
+            )
         await bus.redis.execute_command("SCRIPT KILL")
         await asyncio.wait({endless})
         assert endless.exception() is not None
@@ -191,7 +229,9 @@ async def test_a_redis_that_goes_while_a_worker_asks_whose_it_is_is_waited_for(
     assert len(asked) == 2
 
 
-async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts(tmp_path: Path) -> None:
+async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts(
+    tmp_path: Path,
+) -> None:
     async with process("validator", tmp_path, MAX_QUOTE_AGE_S="soon") as child:
         await eventually(lambda: child.poll() is not None, timeout_s=START_S)
         assert child.returncode == ExitCode.CONFIGURATION
@@ -199,20 +239,36 @@ async def test_a_wrong_setting_ends_a_worker_with_the_code_that_forbids_restarts
 
 
 @pytest.mark.slow
-async def test_from_feed_to_approved_through_five_processes_one_of_them_killed(redis_url: str, tmp_path: Path) -> None:
-    """SIGKILL of the validator in mid-stream: its successor takes back what it held, and nothing is missing at the end."""
+async def test_from_feed_to_approved_through_five_processes_one_of_them_killed(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """SIGKILL of the validator in mid-stream: its successor takes back what it held, and nothing is
+    missing at the end.
+    """
     fixtures = 40
-    roomy = {"THROTTLE_BETS": 1000, "MAX_EXPOSURE_LEAGUE": 99999, "MAX_EXPOSURE_DAY": 99999, "MAX_EXPOSURE_TOTAL": 99999}
+    roomy = {
+        "THROTTLE_BETS": 1000,
+        "MAX_EXPOSURE_LEAGUE": 99999,
+        "MAX_EXPOSURE_DAY": 99999,
+        "MAX_EXPOSURE_TOTAL": 99999,
+    }
     async with Sandbox(still_world(fixtures)) as sandbox, opened(redis_url) as bus:
         world: dict[str, object] = {"REDIS_URL": redis_url, "AO_BASE_URL": sandbox.url, **roomy}
         await fund(bus, settings_for(tmp_path))
         async with process("validator", tmp_path, **world) as first:
             await eventually(lambda: beats(redis_url, "validator"), timeout_s=START_S)
             async with process("ingest", tmp_path, **world), process("edge", tmp_path, **world):
-                await eventually(lambda: _reached(redis_url, QueueName.CONFIRMED, 1), timeout_s=START_S)
+                await eventually(
+                    lambda: _reached(redis_url, QueueName.CONFIRMED, 1), timeout_s=START_S
+                )
                 first.kill()
-                async with process("validator", tmp_path, **world) as second, process("guard", tmp_path, **world):
-                    await eventually(lambda: _reached(redis_url, QueueName.APPROVED, fixtures), timeout_s=START_S)
+                async with (
+                    process("validator", tmp_path, **world) as second,
+                    process("guard", tmp_path, **world),
+                ):
+                    await eventually(
+                        lambda: _reached(redis_url, QueueName.APPROVED, fixtures), timeout_s=START_S
+                    )
                     assert second.poll() is None
 
 

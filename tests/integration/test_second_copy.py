@@ -1,4 +1,6 @@
-"""A second Keter on the same account, on a ledger of its own: recognised by its tickets or by the fight for the session."""
+"""A second Keter on the same account, on a ledger of its own: recognised by its tickets or by the
+fight for the session.
+"""
 
 from collections.abc import AsyncIterator
 from itertools import count
@@ -14,20 +16,32 @@ from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState, made_by_keter, reference_of
 from keter.domain.trading import TradingMode
-from keter.venues.base import Ticket, TicketStatus
 from keter.risk.restore import catch_up
+from keter.venues.base import Ticket, TicketStatus
+from tests.integration.test_execution import Desk
+from tests.integration.test_worker_alerts import Ingest
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import TrackerProcess, World
 from tests.kit.hooks import Hook
-from tests.integration.test_execution import Desk
-from tests.integration.test_worker_alerts import Ingest
 from tests.kit.workbench import settings_for
 
 pytestmark = pytest.mark.redis
 THEIRS = Ticket(
-    reference_of("0123456789abcdef" * 2), "77", "IBC", TicketStatus.RUNNING, "2.1", 900, 0, NOW, None, None, "Home", "Away",
-    "L", NOW,
-)  # fmt: skip
+    reference_of("0123456789abcdef" * 2),
+    "77",
+    "IBC",
+    TicketStatus.RUNNING,
+    "2.1",
+    900,
+    0,
+    NOW,
+    None,
+    None,
+    "Home",
+    "Away",
+    "L",
+    NOW,
+)
 
 
 @pytest.fixture
@@ -50,7 +64,11 @@ async def armed(desk: Desk) -> bool:
 
 def test_only_references_of_our_making_look_like_ours() -> None:
     assert made_by_keter(reference_of("0" * 32))
-    assert not any(map(made_by_keter, ("", "by-hand", "kt123", f"WA-{reference_of('0' * 32)}", "kt" + "g" * 32)))
+    assert not any(
+        map(
+            made_by_keter, ("", "by-hand", "kt123", f"WA-{reference_of('0' * 32)}", "kt" + "g" * 32)
+        )
+    )
 
 
 async def test_tickets_of_a_keter_that_this_ledger_does_not_know_stop_betting(desk: Desk) -> None:
@@ -59,23 +77,31 @@ async def test_tickets_of_a_keter_that_this_ledger_does_not_know_stop_betting(de
     assert await armed(desk) is False
     found, reason = await mode(desk)
     assert found is TradingMode.PAUSED
-    assert reason.startswith("second copy: 1 open tickets of a Keter that this ledger does not know, 1 older than it")
+    assert reason.startswith(
+        "second copy: 1 open tickets of a Keter that this ledger does not know, 1 older than it"
+    )
     assert "second-copy" in await desk.alerts()
     assert await desk.exposed() == {"foreign:IBC:77": 900}
 
 
-async def test_what_an_operator_has_resumed_is_not_stopped_again_for_the_same_tickets(desk: Desk, tmp_path: Path) -> None:
+async def test_what_an_operator_has_resumed_is_not_stopped_again_for_the_same_tickets(
+    desk: Desk, tmp_path: Path
+) -> None:
     """Neither in the next pass nor by the next tracker; a further ticket stops it again."""
     desk.world.venue.add(THEIRS)
     await desk.look()
-    control = Control(desk.world.bus, halt_file=tmp_path / "HALT", clock=desk.world.clock, audit=None)
+    control = Control(
+        desk.world.bus, halt_file=tmp_path / "HALT", clock=desk.world.clock, audit=None
+    )
     await control.resume(Operator("ops", "cli"), "it is stopped")
     await desk.look()
     desk.tracker = TrackerProcess(desk.world)
     await desk.look()
     assert (await mode(desk))[0] is TradingMode.ACTIVE
     assert "second-copy" in await desk.alerts(), "the alert stands as long as the tickets do"
-    desk.world.venue.add(msgspec.structs.replace(THEIRS, reference=reference_of("f" * 32), ticket_id="78"))
+    desk.world.venue.add(
+        msgspec.structs.replace(THEIRS, reference=reference_of("f" * 32), ticket_id="78")
+    )
     await desk.look()
     assert (await mode(desk))[0] is TradingMode.PAUSED
 
@@ -95,9 +121,13 @@ async def test_our_own_bets_are_no_second_copy(desk: Desk) -> None:
     assert await armed(desk)
 
 
-async def test_a_bet_of_ours_that_was_believed_refused_and_lives_is_no_second_copy(desk: Desk) -> None:
+async def test_a_bet_of_ours_that_was_believed_refused_and_lives_is_no_second_copy(
+    desk: Desk,
+) -> None:
     """It is called out as what it is; nobody is sent to look for a program that does not exist."""
-    desk.world.ids = (f"{n:032x}" for n in count()).__next__  # as the real ones: their references look like a Keter's
+    desk.world.ids = (
+        f"{n:032x}" for n in count()
+    ).__next__  # as the real ones: their references look like a Keter's
     desk = await Desk(desk.world).begin()
     await desk.bet(answer="lost_after")
     reference = (await desk.of()).intent.reference
@@ -115,13 +145,20 @@ async def test_a_bet_of_ours_that_was_believed_refused_and_lives_is_no_second_co
     assert await armed(desk)
 
 
-async def test_the_pause_for_a_second_copy_outlives_a_redis_that_had_lost_the_trading_state(desk: Desk) -> None:
-    """The guard goes by revisions when it catches up: a pause with a lower one than an old resume's would be undone."""
+async def test_the_pause_for_a_second_copy_outlives_a_redis_that_had_lost_the_trading_state(
+    desk: Desk,
+) -> None:
+    """The guard goes by revisions when it catches up: a pause with a lower one than an old resume's
+    would be undone.
+    """
     world = desk.world
     control = Control(
-        world.bus, halt_file=world.folder / "HALT", clock=world.clock, audit=world.ledger.commands.add,
+        world.bus,
+        halt_file=world.folder / "HALT",
+        clock=world.clock,
+        audit=world.ledger.commands.add,
         last=world.ledger.commands.last_trading,
-    )  # fmt: skip
+    )
     for _ in range(3):
         await control.pause(Operator("ops", "cli"), "a look")
         await control.resume(Operator("ops", "cli"), "all well")
@@ -132,19 +169,28 @@ async def test_the_pause_for_a_second_copy_outlives_a_redis_that_had_lost_the_tr
     assert (await mode(desk))[0] is TradingMode.PAUSED
 
 
-async def test_a_session_that_is_fought_over_stops_betting_once_and_calls_for_help(desk: Desk) -> None:
+async def test_a_session_that_is_fought_over_stops_betting_once_and_calls_for_help(
+    desk: Desk,
+) -> None:
     await note_contest(desk.world.bus, ACCOUNT)
     await desk.look()
-    assert await mode(desk) == (TradingMode.PAUSED, "second copy: the session was taken away again and again")
+    assert await mode(desk) == (
+        TradingMode.PAUSED,
+        "second copy: the session was taken away again and again",
+    )
     assert await armed(desk) is False
     assert "second-copy" in await desk.alerts()
     await desk.world.bus.redis.execute_command("DEL", desk.world.bus.keys.contested(ACCOUNT))
     await desk.look()
     assert "second-copy" not in await desk.alerts()
-    assert (await mode(desk))[0] is TradingMode.PAUSED, "the alert ends, the pause only by somebody's word"
+    assert (await mode(desk))[0] is TradingMode.PAUSED, (
+        "the alert ends, the pause only by somebody's word"
+    )
 
 
-async def test_ingest_tells_a_fight_of_minutes_and_not_a_login_elsewhere(bus: Bus, tmp_path: Path) -> None:
+async def test_ingest_tells_a_fight_of_minutes_and_not_a_login_elsewhere(
+    bus: Bus, tmp_path: Path
+) -> None:
     ingest = Ingest(bus, settings_for(tmp_path), ManualClock(NOW))
 
     async def taken(after_s: float) -> bool:

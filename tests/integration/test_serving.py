@@ -13,11 +13,11 @@ from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName, Reaper, depths, read_dead
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import ManualClock
-from keter.settings import Settings
 from keter.processes.runtime import Context
 from keter.processes.serving import Gather, Handle, Handled, Rank, Tick, serve
-from tests.kit.workbench import context_on, drain, opened, push, settings_for, working
+from keter.settings import Settings
 from tests.kit.support import RedisServer, eventually
+from tests.kit.workbench import context_on, drain, opened, push, settings_for, working
 
 pytestmark = pytest.mark.redis
 
@@ -30,7 +30,9 @@ def settings(tmp_path: Path) -> Settings:
 async def pass_on(item: Item) -> Handled:
     if item.payload == b"poison":
         raise PoisonedPayloadError("not a number: poison")
-    return Handled([Output(QueueName.VALIDATED, item.key, item.payload)], {"test:ok": 1}, [b"audited"])
+    return Handled(
+        [Output(QueueName.VALIDATED, item.key, item.payload)], {"test:ok": 1}, [b"audited"]
+    )
 
 
 def serving(handle: Handle, tick: Tick | None = None) -> Callable[[Context], Awaitable[None]]:
@@ -56,7 +58,9 @@ async def test_everything_is_handed_on_once_and_counted(redis_url: str, settings
         assert (await read_counts(bus, context.day()))["test:ok"] == 200
 
 
-async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(redis_url: str, settings: Settings) -> None:
+async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
         context = context_on(bus, settings)
         payloads = [b"0", b"poison", b"2", b"poison", b"4"]
@@ -72,7 +76,9 @@ async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(redis_ur
         assert (await read_counts(bus, context.day()))["test:ok"] == 3
 
 
-async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(redis_url: str, settings: Settings) -> None:
+async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
         context = context_on(bus, settings)
 
@@ -87,7 +93,9 @@ async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(
         assert [item.key for item in await drain(bus, QueueName.RAW)] == ["k3", "k4", "k5"]
 
 
-async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(redis_url: str, settings: Settings) -> None:
+async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
 
         async def crash(item: Item) -> Handled:
@@ -103,7 +111,9 @@ async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(redis_url: s
 
 
 @pytest.mark.slow
-async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_url: str, settings: Settings) -> None:
+async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
 
         async def crash_on_k0(item: Item) -> Handled:
@@ -125,7 +135,9 @@ async def test_an_item_that_kills_every_worker_ends_with_the_dead_letters(redis_
         while await one_life():
             lives += 1
         assert lives == 3
-        assert [(letter.key, letter.payload) for letter in await read_dead(bus, QueueName.RAW)] == [("k0", b"x")]
+        assert [(letter.key, letter.payload) for letter in await read_dead(bus, QueueName.RAW)] == [
+            ("k0", b"x")
+        ]
         assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k1"]
 
 
@@ -133,7 +145,9 @@ async def _done_or_empty(task: asyncio.Future[None], bus: Bus) -> bool:
     return task.done() or await empty(bus, QueueName.RAW)
 
 
-async def test_cut_connections_lose_nothing_and_hand_nothing_on_twice(redis_url: str, settings: Settings) -> None:
+async def test_cut_connections_lose_nothing_and_hand_nothing_on_twice(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus, opened(redis_url) as axe:
         context = context_on(bus, settings)
         handed: list[str] = []
@@ -159,7 +173,9 @@ async def test_cut_connections_lose_nothing_and_hand_nothing_on_twice(redis_url:
         assert (await read_counts(axe, context.day()))["test:ok"] == 200
 
 
-async def test_a_tick_puts_items_into_the_next_queue_without_any_input(redis_url: str, settings: Settings) -> None:
+async def test_a_tick_puts_items_into_the_next_queue_without_any_input(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
         ticks = 0
 
@@ -189,14 +205,18 @@ async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Sett
                 await eventually(lambda: context.heart._counters.get("refused", 0) >= 2)
                 await bus.redis.execute_command("CONFIG", "SET", "maxmemory", "0")
                 await eventually(lambda: empty(bus, QueueName.RAW))
-            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [f"k{i}" for i in range(5)]
+            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [
+                f"k{i}" for i in range(5)
+            ]
             assert (await read_counts(bus, context.day()))["test:ok"] == 5
     finally:
         server.close()
 
 
 async def test_a_redis_that_takes_no_writes_at_all_is_waited_out_too(settings: Settings) -> None:
-    """A replica renews no lease either, and a worker that ended by that would come back to items with strikes."""
+    """A replica renews no lease either, and a worker that ended by that would come back to items
+    with strikes.
+    """
     server = RedisServer()
     try:
         async with opened(server.url) as bus:
@@ -209,16 +229,22 @@ async def test_a_redis_that_takes_no_writes_at_all_is_waited_out_too(settings: S
 
             await push(bus, QueueName.RAW, *((f"k{i}", b"x") for i in range(5)))
             async with working(context, serving(demote_at_third)) as work:
-                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 2)
+                await eventually(
+                    lambda: work.done() or context.heart._counters.get("refused", 0) >= 2
+                )
                 await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
                 await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
-            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [f"k{i}" for i in range(5)]
+            assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [
+                f"k{i}" for i in range(5)
+            ]
             assert (await read_counts(bus, context.day()))["test:ok"] == 5
     finally:
         server.close()
 
 
-async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_the_dead(settings: Settings) -> None:
+async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_the_dead(
+    settings: Settings,
+) -> None:
     """The look for dead workers comes before the next step and writes as well."""
     server, clock = RedisServer(), ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     try:
@@ -234,7 +260,9 @@ async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_t
 
             await push(bus, QueueName.RAW, ("k0", b"x"))
             async with working(context, serving(demote)) as work:
-                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 1)
+                await eventually(
+                    lambda: work.done() or context.heart._counters.get("refused", 0) >= 1
+                )
                 await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
                 await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
             assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == ["k0"]
@@ -243,7 +271,9 @@ async def test_what_is_in_hand_stays_there_when_nothing_can_be_taken_back_from_t
 
 
 @pytest.mark.slow
-async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(settings: Settings) -> None:
+async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(
+    settings: Settings,
+) -> None:
     server = RedisServer()
     try:
         async with opened(server.url) as bus:
@@ -252,7 +282,9 @@ async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(settin
             async with working(context, gathering(pass_on, highest_first, seconds=5)) as work:
                 await eventually(lambda: _in_hand(bus, 2))
                 await bus.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
-                await eventually(lambda: work.done() or context.heart._counters.get("refused", 0) >= 1)
+                await eventually(
+                    lambda: work.done() or context.heart._counters.get("refused", 0) >= 1
+                )
                 await bus.redis.execute_command("REPLICAOF", "NO", "ONE")
                 await eventually(lambda: work.done() or empty(bus, QueueName.RAW))
             assert [item.payload for item in await drain(bus, QueueName.VALIDATED)] == [b"2", b"1"]
@@ -260,9 +292,13 @@ async def test_what_is_gathered_stays_in_hand_while_redis_takes_no_writes(settin
         server.close()
 
 
-def gathering(handle: Handle, rank: Rank, seconds: float = 0.3) -> Callable[[Context], Awaitable[None]]:
+def gathering(
+    handle: Handle, rank: Rank, seconds: float = 0.3
+) -> Callable[[Context], Awaitable[None]]:
     async def run(context: Context) -> None:
-        await serve(context, context.pipe(QueueName.RAW), handle, batch=8, gather=Gather(seconds, rank))
+        await serve(
+            context, context.pipe(QueueName.RAW), handle, batch=8, gather=Gather(seconds, rank)
+        )
 
     return run
 
@@ -271,7 +307,9 @@ async def highest_first(items: Sequence[Item]) -> list[int]:
     return sorted(range(len(items)), key=lambda place: items[place].payload, reverse=True)
 
 
-async def test_items_that_arrive_together_go_on_in_the_order_of_their_rank(redis_url: str, settings: Settings) -> None:
+async def test_items_that_arrive_together_go_on_in_the_order_of_their_rank(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
         context = context_on(bus, settings)
         await push(bus, QueueName.RAW, ("a", b"2"), ("b", b"1"))
@@ -288,7 +326,9 @@ async def _in_hand(bus: Bus, count: int) -> bool:
     return (await depths(bus))[QueueName.RAW].in_flight == count
 
 
-async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(redis_url: str, settings: Settings) -> None:
+async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
         context = context_on(bus, settings)
         payloads = [b"0", b"poison", b"2", b"poison", b"4"]
@@ -300,7 +340,9 @@ async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(
         assert (await read_counts(bus, context.day()))["test:ok"] == 3
 
 
-async def test_what_is_gathered_by_a_worker_that_dies_comes_back(redis_url: str, settings: Settings) -> None:
+async def test_what_is_gathered_by_a_worker_that_dies_comes_back(
+    redis_url: str, settings: Settings
+) -> None:
     async with opened(redis_url) as bus:
 
         async def crash(item: Item) -> Handled:
@@ -308,14 +350,22 @@ async def test_what_is_gathered_by_a_worker_that_dies_comes_back(redis_url: str,
 
         await push(bus, QueueName.RAW, ("k0", b"1"), ("k1", b"2"))
         with pytest.raises(ZeroDivisionError):
-            await gathering(crash, highest_first, seconds=0)(context_on(bus, settings, worker="first"))
-        async with working(context_on(bus, settings, worker="second"), gathering(pass_on, highest_first)):
+            await gathering(crash, highest_first, seconds=0)(
+                context_on(bus, settings, worker="first")
+            )
+        async with working(
+            context_on(bus, settings, worker="second"), gathering(pass_on, highest_first)
+        ):
             await eventually(lambda: empty(bus, QueueName.RAW))
         assert {item.key for item in await drain(bus, QueueName.VALIDATED)} == {"k0", "k1"}
 
 
-async def test_what_cost_workers_their_lives_is_not_waited_beside(redis_url: str, settings: Settings) -> None:
-    """Such items are claimed one by one, so a wait beside each would make all of them, and all behind them, old."""
+async def test_what_cost_workers_their_lives_is_not_waited_beside(
+    redis_url: str, settings: Settings
+) -> None:
+    """Such items are claimed one by one, so a wait beside each would make all of them, and all
+    behind them, old.
+    """
     async with opened(redis_url) as bus:
         await push(bus, QueueName.RAW, *((f"k{i}", b"%d" % i) for i in range(8)))
         lost = context_on(bus, settings, worker="lost").pipe(QueueName.RAW)
@@ -324,6 +374,8 @@ async def test_what_cost_workers_their_lives_is_not_waited_beside(redis_url: str
         await bus.redis.delete(bus.keys.queue(QueueName.RAW).lease(lost.incarnation))
         assert await Reaper(bus, queues=[QueueName.RAW]).run_once() == 8
         never = 3600
-        async with working(context_on(bus, settings), gathering(pass_on, highest_first, seconds=never)):
+        async with working(
+            context_on(bus, settings), gathering(pass_on, highest_first, seconds=never)
+        ):
             await eventually(lambda: empty(bus, QueueName.RAW))
         assert len(await drain(bus, QueueName.VALIDATED)) == 8

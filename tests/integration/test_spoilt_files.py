@@ -1,4 +1,6 @@
-"""No file in DATA_DIR stops a process, whatever it holds or is: the page answers, and each command says one sentence."""
+"""No file in DATA_DIR stops a process, whatever it holds or is: the page answers, and each command
+says one sentence.
+"""
 
 import json
 import os
@@ -18,18 +20,29 @@ from keter.dashboard.health import licence_refusal, licence_text, licence_troubl
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.models import LogsQuery
 from keter.errors import PermissionDeniedError
-from keter.supervision.instances import lock_of, on, running
 from keter.license import FileClockMark, LicenseKeeper
 from keter.settings import child_environment, load_settings
+from keter.supervision.instances import lock_of, on, running
 from tests.kit.support import eventually, free_port
 
 pytestmark = pytest.mark.slow
 
 FILES = (
-    ".keter_license", ".clock_mark", "run/keter.pid", "run/instance.json", "run/listing.json", "run/redis.json",
-    "redis/redis.log", "logs/dashboard.jsonl", "logs/router.jsonl", "ledger.db", "ledger.db-wal", "ledger.db-shm",
-    "captures/x.jsonl.gz", "../HALT",
-)  # fmt: skip
+    ".keter_license",
+    ".clock_mark",
+    "run/keter.pid",
+    "run/instance.json",
+    "run/listing.json",
+    "run/redis.json",
+    "redis/redis.log",
+    "logs/dashboard.jsonl",
+    "logs/router.jsonl",
+    "ledger.db",
+    "ledger.db-wal",
+    "ledger.db-shm",
+    "captures/x.jsonl.gz",
+    "../HALT",
+)
 NESTED = "eyJ0eXAiOi" + "W1tb" * 8_000
 
 
@@ -74,7 +87,9 @@ def spoil(folder: Path, junk: str, files: tuple[str, ...] = FILES) -> Path:
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("name", FILES)
-def test_whoever_reads_one_says_a_sentence_or_takes_it_for_none(tmp_path: Path, junk: str, name: str) -> None:
+def test_whoever_reads_one_says_a_sentence_or_takes_it_for_none(
+    tmp_path: Path, junk: str, name: str
+) -> None:
     data = spoil(tmp_path, junk, (name,))
     settings = load_settings(None, {"DATA_DIR": str(data), "HALT_FILE": str(tmp_path / "HALT")})
     clock = SystemClock()
@@ -102,17 +117,25 @@ async def test_the_dashboard_runs_and_answers_over_a_folder_that_is_spoilt_throu
     spoil(tmp_path, junk)
     port = free_port()
     environ = child_environment(
-        DATA_DIR=str(tmp_path / "local"), HALT_FILE=str(tmp_path / "HALT"), DASH_PORT=str(port), REDIS_URL=redis_url
+        DATA_DIR=str(tmp_path / "local"),
+        HALT_FILE=str(tmp_path / "HALT"),
+        DASH_PORT=str(port),
+        REDIS_URL=redis_url,
     )
     command = [sys.executable, "-m", "keter", "run", "dashboard"]
     said = tmp_path / "said"
-    with said.open("wb") as out, subprocess.Popen(command, env=environ, stdout=out, stderr=out, cwd=tmp_path) as process:
+    with (
+        said.open("wb") as out,
+        subprocess.Popen(command, env=environ, stdout=out, stderr=out, cwd=tmp_path) as process,
+    ):
         try:
 
             def get(path: str) -> int:
                 assert process.poll() is None, said.read_text()
                 try:
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+                    with urllib.request.urlopen(
+                        f"http://127.0.0.1:{port}{path}", timeout=20
+                    ) as answer:
                         answer.read()
                         return int(answer.status)
                 except urllib.error.HTTPError as e:
@@ -121,14 +144,24 @@ async def test_the_dashboard_runs_and_answers_over_a_folder_that_is_spoilt_throu
                     return 0
 
             await eventually(lambda: get("/healthz") == 200, timeout_s=40)
-            for path in ("/", "/api/status", "/api/v1/health", "/api/v1/config", "/api/v1/logs", "/api/v1/alerts", "/metrics"):
+            for path in (
+                "/",
+                "/api/status",
+                "/api/v1/health",
+                "/api/v1/config",
+                "/api/v1/logs",
+                "/api/v1/alerts",
+                "/metrics",
+            ):
                 assert get(path) not in {0, 500}, f"{path}: {said.read_text()}"
             assert get("/healthz") == 200
         finally:
             process.kill()
 
 
-@pytest.mark.parametrize("junk", ["Latin-1", "UTF-16 without mark", "directory", "nested", "link to itself"])
+@pytest.mark.parametrize(
+    "junk", ["Latin-1", "UTF-16 without mark", "directory", "nested", "link to itself"]
+)
 def test_the_licence_commands_end_with_77_and_dry_starts(tmp_path: Path, junk: str) -> None:
     if junk not in JUNK:
         pytest.skip("not on this system")
@@ -138,7 +171,13 @@ def test_the_licence_commands_end_with_77_and_dry_starts(tmp_path: Path, junk: s
     def keter(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "keter", *arguments]
         return subprocess.run(
-            command, env={**environ, **more}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env={**environ, **more},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     verified = keter("license", "verify")
@@ -150,7 +189,9 @@ def test_the_licence_commands_end_with_77_and_dry_starts(tmp_path: Path, junk: s
     assert rows["licence"] in {"ok", "warning"}, "a warning where others may read it"
 
 
-@pytest.mark.parametrize("name", ["run/keter.pid", "run/redis.json", "run/instance.json", "redis/redis.log"])
+@pytest.mark.parametrize(
+    "name", ["run/keter.pid", "run/redis.json", "run/instance.json", "redis/redis.log"]
+)
 def test_a_directory_where_a_start_needs_a_file_is_one_sentence(tmp_path: Path, name: str) -> None:
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server on this machine")

@@ -1,4 +1,6 @@
-"""A ``.env`` that was spoilt while Keter runs holds no stop back: it is done, or a sentence says what was not, and why."""
+"""A ``.env`` that was spoilt while Keter runs holds no stop back: it is done, or a sentence says
+what was not, and why.
+"""
 
 import json
 import shutil
@@ -13,8 +15,8 @@ from keter.clock import ManualClock
 from keter.domain.trading import OperatorCommand
 from keter.ledger import open_settings_ledger
 from keter.settings import load_settings
-from tests.kit.execution import NOW
 from tests.integration.test_halt import elsewhere, keter, keters, server, shows, start
+from tests.kit.execution import NOW
 from tests.kit.keter_up import KeterUp
 from tests.kit.support import RedisServer
 
@@ -42,9 +44,11 @@ def put_a_folder(file: Path) -> None:
 
 
 SPOILT = {
-    write_unknown_name: "unknown setting FIXD_STAKE", write_no_text: "not UTF-8", write_wrong_value: "FIXED_STAKE",
+    write_unknown_name: "unknown setting FIXD_STAKE",
+    write_no_text: "not UTF-8",
+    write_wrong_value: "FIXED_STAKE",
     put_a_folder: "it is a directory",
-}  # fmt: skip
+}
 
 
 async def armed(bus: Bus, *others: str) -> str:
@@ -59,7 +63,9 @@ async def armed(bus: Bus, *others: str) -> str:
 
 async def commands_in(data_dir: Path) -> list[OperatorCommand]:
     """What the usual ledger of a folder knows; makes one that knows nothing where there is none."""
-    ledger = await open_settings_ledger(load_settings(None, {"DATA_DIR": str(data_dir)}), clock=ManualClock(NOW))
+    ledger = await open_settings_ledger(
+        load_settings(None, {"DATA_DIR": str(data_dir)}), clock=ManualClock(NOW)
+    )
     try:
         return await ledger.commands.recent()
     finally:
@@ -69,7 +75,9 @@ async def commands_in(data_dir: Path) -> list[OperatorCommand]:
 async def test_a_spoilt_env_file_holds_no_disarming_back(
     keters: list[KeterUp], elsewhere: Path, tmp_path: Path, server: RedisServer
 ) -> None:
-    one = await start(keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)).ready()
+    one = await start(
+        keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port)
+    ).ready()
     bus = await connect(server.url)
     for spoil, why in SPOILT.items():
         account = await armed(bus, "an older account")
@@ -82,7 +90,10 @@ async def test_a_spoilt_env_file_holds_no_disarming_back(
         assert why in said.stderr
         assert await armed_accounts(bus) == set()
     rows = await commands_in(one.folder / "local")
-    assert {(row.action.value, row.target) for row in rows} == {("disarm", account), ("disarm", "an older account")}
+    assert {(row.action.value, row.target) for row in rows} == {
+        ("disarm", account),
+        ("disarm", "an older account"),
+    }
     assert len(rows) == 2 * len(SPOILT)
     said = keter(elsewhere, "pause", "--json")
     assert said.returncode == 0, said.stderr
@@ -96,7 +107,13 @@ async def test_without_its_settings_no_other_ledger_is_taken_for_the_keters_own(
 ) -> None:
     """The file named the ledger; an older one lies where a ledger usually is."""
     own = f"sqlite:///{tmp_path}/own.db"
-    one = start(keters, tmp_path / "keter", REDIS_HOST="127.0.0.1", REDIS_PORT=str(server.port), LEDGER_URL=own)
+    one = start(
+        keters,
+        tmp_path / "keter",
+        REDIS_HOST="127.0.0.1",
+        REDIS_PORT=str(server.port),
+        LEDGER_URL=own,
+    )
     assert await commands_in(one.folder / "local") == []
     await one.ready()
     bus = await connect(server.url)
@@ -104,7 +121,10 @@ async def test_without_its_settings_no_other_ledger_is_taken_for_the_keters_own(
     write_no_text(one.folder / ".env")
     said = keter(one.folder, "disarm")
     assert said.returncode == 0, said.stderr
-    assert "not written to the audit: the ledger of the Keter that runs is named in settings" in said.stderr
+    assert (
+        "not written to the audit: the ledger of the Keter that runs is named in settings"
+        in said.stderr
+    )
     assert await armed_accounts(bus) == set()
     assert await commands_in(one.folder / "local") == []
     await bus.aclose()
@@ -113,7 +133,9 @@ async def test_without_its_settings_no_other_ledger_is_taken_for_the_keters_own(
 async def test_what_a_spoilt_env_file_holds_back_is_named(
     keters: list[KeterUp], elsewhere: Path, tmp_path: Path, server: RedisServer
 ) -> None:
-    """Only the file knew the password of Redis: pause and disarm cannot be said there, a halt is said by its file."""
+    """Only the file knew the password of Redis: pause and disarm cannot be said there, a halt is
+    said by its file.
+    """
     open_bus = await connect(server.url)
     await open_bus.redis.execute_command("CONFIG", "SET", "requirepass", PASSWORD)
     await open_bus.aclose()
@@ -142,13 +164,20 @@ async def test_what_a_spoilt_env_file_holds_back_is_named(
     await bus.aclose()
 
 
-def test_with_a_spoilt_env_file_and_no_keter_each_command_says_that_it_did_nothing(elsewhere: Path) -> None:
+def test_with_a_spoilt_env_file_and_no_keter_each_command_says_that_it_did_nothing(
+    elsewhere: Path,
+) -> None:
     (elsewhere / ".env").touch()
     for spoil, why in SPOILT.items():
         if (elsewhere / ".env").is_dir():
             shutil.rmtree(elsewhere / ".env")
         spoil(elsewhere / ".env")
-        for command, word in (("disarm", "done"), ("pause", "done"), ("reduce", "done"), ("halt", "halted")):
+        for command, word in (
+            ("disarm", "done"),
+            ("pause", "done"),
+            ("reduce", "done"),
+            ("halt", "halted"),
+        ):
             said = keter(elsewhere, command)
             assert said.returncode == 78, (command, said.stderr)
             assert f"nothing was {word}" in said.stderr

@@ -1,4 +1,6 @@
-"""Rows of the venue that cannot be believed or stored: the tracker goes on, their money counts, somebody is told."""
+"""Rows of the venue that cannot be believed or stored: the tracker goes on, their money counts,
+somebody is told.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -18,19 +20,19 @@ from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.domain.verdicts import accept
-from keter.risk.gate import RiskContext, RiskLimits, assess
 from keter.ledger import BetChanges, UnstorableRowError
+from keter.processes.recorder import Recorder
+from keter.risk.book_keeper import exposure_of
+from keter.risk.gate import RiskContext, RiskLimits, assess
+from keter.risk.streaks import last_streak_pause
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
 from keter.venues.base import Ticket, TicketStatus
-from keter.processes.recorder import Recorder
-from keter.risk.book_keeper import exposure_of
-from keter.risk.streaks import last_streak_pause
+from tests.integration.test_execution import Desk
 from tests.kit.asianodds_payloads import data_body
 from tests.kit.execution import NOW, a_signal
 from tests.kit.execution_bench import TrackerProcess, World
 from tests.kit.hooks import Hook
-from tests.integration.test_execution import Desk
 from tests.kit.ledger_contract import put_in
 from tests.unit.venues.asianodds.test_tickets import bet_row
 
@@ -61,7 +63,10 @@ class Rows:
 
     async def bets(self) -> Sequence[Ticket]:
         spoilt = {ticket.reference for ticket in self.read()}
-        return [*[ticket for ticket in await self._honest() if ticket.reference not in spoilt], *self.read()]
+        return [
+            *[ticket for ticket in await self._honest() if ticket.reference not in spoilt],
+            *self.read(),
+        ]
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
         shown = [ticket for ticket in self.read() if ticket.reference == reference]
@@ -79,11 +84,15 @@ async def verdict_of_the_gate(desk: Desk) -> str:
     assert state.day is not None
     signal = a_signal(at=desk.world.clock.now())
     context = RiskContext(accept(), True, state.exposures, state.day, 0, 0, None, 10**9)
-    return assess(signal, context, RiskLimits(desk.world.settings.risk, desk.world.settings.stake))[0].reason.value
+    return assess(signal, context, RiskLimits(desk.world.settings.risk, desk.world.settings.stake))[
+        0
+    ].reason.value
 
 
 @pytest.mark.parametrize("stake", ["1e20", "-5,000.00", 10**30])
-async def test_an_open_row_of_unknown_size_is_told_and_nothing_is_bet_beside_it(desk: Desk, rows: Rows, stake: object) -> None:
+async def test_an_open_row_of_unknown_size_is_told_and_nothing_is_bet_beside_it(
+    desk: Desk, rows: Rows, stake: object
+) -> None:
     await desk.running()
     before = sum((await desk.exposed()).values())
     assert await verdict_of_the_gate(desk) == "ok"
@@ -95,12 +104,20 @@ async def test_an_open_row_of_unknown_size_is_told_and_nothing_is_bet_beside_it(
     assert set(exposed) == {UNTOLD}
     assert sum(exposed.values()) >= before, "no total falls by it"
     assert await verdict_of_the_gate(desk) == "exposure_total"
-    [alert] = [alert for alert in await read_alerts(desk.world.bus) if alert.id == "unreadable-tickets"]
+    [alert] = [
+        alert for alert in await read_alerts(desk.world.bus) if alert.id == "unreadable-tickets"
+    ]
     assert alert.level == "page"
-    assert "61000000001" in alert.detail and "Ev [2Jil" in alert.detail and "a stake of" in alert.detail
+    assert (
+        "61000000001" in alert.detail
+        and "Ev [2Jil" in alert.detail
+        and "a stake of" in alert.detail
+    )
     rows.rows = [bet_row(BetPlacementReference="WA-by-hand", Stake=7)]
     await desk.look()
-    assert await desk.exposed() == {"foreign:PIN:61000000001": 700}, "whole again, it is an ordinary foreign bet"
+    assert await desk.exposed() == {"foreign:PIN:61000000001": 700}, (
+        "whole again, it is an ordinary foreign bet"
+    )
     assert "unreadable-tickets" not in await desk.alerts()
     rows.rows = []
 
@@ -115,7 +132,9 @@ async def test_an_unreadable_row_that_goes_leaves_nothing_behind(desk: Desk, row
     assert await verdict_of_the_gate(desk) == "ok"
 
 
-async def test_what_an_earlier_tracker_counted_is_taken_back_by_its_successor(desk: Desk, rows: Rows) -> None:
+async def test_what_an_earlier_tracker_counted_is_taken_back_by_its_successor(
+    desk: Desk, rows: Rows
+) -> None:
     rows.rows = [bet_row(Stake="1e20")]
     await desk.look()
     rows.rows = []
@@ -124,33 +143,51 @@ async def test_what_an_earlier_tracker_counted_is_taken_back_by_its_successor(de
     assert UNTOLD not in await desk.exposed()
 
 
-async def test_our_own_bet_under_a_row_that_cannot_be_read_stays_where_it_is(desk: Desk, rows: Rows) -> None:
+async def test_our_own_bet_under_a_row_that_cannot_be_read_stays_where_it_is(
+    desk: Desk, rows: Rows
+) -> None:
     await desk.running()
     reference = f"WA-{(await desk.of()).intent.reference}"
-    rows.rows = [bet_row(BetPlacementReference=reference, Status="Lost", PnlInfo="Lost", Stake=10, Pnl="-1e20")]
+    rows.rows = [
+        bet_row(
+            BetPlacementReference=reference, Status="Lost", PnlInfo="Lost", Stake=10, Pnl="-1e20"
+        )
+    ]
     for _ in range(4):
         assert await desk.look(60)
     bet = await desk.of()
     assert (bet.state, await desk.exposed(), await desk.pnl()) == (S.RUNNING, {"d1": 1000}, 0)
     assert await desk.alerts() == {"unreadable-tickets"}
-    rows.rows = [bet_row(BetPlacementReference=reference, Status="Lost", PnlInfo="Lost", Stake=10, Pnl=-10)]
+    rows.rows = [
+        bet_row(BetPlacementReference=reference, Status="Lost", PnlInfo="Lost", Stake=10, Pnl=-10)
+    ]
     await desk.look()
     assert ((await desk.of()).state, await desk.pnl(), await desk.exposed()) == (S.LOST, -1000, {})
     assert "unreadable-tickets" not in await desk.alerts()
 
 
-async def test_an_unknown_bet_whose_ticket_cannot_be_read_is_not_taken_for_never_placed(desk: Desk, rows: Rows) -> None:
+async def test_an_unknown_bet_whose_ticket_cannot_be_read_is_not_taken_for_never_placed(
+    desk: Desk, rows: Rows
+) -> None:
     await desk.bet(answer="lost_before")
     reference = f"WA-{(await desk.of()).intent.reference}"
     rows.rows = [bet_row(BetPlacementReference=reference, Stake="-1")]
     for _ in range(6):
-        assert await desk.look(desk.world.settings.router.unknown_absent_s), "such a bet does not hold the pass up"
+        assert await desk.look(desk.world.settings.router.unknown_absent_s), (
+            "such a bet does not hold the pass up"
+        )
     assert (await desk.of()).state is S.UNKNOWN
     assert (await desk.exposed())["d1"] == 1000
 
 
-async def test_a_foreign_row_with_a_stake_counts_with_it_whatever_else_is_wrong(desk: Desk, rows: Rows) -> None:
-    rows.rows = [bet_row(BetPlacementReference="WA-" + "x" * 90, Stake=7, Status="Won", PnlInfo="Won", Pnl="1e30")]
+async def test_a_foreign_row_with_a_stake_counts_with_it_whatever_else_is_wrong(
+    desk: Desk, rows: Rows
+) -> None:
+    rows.rows = [
+        bet_row(
+            BetPlacementReference="WA-" + "x" * 90, Stake=7, Status="Won", PnlInfo="Won", Pnl="1e30"
+        )
+    ]
     assert await desk.look()
     assert list((await desk.exposed()).values()) == [700]
     await desk.look()
@@ -158,8 +195,25 @@ async def test_a_foreign_row_with_a_stake_counts_with_it_whatever_else_is_wrong(
     assert await verdict_of_the_gate(desk) == "ok", "a stake that is known stops nothing by itself"
 
 
-async def test_a_row_that_the_ledger_refuses_is_exposure_and_told_until_it_changes(desk: Desk) -> None:
-    bad = Ticket("by-hand", "99", "PIN", TicketStatus.RUNNING, "1.9", 2**63, 0, NOW, None, None, "Hand", "Made", "L", NOW)
+async def test_a_row_that_the_ledger_refuses_is_exposure_and_told_until_it_changes(
+    desk: Desk,
+) -> None:
+    bad = Ticket(
+        "by-hand",
+        "99",
+        "PIN",
+        TicketStatus.RUNNING,
+        "1.9",
+        2**63,
+        0,
+        NOW,
+        None,
+        None,
+        "Hand",
+        "Made",
+        "L",
+        NOW,
+    )
     good = msgspec.structs.replace(bad, reference="other", ticket_id="98", stake_minor=500)
     desk.world.venue.add(bad)
     desk.world.venue.add(good)
@@ -173,7 +227,9 @@ async def test_a_row_that_the_ledger_refuses_is_exposure_and_told_until_it_chang
     assert "unreadable-tickets" not in await desk.alerts()
 
 
-async def test_a_ticket_of_ours_that_the_ledger_refuses_leaves_the_bet_and_the_pass_alone(desk: Desk) -> None:
+async def test_a_ticket_of_ours_that_the_ledger_refuses_leaves_the_bet_and_the_pass_alone(
+    desk: Desk,
+) -> None:
     await desk.running()
     await desk.bet("d2", team="Gamma FC")
     desk.world.venue.decide(-1, accept=True)
@@ -185,7 +241,9 @@ async def test_a_ticket_of_ours_that_the_ledger_refuses_leaves_the_bet_and_the_p
     assert "unreadable-tickets" in await desk.alerts()
 
 
-async def test_a_spoilt_account_answer_or_score_ends_no_tracker(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_spoilt_account_answer_or_score_ends_no_tracker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = desk.world.venue.account
 
     async def huge() -> object:
@@ -213,14 +271,21 @@ async def test_the_recorder_stores_what_can_be_stored_and_tells_the_rest(desk: D
     world.ledger.decisions.add_many = picky  # type: ignore[method-assign]  # one row is against a rule
     with structlog.testing.capture_logs() as logs:
         assert await recorder.decisions()
-    assert {row.trace_id for row in await world.ledger.decisions.recent()} == {f"t{n}" for n in range(7) if n != 3}
-    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["decision_not_stored"]
+    assert {row.trace_id for row in await world.ledger.decisions.recent()} == {
+        f"t{n}" for n in range(7) if n != 3
+    }
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "decision_not_stored"
+    ]
     assert not (await take_audit(world.bus)).entries, "the batch is done with"
 
 
 async def move(desk: Desk, name: str, state: BetState) -> None:
     """Settles a bet, or grades it anew, the way the tracker does."""
-    world, pnl = desk.world, {S.WON: 900, S.HALF_WON: 450, S.LOST: -1000, S.HALF_LOST: -500}.get(state, 0)
+    world, pnl = (
+        desk.world,
+        {S.WON: 900, S.HALF_WON: 450, S.LOST: -1000, S.HALF_LOST: -500}.get(state, 0),
+    )
     before = await world.ledger.intents.by_decision(f"d-{name}")
     if before is None:
         await put_in(world.ledger, S.RUNNING, name)
@@ -230,7 +295,9 @@ async def move(desk: Desk, name: str, state: BetState) -> None:
         return
     now = world.clock.now()
     changes = BetChanges(pnl_minor=pnl, settled_at=before.settled_at or now)
-    after = await world.ledger.intents.transition(name, state, at=now, cause="venue", worker="t", changes=changes)
+    after = await world.ledger.intents.transition(
+        name, state, at=now, cause="venue", worker="t", changes=changes
+    )
     await desk.tracker.tracker._reconciler._applier.book_result(before, after)
 
 
@@ -238,9 +305,16 @@ async def pause_for_streak(desk: Desk) -> None:
     """What the guard does when a streak has reached its limit."""
     world = desk.world
     command = OperatorCommand(
-        world.ids(), CommandAction.PAUSE, "guard", "guard", "trading", "losing streak: 7 losses in a row", world.clock.now(),
-        accepted=True, result="PAUSED by the guard",
-    )  # fmt: skip
+        world.ids(),
+        CommandAction.PAUSE,
+        "guard",
+        "guard",
+        "trading",
+        "losing streak: 7 losses in a row",
+        world.clock.now(),
+        accepted=True,
+        result="PAUSED by the guard",
+    )
     await world.ledger.commands.add(command)
     state = await world.book().read()
     assert await world.book().forget_streak(lease=world.guard, revision=state.revision)
@@ -248,10 +322,20 @@ async def pause_for_streak(desk: Desk) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 6), st.sampled_from(sorted(SETTLED)), st.integers(0, 5)), min_size=1, max_size=14))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.sampled_from(sorted(SETTLED)), st.integers(0, 5)),
+        min_size=1,
+        max_size=14,
+    )
+)
 @pytest.mark.slow
-async def test_the_losing_streak_follows_every_regrade(desk: Desk, steps: list[tuple[int, BetState, int]]) -> None:
-    """Held against the history told from its beginning: settlements, regrades and the guard's pauses, in any order."""
+async def test_the_losing_streak_follows_every_regrade(
+    desk: Desk, steps: list[tuple[int, BetState, int]]
+) -> None:
+    """Held against the history told from its beginning: settlements, regrades and the guard's
+    pauses, in any order.
+    """
     desk.wait(1)
     await pause_for_streak(desk)
     example, order, states, paid = desk.world.ids(), list[str](), dict[str, BetState](), set[str]()
@@ -267,7 +351,9 @@ async def test_the_losing_streak_follows_every_regrade(desk: Desk, steps: list[t
             paid = set(order)
         day = (await desk.world.book().read()).day
         assert day is not None
-        assert day.streak == losing_streak(states[one] for one in reversed(order) if one not in paid)
+        assert day.streak == losing_streak(
+            states[one] for one in reversed(order) if one not in paid
+        )
 
 
 async def test_a_settlement_booked_late_counts_where_it_was_settled(desk: Desk) -> None:
@@ -277,7 +363,9 @@ async def test_a_settlement_booked_late_counts_where_it_was_settled(desk: Desk) 
         await put_in(world.ledger, S.RUNNING, name)
         await put_bet(world.bus, exposure_of(await world.ledger.intents.get(name)))
     changes = BetChanges(pnl_minor=-1000, settled_at=world.clock.now())
-    await world.ledger.intents.transition("a", S.LOST, at=world.clock.now(), cause="venue", worker="t", changes=changes)
+    await world.ledger.intents.transition(
+        "a", S.LOST, at=world.clock.now(), cause="venue", worker="t", changes=changes
+    )
     desk.wait(30)
     await move(desk, "b", S.WON)
     await desk.look(30)

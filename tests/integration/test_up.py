@@ -1,4 +1,6 @@
-"""``keter up`` for real: it starts everything, restarts what dies, stops in order and leaves nothing."""
+"""``keter up`` for real: it starts everything, restarts what dies, stops in order and leaves
+nothing.
+"""
 
 import http.client
 import json
@@ -21,9 +23,13 @@ from tests.kit.support import eventually, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 Start = Callable[..., KeterUp]
-START_MOST_S = 90  # eight processes import and start; how long that takes a busy machine is no promise
+START_MOST_S = (
+    90  # eight processes import and start; how long that takes a busy machine is no promise
+)
 WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard"}
-REPORTING = WORKERS | {"sandbox"}  # where there is no account; its own log does not say when it stopped
+REPORTING = WORKERS | {
+    "sandbox"
+}  # where there is no account; its own log does not say when it stopped
 
 
 @pytest.fixture
@@ -51,7 +57,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeterUp]:
 async def everybody(one: KeterUp) -> KeterUp:
     """Waits until the page answers and every worker reports."""
     await one.ready()
-    await eventually(lambda: set(one.pids()) == REPORTING, timeout_s=40, every_s=0.2, progress=one.pids, most_s=START_MOST_S)
+    await eventually(
+        lambda: set(one.pids()) == REPORTING,
+        timeout_s=40,
+        every_s=0.2,
+        progress=one.pids,
+        most_s=START_MOST_S,
+    )
     return one
 
 
@@ -86,7 +98,9 @@ async def test_a_killed_worker_comes_back_and_the_page_counts_it(shared: KeterUp
     one = await everybody(shared)
     first = one.pids()["edge"]
     os.kill(first, signal.SIGKILL)
-    await eventually(lambda: one.pids().get("edge", first) != first, timeout_s=START_MOST_S, every_s=0.2)
+    await eventually(
+        lambda: one.pids().get("edge", first) != first, timeout_s=START_MOST_S, every_s=0.2
+    )
     health = json.loads(one.fetch("/api/v1/health")[1])
     counted = {worker["worker"]: worker["figures"]["restarts"] for worker in health["workers"]}
     assert (counted["edge"], counted["guard"]) == ("1", "0")
@@ -94,16 +108,22 @@ async def test_a_killed_worker_comes_back_and_the_page_counts_it(shared: KeterUp
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
 @pytest.mark.parametrize("name", ["router", "dashboard", "sandbox"])
-async def test_a_worker_that_hangs_is_killed_comes_back_and_is_told(shared: KeterUp, name: str) -> None:
+async def test_a_worker_that_hangs_is_killed_comes_back_and_is_told(
+    shared: KeterUp, name: str
+) -> None:
     """Also the one that tells: its successor does."""
     one = await everybody(shared)
     first = one.pids()[name]
     os.kill(first, signal.SIGSTOP)
-    await eventually(lambda: one.pids().get(name, first) != first, timeout_s=START_MOST_S, every_s=0.5)
+    await eventually(
+        lambda: one.pids().get(name, first) != first, timeout_s=START_MOST_S, every_s=0.5
+    )
 
     def told() -> bool:
         code, text = one.fetch("/api/alerts")
-        return code == 200 and any(row["id"].startswith(f"worker-hung:{name}") for row in json.loads(text)["items"])
+        return code == 200 and any(
+            row["id"].startswith(f"worker-hung:{name}") for row in json.loads(text)["items"]
+        )
 
     await eventually(told, timeout_s=30, every_s=0.5)
 
@@ -125,7 +145,12 @@ async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> Non
         await eventually(partial(in_state, one, state), timeout_s=1, every_s=0.05)
         assert (one.folder / "HALT").exists() == (command == "halt")
     told = json.loads(one.keter("status", "--json").stdout)
-    assert (told["mode"], told["state"], told["reason"], told["running"]) == ("DRY", "ACTIVE", "test", True)
+    assert (told["mode"], told["state"], told["reason"], told["running"]) == (
+        "DRY",
+        "ACTIVE",
+        "test",
+        True,
+    )
     assert {row["worker"] for row in told["processes"]} == REPORTING
 
 
@@ -145,17 +170,23 @@ def acting_on(one: KeterUp) -> dict[str, int]:
     """The revision of the trading state that each worker says it acts on."""
     code, text = one.fetch("/api/v1/snapshot")
     workers = json.loads(text)["workers"] if code == 200 else []
-    return {worker["worker"]: worker["revision"] for worker in workers if worker["revision"] is not None}
+    return {
+        worker["worker"]: worker["revision"] for worker in workers if worker["revision"] is not None
+    }
 
 
 def acts_on(one: KeterUp, wanted: dict[str, int]) -> bool:
     return acting_on(one) == wanted
 
 
-async def test_guard_and_router_acknowledge_a_command_of_the_page_within_five_seconds(shared: KeterUp) -> None:
+async def test_guard_and_router_acknowledge_a_command_of_the_page_within_five_seconds(
+    shared: KeterUp,
+) -> None:
     """What the Stop dialog waits for, and this with nothing to bet."""
     one = await everybody(shared)
-    await eventually(lambda: set(acting_on(one)) == {"guard", "router"}, timeout_s=START_MOST_S, every_s=0.2)
+    await eventually(
+        lambda: set(acting_on(one)) == {"guard", "router"}, timeout_s=START_MOST_S, every_s=0.2
+    )
     for action in ("pause", "resume"):
         prepared = post(one, "/api/v1/commands/prepare", {"action": action})
         done = post(one, "/api/v1/commands/commit", {"token": prepared["token"]})
@@ -175,7 +206,9 @@ async def test_the_private_redis_comes_back_with_its_data_when_it_dies(shared: K
     assert one.keter("resume").returncode == 0
 
 
-async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(start: Start, tmp_path: Path) -> None:
+async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(
+    start: Start, tmp_path: Path
+) -> None:
     one = await everybody(start())
     for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "private server", "Ctrl+C"):
         assert words in one.text
@@ -188,7 +221,9 @@ async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(start: 
     assert order[0] == "ingest"
     made = [path for path in (tmp_path / "local").rglob("*") if path.is_file()]
     assert {"ledger.db", "router.jsonl"} <= {path.name for path in made}
-    assert [path for path in made if path.stat().st_mode & 0o077] == [], "other users can read these"
+    assert [path for path in made if path.stat().st_mode & 0o077] == [], (
+        "other users can read these"
+    )
     assert set(order[1:5]) == {"validator", "edge", "guard", "router"}
     assert "Traceback" not in one.text
 
@@ -216,7 +251,9 @@ def test_a_taken_port_is_one_sentence_and_69(tmp_path: Path) -> None:
 
 def test_an_unreachable_redis_is_one_sentence_and_69(tmp_path: Path) -> None:
     port = free_port()
-    result = up(tmp_path, REDIS_HOST="127.0.0.1", REDIS_PORT=str(port), REDIS_PASSWORD="canary-4711")
+    result = up(
+        tmp_path, REDIS_HOST="127.0.0.1", REDIS_PORT=str(port), REDIS_PASSWORD="canary-4711"
+    )
     assert result.returncode == 69
     assert f"127.0.0.1:{port}" in result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -236,16 +273,28 @@ def test_a_wrong_env_file_is_one_sentence_and_78(tmp_path: Path, line: str) -> N
 def test_halt_with_nothing_running_says_what_it_wrote(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "keter", "halt", "--reason", "storm"]
     result = subprocess.run(
-        command, cwd=tmp_path, env=child_environment(DATA_DIR="local"), capture_output=True, text=True, timeout=30
+        command,
+        cwd=tmp_path,
+        env=child_environment(DATA_DIR="local"),
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert result.returncode == 69
-    assert f"written to {tmp_path / 'HALT'}; the next start from there will be halted" in result.stderr
+    assert (
+        f"written to {tmp_path / 'HALT'}; the next start from there will be halted" in result.stderr
+    )
     assert "storm" in (tmp_path / "HALT").read_text()
     assert not (tmp_path / "local").exists()
 
 
-def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(tmp_path: Path) -> None:
+def test_a_worker_that_gives_up_stops_everything_with_its_own_sentence_and_code(
+    tmp_path: Path,
+) -> None:
     result = up(tmp_path, DASH_TOTP_SECRET="not base32!")
     assert result.returncode == 78
-    assert result.stderr.splitlines()[-1] == "keter: dashboard: DASH_TOTP_SECRET (or the viewer's) is not base32"
+    assert (
+        result.stderr.splitlines()[-1]
+        == "keter: dashboard: DASH_TOTP_SECRET (or the viewer's) is not base32"
+    )
     assert not (tmp_path / "local" / "run" / "redis.json").exists()

@@ -1,4 +1,6 @@
-"""What ingest and edge call for help about: raised when it should be, taken back when it is over, also by a successor."""
+"""What ingest and edge call for help about: raised when it should be, taken back when it is over,
+also by a successor.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -9,24 +11,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.queues import Item
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
-from keter.strategies.value.validation import validate
-from keter.settings import Settings
-from keter.venues.asianodds.source import AsianOddsSource
-from keter.venues.base import FeedUpdate
 from keter.processes.edge import EdgeWorker
 from keter.processes.feed_watch import FeedWatch
+from keter.settings import Settings
+from keter.strategies.value.validation import validate
+from keter.venues.asianodds.source import AsianOddsSource
+from keter.venues.base import FeedUpdate
 from tests.kit.asianodds_payloads import feed_body
-from tests.kit.workbench import context_on, settings_for
 from tests.kit.asianodds_seam import Script
-from tests.unit.venues.asianodds.test_source import SPOILT, FeedVenue
 from tests.kit.signals import NOW, an_update, prices
+from tests.kit.workbench import context_on, settings_for
+from tests.unit.venues.asianodds.test_source import SPOILT, FeedVenue
 
 pytestmark = pytest.mark.redis
 SHARPS = (prices("PIN", 1.95, 1.97), prices("SBO", 1.95, 1.97))
@@ -62,7 +64,11 @@ class Ingest:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(
-        tmp_path, FEED_STALE_AFTER_S=60, ALERT_CONSECUTIVE_TIMEOUTS=3, ALERT_LOW_EV_STREAK=2, ALERT_LOW_EV_MIN=10
+        tmp_path,
+        FEED_STALE_AFTER_S=60,
+        ALERT_CONSECUTIVE_TIMEOUTS=3,
+        ALERT_LOW_EV_STREAK=2,
+        ALERT_LOW_EV_MIN=10,
     )
 
 
@@ -70,7 +76,9 @@ async def standing(bus: Bus) -> dict[str, str]:
     return {alert.id: alert.level for alert in await read_alerts(bus)}
 
 
-async def test_a_feed_that_falls_silent_wakes_somebody_and_only_its_return_ends_it(bus: Bus, settings: Settings) -> None:
+async def test_a_feed_that_falls_silent_wakes_somebody_and_only_its_return_ends_it(
+    bus: Bus, settings: Settings
+) -> None:
     clock = ManualClock(NOW)
     first = Ingest(bus, settings, clock)
     await first.look(60, *Phase)
@@ -79,12 +87,16 @@ async def test_a_feed_that_falls_silent_wakes_somebody_and_only_its_return_ends_
     assert await standing(bus) == {"feed_stale:demo:early": "page"}
     second = Ingest(bus, settings, clock)
     await second.look(1)
-    assert await standing(bus) == {"feed_stale:demo:early": "page"}, "to have started again is no good answer"
+    assert await standing(bus) == {"feed_stale:demo:early": "page"}, (
+        "to have started again is no good answer"
+    )
     await second.look(1, Phase.EARLY)
     assert await standing(bus) == {}
 
 
-async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(bus: Bus, settings: Settings) -> None:
+async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(
+    bus: Bus, settings: Settings
+) -> None:
     """ALERT_CONSECUTIVE_TIMEOUTS of them, here three."""
     clock = ManualClock(NOW)
     first = Ingest(bus, settings, clock)
@@ -101,8 +113,11 @@ async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(bus: 
     assert await standing(bus) == {}
 
 
-async def early_feed(bus: Bus, settings: Settings, answers: list[Script], seconds: float) -> list[tuple[float, bool]]:
-    """Second by second, whether the early feed is told to be stale while the venue gives these answers, then good ones.
+async def early_feed(
+    bus: Bus, settings: Settings, answers: list[Script], seconds: float
+) -> list[tuple[float, bool]]:
+    """Second by second, whether the early feed is told to be stale while the venue gives these
+    answers, then good ones.
 
     Ingest's watch over the real source; the other feeds answer well all the time.
     """
@@ -114,7 +129,9 @@ async def early_feed(bus: Bus, settings: Settings, answers: list[Script], second
     async def second_by_second(wait_s: float) -> None:
         await venue.sleep(wait_s)
         await watch._look()
-        seen.append((venue.clock.monotonic() - start, "feed_stale:demo:early" in await standing(bus)))
+        seen.append(
+            (venue.clock.monotonic() - start, "feed_stale:demo:early" in await standing(bus))
+        )
 
     source = AsianOddsSource(venue.client(), venue.clock, venue.stores, sleep=second_by_second)
     watch.follow(source)
@@ -126,14 +143,20 @@ async def early_feed(bus: Bus, settings: Settings, answers: list[Script], second
 
 
 @pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
-async def test_one_spoilt_answer_makes_no_feed_stale(bus: Bus, settings: Settings, spoilt: Script) -> None:
-    seen = await early_feed(bus, settings, [feed_body(), spoilt, feed_body(), feed_body(), spoilt], 150)
+async def test_one_spoilt_answer_makes_no_feed_stale(
+    bus: Bus, settings: Settings, spoilt: Script
+) -> None:
+    seen = await early_feed(
+        bus, settings, [feed_body(), spoilt, feed_body(), feed_body(), spoilt], 150
+    )
     assert seen[-1][0] > 150
     assert not any(stale for _, stale in seen)
 
 
 @pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
-async def test_a_spoilt_answer_ends_no_staleness_and_a_good_one_does(bus: Bus, settings: Settings, spoilt: Script) -> None:
+async def test_a_spoilt_answer_ends_no_staleness_and_a_good_one_does(
+    bus: Bus, settings: Settings, spoilt: Script
+) -> None:
     seen = await early_feed(bus, settings, [feed_body(), *[spoilt] * 4], 400)
     began = next(at_s for at_s, stale in seen if stale)
     ended = next(at_s for at_s, stale in seen if at_s > began and not stale)
@@ -142,7 +165,9 @@ async def test_a_spoilt_answer_ends_no_staleness_and_a_good_one_does(bus: Bus, s
     assert not any(stale for at_s, stale in seen if at_s > ended)
 
 
-async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(bus: Bus, settings: Settings) -> None:
+async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(
+    bus: Bus, settings: Settings
+) -> None:
     clock = ManualClock(NOW)
     error: Any = type("Refused", (), {"detail": "account suspended"})()
     await Ingest(bus, settings, clock).watch.refused(error)
@@ -159,7 +184,9 @@ class Edge:
         self._worker = EdgeWorker(replace(context_on(bus, settings, "edge"), clock=clock))
 
     async def judge(self, update: MarketUpdate) -> None:
-        fresh = msgspec.structs.replace(update, received_at=self.clock.now(), books=_confirmed(update, self.clock))
+        fresh = msgspec.structs.replace(
+            update, received_at=self.clock.now(), books=_confirmed(update, self.clock)
+        )
         _, market = validate(fresh, self._settings.validation, self.clock.now())
         assert market is not None
         await self._worker.handle(Item(market.queue_key, encode(market)))
@@ -169,8 +196,12 @@ def _confirmed(update: MarketUpdate, clock: ManualClock) -> tuple[BookPrices, ..
     return tuple(msgspec.structs.replace(book, confirmed_at=clock.now()) for book in update.books)
 
 
-async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(bus: Bus, settings: Settings) -> None:
-    """ALERT_LOW_EV_MIN of it, over ALERT_LOW_EV_STREAK different markets, here two; a price that moves is no other market."""
+async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(
+    bus: Bus, settings: Settings
+) -> None:
+    """ALERT_LOW_EV_MIN of it, over ALERT_LOW_EV_STREAK different markets, here two; a price that
+    moves is no other market.
+    """
     told, clock = {"low_ev_streak:edge": "info"}, ManualClock(NOW)
     first = Edge(bus, settings, clock)
     for update in (NO_VALUE, OTHER_NO_VALUE) * 300:
@@ -195,7 +226,9 @@ async def test_a_long_time_without_value_is_told_and_the_next_value_ends_it(bus:
     assert await standing(bus) == told
 
 
-async def test_a_feed_that_holds_more_than_is_kept_is_told_and_taken_back(bus: Bus, settings: Settings) -> None:
+async def test_a_feed_that_holds_more_than_is_kept_is_told_and_taken_back(
+    bus: Bus, settings: Settings
+) -> None:
     ingest = Ingest(bus, settings, ManualClock(NOW))
     ingest.source.problems["shed"] += 4_000
     await ingest.look()

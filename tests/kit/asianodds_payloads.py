@@ -1,4 +1,6 @@
-"""Hand-written AsianOdds payloads for tests and benchmarks: a fixture's row with sensible defaults, and the envelopes."""
+"""Hand-written AsianOdds payloads for tests and benchmarks: a fixture's row with sensible defaults,
+and the envelopes.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,9 @@ EMPTY_PRICES = {
 
 
 def match_game(game_id: int = 910022331, **fields: Any) -> dict[str, Any]:
-    """A Today row of Alpha FC v Beta FC without prices; ``fields`` replace its own, ``None`` leaves one out."""
+    """A Today row of Alpha FC v Beta FC without prices; ``fields`` replace its own, ``None`` leaves
+    one out.
+    """
     row: dict[str, Any] = {
         "MatchId": -55001122,
         "GameId": game_id,
@@ -51,7 +55,9 @@ def match_game(game_id: int = 910022331, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def live_row(game_id: int = 910022331, *, goals: tuple[int, int] = (0, 0), in_game: int = 60, **fields: Any) -> dict[str, Any]:
+def live_row(
+    game_id: int = 910022331, *, goals: tuple[int, int] = (0, 0), in_game: int = 60, **fields: Any
+) -> dict[str, Any]:
     """The same fixture in play."""
     return match_game(
         game_id,
@@ -79,7 +85,9 @@ def result_odds(odds: str = RESULT) -> dict[str, str]:
     return {"BookieOdds": odds}
 
 
-def feed_result(*rows: dict[str, Any], since: int = 1771200010456, sport: int = 1) -> dict[str, Any]:
+def feed_result(
+    *rows: dict[str, Any], since: int = 1771200010456, sport: int = 1
+) -> dict[str, Any]:
     return {"Since": since, "Sports": [{"SportsType": sport, "MatchGames": list(rows)}]}
 
 

@@ -29,7 +29,10 @@ def token(number: int) -> str:
 
 
 class Venue:
-    """Answers Login, Register and IsLoggedIn properly; everything else from ``say``. One session at a time."""
+    """Answers Login, Register and IsLoggedIn properly; everything else from ``say``.
+
+    One session at a time.
+    """
 
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
@@ -71,7 +74,14 @@ class Venue:
         return SessionFollower(USER, self.stores, self.clock, hosts=hosts, sleep=self.sleep)
 
     def client(self, sessions: Sessions | None = None) -> Client:
-        return Client(USER, self.transport, sessions or self.owner(), self.stores, self.clock, sleep=self.sleep)
+        return Client(
+            USER,
+            self.transport,
+            sessions or self.owner(),
+            self.stores,
+            self.clock,
+            sleep=self.sleep,
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -90,14 +100,31 @@ class Venue:
 
     def _login(self, request: httpx.Request) -> dict[str, Any]:
         if dict(request.url.params) != {"username": USER, "password": PASSWORD_MD5}:
-            return {"SuccessfulLogin": False, "Token": "", "Key": None, "TextMessage": "Invalid username or password"}
+            return {
+                "SuccessfulLogin": False,
+                "Token": "",
+                "Key": None,
+                "TextMessage": "Invalid username or password",
+            }
         self.logins += 1
         self.alive = token(self.logins)
-        return {"SuccessfulLogin": True, "Token": self.alive, "Key": "f" * 32, "Url": self.url, "Username": USER}
+        return {
+            "SuccessfulLogin": True,
+            "Token": self.alive,
+            "Key": "f" * 32,
+            "Url": self.url,
+            "Username": USER,
+        }
 
     def _register(self, request: httpx.Request) -> dict[str, Any]:
-        proper = request.headers.get("AOToken") == self.alive and request.headers.get("AOKey") == "f" * 32
-        return {"Success": proper and (self.register_answers.popleft() if self.register_answers else True)}
+        proper = (
+            request.headers.get("AOToken") == self.alive
+            and request.headers.get("AOKey") == "f" * 32
+        )
+        return {
+            "Success": proper
+            and (self.register_answers.popleft() if self.register_answers else True)
+        }
 
     def _is_logged_in(self, request: httpx.Request) -> dict[str, Any]:
         return {"CurrentlyLoggedIn": request.headers.get("AOToken") == self.alive}

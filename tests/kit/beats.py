@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
+from keter.bus.queues import QueueFacts
+from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
-from keter.bus.state.odds import FeedFacts
-from keter.bus.queues import QueueFacts
 from keter.domain.exposure import DayRisk
 from keter.domain.markets import Phase
 from keter.domain.trading import TradingMode
@@ -25,9 +25,13 @@ LIMITS = Limits(
     refusals_pct=30,
     low_ev_streak=500,
 )
-MACHINE = Machine(disk_free_bytes=10, disk_size_bytes=100, license_ends=NOW + timedelta(days=3), pages=2)
+MACHINE = Machine(
+    disk_free_bytes=10, disk_size_bytes=100, license_ends=NOW + timedelta(days=3), pages=2
+)
 REDIS = RedisPart(memory_bytes=1000, append_only=True, policy="noeviction", imitated=False)
-FIGURES = Figures(DayRisk("2026-02-21", -1234, 5000, 2, 5), {"WON": 3}, 567, 1000, None, 20, 4, 3, 0.0123)
+FIGURES = Figures(
+    DayRisk("2026-02-21", -1234, 5000, 2, 5), {"WON": 3}, 567, 1000, None, 20, 4, 3, 0.0123
+)
 
 
 def beat(process: str, worker: str | None = None, **fields: str) -> Heartbeat:
@@ -43,11 +47,18 @@ def latency_fields(step: str, counts: list[int], sum_s: float) -> dict[str, str]
 
 def bus_part(**changes: object) -> BusPart:
     values: dict[str, object] = {
-        "mode": TradingMode.ACTIVE, "revision": 3, "armed": False, "heartbeats": [beat("router")],
-        "queues": {"raw": QueueFacts(7, 2, 1.5, 1, 0)}, "feeds": [FeedFacts("me", Phase.LIVE, NOW - timedelta(seconds=4))],
-        "account": AccountSnapshot("me", "EUR", 980_110, 63_100, 0, 0, NOW), "exposures": (), "counts": {}, "alerts": [],
+        "mode": TradingMode.ACTIVE,
+        "revision": 3,
+        "armed": False,
+        "heartbeats": [beat("router")],
+        "queues": {"raw": QueueFacts(7, 2, 1.5, 1, 0)},
+        "feeds": [FeedFacts("me", Phase.LIVE, NOW - timedelta(seconds=4))],
+        "account": AccountSnapshot("me", "EUR", 980_110, 63_100, 0, 0, NOW),
+        "exposures": (),
+        "counts": {},
+        "alerts": [],
         "redis": REDIS,
-    }  # fmt: skip
+    }
     return BusPart(**{**values, **changes})  # type: ignore[arg-type]  # handed on
 
 

@@ -1,8 +1,10 @@
-"""A queue worker in a process of its own that stops at every step and waits for a word: ``python -m tests.kit.bus_worker``.
+"""A queue worker in a process of its own that stops at every step and waits for a word: ``python -m
+tests.kit.bus_worker``.
 
-Arguments: address of Redis, name, lease in seconds, items per claim, and ``walk`` or ``run``. With ``walk`` it prints the name
-of each point it reaches and waits for a line on standard input; with ``run`` it goes on until its input ends. It moves items
-from the raw to the validated queue, adding its name, and buries payloads that read ``poison``.
+Arguments: address of Redis, name, lease in seconds, items per claim, and ``walk`` or ``run``. With
+``walk`` it prints the name of each point it reaches and waits for a line on standard input; with
+``run`` it goes on until its input ends. It moves items from the raw to the validated queue, adding
+its name, and buries payloads that read ``poison``.
 """
 
 import asyncio
@@ -77,7 +79,9 @@ class Worker:
 
     async def _work(self, item: Item, before: list[Output]) -> list[Output]:
         if item.payload != b"poison":
-            return [Output(QueueName.VALIDATED, item.key, item.payload + b"|" + self._name.encode())]
+            return [
+                Output(QueueName.VALIDATED, item.key, item.payload + b"|" + self._name.encode())
+            ]
         await self._pipe.step(done=len(before), outputs=before)
         before.clear()
         await self._pipe.dead(item, "it says poison")
@@ -108,4 +112,6 @@ async def _until_input_ends(over: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "walk"))
+    asyncio.run(
+        main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "walk")
+    )

@@ -1,4 +1,6 @@
-"""More than a day's worth for the console: prices at a rate of choice, and a ledger with thousands of bets."""
+"""More than a day's worth for the console: prices at a rate of choice, and a ledger with thousands
+of bets.
+"""
 
 import asyncio
 import sqlite3
@@ -23,7 +25,9 @@ _MICROSECONDS_APART = 20_000_000
 
 
 class Pressure:
-    """While inside: ``per_second`` market updates, twenty verdicts a second, beats and feeds, from a thread of its own."""
+    """While inside: ``per_second`` market updates, twenty verdicts a second, beats and feeds, from
+    a thread of its own.
+    """
 
     def __init__(self, redis_url: str, settings: Settings, per_second: int) -> None:
         self._redis_url = redis_url
@@ -39,7 +43,12 @@ class Pressure:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join(10)
 
@@ -65,30 +74,46 @@ class Pressure:
     async def _round(self, bus: Bus, ledger: Ledger, numbers: Random, number: int) -> None:
         now = datetime.now(UTC)
         count = self._per_second // ROUNDS_PER_S
-        updates = [moved(update_of(one % MARKETS, now), numbers.uniform(-0.03, 0.03)) for one in range(number, number + count)]
+        updates = [
+            moved(update_of(one % MARKETS, now), numbers.uniform(-0.03, 0.03))
+            for one in range(number, number + count)
+        ]
         await write_odds(bus, updates)
         self.written += count
         if number % (ROUNDS_PER_S // 2) == 0:
             await live_once(bus, numbers, missing=frozenset({"dashboard"}))
             mode = self._settings.mode.execution_mode
             made = [intent_of(numbers.randrange(MARKETS), now, 1, mode) for _ in range(4)]
-            await ledger.decisions.add_many([decision for intent in made for decision in decisions_of(intent, now)])
+            await ledger.decisions.add_many(
+                [decision for intent in made for decision in decisions_of(intent, now)]
+            )
 
 
 def multiply_bets(path: Path, total: int) -> int:
-    """Copies the settled bets of a ledger, each a little earlier, until there are ``total``; returns how many there are."""
+    """Copies the settled bets of a ledger, each a little earlier, until there are ``total``;
+    returns how many there are.
+    """
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(bets)")]
         there = int(connection.execute("SELECT count(*) FROM bets").fetchone()[0])
-        template = connection.execute("SELECT * FROM bets WHERE account = ? AND pnl_minor IS NOT NULL", (ACCOUNT,)).fetchall()
-        rows = [_copy(dict(zip(columns, template[n % len(template)], strict=True)), n) for n in range(total - there)]
+        template = connection.execute(
+            "SELECT * FROM bets WHERE account = ? AND pnl_minor IS NOT NULL", (ACCOUNT,)
+        ).fetchall()
+        rows = [
+            _copy(dict(zip(columns, template[n % len(template)], strict=True)), n)
+            for n in range(total - there)
+        ]
         marks = ", ".join("?" * len(columns))
         connection.executemany(f"INSERT INTO bets VALUES ({marks})", rows)  # noqa: S608 - question marks only
         return int(connection.execute("SELECT count(*) FROM bets").fetchone()[0])
 
 
 def _copy(row: dict[str, object], number: int) -> tuple[object, ...]:
-    marks = {"intent_id": f"{number:08x}{'c' * 24}", "decision_id": f"copy{number}", "reference": f"copy{number}"}
+    marks = {
+        "intent_id": f"{number:08x}{'c' * 24}",
+        "decision_id": f"copy{number}",
+        "reference": f"copy{number}",
+    }
     earlier = (number + 1) * _MICROSECONDS_APART
     times = {
         name: value - earlier

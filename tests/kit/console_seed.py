@@ -1,4 +1,6 @@
-"""Fills a real Redis and a real ledger, through their own interfaces, with a day that the console can show."""
+"""Fills a real Redis and a real ledger, through their own interfaces, with a day that the console
+can show.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,17 +8,17 @@ from random import Random
 
 import msgspec
 
-from keter.bus.state.accounts import write_account
-from keter.bus.telemetry.alerts import Alert, raise_alert
 from keter.bus.connection import Bus
-from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.locks import Locks
-from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.state.accounts import write_account
+from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.state.risk import RiskBook
-from keter.bus.telemetry.stats import add_counts
 from keter.bus.state.trading import change_trading
+from keter.bus.telemetry.alerts import Alert, raise_alert
+from keter.bus.telemetry.heartbeats import Heart
+from keter.bus.telemetry.stats import add_counts
 from keter.clock import ManualClock
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
@@ -24,7 +26,13 @@ from keter.domain.markets import Event, Market, MarketKind, Period, Phase, Side,
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import (
+    CommandAction,
+    ExecutionMode,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+)
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
 from keter.venues.base import AccountSnapshot
@@ -46,9 +54,16 @@ MARKETS = (
     (Market(Period.HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Side.AWAY),
 )
 OUTCOMES = (
-    (BetState.RUNNING, None), (BetState.WON, 1020), (BetState.LOST, -1000), (BetState.PENDING, None), (BetState.REFUSED, None),
-    (BetState.HALF_WON, 510), (BetState.LOST, -1000), (BetState.SKIPPED, None), (BetState.PUSHED, 0),
-)  # fmt: skip
+    (BetState.RUNNING, None),
+    (BetState.WON, 1020),
+    (BetState.LOST, -1000),
+    (BetState.PENDING, None),
+    (BetState.REFUSED, None),
+    (BetState.HALF_WON, 510),
+    (BetState.LOST, -1000),
+    (BetState.SKIPPED, None),
+    (BetState.PUSHED, 0),
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +77,9 @@ class Seed:
 def fixture(number: int, now: datetime) -> Event:
     """The event of the ``number``-th bet or market.
 
-    The same selection comes round once in every fixture and market, a day later or more: an ``event_uid`` holds the date of
-    kick-off only, and two open bets on one selection are refused by the ledger.
+    The same selection comes round once in every fixture and market, a day later or more: an
+    ``event_uid`` holds the date of kick-off only, and two open bets on one selection are refused by
+    the ledger.
     """
     league, home, away = FIXTURES[number % len(FIXTURES)]
     days, hours = number // (len(FIXTURES) * len(MARKETS)), 2 + number % len(FIXTURES)
@@ -76,23 +92,47 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
     base = 2.0 + (number % 7) / 50
     books = tuple(
         BookPrices(
-            book, tuple(base + shift for _ in market.sides), tuple(f"{base + shift:.3f}" for _ in market.sides), now, now
+            book,
+            tuple(base + shift for _ in market.sides),
+            tuple(f"{base + shift:.3f}" for _ in market.sides),
+            now,
+            now,
         )
         for book, shift in (("PIN", 0.0), ("SBO", 0.03), ("IBC", 0.05))
     )
     ref = VenueRef("asianodds", f"{number}")
-    return MarketUpdate(f"trace{number:04d}", ACCOUNT, event, market, Phase.TODAY, ref, books, True, now)
+    return MarketUpdate(
+        f"trace{number:04d}", ACCOUNT, event, market, Phase.TODAY, ref, books, True, now
+    )
 
 
 def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> Intent:
     event, (market, side) = fixture(number, made), MARKETS[number % len(MARKETS)]
     intent_id = f"{number:032x}"
     return Intent(
-        intent_id=intent_id, decision_id=f"d{number}", trace_id=f"trace{number:04d}", account=ACCOUNT, mode=mode,
-        venue="paper", venue_key="k", event_uid=event.event_uid, league=event.league, home=event.home,
-        away=event.away, kickoff=event.kickoff, market=market, side=side, stake_minor=1000, asked_odds="2.04",
-        fair_odds=1.9312, ev_pct=5.63 + number % 4, book="SBO", reference=reference_of(intent_id), fence=fence, created_at=made,
-    )  # fmt: skip
+        intent_id=intent_id,
+        decision_id=f"d{number}",
+        trace_id=f"trace{number:04d}",
+        account=ACCOUNT,
+        mode=mode,
+        venue="paper",
+        venue_key="k",
+        event_uid=event.event_uid,
+        league=event.league,
+        home=event.home,
+        away=event.away,
+        kickoff=event.kickoff,
+        market=market,
+        side=side,
+        stake_minor=1000,
+        asked_odds="2.04",
+        fair_odds=1.9312,
+        ev_pct=5.63 + number % 4,
+        book="SBO",
+        reference=reference_of(intent_id),
+        fence=fence,
+        created_at=made,
+    )
 
 
 async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: int | None) -> Bet:
@@ -100,29 +140,46 @@ async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: i
     at = intent.created_at
     bet = await ledger.intents.create(intent, worker="router")
 
-    async def step(target: BetState, after_s: float, cause: str, changes: BetChanges | None = None) -> Bet:
+    async def step(
+        target: BetState, after_s: float, cause: str, changes: BetChanges | None = None
+    ) -> Bet:
         moment = at + timedelta(seconds=after_s)
         return await ledger.intents.transition(
-            intent.intent_id, target, at=moment, cause=cause, worker="router", evidence={"book": "SBO"}, changes=changes
+            intent.intent_id,
+            target,
+            at=moment,
+            cause=cause,
+            worker="router",
+            evidence={"book": "SBO"},
+            changes=changes,
         )
 
     if state is BetState.SKIPPED:
-        return await step(state, 0.2, Reason.PRICE_MOVED.value, BetChanges(reason=Reason.PRICE_MOVED.value))
+        return await step(
+            state, 0.2, Reason.PRICE_MOVED.value, BetChanges(reason=Reason.PRICE_MOVED.value)
+        )
     await step(BetState.QUOTED, 0.3, "quoted")
     await step(BetState.SENDING, 0.31, "sending")
     if state is BetState.REFUSED:
-        return await step(state, 0.9, Reason.VENUE_REFUSED.value, BetChanges(reason=Reason.VENUE_REFUSED.value))
+        return await step(
+            state, 0.9, Reason.VENUE_REFUSED.value, BetChanges(reason=Reason.VENUE_REFUSED.value)
+        )
     if state is BetState.UNKNOWN:
         return await step(state, 20.3, "timeout", BetChanges(reason="timeout"))
     bet = await step(
-        BetState.PENDING, 0.6, "accepted", BetChanges(placed_stake_minor=1000, odds="2.02", book="SBO", ticket_id="T1")
+        BetState.PENDING,
+        0.6,
+        "accepted",
+        BetChanges(placed_stake_minor=1000, odds="2.02", book="SBO", ticket_id="T1"),
     )
     if state is BetState.PENDING:
         return bet
     bet = await step(BetState.RUNNING, 12.0, "confirmed")
     if state is BetState.RUNNING:
         return bet
-    settled = BetChanges(pnl_minor=pnl_minor, settled_at=at + timedelta(minutes=4), closing_fair_odds=1.98)
+    settled = BetChanges(
+        pnl_minor=pnl_minor, settled_at=at + timedelta(minutes=4), closing_fair_odds=1.98
+    )
     return await step(state, 240, "result", settled)
 
 
@@ -136,23 +193,38 @@ async def seed_ledger(
 ) -> Seed:
     """``count`` bets of the last hours with their verdicts."""
     now = now or datetime.now(UTC)
-    take = await ledger.intents.takeover(ACCOUNT, mode, at=now - timedelta(hours=6), worker="router")
+    take = await ledger.intents.takeover(
+        ACCOUNT, mode, at=now - timedelta(hours=6), worker="router"
+    )
     bets, decisions = [], []
     for number, made in enumerate(moments(count, now, unknown=unknown)):
-        state, pnl_minor = OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
+        state, pnl_minor = (
+            OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
+        )
         intent = intent_of(number, made, take.fence, mode)
         bets.append(await seed_bet(ledger, intent, state, pnl_minor))
         decisions += decisions_of(intent, made)
     await ledger.decisions.add_many(decisions)
     await ledger.commands.add(
-        OperatorCommand("c1", CommandAction.RESUME, "ops", "cli", "trading", "start of the day", now - timedelta(hours=4), True,
-                        "running: new bets may be made")
-    )  # fmt: skip
+        OperatorCommand(
+            "c1",
+            CommandAction.RESUME,
+            "ops",
+            "cli",
+            "trading",
+            "start of the day",
+            now - timedelta(hours=4),
+            True,
+            "running: new bets may be made",
+        )
+    )
     return Seed(bets, now)
 
 
 def moments(count: int, now: datetime, *, unknown: bool) -> list[datetime]:
-    """When each of ``count`` bets was made, oldest first; one more, 95 s old, for the ``unknown``."""
+    """When each of ``count`` bets was made, oldest first; one more, 95 s old, for the
+    ``unknown``.
+    """
     spacing = min(timedelta(minutes=5), timedelta(hours=4) / max(count, 1))
     made = [now - timedelta(minutes=5) - spacing * (count - number) for number in range(count)]
     return [*made, now - timedelta(seconds=95)] if unknown else made
@@ -163,13 +235,25 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
 
     def decision(stage: str, before_s: float, good: bool, selection_id: str) -> Decision:
         numbers = {"ev_pct": intent.ev_pct, "odds": 2.04, "fair_odds": intent.fair_odds}
-        verdict = accept(**numbers) if good else reject(Reason.EV_TOO_LOW, ev_pct=1.2, min_ev_pct=5.0)
+        verdict = (
+            accept(**numbers) if good else reject(Reason.EV_TOO_LOW, ev_pct=1.2, min_ev_pct=5.0)
+        )
         moment = at - timedelta(seconds=before_s)
         return Decision(
-            intent.trace_id, stage, stage, intent.event_uid, selection_id, verdict, moment, details, intent.decision_id
+            intent.trace_id,
+            stage,
+            stage,
+            intent.event_uid,
+            selection_id,
+            verdict,
+            moment,
+            details,
+            intent.decision_id,
         )
 
-    other = intent.market.selection_id(next(side for side in intent.market.sides if side is not intent.side))
+    other = intent.market.selection_id(
+        next(side for side in intent.market.sides if side is not intent.side)
+    )
     return [
         decision("edge", 0.4, True, intent.selection_id),
         decision("edge", 0.4, False, other),
@@ -177,12 +261,19 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
     ]
 
 
-async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revision: int | None = None) -> None:
-    """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that guard and router saw."""
+async def seed_beats(
+    bus: Bus, *, missing: frozenset[str] = frozenset(), revision: int | None = None
+) -> None:
+    """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that
+    guard and router saw.
+    """
     for process in PROCESSES:
         if process not in missing:
-            # One and the same start: another one would be told as a worker that is started again and again.
-            heart = Heart(bus, process=process, worker=process, heartbeat_s=1.0, clock=ManualClock(STARTED))
+            # One and the same start: another one would be told as a worker that is started again
+            # and again.
+            heart = Heart(
+                bus, process=process, worker=process, heartbeat_s=1.0, clock=ManualClock(STARTED)
+            )
             heart.count("items", 1234)
             heart.gauge("loop_lag_s", 0.002)
             heart.gauge("restarts", 0)
@@ -192,8 +283,12 @@ async def seed_beats(bus: Bus, *, missing: frozenset[str] = frozenset(), revisio
             await heart.beat()
 
 
-async def live_once(bus: Bus, numbers: Random, *, missing: frozenset[str] = frozenset(), revision: int | None = None) -> None:
-    """What the other processes would write in half a second: beats, a comparison of ledger and venue, feeds, prices."""
+async def live_once(
+    bus: Bus, numbers: Random, *, missing: frozenset[str] = frozenset(), revision: int | None = None
+) -> None:
+    """What the other processes would write in half a second: beats, a comparison of ledger and
+    venue, feeds, prices.
+    """
     now = datetime.now(UTC)
     await seed_beats(bus, missing=missing, revision=revision)
     if "tracker" not in missing:
@@ -201,14 +296,20 @@ async def live_once(bus: Bus, numbers: Random, *, missing: frozenset[str] = froz
     for phase in Phase:
         await write_feed(bus, ACCOUNT, phase, {"confirmed_at": now, "requested_at": now})
     await write_odds(
-        bus, [moved(update_of(number, now), numbers.uniform(-0.03, 0.03)) for number in numbers.sample(range(40), 8)]
+        bus,
+        [
+            moved(update_of(number, now), numbers.uniform(-0.03, 0.03))
+            for number in numbers.sample(range(40), 8)
+        ],
     )
 
 
 def moved(update: MarketUpdate, by: float) -> MarketUpdate:
     """The same market with every price ``by`` away."""
     books = tuple(
-        msgspec.structs.replace(book, odds=tuple(round(odds + by, 3) for odds in book.odds if odds is not None))
+        msgspec.structs.replace(
+            book, odds=tuple(round(odds + by, 3) for odds in book.odds if odds is not None)
+        )
         for book in update.books
     )
     return msgspec.structs.replace(update, books=books)
@@ -229,28 +330,51 @@ async def seed_bus(
     await change_trading(bus, state, expected_revision=None, now=now)
     await seed_beats(bus, missing=missing)
     for phase in Phase:
-        facts = {"confirmed_at": now, "requested_at": now, "known_markets": 812, "body_bytes": 184_233, "parse_s": 0.021}
+        facts = {
+            "confirmed_at": now,
+            "requested_at": now,
+            "known_markets": 812,
+            "body_bytes": 184_233,
+            "parse_s": 0.021,
+        }
         await write_feed(bus, ACCOUNT, phase, facts)
     await write_account(bus, AccountSnapshot(ACCOUNT, "EUR", 980_110, 63_100, -8_420, 1_210, now))
     updates = [update_of(number, now) for number in range(40)]
     await write_odds(bus, updates)
     pipe = Pipe(bus, source=QueueName.RAW, worker="validator", lease_ttl_s=60)
     await pipe.open()
-    await pipe.step(outputs=[Output(QueueName.RAW, update.queue_key, b"{}") for update in updates[:7]])
+    await pipe.step(
+        outputs=[Output(QueueName.RAW, update.queue_key, b"{}") for update in updates[:7]]
+    )
     await seed_risk(bus, now, day)
     counts = {
-        "validator:ok": 8_120, "validator:quote_stale": 312, "validator:league_blacklisted": 91,
-        "edge:ok": 57, "edge:ev_too_low": 14_002, "edge:too_few_sharps": 801, "edge:spread_too_wide": 44,
-        "guard:ok": 44, "guard:selection_open": 9, "guard:cooldown_event": 4, "router:ok": 41, "router:price_moved": 3,
-    }  # fmt: skip
+        "validator:ok": 8_120,
+        "validator:quote_stale": 312,
+        "validator:league_blacklisted": 91,
+        "edge:ok": 57,
+        "edge:ev_too_low": 14_002,
+        "edge:too_few_sharps": 801,
+        "edge:spread_too_wide": 44,
+        "guard:ok": 44,
+        "guard:selection_open": 9,
+        "guard:cooldown_event": 4,
+        "router:ok": 41,
+        "router:price_moved": 3,
+    }
     await add_counts(bus, day, counts)
     await raise_alert(
         bus,
-        Alert("unknown-bets", "page", "Bets with unknown outcome", "1 bet UNKNOWN, EUR 10.00 at risk.",
-              now - timedelta(seconds=95),
-              action="The tracker asks the venue again and again; nothing is sent twice.", link="#/orders?state=UNKNOWN",
-              runbook="unknown-bets"),
-    )  # fmt: skip
+        Alert(
+            "unknown-bets",
+            "page",
+            "Bets with unknown outcome",
+            "1 bet UNKNOWN, EUR 10.00 at risk.",
+            now - timedelta(seconds=95),
+            action="The tracker asks the venue again and again; nothing is sent twice.",
+            link="#/orders?state=UNKNOWN",
+            runbook="unknown-bets",
+        ),
+    )
 
 
 async def seed_risk(bus: Bus, now: datetime, day: str) -> None:
@@ -259,7 +383,20 @@ async def seed_risk(bus: Bus, now: datetime, day: str) -> None:
         event, (market, side) = fixture(number, now), MARKETS[number % len(MARKETS)]
         status = ExposureStatus.RESERVED if number == 5 else ExposureStatus.BET
         ends = now + timedelta(seconds=90) if number == 5 else None
-        exposures.append(Exposure(f"d{number}", event.event_uid, event.league, market, side, 1000, "2.04", status, now, ends))
+        exposures.append(
+            Exposure(
+                f"d{number}",
+                event.event_uid,
+                event.league,
+                market,
+                side,
+                1000,
+                "2.04",
+                status,
+                now,
+                ends,
+            )
+        )
     locks = Locks(bus, owner="guard")
     held = await locks.acquire(bus.keys.lease("guard"), 30)
     assert held is not None

@@ -1,4 +1,6 @@
-"""What the tests of ledger, router and tracker share: approved signals with a real price, and a model of a venue."""
+"""What the tests of ledger, router and tracker share: approved signals with a real price, and a
+model of a venue.
+"""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -20,11 +22,11 @@ from keter.domain.settlement import settle
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import accept
-from keter.strategies.value.edge import evaluate
 from keter.execution.placement_checks import PlacementWorld
 from keter.license import issue, load_private_key, new_key
 from keter.setting_groups import EdgeSettings, RiskSettings
 from keter.settings import Settings, load_settings
+from keter.strategies.value.edge import evaluate
 from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.base import (
     AccountSnapshot,
@@ -47,13 +49,23 @@ MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
 
 def settings_for(folder: Path, **values: object) -> Settings:
-    """Settings of a test: its own folder, the account's name, and ``values`` by their environment names."""
-    named = {"DATA_DIR": folder / "data", "HALT_FILE": folder / "HALT", "AO_USER": ACCOUNT, "AO_PASS": "made-up", **values}
+    """Settings of a test: its own folder, the account's name, and ``values`` by their environment
+    names.
+    """
+    named = {
+        "DATA_DIR": folder / "data",
+        "HALT_FILE": folder / "HALT",
+        "AO_USER": ACCOUNT,
+        "AO_PASS": "made-up",
+        **values,
+    }
     return load_settings(None, {name: str(value) for name, value in named.items()})
 
 
 def an_event(name: str = "Alpha FC", kickoff: datetime = NOW + timedelta(hours=3)) -> Event:
-    return Event(event_uid("fb", kickoff, name, "Beta FC"), "fb", "*DEMO LEAGUE", name, "Beta FC", kickoff)
+    return Event(
+        event_uid("fb", kickoff, name, "Beta FC"), "fb", "*DEMO LEAGUE", name, "Beta FC", kickoff
+    )
 
 
 def a_signal(
@@ -65,31 +77,63 @@ def a_signal(
     score: Score | None = None,
     account: str = ACCOUNT,
 ) -> ConfirmedSignal:
-    """Over 2.5 goals, fair at about 2.0 by three sharp books; ``offers`` are the soft books' prices for it."""
+    """Over 2.5 goals, fair at about 2.0 by three sharp books; ``offers`` are the soft books' prices
+    for it.
+    """
     books = {"PIN": (1.95, 1.95), "ISN": (1.94, 1.96), "SBO": (1.95, 1.95)}
     books |= {book: (odds, 1.70) for book, odds in (offers or {"IBC": 2.20}).items()}
-    rows = tuple(BookPrices(book, pair, tuple(f"{odds:.3f}" for odds in pair), at, at) for book, pair in books.items())
+    rows = tuple(
+        BookPrices(book, pair, tuple(f"{odds:.3f}" for odds in pair), at, at)
+        for book, pair in books.items()
+    )
     update = MarketUpdate(
-        trace_id=f"trace-{next(_numbers)}", account=account, event=event or an_event(), market=TOTALS, phase=phase,
-        ref=VenueRef("asianodds", "1|1|910022331"), books=rows, active=True, received_at=at, score=score,
-    )  # fmt: skip
-    found = {side: signal for side, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)}
+        trace_id=f"trace-{next(_numbers)}",
+        account=account,
+        event=event or an_event(),
+        market=TOTALS,
+        phase=phase,
+        ref=VenueRef("asianodds", "1|1|910022331"),
+        books=rows,
+        active=True,
+        received_at=at,
+        score=score,
+    )
+    found = {
+        side: signal
+        for side, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
+    }
     signal = found[Side.OVER]
     assert signal is not None, "the made-up prices have no value"
     return signal
 
 
-def approved(decision_id: str | None = None, *, stake_minor: int = 1000, at: datetime = NOW, **how: object) -> ApprovedSignal:
+def approved(
+    decision_id: str | None = None, *, stake_minor: int = 1000, at: datetime = NOW, **how: object
+) -> ApprovedSignal:
     signal = a_signal(at=at, **how)  # type: ignore[arg-type]  # handed on as given
-    return ApprovedSignal(signal, decision_id or f"decision-{next(_numbers)}", stake_minor, at, run=MARK)
+    return ApprovedSignal(
+        signal, decision_id or f"decision-{next(_numbers)}", stake_minor, at, run=MARK
+    )
 
 
 def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
     """A world in which nothing stands in the way of a bet of the run MARK, but for ``changes``."""
     world = PlacementWorld(
-        now, halt_file=False, trading=accept(), permitted=True, reconciled=True, lock_left_s=100, call_s=30, run=MARK,
-        owner=MARK.run_id, book_run=MARK.text, leading=True, book=(), staked_minor=0, caps=RiskSettings(),
-    )  # fmt: skip
+        now,
+        halt_file=False,
+        trading=accept(),
+        permitted=True,
+        reconciled=True,
+        lock_left_s=100,
+        call_s=30,
+        run=MARK,
+        owner=MARK.run_id,
+        book_run=MARK.text,
+        leading=True,
+        book=(),
+        staked_minor=0,
+        caps=RiskSettings(),
+    )
     return replace(world, **changes)  # type: ignore[arg-type]  # handed on as given
 
 
@@ -123,27 +167,49 @@ def an_intent(
 ) -> Intent:
     event = event or an_event()
     return Intent(
-        intent_id=intent_id, decision_id=decision_id or f"d-{intent_id}", trace_id=f"t-{intent_id}", account=account, mode=mode,
-        venue="asianodds", venue_key="1|1|910022331", event_uid=event.event_uid, league=event.league, home=event.home,
-        away=event.away, kickoff=event.kickoff, market=market, side=side, stake_minor=stake_minor, asked_odds="2.200",
-        fair_odds=2.0, ev_pct=10.0, book="IBC", reference=reference_of(intent_id), fence=fence, created_at=created_at,
+        intent_id=intent_id,
+        decision_id=decision_id or f"d-{intent_id}",
+        trace_id=f"t-{intent_id}",
+        account=account,
+        mode=mode,
+        venue="asianodds",
+        venue_key="1|1|910022331",
+        event_uid=event.event_uid,
+        league=event.league,
+        home=event.home,
+        away=event.away,
+        kickoff=event.kickoff,
+        market=market,
+        side=side,
+        stake_minor=stake_minor,
+        asked_odds="2.200",
+        fair_odds=2.0,
+        ev_pct=10.0,
+        book="IBC",
+        reference=reference_of(intent_id),
+        fence=fence,
+        created_at=created_at,
         signal=signal,
-    )  # fmt: skip
+    )
 
 
 def licence() -> dict[str, str]:
     """A licence of our own making, and the key that believes it."""
     pem, public = new_key()
-    token = issue(load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1))
+    token = issue(
+        load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1)
+    )
     return {"KETER_LICENSE_KEY": token, "LICENSE_PUBLIC_KEY": public}
 
 
 class ModelVenue:
-    """A bookmaker as a reference model: what it has booked is the truth that ledger and risk book are compared with.
+    """A bookmaker as a reference model: what it has booked is the truth that ledger and risk book
+    are compared with.
 
-    ``answers`` says how each placement ends, in turn: ``sent``, ``refused``, ``not_sent``, ``lost_after`` (booked, but no
-    answer), ``lost_before`` (neither), ``error_after`` and ``error_before`` (an error code instead), ``raise``. Tickets are
-    pending until ``decide``, run until ``revoke`` or ``finish``.
+    ``answers`` says how each placement ends, in turn: ``sent``, ``refused``, ``not_sent``,
+    ``lost_after`` (booked, but no answer), ``lost_before`` (neither), ``error_after`` and
+    ``error_before`` (an error code instead), ``raise``. Tickets are pending until ``decide``, run
+    until ``revoke`` or ``finish``.
     """
 
     def __init__(self, now: Callable[[], datetime], capability: Capability = CAPABILITY) -> None:
@@ -158,7 +224,10 @@ class ModelVenue:
         self._numbers = itertools.count(61_000_000_001)
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
-        standard = {book: PlacementQuote(book, 2.20, "2.200", 500, 100_000, rejected=False) for book in request.books}
+        standard = {
+            book: PlacementQuote(book, 2.20, "2.200", 500, 100_000, rejected=False)
+            for book in request.books
+        }
         return [self.quotes.get(book, standard[book]) for book in request.books]
 
     async def place(self, order: PlaceOrder) -> Placement:
@@ -169,7 +238,11 @@ class ModelVenue:
         if answer == "raise":
             raise RuntimeError("a bug in the client")
         code = {"error_after": -1307, "error_before": -1307, "refused": -1, "sent": 0}.get(answer)
-        outcome = {"sent": PlaceOutcome.SENT, "refused": PlaceOutcome.REFUSED, "not_sent": PlaceOutcome.NOT_SENT}
+        outcome = {
+            "sent": PlaceOutcome.SENT,
+            "refused": PlaceOutcome.REFUSED,
+            "not_sent": PlaceOutcome.NOT_SENT,
+        }
         return Placement(outcome.get(answer, PlaceOutcome.UNKNOWN), answer, code=code)
 
     def _book(self, order: PlaceOrder) -> None:
@@ -208,26 +281,48 @@ class ModelVenue:
     def finish(self, index: int, home: int, away: int) -> None:
         """Settles a running ticket at this score, and a settled one anew."""
         ticket = self.tickets[index]
-        if ticket.status not in {TicketStatus.RUNNING, TicketStatus.SETTLED} or ticket.market is None or ticket.side is None:
+        if (
+            ticket.status not in {TicketStatus.RUNNING, TicketStatus.SETTLED}
+            or ticket.market is None
+            or ticket.side is None
+        ):
             return
-        done = settle(ticket.market, ticket.side, final=(home, away), odds=Decimal(ticket.odds), stake_minor=ticket.stake_minor)
+        done = settle(
+            ticket.market,
+            ticket.side,
+            final=(home, away),
+            odds=Decimal(ticket.odds),
+            stake_minor=ticket.stake_minor,
+        )
         self._change(
-            index, status=TicketStatus.SETTLED, result=done.state.value, pnl_minor=done.profit_minor, final_score=(home, away)
+            index,
+            status=TicketStatus.SETTLED,
+            result=done.state.value,
+            pnl_minor=done.profit_minor,
+            final_score=(home, away),
         )
 
     def _change(self, index: int, **values: object) -> None:
         self.tickets[index] = msgspec.structs.replace(self.tickets[index], **values)
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
-        return [ticket for ticket in self.tickets if ticket.reference == reference and reference not in self.hidden]
+        return [
+            ticket
+            for ticket in self.tickets
+            if ticket.reference == reference and reference not in self.hidden
+        ]
 
     async def bets(self) -> Sequence[Ticket]:
         return [ticket for ticket in reversed(self.tickets) if ticket.reference not in self.hidden]
 
     async def account(self) -> AccountSnapshot:
-        running = sum(ticket.stake_minor for ticket in self.tickets if ticket.status is TicketStatus.RUNNING)
+        running = sum(
+            ticket.stake_minor for ticket in self.tickets if ticket.status is TicketStatus.RUNNING
+        )
         pnl = sum(ticket.pnl_minor for ticket in self.tickets)
-        return AccountSnapshot(ACCOUNT, "EUR", 100_000 + pnl - running, running, pnl, 0, self._now())
+        return AccountSnapshot(
+            ACCOUNT, "EUR", 100_000 + pnl - running, running, pnl, 0, self._now()
+        )
 
     async def aclose(self) -> None:
         return
@@ -243,4 +338,8 @@ STATE_OF_TICKET = {
 
 def state_of(ticket: Ticket) -> BetState:
     """Where a bet with this ticket must stand."""
-    return BetState(ticket.result or "") if ticket.status is TicketStatus.SETTLED else STATE_OF_TICKET[ticket.status]
+    return (
+        BetState(ticket.result or "")
+        if ticket.status is TicketStatus.SETTLED
+        else STATE_OF_TICKET[ticket.status]
+    )

@@ -1,4 +1,5 @@
-"""One account's world with the clock in the test's hands: real ledger and Redis, a model of the venue, router and tracker.
+"""One account's world with the clock in the test's hands: real ledger and Redis, a model of the
+venue, router and tracker.
 
 Processes are objects here: one dies when its ``Hook`` says so, and another is made in its place.
 """
@@ -13,31 +14,41 @@ import structlog
 
 from keter.bus.codec import encode
 from keter.bus.connection import Bus, connect
-from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.locks import Held, Locks
 from keter.bus.queues import Item
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import change_trading
+from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.ledger import Ledger, open_ledger
-from keter.supervision.run import single
-from keter.settings import Settings
-from keter.risk.book_keeper import exposure_of, with_begun
 from keter.processes.router import Router
 from keter.processes.runtime import Context
 from keter.processes.tracker import KnownSelections, Tracker
-from tests.kit.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids, settings_for
+from keter.risk.book_keeper import exposure_of, with_begun
+from keter.settings import Settings
+from keter.supervision.run import single
+from tests.kit.execution import (
+    ACCOUNT,
+    NOW,
+    ModelVenue,
+    an_event,
+    approved,
+    counting_ids,
+    settings_for,
+)
 from tests.kit.hooks import Hook, Hooked
 
 DRY = ExecutionMode.DRY
 
 
 class World:
-    """Everything outside the processes: Redis, ledger (a file of the folder unless ``ledger_url`` names one), venue, clock."""
+    """Everything outside the processes: Redis, ledger (a file of the folder unless ``ledger_url``
+    names one), venue, clock.
+    """
 
     def __init__(self, folder: Path, url: str, ledger_url: str = "", **names: object) -> None:
         self.folder, self.url = folder, url
@@ -66,13 +77,24 @@ class World:
         self.guard = held
         bets = await self.ledger.intents.open_bets(DRY)
         day = await self.ledger.day_risk(self.ledger.day_of(self.clock.now()), DRY)
-        day, booked = with_begun(day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day])
-        await self.book().rebuild([exposure_of(bet) for bet in bets], day, lease=self.guard, booked=booked)
+        day, booked = with_begun(
+            day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day]
+        )
+        await self.book().rebuild(
+            [exposure_of(bet) for bet in bets], day, lease=self.guard, booked=booked
+        )
 
     async def approve(
-        self, decision_id: str, *, team: str = "Alpha FC", stake_minor: int = 1000, offers: dict[str, float] | None = None
+        self,
+        decision_id: str,
+        *,
+        team: str = "Alpha FC",
+        stake_minor: int = 1000,
+        offers: dict[str, float] | None = None,
     ) -> ApprovedSignal | None:
-        """What the guard does with a good signal: reserves its exposure; None while the event has any."""
+        """What the guard does with a good signal: reserves its exposure; None while the event has
+        any.
+        """
         now = self.clock.now()
         event = an_event(team, NOW + timedelta(days=2))
         signal = approved(decision_id, stake_minor=stake_minor, at=now, event=event, offers=offers)
@@ -82,9 +104,17 @@ class World:
             return None
         inner = signal.signal
         exposure = Exposure(
-            decision_id, event.event_uid, event.league, inner.update.market, inner.side, stake_minor, "2.2",
-            ExposureStatus.RESERVED, now, now + timedelta(seconds=120),
-        )  # fmt: skip
+            decision_id,
+            event.event_uid,
+            event.league,
+            inner.update.market,
+            inner.side,
+            stake_minor,
+            "2.2",
+            ExposureStatus.RESERVED,
+            now,
+            now + timedelta(seconds=120),
+        )
         assert await self.book().reserve(exposure, revision=state.revision, lease=self.guard)
         return signal
 
@@ -104,10 +134,24 @@ class World:
         heart = Heart(bus, process=process, worker=process, heartbeat_s=1)
         log = structlog.get_logger(process)
         run = single(self.settings)
-        return Context(self.settings, self.clock, self.ids, bus, heart, log, process, process, asyncio.Event(), run)
+        return Context(
+            self.settings,
+            self.clock,
+            self.ids,
+            bus,
+            heart,
+            log,
+            process,
+            process,
+            asyncio.Event(),
+            run,
+        )
 
     def hooked_ledger(self, hook: Hook) -> Any:
-        parts = {name: Hooked(getattr(self.ledger, name), hook, name) for name in ("intents", "settlements")}
+        parts = {
+            name: Hooked(getattr(self.ledger, name), hook, name)
+            for name in ("intents", "settlements")
+        }
         return Hooked(self.ledger, hook, "ledger", **parts)
 
 
@@ -118,7 +162,9 @@ class RouterProcess:
         self.hook = Hook()
         context = world.context(self.hook, "router")
         venue: Any = Hooked(world.venue, self.hook, "venue")
-        self.router = Router(context, world.hooked_ledger(self.hook), venue, ACCOUNT, leading=surely)
+        self.router = Router(
+            context, world.hooked_ledger(self.hook), venue, ACCOUNT, leading=surely
+        )
 
     async def deliver(self, signal: ApprovedSignal) -> None:
         """An item reaches the router."""

@@ -1,10 +1,12 @@
-"""A real router or tracker process that stops itself at a named step, for the test to do something to it.
+"""A real router or tracker process that stops itself at a named step, for the test to do something
+to it.
 
-Its settings come from the environment like a real worker's. The files ``plan-NAME`` and ``plan-PROCESS`` in DATA_DIR hold the
-step at which to stop next; the process that removes one stops itself (SIGSTOP), and nobody else. Nothing of the workers' own
-code differs: what they reach for is wrapped (``tests.kit.hooks``), and what is wrapped is the real thing. It is forked from a
-server process that has imported everything once, which saves each start the second and a half of processor time that
-importing takes.
+Its settings come from the environment like a real worker's. The files ``plan-NAME`` and
+``plan-PROCESS`` in DATA_DIR hold the step at which to stop next; the process that removes one stops
+itself (SIGSTOP), and nobody else. Nothing of the workers' own code differs: what they reach for is
+wrapped (``tests.kit.hooks``), and what is wrapped is the real thing. It is forked from a server
+process that has imported everything once, which saves each start the second and a half of processor
+time that importing takes.
 """
 
 import asyncio
@@ -23,11 +25,11 @@ from keter.bus.connection import Bus
 from keter.clock import SystemClock
 from keter.ledger import open_settings_ledger
 from keter.logs import configure_logs
-from keter.settings import load_settings
-from keter.venues.registry import open_bet_venue
 from keter.processes.router import route
 from keter.processes.runtime import Context, live
 from keter.processes.tracker import KnownSelections, track
+from keter.settings import load_settings
+from keter.venues.registry import open_bet_venue
 from tests.kit.hooks import Hooked
 
 # Steps are looked at only while there is a bet in hand: from the first of these to the last.
@@ -39,7 +41,12 @@ class SelfStopper:
     """Stops this process at the planned step, once."""
 
     def __init__(self, process: str, plans: Sequence[Path], trace: Path) -> None:
-        self._plans, self._trace, self._begin, self._end = plans, trace, BEGIN[process], END[process]
+        self._plans, self._trace, self._begin, self._end = (
+            plans,
+            trace,
+            BEGIN[process],
+            END[process],
+        )
         self._in_hand = False
 
     async def step(self, name: str) -> None:
@@ -75,7 +82,9 @@ async def main(process: str, name: str) -> None:
     settings = load_settings(None)
     folder = settings.mode.data_dir
     configure_logs(name, settings)
-    hook: Any = SelfStopper(process, [folder / f"plan-{name}", folder / f"plan-{process}"], folder / f"trace-{name}")
+    hook: Any = SelfStopper(
+        process, [folder / f"plan-{name}", folder / f"plan-{process}"], folder / f"trace-{name}"
+    )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
@@ -84,7 +93,9 @@ async def main(process: str, name: str) -> None:
         selections = KnownSelections()
         real = open_bet_venue(settings, context.bus, ledger, context.clock, intended=selections)
         venue: Any = Hooked(real, hook, "venue")
-        parts = {name: Hooked(getattr(ledger, name), hook, name) for name in ("intents", "settlements")}
+        parts = {
+            name: Hooked(getattr(ledger, name), hook, name) for name in ("intents", "settlements")
+        }
         store: Any = Hooked(ledger, hook, "ledger", **parts)
         try:
             if process == "router":
@@ -95,14 +106,18 @@ async def main(process: str, name: str) -> None:
             await real.aclose()
             await ledger.aclose()
 
-    await live(process, name, settings, run, stop=stop, log=structlog.get_logger(name), clock=SystemClock())
+    await live(
+        process, name, settings, run, stop=stop, log=structlog.get_logger(name), clock=SystemClock()
+    )
 
 
 def start(process: str, name: str, environment: Mapping[str, str], log: Path) -> BaseProcess:
     """The process, started; what it prints goes to the end of ``log``."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    child = context.Process(target=_begin, args=(process, name, dict(environment), log), daemon=True)
+    child = context.Process(
+        target=_begin, args=(process, name, dict(environment), log), daemon=True
+    )
     child.start()
     return child
 

@@ -1,7 +1,8 @@
-"""Everything around router and tracker, real: Redis server, sandbox bookmaker over HTTP, feed, guard, licence, arming, LIVE.
+"""Everything around router and tracker, real: Redis server, sandbox bookmaker over HTTP, feed,
+guard, licence, arming, LIVE.
 
-The workers under test are processes of their own (``execution_child``). Signals are real too: taken once from the pipeline,
-then handed to the real guard whenever a test wants a bet.
+The workers under test are processes of their own (``execution_child``). Signals are real too: taken
+once from the pipeline, then handed to the real guard whenever a test wants a bet.
 """
 
 import asyncio
@@ -19,16 +20,16 @@ import msgspec
 import psutil
 import structlog
 
-from keter.bus.state.accounts import read_accounts
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus, connect
-from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.bus.locks import Locks
-from keter.bus.state.odds import read_feeds
 from keter.bus.queues import Output, Pipe, QueueName, depths
+from keter.bus.state.accounts import read_accounts
+from keter.bus.state.odds import read_feeds
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore
 from keter.bus.state.trading import arm, read_arming, read_trading
+from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.clock import SystemClock
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import ExposureStatus
@@ -36,23 +37,20 @@ from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.processes import edge, guard, ingest, validator
+from keter.processes.runtime import Work, live
+from keter.settings import Settings, load_settings
 from keter.supervision.run import single
 from keter.venues.asianodds.simulator.book import State, Ticket
 from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.venues.asianodds.simulator.fixed import FixedScenario
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.settings import Settings, load_settings
 from keter.venues.asianodds.stores import Session
-from keter.processes import edge
-from keter.processes import guard
-from keter.processes import ingest
-from keter.processes import validator
-from keter.processes.runtime import Work, live
-from tests.kit.execution import licence
 from tests.kit import execution_child
-from tests.kit.workbench import drain, quick_feed
+from tests.kit.execution import licence
 from tests.kit.proxy import Proxy
 from tests.kit.support import RedisServer, eventually
+from tests.kit.workbench import drain, quick_feed
 
 T = TypeVar("T")
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
@@ -61,31 +59,69 @@ LOCK_TTL_S = 20
 MOST_TRIES = 3
 OFFER_AGAIN_S = 10.0
 RESERVATION_TTL_S = 120
-# Nothing stands still for longer and goes on then: the session owner spaces its logins up to a minute when sessions keep
-# dying, and a reservation whose approval was lost with a connection keeps its room until it ends.
+# Nothing stands still for longer and goes on then: the session owner spaces its logins up to a
+# minute when sessions keep dying, and a reservation whose approval was lost with a connection keeps
+# its room until it ends.
 PATIENCE_S = RESERVATION_TTL_S + 30
 MOST_S = 400  # of one wait, however much goes on; the tests' own limits are above it
-UNDECIDED = frozenset({BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
-STATE_OF = {State.PENDING: BetState.PENDING, State.RUNNING: BetState.RUNNING, State.REFUSED: BetState.REFUSED,
-            State.VOID: BetState.VOID}  # fmt: skip
-WORDS = {"Won": BetState.WON, "Lost": BetState.LOST, "Half won": BetState.HALF_WON, "Half lost": BetState.HALF_LOST,
-         "Stake returned": BetState.PUSHED}  # fmt: skip
+UNDECIDED = frozenset(
+    {BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN}
+)
+STATE_OF = {
+    State.PENDING: BetState.PENDING,
+    State.RUNNING: BetState.RUNNING,
+    State.REFUSED: BetState.REFUSED,
+    State.VOID: BetState.VOID,
+}
+WORDS = {
+    "Won": BetState.WON,
+    "Lost": BetState.LOST,
+    "Half won": BetState.HALF_WON,
+    "Half lost": BetState.HALF_LOST,
+    "Stake returned": BetState.PUSHED,
+}
 
 
 def environment(folder: Path, sandbox: Sandbox, redis_url: str, **names: str) -> dict[str, str]:
-    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes. ``names`` say otherwise."""
+    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes.
+
+    ``names`` say otherwise.
+    """
     return {
-        "EXECUTION_MODE": "LIVE", "DATA_DIR": str(folder), "HALT_FILE": str(folder / "HALT"), "REDIS_URL": redis_url,
-        "AO_USER": ACCOUNT.user, "AO_PASS": ACCOUNT.password, "AO_BASE_URL": sandbox.url, "LOG_CONSOLE": "none",
-        "WORKER_LEASE_TTL_S": "2", "HEARTBEAT_S": "0.5", "HTTP_TIMEOUT_S": "3", "PLACEMENT_TIMEOUT_S": "5",
-        "EXEC_LOCK_TTL_S": str(LOCK_TTL_S), "RECONCILE_INTERVAL_S": "0.5", "UNKNOWN_ALERT_S": "1",
-        "UNKNOWN_ERROR_S": "1", "UNKNOWN_ABSENT_S": "3",
-        "MAX_SIGNAL_AGE_S": "60", "RESERVATION_TTL_S": str(RESERVATION_TTL_S),
-        "COOLDOWN_EVENT_SEC": "0", "COOLDOWN_SELECTION_SEC": "0",
-        "THROTTLE_BETS": "10000", "MAX_STAKE": "50", "MAX_EXPOSURE_EVENT": "100", "MAX_EXPOSURE_LEAGUE": "900000",
-        "MAX_EXPOSURE_DAY": "900000", "MAX_EXPOSURE_TOTAL": "900000", "DAILY_LOSS_LIMIT_UNITS": "100000",
-        "LOSING_STREAK_LIMIT": "10000", "MAX_BETS_PER_EVENT": "50", "TIME_ZONE": "UTC", **licence(), **names,
-    }  # fmt: skip
+        "EXECUTION_MODE": "LIVE",
+        "DATA_DIR": str(folder),
+        "HALT_FILE": str(folder / "HALT"),
+        "REDIS_URL": redis_url,
+        "AO_USER": ACCOUNT.user,
+        "AO_PASS": ACCOUNT.password,
+        "AO_BASE_URL": sandbox.url,
+        "LOG_CONSOLE": "none",
+        "WORKER_LEASE_TTL_S": "2",
+        "HEARTBEAT_S": "0.5",
+        "HTTP_TIMEOUT_S": "3",
+        "PLACEMENT_TIMEOUT_S": "5",
+        "EXEC_LOCK_TTL_S": str(LOCK_TTL_S),
+        "RECONCILE_INTERVAL_S": "0.5",
+        "UNKNOWN_ALERT_S": "1",
+        "UNKNOWN_ERROR_S": "1",
+        "UNKNOWN_ABSENT_S": "3",
+        "MAX_SIGNAL_AGE_S": "60",
+        "RESERVATION_TTL_S": str(RESERVATION_TTL_S),
+        "COOLDOWN_EVENT_SEC": "0",
+        "COOLDOWN_SELECTION_SEC": "0",
+        "THROTTLE_BETS": "10000",
+        "MAX_STAKE": "50",
+        "MAX_EXPOSURE_EVENT": "100",
+        "MAX_EXPOSURE_LEAGUE": "900000",
+        "MAX_EXPOSURE_DAY": "900000",
+        "MAX_EXPOSURE_TOTAL": "900000",
+        "DAILY_LOSS_LIMIT_UNITS": "100000",
+        "LOSING_STREAK_LIMIT": "10000",
+        "MAX_BETS_PER_EVENT": "50",
+        "TIME_ZONE": "UTC",
+        **licence(),
+        **names,
+    }
 
 
 @dataclass
@@ -156,19 +192,28 @@ class ExecutionWorld:
         return child
 
     async def done(self) -> object:
-        """What has been done so far, for waits that follow it: every step of every bet, and what the bookmaker took."""
+        """What has been done so far, for waits that follow it: every step of every bet, and what
+        the bookmaker took.
+        """
         bets = await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
-        return {bet.intent.intent_id: (bet.state, bet.updated_at) for bet in bets}, self.sandbox.book.placed
+        return {
+            bet.intent.intent_id: (bet.state, bet.updated_at) for bet in bets
+        }, self.sandbox.book.placed
 
     async def until(self, check: Callable[[], Awaitable[T]], *, every_s: float = 0.05) -> T:
-        """``eventually`` at the pace of the machine: it fails when no bet gets a step further for PATIENCE_S."""
-        return await eventually(check, timeout_s=PATIENCE_S, every_s=every_s, progress=self.done, most_s=MOST_S)
+        """``eventually`` at the pace of the machine: it fails when no bet gets a step further for
+        PATIENCE_S.
+        """
+        return await eventually(
+            check, timeout_s=PATIENCE_S, every_s=every_s, progress=self.done, most_s=MOST_S
+        )
 
     async def ready(self) -> None:
         """Waits until a bet can be made.
 
-        The guard knows the balance, a router is let in, trading is active and armed, and the bookmaker knows the session that
-        the workers share: one that a fault has ended may stand in Redis until somebody has called with it.
+        The guard knows the balance, a router is let in, trading is active and armed, and the
+        bookmaker knows the session that the workers share: one that a fault has ended may stand in
+        Redis until somebody has called with it.
         """
 
         async def look() -> bool:
@@ -178,7 +223,11 @@ class ExecutionWorld:
             view = await read_trading(self.bus, SystemClock().now())
             beats = await read_heartbeats(self.bus)
             routers = [beat for beat in beats if beat.process == "router" and _leads(beat)]
-            return bool(routers) and bool(await read_accounts(self.bus)) and view.may_bet(SystemClock().now()).accepted
+            return (
+                bool(routers)
+                and bool(await read_accounts(self.bus))
+                and view.may_bet(SystemClock().now()).accepted
+            )
 
         await self.until(look)
 
@@ -188,14 +237,24 @@ class ExecutionWorld:
         return session is not None and bool(self.sandbox.house.sessions.user_of(session.token))
 
     async def active(self, process: str = "router") -> Child:
-        """The router that holds the account's lease in Redis and is let in, or the tracker that holds its lease."""
+        """The router that holds the account's lease in Redis and is let in, or the tracker that
+        holds its lease.
+        """
         key = self.bus.keys.lease({"router": f"router:{ACCOUNT.user}"}.get(process, process))
 
         async def look() -> Child | None:
             owner = (await Locks(self.bus).owner(key) or "").partition(".")[0]
-            beats = {beat.worker: beat for beat in await read_heartbeats(self.bus) if beat.process == process}
+            beats = {
+                beat.worker: beat
+                for beat in await read_heartbeats(self.bus)
+                if beat.process == process
+            }
             child, beat = self.children.get(owner), beats.get(owner)
-            return child if child is not None and beat is not None and beat.pid == child.pid and _leads(beat) else None
+            return (
+                child
+                if child is not None and beat is not None and beat.pid == child.pid and _leads(beat)
+                else None
+            )
 
         found = await self.until(look)
         assert found is not None
@@ -219,7 +278,9 @@ class ExecutionWorld:
         return None
 
     async def bet_until_stopped(self, process: str) -> tuple[str, Child]:
-        """Bets until a process has come to its planned step: a slow machine may skip a bet before it comes there."""
+        """Bets until a process has come to its planned step: a slow machine may skip a bet before
+        it comes there.
+        """
         for _ in range(MOST_TRIES):
             event_uid = await self.bet()
             child = await self.stopped(process, timeout_s=20)
@@ -242,7 +303,9 @@ class ExecutionWorld:
         await self.bus.blocking.connection_pool.disconnect()
 
     async def fed(self) -> None:
-        """Waits until a Redis that lost everything knows every feed again: a new session bets on what it was told."""
+        """Waits until a Redis that lost everything knows every feed again: a new session bets on
+        what it was told.
+        """
 
         async def look() -> bool:
             return len(await read_feeds(self.bus)) == len(Phase)
@@ -255,14 +318,20 @@ class ExecutionWorld:
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
     async def settled_down(self, event_uid: str) -> list[Bet]:
-        """Waits until a router is open and nothing is in doubt anywhere; the event may have no bet at all by then."""
+        """Waits until a router is open and nothing is in doubt anywhere; the event may have no bet
+        at all by then.
+        """
         began = time.monotonic()
         await self.ready()
 
         async def look() -> bool:
             open_bets = await self.ledger.intents.open_bets(LIVE)
             queue = (await depths(self.bus))[QueueName.APPROVED]
-            return not any(bet.state in UNDECIDED for bet in open_bets) and not queue.depth and not queue.in_flight
+            return (
+                not any(bet.state in UNDECIDED for bet in open_bets)
+                and not queue.depth
+                and not queue.in_flight
+            )
 
         await self.until(look)
         self.recoveries.append(time.monotonic() - began)
@@ -279,26 +348,42 @@ class ExecutionWorld:
     async def offer(self, signals: Sequence[ConfirmedSignal]) -> bool:
         """Gives the guard these signals as if confirmed now; False when Redis was away."""
         now = SystemClock().now()
-        fresh = [_confirmed(signal, now, f"t{len(self.bet_on)}-{number}") for number, signal in enumerate(signals)]
+        fresh = [
+            _confirmed(signal, now, f"t{len(self.bet_on)}-{number}")
+            for number, signal in enumerate(signals)
+        ]
         pipe = Pipe(self.bus, source=None, worker="test", lease_ttl_s=2)
         try:
-            await pipe.step(outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in fresh])
+            await pipe.step(
+                outputs=[
+                    Output(QueueName.CONFIRMED, signal.queue_key, encode(signal))
+                    for signal in fresh
+                ]
+            )
         except Exception:  # noqa: BLE001 - Redis may be away on purpose: the push is repeated, it conflates
             return False
         return True
 
     async def bets_of(self, event_uid: str) -> list[Bet]:
-        return await self.ledger.intents.list_bets(BetFilter(mode=LIVE, event_uid=event_uid), limit=50)
+        return await self.ledger.intents.list_bets(
+            BetFilter(mode=LIVE, event_uid=event_uid), limit=50
+        )
 
     async def tickets_of(self, event_uid: str) -> list[Ticket]:
         """What the bookmaker holds of our bets on the event."""
         references = {f"WA-{bet.intent.reference}" for bet in await self.bets_of(event_uid)}
-        return [ticket for ticket in self.sandbox.book.tickets(ACCOUNT.user) if ticket.order.reference in references]
+        return [
+            ticket
+            for ticket in self.sandbox.book.tickets(ACCOUNT.user)
+            if ticket.order.reference in references
+        ]
 
     async def decided(self, event_uid: str) -> list[Bet]:
-        """Waits until the event has a bet and nothing about it is in doubt; notes how long that took.
+        """Waits until the event has a bet and nothing about it is in doubt; notes how long that
+        took.
 
-        Offers the signal again where there is no bet for long: a router that was closed for a moment makes none of it.
+        Offers the signal again where there is no bet for long: a router that was closed for a
+        moment makes none of it.
         """
         began = offered = time.monotonic()
 
@@ -328,11 +413,15 @@ class ExecutionWorld:
         return self.scenario.stands(self._match_of(bet))
 
     def _match_of(self, bet: Bet) -> int:
-        return next(i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home)
+        return next(
+            i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home
+        )
 
     async def finish_everything(self) -> None:
         """Ends every match and waits until the ledger has settled every bet."""
-        going_on = [match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)]
+        going_on = [
+            match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)
+        ]
         for number, match_id in enumerate(going_on):
             self.scenario.finish(match_id, (number % 3, number % 2))
 
@@ -342,7 +431,10 @@ class ExecutionWorld:
         await self.until(all_final, every_s=0.1)
 
     async def judge(self, wanted_faults: int) -> None:
-        """Everything ends; then nothing may be wrong. A run that injected fewer faults than it should proves nothing."""
+        """Everything ends; then nothing may be wrong.
+
+        A run that injected fewer faults than it should proves nothing.
+        """
         await self.finish_everything()
 
         async def equal() -> bool:
@@ -370,8 +462,13 @@ class ExecutionWorld:
         )
 
     async def problems(self) -> list[str]:
-        """Where ledger, venue and risk book differ, and every promise that was broken; empty when all is well."""
-        bets = {bet.intent.reference: bet for bet in await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)}
+        """Where ledger, venue and risk book differ, and every promise that was broken; empty when
+        all is well.
+        """
+        bets = {
+            bet.intent.reference: bet
+            for bet in await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
+        }
         tickets = self.sandbox.book.tickets(ACCOUNT.user)
         found = [f"ledger: {problem}" for problem in await self.ledger.integrity()]
         per_decision: dict[str, int] = {}
@@ -383,7 +480,9 @@ class ExecutionWorld:
             decision = bet.intent.decision_id
             per_decision[decision] = per_decision.get(decision, 0) + 1
             found += _differences(bet, ticket)
-        found += [f"{n} tickets for decision {decision}" for decision, n in per_decision.items() if n > 1]
+        found += [
+            f"{n} tickets for decision {decision}" for decision, n in per_decision.items() if n > 1
+        ]
         found += [
             f"{reference} is {bet.state} and the venue never had it"
             for reference, bet in bets.items()
@@ -400,7 +499,9 @@ class ExecutionWorld:
             here = (ledger.pnl_minor, ledger.staked_minor, ledger.bets)
             there = (state.day.pnl_minor, state.day.staked_minor, state.day.bets)
             if here != there:
-                found.append(f"profit, stakes and bets of the day are {there} in Redis, {here} in the ledger")
+                found.append(
+                    f"profit, stakes and bets of the day are {there} in Redis, {here} in the ledger"
+                )
         return found
 
 
@@ -416,10 +517,22 @@ def _leads(beat: Heartbeat) -> bool:
 
 def _differences(bet: Bet, ticket: Ticket) -> list[str]:
     state = WORDS[ticket.pnl_info] if ticket.state is State.SETTLED else STATE_OF[ticket.state]
-    found = [] if bet.state is state else [f"{bet.intent.reference}: {bet.state} here, {state} at the venue"]
-    if bet.state in SETTLED and (bet.placed_stake_minor, bet.pnl_minor) != (ticket.stake_minor, ticket.pnl_minor):
-        here, there = f"{bet.placed_stake_minor}/{bet.pnl_minor}", f"{ticket.stake_minor}/{ticket.pnl_minor}"
-        found.append(f"{bet.intent.reference}: stake and profit are {here} here, {there} at the venue")
+    found = (
+        []
+        if bet.state is state
+        else [f"{bet.intent.reference}: {bet.state} here, {state} at the venue"]
+    )
+    if bet.state in SETTLED and (bet.placed_stake_minor, bet.pnl_minor) != (
+        ticket.stake_minor,
+        ticket.pnl_minor,
+    ):
+        here, there = (
+            f"{bet.placed_stake_minor}/{bet.pnl_minor}",
+            f"{ticket.stake_minor}/{ticket.pnl_minor}",
+        )
+        found.append(
+            f"{bet.intent.reference}: stake and profit are {here} here, {there} at the venue"
+        )
     return found
 
 
@@ -427,7 +540,9 @@ def _differences(bet: Bet, ticket: Ticket) -> list[str]:
 async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[None]:
     """A worker in the test's own process that outlives a Redis that goes away."""
     stop = asyncio.Event()
-    task = asyncio.ensure_future(live(process, process, settings, run, stop=stop, log=structlog.get_logger(process)))
+    task = asyncio.ensure_future(
+        live(process, process, settings, run, stop=stop, log=structlog.get_logger(process))
+    )
     try:
         yield
     finally:
@@ -439,11 +554,22 @@ async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def execution_world(folder: Path, *, fixtures: int, **names: str) -> AsyncIterator[ExecutionWorld]:
-    """The world with feed and guard running and ``fixtures`` signals at hand; routers and trackers are the test's to start."""
-    betting = BettingConfig(refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0, quote_delay_s=(0.0, 0.01))
+async def execution_world(
+    folder: Path, *, fixtures: int, **names: str
+) -> AsyncIterator[ExecutionWorld]:
+    """The world with feed and guard running and ``fixtures`` signals at hand; routers and trackers
+    are the test's to start.
+    """
+    betting = BettingConfig(
+        refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0, quote_delay_s=(0.0, 0.01)
+    )
     config = SandboxConfig(
-        accounts=(ACCOUNT,), fixed_fixtures=fixtures, feed_interval_scale=0, delay_scale=0, betting=betting, settle_after_s=0.1
+        accounts=(ACCOUNT,),
+        fixed_fixtures=fixtures,
+        feed_interval_scale=0,
+        delay_scale=0,
+        betting=betting,
+        settle_after_s=0.1,
     )
     async with AsyncExitStack() as stack:
         redis = RedisServer()
@@ -460,7 +586,8 @@ async def execution_world(folder: Path, *, fixtures: int, **names: str) -> Async
         world = ExecutionWorld(folder, redis, proxy, sandbox, names, settings, bus, ledger)
         async with alive("ingest", own, _feed(0.05)):
             await _gather_signals(world, own, fixtures)
-        await stack.enter_async_context(alive("ingest", own, _feed(0.5)))  # as the owner of the session
+        # As the owner of the session.
+        await stack.enter_async_context(alive("ingest", own, _feed(0.5)))
         await stack.enter_async_context(alive("guard", own, guard.run))
         await arm(bus, ACCOUNT.user, "test", SystemClock().now(), single(settings).mark)
         stack.callback(_kill_all, world)

@@ -1,4 +1,6 @@
-"""The football-data files read by other code than ours, so that what the pipeline says can be checked against them."""
+"""The football-data files read by other code than ours, so that what the pipeline says can be
+checked against them.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -10,8 +12,12 @@ from pathlib import Path
 LEAGUES = {"E0": "*ENGLISH PREMIER LEAGUE", "SP1": "*SPANISH LA LIGA"}
 BOOKS = {"PIN": ("PS", "P"), "SBO": ("Avg",), "IBC": ("B365",), "GA": ("WH",), "3ET": ("Max",)}
 SUFFIX = {
-    "ft.1x2.home": "H", "ft.1x2.draw": "D", "ft.1x2.away": "A", "ft.ou.2.5.over": ">2.5", "ft.ou.2.5.under": "<2.5",
-}  # fmt: skip
+    "ft.1x2.home": "H",
+    "ft.1x2.draw": "D",
+    "ft.1x2.away": "A",
+    "ft.ou.2.5.over": ">2.5",
+    "ft.ou.2.5.under": "<2.5",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,16 @@ class Row:
                 if all(self._cell(book, closing, leg) for leg in (">2.5", "<2.5")):
                     found.add("ft.ou.2.5")
                 line = self.line(closing)
-                if line is not None and all(self._cell(book, closing, leg) for leg in ("AHH", "AHA")):
+                if line is not None and all(
+                    self._cell(book, closing, leg) for leg in ("AHH", "AHA")
+                ):
                     found.add(f"ft.ah.{line}")
         return found
 
     def prices(self, book: str, selection_id: str) -> set[Decimal]:
-        """What the file says ``book`` paid for the selection: the earlier price, the closing price, or both."""
+        """What the file says ``book`` paid for the selection: the earlier price, the closing price,
+        or both.
+        """
         found = set()
         for closing in ("", "C"):
             suffix = SUFFIX.get(selection_id)
@@ -77,12 +87,22 @@ class Row:
         home, away = self.goals
         _, kind, rest = selection_id.split(".", 2)
         if kind == "1x2":
-            return 2 if rest == ("home" if home > away else "away" if away > home else "draw") else -2
+            return (
+                2 if rest == ("home" if home > away else "away" if away > home else "draw") else -2
+            )
         line_text, _, side = rest.rpartition(".")
-        margin = Decimal(home + away) - Decimal(line_text) if kind == "ou" else Decimal(home - away) + Decimal(line_text)
+        margin = (
+            Decimal(home + away) - Decimal(line_text)
+            if kind == "ou"
+            else Decimal(home - away) + Decimal(line_text)
+        )
         if side in {"under", "away"}:
             margin = -margin
-        legs = (margin - Decimal("0.25"), margin + Decimal("0.25")) if margin % Decimal("0.5") else (margin, margin)
+        legs = (
+            (margin - Decimal("0.25"), margin + Decimal("0.25"))
+            if margin % Decimal("0.5")
+            else (margin, margin)
+        )
         return sum((leg > 0) - (leg < 0) for leg in legs)
 
 

@@ -1,7 +1,8 @@
 """Dying and freezing between any two steps, without touching what is tested.
 
-Everything a worker reaches for (ledger, venue, Redis) is wrapped; each call is two steps, one before and one after. A ``Hook``
-can kill at a step (from then on every step fails, as for a dead process) or freeze there until it is thawed.
+Everything a worker reaches for (ledger, venue, Redis) is wrapped; each call is two steps, one
+before and one after. A ``Hook`` can kill at a step (from then on every step fails, as for a dead
+process) or freeze there until it is thawed.
 """
 
 import asyncio
@@ -15,9 +16,15 @@ class Crash(BaseException):
 
 
 class Hook:
-    """Counts steps. ``kill_at`` and ``freeze_at`` are step numbers from 1; ``spare`` names steps at which nothing is frozen."""
+    """Counts steps.
 
-    def __init__(self, *, kill_at: int | None = None, freeze_at: int | None = None, spare: str = "") -> None:
+    ``kill_at`` and ``freeze_at`` are step numbers from 1; ``spare`` names steps at which nothing is
+    frozen.
+    """
+
+    def __init__(
+        self, *, kill_at: int | None = None, freeze_at: int | None = None, spare: str = ""
+    ) -> None:
         self.kill_at, self.freeze_at, self.spare = kill_at, freeze_at, spare
         self.steps: list[str] = []
         self.dead = False
@@ -34,7 +41,11 @@ class Hook:
             self.dead = True
         if self.dead:
             raise Crash(name)
-        if self.freeze_at is not None and len(self.steps) >= self.freeze_at and (not self.spare or name != self.spare):
+        if (
+            self.freeze_at is not None
+            and len(self.steps) >= self.freeze_at
+            and (not self.spare or name != self.spare)
+        ):
             self.freeze_at = None
             self.frozen.set()
             await self._thawed.wait()
@@ -44,7 +55,9 @@ class Hook:
 
 
 class Hooked:
-    """``target`` with a step before and after each call of a coroutine function; anything else is handed through."""
+    """``target`` with a step before and after each call of a coroutine function; anything else is
+    handed through.
+    """
 
     def __init__(self, target: Any, hook: Hook, name: str, **parts: Any) -> None:
         self._target, self._hook, self._name = target, hook, name

@@ -34,15 +34,22 @@ class KeterUp:
     ``through`` is a command that runs it, as under another user.
     """
 
-    def __init__(self, folder: Path, command: str = "up", *, through: Sequence[str] = (), **environ: str) -> None:
+    def __init__(
+        self, folder: Path, command: str = "up", *, through: Sequence[str] = (), **environ: str
+    ) -> None:
         self.folder = folder
         self.port = int(environ.get("DASH_PORT", free_port()))
         settings = {"DATA_DIR": "local", "DASH_PORT": str(self.port), **environ}
         self.said: list[str] = []
         self.process = subprocess.Popen(
-            [*through, sys.executable, "-m", "keter", command], cwd=folder, env=child_environment(**settings), text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [*through, sys.executable, "-m", "keter", command],
+            cwd=folder,
+            env=child_environment(**settings),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         self._environment = child_environment(**settings)
         self._family: dict[int, psutil.Process] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -79,7 +86,14 @@ class KeterUp:
     def keter(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command in the same folder, as from a second terminal."""
         command = [sys.executable, "-m", "keter", *arguments]
-        return subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     def status(self) -> dict[str, Any]:
         """What the page's API says; empty while it does not answer."""
@@ -91,12 +105,16 @@ class KeterUp:
 
     def pids(self) -> dict[str, int]:
         """Worker and process id, as the heartbeats say."""
-        return {worker: beat["pid"] for worker, beat in (self.status().get("heartbeats") or {}).items()}
+        return {
+            worker: beat["pid"] for worker, beat in (self.status().get("heartbeats") or {}).items()
+        }
 
     def fetch(self, path: str) -> tuple[int, str]:
         """Status and body of a page, errors included."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{path}", timeout=10
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()

@@ -1,4 +1,6 @@
-"""A ledger with a long history and little that is open, written in bulk; and what processes ask of it all the time."""
+"""A ledger with a long history and little that is open, written in bulk; and what processes ask of
+it all the time.
+"""
 
 import random
 import sqlite3
@@ -30,12 +32,22 @@ QUESTIONS: dict[str, Question] = {
     "the day's risk": lambda book: book.day_risk(_today(book), DRY),
     "money strip": lambda book: book.summary(DRY),
     "profit of the day": lambda book: book.pnl_points(DRY, NOW - timedelta(hours=12)),
-    "figures of /metrics": lambda book: book.figures(DRY, _today(book), clv_since=NOW - timedelta(hours=1)),
+    "figures of /metrics": lambda book: book.figures(
+        DRY, _today(book), clv_since=NOW - timedelta(hours=1)
+    ),
     "newest bets": lambda book: book.intents.list_bets(BetFilter(mode=DRY), limit=60),
-    "unknown bets": lambda book: book.intents.list_bets(BetFilter(mode=DRY, states=frozenset({BetState.UNKNOWN})), limit=60),
-    "refused bets": lambda book: book.intents.list_bets(BetFilter(mode=DRY, states=frozenset({BetState.REFUSED})), limit=60),
-    "settled bets": lambda book: book.intents.list_bets(BetFilter(mode=DRY, states=SETTLED), limit=60),
-    "an old page of orders": lambda book: book.intents.list_bets(BetFilter(mode=DRY), limit=60, before=_name(1)),
+    "unknown bets": lambda book: book.intents.list_bets(
+        BetFilter(mode=DRY, states=frozenset({BetState.UNKNOWN})), limit=60
+    ),
+    "refused bets": lambda book: book.intents.list_bets(
+        BetFilter(mode=DRY, states=frozenset({BetState.REFUSED})), limit=60
+    ),
+    "settled bets": lambda book: book.intents.list_bets(
+        BetFilter(mode=DRY, states=SETTLED), limit=60
+    ),
+    "an old page of orders": lambda book: book.intents.list_bets(
+        BetFilter(mode=DRY), limit=60, before=_name(1)
+    ),
     "neighbours of an old bet": lambda book: book.intents.neighbours(_name(1)),
     "settled bets of an event": lambda book: book.intents.list_bets(
         BetFilter(mode=DRY, event_uid=_event(1), states=SETTLED), limit=4
@@ -51,7 +63,9 @@ QUESTIONS: dict[str, Question] = {
     "newest commands": lambda book: book.commands.recent(20),
     "paper tickets of the list": lambda book: book.paper.since(ACCOUNT, NOW - timedelta(hours=1)),
     "paper tickets to settle": lambda book: book.paper.unsettled(ACCOUNT, NOW),
-    "paper account": lambda book: book.paper.sums(ACCOUNT, NOW, NOW - timedelta(hours=1), NOW - timedelta(hours=2)),
+    "paper account": lambda book: book.paper.sums(
+        ACCOUNT, NOW, NOW - timedelta(hours=1), NOW - timedelta(hours=2)
+    ),
     "verdicts of the guard": lambda book: book.decisions.recent(25, stage="guard", reason="ok"),
     "verdicts of the router": lambda book: book.decisions.recent(25, stage="router"),
     "alerts that stand": lambda book: book.alerts.standing(),
@@ -71,14 +85,31 @@ def _event(number: int) -> str:
 
 
 async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> None:
-    """``bets`` finished bets, ``a_day`` of them each day up to now, and OPEN_BETS open ones; tickets and decisions alike."""
+    """``bets`` finished bets, ``a_day`` of them each day up to now, and OPEN_BETS open ones;
+    tickets and decisions alike.
+    """
     book = await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW))
     for state in BOUGHT:
         await put_in(book, state, state.value)
     for number in range(OPEN_BETS):
         state = BetState.UNKNOWN if number % 10 == 0 else BetState.RUNNING
         await put_in(book, state, f"open{number}")
-    foreign = Ticket("by-hand", "61", "PIN", TicketStatus.RUNNING, "2.0", 500, 0, NOW, TOTALS, None, "A", "B", "L", None)
+    foreign = Ticket(
+        "by-hand",
+        "61",
+        "PIN",
+        TicketStatus.RUNNING,
+        "2.0",
+        500,
+        0,
+        NOW,
+        TOTALS,
+        None,
+        "A",
+        "B",
+        "L",
+        None,
+    )
     await book.foreign.put(ACCOUNT, DRY, foreign, at=NOW)
     await book.aclose()
     with sqlite3.connect(path) as file:
@@ -105,31 +136,57 @@ def _made(number: int, of: int, a_day: int) -> int:
 
 def _bets(file: sqlite3.Connection, count: int, a_day: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(5)
-    rows = {row["state"]: dict(row) for row in file.execute("SELECT * FROM bets") if row["state"] in BOUGHT}
+    rows = {
+        row["state"]: dict(row)
+        for row in file.execute("SELECT * FROM bets")
+        if row["state"] in BOUGHT
+    }
     for number in range(1, count + 1):
         at = _made(number, count, a_day)
         state = rng.choices(BOUGHT, (36, 36, 24, 4))[0]
         settled = state in SETTLED
         yield rows[state] | {
-            "intent_id": _name(number), "decision_id": f"d{_name(number)}", "trace_id": f"t{_name(number)}",
-            "reference": f"k{_name(number)}", "event_uid": _event(number), "league": f"L{number % 60}", "created_at": at,
-            "updated_at": at + 7_200_000_000, "kickoff": at + 3_600_000_000,
-            "settled_at": at + 7_200_000_000 if settled else None, "odds": "2.1" if settled else None,
+            "intent_id": _name(number),
+            "decision_id": f"d{_name(number)}",
+            "trace_id": f"t{_name(number)}",
+            "reference": f"k{_name(number)}",
+            "event_uid": _event(number),
+            "league": f"L{number % 60}",
+            "created_at": at,
+            "updated_at": at + 7_200_000_000,
+            "kickoff": at + 3_600_000_000,
+            "settled_at": at + 7_200_000_000 if settled else None,
+            "odds": "2.1" if settled else None,
             "pnl_minor": None if not settled else 1100 if state is BetState.WON else -1000,
             "closing_fair_odds": 2.0 if settled else None,
-        }  # fmt: skip
+        }
 
 
 def _paper(count: int, a_day: int) -> Iterator[dict[str, Any]]:
     for number in range(1, count + 1):
         at, refused = _made(number, count, a_day), number % 4 == 0
         yield {
-            "ticket_id": f"p{number}", "account": ACCOUNT, "reference": f"k{_name(number)}", "book": "IBC", "odds": "2.1",
-            "stake_minor": 1000, "event_uid": _event(number), "league": "L", "home": "A", "away": "B", "kickoff": at,
-            "market_id": "ft.ou.2.5", "side": "over", "placed_at": at, "decided_at": at, "refused": refused, "message": "",
-            "settled_at": None if refused else at + 7_200_000_000, "result": None if refused else "LOST",
+            "ticket_id": f"p{number}",
+            "account": ACCOUNT,
+            "reference": f"k{_name(number)}",
+            "book": "IBC",
+            "odds": "2.1",
+            "stake_minor": 1000,
+            "event_uid": _event(number),
+            "league": "L",
+            "home": "A",
+            "away": "B",
+            "kickoff": at,
+            "market_id": "ft.ou.2.5",
+            "side": "over",
+            "placed_at": at,
+            "decided_at": at,
+            "refused": refused,
+            "message": "",
+            "settled_at": None if refused else at + 7_200_000_000,
+            "result": None if refused else "LOST",
             "pnl_minor": None if refused else -1000,
-        }  # fmt: skip
+        }
 
 
 def _foreign(file: sqlite3.Connection, count: int) -> Iterator[dict[str, Any]]:
@@ -139,11 +196,28 @@ def _foreign(file: sqlite3.Connection, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _decisions(count: int, a_day: int) -> Iterator[dict[str, Any]]:
-    """The few verdicts that a page shows are the oldest: whoever looks for them by reading passes all the others."""
+    """The few verdicts that a page shows are the oldest: whoever looks for them by reading passes
+    all the others.
+    """
     for number in range(1, count + 1):
-        stage, reason = ("guard", "ok") if number < 5 else ("router", "ok") if number < 10 else ("edge", "low_ev")
+        stage, reason = (
+            ("guard", "ok")
+            if number < 5
+            else ("router", "ok")
+            if number < 10
+            else ("edge", "low_ev")
+        )
         yield {
-            "trace_id": f"t{_name(number)}", "stage": stage, "worker": stage, "event_uid": _event(number),
-            "selection_id": "ft.ou.2.5.over", "accepted": reason == "ok", "reason": reason, "numbers": "{}", "details": "{}",
-            "decision_id": None, "at": _made(number, count, a_day), "v": 1,
-        }  # fmt: skip
+            "trace_id": f"t{_name(number)}",
+            "stage": stage,
+            "worker": stage,
+            "event_uid": _event(number),
+            "selection_id": "ft.ou.2.5.over",
+            "accepted": reason == "ok",
+            "reason": reason,
+            "numbers": "{}",
+            "details": "{}",
+            "decision_id": None,
+            "at": _made(number, count, a_day),
+            "v": 1,
+        }

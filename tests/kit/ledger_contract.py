@@ -1,4 +1,6 @@
-"""What every ledger must keep, whatever database holds it: run against SQLite and PostgreSQL alike."""
+"""What every ledger must keep, whatever database holds it: run against SQLite and PostgreSQL
+alike.
+"""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -9,7 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from keter.domain.bets import FINAL, OPEN, TRANSITIONS, BetState
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import (
+    CommandAction,
+    ExecutionMode,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+)
 from keter.errors import IllegalTransitionError
 from keter.ledger import (
     BetChanges,
@@ -27,25 +35,35 @@ from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
 DRY = ExecutionMode.DRY
 S = BetState
 WAY_TO: dict[BetState, list[BetState]] = {
-    S.INTENDED: [], S.QUOTED: [S.QUOTED], S.SENDING: [S.QUOTED, S.SENDING], S.SKIPPED: [S.SKIPPED],
-    S.PENDING: [S.QUOTED, S.SENDING, S.PENDING], S.UNKNOWN: [S.QUOTED, S.SENDING, S.UNKNOWN],
-    S.RUNNING: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING], S.REFUSED: [S.QUOTED, S.SENDING, S.REFUSED],
-    **{state: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, state]
-       for state in (S.WON, S.LOST, S.HALF_WON, S.HALF_LOST, S.PUSHED, S.VOID)},
-}  # fmt: skip
+    S.INTENDED: [],
+    S.QUOTED: [S.QUOTED],
+    S.SENDING: [S.QUOTED, S.SENDING],
+    S.SKIPPED: [S.SKIPPED],
+    S.PENDING: [S.QUOTED, S.SENDING, S.PENDING],
+    S.UNKNOWN: [S.QUOTED, S.SENDING, S.UNKNOWN],
+    S.RUNNING: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING],
+    S.REFUSED: [S.QUOTED, S.SENDING, S.REFUSED],
+    **{
+        state: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, state]
+        for state in (S.WON, S.LOST, S.HALF_WON, S.HALF_LOST, S.PUSHED, S.VOID)
+    },
+}
 
 
-# Commands as a version before 0006 wrote them: the order of their names, of their times and of their rows are three.
+# Commands as a version before 0006 wrote them: the order of their names, of their times and of
+# their rows are three.
 OLD_COMMANDS = (
-    "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at, accepted, result, v)"
-    " VALUES ('b', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007, true, 'done', 1),"
-    " ('c', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000005, true, 'done', 1),"
-    " ('a', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007, true, 'done', 1)"
+    "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at,"
+    " accepted, result, v) VALUES ('b', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007,"
+    " true, 'done', 1), ('c', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000005, true,"
+    " 'done', 1), ('a', 'pause', 'ops', 'cli', 'trading', 'r', 2000000000000007, true, 'done', 1)"
 )
 
 
 def write_old_commands(engine: Engine) -> None:
-    """Brings an empty ledger to the last schema without an order of its commands, and writes three."""
+    """Brings an empty ledger to the last schema without an order of its commands, and writes
+    three.
+    """
     migrate(engine, "0005")
     with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
         connection.execute(text(OLD_COMMANDS))
@@ -53,7 +71,9 @@ def write_old_commands(engine: Engine) -> None:
 
 
 async def check_order_of_old_commands(ledger: Ledger) -> None:
-    """Those that were there, of 2033, keep their order by time and name; one written next is the last, though of today."""
+    """Those that were there, of 2033, keep their order by time and name; one written next is the
+    last, though of today.
+    """
     assert [row.command_id for row in await ledger.commands.recent()] == ["b", "a", "c"]
     await ledger.commands.add(a_disarming("new", NOW))
     assert [row.command_id for row in await ledger.commands.recent()] == ["new", "b", "a", "c"]
@@ -74,7 +94,11 @@ class LedgerContract:
         intent = an_intent(created_at=NOW + timedelta(microseconds=1), signal=b"\x00\xffjson")
         bet = await ledger.intents.create(intent, worker="router")
         assert bet.intent == intent
-        assert bet == await ledger.intents.get("i1") == await ledger.intents.by_reference(intent.reference)
+        assert (
+            bet
+            == await ledger.intents.get("i1")
+            == await ledger.intents.by_reference(intent.reference)
+        )
         assert bet == await ledger.intents.by_decision(intent.decision_id)
 
     async def test_a_decision_has_one_intent_for_ever(self, ledger: Ledger) -> None:
@@ -86,18 +110,24 @@ class LedgerContract:
             await ledger.intents.get("i2")
 
     @pytest.mark.parametrize("state", sorted(OPEN))
-    async def test_a_selection_with_an_open_intent_takes_no_second_one(self, ledger: Ledger, state: BetState) -> None:
+    async def test_a_selection_with_an_open_intent_takes_no_second_one(
+        self, ledger: Ledger, state: BetState
+    ) -> None:
         await put_in(ledger, state)
         with pytest.raises(SelectionOpenError) as caught:
             await ledger.intents.create(an_intent("i2", event=an_event("Team i1")), worker="w")
         assert caught.value.intent_id == "i1"
 
     @pytest.mark.parametrize("state", sorted(FINAL))
-    async def test_a_selection_is_free_again_when_its_bet_is_final(self, ledger: Ledger, state: BetState) -> None:
+    async def test_a_selection_is_free_again_when_its_bet_is_final(
+        self, ledger: Ledger, state: BetState
+    ) -> None:
         await put_in(ledger, state)
         await ledger.intents.create(an_intent("i2", event=an_event("Team i1")), worker="w")
 
-    async def test_dry_and_live_and_other_accounts_do_not_block_each_other(self, ledger: Ledger) -> None:
+    async def test_dry_and_live_and_other_accounts_do_not_block_each_other(
+        self, ledger: Ledger
+    ) -> None:
         await ledger.intents.create(an_intent("i1"), worker="w")
         await ledger.intents.create(an_intent("i2", mode=ExecutionMode.LIVE), worker="w")
         await ledger.intents.create(an_intent("i3", account="OTHER"), worker="w")
@@ -116,32 +146,51 @@ class LedgerContract:
         for target in sorted(TRANSITIONS[source]):
             await put_in(ledger, source, target.value)
             facts = {"n": [1, None]}
-            bet = await ledger.intents.transition(target.value, target, at=NOW, cause="c", worker="w", evidence=facts)
+            bet = await ledger.intents.transition(
+                target.value, target, at=NOW, cause="c", worker="w", evidence=facts
+            )
             assert bet.state is target
             row = (await ledger.intents.trail(target.value))[-1]
             assert (row.source, row.target, row.cause, row.evidence) == (source, target, "c", facts)
 
     async def test_what_a_step_learns_is_kept_and_never_unlearned(self, ledger: Ledger) -> None:
         await put_in(ledger, S.PENDING)
-        changes = BetChanges(placed_stake_minor=700, odds="2.105", book="PIN", ticket_id="610", score_at_bet=(1, 0))
-        await ledger.intents.transition("i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes)
+        changes = BetChanges(
+            placed_stake_minor=700, odds="2.105", book="PIN", ticket_id="610", score_at_bet=(1, 0)
+        )
+        await ledger.intents.transition(
+            "i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes
+        )
         later = BetChanges(pnl_minor=-700, settled_at=NOW)
-        bet = await ledger.intents.transition("i1", S.LOST, at=NOW, cause="venue", worker="t", changes=later)
-        assert (bet.placed_stake_minor, bet.odds, bet.book, bet.ticket_id) == (700, "2.105", "PIN", "610")
+        bet = await ledger.intents.transition(
+            "i1", S.LOST, at=NOW, cause="venue", worker="t", changes=later
+        )
+        assert (bet.placed_stake_minor, bet.odds, bet.book, bet.ticket_id) == (
+            700,
+            "2.105",
+            "PIN",
+            "610",
+        )
         assert (bet.score_at_bet, bet.pnl_minor, bet.settled_at) == ((1, 0), -700, NOW)
 
     async def test_a_correction_leaves_the_state_and_a_row(self, ledger: Ledger) -> None:
         await put_in(ledger, S.RUNNING)
-        bet = await ledger.intents.amend("i1", BetChanges(closing_fair_odds=1.9), at=NOW, cause="closing", worker="t")
+        bet = await ledger.intents.amend(
+            "i1", BetChanges(closing_fair_odds=1.9), at=NOW, cause="closing", worker="t"
+        )
         assert (bet.state, bet.closing_fair_odds) == (S.RUNNING, 1.9)
         assert [step.cause for step in await ledger.intents.trail("i1")][-1] == "closing"
 
     async def test_the_stake_of_a_final_bet_does_not_change(self, ledger: Ledger) -> None:
         await put_in(ledger, S.WON)
         with pytest.raises(IllegalTransitionError):
-            await ledger.intents.amend("i1", BetChanges(placed_stake_minor=1), at=NOW, cause="c", worker="t")
+            await ledger.intents.amend(
+                "i1", BetChanges(placed_stake_minor=1), at=NOW, cause="c", worker="t"
+            )
 
-    async def test_a_takeover_ends_what_was_never_sent_and_doubts_what_may_have_been(self, ledger: Ledger) -> None:
+    async def test_a_takeover_ends_what_was_never_sent_and_doubts_what_may_have_been(
+        self, ledger: Ledger
+    ) -> None:
         for state in (S.INTENDED, S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, S.UNKNOWN, S.WON):
             await put_in(ledger, state, state.value)
         found = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="new")
@@ -151,7 +200,9 @@ class LedgerContract:
         assert (await ledger.intents.get("PENDING")).state is S.PENDING
         assert (await ledger.intents.trail("QUOTED"))[-1].cause == "router_died"
 
-    async def test_an_owner_that_was_replaced_can_neither_create_nor_send(self, ledger: Ledger) -> None:
+    async def test_an_owner_that_was_replaced_can_neither_create_nor_send(
+        self, ledger: Ledger
+    ) -> None:
         old = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="old")
         await ledger.intents.create(an_intent("i1", fence=old.fence), worker="old")
         new = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="new")
@@ -159,7 +210,9 @@ class LedgerContract:
         with pytest.raises(FencedError):
             await ledger.intents.create(an_intent("i2", fence=old.fence), worker="old")
         with pytest.raises(FencedError):
-            await ledger.intents.transition("i1", S.QUOTED, at=NOW, cause="c", worker="old", fence=old.fence)
+            await ledger.intents.transition(
+                "i1", S.QUOTED, at=NOW, cause="c", worker="old", fence=old.fence
+            )
         await ledger.intents.create(an_intent("i3", fence=new.fence), worker="new")
 
     async def test_of_many_who_try_at_once_one_gets_the_selection(self, ledger: Ledger) -> None:
@@ -168,16 +221,29 @@ class LedgerContract:
         assert sum(not isinstance(result, BaseException) for result in results) == 1
         assert sum(isinstance(result, SelectionOpenError) for result in results) == 7
 
-    async def test_lists_page_from_newest_to_oldest_without_gap_or_repetition(self, ledger: Ledger) -> None:
+    async def test_lists_page_from_newest_to_oldest_without_gap_or_repetition(
+        self, ledger: Ledger
+    ) -> None:
         for n in range(7):
-            await put_in(ledger, S.RUNNING if n % 2 else S.SKIPPED, f"i{n}", created_at=NOW + timedelta(seconds=n // 2))
+            await put_in(
+                ledger,
+                S.RUNNING if n % 2 else S.SKIPPED,
+                f"i{n}",
+                created_at=NOW + timedelta(seconds=n // 2),
+            )
         seen: list[str] = []
-        while page := await ledger.intents.list_bets(BetFilter(mode=DRY), limit=3, before=seen[-1] if seen else None):
+        while page := await ledger.intents.list_bets(
+            BetFilter(mode=DRY), limit=3, before=seen[-1] if seen else None
+        ):
             seen += [bet.intent.intent_id for bet in page]
         assert seen == ["i6", "i5", "i4", "i3", "i2", "i1", "i0"]
         older, newer = [*seen[1:], None], [None, *seen[:-1]]
-        assert [await ledger.intents.neighbours(name) for name in seen] == list(zip(older, newer, strict=True))
-        running = await ledger.intents.list_bets(BetFilter(states=frozenset({S.RUNNING}), since=NOW + timedelta(seconds=1)))
+        assert [await ledger.intents.neighbours(name) for name in seen] == list(
+            zip(older, newer, strict=True)
+        )
+        running = await ledger.intents.list_bets(
+            BetFilter(states=frozenset({S.RUNNING}), since=NOW + timedelta(seconds=1))
+        )
         assert [bet.intent.intent_id for bet in running] == ["i5", "i3"]
 
     async def test_open_bets_are_those_that_are_not_final(self, ledger: Ledger) -> None:
@@ -205,33 +271,69 @@ class LedgerContract:
         await ledger.intents.create(intent, worker="w")
         assert (await ledger.intents.get("i1")).intent.home == text
 
-    async def test_the_last_command_is_the_one_of_the_highest_revision(self, ledger: Ledger) -> None:
-        """A clock that ran two hours fast made the older command look newer; of one moment the revision decides, too."""
+    async def test_the_last_command_is_the_one_of_the_highest_revision(
+        self, ledger: Ledger
+    ) -> None:
+        """A clock that ran two hours fast made the older command look newer; of one moment the
+        revision decides, too.
+        """
         for number, (mode, at) in enumerate(
-            [(TradingMode.ACTIVE, NOW + timedelta(hours=2)), (TradingMode.PAUSED, NOW), (TradingMode.HALTED, NOW)], start=3
+            [
+                (TradingMode.ACTIVE, NOW + timedelta(hours=2)),
+                (TradingMode.PAUSED, NOW),
+                (TradingMode.HALTED, NOW),
+            ],
+            start=3,
         ):
             state = TradingState(mode, "me", "why", at, revision=number)
             await ledger.commands.add(
-                OperatorCommand(f"c{number}", CommandAction.PAUSE, "me", "cli", "trading", "why", at, True, "done", after=state)
+                OperatorCommand(
+                    f"c{number}",
+                    CommandAction.PAUSE,
+                    "me",
+                    "cli",
+                    "trading",
+                    "why",
+                    at,
+                    True,
+                    "done",
+                    after=state,
+                )
             )
             last = await ledger.commands.last_trading()
             assert last is not None and last.mode is mode
 
-    async def test_commands_come_in_the_order_in_which_they_were_written(self, ledger: Ledger) -> None:
-        """Neither a clock that was set back nor one moment for several changes it, whoever else writes meanwhile."""
+    async def test_commands_come_in_the_order_in_which_they_were_written(
+        self, ledger: Ledger
+    ) -> None:
+        """Neither a clock that was set back nor one moment for several changes it, whoever else
+        writes meanwhile.
+        """
         hours = [2, 0, 0, -3, 1]
         for number, hour in enumerate(hours):
             await ledger.commands.add(a_disarming(f"c{9 - number}", NOW + timedelta(hours=hour)))
-        assert [row.command_id for row in await ledger.commands.recent()] == ["c5", "c6", "c7", "c8", "c9"]
-        assert [row.command_id for row in await ledger.commands.recent(1, actions=DISARMINGS)] == ["c5"]
+        assert [row.command_id for row in await ledger.commands.recent()] == [
+            "c5",
+            "c6",
+            "c7",
+            "c8",
+            "c9",
+        ]
+        assert [row.command_id for row in await ledger.commands.recent(1, actions=DISARMINGS)] == [
+            "c5"
+        ]
         later = await ledger.commands.after("c8", DISARMINGS)
         assert later is not None and [row.command_id for row in later] == ["c5", "c6", "c7"]
         assert await ledger.commands.after("c5", DISARMINGS) == []
         assert await ledger.commands.after("c8", frozenset({CommandAction.HALT})) == []
         assert await ledger.commands.after("nobody's", DISARMINGS) is None
 
-    async def test_commands_written_at_once_have_one_order_for_everybody(self, ledger: Ledger) -> None:
-        await asyncio.gather(*[ledger.commands.add(a_disarming(f"c{number}", NOW)) for number in range(20)])
+    async def test_commands_written_at_once_have_one_order_for_everybody(
+        self, ledger: Ledger
+    ) -> None:
+        await asyncio.gather(
+            *[ledger.commands.add(a_disarming(f"c{number}", NOW)) for number in range(20)]
+        )
         order = [row.command_id for row in await ledger.commands.recent()]
         assert len(order) == 20
         for number, command_id in enumerate(order):
@@ -243,4 +345,6 @@ DISARMINGS = frozenset({CommandAction.DISARM})
 
 
 def a_disarming(command_id: str, at: datetime) -> OperatorCommand:
-    return OperatorCommand(command_id, CommandAction.DISARM, "me", "cli", "acc", "why", at, True, "done")
+    return OperatorCommand(
+        command_id, CommandAction.DISARM, "me", "cli", "acc", "why", at, True, "done"
+    )

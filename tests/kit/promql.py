@@ -47,7 +47,11 @@ def read_query(text: str) -> Query:
         if kind != "name" or word in _WORDS:
             continue
         if word in _GROUPING:
-            found.grouped_by |= {name for kind, name in _within(rest, ")") if kind == "name"} if following == "(" else set()
+            found.grouped_by |= (
+                {name for kind, name in _within(rest, ")") if kind == "name"}
+                if following == "("
+                else set()
+            )
         elif following == "{":
             found.selectors.append(Selector(word, _matchers(_within(rest, "}"))))
         elif following != "(" and not _aggregates(rest):
@@ -71,4 +75,6 @@ def _within(rest: list[tuple[str, str]], end: str) -> list[tuple[str, str]]:
 
 def _matchers(inner: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
     parts = [token for token in inner if token[1] != ","]
-    return [(parts[n][1], parts[n + 1][1], parts[n + 2][1].strip('"')) for n in range(0, len(parts), 3)]
+    return [
+        (parts[n][1], parts[n + 1][1], parts[n + 2][1].strip('"')) for n in range(0, len(parts), 3)
+    ]

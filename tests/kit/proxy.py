@@ -8,7 +8,10 @@ from typing import Self
 
 
 class Fault(StrEnum):
-    """NONE passes everything on. BLACK_HOLE swallows both directions and leaves connections open."""
+    """NONE passes everything on.
+
+    BLACK_HOLE swallows both directions and leaves connections open.
+    """
 
     NONE = "none"
     BLACK_HOLE = "black hole"
@@ -29,7 +32,10 @@ class _Link:
 
 
 class Proxy:
-    """``async with Proxy(port) as proxy``: clients use ``proxy.port``. ``injected`` counts the faults that took effect."""
+    """``async with Proxy(port) as proxy``: clients use ``proxy.port``.
+
+    ``injected`` counts the faults that took effect.
+    """
 
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
@@ -46,7 +52,10 @@ class Proxy:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         assert self._server is not None
         self._server.close()
@@ -83,7 +92,9 @@ class Proxy:
             link.cut()
 
     def lose_reply(self, word: bytes) -> None:
-        """The next request that holds ``word`` reaches the server and runs; its reply is lost with the connection."""
+        """The next request that holds ``word`` reaches the server and runs; its reply is lost with
+        the connection.
+        """
         self._losing_word = word
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -94,7 +105,10 @@ class Proxy:
             return
         link = _Link(writer, to_server)
         self._links.add(link)
-        pumps = {asyncio.create_task(self._requests(reader, link)), asyncio.create_task(self._replies(from_server, link))}
+        pumps = {
+            asyncio.create_task(self._requests(reader, link)),
+            asyncio.create_task(self._replies(from_server, link)),
+        }
         self._pumps |= pumps
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)

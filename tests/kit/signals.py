@@ -11,12 +11,17 @@ RESULT = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
 
 
 def an_event(
-    home: str = "Alpha FC", away: str = "Beta FC", league: str = "*DEMO LEAGUE", kickoff: datetime = NOW + timedelta(hours=3)
+    home: str = "Alpha FC",
+    away: str = "Beta FC",
+    league: str = "*DEMO LEAGUE",
+    kickoff: datetime = NOW + timedelta(hours=3),
 ) -> Event:
     return Event(event_uid("fb", kickoff, home, away), "fb", league, home, away, kickoff)
 
 
-def prices(book: str, *odds: float | None, confirmed_at: datetime = NOW, stood_s: float = 0) -> BookPrices:
+def prices(
+    book: str, *odds: float | None, confirmed_at: datetime = NOW, stood_s: float = 0
+) -> BookPrices:
     """A book's prices; ``stood_s`` is how long they had stood when they were confirmed."""
     texts = tuple("" if value is None else f"{value:.3f}" for value in odds)
     return BookPrices(book, odds, texts, confirmed_at - timedelta(seconds=stood_s), confirmed_at)
@@ -31,9 +36,17 @@ def an_update(
     score: Score | None = None,
 ) -> MarketUpdate:
     return MarketUpdate(
-        trace_id="trace", account="acc", event=event or an_event(), market=market, phase=phase, ref=VenueRef("v", "1"),
-        books=books, active=active, received_at=NOW, score=score,
-    )  # fmt: skip
+        trace_id="trace",
+        account="acc",
+        event=event or an_event(),
+        market=market,
+        phase=phase,
+        ref=VenueRef("v", "1"),
+        books=books,
+        active=active,
+        received_at=NOW,
+        score=score,
+    )
 
 
 def a_signal(
@@ -50,6 +63,15 @@ def a_signal(
         update=update or an_update(event=event, market=market),
         side=side,
         offers=(Offer("SIN", odds, f"{odds:.3f}", 0.0, ev_pct),),
-        fair=FairPrice(effective_p, effective_p, 1 - effective_p, 1 / effective_p, 0.5, "power", ("PIN", "ISN"), {}),
+        fair=FairPrice(
+            effective_p,
+            effective_p,
+            1 - effective_p,
+            1 / effective_p,
+            0.5,
+            "power",
+            ("PIN", "ISN"),
+            {},
+        ),
         confirmed_at=NOW,
     )

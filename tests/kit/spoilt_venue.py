@@ -1,4 +1,6 @@
-"""AsianOdds as Keter's own client sees it, with answers that a test chooses: what is spoilt comes in as bytes."""
+"""AsianOdds as Keter's own client sees it, with answers that a test chooses: what is spoilt comes
+in as bytes.
+"""
 
 import json
 from datetime import datetime
@@ -8,16 +10,16 @@ import httpx
 
 from keter.clock import ManualClock
 from keter.domain.markets import Market, Side
+from keter.venues.asianodds.account import read_account
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.lenient_json import read_rows
-from keter.venues.asianodds.account import read_account
 from keter.venues.asianodds.tickets import read_ticket
 from keter.venues.asianodds.transport import Reply
 from keter.venues.asianodds.venue import AsianOddsVenue
 from keter.venues.base import AccountSnapshot, Ticket, VenueError
+from tests.kit.asianodds_seam import USER, Venue, answer
 from tests.kit.fuzzing import write
 from tests.kit.local_stores import LocalStores
-from tests.kit.asianodds_seam import USER, Venue, answer
 from tests.unit.venues.asianodds.test_tickets import bet_row
 
 OUR_REFERENCE = "WA-ref1"  # in the bodies of a test: the reference that the router has sent
@@ -32,30 +34,56 @@ def answered(name: str, value: object) -> dict[str, Any]:
 def quotes() -> dict[str, Any]:
     """A price of the book that the approvals of tests/kit/execution.py ask for."""
     quote = {
-        "Bookie": "IBC", "Price": "2.200", "OddsFormat": "00", "HDPorGoal": "2.5", "MinimumAmount": 5, "MaximumAmount": 900,
-        "Rejected": False, "Message": "",
-    }  # fmt: skip
+        "Bookie": "IBC",
+        "Price": "2.200",
+        "OddsFormat": "00",
+        "HDPorGoal": "2.5",
+        "MinimumAmount": 5,
+        "MaximumAmount": 900,
+        "Rejected": False,
+        "Message": "",
+    }
     return answered("Result", {"OddsPlacementData": [quote]})
 
 
 def placed() -> dict[str, Any]:
-    book = {"Bookie": "IBC", "BetPlacementReference": OUR_REFERENCE, "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""}
-    return answered("Result", {"BetPlacementReference": OUR_REFERENCE, "PlacementData": [book], "TextMessage": "placed"})
+    book = {
+        "Bookie": "IBC",
+        "BetPlacementReference": OUR_REFERENCE,
+        "PlacedSuccessfully": True,
+        "ReturnCode": 0,
+        "Message": "",
+    }
+    return answered(
+        "Result",
+        {"BetPlacementReference": OUR_REFERENCE, "PlacementData": [book], "TextMessage": "placed"},
+    )
 
 
 def our_row(**changes: object) -> dict[str, Any]:
     """The row of the bet that the router has sent."""
     fields: dict[str, Any] = {
-        "BetPlacementReference": OUR_REFERENCE, "ReferenceNumber": "7001", "Bookie": "IBC", "BetType": "Over",
-        "HdpOrGoal": "2.5", "Odds": "2.200", "Stake": 10,
-    }  # fmt: skip
+        "BetPlacementReference": OUR_REFERENCE,
+        "ReferenceNumber": "7001",
+        "Bookie": "IBC",
+        "BetType": "Over",
+        "HdpOrGoal": "2.5",
+        "Odds": "2.200",
+        "Stake": 10,
+    }
     return bet_row(**{**fields, **changes})
 
 
 def account(outstanding: object = 0) -> dict[str, Any]:
     return answered(
         "Result",
-        {"Credit": 512.4, "CreditCurrency": "EUR", "Outstanding": outstanding, "TodayPnL": -3.2, "YesterdayPnL": 7.05},
+        {
+            "Credit": 512.4,
+            "CreditCurrency": "EUR",
+            "Outstanding": outstanding,
+            "TodayPnL": -3.2,
+            "YesterdayPnL": 7.05,
+        },
     )
 
 
@@ -77,29 +105,48 @@ class SpoiltVenue(Venue):
     def honest(self) -> None:
         """Nothing is listed and nothing is known."""
         self.bodies = {
-            "GetBets": NO_BETS, "GetBetByReference": UNKNOWN, "GetAccountSummary": in_bytes(account()),
-            "GetPlacementInfo": in_bytes(quotes()), "PlaceBet": in_bytes(placed()),
-        }  # fmt: skip
+            "GetBets": NO_BETS,
+            "GetBetByReference": UNKNOWN,
+            "GetAccountSummary": in_bytes(account()),
+            "GetPlacementInfo": in_bytes(quotes()),
+            "PlaceBet": in_bytes(placed()),
+        }
 
     def bet_venue(self) -> AsianOddsVenue:
         return AsianOddsVenue(self.client(), self.clock, intended=self._intended)
 
     def body(self, method: str) -> bytes:
-        """What ``method`` is answered with: the reference of the router's bet stands where the test has OUR_REFERENCE."""
-        return self.bodies[method].replace(OUR_REFERENCE.encode(), f"WA-{self.reference or 'ref1'}".encode())
+        """What ``method`` is answered with: the reference of the router's bet stands where the test
+        has OUR_REFERENCE.
+        """
+        return self.bodies[method].replace(
+            OUR_REFERENCE.encode(), f"WA-{self.reference or 'ref1'}".encode()
+        )
 
     def rows(self, method: str = "GetBets") -> list[Ticket] | None:
-        """Every row of an answer by itself, none joined with another; None where the answer is refused as a whole."""
+        """Every row of an answer by itself, none joined with another; None where the answer is
+        refused as a whole.
+        """
         try:
-            found = checked(Reply(200, self.body(method)), -200 if method == "GetBetByReference" else 300, lambda: 1.0)
-            return [read_ticket(row, self.listed_at, self._intended) for row in read_rows(found.data)]
+            found = checked(
+                Reply(200, self.body(method)),
+                -200 if method == "GetBetByReference" else 300,
+                lambda: 1.0,
+            )
+            return [
+                read_ticket(row, self.listed_at, self._intended) for row in read_rows(found.data)
+            ]
         except VenueError:
             return None
 
     def money(self) -> AccountSnapshot | None:
         """What the account's answer says; None where it is refused."""
         try:
-            return read_account(checked(Reply(200, self.body("GetAccountSummary")), 0, lambda: 1.0), USER, self.clock.now())
+            return read_account(
+                checked(Reply(200, self.body("GetAccountSummary")), 0, lambda: 1.0),
+                USER,
+                self.clock.now(),
+            )
         except VenueError:
             return None
 

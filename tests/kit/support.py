@@ -1,4 +1,6 @@
-"""What many tests share: waiting without sleeping blindly, free ports, private Redis servers, the football data."""
+"""What many tests share: waiting without sleeping blindly, free ports, private Redis servers, the
+football data.
+"""
 
 import asyncio
 import inspect
@@ -22,7 +24,9 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-MOST_S = 240.0  # of a wait that follows progress; pytest's own limit of such a test must be above it
+MOST_S = (
+    240.0  # of a wait that follows progress; pytest's own limit of such a test must be above it
+)
 
 Progress = Callable[[], object | Awaitable[object]]
 
@@ -53,12 +57,14 @@ async def eventually(
     progress: Progress | None = None,
     most_s: float = MOST_S,
 ) -> T:
-    """Calls ``check`` until it returns something true and returns that; fails with the last value after ``timeout_s``.
+    """Calls ``check`` until it returns something true and returns that; fails with the last value
+    after ``timeout_s``.
 
-    A promise with a time in it has that time as ``timeout_s`` and no ``progress``. How much a machine gets done in a
-    time is no promise: there ``progress`` is what has been done so far. It is asked when ``timeout_s`` has passed, and
-    if it has changed since, there is as much time again. A machine that is ten times slower passes; work that stands
-    still fails. The whole never takes much longer than ``most_s``.
+    A promise with a time in it has that time as ``timeout_s`` and no ``progress``. How much a
+    machine gets done in a time is no promise: there ``progress`` is what has been done so far. It
+    is asked when ``timeout_s`` has passed, and if it has changed since, there is as much time
+    again. A machine that is ten times slower passes; work that stands still fails. The whole never
+    takes much longer than ``most_s``.
     """
     begun = time.monotonic()
     ends = begun + timeout_s
@@ -73,9 +79,14 @@ async def eventually(
                 pytest.fail(f"not true within {timeout_s} s; last value: {result!r}")
             before, done = done, await _value(progress)
             if done == before:
-                pytest.fail(f"nothing was done for {timeout_s} s, at {done!r}; last value: {result!r}")
+                pytest.fail(
+                    f"nothing was done for {timeout_s} s, at {done!r}; last value: {result!r}"
+                )
             if now - begun >= most_s:
-                pytest.fail(f"not true within {most_s} s although work went on, to {done!r}; last value: {result!r}")
+                pytest.fail(
+                    f"not true within {most_s} s although work went on, to {done!r}; last value:"
+                    f" {result!r}"
+                )
             ends = min(now + timeout_s, begun + most_s)
         await asyncio.sleep(every_s)
 
@@ -102,7 +113,9 @@ def football_data() -> Path:
 
 
 async def connected(url: str) -> "Bus":
-    """Connects for a test that is not about connecting: a second in which the machine does nothing is no failure."""
+    """Connects for a test that is not about connecting: a second in which the machine does nothing
+    is no failure.
+    """
     from keter.bus.connection import connect
 
     ends = time.monotonic() + 30
@@ -115,7 +128,9 @@ async def connected(url: str) -> "Bus":
 
 
 class RedisServer:
-    """A real redis-server of the test's own: append-only file on, no eviction, a folder that goes with it."""
+    """A real redis-server of the test's own: append-only file on, no eviction, a folder that goes
+    with it.
+    """
 
     def __init__(self, *arguments: str) -> None:
         executable = shutil.which("redis-server") or shutil.which("valkey-server")
@@ -124,10 +139,25 @@ class RedisServer:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="keter-redis-"))
         self._command = [
-            executable, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
-            "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
-            "--enable-debug-command", "yes", *arguments,
-        ]  # fmt: skip
+            executable,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder),
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+            "--maxmemory-policy",
+            "noeviction",
+            "--enable-debug-command",
+            "yes",
+            *arguments,
+        ]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -148,7 +178,9 @@ class RedisServer:
         deadline = time.monotonic() + 10
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:
-                pytest.fail(f"redis-server did not start: {(self.folder / 'log').read_text()[-500:]}")
+                pytest.fail(
+                    f"redis-server did not start: {(self.folder / 'log').read_text()[-500:]}"
+                )
             time.sleep(0.01)
 
     def _answers(self) -> bool:

@@ -9,26 +9,28 @@ from typing import Any
 
 import structlog
 
-from keter.bus.state.accounts import write_account
 from keter.bus.connection import Bus
-from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.queues import Item, Output, Pipe, QueueName, depths
+from keter.bus.state.accounts import write_account
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
 from keter.domain.markets import Phase
-from keter.supervision.run import single
+from keter.processes.ingest import OpenSource
+from keter.processes.runtime import Context
 from keter.settings import Settings, load_settings
+from keter.supervision.run import single
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import AccountSnapshot, FeedUpdate, PriceSource
-from keter.processes.ingest import OpenSource
-from keter.processes.runtime import Context
 from tests.kit.support import connected
 
 LEASE_S = 2.0
-STOP_S = 60  # for tidying up on a busy machine; how soon a worker must stop is for tests/integration/test_runtime.py
+# For tidying up on a busy machine; how soon a worker must stop is for
+# tests/integration/test_runtime.py
+STOP_S = 60
 
 
 def settings_for(folder: Path, **names: Any) -> Settings:
@@ -55,17 +57,23 @@ async def opened(url: str) -> AsyncIterator[Bus]:
         await bus.aclose()
 
 
-def context_on(bus: Bus, settings: Settings, process: str = "validator", worker: str | None = None) -> Context:
+def context_on(
+    bus: Bus, settings: Settings, process: str = "validator", worker: str | None = None
+) -> Context:
     """A worker's world without heart task, signals or log files."""
     worker = worker or process
     heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
     run = single(settings)
     log = structlog.get_logger(process)
-    return Context(settings, SystemClock(), random_id, bus, heart, log, process, worker, asyncio.Event(), run)
+    return Context(
+        settings, SystemClock(), random_id, bus, heart, log, process, worker, asyncio.Event(), run
+    )
 
 
 @asynccontextmanager
-async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -> AsyncIterator[asyncio.Future[None]]:
+async def working(
+    context: Context, run: Callable[[Context], Awaitable[None]]
+) -> AsyncIterator[asyncio.Future[None]]:
     """Runs a worker beside the test and stops it at the end; its errors come out."""
     task: asyncio.Future[None] = asyncio.ensure_future(run(context))
     try:
@@ -76,9 +84,13 @@ async def working(context: Context, run: Callable[[Context], Awaitable[None]]) -
 
 
 async def done_so_far(bus: Bus) -> object:
-    """What the workers have counted today and what waits for them: changes while anything is worked on."""
+    """What the workers have counted today and what waits for them: changes while anything is worked
+    on.
+    """
     day = SystemClock().now().date().isoformat()
-    return await read_counts(bus, day), {name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()}
+    return await read_counts(bus, day), {
+        name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()
+    }
 
 
 async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:
@@ -105,13 +117,17 @@ def quick_feed(
     final_after: timedelta = FINAL_AFTER,
     witness: Callable[[FeedUpdate], None] = lambda _update: None,
 ) -> OpenSource:
-    """The account's real feed, asked as often as a sandbox without throttles allows; ``witness`` sees every update."""
+    """The account's real feed, asked as often as a sandbox without throttles allows; ``witness``
+    sees every update.
+    """
 
     @asynccontextmanager
     async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
         stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
         intervals = dict.fromkeys(Phase, interval_s)
-        venue = open_venue(settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after)
+        venue = open_venue(
+            settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after
+        )
         try:
             yield Witnessed(venue.source, witness)
         finally:
@@ -146,4 +162,6 @@ class Witnessed:
 async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:
     """An account with money, as the tracker would report it."""
     account = settings.venue.ao_user
-    await write_account(bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now()))
+    await write_account(
+        bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now())
+    )

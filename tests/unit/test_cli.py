@@ -35,17 +35,42 @@ def test_the_version_is_the_packages(capsys: Output) -> None:
 
 
 def test_help_loads_neither_settings_nor_databases() -> None:
-    code = "import sys; from keter.cli import run_command; run_command(['--help']); print(*sys.modules, file=sys.stderr)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stderr.split()
+    code = (
+        "import sys; from keter.cli import run_command; run_command(['--help']);"
+        " print(*sys.modules, file=sys.stderr)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    ).stderr.split()
     assert "typer" in loaded
-    for heavy in ("pydantic", "numpy", "sqlalchemy", "redis", "structlog", "rich", "asyncio", "aiohttp"):
+    for heavy in (
+        "pydantic",
+        "numpy",
+        "sqlalchemy",
+        "redis",
+        "structlog",
+        "rich",
+        "asyncio",
+        "aiohttp",
+    ):
         assert heavy not in loaded
 
 
 @pytest.mark.parametrize(
-    "arguments", [["bogus"], ["--nope"], ["run"], ["run", "nobody"], ["run", "edge", "--copy", "0"], [], ["license"],
-                  ["logs", "--level", "loud"], ["config", "--docs", "--show"], ["sandbox", "--nope"]]
-)  # fmt: skip
+    "arguments",
+    [
+        ["bogus"],
+        ["--nope"],
+        ["run"],
+        ["run", "nobody"],
+        ["run", "edge", "--copy", "0"],
+        [],
+        ["license"],
+        ["logs", "--level", "loud"],
+        ["config", "--docs", "--show"],
+        ["sandbox", "--nope"],
+    ],
+)
 def test_a_wrong_command_line_is_64(arguments: list[str], capsys: Output) -> None:
     code, said = failing(capsys, *arguments)
     assert code == 64
@@ -55,9 +80,15 @@ def test_a_wrong_command_line_is_64(arguments: list[str], capsys: Output) -> Non
 
 @pytest.mark.parametrize(
     ("line", "names"),
-    [("FIXD_STAKE=1", "did you mean FIXED_STAKE"), ("NONSENSE=1", "NONSENSE"), ("FIXED_STAKE=hunter2", "FIXED_STAKE")],
+    [
+        ("FIXD_STAKE=1", "did you mean FIXED_STAKE"),
+        ("NONSENSE=1", "NONSENSE"),
+        ("FIXED_STAKE=hunter2", "FIXED_STAKE"),
+    ],
 )
-def test_a_wrong_env_file_is_78_in_one_sentence_without_the_value(line: str, names: str, capsys: Output) -> None:
+def test_a_wrong_env_file_is_78_in_one_sentence_without_the_value(
+    line: str, names: str, capsys: Output
+) -> None:
     Path(".env").write_text(line)
     for arguments in (["config"], ["up"], ["run", "edge"], ["license", "show"]):
         code, said = failing(capsys, *arguments)
@@ -67,7 +98,9 @@ def test_a_wrong_env_file_is_78_in_one_sentence_without_the_value(line: str, nam
         assert "hunter2" not in said
 
 
-def test_config_shows_what_holds_why_and_no_secret(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_shows_what_holds_why_and_no_secret(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path(".env").write_text("FIXED_STAKE=7\nAO_USER=me\nAO_PASS=canary-4711\n")
     monkeypatch.setenv("MIN_EV_PCT", "3")
     assert run_command(["config", "--json"]) == 0
@@ -80,7 +113,9 @@ def test_config_shows_what_holds_why_and_no_secret(capsys: Output, monkeypatch: 
     assert "canary" not in shown + capsys.readouterr().out
 
 
-def test_a_bug_shows_its_trace_without_secrets_and_is_70(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_shows_its_trace_without_secrets_and_is_70(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom at redis://u:canary-4711@h/")
 
@@ -96,15 +131,29 @@ def test_a_reader_who_leaves_is_no_error() -> None:
     os.close(reading)
     code = "from keter.cli import main; main(['config', '--docs'])"
     with os.fdopen(writing, "wb") as gone:
-        done = subprocess.run([sys.executable, "-c", code], stdout=gone, stderr=subprocess.PIPE, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), 69, "the output cannot be written: No space left on device"),
-        (PermissionError(errno.EACCES, "Permission denied", "/srv/a.csv"), 77, "/srv/a.csv is closed to this user"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            69,
+            "the output cannot be written: No space left on device",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/srv/a.csv"),
+            77,
+            "/srv/a.csv is closed to this user",
+        ),
     ],
 )
 def test_what_the_machine_refuses_is_one_sentence(
@@ -120,7 +169,9 @@ def test_what_the_machine_refuses_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def test_a_question_left_unanswered_does_nothing(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_left_unanswered_does_nothing(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def leaving(*_: object) -> str:
         raise EOFError
 
@@ -130,7 +181,9 @@ def test_a_question_left_unanswered_does_nothing(capsys: Output, monkeypatch: py
     assert said.endswith("keter: nothing was entered, so nothing was done\n")
 
 
-def test_a_licence_is_made_issued_shown_and_verified(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_licence_is_made_issued_shown_and_verified(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run_command(["license", "keygen", "key.pem"]) == 0
     public = capsys.readouterr().out.strip().partition("=")[2]
     assert Path("key.pem").stat().st_mode & 0o077 == 0
@@ -146,12 +199,20 @@ def test_a_licence_is_made_issued_shown_and_verified(capsys: Output, monkeypatch
     assert (shown["valid"], shown["holder"], shown["days_left"]) == (True, "Ada", 2)
 
 
-def test_live_without_a_licence_is_77_and_without_an_account_78(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_without_a_licence_is_77_and_without_an_account_78(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EXECUTION_MODE", "LIVE")
     assert failing(capsys, "up")[0] == 78
     assert failing(capsys, "arm")[0] == 78
-    limits = ("MAX_STAKE", "MAX_EXPOSURE_EVENT", "MAX_EXPOSURE_LEAGUE", "MAX_EXPOSURE_DAY", "MAX_EXPOSURE_TOTAL",
-              "DAILY_LOSS_LIMIT_UNITS")  # fmt: skip
+    limits = (
+        "MAX_STAKE",
+        "MAX_EXPOSURE_EVENT",
+        "MAX_EXPOSURE_LEAGUE",
+        "MAX_EXPOSURE_DAY",
+        "MAX_EXPOSURE_TOTAL",
+        "DAILY_LOSS_LIMIT_UNITS",
+    )
     for name in ("AO_USER", "AO_PASS", *limits):
         monkeypatch.setenv(name, "100")
     monkeypatch.setenv("LICENSE_OBTAIN_URL", "https://shop.test/licence")
@@ -172,8 +233,19 @@ def write_log(worker: str, *lines: dict[str, object]) -> None:
 
 
 def test_logs_of_all_processes_come_in_the_order_of_time(capsys: Output) -> None:
-    write_log("edge", {"at": "2026-01-01T10:00:02Z", "event": "second", "level": "info", "worker": "edge"})
-    write_log("guard", {"at": "2026-01-01T10:00:01Z", "event": "first", "level": "error", "worker": "guard", "trace_id": "t"})
+    write_log(
+        "edge", {"at": "2026-01-01T10:00:02Z", "event": "second", "level": "info", "worker": "edge"}
+    )
+    write_log(
+        "guard",
+        {
+            "at": "2026-01-01T10:00:01Z",
+            "event": "first",
+            "level": "error",
+            "worker": "guard",
+            "trace_id": "t",
+        },
+    )
     assert run_command(["logs"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert "first" in first
@@ -228,16 +300,23 @@ def with_a_server_that_is_no_redis(*arguments: str) -> int:
     return asyncio.run(run())
 
 
-def test_what_is_no_redis_is_told_and_holds_no_halt_back(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_redis_is_told_and_holds_no_halt_back(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REDIS_URL", "")
     assert with_a_server_that_is_no_redis("status") == 69
     assert "does not answer; is it running, and is the address right?" in capsys.readouterr().out
     assert with_a_server_that_is_no_redis("halt", "--reason", "test") == 69
     assert "test" in Path("HALT").read_text()
-    assert f"written to {Path('HALT').absolute()}; the next start from there will be halted" in capsys.readouterr().err
+    assert (
+        f"written to {Path('HALT').absolute()}; the next start from there will be halted"
+        in capsys.readouterr().err
+    )
 
 
-def test_a_halt_is_written_before_anything_is_asked(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_halt_is_written_before_anything_is_asked(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def hanging(_: object) -> None:
         assert Path("HALT").exists()
 

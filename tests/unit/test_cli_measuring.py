@@ -38,8 +38,13 @@ def recording(tmp_path: Path) -> Path:
     return written
 
 
-def test_a_backtest_prints_writes_and_warns(season: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["backtest", str(season), "--html", "page.html", "--csv", "bets.csv"]) == ExitCode.OK
+def test_a_backtest_prints_writes_and_warns(
+    season: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run_command(["backtest", str(season), "--html", "page.html", "--csv", "bets.csv"])
+        == ExitCode.OK
+    )
     out = capsys.readouterr().out
     assert "! MAX is the best price over sources of unequal age" in out
     with Path("bets.csv").open(newline="") as file:
@@ -94,7 +99,9 @@ def test_what_flatters_a_backtest_is_told(
     assert says in capsys.readouterr().out
 
 
-def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recordings_are_backtested_as_they_were_seen(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for path in (recording, recording.parent):
         assert run_command(["backtest", str(path), "--json"]) == ExitCode.OK
         told = json.loads(capsys.readouterr().out)
@@ -106,22 +113,37 @@ def test_recordings_are_backtested_as_they_were_seen(recording: Path, capsys: py
 def test_bets_without_a_result_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     unfinished = CaptureWriter(tmp_path / "unfinished").append(game(home=2, away=1)[:4])
     assert run_command(["backtest", str(unfinished)]) == ExitCode.OK
-    assert "\n1 bets have no result there and are left out of the figures.\n" in capsys.readouterr().out
+    assert (
+        "\n1 bets have no result there and are left out of the figures.\n"
+        in capsys.readouterr().out
+    )
 
 
-def test_a_replay_writes_every_decision(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["replay", str(recording), "--decisions", "all.jsonl", "--speed", "100000"]) == ExitCode.OK
+def test_a_replay_writes_every_decision(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run_command(["replay", str(recording), "--decisions", "all.jsonl", "--speed", "100000"])
+        == ExitCode.OK
+    )
     decisions = [json.loads(line) for line in Path("all.jsonl").read_text().splitlines()]
     assert [one["stage"] for one in decisions] == ["edge", "guard", "edge", "guard"]
     assert "market updates" in capsys.readouterr().out
 
 
 def test_a_terminal_sees_a_bar_that_ends_at_the_whole_input(
-    recording: Path, season: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recording: Path,
+    season: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    for arguments in (["replay", str(recording)], ["backtest", str(recording)], ["backtest", str(season)]):
+    for arguments in (
+        ["replay", str(recording)],
+        ["backtest", str(recording)],
+        ["backtest", str(season)],
+    ):
         assert run_command(arguments) == ExitCode.OK
         shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)
         assert "100%" in shown
@@ -134,8 +156,24 @@ def test_a_terminal_sees_a_bar_that_ends_at_the_whole_input(
 def test_two_processes_write_the_same_decisions_byte_for_byte(recording: Path) -> None:
     code = "import sys; from keter.cli import run_command; sys.exit(run_command(sys.argv[1:]))"
     for seed in ("1", "2"):
-        command = [sys.executable, "-c", code, "replay", str(recording), "--speed", "max", "--decisions", f"{seed}.jsonl"]
-        subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True, timeout=100)
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "replay",
+            str(recording),
+            "--speed",
+            "max",
+            "--decisions",
+            f"{seed}.jsonl",
+        ]
+        subprocess.run(
+            command,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            timeout=100,
+        )
     assert Path("1.jsonl").read_bytes() == Path("2.jsonl").read_bytes() != b""
 
 
@@ -146,13 +184,25 @@ def test_two_processes_write_the_same_decisions_byte_for_byte(recording: Path) -
         (["backtest", "X1_2526.csv", "--books", "FOO"], "unknown book FOO"),
         (["backtest", "X1_2526.csv", "--market", "ml"], "no two-way money lines"),
         (["replay", "nowhere"], "nowhere is neither a file nor a folder"),
-        (["backtest", "X1_2526.csv", "--min-ev", "nan"], "keter: wrong options: --min-ev: Input should be a finite number\n"),
-        (["backtest", "X1_2526.csv", "--rule", "all-in"], "keter: wrong options: --rule: Input should be 'fixed', 'ev' or"),
-        (["backtest", "X1_2526.csv", "--max-ev", "1"], "keter: wrong options: EV_MAX_PCT must be above MIN_EV_PCT\n"),
+        (
+            ["backtest", "X1_2526.csv", "--min-ev", "nan"],
+            "keter: wrong options: --min-ev: Input should be a finite number\n",
+        ),
+        (
+            ["backtest", "X1_2526.csv", "--rule", "all-in"],
+            "keter: wrong options: --rule: Input should be 'fixed', 'ev' or",
+        ),
+        (
+            ["backtest", "X1_2526.csv", "--max-ev", "1"],
+            "keter: wrong options: EV_MAX_PCT must be above MIN_EV_PCT\n",
+        ),
         pytest.param(
             ["backtest", "/proc/self/mem"],
             "/proc/self/mem cannot be read",
-            marks=pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that refuses to be read is needed"),
+            marks=pytest.mark.skipif(
+                not Path("/proc/self/mem").exists(),
+                reason="a file that refuses to be read is needed",
+            ),
         ),
         (["replay", "empty.jsonl.gz"], "no recorded answer in empty.jsonl.gz"),
         (["backtest", "empty.jsonl.gz"], "no recorded answer in empty.jsonl.gz"),
@@ -176,13 +226,23 @@ def test_a_wrong_setting_is_not_blamed_on_the_options(
     assert "wrong settings: FIXED_STAKE (environment)" in capsys.readouterr().err
 
 
-def test_a_file_that_cannot_be_written_is_named(season: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["backtest", str(season), "--html", "no/such/folder/page.html"]) == ExitCode.UNAVAILABLE
+def test_a_file_that_cannot_be_written_is_named(
+    season: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run_command(["backtest", str(season), "--html", "no/such/folder/page.html"])
+        == ExitCode.UNAVAILABLE
+    )
     assert "page.html cannot be written" in capsys.readouterr().err
 
 
-def test_a_replay_names_the_page_it_cannot_write(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["replay", str(recording), "--html", "no/such/folder/page.html"]) == ExitCode.UNAVAILABLE
+def test_a_replay_names_the_page_it_cannot_write(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run_command(["replay", str(recording), "--html", "no/such/folder/page.html"])
+        == ExitCode.UNAVAILABLE
+    )
     assert "page.html cannot be written" in capsys.readouterr().err
 
 

@@ -20,8 +20,12 @@ def test_no_two_seeded_bets_are_on_one_selection_at_any_time_of_day(count: int) 
     """What the ledger's unique index on open bets looks at, whatever the hour."""
     for now in QUARTERS:
         made = moments(count, now, unknown=True)
-        intents = [intent_of(number, moment, 1, ExecutionMode.DRY) for number, moment in enumerate(made)]
-        assert len({(intent.event_uid, intent.selection_id) for intent in intents}) == count + 1, now
+        intents = [
+            intent_of(number, moment, 1, ExecutionMode.DRY) for number, moment in enumerate(made)
+        ]
+        assert len({(intent.event_uid, intent.selection_id) for intent in intents}) == count + 1, (
+            now
+        )
 
 
 def test_no_two_seeded_markets_have_one_key_at_any_time_of_day() -> None:
@@ -32,6 +36,8 @@ def test_no_two_seeded_markets_have_one_key_at_any_time_of_day() -> None:
 @pytest.mark.parametrize("hour", [0, 5, 12, 23])
 async def test_a_ledger_takes_the_seeded_day(tmp_path: Path, hour: int) -> None:
     now = MIDNIGHT + timedelta(hours=hour, minutes=50)
-    async with aclosing(await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=ManualClock(now))) as ledger:
+    async with aclosing(
+        await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=ManualClock(now))
+    ) as ledger:
         seed = await seed_ledger(ledger, now=now)
     assert len(seed.bets) == 41

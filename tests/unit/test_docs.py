@@ -29,7 +29,9 @@ def test_links_between_pages_lead_somewhere(page: tuple[Path, str]) -> None:
     path, text = page
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
         found = (path.parent / target).resolve()
-        assert found.exists() or found.relative_to(ROOT).as_posix() in TO_COME, f"{path.name} links to {target}"
+        assert found.exists() or found.relative_to(ROOT).as_posix() in TO_COME, (
+            f"{path.name} links to {target}"
+        )
 
 
 def test_every_file_of_the_repository_that_is_named_exists(page: tuple[Path, str]) -> None:
@@ -49,7 +51,11 @@ def test_every_command_that_is_named_exists(page: tuple[Path, str]) -> None:
 
 def test_every_setting_that_is_named_exists(page: tuple[Path, str]) -> None:
     path, text = page
-    known = {entry.name for entry in entries()} | {"KETER_PYTHON", "KETER_ENV_FILE", "KETER_INSTANCES"}
+    known = {entry.name for entry in entries()} | {
+        "KETER_PYTHON",
+        "KETER_ENV_FILE",
+        "KETER_INSTANCES",
+    }
     for name in re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", text):
         assert name in known or name.startswith(("X_", "GLOBAL_")), f"{path.name} names {name}"
 
@@ -69,7 +75,11 @@ def fenced(page: str, heading: str) -> list[str]:
 
 def test_the_commands_that_make_a_licence_make_one_that_holds(tmp_path: Path) -> None:
     """As the guide says them, in its order, in an empty folder."""
-    environ = {name: value for name, value in os.environ.items() if name not in {"LICENSE_PUBLIC_KEY", "DATA_DIR"}}
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"LICENSE_PUBLIC_KEY", "DATA_DIR"}
+    }
     told = ""
     for line in fenced("operators-guide.md", "### A licence, step by step"):
         program, *arguments = shlex.split(line)

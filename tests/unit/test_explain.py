@@ -1,4 +1,6 @@
-"""``keter explain``: what was decided is computed again from the ledger alone, refused values included."""
+"""``keter explain``: what was decided is computed again from the ledger alone, refused values
+included.
+"""
 
 import asyncio
 from pathlib import Path
@@ -12,13 +14,17 @@ from keter.domain.markets import Side
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.strategies.value.edge import evaluate, evidence
 from keter.ledger import open_settings_ledger
 from keter.setting_groups import EdgeSettings
 from keter.settings import load_settings
+from keter.strategies.value.edge import evaluate, evidence
 from tests.kit.signals import NOW, an_update, prices
 
-SHARPS = (prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
+SHARPS = (
+    prices("PIN", 2.60, 3.30, 2.90),
+    prices("SBO", 2.55, 3.25, 2.88),
+    prices("ISN", 2.58, 3.30, 2.85),
+)
 WILD, GOOD = prices("IBC", 4.50, 3.2, 1.9), prices("IBC", 2.90, 3.2, 2.7)
 Output = pytest.CaptureFixture[str]
 
@@ -37,7 +43,9 @@ def decided(*books: BookPrices) -> Decision:
         details["evidence"] = evidence(market, EdgeSettings(), NOW, Side.HOME)
     update = market.update
     name = update.market.selection_id(side)
-    return Decision(update.trace_id, "edge", "edge", update.event.event_uid, name, verdict, NOW, details)
+    return Decision(
+        update.trace_id, "edge", "edge", update.event.event_uid, name, verdict, NOW, details
+    )
 
 
 def recorded(decision: Decision) -> None:
@@ -50,7 +58,9 @@ def recorded(decision: Decision) -> None:
 
 
 @pytest.mark.parametrize(("book", "reason"), [(WILD, Reason.EV_TOO_HIGH), (GOOD, Reason.OK)])
-def test_a_decision_is_computed_again_to_the_last_digit(book: BookPrices, reason: Reason, capsys: Output) -> None:
+def test_a_decision_is_computed_again_to_the_last_digit(
+    book: BookPrices, reason: Reason, capsys: Output
+) -> None:
     recorded(decided(*SHARPS, book))
     assert run_command(["explain", "trace"]) == 0
     told = capsys.readouterr().out
@@ -61,7 +71,11 @@ def test_a_decision_is_computed_again_to_the_last_digit(book: BookPrices, reason
 
 def test_a_changed_digit_is_70(capsys: Output) -> None:
     decision = decided(*SHARPS, WILD)
-    text = msgspec.json.encode(decision.details).replace(b'"age_s":0.0', b'"age_s":1.0', 1).replace(b"2.6,3.3", b"2.61,3.3", 1)
+    text = (
+        msgspec.json.encode(decision.details)
+        .replace(b'"age_s":0.0', b'"age_s":1.0', 1)
+        .replace(b"2.6,3.3", b"2.61,3.3", 1)
+    )
     recorded(msgspec.structs.replace(decision, details=msgspec.json.decode(text)))
     assert run_command(["explain", "trace"]) == 70
     assert "DIFFERS" in capsys.readouterr().out
@@ -69,7 +83,9 @@ def test_a_changed_digit_is_70(capsys: Output) -> None:
 
 def test_another_verdict_than_the_numbers_give_is_70(capsys: Output) -> None:
     decision = decided(*SHARPS, WILD)
-    text = msgspec.json.encode(decision.details).replace(b'"reason":"ev_too_high"', b'"reason":"ok"')
+    text = msgspec.json.encode(decision.details).replace(
+        b'"reason":"ev_too_high"', b'"reason":"ok"'
+    )
     recorded(msgspec.structs.replace(decision, details=msgspec.json.decode(text)))
     assert run_command(["explain", "trace"]) == 70
     assert "reason: stored 'ok', recomputed 'ev_too_high'" in capsys.readouterr().out

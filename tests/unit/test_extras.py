@@ -1,4 +1,7 @@
-"""Optional packages come from a hash-locked set. Nothing makes pip look for our name, which is somebody else's there."""
+"""Optional packages come from a hash-locked set.
+
+Nothing makes pip look for our name, which is somebody else's there.
+"""
 
 import re
 import subprocess
@@ -16,8 +19,11 @@ from keter.ledger import database, maintenance
 from tests.kit.support import ROOT
 
 LOCK = (ROOT / "requirements-extras.lock").read_text(encoding="utf-8")
-# Whatever installs by a name: `pip install 'keter[x]'`, `pip install keter`, `uv pip install -e ".[x]"`.
-BY_NAME = re.compile(r"""(?:pip|pipx|uv|poetry)\S*\s+(?:install|add)\b[^\n`]*?["'\s](?:keter|\.)(?:\[[\w,]+\]|["'\s]|$)""")
+# Whatever installs by a name: `pip install 'keter[x]'`, `pip install keter`, `uv pip install -e
+# ".[x]"`.
+BY_NAME = re.compile(
+    r"""(?:pip|pipx|uv|poetry)\S*\s+(?:install|add)\b[^\n`]*?["'\s](?:keter|\.)(?:\[[\w,]+\]|["'\s]|$)"""
+)
 
 
 def pinned(lock: str) -> dict[str, str]:
@@ -26,14 +32,34 @@ def pinned(lock: str) -> dict[str, str]:
 
 def texts() -> list[Path]:
     """Everything that is read by people or run by them, tests and recorded locks apart."""
-    known = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    wanted = ("src/", "docs/", "deploy/", "scripts/", "README.md", "start.", "CHANGELOG.md", ".env.example")
-    return [ROOT / name for name in known if name.startswith(wanted) and "/vendor/" not in name and (ROOT / name).is_file()]
+    known = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    wanted = (
+        "src/",
+        "docs/",
+        "deploy/",
+        "scripts/",
+        "README.md",
+        "start.",
+        "CHANGELOG.md",
+        ".env.example",
+    )
+    return [
+        ROOT / name
+        for name in known
+        if name.startswith(wanted) and "/vendor/" not in name and (ROOT / name).is_file()
+    ]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["pip install keter", "pip install 'keter[telegram]'", "python -m pip install -e '.[parquet]'", "uv pip install keter"],
+    [
+        "pip install keter",
+        "pip install 'keter[telegram]'",
+        "python -m pip install -e '.[parquet]'",
+        "uv pip install keter",
+    ],
 )
 def test_the_search_for_our_name_finds_it(line: str) -> None:
     assert BY_NAME.search(f"run: {line}\n")
@@ -61,7 +87,9 @@ def test_every_package_of_the_lock_carries_hashes_and_every_extra_is_in_it() -> 
 
 def test_what_is_tested_is_what_is_installed() -> None:
     developed = pinned((ROOT / "requirements-dev.lock").read_text(encoding="utf-8"))
-    assert {name: version for name, version in pinned(LOCK).items() if developed.get(name) != version} == {}
+    assert {
+        name: version for name, version in pinned(LOCK).items() if developed.get(name) != version
+    } == {}
 
 
 @pytest.fixture
@@ -94,7 +122,11 @@ def test_extras_are_installed_from_the_lock_with_hashes_and_kept(
         monkeypatch.setattr("sys.argv", ["bootstrap.py", *arguments])
         environment.clear()
         assert bootstrap.main() == 0
-        assert all("--require-hashes" in command and ":all:" in command for command in environment if "-r" in command)
+        assert all(
+            "--require-hashes" in command and ":all:" in command
+            for command in environment
+            if "-r" in command
+        )
         return [Path(command[-1]).name for command in environment if "-r" in command]
 
     assert start() == ["requirements.lock"]

@@ -41,7 +41,9 @@ def test_the_example_as_it_stands_gives_the_defaults() -> None:
 def test_the_example_with_every_line_taken_up_still_gives_the_defaults(tmp_path: Path) -> None:
     """So that each default is written in the spelling that the setting accepts."""
     file = tmp_path / ".env"
-    file.write_text(re.sub(r"^#(?=[A-Z][A-Z0-9_]+=)", "", env_example(), flags=re.MULTILINE), encoding="utf-8")
+    file.write_text(
+        re.sub(r"^#(?=[A-Z][A-Z0-9_]+=)", "", env_example(), flags=re.MULTILINE), encoding="utf-8"
+    )
     assert set(dotenv_values(file)) == {entry.name for entry in entries()}
     settings = load_settings(file, {})
     assert _values(settings) == _values(load_settings(None, {}))
@@ -49,8 +51,13 @@ def test_the_example_with_every_line_taken_up_still_gives_the_defaults(tmp_path:
 
 def _values(settings: Settings) -> dict[str, object]:
     """Every setting; paths as they stand in the file, from whose folder they are taken."""
-    values = {entry.name: getattr(getattr(settings, entry.group), entry.name.lower()) for entry in entries()}
-    return {name: value.name if isinstance(value, Path) else value for name, value in values.items()}
+    values = {
+        entry.name: getattr(getattr(settings, entry.group), entry.name.lower())
+        for entry in entries()
+    }
+    return {
+        name: value.name if isinstance(value, Path) else value for name, value in values.items()
+    }
 
 
 def test_only_the_first_choices_are_set_in_the_example() -> None:

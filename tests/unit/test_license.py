@@ -36,13 +36,27 @@ YEAR = timedelta(days=365)
 
 def token(**changes: Any) -> str:
     start = int(NOW.timestamp())
-    claims = {"iss": "keter", "aud": "keter", "sub": "Ada", "jti": "l-1", "iat": start, "nbf": start, "exp": start + 3600}
+    claims = {
+        "iss": "keter",
+        "aud": "keter",
+        "sub": "Ada",
+        "jti": "l-1",
+        "iat": start,
+        "nbf": start,
+        "exp": start + 3600,
+    }
     claims |= changes
-    return jwt.encode({k: v for k, v in claims.items() if v is not None}, PRIVATE, "EdDSA", headers={"typ": TYPE})
+    return jwt.encode(
+        {k: v for k, v in claims.items() if v is not None}, PRIVATE, "EdDSA", headers={"typ": TYPE}
+    )
 
 
 def test_an_issued_licence_verifies_and_says_whose_it_is() -> None:
-    found = verify(issue(PRIVATE, "Ada", now=NOW, valid_for=YEAR, ids=lambda: "l-1"), KEY, now=NOW + timedelta(days=1))
+    found = verify(
+        issue(PRIVATE, "Ada", now=NOW, valid_for=YEAR, ids=lambda: "l-1"),
+        KEY,
+        now=NOW + timedelta(days=1),
+    )
     assert (found.holder, found.license_id) == ("Ada", "l-1")
     assert found.issued_at == NOW
     assert found.expires_at == NOW + YEAR
@@ -56,7 +70,15 @@ def test_every_claim_is_required(claim: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"iss": "someone"}, {"aud": "another"}, {"exp": "soon"}, {"exp": True}, {"exp": 10**18}, {"iat": 1.5e300}]
+    "changes",
+    [
+        {"iss": "someone"},
+        {"aud": "another"},
+        {"exp": "soon"},
+        {"exp": True},
+        {"exp": 10**18},
+        {"iat": 1.5e300},
+    ],
 )
 def test_a_wrong_claim_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(PermissionDeniedError):
@@ -96,7 +118,11 @@ def test_another_key_or_a_changed_claim_is_refused() -> None:
     forged = issue(stranger, "Ada", now=NOW, valid_for=YEAR)
     head, body, signature = token().split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    longer = base64.urlsafe_b64encode(json.dumps(claims | {"exp": claims["exp"] * 2}).encode()).rstrip(b"=").decode()
+    longer = (
+        base64.urlsafe_b64encode(json.dumps(claims | {"exp": claims["exp"] * 2}).encode())
+        .rstrip(b"=")
+        .decode()
+    )
     for bad in (forged, f"{head}.{longer}.{signature}", "", "rubbish", token()[:-4]):
         with pytest.raises(PermissionDeniedError):
             verify(bad, KEY, now=NOW)
@@ -132,7 +158,8 @@ def test_dry_needs_no_licence_unless_told_so(tmp_path: Path) -> None:
 
 def test_live_without_a_licence_is_told_where_to_get_one(tmp_path: Path) -> None:
     keeper = LicenseKeeper(
-        settings(tmp_path, EXECUTION_MODE="LIVE", LICENSE_OBTAIN_URL="https://shop.test/x"), ManualClock(NOW)
+        settings(tmp_path, EXECUTION_MODE="LIVE", LICENSE_OBTAIN_URL="https://shop.test/x"),
+        ManualClock(NOW),
     )
     with pytest.raises(PermissionDeniedError, match=r"https://shop\.test/x") as caught:
         keeper.require()
@@ -141,7 +168,9 @@ def test_live_without_a_licence_is_told_where_to_get_one(tmp_path: Path) -> None
 
 def test_a_licence_comes_from_the_environment_or_the_file(tmp_path: Path) -> None:
     live = {"EXECUTION_MODE": "LIVE"}
-    found = LicenseKeeper(settings(tmp_path, KETER_LICENSE_KEY=token(), **live), ManualClock(NOW)).require()
+    found = LicenseKeeper(
+        settings(tmp_path, KETER_LICENSE_KEY=token(), **live), ManualClock(NOW)
+    ).require()
     assert found is not None
     from_file = settings(tmp_path, **live)
     license_file(from_file).write_text(f"\ufeff{token(sub='Bob')}\n", encoding="utf-8")
@@ -152,7 +181,9 @@ def test_a_licence_comes_from_the_environment_or_the_file(tmp_path: Path) -> Non
 
 def test_a_licence_that_ends_while_running_stops_holding(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
-    keeper = LicenseKeeper(settings(tmp_path, EXECUTION_MODE="LIVE", KETER_LICENSE_KEY=token()), clock)
+    keeper = LicenseKeeper(
+        settings(tmp_path, EXECUTION_MODE="LIVE", KETER_LICENSE_KEY=token()), clock
+    )
     keeper.require()
     clock.set(NOW + timedelta(hours=1, minutes=1))
     with pytest.raises(PermissionDeniedError, match="ended"):
@@ -170,7 +201,9 @@ def test_the_mark_is_kept_between_runs_and_only_moves_forward(tmp_path: Path) ->
 
 
 def test_an_end_that_was_seen_is_remembered_by_the_next_run(tmp_path: Path) -> None:
-    """The mark's last step was before the end: without the end itself in it, setting the clock back would do."""
+    """The mark's last step was before the end: without the end itself in it, setting the clock back
+    would do.
+    """
     conf = settings(tmp_path, KETER_LICENSE_KEY=token())
     LicenseKeeper(conf, ManualClock(NOW + timedelta(minutes=30))).check()
     for moment in (timedelta(hours=1, minutes=1), timedelta(0), timedelta(minutes=31)):
@@ -217,19 +250,25 @@ def test_two_weeks_before_the_end_it_warns() -> None:
 
 def test_keys_of_another_kind_are_named_as_such() -> None:
     other = Ed448PrivateKey.generate()
-    pem = other.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    pem = other.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     for text in (pem.decode(), "AAAA", "not base64!", "-----BEGIN PUBLIC KEY-----"):
         with pytest.raises(ConfigurationError, match="LICENSE_PUBLIC_KEY"):
             load_public_key(text)
     with pytest.raises(UsageError):
         load_private_key(b"rubbish")
-    private = other.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private = other.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     with pytest.raises(UsageError, match="Ed25519"):
         load_private_key(private)
 
 
 def test_a_public_key_in_pem_on_one_line_is_understood() -> None:
-    pem = KEY.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    pem = KEY.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
     for text in (pem, pem.replace("\n", "\\n")):
         assert load_public_key(text) == KEY
 

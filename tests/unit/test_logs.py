@@ -37,7 +37,9 @@ def _logging_as_before() -> Iterator[None]:
 
 
 def settings_in(folder: Path, **environ: str) -> Settings:
-    return load_settings(None, {"DATA_DIR": str(folder), "AO_USER": "me", "AO_PASS": CANARY, **environ})
+    return load_settings(
+        None, {"DATA_DIR": str(folder), "AO_USER": "me", "AO_PASS": CANARY, **environ}
+    )
 
 
 def start(folder: Path, console: str = "all", **environ: str) -> io.StringIO:
@@ -47,7 +49,10 @@ def start(folder: Path, console: str = "all", **environ: str) -> io.StringIO:
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in log_file(folder, "router").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in log_file(folder, "router").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def test_a_line_is_json_with_time_level_worker_and_what_is_bound(tmp_path: Path) -> None:
@@ -56,8 +61,16 @@ def test_a_line_is_json_with_time_level_worker_and_what_is_bound(tmp_path: Path)
         structlog.get_logger("keter.x").info("bet accepted", odds=1.95)
     (line,) = lines(tmp_path)
     assert line.pop("at", "").endswith("Z")  # type: ignore[attr-defined]  # JSON text
-    assert line == {"event": "bet accepted", "level": "info", "logger": "keter.x", "odds": 1.95, "worker": "router",
-                    "trace_id": "t1", "event_uid": "fb-1", "selection_id": "ft.1x2.home"}  # fmt: skip
+    assert line == {
+        "event": "bet accepted",
+        "level": "info",
+        "logger": "keter.x",
+        "odds": 1.95,
+        "worker": "router",
+        "trace_id": "t1",
+        "event_uid": "fb-1",
+        "selection_id": "ft.1x2.home",
+    }
     shown = stream.getvalue()
     assert "router" in shown
     assert "bet accepted" in shown
@@ -74,7 +87,10 @@ async def test_what_one_task_binds_does_not_leak_into_another(tmp_path: Path) ->
             structlog.get_logger().info(name)
 
     await asyncio.gather(work("a"), work("b"))
-    assert [(line["event"], line["trace_id"]) for line in lines(tmp_path)] == [("a", "a"), ("b", "b")]
+    assert [(line["event"], line["trace_id"]) for line in lines(tmp_path)] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
 
 
 def test_a_logger_made_before_the_set_up_follows_it(tmp_path: Path) -> None:
@@ -107,7 +123,10 @@ def test_no_canary_reaches_file_or_console(tmp_path: Path) -> None:
     try:
         local_secret = "hunter2-hunter2"
         response = httpx.Response(
-            401, request=httpx.Request("GET", f"http://venue.test/bot123456789:{'A' * 35}/x?password={CANARY}")
+            401,
+            request=httpx.Request(
+                "GET", f"http://venue.test/bot123456789:{'A' * 35}/x?password={CANARY}"
+            ),
         )
         assert local_secret
         response.raise_for_status()

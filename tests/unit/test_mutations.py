@@ -16,12 +16,16 @@ def test_what_is_taken_out_stands_once_and_the_tests_exist(mutation: Mutation) -
 def stands(test: str) -> bool:
     """Whether there is such a file or folder, or such a test in such a file."""
     path, _, name = test.partition("::")
-    return (ROOT / path).exists() and (not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"))
+    return (ROOT / path).exists() and (
+        not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+    )
 
 
 def test_every_promise_has_a_mechanism_that_is_taken_out() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Promises")[1]
-    promises = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("|")][2:]
+    promises = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("|")][
+        2:
+    ]
     held = list(dict.fromkeys(mutation.holds for mutation in MUTATIONS))
     assert held == promises[:11]
 

@@ -1,4 +1,6 @@
-"""Text from outside: what moves a cursor or hides goes, what people are called stays; no cell is a formula."""
+"""Text from outside: what moves a cursor or hides goes, what people are called stays; no cell is a
+formula.
+"""
 
 import csv
 import io
@@ -14,9 +16,22 @@ ANYTHING = st.text(st.characters(exclude_categories=()))  # lone surrogates, too
 
 
 @pytest.mark.parametrize(
-    "name", ["Málaga CF", "Göztepe", "Đồng Tháp", "Şanlıurfaspor", "Львів", "الأهلي", "پاس همدان\u200c", "鹿島アントラーズ",
-             "Malaga\u0301", "O'Higgins (W)", "1. FC Köln", "Nürnberg\u00a0II"]
-)  # fmt: skip
+    "name",
+    [
+        "Málaga CF",
+        "Göztepe",
+        "Đồng Tháp",
+        "Şanlıurfaspor",
+        "Львів",
+        "الأهلي",
+        "پاس همدان\u200c",
+        "鹿島アントラーズ",
+        "Malaga\u0301",
+        "O'Higgins (W)",
+        "1. FC Köln",
+        "Nürnberg\u00a0II",
+    ],
+)
 def test_real_names_stay_as_they_are(name: str) -> None:
     assert plain(name) == name
 
@@ -61,14 +76,29 @@ def test_what_is_shown_is_one_line_that_every_encoding_takes(text: str) -> None:
 
 
 def test_structures_are_cleaned_throughout() -> None:
-    assert plain_values({"a\x07": ["b\x1b", {"c": ("d\u202e", 1, None, True)}]}) == {"a ": ["b ", {"c": ["d", 1, None, True]}]}
+    assert plain_values({"a\x07": ["b\x1b", {"c": ("d\u202e", 1, None, True)}]}) == {
+        "a ": ["b ", {"c": ["d", 1, None, True]}]
+    }
 
 
 @pytest.mark.parametrize(
     ("value", "cell"),
-    [("=1+1", "'=1+1"), ("+49", "'+49"), ("@x", "'@x"), ("-2+3", "'-2+3"), ("\t=1", "'=1"), ("\u202e=1", "'=1"),
-     ("\uff1d1", "'\uff1d1"), ("-84.20", "-84.20"), (-1e-05, "-1e-05"), (-7, "-7"), (None, ""), (0, "0"), ("Bayern", "Bayern")],
-)  # fmt: skip
+    [
+        ("=1+1", "'=1+1"),
+        ("+49", "'+49"),
+        ("@x", "'@x"),
+        ("-2+3", "'-2+3"),
+        ("\t=1", "'=1"),
+        ("\u202e=1", "'=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("-84.20", "-84.20"),
+        (-1e-05, "-1e-05"),
+        (-7, "-7"),
+        (None, ""),
+        (0, "0"),
+        ("Bayern", "Bayern"),
+    ],
+)
 def test_a_formula_is_text_and_a_number_a_number(value: object, cell: str) -> None:
     assert csv_cell(value) == cell
 

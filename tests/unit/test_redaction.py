@@ -43,11 +43,27 @@ def test_a_secret_is_known_by_its_shape(text: str, canary: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "AO_PASS", "ao_pass", "AOToken", "aokey", "redis_password", "dash_password_hash", "KETER_LICENSE_KEY",
-     "telegram_bot_token", "x-api-key", "session_id", "Set-Cookie", "dash_totp_secret"],
-)  # fmt: skip
+    [
+        "password",
+        "AO_PASS",
+        "ao_pass",
+        "AOToken",
+        "aokey",
+        "redis_password",
+        "dash_password_hash",
+        "KETER_LICENSE_KEY",
+        "telegram_bot_token",
+        "x-api-key",
+        "session_id",
+        "Set-Cookie",
+        "dash_totp_secret",
+    ],
+)
 def test_a_secret_is_known_by_the_name_of_its_field(name: str) -> None:
-    assert Redactor().value({name: "canary", "deep": [{name: ["canary", 12345]}]}) == {name: MASK, "deep": [{name: MASK}]}
+    assert Redactor().value({name: "canary", "deep": [{name: ["canary", 12345]}]}) == {
+        name: MASK,
+        "deep": [{name: MASK}],
+    }
 
 
 def test_a_known_secret_is_masked_raw_url_encoded_and_in_base64() -> None:
@@ -76,7 +92,13 @@ def test_ordinary_lines_stay_as_they_are(text: str) -> None:
 
 def test_values_become_json_types() -> None:
     at = datetime(2026, 2, 21, tzinfo=UTC)
-    value = {"a": Decimal("1.50"), "b": at, "c": ExecutionMode.DRY, "d": (1, 2.5, None, True), "e": {1}}
+    value = {
+        "a": Decimal("1.50"),
+        "b": at,
+        "c": ExecutionMode.DRY,
+        "d": (1, 2.5, None, True),
+        "e": {1},
+    }
     assert Redactor().value(value) == {
         "a": "1.50",
         "b": "2026-02-21T00:00:00+00:00",
@@ -87,7 +109,13 @@ def test_values_become_json_types() -> None:
 
 
 @given(
-    st.text(), st.text(st.characters(codec="ascii", min_codepoint=48, max_codepoint=122), min_size=6, max_size=20), st.text()
+    st.text(),
+    st.text(
+        st.characters(codec="ascii", min_codepoint=48, max_codepoint=122), min_size=6, max_size=20
+    ),
+    st.text(),
 )
-def test_no_known_secret_survives_whatever_stands_around_it(before: str, secret: str, after: str) -> None:
+def test_no_known_secret_survives_whatever_stands_around_it(
+    before: str, secret: str, after: str
+) -> None:
     assert secret not in Redactor([secret]).text(f"{before}{secret}{after}").replace(MASK, "\0")

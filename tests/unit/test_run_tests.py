@@ -24,7 +24,11 @@ def folders(plan: Plan) -> set[str]:
 
 
 def test_all_of_it_is_every_folder_of_tests() -> None:
-    made = {f"tests/{path.name}" for path in (ROOT / "tests").iterdir() if list(path.glob("**/test_*.py"))}
+    made = {
+        f"tests/{path.name}"
+        for path in (ROOT / "tests").iterdir()
+        if list(path.glob("**/test_*.py"))
+    }
     assert folders(plan_of("all")) == made
     assert "lint" in {command.name for command in plan_of("all").beside}
 
@@ -56,25 +60,40 @@ def test_the_shell_script_knows_every_part() -> None:
     assert f"all | {parts.replace('|', ' | ')})" in text
 
 
-@pytest.mark.parametrize("line", ["13 passed in 7.08s", "no tests ran in 0.01s",
-                                  "==== 1 failed, 12 passed, 1 error, 2 warnings in 100.00s (0:01:40) ===="])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "13 passed in 7.08s",
+        "no tests ran in 0.01s",
+        "==== 1 failed, 12 passed, 1 error, 2 warnings in 100.00s (0:01:40) ====",
+    ],
+)
 def test_the_closing_line_of_pytest_is_known(line: str) -> None:
     assert CLOSING.match(line)
 
 
-@pytest.mark.parametrize("line", ["FAILED tests/x.py::test - 1 passed in 2s?", "12 passed", "took 3.2s"])
+@pytest.mark.parametrize(
+    "line", ["FAILED tests/x.py::test - 1 passed in 2s?", "12 passed", "took 3.2s"]
+)
 def test_other_lines_are_not_taken_for_it(line: str) -> None:
     assert not CLOSING.match(line)
 
 
-@pytest.mark.parametrize("line", [
-    "FAILED tests/unit/test_x.py::test_it - AssertionError: no", "FAILED tests/x.py::test[a case in words]",
-    "ERROR tests/x.py - ImportError",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FAILED tests/unit/test_x.py::test_it - AssertionError: no",
+        "FAILED tests/x.py::test[a case in words]",
+        "ERROR tests/x.py - ImportError",
+    ],
+)
 def test_what_failed_is_known_by_its_line_even_where_its_name_has_spaces(line: str) -> None:
     assert FAILURE.match(line)
 
 
-@pytest.mark.parametrize("line", ["SKIPPED [1] tests/x.py:3: no", "ERROR the server did not start", "a FAILED tests/x.py::t"])
+@pytest.mark.parametrize(
+    "line",
+    ["SKIPPED [1] tests/x.py:3: no", "ERROR the server did not start", "a FAILED tests/x.py::t"],
+)
 def test_nothing_else_is_taken_for_a_failure(line: str) -> None:
     assert not FAILURE.match(line)

@@ -1,4 +1,6 @@
-"""Every alert that can be raised has a page for whoever is woken by it, and every page belongs to an alert."""
+"""Every alert that can be raised has a page for whoever is woken by it, and every page belongs to
+an alert.
+"""
 
 import ast
 import re
@@ -17,10 +19,24 @@ from tests.kit.support import ROOT
 
 PAGES = {path.stem: path for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
 RAISERS = {"Alert", "raise_", "_alert", "_brake", "complain"}
-MATCHING = ROOT / "src" / "keter" / "workers" / "tracking" / "matching.py"  # its problems become mismatches
-HEADINGS = ["What it means", "Is money at risk?", "What Keter did already", "First step", "How it ends"]
+# Its problems become mismatches.
+MATCHING = ROOT / "src" / "keter" / "workers" / "tracking" / "matching.py"
+HEADINGS = [
+    "What it means",
+    "Is money at risk?",
+    "What Keter did already",
+    "First step",
+    "How it ends",
+]
 # Passed on from elsewhere: the callers that name the alert are seen themselves.
-PASSED_ON = {"alert_id", "name", "name.replace(' ', '_')", "rule.id", "fields", "f'bet-{word}-mismatch:{intent.intent_id}'"}
+PASSED_ON = {
+    "alert_id",
+    "name",
+    "name.replace(' ', '_')",
+    "rule.id",
+    "fields",
+    "f'bet-{word}-mismatch:{intent.intent_id}'",
+}
 
 
 def strings(tree: ast.AST) -> dict[str, str]:
@@ -56,12 +72,19 @@ def raised() -> Iterator[str]:
                 yield from _mismatch(node.args[1])
                 continue
             argument = given or node.args[0]
-            text = literal(argument) or (names.get(argument.id) if isinstance(argument, ast.Name) else None)
+            text = literal(argument) or (
+                names.get(argument.id) if isinstance(argument, ast.Name) else None
+            )
             if text is None:
-                assert ast.unparse(argument) in PASSED_ON, f"{file.name}:{node.lineno} raises {ast.unparse(argument)}"
+                assert ast.unparse(argument) in PASSED_ON, (
+                    f"{file.name}:{node.lineno} raises {ast.unparse(argument)}"
+                )
             else:
                 yield runbook_id(text.replace(" ", "-"))
-    yield from (f"bet-{word}-mismatch" for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', MATCHING.read_text("utf-8")))
+    yield from (
+        f"bet-{word}-mismatch"
+        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', MATCHING.read_text("utf-8"))
+    )
     yield from (rule.id for rule in RULES)
 
 
@@ -84,12 +107,20 @@ def test_every_alert_is_listed_among_the_rules_that_the_console_shows() -> None:
 
 def test_the_operators_list_of_alerts_is_that_of_the_rules() -> None:
     text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-    rows = [f"| [{r.id}](runbooks/{r.id}.md) | {r.level} | {r.title} | {r.condition} |" for r in RULES]
+    rows = [
+        f"| [{r.id}](runbooks/{r.id}.md) | {r.level} | {r.title} | {r.condition} |" for r in RULES
+    ]
     assert re.findall(r"^\| \[.+$", text, re.MULTILINE) == rows
 
 
 def test_the_source_is_really_read() -> None:
-    assert {"feed-stale", "unknown-bets", "daily-loss-limit", "bet-record-mismatch", "low-ev-streak"} <= set(raised())
+    assert {
+        "feed-stale",
+        "unknown-bets",
+        "daily-loss-limit",
+        "bet-record-mismatch",
+        "low-ev-streak",
+    } <= set(raised())
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
@@ -101,7 +132,9 @@ def test_a_page_answers_what_is_asked_at_night(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
-def test_a_page_names_one_first_command_that_exists_and_no_setting_that_does_not(path: Path) -> None:
+def test_a_page_names_one_first_command_that_exists_and_no_setting_that_does_not(
+    path: Path,
+) -> None:
     text = path.read_text(encoding="utf-8")
     known = set(getattr(typer.main.get_command(app), "commands", {}))
     blocks = re.findall(r"```\nketer (\w+)[^\n]*\n```", text)

@@ -85,7 +85,9 @@ def test_a_byte_order_mark_quotes_and_spaces_do_no_harm(tmp_path: Path) -> None:
         ("=5", "line 1 cannot be read"),
     ],
 )
-def test_a_wrong_file_is_one_clear_sentence_with_the_configuration_exit_code(tmp_path: Path, text: str, says: str) -> None:
+def test_a_wrong_file_is_one_clear_sentence_with_the_configuration_exit_code(
+    tmp_path: Path, text: str, says: str
+) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         load(tmp_path, text + "\n")
     assert caught.value.exit_code == ExitCode.CONFIGURATION
@@ -117,14 +119,19 @@ def test_every_margin_method_may_be_chosen_for_every_kind_of_market() -> None:
 
 def test_no_error_shows_a_value(tmp_path: Path) -> None:
     canary = "s3cr3t-canary-931"
-    numbers, texts = ("FIXED_STAKE", "REDIS_PORT", "AO_SPORTS"), ("AO_USER", "AO_BASE_URL", "REDIS_URL")
+    numbers, texts = (
+        ("FIXED_STAKE", "REDIS_PORT", "AO_SPORTS"),
+        ("AO_USER", "AO_BASE_URL", "REDIS_URL"),
+    )
     for name in (*numbers, *texts, "TIME_ZONE", "ACCOUNT_CURRENCY"):
         try:
             load(tmp_path, f"{name}={canary}\nAO_PASS={canary}\nDASH_PORT=x\n")
         except ConfigurationError as e:
             text = f"{e!r} {e} {e.__cause__!r}"
             assert canary not in text
-    settings = load_settings(None, {"AO_USER": "me", "AO_PASS": canary, "REDIS_URL": f"redis://:{canary}@127.0.0.1/0"})
+    settings = load_settings(
+        None, {"AO_USER": "me", "AO_PASS": canary, "REDIS_URL": f"redis://:{canary}@127.0.0.1/0"}
+    )
     assert canary not in repr(settings)
     assert canary not in settings.model_dump_json()
 
@@ -141,4 +148,10 @@ def test_every_setting_is_named_once_and_described() -> None:
     assert len(names) == len(set(names))
     assert all(entry.field.description for entry in listed)
     secrets = {entry.name for entry in listed if entry.secret}
-    assert {"AO_PASS", "REDIS_URL", "REDIS_PASSWORD", "KETER_LICENSE_KEY", "TELEGRAM_BOT_TOKEN"} <= secrets
+    assert {
+        "AO_PASS",
+        "REDIS_URL",
+        "REDIS_PASSWORD",
+        "KETER_LICENSE_KEY",
+        "TELEGRAM_BOT_TOKEN",
+    } <= secrets

@@ -31,12 +31,19 @@ def checkout(tmp_path: Path) -> Path:
 def run(checkout: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": str(checkout / "bin"), **environ}
     return subprocess.run(
-        ["/bin/sh", str(checkout / "start.sh"), *arguments], env=environment, capture_output=True, text=True, timeout=30
+        ["/bin/sh", str(checkout / "start.sh"), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
 
 
 OLD = 'case "$2" in *print*) echo 3.9;; *exit*) exit 1;; esac'
-NEW = 'case "$2" in *print*) echo 3.12;; *exit*) exit 0;; esac; [ "$1" = scripts/bootstrap.py ] && exit ${BOOTSTRAP:-0}; exit 0'
+NEW = (
+    'case "$2" in *print*) echo 3.12;; *exit*) exit 0;; esac; [ "$1" = scripts/bootstrap.py ] &&'
+    " exit ${BOOTSTRAP:-0}; exit 0"
+)
 
 
 def test_a_python_too_old_is_named_with_what_to_do(checkout: Path) -> None:
@@ -54,7 +61,9 @@ def test_no_python_at_all_is_said_too(checkout: Path) -> None:
     assert "found none" in result.stderr
 
 
-def test_a_newer_python_under_another_name_is_found_and_the_arguments_go_through(checkout: Path) -> None:
+def test_a_newer_python_under_another_name_is_found_and_the_arguments_go_through(
+    checkout: Path,
+) -> None:
     stub(checkout / "bin", "python3", OLD)
     stub(checkout / "bin", "python3.12", NEW)
     (checkout / ".venv" / "bin").mkdir(parents=True)
@@ -92,4 +101,6 @@ def test_the_batch_file_keeps_to_what_every_windows_does_alike() -> None:
     assert all(line.count('"') % 2 == 0 for line in lines)
     assert all(f'"{match}' in text for match in re.findall(r"%~dp0[\w.\\]*", text))
     assert "delayedexpansion" not in text.lower()
-    assert not any(re.search(r"\b(where|findstr|powershell|timeout|curl)\b", line) for line in lines)
+    assert not any(
+        re.search(r"\b(where|findstr|powershell|timeout|curl)\b", line) for line in lines
+    )

@@ -1,4 +1,6 @@
-"""Waiting in tests: a promise has its time; work that goes on is waited for, work that stands still is not."""
+"""Waiting in tests: a promise has its time; work that goes on is waited for, work that stands still
+is not.
+"""
 
 import itertools
 import time
@@ -30,23 +32,31 @@ async def test_a_promise_that_is_not_kept_in_its_time_fails_with_the_last_value(
 
 
 async def test_work_that_goes_on_is_waited_for_beyond_the_time_of_one_step() -> None:
-    """More has been done whenever it is asked; the whole takes five times as long as nothing may happen."""
+    """More has been done whenever it is asked; the whole takes five times as long as nothing may
+    happen.
+    """
     begun, done = time.monotonic(), itertools.count()
-    assert await eventually(lambda: time.monotonic() - begun > 1.0, timeout_s=0.2, progress=lambda: next(done))
+    assert await eventually(
+        lambda: time.monotonic() - begun > 1.0, timeout_s=0.2, progress=lambda: next(done)
+    )
     assert time.monotonic() - begun > 1.0
 
 
 async def test_work_that_stands_still_fails_although_it_has_gone_on_before() -> None:
     steps = iter([1, 2, 3])
     begun = time.monotonic()
-    with pytest.raises(pytest.fail.Exception, match=r"nothing was done for 0\.2 s, at 3; last value: False"):
+    with pytest.raises(
+        pytest.fail.Exception, match=r"nothing was done for 0\.2 s, at 3; last value: False"
+    ):
         await eventually(lambda: False, timeout_s=0.2, progress=lambda: next(steps, 3), most_s=60)
     assert time.monotonic() - begun < 30
 
 
 async def test_work_without_an_end_fails_at_the_bound_of_the_whole() -> None:
     done = itertools.count()
-    with pytest.raises(pytest.fail.Exception, match=r"not true within 0\.5 s although work went on, to "):
+    with pytest.raises(
+        pytest.fail.Exception, match=r"not true within 0\.5 s although work went on, to "
+    ):
         await eventually(lambda: False, timeout_s=0.2, progress=lambda: next(done), most_s=0.5)
 
 

@@ -4,12 +4,18 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
-from keter.supervision.launch import notes
+from keter.processes.runtime import connect_by
 from keter.redis_server.service import RedisKeeper
 from keter.settings import Settings, load_settings
-from keter.trust import SessionHosts, redis_risk, require_safe_redis, require_safe_transport, transport_risks
+from keter.supervision.launch import notes
+from keter.trust import (
+    SessionHosts,
+    redis_risk,
+    require_safe_redis,
+    require_safe_transport,
+    transport_risks,
+)
 from keter.venues.asianodds.factory import Stores, open_venue
-from keter.processes.runtime import connect_by
 from tests.kit.local_stores import LocalStores
 
 ACCOUNT = {"AO_USER": "u", "AO_PASS": "p"}
@@ -25,17 +31,32 @@ def faults(**environ: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8/x", "http://localhost/x", "http://[::1]:9/x", "https://venue.example/x", "https://10.0.0.9/x"]
+    "url",
+    [
+        "http://127.0.0.1:8/x",
+        "http://localhost/x",
+        "http://[::1]:9/x",
+        "https://venue.example/x",
+        "https://10.0.0.9/x",
+    ],
 )
 def test_a_venue_on_this_machine_or_over_https_is_no_risk(url: str) -> None:
     assert faults(AO_BASE_URL=url) == ""
 
 
 @pytest.mark.parametrize(
-    "url", ["http://venue.example/x", "http://10.0.0.9/x", "HTTP://venue.example", "http://localhost.evil.example"]
+    "url",
+    [
+        "http://venue.example/x",
+        "http://10.0.0.9/x",
+        "HTTP://venue.example",
+        "http://localhost.evil.example",
+    ],
 )
 def test_live_refuses_a_venue_in_clear_and_the_setting_names_the_exception(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="https:// address, or set AO_ALLOW_PLAIN_HTTP=true"):
+    with pytest.raises(
+        ConfigurationError, match="https:// address, or set AO_ALLOW_PLAIN_HTTP=true"
+    ):
         require_safe_transport(settings(AO_BASE_URL=url))
     require_safe_transport(settings(AO_BASE_URL=url, AO_ALLOW_PLAIN_HTTP="true"))
     require_safe_transport(settings("DRY", AO_BASE_URL=url))
@@ -52,23 +73,33 @@ def test_live_refuses_a_venue_in_clear_and_the_setting_names_the_exception(url: 
         ({"REDIS_URL": f"rediss://:{SECRET}@redis.example:6380/0"}, ""),
         ({"REDIS_URL": f"rediss://redis.example:6380/0?password={SECRET}"}, ""),
         ({"REDIS_HOST": "redis.example"}, "it has no password and the connection is not encrypted"),
-        ({"REDIS_HOST": "redis.example", "REDIS_PASSWORD": SECRET}, "the connection is not encrypted"),
+        (
+            {"REDIS_HOST": "redis.example", "REDIS_PASSWORD": SECRET},
+            "the connection is not encrypted",
+        ),
         ({"REDIS_URL": f"redis://:{SECRET}@10.0.0.9"}, "the connection is not encrypted"),
         ({"REDIS_URL": "rediss://redis.example"}, "it has no password"),
         ({"REDIS_URL": "rediss://user@redis.example"}, "it has no password"),
-        ({"REDIS_URL": f"rediss://:{SECRET}@redis.example?ssl_cert_reqs=none"}, "its certificate is not verified"),
+        (
+            {"REDIS_URL": f"rediss://:{SECRET}@redis.example?ssl_cert_reqs=none"},
+            "its certificate is not verified",
+        ),
         (
             {"REDIS_URL": f"rediss://:{SECRET}@redis.example?ssl_check_hostname=false"},
             "the name in its certificate is not verified",
         ),
     ],
 )
-def test_live_asks_a_redis_beyond_this_machine_for_a_password_and_verified_tls(environ: dict[str, str], fault: str) -> None:
+def test_live_asks_a_redis_beyond_this_machine_for_a_password_and_verified_tls(
+    environ: dict[str, str], fault: str
+) -> None:
     found = faults(**environ)
     assert found.endswith(fault)
     assert bool(found) == bool(fault)
     if fault:
-        with pytest.raises(ConfigurationError, match=r"REDIS_URL=rediss://.*or set REDIS_ALLOW_UNSAFE=true") as refused:
+        with pytest.raises(
+            ConfigurationError, match=r"REDIS_URL=rediss://.*or set REDIS_ALLOW_UNSAFE=true"
+        ) as refused:
             require_safe_transport(settings(**environ))
         assert SECRET not in str(refused.value)
     require_safe_transport(settings(**environ, REDIS_ALLOW_UNSAFE="true"))
@@ -76,7 +107,9 @@ def test_live_asks_a_redis_beyond_this_machine_for_a_password_and_verified_tls(e
 
 
 def test_the_address_that_is_really_used_is_held_to_the_same_rule() -> None:
-    """A supervisor hands its children an address; the settings that they came with say nothing of it."""
+    """A supervisor hands its children an address; the settings that they came with say nothing of
+    it.
+    """
     conf = settings()
     require_safe_redis(conf, f"redis://:{SECRET}@127.0.0.1:6379/0")
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
@@ -86,7 +119,10 @@ def test_the_address_that_is_really_used_is_held_to_the_same_rule() -> None:
 
 
 async def test_who_connects_asks_again_before_anything_is_sent() -> None:
-    """A worker started by hand has seen no preflight. Nothing is listening at these addresses: the refusal comes first."""
+    """A worker started by hand has seen no preflight.
+
+    Nothing is listening at these addresses: the refusal comes first.
+    """
     redis = settings(REDIS_URL=f"redis://:{SECRET}@192.0.2.1:6379/0")
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
         await connect_by(redis)
@@ -96,7 +132,12 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
     stores = LocalStores(clock.monotonic)
     for owner in (True, False):
         with pytest.raises(ConfigurationError, match="AO_ALLOW_PLAIN_HTTP"):
-            open_venue(settings(AO_BASE_URL="http://192.0.2.1/x"), Stores(stores, stores, stores), clock, owner=owner)
+            open_venue(
+                settings(AO_BASE_URL="http://192.0.2.1/x"),
+                Stores(stores, stores, stores),
+                clock,
+                owner=owner,
+            )
 
 
 def test_dry_warns_of_what_live_would_refuse_and_live_names_what_was_accepted() -> None:
@@ -104,7 +145,9 @@ def test_dry_warns_of_what_live_would_refuse_and_live_names_what_was_accepted() 
     warned = " ".join(notes(settings("DRY", **unsafe)))
     assert "LIVE will refuse the venue at http://venue.example" in warned
     assert "LIVE will refuse the Redis at redis.example:6379" in warned
-    accepted = " ".join(notes(settings(**unsafe, AO_ALLOW_PLAIN_HTTP="true", REDIS_ALLOW_UNSAFE="true")))
+    accepted = " ".join(
+        notes(settings(**unsafe, AO_ALLOW_PLAIN_HTTP="true", REDIS_ALLOW_UNSAFE="true"))
+    )
     assert "AO_ALLOW_PLAIN_HTTP=true accepts" in accepted
     assert "REDIS_ALLOW_UNSAFE=true accepts" in accepted
 
@@ -131,5 +174,7 @@ def test_dry_warns_of_what_live_would_refuse_and_live_names_what_was_accepted() 
         ("http://127.0.0.1:5/x", "http://venue.example/y", False),
     ],
 )
-def test_a_session_stays_with_the_venue_that_was_configured(base: str, url: str, fine: bool) -> None:
+def test_a_session_stays_with_the_venue_that_was_configured(
+    base: str, url: str, fine: bool
+) -> None:
     assert (SessionHosts(base).fault(url) is None) == fine

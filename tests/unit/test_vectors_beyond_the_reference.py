@@ -1,4 +1,6 @@
-"""Any file of the vectors' format gets right answers: inputs of every kind, answered by an oracle that does not know Keter."""
+"""Any file of the vectors' format gets right answers: inputs of every kind, answered by an oracle
+that does not know Keter.
+"""
 
 import json
 import subprocess

@@ -1,7 +1,9 @@
-"""Vectors of the betting mathematics beyond the reference file, answered from the definitions alone.
+"""Vectors of the betting mathematics beyond the reference file, answered from the definitions
+alone.
 
-Nothing here imports Keter: 40-digit decimals with bisection, exact fractions, and counting. Each function gives vectors of some
-categories, drawn from a seeded generator; ``refusals`` are inputs that must be refused by name.
+Nothing here imports Keter: 40-digit decimals with bisection, exact fractions, and counting. Each
+function gives vectors of some categories, drawn from a seeded generator; ``refusals`` are inputs
+that must be refused by name.
 """
 
 import random

@@ -15,7 +15,13 @@ ONE = D(1)
 
 
 def vector(category: str, inputs: Any, expected: Any, tolerance: float | None = 1e-9) -> Vector:
-    return {"name": str(inputs)[:60], "category": category, "inputs": inputs, "expected": expected, "tolerance": tolerance}
+    return {
+        "name": str(inputs)[:60],
+        "category": category,
+        "inputs": inputs,
+        "expected": expected,
+        "tolerance": tolerance,
+    }
 
 
 def root(f: Callable[[D], D], low: D, high: D, steps: int = 130) -> D:
@@ -42,10 +48,20 @@ def devig(rng: random.Random) -> list[Vector]:
         odds = [max(round(sum(shares) / s / float(booksum), 3), 1.004) for s in shares]
         made.append(vector("devig", {"odds": odds}, devig_answer(odds, jsd=False)))
     made += [
-        vector("devig", {"odds": odds}, devig_answer(odds, jsd=True)) for odds in ([1.3, 3.4], [1.9, 3.5, 4.1], [2.3, 2.2])
+        vector("devig", {"odds": odds}, devig_answer(odds, jsd=True))
+        for odds in ([1.3, 3.4], [1.9, 3.5, 4.1], [2.3, 2.2])
     ]
-    extreme = [[1.001, 200.0, 900.0], [1.01, 25, 1000], [34.0, 1.02], [3.2, 68070.3, 32.3], [1.5] * 2, [40.0] * 39]
-    return made + [vector("devig", {"odds": odds}, devig_answer(odds, jsd=False)) for odds in extreme]
+    extreme = [
+        [1.001, 200.0, 900.0],
+        [1.01, 25, 1000],
+        [34.0, 1.02],
+        [3.2, 68070.3, 32.3],
+        [1.5] * 2,
+        [40.0] * 39,
+    ]
+    return made + [
+        vector("devig", {"odds": odds}, devig_answer(odds, jsd=False)) for odds in extreme
+    ]
 
 
 def devig_answer(odds: Sequence[float], *, jsd: bool) -> dict[str, Any]:
@@ -74,7 +90,10 @@ def devig_answer(odds: Sequence[float], *, jsd: bool) -> dict[str, Any]:
 
 
 def told(p: Sequence[D], **parameter: D) -> dict[str, Any]:
-    made: dict[str, Any] = {"p": [digits(x) for x in p], **{name: digits(value) for name, value in parameter.items()}}
+    made: dict[str, Any] = {
+        "p": [digits(x) for x in p],
+        **{name: digits(value) for name, value in parameter.items()},
+    }
     return made if min(p) > D("1e-13") else made | {"invalid": "not positive: refuse"}
 
 
@@ -102,7 +121,12 @@ def jsd_answer(r: Sequence[D]) -> dict[str, Any]:
         return found / 2
 
     def moved(x: D, d: D) -> D:
-        return root(lambda p: square(p, x) - d * d, D("1e-9") if down else x, x if down else 1 - D("1e-9"), 44)
+        return root(
+            lambda p: square(p, x) - d * d,
+            D("1e-9") if down else x,
+            x if down else 1 - D("1e-9"),
+            44,
+        )
 
     with localcontext() as context:
         context.prec = 24
@@ -116,20 +140,42 @@ def formats(rng: random.Random) -> list[Vector]:
         net = Fraction(rng.randint(1, 4000), rng.choice((100, 20, 37)))
         signed = net if net >= 1 else -1 / net
         wanted = {
-            "decimal": net + 1, "hongkong": net, "fractional": net, "implied": 1 / (net + 1), "indonesian": signed,
-            "malay": net if net <= 1 else -1 / net, "american": 100 * signed,
-        }  # fmt: skip
-        exactly = {name: {"exact": str(value), "value": float(value)} for name, value in wanted.items()}
+            "decimal": net + 1,
+            "hongkong": net,
+            "fractional": net,
+            "implied": 1 / (net + 1),
+            "indonesian": signed,
+            "malay": net if net <= 1 else -1 / net,
+            "american": 100 * signed,
+        }
+        exactly = {
+            name: {"exact": str(value), "value": float(value)} for name, value in wanted.items()
+        }
         made.append(vector("odds_from_decimal", {"decimal": str(net + 1)}, exactly))
         made += [
-            vector("odds_to_decimal", {"format": name, "value": str(value)}, {"decimal": exactly["decimal"]})
+            vector(
+                "odds_to_decimal",
+                {"format": name, "value": str(value)},
+                {"decimal": exactly["decimal"]},
+            )
             for name, value in wanted.items()
         ]
         for name, unit in (("malay", 1), ("indonesian", 1), ("american", 100)):
             quoted = wanted[name]
-            risk, won = (100 * abs(quoted) / unit, Fraction(100)) if quoted < 0 else (Fraction(100), 100 * net)
-            inputs = {"format": name, "value": str(quoted), "nominal_stake": 100, "convention": "to-win when negative"}
-            made.append(vector("stake_semantics", inputs, {"risk": float(risk), "to_win": float(won)}))
+            risk, won = (
+                (100 * abs(quoted) / unit, Fraction(100))
+                if quoted < 0
+                else (Fraction(100), 100 * net)
+            )
+            inputs = {
+                "format": name,
+                "value": str(quoted),
+                "nominal_stake": 100,
+                "convention": "to-win when negative",
+            }
+            made.append(
+                vector("stake_semantics", inputs, {"risk": float(risk), "to_win": float(won)})
+            )
         mirrored = {"we_back_opposite_at_decimal": float(1 + 1 / net)}
         made.append(vector("opposing_price", {"offer_to_others_decimal": str(net + 1)}, mirrored))
     return made
@@ -165,27 +211,64 @@ def settlements(rng: random.Random) -> list[Vector]:
         odds, stake = Fraction(rng.randint(101, 900), 100), rng.choice((1, 7.5, 100))
         kind, side = rng.choice((("ah", "home"), ("ah", "away"), ("ou", "over"), ("ou", "under")))
         line = abs(line) if kind == "ou" else line
-        start = (rng.randint(0, home), rng.randint(0, away)) if kind == "ah" and rng.random() < 0.4 else (0, 0)
+        start = (
+            (rng.randint(0, home), rng.randint(0, away))
+            if kind == "ah" and rng.random() < 0.4
+            else (0, 0)
+        )
         u = result_of(kind, side, line, home - start[0], away - start[1])
         profit = Fraction(stake) * u * (odds - 1 if u > 0 else 1)
-        inputs: dict[str, Any] = {"side": side, "line": str(float(line)), "odds": str(float(odds)), "stake": stake}
+        inputs: dict[str, Any] = {
+            "side": side,
+            "line": str(float(line)),
+            "odds": str(float(odds)),
+            "stake": stake,
+        }
         category = "ou_settlement" if kind == "ou" else "ah_settlement"
         if start != (0, 0):
-            category, inputs = "ah_settlement_inplay", inputs | {"score_at_bet": list(start), "final": [home, away]}
+            category, inputs = (
+                "ah_settlement_inplay",
+                inputs | {"score_at_bet": list(start), "final": [home, away]},
+            )
         elif kind == "ou":
             inputs["total"] = home + away
         else:
             inputs |= {"home_goals": home, "away_goals": str(away)}
-        wanted = {"result": NAMES[u], "unit": float(u), "profit": float(profit), "return": float(stake + profit)}
+        wanted = {
+            "result": NAMES[u],
+            "unit": float(u),
+            "profit": float(profit),
+            "return": float(stake + profit),
+        }
         made.append(vector(category, inputs, wanted))
-    abandoned = {"side": "home", "line": "-0.25", "home_goals": None, "away_goals": None, "odds": "2", "stake": 100}
-    return [*made, vector("ah_settlement", abandoned, {"result": "void", "unit": 0, "profit": 0, "return": 100})]
+    abandoned = {
+        "side": "home",
+        "line": "-0.25",
+        "home_goals": None,
+        "away_goals": None,
+        "odds": "2",
+        "stake": 100,
+    }
+    return [
+        *made,
+        vector(
+            "ah_settlement", abandoned, {"result": "void", "unit": 0, "profit": 0, "return": 100}
+        ),
+    ]
 
 
 def grid(home: D, away: D, rho: D, size: int = 34) -> dict[tuple[int, int], D]:
-    rows = [[(-mean).exp() * (mean**n if n else ONE) / factorial(n) for n in range(size)] for mean in (home, away)]
+    rows = [
+        [(-mean).exp() * (mean**n if n else ONE) / factorial(n) for n in range(size)]
+        for mean in (home, away)
+    ]
     p = {(h, a): rows[0][h] * rows[1][a] for h in range(size) for a in range(size)}
-    corrections = ((0, 0, 1 - home * away * rho), (0, 1, 1 + home * rho), (1, 0, 1 + away * rho), (1, 1, 1 - rho))
+    corrections = (
+        (0, 0, 1 - home * away * rho),
+        (0, 1, 1 + home * rho),
+        (1, 0, 1 + away * rho),
+        (1, 1, 1 - rho),
+    )
     for h, a, factor in corrections:
         p[h, a] *= factor
     whole = total(p.values())
@@ -214,10 +297,16 @@ def goal_models(rng: random.Random) -> list[Vector]:
         home, away, rho = map(D, means)
         inputs = {"lambda_home": means[0], "lambda_away": means[1], "rho": means[2]}
         p = grid(home, away, rho)
-        three = [sum((x for (h, a), x in p.items() if sign * (h - a) > 0), D(0)) for sign in (1, -1)]
-        wanted: dict[str, Any] = {"home_draw_away": [digits(x) for x in (three[0], 1 - three[0] - three[1], three[1])]}
+        three = [
+            sum((x for (h, a), x in p.items() if sign * (h - a) > 0), D(0)) for sign in (1, -1)
+        ]
+        wanted: dict[str, Any] = {
+            "home_draw_away": [digits(x) for x in (three[0], 1 - three[0] - three[1], three[1])]
+        }
         for _ in range(12):
-            kind, side = rng.choice((("ah", "home"), ("ah", "away"), ("ou", "over"), ("ou", "under")))
+            kind, side = rng.choice(
+                (("ah", "home"), ("ah", "away"), ("ou", "over"), ("ou", "under"))
+            )
             line = Fraction(rng.randint(2, 22) if kind == "ou" else rng.randint(-7, 7), 4)
             dist = masses(p, kind, side, line)
             win, loss = value_of(dist)
@@ -229,12 +318,31 @@ def goal_models(rng: random.Random) -> list[Vector]:
             wanted[name] = {"dist": shown, "fair_odds": digits(fair)}
             odds = D(round(float(fair) * rng.uniform(0.9, 1.15) + 0.02, 2)).quantize(D("0.01"))
             odds = max(odds, D("1.02"))
-            returns = {"win": odds - 1, "half_win": (odds - 1) / 2, "push": D(0), "half_loss": D("-0.5"), "loss": D(-1)}
+            returns = {
+                "win": odds - 1,
+                "half_win": (odds - 1) / 2,
+                "push": D(0),
+                "half_loss": D("-0.5"),
+                "loss": D(-1),
+            }
             ev = win * (odds - 1) - loss
             spread = sum((q * (returns[key] - ev) ** 2 for key, q in dist.items()), D(0))
-            bet = inputs | {"market": kind, "side": side, "line": str(float(line)), "odds": str(odds)}
-            numbers = {"ev": ev, "variance": spread, "win_mass": win, "loss_mass": loss, "effective_p": win / (win + loss)}
-            made.append(vector("ev_push_aware", bet, {key: digits(x) for key, x in numbers.items()}, 1e-8))
+            bet = inputs | {
+                "market": kind,
+                "side": side,
+                "line": str(float(line)),
+                "odds": str(odds),
+            }
+            numbers = {
+                "ev": ev,
+                "variance": spread,
+                "win_mass": win,
+                "loss_mass": loss,
+                "effective_p": win / (win + loss),
+            }
+            made.append(
+                vector("ev_push_aware", bet, {key: digits(x) for key, x in numbers.items()}, 1e-8)
+            )
         made.append(vector("goal_model", inputs, wanted))
     return made + inversions(rng)
 
@@ -247,17 +355,33 @@ def inversions(rng: random.Random) -> list[Vector]:
         home, away = (D(round(rng.uniform(0.25, 3.4), 3)).quantize(D("0.001")) for _ in range(2))
         p = grid(home, away, D(0))
         wins = [sum((x for (h, a), x in p.items() if sign * (h - a) > 0), D(0)) for sign in (1, -1)]
-        fair = 1 + value_of(masses(p, "ah", "away", Fraction(3, 4)))[1] / value_of(masses(p, "ah", "away", Fraction(3, 4)))[0]
+        fair = (
+            1
+            + value_of(masses(p, "ah", "away", Fraction(3, 4)))[1]
+            / value_of(masses(p, "ah", "away", Fraction(3, 4)))[0]
+        )
         inputs = {"p_home": str(wins[0]), "p_away": str(wins[1])}
-        wanted = {"lambda_home": digits(home), "lambda_away": digits(away), "away_ah_0.75_fair": digits(fair)}
+        wanted = {
+            "lambda_home": digits(home),
+            "lambda_away": digits(away),
+            "away_ah_0.75_fair": digits(fair),
+        }
         made.append(vector("goal_inverse_home_away", inputs, wanted, 1e-7))
         line = Fraction(rng.randint(5, 17), 4)
         win, loss = value_of(masses(p, "ou", "over", line))
         inputs = {"p_over": str(win / (win + loss)), "line": str(float(line))}
         made.append(vector("goal_inverse_total", inputs, {"mu_total": digits(home + away)}, 1e-7))
         h, d, a = wins[0], 1 - wins[0] - wins[1], wins[1]
-        lines = {"-0.5": 1 / h, "-0.25": 1 + (a + d / 2) / h, "0": 1 + a / h, "+0.25": 1 + a / (h + d / 2), "+0.5": 1 / (h + d)}
-        wanted = {f"home_{name}": digits(x) for name, x in lines.items()} | {"away_+0.25": digits(1 + h / (a + d / 2))}
+        lines = {
+            "-0.5": 1 / h,
+            "-0.25": 1 + (a + d / 2) / h,
+            "0": 1 + a / h,
+            "+0.25": 1 + a / (h + d / 2),
+            "+0.5": 1 / (h + d),
+        }
+        wanted = {f"home_{name}": digits(x) for name, x in lines.items()} | {
+            "away_+0.25": digits(1 + h / (a + d / 2))
+        }
         made.append(vector("ah_from_1x2", {"p": [str(h), str(d), str(a)]}, wanted))
     return made
 
@@ -273,12 +397,20 @@ def kellies(rng: random.Random) -> list[Vector]:
     made: list[Vector] = []
     inputs: Any
     wanted: Any
-    for p, odds, commission in product(("0.02", "0.37", "0.6", "0.97"), ("1.03", "1.8", "2.75", "61"), ("0", "0.05")):
+    for p, odds, commission in product(
+        ("0.02", "0.37", "0.6", "0.97"), ("1.03", "1.8", "2.75", "61"), ("0", "0.05")
+    ):
         net = (D(odds) - 1) * (1 - D(commission))
         ev = D(p) * net - (1 - D(p))
         full = max(ev / net, D(0))
         growth = D(p) * (1 + full * net).ln() + (1 - D(p)) * (1 - full).ln()
-        wanted = {"full": full, "half": full / 2, "quarter": full / 4, "ev": ev, "growth_full": growth}
+        wanted = {
+            "full": full,
+            "half": full / 2,
+            "quarter": full / 4,
+            "ev": ev,
+            "growth_full": growth,
+        }
         inputs = {"p": p, "odds": odds, "commission": commission}
         made.append(vector("kelly_binary", inputs, {key: digits(x) for key, x in wanted.items()}))
     for _ in range(25):
@@ -291,24 +423,47 @@ def kellies(rng: random.Random) -> list[Vector]:
         full = growth_root(list(zip(parts, returns, strict=True)))
         dist = {name: str(q) for name, q in zip(NAMES.values(), parts, strict=True) if q}
         ev = sum((q * r for q, r in zip(parts, returns, strict=True)), D(0))
-        made.append(vector("kelly_push_aware", {"dist": dist, "odds": str(price)}, {"full": digits(full), "ev": digits(ev)}))
+        made.append(
+            vector(
+                "kelly_push_aware",
+                {"dist": dist, "odds": str(price)},
+                {"full": digits(full), "ev": digits(ev)},
+            )
+        )
     halves = {"dist": {"half_win": "0.6", "half_loss": "0.4"}, "odds": "2.1"}
     made.append(
-        vector("kelly_push_aware", halves, {"full": digits(growth_root([(D("0.6"), D("0.55")), (D("0.4"), D("-0.5"))]))})
+        vector(
+            "kelly_push_aware",
+            halves,
+            {"full": digits(growth_root([(D("0.6"), D("0.55")), (D("0.4"), D("-0.5"))]))},
+        )
     )
     for p, odds, bets in (("0.55", "2", 2), ("0.61", "2", 2), ("0.4", "2.9", 3), ("0.3", "2", 2)):
         net = D(odds) - 1
-        each = [(comb(bets, w) * D(p) ** w * (1 - D(p)) ** (bets - w), w * net - (bets - w)) for w in range(bets + 1)]
+        each = [
+            (comb(bets, w) * D(p) ** w * (1 - D(p)) ** (bets - w), w * net - (bets - w))
+            for w in range(bets + 1)
+        ]
         full = growth_root([(q, r / bets) for q, r in each]) / bets
         inputs = {"p": p, "odds": odds, "n_bets": bets}
-        made.append(vector("kelly_two_independent_even_money", inputs, {"fraction_each": digits(full)}))
+        made.append(
+            vector("kelly_two_independent_even_money", inputs, {"fraction_each": digits(full)})
+        )
     for c, floor in product(("0.1", "0.5", "1", "1.7", "2", "3"), ("0.9", "0.5", "0.2")):
         e = 2 / D(c) - 1
         below = D(floor) ** e if e > 0 else ONE
         double = (1 - D(2) ** -e) / (1 - D(4) ** -e) if e else D("0.5")
-        wanted = {"p_ever_below": below, "p_double_before_half": double, "growth_relative_to_full": D(c) * (2 - D(c))}
+        wanted = {
+            "p_ever_below": below,
+            "p_double_before_half": double,
+            "growth_relative_to_full": D(c) * (2 - D(c)),
+        }
         inputs = {"kelly_fraction": c, "floor_fraction_of_start": floor}
-        made.append(vector("kelly_drawdown_continuous", inputs, {key: digits(x) for key, x in wanted.items()}))
+        made.append(
+            vector(
+                "kelly_drawdown_continuous", inputs, {key: digits(x) for key, x in wanted.items()}
+            )
+        )
     return made + [exclusive(rng, legs) for legs in (2, 3, 3, 4, 5, 5)] + joint()
 
 
@@ -331,12 +486,22 @@ def exclusive(rng: random.Random, legs: int) -> Vector:
             staked = total(f)
             growth = sum((p[i] * (1 + f[i] * odds[i] - staked).ln() for i in range(legs)), D(0))
             best = max(best, (growth, f, reserve))
-    wanted = {"fractions": [digits(x) for x in best[1]], "reserve_rate": digits(best[2]), "growth": digits(best[0])}
-    return vector("kelly_mutually_exclusive", {"p": [str(x) for x in p], "odds": [str(x) for x in odds]}, wanted)
+    wanted = {
+        "fractions": [digits(x) for x in best[1]],
+        "reserve_rate": digits(best[2]),
+        "growth": digits(best[0]),
+    }
+    return vector(
+        "kelly_mutually_exclusive",
+        {"p": [str(x) for x in p], "odds": [str(x) for x in odds]},
+        wanted,
+    )
 
 
 def joint() -> list[Vector]:
-    """Two bets on one match, by golden sections inside golden sections; a twin of the first leaves the split open."""
+    """Two bets on one match, by golden sections inside golden sections; a twin of the first leaves
+    the split open.
+    """
     made: list[Vector] = []
     inputs: Any
     wanted: Any
@@ -348,14 +513,22 @@ def joint() -> list[Vector]:
     ):
         states: dict[tuple[float, float], float] = {}
         for (home, away), chance in grid(D(means[0]), D(means[1]), D(0)).items():
-            units = [float(result_of(kind, side, Fraction(line), home, away)) for kind, side, line, _ in (first, second)]
-            key = tuple(u * (bet[3] - 1 if u > 0 else 1) for u, bet in zip(units, (first, second), strict=True))
+            units = [
+                float(result_of(kind, side, Fraction(line), home, away))
+                for kind, side, line, _ in (first, second)
+            ]
+            key = tuple(
+                u * (bet[3] - 1 if u > 0 else 1)
+                for u, bet in zip(units, (first, second), strict=True)
+            )
             states[key[0], key[1]] = states.get((key[0], key[1]), 0.0) + float(chance)
 
         def growth(f: float, g: float, states: dict[tuple[float, float], float] = states) -> float:
             return sum(q * log(max(1 + f * x + g * y, 1e-300)) for (x, y), q in states.items())
 
-        def best_second(f: float, cap: float = cap, growth: Callable[[float, float], float] = growth) -> float:
+        def best_second(
+            f: float, cap: float = cap, growth: Callable[[float, float], float] = growth
+        ) -> float:
             return golden(partial(growth, f), 0.0, min(cap, 0.999 - f))
 
         def best_first(f: float, growth: Callable[[float, float], float] = growth) -> float:
@@ -363,8 +536,16 @@ def joint() -> list[Vector]:
 
         f = golden(best_first, 0.0, min(cap, 0.99))
         g = best_second(f)
-        bets = [{"market": k, "side": s, "line": line, "odds": odds} for k, s, line, odds in (first, second)]
-        inputs = {"lambda_home": means[0], "lambda_away": means[1], "bets": bets, "cap_per_bet": cap}
+        bets = [
+            {"market": k, "side": s, "line": line, "odds": odds}
+            for k, s, line, odds in (first, second)
+        ]
+        inputs = {
+            "lambda_home": means[0],
+            "lambda_away": means[1],
+            "bets": bets,
+            "cap_per_bet": cap,
+        }
         wanted = {"fractions": [f, g], "fractions_sum": f + g, "growth": growth(f, g)}
         made.append(vector("kelly_joint_same_event", inputs, wanted, 2e-4))
     twin = {"market": "1x2", "side": "home", "line": "", "odds": 2.05}

@@ -1,1 +1,3 @@
-"""Calls for help that leave the machine: what is told when (pure), in which words (pure), and the channels that carry it."""
+"""Calls for help that leave the machine: what is told when (pure), in which words (pure), and the
+channels that carry it.
+"""

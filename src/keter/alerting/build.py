@@ -1,4 +1,7 @@
-"""Which channels there are, from the settings. What is configured but cannot be had is told once, and the rest works."""
+"""Which channels there are, from the settings.
+
+What is configured but cannot be had is told once, and the rest works.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,8 +13,8 @@ import structlog
 
 from keter.alerting.channels import Channel, LogChannel
 from keter.alerting.dispatcher import Courier
-from keter.alerting.telegram_commands import Desk, Prove, Views
 from keter.alerting.held import Held
+from keter.alerting.telegram_commands import Desk, Prove, Views
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control.commands import Control
@@ -28,9 +31,11 @@ log = structlog.get_logger(__name__)
 
 
 class Alerting:
-    """What the dashboard's process runs: the courier, and the ear for commands where Telegram is configured.
+    """What the dashboard's process runs: the courier, and the ear for commands where Telegram is
+    configured.
 
-    ``late`` makes what takes seconds to load from ``modules``: the page is served meanwhile, and the light channels are told.
+    ``late`` makes what takes seconds to load from ``modules``: the page is served meanwhile, and
+    the light channels are told.
     """
 
     def __init__(self, courier: Courier, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
@@ -72,12 +77,16 @@ def build_alerting(
     *,
     prove: Prove | None = None,
 ) -> Alerting:
-    """Opens no connection. ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
+    """Opens no connection.
+
+    ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
 
     ``prove`` checks a code of the operator's second factor, which a resume over Telegram may need.
     """
     clean = Redactor(secret_values(settings)).text
-    apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
+    apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed(
+        "apprise", "notify"
+    )
     users = telegram_users(settings.alerts.telegram_user_ids)
     telegram = _telegram_wanted(settings.alerts, users)
 
@@ -85,7 +94,9 @@ def build_alerting(
         channels = _apprise(settings.alerts) if apprise else []
         if not telegram:
             return channels, None
-        listener, more = _telegram(settings.alerts, users, Desk(control, views, users, clock, prove=prove), clean)
+        listener, more = _telegram(
+            settings.alerts, users, Desk(control, views, users, clock, prove=prove), clean
+        )
         return [*channels, *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
@@ -104,11 +115,16 @@ def _telegram(
 
     from keter.alerting.telegram import CALL_S, Listener, TelegramChannel
 
-    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.telegram_api_url), timeout=CALL_S)
+    session = AiohttpSession(
+        api=TelegramAPIServer.from_base(settings.telegram_api_url), timeout=CALL_S
+    )
     try:
         bot = Bot(settings.telegram_bot_token.get_secret_value(), session=session)
     except TokenValidationError:
-        log.warning("telegram_off", reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)")
+        log.warning(
+            "telegram_off",
+            reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)",
+        )
         return None, []
     return Listener(bot, desk, clean), [TelegramChannel(bot, sorted(users))]
 
@@ -117,7 +133,11 @@ def telegram_users(words: Sequence[str]) -> frozenset[int]:
     """The numeric users; whatever is no positive number is told and left out."""
     wrong = [word for word in words if not (word.isascii() and word.isdigit())]
     if wrong:
-        log.warning("telegram_users_ignored", reason="TELEGRAM_USER_IDS takes numbers of users", entries=len(wrong))
+        log.warning(
+            "telegram_users_ignored",
+            reason="TELEGRAM_USER_IDS takes numbers of users",
+            entries=len(wrong),
+        )
     return frozenset(int(word) for word in words if word not in wrong)
 
 
@@ -125,7 +145,9 @@ def _telegram_wanted(settings: AlertSettings, users: frozenset[int]) -> bool:
     if not settings.telegram_bot_token.get_secret_value():
         return False
     if not users:
-        log.warning("telegram_off", reason="TELEGRAM_USER_IDS is empty: nobody may be told or heard")
+        log.warning(
+            "telegram_off", reason="TELEGRAM_USER_IDS is empty: nobody may be told or heard"
+        )
         return False
     return _installed("aiogram", "telegram")
 

@@ -1,18 +1,23 @@
-"""Where a channel's memory is kept: in Redis, so that it outlives a restart, and here what Redis does not take."""
+"""Where a channel's memory is kept: in Redis, so that it outlives a restart, and here what Redis
+does not take.
+"""
 
 import msgspec
 import structlog
 
 from keter.alerting.policy import Memory
-from keter.bus.telemetry.alerts import read_told, write_told
 from keter.bus.connection import Bus
+from keter.bus.telemetry.alerts import read_told, write_told
 from keter.errors import KeterError
 
 log = structlog.get_logger(__name__)
 
 
 class Shelf:
-    """One memory per channel. Raises nothing of Redis': what it does not give or take is remembered in this process."""
+    """One memory per channel.
+
+    Raises nothing of Redis': what it does not give or take is remembered in this process.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -22,7 +27,8 @@ class Shelf:
     async def read(self, channel: str) -> Memory:
         """What the channel has told; what Redis holds counts below what it has not taken yet.
 
-        What was written since Redis told is made of that: an alert that was forgotten then must not come back from there.
+        What was written since Redis told is made of that: an alert that was forgotten then must not
+        come back from there.
         """
         told = channel in self._known
         try:
@@ -30,7 +36,11 @@ class Shelf:
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alert_memory_not_read", channel=channel, error=str(e))
         unwritten = self._unwritten.get(channel)
-        return unwritten if told and unwritten is not None else joined(self._known.get(channel, Memory()), unwritten)
+        return (
+            unwritten
+            if told and unwritten is not None
+            else joined(self._known.get(channel, Memory()), unwritten)
+        )
 
     async def write(self, channel: str, memory: Memory) -> None:
         """Keeps it; in Redis too, as soon as that takes it."""

@@ -1,7 +1,9 @@
-"""Carries what the policy decided to every channel, each with a memory of its own, and says once a day that Keter lives.
+"""Carries what the policy decided to every channel, each with a memory of its own, and says once a
+day that Keter lives.
 
-What stands is read from Redis and joined with what this process holds itself. A Redis that cannot be read or written keeps
-nothing from being told: what it said last counts on, and what was told is remembered here until it takes it.
+What stands is read from Redis and joined with what this process holds itself. A Redis that cannot
+be read or written keeps nothing from being told: what it said last counts on, and what was told is
+remembered here until it takes it.
 """
 
 import asyncio
@@ -12,12 +14,12 @@ import msgspec
 import structlog
 
 from keter.alerting.channels import Channel, DeliveryError
+from keter.alerting.delivery_memory import Shelf
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, delivered, plan
-from keter.alerting.delivery_memory import Shelf
 from keter.alerting.texts import Message, Position, alive_message, test_message
-from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
+from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.clock import Clock
 from keter.errors import KeterError
 from keter.system.tasks import stopped_within
@@ -32,7 +34,10 @@ Positions = Callable[[], Awaitable[Position]]
 
 
 class Courier:
-    """One per dashboard. A channel that fails rests for REST_S and is then told what stands at that time."""
+    """One per dashboard.
+
+    A channel that fails rests for REST_S and is then told what stands at that time.
+    """
 
     def __init__(
         self,
@@ -70,7 +75,10 @@ class Courier:
             await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Tells every channel what it has to know now. What Redis said last counts while it cannot be asked."""
+        """Tells every channel what it has to know now.
+
+        What Redis said last counts while it cannot be asked.
+        """
         try:
             self._stored = await read_alerts(self._bus)
             asked = True
@@ -107,7 +115,9 @@ class Courier:
         return self._clock.monotonic() >= self._rest_until.get(channel.name, 0.0)
 
     async def _serve(self, channel: Channel, standing: Sequence[Alert], *, alive: bool) -> None:
-        """``alive``: also gives the day's sign of life, which a restart without Redis would otherwise repeat."""
+        """``alive``: also gives the day's sign of life, which a restart without Redis would
+        otherwise repeat.
+        """
         before = await self._shelf.read(channel.name)
         planned = plan(standing, before, self._clock.now())
         memory = planned.memory
@@ -126,7 +136,9 @@ class Courier:
 
     def _cleaned(self, message: Message) -> Message:
         """Texts of a venue's error may quote what was sent to it."""
-        texts = {name: self._clean(getattr(message, name)) for name in ("title", "detail", "action")}
+        texts = {
+            name: self._clean(getattr(message, name)) for name in ("title", "detail", "action")
+        }
         return msgspec.structs.replace(message, **texts)
 
     async def _alive(self, channel: Channel, memory: Memory) -> Memory:

@@ -1,4 +1,6 @@
-"""What this process itself knows to stand, kept in memory: true whatever Redis holds, and whether or not it takes writes."""
+"""What this process itself knows to stand, kept in memory: true whatever Redis holds, and whether
+or not it takes writes.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +10,10 @@ from keter.bus.telemetry.alerts import Alert, made_plain
 
 
 class Held:
-    """Alerts of the one who watches. What Redis holds of them is a copy, which may be old or missing."""
+    """Alerts of the one who watches.
+
+    What Redis holds of them is a copy, which may be old or missing.
+    """
 
     def __init__(self) -> None:
         self._standing: dict[str, Alert] = {}
@@ -44,8 +49,14 @@ class Held:
         self._ended.discard(alert_id)
 
     def standing(self, stored: Sequence[Alert]) -> list[Alert]:
-        """What stands in all, given what Redis holds: of our own what we know, with its acknowledgement from there."""
-        others = [alert for alert in stored if alert.id not in self._standing and alert.id not in self._ended]
+        """What stands in all, given what Redis holds: of our own what we know, with its
+        acknowledgement from there.
+        """
+        others = [
+            alert
+            for alert in stored
+            if alert.id not in self._standing and alert.id not in self._ended
+        ]
         copies = {alert.id: alert for alert in stored}
         own = [_seen(alert, copies.get(alert.id)) for alert in self._standing.values()]
         return sorted([*others, *own], key=lambda alert: alert.since)

@@ -1,4 +1,6 @@
-"""E-mail and others through apprise (the optional extra ``notify``), which blocks and therefore runs in a thread."""
+"""E-mail and others through apprise (the optional extra ``notify``), which blocks and therefore
+runs in a thread.
+"""
 
 import asyncio
 
@@ -18,10 +20,14 @@ class AppriseChannel:
     def __init__(self, urls: str, *, deadline_s: float = DEADLINE_S) -> None:
         self._apprise = Apprise()
         self._deadline_s = deadline_s
-        self.unusable = sum(not self._apprise.add(url.strip()) for url in urls.split(",") if url.strip())
+        self.unusable = sum(
+            not self._apprise.add(url.strip()) for url in urls.split(",") if url.strip()
+        )
 
     async def send(self, message: Message, position: Position | None) -> None:
-        call = asyncio.to_thread(self._apprise.notify, title=subject(message), body=body(message, position))
+        call = asyncio.to_thread(
+            self._apprise.notify, title=subject(message), body=body(message, position)
+        )
         try:
             taken = await asyncio.wait_for(call, self._deadline_s)
         except TimeoutError:

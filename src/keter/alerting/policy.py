@@ -21,7 +21,10 @@ ORDER: dict[Level, int] = {"page": 0, "ticket": 1, "info": 2}
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What was told of one alert. ``alert`` has the highest level told; ``gone_at`` is since when it does not stand."""
+    """What was told of one alert.
+
+    ``alert`` has the highest level told; ``gone_at`` is since when it does not stand.
+    """
 
     alert: Alert
     at: datetime
@@ -46,7 +49,9 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """``memory`` holds what is remembered whether or not anything is delivered; ``steps`` come in the order of telling."""
+    """``memory`` holds what is remembered whether or not anything is delivered; ``steps`` come in
+    the order of telling.
+    """
 
     memory: Memory
     steps: tuple[Step, ...] = ()
@@ -57,8 +62,16 @@ def plan(standing: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
     current = {alert.id: alert for alert in standing}
     told = {name: _observed(entry, name in current, now) for name, entry in memory.told.items()}
     told = {name: entry for name, entry in told.items() if not _forgotten(entry, now)}
-    steps = [step for alert in current.values() if (step := _rising(alert, told.get(alert.id), now)) is not None]
-    steps += [step for name, entry in told.items() if name not in current and (step := _ending(entry, now)) is not None]
+    steps = [
+        step
+        for alert in current.values()
+        if (step := _rising(alert, told.get(alert.id), now)) is not None
+    ]
+    steps += [
+        step
+        for name, entry in told.items()
+        if name not in current and (step := _ending(entry, now)) is not None
+    ]
     steps.sort(key=_rank)
     return Plan(msgspec.structs.replace(memory, told=told), tuple(steps))
 
@@ -70,13 +83,21 @@ def delivered(memory: Memory, step: Step) -> Memory:
 
 def _observed(entry: Told, stands: bool, now: datetime) -> Told:
     if stands:
-        return msgspec.structs.replace(entry, gone_at=None) if entry.gone_at is not None and not entry.resolved_at else entry
+        return (
+            msgspec.structs.replace(entry, gone_at=None)
+            if entry.gone_at is not None and not entry.resolved_at
+            else entry
+        )
     return msgspec.structs.replace(entry, gone_at=now) if entry.gone_at is None else entry
 
 
 def _forgotten(entry: Told, now: datetime) -> bool:
     """A resolved alert is remembered for as long as its return would count as flapping."""
-    return entry.resolved_at is not None and entry.gone_at is not None and _since(entry.resolved_at, now) > FLAPPING_S
+    return (
+        entry.resolved_at is not None
+        and entry.gone_at is not None
+        and _since(entry.resolved_at, now) > FLAPPING_S
+    )
 
 
 def _rising(alert: Alert, entry: Told | None, now: datetime) -> Step | None:
@@ -95,7 +116,9 @@ def _ending(entry: Told, now: datetime) -> Step | None:
     quiet = FLAPPING_S if entry.flapped else QUIET_S
     if entry.resolved_at is not None or entry.gone_at is None or _since(entry.gone_at, now) < quiet:
         return None
-    return Step(about(Kind.RESOLVED, entry.alert, now), msgspec.structs.replace(entry, resolved_at=now))
+    return Step(
+        about(Kind.RESOLVED, entry.alert, now), msgspec.structs.replace(entry, resolved_at=now)
+    )
 
 
 def _since(moment: datetime, now: datetime) -> float:
@@ -104,4 +127,9 @@ def _since(moment: datetime, now: datetime) -> float:
 
 def _rank(step: Step) -> tuple[bool, int, datetime, str]:
     message = step.message
-    return message.kind is Kind.RESOLVED, ORDER[message.level], message.since or message.at, message.alert_id
+    return (
+        message.kind is Kind.RESOLVED,
+        ORDER[message.level],
+        message.since or message.at,
+        message.alert_id,
+    )

@@ -1,6 +1,8 @@
-"""Telegram through aiogram (the optional extra ``telegram``): sends alerts to the listed users and hears their commands.
+"""Telegram through aiogram (the optional extra ``telegram``): sends alerts to the listed users and
+hears their commands.
 
-The bot's token is part of every address, so no text of an error from below is passed on, only its kind.
+The bot's token is part of every address, so no text of an error from below is passed on, only its
+kind.
 """
 
 import asyncio
@@ -33,13 +35,22 @@ class TelegramChannel:
         self._users = tuple(users)
 
     async def send(self, message: Message, position: Position | None) -> None:
-        """One user who has blocked the bot keeps nothing from the others; it fails when nobody could be told."""
+        """One user who has blocked the bot keeps nothing from the others; it fails when nobody
+        could be told.
+        """
         text = f"{subject(message)}\n{body(message, position)}"
-        faults = [fault for user in self._users if (fault := await say(self._bot, user, text)) is not None]
+        faults = [
+            fault for user in self._users if (fault := await say(self._bot, user, text)) is not None
+        ]
         if len(faults) == len(self._users):
             raise DeliveryError(f"Telegram told nobody ({', '.join(sorted(set(faults)))})")
         if faults:
-            log.warning("telegram_told_some_only", told=len(self._users) - len(faults), of=len(self._users), faults=faults)
+            log.warning(
+                "telegram_told_some_only",
+                told=len(self._users) - len(faults),
+                of=len(self._users),
+                faults=faults,
+            )
 
     async def aclose(self) -> None:
         await self._bot.session.close()
@@ -55,7 +66,10 @@ async def say(bot: Bot, user: int, text: str) -> str | None:
 
 
 class Listener:
-    """Asks Telegram for commands and answers them in order. ``clean`` takes secrets out of replies."""
+    """Asks Telegram for commands and answers them in order.
+
+    ``clean`` takes secrets out of replies.
+    """
 
     def __init__(self, bot: Bot, desk: Desk, clean: Callable[[str], str]) -> None:
         self._bot = bot
@@ -82,7 +96,10 @@ class Listener:
         """Asks once and answers what came; the kind of fault, or None."""
         try:
             updates = await self._bot.get_updates(
-                offset=self._next, timeout=POLL_S, allowed_updates=["message"], request_timeout=POLL_S + CALL_S
+                offset=self._next,
+                timeout=POLL_S,
+                allowed_updates=["message"],
+                request_timeout=POLL_S + CALL_S,
             )
         except FAULTS as e:
             return self._faulty(type(e).__name__)
@@ -124,5 +141,7 @@ def said_in(message: Received | None) -> Said | None:
         private=message.chat.type == "private",
         text=message.text,
         at=message.date,
-        by_person=not message.from_user.is_bot and message.forward_origin is None and message.sender_chat is None,
+        by_person=not message.from_user.is_bot
+        and message.forward_origin is None
+        and message.sender_chat is None,
     )

@@ -1,9 +1,12 @@
-"""What an operator may say over Telegram, and the answer. Knows nothing of aiogram; every effect goes through ``Control``.
+"""What an operator may say over Telegram, and the answer.
 
-Only listed users, only in their private chat. What only stops is done, and questions are answered, however old they arrive; the
-rest only within a minute of being said. ``/resume`` may lead to bets, so it is said twice: the second time with a code that is
-good once, for this user, this state and one minute. After a halt or a pause of the guard's that code comes from the operator's
-second factor, not from this chat: whoever holds the phone must not do.
+Knows nothing of aiogram; every effect goes through ``Control``.
+
+Only listed users, only in their private chat. What only stops is done, and questions are answered,
+however old they arrive; the rest only within a minute of being said. ``/resume`` may lead to bets,
+so it is said twice: the second time with a code that is good once, for this user, this state and
+one minute. After a halt or a pause of the guard's that code comes from the operator's second
+factor, not from this chat: whoever holds the phone must not do.
 """
 
 import asyncio
@@ -15,19 +18,20 @@ from datetime import datetime
 import structlog
 
 from keter.alerting.texts import Position, position_line
-from keter.bus.telemetry.alerts import Alert
 from keter.bus.errors import StaleRevisionError
+from keter.bus.telemetry.alerts import Alert
 from keter.clock import Clock
 from keter.control.commands import Control, Operator, Outcome
+from keter.control.proofs import resumes_lightly
 from keter.domain.bets import Bet
 from keter.domain.money import money_text
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError, UsageError
-from keter.control.proofs import resumes_lightly
 
 log = structlog.get_logger(__name__)
 STALE_S = 60.0
-# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on how long it was under way.
+# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on
+# how long it was under way.
 EVER_DONE = frozenset({"/pause", "/reduce", "/halt"})
 EVER_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
 CODE_LASTS_S = 60.0
@@ -35,8 +39,8 @@ MOST_LINES = 20
 LONGEST_PAUSE_MIN = 24 * 60
 REASON = "by Telegram"
 NO_SECOND_FACTOR = (
-    "after a halt or a pause of the guard's Telegram resumes only with a code of the second factor, and DASH_TOTP_SECRET is "
-    "not set; resume on the page or with `keter resume`"
+    "after a halt or a pause of the guard's Telegram resumes only with a code of the second factor,"
+    " and DASH_TOTP_SECRET is not set; resume on the page or with `keter resume`"
 )
 HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /resume"
 
@@ -92,7 +96,9 @@ class Desk:
         *,
         prove: Prove | None = None,
     ) -> None:
-        """``prove`` checks and spends a code of the operator's second factor; None where there is none."""
+        """``prove`` checks and spends a code of the operator's second factor; None where there is
+        none.
+        """
         self._control = control
         self._views = views
         self._allowed = allowed
@@ -109,7 +115,11 @@ class Desk:
         word, _, rest = said.text.strip().partition(" ")
         command = word.partition("@")[0].lower()
         age_s = (self._clock.now() - said.at).total_seconds()
-        old = f"{command} was said {age_text(age_s)} by this machine's clock" if abs(age_s) > STALE_S else ""
+        old = (
+            f"{command} was said {age_text(age_s)} by this machine's clock"
+            if abs(age_s) > STALE_S
+            else ""
+        )
         if old and command not in EVER_DONE | EVER_ANSWERED:
             return f"{old} and is not done. Say it again."
         try:
@@ -142,7 +152,9 @@ class Desk:
             case "/alerts":
                 return alerts_text(await self._views.alerts())
             case "/ack":
-                return _sentence(await self._control.acknowledge(operator, await self._alert_meant(rest), REASON))
+                return _sentence(
+                    await self._control.acknowledge(operator, await self._alert_meant(rest), REASON)
+                )
             case "/pause":
                 return _sentence(await self._control.pause(operator, REASON, for_s=_pause_s(rest)))
             case "/reduce":
@@ -155,16 +167,26 @@ class Desk:
 
     async def _status(self) -> str:
         standing = await self._control.standing()
-        mode = standing.mode.value if standing.mode is not None else standing.problem or "trading state unknown"
+        mode = (
+            standing.mode.value
+            if standing.mode is not None
+            else standing.problem or "trading state unknown"
+        )
         stops = f" (stopped by {', '.join(standing.stops)})" if standing.stops else ""
         return f"{mode}{stops}. {position_line(await self._views.position())}"
 
     async def _alert_meant(self, rest: str) -> str:
         if rest:
             return rest
-        waiting = [alert.id for alert in await self._views.alerts() if alert.acknowledged_by is None]
+        waiting = [
+            alert.id for alert in await self._views.alerts() if alert.acknowledged_by is None
+        ]
         if len(waiting) != 1:
-            raise UsageError(f"say which: /ack {' or /ack '.join(waiting)}" if waiting else "no alert waits for it")
+            raise UsageError(
+                f"say which: /ack {' or /ack '.join(waiting)}"
+                if waiting
+                else "no alert waits for it"
+            )
         return waiting[0]
 
     async def _resume(self, operator: Operator, user: int, code: str) -> str:
@@ -177,7 +199,8 @@ class Desk:
             await self._see_second_factor(user, code)
         elif not secrets.compare_digest(pending.code.encode(), code.encode()):
             raise UsageError("that code is not good (any more); say /resume for another")
-        elif not resumes_lightly(await self._control.standing()):  # halted since, perhaps by the file alone
+        elif not resumes_lightly(await self._control.standing()):
+            # Halted since, perhaps by the file alone.
             raise UsageError("the state has changed meanwhile; say /resume again")
         return _sentence(await self._control.resume(operator, REASON, revision=pending.revision))
 
@@ -192,10 +215,15 @@ class Desk:
         if not lightly and self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)
         code = self._codes() if lightly else None
-        self._pending[user] = _Pending(code, state.revision if state else None, self._clock.monotonic())
+        self._pending[user] = _Pending(
+            code, state.revision if state else None, self._clock.monotonic()
+        )
         why = f"{state.mode.value} by {state.actor}: {state.reason}. " if state else ""
         wanted = code or "and the six digits of the console's second factor"
-        return f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume {wanted}"
+        return (
+            f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume"
+            f" {wanted}"
+        )
 
     async def _see_second_factor(self, user: int, code: str) -> None:
         """Raises UsageError for a code that is not good, KeterError while too many were tried."""
@@ -212,8 +240,9 @@ def age_text(age_s: float) -> str:
 def open_text(bets: Sequence[Bet]) -> str:
     """Open bets, newest last, at most MOST_LINES of them."""
     lines = [
-        f"{bet.state.value} {bet.intent.home} v {bet.intent.away} {bet.intent.selection_id} "
-        f"{money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @ {bet.odds or bet.intent.asked_odds}"
+        f"{bet.state.value} {bet.intent.home} v {bet.intent.away} {bet.intent.selection_id}"
+        f" {money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @"
+        f" {bet.odds or bet.intent.asked_odds}"
         for bet in bets
     ]
     more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []

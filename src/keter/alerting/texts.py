@@ -1,4 +1,7 @@
-"""Pure: the words of a call for help. What it is, since when, what is at risk, what was done, one command, where to look."""
+"""Pure: the words of a call for help.
+
+What it is, since when, what is at risk, what was done, one command, where to look.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +24,10 @@ class Kind(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One thing to tell. ``message_id`` is the same whenever the same thing is told again; ``at`` is when it was decided."""
+    """One thing to tell.
+
+    ``message_id`` is the same whenever the same thing is told again; ``at`` is when it was decided.
+    """
 
     message_id: str
     kind: Kind
@@ -36,7 +42,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where Keter stands, as far as it is known; None is unknown. Amounts are decimal strings in ``currency``."""
+    """Where Keter stands, as far as it is known; None is unknown.
+
+    Amounts are decimal strings in ``currency``.
+    """
 
     execution_mode: str
     trading: str | None = None
@@ -72,8 +81,13 @@ def test_message(actor: str, at: datetime) -> Message:
 
 
 def alive_message(day: str, position: Position, at: datetime) -> Message:
-    """The daily sign of life, so that silence is noticed. ``day`` is the betting day as ISO date."""
-    return Message(f"alive/{day}", Kind.ALIVE, "info", "alive", "Keter is alive", position_line(position), at)
+    """The daily sign of life, so that silence is noticed.
+
+    ``day`` is the betting day as ISO date.
+    """
+    return Message(
+        f"alive/{day}", Kind.ALIVE, "info", "alive", "Keter is alive", position_line(position), at
+    )
 
 
 def position_line(position: Position) -> str:
@@ -85,14 +99,22 @@ def position_line(position: Position) -> str:
         parts.append(f"{position.currency} {position.outstanding} outstanding".strip())
     if position.unknown:
         parts.append(f"{position.unknown} UNKNOWN")
-    parts.append("PnL today unknown" if position.pnl_today is None else f"PnL today {position.pnl_today}")
+    parts.append(
+        "PnL today unknown" if position.pnl_today is None else f"PnL today {position.pnl_today}"
+    )
     return ", ".join(parts)
 
 
 def subject(message: Message) -> str:
     """One line for channels that have a subject."""
-    word = {Kind.RESOLVED: "RESOLVED", Kind.UPDATE: f"{message.level.upper()} (still)", Kind.TEST: "TEST"}
-    head = "" if message.kind is Kind.ALIVE else f"{word.get(message.kind, message.level.upper())}: "
+    word = {
+        Kind.RESOLVED: "RESOLVED",
+        Kind.UPDATE: f"{message.level.upper()} (still)",
+        Kind.TEST: "TEST",
+    }
+    head = (
+        "" if message.kind is Kind.ALIVE else f"{word.get(message.kind, message.level.upper())}: "
+    )
     return f"{head}{message.title}"
 
 
@@ -100,7 +122,9 @@ def body(message: Message, position: Position | None = None) -> str:
     """The lines below the subject, plain text without markup."""
     lines = [message.detail]
     if message.since is not None and message.kind in {Kind.NEW, Kind.UPDATE, Kind.RESOLVED}:
-        ended = f" until {message.at:%Y-%m-%d %H:%M:%S} UTC" if message.kind is Kind.RESOLVED else ""
+        ended = (
+            f" until {message.at:%Y-%m-%d %H:%M:%S} UTC" if message.kind is Kind.RESOLVED else ""
+        )
         lines.append(f"Since {message.since:%Y-%m-%d %H:%M:%S} UTC{ended}.")
     if message.kind in {Kind.NEW, Kind.UPDATE}:
         if position is not None:

@@ -1,6 +1,7 @@
 """Alerts as JSON to an address of the operator's choice.
 
-The same message may arrive twice when an answer is lost; ``id`` (also the header Idempotency-Key) is then the same.
+The same message may arrive twice when an answer is lost; ``id`` (also the header Idempotency-Key)
+is then the same.
 """
 
 import asyncio
@@ -23,7 +24,14 @@ class WebhookChannel:
 
     name = "webhook"
 
-    def __init__(self, url: str, *, deadline_s: float = DEADLINE_S, call_s: float = CALL_S, wait_s: float = WAIT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        deadline_s: float = DEADLINE_S,
+        call_s: float = CALL_S,
+        wait_s: float = WAIT_S,
+    ) -> None:
         self._url = url
         self._deadline_s = deadline_s
         self._wait_s = wait_s
@@ -34,7 +42,9 @@ class WebhookChannel:
             async with asyncio.timeout(self._deadline_s):
                 await self._post(payload(message, position), message.message_id)
         except TimeoutError:
-            raise DeliveryError(f"the webhook did not take it within {self._deadline_s:g} s") from None
+            raise DeliveryError(
+                f"the webhook did not take it within {self._deadline_s:g} s"
+            ) from None
 
     async def _post(self, content: dict[str, Any], message_id: str) -> None:
         headers = {"Idempotency-Key": message_id.encode("ascii", "replace").decode()}
@@ -68,11 +78,15 @@ class _RefusedError(Exception):
 def _may_pass(error: Exception) -> bool:
     if isinstance(error, _RefusedError):
         return error.status >= 500 or error.status == 429
-    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+    return isinstance(error, httpx.TransportError) and not isinstance(
+        error, httpx.UnsupportedProtocol
+    )
 
 
 def payload(message: Message, position: Position | None) -> dict[str, Any]:
-    """The posted JSON: ``v`` is its version, ``text`` what people read, the rest for programs. Times are ISO, UTC."""
+    """The posted JSON: ``v`` is its version, ``text`` what people read, the rest for programs.
+    Times are ISO, UTC.
+    """
     return {
         "v": 1,
         "id": message.message_id,

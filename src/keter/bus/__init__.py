@@ -1,1 +1,4 @@
-"""Everything Keter keeps in Redis: queues, locks, heartbeats, trading state, hot odds. The only package that talks to Redis."""
+"""Everything Keter keeps in Redis: queues, locks, heartbeats, trading state, hot odds.
+
+The only package that talks to Redis.
+"""

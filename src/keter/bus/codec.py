@@ -1,4 +1,6 @@
-"""Values as JSON bytes and back, with the schema version checked where a type has one (a field ``v``)."""
+"""Values as JSON bytes and back, with the schema version checked where a type has one (a field
+``v``).
+"""
 
 from typing import Any, TypeVar, cast
 
@@ -17,15 +19,21 @@ def encode(value: object) -> bytes:
 
 
 def decode(kind: type[T], payload: bytes) -> T:
-    """The ``kind`` in ``payload``. Raises PoisonedPayloadError when it is none, or of another schema version."""
+    """The ``kind`` in ``payload``.
+
+    Raises PoisonedPayloadError when it is none, or of another schema version.
+    """
     decoder, version = _decoder(kind)
     try:
         value = cast("T", decoder.decode(payload))
-    # ValueError: a domain type's own check, or text that is not UTF-8. RecursionError: lists within lists without end.
+    # ValueError: a domain type's own check, or text that is not UTF-8. RecursionError: lists within
+    # lists without end.
     except (msgspec.DecodeError, ValueError, RecursionError) as e:
         raise PoisonedPayloadError(f"not a {kind.__name__}: {e}") from e
     if version is not None and (found := cast("Any", value).v) != version:
-        raise PoisonedPayloadError(f"{kind.__name__} of schema version {found}; this Keter reads version {version}")
+        raise PoisonedPayloadError(
+            f"{kind.__name__} of schema version {found}; this Keter reads version {version}"
+        )
     return value
 
 

@@ -1,7 +1,7 @@
 """One connection to Redis per process and purpose, with explicit time-outs and no automatic retry.
 
-redis-py's defaults repeat a command whose answer did not come, which runs a push twice. Here nothing is repeated: an
-error says what is known, and the caller decides.
+redis-py's defaults repeat a command whose answer did not come, which runs a push twice. Here
+nothing is repeated: an error says what is known, and the caller decides.
 """
 
 import contextlib
@@ -18,7 +18,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.typing import EncodableT
 
-from keter.bus.errors import BusDataError, BusDeniedError, BusRefusedError, ConnectionLostError, translated
+from keter.bus.errors import (
+    BusDataError,
+    BusDeniedError,
+    BusRefusedError,
+    ConnectionLostError,
+    translated,
+)
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
 from keter.domain.runs import NOBODY
@@ -58,7 +64,10 @@ class Client(Redis):
         return Batch(self.connection_pool, self.response_callbacks, atomic, None)
 
     async def run(self, name: str, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
-        """The answer of a script of ours. Repeats it only when the server did not know it, that is: did not run it."""
+        """The answer of a script of ours.
+
+        Repeats it only when the server did not know it, that is: did not run it.
+        """
         found = script(name)
         call: tuple[EncodableT, ...] = ("EVALSHA", found.sha, len(keys), *keys, *args)
         with translated():
@@ -77,7 +86,10 @@ class Client(Redis):
 
     async def read_hash(self, key: str) -> dict[str, bytes]:
         """All fields of a hash; empty when there is none."""
-        return {name.decode(): value for name, value in (await self.execute_command("HGETALL", key)).items()}
+        return {
+            name.decode(): value
+            for name, value in (await self.execute_command("HGETALL", key)).items()
+        }
 
     async def read_list(self, key: str, start: int, stop: int) -> list[bytes]:
         """A slice of a list, both ends included."""
@@ -85,9 +97,12 @@ class Client(Redis):
 
 
 class Bus:
-    """What a process needs of Redis. ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes.
+    """What a process needs of Redis.
 
-    ``run_id`` is the run that its user belongs to: locks are given to the run alone that owns this Redis.
+    ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes.
+
+    ``run_id`` is the run that its user belongs to: locks are given to the run alone that owns this
+    Redis.
     """
 
     def __init__(self, redis: Client, blocking: Client, keys: Keys, run_id: str = NOBODY) -> None:
@@ -97,12 +112,16 @@ class Bus:
         self.run_id = run_id
 
     async def now_ms(self) -> int:
-        """The server's clock, in milliseconds since the epoch: the only one that all processes share."""
+        """The server's clock, in milliseconds since the epoch: the only one that all processes
+        share.
+        """
         seconds, micros = await self.redis.execute_command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def adopt(self, other: "Bus") -> None:
-        """Goes on with the connections of ``other``, which must not be used or closed any more, and closes its own."""
+        """Goes on with the connections of ``other``, which must not be used or closed any more, and
+        closes its own.
+        """
         past = Bus(self.redis, self.blocking, self.keys)
         self.redis, self.blocking, self.keys = other.redis, other.blocking, other.keys
         await past.aclose()
@@ -120,25 +139,41 @@ class _NoConnections(BlockingConnectionPool):
         super().__init__(max_connections=1)
         self._why = why
 
-    async def get_connection(self, command_name: str | None = None, *keys: Any, **options: Any) -> NoReturn:
+    async def get_connection(
+        self, command_name: str | None = None, *keys: Any, **options: Any
+    ) -> NoReturn:
         raise RedisConnectionError(self._why)
 
 
 def absent(why: str, *, prefix: str = "") -> Bus:
-    """A bus without a Redis, until it adopts another: every call raises ConnectionLostError with ``why``."""
-    return Bus(Client(connection_pool=_NoConnections(why)), Client(connection_pool=_NoConnections(why)), Keys(prefix))
+    """A bus without a Redis, until it adopts another: every call raises ConnectionLostError with
+    ``why``.
+    """
+    return Bus(
+        Client(connection_pool=_NoConnections(why)),
+        Client(connection_pool=_NoConnections(why)),
+        Keys(prefix),
+    )
 
 
 async def connect(url: str, *, prefix: str = "") -> Bus:
     """Opens the bus and makes sure that Redis answers and takes our scripts.
 
-    Raises UnavailableError with one sentence that names the address and never the password, BusRefusedError while Redis is
-    loading or full.
+    Raises UnavailableError with one sentence that names the address and never the password,
+    BusRefusedError while Redis is loading or full.
     """
     try:
-        bus = Bus(_client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix))
-    except (ValueError, TypeError, RedisError) as e:  # what the settings have not looked at, such as a spoilt run file
-        raise UnavailableError("the address of Redis is none; REDIS_URL must be like redis://host:6379/0") from e
+        bus = Bus(
+            _client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix)
+        )
+    except (
+        ValueError,
+        TypeError,
+        RedisError,
+    ) as e:  # what the settings have not looked at, such as a spoilt run file
+        raise UnavailableError(
+            "the address of Redis is none; REDIS_URL must be like redis://host:6379/0"
+        ) from e
     try:
         await bus.redis.load_scripts()
     except ConnectionLostError as e:
@@ -146,7 +181,9 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
         raise UnavailableError(_why_silent(url, str(e))) from e
     except BusDataError as e:
         await bus.aclose()
-        raise UnavailableError(f"{e}; REDIS_URL names a database that {address(url)} lacks, or it is no real Redis") from e
+        raise UnavailableError(
+            f"{e}; REDIS_URL names a database that {address(url)} lacks, or it is no real Redis"
+        ) from e
     except BaseException:
         await bus.aclose()
         raise
@@ -172,20 +209,29 @@ def _why_silent(url: str, said: str) -> str:
     """What to tell of a server that could not be talked to; ``said`` is the error from below."""
     at, tls = f"Redis at {address(url)}", urlsplit(url).scheme == "rediss"
     if (found := _TLS_ERROR.search(said)) is not None:
-        return f"TLS with {at} failed: {found[1]}; check its certificate, its name, and the files that REDIS_URL names"
+        return (
+            f"TLS with {at} failed: {found[1]}; check its certificate, its name, and the files that"
+            " REDIS_URL names"
+        )
     if tls and "No such file" in said:
         return (
-            f"TLS with {at} cannot begin: a file that REDIS_URL names in ssl_ca_certs, ssl_certfile or ssl_keyfile is missing"
+            f"TLS with {at} cannot begin: a file that REDIS_URL names in ssl_ca_certs, ssl_certfile"
+            " or ssl_keyfile is missing"
         )
     if tls and "Timeout" in said:
-        return f"{at} does not answer in TLS; is it running, and does that port speak TLS? One without is reached by redis://"
+        return (
+            f"{at} does not answer in TLS; is it running, and does that port speak TLS? One without"
+            " is reached by redis://"
+        )
     if not tls and ("reset by peer" in said or "closed by server" in said):
         return f"{at} closed the connection; is it Redis? One that speaks TLS only is reached by rediss://"
     return f"{at} does not answer; is it running, and is the address right?"
 
 
 def without_login(url: str) -> str:
-    """A Redis address without user, password and options: two of the same server and database are equal."""
+    """A Redis address without user, password and options: two of the same server and database are
+    equal.
+    """
     parts = urlsplit(url)
     if not parts.hostname:
         return f"{parts.scheme}://{parts.path}"

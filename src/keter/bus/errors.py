@@ -1,4 +1,5 @@
-"""What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py leaves the package.
+"""What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py
+leaves the package.
 
 ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
 BusDeniedError       69  the password or the rights of the Redis user do not allow it
@@ -19,25 +20,34 @@ import redis.exceptions as redis_errors
 from keter.errors import KeterError, RetryLaterError, UnavailableError
 
 ONE_NODE = (
-    "Keter needs a single server, or a cluster of one node that owns every slot: its scripts use many keys at once, and it "
-    "follows no redirection, nor a fail-over by Sentinel"
+    "Keter needs a single server, or a cluster of one node that owns every slot: its scripts use"
+    " many keys at once, and it follows no redirection, nor a fail-over by Sentinel"
 )
-_REFUSED = re.compile(r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b")
+_REFUSED = re.compile(
+    r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b"
+)
 
 
 RIGHTS = "give its user every command and key: ACL SETUSER <user> ~* &* +@all"
 
 
 class ConnectionLostError(UnavailableError):
-    """The connection failed or the answer did not come: the command may have run, or may still run later."""
+    """The connection failed or the answer did not come: the command may have run, or may still run
+    later.
+    """
 
 
 class BusDeniedError(UnavailableError):
-    """Redis knows us and does not let us, or does not know us: the password or the rights of its user."""
+    """Redis knows us and does not let us, or does not know us: the password or the rights of its
+    user.
+    """
 
 
 class BusRefusedError(RetryLaterError):
-    """Redis refused a write before the first change; nothing happened. ``word`` is how the server calls its reason."""
+    """Redis refused a write before the first change; nothing happened.
+
+    ``word`` is how the server calls its reason.
+    """
 
     def __init__(self, message: str, word: str = "") -> None:
         super().__init__(message)
@@ -73,10 +83,20 @@ def translated() -> Iterator[None]:
         raise BusDeniedError(f"Redis refused us: {e}; {RIGHTS}") from e
     except redis_errors.AuthenticationError as e:
         raise BusDeniedError(f"Redis refused us: {e}; check REDIS_URL or REDIS_PASSWORD") from e
-    except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as e:
+    except (
+        redis_errors.ConnectionError,
+        redis_errors.TimeoutError,
+        redis_errors.InvalidResponse,
+    ) as e:
         raise ConnectionLostError(f"no answer from Redis: {e}") from e
-    except (redis_errors.MovedError, redis_errors.AskError, redis_errors.ClusterCrossSlotError) as e:
-        raise UnavailableError(f"this Redis is one node of a cluster and the key belongs to another; {ONE_NODE}") from e
+    except (
+        redis_errors.MovedError,
+        redis_errors.AskError,
+        redis_errors.ClusterCrossSlotError,
+    ) as e:
+        raise UnavailableError(
+            f"this Redis is one node of a cluster and the key belongs to another; {ONE_NODE}"
+        ) from e
     except redis_errors.OutOfMemoryError as e:
         raise BusRefusedError(f"Redis refuses to write: {e}", "OOM") from e
     except redis_errors.ReadOnlyError as e:

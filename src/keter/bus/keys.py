@@ -1,9 +1,12 @@
-"""Every key Keter uses in Redis: its name, type, content and life. Nobody else builds a key.
+"""Every key Keter uses in Redis: its name, type, content and life.
 
-The prefix is empty by default, so that names are those of the design; another one lets several programs share a server. A
-Redis Cluster of several nodes is not supported, whatever the prefix. Parts that come from outside are percent-quoted where
-they hold anything but letters, digits and ``-._~|@``, so that no account or event can imitate another key or a hash tag.
-Lives are in milliseconds and end with ``_MS``; a key without one says who trims it.
+Nobody else builds a key.
+
+The prefix is empty by default, so that names are those of the design; another one lets several
+programs share a server. A Redis Cluster of several nodes is not supported, whatever the prefix.
+Parts that come from outside are percent-quoted where they hold anything but letters, digits and
+``-._~|@``, so that no account or event can imitate another key or a hash tag. Lives are in
+milliseconds and end with ``_MS``; a key without one says who trims it.
 """
 
 from urllib.parse import quote
@@ -68,7 +71,9 @@ class QueueKeys:
         """list of dead letters, newest last, at most DEAD_CAP: ms, worker, error, key, payload, a line each"""
 
     def processing(self, incarnation: str) -> str:
-        """list key, payload, key, payload ...: what one incarnation has in hand; gone when it hands over."""
+        """list key, payload, key, payload ...: what one incarnation has in hand; gone when it hands
+        over.
+        """
         return self._processing + _part(incarnation)
 
     def lease(self, incarnation: str) -> str:
@@ -82,7 +87,13 @@ class QueueKeys:
 
     def of_step(self, incarnation: str) -> tuple[str, ...]:
         """What the step script needs to take from this queue, in its order."""
-        return self.lease(incarnation), self.processing(incarnation), *self.of_push, self.strikes, self.dead
+        return (
+            self.lease(incarnation),
+            self.processing(incarnation),
+            *self.of_push,
+            self.strikes,
+            self.dead,
+        )
 
     def of_reap(self, incarnation: str) -> tuple[str, ...]:
         """What the reaper's script needs, in its order."""
@@ -162,7 +173,9 @@ class Keys:
         return f"{self.prefix}lease:{_part(name)}"
 
     def exec_lock(self, event_uid: str, selection_id: str) -> str:
-        """string ``token|fence`` of the selection's owner; TTL longer than the slowest placement."""
+        """string ``token|fence`` of the selection's owner; TTL longer than the slowest
+        placement.
+        """
         return f"{self.prefix}exec_lock:{_part(event_uid)}:{_part(selection_id)}"
 
     def cooldown_event(self, event_uid: str) -> str:
@@ -186,11 +199,15 @@ class Keys:
         return f"{self.prefix}score:{_part(event_uid)}"
 
     def reconciled(self, account: str) -> str:
-        """hash wanted (token of the router that asks), done (token it was done for), run, at_ms of the pass; RECONCILED_MS."""
+        """hash wanted (token of the router that asks), done (token it was done for), run, at_ms of
+        the pass; RECONCILED_MS.
+        """
         return f"{self.prefix}reconciled:{_part(account)}"
 
     def doubt(self, intent_id: str) -> str:
-        """hash asked (how often the venue was asked for a bet whose outcome is unknown), at_ms (last time); TTL DOUBT_MS."""
+        """hash asked (how often the venue was asked for a bet whose outcome is unknown), at_ms
+        (last time); TTL DOUBT_MS.
+        """
         return f"{self.prefix}doubt:{_part(intent_id)}"
 
     def closing(self, intent_id: str) -> str:
@@ -206,11 +223,15 @@ class Keys:
         return f"{self.prefix}ao:session:{_part(account)}"
 
     def contested(self, account: str) -> str:
-        """string; exists while the account's session was taken away again and again lately; TTL CONTESTED_MS."""
+        """string; exists while the account's session was taken away again and again lately; TTL
+        CONTESTED_MS.
+        """
         return f"{self.prefix}ao:contested:{_part(account)}"
 
     def fixtures(self, account: str) -> str:
-        """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL FIXTURES_MS."""
+        """hash match id of the venue -> JSON Event; the feed removes what has ended; TTL
+        FIXTURES_MS.
+        """
         return f"{self.prefix}fixtures:{_part(account)}"
 
     def throttle(self, account: str, name: str) -> str:
@@ -218,7 +239,9 @@ class Keys:
         return f"{self.prefix}throttle:{_part(account)}:{_part(name)}"
 
     def budget(self, account: str) -> str:
-        """hash left (questions about the account that may be asked), at_ms (as of when); TTL two minutes."""
+        """hash left (questions about the account that may be asked), at_ms (as of when); TTL two
+        minutes.
+        """
         return f"{self.prefix}budget:{_part(account)}"
 
     def heartbeat(self, process: str, worker: str) -> str:

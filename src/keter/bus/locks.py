@@ -1,7 +1,8 @@
 """Locks with an owner and a fencing number, and leases for processes of which one is active.
 
-A lock that expires does not stop a paused owner: it avoids double work. What must not happen twice is protected where it
-happens, by comparing the fencing number (numbers grow for ever, over all locks) or by a unique key in the ledger.
+A lock that expires does not stop a paused owner: it avoids double work. What must not happen twice
+is protected where it happens, by comparing the fencing number (numbers grow for ever, over all
+locks) or by a unique key in the ledger.
 """
 
 import asyncio
@@ -37,7 +38,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Locks:
-    """Locks of one process. ``owner`` stands before each token, so that people can see who holds what."""
+    """Locks of one process.
+
+    ``owner`` stands before each token, so that people can see who holds what.
+    """
 
     def __init__(self, bus: Bus, *, owner: str = "keter", ids: Ids = random_id) -> None:
         self._bus = bus
@@ -49,19 +53,26 @@ class Locks:
         return f"{self._owner}.{self._ids()[:16]}"
 
     async def acquire(self, key: str, ttl_s: float, token: str | None = None) -> Held | None:
-        """The lock, or None while somebody else holds it. Raises NotOwnerError where this Redis is another run's.
+        """The lock, or None while somebody else holds it.
 
-        After ConnectionLostError the lock may be ours or not; the same ``token`` finds out, otherwise it ends by itself.
+        Raises NotOwnerError where this Redis is another run's.
+
+        After ConnectionLostError the lock may be ours or not; the same ``token`` finds out,
+        otherwise it ends by itself.
         """
         token = token or self.new_token()
         keys = [key, self._bus.keys.fence, self._bus.keys.owner]
-        fence = await self._bus.redis.run("lock_acquire", keys, [token, round(ttl_s * 1000), self._bus.run_id])
+        fence = await self._bus.redis.run(
+            "lock_acquire", keys, [token, round(ttl_s * 1000), self._bus.run_id]
+        )
         if fence == b"":
             raise NotOwnerError("this Redis is another run's, or nobody's yet")
         return Held(key, token, int(fence), ttl_s) if fence is not None else None
 
     async def renew(self, held: Held) -> bool:
-        """Starts its life again; False when it is no longer ours, or this Redis has become another run's."""
+        """Starts its life again; False when it is no longer ours, or this Redis has become another
+        run's.
+        """
         return await self._kept(held, round(held.ttl_s * 1000))
 
     async def release(self, held: Held) -> bool:
@@ -73,7 +84,10 @@ class Locks:
         return bool(await self._bus.redis.run("lock_keep", [held.key, self._bus.keys.owner], args))
 
     async def remaining_s(self, held: Held) -> float:
-        """Seconds it is still ours; 0 when it is not. Compare with the longest call that is to follow."""
+        """Seconds it is still ours; 0 when it is not.
+
+        Compare with the longest call that is to follow.
+        """
         async with self._bus.redis.batch(atomic=True) as batch:
             batch.get(held.key)
             batch.pttl(held.key)
@@ -129,9 +143,10 @@ async def clear_exec_lock(bus: Bus, key: str) -> bool:
 class Lease:
     """The right to be the active one of several processes, kept by a task while it lasts.
 
-    ``lost`` is set as soon as it may have ended: by then stop doing what only the owner may do. Use as a context manager,
-    which releases it; ``acquire`` may be called again after a loss. ``mark`` stands in its value, for people to see;
-    ``stranger`` is told, once per waiting, that this Redis is another run's.
+    ``lost`` is set as soon as it may have ended: by then stop doing what only the owner may do. Use
+    as a context manager, which releases it; ``acquire`` may be called again after a loss. ``mark``
+    stands in its value, for people to see; ``stranger`` is told, once per waiting, that this Redis
+    is another run's.
     """
 
     def __init__(
@@ -160,14 +175,21 @@ class Lease:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.release()
 
     async def acquire(self, stop: asyncio.Event) -> bool:
-        """Waits until the lease is ours (True) or ``stop`` is set (False). Redis being away is waited out, too."""
+        """Waits until the lease is ours (True) or ``stop`` is set (False).
+
+        Redis being away is waited out, too.
+        """
         await self._end_keeper()
-        token = self._new_token()  # one token for all tries: an acquisition whose reply was lost is found again
+        # One token for all tries: an acquisition whose reply was lost is found again.
+        token = self._new_token()
         told = False
         while not stop.is_set():
             asked = self._clock.monotonic()
@@ -182,7 +204,9 @@ class Lease:
                 held = None
             if held is not None:
                 self.held, self.lost = held, asyncio.Event()
-                self._keeper = asyncio.create_task(self._keep(held, self.lost, asked), name=f"lease {self._key}")
+                self._keeper = asyncio.create_task(
+                    self._keep(held, self.lost, asked), name=f"lease {self._key}"
+                )
                 return True
             await _pause(stop, min(self._ttl_s / RENEWALS_PER_TTL, LONGEST_STANDBY_S))
         return False
@@ -199,7 +223,9 @@ class Lease:
         return await self._locks.owned(held)
 
     async def _keep(self, held: Held, lost: asyncio.Event, renewed: float) -> None:
-        """Renews three times per life; without an answer the lease counts as lost when its life has run out."""
+        """Renews three times per life; without an answer the lease counts as lost when its life has
+        run out.
+        """
         try:
             while True:
                 left = renewed + self._ttl_s - self._clock.monotonic()
@@ -220,14 +246,19 @@ class Lease:
         held = self.held
         await self._end_keeper()
         if held is not None:
-            with contextlib.suppress(ConnectionLostError, BusRefusedError):  # it then ends by itself
+            # It then ends by itself.
+            with contextlib.suppress(ConnectionLostError, BusRefusedError):
                 await self._locks.release(held)
 
     async def _end_keeper(self) -> None:
         keeper, self._keeper, self.held = self._keeper, None, None
         if keeper is not None:
             await end_tasks(keeper)
-            if keeper.done() and not keeper.cancelled() and (error := keeper.exception()) is not None:
+            if (
+                keeper.done()
+                and not keeper.cancelled()
+                and (error := keeper.exception()) is not None
+            ):
                 raise error
 
 

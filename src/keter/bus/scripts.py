@@ -1,4 +1,6 @@
-"""The Lua scripts: read from the package, called by their SHA-1, loaded again when the server has forgotten them."""
+"""The Lua scripts: read from the package, called by their SHA-1, loaded again when the server has
+forgotten them.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,5 +26,9 @@ def script(name: str) -> Script:
 
 def all_scripts() -> tuple[Script, ...]:
     """Every script of the package, by name."""
-    names = sorted(entry.name for entry in files("keter.bus").joinpath("lua").iterdir() if entry.name.endswith(".lua"))
+    names = sorted(
+        entry.name
+        for entry in files("keter.bus").joinpath("lua").iterdir()
+        if entry.name.endswith(".lua")
+    )
     return tuple(script(name.removesuffix(".lua")) for name in names)

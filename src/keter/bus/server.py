@@ -1,4 +1,6 @@
-"""Redis for everybody: which server to use (``_plan``), one of our own (``_private``), what a server is like (``_probe``)."""
+"""Redis for everybody: which server to use (``_plan``), one of our own (``_private``), what a
+server is like (``_probe``).
+"""
 
 from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.redis_server.private import PrivateRedis, locate_redis, running_url

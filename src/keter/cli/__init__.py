@@ -1,6 +1,9 @@
-"""The ``keter`` command. Every command imports what it needs when it runs, so that ``keter --help`` is quick.
+"""The ``keter`` command.
 
-Errors are one sentence on standard error and an exit code of ``keter.errors``; a traceback means a bug (70).
+Every command imports what it needs when it runs, so that ``keter --help`` is quick.
+
+Errors are one sentence on standard error and an exit code of ``keter.errors``; a traceback means a
+bug (70).
 """
 
 import errno
@@ -13,7 +16,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from keter import __version__
-from keter.cli import backtests, config, doctor, explain, ledger, licences, logs, processes, replays, reports, status, trading
+from keter.cli import (
+    backtests,
+    config,
+    doctor,
+    explain,
+    ledger,
+    licences,
+    logs,
+    processes,
+    replays,
+    reports,
+    status,
+    trading,
+)
 from keter.errors import ExitCode, KeterError
 from keter.system.process import keep_files_private
 
@@ -25,14 +41,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (processes, status, trading, doctor, logs, config, ledger, licences, backtests, replays, explain, reports):
+for group in (
+    processes,
+    status,
+    trading,
+    doctor,
+    logs,
+    config,
+    ledger,
+    licences,
+    backtests,
+    replays,
+    explain,
+    reports,
+):
     group.register(app)
 
 
 @app.callback()
 def _options(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.")
+    ] = False,
 ) -> None:
     if version:
         typer.echo(__version__)
@@ -43,13 +74,18 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command line and exits with its code. Whatever it writes, only this user may read."""
+    """Runs one command line and exits with its code.
+
+    Whatever it writes, only this user may read.
+    """
     keep_files_private()
     sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
 
 
 def run_command(arguments: list[str]) -> int:
-    """Runs one command line; returns its exit code after telling what went wrong, if anything did."""
+    """Runs one command line; returns its exit code after telling what went wrong, if anything
+    did.
+    """
     try:
         result = app(arguments, standalone_mode=False)
     except KeterError as e:
@@ -59,11 +95,20 @@ def run_command(arguments: list[str]) -> int:
     except Abort:
         return _fail("nothing was entered, so nothing was done", ExitCode.USAGE)
     except SystemExit:
-        return ExitCode.OK  # typer's way of saying that the reader of our output left; nobody is there to be told
+        # Typer's way of saying that the reader of our output left; nobody is there to be told.
+        return ExitCode.OK
     except PermissionError as e:
-        return _fail(f"{e.filename} is closed to this user: {e.strerror}", ExitCode.PERMISSION) if e.filename else _bug(e)
+        return (
+            _fail(f"{e.filename} is closed to this user: {e.strerror}", ExitCode.PERMISSION)
+            if e.filename
+            else _bug(e)
+        )
     except OSError as e:
-        return _fail(f"the output cannot be written: {e.strerror}", ExitCode.UNAVAILABLE) if _is_full(e) else _bug(e)
+        return (
+            _fail(f"the output cannot be written: {e.strerror}", ExitCode.UNAVAILABLE)
+            if _is_full(e)
+            else _bug(e)
+        )
     except Exception as e:  # noqa: BLE001 - the last line of defence: everything else is a bug and is shown as one
         return _bug(e)
     return int(result) if isinstance(result, int) else ExitCode.OK

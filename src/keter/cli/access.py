@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from keter.bus.connection import Bus
     from keter.control.commands import Control
     from keter.domain.trading import OperatorCommand, TradingState
-    from keter.supervision.instances import Choice, Found, Seen, Wish
     from keter.ledger import Ledger
     from keter.settings import Settings
+    from keter.supervision.instances import Choice, Found, Seen, Wish
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command acts on: settings, and the Keter of this machine that runs by them, if one does.
+    """What a command acts on: settings, and the Keter of this machine that runs by them, if one
+    does.
 
-    ``closed`` are listings of Keters that this user may not look into. ``problem`` is why the settings of the one that runs
-    could not be read; defaults stand for them then.
+    ``closed`` are listings of Keters that this user may not look into. ``problem`` is why the
+    settings of the one that runs could not be read; defaults stand for them then.
     """
 
     settings: "Settings"
@@ -41,20 +42,25 @@ class Target:
 def one_target(wish: "Wish") -> Target:
     """The Keter that is meant, else the settings in use alone.
 
-    Raises UsageError with the list where several could be meant, ConfigurationError for settings that cannot be read.
+    Raises UsageError with the list where several could be meant, ConfigurationError for settings
+    that cannot be read.
     """
     from keter.supervision.instances import Wish
 
     settings, problem, choice, seen = survey(wish)
     if choice.refusal is not None:
-        raise UsageError(choice.refusal if problem is None else f"nothing was done: {problem}; {choice.refusal}")
+        raise UsageError(
+            choice.refusal if problem is None else f"nothing was done: {problem}; {choice.refusal}"
+        )
     if choice.targets:
         return target_of(choice.targets[0], settings, wish)
     if settings is None:
         why = problem or UnavailableError("no Keter runs on this machine")
         if wish is Wish.LOOK:
             raise why
-        raise type(why)(f"nothing was done: no Keter was found running on this machine, and {why}") from problem
+        raise type(why)(
+            f"nothing was done: no Keter was found running on this machine, and {why}"
+        ) from problem
     return Target(settings, closed=tuple(seen.closed))
 
 
@@ -71,8 +77,8 @@ def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, S
     Looks at the machine only where the settings in use do not decide.
     """
     from keter.errors import ConfigurationError
-    from keter.supervision.instances import Seen, choose, on, running
     from keter.settings import load_settings
+    from keter.supervision.instances import Seen, choose, on, running
 
     settings: Settings | None = None
     problem: KeterError | None = None
@@ -95,13 +101,14 @@ def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, S
 def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Target:
     """The settings of a Keter that runs, wherever the command stands.
 
-    Its ``.env`` may have become unreadable since it started: what only stops or looks then makes do with where things are.
+    Its ``.env`` may have become unreadable since it started: what only stops or looks then makes do
+    with where things are.
     """
     from pathlib import Path
 
     from keter.errors import ConfigurationError
-    from keter.supervision.instances import Wish
     from keter.settings import child_environment, load_settings
+    from keter.supervision.instances import Wish
 
     instance = found.instance
     places = {"DATA_DIR": instance.data_dir, "HALT_FILE": instance.halt_file}
@@ -112,11 +119,15 @@ def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Targ
         if wish is Wish.START:
             raise
         return Target(load_settings(None, places), found, problem=e)
-    return Target(loaded, found, own=settings is not None and settings.mode.data_dir == loaded.mode.data_dir)
+    return Target(
+        loaded, found, own=settings is not None and settings.mode.data_dir == loaded.mode.data_dir
+    )
 
 
 def redis_url(target: Target) -> str | None:
-    """The Redis of a target, with its password: the one that the running Keter names, None when nobody knows any."""
+    """The Redis of a target, with its password: the one that the running Keter names, None when
+    nobody knows any.
+    """
     from keter.bus.connection import without_login
     from keter.bus.server import configured_url, locate_redis, running_url
 
@@ -142,13 +153,22 @@ async def need_bus(target: Target) -> "Bus":
 
     url = redis_url(target)
     if url is None:
-        raise UnavailableError("Keter is not running here: no Redis in the settings and none started by `keter up`")
-    prefix = target.settings.redis.redis_key_prefix if target.found is None else target.found.instance.prefix
+        raise UnavailableError(
+            "Keter is not running here: no Redis in the settings and none started by `keter up`"
+        )
+    prefix = (
+        target.settings.redis.redis_key_prefix
+        if target.found is None
+        else target.found.instance.prefix
+    )
     return await connect(url, prefix=prefix)
 
 
 def control_over(target: Target, bus: "Bus | None") -> "Control":
-    """The commands over a target. Nothing is made for the audit: a ledger that is not there stays so."""
+    """The commands over a target.
+
+    Nothing is made for the audit: a ledger that is not there stays so.
+    """
     from keter.clock import SystemClock
     from keter.control.commands import Control
     from keter.ledger import local_ledger, open_settings_ledger
@@ -174,20 +194,28 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
 
     there = file is None or (file.is_file() and target.owner in {None, file.lstat().st_uid})
     known = {"audit": audit, "last": last} if there else {"audit": None}
-    return Control(bus, halt_file=settings.router.halt_file, clock=clock, owner=target.owner, **known)
+    return Control(
+        bus, halt_file=settings.router.halt_file, clock=clock, owner=target.owner, **known
+    )
 
 
 async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
-    """Raises UnavailableError where the Keter that runs has another ledger: without its settings it is only guessed."""
+    """Raises UnavailableError where the Keter that runs has another ledger: without its settings it
+    is only guessed.
+    """
     from keter.bus.state.ownership import read_owner
 
     record = await read_owner(bus) if bus is not None else None
     if record is not None and record.run.ledger_id not in {"", (await ledger.identity()).ledger_id}:
-        raise UnavailableError("the ledger of the Keter that runs is named in settings that cannot be read")
+        raise UnavailableError(
+            "the ledger of the Keter that runs is named in settings that cannot be read"
+        )
 
 
 async def somebody_runs(bus: "Bus | None") -> bool:
-    """Whether a process that bets, or allows to, reports to this Redis, be it on another machine."""
+    """Whether a process that bets, or allows to, reports to this Redis, be it on another
+    machine.
+    """
     from keter.bus.telemetry.heartbeats import read_heartbeats
     from keter.supervision.processes import Process
 

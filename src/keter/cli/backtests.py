@@ -12,8 +12,8 @@ from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
 from keter.errors import ConfigurationError, UnavailableError, UsageError
-from keter.system.private_files import write_private
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
+from keter.system.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.replay.backtest import Backtest, Rules
@@ -30,28 +30,52 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    paths: Annotated[list[Path], typer.Argument(help="football-data.co.uk files, capture files, or folders of either kind.")],
-    market: Annotated[list[MarketKind] | None, typer.Option(help="1x2, ah or ou; repeat for several. Default: all.")] = None,
-    books: Annotated[str, typer.Option(help=f"Books to bet with, comma separated: {', '.join(BOOKS)}.")] = "MAX",
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="football-data.co.uk files, capture files, or folders of either kind."),
+    ],
+    market: Annotated[
+        list[MarketKind] | None,
+        typer.Option(help="1x2, ah or ou; repeat for several. Default: all."),
+    ] = None,
+    books: Annotated[
+        str, typer.Option(help=f"Books to bet with, comma separated: {', '.join(BOOKS)}.")
+    ] = "MAX",
     prices: Annotated[Moment, typer.Option(help="When prices are taken.")] = Moment.EARLIER,
-    against: Annotated[Moment, typer.Option(help="Whose Pinnacle price is the yardstick.")] = Moment.EARLIER,
-    min_ev: Annotated[float | None, typer.Option(help="Least value in per cent. Default: MIN_EV_PCT.")] = None,
-    max_ev: Annotated[float | None, typer.Option(help="Value taken for an error, in per cent. Default: EV_MAX_PCT.")] = None,
-    rule: Annotated[str | None, typer.Option(help="fixed, ev or kelly. Default: STAKE_RULE.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a report with charts to this file.")] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write every bet to this file.")] = None,
+    against: Annotated[
+        Moment, typer.Option(help="Whose Pinnacle price is the yardstick.")
+    ] = Moment.EARLIER,
+    min_ev: Annotated[
+        float | None, typer.Option(help="Least value in per cent. Default: MIN_EV_PCT.")
+    ] = None,
+    max_ev: Annotated[
+        float | None,
+        typer.Option(help="Value taken for an error, in per cent. Default: EV_MAX_PCT."),
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="fixed, ev or kelly. Default: STAKE_RULE.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report with charts to this file.")
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write every bet to this file.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Bet past seasons, or recordings, through the live gates; settings come from .env.
 
-    In football-data files Pinnacle is the sharp book and --market, --books, --prices and --against choose what is bet;
-    recordings hold every book's price at its time and are bet as they were seen.
+    In football-data files Pinnacle is the sharp book and --market, --books, --prices and --against
+    choose what is bet; recordings hold every book's price at its time and are bet as they were
+    seen.
     """
     recordings, changes = recorded_files(paths), _overrides(min_ev, max_ev, rule)
     if recordings:
         measured = _of_recordings(recordings, changes)
     else:
-        measured = _of_seasons(paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, changes))
+        measured = _of_seasons(
+            paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, changes)
+        )
     _hand_out(measured, html, csv_file, as_json=as_json)
 
 
@@ -72,15 +96,21 @@ def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
 
     with reading(csv_files(paths), "fixtures") as advance:
         tested = run(paths, rules, advance)
-    read: dict[str, object] = {"files": tested.files, "fixtures": tested.fixtures, "markets": tested.markets}
+    read: dict[str, object] = {
+        "files": tested.files,
+        "fixtures": tested.fixtures,
+        "markets": tested.markets,
+    }
     read |= {"skipped_rows": len(tested.skipped), "above_ceiling": tested.above_ceiling}
     careful = warnings(rules)
     if tested.above_ceiling:
         careful.append(
-            f"{tested.above_ceiling:,} selections worth more than {rules.edge.ev_max_pct:g} % were taken for errors, as live, "
-            "and left out; --max-ev changes that."
+            f"{tested.above_ceiling:,} selections worth more than {rules.edge.ev_max_pct:g} % were"
+            " taken for errors, as live, and left out; --max-ev changes that."
         )
-    return Measured(f"Backtest of {len(tested.files)} files", _intro(tested, rules), careful, read, tested.bets)
+    return Measured(
+        f"Backtest of {len(tested.files)} files", _intro(tested, rules), careful, read, tested.bets
+    )
 
 
 def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
@@ -91,21 +121,29 @@ def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     with reading(files, "answers") as advance:
         for _ in replayer.run(read_answers(files, advance)):
             pass
-    intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, {len(files)} files."
+    intro = (
+        f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, {len(files)}"
+        " files."
+    )
     read: dict[str, object] = {"files": [file.name for file in files], "answers": replayer.answers}
     read |= {"market_updates": replayer.updates, "broken_answers": sum(replayer.broken.values())}
     bets = replayer.table.records(replayer.closing)
     return Measured(f"Backtest of {len(files)} recordings", intro, [FILLED_AS_SEEN], read, bets)
 
 
-def _hand_out(measured: Measured, html: Path | None, csv_file: Path | None, *, as_json: bool) -> None:
+def _hand_out(
+    measured: Measured, html: Path | None, csv_file: Path | None, *, as_json: bool
+) -> None:
     from keter.replay.performance import performance
 
     result = performance(measured.bets)
     if html is not None:
         from keter.replay.report import html_report
 
-        _write(html, html_report(measured.title, measured.intro, measured.warnings, measured.bets, result))
+        _write(
+            html,
+            html_report(measured.title, measured.intro, measured.warnings, measured.bets, result),
+        )
     if csv_file is not None:
         _write_csv(csv_file, measured.bets)
     if as_json:
@@ -126,39 +164,54 @@ def warnings(rules: "Rules") -> list[str]:
     found = []
     if best := sorted(OPTIMISTIC & set(rules.books)):
         found.append(
-            f"{', '.join(best)} is the best price over sources of unequal age and includes Pinnacle itself: nobody could have "
-            "taken all of these prices. Treat the result as arithmetic, not as a forecast."
+            f"{', '.join(best)} is the best price over sources of unequal age and includes Pinnacle"
+            " itself: nobody could have taken all of these prices. Treat the result as arithmetic,"
+            " not as a forecast."
         )
     if mean := sorted(AVERAGES & set(rules.books)):
         found.append(f"{', '.join(mean)} is a mean over books: no book offered it.")
     if exchange := sorted(EXCHANGES & set(rules.books)):
         found.append(
-            f"{', '.join(exchange)} is an exchange: its prices are before the commission on winnings, and count in full."
+            f"{', '.join(exchange)} is an exchange: its prices are before the commission on"
+            " winnings, and count in full."
         )
     if rules.sharp_moment is Moment.CLOSE and rules.moment is Moment.EARLIER:
-        found.append("Earlier prices are held against the close, which nobody knew then: this measures the market only.")
+        found.append(
+            "Earlier prices are held against the close, which nobody knew then: this measures the"
+            " market only."
+        )
     return found
 
 
 def _rules(
-    kinds: frozenset[MarketKind], books: tuple[str, ...], moment: Moment, sharp: Moment, changes: dict[str, str]
+    kinds: frozenset[MarketKind],
+    books: tuple[str, ...],
+    moment: Moment,
+    sharp: Moment,
+    changes: dict[str, str],
 ) -> "Rules":
     from keter.replay.backtest import Rules
 
-    settings = _settings(changes, MIN_SHARP_SOURCES="1", BET_BOOKS="ALL", CONFIRMATION_WINDOW_SEC="0")
+    settings = _settings(
+        changes, MIN_SHARP_SOURCES="1", BET_BOOKS="ALL", CONFIRMATION_WINDOW_SEC="0"
+    )
     if MarketKind.MONEY_LINE in kinds:
         raise UsageError("football-data files have no two-way money lines; choose 1x2, ah or ou")
     return Rules(settings.edge, settings.stake, settings.risk, books, kinds, moment, sharp)
 
 
 def _settings(changes: dict[str, str], **fixed: str) -> "Settings":
-    """The settings with what this run changes. Raises UsageError where it is an option that is wrong."""
+    """The settings with what this run changes.
+
+    Raises UsageError where it is an option that is wrong.
+    """
     from keter.settings import child_environment, load_settings
 
     try:
         return load_settings(environ=child_environment(**fixed, **changes))
     except ConfigurationError as e:
-        load_settings(environ=child_environment(**fixed))  # what is wrong without the options is told as that
+        # What is wrong without the options is told as that.
+        load_settings(environ=child_environment(**fixed))
         text = str(e).removeprefix("wrong settings: ")
         for name, option in OPTION_OF.items():
             text = text.replace(f"{name} (environment)", option)
@@ -183,9 +236,10 @@ def _books(text: str) -> tuple[str, ...]:
 def _intro(tested: "Backtest", rules: "Rules") -> str:
     kinds = ", ".join(sorted(kind.value for kind in rules.kinds))
     return (
-        f"{tested.fixtures:,} fixtures, {tested.markets:,} markets ({kinds}); prices of {', '.join(rules.books)} taken "
-        f"{rules.moment.value}, value of at least {rules.edge.min_ev_pct:g} % against Pinnacle's {rules.sharp_moment.value} "
-        f"price; stake rule {rules.stake.stake_rule}. {len(tested.skipped)} rows could not be used."
+        f"{tested.fixtures:,} fixtures, {tested.markets:,} markets ({kinds}); prices of"
+        f" {', '.join(rules.books)} taken {rules.moment.value}, value of at least"
+        f" {rules.edge.min_ev_pct:g} % against Pinnacle's {rules.sharp_moment.value} price; stake"
+        f" rule {rules.stake.stake_rule}. {len(tested.skipped)} rows could not be used."
     )
 
 

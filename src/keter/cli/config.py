@@ -9,7 +9,9 @@ from keter.errors import UsageError
 
 SHORTEST_PASSWORD = 15
 
-commands = typer.Typer(help="Show the settings, print their reference, hash a password.", invoke_without_command=True)
+commands = typer.Typer(
+    help="Show the settings, print their reference, hash a password.", invoke_without_command=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -20,11 +22,15 @@ def register(app: typer.Typer) -> None:
 @commands.callback()
 def config(
     context: typer.Context,
-    env_example: Annotated[bool, typer.Option("--env-example", help="Print the text of .env.example.")] = False,
+    env_example: Annotated[
+        bool, typer.Option("--env-example", help="Print the text of .env.example.")
+    ] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Print docs/configuration.md.")] = False,
     reasons: Annotated[bool, typer.Option("--reasons", help="Print docs/reason-codes.md.")] = False,
     metrics: Annotated[bool, typer.Option("--metrics", help="Print docs/metrics.md.")] = False,
-    show: Annotated[bool, typer.Option("--show", help="Print what holds and where it comes from (the default).")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print what holds and where it comes from (the default).")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the settings, print their reference, hash a password."""
@@ -54,7 +60,11 @@ def _show(*, as_json: bool) -> None:
 
     settings = load_settings()
     rows = [
-        (entry.name, value_text(getattr(getattr(settings, entry.group), entry.name.lower())), settings.sources[entry.name])
+        (
+            entry.name,
+            value_text(getattr(getattr(settings, entry.group), entry.name.lower())),
+            settings.sources[entry.name],
+        )
         for entry in entries()
     ]
     if as_json:
@@ -62,28 +72,36 @@ def _show(*, as_json: bool) -> None:
         return
     width = max(len(name) for name, _, _ in rows)
     for name, value, source in rows:
-        typer.echo(f"{name:<{width}}  {value or '-'}" + (f"  ({source})" if source != "default" else ""))
+        typer.echo(
+            f"{name:<{width}}  {value or '-'}" + (f"  ({source})" if source != "default" else "")
+        )
 
 
 @commands.command()
 def device() -> None:
-    """Print a link that lets a new browser log in on this machine while somebody else guesses the password."""
+    """Print a link that lets a new browser log in on this machine while somebody else guesses the
+    password.
+    """
     from keter.clock import SystemClock
     from keter.dashboard.devices import device_link
-    from keter.supervision.launch import page_host, page_url
     from keter.settings import load_settings
+    from keter.supervision.launch import page_host, page_url
 
     settings = load_settings()
     hashed = settings.dashboard.dash_password_hash.get_secret_value()
     if not hashed:
-        raise UsageError("DASH_PASSWORD_HASH is not set: the console asks for no password, so nobody is kept out")
+        raise UsageError(
+            "DASH_PASSWORD_HASH is not set: the console asks for no password, so nobody is kept out"
+        )
     page = page_url(page_host(settings), settings.dashboard.dash_port)
     typer.echo(device_link(settings.mode.data_dir / "run", "operator", hashed, page, SystemClock()))
 
 
 @commands.command()
 def password() -> None:
-    """Ask for a password twice and print its hash for DASH_PASSWORD_HASH or DASH_VIEWER_PASSWORD_HASH."""
+    """Ask for a password twice and print its hash for DASH_PASSWORD_HASH or
+    DASH_VIEWER_PASSWORD_HASH.
+    """
     from argon2 import PasswordHasher
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    bundle: Annotated[Path | None, typer.Option(help="Also write a zip for a bug report, with secrets masked.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Also write a zip for a bug report, with secrets masked.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Look at everything Keter needs; exit code 69 when something fails."""

@@ -21,14 +21,19 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="A bet's id, its venue reference, a decision id or a trace id.")],
+    name: Annotated[
+        str, typer.Argument(help="A bet's id, its venue reference, a decision id or a trace id.")
+    ],
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Show why a bet was made or a value refused, recomputed; exit code 70 when a digit differs from what was stored."""
+    """Show why a bet was made or a value refused, recomputed; exit code 70 when a digit differs
+    from what was stored.
+    """
     bet, steps, decisions = with_ledger(lambda ledger: _find(ledger, name))
     if bet is None and not decisions:
         raise UsageError(
-            f"nothing is known of {name!r}; give a bet id, reference, decision id or trace id from the page or logs"
+            f"nothing is known of {name!r}; give a bet id, reference, decision id or trace id from"
+            " the page or logs"
         )
     from keter.strategies.value.evidence import explain as in_words
     from keter.strategies.value.evidence import recompute
@@ -38,14 +43,18 @@ def explain(
     if as_json:
         import msgspec
 
-        show_json({
-            "bet": msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None} if bet else None,
-            "state": bet.state if bet else None,
-            "steps": msgspec.to_builtins(steps),
-            "decisions": msgspec.to_builtins(decisions),
-            "recomputed": [msgspec.to_builtins(recompute(one)) for one in evidence],
-            "identical": identical,
-        })  # fmt: skip
+        show_json(
+            {
+                "bet": msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None}
+                if bet
+                else None,
+                "state": bet.state if bet else None,
+                "steps": msgspec.to_builtins(steps),
+                "decisions": msgspec.to_builtins(decisions),
+                "recomputed": [msgspec.to_builtins(recompute(one)) for one in evidence],
+                "identical": identical,
+            }
+        )
     else:
         _tell(bet, steps, decisions)
         for one in evidence:
@@ -53,8 +62,14 @@ def explain(
     return ExitCode.OK if identical else ExitCode.BUG
 
 
-async def _find(ledger: "Ledger", name: str) -> "tuple[Bet | None, list[Transition], list[Decision]]":
-    bet = await ledger.intents.by_reference(name) or await ledger.intents.by_decision(name) or await _by_id(ledger, name)
+async def _find(
+    ledger: "Ledger", name: str
+) -> "tuple[Bet | None, list[Transition], list[Decision]]":
+    bet = (
+        await ledger.intents.by_reference(name)
+        or await ledger.intents.by_decision(name)
+        or await _by_id(ledger, name)
+    )
     if bet is None:
         return None, [], await ledger.decisions.by_trace(name)
     steps = await ledger.intents.trail(bet.intent.intent_id)
@@ -72,7 +87,9 @@ async def _by_id(ledger: "Ledger", name: str) -> "Bet | None":
 
 
 def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[str, object]]:
-    """What the price was based on: from the intent itself where there is one, else from the recorded decisions."""
+    """What the price was based on: from the intent itself where there is one, else from the
+    recorded decisions.
+    """
     if bet is not None and bet.intent.signal:
         import msgspec
 
@@ -82,7 +99,9 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     found: list[Mapping[str, object]] = []
     for decision in decisions:
         fair = decision.details.get("fair")
-        evidence = fair.get("evidence") if isinstance(fair, dict) else decision.details.get("evidence")
+        evidence = (
+            fair.get("evidence") if isinstance(fair, dict) else decision.details.get("evidence")
+        )
         if isinstance(evidence, dict) and evidence and evidence not in found:
             found.append(evidence)
     return found
@@ -91,9 +110,15 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
 def _tell(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
     if bet is not None:
         intent = bet.intent
-        typer.echo(f"{intent.home} v {intent.away}, {intent.league}, {intent.selection_id}: {bet.state} ({intent.mode})")
+        typer.echo(
+            f"{intent.home} v {intent.away}, {intent.league}, {intent.selection_id}: {bet.state}"
+            f" ({intent.mode})"
+        )
     for decision in decisions:
         numbers = ", ".join(f"{name} {value}" for name, value in decision.verdict.numbers.items())
-        typer.echo(f"{decision.at:%H:%M:%S.%f} {decision.stage:<10} {decision.verdict.reason:<22} {numbers}")
+        typer.echo(
+            f"{decision.at:%H:%M:%S.%f} {decision.stage:<10} {decision.verdict.reason:<22}"
+            f" {numbers}"
+        )
     for step in steps:
         typer.echo(f"{step.at:%H:%M:%S.%f} {step.worker:<10} {step.target:<22} {step.cause}")

@@ -1,4 +1,6 @@
-"""``keter halt``: every HALT file first, then Redis; says it is done only where a Keter that runs will see it."""
+"""``keter halt``: every HALT file first, then Redis; says it is done only where a Keter that runs
+will see it.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """One Keter that was halted. ``where`` tells which, when it is not the one of the settings in use."""
+    """One Keter that was halted.
+
+    ``where`` tells which, when it is not the one of the settings in use.
+    """
 
     outcome: "Outcome"
     where: str | None = None
@@ -25,7 +30,8 @@ class Halted:
 def halt_all(user: str, reason: str) -> list[Halted]:
     """Halts the Keter that is meant, or all that live where nobody can tell which is.
 
-    Raises UnavailableError unless each of them will see it, ConfigurationError where there are neither settings nor a Keter.
+    Raises UnavailableError unless each of them will see it, ConfigurationError where there are
+    neither settings nor a Keter.
     """
     from keter.control.commands import Operator
     from keter.supervision.instances import Wish
@@ -35,11 +41,13 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     if not choice.targets:
         if settings is None:
             raise ConfigurationError(
-                f"nothing was halted: {problem}{_unseen(seen)}; a file named HALT in Keter's folder stops bets meanwhile"
+                f"nothing was halted: {problem}{_unseen(seen)}; a file named HALT in Keter's folder"
+                " stops bets meanwhile"
             )
         return [_without_a_keter(Target(settings), operator, reason, seen)]
     for found in choice.targets:  # all the files before anything is asked that may take its time
-        _write_file(found, operator, reason)  # what went wrong is told when Redis has been asked too
+        # What went wrong is told when Redis has been asked too.
+        _write_file(found, operator, reason)
     done: list[Halted] = []
     failed: list[str] = []
     for found in choice.targets:
@@ -49,7 +57,11 @@ def halt_all(user: str, reason: str) -> list[Halted]:
         except (KeterError, OSError) as e:
             failed.append(f"{found.instance}: {e}")
     if failed:
-        also = f"; halted: {'; '.join(one.where or 'the Keter of this folder' for one in done)}" if done else ""
+        also = (
+            f"; halted: {'; '.join(one.where or 'the Keter of this folder' for one in done)}"
+            if done
+            else ""
+        )
         raise UnavailableError("; ".join(failed) + also)
     return done
 
@@ -68,11 +80,16 @@ def _write(file: "HaltFile", operator: "Operator", reason: str) -> None:
 
 def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
     outcome, _ = run_async(_say_it(target, operator, reason))
-    return Halted(outcome, None if target.own or target.found is None else str(target.found.instance))
+    return Halted(
+        outcome, None if target.own or target.found is None else str(target.found.instance)
+    )
 
 
 def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Seen") -> Halted:
-    """Halts what the settings in use speak of. Raises UnavailableError unless a Keter elsewhere reports to their Redis."""
+    """Halts what the settings in use speak of.
+
+    Raises UnavailableError unless a Keter elsewhere reports to their Redis.
+    """
     from keter.control.halt_file import HaltFile
 
     file = target.settings.router.halt_file
@@ -80,7 +97,8 @@ def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "S
     outcome, heard = run_async(_say_it(target, operator, reason))
     if not heard:
         raise UnavailableError(
-            f"no Keter runs that would see it; written to {file}; the next start from there will be halted{_unseen(seen)}"
+            f"no Keter runs that would see it; written to {file}; the next start from there will be"
+            f" halted{_unseen(seen)}"
         )
     return Halted(outcome)
 
@@ -98,6 +116,9 @@ async def _say_it(target: Target, operator: "Operator", reason: str) -> "tuple[O
 
 def _unseen(seen: "Seen") -> str:
     """What may run beside, unseen."""
-    parts = [f"; perhaps others run that this user may not look into: {', '.join(seen.closed)}; halt as their user or as root"]
+    parts = [
+        f"; perhaps others run that this user may not look into: {', '.join(seen.closed)}; halt as"
+        " their user or as root"
+    ]
     late = ["; the look for running Keters took too long and is not complete"]
     return "".join((*(parts if seen.closed else ()), *(() if seen.complete else late)))

@@ -20,20 +20,27 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def backup(
-    path: Annotated[Path | None, typer.Argument(help="File to write; default: DATA_DIR/backups with the time.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="File to write; default: DATA_DIR/backups with the time.")
+    ] = None,
 ) -> None:
     """Write a complete copy while everything runs on (SQLite; PostgreSQL has pg_dump)."""
     from keter.cli.access import settings_meant
     from keter.clock import SystemClock
 
-    target = path or settings_meant().mode.data_dir / "backups" / f"ledger-{_stamp(SystemClock().now())}.db"
+    target = (
+        path
+        or settings_meant().mode.data_dir / "backups" / f"ledger-{_stamp(SystemClock().now())}.db"
+    )
     with_ledger(lambda ledger: ledger.backup(target))
     typer.echo(f"copied to {target}")
 
 
 @commands.command()
 def check(as_json: JsonFlag = False) -> ExitCode:
-    """Look for damage and for rows that contradict each other; exit code 70 when something is wrong."""
+    """Look for damage and for rows that contradict each other; exit code 70 when something is
+    wrong.
+    """
     problems = with_ledger(lambda ledger: ledger.integrity())
     if as_json:
         show_json({"ok": not problems, "problems": problems})
@@ -46,7 +53,10 @@ def check(as_json: JsonFlag = False) -> ExitCode:
 
 @commands.command()
 def export(
-    path: Annotated[Path, typer.Argument(help="File to write; its ending, .csv or .parquet, chooses the format.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="File to write; its ending, .csv or .parquet, chooses the format."),
+    ],
 ) -> None:
     """Write every bet as CSV or Parquet; amounts in minor units."""
     rows = with_ledger(lambda ledger: ledger.export(path, path.suffix.removeprefix(".")))

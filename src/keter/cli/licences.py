@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 @commands.command()
 def keygen(
-    private_key: Annotated[Path, typer.Argument(help="File to write the private key to; must not exist.")],
+    private_key: Annotated[
+        Path, typer.Argument(help="File to write the private key to; must not exist.")
+    ],
 ) -> None:
     """Make a key pair for issuing licences; prints the public key for LICENSE_PUBLIC_KEY."""
     from keter.license import new_key
@@ -39,7 +41,9 @@ def issue(
     holder: Annotated[str, typer.Argument(help="Whose licence it is.")],
     private_key: Annotated[Path, typer.Option(help="File with the private key.")],
     days: Annotated[int, typer.Option(help="How long it holds.", min=1, max=36_500)] = 365,
-    out: Annotated[Path | None, typer.Option(help="File to write it to, for its owner only.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write it to, for its owner only.")
+    ] = None,
 ) -> None:
     """Make a new licence: print it, or write it to a file that only its owner may read."""
     from keter.clock import SystemClock
@@ -75,8 +79,13 @@ def show_license(as_json: JsonFlag = False) -> None:
     facts: dict[str, object] = {"required": keeper.required}
     try:
         found = keeper.check()
-        facts |= {"valid": True, "holder": found.holder, "id": found.license_id, "expires_at": found.expires_at,
-                  "days_left": found.days_left(clock.now())}  # fmt: skip
+        facts |= {
+            "valid": True,
+            "holder": found.holder,
+            "id": found.license_id,
+            "expires_at": found.expires_at,
+            "days_left": found.days_left(clock.now()),
+        }
     except PermissionDeniedError as e:
         facts |= {"valid": False, "problem": str(e)}
     show(facts, as_json=as_json)

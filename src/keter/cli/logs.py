@@ -20,12 +20,22 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    worker: Annotated[str | None, typer.Argument(help="Only this process, such as router or edge-2.")] = None,
+    worker: Annotated[
+        str | None, typer.Argument(help="Only this process, such as router or edge-2.")
+    ] = None,
     last: Annotated[int, typer.Option("--last", "-n", help="How many lines.", min=0)] = 50,
-    level: Annotated[str, typer.Option(help="Least severity shown: debug, info, warning, error or critical.")] = "debug",
-    trace: Annotated[str | None, typer.Option(help="Only lines of this trace id, event or selection.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl+C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the JSON lines as they are.")] = False,
+    level: Annotated[
+        str, typer.Option(help="Least severity shown: debug, info, warning, error or critical.")
+    ] = "debug",
+    trace: Annotated[
+        str | None, typer.Option(help="Only lines of this trace id, event or selection.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl+C.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON lines as they are.")
+    ] = False,
 ) -> None:
     """Show the newest log lines of all processes in the order of time."""
     from keter.cli.access import settings_meant
@@ -50,9 +60,14 @@ def _print(lines: list[Line], *, as_json: bool) -> None:
 
 
 class LogReader:
-    """Reads what was added to the log files since the last look, across rotations. Holds no file open in between."""
+    """Reads what was added to the log files since the last look, across rotations.
 
-    def __init__(self, folder: Path, worker: str | None, least_level: int, trace: str | None) -> None:
+    Holds no file open in between.
+    """
+
+    def __init__(
+        self, folder: Path, worker: str | None, least_level: int, trace: str | None
+    ) -> None:
         self._folder = folder
         self._pattern = f"{worker or '*'}.jsonl"
         self._least_level = least_level
@@ -60,7 +75,10 @@ class LogReader:
         self._read: dict[Path, int] = {}
 
     def new_lines(self) -> list[Line]:
-        """The wanted lines that are new, oldest first. Raises UsageError when there is no such log."""
+        """The wanted lines that are new, oldest first.
+
+        Raises UsageError when there is no such log.
+        """
         files = sorted(self._folder.glob(self._pattern))
         if not files:
             raise UsageError(f"there is no log {self._pattern} in {self._folder}")
@@ -82,10 +100,18 @@ class LogReader:
             try:
                 yield orjson.loads(raw)
             except orjson.JSONDecodeError:
-                yield {"event": raw.decode("utf-8", "replace"), "level": "error", "worker": file.stem}
+                yield {
+                    "event": raw.decode("utf-8", "replace"),
+                    "level": "error",
+                    "worker": file.stem,
+                }
 
     def _wanted(self, line: Line) -> bool:
         level = str(line.get("level", "info"))
         if level in LEVELS and LEVELS.index(level) < self._least_level:
             return False
-        return self._trace is None or self._trace in (line.get("trace_id"), line.get("event_uid"), line.get("selection_id"))
+        return self._trace is None or self._trace in (
+            line.get("trace_id"),
+            line.get("event_uid"),
+            line.get("selection_id"),
+        )

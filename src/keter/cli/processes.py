@@ -7,7 +7,9 @@ import typer
 from keter.errors import ExitCode
 from keter.supervision.processes import Process, worker_name
 
-Supervised = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")]
+Supervised = Annotated[
+    bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")
+]
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -30,7 +32,9 @@ def up() -> ExitCode:
 
 
 def record() -> ExitCode:
-    """Keep the feed's raw answers in DATA_DIR/captures and decide nothing, until Ctrl+C; `keter replay` reads them."""
+    """Keep the feed's raw answers in DATA_DIR/captures and decide nothing, until Ctrl+C; `keter
+    replay` reads them.
+    """
     from keter.settings import Settings, child_environment, load_settings
 
     def read() -> Settings:
@@ -50,10 +54,12 @@ def run(
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
-    """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the settings must be the same."""
+    """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the
+    settings must be the same.
+    """
     if not supervised:
-        from keter.settings import load_settings
         from keter.processes.runtime import run_process
+        from keter.settings import load_settings
 
         return run_process(process.value, copy, load_settings(), restarts=restarts)
     from keter.supervision.handover import receive
@@ -81,8 +87,8 @@ def sandbox(
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
     """Run the sandbox bookmaker in the foreground (`keter sandbox --help` lists its options)."""
-    from keter.supervision.handover import receive
     from keter.logs import configure_logs
+    from keter.supervision.handover import receive
     from keter.system.process import stop_with_parent
     from keter.venues.asianodds.simulator.main import parse, run_sandbox
 
@@ -95,7 +101,9 @@ def sandbox(
     handed = receive()
     configure_logs(worker_name("sandbox", 1), handed.settings)
     stop_with_parent()
-    return run_sandbox(config, say=_ignore, beside=lambda: give_signs_of_life(handed, History(restarts, kills)))
+    return run_sandbox(
+        config, say=_ignore, beside=lambda: give_signs_of_life(handed, History(restarts, kills))
+    )
 
 
 def _ignore(line: str) -> None:

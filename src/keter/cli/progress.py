@@ -9,16 +9,34 @@ Advance = Callable[[int, int], None]
 
 @contextmanager
 def reading(files: Iterable[Path], noun: str) -> Iterator[Advance]:
-    """Yields a function that is told how many more ``noun`` are done, and how many more bytes of the files are read."""
+    """Yields a function that is told how many more ``noun`` are done, and how many more bytes of
+    the files are read.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     counted = TextColumn(f"{{task.fields[done]:,}} {noun}")
-    columns = (BarColumn(), TaskProgressColumn(), counted, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        counted,
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     total = sum(file.stat().st_size for file in files)
     done = 0
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(noun, total=total, done=0)
 
         def advance(count: int, read: int) -> None:

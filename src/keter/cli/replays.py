@@ -27,10 +27,18 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    paths: Annotated[list[Path], typer.Argument(help="Capture files, or folders of them (DATA_DIR/captures).")],
-    speed: Annotated[str, typer.Option(help="max, or how many times faster than it was recorded.")] = "max",
-    decisions: Annotated[Path | None, typer.Option(help="Write every decision to this file, one JSON value a line.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a report on the bets, with charts, to this file.")] = None,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Capture files, or folders of them (DATA_DIR/captures).")
+    ],
+    speed: Annotated[
+        str, typer.Option(help="max, or how many times faster than it was recorded.")
+    ] = "max",
+    decisions: Annotated[
+        Path | None, typer.Option(help="Write every decision to this file, one JSON value a line.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report on the bets, with charts, to this file.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Decide again what was recorded: same files and settings, same decisions. Nothing is bet."""
@@ -76,13 +84,20 @@ def recorded_files(paths: Iterable[Path]) -> list[Path]:
 
     found: list[Path] = []
     for path in paths:
-        found += capture_files(path) if path.is_dir() else [path] if path.name.endswith(SUFFIX) and path.is_file() else []
+        found += (
+            capture_files(path)
+            if path.is_dir()
+            else [path]
+            if path.name.endswith(SUFFIX) and path.is_file()
+            else []
+        )
     return found
 
 
 def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswer"]:
-    """Every answer of these files; ``advance`` is told of each, and of the bytes read. Raises UsageError for a file that is
-    no recording, or when none holds an answer.
+    """Every answer of these files; ``advance`` is told of each, and of the bytes read.
+
+    Raises UsageError for a file that is no recording, or when none holds an answer.
     """
     import msgspec
 
@@ -146,14 +161,23 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
     if html is not None:
         from keter.replay.report import html_report
 
-        intro = f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present settings."
+        intro = (
+            f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present"
+            " settings."
+        )
         text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
         try:
             write_private(html, text)
         except OSError as e:
             raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
     if as_json:
-        show_json({**facts, "counts": dict(sorted(replayer.counts.items())), "performance": msgspec.to_builtins(result)})
+        show_json(
+            {
+                **facts,
+                "counts": dict(sorted(replayer.counts.items())),
+                "performance": msgspec.to_builtins(result),
+            }
+        )
         return
     show(facts, as_json=False)
     typer.echo("")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 MOST_BETS = 100_000
 commands = typer.Typer(help="Measure the bets in the ledger.")
-ModeOption = Annotated[ExecutionMode | None, typer.Option(help="DRY or LIVE; never both. Default: EXECUTION_MODE.")]
+ModeOption = Annotated[
+    ExecutionMode | None, typer.Option(help="DRY or LIVE; never both. Default: EXECUTION_MODE.")
+]
 DaysOption = Annotated[float, typer.Option(help="How many days back.", min=0.01, max=10_000)]
 
 
@@ -34,22 +36,32 @@ def register(app: typer.Typer) -> None:
 def bets(
     mode: ModeOption = None,
     days: DaysOption = 30,
-    html: Annotated[Path | None, typer.Option(help="Write a page with charts to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with charts to this file.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Yield, closing line value, calibration, drawdown, and profit by league, market, odds, book and time."""
+    """Yield, closing line value, calibration, drawdown, and profit by league, market, odds, book
+    and time.
+    """
     from keter.replay.ledger_records import records_of
     from keter.replay.performance import performance
 
     settings = settings_meant()
     chosen = mode or settings.mode.execution_mode
-    records = records_of(with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone)
+    records = records_of(
+        with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone
+    )
     result = performance(records)
     if html is not None:
         from keter.replay.report import html_report
 
         intro = f"{chosen} bets of the last {days:g} days."
-        warnings = ["DRY bets: fills are imagined, results are real."] if chosen is ExecutionMode.DRY else []
+        warnings = (
+            ["DRY bets: fills are imagined, results are real."]
+            if chosen is ExecutionMode.DRY
+            else []
+        )
         try:
             write_private(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
         except OSError as e:
@@ -81,7 +93,8 @@ def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = Fa
     )
     for one in found:
         typer.echo(
-            f"{one.book:<8}{one.placements:>7}{100 * one.refusal_rate:>8.1f} %{_seconds(one.accept_median_s):>14}"
+            f"{one.book:<8}{one.placements:>7}{100 * one.refusal_rate:>8.1f}"
+            f" %{_seconds(one.accept_median_s):>14}"
             f"{_seconds(one.accept_p90_s):>12}{_seconds(one.refuse_median_s):>12}{_percent(one.drift_pct):>12}"
         )
 
@@ -99,7 +112,9 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
     uids = sorted({fact.bet.intent.event_uid for fact in facts})
     results = with_ledger(lambda ledger: ledger.results.many(uids))
-    taught_by = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, LEARNED_FROM / timedelta(days=1)))
+    taught_by = with_ledger(
+        lambda ledger: _placements(ledger, ExecutionMode.LIVE, LEARNED_FROM / timedelta(days=1))
+    )
     paper = learned(settings.paper, taught_by)  # as the paper gateway draws
     rows = compare(facts, results, Model(paper, settings.router))
     if as_json:
@@ -108,13 +123,25 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     if not rows:
         typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
         return
-    source = "the PAPER_* settings" if paper == settings.paper else f"LIVE placements of the last {LEARNED_FROM.days} days"
-    typer.echo(f"DRY draws from {source}: {100 * paper.paper_refusal_rate:.1f} % refused, drift {paper.paper_drift_pct:.2f} %")
-    typer.echo(f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}{'profit DRY':>13}{'LIVE':>11}")
+    source = (
+        "the PAPER_* settings"
+        if paper == settings.paper
+        else f"LIVE placements of the last {LEARNED_FROM.days} days"
+    )
+    typer.echo(
+        f"DRY draws from {source}: {100 * paper.paper_refusal_rate:.1f} % refused, drift"
+        f" {paper.paper_drift_pct:.2f} %"
+    )
+    typer.echo(
+        f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}{'profit DRY':>13}{'LIVE':>11}"
+    )
     for row in rows:
         typer.echo(_parity_line(row))
     if rows[0].without_result:
-        typer.echo(f"{rows[0].without_result} placements have no recorded result and count without profit on both sides")
+        typer.echo(
+            f"{rows[0].without_result} placements have no recorded result and count without profit"
+            " on both sides"
+        )
 
 
 def show_performance(result: "Performance") -> None:
@@ -123,13 +150,13 @@ def show_performance(result: "Performance") -> None:
 
     clv, yield_ = result.clv, result.yield_
     typer.echo(
-        f"\n{result.bets:,} bets, turnover {money_text(result.turnover_minor)}, profit {money_text(result.pnl_minor)}\n"
-        f"yield {percent(yield_.value if yield_ else None)} ({interval(yield_)})\n"
-        f"closing line value {percent(clv.value if clv else None)} ({interval(clv)}), "
-        f"{result.clv_missing} bets without a closing price of their line\n{_modelled(result)}"
-        f"{_expectation(result)}\n"
-        f"largest drawdown {money_text(result.max_drawdown_minor)}, longest losing streak {result.longest_losing_streak}, "
-        f"longest winning streak {result.longest_win_streak}\n"
+        f"\n{result.bets:,} bets, turnover {money_text(result.turnover_minor)}, profit"
+        f" {money_text(result.pnl_minor)}\nyield {percent(yield_.value if yield_ else None)}"
+        f" ({interval(yield_)})\nclosing line value {percent(clv.value if clv else None)}"
+        f" ({interval(clv)}), {result.clv_missing} bets without a closing price of their"
+        f" line\n{_modelled(result)}{_expectation(result)}\nlargest drawdown"
+        f" {money_text(result.max_drawdown_minor)}, longest losing streak"
+        f" {result.longest_losing_streak}, longest winning streak {result.longest_win_streak}\n"
     )
     for name, rows in result.slices.items():
         typer.echo(f"{name:<22}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
@@ -147,17 +174,22 @@ def _modelled(result: "Performance") -> str:
     moved = result.clv_modelled
     if moved is None:
         return ""
-    return f"modelled on {moved.n} of these from another line's close {percent(moved.value)} ({interval(moved)})\n"
+    return (
+        f"modelled on {moved.n} of these from another line's close {percent(moved.value)}"
+        f" ({interval(moved)})\n"
+    )
 
 
 def _expectation(result: "Performance") -> str:
-    """What was promised at the bet and by the close beside what came, and how good the chances were."""
+    """What was promised at the bet and by the close beside what came, and how good the chances
+    were.
+    """
     parts = [f"promised {result.expected_minor / 100:,.2f}"]
     if (split := result.attribution) is not None:
         parts.append(
-            f"of {split.n:,} bets with a close: promised {split.promised_minor / 100:,.2f}, "
-            f"slippage {split.slippage_minor / 100:+,.2f}, drift to the close {split.drift_minor / 100:+,.2f}, "
-            f"luck {split.luck_minor / 100:+,.2f}"
+            f"of {split.n:,} bets with a close: promised {split.promised_minor / 100:,.2f},"
+            f" slippage {split.slippage_minor / 100:+,.2f}, drift to the close"
+            f" {split.drift_minor / 100:+,.2f}, luck {split.luck_minor / 100:+,.2f}"
         )
     if result.brier is not None and result.log_loss is not None:
         parts.append(f"Brier {result.brier:.4f}, log loss {result.log_loss:.4f}")

@@ -12,8 +12,8 @@ from keter.errors import ExitCode, UnavailableError
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
     from keter.cli.access import Target
-    from keter.settings import Settings
     from keter.control.standing import Standing
+    from keter.settings import Settings
 
 Facts = dict[str, Any]
 
@@ -41,7 +41,12 @@ def status(as_json: JsonFlag = False) -> ExitCode:
 async def _collect(target: "Target") -> Facts:
     settings = target.settings
     where = str(target.found.instance) if target.found is not None and not target.own else None
-    facts: Facts = {"mode": settings.mode.execution_mode.value, "where": where, "running": False, "problem": None}
+    facts: Facts = {
+        "mode": settings.mode.execution_mode.value,
+        "where": where,
+        "running": False,
+        "problem": None,
+    }
     try:
         bus = await need_bus(target)
     except UnavailableError as e:
@@ -72,7 +77,9 @@ async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
     from keter.clock import SystemClock
     from keter.control.commands import Control
 
-    return await Control(bus, halt_file=settings.router.halt_file, clock=SystemClock(), audit=None).standing()
+    return await Control(
+        bus, halt_file=settings.router.halt_file, clock=SystemClock(), audit=None
+    ).standing()
 
 
 def _standing(standing: "Standing") -> Facts:
@@ -90,7 +97,9 @@ def _standing(standing: "Standing") -> Facts:
 
 
 async def _in_force(bus: "Bus") -> Facts:
-    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing where none does."""
+    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing
+    where none does.
+    """
     from keter.bus.state.ownership import read_owner
     from keter.bus.state.trading import read_arming
 
@@ -109,8 +118,8 @@ async def _in_force(bus: "Bus") -> Facts:
 
 
 async def _workings(bus: "Bus") -> Facts:
-    from keter.bus.telemetry.heartbeats import read_heartbeats
     from keter.bus.queues import depths
+    from keter.bus.telemetry.heartbeats import read_heartbeats
 
     beats = await read_heartbeats(bus)
     queues = await depths(bus)
@@ -118,41 +127,72 @@ async def _workings(bus: "Bus") -> Facts:
     return {
         "open_bets": next((int(count) for count in counted if count.isdigit()), None),
         "running": bool(beats),
-        "problem": None if beats else "Redis answers, but no process reports; start with `keter up`",
+        "problem": None
+        if beats
+        else "Redis answers, but no process reports; start with `keter up`",
         "processes": [
-            {"worker": beat.worker, "pid": beat.pid, "version": beat.version, "age_s": round(beat.age_s, 2),
-             "started_at": beat.started_at, "last_error": beat.last_error}
+            {
+                "worker": beat.worker,
+                "pid": beat.pid,
+                "version": beat.version,
+                "age_s": round(beat.age_s, 2),
+                "started_at": beat.started_at,
+                "last_error": beat.last_error,
+            }
             for beat in sorted(beats, key=lambda beat: beat.worker)
         ],
         "queues": {
-            name.value: {"depth": q.depth, "in_flight": q.in_flight, "oldest_age_s": q.oldest_age_s, "consumers": q.consumers,
-                         "dead": q.dead}
+            name.value: {
+                "depth": q.depth,
+                "in_flight": q.in_flight,
+                "oldest_age_s": q.oldest_age_s,
+                "consumers": q.consumers,
+                "dead": q.dead,
+            }
             for name, q in queues.items()
         },
-    }  # fmt: skip
+    }
 
 
 def render(facts: Facts) -> list[str]:
     """The facts as lines for people."""
-    state = betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed")) or "unknown"
-    lines = [f"{facts['mode']}  {state}" + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")]
+    state = (
+        betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed"))
+        or "unknown"
+    )
+    lines = [
+        f"{facts['mode']}  {state}"
+        + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")
+    ]
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")
     if facts["reason"]:
         until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
-        lines.append(f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}")
+        lines.append(
+            f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}:"
+            f" {facts['reason']}"
+        )
     if facts.get("following"):
         lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
     if facts.get("machine") and facts["mode"] == "LIVE":
-        lines.append("  armed: bets real money" if facts["armed"] else "  not armed: no bet is placed until `keter arm`")
+        lines.append(
+            "  armed: bets real money"
+            if facts["armed"]
+            else "  not armed: no bet is placed until `keter arm`"
+        )
     if facts.get("settings_differ"):
         names = ", ".join(facts["settings_differ"])
-        lines.append(f"  settings on disk differ from those in force: {names}; they count from the next start")
+        lines.append(
+            f"  settings on disk differ from those in force: {names}; they count from the next"
+            " start"
+        )
     for row in facts.get("processes", ()):
         error = f"  last error: {row['last_error']}" if row["last_error"] else ""
-        lines.append(f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}")
+        lines.append(
+            f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}"
+        )
     for name, row in facts.get("queues", {}).items():
         oldest = f", oldest {row['oldest_age_s']:.1f} s" if row["oldest_age_s"] else ""
         work = f"{row['in_flight']} in work, {row['consumers']} consumers, {row['dead']} dead"

@@ -1,4 +1,6 @@
-"""``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on trading."""
+"""``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on
+trading.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -26,18 +28,28 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(
-    minutes: Annotated[float | None, typer.Option(help="Resume by itself after so many minutes.", min=0.01)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Resume by itself after so many minutes.", min=0.01)
+    ] = None,
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Make no new bets until resumed; open bets stay open."""
     for_s = None if minutes is None else minutes * 60
-    return _carry_out("stop", lambda control, who, _: control.pause(who, reason, for_s=for_s), as_json=as_json)
+    return _carry_out(
+        "stop", lambda control, who, _: control.pause(who, reason, for_s=for_s), as_json=as_json
+    )
 
 
 def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Make only bets that do not raise their event's worst case, until resumed; also out of a pause."""
-    return _carry_out("stop", lambda control, who, _: control.reduce(who, reason, out_of_pause=True), as_json=as_json)
+    """Make only bets that do not raise their event's worst case, until resumed; also out of a
+    pause.
+    """
+    return _carry_out(
+        "stop",
+        lambda control, who, _: control.reduce(who, reason, out_of_pause=True),
+        as_json=as_json,
+    )
 
 
 def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
@@ -66,11 +78,15 @@ def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
 
 
 def arm(
-    account: Annotated[str | None, typer.Option(help="The account's name, instead of being asked to type it.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account's name, instead of being asked to type it.")
+    ] = None,
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a restart ends it."""
+    """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a
+    restart ends it.
+    """
     from keter.clock import SystemClock
     from keter.errors import UsageError
     from keter.supervision.preflight import armable
@@ -79,14 +95,20 @@ def arm(
     target = _target("start")
     with acting_as(target.owner):
         name = armable(target.settings, SystemClock())
-    typed = account or typer.prompt(f"LIVE bets with real money on {name}. Type the account name", err=True)
+    typed = account or typer.prompt(
+        f"LIVE bets with real money on {name}. Type the account name", err=True
+    )
     if typed != name:
         raise UsageError("that is not the account's name; nothing was armed")
-    return _carry_out(target, lambda control, who, _: control.arm(who, name, reason), as_json=as_json)
+    return _carry_out(
+        target, lambda control, who, _: control.arm(who, name, reason), as_json=as_json
+    )
 
 
 def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Take the permission for LIVE bets back, also when the .env cannot be read; open bets stay open."""
+    """Take the permission for LIVE bets back, also when the .env cannot be read; open bets stay
+    open.
+    """
 
     async def every(control: "Control", who: "Operator", settings: "Settings") -> "Outcome":
         return _as_one(await control.disarm_every(who, reason, named=settings.venue.ao_user))
@@ -102,7 +124,9 @@ def limit(
 ) -> ExitCode:
     """Lower a risk limit while Keter runs, or raise it again up to what the settings allow."""
     return _carry_out(
-        "start", lambda control, who, settings: control.set_limit(who, settings.risk, name, value, reason), as_json=as_json
+        "start",
+        lambda control, who, settings: control.set_limit(who, settings.risk, name, value, reason),
+        as_json=as_json,
     )
 
 
@@ -143,8 +167,14 @@ def _as_one(outcomes: "Sequence[Outcome]") -> "Outcome":
 
 def _facts(outcome: "Outcome") -> dict[str, object]:
     row = outcome.command
-    return {"command": row.command_id, "action": row.action.value, "result": row.result, "revision": outcome.revision,
-            "audited": outcome.audited, "warnings": list(outcome.warnings)}  # fmt: skip
+    return {
+        "command": row.command_id,
+        "action": row.action.value,
+        "result": row.result,
+        "revision": outcome.revision,
+        "audited": outcome.audited,
+        "warnings": list(outcome.warnings),
+    }
 
 
 def _note(warnings: Iterable[str]) -> None:
@@ -174,13 +204,16 @@ async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, b
 
     bus = await bus_or_none(target)
     try:
-        outcome = await command(control_over(target, bus), Operator(_user(), "cli"), target.settings)
+        outcome = await command(
+            control_over(target, bus), Operator(_user(), "cli"), target.settings
+        )
         return outcome, target.found is not None or await somebody_runs(bus)
     except UnavailableError as e:
         if target.problem is None:
             raise
         raise UnavailableError(
-            f"nothing was done: {e}; the settings of the Keter that runs are missing: {target.problem}"
+            f"nothing was done: {e}; the settings of the Keter that runs are missing:"
+            f" {target.problem}"
         ) from e
     finally:
         if bus is not None:

@@ -15,9 +15,12 @@ class ArmingCommands(Commander):
     """``arm`` and ``disarm``."""
 
     async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
-        """Allows LIVE bets on ``account`` for the run that owns this Redis. Licence and limits are checked by whoever asks.
+        """Allows LIVE bets on ``account`` for the run that owns this Redis.
 
-        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another account's.
+        Licence and limits are checked by whoever asks.
+
+        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another
+        account's.
         """
         run = await self._armable_run(account)
         standing = await read_arming(self._need_bus(), account, run.mark)
@@ -28,21 +31,34 @@ class ArmingCommands(Commander):
     async def _armable_run(self, account: str) -> Run:
         record = await read_owner(self._need_bus())
         if record is None:
-            raise UnavailableError("nothing runs that could be armed: an arming is for one run; start `keter up`, then arm")
+            raise UnavailableError(
+                "nothing runs that could be armed: an arming is for one run; start `keter up`,"
+                " then arm"
+            )
         if record.run.mode is not ExecutionMode.LIVE:
-            raise UsageError("what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE, then arm")
+            raise UsageError(
+                "what runs is DRY, whatever the settings say by now; restart Keter to bet LIVE,"
+                " then arm"
+            )
         if record.run.account != account:
-            raise UsageError(f"what runs bets on another account than {account}; restart Keter, then arm")
+            raise UsageError(
+                f"what runs bets on another account than {account}; restart Keter, then arm"
+            )
         return record.run
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
         """Takes the permission back; open bets stay open."""
         stood = await disarm(self._need_bus(), account)
-        row = self._row(CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account)
+        row = self._row(
+            CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account
+        )
         return await self._done(valued(row, _arming_text(stood), NOT_ARMED))
 
-    async def disarm_every(self, operator: Operator, reason: str, *, named: str = "") -> list[Outcome]:
-        """Takes back every permission that stands in this Redis, the running account's first; ``named`` may have none.
+    async def disarm_every(
+        self, operator: Operator, reason: str, *, named: str = ""
+    ) -> list[Outcome]:
+        """Takes back every permission that stands in this Redis, the running account's first;
+        ``named`` may have none.
 
         Raises UnavailableError where no account is known.
         """
@@ -50,11 +66,15 @@ class ArmingCommands(Commander):
         others = sorted({named, *await armed_accounts(self._need_bus())} - {running, ""})
         accounts = [*([running] if running else ()), *others]
         if not accounts:
-            raise UnavailableError("no account is known to disarm: nothing runs on this Redis, and none is armed there")
+            raise UnavailableError(
+                "no account is known to disarm: nothing runs on this Redis, and none is armed there"
+            )
         return [await self.disarm(operator, account, reason) for account in accounts]
 
     async def _running_account(self) -> str:
-        """Empty where nothing runs, or where its record cannot be read: that must not hold a disarming back."""
+        """Empty where nothing runs, or where its record cannot be read: that must not hold a
+        disarming back.
+        """
         try:
             record = await read_owner(self._need_bus())
         except PoisonedPayloadError:

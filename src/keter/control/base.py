@@ -1,4 +1,6 @@
-"""What all commands of an operator have in common: who speaks, what came of it, and the row that the audit gets."""
+"""What all commands of an operator have in common: who speaks, what came of it, and the row that
+the audit gets.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,7 +38,9 @@ class Outcome:
 
     @property
     def revision(self) -> int | None:
-        """The trading state's revision that workers must reach, None when the state did not change."""
+        """The trading state's revision that workers must reach, None when the state did not
+        change.
+        """
         return self.command.after.revision if self.command.after is not None else None
 
 
@@ -49,8 +53,12 @@ class Commander:
         self._audit = audit
         self._ids = ids
 
-    async def refused(self, operator: Operator, action: CommandAction, target: str, reason: str, why: str) -> None:
-        """Writes down that somebody asked for what was not done, as for a dangerous command without its password."""
+    async def refused(
+        self, operator: Operator, action: CommandAction, target: str, reason: str, why: str
+    ) -> None:
+        """Writes down that somebody asked for what was not done, as for a dangerous command without
+        its password.
+        """
         row = self._row(action, operator, reason, f"refused: {why}", target=target)
         await self._done(msgspec.structs.replace(row, accepted=False))
 
@@ -91,7 +99,10 @@ class Commander:
             await asyncio.wait_for(self._audit(row), AUDIT_TIMEOUT_S)
         except (KeterError, OSError, TimeoutError) as e:
             log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
-            return Outcome(row, warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"))
+            return Outcome(
+                row,
+                warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"),
+            )
         return Outcome(row, audited=True, warnings=warnings)
 
 

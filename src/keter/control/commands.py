@@ -1,7 +1,9 @@
-"""The command core: what an operator may do to trading, the same for command line, page and Telegram.
+"""The command core: what an operator may do to trading, the same for command line, page and
+Telegram.
 
-Every command takes effect first and is written to the audit afterwards; a missing ledger never holds a stop back.
-``halt`` needs nothing but the file system: it writes the HALT file before it tries Redis.
+Every command takes effect first and is written to the audit afterwards; a missing ledger never
+holds a stop back. ``halt`` needs nothing but the file system: it writes the HALT file before it
+tries Redis.
 """
 
 import asyncio
@@ -18,13 +20,13 @@ from keter.bus.state.trading import TradingView, change_trading, disarm_all, rea
 from keter.clock import Clock, Ids, random_id
 from keter.control.arming import ArmingCommands
 from keter.control.base import Audit, Operator, Outcome
+from keter.control.halt_file import HaltFile
+from keter.control.standing import Standing, outlasts, until_text
 from keter.control.tending import TendingCommands
 from keter.domain.trading import CommandAction, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.control.halt_file import HaltFile
-from keter.supervision.processes import Process
 from keter.setting_groups import YEAR_S
-from keter.control.standing import Standing, outlasts, until_text
+from keter.supervision.processes import Process
 
 __all__ = ["Control", "Operator", "Outcome"]  # what whoever commands needs
 log = structlog.get_logger(__name__)
@@ -35,10 +37,12 @@ Last = Callable[[], Awaitable[TradingState | None]]
 
 
 class Control(ArmingCommands, TendingCommands):
-    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at hand, the audit.
+    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at
+    hand, the audit.
 
-    ``last`` reads the last trading state that the audit knows. A new state gets a revision above it, also in a Redis that has
-    lost its data: by the revision the ledger tells which of two commands was the later one.
+    ``last`` reads the last trading state that the audit knows. A new state gets a revision above
+    it, also in a Redis that has lost its data: by the revision the ledger tells which of two
+    commands was the later one.
     """
 
     def __init__(
@@ -63,21 +67,32 @@ class Control(ArmingCommands, TendingCommands):
         try:
             view = await self._view(now)
         except KeterError as e:
-            return Standing(None, self._halt_file.present, now, problem=str(e), stops=self._stops(None))
+            return Standing(
+                None, self._halt_file.present, now, problem=str(e), stops=self._stops(None)
+            )
         return Standing(view, self._halt_file.present, now, stops=self._stops(view))
 
     async def pause(
-        self, operator: Operator, reason: str, *, for_s: float | None = None, revision: int | None = None
+        self,
+        operator: Operator,
+        reason: str,
+        *,
+        for_s: float | None = None,
+        revision: int | None = None,
     ) -> Outcome:
-        """No new bets until ``for_s`` seconds have passed or somebody resumes. A pause that lasts longer stands.
+        """No new bets until ``for_s`` seconds have passed or somebody resumes.
 
-        Raises UsageError while HALTED or for more than a year, StaleRevisionError when the state is not of ``revision`` or will
-        not stand still.
-        Over REDUCING it lasts until somebody resumes: its end would allow every bet. A pause of the guard's that is made longer
-        stays the guard's, so that its end asks for as much as before.
+        A pause that lasts longer stands.
+
+        Raises UsageError while HALTED or for more than a year, StaleRevisionError when the state is
+        not of ``revision`` or will not stand still. Over REDUCING it lasts until somebody resumes:
+        its end would allow every bet. A pause of the guard's that is made longer stays the guard's,
+        so that its end asks for as much as before.
         """
         if for_s is not None and not for_s <= YEAR_S:
-            raise UsageError("a pause with an end lasts a year at most; without one it lasts until resumed")
+            raise UsageError(
+                "a pause with an end lasts a year at most; without one it lasts until resumed"
+            )
         for tries_left in reversed(range(TRIES)):
             now = self._clock.now()
             before = await self._state(now)
@@ -87,10 +102,17 @@ class Control(ArmingCommands, TendingCommands):
             until = now + timedelta(seconds=for_s) if for_s is not None and not reducing else None
             if before is not None and outlasts(before, until, now):
                 after = before
-                result = f"paused already by {before.actor} ({before.reason}), {until_text(before.until)}; that stands"
+                result = (
+                    f"paused already by {before.actor} ({before.reason}),"
+                    f" {until_text(before.until)}; that stands"
+                )
                 break
             wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
-            if before is not None and before.actor == Process.GUARD.value and before.effective(now) is TradingMode.PAUSED:
+            if (
+                before is not None
+                and before.actor == Process.GUARD.value
+                and before.effective(now) is TradingMode.PAUSED
+            ):
                 longer = f"{before.reason}; made longer by {operator.name}: {reason}"
                 wanted = msgspec.structs.replace(wanted, actor=before.actor, reason=longer)
             try:
@@ -99,18 +121,30 @@ class Control(ArmingCommands, TendingCommands):
                 if revision is not None or not tries_left:
                     raise
             else:
-                why = " (a pause that ends by itself would end REDUCING)" if reducing and for_s is not None else ""
+                why = (
+                    " (a pause that ends by itself would end REDUCING)"
+                    if reducing and for_s is not None
+                    else ""
+                )
                 result = f"paused {until_text(until)}{why}: no new bets, open bets stay open"
                 break
-        return await self._done(self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after))
+        return await self._done(
+            self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after)
+        )
 
     async def reduce(
-        self, operator: Operator, reason: str, *, revision: int | None = None, out_of_pause: bool = False
+        self,
+        operator: Operator,
+        reason: str,
+        *,
+        revision: int | None = None,
+        out_of_pause: bool = False,
     ) -> Outcome:
         """From now on only bets that do not raise their event's worst case.
 
-        Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is stronger. Raises StaleRevisionError
-        when the state is not of ``revision`` or will not stand still.
+        Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is
+        stronger. Raises StaleRevisionError when the state is not of ``revision`` or will not stand
+        still.
         """
         for tries_left in reversed(range(TRIES)):
             now = self._clock.now()
@@ -119,7 +153,10 @@ class Control(ArmingCommands, TendingCommands):
             if self._halt_file.present or mode is TradingMode.HALTED:
                 raise UsageError("trading is halted, which is stronger than reducing; resume first")
             if mode is TradingMode.PAUSED and not out_of_pause:
-                raise UsageError("trading is paused, which is stronger than reducing; resume first, or say `keter reduce`")
+                raise UsageError(
+                    "trading is paused, which is stronger than reducing; resume first, or say"
+                    " `keter reduce`"
+                )
             wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
             try:
                 after = await self._change(wanted, _expected(revision, before), now)
@@ -127,43 +164,72 @@ class Control(ArmingCommands, TendingCommands):
             except StaleRevisionError:
                 if revision is not None or not tries_left:
                     raise
-                out_of_pause = False  # somebody changed it this very moment: a pause of theirs was not meant
+                out_of_pause = (
+                    False  # somebody changed it this very moment: a pause of theirs was not meant
+                )
         left = self._stops(await self._view(now))
-        result = "reducing: only bets that do not raise the worst case of their event; open bets stay open"
+        result = (
+            "reducing: only bets that do not raise the worst case of their event; open bets stay"
+            " open"
+        )
         result = result if not left else f"{result}; still stopped by {', '.join(left)}"
-        return await self._done(self._row(CommandAction.REDUCE, operator, reason, result, before=before, after=after))
+        return await self._done(
+            self._row(CommandAction.REDUCE, operator, reason, result, before=before, after=after)
+        )
 
     async def halt(self, operator: Operator, reason: str) -> Outcome:
-        """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice is no error."""
+        """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice
+        is no error.
+        """
         now = self._clock.now()
         warnings = self._halt_file.write(now, f"{operator.name} ({operator.source})", reason)
         before = after = None
         try:
             before = await self._state(now)
-            after = await self._change(TradingState(TradingMode.HALTED, operator.name, reason, now), None, now)
+            after = await self._change(
+                TradingState(TradingMode.HALTED, operator.name, reason, now), None, now
+            )
         except KeterError as e:
             why = "it is not reachable" if self._bus is None else str(e)
             if warnings:
-                raise UnavailableError(f"nothing was halted: {warnings[0]}, and Redis could not be told ({why})") from e
+                raise UnavailableError(
+                    f"nothing was halted: {warnings[0]}, and Redis could not be told ({why})"
+                ) from e
             warnings = (f"Redis could not be told ({why}); the HALT file stops the router",)
-        result = "halted: no new bets; open bets stay open; `keter resume` ends it, LIVE must be armed again"
-        return await self._done(self._row(CommandAction.HALT, operator, reason, result, before=before, after=after), warnings)
+        result = (
+            "halted: no new bets; open bets stay open; `keter resume` ends it, LIVE must be armed"
+            " again"
+        )
+        return await self._done(
+            self._row(CommandAction.HALT, operator, reason, result, before=before, after=after),
+            warnings,
+        )
 
-    async def resume(self, operator: Operator, reason: str, *, revision: int | None = None) -> Outcome:
+    async def resume(
+        self, operator: Operator, reason: str, *, revision: int | None = None
+    ) -> Outcome:
         """Makes trading ACTIVE and removes the HALT file, in that order.
 
-        Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state since it was looked at.
+        Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state
+        since it was looked at.
         """
         now = self._clock.now()
         before = await self._state(now)
         if self._halt_file.present and (before is None or before.mode is not TradingMode.HALTED):
-            await disarm_all(self._need_bus())  # the halt was said without Redis, which still holds the permissions
+            # The halt was said without Redis, which still holds the permissions.
+            await disarm_all(self._need_bus())
         wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
         after = await self._change(wanted, _expected(revision, before), now)
         await self._halt_file.remove()
         left = self._stops(await self._view(now))
-        result = "running: new bets may be made" if not left else f"resumed, but still stopped by {', '.join(left)}"
-        return await self._done(self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after))
+        result = (
+            "running: new bets may be made"
+            if not left
+            else f"resumed, but still stopped by {', '.join(left)}"
+        )
+        return await self._done(
+            self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after)
+        )
 
     async def _state(self, now: datetime) -> TradingState | None:
         return (await self._view(now)).state
@@ -174,9 +240,13 @@ class Control(ArmingCommands, TendingCommands):
         except TimeoutError as e:
             raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
 
-    async def _change(self, wanted: TradingState, revision: int | None, now: datetime) -> TradingState:
+    async def _change(
+        self, wanted: TradingState, revision: int | None, now: datetime
+    ) -> TradingState:
         bus = self._need_bus()
-        wanted = msgspec.structs.replace(wanted, revision=max(wanted.revision, await self._last_revision()))
+        wanted = msgspec.structs.replace(
+            wanted, revision=max(wanted.revision, await self._last_revision())
+        )
         try:
             change = change_trading(bus, wanted, expected_revision=revision, now=now)
             return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
@@ -204,7 +274,9 @@ class Control(ArmingCommands, TendingCommands):
 
 
 def _expected(revision: int | None, before: TradingState | None) -> int:
-    """The revision that a change is based on: the one looked at, so that nothing said in between is undone."""
+    """The revision that a change is based on: the one looked at, so that nothing said in between is
+    undone.
+    """
     if revision is not None:
         return revision
     return before.revision if before is not None else 0

@@ -26,14 +26,16 @@ class HaltFile:
     def write(self, at: datetime, who: str, reason: str) -> tuple[str, ...]:
         """Stops the router by the file alone; returns what went wrong, if anything did.
 
-        Whatever has its name stops the router, so one that is there and cannot be written is no fault.
+        Whatever has its name stops the router, so one that is there and cannot be written is no
+        fault.
         """
         try:
             with acting_as(self.owner):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 write_private(self.path, f"{at.isoformat()} {who}: {reason}\n")
         except OSError as e:
-            if not os.path.lexists(self.path):  # False too where this user may not look: others may see none
+            # False too where this user may not look: others may see none.
+            if not os.path.lexists(self.path):
                 return (f"the HALT file could not be written: {self.path}: {e.strerror}",)
         return ()
 
@@ -44,4 +46,6 @@ class HaltFile:
                 await asyncio.to_thread(self.path.unlink, missing_ok=True)
         except OSError as e:
             why = e.strerror or type(e).__name__
-            raise UnavailableError(f"still stopped: the HALT file {self.path} cannot be removed ({why})") from e
+            raise UnavailableError(
+                f"still stopped: the HALT file {self.path} cannot be removed ({why})"
+            ) from e

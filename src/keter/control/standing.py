@@ -1,4 +1,8 @@
-"""Where trading stands, as it is told: the mode that holds, who brought it about, what else stops bets. Pure."""
+"""Where trading stands, as it is told: the mode that holds, who brought it about, what else stops
+bets.
+
+Pure.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +15,10 @@ from keter.domain.trading import TradingMode, TradingState
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where trading stands. ``trading`` is None when Redis could not be asked; ``problem`` then says why."""
+    """Where trading stands.
+
+    ``trading`` is None when Redis could not be asked; ``problem`` then says why.
+    """
 
     trading: TradingView | None
     halt_file: bool
@@ -30,7 +37,8 @@ class Standing:
 
     @property
     def cause(self) -> TradingState | None:
-        """Who brought about the mode that holds, why and since when; None when nobody knows, or a HALT file alone does it.
+        """Who brought about the mode that holds, why and since when; None when nobody knows, or a
+        HALT file alone does it.
 
         A pause whose time has come goes on as the state of betting since then.
         """
@@ -40,11 +48,15 @@ class Standing:
         if state.until is None or state.effective(self.at) is state.mode:
             return state
         reason = f"the pause is over ({state.reason})"
-        return msgspec.structs.replace(state, mode=TradingMode.ACTIVE, since=state.until, until=None, reason=reason)
+        return msgspec.structs.replace(
+            state, mode=TradingMode.ACTIVE, since=state.until, until=None, reason=reason
+        )
 
 
 def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool:
-    """Whether ``state`` is a pause that ends no sooner than one ``until`` then; None is without end."""
+    """Whether ``state`` is a pause that ends no sooner than one ``until`` then; None is without
+    end.
+    """
     if state.effective(now) is not TradingMode.PAUSED:
         return False
     return state.until is None or (until is not None and state.until >= until)
@@ -52,4 +64,6 @@ def outlasts(state: TradingState, until: datetime | None, now: datetime) -> bool
 
 def until_text(moment: datetime | None) -> str:
     """When a pause ends, in words."""
-    return f"until {moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "until somebody resumes"
+    return (
+        f"until {moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "until somebody resumes"
+    )

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-from keter.bus.telemetry.alerts import acknowledge_alert
 from keter.bus.connection import Bus
-from keter.bus.state.cooldowns import clear_cooldown
 from keter.bus.errors import StaleRevisionError
-from keter.bus.state.limits import read_limits, write_limit
 from keter.bus.locks import clear_exec_lock
+from keter.bus.state.cooldowns import clear_cooldown
+from keter.bus.state.limits import read_limits, write_limit
+from keter.bus.telemetry.alerts import acknowledge_alert
 from keter.control.base import Commander, Operator, Outcome, valued
 from keter.domain.trading import CommandAction
 from keter.errors import UsageError
@@ -22,26 +22,46 @@ class TendingCommands(Commander):
     """``acknowledge``, ``clear_cooldown``, ``clear_lock`` and ``set_limit``."""
 
     async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
-        """Says that somebody has seen an alert; it stands until its cause is gone. Raises UsageError when it does not stand."""
-        if not await acknowledge_alert(self._need_bus(), alert_id, operator.name, self._clock.now()):
+        """Says that somebody has seen an alert; it stands until its cause is gone.
+
+        Raises UsageError when it does not stand.
+        """
+        if not await acknowledge_alert(
+            self._need_bus(), alert_id, operator.name, self._clock.now()
+        ):
             raise UsageError(f"no alert {alert_id} stands")
         result = f"{alert_id} is acknowledged; it stands until its cause is gone"
-        return await self._done(self._row(CommandAction.ACKNOWLEDGE, operator, reason, result, target=alert_id))
+        return await self._done(
+            self._row(CommandAction.ACKNOWLEDGE, operator, reason, result, target=alert_id)
+        )
 
     async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> Outcome:
         """Ends a rest early. Raises UsageError when there is no such rest."""
         await self._clear(clear_cooldown, key, "no cooldown", "not resting")
         return await self._done(
-            self._row(CommandAction.CLEAR_COOLDOWN, operator, reason, f"{key} may be bet again", target=key)
+            self._row(
+                CommandAction.CLEAR_COOLDOWN,
+                operator,
+                reason,
+                f"{key} may be bet again",
+                target=key,
+            )
         )
 
     async def clear_lock(self, operator: Operator, key: str, reason: str) -> Outcome:
-        """Frees a selection whose lock was left behind. Raises UsageError when there is no such lock."""
+        """Frees a selection whose lock was left behind.
+
+        Raises UsageError when there is no such lock.
+        """
         await self._clear(clear_exec_lock, key, "no lock of a selection", "not locked")
-        return await self._done(self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key))
+        return await self._done(
+            self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key)
+        )
 
     async def _clear(self, clear: Clear, key: str, no_such_kind: str, not_there: str) -> None:
-        """Raises UsageError with ``no_such_kind`` where ``clear`` takes no such key, with ``not_there`` where it found none."""
+        """Raises UsageError with ``no_such_kind`` where ``clear`` takes no such key, with
+        ``not_there`` where it found none.
+        """
         try:
             found = await clear(self._need_bus(), key)
         except ValueError as e:
@@ -55,21 +75,36 @@ class TendingCommands(Commander):
         return _in_force(bounds, field, (await read_limits(self._need_bus())).get(field))
 
     async def set_limit(
-        self, operator: Operator, bounds: RiskSettings, name: str, value: str, reason: str, *, expected: Decimal | None = None
+        self,
+        operator: Operator,
+        bounds: RiskSettings,
+        name: str,
+        value: str,
+        reason: str,
+        *,
+        expected: Decimal | None = None,
     ) -> Outcome:
         """Lowers a limit, or raises it again up to ``bounds``, the settings.
 
-        Raises UsageError beyond them, StaleRevisionError when the limit in force is not ``expected``.
+        Raises UsageError beyond them, StaleRevisionError when the limit in force is not
+        ``expected``.
         """
         field, amount = checked_limit(bounds, name, value)
         stands = (await read_limits(self._need_bus())).get(field)
         before = _in_force(bounds, field, stands)
         if expected is not None and before != expected:
-            raise StaleRevisionError(f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again")
+            raise StaleRevisionError(
+                f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again"
+            )
         if not await write_limit(self._need_bus(), field, amount, instead_of=stands):
             raise StaleRevisionError(f"{field.upper()} changed this very moment; look again")
-        result = f"{field.upper()} is {amount}, was {before}; the settings allow {setting_of(bounds, field)}"
-        row = self._row(CommandAction.SET_LIMIT, operator, reason, result, target=f"{field}={amount}")
+        result = (
+            f"{field.upper()} is {amount}, was {before}; the settings allow"
+            f" {setting_of(bounds, field)}"
+        )
+        row = self._row(
+            CommandAction.SET_LIMIT, operator, reason, result, target=f"{field}={amount}"
+        )
         return await self._done(valued(row, str(before), str(amount)))
 
 

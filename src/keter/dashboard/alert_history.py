@@ -1,4 +1,7 @@
-"""Keeps in the ledger when each alert rose and when it ended. What cannot be written now is written when it can be."""
+"""Keeps in the ledger when each alert rose and when it ended.
+
+What cannot be written now is written when it can be.
+"""
 
 import asyncio
 from collections import deque
@@ -19,7 +22,10 @@ Note = Callable[[Alerts], Awaitable[object]]
 
 
 class AlertHistory:
-    """One per dashboard. ``open_alerts`` leads to the ledger's table; it raises KeterError while there is none."""
+    """One per dashboard.
+
+    ``open_alerts`` leads to the ledger's table; it raises KeterError while there is none.
+    """
 
     def __init__(self, open_alerts: Callable[[], Awaitable[Alerts]]) -> None:
         self._open_alerts = open_alerts
@@ -28,12 +34,20 @@ class AlertHistory:
         self._caught_up = False
 
     def note(self, standing: Sequence[Alert], at: datetime) -> None:
-        """Says in the log what is new and what is over since the last time, and owes both to the ledger."""
+        """Says in the log what is new and what is over since the last time, and owes both to the
+        ledger.
+        """
         current = {alert.id: alert for alert in standing}
         for alert in standing:
             before = self._standing.get(alert.id)
             if before is None or before.level != alert.level:
-                log.warning("alert_raised", alert=alert.id, level_of=alert.level, title=alert.title, detail=alert.detail)
+                log.warning(
+                    "alert_raised",
+                    alert=alert.id,
+                    level_of=alert.level,
+                    title=alert.title,
+                    detail=alert.detail,
+                )
                 self._owed.append(_opening(alert))
         for alert_id in sorted(self._standing.keys() - current.keys()):
             log.info("alert_resolved", alert=alert_id)
@@ -43,7 +57,8 @@ class AlertHistory:
     async def write(self, at: datetime, *, all_known: bool) -> None:
         """Pays what is owed, as far as the ledger takes it within DEADLINE_S.
 
-        ``all_known``: what stands is all there is, so that what the ledger still has open beside it ended unwatched.
+        ``all_known``: what stands is all there is, so that what the ledger still has open beside it
+        ended unwatched.
         """
         catching_up = all_known and not self._caught_up
         if not self._owed and not catching_up:
@@ -63,7 +78,10 @@ class AlertHistory:
 
 
 async def _paid(note: Note, history: Alerts) -> None:
-    """Writes one note. One that the ledger refuses is only told in the log: those behind it must not wait for ever."""
+    """Writes one note.
+
+    One that the ledger refuses is only told in the log: those behind it must not wait for ever.
+    """
     try:
         await note(history)
     except UnstorableRowError as e:
@@ -72,7 +90,9 @@ async def _paid(note: Note, history: Alerts) -> None:
 
 def _opening(alert: Alert) -> Note:
     async def opened(history: Alerts) -> object:
-        return await history.opened(alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since)
+        return await history.opened(
+            alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since
+        )
 
     return opened
 

@@ -1,13 +1,15 @@
-"""Between the console and the channels that call for help: what they may ask, and the test that an operator sends."""
+"""Between the console and the channels that call for help: what they may ask, and the test that an
+operator sends.
+"""
 
 from collections.abc import Sequence
 
 from keter.alerting.dispatcher import Courier
-from keter.alerting.telegram_commands import Prove, Views
 from keter.alerting.held import Held
+from keter.alerting.telegram_commands import Prove, Views
 from keter.alerting.texts import Position
-from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.bus.connection import Bus
+from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.clock import Clock
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
@@ -42,9 +44,11 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) 
 
 
 def code_proof(doorman: Doorman) -> Prove | None:
-    """Checks what is said over Telegram against the operator's second factor; None where the operator has none.
+    """Checks what is said over Telegram against the operator's second factor; None where the
+    operator has none.
 
-    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong passwords do.
+    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong
+    passwords do.
     """
     if not doorman.asks_code(Role.OPERATOR):
         return None
@@ -52,7 +56,9 @@ def code_proof(doorman: Doorman) -> Prove | None:
 
 
 def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:
-    """The newest snapshot in a few figures; what Redis told is left out when that is no longer ``known``."""
+    """The newest snapshot in a few figures; what Redis told is left out when that is no longer
+    ``known``.
+    """
     mode = settings.mode.execution_mode.value
     if latest is None:
         return Position(mode)
@@ -66,7 +72,10 @@ def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = Tr
         unknown=money.unknown if money else None,
         pnl_today=money.pnl_today if money else None,
         stops=tuple(latest.trading.stops) if known else (),
-        problems=(*latest.problems, *([latest.trading.following] if latest.trading.following else [])),
+        problems=(
+            *latest.problems,
+            *([latest.trading.following] if latest.trading.following else []),
+        ),
     )
 
 
@@ -89,5 +98,7 @@ class Tester:
         sent = [name for name, fault in results.items() if fault is None]
         failed = {name: fault for name, fault in results.items() if fault is not None}
         faults = "; ".join(f"{name}: {fault}" for name, fault in failed.items())
-        sentence = f"Sent to {', '.join(sent) or 'nobody'}." + (f" Not sent to {faults}." if failed else "")
+        sentence = f"Sent to {', '.join(sent) or 'nobody'}." + (
+            f" Not sent to {faults}." if failed else ""
+        )
         return TestAlertResult(sentence=sentence, sent=sent, failed=failed)

@@ -1,4 +1,6 @@
-"""The endpoints around the page itself: pages, health, login, snapshot, stream, commands, and the original's three calls."""
+"""The endpoints around the page itself: pages, health, login, snapshot, stream, commands, and the
+original's three calls.
+"""
 
 import json
 
@@ -7,14 +9,14 @@ from pydantic import BaseModel
 
 from keter import __version__
 from keter.dashboard import apidocs, models
+from keter.dashboard.app_context import World
 from keter.dashboard.auth import ABSOLUTE, COOKIE
 from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
 from keter.dashboard.openapi import describe
-from keter.dashboard.static import serve
 from keter.dashboard.routes import Call, Route, Scope
+from keter.dashboard.static import serve
 from keter.dashboard.views import status_answer
-from keter.dashboard.app_context import World
 
 NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
 RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
@@ -27,49 +29,152 @@ class Api:
         self._world = world
 
     def routes(self) -> list[Route]:
-        return [*self._page_routes(), *self._session_routes(), *self._live_routes(), *self._original_routes()]
+        return [
+            *self._page_routes(),
+            *self._session_routes(),
+            *self._live_routes(),
+            *self._original_routes(),
+        ]
 
     def _page_routes(self) -> list[Route]:
         return [
             Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
-            Route("GET", f"/static/{NAME}", Scope.PUBLIC, self.static, "A file of the page", media="text/javascript"),
-            Route("GET", f"/static/vendor/{NAME}", Scope.PUBLIC, self.vendor, "A vendored file", media="text/javascript"),
-            Route("GET", f"/static/runbooks/{RUNBOOK}", Scope.PUBLIC, self.runbook, "A runbook", media="text/markdown"),
-            Route("GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive),
-            Route("GET", "/readyz", Scope.LOCAL, self.readyz, "The whole can do its work", models.Ready, errors=(503,)),
+            Route(
+                "GET",
+                f"/static/{NAME}",
+                Scope.PUBLIC,
+                self.static,
+                "A file of the page",
+                media="text/javascript",
+            ),
+            Route(
+                "GET",
+                f"/static/vendor/{NAME}",
+                Scope.PUBLIC,
+                self.vendor,
+                "A vendored file",
+                media="text/javascript",
+            ),
+            Route(
+                "GET",
+                f"/static/runbooks/{RUNBOOK}",
+                Scope.PUBLIC,
+                self.runbook,
+                "A runbook",
+                media="text/markdown",
+            ),
+            Route(
+                "GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive
+            ),
+            Route(
+                "GET",
+                "/readyz",
+                Scope.LOCAL,
+                self.readyz,
+                "The whole can do its work",
+                models.Ready,
+                errors=(503,),
+            ),
         ]
 
     def _session_routes(self) -> list[Route]:
         return [
-            Route("GET", "/api/v1/session", Scope.PUBLIC, self.session, "Who the caller is", models.SessionAnswer),
             Route(
-                "POST", "/api/v1/login", Scope.PUBLIC, self.login, "Log in", models.Done, body=models.LoginBody, errors=(401,)
+                "GET",
+                "/api/v1/session",
+                Scope.PUBLIC,
+                self.session,
+                "Who the caller is",
+                models.SessionAnswer,
             ),
-            Route("POST", "/api/v1/logout", Scope.READ, self.logout, "Log out", models.Done, body=models.LogoutBody),
+            Route(
+                "POST",
+                "/api/v1/login",
+                Scope.PUBLIC,
+                self.login,
+                "Log in",
+                models.Done,
+                body=models.LoginBody,
+                errors=(401,),
+            ),
+            Route(
+                "POST",
+                "/api/v1/logout",
+                Scope.READ,
+                self.logout,
+                "Log out",
+                models.Done,
+                body=models.LogoutBody,
+            ),
         ]
 
     def _live_routes(self) -> list[Route]:
         return [
-            Route("GET", "/api/v1/snapshot", Scope.READ, self.snapshot, "Everything the overview shows", models.Snapshot),
             Route(
-                "GET", "/api/v1/live", Scope.READ, self.live, "The stream (WebSocket): frames as in the schema Frame",
-                query=models.LiveQuery, media="application/octet-stream",
+                "GET",
+                "/api/v1/snapshot",
+                Scope.READ,
+                self.snapshot,
+                "Everything the overview shows",
+                models.Snapshot,
             ),
             Route(
-                "POST", "/api/v1/commands/prepare", Scope.OPERATE, self.prepare, "Say what a command would do; one token",
-                models.Prepared, body=models.PrepareBody, errors=(409,),
+                "GET",
+                "/api/v1/live",
+                Scope.READ,
+                self.live,
+                "The stream (WebSocket): frames as in the schema Frame",
+                query=models.LiveQuery,
+                media="application/octet-stream",
             ),
             Route(
-                "POST", "/api/v1/commands/commit", Scope.DANGER, self.commit, "Do it, once",
-                models.CommandResult, body=models.CommitBody, errors=(409, 410),
+                "POST",
+                "/api/v1/commands/prepare",
+                Scope.OPERATE,
+                self.prepare,
+                "Say what a command would do; one token",
+                models.Prepared,
+                body=models.PrepareBody,
+                errors=(409,),
             ),
-        ]  # fmt: skip
+            Route(
+                "POST",
+                "/api/v1/commands/commit",
+                Scope.DANGER,
+                self.commit,
+                "Do it, once",
+                models.CommandResult,
+                body=models.CommitBody,
+                errors=(409, 410),
+            ),
+        ]
 
     def _original_routes(self) -> list[Route]:
         return [
-            Route("GET", "/api/status", Scope.READ, self.status, "Mode, money, counts and heartbeats", models.StatusAnswer),
-            Route("GET", "/api/history", Scope.READ, self.history, "Settled bets, newest first", models.History),
-            Route("GET", "/api/alerts", Scope.READ, self.alerts, "Alerts that stand", models.LegacyAlerts),
+            Route(
+                "GET",
+                "/api/status",
+                Scope.READ,
+                self.status,
+                "Mode, money, counts and heartbeats",
+                models.StatusAnswer,
+            ),
+            Route(
+                "GET",
+                "/api/history",
+                Scope.READ,
+                self.history,
+                "Settled bets, newest first",
+                models.History,
+            ),
+            Route(
+                "GET",
+                "/api/alerts",
+                Scope.READ,
+                self.alerts,
+                "Alerts that stand",
+                models.LegacyAlerts,
+            ),
         ]
 
     async def index(self, call: Call) -> web.StreamResponse:
@@ -91,7 +196,11 @@ class Api:
         checks = await self._world.reader.checks()
         ready = all(check.ok for check in checks)
         body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
-        return web.Response(status=200 if ready else 503, body=body.model_dump_json().encode(), content_type="application/json")
+        return web.Response(
+            status=200 if ready else 503,
+            body=body.model_dump_json().encode(),
+            content_type="application/json",
+        )
 
     async def session(self, call: Call) -> BaseModel:
         world, doorman, caller = self._world, self._world.doorman, call.principal
@@ -114,15 +223,27 @@ class Api:
     async def login(self, call: Call) -> web.StreamResponse:
         world, body = self._world, call.body_as(models.LoginBody)
         if not world.doorman.locked:
-            raise ApiError(409, "no_password", "no password is configured; everybody on this machine is the operator")
+            raise ApiError(
+                409,
+                "no_password",
+                "no password is configured; everybody on this machine is the operator",
+            )
         if not world.border.secure(call.request):
-            message = "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to localhost, or TLS"
+            message = (
+                "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to"
+                " localhost, or TLS"
+            )
             raise ApiError(409, "not_secure", message)
-        address, device = world.border.address(call.request), body.device or call.request.cookies.get(DEVICE_COOKIE)
+        address, device = (
+            world.border.address(call.request),
+            body.device or call.request.cookies.get(DEVICE_COOKIE),
+        )
         token = await world.doorman.login(body.user, body.password, body.code, address, device)
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())
-        answer.set_cookie(COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+        answer.set_cookie(
+            COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict"
+        )
         _remember_device(answer, world.doorman.devices.sign(body.user))
         return answer
 
@@ -140,21 +261,30 @@ class Api:
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(call.request, since, lambda: self._world.doorman.alive(caller), caller)
+        return await self._world.hub.serve(
+            call.request, since, lambda: self._world.doorman.alive(caller), caller
+        )
 
     async def prepare(self, call: Call) -> BaseModel:
         return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
 
     async def commit(self, call: Call) -> BaseModel:
         address = self._world.border.address(call.request)
-        return await self._world.commands.commit(call.caller(), call.body_as(models.CommitBody), address)
+        return await self._world.commands.commit(
+            call.caller(), call.body_as(models.CommitBody), address
+        )
 
     async def status(self, call: Call) -> BaseModel:
-        """Answers while Redis or the ledger is away too: a script finds every field, and null where nobody knows."""
+        """Answers while Redis or the ledger is away too: a script finds every field, and null where
+        nobody knows.
+        """
         hub, settings = self._world.hub, self._world.settings
         await hub.newest()
         return status_answer(
-            settings.mode.execution_mode, hub.current(), hub.problem, halted=settings.router.halt_file.exists()
+            settings.mode.execution_mode,
+            hub.current(),
+            hub.problem,
+            halted=settings.router.halt_file.exists(),
         )
 
     async def history(self, call: Call) -> BaseModel:
@@ -167,7 +297,15 @@ class Api:
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
     """Lets the browser say next time that it has been here; logging out does not forget that."""
     seconds = int(LASTS.total_seconds())
-    answer.set_cookie(DEVICE_COOKIE, cookie, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict")
+    answer.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=seconds,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="Strict",
+    )
 
 
 def document(routes: list[Route]) -> list[Route]:
@@ -181,7 +319,9 @@ def document(routes: list[Route]) -> list[Route]:
 
     own = [
         Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi),
-        Route("GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"),
+        Route(
+            "GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"
+        ),
     ]
     described = describe([*routes, *own])
     return own

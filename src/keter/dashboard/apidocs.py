@@ -5,9 +5,10 @@ from html import escape
 from typing import Any
 
 _HEAD = (
-    '<!doctype html><html lang="en" data-theme="auto"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}: API</title>'
-    '<link rel="icon" type="image/svg+xml" href="/static/favicon.svg"><link rel="stylesheet" href="/static/style.css"></head>'
+    '<!doctype html><html lang="en" data-theme="auto"><head><meta charset="utf-8"><meta'
+    ' name="viewport" content="width=device-width, initial-scale=1"><title>{title}:'
+    ' API</title><link rel="icon" type="image/svg+xml" href="/static/favicon.svg"><link'
+    ' rel="stylesheet" href="/static/style.css"></head>'
 )
 _CALLS = ("Call", "Who", "What", "Parameters", "Body", "Answer", "Errors")
 _FIELDS = ("Field", "Type", "About")
@@ -19,12 +20,17 @@ def page(document: dict[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     parts = [
         _HEAD.format(title=escape(info["title"])),
-        f"<body><main><h1>{escape(info['title'])} API {escape(info['version'])}</h1><p>{escape(info['description'])}</p>",
+        (
+            f"<body><main><h1>{escape(info['title'])} API"
+            f" {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
+        ),
         '<p><a href="/">Console</a> <a href="/api/v1/openapi.json">OpenAPI document</a></p>',
         _table("Calls", _CALLS, _calls(document["paths"])),
     ]
     for name, schema in sorted(schemas.items()):
-        parts.append(f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>')
+        parts.append(
+            f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>'
+        )
         parts.append(_table(f"Fields of {name}", _FIELDS, _fields(schema)))
     return "".join([*parts, "</main></body></html>"])
 
@@ -70,7 +76,10 @@ def _type(schema: dict[str, Any]) -> str:
 
 def _table(label: str, heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    body = "".join(f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
+    )
     if not body:
         return ""
     return (

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from keter.dashboard.api import Api, document
+from keter.dashboard.app_context import World
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
-from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.wire import BACKLOG, CLOSING_S, Runner, limits_for
-from keter.dashboard.app_context import World
 from keter.errors import UnavailableError
 from keter.system.process import raise_descriptor_limit
 
@@ -28,13 +28,17 @@ def all_routes(world: World) -> list[Route]:
 
 
 def make_app(world: World) -> web.Application:
-    """The application: every route of the table behind the perimeter, sockets closed on shutdown."""
+    """The application: every route of the table behind the perimeter, sockets closed on
+    shutdown.
+    """
 
     def authenticate(request: web.Request) -> Principal | None:
         return world.doorman.who(request.cookies.get(COOKIE), poll="X-Poll" in request.headers)
 
     def local(request: web.Request) -> bool:
-        return world.border.local(request) or bearer(request, world.settings.dashboard.metrics_token.get_secret_value())
+        return world.border.local(request) or bearer(
+            request, world.settings.dashboard.metrics_token.get_secret_value()
+        )
 
     async def close_pages(_: web.Application) -> None:
         await world.hub.close()
@@ -47,17 +51,25 @@ def make_app(world: World) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int, *, proxies: frozenset[str] = frozenset()) -> AsyncIterator[None]:
-    """Serves ``app`` inside the block. Raises UnavailableError when the port is taken, TimeoutError when it does not close."""
+async def serving(
+    app: web.Application, host: str, port: int, *, proxies: frozenset[str] = frozenset()
+) -> AsyncIterator[None]:
+    """Serves ``app`` inside the block.
+
+    Raises UnavailableError when the port is taken, TimeoutError when it does not close.
+    """
     limits = limits_for(raise_descriptor_limit(), proxies)
-    runner = Runner(app, limits, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False)
+    runner = Runner(
+        app, limits, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S, handle_signals=False
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
     except OSError as e:
         await runner.cleanup()
         raise UnavailableError(
-            f"the dashboard cannot listen on {host}:{port} ({e.strerror}); set DASH_PORT to a free one"
+            f"the dashboard cannot listen on {host}:{port} ({e.strerror}); set DASH_PORT to a"
+            " free one"
         ) from e
     try:
         yield

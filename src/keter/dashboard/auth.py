@@ -1,7 +1,7 @@
 """Who is calling: passwords, a second factor, sessions, and what slows guessing down.
 
-Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line; other machines cannot
-reach the console then (``preflight.check_bind``).
+Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line;
+other machines cannot reach the console then (``preflight.check_bind``).
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from keter.clock import Clock
 from keter.dashboard.backoff import Backoff, origin
 from keter.dashboard.devices import Devices
 from keter.dashboard.errors import ApiError
-from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
 from keter.dashboard.routes import Principal, Role
+from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
 from keter.trust import is_loopback, viewer_fault
@@ -38,20 +38,47 @@ MAX_SESSIONS = 50
 MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
 ALERT_AFTER = 5
 MIN_PASSWORD = 15
-_COMMON = ("correcthorsebatterystaple", "abcdefghijklmnopqrstuvwxyz", "abcdefghijklm", "qwertyuiop", "asdfghjkl", "zxcvbnm",
-           "administrator", "1234567890", "123456789", "password", "passw0rd", "placeholder", "changeme", "replaceme",
-           "letmein", "iloveyou", "welcome", "example", "secret", "admin", "keter")  # fmt: skip
+_COMMON = (
+    "correcthorsebatterystaple",
+    "abcdefghijklmnopqrstuvwxyz",
+    "abcdefghijklm",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "administrator",
+    "1234567890",
+    "123456789",
+    "password",
+    "passw0rd",
+    "placeholder",
+    "changeme",
+    "replaceme",
+    "letmein",
+    "iloveyou",
+    "welcome",
+    "example",
+    "secret",
+    "admin",
+    "keter",
+)
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash for DASH_PASSWORD_HASH. Raises UsageError when the password would be guessed."""
+    """The argon2id hash for DASH_PASSWORD_HASH.
+
+    Raises UsageError when the password would be guessed.
+    """
     if len(password) < MIN_PASSWORD:
-        raise UsageError(f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine")
+        raise UsageError(
+            f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine"
+        )
     rest = "".join(letter for letter in password.lower() if letter.isalnum())
     for word in _COMMON:
         rest = rest.replace(word, "")
     if len(rest) <= MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
-        raise UsageError("the password is made of what everybody tries first; take words that nobody would guess")
+        raise UsageError(
+            "the password is made of what everybody tries first; take words that nobody would guess"
+        )
     return PasswordHasher().hash(password)
 
 
@@ -64,7 +91,9 @@ class Session:
 
 
 class Lane:
-    """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while it is computed."""
+    """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while
+    it is computed.
+    """
 
     def __init__(self, most_waiting: int) -> None:
         self.hashing = asyncio.Semaphore(1)
@@ -74,7 +103,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """Who is trying, as far as failures are counted. ``apart`` is a known browser or a session, counted by itself."""
+    """Who is trying, as far as failures are counted.
+
+    ``apart`` is a known browser or a session, counted by itself.
+    """
 
     user: str
     address: str
@@ -92,14 +124,19 @@ class Doorman:
     ``folder`` keeps what must outlive that: which codes are spent, and the key of known browsers.
     """
 
-    def __init__(self, settings: DashboardSettings, clock: Clock, folder: Path | None = None) -> None:
+    def __init__(
+        self, settings: DashboardSettings, clock: Clock, folder: Path | None = None
+    ) -> None:
         self._hashes = {
             Role.OPERATOR: settings.dash_password_hash.get_secret_value(),
             Role.VIEWER: settings.dash_viewer_password_hash.get_secret_value(),
         }
         for hashed in filter(None, self._hashes.values()):
             if not hashed.startswith("$argon2id$"):
-                raise ConfigurationError("DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config password`")
+                raise ConfigurationError(
+                    "DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config"
+                    " password`"
+                )
         if self._hashes[Role.VIEWER] and not self._hashes[Role.OPERATOR]:
             raise ConfigurationError("DASH_VIEWER_PASSWORD_HASH needs DASH_PASSWORD_HASH beside it")
         self._clock = clock
@@ -107,10 +144,16 @@ class Doorman:
         self._viewer_off = viewer_fault(settings)
         if self._viewer_off:
             log.warning("viewer_login_off", reason=self._viewer_off)
-        self.devices = Devices(folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock)
+        self.devices = Devices(
+            folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock
+        )
         self._sessions: dict[str, Session] = {}
         self._turns: WeakValueDictionary[Knock, asyncio.Lock] = WeakValueDictionary()
-        self._known_lane, self._local_lane, self._remote_lane = Lane(MAX_WAITING), Lane(MAX_WAITING), Lane(MAX_WAITING)
+        self._known_lane, self._local_lane, self._remote_lane = (
+            Lane(MAX_WAITING),
+            Lane(MAX_WAITING),
+            Lane(MAX_WAITING),
+        )
         self.backoff = Backoff(clock)
 
     @property
@@ -132,7 +175,8 @@ class Doorman:
         return role in self._factors
 
     def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
-        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or older than 12 hours.
+        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or
+        older than 12 hours.
 
         A ``poll``, which a page makes by itself, does not keep the session awake.
         """
@@ -156,7 +200,11 @@ class Doorman:
             return True
         session = self._sessions.get(principal.session)
         now = self._clock.now()
-        return session is not None and now - session.seen_at < IDLE and now - session.started_at < ABSOLUTE
+        return (
+            session is not None
+            and now - session.seen_at < IDLE
+            and now - session.started_at < ABSOLUTE
+        )
 
     def ends_at(self, principal: Principal) -> tuple[datetime, datetime] | None:
         """When the login ends if nothing is done, and when in any case; None without a password."""
@@ -166,8 +214,12 @@ class Doorman:
         last = session.started_at + ABSOLUTE
         return min(session.seen_at + IDLE, last), last
 
-    async def login(self, user: str, password: str, code: str | None, address: str, device: str | None = None) -> str:
-        """A new session's token. ``device`` is the cookie of a browser that logged in before, if it has one.
+    async def login(
+        self, user: str, password: str, code: str | None, address: str, device: str | None = None
+    ) -> str:
+        """A new session's token.
+
+        ``device`` is the cookie of a browser that logged in before, if it has one.
 
         Raises ApiError 401, or 429 while the back-off lasts.
         """
@@ -190,18 +242,27 @@ class Doorman:
         session = self._sessions.get(principal.session)
         return session is not None and self._clock.now() - session.proved_at < PROOF_LASTS
 
-    async def prove(self, principal: Principal, password: str, code: str | None, address: str) -> None:
-        """Checks password and code once more. Others' failures do not count: who has the session is no stranger.
+    async def prove(
+        self, principal: Principal, password: str, code: str | None, address: str
+    ) -> None:
+        """Checks password and code once more.
+
+        Others' failures do not count: who has the session is no stranger.
 
         Raises like ``login``.
         """
-        await self._check_all(Knock(principal.role.value, address, session_source(principal)), password, code)
+        await self._check_all(
+            Knock(principal.role.value, address, session_source(principal)), password, code
+        )
         session = self._sessions.get(principal.session)
         if session is not None:
             self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
 
     def check_code(self, who: str, code: str) -> None:
-        """The operator's code alone, from a channel that must not carry the password. Raises ApiError 401, 429."""
+        """The operator's code alone, from a channel that must not carry the password.
+
+        Raises ApiError 401, 429.
+        """
         knock = Knock(Role.OPERATOR.value, who, who)
         self._check_wait(knock)
         if not self._factor_holds(knock, code):
@@ -217,7 +278,8 @@ class Doorman:
 
     @asynccontextmanager
     async def _turn(self, knock: Knock) -> AsyncIterator[Lane]:
-        """One try at a time per account and origin, so that tries sent at once wait for each other's back-off.
+        """One try at a time per account and origin, so that tries sent at once wait for each
+        other's back-off.
 
         Raises ApiError 429 while that lasts, and when too many wait.
         """
@@ -242,14 +304,18 @@ class Doorman:
     def _check_wait(self, knock: Knock) -> None:
         wait_s = self.backoff.wait_s(*knock.counted)
         if wait_s > 0:
-            raise ApiError(429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s)
+            raise ApiError(
+                429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s
+            )
 
     async def _check(self, knock: Knock, password: str, lane: Lane) -> None:
         hashed = self._hashes.get(Role(knock.user), "") if _known(knock.user) else ""
         if self._viewer_off and knock.user == Role.VIEWER.value:
             hashed = ""
         async with lane.hashing:
-            matches = await asyncio.to_thread(_verify, hashed or self._hashes[Role.OPERATOR], password)
+            matches = await asyncio.to_thread(
+                _verify, hashed or self._hashes[Role.OPERATOR], password
+            )
         if not matches or not hashed:
             self._refuse(knock)
 
@@ -260,7 +326,12 @@ class Doorman:
     def _refuse(self, knock: Knock) -> NoReturn:
         """Notes a failure and raises it, without a word on what was wrong."""
         count = self.backoff.failed(*knock.counted)
-        log.warning("login_failed", user=_known(knock.user) or "no such user", address=knock.address, in_a_row=count)
+        log.warning(
+            "login_failed",
+            user=_known(knock.user) or "no such user",
+            address=knock.address,
+            in_a_row=count,
+        )
         raise ApiError(401, "wrong_login", "user, password or code is wrong")
 
 
@@ -269,11 +340,21 @@ def session_source(principal: Principal) -> str:
     return f"session {principal.session}"
 
 
-def _factors(settings: DashboardSettings, used: UsedCodes, clock: Clock) -> dict[Role, SecondFactor]:
-    """The second factor of each account that has one. Each has its own: a viewer must not make the operator's codes."""
-    found = {Role.OPERATOR: settings.dash_totp_secret, Role.VIEWER: settings.dash_viewer_totp_secret}
+def _factors(
+    settings: DashboardSettings, used: UsedCodes, clock: Clock
+) -> dict[Role, SecondFactor]:
+    """The second factor of each account that has one.
+
+    Each has its own: a viewer must not make the operator's codes.
+    """
+    found = {
+        Role.OPERATOR: settings.dash_totp_secret,
+        Role.VIEWER: settings.dash_viewer_totp_secret,
+    }
     texts = {role: secret.get_secret_value() for role, secret in found.items()}
-    return {role: SecondFactor(role.value, text, used, clock) for role, text in texts.items() if text}
+    return {
+        role: SecondFactor(role.value, text, used, clock) for role, text in texts.items() if text
+    }
 
 
 def _known(user: str) -> str:

@@ -1,8 +1,9 @@
 """What slows guessing down: waiting times by account and by where the tries come from.
 
-Several people may share an address: by a tunnel, by a proxy that names nobody, or as users of one machine. Nobody must be
-locked out by another who guesses. So a browser that has logged in before is counted by itself, and so is a session that
-proves itself again. The wait of a loopback address is short, since it stands for several people.
+Several people may share an address: by a tunnel, by a proxy that names nobody, or as users of one
+machine. Nobody must be locked out by another who guesses. So a browser that has logged in before is
+counted by itself, and so is a session that proves itself again. The wait of a loopback address is
+short, since it stands for several people.
 """
 
 from collections.abc import Hashable
@@ -14,7 +15,8 @@ from keter.trust import is_loopback
 
 MAX_REMEMBERED = 10_000
 MAX_DELAY_S = 900.0
-# Six tries a minute are 8,640 a day against 15 characters: nothing. The right password waits this long at most.
+# Six tries a minute are 8,640 a day against 15 characters: nothing. The right password waits this
+# long at most.
 LOCAL_MAX_DELAY_S = 10.0
 
 
@@ -59,17 +61,25 @@ class Backoff:
         self._failures.pop((user, apart or origin(address)), None)
 
     def worst(self, within_s: float) -> tuple[str, int] | None:
-        """The address with most failures in a row, of those that failed within the last ``within_s``."""
+        """The address with most failures in a row, of those that failed within the last
+        ``within_s``.
+        """
         since = self._clock.monotonic() - within_s
         found = [(f.address, f.count) for f in self._failures.values() if f.last_s >= since]
         return max(found, key=lambda entry: entry[1], default=None)
 
 
 def origin(address: str) -> str:
-    """Whom failures are counted against: an IPv4 address, or the network of 64 bits that one IPv6 customer has."""
+    """Whom failures are counted against: an IPv4 address, or the network of 64 bits that one IPv6
+    customer has.
+    """
     try:
         found = ip_address(address)
     except ValueError:
         return "unknown"
     mapped = found.ipv4_mapped if found.version == 6 else None
-    return str(mapped or found) if found.version == 4 or mapped else str(ip_network((found, 64), strict=False))
+    return (
+        str(mapped or found)
+        if found.version == 4 or mapped
+        else str(ip_network((found, 64), strict=False))
+    )

@@ -1,8 +1,10 @@
-"""Commands from the page: prepared with the server's own summary, committed once with the token that came of it.
+"""Commands from the page: prepared with the server's own summary, committed once with the token
+that came of it.
 
-A token belongs to one session, action and target; one that resumes also to one state revision. Committing it again answers with
-the first result; a state that has changed answers 409 with a fresh preparation. What only stops is done however old its
-confirmation is and whatever has changed meanwhile; HALT needs no Redis either.
+A token belongs to one session, action and target; one that resumes also to one state revision.
+Committing it again answers with the first result; a state that has changed answers 409 with a fresh
+preparation. What only stops is done however old its confirmation is and whatever has changed
+meanwhile; HALT needs no Redis either.
 """
 
 import asyncio
@@ -15,6 +17,8 @@ from decimal import Decimal
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.commands import Control, Operator, Outcome
+from keter.control.proofs import resumes_lightly
+from keter.control.standing import Standing
 from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
@@ -22,17 +26,17 @@ from keter.dashboard.routes import Principal
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.risk.limits import checked_limit
-from keter.control.proofs import resumes_lightly
 from keter.setting_groups import RiskSettings
-from keter.control.standing import Standing
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0
 MAX_TOKENS = 500
-MAX_TOKENS_OF_ONE = 100  # of one session: stops are not throttled, and must not push out what somebody else is confirming
+# Of one session: stops are not throttled, and must not push out what somebody else is confirming
+MAX_TOKENS_OF_ONE = 100
 PER_MINUTE = 60
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
-OF_A_REVISION = frozenset({"resume"})  # what is done to the state that was looked at, and to no other: it may start bets
+# What is done to the state that was looked at, and to no other: it may start bets.
+OF_A_REVISION = frozenset({"resume"})
 STOPS = frozenset({"halt", "pause", "reduce", "disarm"})  # what can never lead to more bets
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
@@ -55,7 +59,13 @@ class Commands:
     """The page's way to ``Control``."""
 
     def __init__(
-        self, control: Control, doorman: Doorman, clock: Clock, describe: Summary, bounds: RiskSettings, armable: Armable
+        self,
+        control: Control,
+        doorman: Doorman,
+        clock: Clock,
+        describe: Summary,
+        bounds: RiskSettings,
+        armable: Armable,
     ) -> None:
         self._control = control
         self._doorman = doorman
@@ -67,16 +77,21 @@ class Commands:
         self._recent: dict[str, deque[float]] = {}
 
     async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
-        """A token good for 30 s. Raises ApiError 409 when the command makes no sense now, 429 when asked too often.
+        """A token good for 30 s.
 
-        What only stops or lowers is prepared however much was asked before, and takes nothing of what may be asked.
+        Raises ApiError 409 when the command makes no sense now, 429 when asked too often.
+
+        What only stops or lowers is prepared however much was asked before, and takes nothing of
+        what may be asked.
         """
         limit = await self._limit(body)
         if body.action not in STOPS and not _lowers(body, limit):
             self._throttle(caller)
         return await self._prepare(caller, body, limit)
 
-    async def _prepare(self, caller: Principal, body: PrepareBody, limit: Decimal | None) -> Prepared:
+    async def _prepare(
+        self, caller: Principal, body: PrepareBody, limit: Decimal | None
+    ) -> Prepared:
         standing = await self._control.standing()
         _sensible(body.action, standing)
         needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
@@ -84,23 +99,42 @@ class Commands:
         revision = _revision(standing) if body.action in OF_A_STATE else None
         token = secrets.token_urlsafe(24)
         self._forget_old(caller.session)
-        self._tokens[token] = Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
+        self._tokens[token] = Token(
+            caller.session, body, revision, needs, self._clock.monotonic(), limit
+        )
         summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
-            {"token": token, "expires_in": TOKEN_LASTS_S, "revision": revision, "summary": summary, "needs": needs}
+            {
+                "token": token,
+                "expires_in": TOKEN_LASTS_S,
+                "revision": revision,
+                "summary": summary,
+                "needs": needs,
+            }
         )
 
     async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
-        """Does it, once. Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on."""
+        """Does it, once.
+
+        Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on.
+        """
         token = self._tokens.get(body.token)
         if token is None or token.session != caller.session:
-            raise ApiError(410, "token_gone", "this confirmation is no longer valid; look again and confirm anew")
+            raise ApiError(
+                410,
+                "token_gone",
+                "this confirmation is no longer valid; look again and confirm anew",
+            )
         async with token.lock:
             if token.result is not None:
                 return token.result
             old = self._clock.monotonic() - token.made_s > TOKEN_LASTS_S
             if old and token.body.action not in STOPS:
-                raise ApiError(410, "token_gone", "the confirmation took longer than 30 s; look again and confirm anew")
+                raise ApiError(
+                    410,
+                    "token_gone",
+                    "the confirmation took longer than 30 s; look again and confirm anew",
+                )
             operator = Operator(f"{caller.name}@{address}", "page")
             await self._see_proofs(token, caller, body, address, operator)
             await self._check_revision(token, caller)
@@ -109,7 +143,10 @@ class Commands:
             return token.result
 
     async def _limit(self, body: PrepareBody) -> Decimal | None:
-        """The limit in force that ``body`` would change. Raises ApiError 409 for a wish that may not be."""
+        """The limit in force that ``body`` would change.
+
+        Raises ApiError 409 for a wish that may not be.
+        """
         if body.action != "set_limit":
             return None
         try:
@@ -119,7 +156,10 @@ class Commands:
             raise ApiError(409, "not_now", str(e)) from e
 
     async def _check_armable(self, body: PrepareBody) -> None:
-        """Arming asks for all that LIVE needs, as on the command line. Raises ApiError 409 with what is missing."""
+        """Arming asks for all that LIVE needs, as on the command line.
+
+        Raises ApiError 409 with what is missing.
+        """
         if body.action != "arm":
             return
         try:
@@ -133,7 +173,9 @@ class Commands:
         try:
             return await (self._trade(token, operator) or self._tend(token, operator))
         except StaleRevisionError as e:
-            raise ApiError(409, "state_changed", "the state has changed this very moment; look again") from e
+            raise ApiError(
+                409, "state_changed", "the state has changed this very moment; look again"
+            ) from e
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
@@ -162,42 +204,68 @@ class Commands:
         if body.action == "clear_lock":
             return control.clear_lock(operator, body.target, body.reason)
         if body.action == "set_limit":
-            return control.set_limit(operator, self._bounds, body.target, body.value or "", body.reason, expected=token.limit)
+            return control.set_limit(
+                operator,
+                self._bounds,
+                body.target,
+                body.value or "",
+                body.reason,
+                expected=token.limit,
+            )
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """What an operator paused or reduced is resumed with one press; a halt and the guard's pause with every proof."""
+        """What an operator paused or reduced is resumed with one press; a halt and the guard's
+        pause with every proof.
+        """
         if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
         if action == "arm" and not self._doorman.locked:
-            raise ApiError(403, "password_not_set", "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works")
+            raise ApiError(
+                403,
+                "password_not_set",
+                "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works",
+            )
         if not self._doorman.locked or self._doorman.proved(caller):
             return ["word"]
         return ["word", "password", *["code"] * self._doorman.asks_code(caller.role)]
 
-    async def _see_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator) -> None:
+    async def _see_proofs(
+        self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
+    ) -> None:
         """Checks them; a command refused for a missing or wrong one is written down too."""
         try:
             await self._check_proofs(token, caller, body, address)
         except ApiError as e:
             wanted = token.body
             if e.status == 403:
-                await self._control.refused(operator, CommandAction(wanted.action), wanted.target, wanted.reason, e.message)
+                await self._control.refused(
+                    operator, CommandAction(wanted.action), wanted.target, wanted.reason, e.message
+                )
             raise
 
-    async def _check_proofs(self, token: Token, caller: Principal, body: CommitBody, address: str) -> None:
+    async def _check_proofs(
+        self, token: Token, caller: Principal, body: CommitBody, address: str
+    ) -> None:
         if "word" in token.needs and (body.word or "").strip() != WORDS[token.body.action]:
             raise ApiError(403, "word_missing", f"type {WORDS[token.body.action]} to confirm")
         if "password" in token.needs:
             if not body.password:
                 raise ApiError(403, "password_missing", "enter your password to confirm")
             if "code" in token.needs and not body.code:
-                raise ApiError(403, "code_missing", "enter the six digits of your second factor to confirm")
+                raise ApiError(
+                    403, "code_missing", "enter the six digits of your second factor to confirm"
+                )
             try:
                 await self._doorman.prove(caller, body.password, body.code, address)
             except ApiError as e:
                 # 401 would throw the page back to its login; the session itself is fine.
-                raise ApiError(403 if e.status == 401 else e.status, e.code, e.message, retry_after_s=e.retry_after_s) from e
+                raise ApiError(
+                    403 if e.status == 401 else e.status,
+                    e.code,
+                    e.message,
+                    retry_after_s=e.retry_after_s,
+                ) from e
 
     async def _check_revision(self, token: Token, caller: Principal) -> None:
         if token.body.action not in OF_A_REVISION:
@@ -209,26 +277,42 @@ class Commands:
         grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
         if grown or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body, await self._limit(token.body))
-            raise ApiError(409, "state_changed", "the state has changed meanwhile; look again", details=fresh.model_dump())
+            raise ApiError(
+                409,
+                "state_changed",
+                "the state has changed meanwhile; look again",
+                details=fresh.model_dump(),
+            )
 
     def _throttle(self, caller: Principal) -> None:
         at = self._clock.monotonic()
         recent = self._recent.setdefault(caller.session, deque(maxlen=PER_MINUTE))
         if len(recent) == PER_MINUTE and at - recent[0] < 60:
-            raise ApiError(429, "slow_down", "too many commands in a minute", retry_after_s=60 - (at - recent[0]))
+            raise ApiError(
+                429,
+                "slow_down",
+                "too many commands in a minute",
+                retry_after_s=60 - (at - recent[0]),
+            )
         recent.append(at)
 
     def _forget_old(self, session: str) -> None:
         """Makes room for one more token of ``session``."""
         at = self._clock.monotonic()
-        kept = {name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S}
+        kept = {
+            name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S
+        }
         own = [name for name, token in kept.items() if token.session == session]
         for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:
             del kept[name]
         while len(kept) >= MAX_TOKENS:
             del kept[next(iter(kept))]
         self._tokens = kept
-        self._recent = {session: times for session, times in self._recent.items() if times and at - times[-1] < 60}
+        self._recent = {
+            session: times
+            for session, times in self._recent.items()
+            if times and at - times[-1] < 60
+        }
 
 
 def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:
@@ -243,7 +327,11 @@ def _sensible(action: str, standing: Standing) -> None:
     if action == "pause" and mode is TradingMode.HALTED:
         raise ApiError(409, "not_now", "trading is halted already, which is stronger than a pause")
     if action == "reduce" and mode in {TradingMode.PAUSED, TradingMode.HALTED}:
-        raise ApiError(409, "not_now", f"trading is {mode.value.lower()} already, which is stronger than reducing")
+        raise ApiError(
+            409,
+            "not_now",
+            f"trading is {mode.value.lower()} already, which is stronger than reducing",
+        )
     if action == "resume" and mode is TradingMode.ACTIVE and not standing.stops:
         raise ApiError(409, "not_now", "trading is running already")
 

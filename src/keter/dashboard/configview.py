@@ -12,7 +12,9 @@ from keter.settings import Entry, Settings, entries
 def config_view(settings: Settings, pages: Mapping[str, Page], licence: str) -> Config:
     manifest = json.loads(pages["vendor/MANIFEST.json"].body)
     packages = {
-        f"{item['name']} {item['version']} ({item['licence']})" for file in manifest["files"] for item in file["packages"]
+        f"{item['name']} {item['version']} ({item['licence']})"
+        for file in manifest["files"]
+        for item in file["packages"]
     }
     return Config(
         entries=[_shown(settings, entry) for entry in entries()],

@@ -1,8 +1,8 @@
 """How many connections the page takes, from whom, and which of them makes room for another.
 
-A connection that has sent no whole request yet costs its sender nothing, so it is what gives way first: the oldest such one,
-then the oldest that is still sending its body. One whose request is being answered never does, nor does a WebSocket, which is
-counted elsewhere.
+A connection that has sent no whole request yet costs its sender nothing, so it is what gives way
+first: the oldest such one, then the oldest that is still sending its body. One whose request is
+being answered never does, nor does a WebSocket, which is counted elsewhere.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,9 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``total`` connections in all, of which ``elsewhere`` may come from other machines, ``each`` from one address."""
+    """``total`` connections in all, of which ``elsewhere`` may come from other machines, ``each``
+    from one address.
+    """
 
     total: int = MOST
     elsewhere: int = MOST - FOR_THIS_MACHINE
@@ -60,7 +62,10 @@ class Bounds:
 
 
 class ConnectionLimits:
-    """The open connections of one server, oldest first. ``proxies`` speak for many and have no limit of their own."""
+    """The open connections of one server, oldest first.
+
+    ``proxies`` speak for many and have no limit of their own.
+    """
 
     def __init__(self, bounds: Bounds, proxies: frozenset[str]) -> None:
         self._bounds = bounds
@@ -84,12 +89,20 @@ class ConnectionLimits:
         self._open.pop(connection, None)
 
     def _crowds(self, address: str) -> Iterable[tuple[list[Connection], int]]:
-        """The connections beside which one from ``address`` counts, each with how many there may be."""
+        """The connections beside which one from ``address`` counts, each with how many there may
+        be.
+        """
         local = is_loopback(address)
         if not local and address not in self._proxies:
-            yield [one for one in self._open if one.counts and one.address == address], self._bounds.each
+            yield (
+                [one for one in self._open if one.counts and one.address == address],
+                self._bounds.each,
+            )
         if not local:
-            yield [one for one in self._open if one.counts and not is_loopback(one.address)], self._bounds.elsewhere
+            yield (
+                [one for one in self._open if one.counts and not is_loopback(one.address)],
+                self._bounds.elsewhere,
+            )
         yield [one for one in self._open if one.counts], self._bounds.total
 
 

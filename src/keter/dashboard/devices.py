@@ -1,6 +1,9 @@
-"""Browsers that have logged in before. A signed cookie says so; it opens nothing, it only keeps others' failures away.
+"""Browsers that have logged in before.
 
-The key is a file that only Keter's user may read. Whoever changes the password makes every such cookie worthless.
+A signed cookie says so; it opens nothing, it only keeps others' failures away.
+
+The key is a file that only Keter's user may read. Whoever changes the password makes every such
+cookie worthless.
 """
 
 import base64
@@ -31,7 +34,11 @@ class Devices:
 
     def __init__(self, folder: Path | None, hashes: Mapping[str, str], clock: Clock) -> None:
         key = _key(folder)
-        self._keys = {account: hmac.digest(key, hashed.encode(), "sha256") for account, hashed in hashes.items() if hashed}
+        self._keys = {
+            account: hmac.digest(key, hashed.encode(), "sha256")
+            for account, hashed in hashes.items()
+            if hashed
+        }
         self._clock = clock
 
     def sign(self, account: str, lasts: timedelta = LASTS) -> str:
@@ -57,13 +64,17 @@ class Devices:
 
 
 def device_link(folder: Path, account: str, hashed: str, page: str, clock: Clock) -> str:
-    """An address of ``page`` that makes the browser which opens it a known one at its login, within LINK_LASTS.
+    """An address of ``page`` that makes the browser which opens it a known one at its login, within
+    LINK_LASTS.
 
-    Raises UnavailableError where no console has made its key, OSError where this user may not read it.
+    Raises UnavailableError where no console has made its key, OSError where this user may not read
+    it.
     """
     path = folder / FILE_NAME
     if not path.exists():
-        raise UnavailableError(f"no console has run here with a password yet ({path} is missing); start `keter up`")
+        raise UnavailableError(
+            f"no console has run here with a password yet ({path} is missing); start `keter up`"
+        )
     path.read_bytes()  # whoever may not read the key would sign with another one
     return f"{page}/#device={Devices(folder, {account: hashed}, clock).sign(account, LINK_LASTS)}"
 

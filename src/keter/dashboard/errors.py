@@ -6,10 +6,19 @@ from keter.errors import KeterError
 
 
 class ApiError(KeterError):
-    """An answer other than 2xx. ``retry_after_s`` becomes a Retry-After header; ``details`` are JSON values."""
+    """An answer other than 2xx.
+
+    ``retry_after_s`` becomes a Retry-After header; ``details`` are JSON values.
+    """
 
     def __init__(
-        self, status: int, code: str, message: str, *, retry_after_s: float | None = None, details: object = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        details: object = None,
     ) -> None:
         super().__init__(message)
         self.status = HTTPStatus(status)

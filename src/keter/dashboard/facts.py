@@ -1,14 +1,17 @@
-"""What the console knows at one moment, in domain terms, and the pure way from there to the snapshot."""
+"""What the console knows at one moment, in domain terms, and the pure way from there to the
+snapshot.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from keter.bus.queues import QueueFacts, QueueName
+from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert, runbook_id
 from keter.bus.telemetry.heartbeats import Heartbeat
-from keter.bus.state.odds import FeedFacts
-from keter.bus.queues import QueueFacts, QueueName
+from keter.control.standing import Standing
 from keter.dashboard import models
 from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
@@ -17,12 +20,11 @@ from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
-from keter.supervision.following import following_text
 from keter.ledger import MoneySummary
-from keter.supervision.processes import Process
 from keter.setting_groups import RiskSettings, StakeSettings
 from keter.settings import Settings
-from keter.control.standing import Standing
+from keter.supervision.following import following_text
+from keter.supervision.processes import Process
 from keter.venues.base import AccountSnapshot
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")
@@ -33,9 +35,12 @@ CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.H
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said. Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
+    """What Redis said.
 
-    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody knows.
+    Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
+
+    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody
+    knows.
     """
 
     standing: Standing
@@ -57,7 +62,10 @@ class BusFacts:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """What the ledger said. ``bets`` are the newest; ``unknown`` are all whose outcome nobody knows."""
+    """What the ledger said.
+
+    ``bets`` are the newest; ``unknown`` are all whose outcome nobody knows.
+    """
 
     summary: MoneySummary
     bets: list[Bet]
@@ -78,7 +86,11 @@ class Facts:
 def following(facts: Facts) -> str | None:
     """What LIVE does while it may not bet, whoever arms it; None where it may."""
     why = facts.bus.blocked.live
-    return following_text(facts.ledger.summary.open if facts.ledger is not None else None, why) if why is not None else None
+    return (
+        following_text(facts.ledger.summary.open if facts.ledger is not None else None, why)
+        if why is not None
+        else None
+    )
 
 
 def trading_view(
@@ -155,12 +167,18 @@ def account_of(accounts: list[AccountSnapshot], settings: Settings) -> AccountSn
 
 def _top_reason(bets: list[Bet]) -> str | None:
     """The commonest reason among the newest refused and skipped bets."""
-    reasons = [bet.reason for bet in bets if bet.state in {BetState.REFUSED, BetState.SKIPPED} and bet.reason]
+    reasons = [
+        bet.reason
+        for bet in bets
+        if bet.state in {BetState.REFUSED, BetState.SKIPPED} and bet.reason
+    ]
     return max(sorted(set(reasons)), key=reasons.count).replace("_", " ") if reasons else None
 
 
 def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
-    """``slow`` after one and a half beats; a process without any heartbeat left is not in the list at all."""
+    """``slow`` after one and a half beats; a process without any heartbeat left is not in the list
+    at all.
+    """
     revision = beat.gauges.get("trading_revision", "")
     return models.Worker(
         process=beat.process,
@@ -172,24 +190,41 @@ def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
         beat_at=beat.at,
         revision=int(revision) if revision.isdigit() else None,
         last_error=beat.last_error,
-        figures={**{name: str(n) for name, n in sorted(beat.counters.items())}, **dict(sorted(beat.gauges.items()))},
+        figures={
+            **{name: str(n) for name, n in sorted(beat.counters.items())},
+            **dict(sorted(beat.gauges.items())),
+        },
     )
 
 
 def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[models.Worker]:
     """Workers that were seen before and have no heartbeat left."""
-    return [worker.model_copy(update={"state": "lost"}) for name, worker in known.items() if name not in present]
+    return [
+        worker.model_copy(update={"state": "lost"})
+        for name, worker in known.items()
+        if name not in present
+    ]
 
 
 def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
     """A row for every process of which nobody has ever heard: nothing at all is worse than late."""
     heard = {worker.process for worker in workers}
     return [
-        models.Worker(process=process.value, worker=process.value, state="lost", pid=None, version="", started_at=None,
-                      beat_at=None, revision=None, last_error=None, figures={})
+        models.Worker(
+            process=process.value,
+            worker=process.value,
+            state="lost",
+            pid=None,
+            version="",
+            started_at=None,
+            beat_at=None,
+            revision=None,
+            last_error=None,
+            figures={},
+        )
         for process in Process
         if process.value not in heard
-    ]  # fmt: skip
+    ]
 
 
 def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
@@ -204,39 +239,65 @@ def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
 
 
 def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
-    """Per stage what passed and why the rest did not. Of ingest, changed markets pass and problems of the feed do not."""
+    """Per stage what passed and why the rest did not.
+
+    Of ingest, changed markets pass and problems of the feed do not.
+    """
     found = []
     for stage in STAGES:
-        own = {name.partition(":")[2]: n for name, n in counts.items() if name.partition(":")[0] == stage}
+        own = {
+            name.partition(":")[2]: n
+            for name, n in counts.items()
+            if name.partition(":")[0] == stage
+        }
         if stage == "ingest":
             own = {PASSED: own.get("changed", 0)} | {
-                name.removeprefix("problem_"): n for name, n in own.items() if name.startswith("problem_")
+                name.removeprefix("problem_"): n
+                for name, n in own.items()
+                if name.startswith("problem_")
             }
-        # The validator's names beginning with book_ count books, not selections; the router's book_limits is a reason.
+        # The validator's names beginning with book_ count books, not selections; the router's
+        # book_limits is a reason.
         books = {name for name in own if stage == "validator" and name.startswith("book_")}
         reasons = {name: n for name, n in own.items() if name != PASSED and name not in books}
         ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
         found.append(
-            models.FunnelStage(stage=stage, passed=own.get(PASSED, 0), rejected=sum(reasons.values()), reasons=ordered)
+            models.FunnelStage(
+                stage=stage,
+                passed=own.get(PASSED, 0),
+                rejected=sum(reasons.values()),
+                reasons=ordered,
+            )
         )
     return found
 
 
 def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
-    """The end of the funnel: what the books did with the day's bets. Nothing while the ledger cannot be read.
+    """The end of the funnel: what the books did with the day's bets.
 
-    Bets whose outcome is awaited or unknown are neither taken nor rejected; their number stands beside the refusals.
+    Nothing while the ledger cannot be read.
+
+    Bets whose outcome is awaited or unknown are neither taken nor rejected; their number stands
+    beside the refusals.
     """
     if ledger is None:
         return []
     states = ledger.summary.states
     reasons = {
         name: states[state]
-        for name, state in (("refused", BetState.REFUSED), ("pending", BetState.PENDING), ("unknown", BetState.UNKNOWN))
+        for name, state in (
+            ("refused", BetState.REFUSED),
+            ("pending", BetState.PENDING),
+            ("unknown", BetState.UNKNOWN),
+        )
         if states.get(state)
     }
     passed = sum(count for state, count in states.items() if BetState(state) in CONFIRMED)
-    return [models.FunnelStage(stage="confirmed", passed=passed, rejected=reasons.get("refused", 0), reasons=reasons)]
+    return [
+        models.FunnelStage(
+            stage="confirmed", passed=passed, rejected=reasons.get("refused", 0), reasons=reasons
+        )
+    ]
 
 
 def notice(alert: Alert) -> models.Notice:
@@ -276,18 +337,28 @@ def signal_rows(facts: Facts) -> list[models.SignalRow]:
 
 def snapshot(facts: Facts, settings: Settings, server: models.Server, position: str, known: dict[str, models.Worker]
              ) -> models.Snapshot:  # fmt: skip
-    """Everything the overview shows. ``known`` are workers seen before, so that one that died is shown as lost."""
+    """Everything the overview shows.
+
+    ``known`` are workers seen before, so that one that died is shown as lost.
+    """
     bus = facts.bus
     workers = [worker_row(beat, settings.process.heartbeat_s) for beat in bus.heartbeats]
     present = {worker.worker for worker in workers}
     workers += lost_workers(known, present)
-    everyone = sorted([*workers, *silent_processes(workers)], key=lambda worker: (order_of(worker.process), worker.worker))
+    everyone = sorted(
+        [*workers, *silent_processes(workers)],
+        key=lambda worker: (order_of(worker.process), worker.worker),
+    )
     return models.Snapshot(
         id=position,
         at=facts.at,
         server=server,
         trading=trading_view(
-            bus.standing, bus.armed, bus.blocked.licence, bus.owner.differing if bus.owner else (), following(facts)
+            bus.standing,
+            bus.armed,
+            bus.blocked.licence,
+            bus.owner.differing if bus.owner else (),
+            following(facts),
         ),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],

@@ -11,9 +11,9 @@ from keter.dashboard.models import Disk, Store
 from keter.dashboard.models.base import Level
 from keter.domain.room import Room, days_until
 from keter.errors import KeterError, PermissionDeniedError
-from keter.supervision.following import obstacle
 from keter.license import LicenseKeeper, remedy
 from keter.settings import Settings
+from keter.supervision.following import obstacle
 
 LAST_WEEK, LAST_DAY = timedelta(days=7), timedelta(days=1)
 
@@ -24,7 +24,11 @@ def disk_facts(folder: Path) -> Disk | None:
         usage = shutil.disk_usage(folder)
     except OSError:
         return None
-    return Disk(free_bytes=usage.free, total_bytes=usage.total, pct_used=round((usage.total - usage.free) * 100 / usage.total))
+    return Disk(
+        free_bytes=usage.free,
+        total_bytes=usage.total,
+        pct_used=round((usage.total - usage.free) * 100 / usage.total),
+    )
 
 
 def disk_with_days(disk: Disk | None, rooms: Sequence[Room]) -> Disk | None:
@@ -60,7 +64,10 @@ def licence_text(settings: Settings, clock: Clock) -> str:
 
 
 def licence_refusal(settings: Settings, clock: Clock) -> str | None:
-    """Why no licence allows a bet now; None where one does or none is needed. Reads files: call it in a thread."""
+    """Why no licence allows a bet now; None where one does or none is needed.
+
+    Reads files: call it in a thread.
+    """
     keeper = LicenseKeeper(settings, clock)
     if not keeper.required:
         return None
@@ -74,7 +81,9 @@ def licence_refusal(settings: Settings, clock: Clock) -> str | None:
 
 
 class Blocked(NamedTuple):
-    """Why no bet is allowed, whoever arms LIVE: for want of a licence, and in LIVE for want of anything at all."""
+    """Why no bet is allowed, whoever arms LIVE: for want of a licence, and in LIVE for want of
+    anything at all.
+    """
 
     licence: str | None
     live: str | None
@@ -86,7 +95,10 @@ def blocked(settings: Settings, clock: Clock) -> Blocked:
 
 
 def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:
-    """A sentence and how urgent it is when the licence ends soon, or is needed and does not hold. Call it in a thread."""
+    """A sentence and how urgent it is when the licence ends soon, or is needed and does not hold.
+
+    Call it in a thread.
+    """
     keeper = LicenseKeeper(settings, clock)
     try:
         licence = keeper.check()

@@ -1,9 +1,11 @@
-"""The live stream: while a page is open the snapshot is built twice a second, what changed goes to all as one frame.
+"""The live stream: while a page is open the snapshot is built twice a second, what changed goes to
+all as one frame.
 
-With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have readers of their own.
+With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have readers
+of their own.
 
-A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot keep up loses its queue
-and is told to fetch the snapshot.
+A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot
+keep up loses its queue and is told to fetch the snapshot.
 """
 
 import asyncio
@@ -23,7 +25,9 @@ from keter.system.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
-BUILD_S = 5.0  # a store that hangs, or a file that is a pipe, must not keep a request waiting for ever
+BUILD_S = (
+    5.0  # a store that hangs, or a file that is a pipe, must not keep a request waiting for ever
+)
 IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
@@ -41,9 +45,27 @@ AUTH_LOST = 4401
 Build = Callable[[str], Awaitable[Snapshot]]
 Valid = Callable[[], bool]
 
-_SECTIONS = ("server", "trading", "money", "attention", "workers", "queues", "feeds", "redis", "funnel", "pnl", "problems")
+_SECTIONS = (
+    "server",
+    "trading",
+    "money",
+    "attention",
+    "workers",
+    "queues",
+    "feeds",
+    "redis",
+    "funnel",
+    "pnl",
+    "problems",
+)
 _ROWS = ("orders", "signals", "ticks")
-_TYPES = (("trading", "state"), ("attention", "alert"), ("orders", "order"), ("signals", "signal"), ("ticks", "tick"))
+_TYPES = (
+    ("trading", "state"),
+    ("attention", "alert"),
+    ("orders", "order"),
+    ("signals", "signal"),
+    ("ticks", "tick"),
+)
 
 
 def changes(old: Snapshot, new: Snapshot) -> dict[str, Any]:
@@ -75,7 +97,10 @@ def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
     """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
     if len(taken) >= MAX_SOCKETS:
         return f"{MAX_SOCKETS} pages are open already; close one"
-    if caller.role is Role.VIEWER and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS:
+    if (
+        caller.role is Role.VIEWER
+        and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS
+    ):
         return f"{VIEWER_SOCKETS} pages of viewers are open already; close one"
     most = SESSION_SOCKETS[caller.role]
     if caller.session and sum(one.session == caller.session for one in taken) >= most:
@@ -115,14 +140,20 @@ class Hub:
         return len(self._pages)
 
     def snapshot(self) -> Snapshot:
-        """The newest. Raises ApiError 503 with the reason while there is none, or while Redis is away."""
+        """The newest.
+
+        Raises ApiError 503 with the reason while there is none, or while Redis is away.
+        """
         found = self.current()
         if found is None:
             raise ApiError(503, "no_snapshot", self._problem or "no snapshot yet")
         return found
 
     def current(self) -> Snapshot | None:
-        """The newest; None while there is none, or while Redis is away. ``problem`` then says why."""
+        """The newest; None while there is none, or while Redis is away.
+
+        ``problem`` then says why.
+        """
         return self._snapshot if self._problem is None else None
 
     def latest(self) -> Snapshot | None:
@@ -144,7 +175,10 @@ class Hub:
             await end_tasks(*waits)
 
     async def fresh(self) -> Snapshot:
-        """The snapshot of now, built for the caller where the newest is older than FRESH_S. Raises as ``snapshot`` does."""
+        """The snapshot of now, built for the caller where the newest is older than FRESH_S.
+
+        Raises as ``snapshot`` does.
+        """
         if self._tried_at is None or self._clock.monotonic() - self._tried_at > FRESH_S:
             await self._try(FRESH_S)
         return self.snapshot()
@@ -159,7 +193,11 @@ class Hub:
     async def _try(self, young_s: float = 0.0) -> None:
         """Builds once, unless another has just done so; what is wrong becomes the problem."""
         async with self._turn:
-            if young_s and self._tried_at is not None and self._clock.monotonic() - self._tried_at <= young_s:
+            if (
+                young_s
+                and self._tried_at is not None
+                and self._clock.monotonic() - self._tried_at <= young_s
+            ):
                 return
             try:
                 async with asyncio.timeout(BUILD_S):
@@ -186,7 +224,9 @@ class Hub:
         log.warning("snapshot_failed", problem=text)
         self._problem = text
         if self._snapshot is not None:
-            self._snapshot = self._snapshot.model_copy(update={"redis": RedisFacts(ok=False, detail=text)})
+            self._snapshot = self._snapshot.model_copy(
+                update={"redis": RedisFacts(ok=False, detail=text)}
+            )
             self._number += 1
             self._publish("state", {"redis": self._snapshot.redis.model_dump(mode="json")})
 
@@ -202,7 +242,9 @@ class Hub:
             queue.put_nowait(text_for_it)
 
     def _encode(self, kind: str, data: dict[str, Any]) -> str:
-        frame = Frame.model_validate({"id": self.position, "ts": self._clock.now(), "type": kind, "data": data})
+        frame = Frame.model_validate(
+            {"id": self.position, "ts": self._clock.now(), "type": kind, "data": data}
+        )
         return frame.model_dump_json()
 
     def _missed(self, since: str | None) -> list[str]:
@@ -211,11 +253,20 @@ class Hub:
             return [self._encode("resync", {})]
         run, _, number = since.partition("-")
         wanted = [text for at, text in self._ring if at > int(number)]
-        complete = run == self._run_id and int(number) + len(wanted) == self._number and len(wanted) <= MOST_MISSED
+        complete = (
+            run == self._run_id
+            and int(number) + len(wanted) == self._number
+            and len(wanted) <= MOST_MISSED
+        )
         return wanted if complete else [self._encode("resync", {})]
 
-    async def serve(self, request: web.Request, since: str | None, valid: Valid, caller: Principal) -> web.WebSocketResponse:
-        """Feeds one page until it or we leave. Raises ApiError 503 when too many are open, in all or for ``caller``."""
+    async def serve(
+        self, request: web.Request, since: str | None, valid: Valid, caller: Principal
+    ) -> web.WebSocketResponse:
+        """Feeds one page until it or we leave.
+
+        Raises ApiError 503 when too many are open, in all or for ``caller``.
+        """
         if (why := refusal(self._taken, caller)) is not None:
             raise ApiError(503, "too_many_sockets", why)
         self._taken.append(caller)
@@ -224,8 +275,12 @@ class Hub:
         finally:
             self._taken.remove(caller)
 
-    async def _serve(self, request: web.Request, since: str | None, valid: Valid) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False)
+    async def _serve(
+        self, request: web.Request, since: str | None, valid: Valid
+    ) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            heartbeat=20, timeout=CLOSE_TIMEOUT_S, max_msg_size=4096, compress=False
+        )
         await socket.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_FRAMES)
         for text in self._missed(since):
@@ -240,7 +295,9 @@ class Hub:
             listener.cancel()
         return socket
 
-    async def _feed(self, socket: web.WebSocketResponse, queue: asyncio.Queue[str], valid: Valid) -> None:
+    async def _feed(
+        self, socket: web.WebSocketResponse, queue: asyncio.Queue[str], valid: Valid
+    ) -> None:
         while not socket.closed:
             try:
                 text = await asyncio.wait_for(queue.get(), BEAT_S - FRAME_EVERY_S)
@@ -258,7 +315,10 @@ class Hub:
 
     async def close(self) -> None:
         """Tells every page that we go away."""
-        goodbyes = [page.close(code=WSCloseCode.GOING_AWAY, message=b"the dashboard is stopping") for page in self._pages]
+        goodbyes = [
+            page.close(code=WSCloseCode.GOING_AWAY, message=b"the dashboard is stopping")
+            for page in self._pages
+        ]
         await asyncio.gather(*goodbyes)
 
 

@@ -1,4 +1,6 @@
-"""The console's two ways into the ledger: reading, which cannot change anything, and the audit, which only adds rows."""
+"""The console's two ways into the ledger: reading, which cannot change anything, and the audit,
+which only adds rows.
+"""
 
 import asyncio
 
@@ -16,14 +18,17 @@ class LedgerDoor:
         self._clock = clock
         self._reader: Ledger | None = None
         self._writer: Ledger | None = None
-        # Opening for writing may wait for a lock of another program; nobody who reads waits with it.
+        # Opening for writing may wait for a lock of another program; nobody who reads waits with
+        # it.
         self._opening_reader, self._opening_writer = asyncio.Lock(), asyncio.Lock()
 
     async def reading(self) -> Ledger:
         """A read-only ledger. Raises LedgerUnavailableError while there is none."""
         async with self._opening_reader:
             if self._reader is None:
-                self._reader = await open_settings_ledger(self._settings, clock=self._clock, read_only=True)
+                self._reader = await open_settings_ledger(
+                    self._settings, clock=self._clock, read_only=True
+                )
             return self._reader
 
     async def writing(self) -> Ledger:
@@ -41,7 +46,10 @@ class LedgerDoor:
         await (await self.writing()).commands.add(row)
 
     async def last_trading(self) -> TradingState | None:
-        """The trading state that the last command left. Raises LedgerUnavailableError while there is no ledger."""
+        """The trading state that the last command left.
+
+        Raises LedgerUnavailableError while there is no ledger.
+        """
         return await (await self.reading()).commands.last_trading()
 
     async def aclose(self) -> None:

@@ -1,4 +1,7 @@
-"""The last lines of the log files. Which files there are comes from the folder, never from a request."""
+"""The last lines of the log files.
+
+Which files there are comes from the folder, never from a request.
+"""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +19,11 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 def workers(folder: Path) -> list[str]:
     """Names of the workers that have a log; a name that is no text is left out."""
     try:
-        return sorted(path.stem for path in folder.glob("*.jsonl") if path.stem.isprintable() and path.is_file())
+        return sorted(
+            path.stem
+            for path in folder.glob("*.jsonl")
+            if path.stem.isprintable() and path.is_file()
+        )
     except OSError:
         return []
 
@@ -24,7 +31,12 @@ def workers(folder: Path) -> list[str]:
 def read_tail(folder: Path, query: LogsQuery) -> list[LogLine]:
     """The newest lines that match, newest first. Blocking: call it in a thread."""
     names = [name for name in workers(folder) if query.worker in {None, name}]
-    lines = [line for name in names for line in _parsed(_tail(folder / f"{name}.jsonl")) if _matches(line, query)]
+    lines = [
+        line
+        for name in names
+        for line in _parsed(_tail(folder / f"{name}.jsonl"))
+        if _matches(line, query)
+    ]
     lines.sort(key=lambda line: line.at, reverse=True)
     return lines[: query.limit]
 
@@ -53,7 +65,11 @@ def _parsed(lines: Iterable[bytes]) -> Iterable[LogLine]:
 
 
 def _line(found: dict[str, Any]) -> LogLine:
-    rest = {name: value for name, value in found.items() if name not in {"at", "level", "worker", "event"}}
+    rest = {
+        name: value
+        for name, value in found.items()
+        if name not in {"at", "level", "worker", "event"}
+    }
     return LogLine(
         at=str(found.get("at", "")),
         level=str(found.get("level", "info")),

@@ -20,7 +20,10 @@ _ALWAYS = {
     "500": "A bug; the log has it under the incident id.",
     "503": "Redis or the ledger is away.",
 }
-_ABOUT = "Money and odds are decimal strings, times ISO 8601 UTC. Whatever is not GET needs X-Requested-By and Origin."
+_ABOUT = (
+    "Money and odds are decimal strings, times ISO 8601 UTC. Whatever is not GET needs"
+    " X-Requested-By and Origin."
+)
 
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
@@ -28,7 +31,9 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
     models: list[type[BaseModel]] = [Problem]
     for route in routes:
         models += [model for model in (route.response, route.body) if model is not None]
-    _, schemas = models_json_schema([(model, "serialization") for model in dict.fromkeys(models)], ref_template=REF)
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in dict.fromkeys(models)], ref_template=REF
+    )
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = _PARAMETER.sub(r"{\1}", route.path)
@@ -39,9 +44,11 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
-            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "__Host-sid"}},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": "__Host-sid"}
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -51,12 +58,18 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": f"{route.method.lower()}_{words}",
         "x-scope": route.scope.value,
         "parameters": _parameters(route),
-        "responses": {"200": _answer(route), **{status: _problem(text) for status, text in _refusals(route).items()}},
+        "responses": {
+            "200": _answer(route),
+            **{status: _problem(text) for status, text in _refusals(route).items()},
+        },
     }
     if route.scope is not Scope.PUBLIC:
         operation["security"] = [{"session": []}, *([{}] if route.scope is Scope.LOCAL else [])]
     if route.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(route.body)}}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(route.body)}},
+        }
     return operation
 
 
@@ -77,17 +90,34 @@ def _refusals(route: Route) -> dict[str, str]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": f"^{pattern or '[^/]+'}$"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{pattern or '[^/]+'}$"},
+        }
         for name, pattern in _PARAMETER.findall(route.path)
     ]
     if route.query is not None:
         schema = route.query.model_json_schema(mode="validation")
         required = schema.get("required", [])
         for name, inner in schema.get("properties", {}).items():
-            found.append({"name": name, "in": "query", "required": name in required, "schema": _inlined(inner, schema)})
+            found.append(
+                {
+                    "name": name,
+                    "in": "query",
+                    "required": name in required,
+                    "schema": _inlined(inner, schema),
+                }
+            )
     if route.method != "GET":
         found.append(
-            {"name": "X-Requested-By", "in": "header", "required": True, "schema": {"type": "string", "const": "keter"}}
+            {
+                "name": "X-Requested-By",
+                "in": "header",
+                "required": True,
+                "schema": {"type": "string", "const": "keter"},
+            }
         )
     return found
 
@@ -107,7 +137,9 @@ def _ref(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    schema: dict[str, Any] = _ref(route.response) if route.response is not None else {"type": "string"}
+    schema: dict[str, Any] = (
+        _ref(route.response) if route.response is not None else {"type": "string"}
+    )
     return {"description": "As asked.", "content": {route.media: {"schema": schema}}}
 
 

@@ -1,4 +1,7 @@
-"""Pure: is the edge real? Profit, turnover and yield beside what was expected and how the closing price judged the bets."""
+"""Pure: is the edge real?
+
+Profit, turnover and yield beside what was expected and how the closing price judged the bets.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
@@ -37,18 +40,30 @@ def settled_only(bets: Iterable[Bet]) -> list[Bet]:
 
 
 def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
-    """One row over settled bets. A missing closing price is left out of the mean and not counted."""
+    """One row over settled bets.
+
+    A missing closing price is left out of the mean and not counted.
+    """
     turnover = sum(bet.placed_stake_minor for bet in bets)
     pnl = sum(bet.pnl_minor or 0 for bet in bets)
-    expected = sum((Decimal(bet.placed_stake_minor) * Decimal(str(bet.intent.ev_pct)) / 100 for bet in bets), Decimal(0))
+    expected = sum(
+        (Decimal(bet.placed_stake_minor) * Decimal(str(bet.intent.ev_pct)) / 100 for bet in bets),
+        Decimal(0),
+    )
     known = [Decimal(value) for bet in bets if (value := clv_pct(bet)) is not None]
-    mean = (sum(known, Decimal(0)) / len(known)).quantize(_HUNDREDTH, ROUND_HALF_EVEN) if known else None
+    mean = (
+        (sum(known, Decimal(0)) / len(known)).quantize(_HUNDREDTH, ROUND_HALF_EVEN)
+        if known
+        else None
+    )
     return PerformanceRow(
         group=group,
         bets=len(bets),
         turnover=money_text(turnover),
         pnl=money_text(pnl),
-        yield_pct=str((Decimal(pnl) * 100 / turnover).quantize(_HUNDREDTH, ROUND_HALF_EVEN)) if turnover else None,
+        yield_pct=str((Decimal(pnl) * 100 / turnover).quantize(_HUNDREDTH, ROUND_HALF_EVEN))
+        if turnover
+        else None,
         expected=money_text(round_to_minor(expected / 100)),
         clv_pct=str(mean) if mean is not None else None,
         clv_count=len(known),

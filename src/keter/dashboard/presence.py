@@ -1,6 +1,8 @@
-"""Pure: which workers are silent, which are started again and again, which had to be killed; told from their heartbeats.
+"""Pure: which workers are silent, which are started again and again, which had to be killed; told
+from their heartbeats.
 
-A worker is known by its own id. One that died before it ever beat is known by the name of its process.
+A worker is known by its own id. One that died before it ever beat is known by the name of its
+process.
 """
 
 from collections import deque
@@ -10,7 +12,8 @@ from datetime import datetime, timedelta
 
 from keter.bus.telemetry.heartbeats import Heartbeat
 
-STEADY = timedelta(seconds=30)  # a worker that was silent is back when it has beaten this long without a new start
+# A worker that was silent is back when it has beaten this long without a new start.
+STEADY = timedelta(seconds=30)
 RESTARTS_WINDOW = timedelta(minutes=10)
 MANY_RESTARTS = 3
 KILLS_WINDOW = timedelta(minutes=10)
@@ -76,7 +79,9 @@ class Presence:
                     del self._lives[worker]
 
     def blind(self) -> None:
-        """Heartbeats say nothing for now: who is silent is counted anew from the next look that can tell."""
+        """Heartbeats say nothing for now: who is silent is counted anew from the next look that can
+        tell.
+        """
         for life in self._lives.values():
             if life.missing_since is not None and life.back_since is None:
                 life.missing_since = None
@@ -91,12 +96,19 @@ class Presence:
 
     def restarting(self, at: datetime) -> list[Troubled]:
         """Who was started again MANY_RESTARTS times within RESTARTS_WINDOW."""
-        found = {worker: _recent(life.restarted, at - RESTARTS_WINDOW) for worker, life in self._lives.items()}
-        return [self._troubled(worker, n) for worker, n in sorted(found.items()) if n >= MANY_RESTARTS]
+        found = {
+            worker: _recent(life.restarted, at - RESTARTS_WINDOW)
+            for worker, life in self._lives.items()
+        }
+        return [
+            self._troubled(worker, n) for worker, n in sorted(found.items()) if n >= MANY_RESTARTS
+        ]
 
     def killed(self, at: datetime) -> list[Troubled]:
         """Whom the supervisor killed within KILLS_WINDOW because they hung."""
-        found = {worker: _recent(life.killed, at - KILLS_WINDOW) for worker, life in self._lives.items()}
+        found = {
+            worker: _recent(life.killed, at - KILLS_WINDOW) for worker, life in self._lives.items()
+        }
         return [self._troubled(worker, n) for worker, n in sorted(found.items()) if n]
 
     def _troubled(self, worker: str, times: int) -> Troubled:
@@ -118,12 +130,15 @@ class Presence:
             life.restarted.extend([at] * max(restarts - life.restarts, int(again)))
             life.killed.extend([at] * max(kills - life.kills, 0))
         elif kills and at - beat.started_at < KILLS_WINDOW:
-            life.killed.append(beat.started_at)  # its last start followed a kill, which nobody here saw
+            # Its last start followed a kill, which nobody here saw.
+            life.killed.append(beat.started_at)
         life.started_at, life.restarts, life.kills = beat.started_at, restarts, kills
         self._steadied(life, beat, at)
 
     def _steadied(self, life: Life, beat: Heartbeat, at: datetime) -> None:
-        """A worker that was silent counts as back only when it stays: one that dies again is the same trouble."""
+        """A worker that was silent counts as back only when it stays: one that dies again is the
+        same trouble.
+        """
         if life.missing_since is None:
             return
         life.back_since = max(life.back_since or at, beat.started_at)

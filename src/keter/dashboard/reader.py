@@ -5,23 +5,22 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from keter.alerting.held import Held
-from keter.supervision.book_names import missing_books
-from keter.bus.state.accounts import read_accounts
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.connection import Bus
-from keter.bus.state.cooldowns import list_cooldowns
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.bus.state.limits import read_limits
 from keter.bus.locks import list_exec_locks
+from keter.bus.queues import depths
+from keter.bus.server import probe
+from keter.bus.state.accounts import read_accounts
+from keter.bus.state.cooldowns import list_cooldowns
+from keter.bus.state.limits import read_limits
 from keter.bus.state.odds import read_feeds
 from keter.bus.state.ownership import read_owner
-from keter.bus.queues import depths
 from keter.bus.state.reconciliation import last_pass, read_doubt
 from keter.bus.state.risk import RiskBook
-from keter.bus.server import probe
-from keter.bus.telemetry.stats import read_counts
 from keter.bus.state.trading import read_arming
+from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.heartbeats import read_heartbeats
+from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock
 from keter.control.commands import Control
 from keter.dashboard import models
@@ -40,12 +39,13 @@ from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
-from keter.risk.limits import lowered
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.logs import secret_values
 from keter.redaction import Redactor
-from keter.supervision.processes import EVERYTHING, Process
+from keter.risk.limits import lowered
 from keter.settings import Settings
+from keter.supervision.book_names import missing_books
+from keter.supervision.processes import EVERYTHING, Process
 
 DEADLINE_S = 3.0
 SEARCH_S = 6.0  # the page waits for 8
@@ -87,10 +87,15 @@ class Reader:
         self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
-        """The whole overview. Raises UnavailableError and the bus's errors when Redis cannot be asked."""
+        """The whole overview.
+
+        Raises UnavailableError and the bus's errors when Redis cannot be asked.
+        """
         facts = await self.facts()
         built = snapshot(facts, self._settings, server, position, self._workers)
-        self._workers = {worker.worker: worker for worker in built.workers if worker.beat_at is not None}
+        self._workers = {
+            worker.worker: worker for worker in built.workers if worker.beat_at is not None
+        }
         return built
 
     async def facts(self) -> Facts:
@@ -113,7 +118,9 @@ class Reader:
         name = self._settings.venue.ao_user or (accounts[0].account if accounts else "")
         return BusFacts(
             standing=standing,
-            armed=await read_arming(bus, name, owner.run.mark) is not None if name and owner is not None else False,
+            armed=await read_arming(bus, name, owner.run.mark) is not None
+            if name and owner is not None
+            else False,
             owner=owner,
             blocked=await self._blocked_by(),
             reconciled_at=await last_pass(bus, name) if name else None,
@@ -125,7 +132,9 @@ class Reader:
             limits=lowered(self._settings.risk, await read_limits(bus)),
             counts=await read_counts(bus, day),
             alerts=self._held.standing(await read_alerts(bus)),
-            ticks=await self._ticker.read(bus, watched(ledger.decisions, ledger.bets) if ledger else ()),
+            ticks=await self._ticker.read(
+                bus, watched(ledger.decisions, ledger.bets) if ledger else ()
+            ),
             redis=await self.redis_facts(),
         )
 
@@ -167,7 +176,9 @@ class Reader:
             self._probe_due = self._clock.monotonic() + PROBE_EVERY_S
         latest = self._stores.latest
         trouble = latest.redis if latest is not None else None
-        return self._redis.model_copy(update={"writes": trouble is None, "detail": trouble.detail if trouble else ""})
+        return self._redis.model_copy(
+            update={"writes": trouble is None, "detail": trouble.detail if trouble else ""}
+        )
 
     async def _ledger(self, problems: list[str]) -> LedgerFacts | None:
         if self._clock.monotonic() < self._ledger_due:
@@ -190,7 +201,9 @@ class Reader:
         return LedgerFacts(
             summary=await ledger.summary(mode, self.today()),
             bets=await ledger.intents.list_bets(BetFilter(mode=mode), limit=TAPE_BETS),
-            unknown=await ledger.intents.list_bets(BetFilter(mode=mode, states=frozenset({BetState.UNKNOWN})), limit=TAPE_BETS),
+            unknown=await ledger.intents.list_bets(
+                BetFilter(mode=mode, states=frozenset({BetState.UNKNOWN})), limit=TAPE_BETS
+            ),
             decisions=decisions,
             pnl=await ledger.pnl_points(mode, self._day_start()),
         )
@@ -207,7 +220,10 @@ class Reader:
         return await self._door.reading()
 
     async def orders(self, query: models.OrdersQuery) -> models.Orders:
-        """One page of bets, newest first. Raises UnavailableError when the ledger holds too many that do not match."""
+        """One page of bets, newest first.
+
+        Raises UnavailableError when the ledger holds too many that do not match.
+        """
         found: list[Bet] = []
         try:
             async with asyncio.timeout(SEARCH_S):
@@ -216,11 +232,18 @@ class Reader:
                     if len(found) > query.limit:
                         break
         except TimeoutError as e:
-            raise UnavailableError(f"the search took longer than {SEARCH_S:g} s; narrow it by time or state") from e
-        return models.Orders(items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit)
+            raise UnavailableError(
+                f"the search took longer than {SEARCH_S:g} s; narrow it by time or state"
+            ) from e
+        return models.Orders(
+            items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit
+        )
 
     async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
-        """Every bet that matches, newest first, as many at a time as one page of the ledger has. ``limit`` does not count."""
+        """Every bet that matches, newest first, as many at a time as one page of the ledger has.
+
+        ``limit`` does not count.
+        """
         ledger, before = await self._door.reading(), query.before
         while page := await self._page(ledger, query, before):
             yield [bet for bet in page if matches(bet, query)]
@@ -228,7 +251,9 @@ class Reader:
                 return
             before = page[-1].intent.intent_id
 
-    async def _page(self, ledger: Ledger, query: models.OrdersQuery, before: str | None) -> list[Bet]:
+    async def _page(
+        self, ledger: Ledger, query: models.OrdersQuery, before: str | None
+    ) -> list[Bet]:
         chosen = BetFilter(
             mode=self._settings.mode.execution_mode,
             states=frozenset({query.state}) if query.state is not None else None,
@@ -248,7 +273,10 @@ class Reader:
         except NotInLedgerError as e:
             raise not_found("this order") from e
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
-        steps, neighbours = await ledger.intents.trail(intent_id), await ledger.intents.neighbours(intent_id)
+        steps, neighbours = (
+            await ledger.intents.trail(intent_id),
+            await ledger.intents.neighbours(intent_id),
+        )
         told = trail(bet, decisions, steps, neighbours, self._redactor.value)
         if bet.state is not BetState.UNKNOWN:
             return told
@@ -259,7 +287,11 @@ class Reader:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
-        except (KeterError, OSError, TimeoutError):  # the trail is the ledger's and is told without Redis too
+        except (
+            KeterError,
+            OSError,
+            TimeoutError,
+        ):  # the trail is the ledger's and is told without Redis too
             return models.Doubt(since=since, asked=None, last_at=None)
         return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
@@ -275,22 +307,32 @@ class Reader:
         return [signal_row(decision) for decision in found]
 
     async def holds(self, names: Names) -> list[models.Hold]:
-        """What keeps events and selections from being bet for the moment; ``names`` as of ``names_of``."""
+        """What keeps events and selections from being bet for the moment; ``names`` as of
+        ``names_of``.
+        """
         rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
         return [
-            *(hold_row("clear_cooldown", one.key, one.reason, one.remaining_s, names) for one in rests),
+            *(
+                hold_row("clear_cooldown", one.key, one.reason, one.remaining_s, names)
+                for one in rests
+            ),
             *(hold_row("clear_lock", one.key, one.owner, one.remaining_s, names) for one in locks),
         ][:MOST_HOLDS]
 
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
-        return await readiness(self._settings, self._bus, self._door, self._stores, self._clock, self._starts)
+        return await readiness(
+            self._settings, self._bus, self._door, self._stores, self._clock, self._starts
+        )
 
 
 def matches(bet: Bet, query: models.OrdersQuery) -> bool:
     """The filters that the ledger does not know."""
     intent = bet.intent
-    words = f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id} {bet.ticket_id or ''}".lower()
+    words = (
+        f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id}"
+        f" {bet.ticket_id or ''}".lower()
+    )
     return (
         (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
         and (query.sport is None or sport_text(intent.event_uid) == query.sport)

@@ -1,4 +1,7 @@
-"""``/readyz``: what must hold for the whole to do its work, each with what is wrong. Every look has a deadline."""
+"""``/readyz``: what must hold for the whole to do its work, each with what is wrong.
+
+Every look has a deadline.
+"""
 
 import asyncio
 from collections.abc import Awaitable
@@ -13,17 +16,23 @@ from keter.dashboard.rules import wanted
 from keter.dashboard.stores import Stores
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
-from keter.supervision.processes import Process
 from keter.settings import Settings
+from keter.supervision.processes import Process
 
 DEADLINE_S = 3.0
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 
 
 async def readiness(
-    settings: Settings, bus: Bus, door: LedgerDoor, stores: Stores, clock: Clock, starts: frozenset[Process]
+    settings: Settings,
+    bus: Bus,
+    door: LedgerDoor,
+    stores: Stores,
+    clock: Clock,
+    starts: frozenset[Process],
 ) -> list[Check]:
-    """Redis, the clocks, the heartbeats of what this run ``starts``, the ledger and the licence, asked at once.
+    """Redis, the clocks, the heartbeats of what this run ``starts``, the ledger and the licence,
+    asked at once.
 
     Redis and the ledger must take writes.
     """
@@ -56,10 +65,14 @@ async def _redis(bus: Bus, stores: Stores) -> tuple[bool, str]:
 
 async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
     offset_ms = abs(await bus.now_ms() - clock.now().timestamp() * 1000)
-    return offset_ms <= CLOCKS_MAY_DIFFER / timedelta(milliseconds=1), f"Redis' clock and ours differ by {offset_ms:.0f} ms"
+    return offset_ms <= CLOCKS_MAY_DIFFER / timedelta(
+        milliseconds=1
+    ), f"Redis' clock and ours differ by {offset_ms:.0f} ms"
 
 
-async def _workers(bus: Bus, stores: Stores, settings: Settings, starts: frozenset[Process]) -> tuple[bool, str]:
+async def _workers(
+    bus: Bus, stores: Stores, settings: Settings, starts: frozenset[Process]
+) -> tuple[bool, str]:
     """Who beats works only where Redis takes what he does."""
     limit_s = 3 * settings.process.heartbeat_s
     fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}

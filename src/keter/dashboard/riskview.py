@@ -16,12 +16,16 @@ Names = Mapping[str, tuple[str, str]]
 
 
 def names_of(facts: Facts) -> Names:
-    """The teams of the events lately bet on, by ``event_uid``: an id alone does not tell how they are written."""
+    """The teams of the events lately bet on, by ``event_uid``: an id alone does not tell how they
+    are written.
+    """
     bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
     return {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
 
 
-def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]) -> models.Risk:
+def risk_view(
+    facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]
+) -> models.Risk:
     exposures, names = facts.bus.exposures, names_of(facts)
     events = event_rows(exposures, to_minor(facts.bus.limits.max_exposure_event), names)
     return models.Risk(
@@ -33,12 +37,16 @@ def risk_view(facts: Facts, settings: Settings, holds: list[models.Hold], audit:
     )
 
 
-def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRisk]) -> list[models.Limit]:
+def limit_rows(
+    facts: Facts, settings: Settings, events: Sequence[models.EventRisk]
+) -> list[models.Limit]:
     """Every limit with what is used of it; a used amount is None where its source is missing."""
     risk, summary = facts.bus.limits, facts.ledger.summary if facts.ledger else None
     exposures = facts.bus.exposures
     leagues = {exposure.league for exposure in exposures}
-    league = max((open_stake(e for e in exposures if e.league == name) for name in leagues), default=0)
+    league = max(
+        (open_stake(e for e in exposures if e.league == name) for name in leagues), default=0
+    )
     lost = max(0, -summary.pnl_minor) if summary else None
     staked = summary.staked_minor if summary else None
     worst = to_minor(events[0].worst) if events else 0
@@ -46,11 +54,35 @@ def limit_rows(facts: Facts, settings: Settings, events: Sequence[models.EventRi
     if summary is not None and summary.unknown:
         unknown = f"{money_text(summary.unknown_stake_minor)} of it in {summary.unknown} UNKNOWN"
     return [
-        _money("daily_loss", "Loss of the day", lost, daily_loss_limit(risk, settings.stake), "settled bets only"),
+        _money(
+            "daily_loss",
+            "Loss of the day",
+            lost,
+            daily_loss_limit(risk, settings.stake),
+            "settled bets only",
+        ),
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
-        _money("total", "Open stakes in all", open_stake(exposures), to_minor(risk.max_exposure_total), unknown),
-        _money("league", "Open stakes in one league", league, to_minor(risk.max_exposure_league), "the highest"),
-        _money("event", "Worst case of one event", worst, to_minor(risk.max_exposure_event), "the highest"),
+        _money(
+            "total",
+            "Open stakes in all",
+            open_stake(exposures),
+            to_minor(risk.max_exposure_total),
+            unknown,
+        ),
+        _money(
+            "league",
+            "Open stakes in one league",
+            league,
+            to_minor(risk.max_exposure_league),
+            "the highest",
+        ),
+        _money(
+            "event",
+            "Worst case of one event",
+            worst,
+            to_minor(risk.max_exposure_event),
+            "the highest",
+        ),
     ]
 
 
@@ -70,7 +102,10 @@ def event_rows(exposures: Sequence[Exposure], limit: int, names: Names) -> list[
     events: dict[str, list[Exposure]] = {}
     for exposure in exposures:
         events.setdefault(exposure.event_uid, []).append(exposure)
-    ranked = sorted(((worst_case(own), uid, own) for uid, own in events.items()), key=lambda item: (-item[0], item[1]))
+    ranked = sorted(
+        ((worst_case(own), uid, own) for uid, own in events.items()),
+        key=lambda item: (-item[0], item[1]),
+    )
     return [
         models.EventRisk(
             event_uid=uid,
@@ -92,7 +127,9 @@ def _exposure_row(exposure: Exposure, names: Names) -> models.ExposureRow:
         event_uid=exposure.event_uid,
         event_text=_event(exposure.event_uid, names),
         league=exposure.league,
-        selection_text=selection_text(exposure.selection_id, home, away) if exposure.selection_id else "unreadable ticket",
+        selection_text=selection_text(exposure.selection_id, home, away)
+        if exposure.selection_id
+        else "unreadable ticket",
         stake=money_text(exposure.stake_minor),
         odds=exposure.odds,
         status=exposure.status.value,
@@ -106,9 +143,15 @@ def _event(uid: str, names: Names) -> str:
 
 
 def hold_row(
-    action: Literal["clear_cooldown", "clear_lock"], key: str, why: str, remaining_s: float, names: Names
+    action: Literal["clear_cooldown", "clear_lock"],
+    key: str,
+    why: str,
+    remaining_s: float,
+    names: Names,
 ) -> models.Hold:
-    """A rest or lock in words: its key ends in an event's id, and a selection's where only that is held."""
+    """A rest or lock in words: its key ends in an event's id, and a selection's where only that is
+    held.
+    """
     *_, before, last = (unquote(part) for part in key.split(":"))
     uid, selection_id = (last, None) if before == "event" else (before, last)
     event = _event(uid, names)
@@ -117,7 +160,9 @@ def hold_row(
         action=action,
         key=key,
         event_text=event,
-        selection_text=selection_text(selection_id, home, away) if selection_id is not None else None,
+        selection_text=selection_text(selection_id, home, away)
+        if selection_id is not None
+        else None,
         why=why,
         remaining_s=round(remaining_s),
     )

@@ -1,4 +1,7 @@
-"""The route table: a handler is served only with a scope, typed inputs and a typed answer. OpenAPI is read off it too."""
+"""The route table: a handler is served only with a scope, typed inputs and a typed answer.
+
+OpenAPI is read off it too.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +20,10 @@ BODY_S = 10.0  # a body is 16 kB at most
 
 
 class Scope(StrEnum):
-    """Who may call. ``danger`` is ``operate`` plus whatever re-entry of the password the handler asks for."""
+    """Who may call.
+
+    ``danger`` is ``operate`` plus whatever re-entry of the password the handler asks for.
+    """
 
     PUBLIC = "public"
     LOCAL = "local"
@@ -39,7 +45,10 @@ ALLOWED: dict[Role, frozenset[Scope]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling. ``session`` is the key of the login, empty where no password is configured."""
+    """Who is calling.
+
+    ``session`` is the key of the login, empty where no password is configured.
+    """
 
     name: str
     role: Role
@@ -92,12 +101,16 @@ class Route:
         if self.method == "GET" and self.scope in {Scope.OPERATE, Scope.DANGER}:
             raise ValueError(f"{self.path}: a GET changes nothing and needs no such scope")
         if (self.method != "GET") != (self.body is not None):
-            raise ValueError(f"{self.method} {self.path}: exactly what is not a GET has a typed body")
+            raise ValueError(
+                f"{self.method} {self.path}: exactly what is not a GET has a typed body"
+            )
         if self.response is None and self.media == "application/json":
             raise ValueError(f"{self.path}: a JSON answer needs a model")
 
 
-def register(app: web.Application, routes: Sequence[Route], authenticate: Authenticate, local: LocalAllowed) -> None:
+def register(
+    app: web.Application, routes: Sequence[Route], authenticate: Authenticate, local: LocalAllowed
+) -> None:
     """Adds every route, wrapped so that scope and inputs are checked before the handler runs."""
     for route in routes:
         app.router.add_route(route.method, route.path, _guarded(route, authenticate, local))
@@ -113,13 +126,17 @@ def _guarded(
         body = await _parse_body(route.body, request)
         answer = await route.handler(Call(request, principal, query, body))
         if isinstance(answer, BaseModel):
-            return web.Response(body=answer.model_dump_json().encode(), content_type="application/json")
+            return web.Response(
+                body=answer.model_dump_json().encode(), content_type="application/json"
+            )
         return answer
 
     return handle
 
 
-def _authorise(scope: Scope, principal: Principal | None, request: web.Request, local: LocalAllowed) -> None:
+def _authorise(
+    scope: Scope, principal: Principal | None, request: web.Request, local: LocalAllowed
+) -> None:
     if scope is Scope.PUBLIC:
         return
     if scope is Scope.LOCAL and (local(request) or principal is not None):
@@ -134,7 +151,9 @@ def _parse_query(model: type[BaseModel] | None, request: web.Request) -> BaseMod
     names = set(model.model_fields) if model is not None else set()
     if len(request.query) != len(set(request.query)) or not set(request.query) <= names:
         raise ApiError(
-            400, "bad_query", f"unknown or repeated query parameter; known are: {', '.join(sorted(names)) or 'none'}"
+            400,
+            "bad_query",
+            f"unknown or repeated query parameter; known are: {', '.join(sorted(names)) or 'none'}",
         )
     return _validated(model, dict(request.query), "query") if model is not None else None
 
@@ -151,7 +170,9 @@ async def _parse_body(model: type[BaseModel] | None, request: web.Request) -> Ba
 
 
 async def _read_body(request: web.Request) -> bytes:
-    """All of it within BODY_S, or ApiError 408; a caller who leaves meanwhile gets no answer and is no error of ours."""
+    """All of it within BODY_S, or ApiError 408; a caller who leaves meanwhile gets no answer and is
+    no error of ours.
+    """
     try:
         async with asyncio.timeout(BODY_S):
             return await request.read()
@@ -169,4 +190,6 @@ def _validated(model: type[BaseModel], raw: Any, where: str) -> BaseModel:
             {"field": ".".join(map(str, item["loc"])), "problem": item["msg"]}
             for item in e.errors(include_input=False, include_url=False)
         ]
-        raise ApiError(400, f"bad_{where}", f"the {where} is not as declared", details=faults) from None
+        raise ApiError(
+            400, f"bad_{where}", f"the {where} is not as declared", details=faults
+        ) from None

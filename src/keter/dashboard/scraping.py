@@ -1,4 +1,7 @@
-"""``GET /metrics``: gathers what is known, with a deadline, and serves it to Prometheus. Redis or the ledger may be away."""
+"""``GET /metrics``: gathers what is known, with a deadline, and serves it to Prometheus.
+
+Redis or the ledger may be away.
+"""
 
 import asyncio
 import hmac
@@ -10,11 +13,11 @@ from aiohttp import web
 from keter import __version__
 from keter.bus.state.odds import FeedFacts
 from keter.clock import Clock
+from keter.dashboard.app_context import World
 from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
 from keter.dashboard.health import disk_facts
-from keter.dashboard.rules import RULES
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.app_context import World
+from keter.dashboard.rules import RULES
 from keter.domain.money import to_minor
 from keter.domain.room import Room
 from keter.errors import KeterError
@@ -43,7 +46,10 @@ class Scraping:
         self._closing_due = 0.0
 
     def routes(self) -> list[Route]:
-        about = "Metrics in the Prometheus text format; METRICS_TOKEN as a bearer token opens it to other machines"
+        about = (
+            "Metrics in the Prometheus text format; METRICS_TOKEN as a bearer token opens it to"
+            " other machines"
+        )
         return [Route("GET", "/metrics", Scope.LOCAL, self.metrics, about, media="text/plain")]
 
     async def metrics(self, call: Call) -> web.StreamResponse:
@@ -67,9 +73,13 @@ class Scraping:
             mode=settings.mode.execution_mode.value,
             currency=settings.mode.account_currency,
             zone=settings.mode.time_zone,
-            stopped=bool(found.standing.stops) if found is not None else is_present(settings.router.halt_file),
+            stopped=bool(found.standing.stops)
+            if found is not None
+            else is_present(settings.router.halt_file),
             limits=limits_of(settings, found.limits if found is not None else settings.risk),
-            machine=await asyncio.to_thread(machine_of, settings, world.clock, world.hub.pages, rooms),
+            machine=await asyncio.to_thread(
+                machine_of, settings, world.clock, world.hub.pages, rooms
+            ),
             rules=[(rule.id, rule.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
@@ -92,7 +102,9 @@ class Scraping:
                 if self._closing is None or self._world.clock.monotonic() >= self._closing_due:
                     self._closing = await ledger.closing_line(mode, since)
                     self._closing_due = self._world.clock.monotonic() + CLV_EVERY_S
-                return await ledger.figures(mode, reader.today(), clv_since=since, closing=self._closing)
+                return await ledger.figures(
+                    mode, reader.today(), clv_since=since, closing=self._closing
+                )
         except (KeterError, TimeoutError):
             return None
 
@@ -110,7 +122,9 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
     account, redis = account_of(found.accounts, settings), found.redis
     return BusPart(
         mode=found.standing.mode,
-        revision=trading.state.revision if trading is not None and trading.state is not None else None,
+        revision=trading.state.revision
+        if trading is not None and trading.state is not None
+        else None,
         armed=found.armed,
         heartbeats=found.heartbeats,
         queues={name.value: queue for name, queue in found.queues.items()},
@@ -128,7 +142,9 @@ def current_feeds(feeds: Sequence[FeedFacts], account: str) -> list[FeedFacts]:
     newest: dict[str, FeedFacts] = {}
     for feed in feeds:
         known = newest.get(feed.phase.value)
-        if (not account or feed.account == account) and (known is None or _asked_s(feed) > _asked_s(known)):
+        if (not account or feed.account == account) and (
+            known is None or _asked_s(feed) > _asked_s(known)
+        ):
             newest[feed.phase.value] = feed
     return list(newest.values())
 
@@ -157,4 +173,6 @@ def machine_of(settings: Settings, clock: Clock, pages: int, rooms: Sequence[Roo
         ends = LicenseKeeper(settings, clock).check().expires_at
     except KeterError:
         ends = None  # none, or none that holds: /readyz says so where it matters
-    return Machine(disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages, rooms)
+    return Machine(
+        disk.free_bytes if disk else None, disk.total_bytes if disk else None, ends, pages, rooms
+    )

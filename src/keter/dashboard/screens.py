@@ -1,4 +1,6 @@
-"""The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs, config."""
+"""The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs,
+config.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -9,15 +11,15 @@ from pydantic import BaseModel
 
 from keter.dashboard import models
 from keter.dashboard.alert_views import Tester
+from keter.dashboard.app_context import World
 from keter.dashboard.configview import config_view
 from keter.dashboard.health import disk_facts, disk_with_days, licence_text, store_row
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
-from keter.dashboard.rules import RULES, rule_row
 from keter.dashboard.routes import Call, Route, Scope
+from keter.dashboard.rules import RULES, rule_row
 from keter.dashboard.views import order_row, pnl_series
-from keter.dashboard.app_context import World
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter
@@ -40,39 +42,119 @@ class Screens:
         read = Scope.READ
         return [
             Route(
-                "GET", "/api/v1/orders", read, self.orders, "Bets, newest first", models.Orders, query=models.OrdersQuery,
+                "GET",
+                "/api/v1/orders",
+                read,
+                self.orders,
+                "Bets, newest first",
+                models.Orders,
+                query=models.OrdersQuery,
                 errors=(404,),
             ),
             Route(
-                "GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV", query=models.OrdersQuery, media="text/csv",
+                "GET",
+                "/api/v1/orders.csv",
+                read,
+                self.csv,
+                "The same as CSV",
+                query=models.OrdersQuery,
+                media="text/csv",
                 errors=(404,),
             ),
-            Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail", models.OrderTrail),
-            Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts", models.Signals, query=models.SignalsQuery),
-            Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk),
-            Route("GET", "/api/v1/audit.csv", read, self.audit_csv, "The newest commands as CSV", media="text/csv"),
-            Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks", models.Health),
-            Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history", models.Alerts),
             Route(
-                "POST", "/api/v1/alerts/test", Scope.OPERATE, self.test_alert, "Send a test alert to every channel",
-                models.TestAlertResult, body=models.TestAlertBody,
+                "GET",
+                f"/api/v1/orders/{ORDER}",
+                read,
+                self.order,
+                "A bet and its trail",
+                models.OrderTrail,
             ),
             Route(
-                "GET", "/api/v1/performance", read, self.performance, "What was settled, summed up", models.Performance,
+                "GET",
+                "/api/v1/signals",
+                read,
+                self.signals,
+                "Funnel, verdicts",
+                models.Signals,
+                query=models.SignalsQuery,
+            ),
+            Route(
+                "GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk
+            ),
+            Route(
+                "GET",
+                "/api/v1/audit.csv",
+                read,
+                self.audit_csv,
+                "The newest commands as CSV",
+                media="text/csv",
+            ),
+            Route(
+                "GET",
+                "/api/v1/health",
+                read,
+                self.health,
+                "Workers, queues, feeds, checks",
+                models.Health,
+            ),
+            Route(
+                "GET",
+                "/api/v1/alerts",
+                read,
+                self.alerts,
+                "Alerts and their history",
+                models.Alerts,
+            ),
+            Route(
+                "POST",
+                "/api/v1/alerts/test",
+                Scope.OPERATE,
+                self.test_alert,
+                "Send a test alert to every channel",
+                models.TestAlertResult,
+                body=models.TestAlertBody,
+            ),
+            Route(
+                "GET",
+                "/api/v1/performance",
+                read,
+                self.performance,
+                "What was settled, summed up",
+                models.Performance,
                 query=models.PerformanceQuery,
             ),
-            Route("GET", "/api/v1/logs", read, self.logs, "The newest log lines", models.Logs, query=models.LogsQuery),
-            Route("GET", "/api/v1/config", read, self.config, "Effective settings, without secrets", models.Config),
-        ]  # fmt: skip
+            Route(
+                "GET",
+                "/api/v1/logs",
+                read,
+                self.logs,
+                "The newest log lines",
+                models.Logs,
+                query=models.LogsQuery,
+            ),
+            Route(
+                "GET",
+                "/api/v1/config",
+                read,
+                self.config,
+                "Effective settings, without secrets",
+                models.Config,
+            ),
+        ]
 
     async def orders(self, call: Call) -> BaseModel:
         return await self._world.reader.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
-        """All that match, a page of the ledger at a time. A ledger that fails on the way breaks the transfer off."""
+        """All that match, a page of the ledger at a time.
+
+        A ledger that fails on the way breaks the transfer off.
+        """
         pages = self._world.reader.matching(call.query_as(models.OrdersQuery))
         first: list[Bet] = await anext(pages, [])
-        answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'})
+        answer = web.StreamResponse(
+            headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
+        )
         answer.content_type, answer.charset = "text/csv", "utf-8"
         await answer.prepare(call.request)
         await answer.write(csv_lines([list(models.Order.model_fields)]))
@@ -94,7 +176,10 @@ class Screens:
         facts = await world.reader.facts()
         commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
         return risk_view(
-            facts, world.settings, await world.reader.holds(names_of(facts)), [audit_row(command) for command in commands]
+            facts,
+            world.settings,
+            await world.reader.holds(names_of(facts)),
+            [audit_row(command) for command in commands],
         )
 
     async def audit_csv(self, call: Call) -> web.StreamResponse:
@@ -128,19 +213,29 @@ class Screens:
             active=[notice for notice in standing if notice.acknowledged_by is None],
             acknowledged=[notice for notice in standing if notice.acknowledged_by is not None],
             history=[
-                models.AlertHistory(id=row.alert_id, level=row.level, title=row.title, detail=row.detail,
-                                    opened_at=row.opened_at, closed_at=row.closed_at)
+                models.AlertHistory(
+                    id=row.alert_id,
+                    level=row.level,
+                    title=row.title,
+                    detail=row.detail,
+                    opened_at=row.opened_at,
+                    closed_at=row.closed_at,
+                )
                 for row in history
             ],
             rules=[rule_row(rule) for rule in RULES],
-        )  # fmt: skip
+        )
 
     async def test_alert(self, call: Call) -> BaseModel:
         return await self._tester.send(call.caller().name)
 
     async def performance(self, call: Call) -> BaseModel:
         query, world = call.query_as(models.PerformanceQuery), self._world
-        mode = ExecutionMode(query.mode) if query.mode is not None else world.settings.mode.execution_mode
+        mode = (
+            ExecutionMode(query.mode)
+            if query.mode is not None
+            else world.settings.mode.execution_mode
+        )
         now = world.clock.now()
         since = now - timedelta(days=query.days)
         chosen = BetFilter(mode=mode, states=SETTLED, settled_since=since)

@@ -17,20 +17,26 @@ from keter.system.private_files import make_folder, replace_private
 log = structlog.get_logger(__name__)
 TOTP_STEP_S = 30
 SHORTEST_TOTP_BYTES = 10
-# A code is good for three steps at most. Sixteen used ones outlast that, also after the clock was corrected.
+# A code is good for three steps at most. Sixteen used ones outlast that, also after the clock was
+# corrected.
 MOST_REMEMBERED = 16
 FILE_NAME = "used-codes.json"
 
 
 def totp(secret: str, counter: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a time step. Raises ConfigurationError for a bad ``secret``."""
+    """The six digits of RFC 6238 (SHA-1) for a time step.
+
+    Raises ConfigurationError for a bad ``secret``.
+    """
     try:
         key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
     except (binascii.Error, ValueError) as e:
         raise ConfigurationError("DASH_TOTP_SECRET (or the viewer's) is not base32") from e
     if len(key) < SHORTEST_TOTP_BYTES:
         least = SHORTEST_TOTP_BYTES * 8 // 5
-        raise ConfigurationError(f"DASH_TOTP_SECRET (or the viewer's) needs at least {least} characters of base32")
+        raise ConfigurationError(
+            f"DASH_TOTP_SECRET (or the viewer's) needs at least {least} characters of base32"
+        )
     digest = hmac.new(key, struct.pack(">Q", counter), hashlib.sha1).digest()
     offset = digest[-1] & 15
     number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
@@ -38,10 +44,15 @@ def totp(secret: str, counter: int) -> str:
 
 
 class UsedCodes:
-    """Which steps each account has spent. The file outlives the process; without one memory has to do."""
+    """Which steps each account has spent.
+
+    The file outlives the process; without one memory has to do.
+    """
 
     def __init__(self, folder: Path | None, step: int) -> None:
-        """``step`` is the present one: while the file cannot be read, every step up to the next one counts as spent."""
+        """``step`` is the present one: while the file cannot be read, every step up to the next one
+        counts as spent.
+        """
         self._path = folder / FILE_NAME if folder is not None else None
         self._steps: dict[str, list[int]] = {}
         self._spent_up_to = -1
@@ -83,7 +94,10 @@ class SecondFactor:
         self._account, self._secret, self._used, self._clock = account, secret, used, clock
 
     def take(self, code: str) -> bool:
-        """Whether ``code`` is good now, which spends it. The clocks may differ by a step either way."""
+        """Whether ``code`` is good now, which spends it.
+
+        The clocks may differ by a step either way.
+        """
         step = step_of(self._clock)
         for candidate in (step, step - 1, step + 1):
             good = hmac.compare_digest(totp(self._secret, candidate).encode(), code.encode())

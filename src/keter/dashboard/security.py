@@ -1,4 +1,6 @@
-"""What holds for every request, whatever route it is for: Host, Origin, headers, sizes, and how errors look."""
+"""What holds for every request, whatever route it is for: Host, Origin, headers, sizes, and how
+errors look.
+"""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -17,8 +19,9 @@ log = structlog.get_logger(__name__)
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src"
+    " 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
+    " require-trusted-types-for 'script'"
 )
 HEADERS = {
     "Content-Security-Policy": CSP,
@@ -31,7 +34,15 @@ MAX_BODY_BYTES = 16 * 1024
 REQUESTED_BY = "keter"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORWARDED = frozenset(
-    {"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"}
+    {
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+    }
 )
 
 
@@ -39,7 +50,8 @@ _FORWARDED = frozenset(
 class Perimeter:
     """Under which names the console may be reached, and by whom it is believed.
 
-    ``direct_only``: without a password whoever is on this machine is the operator, so nothing that a proxy hands on is served.
+    ``direct_only``: without a password whoever is on this machine is the operator, so nothing that
+    a proxy hands on is served.
     """
 
     hosts: frozenset[str]
@@ -55,14 +67,20 @@ class Perimeter:
 
     def encrypted(self, request: web.Request) -> bool:
         """Whether a configured proxy says that it took the request over TLS."""
-        return (request.remote or "") in self.proxies and _last(request, "X-Forwarded-Proto").lower() == "https"
+        return (request.remote or "") in self.proxies and _last(
+            request, "X-Forwarded-Proto"
+        ).lower() == "https"
 
     def secure(self, request: web.Request) -> bool:
-        """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured proxy."""
+        """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured
+        proxy.
+        """
         return self.encrypted(request) or is_loopback(_name(request.headers.get("Host", "")))
 
     def local(self, request: web.Request) -> bool:
-        """True for a direct caller on this machine: what a proxy hands on is not, be it configured or forgotten."""
+        """True for a direct caller on this machine: what a proxy hands on is not, be it configured
+        or forgotten.
+        """
         peer = request.remote or ""
         names = {name.lower() for name in request.headers}
         forwarded = names & _FORWARDED or any(name.startswith("x-forwarded-") for name in names)
@@ -70,16 +88,20 @@ class Perimeter:
 
 
 def perimeter(settings: Settings, port: int) -> Perimeter:
-    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the default ports and ours.
+    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the
+    default ports and ours.
 
-    Beyond this machine a page is ours only over https: whoever can write into plain HTTP would otherwise speak for it.
+    Beyond this machine a page is ours only over https: whoever can write into plain HTTP would
+    otherwise speak for it.
     """
     ours = {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"}
     loopback_origins = {f"http://{host}" for host in ours}
     extra: set[str] = set()
     for host in settings.dashboard.dash_allowed_hosts:
         extra |= {host.lower()} if ":" in host else {host.lower(), f"{host.lower()}:{port}"}
-    extra_origins = {f"https://{host}" for host in extra} | {f"http://{host}" for host in extra if is_loopback(_name(host))}
+    extra_origins = {f"https://{host}" for host in extra} | {
+        f"http://{host}" for host in extra if is_loopback(_name(host))
+    }
     proxies = frozenset(settings.dashboard.dash_trusted_proxies)
     return Perimeter(
         hosts=frozenset(ours | extra),
@@ -124,7 +146,9 @@ def harden(app: web.Application, border: Perimeter) -> None:
             _check_request(request, border)
             return await handler(request)
         except ApiError as e:
-            return problem(e.status, e.code, e.message, retry_after_s=e.retry_after_s, details=e.details)
+            return problem(
+                e.status, e.code, e.message, retry_after_s=e.retry_after_s, details=e.details
+            )
         except UnavailableError as e:
             return problem(503, "unavailable", str(e))
         except RetryLaterError as e:
@@ -132,11 +156,20 @@ def harden(app: web.Application, border: Perimeter) -> None:
         except web.HTTPException as e:
             return _http_problem(e)
         except ConnectionError:
-            raise  # the caller has left in mid-request; nobody is there to be told, and nothing is wrong here
+            # The caller has left in mid-request; nobody is there to be told, and nothing is wrong
+            # here
+            raise
         except Exception:
             incident = secrets.token_hex(6)
-            log.exception("request_failed", incident=incident, method=request.method, path=request.path)
-            return problem(500, "bug", f"something went wrong; the dashboard's log has it as {incident}", incident=incident)
+            log.exception(
+                "request_failed", incident=incident, method=request.method, path=request.path
+            )
+            return problem(
+                500,
+                "bug",
+                f"something went wrong; the dashboard's log has it as {incident}",
+                incident=incident,
+            )
 
     async def prepared(request: web.Request, response: web.StreamResponse) -> None:
         dress(response, secure=border.encrypted(request))
@@ -146,11 +179,21 @@ def harden(app: web.Application, border: Perimeter) -> None:
 
 
 def _check_request(request: web.Request, border: Perimeter) -> None:
-    if request.headers.getall("Host", [])[1:] or request.headers.get("Host", "").lower() not in border.hosts:
-        raise ApiError(421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS")
-    # Browsers speak HTTP/1.1 at least; nginx, told nothing else, hands on with 1.0 and without a word of whom it is for.
+    if (
+        request.headers.getall("Host", [])[1:]
+        or request.headers.get("Host", "").lower() not in border.hosts
+    ):
+        raise ApiError(
+            421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS"
+        )
+    # Browsers speak HTTP/1.1 at least; nginx, told nothing else, hands on with 1.0 and without a
+    # word of whom it is for.
     if border.direct_only and (not border.local(request) or request.version < HttpVersion11):
-        raise ApiError(403, "proxied", "behind a proxy this server needs DASH_PASSWORD_HASH; without one use an SSH tunnel")
+        raise ApiError(
+            403,
+            "proxied",
+            "behind a proxy this server needs DASH_PASSWORD_HASH; without one use an SSH tunnel",
+        )
     origin = request.headers.get("Origin")
     upgrade = "Upgrade" in request.headers
     if (upgrade or request.method not in _SAFE) and origin is None:
@@ -163,7 +206,9 @@ def _check_request(request: web.Request, border: Perimeter) -> None:
 
 def _check_write(request: web.Request) -> None:
     if request.headers.get("X-Requested-By") != REQUESTED_BY:
-        raise ApiError(403, "header_missing", f"the header X-Requested-By: {REQUESTED_BY} is missing")
+        raise ApiError(
+            403, "header_missing", f"the header X-Requested-By: {REQUESTED_BY} is missing"
+        )
     if request.content_type != "application/json":
         raise ApiError(415, "not_json", "send JSON and say so in Content-Type")
     if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
@@ -188,6 +233,15 @@ def problem(
     details: object = None,
 ) -> web.Response:
     """An error as JSON: ``{"error": {"code", "message", "incident", "details"}}``."""
-    body = Problem(error=ProblemBody(code=code, message=message, incident=incident, details=details))
-    headers = {"Retry-After": str(max(1, round(retry_after_s)))} if retry_after_s is not None else {}
-    return web.Response(status=status, body=body.model_dump_json().encode(), content_type="application/json", headers=headers)
+    body = Problem(
+        error=ProblemBody(code=code, message=message, incident=incident, details=details)
+    )
+    headers = (
+        {"Retry-After": str(max(1, round(retry_after_s)))} if retry_after_s is not None else {}
+    )
+    return web.Response(
+        status=status,
+        body=body.model_dump_json().encode(),
+        content_type="application/json",
+        headers=headers,
+    )

@@ -1,4 +1,6 @@
-"""Pure: whether signals are approved and none of them becomes a bet, and what becomes of them instead."""
+"""Pure: whether signals are approved and none of them becomes a bet, and what becomes of them
+instead.
+"""
 
 from collections import deque
 from collections.abc import Mapping
@@ -9,14 +11,25 @@ WINDOW = timedelta(minutes=5)
 LEAST_APPROVALS = 3
 SAMPLES = 200  # a look every two seconds fills the window with 150
 # Reasons of a market that moves; many of them alone are a matter of settings, not of a fault.
-ORDINARY = frozenset({"price_moved", "edge_gone", "no_quote", "book_limits", "signal_stale", "duplicate_decision",
-                      "venue_refused"})  # fmt: skip
+ORDINARY = frozenset(
+    {
+        "price_moved",
+        "edge_gone",
+        "no_quote",
+        "book_limits",
+        "signal_stale",
+        "duplicate_decision",
+        "venue_refused",
+    }
+)
 _APPROVED, _ROUTER, _BET = "guard:ok", "router:", "router:ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``approved`` signals of the last WINDOW of which none was bet, and the router's ``reasons`` with their numbers."""
+    """``approved`` signals of the last WINDOW of which none was bet, and the router's ``reasons``
+    with their numbers.
+    """
 
     approved: int
     reasons: tuple[tuple[str, int], ...]
@@ -32,7 +45,10 @@ class Standing:
         why = ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in self.reasons)
         minutes = WINDOW / timedelta(minutes=1)
         told = why or "the router took none of them"
-        return f"{self.approved} signals were approved in the last {minutes:g} minutes and none was bet: {told}."
+        return (
+            f"{self.approved} signals were approved in the last {minutes:g} minutes and none was"
+            f" bet: {told}."
+        )
 
 
 class Standstill:
@@ -42,10 +58,17 @@ class Standstill:
         self._samples: deque[tuple[datetime, Mapping[str, int]]] = deque(maxlen=SAMPLES)
 
     def look(self, counts: Mapping[str, int], at: datetime, *, may_bet: bool) -> Standing | None:
-        """What the window shows; None until it is full, while nothing may be bet, and where something was."""
-        own = {name: n for name, n in counts.items() if name == _APPROVED or name.startswith(_ROUTER)}
-        if not may_bet or (self._samples and own.get(_APPROVED, 0) < self._samples[-1][1].get(_APPROVED, 0)):
-            self._samples.clear()  # a new day, a lost Redis, or a stop: what was before explains nothing
+        """What the window shows; None until it is full, while nothing may be bet, and where
+        something was.
+        """
+        own = {
+            name: n for name, n in counts.items() if name == _APPROVED or name.startswith(_ROUTER)
+        }
+        if not may_bet or (
+            self._samples and own.get(_APPROVED, 0) < self._samples[-1][1].get(_APPROVED, 0)
+        ):
+            # A new day, a lost Redis, or a stop: what was before explains nothing
+            self._samples.clear()
         self._samples.append((at, own))
         return self._judged(at, own)
 
@@ -55,9 +78,14 @@ class Standstill:
         began, before = self._samples[0]
         if at - began < WINDOW:
             return None
-        grown = {name: n - before.get(name, 0) for name, n in counts.items() if n > before.get(name, 0)}
+        grown = {
+            name: n - before.get(name, 0) for name, n in counts.items() if n > before.get(name, 0)
+        }
         approved = grown.get(_APPROVED, 0)
         if approved < LEAST_APPROVALS or grown.get(_BET):
             return None
-        reasons = sorted(((n, name.removeprefix(_ROUTER)) for name, n in grown.items() if name != _APPROVED), reverse=True)
+        reasons = sorted(
+            ((n, name.removeprefix(_ROUTER)) for name, n in grown.items() if name != _APPROVED),
+            reverse=True,
+        )
         return Standing(approved, tuple((name, n) for n, name in reasons))

@@ -25,7 +25,9 @@ LEAN = frozenset({".js", ".css"})
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One file as served: plain, compressed, and the tag that says whether a browser's copy is still good."""
+    """One file as served: plain, compressed, and the tag that says whether a browser's copy is
+    still good.
+    """
 
     body: bytes
     packed: bytes
@@ -34,12 +36,18 @@ class Page:
 
 
 def load_pages() -> dict[str, Page]:
-    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``, and ``runbooks/<alert>.md``."""
-    return dict([*_walk(resources.files("keter.dashboard") / "web", ""), *_walk(_runbooks(), "runbooks/")])
+    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``, and
+    ``runbooks/<alert>.md``.
+    """
+    return dict(
+        [*_walk(resources.files("keter.dashboard") / "web", ""), *_walk(_runbooks(), "runbooks/")]
+    )
 
 
 def _runbooks() -> Traversable:
-    """The wheel carries the runbooks inside the package; in a checkout they are where they are written."""
+    """The wheel carries the runbooks inside the package; in a checkout they are where they are
+    written.
+    """
     packed = resources.files("keter.dashboard") / "runbooks"
     return packed if packed.is_dir() else Path(__file__).resolve().parents[3] / "docs" / "runbooks"
 
@@ -55,14 +63,24 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
             if suffix in LEAN and not prefix:
                 body = lean(body.decode()).encode()
             etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-            found.append((prefix + entry.name, Page(body, gzip.compress(body, 9, mtime=0), etag, TYPES[suffix])))
+            found.append(
+                (
+                    prefix + entry.name,
+                    Page(body, gzip.compress(body, 9, mtime=0), etag, TYPES[suffix]),
+                )
+            )
     return found
 
 
 def lean(source: str) -> str:
-    """A source of ours as it travels: without indentation and lines that are nothing but a comment; line numbers stay."""
+    """A source of ours as it travels: without indentation and lines that are nothing but a comment;
+    line numbers stay.
+    """
     lines = (line.strip() for line in source.split("\n"))
-    return "\n".join("" if line.startswith("//") or (line.startswith("/*") and line.endswith("*/")) else line for line in lines)
+    return "\n".join(
+        "" if line.startswith("//") or (line.startswith("/*") and line.endswith("*/")) else line
+        for line in lines
+    )
 
 
 def serve(pages: dict[str, Page], name: str, request: web.Request) -> web.Response:

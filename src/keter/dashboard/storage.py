@@ -1,4 +1,6 @@
-"""How much room the ledger, the captures and the logs take, how fast they grow, and how long the room will do."""
+"""How much room the ledger, the captures and the logs take, how fast they grow, and how long the
+room will do.
+"""
 
 import asyncio
 from collections import deque
@@ -42,13 +44,23 @@ class Storage:
         log, folder = self._settings.log, self._settings.mode.data_dir
         captures, logs = await asyncio.to_thread(_files, folder)
         found = {"ledger": await self._ledger(), "captures": captures, "logs": logs}
-        caps = {"ledger": log.ledger_max_mb, "captures": log.capture_max_mb, "logs": log.log_total_max_mb}
-        return [self._room(name, used, caps[name], now) for name, used in found.items() if used is not None]
+        caps = {
+            "ledger": log.ledger_max_mb,
+            "captures": log.capture_max_mb,
+            "logs": log.log_total_max_mb,
+        }
+        return [
+            self._room(name, used, caps[name], now)
+            for name, used in found.items()
+            if used is not None
+        ]
 
     def _room(self, name: str, used: int, most_mb: float, now: float) -> Room:
         samples = self._samples.setdefault(name, deque(maxlen=SAMPLES))
         samples.append((now, used))
-        return Room(name, used, round(most_mb * BYTES_PER_MB), growth(list(samples), LEAST_WATCHED_S))
+        return Room(
+            name, used, round(most_mb * BYTES_PER_MB), growth(list(samples), LEAST_WATCHED_S)
+        )
 
     async def _ledger(self) -> int | None:
         try:
@@ -60,7 +72,9 @@ class Storage:
 
 def _files(folder: Path) -> tuple[int, int]:
     """Bytes of the captures and of the logs."""
-    return sum(map(_size, capture_files(folder / "captures"))), sum(size for _, size in all_log_files(folder))
+    return sum(map(_size, capture_files(folder / "captures"))), sum(
+        size for _, size in all_log_files(folder)
+    )
 
 
 def _size(path: Path) -> int:

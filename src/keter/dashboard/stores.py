@@ -1,4 +1,6 @@
-"""Whether Redis and the ledger take writes: tried, remembered with the time since when they do not, told in a sentence."""
+"""Whether Redis and the ledger take writes: tried, remembered with the time since when they do not,
+told in a sentence.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -61,7 +63,10 @@ class Stores:
         self._looked_s = 0.0
 
     async def look(self) -> StoreHealth:
-        """Writes into both, each within its deadline. Raises nothing of theirs: what they say is the answer."""
+        """Writes into both, each within its deadline.
+
+        Raises nothing of theirs: what they say is the answer.
+        """
         async with self._one_at_a_time:
             if self._health is None or self._clock.monotonic() - self._looked_s >= FRESH_S:
                 redis, ledger = await asyncio.gather(try_write(self._bus), self._ledger.try_write())
@@ -73,13 +78,25 @@ class Stores:
         """What the newest look found, without a look of its own."""
         return self._health
 
-    def _judged(self, redis: tuple[RedisTrouble, str] | None, ledger: tuple[LedgerTrouble, str] | None) -> StoreHealth:
-        """A trouble that goes on keeps its beginning, also where the store now gives another reason."""
+    def _judged(
+        self, redis: tuple[RedisTrouble, str] | None, ledger: tuple[LedgerTrouble, str] | None
+    ) -> StoreHealth:
+        """A trouble that goes on keeps its beginning, also where the store now gives another
+        reason.
+        """
         now, before = self._clock.now(), self._health or StoreHealth(self._clock.now())
         return StoreHealth(
             now,
-            StoreTrouble(redis[0], _begun(before.redis, now), f"{_REDIS[redis[0]]}: {redis[1].rstrip('.')}") if redis else None,
-            StoreTrouble(ledger[0], _begun(before.ledger, now), f"{_LEDGER[ledger[0]]}: {ledger[1].rstrip('.')}")
+            StoreTrouble(
+                redis[0], _begun(before.redis, now), f"{_REDIS[redis[0]]}: {redis[1].rstrip('.')}"
+            )
+            if redis
+            else None,
+            StoreTrouble(
+                ledger[0],
+                _begun(before.ledger, now),
+                f"{_LEDGER[ledger[0]]}: {ledger[1].rstrip('.')}",
+            )
             if ledger
             else None,
         )

@@ -1,4 +1,6 @@
-"""Prices moving: the selections that the gates judged last, at their best book, with what the price was before."""
+"""Prices moving: the selections that the gates judged last, at their best book, with what the price
+was before.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -37,7 +39,11 @@ class Ticker:
     async def read(self, bus: Bus, selections: Sequence[tuple[str, str]]) -> list[Tick]:
         """One row per selection that has a price. Raises the bus's errors."""
         found = {pair: await read_odds(bus, *pair) for pair in selections}
-        rows = [self._row(pair, latest) for pair, latest in found.items() if latest is not None and latest.prices]
+        rows = [
+            self._row(pair, latest)
+            for pair, latest in found.items()
+            if latest is not None and latest.prices
+        ]
         self._last = {pair: last for pair, last in self._last.items() if pair in found}
         return rows
 

@@ -21,7 +21,13 @@ MEANINGS = {
     "sent": "The venue took it; whether the book does is not known yet.",
     "closing_price": "Fair price shortly before the kick-off seen: the closing line.",
 }
-LABELS = {"ev_pct": "edge", "min_ev_pct": "least edge", "fair_odds": "fair", "approved_odds": "approved at", "total": "in all"}
+LABELS = {
+    "ev_pct": "edge",
+    "min_ev_pct": "least edge",
+    "fair_odds": "fair",
+    "approved_odds": "approved at",
+    "total": "in all",
+}
 MOST_FIGURES = 7
 
 
@@ -54,12 +60,18 @@ def trail(
     return OrderTrail(order=order_row(bet), steps=rows, previous=neighbours[0], next=neighbours[1])
 
 
-def _step(at: datetime, stage: str, worker: str, outcome: str, ok: bool, text: str, raw: dict[str, Any]) -> TrailStep:
-    return TrailStep(at=at, delta_s=None, stage=stage, worker=worker, outcome=outcome, ok=ok, text=text, raw=raw)
+def _step(
+    at: datetime, stage: str, worker: str, outcome: str, ok: bool, text: str, raw: dict[str, Any]
+) -> TrailStep:
+    return TrailStep(
+        at=at, delta_s=None, stage=stage, worker=worker, outcome=outcome, ok=ok, text=text, raw=raw
+    )
 
 
 def _priced(bet: Bet) -> list[TrailStep]:
-    """The venue's answer and its validation, as the intent's signal keeps them; nothing for an intent without a signal."""
+    """The venue's answer and its validation, as the intent's signal keeps them; nothing for an
+    intent without a signal.
+    """
     if not bet.intent.signal:
         return []
     try:
@@ -71,13 +83,19 @@ def _priced(bet: Bet) -> list[TrailStep]:
 
 def _received(signal: ConfirmedSignal) -> TrailStep:
     update, index = signal.update, signal.update.market.sides.index(signal.side)
-    wanted = [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
+    wanted = (
+        [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
+    )
     prices = {book.book: book for book in update.books}
-    told = [f"{name} {prices[name].texts[index]}" for name in dict.fromkeys(wanted) if name in prices]
+    told = [
+        f"{name} {prices[name].texts[index]}" for name in dict.fromkeys(wanted) if name in prices
+    ]
     ages = [(update.received_at - book.confirmed_at).total_seconds() for book in update.books]
     oldest = f", the oldest price {max(ages):.1f} s old" if ages else ""
     text = f"{update.phase.value} feed, {len(update.books)} books{oldest}: {', '.join(told)}"
-    return _step(update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update))
+    return _step(
+        update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update)
+    )
 
 
 def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
@@ -86,8 +104,12 @@ def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
         return []  # written by a version that did not say when
     # The edge worker validates anew what has waited, at the time of its own verdict.
     worker = "edge" if at == signal.confirmed_at else "validator"
-    left_out = ", ".join(f"{book} ({why.replace('_', ' ')})" for book, why in sorted(dropped.items()))
-    text = f"left out: {left_out}" if dropped else f"all {len(signal.update.books)} books may be used"
+    left_out = ", ".join(
+        f"{book} ({why.replace('_', ' ')})" for book, why in sorted(dropped.items())
+    )
+    text = (
+        f"left out: {left_out}" if dropped else f"all {len(signal.update.books)} books may be used"
+    )
     return [_step(at, "validator", worker, "passed", True, text, {"dropped": dropped})]
 
 
@@ -101,13 +123,21 @@ def _decision_step(decision: Decision) -> TrailStep:
     outcome = "passed" if verdict.accepted else "rejected"
     figures = figures_text(verdict.numbers)
     text = figures if verdict.accepted else f"{verdict.reason.description} {figures}".rstrip()
-    raw = {"numbers": dict(verdict.numbers), "reason": verdict.reason.value, "details": decision.details}
+    raw = {
+        "numbers": dict(verdict.numbers),
+        "reason": verdict.reason.value,
+        "details": decision.details,
+    }
     return _step(decision.at, decision.stage, decision.worker, outcome, verdict.accepted, text, raw)
 
 
 def figures_text(numbers: Mapping[str, Any]) -> str:
-    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known; of limits first which is the tightest."""
-    known = {name: value for name, value in shown_numbers(dict(numbers)).items() if value is not None}
+    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known; of limits first which
+    is the tightest.
+    """
+    known = {
+        name: value for name, value in shown_numbers(dict(numbers)).items() if value is not None
+    }
     tightest = [known.pop(name, None) for name in ("tightest", "tightest_left", "tightest_limit")]
     told = [_figure(name, value) for name, value in list(known.items())[:MOST_FIGURES]]
     if None not in tightest:
@@ -146,28 +176,51 @@ def _told(step: Transition) -> str:
         *(_ticket(ticket) for ticket in _rows(evidence, "tickets")),
         *(_quote(quote) for quote in _rows(evidence, "quotes")),
     ]
-    if step.target is BetState.SENDING and isinstance(prices := evidence.get("prices"), list | tuple):
-        told.append(f"{_money(evidence.get('stake_minor'))} at {', '.join(f'{book} {price}' for book, price in prices)}")
+    if step.target is BetState.SENDING and isinstance(
+        prices := evidence.get("prices"), list | tuple
+    ):
+        told.append(
+            f"{_money(evidence.get('stake_minor'))} at"
+            f" {', '.join(f'{book} {price}' for book, price in prices)}"
+        )
     message = evidence.get("message")
-    reason = (MEANINGS.get(step.cause) or reason_text(step.cause) or "") if not told or step.target in BAD else ""
-    return " ".join(part for part in (reason, f"{message}" if message else "", "; ".join(told)) if part and part != "venue")
+    reason = (
+        (MEANINGS.get(step.cause) or reason_text(step.cause) or "")
+        if not told or step.target in BAD
+        else ""
+    )
+    return " ".join(
+        part
+        for part in (reason, f"{message}" if message else "", "; ".join(told))
+        if part and part != "venue"
+    )
 
 
 def _rows(evidence: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = evidence.get(name)
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list | tuple) else []
+    return (
+        [row for row in found if isinstance(row, Mapping)]
+        if isinstance(found, list | tuple)
+        else []
+    )
 
 
 def _ticket(ticket: Mapping[str, Any]) -> str:
     said = f": {ticket['message']}" if ticket.get("message") else ""
     result = f" {ticket['result']}".lower().replace("_", " ") if ticket.get("result") else ""
     stake, odds, book = _money(ticket.get("stake_minor")), ticket.get("odds"), ticket.get("book")
-    return f"ticket {str(ticket.get('ticket_id', ''))[:8]} {ticket.get('status')}{result}, {stake} at {book} {odds}{said}"
+    return (
+        f"ticket {str(ticket.get('ticket_id', ''))[:8]} {ticket.get('status')}{result}, {stake} at"
+        f" {book} {odds}{said}"
+    )
 
 
 def _quote(quote: Mapping[str, Any]) -> str:
     if quote.get("rejected"):
-        return f"{quote.get('book')} quotes nothing{': ' + str(quote['message']) if quote.get('message') else ''}"
+        return (
+            f"{quote.get('book')} quotes"
+            f" nothing{': ' + str(quote['message']) if quote.get('message') else ''}"
+        )
     limits = f"{_money(quote.get('minimum_minor'))} to {_money(quote.get('maximum_minor'))}"
     return f"{quote.get('book')} {quote.get('price')} for {limits}"
 

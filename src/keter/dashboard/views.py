@@ -19,7 +19,13 @@ KIND_TEXT = {
     MarketKind.OVER_UNDER: "Over/under",
     MarketKind.MONEY_LINE: "Money line",
 }
-SPORT_TEXT = {"fb": "football", "bb": "basketball", "te": "tennis", "af": "American football", "mm": "martial arts"}
+SPORT_TEXT = {
+    "fb": "football",
+    "bb": "basketball",
+    "te": "tennis",
+    "af": "American football",
+    "mm": "martial arts",
+}
 DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
 ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
 
@@ -52,7 +58,9 @@ def selection_text(selection_id: str, home: str, away: str) -> str:
 
 
 def event_text(event_uid: str) -> str:
-    """``Alpha Fc v Beta Fc`` for ``fb-20260221-alpha-fc-v-beta-fc``; the id itself when it is no such id."""
+    """``Alpha Fc v Beta Fc`` for ``fb-20260221-alpha-fc-v-beta-fc``; the id itself when it is no
+    such id.
+    """
     parts = event_uid.split("-", 2)
     home, found, away = parts[-1].partition("-v-")
     if len(parts) < 3 or not found:
@@ -61,7 +69,9 @@ def event_text(event_uid: str) -> str:
 
 
 def sport_text(event_uid: str) -> str:
-    """``football`` for ``fb-20260221-alpha-fc-v-beta-fc``; the code itself for a sport that has no word here."""
+    """``football`` for ``fb-20260221-alpha-fc-v-beta-fc``; the code itself for a sport that has no
+    word here.
+    """
     code = event_uid.partition("-")[0]
     return SPORT_TEXT.get(code, code)
 
@@ -85,7 +95,11 @@ def clv_pct(bet: Bet) -> str | None:
     if bet.closing_fair_odds is None or bet.odds is None:
         return None
     try:
-        return str((Decimal(bet.odds) / Decimal(str(bet.closing_fair_odds)) * 100 - 100).quantize(Decimal("0.01")))
+        return str(
+            (Decimal(bet.odds) / Decimal(str(bet.closing_fair_odds)) * 100 - 100).quantize(
+                Decimal("0.01")
+            )
+        )
     except InvalidOperation:
         return None
 
@@ -116,8 +130,12 @@ def order_row(bet: Bet) -> Order:
         fair_odds=odds_text(intent.fair_odds),
         ev_pct=percent_text(intent.ev_pct),
         stake=money_text(intent.stake_minor),
-        placed_stake=money_text(bet.placed_stake_minor) if booked and bet.placed_stake_minor else None,
-        pnl=money_text(bet.pnl_minor) if bet.state in SETTLED and bet.pnl_minor is not None else None,
+        placed_stake=money_text(bet.placed_stake_minor)
+        if booked and bet.placed_stake_minor
+        else None,
+        pnl=money_text(bet.pnl_minor)
+        if bet.state in SETTLED and bet.pnl_minor is not None
+        else None,
         reason=bet.reason,
         reason_text=reason_text(bet.reason),
         ticket=bet.ticket_id,
@@ -127,7 +145,10 @@ def order_row(bet: Bet) -> Order:
 
 
 def signal_row(decision: Decision) -> SignalRow:
-    home, away = str(decision.details.get("home", "Home")), str(decision.details.get("away", "Away"))
+    home, away = (
+        str(decision.details.get("home", "Home")),
+        str(decision.details.get("away", "Away")),
+    )
     named = "home" in decision.details and "away" in decision.details
     return SignalRow(
         trace_id=decision.trace_id,
@@ -146,7 +167,9 @@ def signal_row(decision: Decision) -> SignalRow:
 
 
 def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list[SeriesPoint]:
-    """Profit summed up bet by bet from (time, minor units) in order of time, beginning with zero at ``since``."""
+    """Profit summed up bet by bet from (time, minor units) in order of time, beginning with zero at
+    ``since``.
+    """
     total = 0
     points = [SeriesPoint(at=since, value=money_text(0))]
     for moment, pnl_minor in settled:
@@ -156,24 +179,46 @@ def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list
 
 
 def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of a verdict for people: amounts in minor units become money under their plain name."""
+    """Numbers of a verdict for people: amounts in minor units become money under their plain
+    name.
+    """
     return {
-        name.removesuffix("_minor"): money_text(value) if name.endswith("_minor") and isinstance(value, int) else value
+        name.removesuffix("_minor"): money_text(value)
+        if name.endswith("_minor") and isinstance(value, int)
+        else value
         for name, value in numbers.items()
     }
 
 
-def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None, *, halted: bool) -> StatusAnswer:
-    """The short form for scripts. ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds."""
+def status_answer(
+    mode: ExecutionMode, now: Snapshot | None, problem: str | None, *, halted: bool
+) -> StatusAnswer:
+    """The short form for scripts.
+
+    ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds.
+    """
     if now is None:
         state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(mode=mode.value, state=state, armed=None, following=None, problem=problem, heartbeats=None,
-                            settings_differ=None, balance=None, outstanding=None, pnl_today=None, confirmed=None,
-                            rejected=None)  # fmt: skip
+        return StatusAnswer(
+            mode=mode.value,
+            state=state,
+            armed=None,
+            following=None,
+            problem=problem,
+            heartbeats=None,
+            settings_differ=None,
+            balance=None,
+            outstanding=None,
+            pnl_today=None,
+            confirmed=None,
+            rejected=None,
+        )
     money = now.money
     return StatusAnswer(
         mode=mode.value,
-        state=betting_word(now.trading.mode, live=mode is ExecutionMode.LIVE, armed=now.trading.armed),
+        state=betting_word(
+            now.trading.mode, live=mode is ExecutionMode.LIVE, armed=now.trading.armed
+        ),
         armed=now.trading.armed,
         following=now.trading.following,
         balance=money.balance if money else None,
@@ -183,7 +228,9 @@ def status_answer(mode: ExecutionMode, now: Snapshot | None, problem: str | None
         rejected=money.rejected if money else None,
         heartbeats={
             worker.worker: Beat(
-                age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3), pid=worker.pid, version=worker.version
+                age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3),
+                pid=worker.pid,
+                version=worker.version,
             )
             for worker in now.workers
             if worker.beat_at is not None

@@ -1,6 +1,8 @@
-"""Watches over everything that no worker watches over itself, and keeps the history of every alert that stands.
+"""Watches over everything that no worker watches over itself, and keeps the history of every alert
+that stands.
 
-What it finds it holds in memory, from where the channels are told; Redis and the ledger get copies, when they take them.
+What it finds it holds in memory, from where the channels are told; Redis and the ledger get copies,
+when they take them.
 """
 
 import asyncio
@@ -10,8 +12,8 @@ from datetime import datetime
 import structlog
 
 from keter.alerting.held import Held
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.connection import Bus
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
 from keter.dashboard.alert_history import AlertHistory
@@ -27,8 +29,8 @@ from keter.dashboard.standstill import Standing, Standstill
 from keter.dashboard.stores import StoreHealth, Stores
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
-from keter.supervision.processes import EVERYTHING, Process
 from keter.settings import Settings
+from keter.supervision.processes import EVERYTHING, Process
 from keter.system.tasks import stopped_within
 
 log = structlog.get_logger(__name__)
@@ -38,7 +40,10 @@ FAILURES_COUNT_S = 600.0
 
 
 class Watch:
-    """One per dashboard. Nothing that a store says or refuses keeps the others from being looked at."""
+    """One per dashboard.
+
+    Nothing that a store says or refuses keeps the others from being looked at.
+    """
 
     def __init__(
         self, settings: Settings, bus: Bus, reader: Reader, door: LedgerDoor, doorman: Doorman, stores: Stores,
@@ -72,7 +77,9 @@ class Watch:
             await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Tries both stores, judges every rule that can be judged, and passes on what came of it."""
+        """Tries both stores, judges every rule that can be judged, and passes on what came of
+        it.
+        """
         health = await self._stores.look()
         facts = await self._facts(health)
         situation = await self._situation(facts, health) if facts is not None else None
@@ -110,7 +117,9 @@ class Watch:
             self._held.put(alert)
 
     async def _tell_redis(self, health: StoreHealth) -> bool:
-        """Copies what is held into Redis and takes out what is over; whether what stands in Redis is known."""
+        """Copies what is held into Redis and takes out what is over; whether what stands in Redis
+        is known.
+        """
         try:
             self._stored = await read_alerts(self._bus)
             for alert in self._stored:
@@ -149,9 +158,13 @@ class Watch:
         else:
             self._presence.blind()
         if self._clock.monotonic() >= self._licence_due:
-            self._licence_trouble = await asyncio.to_thread(licence_trouble, self._settings, self._clock)
+            self._licence_trouble = await asyncio.to_thread(
+                licence_trouble, self._settings, self._clock
+            )
             self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
-        self._unreadable_since = _since(self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at)
+        self._unreadable_since = _since(
+            self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at
+        )
         self._unarmed_since = _since(self._unarmed_since, self._waits_for_arming(facts), facts.at)
         self._was_armed = self._was_armed or facts.bus.armed
         return Situation(
@@ -192,11 +205,22 @@ def _rule_of(alert_id: str) -> str:
 
 def _risen(rule: Rule, finding: Finding, now: datetime) -> Alert:
     alert_id = f"{rule.id}:{finding.about}" if finding.about else rule.id
-    return Alert(alert_id, finding.level or rule.level, rule.title, finding.detail, now, rule.action, rule.link, rule.id)
+    return Alert(
+        alert_id,
+        finding.level or rule.level,
+        rule.title,
+        finding.detail,
+        now,
+        rule.action,
+        rule.link,
+        rule.id,
+    )
 
 
 def _bets(facts: Facts) -> bool:
-    """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow its open bets."""
+    """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow
+    its open bets.
+    """
     standing = facts.bus.standing
     modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
     return standing.mode in modes and not standing.stops and facts.bus.blocked.live is None

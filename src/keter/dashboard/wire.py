@@ -1,4 +1,6 @@
-"""The server below the application: connections with deadlines and limits, and our own words for what is no HTTP at all."""
+"""The server below the application: connections with deadlines and limits, and our own words for
+what is no HTTP at all.
+"""
 
 import asyncio
 from typing import Any, cast
@@ -26,9 +28,11 @@ class _Bare(web.Response):
 
 
 class _Connection(web.RequestHandler):
-    """One connection. aiohttp would quote what it could not read, in its answer and in the log; that may be a cookie.
+    """One connection. aiohttp would quote what it could not read, in its answer and in the log;
+    that may be a cookie.
 
-    aiohttp has a time-out for idle connections only: one for heads and one for answers that nobody takes are added here.
+    aiohttp has a time-out for idle connections only: one for heads and one for answers that nobody
+    takes are added here.
     """
 
     def __init__(self, limits: ConnectionLimits, *arguments: Any, **options: Any) -> None:
@@ -110,7 +114,11 @@ class _Connection(web.RequestHandler):
             self.give_way()
 
     def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
     ) -> web.StreamResponse:
         if isinstance(exc, ConnectionError):
             raise exc  # the caller has left, which is no trouble of ours
@@ -120,7 +128,11 @@ class _Connection(web.RequestHandler):
             log.info("request_unreadable", kind=type(exc).__name__, address=request.remote)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer had begun already")
-        code, text = ("bug", "something went wrong") if status >= 500 else ("unreadable", "that is no HTTP that can be read")
+        code, text = (
+            ("bug", "something went wrong")
+            if status >= 500
+            else ("unreadable", "that is no HTTP that can be read")
+        )
         told = problem(status, code, text)
         answer = _Bare(status=status, body=told.body, content_type="application/json")
         dress(answer, secure=False)

@@ -10,8 +10,10 @@ from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control.commands import Control
-from keter.dashboard.auth import Doorman
+from keter.control.standing import Standing, outlasts, until_text
 from keter.dashboard.alert_views import code_proof, views
+from keter.dashboard.app_context import World
+from keter.dashboard.auth import Doorman
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.ledgers import LedgerDoor
@@ -21,13 +23,11 @@ from keter.dashboard.security import perimeter
 from keter.dashboard.static import load_pages
 from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
-from keter.dashboard.app_context import World
 from keter.ledger import ledger_url
 from keter.ledger.writing import WriteProbe
+from keter.settings import Settings
 from keter.supervision.preflight import armable, check_bind
 from keter.supervision.processes import EVERYTHING, Process
-from keter.settings import Settings
-from keter.control.standing import Standing, outlasts, until_text
 
 
 def build_world(
@@ -40,10 +40,20 @@ def build_world(
     port: int | None = None,
     starts: frozenset[Process] = EVERYTHING,
 ) -> World:
-    """``starts`` are the processes of this run. Raises ConfigurationError for an unsafe address or a bad password hash."""
+    """``starts`` are the processes of this run.
+
+    Raises ConfigurationError for an unsafe address or a bad password hash.
+    """
     check_bind(settings)
     doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
-    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=door.audit, ids=ids, last=door.last_trading)
+    control = Control(
+        bus,
+        halt_file=settings.router.halt_file,
+        clock=clock,
+        audit=door.audit,
+        ids=ids,
+        last=door.last_trading,
+    )
     stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
     reader = Reader(settings, bus, door, control, stores, held, clock, starts)
     server = server_facts(settings, clock.now())
@@ -70,7 +80,13 @@ def build_world(
             lambda: armable(settings, clock),
         ),
         alerting=build_alerting(
-            settings, bus, control, views(settings, bus, hub, door, held), held, clock, prove=code_proof(doorman)
+            settings,
+            bus,
+            control,
+            views(settings, bus, hub, door, held),
+            held,
+            clock,
+            prove=code_proof(doorman),
         ),
         watch=Watch(settings, bus, reader, door, doorman, stores, held, clock, starts),
         stores=stores,
@@ -95,7 +111,11 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
     """What a command would do now, in words and figures."""
     latest, target = hub.latest(), body.target
     queued = (
-        sum(queue.depth + queue.in_flight for queue in latest.queues if queue.name in {"confirmed", "approved"})
+        sum(
+            queue.depth + queue.in_flight
+            for queue in latest.queues
+            if queue.name in {"confirmed", "approved"}
+        )
         if latest
         else 0
     )
@@ -107,9 +127,15 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
     )
     waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
     texts = {
-        "pause": _standing_pause(body, standing) or f"Pause: no new bets, {waiting} will be refused, {stays}.",
+        "pause": (
+            _standing_pause(body, standing)
+            or f"Pause: no new bets, {waiting} will be refused, {stays}."
+        ),
         "reduce": f"Reduce: only bets that do not raise the worst case of their event, {stays}.",
-        "halt": f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as well.",
+        "halt": (
+            f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as"
+            " well."
+        ),
         "resume": _resume_text(standing),
         "arm": f"Arm {target}: LIVE bets with real money may be made.",
         "disarm": f"Disarm {target}: no more LIVE bets, {stays}.",
@@ -127,7 +153,10 @@ def _standing_pause(body: PrepareBody, standing: Standing) -> str | None:
     until = standing.at + timedelta(seconds=body.for_s) if body.for_s is not None else None
     if state is None or not outlasts(state, until, standing.at):
         return None
-    return f"Pause: {state.actor} has paused already, {until_text(state.until)} ({state.reason}); that stands."
+    return (
+        f"Pause: {state.actor} has paused already, {until_text(state.until)} ({state.reason}); that"
+        " stands."
+    )
 
 
 def _resume_text(standing: Standing) -> str:
@@ -135,4 +164,7 @@ def _resume_text(standing: Standing) -> str:
     if state is None:
         return "Resume: new bets may be made."
     file = " The HALT file is removed." if standing.halt_file else ""
-    return f"Resume: new bets may be made again. {state.mode.value} by {state.actor}: {state.reason}.{file}"
+    return (
+        f"Resume: new bets may be made again. {state.mode.value} by {state.actor}:"
+        f" {state.reason}.{file}"
+    )

@@ -1,4 +1,6 @@
-"""The life of a bet (design section 7): the states, the steps between them, and what is known of one bet."""
+"""The life of a bet (design section 7): the states, the steps between them, and what is known of
+one bet.
+"""
 
 import re
 from datetime import datetime
@@ -57,7 +59,8 @@ class Intent(msgspec.Struct, frozen=True):
     """The durable decision to place one bet, written before the venue is called.
 
     ``reference`` is what the venue is told (PlaceBetId); it is derived from ``intent_id``.
-    ``fence`` is the fencing number of the lock under which it was written; ``signal`` the approved signal as JSON.
+    ``fence`` is the fencing number of the lock under which it was written; ``signal`` the approved
+    signal as JSON.
     """
 
     intent_id: str
@@ -100,7 +103,10 @@ class Intent(msgspec.Struct, frozen=True):
 
 
 class Bet(msgspec.Struct, frozen=True):
-    """An intent and what came of it. Money is what the venue booked, zero while nothing is; ``odds`` is the venue's text."""
+    """An intent and what came of it.
+
+    Money is what the venue booked, zero while nothing is; ``odds`` is the venue's text.
+    """
 
     intent: Intent
     state: BetState
@@ -132,7 +138,9 @@ _REFERENCE = re.compile(r"kt[0-9a-f]{32}")
 
 
 def made_by_keter(reference: str) -> bool:
-    """Whether a venue reference has the form of ``reference_of``, of an intent of this or of another ledger."""
+    """Whether a venue reference has the form of ``reference_of``, of an intent of this or of
+    another ledger.
+    """
     return _REFERENCE.fullmatch(reference) is not None
 
 

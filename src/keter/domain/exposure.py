@@ -1,8 +1,8 @@
 """Open risk: what a bet or a reservation may lose, alone and together with the others of its event.
 
-A win never covers another bet's loss here: any bet may still be refused or made void, so the worst case counts each bet only
-where it hurts. That makes it the largest loss over every score *and* every subset of bets that stand, and ending one bet
-can never raise it.
+A win never covers another bet's loss here: any bet may still be refused or made void, so the worst
+case counts each bet only where it hurts. That makes it the largest loss over every score *and*
+every subset of bets that stand, and ending one bet can never raise it.
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,13 @@ class ExposureStatus(StrEnum):
 
 
 class Exposure(msgspec.Struct, frozen=True):
-    """One stake at risk. ``odds`` is decimal text; ``score_at_bet`` is where an in-play handicap starts counting.
+    """One stake at risk.
 
-    ``market`` is None for a foreign ticket whose words could not be read: it counts as lost in every score. ``stands_minor`` is
-    what the venue has booked of a stake, where that is less: the rest may never be booked.
+    ``odds`` is decimal text; ``score_at_bet`` is where an in-play handicap starts counting.
+
+    ``market`` is None for a foreign ticket whose words could not be read: it counts as lost in
+    every score. ``stands_minor`` is what the venue has booked of a stake, where that is less: the
+    rest may never be booked.
     """
 
     decision_id: str
@@ -48,11 +51,17 @@ class Exposure(msgspec.Struct, frozen=True):
 
     @property
     def selection_id(self) -> str:
-        return self.market.selection_id(self.side) if self.market is not None and self.side is not None else ""
+        return (
+            self.market.selection_id(self.side)
+            if self.market is not None and self.side is not None
+            else ""
+        )
 
 
 class DayRisk(msgspec.Struct, frozen=True):
-    """The betting day so far: ``day`` is its ISO date in the configured zone; ``streak`` counts losses in a row."""
+    """The betting day so far: ``day`` is its ISO date in the configured zone; ``streak`` counts
+    losses in a row.
+    """
 
     day: str
     pnl_minor: int = 0
@@ -67,9 +76,11 @@ def open_stake(exposures: Iterable[Exposure]) -> int:
 
 
 def worst_case(exposures: Iterable[Exposure]) -> int:
-    """The largest loss in minor units that the bets on ONE event may cause together, over all scores.
+    """The largest loss in minor units that the bets on ONE event may cause together, over all
+    scores.
 
-    First half and full time are taken each at its own worst, so the sum is never too small; half losses round up.
+    First half and full time are taken each at its own worst, so the sum is never too small; half
+    losses round up.
     """
     lost = 0
     periods: dict[Period, list[_Stake]] = {Period.FULL_TIME: [], Period.HALF_TIME: []}
@@ -86,24 +97,39 @@ def worst_case(exposures: Iterable[Exposure]) -> int:
 
 
 def _worst_of_period(stakes: list[_Stake]) -> int:
-    # Beyond the outermost line by two goals every bet has its final sign: more goals only repeat what the grid holds.
+    # Beyond the outermost line by two goals every bet has its final sign: more goals only repeat
+    # what the grid holds.
     size = max(_line_goals(market) for _, market, _ in stakes) + 3
     tables = [(stake, _lost_halves(market, side, size)) for stake, market, side in stakes]
-    return max(sum(-(-stake * table[cell] // 2) for stake, table in tables) for cell in range(size * size))
+    return max(
+        sum(-(-stake * table[cell] // 2) for stake, table in tables) for cell in range(size * size)
+    )
 
 
 @lru_cache(maxsize=4096)
 def _lost_halves(market: Market, side: Side, size: int) -> tuple[int, ...]:
-    """Half stakes lost (0, 1 or 2) at each score of a grid of ``size`` x ``size``, home goals first."""
+    """Half stakes lost (0, 1 or 2) at each score of a grid of ``size`` x ``size``, home goals
+    first.
+    """
     goals = range(size)
-    return tuple(max(0, -result_halves(market, side, home, away)) for home in goals for away in goals)
+    return tuple(
+        max(0, -result_halves(market, side, home, away)) for home in goals for away in goals
+    )
 
 
 def _rebased(market: Market, score_at_bet: tuple[int, int] | None) -> Market:
-    """A handicap struck in play as the handicap of the whole match with the same turning point; others as they are."""
-    if score_at_bet is None or market.kind is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
+    """A handicap struck in play as the handicap of the whole match with the same turning point;
+    others as they are.
+    """
+    if (
+        score_at_bet is None
+        or market.kind is not MarketKind.ASIAN_HANDICAP
+        or market.line_q is None
+    ):
         return market
-    return Market(market.period, market.kind, market.line_q - 4 * (score_at_bet[0] - score_at_bet[1]))
+    return Market(
+        market.period, market.kind, market.line_q - 4 * (score_at_bet[0] - score_at_bet[1])
+    )
 
 
 def _line_goals(market: Market) -> int:

@@ -1,6 +1,7 @@
 """Events, markets, selections and their readable ids (design section 4).
 
-A line is kept as an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is always the home line.
+A line is kept as an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is
+always the home line.
 """
 
 import re
@@ -59,29 +60,41 @@ def line_text(quarters: int) -> str:
 
 
 def parse_line(text: str) -> int:
-    """Quarter goals of a decimal line. Raises ValueError unless it is a multiple of a quarter, at most 1000."""
+    """Quarter goals of a decimal line.
+
+    Raises ValueError unless it is a multiple of a quarter, at most 1000.
+    """
     try:
         quarters = Decimal(text) * 4
     except DecimalException as e:  # no number, or one beyond any exponent
         raise ValueError(f"not a line: {text!r}") from e
-    if not quarters.is_finite() or abs(quarters) > _MAX_LINE_Q or quarters != quarters.to_integral_value():
+    if (
+        not quarters.is_finite()
+        or abs(quarters) > _MAX_LINE_Q
+        or quarters != quarters.to_integral_value()
+    ):
         raise ValueError(f"not a multiple of a quarter of plausible size: {text!r}")
     return int(quarters)
 
 
 class Market(msgspec.Struct, frozen=True, order=True):
-    """A market within an event: period, kind and, where the kind has one, the line in quarter goals."""
+    """A market within an event: period, kind and, where the kind has one, the line in quarter
+    goals.
+    """
 
     period: Period
     kind: MarketKind
     line_q: int | None = None
 
     def __post_init__(self) -> None:
-        if type(self.period) is not Period or type(self.kind) is not MarketKind:  # plain text, which compares as equal
+        # Plain text, which compares as equal.
+        if type(self.period) is not Period or type(self.kind) is not MarketKind:
             msgspec.structs.force_setattr(self, "period", Period(self.period))
             msgspec.structs.force_setattr(self, "kind", MarketKind(self.kind))
         if (self.line_q is not None) != (self.kind in LINED):
-            raise ValueError(f"a {self.kind} market {'needs' if self.kind in LINED else 'has no'} line")
+            raise ValueError(
+                f"a {self.kind} market {'needs' if self.kind in LINED else 'has no'} line"
+            )
 
     @property
     def market_id(self) -> str:
@@ -130,11 +143,15 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def slug(name: str) -> str:
-    """Lower-case ASCII words joined by hyphens; a checksum for a name that has none, so that two never collide."""
+    """Lower-case ASCII words joined by hyphens; a checksum for a name that has none, so that two
+    never collide.
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or f"x{zlib.crc32(name.encode()):08x}"
 
 
 def event_uid(sport: str, kickoff: datetime, home: str, away: str) -> str:
-    """``fb-20260221-alpha-fc-v-beta-fc``: readable, stable, built from the UTC date of kick-off and the names."""
+    """``fb-20260221-alpha-fc-v-beta-fc``: readable, stable, built from the UTC date of kick-off and
+    the names.
+    """
     return f"{sport}-{kickoff:%Y%m%d}-{slug(home)}-v-{slug(away)}"

@@ -1,9 +1,9 @@
 """Odds formats, converted exactly, and what a stake means in each.
 
-Every number is a ``Fraction``: Malay -0.98 is 99/49, not 2.02. Round for display or for a venue's ladder only.
-Formulas: Hong Kong ``hk = decimal - 1``; Malay ``hk`` up to evens, else ``-1/hk``; Indonesian ``hk`` from evens, else
-``-1/hk``; American a hundred times Indonesian; fractional ``hk`` as n/d; implied ``1/decimal``. Even money is emitted as
-the positive number; both signs are read.
+Every number is a ``Fraction``: Malay -0.98 is 99/49, not 2.02. Round for display or for a venue's
+ladder only. Formulas: Hong Kong ``hk = decimal - 1``; Malay ``hk`` up to evens, else ``-1/hk``;
+Indonesian ``hk`` from evens, else ``-1/hk``; American a hundred times Indonesian; fractional ``hk``
+as n/d; implied ``1/decimal``. Even money is emitted as the positive number; both signs are read.
 """
 
 import re
@@ -32,7 +32,10 @@ class OddsFormat(StrEnum):
 
 
 class StakeConvention(StrEnum):
-    """What the nominal stake is where the quoted number is negative. Each venue's adapter states its own."""
+    """What the nominal stake is where the quoted number is negative.
+
+    Each venue's adapter states its own.
+    """
 
     TO_WIN_WHEN_NEGATIVE = "to_win_when_negative"
     RISK = "risk"
@@ -46,7 +49,10 @@ class StakeMeaning(NamedTuple):
 
 
 def exact(value: OddsValue) -> Fraction:
-    """The number that was written: a float (numpy's too) counts as its shortest decimal text. Raises InvalidOddsError."""
+    """The number that was written: a float (numpy's too) counts as its shortest decimal text.
+
+    Raises InvalidOddsError.
+    """
     if isinstance(value, bool):
         raise InvalidOddsError(f"not a number: {value!r}")
     if isinstance(value, Rational):  # Fraction, int and numpy's integers
@@ -61,7 +67,10 @@ def exact(value: OddsValue) -> Fraction:
 
 
 def as_float(value: object) -> float:
-    """A float of any number or numeric text; infinite and NaN pass. Raises InvalidOddsError for what is no number."""
+    """A float of any number or numeric text; infinite and NaN pass.
+
+    Raises InvalidOddsError for what is no number.
+    """
     if isinstance(value, bool):
         raise InvalidOddsError(f"not a number: {value!r}")
     try:
@@ -73,7 +82,8 @@ def as_float(value: object) -> float:
 def convert(value: OddsValue, from_format: str = "decimal", to_format: str = "decimal") -> Fraction:
     """``value`` of one format in another, exactly.
 
-    Raises InvalidOddsError when the number is not finite, outside the domain of its format, or a format is unknown.
+    Raises InvalidOddsError when the number is not finite, outside the domain of its format, or a
+    format is unknown.
     """
     number, source, target = exact(value), _format(from_format), _format(to_format)
     if not _DOMAIN[source](number):
@@ -92,7 +102,10 @@ def stake_meaning(
     nominal: OddsValue,
     convention: StakeConvention = StakeConvention.TO_WIN_WHEN_NEGATIVE,
 ) -> StakeMeaning:
-    """Risk and winnings of a nominal stake quoted at ``value``. Raises InvalidOddsError; ValueError for a negative stake."""
+    """Risk and winnings of a nominal stake quoted at ``value``.
+
+    Raises InvalidOddsError; ValueError for a negative stake.
+    """
     net = convert(value, odds_format, OddsFormat.HONGKONG)
     stake = exact(nominal)
     if stake < 0:
@@ -103,7 +116,8 @@ def stake_meaning(
 
 
 def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
-    """The price at which the other side of a two-way market mirrors ``value`` with no margin: decimal ``o / (o - 1)``.
+    """The price at which the other side of a two-way market mirrors ``value`` with no margin:
+    decimal ``o / (o - 1)``.
 
     American prices flip their sign; +100 and -100 mirror to +100. Raises InvalidOddsError.
     """
@@ -111,7 +125,13 @@ def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
     return convert(1 / net, OddsFormat.HONGKONG, odds_format)
 
 
-_SHORT_NAMES = {"eu": "decimal", "hk": "hongkong", "my": "malay", "indo": "indonesian", "us": "american"}
+_SHORT_NAMES = {
+    "eu": "decimal",
+    "hk": "hongkong",
+    "my": "malay",
+    "indo": "indonesian",
+    "us": "american",
+}
 
 
 def _format(name: str) -> OddsFormat:
@@ -119,7 +139,9 @@ def _format(name: str) -> OddsFormat:
     try:
         return OddsFormat(_SHORT_NAMES.get(plain, plain))
     except ValueError as e:
-        raise InvalidOddsError(f"unknown odds format {name!r}; one of {', '.join(OddsFormat)}") from e
+        raise InvalidOddsError(
+            f"unknown odds format {name!r}; one of {', '.join(OddsFormat)}"
+        ) from e
 
 
 def _signed_to_net(number: Fraction) -> Fraction:

@@ -10,8 +10,9 @@ from keter.domain.markets import Event, Market, Phase
 class BookPrices(msgspec.Struct, frozen=True, gc=False):
     """One book's prices for one market, in the order of ``Market.sides``.
 
-    ``odds`` are decimal floats, None where the book gives no price for the side; ``texts`` are the venue's own spellings.
-    ``changed_at`` is the venue's time of the last change, ``confirmed_at`` when we last saw the prices stand.
+    ``odds`` are decimal floats, None where the book gives no price for the side; ``texts`` are the
+    venue's own spellings. ``changed_at`` is the venue's time of the last change, ``confirmed_at``
+    when we last saw the prices stand.
     """
 
     book: str
@@ -39,7 +40,10 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class MarketUpdate(msgspec.Struct, frozen=True):
-    """A market whose prices changed, as ingest saw it. ``received_at`` is when the venue's answer had arrived."""
+    """A market whose prices changed, as ingest saw it.
+
+    ``received_at`` is when the venue's answer had arrived.
+    """
 
     trace_id: str
     account: str

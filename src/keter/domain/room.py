@@ -1,4 +1,6 @@
-"""Pure: which files go when there are too many bytes of them, and for how long the rest of the room will do."""
+"""Pure: which files go when there are too many bytes of them, and for how long the rest of the room
+will do.
+"""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -11,7 +13,10 @@ DAY_S = 86_400.0
 
 
 class Room(msgspec.Struct, frozen=True):
-    """One kind of what is stored. ``most_bytes`` is its cap; growth is None while it has not been watched for long enough."""
+    """One kind of what is stored.
+
+    ``most_bytes`` is its cap; growth is None while it has not been watched for long enough.
+    """
 
     name: str
     used_bytes: int
@@ -20,7 +25,9 @@ class Room(msgspec.Struct, frozen=True):
 
     @property
     def days_left(self) -> float | None:
-        """Days until the cap at this growth: 0 at the cap, None where nothing grows or the growth is not known."""
+        """Days until the cap at this growth: 0 at the cap, None where nothing grows or the growth
+        is not known.
+        """
         return days_until(self.most_bytes - self.used_bytes, self.growth_bytes_day)
 
 
@@ -32,7 +39,8 @@ def days_until(room_bytes: int, growth_bytes_day: int | None) -> float | None:
 
 
 def growth(samples: Sequence[tuple[float, int]], least_s: float) -> int | None:
-    """Bytes a day between the first and the last of (seconds, bytes), None when they are less than ``least_s`` apart.
+    """Bytes a day between the first and the last of (seconds, bytes), None when they are less than
+    ``least_s`` apart.
 
     What trimming took away is not growth: only steps upwards count.
     """
@@ -42,8 +50,12 @@ def growth(samples: Sequence[tuple[float, int]], least_s: float) -> int | None:
     return round(added * DAY_S / (samples[-1][0] - samples[0][0]))
 
 
-def oldest_above(files: Sequence[tuple[F, int]], most_bytes: float, kept: Collection[F | None] = ()) -> list[F]:
-    """The oldest of ``files`` (oldest first, with their sizes) that must go for the rest to fit; ``kept`` never go."""
+def oldest_above(
+    files: Sequence[tuple[F, int]], most_bytes: float, kept: Collection[F | None] = ()
+) -> list[F]:
+    """The oldest of ``files`` (oldest first, with their sizes) that must go for the rest to fit;
+    ``kept`` never go.
+    """
     surplus, gone = sum(size for _, size in files) - most_bytes, []
     for name, size in files:
         if surplus <= 0:

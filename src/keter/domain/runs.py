@@ -10,7 +10,9 @@ NOBODY = ""  # the run of processes that were started singly, on a Redis that no
 
 
 class RunMark(msgspec.Struct, frozen=True):
-    """What a decision carries of the run that it was made in: which one, in which mode, by which settings."""
+    """What a decision carries of the run that it was made in: which one, in which mode, by which
+    settings.
+    """
 
     run_id: str
     mode: ExecutionMode
@@ -23,10 +25,12 @@ class RunMark(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One run. ``run_id`` is new with each ``keter up``; ``instance_id`` stays with its DATA_DIR.
+    """One run.
 
-    ``machine`` is the host's name, ``ledger_id`` the identity that stands in the ledger itself, and ``fingerprint`` a hash
-    over the settings in force.
+    ``run_id`` is new with each ``keter up``; ``instance_id`` stays with its DATA_DIR.
+
+    ``machine`` is the host's name, ``ledger_id`` the identity that stands in the ledger itself, and
+    ``fingerprint`` a hash over the settings in force.
     """
 
     run_id: str
@@ -42,7 +46,9 @@ class Run(msgspec.Struct, frozen=True):
         return RunMark(self.run_id, self.mode, self.fingerprint)
 
     def same_work(self, other: "Run") -> bool:
-        """Whether both would make the same bets with the same memory: mode, account, ledger and settings are equal."""
+        """Whether both would make the same bets with the same memory: mode, account, ledger and
+        settings are equal.
+        """
         return (self.mode, self.account, self.ledger_id, self.fingerprint) == (
             other.mode,
             other.account,
@@ -52,7 +58,9 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class OwnerRecord(msgspec.Struct, frozen=True):
-    """Whose a Redis is: the run that owns it, since when, and which settings its files on disk would change."""
+    """Whose a Redis is: the run that owns it, since when, and which settings its files on disk
+    would change.
+    """
 
     run: Run
     started_at: datetime

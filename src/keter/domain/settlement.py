@@ -1,8 +1,9 @@
 """What a bet came to, exactly: win, half win, push, half loss, loss.
 
-A quarter line is two half stakes on the lines a quarter goal either side. The handicap line is the home line. A handicap
-struck in play counts the goals after the bet where the venue says so: then ``score_at_bet`` is given; totals and 1X2
-always count the whole period. A two-way money line is void on a draw, which pays like a push.
+A quarter line is two half stakes on the lines a quarter goal either side. The handicap line is the
+home line. A handicap struck in play counts the goals after the bet where the venue says so: then
+``score_at_bet`` is given; totals and 1X2 always count the whole period. A two-way money line is
+void on a draw, which pays like a push.
 """
 
 from decimal import Decimal
@@ -27,17 +28,22 @@ RESULT_STATES: dict[int, BetState] = {
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """The state a bet ends in and its profit, negative for a loss, zero for a push or a void bet."""
+    """The state a bet ends in and its profit, negative for a loss, zero for a push or a void
+    bet.
+    """
 
     state: BetState
     profit_minor: int
 
 
-def result_halves(market: Market, side: Side, home: int, away: int, *, start: Goals = (0, 0)) -> int:
+def result_halves(
+    market: Market, side: Side, home: int, away: int, *, start: Goals = (0, 0)
+) -> int:
     """Result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
-    ``start`` is the score from which a handicap counts; the final score may be lower, where a goal was annulled. Raises
-    ValueError for a side the market does not have and for goals that are no whole numbers from 0.
+    ``start`` is the score from which a handicap counts; the final score may be lower, where a goal
+    was annulled. Raises ValueError for a side the market does not have and for goals that are no
+    whole numbers from 0.
     """
     _check(market, side, home, away, start)
     # Equality, not identity: a side or kind given as plain text means the same.
@@ -70,10 +76,11 @@ def settle(
 ) -> Settlement:
     """Settles a bet; ``final`` None is an abandoned or postponed event: void, the stake returned.
 
-    ``market`` may be its id, such as ``ft.ah.-0.75``: the line is the home line, also of a bet on the away side.
-    A half-time market is settled on ``half_time``; it stays settled when the match is abandoned later. The profit is
-    rounded once, half a minor unit away from zero. Raises ValueError when a needed score is missing or a score or stake
-    is impossible, InvalidOddsError for odds not above 1.
+    ``market`` may be its id, such as ``ft.ah.-0.75``: the line is the home line, also of a bet on
+    the away side. A half-time market is settled on ``half_time``; it stays settled when the match
+    is abandoned later. The profit is rounded once, half a minor unit away from zero. Raises
+    ValueError when a needed score is missing or a score or stake is impossible, InvalidOddsError
+    for odds not above 1.
     """
     stake = _stake(stake_minor)
     if isinstance(market, str):
@@ -85,7 +92,9 @@ def settle(
     if score is None:
         raise ValueError(f"{market.market_id} needs the half-time score")
     home, away = _goals(score)
-    halves = result_halves(market, side, home, away, start=(0, 0) if score_at_bet is None else _goals(score_at_bet))
+    halves = result_halves(
+        market, side, home, away, start=(0, 0) if score_at_bet is None else _goals(score_at_bet)
+    )
     return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake))
 
 
@@ -119,7 +128,9 @@ def _check(market: Market, side: Side, home: int, away: int, start: Goals) -> No
 
 
 def _lined(quarters: int) -> int:
-    """Half stakes won at a distance of ``quarters`` from the line: an odd one is a quarter line's two halves."""
+    """Half stakes won at a distance of ``quarters`` from the line: an odd one is a quarter line's
+    two halves.
+    """
     return max(-2, min(2, quarters)) if quarters % 2 else (quarters > 0) * 2 - (quarters < 0) * 2
 
 

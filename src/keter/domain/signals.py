@@ -1,4 +1,6 @@
-"""What travels between the gates after ``MarketUpdate``: one market, then one selection, one ``trace_id`` all the way."""
+"""What travels between the gates after ``MarketUpdate``: one market, then one selection, one
+``trace_id`` all the way.
+"""
 
 from datetime import datetime
 
@@ -11,7 +13,9 @@ from keter.domain.verdicts import Number, Verdict
 
 
 class ValidatedMarket(msgspec.Struct, frozen=True):
-    """A market that may be priced: ``update`` as it came, ``books`` those of its books that passed."""
+    """A market that may be priced: ``update`` as it came, ``books`` those of its books that
+    passed.
+    """
 
     update: MarketUpdate
     books: tuple[BookPrices, ...]
@@ -37,8 +41,9 @@ class Offer(msgspec.Struct, frozen=True):
 class FairPrice(msgspec.Struct, frozen=True):
     """What the sharp books think a selection is worth, and everything needed to compute it again.
 
-    ``effective_p`` is W/(W+X) of the reference (1 / fair odds); ``win_mass`` W and ``loss_mass`` X include half results.
-    ``evidence`` holds the inputs: per book its prices, weight, age and fair probabilities, the method and its parameters.
+    ``effective_p`` is W/(W+X) of the reference (1 / fair odds); ``win_mass`` W and ``loss_mass`` X
+    include half results. ``evidence`` holds the inputs: per book its prices, weight, age and fair
+    probabilities, the method and its parameters.
     """
 
     effective_p: float
@@ -52,10 +57,12 @@ class FairPrice(msgspec.Struct, frozen=True):
 
 
 class ConfirmedSignal(msgspec.Struct, frozen=True):
-    """A selection with value. ``offers`` are the prices worth taking, best first; ``update`` is the market it came from.
+    """A selection with value.
 
-    ``validated_at`` is when validation passed it last, and ``dropped`` the books it left out, with the reason of each; None
-    and empty in signals of versions that did not say so.
+    ``offers`` are the prices worth taking, best first; ``update`` is the market it came from.
+
+    ``validated_at`` is when validation passed it last, and ``dropped`` the books it left out, with
+    the reason of each; None and empty in signals of versions that did not say so.
     """
 
     update: MarketUpdate
@@ -88,9 +95,10 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
 class ApprovedSignal(msgspec.Struct, frozen=True):
     """A confirmed signal with a stake and a reservation.
 
-    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered twice. ``reducing`` marks a
-    bet that was approved while trading was REDUCING, because it does not raise its event's worst case. ``run`` says in which
-    run, mode and settings it was made: it is good for no other; None in approvals of versions that did not say so.
+    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered
+    twice. ``reducing`` marks a bet that was approved while trading was REDUCING, because it does
+    not raise its event's worst case. ``run`` says in which run, mode and settings it was made: it
+    is good for no other; None in approvals of versions that did not say so.
     """
 
     signal: ConfirmedSignal
@@ -122,7 +130,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class CapturedAnswer(msgspec.Struct, frozen=True):
-    """One raw answer of a venue, as the recorder keeps it for replay. ``request`` has no secrets in it."""
+    """One raw answer of a venue, as the recorder keeps it for replay.
+
+    ``request`` has no secrets in it.
+    """
 
     account: str
     venue: str

@@ -1,4 +1,6 @@
-"""The trading state: may new bets be made, who said so, and until when; and what operators told Keter to do."""
+"""The trading state: may new bets be made, who said so, and until when; and what operators told
+Keter to do.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +9,9 @@ import msgspec
 
 
 class TradingMode(StrEnum):
-    """ACTIVE bets; REDUCING makes no bet that raises exposure; PAUSED ends by itself or by hand; HALTED only by hand."""
+    """ACTIVE bets; REDUCING makes no bet that raises exposure; PAUSED ends by itself or by hand;
+    HALTED only by hand.
+    """
 
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
@@ -24,7 +28,9 @@ DISARMED = "DISARMED"
 
 
 def betting_word(mode: str | None, *, live: bool, armed: bool | None) -> str | None:
-    """The mode as people are told it: LIVE that is not armed bets nothing, so it is not called active or reducing."""
+    """The mode as people are told it: LIVE that is not armed bets nothing, so it is not called
+    active or reducing.
+    """
     bets = mode in {TradingMode.ACTIVE, TradingMode.REDUCING}
     return DISARMED if live and bets and armed is False else mode
 
@@ -47,7 +53,9 @@ class TradingState(msgspec.Struct, frozen=True):
 
     @property
     def may_come_to_bet(self) -> bool:
-        """Whether bets are made in this state, or will be without another word: a pause may end by itself."""
+        """Whether bets are made in this state, or will be without another word: a pause may end by
+        itself.
+        """
         if self.mode is TradingMode.PAUSED:
             return self.until is not None
         return self.mode is not TradingMode.HALTED
@@ -69,11 +77,12 @@ class CommandAction(StrEnum):
 
 
 class OperatorCommand(msgspec.Struct, frozen=True):
-    """One row of the audit: who asked for what, from where (``cli``, ``page``, ``telegram``, ``guard``), and what came of it.
+    """One row of the audit: who asked for what, from where (``cli``, ``page``, ``telegram``,
+    ``guard``), and what came of it.
 
-    ``target`` is what the command was about: ``trading``, an account, an alert, a key. ``before`` and ``after`` are the
-    trading states around it, ``value_before`` and ``value_after`` a limit's amounts or an account's arming; None where they
-    are unknown or not what the command is about.
+    ``target`` is what the command was about: ``trading``, an account, an alert, a key. ``before``
+    and ``after`` are the trading states around it, ``value_before`` and ``value_after`` a limit's
+    amounts or an account's arming; None where they are unknown or not what the command is about.
     """
 
     command_id: str

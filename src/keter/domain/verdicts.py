@@ -1,4 +1,7 @@
-"""Yes or no, with a reason. Reason codes are stable: pages, alerts and stored decisions name them."""
+"""Yes or no, with a reason.
+
+Reason codes are stable: pages, alerts and stored decisions name them.
+"""
 
 from enum import StrEnum
 
@@ -8,7 +11,10 @@ Number = int | float | str | bool | None
 
 
 class Reason(StrEnum):
-    """Why a gate said what it said. ``description`` is the sentence shown to people and put in the documentation."""
+    """Why a gate said what it said.
+
+    ``description`` is the sentence shown to people and put in the documentation.
+    """
 
     description: str
 
@@ -22,30 +28,54 @@ class Reason(StrEnum):
     # validation
     QUOTE_STALE = "quote_stale", "Too few prices were confirmed recently enough."
     MARKET_CLOSED = "market_closed", "The venue marks the market as suspended or closing."
-    EVENT_STARTED = "event_started", "The event has kicked off and in-play betting is off for this market."
+    EVENT_STARTED = (
+        "event_started",
+        "The event has kicked off and in-play betting is off for this market.",
+    )
     EVENT_TOO_FAR = "event_too_far", "Kick-off is further away than the configured horizon."
     LEAGUE_BLACKLISTED = "league_blacklisted", "The league matches LEAGUE_BLACKLIST."
-    MARKET_TYPE_BLACKLISTED = "market_type_blacklisted", "The market kind or period is in MARKET_TYPE_BLACKLIST."
-    NOISE_EVENT = "noise_event", "Corners, cards, e-sports or another row that is not the match itself."
+    MARKET_TYPE_BLACKLISTED = (
+        "market_type_blacklisted",
+        "The market kind or period is in MARKET_TYPE_BLACKLIST.",
+    )
+    NOISE_EVENT = (
+        "noise_event",
+        "Corners, cards, e-sports or another row that is not the match itself.",
+    )
     NO_COMPLETE_BOOK = "no_complete_book", "No book prices every side of the market plausibly."
     # edge
     TOO_FEW_SHARPS = (
         "too_few_sharps",
         "Fewer sharp books than MIN_SHARP_SOURCES price the market, the book being bet left out.",
     )
-    SPREAD_TOO_WIDE = "spread_too_wide", "The sharp books disagree by more than MAX_CONSENSUS_SPREAD_PCT."
+    SPREAD_TOO_WIDE = (
+        "spread_too_wide",
+        "The sharp books disagree by more than MAX_CONSENSUS_SPREAD_PCT.",
+    )
     NO_SOLUTION = "no_solution", "The margin could not be removed from the sharp prices."
     EV_TOO_LOW = "ev_too_low", "The best expected value is below MIN_EV_PCT."
-    EV_TOO_HIGH = "ev_too_high", "Too good to be true: expected value above EV_MAX_PCT is nearly always a wrong price."
+    EV_TOO_HIGH = (
+        "ev_too_high",
+        "Too good to be true: expected value above EV_MAX_PCT is nearly always a wrong price.",
+    )
     ANCHOR_UNSETTLED = (
         "anchor_unsettled",
-        "The price is SHARP_ANCHOR's own and so new that the other sharp books may not have followed it yet.",
+        (
+            "The price is SHARP_ANCHOR's own and so new that the other sharp books may not have"
+            " followed it yet."
+        ),
     )
-    AWAITING_CONFIRMATION = "awaiting_confirmation", "Value seen; CONFIRMATION_WINDOW_SEC has not passed yet."
+    AWAITING_CONFIRMATION = (
+        "awaiting_confirmation",
+        "Value seen; CONFIRMATION_WINDOW_SEC has not passed yet.",
+    )
     NO_OFFER = "no_offer", "No bettable book prices the selection."
     # risk
     TRADING_NOT_ACTIVE = "trading_not_active", "Trading is paused, halted or switched off."
-    RAISES_EXPOSURE = "raises_exposure", "Trading is reducing, and the bet would raise the worst case of its event."
+    RAISES_EXPOSURE = (
+        "raises_exposure",
+        "Trading is reducing, and the bet would raise the worst case of its event.",
+    )
     NOT_ARMED = "not_armed", "LIVE without a valid arming, licence or explicit limits."
     DAILY_LOSS_LIMIT = "daily_loss_limit", "The day's settled loss has reached its limit."
     LOSING_STREAK = "losing_streak", "Too many losses in a row; betting is paused."
@@ -59,8 +89,14 @@ class Reason(StrEnum):
     BALANCE_TOO_LOW = "balance_too_low", "The account cannot cover the stake."
     THROTTLED = "throttled", "Too many bets in the throttle window."
     COOLDOWN_EVENT = "cooldown_event", "The event is cooling down after the last attempt."
-    COOLDOWN_SELECTION = "cooldown_selection", "The selection is cooling down after the last attempt."
-    STAKE_BELOW_MINIMUM = "stake_below_minimum", "The computed stake is below the minimum; stakes are never rounded up."
+    COOLDOWN_SELECTION = (
+        "cooldown_selection",
+        "The selection is cooling down after the last attempt.",
+    )
+    STAKE_BELOW_MINIMUM = (
+        "stake_below_minimum",
+        "The computed stake is below the minimum; stakes are never rounded up.",
+    )
     RECONCILING = "reconciling", "Start-up reconciliation with the venue is not finished."
     # router
     HALT_FILE = "halt_file", "A HALT file is present."
@@ -75,7 +111,10 @@ class Reason(StrEnum):
     VENUE_REFUSED = "venue_refused", "The venue or its book refused the bet."
     OTHER_RUN = (
         "other_run",
-        "The approval, the risk book or the Redis is of another run, mode or settings than the router.",
+        (
+            "The approval, the risk book or the Redis is of another run, mode or settings than the"
+            " router."
+        ),
     )
     FENCED = "fenced", "A newer owner has taken over this account or selection."
 

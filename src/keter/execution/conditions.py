@@ -4,22 +4,22 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from keter.bus.connection import Bus
-from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.state.limits import read_limits
 from keter.bus.state.ownership import owner_id
 from keter.bus.state.reconciliation import pass_counts_for_s, pass_done
 from keter.bus.state.risk import RiskBook
-from keter.bus.telemetry.stats import day_of
 from keter.bus.state.trading import TradingView, read_trading
+from keter.bus.telemetry.heartbeats import Heart
+from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock
 from keter.domain.runs import RunMark
 from keter.domain.trading import TradingState
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.risk.limits import lowered
 from keter.execution.placement_checks import PlacementWorld
+from keter.risk.limits import lowered
+from keter.risk.permission import Permission
 from keter.settings import Settings
 from keter.system.text_files import is_present
-from keter.risk.permission import Permission
 
 
 class World:
@@ -55,12 +55,16 @@ class World:
         return is_present(self._settings.router.halt_file)
 
     async def reconciled(self) -> bool:
-        """Whether ledger and venue were compared since this router took the account over, and recently."""
+        """Whether ledger and venue were compared since this router took the account over, and
+        recently.
+        """
         within_s = pass_counts_for_s(self._settings.router.reconcile_interval_s)
         return await pass_done(self._bus, self._account, self._token, self._run, within_s=within_s)
 
     async def trading(self) -> TradingView:
-        """The trading state, and the heartbeat says which: operators wait until it has reached the router."""
+        """The trading state, and the heartbeat says which: operators wait until it has reached the
+        router.
+        """
         view = await read_trading(self._bus, self._clock.now())
         if view.state is not None:
             self._heart.gauge("trading_revision", view.state.revision)
@@ -96,5 +100,9 @@ class World:
         """
         view, last = await self.trading(), await self._last_command()
         if view.state is not None and last is not None and view.state.revision < last.revision:
-            return reject(Reason.TRADING_NOT_ACTIVE, cause="Redis lost a command", revision=view.state.revision), False
+            return reject(
+                Reason.TRADING_NOT_ACTIVE,
+                cause="Redis lost a command",
+                revision=view.state.revision,
+            ), False
         return view.may_bet(now), view.reducing(now)

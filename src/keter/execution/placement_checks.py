@@ -1,7 +1,8 @@
-"""The last look before money moves: is the approval still good, and at which books and prices may it be placed?
+"""The last look before money moves: is the approval still good, and at which books and prices may
+it be placed?
 
-``recheck`` judges the world, ``choose`` the prices. The books of a plan are exactly those that were asked last: a venue may
-refuse a bet whose list of books is shorter than the one it quoted for.
+``recheck`` judges the world, ``choose`` the prices. The books of a plan are exactly those that were
+asked last: a venue may refuse a bet whose list of books is shorter than the one it quoted for.
 """
 
 import math
@@ -16,11 +17,11 @@ from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.risk.caps import within_own_caps
-from keter.strategies.value.evidence import Worth, worth_at
-from keter.risk.reduce_only import judge_again
 from keter.risk.gate import as_exposure
-from keter.strategies.value.validation import FUTURE_TOLERANCE_S
+from keter.risk.reduce_only import judge_again
 from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
+from keter.strategies.value.evidence import Worth, worth_at
+from keter.strategies.value.validation import FUTURE_TOLERANCE_S
 from keter.venues.base import PlacementQuote
 
 _ROUNDING = 1e-9
@@ -38,12 +39,16 @@ class PlacementLimits:
 
 @dataclass(frozen=True, slots=True)
 class PlacementWorld:
-    """What may have changed since the approval. ``trading`` is the trading state's verdict, ``permitted`` whether LIVE may bet.
+    """What may have changed since the approval.
 
-    ``run`` is the router's own; ``owner`` is the run that owns the Redis, ``book_run`` the one whose risk book it holds, and
-    ``leading`` says whether the account's lease is ours. ``book`` is that risk book, ``staked_minor`` its stakes of the day,
-    ``caps`` the router's own limits. ``reducing``: only what does not raise an event's worst case may pass where ``trading``
-    refuses. ``lock_left_s`` is how long the selection's lock surely holds, ``call_s`` how long the call to the venue may take.
+    ``trading`` is the trading state's verdict, ``permitted`` whether LIVE may bet.
+
+    ``run`` is the router's own; ``owner`` is the run that owns the Redis, ``book_run`` the one
+    whose risk book it holds, and ``leading`` says whether the account's lease is ours. ``book`` is
+    that risk book, ``staked_minor`` its stakes of the day, ``caps`` the router's own limits.
+    ``reducing``: only what does not raise an event's worst case may pass where ``trading`` refuses.
+    ``lock_left_s`` is how long the selection's lock surely holds, ``call_s`` how long the call to
+    the venue may take.
     """
 
     now: datetime
@@ -65,7 +70,9 @@ class PlacementWorld:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send: the venue's own price texts for the chosen side, best first, and one stake for all of them."""
+    """What to send: the venue's own price texts for the chosen side, best first, and one stake for
+    all of them.
+    """
 
     prices: tuple[tuple[str, str], ...]
     odds: float
@@ -113,7 +120,9 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
 
 
 def _belongs(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
-    """Whether approval, Redis and risk book are of the router's own run, mode and settings, and the account is its own."""
+    """Whether approval, Redis and risk book are of the router's own run, mode and settings, and the
+    account is its own.
+    """
     own = world.run
     if approved.run != own:
         made_in = approved.run.mode.value if approved.run is not None else None
@@ -122,7 +131,11 @@ def _belongs(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
         return reject(Reason.OTHER_RUN, what="owner of this Redis")
     if world.book_run != own.text:
         return reject(Reason.OTHER_RUN, what="risk book")
-    return accept() if world.leading else reject(Reason.FENCED, cause="the account's lease is not ours")
+    return (
+        accept()
+        if world.leading
+        else reject(Reason.FENCED, cause="the account's lease is not ours")
+    )
 
 
 def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
@@ -132,7 +145,8 @@ def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
 
 
 def check_age(signal: ConfirmedSignal, now: datetime, router: RouterSettings) -> Verdict:
-    """Whether the consensus behind a signal is young enough: it ages from its confirmation, not from the approval.
+    """Whether the consensus behind a signal is young enough: it ages from its confirmation, not
+    from the approval.
 
     One from the future is of no known age: the clock was set back since.
     """
@@ -152,14 +166,19 @@ def all_books(approved: ApprovedSignal) -> tuple[str, ...]:
     return tuple(dict.fromkeys(offer.book for offer in approved.signal.offers))
 
 
-def choose(approved: ApprovedSignal, quotes: Sequence[PlacementQuote], limits: PlacementLimits) -> tuple[Verdict, Plan | None]:
+def choose(
+    approved: ApprovedSignal, quotes: Sequence[PlacementQuote], limits: PlacementLimits
+) -> tuple[Verdict, Plan | None]:
     """The best price first, further books only where the ones before cannot take the whole stake.
 
-    The stake is never above the approved one; it is lowered to what the books take, in whole STAKE_STEPs, and refused
-    below MIN_STAKE.
+    The stake is never above the approved one; it is lowered to what the books take, in whole
+    STAKE_STEPs, and refused below MIN_STAKE.
     """
     judged = [_judge(approved, quote, limits) for quote in quotes]
-    good = sorted((one for one in judged if one.reason is Reason.OK), key=lambda one: (-one.quote.odds, one.quote.book))
+    good = sorted(
+        (one for one in judged if one.reason is Reason.OK),
+        key=lambda one: (-one.quote.odds, one.quote.book),
+    )
     if not good:
         return _refusal(judged), None
     taken, stake_minor = _fill(good, approved.stake_minor, limits)
@@ -170,13 +189,19 @@ def choose(approved: ApprovedSignal, quotes: Sequence[PlacementQuote], limits: P
             maximum_minor=sum(one.quote.maximum_minor for one in good),
             minimum_minor=min(one.quote.minimum_minor for one in good),
         ), None
-    plan = Plan(tuple((one.quote.book, one.quote.text) for one in taken), taken[-1].quote.odds, stake_minor)
+    plan = Plan(
+        tuple((one.quote.book, one.quote.text) for one in taken), taken[-1].quote.odds, stake_minor
+    )
     return accept(**_numbers(taken[-1]), books=",".join(plan.books), stake_minor=stake_minor), plan
 
 
 def beats_the_rest(plan: Plan, approved: ApprovedSignal) -> bool:
     """Whether no book left out of the plan showed a better price when the bet was approved."""
-    return all(offer.odds <= plan.odds + _ROUNDING for offer in approved.signal.offers if offer.book not in plan.books)
+    return all(
+        offer.odds <= plan.odds + _ROUNDING
+        for offer in approved.signal.offers
+        if offer.book not in plan.books
+    )
 
 
 def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLimits) -> _Judged:
@@ -186,13 +211,20 @@ def _judge(approved: ApprovedSignal, quote: PlacementQuote, limits: PlacementLim
     slippage_pct = max(100 * (asked - quote.odds) / asked, 0.0)
     worth = worth_at(approved.signal.fair, quote.book, quote.odds, limits.edge.min_ev_pct)
     reason = _reason(asked, slippage_pct, worth, limits)
-    if reason is Reason.OK and quote.book.upper() == limits.edge.sharp_anchor.upper() and abs(quote.odds - asked) > _ROUNDING:
-        # The anchor has moved since the approval, so the consensus it was held against is the one it left behind.
+    if (
+        reason is Reason.OK
+        and quote.book.upper() == limits.edge.sharp_anchor.upper()
+        and abs(quote.odds - asked) > _ROUNDING
+    ):
+        # The anchor has moved since the approval, so the consensus it was held against is the one
+        # it left behind.
         reason = Reason.ANCHOR_UNSETTLED
     return _Judged(quote, reason, asked, slippage_pct, worth)
 
 
-def _reason(asked: float, slippage_pct: float, worth: Worth | None, limits: PlacementLimits) -> Reason:
+def _reason(
+    asked: float, slippage_pct: float, worth: Worth | None, limits: PlacementLimits
+) -> Reason:
     if slippage_pct > limits.router.slippage_limit_pct(asked) + _ROUNDING:
         return Reason.PRICE_MOVED
     if worth is None:
@@ -203,12 +235,16 @@ def _reason(asked: float, slippage_pct: float, worth: Worth | None, limits: Plac
 
 
 def _offer(approved: ApprovedSignal, book: str) -> Offer:
-    """What was approved for ``book``; for a book that was not asked for, the worst price that was still worth taking."""
+    """What was approved for ``book``; for a book that was not asked for, the worst price that was
+    still worth taking.
+    """
     offers = approved.signal.offers
     return next((offer for offer in offers if offer.book == book), offers[-1])
 
 
-def _fill(good: Sequence[_Judged], wanted_minor: int, limits: PlacementLimits) -> tuple[list[_Judged], int]:
+def _fill(
+    good: Sequence[_Judged], wanted_minor: int, limits: PlacementLimits
+) -> tuple[list[_Judged], int]:
     """Books in turn until the stake is placed; a rest that no book takes is left out."""
     taken: list[_Judged] = []
     placed = 0
@@ -225,7 +261,9 @@ def _fill(good: Sequence[_Judged], wanted_minor: int, limits: PlacementLimits) -
 
 
 def _needed(taken: Sequence[_Judged], stake: int) -> list[_Judged]:
-    """The first books that can hold ``stake``: rounding down may have made the last one superfluous."""
+    """The first books that can hold ``stake``: rounding down may have made the last one
+    superfluous.
+    """
     kept: list[_Judged] = []
     for one in taken:
         if stake <= 0:

@@ -1,10 +1,11 @@
 """One approved signal, at most one call to the venue.
 
-The order of the steps is the promise: the intent is committed before anybody is asked for anything, SENDING is committed
-before the call, the call is made once, and from then on nothing but the ledger is written until its outcome stands there.
-What a closed router turns away makes no intent. A step that fails between intent and SENDING ends in SKIPPED; after it,
-whatever is not a clear answer is UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends the
-same way.
+The order of the steps is the promise: the intent is committed before anybody is asked for anything,
+SENDING is committed before the call, the call is made once, and from then on nothing but the ledger
+is written until its outcome stands there. What a closed router turns away makes no intent. A step
+that fails between intent and SENDING ends in SKIPPED; after it, whatever is not a clear answer is
+UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends the same
+way.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,17 +15,34 @@ from typing import Protocol, TypeVar
 import structlog
 
 from keter.bus.codec import encode
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
+from keter.bus.errors import (
+    BusRefusedError,
+    ConnectionLostError,
+    LeaseLostError,
+    PoisonedPayloadError,
+)
 from keter.clock import Clock, Ids
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
-from keter.execution.placement_checks import PlacementLimits, PlacementWorld, Plan, check_age, recheck
-from keter.ledger import BetChanges, DuplicateDecisionError, Ledger, SelectionOpenError, UnstorableRowError
-from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
+from keter.execution.placement_checks import (
+    PlacementLimits,
+    PlacementWorld,
+    Plan,
+    check_age,
+    recheck,
+)
 from keter.execution.quoting import Quoting
+from keter.ledger import (
+    BetChanges,
+    DuplicateDecisionError,
+    Ledger,
+    SelectionOpenError,
+    UnstorableRowError,
+)
+from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -55,7 +73,10 @@ class Guarded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who places, and under which of the ledger's fencing numbers. ``call_s`` is the longest a placement may take."""
+    """Who places, and under which of the ledger's fencing numbers.
+
+    ``call_s`` is the longest a placement may take.
+    """
 
     account: str
     mode: ExecutionMode
@@ -66,9 +87,12 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an approval. ``bet`` is None when no intent was made.
+    """What became of an approval.
 
-    ``keeps_exposure`` is True while money is or may be at the venue, and for a duplicate, whose own bet decides.
+    ``bet`` is None when no intent was made.
+
+    ``keeps_exposure`` is True while money is or may be at the venue, and for a duplicate, whose own
+    bet decides.
     """
 
     verdict: Verdict
@@ -106,35 +130,51 @@ class Placer:
     async def place(self, approved: ApprovedSignal, lock: Guarded) -> Outcome:
         """Takes the signal to the end of what the router may do with it.
 
-        Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when another router owns the account
-        and LedgerUnavailableError: then a new takeover must come before the next placement. Raises the bus's errors, the
-        intent then being SKIPPED.
+        Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when
+        another router owns the account and LedgerUnavailableError: then a new takeover must come
+        before the next placement. Raises the bus's errors, the intent then being SKIPPED.
         """
         verdict = await self._look(approved, lock)
-        if not verdict.accepted:  # nobody was asked for anything: it is a decision in the audit and no bet
+        # Nobody was asked for anything: it is a decision in the audit and no bet.
+        if not verdict.accepted:
             return Outcome(verdict, None, keeps_exposure=False)
         intent = self._intent(approved)
         try:
-            await self._timed("intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker))
+            await self._timed(
+                "intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker)
+            )
         except DuplicateDecisionError as e:
-            return Outcome(reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True)
+            return Outcome(
+                reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True
+            )
         except SelectionOpenError as e:
-            return Outcome(reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False)
+            return Outcome(
+                reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False
+            )
         except UnstorableRowError as e:  # nothing was sent, and no repetition of it can be
             raise PoisonedPayloadError(str(e)) from e
         try:
             verdict, plan = await self._prepare(approved, intent, lock)
         except (ConnectionLostError, BusRefusedError, LeaseLostError):
-            await self._step(intent, BetState.SKIPPED, "redis_lost", {}, reason="redis_lost", fenced=True)
+            await self._step(
+                intent, BetState.SKIPPED, "redis_lost", {}, reason="redis_lost", fenced=True
+            )
             raise
         if plan is None:
             reason = verdict.reason.value
-            bet = await self._step(intent, BetState.SKIPPED, reason, dict(verdict.numbers), reason=reason, fenced=True)
+            bet = await self._step(
+                intent, BetState.SKIPPED, reason, dict(verdict.numbers), reason=reason, fenced=True
+            )
             return Outcome(verdict, bet, keeps_exposure=False)
         return await self._send(approved, intent, plan, verdict, lock)
 
-    async def _prepare(self, approved: ApprovedSignal, intent: Intent, lock: Guarded) -> tuple[Verdict, Plan | None]:
-        """Ask for prices, look again, and make the reservation a bet. No plan: the verdict says why not."""
+    async def _prepare(
+        self, approved: ApprovedSignal, intent: Intent, lock: Guarded
+    ) -> tuple[Verdict, Plan | None]:
+        """Ask for prices, look again, and make the reservation a bet.
+
+        No plan: the verdict says why not.
+        """
         quoted = await self._timed("quote", Quoting(self._venue, approved, self._limits).find())
         if quoted.plan is None:
             return quoted.verdict, None
@@ -143,7 +183,9 @@ class Placer:
         verdict = await self._look(approved, lock)
         if not verdict.accepted:
             return verdict, None
-        if not await self._exposures.convert(approved.decision_id, day=self._ledger.day_of(self._clock.now())):
+        if not await self._exposures.convert(
+            approved.decision_id, day=self._ledger.day_of(self._clock.now())
+        ):
             return reject(Reason.SIGNAL_STALE, cause="the reservation has expired"), None
         return quoted.verdict, quoted.plan
 
@@ -151,21 +193,37 @@ class Placer:
         world = await self._eyes.look(lock_left_s=await lock.left_s(), call_s=self._owner.call_s)
         return recheck(approved, world, self._limits)
 
-    async def _send(self, approved: ApprovedSignal, intent: Intent, plan: Plan, verdict: Verdict, lock: Guarded) -> Outcome:
+    async def _send(
+        self, approved: ApprovedSignal, intent: Intent, plan: Plan, verdict: Verdict, lock: Guarded
+    ) -> Outcome:
         order = PlaceOrder(
-            approved.signal.update.ref, intent.market, intent.side, plan.prices, plan.stake_minor, intent.reference
+            approved.signal.update.ref,
+            intent.market,
+            intent.side,
+            plan.prices,
+            plan.stake_minor,
+            intent.reference,
         )
         age_s = (self._clock.now() - approved.approved_at).total_seconds()
-        facts = {"prices": [list(price) for price in plan.prices], "stake_minor": plan.stake_minor, "age_s": age_s}
+        facts = {
+            "prices": [list(price) for price in plan.prices],
+            "stake_minor": plan.stake_minor,
+            "age_s": age_s,
+        }
         self._observe("decision_to_call", age_s)
         await self._step(intent, BetState.SENDING, "sending", facts, fenced=True)
         stop = self._last_stop(approved, lock)
-        placement = Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
+        placement = (
+            Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
+        )
         return await self._record(intent, placement, verdict)
 
     def _last_stop(self, approved: ApprovedSignal, lock: Guarded) -> str | None:
-        """What happened while SENDING was written: a stop by hand, or so long a pause that the lock may be another's or the
-        price of the past. The wall clock counts through a machine's sleep, the lock's own clock may not."""
+        """What happened while SENDING was written: a stop by hand, or so long a pause that the lock
+        may be another's or the price of the past.
+
+        The wall clock counts through a machine's sleep, the lock's own clock may not.
+        """
         if self._eyes.halted():
             return Reason.HALT_FILE.value
         if lock.left_by_clock_s() < self._owner.call_s:
@@ -182,14 +240,22 @@ class Placer:
             return Placement(PlaceOutcome.UNKNOWN, f"raised_{type(e).__name__}", str(e)[:200])
 
     async def _record(self, intent: Intent, placement: Placement, verdict: Verdict) -> Outcome:
-        """Writes down what the call told. The tracker may have found the ticket already: then what it found stands."""
+        """Writes down what the call told.
+
+        The tracker may have found the ticket already: then what it found stands.
+        """
         facts = {"kind": placement.kind, "message": placement.message[:500], "code": placement.code}
         target, cause, reason = _meaning(placement)
         try:
             bet = await self._step(intent, target, cause, facts, reason=reason)
         except IllegalTransitionError as e:
             log.info("outcome_known_already", intent_id=intent.intent_id, error=str(e))
-            return Outcome(verdict, await self._ledger.intents.get(intent.intent_id), keeps_exposure=True, sent=True)
+            return Outcome(
+                verdict,
+                await self._ledger.intents.get(intent.intent_id),
+                keeps_exposure=True,
+                sent=True,
+            )
         if target is not BetState.REFUSED:
             return Outcome(verdict, bet, keeps_exposure=True, sent=True)
         refusal = reject(_refusal_reason(placement), kind=placement.kind, code=placement.code)
@@ -260,12 +326,18 @@ def _meaning(placement: Placement) -> tuple[BetState, str, str | None]:
         return BetState.PENDING, "sent", None
     if placement.outcome is PlaceOutcome.UNKNOWN:
         return BetState.UNKNOWN, placement.kind, placement.kind
-    cause = placement.kind if placement.outcome is PlaceOutcome.REFUSED else f"{NOT_SENT}:{placement.kind}"
+    cause = (
+        placement.kind
+        if placement.outcome is PlaceOutcome.REFUSED
+        else f"{NOT_SENT}:{placement.kind}"
+    )
     return BetState.REFUSED, cause, cause
 
 
 def _refusal_reason(placement: Placement) -> Reason:
     if placement.outcome is PlaceOutcome.REFUSED:
         return Reason.VENUE_REFUSED
-    own = {reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)}
+    own = {
+        reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)
+    }
     return own.get(placement.kind, Reason.VENUE_UNAVAILABLE)

@@ -1,20 +1,29 @@
 """Asking books for their price: the one that looked best first, all of them where it does not do.
 
-What is placed is exactly what was asked last. A venue may refuse a list of books shorter than the one it quoted for, so a
-plan that leaves books out is quoted once more.
+What is placed is exactly what was asked last. A venue may refuse a list of books shorter than the
+one it quoted for, so a plan that leaves books out is quoted once more.
 """
 
 from dataclasses import dataclass
 
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.execution.placement_checks import PlacementLimits, Plan, all_books, beats_the_rest, choose, first_books
+from keter.execution.placement_checks import (
+    PlacementLimits,
+    Plan,
+    all_books,
+    beats_the_rest,
+    choose,
+    first_books,
+)
 from keter.venues.base import BetVenue, PlacementQuote, QuoteRequest, VenueError
 
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """The verdict on the prices, what to send where they are good, and every answer for the trail."""
+    """The verdict on the prices, what to send where they are good, and every answer for the
+    trail.
+    """
 
     verdict: Verdict
     plan: Plan | None
@@ -36,7 +45,10 @@ class Quoting:
         try:
             verdict, plan = await self._find()
         except VenueError as e:
-            verdict, plan = reject(Reason.VENUE_UNAVAILABLE, kind=e.kind, detail=e.detail[:200]), None
+            verdict, plan = (
+                reject(Reason.VENUE_UNAVAILABLE, kind=e.kind, detail=e.detail[:200]),
+                None,
+            )
         return Quoted(verdict, plan, self._answers)
 
     async def _find(self) -> tuple[Verdict, Plan | None]:
@@ -61,8 +73,12 @@ class Quoting:
         return choose(self._approved, quotes, self._limits)
 
     def _does(self, plan: Plan) -> bool:
-        """Whether the first book takes the whole stake at a price that no other book beat when the bet was approved."""
-        return plan.stake_minor == self._approved.stake_minor and beats_the_rest(plan, self._approved)
+        """Whether the first book takes the whole stake at a price that no other book beat when the
+        bet was approved.
+        """
+        return plan.stake_minor == self._approved.stake_minor and beats_the_rest(
+            plan, self._approved
+        )
 
     def _exact(self, plan: Plan) -> bool:
         return self._offered == frozenset(plan.books)

@@ -1,4 +1,6 @@
-"""A lock that lives while its owner works: renewed by a task, and known to be ours for at least so many seconds."""
+"""A lock that lives while its owner works: renewed by a task, and known to be ours for at least so
+many seconds.
+"""
 
 import asyncio
 import contextlib
@@ -19,7 +21,10 @@ class Guarded(Protocol):
         ...
 
     def left_by_clock_s(self) -> float:
-        """The same by our own clock alone, for the moment when there is no time to ask. Counts while we are frozen."""
+        """The same by our own clock alone, for the moment when there is no time to ask.
+
+        Counts while we are frozen.
+        """
         ...
 
 
@@ -38,7 +43,10 @@ class SelectionLock:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._keeper is not None:
             await end_tasks(self._keeper)
@@ -62,7 +70,9 @@ class SelectionLock:
         return max(self._until - self._clock.monotonic(), 0.0)
 
 
-async def guard_selection(locks: Locks, key: str, ttl_s: float, clock: Clock) -> SelectionLock | None:
+async def guard_selection(
+    locks: Locks, key: str, ttl_s: float, clock: Clock
+) -> SelectionLock | None:
     """Takes the lock, or None while somebody else holds it. Raises the bus's errors."""
     asked = clock.monotonic()
     held = await locks.acquire(key, ttl_s)

@@ -1,4 +1,7 @@
-"""Intents and bets: the only place where a bet changes state. Each step is one transaction with a row of its own."""
+"""Intents and bets: the only place where a bet changes state.
+
+Each step is one transaction with a row of its own.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +15,12 @@ from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 from keter.ledger import rows
 from keter.ledger.database import Database, unindexed
-from keter.ledger.errors import DuplicateDecisionError, NotInLedgerError, SelectionOpenError, UnstorableRowError
+from keter.ledger.errors import (
+    DuplicateDecisionError,
+    NotInLedgerError,
+    SelectionOpenError,
+    UnstorableRowError,
+)
 from keter.ledger.fences import check_fence, take_fence
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 
@@ -34,7 +42,9 @@ class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def columns(self) -> dict[str, object]:
         known: dict[str, object] = {
-            name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None
+            name: value
+            for name in self.__struct_fields__
+            if (value := getattr(self, name)) is not None
         }
         score = known.pop("score_at_bet", None)
         if isinstance(score, tuple):
@@ -56,7 +66,9 @@ class BetFilter(msgspec.Struct, frozen=True):
 
 
 class Takeover(msgspec.Struct, frozen=True):
-    """What a new owner found: its fencing number, and the intents that its predecessors left half done."""
+    """What a new owner found: its fencing number, and the intents that its predecessors left half
+    done.
+    """
 
     fence: int
     skipped: tuple[Bet, ...]
@@ -70,23 +82,33 @@ class Intents:
         self._database = database
 
     async def create(self, intent: Intent, *, worker: str) -> Bet:
-        """Commits the decision to bet. When this returns, no second intent for the decision or selection is possible.
+        """Commits the decision to bet.
 
-        Raises DuplicateDecisionError, SelectionOpenError, UnstorableRowError, or FencedError when a newer owner has the
-        account.
+        When this returns, no second intent for the decision or selection is possible.
+
+        Raises DuplicateDecisionError, SelectionOpenError, UnstorableRowError, or FencedError when a
+        newer owner has the account.
         """
         try:
-            return await self._database.write(lambda connection: _create(connection, intent, worker))
+            return await self._database.write(
+                lambda connection: _create(connection, intent, worker)
+            )
         except UnstorableRowError:
             await self._explain(intent)
             raise
 
-    async def takeover(self, account: str, mode: ExecutionMode, *, at: datetime, worker: str) -> Takeover:
-        """Makes the caller the account's only owner and ends what earlier owners left: one transaction.
+    async def takeover(
+        self, account: str, mode: ExecutionMode, *, at: datetime, worker: str
+    ) -> Takeover:
+        """Makes the caller the account's only owner and ends what earlier owners left: one
+        transaction.
 
-        What was never sent becomes SKIPPED; what may have been sent becomes UNKNOWN, for the venue to tell.
+        What was never sent becomes SKIPPED; what may have been sent becomes UNKNOWN, for the venue
+        to tell.
         """
-        return await self._database.write(lambda connection: _takeover(connection, account, mode, at, worker))
+        return await self._database.write(
+            lambda connection: _takeover(connection, account, mode, at, worker)
+        )
 
     async def transition(
         self,
@@ -101,13 +123,17 @@ class Intents:
         fence: int | None = None,
         expected: BetState | None = None,
     ) -> Bet:
-        """One legal step and what was learned with it. ``fence`` must still be the account's newest when given, and the bet
-        must still be ``expected``: who decided on an older picture must look again.
+        """One legal step and what was learned with it.
+
+        ``fence`` must still be the account's newest when given, and the bet must still be
+        ``expected``: who decided on an older picture must look again.
 
         Raises IllegalTransitionError, NotInLedgerError, FencedError.
         """
         step = Transition(intent_id, None, target, at, cause, worker, dict(evidence or {}))
-        return await self._database.write(lambda connection: _step(connection, step, changes or BetChanges(), fence, expected))
+        return await self._database.write(
+            lambda connection: _step(connection, step, changes or BetChanges(), fence, expected)
+        )
 
     async def amend(
         self,
@@ -119,9 +145,13 @@ class Intents:
         worker: str,
         evidence: Mapping[str, object] | None = None,
     ) -> Bet:
-        """Corrects what is known of a bet (stake, price, closing price) where it stands; leaves a row like a step does."""
+        """Corrects what is known of a bet (stake, price, closing price) where it stands; leaves a
+        row like a step does.
+        """
         return await self._database.write(
-            lambda connection: _amend(connection, intent_id, changes, at, cause, worker, dict(evidence or {}))
+            lambda connection: _amend(
+                connection, intent_id, changes, at, cause, worker, dict(evidence or {})
+            )
         )
 
     async def get(self, intent_id: str) -> Bet:
@@ -149,30 +179,50 @@ class Intents:
         """Every bet that is not final, oldest first."""
         return await self._database.read(lambda connection: read_open(connection, mode, account))
 
-    async def list_bets(self, chosen: BetFilter, *, limit: int = 100, before: str | None = None) -> list[Bet]:
-        """Newest first. ``before`` is the intent id of the last row of the page before; NotInLedgerError for an unknown one."""
+    async def list_bets(
+        self, chosen: BetFilter, *, limit: int = 100, before: str | None = None
+    ) -> list[Bet]:
+        """Newest first.
+
+        ``before`` is the intent id of the last row of the page before; NotInLedgerError for an
+        unknown one.
+        """
         marker = await self.get(before) if before is not None else None
         query = select(bets).where(*_conditions(chosen))
         if marker is not None:
             made, intent_id = marker.intent.created_at, marker.intent.intent_id
             # The first condition says nothing new: an index can begin there, and cannot with an OR.
-            query = query.where(bets.c.created_at <= made, (bets.c.created_at < made) | (bets.c.intent_id < intent_id))
+            query = query.where(
+                bets.c.created_at <= made,
+                (bets.c.created_at < made) | (bets.c.intent_id < intent_id),
+            )
         query = query.order_by(bets.c.created_at.desc(), bets.c.intent_id.desc()).limit(limit)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_bet(row) for row in found]
 
     async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
-        """The intents made just before and just after this one in its mode. Raises NotInLedgerError."""
+        """The intents made just before and just after this one in its mode.
+
+        Raises NotInLedgerError.
+        """
         own = (await self.get(intent_id)).intent
         made, name, at = bets.c.created_at, bets.c.intent_id, own.created_at
         same = select(name).where(bets.c.mode == own.mode.value).limit(1)
-        before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(made.desc(), name.desc())
+        before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(
+            made.desc(), name.desc()
+        )
         after = same.where(made >= at, (made > at) | (name > intent_id)).order_by(made, name)
-        return await self._database.read(lambda connection: (connection.scalar(before), connection.scalar(after)))
+        return await self._database.read(
+            lambda connection: (connection.scalar(before), connection.scalar(after))
+        )
 
     async def trail(self, intent_id: str) -> list[Transition]:
         """Every step of one bet, in order."""
-        query = select(transitions).where(transitions.c.intent_id == intent_id).order_by(transitions.c.id)
+        query = (
+            select(transitions)
+            .where(transitions.c.intent_id == intent_id)
+            .order_by(transitions.c.id)
+        )
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.to_transition(row) for row in found]
 
@@ -186,7 +236,9 @@ class Intents:
 
     async def may_be_at_venue(self, mode: ExecutionMode) -> dict[str, int]:
         """By account, how many bets may stand at the venue now: sent and not final."""
-        standing = (bets.c.mode == mode.value) & OPEN_NOW & bets.c.state.in_(_values(OPEN - NOT_SENT))
+        standing = (
+            (bets.c.mode == mode.value) & OPEN_NOW & bets.c.state.in_(_values(OPEN - NOT_SENT))
+        )
         query = select(bets.c.account, func.count()).where(standing).group_by(bets.c.account)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return {account: int(count) for account, count in found}
@@ -209,13 +261,22 @@ class Intents:
             & OPEN_NOW
         )
         if holder is not None:
-            raise SelectionOpenError(f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id)
+            raise SelectionOpenError(
+                f"{intent.event_uid} {intent.selection_id}", holder.intent.intent_id
+            )
 
 
 def entries_of(condition: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
-    """The newest step of each bet with such transitions. It goes by the row's number: clocks may be set back."""
+    """The newest step of each bet with such transitions.
+
+    It goes by the row's number: clocks may be set back.
+    """
     stepped = or_(transitions.c.source.is_(None), transitions.c.source != transitions.c.target)
-    newest = select(func.max(transitions.c.id)).where(condition, stepped).group_by(transitions.c.intent_id)
+    newest = (
+        select(func.max(transitions.c.id))
+        .where(condition, stepped)
+        .group_by(transitions.c.intent_id)
+    )
     return select(transitions.c.intent_id, transitions.c.at).where(transitions.c.id.in_(newest))
 
 
@@ -233,10 +294,14 @@ def _values(states: Iterable[BetState]) -> list[str]:
 
 def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
     narrow = {"event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
-    conditions: list[ColumnElement[bool]] = [bets.c[name] == value for name, value in narrow.items() if value is not None]
+    conditions: list[ColumnElement[bool]] = [
+        bets.c[name] == value for name, value in narrow.items() if value is not None
+    ]
     if chosen.mode is not None:
         # Few bets are of one event: its index is the one to use.
-        conditions.append((unindexed(bets.c.mode) if conditions else bets.c.mode) == chosen.mode.value)
+        conditions.append(
+            (unindexed(bets.c.mode) if conditions else bets.c.mode) == chosen.mode.value
+        )
     if chosen.account is not None:
         conditions.append(bets.c.account == chosen.account)
     if chosen.states is not None:
@@ -251,7 +316,9 @@ def _conditions(chosen: BetFilter) -> list[ColumnElement[bool]]:
 
 
 def _of_states(states: frozenset[BetState]) -> list[ColumnElement[bool]]:
-    """Of one state an index knows the newest; of several final ones most bets are, so the newest of all are looked through."""
+    """Of one state an index knows the newest; of several final ones most bets are, so the newest of
+    all are looked through.
+    """
     if states <= OPEN:
         return [OPEN_NOW, bets.c.state.in_(_values(states))]
     return [(bets.c.state if len(states) == 1 else unindexed(bets.c.state)).in_(_values(states))]
@@ -261,20 +328,28 @@ def _create(connection: Connection, intent: Intent, worker: str) -> Bet:
     check_fence(connection, intent.account, intent.mode, intent.fence)
     bet = Bet(intent, BetState.INTENDED, intent.created_at)
     connection.execute(insert(bets).values(rows.from_bet(bet)))
-    first = Transition(intent.intent_id, None, BetState.INTENDED, intent.created_at, "intent", worker)
+    first = Transition(
+        intent.intent_id, None, BetState.INTENDED, intent.created_at, "intent", worker
+    )
     connection.execute(insert(transitions).values(rows.from_transition(first)))
     return bet
 
 
 def _locked(connection: Connection, intent_id: str) -> Bet:
-    row = connection.execute(select(bets).where(bets.c.intent_id == intent_id).with_for_update()).one_or_none()
+    row = connection.execute(
+        select(bets).where(bets.c.intent_id == intent_id).with_for_update()
+    ).one_or_none()
     if row is None:
         raise NotInLedgerError(f"no intent {intent_id}")
     return rows.to_bet(row)
 
 
 def _step(
-    connection: Connection, step: Transition, changes: BetChanges, fence: int | None = None, expected: BetState | None = None
+    connection: Connection,
+    step: Transition,
+    changes: BetChanges,
+    fence: int | None = None,
+    expected: BetState | None = None,
 ) -> Bet:
     bet = _locked(connection, step.intent_id)
     if fence is not None:
@@ -297,7 +372,12 @@ def _amend(
     bet = _locked(connection, intent_id)
     if bet.state in FINAL and changes.placed_stake_minor not in {None, bet.placed_stake_minor}:
         raise IllegalTransitionError(f"the stake of a {bet.state} bet does not change")
-    return _write(connection, bet, Transition(intent_id, None, bet.state, at, cause, worker, evidence), changes)
+    return _write(
+        connection,
+        bet,
+        Transition(intent_id, None, bet.state, at, cause, worker, evidence),
+        changes,
+    )
 
 
 def _write(connection: Connection, bet: Bet, step: Transition, changes: BetChanges) -> Bet:
@@ -308,17 +388,30 @@ def _write(connection: Connection, bet: Bet, step: Transition, changes: BetChang
     return _locked(connection, step.intent_id)
 
 
-def _takeover(connection: Connection, account: str, mode: ExecutionMode, at: datetime, worker: str) -> Takeover:
+def _takeover(
+    connection: Connection, account: str, mode: ExecutionMode, at: datetime, worker: str
+) -> Takeover:
     fence = take_fence(connection, account, mode, at, worker)
     ended: dict[BetState, list[Bet]] = {BetState.SKIPPED: [], BetState.UNKNOWN: []}
     for source, target in ((BetState.INTENDED, BetState.SKIPPED), (BetState.QUOTED, BetState.SKIPPED),
                            (BetState.SENDING, BetState.UNKNOWN)):  # fmt: skip
         found = connection.execute(
             select(bets.c.intent_id).where(
-                OPEN_NOW, bets.c.account == account, bets.c.mode == mode.value, bets.c.state == source.value
+                OPEN_NOW,
+                bets.c.account == account,
+                bets.c.mode == mode.value,
+                bets.c.state == source.value,
             )
         ).scalars()
         for intent_id in list(found):
-            step = Transition(intent_id, None, target, at, "router_died", worker, {"found": source.value, "fence": fence})
+            step = Transition(
+                intent_id,
+                None,
+                target,
+                at,
+                "router_died",
+                worker,
+                {"found": source.value, "fence": fence},
+            )
             ended[target].append(_step(connection, step, BetChanges(reason="router_died")))
     return Takeover(fence, tuple(ended[BetState.SKIPPED]), tuple(ended[BetState.UNKNOWN]))

@@ -1,4 +1,6 @@
-"""Column types that keep values exact: times as whole microseconds, JSON as text, states as words."""
+"""Column types that keep values exact: times as whole microseconds, JSON as text, states as
+words.
+"""
 
 import base64
 import zlib
@@ -31,7 +33,9 @@ def from_us(microseconds: int) -> datetime:
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time, stored as microseconds since the epoch: sorts, compares and survives every database exactly."""
+    """An aware time, stored as microseconds since the epoch: sorts, compares and survives every
+    database exactly.
+    """
 
     impl = BigInteger
     cache_ok = True
@@ -57,7 +61,9 @@ class JsonText(TypeDecorator[Any]):
 
 
 class PackedJson(TypeDecorator[Any]):
-    """As JsonText, but long values are compressed: ``z`` and base85 of zlib. JSON text never begins with a z."""
+    """As JsonText, but long values are compressed: ``z`` and base85 of zlib. JSON text never begins
+    with a z.
+    """
 
     impl = Text
     cache_ok = True
@@ -66,10 +72,16 @@ class PackedJson(TypeDecorator[Any]):
         if value is None:
             return None
         raw = msgspec.json.encode(value)
-        return PACKED + base64.b85encode(zlib.compress(raw)).decode() if len(raw) >= PACK_FROM_BYTES else raw.decode()
+        return (
+            PACKED + base64.b85encode(zlib.compress(raw)).decode()
+            if len(raw) >= PACK_FROM_BYTES
+            else raw.decode()
+        )
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         if value is None:
             return None
         packed = value.startswith(PACKED)
-        return msgspec.json.decode(zlib.decompress(base64.b85decode(value[len(PACKED) :])) if packed else value)
+        return msgspec.json.decode(
+            zlib.decompress(base64.b85decode(value[len(PACKED) :])) if packed else value
+        )

@@ -13,7 +13,10 @@ from keter.errors import KeterError, UnavailableError
 
 
 class DuplicateDecisionError(KeterError):
-    """The unique constraint on ``decision_id`` said no. ``state`` is where the existing intent stands."""
+    """The unique constraint on ``decision_id`` said no.
+
+    ``state`` is where the existing intent stands.
+    """
 
     def __init__(self, decision_id: str, state: str) -> None:
         super().__init__(f"decision {decision_id} already has an intent, which is {state}")
@@ -22,7 +25,10 @@ class DuplicateDecisionError(KeterError):
 
 
 class SelectionOpenError(KeterError):
-    """The unique index on open selections said no. ``intent_id`` is the intent that holds the selection."""
+    """The unique index on open selections said no.
+
+    ``intent_id`` is the intent that holds the selection.
+    """
 
     def __init__(self, selection: str, intent_id: str) -> None:
         super().__init__(f"{selection} is held by the open intent {intent_id}")
@@ -33,7 +39,10 @@ class FencedError(KeterError):
     """A step came with an older fencing number than the account's newest owner has."""
 
     def __init__(self, resource: str, fence: int, current: int) -> None:
-        super().__init__(f"fencing number {fence} for {resource} is behind {current}: another router has taken over")
+        super().__init__(
+            f"fencing number {fence} for {resource} is behind {current}: another router has taken"
+            " over"
+        )
         self.fence = fence
         self.current = current
 
@@ -43,7 +52,10 @@ class NotInLedgerError(KeterError):
 
 
 class UnstorableRowError(KeterError):
-    """The database refuses this one row, for ever: a value too large, too long, or against a rule. Nothing was written."""
+    """The database refuses this one row, for ever: a value too large, too long, or against a rule.
+
+    Nothing was written.
+    """
 
 
 class LedgerUnavailableError(UnavailableError):

@@ -1,11 +1,24 @@
-"""What happened around the bets: balances, results, operators' commands, alerts, settlements, foreign tickets."""
+"""What happened around the bets: balances, results, operators' commands, alerts, settlements,
+foreign tickets.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Table, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    Text,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
@@ -38,7 +51,9 @@ class AlertRow(msgspec.Struct, frozen=True):
 
 
 class SettlementRow(msgspec.Struct, frozen=True):
-    """One settlement: what the venue says, what our own rules say, and whether they agree (None: we had no score)."""
+    """One settlement: what the venue says, what our own rules say, and whether they agree (None: we
+    had no score).
+    """
 
     intent_id: str
     at: datetime
@@ -51,7 +66,10 @@ class SettlementRow(msgspec.Struct, frozen=True):
 
 
 class ForeignTicket(msgspec.Struct, frozen=True):
-    """A ticket at the venue that no intent of ours explains. ``selection_id`` is None when its words could not be read."""
+    """A ticket at the venue that no intent of ours explains.
+
+    ``selection_id`` is None when its words could not be read.
+    """
 
     ticket_key: str
     reference: str
@@ -69,9 +87,16 @@ class ForeignTicket(msgspec.Struct, frozen=True):
 
 
 def _upsert(
-    connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any], *, first: dict[str, Any]
+    connection: Connection,
+    table: Table,
+    key: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    first: dict[str, Any],
 ) -> bool:
-    """Updates the row of ``key`` or inserts it with ``first`` as well; True when it was inserted."""
+    """Updates the row of ``key`` or inserts it with ``first`` as well; True when it was
+    inserted.
+    """
     conditions = [table.c[name] == value for name, value in key.items()]
     if connection.execute(update(table).where(*conditions).values(values)).rowcount:
         return False
@@ -87,9 +112,13 @@ class Accounts:
 
     async def add(self, snapshot: AccountSnapshot) -> None:
         values = {name: getattr(snapshot, name) for name in snapshot.__struct_fields__}
-        await self._database.write(lambda c: c.execute(insert(account_history).values(values)), durable=False)
+        await self._database.write(
+            lambda c: c.execute(insert(account_history).values(values)), durable=False
+        )
 
-    async def history(self, account: str, *, since: datetime, limit: int = 1000) -> list[AccountSnapshot]:
+    async def history(
+        self, account: str, *, since: datetime, limit: int = 1000
+    ) -> list[AccountSnapshot]:
         """Oldest first, the newest ``limit`` of them."""
         table = account_history.c
         query = select(account_history).where(table.account == account, table.fetched_at >= since)
@@ -99,7 +128,9 @@ class Accounts:
 
 
 def _snapshot(row: Row[Any]) -> AccountSnapshot:
-    return AccountSnapshot(**{name: row._mapping[name] for name in AccountSnapshot.__struct_fields__})
+    return AccountSnapshot(
+        **{name: row._mapping[name] for name in AccountSnapshot.__struct_fields__}
+    )
 
 
 class Results:
@@ -112,11 +143,19 @@ class Results:
         half = result.half_time or (None, None)
         score = result.score
         values = {
-            "home": score.home, "away": score.away, "minute": score.minute, "red_home": score.red_home,
-            "red_away": score.red_away, "half_time_home": half[0], "half_time_away": half[1], "ended": result.ended,
+            "home": score.home,
+            "away": score.away,
+            "minute": score.minute,
+            "red_home": score.red_home,
+            "red_away": score.red_away,
+            "half_time_home": half[0],
+            "half_time_away": half[1],
+            "ended": result.ended,
             "observed_at": result.observed_at,
-        }  # fmt: skip
-        await self._database.write(lambda c: _upsert(c, results, {"event_uid": result.event_uid}, values, first={}))
+        }
+        await self._database.write(
+            lambda c: _upsert(c, results, {"event_uid": result.event_uid}, values, first={})
+        )
 
     async def get(self, event_uid: str) -> EventScore | None:
         return (await self.many([event_uid])).get(event_uid)
@@ -141,10 +180,16 @@ class Commands:
         self._database = database
 
     async def add(self, command: OperatorCommand) -> None:
-        await self._database.write(lambda c: c.execute(insert(operator_commands).values(rows.from_command(command))))
+        await self._database.write(
+            lambda c: c.execute(insert(operator_commands).values(rows.from_command(command)))
+        )
 
-    async def recent(self, limit: int = 100, *, actions: frozenset[CommandAction] | None = None) -> list[OperatorCommand]:
-        """The last written first, whatever the clock said; of the chosen ``actions`` only those that were accepted."""
+    async def recent(
+        self, limit: int = 100, *, actions: frozenset[CommandAction] | None = None
+    ) -> list[OperatorCommand]:
+        """The last written first, whatever the clock said; of the chosen ``actions`` only those
+        that were accepted.
+        """
         query = select(operator_commands).order_by(operator_commands.c.sequence.desc()).limit(limit)
         if actions is not None:
             chosen = operator_commands.c.action.in_(sorted(action.value for action in actions))
@@ -152,8 +197,12 @@ class Commands:
         found = await self._database.read(lambda c: c.execute(query).all())
         return [rows.to_command(row) for row in found]
 
-    async def after(self, command_id: str, actions: frozenset[CommandAction]) -> list[OperatorCommand] | None:
-        """The accepted commands of ``actions`` that were written after this one, the last first; None when it is not known."""
+    async def after(
+        self, command_id: str, actions: frozenset[CommandAction]
+    ) -> list[OperatorCommand] | None:
+        """The accepted commands of ``actions`` that were written after this one, the last first;
+        None when it is not known.
+        """
         table = operator_commands.c
         chosen = table.action.in_(sorted(action.value for action in actions))
         own = select(table.sequence).where(table.command_id == command_id)
@@ -163,17 +212,22 @@ class Commands:
             if number is None:
                 return None
             later = select(operator_commands).where(table.sequence > number, chosen, table.accepted)
-            return [rows.to_command(row) for row in connection.execute(later.order_by(table.sequence.desc()))]
+            return [
+                rows.to_command(row)
+                for row in connection.execute(later.order_by(table.sequence.desc()))
+            ]
 
         return await self._database.read(look)
 
     async def last_trading(self) -> TradingState | None:
         """The trading state that the last accepted command left, for a Redis that forgot it.
 
-        The last is the one of the highest revision, whatever the clock said. Between rows without one, or of the same, the
-        one written later is the last.
+        The last is the one of the highest revision, whatever the clock said. Between rows without
+        one, or of the same, the one written later is the last.
         """
-        query = select(operator_commands).where(operator_commands.c.after.is_not(None), operator_commands.c.accepted)
+        query = select(operator_commands).where(
+            operator_commands.c.after.is_not(None), operator_commands.c.accepted
+        )
         revision = func.coalesce(_revision(self._database.dialect), 0)
         query = query.order_by(revision.desc(), operator_commands.c.sequence.desc()).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
@@ -181,7 +235,9 @@ class Commands:
 
 
 def _revision(dialect: str) -> ColumnElement[int]:
-    """The revision in the JSON text of ``after``, as each database reads it; NULL where it has none."""
+    """The revision in the JSON text of ``after``, as each database reads it; NULL where it has
+    none.
+    """
     text = type_coerce(operator_commands.c.after, Text)
     if dialect == "sqlite":
         return cast(func.json_extract(text, "$.revision"), BigInteger)
@@ -194,15 +250,23 @@ class Alerts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def opened(self, alert_id: str, *, level: str, title: str, detail: str, at: datetime) -> bool:
+    async def opened(
+        self, alert_id: str, *, level: str, title: str, detail: str, at: datetime
+    ) -> bool:
         """Notes a rise; False when it was already open, whose detail is then brought up to date."""
         values = {"level": level, "title": title, "detail": detail}
         key = {"alert_id": alert_id, "closed_at": None}
-        return await self._database.write(lambda c: _upsert(c, alerts, key, values, first={"opened_at": at}), durable=False)
+        return await self._database.write(
+            lambda c: _upsert(c, alerts, key, values, first={"opened_at": at}), durable=False
+        )
 
     async def closed(self, alert_id: str, *, at: datetime) -> bool:
         """Notes the end; False when it was not open."""
-        query = update(alerts).where(alerts.c.alert_id == alert_id, alerts.c.closed_at.is_(None)).values(closed_at=at)
+        query = (
+            update(alerts)
+            .where(alerts.c.alert_id == alert_id, alerts.c.closed_at.is_(None))
+            .values(closed_at=at)
+        )
         return await self._database.write(lambda c: c.execute(query).rowcount > 0, durable=False)
 
     async def standing(self) -> set[str]:
@@ -214,7 +278,10 @@ class Alerts:
         """Newest first, open ones included."""
         query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.id.desc()).limit(limit)
         found = await self._database.read(lambda c: c.execute(query).all())
-        return [AlertRow(**{name: row._mapping[name] for name in AlertRow.__struct_fields__}) for row in found]
+        return [
+            AlertRow(**{name: row._mapping[name] for name in AlertRow.__struct_fields__})
+            for row in found
+        ]
 
 
 class Settlements:
@@ -231,7 +298,11 @@ class Settlements:
 
     async def of(self, intent_id: str) -> list[SettlementRow]:
         """Oldest first."""
-        query = select(settlements).where(settlements.c.intent_id == intent_id).order_by(settlements.c.id)
+        query = (
+            select(settlements)
+            .where(settlements.c.intent_id == intent_id)
+            .order_by(settlements.c.id)
+        )
         found = await self._database.read(lambda c: c.execute(query).all())
         return [_settlement(row) for row in found]
 
@@ -254,16 +325,27 @@ class ForeignTickets:
         selection = ticket.market.selection_id(ticket.side) if known else None  # type: ignore[union-attr,arg-type]  # known
         key = {"account": account, "mode": mode.value, "ticket_key": ticket_key(ticket)}
         values = {
-            "reference": ticket.reference, "book": ticket.book, "status": ticket.status.value,
-            "stake_minor": ticket.stake_minor, "odds": ticket.odds, "pnl_minor": ticket.pnl_minor, "home": ticket.home,
+            "reference": ticket.reference,
+            "book": ticket.book,
+            "status": ticket.status.value,
+            "stake_minor": ticket.stake_minor,
+            "odds": ticket.odds,
+            "pnl_minor": ticket.pnl_minor,
+            "home": ticket.home,
             "selection_id": selection,
-            "away": ticket.away, "placed_at": ticket.placed_at, "updated_at": at,
-        }  # fmt: skip
-        return await self._database.write(lambda c: _upsert(c, foreign_tickets, key, values, first={"first_seen_at": at}))
+            "away": ticket.away,
+            "placed_at": ticket.placed_at,
+            "updated_at": at,
+        }
+        return await self._database.write(
+            lambda c: _upsert(c, foreign_tickets, key, values, first={"first_seen_at": at})
+        )
 
     async def all(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
         """Oldest first."""
-        return await self._list(foreign_tickets.c.account == account, foreign_tickets.c.mode == mode.value)
+        return await self._list(
+            foreign_tickets.c.account == account, foreign_tickets.c.mode == mode.value
+        )
 
     async def open(self, account: str, mode: ExecutionMode) -> list[ForeignTicket]:
         """Those that were pending or running when last seen, oldest first."""
@@ -271,18 +353,29 @@ class ForeignTickets:
         return await self._list(table.account == account, table.mode == mode.value, STANDING_NOW)
 
     async def forget(self, account: str, mode: ExecutionMode, key: str, *, at: datetime) -> None:
-        """The venue does not show an open ticket any more, and does not know it when asked: it counts as void."""
+        """The venue does not show an open ticket any more, and does not know it when asked: it
+        counts as void.
+        """
         table = foreign_tickets.c
-        query = update(foreign_tickets).where(table.account == account, table.mode == mode.value, table.ticket_key == key)
+        query = update(foreign_tickets).where(
+            table.account == account, table.mode == mode.value, table.ticket_key == key
+        )
         values = {"status": TicketStatus.VOID.value, "updated_at": at}
         await self._database.write(lambda c: c.execute(query.values(values)))
 
     async def _list(self, *conditions: ColumnElement[bool]) -> list[ForeignTicket]:
         query = select(foreign_tickets).where(*conditions).order_by(foreign_tickets.c.placed_at)
         found = await self._database.read(lambda c: c.execute(query).all())
-        return [ForeignTicket(**{name: row._mapping[name] for name in ForeignTicket.__struct_fields__}) for row in found]
+        return [
+            ForeignTicket(**{name: row._mapping[name] for name in ForeignTicket.__struct_fields__})
+            for row in found
+        ]
 
 
 def ticket_key(ticket: Ticket) -> str:
     """What names a ticket when references repeat: the book's own number where there is one."""
-    return f"{ticket.book}:{ticket.ticket_id}" if ticket.ticket_id else f"{ticket.book}:{ticket.reference}"
+    return (
+        f"{ticket.book}:{ticket.ticket_id}"
+        if ticket.ticket_id
+        else f"{ticket.book}:{ticket.reference}"
+    )

@@ -21,5 +21,7 @@ def read_identity(connection: Connection) -> Identity:
     """The one row of the table. Raises LedgerUnavailableError where somebody has removed it."""
     row = connection.execute(select(identity.c.ledger_id, identity.c.made_at)).first()
     if row is None:
-        raise LedgerUnavailableError("the ledger does not say which one it is: its identity was removed; restore a backup")
+        raise LedgerUnavailableError(
+            "the ledger does not say which one it is: its identity was removed; restore a backup"
+        )
     return Identity(row.ledger_id, row.made_at)

@@ -27,7 +27,11 @@ from keter.system.text_files import is_present
 
 
 class Ledger:
-    """Money history. Every method raises LedgerUnavailableError when the database fails; then a commit's fate is unknown."""
+    """Money history.
+
+    Every method raises LedgerUnavailableError when the database fails; then a commit's fate is
+    unknown.
+    """
 
     def __init__(self, database: Database, *, clock: Clock, zone: tzinfo) -> None:
         self._database = database
@@ -53,28 +57,50 @@ class Ledger:
 
     async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
         """The day's settled profit, stakes and bets, and the losses in a row up to its end."""
-        return await self._database.read(lambda connection: sums.read_day_risk(connection, day, mode, self._zone))
+        return await self._database.read(
+            lambda connection: sums.read_day_risk(connection, day, mode, self._zone)
+        )
 
-    async def last_results(self, mode: ExecutionMode, *, since: datetime | None = None) -> list[tuple[str, BetState]]:
+    async def last_results(
+        self, mode: ExecutionMode, *, since: datetime | None = None
+    ) -> list[tuple[str, BetState]]:
         """The newest bets settled after ``since`` with their states, newest first; 400 at most."""
-        return await self._database.read(lambda connection: sums.read_results(connection, mode, since=since))
+        return await self._database.read(
+            lambda connection: sums.read_results(connection, mode, since=since)
+        )
 
     async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
-        """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the two, never in both."""
+        """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the
+        two, never in both.
+        """
         return await self._database.read(
-            lambda connection: (read_open(connection, mode), sums.read_day_risk(connection, day, mode, self._zone))
+            lambda connection: (
+                read_open(connection, mode),
+                sums.read_day_risk(connection, day, mode, self._zone),
+            )
         )
 
     async def summary(self, mode: ExecutionMode, day: str | None = None) -> sums.MoneySummary:
         """The money strip; ``day`` None is today."""
         chosen = day or self.day_of(self._clock.now())
-        return await self._database.read(lambda connection: sums.read_summary(connection, mode, chosen, self._zone))
+        return await self._database.read(
+            lambda connection: sums.read_summary(connection, mode, chosen, self._zone)
+        )
 
     async def figures(
-        self, mode: ExecutionMode, day: str, *, clv_since: datetime, closing: ClosingLine | None = None
+        self,
+        mode: ExecutionMode,
+        day: str,
+        *,
+        clv_since: datetime,
+        closing: ClosingLine | None = None,
     ) -> Figures:
-        """Sums over everything of ``mode``; the closing line value of bets settled since ``clv_since``, unless it is given."""
-        return await self._database.read(lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing))
+        """Sums over everything of ``mode``; the closing line value of bets settled since
+        ``clv_since``, unless it is given.
+        """
+        return await self._database.read(
+            lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing)
+        )
 
     async def closing_line(self, mode: ExecutionMode, since: datetime) -> ClosingLine:
         """The closing line value of every bet settled since then."""
@@ -86,7 +112,9 @@ class Ledger:
 
     async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
         """What became of every placement of bets made since then, oldest first."""
-        return await self._database.read(lambda connection: read_placements(connection, mode, since))
+        return await self._database.read(
+            lambda connection: read_placements(connection, mode, since)
+        )
 
     async def stored_bytes(self) -> int:
         """How much is stored, room for reuse left out."""
@@ -97,7 +125,9 @@ class Ledger:
         await self._database.run(sizes.give_back)
 
     async def tidy(self) -> None:
-        """Folds the totals and brings the planner's statistics up to date; cheap enough for every few minutes."""
+        """Folds the totals and brings the planner's statistics up to date; cheap enough for every
+        few minutes.
+        """
         while await self._database.write(fold, durable=False):
             pass
         await self._database.write(sizes.optimize, durable=False)
@@ -107,11 +137,17 @@ class Ledger:
         return await self._database.run(integrity)
 
     async def backup(self, path: Path) -> None:
-        """A complete copy at ``path`` while everything runs on. SQLite only; else, or where a file is, UsageError."""
+        """A complete copy at ``path`` while everything runs on.
+
+        SQLite only; else, or where a file is, UsageError.
+        """
         await self._database.run(lambda engine: backup(engine, path))
 
     async def export(self, path: Path, fmt: str) -> int:
-        """Writes every bet to ``path`` as ``csv`` or ``parquet``; returns the number of rows. Raises UsageError."""
+        """Writes every bet to ``path`` as ``csv`` or ``parquet``; returns the number of rows.
+
+        Raises UsageError.
+        """
         return await self._database.run(lambda engine: export(engine, path, fmt))
 
     async def aclose(self) -> None:
@@ -141,14 +177,21 @@ def ledger_is_shared(settings: Settings) -> bool:
 
 def is_there(settings: Settings) -> bool:
     """Whether there may be a ledger: a file that exists, or a database that has to be asked."""
-    return ledger_is_shared(settings) or Path(parse_url(ledger_url(settings)).database or "").exists()
+    return (
+        ledger_is_shared(settings) or Path(parse_url(ledger_url(settings)).database or "").exists()
+    )
 
 
-async def open_ledger(url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC) -> Ledger:
-    """Opens the ledger and, unless ``read_only``, creates or migrates its tables. ``zone`` is where a betting day starts.
+async def open_ledger(
+    url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC
+) -> Ledger:
+    """Opens the ledger and, unless ``read_only``, creates or migrates its tables.
 
-    Raises ConfigurationError for an address that cannot be, LedgerUnavailableError when the database does not answer, has
-    another version's schema, or does not exist and may not be created.
+    ``zone`` is where a betting day starts.
+
+    Raises ConfigurationError for an address that cannot be, LedgerUnavailableError when the
+    database does not answer, has another version's schema, or does not exist and may not be
+    created.
     """
     parsed = parse_url(url)
     _check_file(parsed, read_only=read_only)
@@ -161,9 +204,13 @@ async def open_ledger(url: str, *, read_only: bool = False, clock: Clock, zone: 
     return Ledger(database, clock=clock, zone=zone)
 
 
-async def open_settings_ledger(settings: Settings, *, clock: Clock, read_only: bool = False) -> Ledger:
+async def open_settings_ledger(
+    settings: Settings, *, clock: Clock, read_only: bool = False
+) -> Ledger:
     """The ledger that the settings name, with their zone."""
-    return await open_ledger(ledger_url(settings), read_only=read_only, clock=clock, zone=settings.mode.zone)
+    return await open_ledger(
+        ledger_url(settings), read_only=read_only, clock=clock, zone=settings.mode.zone
+    )
 
 
 def _check_file(url: URL, *, read_only: bool) -> None:
@@ -172,4 +219,6 @@ def _check_file(url: URL, *, read_only: bool) -> None:
     if url.get_backend_name() == "sqlite" and path.exists() and not path.is_file():
         raise LedgerUnavailableError(f"the ledger {path} is no ordinary file; move it away")
     if url.get_backend_name() == "sqlite" and read_only and not is_present(path):
-        raise LedgerUnavailableError("there is no ledger yet; it is made when Keter runs for the first time")
+        raise LedgerUnavailableError(
+            "there is no ledger yet; it is made when Keter runs for the first time"
+        )

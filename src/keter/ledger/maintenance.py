@@ -45,32 +45,49 @@ def _writing(path: Path) -> Iterator[None]:
         make_folder(path.parent)
         yield
     except (OSError, sqlite3.OperationalError) as e:
-        raise UnavailableError(f"{path} cannot be written: {getattr(e, 'strerror', None) or e}") from e
+        raise UnavailableError(
+            f"{path} cannot be written: {getattr(e, 'strerror', None) or e}"
+        ) from e
 
 
 def integrity(engine: Engine) -> list[str]:
-    """The database's own checks and ours: foreign keys, states that their trails explain, money where it must be."""
+    """The database's own checks and ours: foreign keys, states that their trails explain, money
+    where it must be.
+    """
     with engine.connect() as connection, connection.begin():
         found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
-        return [*found, *_trail_problems(connection), *_money_problems(connection), *wrong_totals(connection)]
+        return [
+            *found,
+            *_trail_problems(connection),
+            *_money_problems(connection),
+            *wrong_totals(connection),
+        ]
 
 
 def _sqlite_problems(connection: Connection) -> list[str]:
     pages = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
     orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
     found = [f"damaged file: {line}" for line in pages if line != "ok"]
-    return found + [f"row {row[1]} of {row[0]} points to a missing row of {row[2]}" for row in orphans]
+    return found + [
+        f"row {row[1]} of {row[0]} points to a missing row of {row[2]}" for row in orphans
+    ]
 
 
 def _trail_problems(connection: Connection) -> list[str]:
-    last = select(transitions.c.intent_id, text("max(id) AS last")).group_by(transitions.c.intent_id).subquery()
+    last = (
+        select(transitions.c.intent_id, text("max(id) AS last"))
+        .group_by(transitions.c.intent_id)
+        .subquery()
+    )
     query = (
         select(bets.c.intent_id, bets.c.state, transitions.c.target)
         .join(last, last.c.intent_id == bets.c.intent_id, isouter=True)
         .join(transitions, transitions.c.id == text("anon_1.last"), isouter=True)
     )
     wrong = [row for row in connection.execute(query) if row.state != row.target]
-    return [f"intent {row.intent_id} is {row.state} but its trail ends at {row.target}" for row in wrong]
+    return [
+        f"intent {row.intent_id} is {row.state} but its trail ends at {row.target}" for row in wrong
+    ]
 
 
 def _money_problems(connection: Connection) -> list[str]:
@@ -78,15 +95,22 @@ def _money_problems(connection: Connection) -> list[str]:
     query = select(bets.c.intent_id).where(
         bets.c.state.in_(settled) & (bets.c.pnl_minor.is_(None) | bets.c.settled_at.is_(None))
     )
-    return [f"settled intent {intent_id} has no profit or time" for intent_id in connection.execute(query).scalars()]
+    return [
+        f"settled intent {intent_id} has no profit or time"
+        for intent_id in connection.execute(query).scalars()
+    ]
 
 
 def export(engine: Engine, path: Path, fmt: str) -> int:
-    """Every bet, one row each, oldest first; money stays in minor units, times are ISO (CSV) or timestamps (Parquet)."""
+    """Every bet, one row each, oldest first; money stays in minor units, times are ISO (CSV) or
+    timestamps (Parquet).
+    """
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose {' or '.join(FORMATS)}")
     with engine.connect() as connection, connection.begin():
-        found = connection.execute(select(*_COLUMNS).order_by(bets.c.created_at, bets.c.intent_id)).all()
+        found = connection.execute(
+            select(*_COLUMNS).order_by(bets.c.created_at, bets.c.intent_id)
+        ).all()
     with _writing(path):
         (_write_csv if fmt == "csv" else _write_parquet)(path, [tuple(row) for row in found])
     return len(found)
@@ -94,7 +118,11 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
 
 def _write_csv(path: Path, found: list[tuple[Any, ...]]) -> None:
     with open_private(path, "wb") as file:
-        file.write(csv_lines([[column.name for column in _COLUMNS], *[list(map(_in_csv, row)) for row in found]]))
+        file.write(
+            csv_lines(
+                [[column.name for column in _COLUMNS], *[list(map(_in_csv, row)) for row in found]]
+            )
+        )
 
 
 def _in_csv(value: Any) -> Any:
@@ -109,9 +137,17 @@ def _write_parquet(path: Path, found: list[tuple[Any, ...]]) -> None:
         raise UsageError(missing("Parquet")) from e
     kinds = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     fields = [
-        (c.name, pa.timestamp("us", tz="UTC") if isinstance(c.type, UtcTime) else kinds[c.type.python_type]) for c in _COLUMNS
+        (
+            c.name,
+            pa.timestamp("us", tz="UTC")
+            if isinstance(c.type, UtcTime)
+            else kinds[c.type.python_type],
+        )
+        for c in _COLUMNS
     ]
     columns = list(zip(*found, strict=True)) if found else [()] * len(fields)
-    arrays = [pa.array(list(values), type=kind) for values, (_, kind) in zip(columns, fields, strict=True)]
+    arrays = [
+        pa.array(list(values), type=kind) for values, (_, kind) in zip(columns, fields, strict=True)
+    ]
     with open_private(path, "wb") as file:
         pq.write_table(pa.table(arrays, names=[name for name, _ in fields]), file)

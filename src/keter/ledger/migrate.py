@@ -11,7 +11,8 @@ from keter.ledger.errors import LedgerUnavailableError
 from keter.ledger.schema import REVISION
 
 SCRIPTS = Path(__file__).parent / "migrations"
-_ALEMBIC = threading.Lock()  # it keeps the connection it works on in a module, for all threads of the process
+# It keeps the connection it works on in a module, for all threads of the process.
+_ALEMBIC = threading.Lock()
 _ADVISORY_LOCK = 0x6B657465  # any number, the same in every process
 
 
@@ -19,12 +20,15 @@ def current_revision(connection: Connection) -> str | None:
     """The revision the database is at, None when it holds no ledger."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    revision: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar()
     return revision
 
 
 def migrate(engine: Engine, target: str = "head") -> None:
-    """Upgrades inside one transaction that holds the database's write lock: all of it, once, or nothing.
+    """Upgrades inside one transaction that holds the database's write lock: all of it, once, or
+    nothing.
 
     Raises LedgerUnavailableError when the ledger was written by a newer version of Keter.
     """
@@ -42,9 +46,14 @@ def check_revision(engine: Engine) -> None:
     with engine.connect() as connection, connection.begin():
         found = current_revision(connection)
     if found != REVISION:
-        what_to_do = "update Keter" if (found or "") > REVISION else "start `keter up` once, which brings the ledger up to date"
+        what_to_do = (
+            "update Keter"
+            if (found or "") > REVISION
+            else "start `keter up` once, which brings the ledger up to date"
+        )
         raise LedgerUnavailableError(
-            f"the ledger is at schema {found or 'none'}, this version of Keter reads {REVISION}; {what_to_do}"
+            f"the ledger is at schema {found or 'none'}, this version of Keter reads {REVISION};"
+            f" {what_to_do}"
         )
 
 
@@ -58,6 +67,8 @@ def _upgrade(connection: Connection, found: str | None, target: str) -> None:
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
-        raise LedgerUnavailableError(f"the ledger is at schema {found}, which a newer version of Keter wrote; update Keter")
+        raise LedgerUnavailableError(
+            f"the ledger is at schema {found}, which a newer version of Keter wrote; update Keter"
+        )
     with _ALEMBIC:
         command.upgrade(config, target)

@@ -18,7 +18,8 @@ from keter.ledger.totals import PAPER, read_totals
 
 
 class PaperTicket(msgspec.Struct, frozen=True):
-    """A placement and its drawn fate: from ``decided_at`` on it is accepted, or ``refused`` with ``message``.
+    """A placement and its drawn fate: from ``decided_at`` on it is accepted, or ``refused`` with
+    ``message``.
 
     ``result`` and ``pnl_minor`` are None until it is settled.
     """
@@ -47,7 +48,9 @@ class PaperTicket(msgspec.Struct, frozen=True):
 
 
 class PaperSums(msgspec.Struct, frozen=True):
-    """An account's tickets in minor units: stakes neither refused nor settled, and profits by when they were settled."""
+    """An account's tickets in minor units: stakes neither refused nor settled, and profits by when
+    they were settled.
+    """
 
     outstanding_minor: int
     pnl_minor: int
@@ -66,15 +69,21 @@ class PaperBook:
         values = [_values(ticket) for ticket in tickets]
         await self._database.write(lambda c: c.execute(insert(paper_tickets), values))
 
-    async def settle(self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime) -> bool:
+    async def settle(
+        self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime
+    ) -> bool:
         """Writes what a ticket came to; False when it was settled before."""
-        query = update(paper_tickets).where(paper_tickets.c.ticket_id == ticket_id, paper_tickets.c.settled_at.is_(None))
+        query = update(paper_tickets).where(
+            paper_tickets.c.ticket_id == ticket_id, paper_tickets.c.settled_at.is_(None)
+        )
         values = {"result": result.value, "pnl_minor": pnl_minor, "settled_at": at}
         return await self._database.write(lambda c: c.execute(query.values(values)).rowcount > 0)
 
     async def by_reference(self, account: str, reference: str) -> list[PaperTicket]:
         """Newest first."""
-        return await self._list(paper_tickets.c.account == account, paper_tickets.c.reference == reference)
+        return await self._list(
+            paper_tickets.c.account == account, paper_tickets.c.reference == reference
+        )
 
     async def since(self, account: str, moment: datetime) -> list[PaperTicket]:
         """Unsettled tickets, and those placed or settled since ``moment``; newest first."""
@@ -82,22 +91,38 @@ class PaperBook:
         # Three questions with an index each: an OR of them would read every ticket there is.
         placed = await self._list(ours, table.placed_at >= moment, order=False)
         settled = await self._list(ours, table.settled_at >= moment, order=False)
-        ever = table.decided_at >= EPOCH  # says nothing, but only the index of waiting tickets can answer it
-        waiting = await self._list(ours, table.settled_at.is_(None), ~table.refused, ever, order=False)
+        # Says nothing, but only the index of waiting tickets can answer it.
+        ever = table.decided_at >= EPOCH
+        waiting = await self._list(
+            ours, table.settled_at.is_(None), ~table.refused, ever, order=False
+        )
         found = {ticket.ticket_id: ticket for ticket in (*placed, *settled, *waiting)}
-        return sorted(found.values(), key=lambda ticket: (-to_us(ticket.placed_at), ticket.ticket_id))
+        return sorted(
+            found.values(), key=lambda ticket: (-to_us(ticket.placed_at), ticket.ticket_id)
+        )
 
     async def unsettled(self, account: str, now: datetime) -> list[PaperTicket]:
         """Accepted tickets without a result."""
         table = paper_tickets.c
-        return await self._list(table.account == account, table.settled_at.is_(None), ~table.refused, table.decided_at <= now)
+        return await self._list(
+            table.account == account,
+            table.settled_at.is_(None),
+            ~table.refused,
+            table.decided_at <= now,
+        )
 
-    async def sums(self, account: str, now: datetime, today: datetime, yesterday: datetime) -> PaperSums:
+    async def sums(
+        self, account: str, now: datetime, today: datetime, yesterday: datetime
+    ) -> PaperSums:
         """The account's money at ``now``; ``today`` and ``yesterday`` are when those days began."""
-        return await self._database.read(lambda connection: _sums(connection, account, now, today, yesterday))
+        return await self._database.read(
+            lambda connection: _sums(connection, account, now, today, yesterday)
+        )
 
     async def _list(self, *conditions: Any, order: bool = True) -> list[PaperTicket]:
-        """Newest first; without ``order`` as they come, which leaves the choice of the index to the conditions."""
+        """Newest first; without ``order`` as they come, which leaves the choice of the index to the
+        conditions.
+        """
         table = paper_tickets.c
         query = select(paper_tickets).where(*conditions)
         query = query.order_by(table.placed_at.desc(), table.ticket_id) if order else query
@@ -105,7 +130,9 @@ class PaperBook:
         return [_ticket(row) for row in found]
 
 
-def _sums(connection: Connection, account: str, now: datetime, today: datetime, yesterday: datetime) -> PaperSums:
+def _sums(
+    connection: Connection, account: str, now: datetime, today: datetime, yesterday: datetime
+) -> PaperSums:
     """Each part by an index of its own; what all tickets came to is kept as a total."""
     table = paper_tickets.c
 
@@ -120,11 +147,17 @@ def _sums(connection: Connection, account: str, now: datetime, today: datetime, 
         outstanding_minor=accepted + undecided,
         pnl_minor=sum(total.pnl_minor for total in read_totals(connection, PAPER, account)),
         pnl_today_minor=sum_of(profit, ours, table.settled_at >= today),
-        pnl_yesterday_minor=sum_of(profit, ours, table.settled_at >= yesterday, table.settled_at < today),
+        pnl_yesterday_minor=sum_of(
+            profit, ours, table.settled_at >= yesterday, table.settled_at < today
+        ),
     )
 
 
-_PLAIN = tuple(name for name in PaperTicket.__struct_fields__ if name not in {"market", "side", "score_at_bet", "result"})
+_PLAIN = tuple(
+    name
+    for name in PaperTicket.__struct_fields__
+    if name not in {"market", "side", "score_at_bet", "result"}
+)
 
 
 def _values(ticket: PaperTicket) -> dict[str, Any]:

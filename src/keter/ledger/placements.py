@@ -17,9 +17,12 @@ _TOLD = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
 
 
 class PlacementFact(msgspec.Struct, frozen=True):
-    """One bet that was sent. ``asked`` are (book, price text) as sent; ``decided_at`` is None while the book is silent.
+    """One bet that was sent.
 
-    ``refused`` counts what the book refused, not what never reached it: such placements are no facts at all.
+    ``asked`` are (book, price text) as sent; ``decided_at`` is None while the book is silent.
+
+    ``refused`` counts what the book refused, not what never reached it: such placements are no
+    facts at all.
     """
 
     bet: Bet
@@ -33,10 +36,15 @@ class PlacementFact(msgspec.Struct, frozen=True):
         return None if self.decided_at is None else (self.decided_at - self.sent_at).total_seconds()
 
 
-def read_placements(connection: Connection, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
+def read_placements(
+    connection: Connection, mode: ExecutionMode, since: datetime
+) -> list[PlacementFact]:
     """Every placement of bets made since then, oldest first."""
     chosen = (bets.c.mode == mode.value) & (bets.c.created_at >= since)
-    found = {row.intent_id: rows.to_bet(row) for row in connection.execute(select(bets).where(chosen)).all()}
+    found = {
+        row.intent_id: rows.to_bet(row)
+        for row in connection.execute(select(bets).where(chosen)).all()
+    }
     query = (
         select(transitions)
         .join(bets, bets.c.intent_id == transitions.c.intent_id)
@@ -59,4 +67,6 @@ def _fact(bet: Bet, trail: Iterable[Row[tuple[object, ...]]]) -> PlacementFact |
     if sending is None or (decided is not None and decided.cause.startswith(PlaceOutcome.NOT_SENT)):
         return None
     asked = tuple((str(book), str(text)) for book, text in sending.evidence.get("prices", ()))
-    return PlacementFact(bet, asked, sending.at, decided.at if decided else None, bet.state is BetState.REFUSED)
+    return PlacementFact(
+        bet, asked, sending.at, decided.at if decided else None, bet.state is BetState.REFUSED
+    )

@@ -12,12 +12,37 @@ from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, 
 from keter.domain.verdicts import Reason, Verdict
 
 _INTENT_PLAIN = (
-    "intent_id", "decision_id", "trace_id", "account", "venue", "venue_key", "event_uid", "league", "home", "away", "kickoff",
-    "stake_minor", "asked_odds", "fair_odds", "ev_pct", "reference", "fence", "created_at", "signal",
-)  # fmt: skip
+    "intent_id",
+    "decision_id",
+    "trace_id",
+    "account",
+    "venue",
+    "venue_key",
+    "event_uid",
+    "league",
+    "home",
+    "away",
+    "kickoff",
+    "stake_minor",
+    "asked_odds",
+    "fair_odds",
+    "ev_pct",
+    "reference",
+    "fence",
+    "created_at",
+    "signal",
+)
 _BET_PLAIN = (
-    "updated_at", "placed_stake_minor", "odds", "book", "ticket_id", "pnl_minor", "reason", "settled_at", "closing_fair_odds",
-)  # fmt: skip
+    "updated_at",
+    "placed_stake_minor",
+    "odds",
+    "book",
+    "ticket_id",
+    "pnl_minor",
+    "reason",
+    "settled_at",
+    "closing_fair_odds",
+)
 
 
 def pair(first: int | None, second: int | None) -> tuple[int, int] | None:
@@ -61,7 +86,9 @@ def from_bet(bet: Bet) -> dict[str, Any]:
 
 def to_transition(row: Row[Any]) -> Transition:
     source = None if row.source is None else BetState(row.source)
-    return Transition(row.intent_id, source, BetState(row.target), row.at, row.cause, row.worker, row.evidence)
+    return Transition(
+        row.intent_id, source, BetState(row.target), row.at, row.cause, row.worker, row.evidence
+    )
 
 
 def from_transition(step: Transition) -> dict[str, Any]:
@@ -110,11 +137,26 @@ def from_decision(decision: Decision) -> dict[str, Any]:
 
 
 def to_command(row: Row[Any]) -> OperatorCommand:
-    before, after = (None if side is None else msgspec.convert(side, TradingState) for side in (row.before, row.after))
+    before, after = (
+        None if side is None else msgspec.convert(side, TradingState)
+        for side in (row.before, row.after)
+    )
     return OperatorCommand(
-        row.command_id, CommandAction(row.action), row.actor, row.source, row.target, row.reason, row.at, row.accepted,
-        row.result, before, after, row.value_before, row.value_after, row.v,
-    )  # fmt: skip
+        row.command_id,
+        CommandAction(row.action),
+        row.actor,
+        row.source,
+        row.target,
+        row.reason,
+        row.at,
+        row.accepted,
+        row.result,
+        before,
+        after,
+        row.value_before,
+        row.value_after,
+        row.v,
+    )
 
 
 def from_command(command: OperatorCommand) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""The tables. Money is an integer of minor units, times are microseconds, odds are the venue's own text.
+"""The tables.
 
-Constraints carry the promises: ``decision_id`` and ``reference`` are unique for ever, and at most one open intent exists per
-account, mode and selection. Migrations create these tables; a test compares the two.
+Money is an integer of minor units, times are microseconds, odds are the venue's own text.
+
+Constraints carry the promises: ``decision_id`` and ``reference`` are unique for ever, and at most
+one open intent exists per account, mode and selection. Migrations create these tables; a test
+compares the two.
 """
 
 from collections.abc import Iterable
@@ -44,7 +47,9 @@ metadata = MetaData(
 
 
 def written_out(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """One of ``values``, as words in the statement: only then a database sees that a partial index holds every answer."""
+    """One of ``values``, as words in the statement: only then a database sees that a partial index
+    holds every answer.
+    """
     return column.in_(bindparam(None, sorted(values), expanding=True, literal_execute=True))
 
 
@@ -55,7 +60,10 @@ def words(values: object) -> str:
 
 OPEN_CONDITION = f"state IN ({words(OPEN)})"
 STANDING_CONDITION = f"status IN ({words([TicketStatus.PENDING, TicketStatus.RUNNING])})"
-WAITING_CONDITION = {"sqlite": "settled_at IS NULL AND refused = 0", "postgresql": "settled_at IS NULL AND NOT refused"}
+WAITING_CONDITION = {
+    "sqlite": "settled_at IS NULL AND refused = 0",
+    "postgresql": "settled_at IS NULL AND NOT refused",
+}
 
 # An intent (never changed after its insert) and, from ``state`` on, what came of it.
 bets = Table(
@@ -125,7 +133,8 @@ Index(
 
 OPEN_NOW = written_out(bets.c.state, OPEN)
 
-# Every step of a bet's life. A row whose source and target are equal corrects what is known without a step.
+# Every step of a bet's life. A row whose source and target are equal corrects what is known without
+# a step.
 transitions = Table(
     "transitions",
     metadata,
@@ -139,7 +148,8 @@ transitions = Table(
     Column("evidence", JsonText, nullable=False),
 )
 
-# The fencing number of each account and mode: only its newest owner may create intents and send them.
+# The fencing number of each account and mode: only its newest owner may create intents and send
+# them.
 fences = Table(
     "fences",
     metadata,
@@ -230,7 +240,9 @@ operator_commands = Table(
     Column("value_before", Text),
     Column("value_after", Text),
     Column("v", Integer, nullable=False),
-    Column("sequence", BigInteger, FetchedValue(), nullable=False, index=True),  # the database counts up
+    Column(
+        "sequence", BigInteger, FetchedValue(), nullable=False, index=True
+    ),  # the database counts up
 )
 
 alerts = Table(
@@ -252,7 +264,8 @@ Index(
     postgresql_where=text("closed_at IS NULL"),
 )
 
-# Tickets at the venue that no intent of ours explains: counted as exposure, never settled into our profit.
+# Tickets at the venue that no intent of ours explains: counted as exposure, never settled into our
+# profit.
 foreign_tickets = Table(
     "foreign_tickets",
     metadata,
@@ -283,7 +296,8 @@ Index(
 
 STANDING_NOW = written_out(foreign_tickets.c.status, [TicketStatus.PENDING, TicketStatus.RUNNING])
 
-# The paper gateway's own book: what a bookmaker would hold. ``decided_at`` is when acceptance or refusal shows.
+# The paper gateway's own book: what a bookmaker would hold. ``decided_at`` is when acceptance or
+# refusal shows.
 paper_tickets = Table(
     "paper_tickets",
     metadata,
@@ -330,8 +344,9 @@ Index(
     postgresql_where=text("settled_at IS NOT NULL"),
 )
 
-# What all bets and paper tickets come to, so that no question has to read them all. Triggers keep it, whoever writes.
-# ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows of a group are summed: see ``totals``.
+# What all bets and paper tickets come to, so that no question has to read them all. Triggers keep
+# it, whoever writes. ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows of a
+# group are summed: see ``totals``.
 totals = Table(
     "totals",
     metadata,

@@ -1,4 +1,7 @@
-"""What all bets and paper tickets come to. Triggers of the database keep the rows; here they are read, folded and checked."""
+"""What all bets and paper tickets come to.
+
+Triggers of the database keep the rows; here they are read, folded and checked.
+"""
 
 from collections.abc import Iterator
 
@@ -13,7 +16,10 @@ FOLD_ROWS = 5000
 
 
 class Total(msgspec.Struct, frozen=True):
-    """How many there are of a group, and what they have come to. Paper tickets have no ``state``."""
+    """How many there are of a group, and what they have come to.
+
+    Paper tickets have no ``state``.
+    """
 
     book: str
     owner: str
@@ -25,13 +31,21 @@ class Total(msgspec.Struct, frozen=True):
 def read_totals(connection: Connection, book: str, owner: str) -> list[Total]:
     """Every state of one mode's bets, or one account's paper tickets."""
     rows = totals.c
-    query = select(rows.state, func.sum(rows.number), func.sum(rows.pnl_minor)).where(rows.book == book, rows.owner == owner)
+    query = select(rows.state, func.sum(rows.number), func.sum(rows.pnl_minor)).where(
+        rows.book == book, rows.owner == owner
+    )
     found = connection.execute(query.group_by(rows.state))
-    return [Total(book, owner, state, int(number), int(pnl)) for state, number, pnl in found if number or pnl]
+    return [
+        Total(book, owner, state, int(number), int(pnl))
+        for state, number, pnl in found
+        if number or pnl
+    ]
 
 
 def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
-    """Makes one row of all rows of a group, ``limit`` rows at most; returns how many there are less."""
+    """Makes one row of all rows of a group, ``limit`` rows at most; returns how many there are
+    less.
+    """
     rows = connection.execute(select(totals).order_by(totals.c.id).limit(limit)).all()
     groups: dict[tuple[str, str, str], tuple[int, int]] = {}
     for row in rows:
@@ -52,7 +66,9 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
 def wrong_totals(connection: Connection) -> Iterator[str]:
     """Sums that are not those of the rows, one sentence each."""
     pnl = func.coalesce(func.sum(bets.c.pnl_minor), 0)
-    of_bets = select(literal(BETS), bets.c.mode, bets.c.state, func.count(), pnl).group_by(bets.c.mode, bets.c.state)
+    of_bets = select(literal(BETS), bets.c.mode, bets.c.state, func.count(), pnl).group_by(
+        bets.c.mode, bets.c.state
+    )
     owner = paper_tickets.c.account
     paper_pnl = func.coalesce(func.sum(paper_tickets.c.pnl_minor), 0)
     of_paper = select(literal(PAPER), owner, literal(""), func.count(), paper_pnl).group_by(owner)
@@ -62,10 +78,16 @@ def wrong_totals(connection: Connection) -> Iterator[str]:
         for book, name, state, number, sum_ in connection.execute(query)
     }
     rows = totals.c
-    query = select(rows.book, rows.owner, rows.state, func.sum(rows.number), func.sum(rows.pnl_minor))
+    query = select(
+        rows.book, rows.owner, rows.state, func.sum(rows.number), func.sum(rows.pnl_minor)
+    )
     kept = {
-        (b, o, s): (int(n), int(p)) for b, o, s, n, p in connection.execute(query.group_by(rows.book, rows.owner, rows.state))
+        (b, o, s): (int(n), int(p))
+        for b, o, s, n, p in connection.execute(query.group_by(rows.book, rows.owner, rows.state))
     }
     for key in sorted(counted.keys() | kept.keys()):
         if counted.get(key, (0, 0)) != kept.get(key, (0, 0)):
-            yield f"the total of {' '.join(filter(None, key))} is {kept.get(key)}, its rows come to {counted.get(key)}"
+            yield (
+                f"the total of {' '.join(filter(None, key))} is {kept.get(key)}, its rows come to"
+                f" {counted.get(key)}"
+            )

@@ -1,7 +1,9 @@
-"""Whether the ledger takes writes, and if not, of which kind the trouble is: learnt from a write, not from an answer.
+"""Whether the ledger takes writes, and if not, of which kind the trouble is: learnt from a write,
+not from an answer.
 
-The write sets the one row of ``alembic_version`` to what it is: it is cheap, leaves nothing behind and needs no table of its
-own. It goes over a connection of its own with little patience, so that it never stands in the way of a bet's.
+The write sets the one row of ``alembic_version`` to what it is: it is cheap, leaves nothing behind
+and needs no table of its own. It goes over a connection of its own with little patience, so that it
+never stands in the way of a bet's.
 """
 
 import asyncio
@@ -41,7 +43,8 @@ _SQLITE = {
     sqlite3.SQLITE_PERM: LedgerTrouble.READ_ONLY,
     sqlite3.SQLITE_FULL: LedgerTrouble.DISK_FULL,
 }
-# PostgreSQL's: lock_not_available, query_canceled; read_only_sql_transaction, insufficient_privilege; disk_full.
+# PostgreSQL's: lock_not_available, query_canceled; read_only_sql_transaction,
+# insufficient_privilege; disk_full.
 _POSTGRES = {
     "55P03": LedgerTrouble.LOCKED,
     "57014": LedgerTrouble.LOCKED,
@@ -73,7 +76,9 @@ class WriteProbe:
         return found
 
     def _sqlite(self) -> Refusal | None:
-        """Opens the file each time: one that was moved away or replaced would go on unseen behind an open one."""
+        """Opens the file each time: one that was moved away or replaced would go on unseen behind
+        an open one.
+        """
         return _refusal(lambda: _write_sqlite(self._url), Path(self._url.database or ""))
 
     def _postgres(self) -> Refusal | None:
@@ -92,8 +97,12 @@ class WriteProbe:
 
 
 def _write_sqlite(url: URL) -> None:
-    address = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"  # rw: a probe makes no ledger
-    with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)) as connection:
+    address = (
+        f"{Path(url.database or '').absolute().as_uri()}?mode=rw"  # rw: a probe makes no ledger
+    )
+    with closing(
+        sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
+    ) as connection:
         connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may have it: it holds nothing
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(WRITE)
@@ -103,7 +112,11 @@ def _write_sqlite(url: URL) -> None:
 def _write_postgres(engine: Engine) -> None:
     with engine.connect().execution_options(work=RELAXED) as connection, connection.begin():
         patience = f"{PATIENCE_S:g}s"
-        connection.execute(text(f"SET LOCAL lock_timeout = '{patience}'; SET LOCAL statement_timeout = '{patience}'"))
+        connection.execute(
+            text(
+                f"SET LOCAL lock_timeout = '{patience}'; SET LOCAL statement_timeout = '{patience}'"
+            )
+        )
         connection.execute(text(WRITE))
 
 
@@ -113,11 +126,14 @@ def _refusal(write: Callable[[], None], file: Path | None = None) -> Refusal | N
     except sqlite3.Error as e:
         code = (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN and file is not None and file.exists():
-            return LedgerTrouble.READ_ONLY, _sentence(e)  # the file is there, and nothing may be made beside it
+            # The file is there, and nothing may be made beside it.
+            return LedgerTrouble.READ_ONLY, _sentence(e)
         return _SQLITE.get(code, LedgerTrouble.AWAY), _sentence(e)
     except SQLAlchemyError as e:
         cause: Any = getattr(e, "orig", None)
-        return _POSTGRES.get(getattr(cause, "sqlstate", None) or "", LedgerTrouble.AWAY), _sentence(cause or e)
+        return _POSTGRES.get(getattr(cause, "sqlstate", None) or "", LedgerTrouble.AWAY), _sentence(
+            cause or e
+        )
     return None
 
 

@@ -1,4 +1,6 @@
-"""Metrics for Prometheus: their names, what they are made of, and the pure way from there to the text."""
+"""Metrics for Prometheus: their names, what they are made of, and the pure way from there to the
+text.
+"""
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 

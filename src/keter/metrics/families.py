@@ -1,7 +1,10 @@
-"""Pure: what is known at one moment, as families of metrics. What is not known is absent, never zero.
+"""Pure: what is known at one moment, as families of metrics.
 
-Names come from ``keter.metrics.names``. Label values are our own words; where a word is not (a counter that a worker made up),
-it must look like one, and one label takes MOST_WORDS different values at most: the rest is summed up as ``other``.
+What is not known is absent, never zero.
+
+Names come from ``keter.metrics.names``. Label values are our own words; where a word is not (a
+counter that a worker made up), it must look like one, and one label takes MOST_WORDS different
+values at most: the rest is summed up as ``other``.
 """
 
 import re
@@ -10,13 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import inf
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
-from keter.bus.state.odds import FeedFacts
 from keter.domain.bets import BetState
 from keter.domain.exposure import ExposureStatus, open_stake
 from keter.domain.money import to_decimal
@@ -34,7 +42,8 @@ NO_MODE = "UNKNOWN"
 STAGES = ("validator", "edge", "guard", "router")
 NEWS = ("answers", "changed", "removed")
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
-_WORKER = re.compile(r"[a-z][a-z0-9_.-]{0,39}(@[A-Za-z0-9-]{1,40})?")  # with its machine where there are several
+# With its machine where there are several.
+_WORKER = re.compile(r"[a-z][a-z0-9_.-]{0,39}(@[A-Za-z0-9-]{1,40})?")
 _PROBLEM, _BOOK = "problem_", "book_"
 
 
@@ -75,7 +84,9 @@ class _Page:
         assert isinstance(family, GaugeMetricFamily | CounterMetricFamily)  # noqa: S101 - the catalogue says so
         family.add_metric(labels, value)
 
-    def histogram(self, name: str, buckets: Sequence[tuple[float, int]], sum_s: float, *labels: str) -> None:
+    def histogram(
+        self, name: str, buckets: Sequence[tuple[float, int]], sum_s: float, *labels: str
+    ) -> None:
         """``buckets`` as (upper bound, observations up to it), the last one infinite."""
         family = self._family(f"keter_{name}")
         assert isinstance(family, HistogramMetricFamily)  # noqa: S101 - the catalogue says so
@@ -84,7 +95,11 @@ class _Page:
     def _family(self, name: str) -> Metric:
         if name not in self._families:
             spec = CATALOGUE[name]
-            make = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily, "histogram": HistogramMetricFamily}[spec.kind]
+            make = {
+                "gauge": GaugeMetricFamily,
+                "counter": CounterMetricFamily,
+                "histogram": HistogramMetricFamily,
+            }[spec.kind]
             self._families[name] = make(name, spec.help, labels=spec.labels)
         return self._families[name]
 
@@ -94,7 +109,10 @@ class _Page:
 
 
 def _keter(page: _Page, known: Known) -> None:
-    redis_up, ledger_up = known.bus is not None and known.redis_writes, known.figures is not None and known.ledger_writes
+    redis_up, ledger_up = (
+        known.bus is not None and known.redis_writes,
+        known.figures is not None and known.ledger_writes,
+    )
     page.put("up", redis_up and ledger_up)
     page.put("redis_up", redis_up)
     page.put("ledger_up", ledger_up)
@@ -177,7 +195,9 @@ def _account(page: _Page, bus: BusPart, at: datetime) -> None:
 
 
 def _counts(page: _Page, counts: Mapping[str, int]) -> None:
-    """The day's counters, ``stage:what``: verdicts by reason, and what ingest and validator count besides."""
+    """The day's counters, ``stage:what``: verdicts by reason, and what ingest and validator count
+    besides.
+    """
     parts = [(*name.partition(":")[::2], n) for name, n in counts.items()]
     reasons = set(map(str, Reason))
     for stage in STAGES:
@@ -186,11 +206,19 @@ def _counts(page: _Page, counts: Mapping[str, int]) -> None:
             if of == stage and (what in reasons or not what.startswith(_BOOK)):
                 verdicts[what if what in reasons else OTHER] += n
         for reason, n in verdicts.items():
-            page.put("verdicts_total", n, stage, "accepted" if reason == Reason.OK else "rejected", reason)
+            page.put(
+                "verdicts_total",
+                n,
+                stage,
+                "accepted" if reason == Reason.OK else "rejected",
+                reason,
+            )
     ingest = {what: n for of, what, n in parts if of == "ingest"}
     for kind in NEWS:
         page.put("feed_news_total", ingest.get(kind, 0), kind)
-    problems = {what.removeprefix(_PROBLEM): n for what, n in ingest.items() if what.startswith(_PROBLEM)}
+    problems = {
+        what.removeprefix(_PROBLEM): n for what, n in ingest.items() if what.startswith(_PROBLEM)
+    }
     for kind, n in bounded(problems).items():
         page.put("feed_problems_total", n, kind)
     books = {
@@ -205,7 +233,11 @@ def _counts(page: _Page, counts: Mapping[str, int]) -> None:
 def _feeds(page: _Page, feeds: Iterable[FeedFacts], at: datetime) -> None:
     for feed in feeds:
         phase = feed.phase.value
-        page.put("feed_age_seconds", inf if feed.confirmed_at is None else _age_s(feed.confirmed_at, at), phase)
+        page.put(
+            "feed_age_seconds",
+            inf if feed.confirmed_at is None else _age_s(feed.confirmed_at, at),
+            phase,
+        )
         page.put("feed_markets", feed.known_markets, phase)
         page.put("feed_body_bytes", feed.body_bytes, phase)
         page.put("feed_parse_seconds", feed.parse_s, phase)
@@ -215,12 +247,24 @@ def _workers(page: _Page, heartbeats: Sequence[Heartbeat]) -> None:
     alive = Counter(beat.process for beat in heartbeats)
     for process in Process:
         page.put("workers", alive[process.value], process.value)
-    known = [beat for beat in heartbeats if beat.process in set(Process) and _WORKER.fullmatch(beat.worker)]
+    known = [
+        beat
+        for beat in heartbeats
+        if beat.process in set(Process) and _WORKER.fullmatch(beat.worker)
+    ]
     for beat in known[:MOST_WORKERS]:
         _worker(page, beat)
-    streaks = [_number(beat.gauges.get("low_ev_streak")) for beat in known if beat.process == Process.EDGE]
-    page.put("low_ev_streak", max((streak for streak in streaks if streak is not None), default=None))
-    foreign = [_number(beat.gauges.get("foreign_open")) for beat in known if beat.process == Process.TRACKER]
+    streaks = [
+        _number(beat.gauges.get("low_ev_streak")) for beat in known if beat.process == Process.EDGE
+    ]
+    page.put(
+        "low_ev_streak", max((streak for streak in streaks if streak is not None), default=None)
+    )
+    foreign = [
+        _number(beat.gauges.get("foreign_open"))
+        for beat in known
+        if beat.process == Process.TRACKER
+    ]
     page.put("foreign_bets", next((count for count in foreign if count is not None), None))
 
 
@@ -244,13 +288,19 @@ def _alerts(page: _Page, alerts: Iterable[Alert], rules: Sequence[tuple[str, str
     found = Counter({(name, level, "false"): 0 for name, level in rules})
     for alert in alerts:
         name = alert.id.partition(":")[0].replace("_", "-")
-        found[name if name in names else OTHER, alert.level, "true" if alert.acknowledged_by is not None else "false"] += 1
+        found[
+            name if name in names else OTHER,
+            alert.level,
+            "true" if alert.acknowledged_by is not None else "false",
+        ] += 1
     for labels, count in sorted(found.items()):
         page.put("alerts", count, *labels)
 
 
 def bounded(counts: Mapping[str, int], most: int = MOST_WORDS) -> dict[str, int]:
-    """``counts`` by ``most`` names at most: what looks like no word of ours, or is too much, is summed as ``other``."""
+    """``counts`` by ``most`` names at most: what looks like no word of ours, or is too much, is
+    summed as ``other``.
+    """
     found = Counter[str]()
     words = sorted(name for name in counts if _WORD.fullmatch(name) and name != OTHER)
     kept = set(words if len(words) == len(counts) and len(words) <= most else words[: most - 1])
@@ -264,7 +314,9 @@ def _bound(seconds: float) -> str:
 
 
 def _money(minor: int) -> float:
-    """Whole units; exact in the text, because the shortest spelling of the nearest float is the decimal itself."""
+    """Whole units; exact in the text, because the shortest spelling of the nearest float is the
+    decimal itself.
+    """
     return float(to_decimal(minor))
 
 

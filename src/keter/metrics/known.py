@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from keter.bus.queues import QueueFacts
+from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
-from keter.bus.state.odds import FeedFacts
-from keter.bus.queues import QueueFacts
 from keter.domain.exposure import Exposure
 from keter.domain.room import Room
 from keter.domain.trading import TradingMode
@@ -27,7 +27,10 @@ class RedisPart:
 
 @dataclass(frozen=True, slots=True)
 class BusPart:
-    """What Redis holds. ``feeds`` are the current account's; ``mode`` is None when there is no trading state."""
+    """What Redis holds.
+
+    ``feeds`` are the current account's; ``mode`` is None when there is no trading state.
+    """
 
     mode: TradingMode | None
     revision: int | None
@@ -68,9 +71,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything at one moment. ``bus`` and ``figures`` are None when Redis or the ledger could not be asked.
+    """Everything at one moment.
 
-    ``rules`` are (name, level) of every alert there may be. A store that is read and takes no write is not up.
+    ``bus`` and ``figures`` are None when Redis or the ledger could not be asked.
+
+    ``rules`` are (name, level) of every alert there may be. A store that is read and takes no write
+    is not up.
     """
 
     at: datetime

@@ -1,4 +1,6 @@
-"""What things are worth: margin removal, consensus, lines, expected value, stakes. Pure; usable without Redis.
+"""What things are worth: margin removal, consensus, lines, expected value, stakes.
+
+Pure; usable without Redis.
 
 The names below load their module at first use, so that ``import keter.pricing`` costs nothing.
 """

@@ -1,4 +1,6 @@
-"""Telling edge from luck: closing line value, yields and their t-values, scoring rules, calibration, drawdown."""
+"""Telling edge from luck: closing line value, yields and their t-values, scoring rules,
+calibration, drawdown.
+"""
 
 from collections.abc import Iterable, Sequence
 from math import exp, inf, isfinite, log, sqrt
@@ -12,7 +14,10 @@ _Z95 = 1.959963984540054
 
 
 def clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
-    """Closing line value ``o * q - 1`` of a bet on leg ``index``, ``q`` fair by ``method``. Raises a PricingError."""
+    """Closing line value ``o * q - 1`` of a bet on leg ``index``, ``q`` fair by ``method``.
+
+    Raises a PricingError.
+    """
     q = fair(closing_odds, method).p
     if not 0 <= index < len(q):
         raise IncompleteMarketError(f"the close has no leg {index}: {list(closing_odds)}")
@@ -30,7 +35,9 @@ def log_clv(odds: float, closing_odds: Sequence[float], index: int, method: str 
 
 
 class Yield(NamedTuple):
-    """Results of bets: ``sd`` of profit per unit (n - 1), ``t`` of the mean; None where they are not defined."""
+    """Results of bets: ``sd`` of profit per unit (n - 1), ``t`` of the mean; None where they are
+    not defined.
+    """
 
     n: int
     profit: float
@@ -41,13 +48,19 @@ class Yield(NamedTuple):
 
 
 def yield_stats(profits: Sequence[float], stakes: Sequence[float] | None = None) -> Yield:
-    """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit returns.
+    """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit
+    returns.
 
-    ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are correlated: see
-    ``clustered_ratio``. Raises InvalidOddsError for no bets, a result that is not finite, a stake that is not positive.
+    ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are
+    correlated: see ``clustered_ratio``. Raises InvalidOddsError for no bets, a result that is not
+    finite, a stake that is not positive.
     """
     staked = list(stakes) if stakes is not None else [1.0] * len(profits)
-    if not len(profits) or len(staked) != len(profits) or not all(0 < stake < inf for stake in staked):
+    if (
+        not len(profits)
+        or len(staked) != len(profits)
+        or not all(0 < stake < inf for stake in staked)
+    ):
         raise InvalidOddsError(f"{len(profits)} results need as many positive stakes")
     if not all(map(isfinite, profits)):
         raise InvalidOddsError(f"results must be finite: {list(profits)}")
@@ -84,8 +97,11 @@ class ClusteredRatio(NamedTuple):
         return self.value / self.error if self.error else None
 
 
-def clustered_ratio(tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[str]) -> ClusteredRatio:
-    """``sum tops / sum bottoms`` when the rows of one cluster (match, day) stand or fall together: linearised error.
+def clustered_ratio(
+    tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[str]
+) -> ClusteredRatio:
+    """``sum tops / sum bottoms`` when the rows of one cluster (match, day) stand or fall together:
+    linearised error.
 
     Raises InvalidOddsError when the bottoms sum to nothing.
     """
@@ -104,7 +120,9 @@ def clustered_ratio(tops: Sequence[float], bottoms: Sequence[float], clusters: S
 
 
 class YieldOutlook(NamedTuple):
-    """What a yield would show: standard deviation of a bet, t after n bets, bets until t = 2 (infinite at yield 0)."""
+    """What a yield would show: standard deviation of a bet, t after n bets, bets until t = 2
+    (infinite at yield 0).
+    """
 
     sigma: float
     t: float
@@ -112,7 +130,9 @@ class YieldOutlook(NamedTuple):
 
 
 def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
-    """Closed form for flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``. Raises InvalidOddsError."""
+    """Closed form for flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``. Raises
+    InvalidOddsError.
+    """
     inner = (1 + yield_) * (effective_odds(odds) - 1 - yield_)
     if not (inner >= 0 and 0 < n < inf):
         raise InvalidOddsError(f"no hit rate gives a yield of {yield_} at {odds} over {n} bets")
@@ -122,7 +142,9 @@ def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
 
 
 def max_drawdown(profits: Iterable[float]) -> float:
-    """The deepest fall of the running sum below its earlier peak (the start counts as one), as a positive number."""
+    """The deepest fall of the running sum below its earlier peak (the start counts as one), as a
+    positive number.
+    """
     level = peak = deepest = 0.0
     for profit in profits:
         level += profit
@@ -132,7 +154,9 @@ def max_drawdown(profits: Iterable[float]) -> float:
 
 
 class Scores(NamedTuple):
-    """Mean Brier (sum over outcomes), log-loss (natural) and ranked probability score (divided by outcomes - 1)."""
+    """Mean Brier (sum over outcomes), log-loss (natural) and ranked probability score (divided by
+    outcomes - 1).
+    """
 
     brier: float
     log_loss: float
@@ -142,14 +166,19 @@ class Scores(NamedTuple):
 def scores(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> Scores:
     """Scores forecasts of ordered outcomes against what happened, an index each; lower is better.
 
-    Log-loss is infinite where something of probability 0 happened. Raises IncompleteMarketError for lists of other lengths
-    or an index out of range, InvalidOddsError for numbers that are no probabilities.
+    Log-loss is infinite where something of probability 0 happened. Raises IncompleteMarketError for
+    lists of other lengths or an index out of range, InvalidOddsError for numbers that are no
+    probabilities.
     """
     if not forecasts or len(forecasts) != len(happened):
-        raise IncompleteMarketError(f"{len(forecasts)} forecasts and {len(happened)} results do not match")
+        raise IncompleteMarketError(
+            f"{len(forecasts)} forecasts and {len(happened)} results do not match"
+        )
     rows = [_score(p, outcome) for p, outcome in zip(forecasts, happened, strict=True)]
     n = len(rows)
-    return Scores(sum(r[0] for r in rows) / n, sum(r[1] for r in rows) / n, sum(r[2] for r in rows) / n)
+    return Scores(
+        sum(r[0] for r in rows) / n, sum(r[1] for r in rows) / n, sum(r[2] for r in rows) / n
+    )
 
 
 def _score(p: Sequence[float], outcome: int) -> Scores:
@@ -171,17 +200,24 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, n: int, z: float = _Z95) -> Interval:
-    """Wilson's interval of a proportion. Raises InvalidOddsError unless 0 <= hits <= n and n > 0."""
+    """Wilson's interval of a proportion.
+
+    Raises InvalidOddsError unless 0 <= hits <= n and n > 0.
+    """
     if not 0 <= hits <= n or n <= 0:
         raise InvalidOddsError(f"{hits} hits of {n}")
     p, square = hits / n, z * z
     centre = (p + square / (2 * n)) / (1 + square / n)
     half = z * sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return Interval(max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0)
+    return Interval(
+        max(centre - half, 0.0) if hits else 0.0, min(centre + half, 1.0) if hits < n else 1.0
+    )
 
 
 class Bin(NamedTuple):
-    """Forecasts of like size: how many, their mean, how often it happened, and Wilson's interval of that."""
+    """Forecasts of like size: how many, their mean, how often it happened, and Wilson's interval of
+    that.
+    """
 
     n: int
     mean_p: float
@@ -190,7 +226,10 @@ class Bin(NamedTuple):
 
 
 def calibration(p: Sequence[float], happened: Sequence[bool], bins: int = 10) -> list[Bin]:
-    """Reliability in bins of equal count. Raises IncompleteMarketError for lists of other lengths."""
+    """Reliability in bins of equal count.
+
+    Raises IncompleteMarketError for lists of other lengths.
+    """
     if len(p) != len(happened):
         raise IncompleteMarketError(f"{len(p)} forecasts and {len(happened)} results do not match")
     pairs = sorted(zip(p, happened, strict=True))
@@ -199,12 +238,20 @@ def calibration(p: Sequence[float], happened: Sequence[bool], bins: int = 10) ->
         part = pairs[i * len(pairs) // bins : (i + 1) * len(pairs) // bins]
         if part:
             hits = sum(hit for _, hit in part)
-            made.append(Bin(len(part), sum(x for x, _ in part) / len(part), hits / len(part), wilson(hits, len(part))))
+            made.append(
+                Bin(
+                    len(part),
+                    sum(x for x, _ in part) / len(part),
+                    hits / len(part),
+                    wilson(hits, len(part)),
+                )
+            )
     return made
 
 
 def calibration_slope(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> float:
-    """The k that minimises log-loss of ``p^k`` renormalised: 1 is calibrated, above 1 the forecasts are too timid.
+    """The k that minimises log-loss of ``p^k`` renormalised: 1 is calibrated, above 1 the forecasts
+    are too timid.
 
     Newton on a convex function. Raises IncompleteMarketError or InvalidOddsError.
     """

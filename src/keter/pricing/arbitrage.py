@@ -1,4 +1,7 @@
-"""Arbitrage, back against lay, and middles. Exact fractions; rounding is done once and the result judged after it."""
+"""Arbitrage, back against lay, and middles.
+
+Exact fractions; rounding is done once and the result judged after it.
+"""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,9 +16,12 @@ Fractions = tuple[Fraction, ...]
 
 
 class Arbitrage(NamedTuple):
-    """Equal-return stakes. ``is_arb`` judges the exact prices; ``worst_profit`` what is left after rounding the stakes.
+    """Equal-return stakes.
 
-    ``profits`` are by outcome, from the rounded stakes; ``roi`` is per unit of ``total``, before rounding.
+    ``is_arb`` judges the exact prices; ``worst_profit`` what is left after rounding the stakes.
+
+    ``profits`` are by outcome, from the rounded stakes; ``roi`` is per unit of ``total``, before
+    rounding.
     """
 
     effective_odds: Fractions
@@ -40,9 +46,9 @@ def arbitrage(
 ) -> Arbitrage:
     """Splits ``total`` over the outcomes of one market so that each returns alike.
 
-    ``commission`` is per leg, on net winnings; ``limits`` are the largest stakes accepted; ``unit`` what stakes are rounded
-    to (``half_up``, ``down`` or ``up``). Raises IncompleteMarketError below two legs or for lists of other lengths,
-    InvalidOddsError for numbers out of range.
+    ``commission`` is per leg, on net winnings; ``limits`` are the largest stakes accepted; ``unit``
+    what stakes are rounded to (``half_up``, ``down`` or ``up``). Raises IncompleteMarketError below
+    two legs or for lists of other lengths, InvalidOddsError for numbers out of range.
     """
     legs = len(odds)
     if any(price is None for price in odds):
@@ -50,17 +56,35 @@ def arbitrage(
     rates = [exact(rate) for rate in commission] if commission is not None else [Fraction(0)] * legs
     most = list(limits) if limits is not None else [None] * legs
     if legs < 2 or len(rates) != legs or len(most) != legs:
-        raise IncompleteMarketError(f"{legs} odds, {len(rates)} commissions and {len(most)} limits do not make a market")
-    effective = tuple(after_commission(price, rate) for price, rate in zip(odds, rates, strict=True))
+        raise IncompleteMarketError(
+            f"{legs} odds, {len(rates)} commissions and {len(most)} limits do not make a market"
+        )
+    effective = tuple(
+        after_commission(price, rate) for price, rate in zip(odds, rates, strict=True)
+    )
     booksum = sum((1 / e for e in effective), Fraction(0))
-    room = [exact(limit) * e * booksum for limit, e in zip(most, effective, strict=True) if limit is not None]
+    room = [
+        exact(limit) * e * booksum
+        for limit, e in zip(most, effective, strict=True)
+        if limit is not None
+    ]
     used = min([exact(total), *room])
     if used < 0:
         raise InvalidOddsError(f"stakes cannot be negative: {total}, {limits}")
     stakes = tuple(used / (e * booksum) for e in effective)
     rounded = tuple(round_to_unit(stake, unit, rounding) for stake in stakes)
     profits = tuple(stake * e - sum(rounded) for stake, e in zip(rounded, effective, strict=True))
-    return Arbitrage(effective, booksum, booksum < 1, 1 / booksum - 1, used, stakes, rounded, profits, min(profits))
+    return Arbitrage(
+        effective,
+        booksum,
+        booksum < 1,
+        1 / booksum - 1,
+        used,
+        stakes,
+        rounded,
+        profits,
+        min(profits),
+    )
 
 
 def after_commission(odds: OddsValue, commission: OddsValue) -> Fraction:
@@ -77,12 +101,18 @@ def round_to_unit(amount: Fraction, unit: OddsValue, rounding: str = "half_up") 
     if rounding not in {"half_up", "down", "up"} or step <= 0:
         raise ValueError(f"cannot round to {unit} by {rounding!r}")
     count = amount / step
-    whole = {"half_up": (count + Fraction(1, 2)).__floor__, "down": count.__floor__, "up": count.__ceil__}
+    whole = {
+        "half_up": (count + Fraction(1, 2)).__floor__,
+        "down": count.__floor__,
+        "up": count.__ceil__,
+    }
     return whole[rounding]() * step
 
 
 class BackLay(NamedTuple):
-    """A back against a lay of the same selection: equalising lay stake, liability, profit both ways."""
+    """A back against a lay of the same selection: equalising lay stake, liability, profit both
+    ways.
+    """
 
     lay_stake: Fraction
     liability: Fraction
@@ -90,9 +120,18 @@ class BackLay(NamedTuple):
     is_arb: bool
 
 
-def back_lay(stake: OddsValue, back_odds: OddsValue, lay_odds: OddsValue, commission: OddsValue = 0) -> BackLay:
-    """Lays off a back so that both results pay alike; an arbitrage iff ``B(1-c) > l - c``. Raises InvalidOddsError."""
-    back, lay, rate = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal"), exact(commission)
+def back_lay(
+    stake: OddsValue, back_odds: OddsValue, lay_odds: OddsValue, commission: OddsValue = 0
+) -> BackLay:
+    """Lays off a back so that both results pay alike; an arbitrage iff ``B(1-c) > l - c``.
+
+    Raises InvalidOddsError.
+    """
+    back, lay, rate = (
+        to_decimal(back_odds, "decimal"),
+        to_decimal(lay_odds, "decimal"),
+        exact(commission),
+    )
     after_commission(lay, rate)
     lay_stake = exact(stake) * back / (lay - rate)
     profit = lay_stake * (1 - rate) - exact(stake)
@@ -109,7 +148,9 @@ class TotalsLeg(NamedTuple):
 
 
 class Middle(NamedTuple):
-    """A middle over a distribution of totals: both win with ``p_middle``; worst case and value of the two stakes."""
+    """A middle over a distribution of totals: both win with ``p_middle``; worst case and value of
+    the two stakes.
+    """
 
     profit_by_total: dict[int, Fraction]
     p_middle: float
@@ -117,7 +158,9 @@ class Middle(NamedTuple):
     ev: float
 
 
-def middle(over: TotalsLeg, under: TotalsLeg, p_total: Sequence[float] = (), totals: int = 7) -> Middle:
+def middle(
+    over: TotalsLeg, under: TotalsLeg, p_total: Sequence[float] = (), totals: int = 7
+) -> Middle:
     """Two totals bets settled at each total; ``p_total[n]`` is P(n goals), where a value is wanted.
 
     Raises InvalidOddsError; ValueError for a line that is no multiple of a quarter.

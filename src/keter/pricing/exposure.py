@@ -1,7 +1,9 @@
-"""What a set of bets pays in each outcome: netting is in the vector, the worst case is its minimum. Exact.
+"""What a set of bets pays in each outcome: netting is in the vector, the worst case is its minimum.
 
-``keter.domain.exposure`` caps real stakes in minor units; this is the library's general form, with lays, exchange orders
-and commission, for any set of outcomes or the score grid.
+Exact.
+
+``keter.domain.exposure`` caps real stakes in minor units; this is the library's general form, with
+lays, exchange orders and commission, for any set of outcomes or the score grid.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +25,9 @@ class Direction(StrEnum):
 
 
 class Position(NamedTuple):
-    """A matched bet or an open order on one or more outcomes together, at decimal odds; the stake is the backer's."""
+    """A matched bet or an open order on one or more outcomes together, at decimal odds; the stake
+    is the backer's.
+    """
 
     direction: Direction
     selection: frozenset[str]
@@ -32,7 +36,9 @@ class Position(NamedTuple):
 
 
 class LineStake(NamedTuple):
-    """A stake on a selection of a match; ``start`` is the score from which an in-play handicap counts."""
+    """A stake on a selection of a match; ``start`` is the score from which an in-play handicap
+    counts.
+    """
 
     market: Market
     side: Side
@@ -42,7 +48,10 @@ class LineStake(NamedTuple):
 
 
 def outcome_pnl(outcomes: Sequence[str], positions: Iterable[Position]) -> Pnl:
-    """Profit in each outcome before commission. Raises InvalidOddsError; ValueError for an unknown outcome or stake."""
+    """Profit in each outcome before commission.
+
+    Raises InvalidOddsError; ValueError for an unknown outcome or stake.
+    """
     pnl = dict.fromkeys(outcomes, Fraction(0))
     for position in positions:
         for outcome, amount in _contribution(outcomes, position).items():
@@ -53,10 +62,14 @@ def outcome_pnl(outcomes: Sequence[str], positions: Iterable[Position]) -> Pnl:
 def net_of_commission(pnl: Mapping[str, Fraction], commission: OddsValue) -> Pnl:
     """Commission is charged on the market's net winnings: positions are netted first."""
     rate = exact(commission)
-    return {outcome: amount * (1 - rate) if amount > 0 else amount for outcome, amount in pnl.items()}
+    return {
+        outcome: amount * (1 - rate) if amount > 0 else amount for outcome, amount in pnl.items()
+    }
 
 
-def with_orders(outcomes: Sequence[str], pnl: Mapping[str, Fraction], orders: Iterable[Position]) -> Pnl:
+def with_orders(
+    outcomes: Sequence[str], pnl: Mapping[str, Fraction], orders: Iterable[Position]
+) -> Pnl:
     """The vector with open orders counted only where they hurt: any part of them may be matched."""
     worst = dict(pnl)
     for order in orders:
@@ -79,7 +92,10 @@ def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Goals,
     return {
         (home, away): sum(
             (
-                stake * unit_profit(result_halves(bet.market, bet.side, home, away, start=bet.start), odds)
+                stake
+                * unit_profit(
+                    result_halves(bet.market, bet.side, home, away, start=bet.start), odds
+                )
                 for bet, stake, odds in stakes
             ),
             Fraction(0),
@@ -101,4 +117,7 @@ def _contribution(outcomes: Sequence[str], position: Position) -> Pnl:
     if stake < 0:
         raise ValueError(f"a stake cannot be negative: {position.stake}")
     sign = 1 if position.direction is Direction.BACK else -1
-    return {outcome: sign * (stake * net if outcome in position.selection else -stake) for outcome in outcomes}
+    return {
+        outcome: sign * (stake * net if outcome in position.selection else -stake)
+        for outcome in outcomes
+    }

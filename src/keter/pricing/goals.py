@@ -1,7 +1,8 @@
 """Goal models: independent Poisson, and Dixon-Coles' correction of the four lowest scores (1997).
 
-Dixon-Coles multiplies (0,0) by ``1 - lam*mu*rho``, (0,1) by ``1 + lam*rho``, (1,0) by ``1 + mu*rho``, (1,1) by
-``1 - rho`` (home goals first); rho is usually negative, which raises draws. Pure Python: one match costs microseconds.
+Dixon-Coles multiplies (0,0) by ``1 - lam*mu*rho``, (0,1) by ``1 + lam*rho``, (1,0) by ``1 +
+mu*rho``, (1,1) by ``1 - rho`` (home goals first); rho is usually negative, which raises draws. Pure
+Python: one match costs microseconds.
 """
 
 from functools import lru_cache
@@ -41,22 +42,34 @@ def grid_size(*means: float) -> int:
     """Goals to count so that less than 1e-12 of the probability is left out; at least 16."""
     for mean in means:
         if not (isfinite(mean) and 0 < mean <= MOST_GOALS):
-            raise InvalidOddsError(f"expected goals must be above 0 and at most {MOST_GOALS:g}: {mean}")
+            raise InvalidOddsError(
+                f"expected goals must be above 0 and at most {MOST_GOALS:g}: {mean}"
+            )
     mean = max(means)
     return max(16, int(mean + 9 * sqrt(mean) + 12))
 
 
 def score_grid(model: GoalModel, size: int | None = None) -> list[list[float]]:
-    """``grid[h][a]``, summing to 1. Raises InvalidOddsError for impossible means, NoSolutionError for an impossible rho."""
+    """``grid[h][a]``, summing to 1.
+
+    Raises InvalidOddsError for impossible means, NoSolutionError for an impossible rho.
+    """
     lam, mu, rho = model
     n = size or grid_size(lam, mu)
     home, away = poisson(lam, n), poisson(mu, n)
     grid = [[h * a for a in away] for h in home]
     if rho:
-        factors = {(0, 0): 1 - lam * mu * rho, (0, 1): 1 + lam * rho, (1, 0): 1 + mu * rho, (1, 1): 1 - rho}
+        factors = {
+            (0, 0): 1 - lam * mu * rho,
+            (0, 1): 1 + lam * rho,
+            (1, 0): 1 + mu * rho,
+            (1, 1): 1 - rho,
+        }
         for (h, a), factor in factors.items():
             if not factor >= 0:
-                raise NoSolutionError(f"rho {rho:g} gives a negative probability at {lam:g}/{mu:g} goals")
+                raise NoSolutionError(
+                    f"rho {rho:g} gives a negative probability at {lam:g}/{mu:g} goals"
+                )
             grid[h][a] *= factor
     total = sum(map(sum, grid))
     return [[p / total for p in row] for row in grid]
@@ -75,8 +88,12 @@ def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Side
     return Chances(*masses)
 
 
-def representative_scores(grid: tuple[tuple[float, ...], ...], kind: MarketKind) -> dict[tuple[int, int], float]:
-    """One score for every total (or every margin) with the probability of them all: what settlement needs to tell apart."""
+def representative_scores(
+    grid: tuple[tuple[float, ...], ...], kind: MarketKind
+) -> dict[tuple[int, int], float]:
+    """One score for every total (or every margin) with the probability of them all: what settlement
+    needs to tell apart.
+    """
     masses: dict[int, float] = {}
     by_total = kind == MarketKind.OVER_UNDER
     for home, row in enumerate(grid):
@@ -94,7 +111,9 @@ def home_draw_away(model: GoalModel) -> tuple[float, float, float]:
 
 
 def margin_p(model: GoalModel, margin: int) -> float:
-    """P(home goals - away goals = margin) of the independent part (rho ignored): a Skellam probability."""
+    """P(home goals - away goals = margin) of the independent part (rho ignored): a Skellam
+    probability.
+    """
     n = grid_size(model.home, model.away)
     home, away = poisson(model.home, n), poisson(model.away, n)
     if margin >= 0:
@@ -104,12 +123,16 @@ def margin_p(model: GoalModel, margin: int) -> float:
 
 @lru_cache(maxsize=4096)
 def fit_home_away(p_home: float, p_away: float) -> GoalModel:
-    """The independent Poisson model with these chances of a home and an away win: Newton on the logarithms of the means.
+    """The independent Poisson model with these chances of a home and an away win: Newton on the
+    logarithms of the means.
 
-    Raises InvalidOddsError unless both are positive and leave room for a draw, NoSolutionError when no model fits.
+    Raises InvalidOddsError unless both are positive and leave room for a draw, NoSolutionError when
+    no model fits.
     """
     if not (p_home > 0 and p_away > 0 and p_home + p_away < 1):
-        raise InvalidOddsError(f"home and away chances must be positive and leave a draw: {p_home}, {p_away}")
+        raise InvalidOddsError(
+            f"home and away chances must be positive and leave a draw: {p_home}, {p_away}"
+        )
     lam, mu = 1.3, 1.3
     for _ in range(_STEPS):
         home, away, draw, home_by_one, away_by_one = _win_chances(lam, mu)
@@ -141,7 +164,9 @@ def _win_chances(lam: float, mu: float) -> tuple[float, float, float, float, flo
 
 
 def total_chances(mean: float, line_q: int, side: Side = Side.OVER) -> Chances:
-    """The five results of a totals bet when the goals of both sides are Poisson with ``mean`` together."""
+    """The five results of a totals bet when the goals of both sides are Poisson with ``mean``
+    together.
+    """
     row = poisson(mean, grid_size(mean))
     market = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, line_q)
     masses = [0.0] * 5
@@ -152,9 +177,11 @@ def total_chances(mean: float, line_q: int, side: Side = Side.OVER) -> Chances:
 
 @lru_cache(maxsize=4096)
 def fit_total(p_over: float, line_q: int) -> float:
-    """The Poisson mean at which ``over`` the line has this effective probability (on half lines P(over)).
+    """The Poisson mean at which ``over`` the line has this effective probability (on half lines
+    P(over)).
 
-    Raises InvalidOddsError for a number that is no probability or a line below half a goal, NoSolutionError if none fits.
+    Raises InvalidOddsError for a number that is no probability or a line below half a goal,
+    NoSolutionError if none fits.
     """
     if not 0 < p_over < 1 or line_q < 1:
         raise InvalidOddsError(f"no over/under chance {p_over} at line {line_q / 4:g}")
@@ -173,7 +200,9 @@ def fit_total(p_over: float, line_q: int) -> float:
 
 
 def _effective_over(mean: float, line_q: int) -> tuple[float, float]:
-    """W/(W+X) of over, and its derivative by the mean: d P(T > n) = p(n), d p(n) = p(n-1) - p(n)."""
+    """W/(W+X) of over, and its derivative by the mean: d P(T > n) = p(n), d p(n) = p(n-1) -
+    p(n).
+    """
     n = (line_q + 1) // 4
     row = poisson.__wrapped__(mean, n + 1)
     before = row[n - 1] if n else 0.0
@@ -187,10 +216,12 @@ def _effective_over(mean: float, line_q: int) -> tuple[float, float]:
 
 
 def fit_home_away_total(p_home: float, p_away: float, p_over: float, line_q: int = 10) -> GoalModel:
-    """The Dixon-Coles model with these chances of home, away and over: one consistent grid for joint staking.
+    """The Dixon-Coles model with these chances of home, away and over: one consistent grid for
+    joint staking.
 
-    The total is untouched by rho and fixes the sum of the means; rho moves home and away wins alike, so their difference
-    fixes the split; the draw then fixes rho. Raises InvalidOddsError or NoSolutionError.
+    The total is untouched by rho and fixes the sum of the means; rho moves home and away wins
+    alike, so their difference fixes the split; the draw then fixes rho. Raises InvalidOddsError or
+    NoSolutionError.
     """
     mean = fit_total(p_over, line_q)
     target = p_home - p_away

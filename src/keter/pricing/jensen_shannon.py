@@ -1,6 +1,8 @@
-"""Long's method: every leg is moved by the same Jensen-Shannon distance between (p, 1-p) and (r, 1-r).
+"""Long's method: every leg is moved by the same Jensen-Shannon distance between (p, 1-p) and (r,
+1-r).
 
-The distance is the square root of the mean Kullback-Leibler divergence to the midpoint, natural logarithm.
+The distance is the square root of the mean Kullback-Leibler divergence to the midpoint, natural
+logarithm.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,8 @@ _SERIES = (1.0, 1 / 6, 1 / 15, 1 / 28, 1 / 45, 1 / 66)
 
 
 def equal_distances(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
-    """Probabilities at one common distance D from the implied values, on the side that lets them sum to 1, and D.
+    """Probabilities at one common distance D from the implied values, on the side that lets them
+    sum to 1, and D.
 
     Raises NoSolutionError when a leg would have to leave (0, 1), as very long prices do.
     """
@@ -60,7 +63,9 @@ def _squared(p: float, r: float) -> float:
 
 
 def _moved(r: float, distance: float, down: bool) -> float:
-    """The p below (or above) r at ``distance``: Newton on the distance, which is almost straight in p, in a bracket."""
+    """The p below (or above) r at ``distance``: Newton on the distance, which is almost straight in
+    p, in a bracket.
+    """
     near, far = r, 0.0 if down else 1.0
     if distance * distance >= _squared(far, r):
         return far

@@ -1,4 +1,6 @@
-"""Several bets on one match at once: Kelly over the score grid, so that bets on the same thing share one budget."""
+"""Several bets on one match at once: Kelly over the score grid, so that bets on the same thing
+share one budget.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,11 +35,14 @@ class Joint(NamedTuple):
     growth: float
 
 
-def kelly_joint(model: GoalModel, bets: Sequence[LineBet], *, cap: float = 1.0, cap_per_bet: float = 1.0) -> Joint:
-    """Maximises ``sum_s P(s) ln(1 + sum_k f_k r_k(s))`` with ``0 <= f_k <= cap_per_bet`` and ``sum f <= cap``.
+def kelly_joint(
+    model: GoalModel, bets: Sequence[LineBet], *, cap: float = 1.0, cap_per_bet: float = 1.0
+) -> Joint:
+    """Maximises ``sum_s P(s) ln(1 + sum_k f_k r_k(s))`` with ``0 <= f_k <= cap_per_bet`` and ``sum
+    f <= cap``.
 
-    Of bets that always settle alike only the sum is determined; it is shared evenly. Raises InvalidOddsError for odds or
-    caps out of range, ValueError for a side the market does not have.
+    Of bets that always settle alike only the sum is determined; it is shared evenly. Raises
+    InvalidOddsError for odds or caps out of range, ValueError for a side the market does not have.
     """
     grid = score_grid(model)
     if not bets:
@@ -46,17 +51,26 @@ def kelly_joint(model: GoalModel, bets: Sequence[LineBet], *, cap: float = 1.0, 
     unlike, which = np.unique(table, axis=1, return_inverse=True)
     alike = np.bincount(which.reshape(-1))
     states, where = np.unique(unlike, axis=0, return_inverse=True)
-    weights: Array = np.bincount(where.reshape(-1), weights=np.asarray(grid).ravel()).astype(np.float64)
+    weights: Array = np.bincount(where.reshape(-1), weights=np.asarray(grid).ravel()).astype(
+        np.float64
+    )
     room = np.minimum(cap_per_bet * alike, 1.0)
     joint = maximise_growth(states, weights, cap=cap, cap_per_bet=room)
-    return Joint(tuple(joint.fractions[column] / int(alike[column]) for column in which.reshape(-1)), joint.growth)
+    return Joint(
+        tuple(joint.fractions[column] / int(alike[column]) for column in which.reshape(-1)),
+        joint.growth,
+    )
 
 
-def maximise_growth(returns: Array, p: Array, *, cap: float = 1.0, cap_per_bet: float | Array = 1.0) -> Joint:
-    """Kelly for any simultaneous bets: ``returns[s, k]`` is the profit per unit of bet k in state s of probability ``p[s]``.
+def maximise_growth(
+    returns: Array, p: Array, *, cap: float = 1.0, cap_per_bet: float | Array = 1.0
+) -> Joint:
+    """Kelly for any simultaneous bets: ``returns[s, k]`` is the profit per unit of bet k in state s
+    of probability ``p[s]``.
 
-    A logarithmic barrier and Newton's method: the problem is concave. ``cap_per_bet`` is one cap or one a bet. Fractions
-    are good to about 1e-7; smaller ones count as none. Raises InvalidOddsError for caps outside (0, 1].
+    A logarithmic barrier and Newton's method: the problem is concave. ``cap_per_bet`` is one cap or
+    one a bet. Fractions are good to about 1e-7; smaller ones count as none. Raises InvalidOddsError
+    for caps outside (0, 1].
     """
     count = returns.shape[1]
     most = np.full(count, 1.0) * cap_per_bet
@@ -71,7 +85,9 @@ def maximise_growth(returns: Array, p: Array, *, cap: float = 1.0, cap_per_bet: 
     return Joint(tuple(f.tolist()), float(p @ np.log1p(returns @ f)))
 
 
-def _centre(f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[float, Array]) -> Array:
+def _centre(
+    f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[float, Array]
+) -> Array:
     """Newton to the maximum of growth plus the barrier over ``sharpness``."""
     for _ in range(100):
         wealth = 1 + returns @ f
@@ -81,7 +97,10 @@ def _centre(f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[fl
         curve = scaled.T @ scaled + (np.diag(1 / f**2 + 1 / upper**2) + 1 / slack**2) / sharpness
         step = np.linalg.solve(curve, gradient)
         decrement = float(gradient @ step)
-        if decrement < _LAST_DECREMENT and _barrier(f + step, returns, p, sharpness, caps) > -np.inf:
+        if (
+            decrement < _LAST_DECREMENT
+            and _barrier(f + step, returns, p, sharpness, caps) > -np.inf
+        ):
             return f + step
         length, before = 1.0, _barrier(f, returns, p, sharpness, caps)
         while length > 1e-12:
@@ -95,7 +114,9 @@ def _centre(f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[fl
     raise NoSolutionError("joint Kelly does not converge")
 
 
-def _barrier(f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[float, Array]) -> float:
+def _barrier(
+    f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[float, Array]
+) -> float:
     room = np.concatenate([f, caps[1] - f, [caps[0] - f.sum()]])
     wealth = 1 + returns @ f
     if room.min() <= 0 or wealth.min() <= 0:
@@ -107,4 +128,10 @@ def _returns(bet: LineBet, size: int) -> Array:
     net = effective_odds(bet.odds) - 1
     profits = {2: net, 1: net / 2, 0: 0.0, -1: -0.5, -2: -1.0}
     goals = range(size)
-    return np.array([profits[result_halves(bet.market, bet.side, home, away)] for home in goals for away in goals])
+    return np.array(
+        [
+            profits[result_halves(bet.market, bet.side, home, away)]
+            for home in goals
+            for away in goals
+        ]
+    )

@@ -1,7 +1,9 @@
-"""Margin removal for many markets at once: numpy, one array per leg, in blocks that stay in the cache.
+"""Margin removal for many markets at once: numpy, one array per leg, in blocks that stay in the
+cache.
 
-The methods are those of ``keter.pricing.margin``. Every block is iterated until its slowest market has converged; a market
-on which the fast iteration fails is done again by the scalar path, which converges or raises.
+The methods are those of ``keter.pricing.margin``. Every block is iterated until its slowest market
+has converged; a market on which the fast iteration fails is done again by the scalar path, which
+converges or raises.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,11 +26,14 @@ _SERIES_STEP = 1e-4
 _SUM_TOLERANCE = 1e-12
 
 
-def devig_array(odds: Any, method: str = "power", *, legs: int | None = None, out: Array | None = None) -> Array:
-    """Fair probabilities of ``(n, k)`` decimal odds, in an array of the same shape (``out`` where given).
+def devig_array(
+    odds: Any, method: str = "power", *, legs: int | None = None, out: Array | None = None
+) -> Array:
+    """Fair probabilities of ``(n, k)`` decimal odds, in an array of the same shape (``out`` where
+    given).
 
-    Raises IncompleteMarketError, InvalidOddsError or NoSolutionError with the number of the first row concerned;
-    ValueError for an unknown method.
+    Raises IncompleteMarketError, InvalidOddsError or NoSolutionError with the number of the first
+    row concerned; ValueError for an unknown method.
     """
     if method not in METHODS:
         method = method_named(method)
@@ -61,7 +66,9 @@ def _prices(odds: Any, legs: int | None) -> Array:
     except (TypeError, ValueError) as e:
         raise InvalidOddsError(f"prices must be numbers: {e}") from e
     if prices.ndim != 2 or prices.shape[1] < 2 or (legs is not None and prices.shape[1] != legs):
-        raise IncompleteMarketError(f"expected (n, k) odds of {legs or 'at least 2'} legs, got shape {prices.shape}")
+        raise IncompleteMarketError(
+            f"expected (n, k) odds of {legs or 'at least 2'} legs, got shape {prices.shape}"
+        )
     return prices
 
 
@@ -72,13 +79,17 @@ def _check_rows(markets: Iterable[Any]) -> None:
             raise IncompleteMarketError(f"row {row}: a leg has no price: {market}")
         width = len(market) if width is None else width
         if len(market) != width:
-            raise IncompleteMarketError(f"row {row}: {len(market)} prices where the others have {width}: {market}")
+            raise IncompleteMarketError(
+                f"row {row}: {len(market)} prices where the others have {width}: {market}"
+            )
 
 
 def _refuse(block: Array, start: int) -> None:
     bad = ~((block > 1) & (block < np.inf)).all(axis=1)
     row = int(np.flatnonzero(bad)[0])
-    raise InvalidOddsError(f"row {start + row}: decimal odds must be finite and above 1: {block[row].tolist()}")
+    raise InvalidOddsError(
+        f"row {start + row}: decimal odds must be finite and above 1: {block[row].tolist()}"
+    )
 
 
 def _repair(p: Array, block: Array, start: int, method: str) -> None:
@@ -94,7 +105,9 @@ def _repair(p: Array, block: Array, start: int, method: str) -> None:
         except PricingError as e:
             raise type(e)(f"row {start + column}: {e}") from e
         if not all(0 < x < 1 for x in raw):
-            raise NoSolutionError(f"row {start + column}: {method} gives {list(raw)} for odds {odds}")
+            raise NoSolutionError(
+                f"row {start + column}: {method} gives {list(raw)} for odds {odds}"
+            )
         p[:, column] = raw
 
 
@@ -109,11 +122,13 @@ def _additive(r: Array, work: Array) -> Array:
 
 
 def _power(r: Array, work: Array) -> Array:
-    """One Halley step on ``ln sum r^k`` from k = 1, where the powers are the implied values themselves, and one Newton step.
+    """One Halley step on ``ln sum r^k`` from k = 1, where the powers are the implied values
+    themselves, and one Newton step.
 
-    The Newton step is small, so it multiplies the powers by the exponential's series, which saves the dearest operation: a
-    football market costs one logarithm and one exponential a leg. The few markets that are farther from their root, short
-    favourites at a large margin, are iterated apart.
+    The Newton step is small, so it multiplies the powers by the exponential's series, which saves
+    the dearest operation: a football market costs one logarithm and one exponential a leg. The few
+    markets that are farther from their root, short favourites at a large margin, are iterated
+    apart.
     """
     logs, slope, series, p = work[0], work[1], work[2], r
     np.log(r, out=logs)
@@ -139,7 +154,9 @@ def _power(r: Array, work: Array) -> Array:
 
 
 def _halley(p: Array, logs: Array, first: Array, second: Array) -> Array:
-    """The step down to the root of ``ln sum r^k`` from the powers ``p``; two buffers of their shape."""
+    """The step down to the root of ``ln sum r^k`` from the powers ``p``; two buffers of their
+    shape.
+    """
     total = p.sum(axis=0)
     slope = np.multiply(p, logs, out=first).sum(axis=0)
     bend = np.multiply(first, logs, out=second).sum(axis=0)
@@ -164,7 +181,9 @@ def _iterated(logs: Array, k: Array) -> Array:
 
 
 def _shin(r: Array, work: Array) -> Array:
-    """Newton from the balanced book's z, which lies before the inner root; from 0 where it does not."""
+    """Newton from the balanced book's z, which lies before the inner root; from 0 where it does
+    not.
+    """
     legs = len(r)
     booksum = r.sum(axis=0)
     if legs == 2:

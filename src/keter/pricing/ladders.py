@@ -1,7 +1,8 @@
 """Price ladders of exchanges: which prices exist, rounding to them, stepping along them by index.
 
-A back order rounds up (never accept less), a lay order down. Off the ladder is None: clamping is the caller's policy.
-The ProphetX list is the published fallback; load a venue's own ladder at start where it gives one.
+A back order rounds up (never accept less), a lay order down. Off the ladder is None: clamping is
+the caller's policy. The ProphetX list is the published fallback; load a venue's own ladder at start
+where it gives one.
 """
 
 from bisect import bisect_left, bisect_right
@@ -12,16 +13,47 @@ from functools import cache
 from keter.domain.odds import OddsValue, convert, exact
 
 # Upper end of each band and its step.
-_BETFAIR = ((2, "0.01"), (3, "0.02"), (4, "0.05"), (6, "0.1"), (10, "0.2"), (20, "0.5"), (30, "1"), (50, "2"), (100, "5"),
-            (1000, "10"))  # fmt: skip
-_BETDAQ = ((3, "0.01"), (4, "0.05"), (6, "0.1"), (10, "0.2"), (20, "0.5"), (50, "1"), (200, "2"), (1000, "5"))
-_PROPHETX = ((120, 1), (200, 2), (300, 5), (500, 10), (1000, 20), (2000, 100), (3000, 250), (5000, 500), (10000, 2500))
+_BETFAIR = (
+    (2, "0.01"),
+    (3, "0.02"),
+    (4, "0.05"),
+    (6, "0.1"),
+    (10, "0.2"),
+    (20, "0.5"),
+    (30, "1"),
+    (50, "2"),
+    (100, "5"),
+    (1000, "10"),
+)
+_BETDAQ = (
+    (3, "0.01"),
+    (4, "0.05"),
+    (6, "0.1"),
+    (10, "0.2"),
+    (20, "0.5"),
+    (50, "1"),
+    (200, "2"),
+    (1000, "5"),
+)
+_PROPHETX = (
+    (120, 1),
+    (200, 2),
+    (300, 5),
+    (500, 10),
+    (1000, 20),
+    (2000, 100),
+    (3000, 250),
+    (5000, 500),
+    (10000, 2500),
+)
 
 
 class Ladder:
     """Prices in rising decimal order; ``labels`` are the same prices as the venue writes them."""
 
-    def __init__(self, prices: Iterable[Fraction], labels: Sequence[Fraction] | None = None) -> None:
+    def __init__(
+        self, prices: Iterable[Fraction], labels: Sequence[Fraction] | None = None
+    ) -> None:
         self.prices = tuple(prices)
         self.labels = tuple(labels) if labels is not None else self.prices
         if list(self.prices) != sorted(set(self.prices)) or len(self.labels) != len(self.prices):
@@ -42,7 +74,10 @@ class Ladder:
         return self._label(bisect_right(self.prices, exact(price)) - 1)
 
     def move(self, price: OddsValue, ticks: int) -> Fraction | None:
-        """The price ``ticks`` steps away, as the venue writes it. Raises ValueError when ``price`` is not on the ladder."""
+        """The price ``ticks`` steps away, as the venue writes it.
+
+        Raises ValueError when ``price`` is not on the ladder.
+        """
         if not self.contains(price):
             raise ValueError(f"{price} is not a price of this ladder")
         return self._label(bisect_left(self.prices, exact(price)) + ticks)

@@ -1,8 +1,9 @@
 """From one line to another: handicaps from 1X2, and prices moved over at most two quarter steps.
 
-Measured on closing prices (reference page): a handicap taken from the same book's 1X2 is off by 0.14 points at half a
-goal and 1.1 at 1.5, so nothing beyond ``abs(line) <= 1`` is priced from 1X2 alone, and every step of a move asks for more
-edge. Chances are effective probabilities ``e = W/(W+X)``; lines are counts of quarter goals, handicaps the home line.
+Measured on closing prices (reference page): a handicap taken from the same book's 1X2 is off by
+0.14 points at half a goal and 1.1 at 1.5, so nothing beyond ``abs(line) <= 1`` is priced from 1X2
+alone, and every step of a move asks for more edge. Chances are effective probabilities ``e =
+W/(W+X)``; lines are counts of quarter goals, handicaps the home line.
 """
 
 from functools import lru_cache
@@ -19,11 +20,13 @@ WIDEST_FROM_1X2_Q = 4
 LEVEL_RHO, LEVEL_LINE_Q = -0.08, 2
 
 
-def handicap_chances(home: float, draw: float, away: float, line_q: int, side: Side = Side.HOME) -> Chances:
+def handicap_chances(
+    home: float, draw: float, away: float, line_q: int, side: Side = Side.HOME
+) -> Chances:
     """The five results of a handicap bet from the fair 1X2.
 
-    Lines up to half a goal follow exactly; up to a goal from the Poisson model fitted to the two wins. Raises
-    NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
+    Lines up to half a goal follow exactly; up to a goal from the Poisson model fitted to the two
+    wins. Raises NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
     """
     Chances.of({"win": home, "push": draw, "loss": away})
     if side == Side.AWAY:
@@ -44,17 +47,24 @@ def handicap_chances(home: float, draw: float, away: float, line_q: int, side: S
 
 
 def handicap_odds(home: float, draw: float, away: float) -> dict[int, float]:
-    """Fair odds of the home side by line in quarter goals, for the lines that follow from 1X2 without a goal model."""
+    """Fair odds of the home side by line in quarter goals, for the lines that follow from 1X2
+    without a goal model.
+    """
     return {line_q: handicap_chances(home, draw, away, line_q).fair_odds for line_q in range(-2, 3)}
 
 
 def extra_edge_points(steps: int) -> float:
-    """Points of probability by which the required edge rises for a price moved over ``steps`` quarter steps."""
+    """Points of probability by which the required edge rises for a price moved over ``steps``
+    quarter steps.
+    """
     return 0.2 + 0.3 * steps if steps else 0.0
 
 
 def move_total(p_over: float, from_q: int, to_q: int) -> float:
-    """The effective chance of over at another line, through the Poisson mean. Raises NoSolutionError beyond two steps."""
+    """The effective chance of over at another line, through the Poisson mean.
+
+    Raises NoSolutionError beyond two steps.
+    """
     _check_steps(from_q, to_q)
     return total_chances(fit_total(p_over, from_q), to_q).effective_p
 
@@ -62,8 +72,8 @@ def move_total(p_over: float, from_q: int, to_q: int) -> float:
 def move_handicap(p_home: float, from_q: int, to_q: int, total_goals: float) -> float:
     """The effective chance of the home side at another line, through a goal model with this total.
 
-    The model takes rho -0.08 for lines up to half a goal and 0 above. Raises NoSolutionError beyond two steps, or when no
-    split of the goals gives ``p_home``.
+    The model takes rho -0.08 for lines up to half a goal and 0 above. Raises NoSolutionError beyond
+    two steps, or when no split of the goals gives ``p_home``.
     """
     _check_steps(from_q, to_q)
     rho = LEVEL_RHO if max(abs(from_q), abs(to_q)) <= LEVEL_LINE_Q else 0.0
@@ -73,12 +83,16 @@ def move_handicap(p_home: float, from_q: int, to_q: int, total_goals: float) -> 
 
 @lru_cache(maxsize=4096)
 def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) -> float:
-    """The home side's part of the goals at which the model gives ``p_home``: secant steps inside a bracket (Illinois)."""
+    """The home side's part of the goals at which the model gives ``p_home``: secant steps inside a
+    bracket (Illinois).
+    """
     low, high = 0.01, 0.99
     f_low = _home_chance(low, line_q, total_goals, rho) - p_home
     f_high = _home_chance(high, line_q, total_goals, rho) - p_home
     if not f_low < 0 < f_high:
-        raise NoSolutionError(f"{total_goals:g} goals cannot be split to give {p_home} at {line_q / 4:+g}")
+        raise NoSolutionError(
+            f"{total_goals:g} goals cannot be split to give {p_home} at {line_q / 4:+g}"
+        )
     for _ in range(100):
         share = high - f_high * (high - low) / (f_high - f_low)
         value = _home_chance(share, line_q, total_goals, rho) - p_home
@@ -89,16 +103,21 @@ def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) 
         else:
             low, f_low = high, f_high
         high, f_high = share, value
-    raise NoSolutionError(f"no split of {total_goals:g} goals converges on {p_home} at {line_q / 4:+g}")
+    raise NoSolutionError(
+        f"no split of {total_goals:g} goals converges on {p_home} at {line_q / 4:+g}"
+    )
 
 
 def _home_chance(share: float, line_q: int, total_goals: float, rho: float) -> float:
     model = GoalModel(total_goals * share, total_goals * (1 - share), rho)
-    return chances(model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME).effective_p
+    return chances(
+        model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME
+    ).effective_p
 
 
 def interpolate(left_q: int, left_p: float, right_q: int, right_p: float, to_q: int) -> float:
-    """The effective chance at a line between two quoted ones, straight in its logit; better than any one-sided move.
+    """The effective chance at a line between two quoted ones, straight in its logit; better than
+    any one-sided move.
 
     Raises NoSolutionError when the line is not between them or more than two steps from the nearer.
     """
@@ -112,4 +131,6 @@ def interpolate(left_q: int, left_p: float, right_q: int, right_p: float, to_q: 
 
 def _check_steps(from_q: int, to_q: int) -> None:
     if abs(from_q - to_q) > MOST_STEPS:
-        raise NoSolutionError(f"a price is moved {MOST_STEPS} quarter steps at most: {from_q / 4:+g} to {to_q / 4:+g}")
+        raise NoSolutionError(
+            f"a price is moved {MOST_STEPS} quarter steps at most: {from_q / 4:+g} to {to_q / 4:+g}"
+        )

@@ -1,7 +1,8 @@
 """Making a market: quotes from a fair price, inventory skew, and what two-sided fills pay.
 
-On a venue that only backs, offering side A to others at ``o`` means backing the opposite side at ``o / (o - 1)``: see
-``keter.domain.odds.opposing``. To show "A -110, B +100" place B at +110 and A at -100.
+On a venue that only backs, offering side A to others at ``o`` means backing the opposite side at
+``o / (o - 1)``: see ``keter.domain.odds.opposing``. To show "A -110, B +100" place B at +110 and A
+at -100.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from keter.pricing.value import effective_odds
 
 
 class TwoSided(NamedTuple):
-    """Both sides of a two-way price copied and taken: P&L by winner, worst case, theoretical hold, balancing ratio A/B."""
+    """Both sides of a two-way price copied and taken: P&L by winner, worst case, theoretical hold,
+    balancing ratio A/B.
+    """
 
     risk_a: float
     risk_b: float
@@ -25,38 +28,56 @@ class TwoSided(NamedTuple):
 
 
 def two_sided(odds_a: float, odds_b: float, taken_a: float, taken_b: float) -> TwoSided:
-    """What it pays to have offered ``odds_a`` and ``odds_b`` when takers stake so much on each. Raises InvalidOddsError."""
+    """What it pays to have offered ``odds_a`` and ``odds_b`` when takers stake so much on each.
+
+    Raises InvalidOddsError.
+    """
     effective_odds(odds_a)
     effective_odds(odds_b)
     if not (0 <= taken_a < inf and 0 <= taken_b < inf):
         raise InvalidOddsError(f"stakes must be finite and not negative: {taken_a}, {taken_b}")
     risk_a, risk_b = taken_a * (odds_a - 1), taken_b * (odds_b - 1)
     if_a, if_b = taken_b - risk_a, taken_a - risk_b
-    return TwoSided(risk_a, risk_b, if_a, if_b, min(if_a, if_b), hold([odds_a, odds_b]), odds_b / odds_a)
+    return TwoSided(
+        risk_a, risk_b, if_a, if_b, min(if_a, if_b), hold([odds_a, odds_b]), odds_b / odds_a
+    )
 
 
 def hold(odds: Sequence[float]) -> float:
-    """The bookmaker's hold on balanced action, ``1 - 1/B``; not the overround ``B - 1``. Raises InvalidOddsError."""
+    """The bookmaker's hold on balanced action, ``1 - 1/B``; not the overround ``B - 1``.
+
+    Raises InvalidOddsError.
+    """
     return 1 - 1 / sum(1 / effective_odds(price) for price in odds)
 
 
 def quotes(fair_p: Sequence[float], margin: float) -> tuple[float, ...]:
-    """Odds to offer for a margin ``m`` on top of fair chances: ``1 / (p (1 + m))``. Raises InvalidOddsError."""
+    """Odds to offer for a margin ``m`` on top of fair chances: ``1 / (p (1 + m))``. Raises
+    InvalidOddsError.
+    """
     made = tuple(1 / (p * (1 + margin)) for p in _chances(fair_p))
     for price in made:
         effective_odds(price)
     return made
 
 
-def must_pull(fair_then: float, fair_now: float, margin: float, age_s: float, max_age_s: float) -> bool:
-    """Whether a quote must go: the sharp chance has moved by more than half the margin's share, or is too old."""
+def must_pull(
+    fair_then: float, fair_now: float, margin: float, age_s: float, max_age_s: float
+) -> bool:
+    """Whether a quote must go: the sharp chance has moved by more than half the margin's share, or
+    is too old.
+    """
     return abs(fair_now - fair_then) > fair_then * margin / 2 or age_s > max_age_s
 
 
-def reservation_exponential(fair_p: Sequence[float], pnl: Sequence[float], gamma: float) -> tuple[float, ...]:
-    """Indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised; exact for any number of outcomes.
+def reservation_exponential(
+    fair_p: Sequence[float], pnl: Sequence[float], gamma: float
+) -> tuple[float, ...]:
+    """Indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised; exact for any
+    number of outcomes.
 
-    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises a PricingError.
+    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises
+    a PricingError.
     """
     p = _chances(fair_p)
     _check_results(p, pnl, gamma)
@@ -64,8 +85,12 @@ def reservation_exponential(fair_p: Sequence[float], pnl: Sequence[float], gamma
     return _normalised([x * exp(least - gamma * w) for x, w in zip(p, pnl, strict=True)])
 
 
-def reservation_log(fair_p: Sequence[float], pnl: Sequence[float], bankroll: float) -> tuple[float, ...]:
-    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises a PricingError, on ruin too."""
+def reservation_log(
+    fair_p: Sequence[float], pnl: Sequence[float], bankroll: float
+) -> tuple[float, ...]:
+    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises a
+    PricingError, on ruin too.
+    """
     p = _chances(fair_p)
     _check_results(p, pnl, bankroll)
     if min(bankroll + w for w in pnl) <= 0:
@@ -74,18 +99,25 @@ def reservation_log(fair_p: Sequence[float], pnl: Sequence[float], bankroll: flo
 
 
 class Spread(NamedTuple):
-    """Avellaneda and Stoikov 2008: half-spread, and the shift of the reservation price per unit held."""
+    """Avellaneda and Stoikov 2008: half-spread, and the shift of the reservation price per unit
+    held.
+    """
 
     half_spread: float
     shift_per_unit: float
 
 
 def stoikov_spread(gamma: float, kappa: float, variance: float) -> Spread:
-    """``(1/g) ln(1 + g/kappa) + g var/2`` and ``g var``; kappa is a fitted fill intensity, ``variance`` what is left to
-    settlement. Raises InvalidOddsError unless all are positive (a variance of 0 is allowed).
+    """``(1/g) ln(1 + g/kappa) + g var/2`` and ``g var``; kappa is a fitted fill intensity,
+    ``variance`` what is left to settlement.
+
+    Raises InvalidOddsError unless all are positive (a variance of 0 is allowed).
     """
     if not (0 < gamma < inf and 0 < kappa < inf and 0 <= variance < inf):
-        raise InvalidOddsError(f"gamma and kappa must be positive, the variance not negative: {gamma}, {kappa}, {variance}")
+        raise InvalidOddsError(
+            f"gamma and kappa must be positive, the variance not negative: {gamma}, {kappa},"
+            f" {variance}"
+        )
     return Spread(log(1 + gamma / kappa) / gamma + gamma * variance / 2, gamma * variance)
 
 

@@ -1,7 +1,9 @@
-"""Removing the margin from one market, without numpy: the path of the live gate, a few microseconds a market.
+"""Removing the margin from one market, without numpy: the path of the live gate, a few microseconds
+a market.
 
-``r = 1/odds``, ``B = sum r``. Each method finds probabilities in (0, 1) that sum to 1, or refuses; docs/pricing.md has the
-definitions. Arrays of markets take the same methods through ``keter.pricing.kernels``.
+``r = 1/odds``, ``B = sum r``. Each method finds probabilities in (0, 1) that sum to 1, or refuses;
+docs/pricing.md has the definitions. Arrays of markets take the same methods through
+``keter.pricing.kernels``.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +23,9 @@ Probabilities = tuple[float, ...]
 
 
 class Fair(NamedTuple):
-    """Fair probabilities; ``parameter`` is the method's k, z, c, step or D, None where it has none; ``booksum`` is B."""
+    """Fair probabilities; ``parameter`` is the method's k, z, c, step or D, None where it has none;
+    ``booksum`` is B.
+    """
 
     p: Probabilities
     parameter: float | None
@@ -36,9 +40,10 @@ class Fair(NamedTuple):
 def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | None = None) -> Fair:
     """The fair probabilities of one market from its decimal odds, in the same order.
 
-    ``legs`` is the number of selections the market kind declares, where known. Raises IncompleteMarketError for a missing
-    leg or another number of legs, InvalidOddsError for a price that is not finite and above 1, NoSolutionError when the
-    method refuses (the unknown method too: ValueError).
+    ``legs`` is the number of selections the market kind declares, where known. Raises
+    IncompleteMarketError for a missing leg or another number of legs, InvalidOddsError for a price
+    that is not finite and above 1, NoSolutionError when the method refuses (the unknown method too:
+    ValueError).
     """
     remove = METHODS.get(method) or METHODS[method_named(method)]
     r = _implied(odds, legs)
@@ -46,12 +51,17 @@ def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | Non
     p, parameter = remove(r, booksum)
     for one in p:
         if not 0 < one < 1:
-            raise NoSolutionError(f"{method} gives a probability of {one:.6g} for odds {list(odds)}")
+            raise NoSolutionError(
+                f"{method} gives a probability of {one:.6g} for odds {list(odds)}"
+            )
     return Fair(tuple(p), parameter, booksum)
 
 
 def method_named(name: str) -> str:
-    """The key in METHODS of a name written otherwise, such as ``Odds ratio``. Raises ValueError for an unknown one."""
+    """The key in METHODS of a name written otherwise, such as ``Odds ratio``.
+
+    Raises ValueError for an unknown one.
+    """
     plain = "_".join(str(name).lower().replace("-", " ").split())
     method = {"jensen_shannon": "jsd"}.get(plain, plain)
     if method not in METHODS:
@@ -59,7 +69,9 @@ def method_named(name: str) -> str:
     return method
 
 
-def raw_probabilities(odds: Sequence[float | None], method: str) -> tuple[Sequence[float], float | None]:
+def raw_probabilities(
+    odds: Sequence[float | None], method: str
+) -> tuple[Sequence[float], float | None]:
     """What a method's formula gives before anything is refused; for study, never for betting."""
     r = _implied(odds, None)
     return METHODS[method](r, sum(r))
@@ -67,7 +79,9 @@ def raw_probabilities(odds: Sequence[float | None], method: str) -> tuple[Sequen
 
 def _implied(odds: Sequence[float | None], legs: int | None) -> list[float]:
     if len(odds) < 2 or (legs is not None and len(odds) != legs):
-        raise IncompleteMarketError(f"{len(odds)} prices where the market has {legs or 'at least 2'} legs: {list(odds)}")
+        raise IncompleteMarketError(
+            f"{len(odds)} prices where the market has {legs or 'at least 2'} legs: {list(odds)}"
+        )
     r = []
     for price in odds:
         if price is None:
@@ -89,7 +103,9 @@ def _additive(r: Sequence[float], booksum: float) -> tuple[list[float], None]:
 
 
 def _power(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
-    """Newton on ``ln sum r^k``, convex and falling in k, so that it climbs to the root after its first step."""
+    """Newton on ``ln sum r^k``, convex and falling in k, so that it climbs to the root after its
+    first step.
+    """
     if len(r) == 3:
         return _power_of_three(r[0], r[1], r[2], booksum)
     if len(r) == 2:
@@ -107,7 +123,9 @@ def _power(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
 
 
 def _power_of_two(a: float, b: float, total: float) -> tuple[Sequence[float], float]:
-    """The same, written out: two and three legs are all the live feed has, and the loop costs two to three times as much."""
+    """The same, written out: two and three legs are all the live feed has, and the loop costs two
+    to three times as much.
+    """
     log_a, log_b = log(a), log(b)
     k = 1.0
     for _ in range(STEPS):
@@ -136,7 +154,8 @@ def _power_of_three(a: float, b: float, c: float, total: float) -> tuple[Sequenc
 def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
     """Newton on a convex function with a spurious root at z = 1.
 
-    It starts from the balanced book's z, which lies just before the inner root, and from 0 where that is not so.
+    It starts from the balanced book's z, which lies just before the inner root, and from 0 where
+    that is not so.
     """
     n = len(r)
     if n == 2:
@@ -195,7 +214,9 @@ def _odds_ratio(r: Sequence[float], booksum: float) -> tuple[Sequence[float], fl
 def _balanced_book(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
     z = (booksum - 1) / (len(r) - 1)
     if z >= 1:
-        raise NoSolutionError(f"balanced_book needs a margin below {len(r) - 1}; it is {booksum - 1:.3g}")
+        raise NoSolutionError(
+            f"balanced_book needs a margin below {len(r) - 1}; it is {booksum - 1:.3g}"
+        )
     return [(x - z) / (1 - z) for x in r], z
 
 
@@ -227,4 +248,11 @@ METHODS: dict[str, Method] = {
     "goto": _goto,
     "jsd": _jsd,
 }
-PARAMETER_NAMES = {"power": "k", "shin": "z", "odds_ratio": "c", "balanced_book": "z", "goto": "step", "jsd": "D"}
+PARAMETER_NAMES = {
+    "power": "k",
+    "shin": "z",
+    "odds_ratio": "c",
+    "balanced_book": "z",
+    "goto": "step",
+    "jsd": "D",
+}

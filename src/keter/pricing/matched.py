@@ -13,7 +13,9 @@ INVERSION_RATIO = Fraction(95, 100)
 
 
 class BetType(StrEnum):
-    """A bet of one's own money, a free bet without its stake returned, one with its stake returned."""
+    """A bet of one's own money, a free bet without its stake returned, one with its stake
+    returned.
+    """
 
     QUALIFYING = "qualifying"
     STAKE_NOT_RETURNED = "snr"
@@ -34,8 +36,9 @@ class Profits(NamedTuple):
 class Matched(NamedTuple):
     """The equalising lay, its liability and profit; the same with the lay rounded to the cent.
 
-    ``retention`` is worst profit / free bet, None for a qualifying bet; ``rating`` is (stake + worst) / stake,
-    None for a free bet. ``breakeven_lay_wins`` and ``breakeven_back_wins`` are a qualifier's anchors of under- and overlay.
+    ``retention`` is worst profit / free bet, None for a qualifying bet; ``rating`` is (stake +
+    worst) / stake, None for a free bet. ``breakeven_lay_wins`` and ``breakeven_back_wins`` are a
+    qualifier's anchors of under- and overlay.
     """
 
     lay_stake: Fraction
@@ -51,11 +54,23 @@ class Matched(NamedTuple):
 
 
 def matched_bet(
-    kind: str, stake: OddsValue, back_odds: OddsValue, lay_odds: OddsValue, commission: OddsValue = 0, unit: OddsValue = "0.01"
+    kind: str,
+    stake: OddsValue,
+    back_odds: OddsValue,
+    lay_odds: OddsValue,
+    commission: OddsValue = 0,
+    unit: OddsValue = "0.01",
 ) -> Matched:
-    """Lays off a bet or free bet of ``stake``. Raises InvalidOddsError, ValueError for an unknown kind."""
+    """Lays off a bet or free bet of ``stake``.
+
+    Raises InvalidOddsError, ValueError for an unknown kind.
+    """
     bet_type, amount = BetType(kind), exact(stake)
-    back, lay, rate = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal"), exact(commission)
+    back, lay, rate = (
+        to_decimal(back_odds, "decimal"),
+        to_decimal(lay_odds, "decimal"),
+        exact(commission),
+    )
     after_commission(lay, rate)
     if amount <= 0:
         raise InvalidOddsError(f"a stake must be positive: {stake}")
@@ -79,9 +94,16 @@ def matched_bet(
 
 
 def profits_with_lay(
-    kind: str, stake: OddsValue, back_odds: OddsValue, lay_odds: OddsValue, lay_stake: OddsValue, commission: OddsValue = 0
+    kind: str,
+    stake: OddsValue,
+    back_odds: OddsValue,
+    lay_odds: OddsValue,
+    lay_stake: OddsValue,
+    commission: OddsValue = 0,
 ) -> Profits:
-    """Profits at any lay stake: less than the equalising one is an underlay, better if the back wins; more an overlay."""
+    """Profits at any lay stake: less than the equalising one is an underlay, better if the back
+    wins; more an overlay.
+    """
     amount, laid, rate = exact(stake), exact(lay_stake), exact(commission)
     back, lay = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal")
     bet_type = BetType(kind)
@@ -105,19 +127,27 @@ def offer_score(
 ) -> Fraction:
     """A ranking number, 1/minute: ``(value / max loss) * (1 / minutes) * retention * liquidity``.
 
-    ``max_loss`` is a positive number and counts as 0.01 at least, an arbitrage's too; the minutes count as 1 at least, and an
-    event under way scores 0; retention and liquidity lie in [0, 1]. The score puts imminent events far above better
-    value: show the retention beside it.
+    ``max_loss`` is a positive number and counts as 0.01 at least, an arbitrage's too; the minutes
+    count as 1 at least, and an event under way scores 0; retention and liquidity lie in [0, 1]. The
+    score puts imminent events far above better value: show the retention beside it.
     """
     minutes = exact(minutes_to_kickoff)
     if minutes <= 0:
         return Fraction(0)
     loss = max(exact(max_loss), LEAST_LOSS)
-    return exact(free_bet_value) / loss / max(minutes, Fraction(1)) * _share(retention_rate) * _share(liquidity)
+    return (
+        exact(free_bet_value)
+        / loss
+        / max(minutes, Fraction(1))
+        * _share(retention_rate)
+        * _share(liquidity)
+    )
 
 
 def is_inverted(back_odds: OddsValue, lay_odds: OddsValue) -> bool:
-    """Whether the pair is a data error: ``lay < 0.95 * back``, strictly, in exact decimals. Raises InvalidOddsError."""
+    """Whether the pair is a data error: ``lay < 0.95 * back``, strictly, in exact decimals. Raises
+    InvalidOddsError.
+    """
     return to_decimal(lay_odds, "decimal") < INVERSION_RATIO * to_decimal(back_odds, "decimal")
 
 

@@ -1,7 +1,8 @@
 """One fair price out of several books': the weighted logarithmic pool, its weights and its guards.
 
-``ln p_i = sum_b w_b ln p_bi / sum_b w_b + const``, renormalised; for two outcomes the weighted mean of logits. A book's
-weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``; age counts from the last confirmation of its price.
+``ln p_i = sum_b w_b ln p_bi / sum_b w_b + const``, renormalised; for two outcomes the weighted mean
+of logits. A book's weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``; age counts from
+the last confirmation of its price.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +10,16 @@ from math import exp, log, sqrt
 from typing import NamedTuple
 
 from keter.domain.odds import as_float
-from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, SpreadTooWideError, TooFewSourcesError
+from keter.errors import (
+    IncompleteMarketError,
+    InvalidOddsError,
+    NoSolutionError,
+    SpreadTooWideError,
+    TooFewSourcesError,
+)
 
-# A margin below this says no more about a book's sharpness, and a vanishing one must not take all the weight.
+# A margin below this says no more about a book's sharpness, and a vanishing one must not take all
+# the weight.
 LEAST_VIG = 0.005
 ANCHOR_SHARE = 0.5
 _LN2 = log(2)
@@ -20,8 +28,9 @@ _LN2 = log(2)
 class Consensus(NamedTuple):
     """Pooled probabilities, the normalised weights of the books, and how far these disagree.
 
-    ``spread_pct`` is the largest difference between two books on one outcome, in points of probability; ``logit_sd`` the
-    largest standard deviation (n - 1) of their logits; both 0 for a single book.
+    ``spread_pct`` is the largest difference between two books on one outcome, in points of
+    probability; ``logit_sd`` the largest standard deviation (n - 1) of their logits; both 0 for a
+    single book.
     """
 
     p: tuple[float, ...]
@@ -44,29 +53,42 @@ def consensus(
     max_spread_pct: float | None = None,
     max_logit_sd: float | None = None,
 ) -> Consensus:
-    """Pools the fair probabilities of several books, one row a book, in the order of the market's sides.
+    """Pools the fair probabilities of several books, one row a book, in the order of the market's
+    sides.
 
-    Raises TooFewSourcesError when fewer than ``min_sources`` books have a positive weight, SpreadTooWideError when those
-    disagree by more than allowed, IncompleteMarketError for rows of different lengths, InvalidOddsError for a number that
-    is no probability or no weight.
+    Raises TooFewSourcesError when fewer than ``min_sources`` books have a positive weight,
+    SpreadTooWideError when those disagree by more than allowed, IncompleteMarketError for rows of
+    different lengths, InvalidOddsError for a number that is no probability or no weight.
     """
     rows = _rows(fair_p)
     weights = book_weights(
-        len(rows), _floats(base_weight), age_s=_floats(age_s), half_life_s=_float(half_life_s), vig=_floats(vig),
-        vig_power=as_float(vig_power), liquidity=_floats(liquidity), drop_after_half_lives=_float(drop_after_half_lives),
-    )  # fmt: skip
+        len(rows),
+        _floats(base_weight),
+        age_s=_floats(age_s),
+        half_life_s=_float(half_life_s),
+        vig=_floats(vig),
+        vig_power=as_float(vig_power),
+        liquidity=_floats(liquidity),
+        drop_after_half_lives=_float(drop_after_half_lives),
+    )
     used = [row for row, weight in zip(rows, weights, strict=True) if weight > 0]
     if len(used) < max(min_sources, 1):
-        raise TooFewSourcesError(f"{len(used)} books price the market; {max(min_sources, 1)} are needed")
+        raise TooFewSourcesError(
+            f"{len(used)} books price the market; {max(min_sources, 1)} are needed"
+        )
     heaviest = max(weights)
     shares = [weight / heaviest for weight in weights]  # so that their sum is finite
     total = sum(shares)
     normal = tuple(share / total for share in shares)
     result = Consensus(log_pool(rows, normal), normal, spread_pct(used), logit_sd(used))
     if max_spread_pct is not None and result.spread_pct > max_spread_pct:
-        raise SpreadTooWideError(f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed")
+        raise SpreadTooWideError(
+            f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed"
+        )
     if max_logit_sd is not None and result.logit_sd > max_logit_sd:
-        raise SpreadTooWideError(f"the books' logits vary by {result.logit_sd:.3f}; {max_logit_sd:g} is allowed")
+        raise SpreadTooWideError(
+            f"the books' logits vary by {result.logit_sd:.3f}; {max_logit_sd:g} is allowed"
+        )
     return result
 
 
@@ -83,7 +105,8 @@ def book_weights(
 ) -> list[float]:
     """The books' weights, not normalised.
 
-    Raises InvalidOddsError for a negative weight or a wrong number of them, ValueError for ages without a half-life.
+    Raises InvalidOddsError for a negative weight or a wrong number of them, ValueError for ages
+    without a half-life.
     """
     weights = list(base) if base is not None else [1.0] * books
     if age_s is not None:
@@ -96,34 +119,55 @@ def book_weights(
     if liquidity is not None:
         weights = _times(weights, liquidity)
     if len(weights) != books or not all(0 <= weight < float("inf") for weight in weights):
-        raise InvalidOddsError(f"{books} books need as many weights that are not negative: {weights}")
+        raise InvalidOddsError(
+            f"{books} books need as many weights that are not negative: {weights}"
+        )
     return weights
 
 
-def age_factor(age_s: float, half_life_s: float, drop_after_half_lives: float | None = None) -> float:
-    """``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``. An age below zero (clocks differ) counts as none."""
+def age_factor(
+    age_s: float, half_life_s: float, drop_after_half_lives: float | None = None
+) -> float:
+    """``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``.
+
+    An age below zero (clocks differ) counts as none.
+    """
     if not half_life_s > 0:
         raise ValueError(f"a half-life must be positive: {half_life_s}")
     lives = max(age_s, 0.0) / half_life_s
-    return 0.0 if drop_after_half_lives is not None and lives > drop_after_half_lives else exp(-lives * _LN2)
+    return (
+        0.0
+        if drop_after_half_lives is not None and lives > drop_after_half_lives
+        else exp(-lives * _LN2)
+    )
 
 
 def anchored_base(books: Sequence[str], vigs: Sequence[float], anchor: str) -> list[float]:
-    """Half of the weight for ``anchor``, the rest shared by the others in proportion to ``1 / vig^2``.
+    """Half of the weight for ``anchor``, the rest shared by the others in proportion to ``1 /
+    vig^2``.
 
     Without the anchor the others share everything; an anchor alone has it all.
     """
-    shares = [0.0 if book == anchor else max(vig, LEAST_VIG) ** -2 for book, vig in zip(books, vigs, strict=True)]
+    shares = [
+        0.0 if book == anchor else max(vig, LEAST_VIG) ** -2
+        for book, vig in zip(books, vigs, strict=True)
+    ]
     total = sum(shares)
     if anchor not in books:
         return [share / total for share in shares]
     others = 1 - ANCHOR_SHARE if total else 0.0
-    return [1 - others if book == anchor else others * share / total for book, share in zip(books, shares, strict=True)]
+    return [
+        1 - others if book == anchor else others * share / total
+        for book, share in zip(books, shares, strict=True)
+    ]
 
 
 def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
     """The normalised weighted geometric mean of probability vectors; ``weights`` sum to 1."""
-    raw = [exp(sum([w * log(p) for w, p in zip(weights, leg, strict=True) if w])) for leg in zip(*fair_p, strict=True)]
+    raw = [
+        exp(sum([w * log(p) for w, p in zip(weights, leg, strict=True) if w]))
+        for leg in zip(*fair_p, strict=True)
+    ]
     total = sum(raw)
     if not total > 0:
         raise NoSolutionError("the pool of these probabilities vanishes")
@@ -131,28 +175,38 @@ def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tup
 
 
 def pool_ceiling(fair_p: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """What no outcome's probability can exceed in the logarithmic pool of any of these books, whatever their weights.
+    """What no outcome's probability can exceed in the logarithmic pool of any of these books,
+    whatever their weights.
 
-    ``1/p_i = sum_j prod_b (p_bj/p_bi)^w_b``, and a weighted geometric mean is never below its smallest member.
+    ``1/p_i = sum_j prod_b (p_bj/p_bi)^w_b``, and a weighted geometric mean is never below its
+    smallest member.
     """
     columns = range(len(fair_p[0]))
     if len(columns) == 2:  # the mean of logits lies between them
         return tuple([max(leg) for leg in zip(*fair_p, strict=True)])
-    return tuple([1 / sum([min([row[j] / row[i] for row in fair_p]) for j in columns]) for i in columns])
+    return tuple(
+        [1 / sum([min([row[j] / row[i] for row in fair_p]) for j in columns]) for i in columns]
+    )
 
 
 def linear_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
     """The weighted arithmetic mean of probability vectors; ``weights`` sum to 1."""
-    return tuple(sum(w * p for w, p in zip(weights, leg, strict=True)) for leg in zip(*fair_p, strict=True))
+    return tuple(
+        sum(w * p for w, p in zip(weights, leg, strict=True)) for leg in zip(*fair_p, strict=True)
+    )
 
 
 def spread_pct(fair_p: Sequence[Sequence[float]]) -> float:
-    """The largest difference between two books on one outcome, in points of probability (0 to 100)."""
+    """The largest difference between two books on one outcome, in points of probability (0 to
+    100).
+    """
     return 100 * max((max(leg) - min(leg) for leg in zip(*fair_p, strict=True)), default=0.0)
 
 
 def logit_sd(fair_p: Sequence[Sequence[float]]) -> float:
-    """The largest standard deviation (n - 1), over the outcomes, of the books' logits; 0 for one book."""
+    """The largest standard deviation (n - 1), over the outcomes, of the books' logits; 0 for one
+    book.
+    """
     books = len(fair_p)
     if books < 2:
         return 0.0
@@ -184,14 +238,18 @@ def _floats(values: Sequence[float] | None) -> list[float] | None:
 
 def _rows(fair_p: Iterable[Sequence[float]]) -> list[list[float]]:
     if isinstance(fair_p, Mapping) or not isinstance(fair_p, Iterable):
-        raise IncompleteMarketError(f"a list of books is needed, each a list of probabilities, not {fair_p!r}")
+        raise IncompleteMarketError(
+            f"a list of books is needed, each a list of probabilities, not {fair_p!r}"
+        )
     books = list(fair_p)
     if not books:
         raise TooFewSourcesError("no book prices the market")
     rows = []
     for row in books:
         if not hasattr(row, "__len__") or len(row) < 2 or len(row) != len(books[0]):
-            raise IncompleteMarketError(f"each book prices every leg, at least 2 and as many as the others: {row!r}")
+            raise IncompleteMarketError(
+                f"each book prices every leg, at least 2 and as many as the others: {row!r}"
+            )
         if any(p is None for p in row):
             raise IncompleteMarketError(f"a leg has no probability: {list(row)}")
         made = list(map(as_float, row))

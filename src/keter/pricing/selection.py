@@ -1,13 +1,15 @@
-"""The fair price of one market from the sharp books' quotes: inputs in, every intermediate number out.
+"""The fair price of one market from the sharp books' quotes: inputs in, every intermediate number
+out.
 
-The gate prices with it and ``keter explain`` prices again with it, from the stored inputs: the same code on the same floats
-gives the same digits.
+The gate prices with it and ``keter explain`` prices again with it, from the stored inputs: the same
+code on the same floats gives the same digits.
 
-Handicap and totals prices say how the *action* splits, not how often the stake comes back. Where a line can push, the
-push probability comes from (``basis``): ``result``, no push is possible; ``1x2``, the draw of the sharp 1X2 prices;
-``goals``, the Poisson model fitted to that 1X2; ``total``, the Poisson mean that the totals line itself implies;
-``action``, unknown, so that value is stated per unit of action. That is the usual quotation of the edge, has the sign of the
-true value, and is the number naive Kelly takes; per unit staked it is smaller by the part that pushes.
+Handicap and totals prices say how the *action* splits, not how often the stake comes back. Where a
+line can push, the push probability comes from (``basis``): ``result``, no push is possible;
+``1x2``, the draw of the sharp 1X2 prices; ``goals``, the Poisson model fitted to that 1X2;
+``total``, the Poisson mean that the totals line itself implies; ``action``, unknown, so that value
+is stated per unit of action. That is the usual quotation of the edge, has the sign of the true
+value, and is the number naive Kelly takes; per unit staked it is smaller by the part that pushes.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +28,8 @@ DROP_AFTER_HALF_LIVES = 10.0
 
 
 class SharpQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One sharp book's prices, in the order of the market's sides, and the seconds since they were last confirmed.
+    """One sharp book's prices, in the order of the market's sides, and the seconds since they were
+    last confirmed.
 
     ``line_q`` is the neighbouring line they are quoted on, None for the market's own.
     """
@@ -54,9 +57,9 @@ class PoolInputs(msgspec.Struct, frozen=True, gc=False):
 class Inputs(msgspec.Struct, frozen=True, gc=False):
     """Everything a market's fair price depends on.
 
-    ``line_q`` is the line from the present score on (a totals line less the goals scored), None where the kind has none or
-    the score is unknown; ``one_x_two`` are the sharp 1X2 quotes of the same period, None where they say nothing of this
-    handicap.
+    ``line_q`` is the line from the present score on (a totals line less the goals scored), None
+    where the kind has none or the score is unknown; ``one_x_two`` are the sharp 1X2 quotes of the
+    same period, None where they say nothing of this handicap.
     """
 
     market_id: str
@@ -68,7 +71,10 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
         """The same, ``book`` left out of every consensus."""
         one_x_two = self.one_x_two.without(book) if self.one_x_two else None
         return Inputs(
-            self.market_id, self.line_q, self.pool.without(book), one_x_two if one_x_two and one_x_two.quotes else None
+            self.market_id,
+            self.line_q,
+            self.pool.without(book),
+            one_x_two if one_x_two and one_x_two.quotes else None,
         )
 
     def helped_by(self, neighbours: Sequence[SharpQuote]) -> "Inputs":
@@ -80,7 +86,9 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pooled(msgspec.Struct, frozen=True, gc=False):
-    """A consensus with its steps, book by book in the order of the quotes; ``fair`` is on the market's own line."""
+    """A consensus with its steps, book by book in the order of the quotes; ``fair`` is on the
+    market's own line.
+    """
 
     booksums: tuple[float, ...]
     parameters: tuple[float | None, ...]
@@ -91,7 +99,9 @@ class Pooled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
-    """The fair price of a market: ``effective_p`` by side; ``action`` is W + X, the same for both sides of a line."""
+    """The fair price of a market: ``effective_p`` by side; ``action`` is W + X, the same for both
+    sides of a line.
+    """
 
     pool: Pooled
     one_x_two: Pooled | None
@@ -141,10 +151,15 @@ def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
         one.p if quote.line_q is None else _moved(quote, quote.line_q, one.p, move)
         for quote, one in zip(inputs.quotes, made, strict=True)
     ])  # fmt: skip
-    base = anchored_base([quote.book for quote in inputs.quotes], [one.margin for one in made], inputs.anchor)
+    base = anchored_base(
+        [quote.book for quote in inputs.quotes], [one.margin for one in made], inputs.anchor
+    )
     raw = book_weights(
-        len(rows), base, age_s=[quote.age_s for quote in inputs.quotes], half_life_s=inputs.half_life_s
-    )  # fmt: skip
+        len(rows),
+        base,
+        age_s=[quote.age_s for quote in inputs.quotes],
+        half_life_s=inputs.half_life_s,
+    )
     total = sum(raw)
     weights = tuple([weight / total for weight in raw])
     return Pooled(
@@ -157,7 +172,9 @@ def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
     )
 
 
-def _moved(quote: SharpQuote, from_q: int, p: tuple[float, ...], move: Mover | None) -> tuple[float, ...]:
+def _moved(
+    quote: SharpQuote, from_q: int, p: tuple[float, ...], move: Mover | None
+) -> tuple[float, ...]:
     if move is None:
         raise NoSolutionError(f"{quote.book} quotes another line and there is no way to move it")
     first = move(p[0], from_q)
@@ -165,8 +182,8 @@ def _moved(quote: SharpQuote, from_q: int, p: tuple[float, ...], move: Mover | N
 
 
 def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
-    """How a neighbouring line's chance is brought to this one: totals through their Poisson mean, handicaps through a goal
-    model whose total is that of the 1X2.
+    """How a neighbouring line's chance is brought to this one: totals through their Poisson mean,
+    handicaps through a goal model whose total is that of the 1X2.
     """
     kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
     if line_q is None or not steps_moved(inputs):
@@ -189,7 +206,9 @@ def steps_moved(inputs: Inputs) -> int:
 
 
 def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:
-    """Value to ask for: for a price moved from another line also what its possible error in probability is worth."""
+    """Value to ask for: for a price moved from another line also what its possible error in
+    probability is worth.
+    """
     steps = steps_moved(inputs)
     return min_ev_pct + extra_edge_points(steps) * odds if steps else min_ev_pct
 
@@ -198,7 +217,9 @@ _CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketK
 
 
 def nearest_goal(line_q: int) -> int:
-    """The whole number of goals at which a line pushes, wholly or half: 0.25 -> 0, 0.75 -> 1, -0.75 -> -1."""
+    """The whole number of goals at which a line pushes, wholly or half: 0.25 -> 0, 0.75 -> 1, -0.75
+    -> -1.
+    """
     return (line_q + 1) // 4
 
 
@@ -220,7 +241,9 @@ def _push(inputs: Inputs, pooled: Pooled, one_x_two: Pooled | None) -> tuple[str
 
 
 def usable(quotes: Sequence[SharpQuote], method: str, half_life_s: float) -> tuple[SharpQuote, ...]:
-    """The quotes that may enter a consensus: young enough, not underround, and with a fair price under the method."""
+    """The quotes that may enter a consensus: young enough, not underround, and with a fair price
+    under the method.
+    """
     return tuple([quote for quote in quotes if _usable(quote, method, half_life_s)])
 
 

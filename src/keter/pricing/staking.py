@@ -1,6 +1,8 @@
-"""How much to stake: Kelly in its forms, proportional and fixed stakes, caps, and what drawdown to expect.
+"""How much to stake: Kelly in its forms, proportional and fixed stakes, caps, and what drawdown to
+expect.
 
-Fractions are of the bankroll. p is estimated, so stake a quarter to a half of Kelly and cap every bet.
+Fractions are of the bankroll. p is estimated, so stake a quarter to a half of Kelly and cap every
+bet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +26,12 @@ def kelly(
     fraction: float = 1.0,
     cap: float = 1.0,
 ) -> float:
-    """The share of the bankroll that maximises expected log growth, times ``fraction``, at most ``cap``; 0 without value.
+    """The share of the bankroll that maximises expected log growth, times ``fraction``, at most
+    ``cap``; 0 without value.
 
-    ``chances`` is the probability of a win, or the five results of a bet (``Chances`` or by name): with half results the
-    optimum is 5 to 9 % above naive Kelly on the effective probability. Raises InvalidOddsError.
+    ``chances`` is the probability of a win, or the five results of a bet (``Chances`` or by name):
+    with half results the optimum is 5 to 9 % above naive Kelly on the effective probability. Raises
+    InvalidOddsError.
     """
     made = Chances.of(chances)
     net = effective_odds(odds, commission) - 1
@@ -45,12 +49,16 @@ def _full_kelly(made: Chances, net: float) -> float:
         return value / (net * (made.win + made.loss))
     outcomes = tuple([(q, r) for q, r in zip(made, made.returns(net + 1), strict=True) if q > 0])
     if made.loss <= 0 and sum([q * r / (1 + r) for q, r in outcomes]) >= 0:
-        raise NoSolutionError("growth still rises at the whole bankroll: this bet has no Kelly fraction below 1")
+        raise NoSolutionError(
+            "growth still rises at the whole bankroll: this bet has no Kelly fraction below 1"
+        )
     return _root_of_growth(outcomes)
 
 
 def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
-    """f in (0, 1) where ``sum q r / (1 + f r)`` is zero: it falls in f, from positive at 0 to negative near 1."""
+    """f in (0, 1) where ``sum q r / (1 + f r)`` is zero: it falls in f, from positive at 0 to
+    negative near 1.
+    """
     low, high, f = 0.0, 1.0, 0.0
     for _ in range(_STEPS):
         value = slope = 0.0
@@ -67,12 +75,15 @@ def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(chances: float | Mapping[str, float] | Chances, odds: float, fraction: float) -> float:
-    """Expected log growth of the bankroll when ``fraction`` of it is staked; minus infinity when ruin is possible.
+    """Expected log growth of the bankroll when ``fraction`` of it is staked; minus infinity when
+    ruin is possible.
 
     Raises InvalidOddsError.
     """
     made = Chances.of(chances)
-    return _growth([(q, fraction * r) for q, r in zip(made, made.returns(effective_odds(odds)), strict=True)])
+    return _growth(
+        [(q, fraction * r) for q, r in zip(made, made.returns(effective_odds(odds)), strict=True)]
+    )
 
 
 def _growth(outcomes: Sequence[tuple[float, float]]) -> float:
@@ -87,7 +98,9 @@ class Lay(NamedTuple):
 
 
 def kelly_lay(p: float, lay_odds: float, *, commission: float = 0.0) -> Lay:
-    """Kelly for laying a selection that wins with probability ``p``: a back of its complement at ``1 + (1-c)/(l-1)``."""
+    """Kelly for laying a selection that wins with probability ``p``: a back of its complement at
+    ``1 + (1-c)/(l-1)``.
+    """
     net = effective_odds(lay_odds) - 1
     effective_odds(lay_odds, commission)
     liability = kelly(1 - p, 1 + (1 - commission) / net)
@@ -103,17 +116,22 @@ class Exclusive(NamedTuple):
 
 
 def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
-    """Kelly on the outcomes of one market, of which exactly one happens (Smoczynski and Tomkins 2010).
+    """Kelly on the outcomes of one market, of which exactly one happens (Smoczynski and Tomkins
+    2010).
 
-    An outcome without value of its own may enter as a hedge. Where the whole market is underround the optimum is to stake
-    everything, reserve 0: that is an arbitrage, cap it first. Raises IncompleteMarketError for lists of other lengths,
-    InvalidOddsError for numbers out of range.
+    An outcome without value of its own may enter as a hedge. Where the whole market is underround
+    the optimum is to stake everything, reserve 0: that is an arbitrage, cap it first. Raises
+    IncompleteMarketError for lists of other lengths, InvalidOddsError for numbers out of range.
     """
     if len(p) != len(odds) or not len(p):
-        raise IncompleteMarketError(f"{len(p)} probabilities and {len(odds)} odds do not make a market")
+        raise IncompleteMarketError(
+            f"{len(p)} probabilities and {len(odds)} odds do not make a market"
+        )
     p, odds = [as_float(x) for x in p], [effective_odds(price) for price in odds]
     if not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
-        raise InvalidOddsError(f"exclusive outcomes need probabilities that are together at most 1: {p}")
+        raise InvalidOddsError(
+            f"exclusive outcomes need probabilities that are together at most 1: {p}"
+        )
     reserve, backed_p, backed_r = 1.0, 0.0, 0.0
     chosen: set[int] = set()
     for i in sorted(range(len(p)), key=lambda i: -p[i] * odds[i]):
@@ -131,14 +149,18 @@ def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
 
 
 def kelly_independent(p: float, odds: float, bets: int = 2) -> float:
-    """The share for each of ``bets`` like, independent, simultaneous bets; exact. Raises InvalidOddsError."""
+    """The share for each of ``bets`` like, independent, simultaneous bets; exact.
+
+    Raises InvalidOddsError.
+    """
     net = effective_odds(odds) - 1
     if not 0 <= p <= 1 or bets < 1:
         raise InvalidOddsError(f"not a probability and a number of bets: {p}, {bets}")
     if p * net <= 1 - p:
         return 0.0
     outcomes = [
-        (comb(bets, wins) * p**wins * (1 - p) ** (bets - wins), (wins * net - (bets - wins)) / bets) for wins in range(bets + 1)
+        (comb(bets, wins) * p**wins * (1 - p) ** (bets - wins), (wins * net - (bets - wins)) / bets)
+        for wins in range(bets + 1)
     ]
     return _root_of_growth(outcomes) / bets
 
@@ -146,7 +168,9 @@ def kelly_independent(p: float, odds: float, bets: int = 2) -> float:
 def scaled(fractions: Sequence[float], cap_total: float) -> tuple[float, ...]:
     """Simultaneous fractions, all shrunk alike so that together they stay within ``cap_total``."""
     total = sum(fractions)
-    return tuple(fractions) if total <= cap_total else tuple(f * cap_total / total for f in fractions)
+    return (
+        tuple(fractions) if total <= cap_total else tuple(f * cap_total / total for f in fractions)
+    )
 
 
 def capped(fraction: float, *room: float) -> float:
@@ -160,12 +184,16 @@ def fixed_stake(unit: Decimal, odds: Decimal | None = None) -> Decimal:
 
 
 def proportional_stake(unit: Decimal, ev: Decimal, ev_reference: Decimal, cap: Decimal) -> Decimal:
-    """``unit * min(EV / EV_ref, cap)``, 0 without value; it over-bets longshots where Kelly would not."""
+    """``unit * min(EV / EV_ref, cap)``, 0 without value; it over-bets longshots where Kelly would
+    not.
+    """
     return max(unit * min(ev / ev_reference, cap), Decimal(0))
 
 
 def playable(amount: Decimal, minimum_minor: int, step_minor: int = 1) -> int:
-    """Minor units to stake: rounded down to ``step_minor``, 0 below the minimum; a stake is never rounded up."""
+    """Minor units to stake: rounded down to ``step_minor``, 0 below the minimum; a stake is never
+    rounded up.
+    """
     stake = floor_to_minor(max(amount, Decimal(0)), step_minor)
     return stake if stake >= minimum_minor else 0
 
@@ -179,13 +207,16 @@ class Drawdown(NamedTuple):
 
 
 def drawdown(kelly_fraction: float, floor: float = 0.5) -> Drawdown:
-    """Chances for ``kelly_fraction`` of Kelly: ever to fall to ``floor`` of the start, to double before halving.
+    """Chances for ``kelly_fraction`` of Kelly: ever to fall to ``floor`` of the start, to double
+    before halving.
 
-    At twice Kelly and beyond every drawdown is certain. Raises InvalidOddsError for a fraction not above 0 or a floor
-    outside (0, 1].
+    At twice Kelly and beyond every drawdown is certain. Raises InvalidOddsError for a fraction not
+    above 0 or a floor outside (0, 1].
     """
     if not 0 < kelly_fraction < inf or not 0 < floor <= 1:
-        raise InvalidOddsError(f"need a positive part of Kelly and a floor in (0, 1]: {kelly_fraction}, {floor}")
+        raise InvalidOddsError(
+            f"need a positive part of Kelly and a floor in (0, 1]: {kelly_fraction}, {floor}"
+        )
     e = 2 / kelly_fraction - 1
     below = exp(max(e, 0.0) * log(floor))
     double = 1 / (1 + 2**-e)

@@ -1,8 +1,9 @@
 """What a bet is worth: the five results of a bet, their masses, expected value and variance.
 
-``W = P(win) + P(half win)/2``, ``X = P(loss) + P(half loss)/2``; ``EV = W(o-1) - X`` per unit staked. Fair odds are
-``1 + X/W``; the effective probability ``e = W/(W+X)`` is what de-vigging a handicap or totals line yields, and
-``e*o - 1`` is the value per unit of *action*, larger than EV where pushes occur.
+``W = P(win) + P(half win)/2``, ``X = P(loss) + P(half loss)/2``; ``EV = W(o-1) - X`` per unit
+staked. Fair odds are ``1 + X/W``; the effective probability ``e = W/(W+X)`` is what de-vigging a
+handicap or totals line yields, and ``e*o - 1`` is the value per unit of *action*, larger than EV
+where pushes occur.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ class Chances(NamedTuple):
 
     @classmethod
     def of(cls, chances: "float | Mapping[str, float] | Sequence[float] | Chances") -> Self:
-        """From the probability of a plain win, probabilities by name (a missing loss is what remains), or all five in order.
+        """From the probability of a plain win, probabilities by name (a missing loss is what
+        remains), or all five in order.
 
         Raises InvalidOddsError unless they are probabilities that sum to 1.
         """
@@ -42,13 +44,20 @@ class Chances(NamedTuple):
             made = cls(**{"win": 0.0, **known})
         elif (five := _listed(chances)) is not None:
             if len(five) != len(RESULTS):
-                raise InvalidOddsError(f"the chances of {', '.join(RESULTS)} are five numbers, not {five}")
+                raise InvalidOddsError(
+                    f"the chances of {', '.join(RESULTS)} are five numbers, not {five}"
+                )
             made = cls(*map(as_float, five))
         else:
             win = as_float(chances)
             made = cls(win=win, loss=1 - win)
-        if not all(-_TOLERANCE <= chance <= 1 + _TOLERANCE for chance in made) or not abs(sum(made) - 1) <= _TOLERANCE:
-            raise InvalidOddsError(f"not probabilities that sum to 1: {dict(zip(RESULTS, made, strict=True))}")
+        if (
+            not all(-_TOLERANCE <= chance <= 1 + _TOLERANCE for chance in made)
+            or not abs(sum(made) - 1) <= _TOLERANCE
+        ):
+            raise InvalidOddsError(
+                f"not probabilities that sum to 1: {dict(zip(RESULTS, made, strict=True))}"
+            )
         return made
 
     @property
@@ -85,18 +94,25 @@ class Chances(NamedTuple):
 
 def _listed(chances: Any) -> list[Any] | None:
     """The items of a list, tuple or array; None of a single number."""
-    if isinstance(chances, str | bytes) or not hasattr(chances, "__len__") or getattr(chances, "ndim", 1) != 1:
+    if (
+        isinstance(chances, str | bytes)
+        or not hasattr(chances, "__len__")
+        or getattr(chances, "ndim", 1) != 1
+    ):
         return None
     return list(chances)
 
 
 def expected_value(
-    chances: float | Mapping[str, float] | Sequence[float] | Chances, odds: float, *, commission: float = 0.0
+    chances: float | Mapping[str, float] | Sequence[float] | Chances,
+    odds: float,
+    *,
+    commission: float = 0.0,
 ) -> float:
     """Expected profit per unit staked, with pushes and half results.
 
-    ``chances`` is the probability of a win, a ``Chances``, five numbers in its order, or probabilities by name;
-    ``commission`` is taken from net winnings. Raises InvalidOddsError.
+    ``chances`` is the probability of a win, a ``Chances``, five numbers in its order, or
+    probabilities by name; ``commission`` is taken from net winnings. Raises InvalidOddsError.
     """
     made = Chances.of(chances)
     return mass_value(made.win_mass, made.loss_mass, effective_odds(odds, commission))

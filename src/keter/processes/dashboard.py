@@ -1,24 +1,30 @@
-"""The dashboard: serves the console. It reads Redis and the ledger; only operators' commands change anything."""
+"""The dashboard: serves the console.
+
+It reads Redis and the ledger; only operators' commands change anything.
+"""
 
 import asyncio
 
 from keter.dashboard.app import make_app, serving
-from keter.dashboard.wiring import build_world
 from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.wiring import build_world
 from keter.errors import KeterError
-from keter.system.tasks import end_tasks
 from keter.processes.runtime import Context, follow_redis
+from keter.system.tasks import end_tasks
 
 
 async def run(context: Context) -> None:
     """Serves, watches and calls for help until asked to stop.
 
-    Redis may come and go meanwhile: the page and the channels say so, and halting goes on working. When one of the tasks ends,
-    whatever its reason, all do: a page without its watch would be taken for one that has nothing to tell.
+    Redis may come and go meanwhile: the page and the channels say so, and halting goes on working.
+    When one of the tasks ends, whatever its reason, all do: a page without its watch would be taken
+    for one that has nothing to tell.
     """
     settings = context.settings
     door = LedgerDoor(settings, context.clock)
-    world = build_world(settings, context.bus, door, context.clock, context.ids, starts=context.starts)
+    world = build_world(
+        settings, context.bus, door, context.clock, context.ids, starts=context.starts
+    )
     stop = context.stop
     work = {
         "hub": world.hub.run(stop),
@@ -43,7 +49,9 @@ async def run(context: Context) -> None:
 
 
 def _raise_what_ended(tasks: list[asyncio.Task[None]], ended: list[str]) -> None:
-    """Raises the error of a task, and KeterError for one that ``ended`` by itself or does not end when cancelled."""
+    """Raises the error of a task, and KeterError for one that ``ended`` by itself or does not end
+    when cancelled.
+    """
     for task in tasks:
         if task.done() and not task.cancelled():
             task.result()

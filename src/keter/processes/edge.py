@@ -1,9 +1,10 @@
 """The edge worker: markets that may be priced in, selections with value out.
 
-Rejections are counted by reason; only values seen are audited, with all that is needed to compute them again. A market that has
-waited is validated anew first: what was fresh may have grown stale in the queue. A value that only time is wanting for
-(CONFIRMATION_WINDOW_SEC, ANCHOR_SETTLE_SEC) is looked at again through ``odds:latest`` when that time has passed, whether or
-not the market changed meanwhile.
+Rejections are counted by reason; only values seen are audited, with all that is needed to compute
+them again. A market that has waited is validated anew first: what was fresh may have grown stale in
+the queue. A value that only time is wanting for (CONFIRMATION_WINDOW_SEC, ANCHOR_SETTLE_SEC) is
+looked at again through ``odds:latest`` when that time has passed, whether or not the market changed
+meanwhile.
 """
 
 from collections import Counter
@@ -13,30 +14,36 @@ from typing import TypeVar
 
 import msgspec
 
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.domain.markets import Side
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, Reason, Verdict
-from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
-from keter.strategies.value.validation import validate
-from keter.strategies.value.dry_spell import DrySpell
-from keter.strategies.value.markets_view import read_market
-from keter.strategies.value.neighbour_markets import Neighbourhood
 from keter.processes.runtime import Context
 from keter.processes.serving import Handled, serve, together, traced
+from keter.strategies.value.dry_spell import DrySpell
+from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
+from keter.strategies.value.markets_view import read_market
+from keter.strategies.value.neighbour_markets import Neighbourhood
+from keter.strategies.value.validation import validate
 
 K = TypeVar("K")
 V = TypeVar("V")
 STAGE = "edge"
 REVALIDATE_AFTER = timedelta(seconds=1)
 MEMORY = 20_000  # values remembered at most
-LOOKS_PER_TURN = 50  # values of one answer are due at once, and the turn must end before the lease does
-AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
-SHORTEST_WAIT_S = 1.0  # an anchor's price settles with the feed's next answer, which nobody can hurry
+LOOKS_PER_TURN = (
+    50  # values of one answer are due at once, and the turn must end before the lease does
+)
+AUDITED = frozenset(
+    {Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED}
+)
+SHORTEST_WAIT_S = (
+    1.0  # an anchor's price settles with the feed's next answer, which nobody can hurry
+)
 
 
 async def run(context: Context) -> None:
@@ -46,7 +53,9 @@ async def run(context: Context) -> None:
 
 
 class EdgeWorker:
-    """One market after another through the gate, with the memory that confirmation and neighbouring markets need."""
+    """One market after another through the gate, with the memory that confirmation and neighbouring
+    markets need.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -106,25 +115,39 @@ class EdgeWorker:
         for signal in signals:
             best = signal.offers[0]
             self._context.log.info(
-                "value_found", selection_id=signal.selection_id, book=best.book, odds=best.text, ev_pct=round(best.ev_pct, 2)
+                "value_found",
+                selection_id=signal.selection_id,
+                book=best.book,
+                odds=best.text,
+                ev_pct=round(best.ev_pct, 2),
             )
         return Handled(
-            outputs=[Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals],
+            outputs=[
+                Output(QueueName.CONFIRMED, signal.queue_key, encode(signal)) for signal in signals
+            ],
             counts=Counter(f"{STAGE}:{verdict.reason.value}" for _, verdict, _ in judgements),
             audit=[
-                encode(self._decision(market, one, now, others)) for one in judgements if _worth_a_row(one, seen, unsettled)
+                encode(self._decision(market, one, now, others))
+                for one in judgements
+                if _worth_a_row(one, seen, unsettled)
             ],
         )
 
     def _remember(
-        self, market: ValidatedMarket, judgements: list[Judgement], seen: dict[Side, datetime], now: datetime
+        self,
+        market: ValidatedMarket,
+        judgements: list[Judgement],
+        seen: dict[Side, datetime],
+        now: datetime,
     ) -> None:
         key = market.queue_key
         self._due.pop(key, None)
         if self._settings.confirmation_window_sec and seen:
             self._seen[key] = seen
             _bound(self._seen)
-        if unsettled := frozenset(side for side, verdict, _ in judgements if verdict.reason is Reason.ANCHOR_UNSETTLED):
+        if unsettled := frozenset(
+            side for side, verdict, _ in judgements if verdict.reason is Reason.ANCHOR_UNSETTLED
+        ):
             self._unsettled[key] = unsettled
             _bound(self._unsettled)
         waits_s = [_wait_s(verdict) for _, verdict, _ in judgements if verdict.reason in AWAITED]
@@ -132,7 +155,9 @@ class EdgeWorker:
             self._due[key] = (now + timedelta(seconds=min(waits_s)), market.update)
             _bound(self._due)
 
-    async def _watch_low_values(self, market: str, judgements: list[Judgement], now: datetime) -> None:
+    async def _watch_low_values(
+        self, market: str, judgements: list[Judgement], now: datetime
+    ) -> None:
         alert_id = f"low_ev_streak:{self._context.worker}"
         limits, spell = self._context.settings.alerts, self._spell
         value = any(verdict.accepted for _, verdict, _ in judgements)
@@ -141,18 +166,29 @@ class EdgeWorker:
         elif any(verdict.reason is Reason.EV_TOO_LOW for _, verdict, _ in judgements):
             spell.none(market)
         self._context.heart.gauge("low_ev_streak", spell.markets)
-        long = spell.long(now, least_minutes=limits.alert_low_ev_min, least_markets=limits.alert_low_ev_streak)
+        long = spell.long(
+            now, least_minutes=limits.alert_low_ev_min, least_markets=limits.alert_low_ev_streak
+        )
         if long and not self._low_told:
             least = f"MIN_EV_PCT ({self._settings.min_ev_pct:g} %)"
-            detail = f"For {spell.minutes(now)} minutes nothing in {spell.markets} markets was worth {least}."
-            await raise_alert(self._context.bus, Alert(alert_id, "info", "No value for a long time", detail, now))
+            detail = (
+                f"For {spell.minutes(now)} minutes nothing in {spell.markets} markets was worth"
+                f" {least}."
+            )
+            await raise_alert(
+                self._context.bus, Alert(alert_id, "info", "No value for a long time", detail, now)
+            )
             self._low_told = True
         elif value and self._low_told is not False:
             await clear_alert(self._context.bus, alert_id)
             self._low_told = False
 
     def _decision(
-        self, market: ValidatedMarket, judgement: Judgement, now: datetime, others: Sequence[ValidatedMarket]
+        self,
+        market: ValidatedMarket,
+        judgement: Judgement,
+        now: datetime,
+        others: Sequence[ValidatedMarket],
     ) -> Decision:
         side, verdict, signal = judgement
         update = market.update
@@ -172,14 +208,23 @@ class EdgeWorker:
 
 
 def details_of(update: MarketUpdate, signal: ConfirmedSignal | None) -> dict[str, object]:
-    """What a decision is about, as JSON values; with a signal also its offers and the evidence of its fair price."""
+    """What a decision is about, as JSON values; with a signal also its offers and the evidence of
+    its fair price.
+    """
     event = update.event
     details: dict[str, object] = {
-        "league": event.league, "home": event.home, "away": event.away, "kickoff": event.kickoff.isoformat(),
-        "phase": update.phase.value, "received_at": update.received_at.isoformat(),
-    }  # fmt: skip
+        "league": event.league,
+        "home": event.home,
+        "away": event.away,
+        "kickoff": event.kickoff.isoformat(),
+        "phase": update.phase.value,
+        "received_at": update.received_at.isoformat(),
+    }
     if signal is not None:
-        details |= {"offers": msgspec.to_builtins(signal.offers), "fair": msgspec.to_builtins(signal.fair)}
+        details |= {
+            "offers": msgspec.to_builtins(signal.offers),
+            "fair": msgspec.to_builtins(signal.fair),
+        }
     return details
 
 
@@ -188,7 +233,9 @@ def _wait_s(verdict: Verdict) -> float:
     return max(wait_s, SHORTEST_WAIT_S) if verdict.reason is Reason.ANCHOR_UNSETTLED else wait_s
 
 
-def _worth_a_row(judgement: Judgement, seen: Mapping[Side, datetime], unsettled: frozenset[Side]) -> bool:
+def _worth_a_row(
+    judgement: Judgement, seen: Mapping[Side, datetime], unsettled: frozenset[Side]
+) -> bool:
     """A value that waits has a row when it is first seen, not at every look."""
     side, verdict, _ = judgement
     if verdict.reason is Reason.AWAITING_CONFIRMATION:

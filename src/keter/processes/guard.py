@@ -1,11 +1,15 @@
-"""The guard: nothing becomes a bet without passing here. One active process, others stand by.
+"""The guard: nothing becomes a bet without passing here.
 
-It decides on the risk book as read at one revision and reserves the exposure under that revision and its own lease; when either
-has moved, it looks and decides again. A newer signal for a selection whose approval still waits refreshes the price and keeps
-the reservation, so one decision stays one decision.
+One active process, others stand by.
 
-Signals that arrive together are weighed together: few of them get through a match's rest and the throttle, so the one worth
-most goes first. What a rest or the throttle refused is looked at again when that ends.
+It decides on the risk book as read at one revision and reserves the exposure under that revision
+and its own lease; when either has moved, it looks and decides again. A newer signal for a selection
+whose approval still waits refreshes the price and keeps the reservation, so one decision stays one
+decision.
+
+Signals that arrive together are weighed together: few of them get through a match's rest and the
+throttle, so the one worth most goes first. What a rest or the throttle refused is looked at again
+when that ends.
 """
 
 import asyncio
@@ -14,28 +18,28 @@ from datetime import timedelta
 
 import msgspec
 
-from keter.bus.state.accounts import read_accounts
 from keter.bus.codec import decode, encode
-from keter.bus.state.cooldowns import cooling
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queues import Item, Output, QueueName
+from keter.bus.state.accounts import read_accounts
+from keter.bus.state.cooldowns import cooling
 from keter.bus.state.risk import RiskState
 from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import check_age
-from keter.risk.gate import RiskContext, assess, best_first, score_at_bet
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
-from keter.system.text_files import is_present
 from keter.processes.edge import details_of
 from keter.processes.leader import lead
-from keter.risk.permission import Permission
-from keter.risk.revisits import Revisits
-from keter.risk.book_keeper import RiskKeeper
 from keter.processes.runtime import Context
 from keter.processes.serving import Gather, Handled, serve, traced
+from keter.risk.book_keeper import RiskKeeper
+from keter.risk.gate import RiskContext, assess, best_first, score_at_bet
+from keter.risk.permission import Permission
+from keter.risk.revisits import Revisits
+from keter.system.text_files import is_present
 
 STAGE = "guard"
 BATCH = 64
@@ -71,7 +75,9 @@ class Guard:
         self._ledger = ledger
         self._account = settings.venue.ao_user
         self._keeper = RiskKeeper(context, ledger, lease)
-        self._permission = Permission(context.bus, settings, context.clock, self._account, context.run.mark)
+        self._permission = Permission(
+            context.bus, settings, context.clock, self._account, context.run.mark
+        )
         self._revisits = Revisits(context, self._keeper.book)
         self._last: dict[str, Reason] = {}
         self._watch_due = context.clock.monotonic()
@@ -91,7 +97,9 @@ class Guard:
         return Handled(again, {f"{STAGE}:looked_again": len(again)} if again else {})
 
     async def rank(self, items: Sequence[Item]) -> list[int]:
-        """The places of ``items``, the signal worth most first; what is no signal comes before all, to be put away."""
+        """The places of ``items``, the signal worth most first; what is no signal comes before all,
+        to be put away.
+        """
         limits = await self._keeper.current_limits()
         signals = [_signal_or_none(item) for item in items]
         spoilt = [i for i, signal in enumerate(signals) if signal is None]
@@ -100,14 +108,17 @@ class Guard:
         return spoilt + [known[place][0] for place in order]
 
     async def handle(self, item: Item) -> Handled:
-        """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our lease."""
+        """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our
+        lease.
+        """
         signal = decode(ConfirmedSignal, item.payload)
         with traced(signal.update, signal.selection_id):
             for _ in range(TRIES):
                 handled = await self._decide(signal)
                 if handled is not None:
                     return handled
-        # The book moves faster than we decide: the signal goes to the end of its own queue, unless a newer one waits there.
+        # The book moves faster than we decide: the signal goes to the end of its own queue, unless
+        # a newer one waits there.
         back = Output(QueueName.CONFIRMED, item.key, item.payload, returned=True)
         return Handled([back], {f"{STAGE}:contended": 1})
 
@@ -123,7 +134,9 @@ class Guard:
         verdict, stake = assess(signal, context, limits)
         if not verdict.accepted:
             return self._told(signal, verdict, None)
-        decision_id = await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
+        decision_id = (
+            await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
+        )
         if decision_id is None:
             return None
         now, run = self._context.clock.now(), self._context.run.mark
@@ -137,7 +150,9 @@ class Guard:
             return age
         return reject(Reason.HALT_FILE) if is_present(settings.halt_file) else None
 
-    async def _look(self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None) -> RiskContext:
+    async def _look(
+        self, signal: ConfirmedSignal, state: RiskState, own: Exposure | None
+    ) -> RiskContext:
         others = tuple(exposure for exposure in state.exposures if exposure is not own)
         view, missing, settled, sent, rest, balance = await asyncio.gather(
             self._keeper.trading(),
@@ -153,7 +168,8 @@ class Guard:
             permitted=missing is None,
             exposures=others,
             day=state.day or DayRisk(self._context.day()),
-            bets_on_event=settled + sum(exposure.event_uid == signal.event_uid for exposure in others),
+            bets_on_event=settled
+            + sum(exposure.event_uid == signal.event_uid for exposure in others),
             bets_in_window=sent + sum(_reserved(exposure) for exposure in others),
             cooling=rest,
             balance_minor=balance,
@@ -163,17 +179,29 @@ class Guard:
     async def _settled_on(self, event_uid: str) -> int:
         limit = self._context.settings.risk.max_bets_per_event
         mode = self._context.settings.mode.execution_mode
-        return len(await self._ledger.intents.list_bets(BetFilter(mode=mode, event_uid=event_uid, states=SETTLED), limit=limit))
+        return len(
+            await self._ledger.intents.list_bets(
+                BetFilter(mode=mode, event_uid=event_uid, states=SETTLED), limit=limit
+            )
+        )
 
-    async def _cooling(self, signal: ConfirmedSignal, exposures: tuple[Exposure, ...]) -> Reason | None:
-        """A reservation is an attempt about to be made: its event rests from here on, not only from the attempt."""
+    async def _cooling(
+        self, signal: ConfirmedSignal, exposures: tuple[Exposure, ...]
+    ) -> Reason | None:
+        """A reservation is an attempt about to be made: its event rests from here on, not only from
+        the attempt.
+        """
         rest = self._context.settings.risk.cooldown_event_sec > 0
-        if rest and any(_reserved(exposure) and exposure.event_uid == signal.event_uid for exposure in exposures):
+        if rest and any(
+            _reserved(exposure) and exposure.event_uid == signal.event_uid for exposure in exposures
+        ):
             return Reason.COOLDOWN_EVENT
         return await cooling(self._context.bus, signal.event_uid, signal.selection_id)
 
     async def _balance(self, exposures: tuple[Exposure, ...]) -> int | None:
-        """Credit less bets that the venue does not count yet; None when nobody asked the venue lately."""
+        """Credit less bets that the venue does not count yet; None when nobody asked the venue
+        lately.
+        """
         accounts = await read_accounts(self._context.bus)
         known = next((one for one in accounts if one.account == self._account), None)
         # Either way: a time in the future was told before a clock was set back.
@@ -197,25 +225,46 @@ class Guard:
             expires_at=now + timedelta(seconds=self._context.settings.risk.reservation_ttl_s),
             score_at_bet=score_at_bet(signal),
         )
-        made = await self._keeper.book.reserve(exposure, revision=state.revision, lease=self._keeper.held)
+        made = await self._keeper.book.reserve(
+            exposure, revision=state.revision, lease=self._keeper.held
+        )
         return exposure.decision_id if made else None
 
     async def _refresh(self, own: Exposure) -> str | None:
-        expires_at = self._context.clock.now() + timedelta(seconds=self._context.settings.risk.reservation_ttl_s)
-        return own.decision_id if await self._keeper.book.refresh(own.decision_id, expires_at) else None
+        expires_at = self._context.clock.now() + timedelta(
+            seconds=self._context.settings.risk.reservation_ttl_s
+        )
+        return (
+            own.decision_id
+            if await self._keeper.book.refresh(own.decision_id, expires_at)
+            else None
+        )
 
     def _told(
-        self, signal: ConfirmedSignal, verdict: Verdict, approved: ApprovedSignal | None, *, refreshed: bool = False
+        self,
+        signal: ConfirmedSignal,
+        verdict: Verdict,
+        approved: ApprovedSignal | None,
+        *,
+        refreshed: bool = False,
     ) -> Handled:
         name = f"{STAGE}:{'refreshed' if refreshed else verdict.reason.value}"
-        outputs = [Output(QueueName.APPROVED, approved.queue_key, encode(approved))] if approved is not None else []
-        news = self._last.get(signal.queue_key) is not verdict.reason or (approved is not None and not refreshed)
+        outputs = (
+            [Output(QueueName.APPROVED, approved.queue_key, encode(approved))]
+            if approved is not None
+            else []
+        )
+        news = self._last.get(signal.queue_key) is not verdict.reason or (
+            approved is not None and not refreshed
+        )
         self._remember(signal.queue_key, verdict.reason)
         self._revisits.note(signal, verdict)
         if news:
             stake = approved.stake_minor if approved is not None else 0
             self._context.log.info("guarded", reason=verdict.reason.value, stake_minor=stake)
-        return Handled(outputs, {name: 1}, [encode(self._decision(signal, verdict, approved))] if news else [])
+        return Handled(
+            outputs, {name: 1}, [encode(self._decision(signal, verdict, approved))] if news else []
+        )
 
     def _remember(self, key: str, reason: Reason) -> None:
         """A selection that is refused for the same reason at every price change is audited once."""
@@ -224,7 +273,9 @@ class Guard:
         while len(self._last) > MEMORY:
             del self._last[next(iter(self._last))]
 
-    def _decision(self, signal: ConfirmedSignal, verdict: Verdict, approved: ApprovedSignal | None) -> Decision:
+    def _decision(
+        self, signal: ConfirmedSignal, verdict: Verdict, approved: ApprovedSignal | None
+    ) -> Decision:
         details = details_of(signal.update, None)
         details["offers"] = msgspec.to_builtins(signal.offers)
         return Decision(
@@ -249,7 +300,10 @@ def _signal_or_none(item: Item) -> ConfirmedSignal | None:
 
 def _own_reservation(signal: ConfirmedSignal, state: RiskState) -> Exposure | None:
     for exposure in state.exposures:
-        if _reserved(exposure) and (exposure.event_uid, exposure.selection_id) == (signal.event_uid, signal.selection_id):
+        if _reserved(exposure) and (exposure.event_uid, exposure.selection_id) == (
+            signal.event_uid,
+            signal.selection_id,
+        ):
             return exposure
     return None
 

@@ -1,9 +1,12 @@
-"""Ingest: the venue's feed into Redis. One active process per account.
+"""Ingest: the venue's feed into Redis.
 
-Of each answer first the prices are written, then the changed markets are pushed to the raw queue, last the feed's confirmation:
-nobody sees an old price confirmed by a new answer, nor one that an earlier source has left, since each says when it began.
-While Redis does not answer, the answer is kept and published again: a push conflates, so twice is once. When that takes too
-long, or the lease is lost, a new source starts from everything.
+One active process per account.
+
+Of each answer first the prices are written, then the changed markets are pushed to the raw queue,
+last the feed's confirmation: nobody sees an old price confirmed by a new answer, nor one that an
+earlier source has left, since each says when it began. While Redis does not answer, the answer is
+kept and published again: a push conflates, so twice is once. When that takes too long, or the lease
+is lost, a new source starts from everything.
 """
 
 import asyncio
@@ -11,23 +14,30 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
-from keter.bus.telemetry.audit import push_capture
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.locks import Lease
-from keter.bus.state.odds import remove_odds, write_feed, write_odds, write_scores
 from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.state.odds import remove_odds, write_feed, write_odds, write_scores
+from keter.bus.telemetry.audit import push_capture
 from keter.clock import Clock, to_ms
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
-from keter.settings import Settings
-from keter.system.tasks import end_tasks
-from keter.venues.base import FeedUpdate, MarketPrices, PriceSource, VenueError, VenueRejectedError, VenueThrottledError
-from keter.venues.feeds import open_price_source
 from keter.processes.feed_watch import FeedWatch
 from keter.processes.leader import lead
 from keter.processes.runtime import REDIS_TROUBLE, Context, Waits, raise_errors
+from keter.settings import Settings
+from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
+from keter.system.tasks import end_tasks
+from keter.venues.base import (
+    FeedUpdate,
+    MarketPrices,
+    PriceSource,
+    VenueError,
+    VenueRejectedError,
+    VenueThrottledError,
+)
+from keter.venues.feeds import open_price_source
 
 CHUNK = 200  # markets between two looks at the rest of the process
 OUTAGE_PATIENCE_S = 30.0
@@ -57,7 +67,9 @@ class Ingest:
         self._watch = FeedWatch(context)
 
     async def run(self) -> None:
-        """Works until asked to stop; what is under way is dropped then, which a later start makes good."""
+        """Works until asked to stop; what is under way is dropped then, which a later start makes
+        good.
+        """
         tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._watch.run())]
         stopped = asyncio.create_task(self._context.stop.wait())
         try:
@@ -71,7 +83,9 @@ class Ingest:
         while True:
             began_at = self._context.clock.now()
             try:
-                async with self._open_source(self._context.settings, self._context.bus, self._context.clock) as source:
+                async with self._open_source(
+                    self._context.settings, self._context.bus, self._context.clock
+                ) as source:
                     self._watch.follow(source)
                     async for update in source.updates():
                         await self._publisher.publish(update, began_at)
@@ -89,7 +103,8 @@ class Ingest:
         if isinstance(error, VenueThrottledError):
             wait_s = max(wait_s, error.retry_after_s)
         elif isinstance(error, VenueRejectedError):
-            wait_s = REJECTED_WAIT_S  # the same again is refused again, and too many logins lock an account
+            # The same again is refused again, and too many logins lock an account
+            wait_s = REJECTED_WAIT_S
             await self._watch.refused(error)
         await asyncio.sleep(wait_s)
 
@@ -100,7 +115,9 @@ class Publisher:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._account = context.settings.venue.ao_user
-        self._books: dict[Phase, tuple[int, dict[str, int]]] = {}  # since when, and when each book was last shown
+        self._books: dict[
+            Phase, tuple[int, dict[str, int]]
+        ] = {}  # since when, and when each book was last shown
         self._pipe: Pipe = context.pipe(None)
 
     async def publish(self, update: FeedUpdate, began_at: datetime) -> None:
@@ -139,15 +156,26 @@ class Publisher:
             score=prices.score,
         )
 
-    async def _write(self, update: FeedUpdate, markets: Sequence[MarketUpdate], began_at: datetime) -> None:
+    async def _write(
+        self, update: FeedUpdate, markets: Sequence[MarketUpdate], began_at: datetime
+    ) -> None:
         bus = self._context.bus
         await remove_odds(bus, update.removed)
         await write_scores(bus, update.scores)
         for start in range(0, len(markets), CHUNK):
             chunk = markets[start : start + CHUNK]
             await write_odds(bus, chunk)
-            await self._pipe.step(outputs=[Output(QueueName.RAW, market.queue_key, encode(market)) for market in chunk])
-        await write_feed(bus, self._account, update.phase, {"began_at": began_at, **_facts(update), **self._books_of(update)})
+            await self._pipe.step(
+                outputs=[
+                    Output(QueueName.RAW, market.queue_key, encode(market)) for market in chunk
+                ]
+            )
+        await write_feed(
+            bus,
+            self._account,
+            update.phase,
+            {"began_at": began_at, **_facts(update), **self._books_of(update)},
+        )
         if (
             update.capture is not None
             and self._context.settings.log.capture_raw
@@ -189,5 +217,9 @@ def _facts(update: FeedUpdate) -> dict[str, object]:
 
 
 def _counts(update: FeedUpdate) -> dict[str, int]:
-    counts = {f"{STAGE}:answers": 1, f"{STAGE}:changed": len(update.changed), f"{STAGE}:removed": len(update.removed)}
+    counts = {
+        f"{STAGE}:answers": 1,
+        f"{STAGE}:changed": len(update.changed),
+        f"{STAGE}:removed": len(update.removed),
+    }
     return {name: n for name, n in counts.items() if n}

@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from keter.bus.locks import Lease
-from keter.system.tasks import end_tasks
 from keter.processes.runtime import Context, raise_errors
+from keter.system.tasks import end_tasks
 
 Body = Callable[[Lease], Awaitable[None]]
 
 
 async def lead(context: Context, name: str, body: Body) -> None:
-    """Runs ``body`` while this process holds the lease ``name``; waits for it otherwise. Returns when asked to stop.
+    """Runs ``body`` while this process holds the lease ``name``; waits for it otherwise.
 
-    A body that loses its lease is cancelled at once: what it still sends carries a fencing number that Redis refuses.
+    Returns when asked to stop.
+
+    A body that loses its lease is cancelled at once: what it still sends carries a fencing number
+    that Redis refuses.
     """
     ttl_s = context.settings.process.worker_lease_ttl_s
 
@@ -22,7 +25,9 @@ async def lead(context: Context, name: str, body: Body) -> None:
         context.log.warning("not_the_owner", lease=name, error=why)
 
     while not context.stop.is_set():
-        lease = Lease(context.bus, name, ttl_s, context.worker, mark=context.run.mark, stranger=stranger)
+        lease = Lease(
+            context.bus, name, ttl_s, context.worker, mark=context.run.mark, stranger=stranger
+        )
         async with lease:
             context.heart.gauge("leader", 0)
             await lease.acquire(context.stop)

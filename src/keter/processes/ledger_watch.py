@@ -1,19 +1,22 @@
-"""Is the ledger still the one that the bets in Redis were written to? A replaced or restored one forgets what was bet.
+"""Is the ledger still the one that the bets in Redis were written to?
 
-Its day's profit, its bets per event and its losing streak begin anew. Bets that it does not know may be open at the venue.
-So LIVE loses its arming, and somebody who has looked has to give it again.
+A replaced or restored one forgets what was bet.
+
+Its day's profit, its bets per event and its losing streak begin anew. Bets that it does not know
+may be open at the venue. So LIVE loses its arming, and somebody who has looked has to give it
+again.
 """
 
 import structlog
 
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.bus.state.risk import RiskState
 from keter.bus.state.trading import disarm, read_arming
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.domain.exposure import ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
+from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
 from keter.processes.runtime import Context
-from keter.execution.reconcile.foreign_tickets import PREFIX
 
 log = structlog.get_logger(__name__)
 ALERT = "ledger-replaced"
@@ -30,7 +33,9 @@ class LedgerWatch:
         self._standing = True  # an alert may stand from an earlier life
 
     async def compare(self, book: RiskState) -> None:
-        """Ledger and ``book``, as found before it is rebuilt; remembers which ledger the book is made from now on."""
+        """Ledger and ``book``, as found before it is rebuilt; remembers which ledger the book is
+        made from now on.
+        """
         own = self._context.run.ledger_id
         if not own:  # a process that no `keter up` started
             return
@@ -39,13 +44,23 @@ class LedgerWatch:
         if known is not None and known.decode() != own:
             await self._replaced("the ledger is another one than that of the last start")
         elif unknown := await self._unknown(book):
-            await self._replaced(f"{unknown} open bets that Redis knows are missing from the ledger")
+            await self._replaced(
+                f"{unknown} open bets that Redis knows are missing from the ledger"
+            )
         await redis.execute_command("SET", key, own)
 
     async def _unknown(self, book: RiskState) -> int:
-        """Bets of the book, ours by their name, that the ledger has never heard of: an intent is written before its bet."""
-        bets = [one for one in book.exposures if one.status is ExposureStatus.BET and not one.decision_id.startswith(PREFIX)]
-        return sum([await self._ledger.intents.by_decision(bet.decision_id) is None for bet in bets])
+        """Bets of the book, ours by their name, that the ledger has never heard of: an intent is
+        written before its bet.
+        """
+        bets = [
+            one
+            for one in book.exposures
+            if one.status is ExposureStatus.BET and not one.decision_id.startswith(PREFIX)
+        ]
+        return sum(
+            [await self._ledger.intents.by_decision(bet.decision_id) is None for bet in bets]
+        )
 
     async def _replaced(self, why: str) -> None:
         self._context.heart.error(why)
@@ -54,14 +69,27 @@ class LedgerWatch:
             return
         now, bus = self._context.clock.now(), self._context.bus
         await disarm(bus, self._account)
-        action = "Compare the open bets with the venue's own page; then put the right ledger back, or `keter arm`."
+        action = (
+            "Compare the open bets with the venue's own page; then put the right ledger back, or"
+            " `keter arm`."
+        )
         detail = f"{why}: profit of the day and bets so far count from nothing. LIVE is disarmed."
-        await raise_alert(bus, Alert(ALERT, "page", "The ledger was replaced", detail, now, action, "#/orders", ALERT))
+        await raise_alert(
+            bus,
+            Alert(ALERT, "page", "The ledger was replaced", detail, now, action, "#/orders", ALERT),
+        )
         self._standing = True
         row = OperatorCommand(
-            self._context.ids(), CommandAction.DISARM, ACTOR, ACTOR, self._account, why, now, accepted=True,
+            self._context.ids(),
+            CommandAction.DISARM,
+            ACTOR,
+            ACTOR,
+            self._account,
+            why,
+            now,
+            accepted=True,
             result=f"{self._account} is disarmed",
-        )  # fmt: skip
+        )
         await self._ledger.commands.add(row)
 
     async def settle(self) -> None:

@@ -1,21 +1,23 @@
-"""The recorder: decisions from the audit list into the ledger, raw answers into capture files, both with an end of life.
+"""The recorder: decisions from the audit list into the ledger, raw answers into capture files, both
+with an end of life.
 
-A batch is forgotten by Redis only when it is written down; after a crash it comes again, so a decision may be there twice.
+A batch is forgotten by Redis only when it is written down; after a crash it comes again, so a
+decision may be there twice.
 """
 
 import asyncio
 from collections.abc import Sequence
 
-from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
+from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
 from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
-from keter.replay.capture import CaptureWriter
-from keter.processes.retention import Care
 from keter.processes.leader import lead
+from keter.processes.retention import Care
 from keter.processes.runtime import Context, Waits
+from keter.replay.capture import CaptureWriter
 
 IDLE_S = 0.25
 AUDIT_BATCH = 500
@@ -36,7 +38,10 @@ async def run(context: Context) -> None:
 
 
 class Recorder:
-    """One after the other: decisions, answers, pruning. A failing disk or ledger is waited out: Redis keeps the batch."""
+    """One after the other: decisions, answers, pruning.
+
+    A failing disk or ledger is waited out: Redis keeps the batch.
+    """
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
@@ -45,7 +50,9 @@ class Recorder:
         self._care = Care(context, ledger, self._writer)
 
     async def run(self) -> None:
-        """Works until asked to stop, and once more after that: the workers before it have left their last words."""
+        """Works until asked to stop, and once more after that: the workers before it have left
+        their last words.
+        """
         waits = Waits()
         while True:
             stopping = self._context.stop.is_set()
@@ -74,7 +81,9 @@ class Recorder:
         return bool(batch.entries)
 
     async def _write(self, decisions: Sequence[Decision]) -> None:
-        """All of them, or all but those that the ledger refuses: halves are tried until each of these stands alone."""
+        """All of them, or all but those that the ledger refuses: halves are tried until each of
+        these stands alone.
+        """
         try:
             await self._ledger.decisions.add_many(decisions)
         except UnstorableRowError as e:
@@ -85,7 +94,9 @@ class Recorder:
                 return
             self._context.heart.count("unreadable")
             self._context.heart.error(f"decision not stored: {e}")
-            self._context.log.error("decision_not_stored", error=str(e), decision=encode(decisions[0]).decode())  # noqa: TRY400 - told, not a bug
+            decision = encode(decisions[0]).decode()
+            log = self._context.log
+            log.error("decision_not_stored", error=str(e), decision=decision)  # noqa: TRY400 - no bug
 
     async def answers(self) -> bool:
         """Moves one batch of raw answers into the capture file; False when there was none."""

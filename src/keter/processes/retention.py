@@ -1,7 +1,8 @@
 """What the recorder does now and then, so that nothing grows without bound: by age, and by size.
 
-Of the ledger only decisions go, oldest first and in small batches, so that a bet never waits long to be written down. Those of
-the last day always stay: where bets alone are larger than LEDGER_MAX_MB, the newest decisions are still worth their room.
+Of the ledger only decisions go, oldest first and in small batches, so that a bet never waits long
+to be written down. Those of the last day always stay: where bets alone are larger than
+LEDGER_MAX_MB, the newest decisions are still worth their room.
 """
 
 import asyncio
@@ -9,12 +10,14 @@ from datetime import timedelta
 
 from keter.ledger import Ledger
 from keter.logs import BYTES_PER_MB, trim_logs
-from keter.replay.capture import CaptureWriter
 from keter.processes.runtime import Context
+from keter.replay.capture import CaptureWriter
 
 EVERY_S = 600.0
 BATCH = 2_000
-MOST_BATCHES = 100  # of one turn: far above what comes in meanwhile, and the recorder goes on recording
+MOST_BATCHES = (
+    100  # of one turn: far above what comes in meanwhile, and the recorder goes on recording
+)
 LEAST_KEPT = timedelta(days=1)
 
 
@@ -39,11 +42,16 @@ class Care:
 
     async def _files(self) -> None:
         settings, moment = self._context.settings, self._context.clock.now()
-        keep, most = timedelta(days=settings.log.capture_keep_days), settings.log.capture_max_mb * BYTES_PER_MB
+        keep, most = (
+            timedelta(days=settings.log.capture_keep_days),
+            settings.log.capture_max_mb * BYTES_PER_MB,
+        )
         pruned = await asyncio.to_thread(self._writer.prune, keep, moment, most)
         self._context.heart.count("captures_pruned", pruned)
         most = settings.log.log_total_max_mb * BYTES_PER_MB
-        self._context.heart.count("logs_pruned", await asyncio.to_thread(trim_logs, settings.mode.data_dir, most))
+        self._context.heart.count(
+            "logs_pruned", await asyncio.to_thread(trim_logs, settings.mode.data_dir, most)
+        )
 
     async def _decisions(self) -> None:
         settings = self._context.settings.log
@@ -51,7 +59,9 @@ class Care:
         await self._trim(LEAST_KEPT, settings.ledger_max_mb * BYTES_PER_MB)
 
     async def _trim(self, keep: timedelta, most_bytes: float) -> None:
-        """Takes decisions older than ``keep`` away, oldest first, until no more than ``most_bytes`` are stored."""
+        """Takes decisions older than ``keep`` away, oldest first, until no more than ``most_bytes``
+        are stored.
+        """
         before, gone = self._context.clock.now() - keep, 0
         for _ in range(MOST_BATCHES):
             if self._context.stop.is_set() or await self._ledger.stored_bytes() <= most_bytes:

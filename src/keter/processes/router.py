@@ -1,7 +1,8 @@
 """The router: approved signals to bets, one at a time, by the one process that owns the account.
 
-It opens only after the tracker has compared ledger and venue. What it does to a signal is in ``keter.execution``; here
-are the queue around it, and what follows from each outcome: exposure given back, cooldowns, counters, the audit.
+It opens only after the tracker has compared ledger and venue. What it does to a signal is in
+``keter.execution``; here are the queue around it, and what follows from each outcome: exposure
+given back, cooldowns, counters, the audit.
 """
 
 import asyncio
@@ -9,26 +10,26 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from keter.bus.codec import decode, encode
-from keter.bus.state.cooldowns import cool_down
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease, Locks
 from keter.bus.queues import Item, Pipe, QueueName
+from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
+from keter.execution.conditions import World
 from keter.execution.placement_checks import PlacementLimits
+from keter.execution.placing import Outcome, Owner, Placer
+from keter.execution.selection_lock import guard_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
+from keter.processes.edge import details_of
+from keter.processes.leader import lead
+from keter.processes.runtime import REDIS_TROUBLE, Context, Waits
+from keter.processes.serving import Handled, serve, traced
 from keter.system.tasks import end_tasks
 from keter.venues.base import BetVenue
 from keter.venues.registry import open_bet_venue
-from keter.processes.edge import details_of
-from keter.processes.leader import lead
-from keter.execution.selection_lock import guard_selection
-from keter.execution.placing import Outcome, Owner, Placer
-from keter.execution.conditions import World
-from keter.processes.runtime import REDIS_TROUBLE, Context, Waits
-from keter.processes.serving import Handled, serve, traced
 
 STAGE = "router"
 PASS_POLL_S = 0.25
@@ -66,7 +67,9 @@ async def run(context: Context) -> None:
 
 
 async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
-    """Owns the account whenever it can, and begins anew after each doubt about ownership or ledger."""
+    """Owns the account whenever it can, and begins anew after each doubt about ownership or
+    ledger.
+    """
     account = context.settings.venue.ao_user
     waits = Waits()
 
@@ -88,15 +91,31 @@ class Router:
     """One ownership of the account: from takeover to the loss of it."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, venue: BetVenue, account: str, *, leading: Callable[[], Awaitable[bool]]
+        self,
+        context: Context,
+        ledger: Ledger,
+        venue: BetVenue,
+        account: str,
+        *,
+        leading: Callable[[], Awaitable[bool]],
     ) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        rest_s, life_s = context.settings.risk.cooldown_event_sec, context.settings.risk.reservation_ttl_s
+        rest_s, life_s = (
+            context.settings.risk.cooldown_event_sec,
+            context.settings.risk.reservation_ttl_s,
+        )
         zone, run = context.settings.mode.zone, context.run.mark.text
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=zone, event_rest_s=rest_s, reservation_s=life_s, run=run)
+        self._risk = RiskBook(
+            context.bus,
+            clock=context.clock,
+            zone=zone,
+            event_rest_s=rest_s,
+            reservation_s=life_s,
+            run=run,
+        )
         self._locks = Locks(context.bus, owner=context.worker, ids=context.ids)
         self._token = context.ids()
         self._watch_due = context.clock.monotonic()
@@ -119,7 +138,9 @@ class Router:
         await serve(self._context, self._pipe, self.handle, batch=1, tick=self.tick)
 
     async def tick(self) -> Handled:
-        """Looks at the trading state every second, so that a command is acknowledged while there is nothing to bet."""
+        """Looks at the trading state every second, so that a command is acknowledged while there is
+        nothing to bet.
+        """
         now = self._context.clock.monotonic()
         if now >= self._watch_due:
             self._watch_due = now + WATCH_EVERY_S
@@ -127,9 +148,14 @@ class Router:
         return Handled()
 
     async def take_over(self) -> None:
-        """Shuts earlier owners out, ends what they left half done, and asks for a reconciliation."""
+        """Shuts earlier owners out, ends what they left half done, and asks for a
+        reconciliation.
+        """
         found = await self._ledger.intents.takeover(
-            self._account, self._context.settings.mode.execution_mode, at=self._context.clock.now(), worker=self._context.worker
+            self._account,
+            self._context.settings.mode.execution_mode,
+            at=self._context.clock.now(),
+            worker=self._context.worker,
         )
         await self._after_takeover(found)
         self._placer = self._make_placer(found.fence)
@@ -137,13 +163,21 @@ class Router:
 
     async def _after_takeover(self, found: Takeover) -> None:
         if found.skipped or found.unknown:
-            self._context.log.warning("recovered", skipped=len(found.skipped), unknown=len(found.unknown), fence=found.fence)
+            self._context.log.warning(
+                "recovered",
+                skipped=len(found.skipped),
+                unknown=len(found.unknown),
+                fence=found.fence,
+            )
         self._context.heart.gauge("fence", found.fence)
         for bet in found.skipped:
             await self._risk.release(bet.intent.decision_id)
 
     async def _until_reconciled(self) -> None:
-        """Asks the tracker for a pass and waits for it. Asks again each time: Redis may have forgotten the question."""
+        """Asks the tracker for a pass and waits for it.
+
+        Asks again each time: Redis may have forgotten the question.
+        """
         self._context.heart.gauge("open", 0)
         while not self._context.stop.is_set() and not await self._world.reconciled():
             await self.tick()
@@ -160,7 +194,9 @@ class Router:
             fence=fence,
             call_s=settings.venue.placement_timeout_s + PLACEMENT_MARGIN_S,
         )
-        limits = PlacementLimits(settings.router, settings.edge, settings.stake, settings.validation.in_play)
+        limits = PlacementLimits(
+            settings.router, settings.edge, settings.stake, settings.validation.in_play
+        )
         return Placer(
             owner, self._venue, self._ledger, self._risk, self._world, limits,
             clock=self._context.clock, ids=self._context.ids, observe=self._context.heart.observe,
@@ -170,7 +206,9 @@ class Router:
         """One approval. Raises PoisonedPayloadError for what is none, or is another account's."""
         approved = decode(ApprovedSignal, item.payload)
         if approved.signal.update.account != self._account:
-            raise PoisonedPayloadError(f"approved for account {approved.signal.update.account}, not for {self._account}")
+            raise PoisonedPayloadError(
+                f"approved for account {approved.signal.update.account}, not for {self._account}"
+            )
         with traced(approved.signal.update, approved.signal.selection_id):
             async with self._keeping_the_item():
                 outcome = await self._locked(approved)
@@ -188,18 +226,25 @@ class Router:
 
     async def _touch(self) -> None:
         period_s = self._context.settings.process.worker_lease_ttl_s / 3
-        with contextlib.suppress(*REDIS_TROUBLE):  # the pipe's next step meets the same trouble and acts on it
+        # The pipe's next step meets the same trouble and acts on it.
+        with contextlib.suppress(*REDIS_TROUBLE):
             while self._pipe is not None:
                 await asyncio.sleep(period_s)
                 await self._pipe.touch()
 
     async def _locked(self, approved: ApprovedSignal) -> Outcome:
-        """A decision that has an intent is only told of; else it is placed under the selection's lock."""
+        """A decision that has an intent is only told of; else it is placed under the selection's
+        lock.
+        """
         if self._placer is None:
             raise RuntimeError("the router serves before it has taken over")
         known = await self._ledger.intents.by_decision(approved.decision_id)
         if known is not None:
-            return Outcome(reject(Reason.DUPLICATE_DECISION, state=known.state.value), known, keeps_exposure=True)
+            return Outcome(
+                reject(Reason.DUPLICATE_DECISION, state=known.state.value),
+                known,
+                keeps_exposure=True,
+            )
         signal, ttl_s = approved.signal, self._context.settings.router.exec_lock_ttl_s
         key = self._context.bus.keys.exec_lock(signal.event_uid, signal.selection_id)
         lock = await guard_selection(self._locks, key, ttl_s, self._context.clock)
@@ -210,14 +255,22 @@ class Router:
             return await self._placer.place(approved, lock)
 
     async def _aftermath(self, approved: ApprovedSignal, outcome: Outcome) -> None:
-        """What others must know. A death before its end is made good by the tracker, which compares risk book and ledger."""
+        """What others must know.
+
+        A death before its end is made good by the tracker, which compares risk book and ledger.
+        """
         signal, risk = approved.signal, self._context.settings.risk
         bus, reason = self._context.bus, outcome.verdict.reason
         if reason is Reason.DUPLICATE_DECISION:
             return
         if outcome.sent:
             await self._risk.note_bet(approved.decision_id)
-            await cool_down(bus, event_uid=signal.event_uid, seconds=risk.cooldown_event_sec, reason=reason.value)
+            await cool_down(
+                bus,
+                event_uid=signal.event_uid,
+                seconds=risk.cooldown_event_sec,
+                reason=reason.value,
+            )
         if not outcome.keeps_exposure:
             await self._risk.release(approved.decision_id)
         if not outcome.verdict.accepted and reason not in NOT_ABOUT_THE_SELECTION:

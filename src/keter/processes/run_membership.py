@@ -1,4 +1,6 @@
-"""To which run a process belongs, and what it does when its Redis becomes another run's: it stands by."""
+"""To which run a process belongs, and what it does when its Redis becomes another run's: it stands
+by.
+"""
 
 import msgspec
 
@@ -8,9 +10,9 @@ from keter.clock import Clock
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
 from keter.ledger import open_settings_ledger
+from keter.settings import Settings
 from keter.supervision.processes import Process
 from keter.supervision.run import single
-from keter.settings import Settings
 
 # These call the venue as the account, or decide for it.
 OF_THE_ACCOUNT = frozenset({Process.INGEST, Process.GUARD, Process.ROUTER, Process.TRACKER})
@@ -19,9 +21,11 @@ OF_THE_LEDGER = frozenset({Process.GUARD, Process.ROUTER, Process.TRACKER, Proce
 
 
 async def find_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
-    """The run of a process that no supervisor started: that of whoever owns this Redis, or nobody's.
+    """The run of a process that no supervisor started: that of whoever owns this Redis, or
+    nobody's.
 
-    Raises ConfigurationError when it could not do that run's work: other settings, another account, another ledger.
+    Raises ConfigurationError when it could not do that run's work: other settings, another account,
+    another ledger.
     """
     own = single(settings)
     record = await read_owner(bus)
@@ -31,10 +35,13 @@ async def find_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> 
     if process in OF_THE_LEDGER:
         ledger_id = await _ledger_of(settings, clock)
     account = own.account if process in OF_THE_ACCOUNT else record.run.account
-    if problem := _unlike(record.run, msgspec.structs.replace(own, ledger_id=ledger_id, account=account)):
+    if problem := _unlike(
+        record.run, msgspec.structs.replace(own, ledger_id=ledger_id, account=account)
+    ):
         raise ConfigurationError(
-            f"{process} cannot join the run on {record.run.machine} that owns this Redis: {problem}; start it where the "
-            "settings are the same, or set REDIS_KEY_PREFIX for a Keter of its own"
+            f"{process} cannot join the run on {record.run.machine} that owns this Redis:"
+            f" {problem}; start it where the settings are the same, or set REDIS_KEY_PREFIX for a"
+            " Keter of its own"
         )
     return msgspec.structs.replace(record.run, machine=own.machine)
 

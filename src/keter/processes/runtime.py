@@ -1,8 +1,9 @@
-"""What every process has in common: settings, logs, signals, Redis, heartbeats, a stop with a deadline.
+"""What every process has in common: settings, logs, signals, Redis, heartbeats, a stop with a
+deadline.
 
-A worker is ``async def run(context)`` in ``keter.processes.<process>``. When Redis goes away it may simply let the error out:
-the runtime waits until Redis is back (asking again where it is) and runs the worker anew. Nothing is bet meanwhile, and
-nothing crashes.
+A worker is ``async def run(context)`` in ``keter.processes.<process>``. When Redis goes away it may
+simply let the error out: the runtime waits until Redis is back (asking again where it is) and runs
+the worker anew. Nothing is bet meanwhile, and nothing crashes.
 """
 
 import asyncio
@@ -18,28 +19,44 @@ import structlog
 
 from keter.bus.connection import Bus, absent, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, NotOwnerError
-from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.state.ownership import refuse_strangers
 from keter.bus.queues import Pipe, QueueName
+from keter.bus.state.ownership import refuse_strangers
+from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
-from keter.system.process import keep_files_private, leave_within, on_stop_signals, raise_descriptor_limit
-from keter.supervision.pulse import keep_pulsing
-from keter.supervision.processes import EVERYTHING, STAGE_GRACE_S, STAGE_OF, Process, at_machine, worker_name
-from keter.supervision.run import machine_name, single
+from keter.processes.run_membership import find_run
 from keter.settings import Settings
+from keter.supervision.processes import (
+    EVERYTHING,
+    STAGE_GRACE_S,
+    STAGE_OF,
+    Process,
+    at_machine,
+    worker_name,
+)
+from keter.supervision.pulse import keep_pulsing
+from keter.supervision.run import machine_name, single
+from keter.system.process import (
+    keep_files_private,
+    leave_within,
+    on_stop_signals,
+    raise_descriptor_limit,
+)
 from keter.system.tasks import end_tasks, stopped_within
 from keter.trust import require_safe_redis
-from keter.processes.run_membership import find_run
 
-STOP_SHARE = 0.7  # of the time the supervisor gives a process: the rest is for closing connections and the interpreter
+# Of the time the supervisor gives a process: the rest is for closing connections and the
+# interpreter
+STOP_SHARE = 0.7
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
-LEAVE_WITHIN_S = 2.0  # what a process may take to close what it has when its work is over; then it ends as it is
+LEAVE_WITHIN_S = (
+    2.0  # what a process may take to close what it has when its work is over; then it ends as it is
+)
 
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
@@ -50,7 +67,9 @@ BelongsTo = Run | None
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The world of one worker. ``stop`` is set once and for ever; everything that waits looks at it.
+    """The world of one worker.
+
+    ``stop`` is set once and for ever; everything that waits looks at it.
 
     ``starts`` are the processes that work in this run; a recording has few of them.
     """
@@ -102,11 +121,14 @@ def run_process(
     belongs_to: BelongsTo = None,
     starts: frozenset[Process] = EVERYTHING,
 ) -> ExitCode:
-    """Runs one process until it is asked to stop. The exit code tells the supervisor whether starting again makes sense.
+    """Runs one process until it is asked to stop.
 
-    ``restarts``: how often the supervisor has started it again, ``kills`` of them because it hung; the heartbeat says so.
-    ``belongs_to``: the run that a supervisor started it for, which then listens for signs of life; None lets it find out
-    whose the Redis is. ``starts``: the processes that this supervisor starts.
+    The exit code tells the supervisor whether starting again makes sense.
+
+    ``restarts``: how often the supervisor has started it again, ``kills`` of them because it hung;
+    the heartbeat says so. ``belongs_to``: the run that a supervisor started it for, which then
+    listens for signs of life; None lets it find out whose the Redis is. ``starts``: the processes
+    that this supervisor starts.
     """
     worker = worker_name(process, copy)
     keep_files_private()
@@ -115,7 +137,9 @@ def run_process(
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
         run: Work = import_module(f"keter.processes.{process}").run
-        return asyncio.run(_main(process, worker, settings, run, log, History(restarts, kills), belongs_to, starts))
+        return asyncio.run(
+            _main(process, worker, settings, run, log, History(restarts, kills), belongs_to, starts)
+        )
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - said on purpose: no traceback needed
         raise  # the command line says the sentence, which the supervisor repeats when it gives up
@@ -126,7 +150,9 @@ def run_process(
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How often the supervisor has started this worker again, and how often of these because it hung."""
+    """How often the supervisor has started this worker again, and how often of these because it
+    hung.
+    """
 
     restarts: int = 0
     kills: int = 0
@@ -157,9 +183,20 @@ async def _main(
     log.info("process_started")
     name = at_machine(worker, machine_name())
     try:
-        await live(process, name, settings, run, stop=stop, log=log, history=history, belongs_to=belongs_to, starts=starts)
+        await live(
+            process,
+            name,
+            settings,
+            run,
+            stop=stop,
+            log=log,
+            history=history,
+            belongs_to=belongs_to,
+            starts=starts,
+        )
     except BaseException as e:
-        # What is wrong is known; a task or a thread that does not end must not keep a dead worker's process.
+        # What is wrong is known; a task or a thread that does not end must not keep a dead worker's
+        # process.
         log.error("process_failing", error=str(e) or type(e).__name__)  # noqa: TRY400 - told whole by whoever catches it
         leave_within(LEAVE_WITHIN_S, e.exit_code if isinstance(e, KeterError) else ExitCode.BUG)
         raise
@@ -192,18 +229,26 @@ async def live(
     clock = clock or SystemClock()
     waits = Waits()
     while not stop.is_set():
-        reach = _try_redis(settings) if process in SERVE_WITHOUT_REDIS else _reach_redis(settings, stop, waits, log)
+        reach = (
+            _try_redis(settings)
+            if process in SERVE_WITHOUT_REDIS
+            else _reach_redis(settings, stop, waits, log)
+        )
         bus = await reach
         if bus is None:
             return
         try:
-            heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+            heart = Heart(
+                bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s
+            )
             heart.gauge("restarts", history.restarts)
             heart.gauge("kills", history.kills)
             found = belongs_to or await _own_run(bus, settings, process, clock)
             bus.run_id = found.run_id
             heart.belongs_to(found)
-            context = Context(settings, clock, ids, bus, heart, log, process, worker, stop, found, starts)
+            context = Context(
+                settings, clock, ids, bus, heart, log, process, worker, stop, found, starts
+            )
             await _run_once(context, run, waits)
         except NotOwnerError as e:
             log.warning("not_the_owner", error=str(e))
@@ -218,7 +263,9 @@ async def live(
 
 
 async def _own_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
-    """As ``find_run``; who may serve without Redis belongs to nobody's run while that cannot be asked."""
+    """As ``find_run``; who may serve without Redis belongs to nobody's run while that cannot be
+    asked.
+    """
     try:
         return await find_run(bus, settings, process, clock)
     except (UnavailableError, BusRefusedError):
@@ -236,7 +283,9 @@ async def _stand_by(heart: Heart, stop: asyncio.Event, why: str) -> None:
 
 
 class Waits:
-    """Waiting times that double with every failure, with jitter so that workers do not return in step."""
+    """Waiting times that double with every failure, with jitter so that workers do not return in
+    step.
+    """
 
     def __init__(self) -> None:
         self._next_s = FIRST_WAIT_S
@@ -250,7 +299,9 @@ class Waits:
         self._next_s = FIRST_WAIT_S
 
 
-async def _reach_redis(settings: Settings, stop: asyncio.Event, waits: Waits, log: structlog.stdlib.BoundLogger) -> Bus | None:
+async def _reach_redis(
+    settings: Settings, stop: asyncio.Event, waits: Waits, log: structlog.stdlib.BoundLogger
+) -> Bus | None:
     told = False
     while not stop.is_set():
         try:
@@ -276,7 +327,8 @@ async def _try_redis(settings: Settings) -> Bus:
 
 
 async def follow_redis(context: Context) -> None:
-    """Keeps a bus connected to wherever Redis is, for a process that goes on without it; until asked to stop.
+    """Keeps a bus connected to wherever Redis is, for a process that goes on without it; until
+    asked to stop.
 
     Raises ConfigurationError when Redis came back as one that money must not depend on.
     """
@@ -286,7 +338,11 @@ async def follow_redis(context: Context) -> None:
         except (UnavailableError, BusRefusedError, OSError):
             try:
                 found = await connect_by(context.settings)
-            except (UnavailableError, BusRefusedError, OSError) as e:  # OSError: also of too many open files
+            except (
+                UnavailableError,
+                BusRefusedError,
+                OSError,
+            ) as e:  # OSError: also of too many open files
                 context.log.debug("redis_away", error=str(e))
                 continue
             await context.bus.adopt(found)
@@ -340,7 +396,9 @@ def raise_errors(*tasks: asyncio.Future[Any]) -> None:
 
 
 async def _beat(context: Context, waits: Waits) -> None:
-    """One heartbeat after another; ``loop_lag_s`` tells how late the event loop gets round to it."""
+    """One heartbeat after another; ``loop_lag_s`` tells how late the event loop gets round to
+    it.
+    """
     period_s = context.settings.process.heartbeat_s
     while True:
         try:
@@ -351,7 +409,8 @@ async def _beat(context: Context, waits: Waits) -> None:
         except NotOwnerError:
             raise
         except (*REDIS_TROUBLE, UnavailableError) as e:
-            context.log.debug("heartbeat_missed", error=str(e))  # the worker's own calls meet the same outage and act on it
+            # The worker's own calls meet the same outage and act on it.
+            context.log.debug("heartbeat_missed", error=str(e))
         due = context.clock.monotonic() + period_s
         await asyncio.sleep(period_s)
         context.heart.gauge("loop_lag_s", round(max(context.clock.monotonic() - due, 0.0), 4))

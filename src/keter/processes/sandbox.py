@@ -1,4 +1,5 @@
-"""The sandbox as the supervisor's child: it gives signs of life as every worker does, so that one that hangs is not left so.
+"""The sandbox as the supervisor's child: it gives signs of life as every worker does, so that one
+that hangs is not left so.
 
 It serves without Redis; its heartbeat tells the page how often it was started again.
 """
@@ -11,11 +12,11 @@ from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError
 from keter.bus.telemetry.heartbeats import Heart
 from keter.errors import UnavailableError
-from keter.supervision.handover import Handover
-from keter.supervision.pulse import keep_pulsing
-from keter.supervision.processes import at_machine
-from keter.supervision.run import machine_name
 from keter.processes.runtime import REDIS_TROUBLE, History, connect_by
+from keter.supervision.handover import Handover
+from keter.supervision.processes import at_machine
+from keter.supervision.pulse import keep_pulsing
+from keter.supervision.run import machine_name
 
 NAME = "sandbox"
 AGAIN_S = 1.0  # between two looks for a Redis that is away

@@ -1,7 +1,10 @@
-"""The loop of every queue worker: finish what was done, hand on what comes of it, take more. One script per turn.
+"""The loop of every queue worker: finish what was done, hand on what comes of it, take more.
 
-A payload that does not decode goes to the dead letters and the worker goes on. Anything else that a handler raises ends the
-process: the items come back to its successor, and the reaper puts one that kills three workers with the dead letters too.
+One script per turn.
+
+A payload that does not decode goes to the dead letters and the worker goes on. Anything else that a
+handler raises ends the process: the items come back to its successor, and the reaper puts one that
+kills three workers with the dead letters too.
 """
 
 from collections import Counter
@@ -11,7 +14,12 @@ from dataclasses import dataclass, field
 
 from structlog.contextvars import bound_contextvars
 
-from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, PoisonedPayloadError
+from keter.bus.errors import (
+    BusRefusedError,
+    ConnectionLostError,
+    LeaseLostError,
+    PoisonedPayloadError,
+)
 from keter.bus.queues import Item, Output, Pipe, Reaper
 from keter.domain.quotes import MarketUpdate
 from keter.processes.runtime import Context
@@ -24,7 +32,9 @@ GATHER_POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What one item came to: items for the next queue, counts for the day's statistics, decisions for the audit."""
+    """What one item came to: items for the next queue, counts for the day's statistics, decisions
+    for the audit.
+    """
 
     outputs: Sequence[Output] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -41,8 +51,14 @@ def together(parts: Sequence[Handled]) -> Handled:
 
 
 def traced(update: MarketUpdate, selection_id: str | None = None) -> AbstractContextManager[None]:
-    """While it is entered, every log line of this task names the signal: trace, event and, where it is one, the selection."""
-    names = {"trace_id": update.trace_id, "event_uid": update.event.event_uid, "selection_id": selection_id}
+    """While it is entered, every log line of this task names the signal: trace, event and, where it
+    is one, the selection.
+    """
+    names = {
+        "trace_id": update.trace_id,
+        "event_uid": update.event.event_uid,
+        "selection_id": selection_id,
+    }
     return bound_contextvars(**{name: value for name, value in names.items() if value is not None})
 
 
@@ -53,7 +69,9 @@ Rank = Callable[[Sequence[Item]], Awaitable[Sequence[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """How items that arrive within ``seconds`` of the first are handled together: ``rank`` gives their places in order."""
+    """How items that arrive within ``seconds`` of the first are handled together: ``rank`` gives
+    their places in order.
+    """
 
     seconds: float
     rank: Rank
@@ -75,8 +93,12 @@ class _Turn:
         self.audit.extend(handled.audit)
 
     async def tell(self, pipe: Pipe, claim: int) -> list[Item]:
-        """Raises BusRefusedError when Redis is full: nothing has happened then, and the same turn may be told again."""
-        return await pipe.step(done=self.done, outputs=self.outputs, claim=claim, counts=self.counts, audit=self.audit)
+        """Raises BusRefusedError when Redis is full: nothing has happened then, and the same turn
+        may be told again.
+        """
+        return await pipe.step(
+            done=self.done, outputs=self.outputs, claim=claim, counts=self.counts, audit=self.audit
+        )
 
 
 async def serve(
@@ -88,12 +110,15 @@ async def serve(
     tick: Tick | None = None,
     gather: Gather | None = None,
 ) -> None:
-    """Serves ``pipe`` until asked to stop, then hands back what it holds. ``tick`` runs once per turn, at least each second.
+    """Serves ``pipe`` until asked to stop, then hands back what it holds.
 
-    With ``gather`` a turn's items are those of its time, at most ``batch``, handled in the order of their rank.
+    ``tick`` runs once per turn, at least each second.
 
-    A lost lease or reply drops everything in hand and begins a new incarnation; when Redis does not answer even then,
-    ConnectionLostError comes out and the runtime waits for Redis.
+    With ``gather`` a turn's items are those of its time, at most ``batch``, handled in the order of
+    their rank.
+
+    A lost lease or reply drops everything in hand and begins a new incarnation; when Redis does not
+    answer even then, ConnectionLostError comes out and the runtime waits for Redis.
     """
     await pipe.open()
     server = _Server(context, pipe, handle, batch, tick, gather)
@@ -111,7 +136,13 @@ class _Server:
     """One worker's loop over its pipe."""
 
     def __init__(
-        self, context: Context, pipe: Pipe, handle: Handle, batch: int, tick: Tick | None, gather: Gather | None
+        self,
+        context: Context,
+        pipe: Pipe,
+        handle: Handle,
+        batch: int,
+        tick: Tick | None,
+        gather: Gather | None,
     ) -> None:
         self._context = context
         self._pipe = pipe
@@ -123,7 +154,10 @@ class _Server:
         self._reap_due = context.clock.monotonic()
 
     async def incarnation(self) -> None:
-        """Turn after turn until asked to stop. Raises LeaseLostError and ConnectionLostError: nothing in hand counts then."""
+        """Turn after turn until asked to stop.
+
+        Raises LeaseLostError and ConnectionLostError: nothing in hand counts then.
+        """
         turn = _Turn()
         while not self._context.stop.is_set():
             await self._reap()
@@ -144,7 +178,9 @@ class _Server:
             await turn.tell(self._pipe, 0)
 
     async def _tell(self, turn: _Turn, claim: int) -> list[Item]:
-        """Keeps what is done in hand while Redis refuses to write: nothing is claimed meanwhile, nothing is lost."""
+        """Keeps what is done in hand while Redis refuses to write: nothing is claimed meanwhile,
+        nothing is lost.
+        """
         while True:
             try:
                 return await turn.tell(self._pipe, claim)
@@ -153,17 +189,25 @@ class _Server:
                 self._context.heart.error(str(e))
                 if await self._context.pause(REFUSED_WAIT_S):
                     return []
-                with suppress(BusRefusedError):  # what takes no writes at all renews no lease; the next step tells
+                # What takes no writes at all renews no lease; the next step tells.
+                with suppress(BusRefusedError):
                     await self._pipe.touch()
 
     async def _take(self, item: Item, turn: _Turn) -> _Turn:
         return await self._add(item, await self._handled(item), turn)
 
     async def _take_together(self, items: list[Item], gather: Gather) -> _Turn:
-        """Handles all of them by rank, and only then acknowledges, which goes by their places in the queue."""
+        """Handles all of them by rank, and only then acknowledges, which goes by their places in
+        the queue.
+        """
         deadline = self._context.clock.monotonic() + gather.seconds
-        # No further item is given beside one that is taken alone: to wait for some would make all behind it old.
-        while not items[0].alone and len(items) < self._batch and self._context.clock.monotonic() < deadline:
+        # No further item is given beside one that is taken alone: to wait for some would make all
+        # behind it old.
+        while (
+            not items[0].alone
+            and len(items) < self._batch
+            and self._context.clock.monotonic() < deadline
+        ):
             if await self._context.pause(GATHER_POLL_S):
                 break
             items += await self._tell(_Turn(), self._batch - len(items))
@@ -177,8 +221,12 @@ class _Server:
             turn = await self._add(item, results[place], turn)
         return turn
 
-    async def _in_order(self, items: Sequence[Item], order: Sequence[int]) -> dict[int, Handled | PoisonedPayloadError]:
-        """What comes of each place, in ``order``; the lease is renewed meanwhile, since many items may outlast it."""
+    async def _in_order(
+        self, items: Sequence[Item], order: Sequence[int]
+    ) -> dict[int, Handled | PoisonedPayloadError]:
+        """What comes of each place, in ``order``; the lease is renewed meanwhile, since many items
+        may outlast it.
+        """
         context, results = self._context, dict[int, Handled | PoisonedPayloadError]()
         renew_s = context.settings.process.worker_lease_ttl_s / 4
         renewed = context.clock.monotonic()
@@ -208,7 +256,8 @@ class _Server:
         if not isinstance(result, PoisonedPayloadError):
             turn.add(result, done=1)
             return turn
-        await turn.tell(self._pipe, 0)  # a dead letter is taken from the head: what came before it is acknowledged first
+        # A dead letter is taken from the head: what came before it is acknowledged first.
+        await turn.tell(self._pipe, 0)
         await self._bury(item, str(result)[:MOST_ERROR_TEXT])
         return _Turn()
 
@@ -219,7 +268,9 @@ class _Server:
         self._context.log.error("payload_poisoned", key=item.key, error=error)
 
     async def _reap(self) -> None:
-        """Returns the items of dead workers; every queue worker does it, so there is always somebody."""
+        """Returns the items of dead workers; every queue worker does it, so there is always
+        somebody.
+        """
         now = self._context.clock.monotonic()
         if now >= self._reap_due:
             self._reap_due = now + self._context.settings.process.worker_lease_ttl_s / 2

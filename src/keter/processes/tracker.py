@@ -1,7 +1,9 @@
-"""The tracker: what became of the bets. It asks the venue, pass after pass, and makes ledger, venue and risk book agree.
+"""The tracker: what became of the bets.
 
-It never sends a bet. The router stays closed until a pass that began after its takeover is complete, and closes again when
-passes cease.
+It asks the venue, pass after pass, and makes ledger, venue and risk book agree.
+
+It never sends a bet. The router stays closed until a pass that began after its takeover is
+complete, and closes again when passes cease.
 """
 
 from collections.abc import Sequence
@@ -10,16 +12,21 @@ from keter.bus.locks import Lease
 from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Market, Side
+from keter.execution.reconcile.account_check import AccountWatch
+from keter.execution.reconcile.closing_prices import ClosingPrices
+from keter.execution.reconcile.query_budget import QueryBudget
+from keter.execution.reconcile.query_order import (
+    ACCOUNT_EVERY_S,
+    account_interval_s,
+    fixed_cost,
+    pass_cost,
+)
+from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
-from keter.venues.base import BetVenue
-from keter.venues.registry import open_bet_venue
 from keter.processes.leader import lead
 from keter.processes.runtime import Context, Waits
-from keter.execution.reconcile.account_check import AccountWatch
-from keter.execution.reconcile.query_order import ACCOUNT_EVERY_S, account_interval_s, fixed_cost, pass_cost
-from keter.execution.reconcile.query_budget import QueryBudget
-from keter.execution.reconcile.closing_prices import ClosingPrices
-from keter.execution.reconcile.reconciler import Reconciler
+from keter.venues.base import BetVenue
+from keter.venues.registry import open_bet_venue
 
 TICK_S = 0.5
 QUICK_S = 3.0  # between passes while a bet is undecided
@@ -29,7 +36,9 @@ _UNDECIDED = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 
 
 class KnownSelections:
-    """What we bet on under each reference of an open bet, for a venue whose own words leave it in doubt."""
+    """What we bet on under each reference of an open bet, for a venue whose own words leave it in
+    doubt.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Market, Side]] = {}
@@ -45,7 +54,9 @@ async def run(context: Context) -> None:
     """Tracks until asked to stop."""
     ledger = await open_settings_ledger(context.settings, clock=context.clock)
     selections = KnownSelections()
-    venue = open_bet_venue(context.settings, context.bus, ledger, context.clock, intended=selections)
+    venue = open_bet_venue(
+        context.settings, context.bus, ledger, context.clock, intended=selections
+    )
     try:
         await track(context, ledger, venue, selections)
     finally:
@@ -53,7 +64,9 @@ async def run(context: Context) -> None:
         await ledger.aclose()
 
 
-async def track(context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections) -> None:
+async def track(
+    context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections
+) -> None:
     """Works while it holds the tracker's lease."""
 
     async def body(_lease: Lease) -> None:
@@ -65,7 +78,9 @@ async def track(context: Context, ledger: Ledger, venue: BetVenue, selections: K
 class Tracker:
     """The rhythm of the passes."""
 
-    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._selections = selections
@@ -73,7 +88,9 @@ class Tracker:
         self._interval_s = context.settings.router.reconcile_interval_s
         self._quick_s = min(QUICK_S, self._interval_s)
         self._budget = QueryBudget(context.bus, context.clock, self._account, QUERIES_PER_MINUTE)
-        self._reconciler = Reconciler(context, ledger, venue, self._account, self._budget, self._quick_s)
+        self._reconciler = Reconciler(
+            context, ledger, venue, self._account, self._budget, self._quick_s
+        )
         self._account_watch = AccountWatch(context, ledger, venue, self._account)
         self._closing = ClosingPrices(context, ledger)
         self._due = context.clock.monotonic()
@@ -82,7 +99,9 @@ class Tracker:
         self._patience_s = pass_counts_for_s(self._interval_s)
 
     async def run(self) -> None:
-        """Pass after pass until asked to stop; a ledger that fails is waited out. Raises the bus's errors.
+        """Pass after pass until asked to stop; a ledger that fails is waited out.
+
+        Raises the bus's errors.
 
         A row that the ledger refuses, wherever it came from, ends a pass and never the tracker.
         """
@@ -102,7 +121,9 @@ class Tracker:
             await self._context.pause(TICK_S)
 
     async def turn(self) -> bool:
-        """One pass, if it is due or a router newly waits for it, and is paid for; True when one was completed."""
+        """One pass, if it is due or a router newly waits for it, and is paid for; True when one was
+        completed.
+        """
         clock = self._context.clock
         token = await wanted_pass(self._context.bus, self._account)
         if clock.monotonic() < self._due and token == self._begun_for:
@@ -115,7 +136,8 @@ class Tracker:
         mode = self._context.settings.mode.execution_mode
         known = await self._ledger.intents.open_bets(mode, self._account)
         self._selections.learn(known)
-        await self._closing.run(known)  # before the venue is asked: its bet lists may be down while its prices are not
+        # Before the venue is asked: its bet lists may be down while its prices are not.
+        await self._closing.run(known)
         if with_account:
             self._account_due = started + account_interval_s(self._interval_s)
             await self._account_watch.before()
@@ -137,7 +159,9 @@ class Tracker:
         return True
 
     async def _paid(self, *, with_account: bool) -> bool:
-        """Takes what the pass asks for in any case from the budget, if it also leaves what the pass owes to single bets."""
+        """Takes what the pass asks for in any case from the budget, if it also leaves what the pass
+        owes to single bets.
+        """
         if await self._budget.left() < pass_cost(with_account=with_account):
             return False
         return await self._budget.take(fixed_cost(with_account=with_account))

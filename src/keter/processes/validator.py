@@ -1,4 +1,7 @@
-"""The validator: raw markets in, markets that may be priced out. Rejections are many: counted by reason, not audited."""
+"""The validator: raw markets in, markets that may be priced out.
+
+Rejections are many: counted by reason, not audited.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,10 +9,10 @@ from datetime import datetime
 from keter.bus.codec import decode, encode
 from keter.bus.queues import Item, Output, QueueName
 from keter.domain.quotes import MarketUpdate
-from keter.strategies.value.validation import validate
-from keter.setting_groups import ValidationSettings
 from keter.processes.runtime import Context
 from keter.processes.serving import Handled, serve
+from keter.setting_groups import ValidationSettings
+from keter.strategies.value.validation import validate
 
 STAGE = "validator"
 BATCH = 64

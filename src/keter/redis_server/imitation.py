@@ -1,7 +1,9 @@
-"""An imitation of Redis in a process of its own, for DRY without a server: ``python -m keter.redis_server.imitation --port N``.
+"""An imitation of Redis in a process of its own, for DRY without a server: ``python -m
+keter.redis_server.imitation --port N``.
 
-It listens on loopback, keeps nothing, and ends with its standard input or a stop signal. fakeredis' own connection handler
-hangs up after every error reply and needs POSIX to read without blocking; ours does neither.
+It listens on loopback, keeps nothing, and ends with its standard input or a stop signal. fakeredis'
+own connection handler hangs up after every error reply and needs POSIX to read without blocking;
+ours does neither.
 """
 
 import argparse
@@ -31,7 +33,9 @@ class _Handler(TCPFakeRequestHandler):
             return
 
     def _turn(self) -> bool:
-        """Answers what there is to answer, else waits a little for the client; False when it has hung up."""
+        """Answers what there is to answer, else waits a little for the client; False when it has
+        hung up.
+        """
         if self.current_client.can_read():
             try:
                 self.writer.dump(self.current_client.read_response())
@@ -64,7 +68,9 @@ def serve(port: int, stop: threading.Event) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m keter.redis_server.imitation", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m keter.redis_server.imitation", description=__doc__
+    )
     parser.add_argument("--port", type=int, required=True, help="TCP port on loopback")
     port: int = parser.parse_args().port
     stop = threading.Event()

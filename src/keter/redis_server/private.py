@@ -1,10 +1,12 @@
-"""A Redis of our own: a child process on loopback with a random password, append-only file on, nothing ever evicted.
+"""A Redis of our own: a child process on loopback with a random password, append-only file on,
+nothing ever evicted.
 
-Its address stands in ``DATA_DIR/run/redis.json`` (readable by its owner only), where commands in other terminals find it.
-The configuration goes to the server through standard input, so that the password is on no command line.
+Its address stands in ``DATA_DIR/run/redis.json`` (readable by its owner only), where commands in
+other terminals find it. The configuration goes to the server through standard input, so that the
+password is on no command line.
 
-Data that the server cannot read (another server's, damaged ones) are set aside and it starts empty: what counts is in the
-ledger, from which the rest is rebuilt.
+Data that the server cannot read (another server's, damaged ones) are set aside and it starts empty:
+what counts is in the ledger, from which the rest is rebuilt.
 """
 
 import asyncio
@@ -22,13 +24,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 
-from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.clock import Clock, SystemClock
 from keter.errors import ConfigurationError, UnavailableError
+from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
+from keter.settings import Settings
 from keter.system.machine import memory_bytes, redis_memory_mb
 from keter.system.private_files import make_folder, open_private, write_private
 from keter.system.process import private_umask, spawn_options
-from keter.settings import Settings
 from keter.system.text_files import read_text
 
 LOOPBACK = "127.0.0.1"
@@ -38,14 +40,21 @@ POLL_S = 0.02
 LAST_LINES = 2
 SET_ASIDE = "redis-unreadable"
 _UNREADABLE = re.compile(
-    r"bad file format|rdb format version|wrong signature|loading (?:the )?db|rdb reading|aof manifest", re.IGNORECASE
+    r"bad file format|rdb format version|wrong signature|loading (?:the )?db|rdb reading|aof"
+    r" manifest",
+    re.IGNORECASE,
 )
 
 
 class PrivateRedis:
-    """One server process at a time. ``start`` after it has died brings it back on the same address with the same data."""
+    """One server process at a time.
 
-    def __init__(self, settings: Settings, *, plan: RedisPlan | None = None, clock: Clock | None = None) -> None:
+    ``start`` after it has died brings it back on the same address with the same data.
+    """
+
+    def __init__(
+        self, settings: Settings, *, plan: RedisPlan | None = None, clock: Clock | None = None
+    ) -> None:
         self.plan = plan or plan_redis(settings)
         if self.plan.kind is RedisKind.CONFIGURED:
             raise ValueError("the settings name a Redis; there is none to start")
@@ -60,7 +69,10 @@ class PrivateRedis:
 
     @property
     def url(self) -> str:
-        """Its address with the password: secret. Known after ``start``, and the same for ever after."""
+        """Its address with the password: secret.
+
+        Known after ``start``, and the same for ever after.
+        """
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}{LOOPBACK}:{self._port}/0"
 
@@ -80,7 +92,8 @@ class PrivateRedis:
         return await self._process.wait()
 
     async def start(self) -> None:
-        """Starts it and waits until it answers; ``set_aside`` then tells where data went that it could not read.
+        """Starts it and waits until it answers; ``set_aside`` then tells where data went that it
+        could not read.
 
         Raises UnavailableError with what the server said last.
         """
@@ -95,7 +108,9 @@ class PrivateRedis:
             await self._end(0)
             name = e.filename2 or e.filename  # of a renaming, what was to be replaced
             where = f"{name}: " if name else ""
-            raise UnavailableError(f"the private Redis cannot use its files: {where}{e.strerror or e}") from e
+            raise UnavailableError(
+                f"the private Redis cannot use its files: {where}{e.strerror or e}"
+            ) from e
 
     async def _start(self) -> None:
         try:
@@ -105,10 +120,15 @@ class PrivateRedis:
                 raise
             self._put_aside()
             process = await self._begin()
-        _write_private(self._run_file, {"url": self.url, "kind": self.plan.kind.value, "pid": process.pid})
+        _write_private(
+            self._run_file, {"url": self.url, "kind": self.plan.kind.value, "pid": process.pid}
+        )
 
     async def stop(self) -> None:
-        """SHUTDOWN, which writes everything; after STOP_DEADLINE_S it is ended. Stopping twice is no error."""
+        """SHUTDOWN, which writes everything; after STOP_DEADLINE_S it is ended.
+
+        Stopping twice is no error.
+        """
         if self.running and self.plan.kind is not RedisKind.FAKE:
             await _shutdown(self.url)
         await self._end(STOP_DEADLINE_S)
@@ -136,13 +156,20 @@ class PrivateRedis:
         command = (*self.plan.command, "--port", str(self._port)) if fake else self.plan.command
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, **spawn_options(), **private_umask()
+                *command,
+                stdin=PIPE,
+                stdout=DEVNULL,
+                stderr=DEVNULL,
+                **spawn_options(),
+                **private_umask(),
             )
         except OSError as e:
             raise UnavailableError(f"{command[0]} cannot be started: {e.strerror or e}") from e
-        if process.stdin is not None and not fake:  # the imitation ends with its standard input, so that stays open
+        # The imitation ends with its standard input, so that stays open.
+        if process.stdin is not None and not fake:
             process.stdin.write(self._configuration().encode())
-            with contextlib.suppress(ConnectionError):  # it ended before it had read everything: said below
+            # It ended before it had read everything: said below.
+            with contextlib.suppress(ConnectionError):
                 await process.stdin.drain()
             process.stdin.close()
         return process
@@ -176,12 +203,15 @@ class PrivateRedis:
             if not self.running:
                 raise UnavailableError(f"the private Redis did not start: {self._last_words()}")
             if self._clock.monotonic() > deadline:
-                raise UnavailableError(f"the private Redis did not answer within {START_DEADLINE_S:g} s")
+                raise UnavailableError(
+                    f"the private Redis did not answer within {START_DEADLINE_S:g} s"
+                )
             await asyncio.sleep(POLL_S)
 
     def _last_words(self) -> str:
         said = [line.partition(" # ")[2] or line for line in self._log().splitlines()]
-        told = [line for line in said if not line.startswith("WARNING")]  # of the system's settings, at every start
+        # Of the system's settings, at every start.
+        told = [line for line in said if not line.startswith("WARNING")]
         return "; ".join(told[-LAST_LINES:]) or f"{self.plan.command[0]} ended without a word"
 
     def _log(self) -> str:
@@ -196,7 +226,8 @@ class PrivateRedis:
         try:
             await asyncio.wait_for(process.wait(), patience_s)
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):  # it may end between the check and the call
+            # It may end between the check and the call.
+            with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
 
@@ -207,18 +238,25 @@ def run_file(settings: Settings) -> Path:
 
 
 def locate_redis(settings: Settings) -> str | None:
-    """The address to use: from the settings, else of the private server that runs, else None. It holds a password."""
+    """The address to use: from the settings, else of the private server that runs, else None.
+
+    It holds a password.
+    """
     url = configured_url(settings)
     return url if url is not None else running_url(settings)
 
 
 def running_url(settings: Settings) -> str | None:
-    """The address of the private server that runs in DATA_DIR, with its password; None when none is written down."""
+    """The address of the private server that runs in DATA_DIR, with its password; None when none is
+    written down.
+    """
     return _read_url(run_file(settings))
 
 
 async def stop_server_of(path: Path) -> None:
-    """Shuts down the server that a supervisor left behind when it was killed: its files are needed now."""
+    """Shuts down the server that a supervisor left behind when it was killed: its files are needed
+    now.
+    """
     url = _read_url(path)
     if url is not None and await _answers(url):
         await _shutdown(url)
@@ -238,7 +276,9 @@ def _read_url(path: Path) -> str | None:
 
 
 def _write_private(path: Path, value: dict[str, str | int]) -> None:
-    """Writes the file so that only its owner may read it, and so that nobody ever reads half of it."""
+    """Writes the file so that only its owner may read it, and so that nobody ever reads half of
+    it.
+    """
     make_folder(path.parent)
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
@@ -249,12 +289,18 @@ def _write_private(path: Path, value: dict[str, str | int]) -> None:
 
 def _client(url: str) -> Redis:
     return Redis.from_url(
-        url, socket_timeout=STOP_DEADLINE_S, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0), protocol=2
+        url,
+        socket_timeout=STOP_DEADLINE_S,
+        socket_connect_timeout=1.0,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
     )
 
 
 async def _answers(url: str) -> bool:
-    """Whether our own server answers there; another program on the port does not know the password."""
+    """Whether our own server answers there; another program on the port does not know the
+    password.
+    """
     client = _client(url)
     try:
         await client.ping()

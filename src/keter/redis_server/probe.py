@@ -1,15 +1,17 @@
-"""What a server is like, and whether it is good enough: asked of the server itself, not guessed from its version."""
+"""What a server is like, and whether it is good enough: asked of the server itself, not guessed
+from its version.
+"""
 
 from datetime import UTC, datetime
 
 import msgspec
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
-from keter.redis_server.choosing import LEAST_VERSION
 from keter.bus.connection import Bus
 from keter.bus.errors import ONE_NODE, RIGHTS, BusDataError
 from keter.clock import random_id
 from keter.errors import ConfigurationError, UnavailableError
+from keter.redis_server.choosing import LEAST_VERSION
 
 MOST_CLOCK_OFFSET_S = 2.0
 MEMORY_ALERT_SHARE = 0.7
@@ -31,7 +33,10 @@ ALL_SLOTS = 16_384
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
-    """What the server said of itself; None where it does not tell. ``problems`` are sentences, empty when all is well."""
+    """What the server said of itself; None where it does not tell.
+
+    ``problems`` are sentences, empty when all is well.
+    """
 
     version: str | None
     aof: bool | None
@@ -47,28 +52,48 @@ class ServerFacts(msgspec.Struct, frozen=True):
     def problems(self) -> tuple[str, ...]:
         found = []
         if self.version is not None and _numbers(self.version) < LEAST_VERSION:
-            found.append(f"Redis {self.version} is too old; Keter needs {'.'.join(map(str, LEAST_VERSION))} or newer")
+            found.append(
+                f"Redis {self.version} is too old; Keter needs {'.'.join(map(str, LEAST_VERSION))}"
+                " or newer"
+            )
         found += map(str, self.refusals)
         if self.missing:
             found.append(f"Redis does not know {', '.join(self.missing)}; use another server")
         if self.policy is not None and self.policy != "noeviction":
-            found.append(f"maxmemory-policy is {self.policy}: Redis may drop queues and locks; set it to noeviction")
+            found.append(
+                f"maxmemory-policy is {self.policy}: Redis may drop queues and locks; set it to"
+                " noeviction"
+            )
         if self.aof is False:
-            found.append("appendonly is off: a crash of Redis loses queues and locks; set appendonly yes, appendfsync everysec")
+            found.append(
+                "appendonly is off: a crash of Redis loses queues and locks; set appendonly yes,"
+                " appendfsync everysec"
+            )
         if self.memory_share >= MEMORY_ALERT_SHARE:
-            found.append(f"Redis has used {self.memory_share:.0%} of maxmemory; raise maxmemory before it refuses to write")
+            found.append(
+                f"Redis has used {self.memory_share:.0%} of maxmemory; raise maxmemory before it"
+                " refuses to write"
+            )
         if abs(self.clock_offset_s) > MOST_CLOCK_OFFSET_S:
-            found.append(f"the clock of Redis is {self.clock_offset_s:+.1f} s off ours; synchronise both clocks")
+            found.append(
+                f"the clock of Redis is {self.clock_offset_s:+.1f} s off ours; synchronise both"
+                " clocks"
+            )
         return tuple(found)
 
     @property
     def memory_share(self) -> float:
         """Used share of maxmemory; 0 where there is no limit or it is not told."""
-        return (self.used_memory_bytes or 0) / self.max_memory_bytes if self.max_memory_bytes else 0.0
+        return (
+            (self.used_memory_bytes or 0) / self.max_memory_bytes if self.max_memory_bytes else 0.0
+        )
 
 
 async def probe(bus: Bus) -> ServerFacts:
-    """Asks the server what it is. Raises UnavailableError when it does not answer, or is one of several nodes of a cluster."""
+    """Asks the server what it is.
+
+    Raises UnavailableError when it does not answer, or is one of several nodes of a cluster.
+    """
     info = await _info(bus)
     if info.get("cluster_enabled") == "1":
         await _need_all_slots(bus)
@@ -91,13 +116,18 @@ async def probe(bus: Bus) -> ServerFacts:
 
 
 async def refuse_for_live(bus: Bus) -> ServerFacts:
-    """Looks whether money may depend on this server: real, with all we need, never evicting, and not a replica.
+    """Looks whether money may depend on this server: real, with all we need, never evicting, and
+    not a replica.
 
-    Raises ConfigurationError, or UnavailableError for what may cure itself, as when a primary became a replica.
+    Raises ConfigurationError, or UnavailableError for what may cure itself, as when a primary
+    became a replica.
     """
     facts = await probe(bus)
     if facts.is_fake:
-        raise ConfigurationError("LIVE refuses this Redis: it is an imitation that keeps nothing; set REDIS_URL to a real one")
+        raise ConfigurationError(
+            "LIVE refuses this Redis: it is an imitation that keeps nothing; set REDIS_URL to a"
+            " real one"
+        )
     if facts.missing or (facts.policy is not None and facts.policy != "noeviction"):
         raise ConfigurationError(f"LIVE refuses this Redis: {'; '.join(facts.problems)}")
     kinds = {refusal.kind: refusal for refusal in facts.refusals}
@@ -109,17 +139,24 @@ async def refuse_for_live(bus: Bus) -> ServerFacts:
 
 
 async def server_life(bus: Bus) -> str | None:
-    """What names this life of the server: another one after every restart. None where it does not tell."""
+    """What names this life of the server: another one after every restart.
+
+    None where it does not tell.
+    """
     found = (await _info(bus, "server")).get("run_id")
     return str(found) if found is not None else None
 
 
 async def _info(bus: Bus, *sections: str) -> dict[str, str]:
-    """INFO as text fields, all or those of some sections; empty when the server has none, which tells an imitation."""
+    """INFO as text fields, all or those of some sections; empty when the server has none, which
+    tells an imitation.
+    """
     try:
         found = await bus.redis.execute_command("INFO", *sections)
     except (BusDataError, UnavailableError) as e:
-        if isinstance(e.__cause__, ResponseError) and not isinstance(e.__cause__, NoPermissionError):
+        if isinstance(e.__cause__, ResponseError) and not isinstance(
+            e.__cause__, NoPermissionError
+        ):
             return {}
         raise
     return {str(name): str(value) for name, value in found.items()}
@@ -133,12 +170,15 @@ async def _need_all_slots(bus: Bus) -> None:
     nodes, slots = int(told.get("cluster_size", 0)), int(told.get("cluster_slots_assigned", 0))
     if nodes != 1 or slots != ALL_SLOTS:
         raise UnavailableError(
-            f"this Redis is a cluster with {nodes} nodes that serve {slots} of {ALL_SLOTS} slots; {ONE_NODE}"
+            f"this Redis is a cluster with {nodes} nodes that serve {slots} of {ALL_SLOTS} slots;"
+            f" {ONE_NODE}"
         )
 
 
 async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
-    """Tries what the scripts and we use, on keys of its own: what the server does not know, and why it refused the rest."""
+    """Tries what the scripts and we use, on keys of its own: what the server does not know, and why
+    it refused the rest.
+    """
     trials = _trials(f"{bus.keys.prefix}probe:{random_id()}")
     async with bus.redis.batch() as batch:
         for command in trials:
@@ -158,16 +198,24 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
 
 
 def _refusal(error: ResponseError) -> Refusal | None:
-    """What the error says of the server's state; None where it says that it does not know the command."""
+    """What the error says of the server's state; None where it says that it does not know the
+    command.
+    """
     said = str(error).partition(" (")[0]  # redis-py puts the command behind it
     if isinstance(error, NoPermissionError):
         return Refusal(NO_RIGHTS, said, RIGHTS)
     if isinstance(error, ReadOnlyError):
-        return Refusal(REPLICA, said, "it is a replica; set REDIS_URL or REDIS_HOST to the primary, or make it one")
+        return Refusal(
+            REPLICA,
+            said,
+            "it is a replica; set REDIS_URL or REDIS_HOST to the primary, or make it one",
+        )
     if isinstance(error, OutOfMemoryError):
         return Refusal("full", said, "it is full; raise its maxmemory, or free memory")
     if said.startswith("MISCONF"):
-        return Refusal("disk", said, "it cannot write to its disk; make room there and look into its log")
+        return Refusal(
+            "disk", said, "it cannot write to its disk; make room there and look into its log"
+        )
     if said.startswith(("NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN")):
         return Refusal("state", said, "look into its log")
     return None

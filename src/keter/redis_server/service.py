@@ -1,4 +1,6 @@
-"""The supervisor's Redis: the configured one, checked; or a private one, started first, revived when it dies, stopped last."""
+"""The supervisor's Redis: the configured one, checked; or a private one, started first, revived
+when it dies, stopped last.
+"""
 
 import asyncio
 import contextlib
@@ -8,17 +10,21 @@ from pathlib import Path
 
 import structlog
 
-from keter.redis_server import watchdog
 from keter.bus.connection import address, connect
 from keter.bus.server import PrivateRedis, RedisKind, plan_redis, probe, refuse_for_live
-from keter.supervision.children import Backoff
 from keter.errors import UnavailableError
-from keter.system.process import spawn_options
+from keter.redis_server import watchdog
 from keter.settings import Settings
+from keter.supervision.children import Backoff
+from keter.system.process import spawn_options
 from keter.trust import require_safe_redis
 
 ORPHAN_GRACE_S = 7.0  # what the workers may take to stop after the supervisor's death, and a little
-KINDS = {RedisKind.LOCAL: "private server", RedisKind.BUNDLED: "private server (bundled)", RedisKind.FAKE: "IMITATION"}
+KINDS = {
+    RedisKind.LOCAL: "private server",
+    RedisKind.BUNDLED: "private server (bundled)",
+    RedisKind.FAKE: "IMITATION",
+}
 
 log = structlog.get_logger("keter.supervision.supervisor")
 
@@ -29,7 +35,11 @@ class RedisKeeper:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._plan = plan_redis(settings)
-        self._private = None if self._plan.kind is RedisKind.CONFIGURED else PrivateRedis(settings, plan=self._plan)
+        self._private = (
+            None
+            if self._plan.kind is RedisKind.CONFIGURED
+            else PrivateRedis(settings, plan=self._plan)
+        )
         self._watchdog: asyncio.subprocess.Process | None = None
         self._version = self._plan.version
         self.problems: tuple[str, ...] = ()
@@ -58,14 +68,16 @@ class RedisKeeper:
         if self._private is None or self._private.set_aside is None:
             return ""
         return (
-            f"this Redis cannot read the data of the last one, which are now in {self._private.set_aside}; it began empty: "
-            "queues and prices come again, bets and limits from the ledger"
+            "this Redis cannot read the data of the last one, which are now in"
+            f" {self._private.set_aside}; it began empty: queues and prices come again, bets and"
+            " limits from the ledger"
         )
 
     async def start(self) -> None:
         """Starts it where it is ours, and asks it whether it is good enough.
 
-        Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend on it.
+        Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend
+        on it.
         """
         if self._private is not None:
             await self._private.start()
@@ -87,7 +99,9 @@ class RedisKeeper:
         self.problems = () if facts.is_fake else facts.problems
 
     async def keep_alive(self) -> None:
-        """Revives a private server whenever it ends, on the same address with the same data; never returns."""
+        """Revives a private server whenever it ends, on the same address with the same data; never
+        returns.
+        """
         if self._private is None:
             await asyncio.Event().wait()
             return
@@ -109,12 +123,20 @@ class RedisKeeper:
     async def _tell_watchdog(self, private: PrivateRedis) -> None:
         if self._watchdog is None or self._watchdog.returncode is not None:
             self._watchdog = await asyncio.create_subprocess_exec(
-                sys.executable, "-I", "-S", str(Path(watchdog.__file__)), str(ORPHAN_GRACE_S),
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **spawn_options(),
-            )  # fmt: skip
+                sys.executable,
+                "-I",
+                "-S",
+                str(Path(watchdog.__file__)),
+                str(ORPHAN_GRACE_S),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                **spawn_options(),
+            )
         if self._watchdog.stdin is not None:
             self._watchdog.stdin.write(f"{private.pid}\n".encode())
-            with contextlib.suppress(ConnectionError):  # a watchdog that died is replaced with the next start
+            # A watchdog that died is replaced with the next start.
+            with contextlib.suppress(ConnectionError):
                 await self._watchdog.stdin.drain()
 
     async def stop(self) -> None:

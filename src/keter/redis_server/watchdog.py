@@ -1,10 +1,13 @@
-"""Ends the private Redis when the supervisor is gone. Run as a file of its own, with the standard library only, to stay small.
+"""Ends the private Redis when the supervisor is gone.
+
+Run as a file of its own, with the standard library only, to stay small.
 
     python -I -S redis_server/watchdog.py GRACE_S
 
-The supervisor writes the server's process id to standard input, one line for each start. When standard input ends, the workers
-get GRACE_S seconds to write down what they hold; then the last server named is terminated, which makes it save and leave. The
-supervisor ends this process before it stops the server itself.
+The supervisor writes the server's process id to standard input, one line for each start. When
+standard input ends, the workers get GRACE_S seconds to write down what they hold; then the last
+server named is terminated, which makes it save and leave. The supervisor ends this process before
+it stops the server itself.
 """
 
 import os
@@ -32,7 +35,9 @@ def _nothing() -> None:
 
 
 def _terminator(pid: int) -> Callable[[], None]:
-    """A call that terminates ``pid``; where the system can, never another process that got its number later."""
+    """A call that terminates ``pid``; where the system can, never another process that got its
+    number later.
+    """
     call = partial(os.kill, pid, signal.SIGTERM)
     if sys.platform == "linux":
         call = partial(signal.pidfd_send_signal, os.pidfd_open(pid), signal.SIGTERM)

@@ -1,8 +1,9 @@
-"""The edge gate and the stake rules on football-data files: what would have been bet, at which value, and how it ended.
+"""The edge gate and the stake rules on football-data files: what would have been bet, at which
+value, and how it ended.
 
-One sharp book (Pinnacle) makes the consensus, so ``MIN_SHARP_SOURCES`` is 1 here. A price counts as seen at kick-off less a
-minute and as confirmed then: the files have no times. Handicap value is per unit of action (no push model). At most one bet a
-selection, at the best of the books asked for.
+One sharp book (Pinnacle) makes the consensus, so ``MIN_SHARP_SOURCES`` is 1 here. A price counts as
+seen at kick-off less a minute and as confirmed then: the files have no times. Handicap value is per
+unit of action (no push model). At most one bet a selection, at the best of the books asked for.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,31 +20,45 @@ from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.errors import PricingError
-from keter.strategies.value.edge import evaluate
-from keter.risk.gate import RiskLimits, stake_for
 from keter.pricing.goals import fit_home_away
 from keter.pricing.lines import move_handicap
 from keter.pricing.margin import fair
-from keter.replay.football import ONE_X_TWO, PINNACLE, TOTAL_2_5, Fixture, Moment, Skipped, csv_files, read_fixtures
+from keter.replay.football import (
+    ONE_X_TWO,
+    PINNACLE,
+    TOTAL_2_5,
+    Fixture,
+    Moment,
+    Skipped,
+    csv_files,
+    read_fixtures,
+)
 from keter.replay.records import BetRecord
+from keter.risk.gate import RiskLimits, stake_for
 from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
+from keter.strategies.value.edge import evaluate
 
 _BEFORE_KICKOFF = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What to bet. ``moment`` is when prices are taken; ``sharp_moment`` whose Pinnacle price they are held against.
+    """What to bet.
 
-    Held against the close (``sharp_moment`` CLOSE) the result says what a perfect forecast of the close would have earned:
-    it is a measure of the market, not a strategy.
+    ``moment`` is when prices are taken; ``sharp_moment`` whose Pinnacle price they are held
+    against.
+
+    Held against the close (``sharp_moment`` CLOSE) the result says what a perfect forecast of the
+    close would have earned: it is a measure of the market, not a strategy.
     """
 
     edge: EdgeSettings
     stake: StakeSettings
     risk: RiskSettings
     books: tuple[str, ...] = ("MAX",)
-    kinds: frozenset[MarketKind] = frozenset({MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
+    kinds: frozenset[MarketKind] = frozenset(
+        {MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER}
+    )
     moment: Moment = Moment.EARLIER
     sharp_moment: Moment = Moment.EARLIER
 
@@ -52,7 +67,8 @@ class Rules:
 class Backtest:
     """What was read and what was bet, in the order of the files.
 
-    ``above_ceiling`` counts the selections left out because their best price was taken for an error (``EV_MAX_PCT``).
+    ``above_ceiling`` counts the selections left out because their best price was taken for an error
+    (``EV_MAX_PCT``).
     """
 
     files: list[str] = field(default_factory=list)
@@ -63,7 +79,9 @@ class Backtest:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def run(paths: Iterable[Path], rules: Rules, progress: Callable[[int, int], None] = lambda _, __: None) -> Backtest:
+def run(
+    paths: Iterable[Path], rules: Rules, progress: Callable[[int, int], None] = lambda _, __: None
+) -> Backtest:
     """Bets through all files. Raises UsageError for unusable paths.
 
     ``progress`` is told of each fixture read, and after each file of its bytes.
@@ -107,22 +125,39 @@ def _bet(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> No
 
 
 def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarket | None:
-    """The market as the edge gate wants it: Pinnacle's prices of one moment, the books' of another."""
+    """The market as the edge gate wants it: Pinnacle's prices of one moment, the books' of
+    another.
+    """
     offered = fixture.prices.get((rules.moment, market), {})
     books = {book: offered[book] for book in rules.books if book in offered}
     if not books:
         return None
     books[PINNACLE] = fixture.prices[rules.sharp_moment, market][PINNACLE]
     seen = fixture.kickoff - _BEFORE_KICKOFF
-    quotes = tuple([BookPrices(b, tuple([float(t) for t in texts]), texts, seen, seen) for b, texts in books.items()])
+    quotes = tuple(
+        [
+            BookPrices(b, tuple([float(t) for t in texts]), texts, seen, seen)
+            for b, texts in books.items()
+        ]
+    )
     event = Event(fixture.uid, "fb", fixture.division, fixture.home, fixture.away, fixture.kickoff)
     update = MarketUpdate(
-        fixture.uid, "backtest", event, market, Phase.TODAY, VenueRef("football-data", fixture.uid), quotes, True, seen
+        fixture.uid,
+        "backtest",
+        event,
+        market,
+        Phase.TODAY,
+        VenueRef("football-data", fixture.uid),
+        quotes,
+        True,
+        seen,
     )
     return ValidatedMarket(update, quotes, {}, seen)
 
 
-def _record(fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, rules: Rules) -> BetRecord:
+def _record(
+    fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, rules: Rules
+) -> BetRecord:
     market, best = signal.update.market, signal.offers[0]
     outcome = settle(market, side, final=fixture.goals, odds=Decimal(best.text), stake_minor=stake)
     return BetRecord(
@@ -148,7 +183,9 @@ def _record(fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, r
 
 
 def _closing_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
-    """Pinnacle's closing probability of the very selection; None where it was not quoted at the bet's line."""
+    """Pinnacle's closing probability of the very selection; None where it was not quoted at the
+    bet's line.
+    """
     p = _close(fixture, market, edge)
     return None if p is None else p[market.sides.index(side)]
 
@@ -164,9 +201,11 @@ def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float,
 
 
 def _modelled_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
-    """Pinnacle's close of another handicap line, moved to the bet's by a goal model with the total of its closing 1X2.
+    """Pinnacle's close of another handicap line, moved to the bet's by a goal model with the total
+    of its closing 1X2.
 
-    None where the line stood still, moved by more than two quarter steps, or one of these prices is missing.
+    None where the line stood still, moved by more than two quarter steps, or one of these prices is
+    missing.
     """
     closing = fixture.handicaps.get(Moment.CLOSE)
     if market.kind is not MarketKind.ASIAN_HANDICAP or closing is None or closing == market:
@@ -176,7 +215,9 @@ def _modelled_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings
         return None
     try:
         goals = fit_home_away(result[0], result[2])
-        p_home = move_handicap(moved[0], closing.line_q or 0, market.line_q or 0, goals.home + goals.away)
+        p_home = move_handicap(
+            moved[0], closing.line_q or 0, market.line_q or 0, goals.home + goals.away
+        )
     except PricingError:
         return None
     return p_home if side is Side.HOME else 1 - p_home

@@ -1,14 +1,14 @@
 """Capture files: every raw answer of a venue, in the order in which it came, for replay.
 
-A file is gzip; each batch is a gzip member of its own, so that a crash can spoil the last batch only. Inside is one JSON object
-per line, UTF-8:
+A file is gzip; each batch is a gzip member of its own, so that a crash can spoil the last batch
+only. Inside is one JSON object per line, UTF-8:
 
     {"v": 1, "account": "acc", "venue": "asianodds", "request": {"market_type": 1}, "requested_at": "2026-02-21T12:00:00Z",
      "received_at": "2026-02-21T12:00:00.412Z", "text": "..."}
 
-``text`` is the body; a body that is not UTF-8 is in ``base64`` instead. Files are named by the time of their first answer
-(``20260221T120000.412Z.jsonl.gz``), so names sort as time does. The recorder may write an answer twice after a crash; ``read``
-gives it once.
+``text`` is the body; a body that is not UTF-8 is in ``base64`` instead. Files are named by the time
+of their first answer (``20260221T120000.412Z.jsonl.gz``), so names sort as time does. The recorder
+may write an answer twice after a crash; ``read`` gives it once.
 """
 
 import base64
@@ -49,7 +49,9 @@ class CaptureLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CaptureWriter:
-    """Appends answers to the newest file of ``folder`` and starts another when that is full or an hour old."""
+    """Appends answers to the newest file of ``folder`` and starts another when that is full or an
+    hour old.
+    """
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
         self._folder = folder
@@ -58,7 +60,10 @@ class CaptureWriter:
         self._started: datetime | None = None
 
     def append(self, answers: Sequence[CapturedAnswer]) -> Path | None:
-        """Writes one batch and flushes it; returns the file. Raises OSError when the disk refuses."""
+        """Writes one batch and flushes it; returns the file.
+
+        Raises OSError when the disk refuses.
+        """
         if not answers:
             return None
         path = self._current(answers[0].received_at)
@@ -75,21 +80,29 @@ class CaptureWriter:
         return path
 
     def prune(self, keep: timedelta, now: datetime, most_bytes: float = inf) -> int:
-        """Deletes files whose first answer is older than ``keep``, and the oldest of those above ``most_bytes`` in all.
+        """Deletes files whose first answer is older than ``keep``, and the oldest of those above
+        ``most_bytes`` in all.
 
         The file being written stays. Returns how many went.
         """
         files = capture_files(self._folder)
         old = [path for path in files if path != self._path and now - _first_answer(path) > keep]
         left = [path for path in files if path not in old]
-        old += oldest_above([(path, path.stat().st_size) for path in left], most_bytes, kept={self._path})
+        old += oldest_above(
+            [(path, path.stat().st_size) for path in left], most_bytes, kept={self._path}
+        )
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
 
     def _current(self, at: datetime) -> Path:
         path = self._path
-        if path is None or self._started is None or at - self._started >= MAX_FILE_AGE or self._is_full(path):
+        if (
+            path is None
+            or self._started is None
+            or at - self._started >= MAX_FILE_AGE
+            or self._is_full(path)
+        ):
             make_folder(self._folder)
             path = self._folder / f"{at.strftime(_NAME)[:-3]}Z{SUFFIX}"
             self._path, self._started = path, at
@@ -104,11 +117,15 @@ def capture_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if _is_capture(path))
 
 
-def read_captures(paths: Iterable[Path], progress: Callable[[int], None] = lambda _: None) -> Iterator[CapturedAnswer]:
-    """Every answer of these files, in order, once. A batch cut short by a crash ends its file.
+def read_captures(
+    paths: Iterable[Path], progress: Callable[[int], None] = lambda _: None
+) -> Iterator[CapturedAnswer]:
+    """Every answer of these files, in order, once.
 
-    ``progress`` is told of the bytes read since it was last told.
-    Raises msgspec.ValidationError for a line that is no capture, OSError when a file cannot be read.
+    A batch cut short by a crash ends its file.
+
+    ``progress`` is told of the bytes read since it was last told. Raises msgspec.ValidationError
+    for a line that is no capture, OSError when a file cannot be read.
     """
     seen: deque[tuple[object, ...]] = deque(maxlen=REPEAT_MEMORY)
     for path in paths:
@@ -158,8 +175,14 @@ def _line(answer: CapturedAnswer) -> CaptureLine:
 
 
 def _answer(record: CaptureLine) -> CapturedAnswer:
-    body = base64.b64decode(record.base64) if record.base64 is not None else (record.text or "").encode()
-    return CapturedAnswer(record.account, record.venue, record.request, record.requested_at, record.received_at, body)
+    body = (
+        base64.b64decode(record.base64)
+        if record.base64 is not None
+        else (record.text or "").encode()
+    )
+    return CapturedAnswer(
+        record.account, record.venue, record.request, record.requested_at, record.received_at, body
+    )
 
 
 def _first_answer(path: Path) -> datetime:

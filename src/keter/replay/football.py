@@ -1,8 +1,10 @@
-"""football-data.co.uk files: one fixture a row, prices of several sources before the close and at it.
+"""football-data.co.uk files: one fixture a row, prices of several sources before the close and at
+it.
 
-A source is the prefix of the site's columns (``PS``/``P`` Pinnacle, ``B365``, ``WH``, ``Max``, ``Avg``, ``BFE``; ``BbMx`` and
-``BbAv`` are the Max and Avg of the older files). ``Moment.EARLIER`` is the price collected before the close, not the opening.
-The handicap line is the home line, one for all sources of a moment. Source: football-data.co.uk, notes.txt.
+A source is the prefix of the site's columns (``PS``/``P`` Pinnacle, ``B365``, ``WH``, ``Max``,
+``Avg``, ``BFE``; ``BbMx`` and ``BbAv`` are the Max and Avg of the older files). ``Moment.EARLIER``
+is the price collected before the close, not the opening. The handicap line is the home line, one
+for all sources of a moment. Source: football-data.co.uk, notes.txt.
 """
 
 import csv
@@ -17,7 +19,8 @@ from keter.domain.markets import Market, MarketKind, Period, event_uid, parse_li
 from keter.errors import UsageError
 
 PINNACLE = "PIN"
-# Both are the best and the mean of sources of unequal age: nobody could have had all of them at one moment.
+# Both are the best and the mean of sources of unequal age: nobody could have had all of them at one
+# moment.
 OPTIMISTIC = frozenset({"MAX"})
 AVERAGES = frozenset({"AVG"})
 EXCHANGES = frozenset({"BFE"})  # prices before the commission on winnings
@@ -46,7 +49,10 @@ class Moment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """A played match. ``prices`` are texts by moment, market and book, in the order of ``Market.sides``."""
+    """A played match.
+
+    ``prices`` are texts by moment, market and book, in the order of ``Market.sides``.
+    """
 
     uid: str
     division: str
@@ -68,7 +74,10 @@ class Skipped:
 
 
 def csv_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and for a folder the match files directly in it, sorted. Raises UsageError for what is neither."""
+    """The files themselves, and for a folder the match files directly in it, sorted.
+
+    Raises UsageError for what is neither.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -83,13 +92,18 @@ def csv_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
-    """The rows of one file in their order. Raises UsageError when it cannot be read or is no football-data file."""
+    """The rows of one file in their order.
+
+    Raises UsageError when it cannot be read or is no football-data file.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             rows = csv.DictReader(file)
             columns = frozenset(rows.fieldnames or ())
             if not {"Div", "Date", "HomeTeam", "AwayTeam", "FTHG", "FTAG"} <= columns:
-                raise UsageError(f"{path.name} has no football-data.co.uk header (Div, Date, HomeTeam, ...)")
+                raise UsageError(
+                    f"{path.name} has no football-data.co.uk header (Div, Date, HomeTeam, ...)"
+                )
             layout = _Layout(columns)
             for line, row in enumerate(rows, start=2):
                 if any(row.values()):
@@ -114,7 +128,9 @@ class _Layout:
                     self.lines.setdefault(moment, line)
             for book, alternatives in _PREFIXES.items():
                 for x, ou, ah in alternatives:
-                    self._add(self.one_x_two, columns, moment, book, (f"{x}{c}H", f"{x}{c}D", f"{x}{c}A"))
+                    self._add(
+                        self.one_x_two, columns, moment, book, (f"{x}{c}H", f"{x}{c}D", f"{x}{c}A")
+                    )
                     self._add(self.totals, columns, moment, book, (f"{ou}{c}>2.5", f"{ou}{c}<2.5"))
                     self._add(self.handicaps, columns, moment, book, (f"{ah}{c}AHH", f"{ah}{c}AHA"))
 
@@ -130,7 +146,9 @@ class _Layout:
             place.append((moment, book, names))
 
 
-def _fixture(layout: _Layout, row: Mapping[str, str | None], file: str, line: int) -> Fixture | Skipped:
+def _fixture(
+    layout: _Layout, row: Mapping[str, str | None], file: str, line: int
+) -> Fixture | Skipped:
     try:
         kickoff = _kickoff(row.get("Date") or "", row.get("Time") or "")
         goals = (int(row["FTHG"] or ""), int(row["FTAG"] or ""))
@@ -186,4 +204,8 @@ def _is_price(text: str) -> bool:
 def _kickoff(date: str, time: str) -> datetime:
     """UTC of a British date and wall-clock time; 15:00 where the file gives none."""
     pattern = "%d/%m/%Y" if len(date) > 8 else "%d/%m/%y"
-    return datetime.strptime(f"{date} {time or '15:00'}", f"{pattern} %H:%M").replace(tzinfo=UK).astimezone(UTC)
+    return (
+        datetime.strptime(f"{date} {time or '15:00'}", f"{pattern} %H:%M")
+        .replace(tzinfo=UK)
+        .astimezone(UTC)
+    )

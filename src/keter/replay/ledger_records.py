@@ -8,8 +8,15 @@ from keter.replay.records import BetRecord
 
 
 def records_of(bets: Iterable[Bet], zone: tzinfo) -> list[BetRecord]:
-    """Bets that were struck: open or settled, not skipped and not refused. Days are those of ``zone``."""
-    return [_record(bet, zone) for bet in bets if bet.state in SETTLED or (bet.state not in FINAL and bet.placed_stake_minor)]
+    """Bets that were struck: open or settled, not skipped and not refused.
+
+    Days are those of ``zone``.
+    """
+    return [
+        _record(bet, zone)
+        for bet in bets
+        if bet.state in SETTLED or (bet.state not in FINAL and bet.placed_stake_minor)
+    ]
 
 
 def _record(bet: Bet, zone: tzinfo) -> BetRecord:

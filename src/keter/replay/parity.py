@@ -1,7 +1,10 @@
-"""DRY beside LIVE: what the paper gateway would have said to the very placements that LIVE made. Pure.
+"""DRY beside LIVE: what the paper gateway would have said to the very placements that LIVE made.
 
-Each placement is drawn ``DRAWS`` times with a generator seeded by its reference, so that a report never changes by itself. A
-paper fill is settled from the recorded result, also where LIVE was refused: that difference is what refusals cost.
+Pure.
+
+Each placement is drawn ``DRAWS`` times with a generator seeded by its reference, so that a report
+never changes by itself. A paper fill is settled from the recorded result, also where LIVE was
+refused: that difference is what refusals cost.
 """
 
 import random
@@ -21,9 +24,11 @@ DRAWS = 100
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One account of the same placements: how many were filled, the mean of filled to asked price, and profit.
+    """One account of the same placements: how many were filled, the mean of filled to asked price,
+    and profit.
 
-    DRY's ``fills`` and ``pnl_minor`` are means over the draws. ``price_ratio`` is None without a fill.
+    DRY's ``fills`` and ``pnl_minor`` are means over the draws. ``price_ratio`` is None without a
+    fill.
     """
 
     fills: float
@@ -32,7 +37,9 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Parity(msgspec.Struct, frozen=True):
-    """Both accounts of ``placements``; ``without_result`` of them have no recorded result and earn nothing on either side."""
+    """Both accounts of ``placements``; ``without_result`` of them have no recorded result and earn
+    nothing on either side.
+    """
 
     name: str
     placements: int
@@ -49,7 +56,9 @@ class Model:
     router: RouterSettings
 
 
-def parity(facts: Iterable[PlacementFact], results: Mapping[str, EventScore], model: Model) -> list[Parity]:
+def parity(
+    facts: Iterable[PlacementFact], results: Mapping[str, EventScore], model: Model
+) -> list[Parity]:
     """All decided placements together, then by book. Empty without any."""
     decided = [fact for fact in facts if fact.decided_at is not None and fact.asked]
     if not decided:
@@ -61,7 +70,9 @@ def parity(facts: Iterable[PlacementFact], results: Mapping[str, EventScore], mo
     return [whole, *(_compare(book, books[book], results, model) for book in sorted(books))]
 
 
-def _compare(name: str, facts: Sequence[PlacementFact], results: Mapping[str, EventScore], model: Model) -> Parity:
+def _compare(
+    name: str, facts: Sequence[PlacementFact], results: Mapping[str, EventScore], model: Model
+) -> Parity:
     final = {fact.bet.intent.intent_id: _final(fact, results) for fact in facts}
     return Parity(
         name=name,
@@ -80,11 +91,15 @@ def _final(fact: PlacementFact, results: Mapping[str, EventScore]) -> EventScore
 def _live(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None]) -> Side:
     filled = [fact for fact in facts if not fact.refused]
     ratios = [float(fact.bet.odds) / float(fact.asked[0][1]) for fact in filled if fact.bet.odds]
-    pnl = sum(fact.bet.pnl_minor or 0 for fact in filled if final[fact.bet.intent.intent_id] is not None)
+    pnl = sum(
+        fact.bet.pnl_minor or 0 for fact in filled if final[fact.bet.intent.intent_id] is not None
+    )
     return Side(len(filled), sum(ratios) / len(ratios) if ratios else None, pnl)
 
 
-def _dry(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None], model: Model) -> Side:
+def _dry(
+    facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None], model: Model
+) -> Side:
     fills, ratios, pnl = 0, 0.0, 0
     for fact in facts:
         text = fact.asked[0][1]

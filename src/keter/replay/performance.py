@@ -1,8 +1,11 @@
-"""Edge or luck? What a set of bets says of itself: yield, closing line value, calibration, drawdown, attribution.
+"""Edge or luck?
 
-Intervals are cluster-robust: bets of one day (yield) or of one event (closing value) count as one observation, because they
-win and lose together. Nothing here is given out as zero for want of data: it is None, with the number of bets it rests on.
-Formulas: betting mathematics reference, section 7; Wilson 1927 for the calibration intervals.
+What a set of bets says of itself: yield, closing line value, calibration, drawdown, attribution.
+
+Intervals are cluster-robust: bets of one day (yield) or of one event (closing value) count as one
+observation, because they win and lose together. Nothing here is given out as zero for want of data:
+it is None, with the number of bets it rests on. Formulas: betting mathematics reference, section 7;
+Wilson 1927 for the calibration intervals.
 """
 
 from bisect import bisect_right
@@ -21,9 +24,11 @@ _WINS = frozenset({BetState.WON.value, BetState.HALF_WON.value})
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is None below two clusters.
+    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is
+    None below two clusters.
 
-    ``t_single`` is the t-value that takes every bet for one observation: larger where bets win and lose together.
+    ``t_single`` is the t-value that takes every bet for one observation: larger where bets win and
+    lose together.
     """
 
     value: float
@@ -36,7 +41,9 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """Bets of similar fair probability: how often they should have won, how often they did, Wilson 95 % interval."""
+    """Bets of similar fair probability: how often they should have won, how often they did, Wilson
+    95 % interval.
+    """
 
     n: int
     expected: float
@@ -46,7 +53,10 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Bets that share a league, book, market kind, odds band or time to start. Money in minor units."""
+    """Bets that share a league, book, market kind, odds band or time to start.
+
+    Money in minor units.
+    """
 
     name: str
     n: int
@@ -58,10 +68,13 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class Attribution(msgspec.Struct, frozen=True):
-    """Where the profit of the ``n`` bets with a close came from; the four parts sum to it. Money in minor units.
+    """Where the profit of the ``n`` bets with a close came from; the four parts sum to it.
 
-    ``promised`` is the value the gate saw, ``slippage`` what other odds than those asked for cost, ``drift`` what the price
-    still did until the close, ``luck`` the results less their value at the close.
+    Money in minor units.
+
+    ``promised`` is the value the gate saw, ``slippage`` what other odds than those asked for cost,
+    ``drift`` what the price still did until the close, ``luck`` the results less their value at the
+    close.
     """
 
     n: int
@@ -72,12 +85,15 @@ class Attribution(msgspec.Struct, frozen=True):
 
 
 class Performance(msgspec.Struct, frozen=True):
-    """The whole account of some bets. Money in minor units, settled bets only, ``open`` counted apart.
+    """The whole account of some bets.
 
-    ``clv_modelled`` is that of bets whose own line had no close and whose close was moved from another: no part of ``clv``.
-    ``expected_minor`` is what the gate promised at the bet, ``closing_minor`` what the close says it was worth (on the bets
-    that have a close), ``luck_minor`` the rest of those bets' profit. Scores are of the fair probability on bets that were
-    wholly won or lost.
+    Money in minor units, settled bets only, ``open`` counted apart.
+
+    ``clv_modelled`` is that of bets whose own line had no close and whose close was moved from
+    another: no part of ``clv``. ``expected_minor`` is what the gate promised at the bet,
+    ``closing_minor`` what the close says it was worth (on the bets that have a close),
+    ``luck_minor`` the rest of those bets' profit. Scores are of the fair probability on bets that
+    were wholly won or lost.
     """
 
     bets: int
@@ -103,7 +119,9 @@ class Performance(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """After a day's bets: profit so far and the distance below its highest point, in minor units."""
+    """After a day's bets: profit so far and the distance below its highest point, in minor
+    units.
+    """
 
     day: str
     pnl_minor: int
@@ -130,8 +148,12 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         yield_=_ratio(bets, lambda b: b.pnl_minor or 0, lambda b: b.stake_minor, lambda b: b.day),
         clv=_ratio(with_close, lambda b: b.clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
         clv_missing=len(bets) - len(with_close),
-        clv_modelled=_ratio(modelled, lambda b: b.modelled_clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
-        beat_close=sum(1 for b in with_close if (b.clv or 0.0) > 0) / len(with_close) if with_close else None,
+        clv_modelled=_ratio(
+            modelled, lambda b: b.modelled_clv or 0.0, lambda _: 1.0, lambda b: b.event_uid
+        ),
+        beat_close=sum(1 for b in with_close if (b.clv or 0.0) > 0) / len(with_close)
+        if with_close
+        else None,
         expected_minor=sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets),
         closing_minor=closing,
         luck_minor=None if closing is None else _pnl(with_close) - closing,
@@ -151,9 +173,13 @@ def _attribution(bets: Sequence[BetRecord]) -> Attribution | None:
     if not bets:
         return None
     promised = sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets)
-    slippage = sum(bet.stake_minor * bet.fair_p * (bet.odds - (bet.asked_odds or bet.odds)) for bet in bets)
+    slippage = sum(
+        bet.stake_minor * bet.fair_p * (bet.odds - (bet.asked_odds or bet.odds)) for bet in bets
+    )
     closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in bets)
-    return Attribution(len(bets), promised, slippage, closing - promised - slippage, _pnl(bets) - closing)
+    return Attribution(
+        len(bets), promised, slippage, closing - promised - slippage, _pnl(bets) - closing
+    )
 
 
 def equity(bets: Iterable[BetRecord]) -> list[Point]:
@@ -172,18 +198,29 @@ def slices(bets: Iterable[BetRecord], name_of: Callable[[BetRecord], str]) -> tu
     groups: dict[str, list[BetRecord]] = defaultdict(list)
     for bet in bets:
         groups[name_of(bet)].append(bet)
-    return tuple(sorted((_slice(name, group) for name, group in groups.items()), key=lambda s: (-s.turnover_minor, s.name)))
+    return tuple(
+        sorted(
+            (_slice(name, group) for name, group in groups.items()),
+            key=lambda s: (-s.turnover_minor, s.name),
+        )
+    )
 
 
 def odds_band(bet: BetRecord) -> str:
     """``1.50-2.00``: the lower bound belongs to the band."""
-    return _band(bet.odds, (1.5, 2.0, 3.0, 5.0), ("under 1.50", "1.50-2.00", "2.00-3.00", "3.00-5.00", "5.00 and over"))
+    return _band(
+        bet.odds,
+        (1.5, 2.0, 3.0, 5.0),
+        ("under 1.50", "1.50-2.00", "2.00-3.00", "3.00-5.00", "5.00 and over"),
+    )
 
 
 def time_to_start(bet: BetRecord) -> str:
     """How long before kick-off the bet was made."""
     hours = (bet.kickoff - bet.placed_at).total_seconds() / 3600
-    return _band(hours, (0.0, 1.0, 6.0, 24.0), ("in play", "under 1 h", "1-6 h", "6-24 h", "24 h and over"))
+    return _band(
+        hours, (0.0, 1.0, 6.0, 24.0), ("in play", "under 1 h", "1-6 h", "6-24 h", "24 h and over")
+    )
 
 
 DIMENSIONS: dict[str, Callable[[BetRecord], str]] = {
@@ -231,14 +268,24 @@ def _ratio(
     if ratio.error is None:
         return Estimate(ratio.value, None, None, None, len(bets), ratio.clusters, single)
     reach = Z_95 * ratio.error
-    return Estimate(ratio.value, ratio.value - reach, ratio.value + reach, ratio.t, len(bets), ratio.clusters, single)
+    return Estimate(
+        ratio.value,
+        ratio.value - reach,
+        ratio.value + reach,
+        ratio.t,
+        len(bets),
+        ratio.clusters,
+        single,
+    )
 
 
 def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:
     values = [bet.clv for bet in bets if bet.clv is not None]
     turnover, pnl = _turnover(bets), _pnl(bets)
     clv = sum(values) / len(values) if values else None
-    return Slice(name, len(bets), turnover, pnl, pnl / turnover if turnover else 0.0, clv, len(values))
+    return Slice(
+        name, len(bets), turnover, pnl, pnl / turnover if turnover else 0.0, clv, len(values)
+    )
 
 
 def _forecasts(bets: Iterable[BetRecord]) -> tuple[list[float], list[bool]]:
@@ -248,7 +295,9 @@ def _forecasts(bets: Iterable[BetRecord]) -> tuple[list[float], list[bool]]:
 
 
 def _calibration(p: Sequence[float], won: Sequence[bool]) -> tuple[Bin, ...]:
-    return tuple(Bin(b.n, b.mean_p, b.rate, b.interval.low, b.interval.high) for b in calibration(p, won))
+    return tuple(
+        Bin(b.n, b.mean_p, b.rate, b.interval.low, b.interval.high) for b in calibration(p, won)
+    )
 
 
 def _scores(p: Sequence[float], won: Sequence[bool]) -> tuple[float | None, float | None]:

@@ -6,12 +6,14 @@ import msgspec
 
 
 class BetRecord(msgspec.Struct, frozen=True):
-    """One bet. Money in minor units; ``pnl_minor`` is None while unsettled; ``state`` is a BetState value.
+    """One bet.
 
-    ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at the close (None: not available, never zero).
-    ``modelled_p`` stands in where only another line had a close: that price moved to the bet's line by a goal model.
-    ``ev_pct`` is what the edge gate promised per 100 staked at ``asked_odds`` (None: those of the bet). ``mode`` keeps DRY,
-    LIVE and BACKTEST apart.
+    Money in minor units; ``pnl_minor`` is None while unsettled; ``state`` is a BetState value.
+
+    ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at the close (None:
+    not available, never zero). ``modelled_p`` stands in where only another line had a close: that
+    price moved to the bet's line by a goal model. ``ev_pct`` is what the edge gate promised per 100
+    staked at ``asked_odds`` (None: those of the bet). ``mode`` keeps DRY, LIVE and BACKTEST apart.
     """
 
     bet_id: str
@@ -41,5 +43,7 @@ class BetRecord(msgspec.Struct, frozen=True):
 
     @property
     def clv(self) -> float | None:
-        """No-vig closing line value ``odds * q - 1``; None without a closing price of the same line."""
+        """No-vig closing line value ``odds * q - 1``; None without a closing price of the same
+        line.
+        """
         return None if self.closing_p is None else self.odds * self.closing_p - 1

@@ -1,8 +1,9 @@
-"""Recorded answers through the live gates: validation, edge, risk, in the order and at the times of the recording.
+"""Recorded answers through the live gates: validation, edge, risk, in the order and at the times of
+the recording.
 
-Deterministic: the clock is the recording's, ids are counted, nothing is drawn. The same files and settings give the same
-decisions, byte for byte. Bets are taken at the offered price, so a replay says what would have been *decided*; refusals and
-drift are the paper gateway's business.
+Deterministic: the clock is the recording's, ids are counted, nothing is drawn. The same files and
+settings give the same decisions, byte for byte. Bets are taken at the offered price, so a replay
+says what would have been *decided*; refusals and drift are the paper gateway's business.
 """
 
 from collections import Counter
@@ -16,12 +17,12 @@ from keter.domain.markets import Market, Phase, Side
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
-from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
-from keter.strategies.value.consensus_inputs import wanted_others
-from keter.risk.gate import assess, best_first
-from keter.strategies.value.validation import validate
 from keter.replay.simulated_book import Table
+from keter.risk.gate import assess, best_first
 from keter.settings import Settings
+from keter.strategies.value.consensus_inputs import wanted_others
+from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
+from keter.strategies.value.validation import validate
 from keter.venues.base import FeedUpdate, MarketPrices, VenueError
 
 _AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, *AWAITED})
@@ -51,7 +52,9 @@ class Replayer:
         self._account = ""
 
     def run(self, answers: Iterable[CapturedAnswer]) -> Iterator[Decision]:
-        """The decisions worth a row, as they fall: values seen by the edge gate and every verdict of the risk gate."""
+        """The decisions worth a row, as they fall: values seen by the edge gate and every verdict
+        of the risk gate.
+        """
         for captured in answers:
             self.answers += 1
             self._account = captured.account
@@ -86,7 +89,9 @@ class Replayer:
         """Markets with a value that only time was wanting for, changed or not."""
         return [key for key, at in self._again.items() if at <= now]
 
-    def _judge(self, key: tuple[str, Market], now: datetime, signals: list[ConfirmedSignal]) -> Iterator[Decision]:
+    def _judge(
+        self, key: tuple[str, Market], now: datetime, signals: list[ConfirmedSignal]
+    ) -> Iterator[Decision]:
         """Tells the edge gate's verdicts and adds the signals that came of them to ``signals``."""
         self._again.pop(key, None)
         market = self._validated(key, now)
@@ -97,15 +102,23 @@ class Replayer:
         others = self._others(market, now)
         judgements = evaluate(market, self._settings.edge, now, before, others)
         self._note_close(market, judgements)
-        if self._settings.edge.confirmation_window_sec and (seen := first_seen(judgements, before, now)):
+        if self._settings.edge.confirmation_window_sec and (
+            seen := first_seen(judgements, before, now)
+        ):
             self._seen[key] = seen
-        waits_s = [float(verdict.numbers["wait_s"] or 0) for _, verdict, _ in judgements if verdict.reason in AWAITED]
+        waits_s = [
+            float(verdict.numbers["wait_s"] or 0)
+            for _, verdict, _ in judgements
+            if verdict.reason in AWAITED
+        ]
         if waits_s:
             self._again[key] = now + timedelta(seconds=min(waits_s))
         for side, verdict, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in _AUDITED:
-                details = _details(signal) or {"evidence": evidence(market, self._settings.edge, now, side, others)}
+                details = _details(signal) or {
+                    "evidence": evidence(market, self._settings.edge, now, side, others)
+                }
                 yield self._decision("edge", market.update, side, verdict, now, details)
             if signal is not None:
                 signals.append(signal)
@@ -116,7 +129,9 @@ class Replayer:
         if verdict.accepted:
             self.table.place(signal, stake_minor, now)
         elif verdict.reason in RESTING:
-            self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(signal, verdict.reason, now)
+            self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(
+                signal, verdict.reason, now
+            )
         return self._decision("guard", signal.update, signal.side, verdict, now, {})
 
     def _validated(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
@@ -129,7 +144,9 @@ class Replayer:
         return market
 
     def _update(self, prices: MarketPrices, now: datetime) -> MarketUpdate:
-        """The market as ingest would tell it, each price confirmed by the last good answer of its phase."""
+        """The market as ingest would tell it, each price confirmed by the last good answer of its
+        phase.
+        """
         confirmed = self._confirmed.get(prices.phase, now)
         books = tuple([_confirm(book, confirmed) for book in prices.books])
         trace_id = f"{self.updates:032x}"
@@ -158,7 +175,9 @@ class Replayer:
         if key not in self._beside:
             prices = self._markets.get(key)
             self._beside[key] = (
-                validate(self._update(prices, now), self._settings.validation, now)[1] if prices is not None else None
+                validate(self._update(prices, now), self._settings.validation, now)[1]
+                if prices is not None
+                else None
             )
         return self._beside[key]
 
@@ -170,13 +189,30 @@ class Replayer:
         for side, verdict, _ in judgements:
             fair_odds = verdict.numbers.get("fair_odds")
             if isinstance(fair_odds, float) and "steps_moved" not in verdict.numbers:
-                self.closing[update.event.event_uid, update.market.selection_id(side)] = 1 / fair_odds
+                self.closing[update.event.event_uid, update.market.selection_id(side)] = (
+                    1 / fair_odds
+                )
 
     def _decision(
-        self, stage: str, update: MarketUpdate, side: Side, verdict: Verdict, now: datetime, details: dict[str, object]
+        self,
+        stage: str,
+        update: MarketUpdate,
+        side: Side,
+        verdict: Verdict,
+        now: datetime,
+        details: dict[str, object],
     ) -> Decision:
         selection_id = update.market.selection_id(side)
-        return Decision(update.trace_id, stage, "replay", update.event.event_uid, selection_id, verdict, now, details)
+        return Decision(
+            update.trace_id,
+            stage,
+            "replay",
+            update.event.event_uid,
+            selection_id,
+            verdict,
+            now,
+            details,
+        )
 
 
 def _details(signal: ConfirmedSignal | None) -> dict[str, object]:

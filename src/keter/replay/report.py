@@ -1,4 +1,6 @@
-"""One self-contained HTML page about a set of bets: figures, charts, and what to be careful about."""
+"""One self-contained HTML page about a set of bets: figures, charts, and what to be careful
+about.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -26,8 +28,17 @@ svg{display:block;width:100%}svg text{fill:var(--muted);font-size:12px}svg .end{
 """
 
 
-def html_report(title: str, intro: str, warnings: Sequence[str], records: Sequence[BetRecord], result: Performance) -> str:
-    """The page as text. ``intro`` says what was measured; each warning is shown above the figures."""
+def html_report(
+    title: str,
+    intro: str,
+    warnings: Sequence[str],
+    records: Sequence[BetRecord],
+    result: Performance,
+) -> str:
+    """The page as text.
+
+    ``intro`` says what was measured; each warning is shown above the figures.
+    """
     points = equity(records)
     values = [record.clv for record in records if record.clv is not None]
     parts = [
@@ -42,18 +53,46 @@ def html_report(title: str, intro: str, warnings: Sequence[str], records: Sequen
             label=f"Profit over {len(points)} bets, ending at {money_text(result.pnl_minor)}",
             unit="profit",
         )
-        parts.append(_figure("Profit and drawdown", chart, "The line is profit bet by bet, the area the distance to its peak."))
+        parts.append(
+            _figure(
+                "Profit and drawdown",
+                chart,
+                "The line is profit bet by bet, the area the distance to its peak.",
+            )
+        )
     pair = []
     if values:
-        caption = f"{len(values)} bets with a closing price of their line; {result.clv_missing} without one are left out."
+        caption = (
+            f"{len(values)} bets with a closing price of their line; {result.clv_missing} without"
+            " one are left out."
+        )
         if (moved := result.clv_modelled) is not None:
-            caption += f" Modelled on {moved.n} of these from another line's close: {percent(moved.value)} ({interval(moved)})."
-        pair.append(_figure("Closing line value", histogram(values, label="Distribution of closing line value"), caption))
+            caption += (
+                f" Modelled on {moved.n} of these from another line's close: {percent(moved.value)}"
+                f" ({interval(moved)})."
+            )
+        pair.append(
+            _figure(
+                "Closing line value",
+                histogram(values, label="Distribution of closing line value"),
+                caption,
+            )
+        )
     if result.calibration:
         chart = calibration_chart(result.calibration, label="Share won against fair probability")
-        pair.append(_figure("Calibration", chart, "Share won against fair probability, 95 % intervals, equal counts."))
+        pair.append(
+            _figure(
+                "Calibration",
+                chart,
+                "Share won against fair probability, 95 % intervals, equal counts.",
+            )
+        )
     pair += [
-        _figure(f"Profit by {name}", bar_chart(rows, label=f"Profit by {name}"), "Number of bets in brackets.")
+        _figure(
+            f"Profit by {name}",
+            bar_chart(rows, label=f"Profit by {name}"),
+            "Number of bets in brackets.",
+        )
         for name, rows in result.slices.items()
     ]
     if result.attribution is not None:
@@ -61,7 +100,8 @@ def html_report(title: str, intro: str, warnings: Sequence[str], records: Sequen
     parts.append(f'<div class="pair">{"".join(pair)}</div>')
     parts += [_table(name, rows) for name, rows in result.slices.items()]
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport"'
+        ' content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style><main>{''.join(parts)}</main></html>\n"
     )
 
@@ -72,11 +112,15 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def interval(estimate: Estimate | None) -> str:
-    """The 95 % interval and t-value in words, and the t-value that takes bets of one day or match for independent."""
+    """The 95 % interval and t-value in words, and the t-value that takes bets of one day or match
+    for independent.
+    """
     if estimate is None or estimate.low is None or estimate.t is None:
         return "no interval"
     single = "" if estimate.t_single is None else f", {estimate.t_single:.1f} bet by bet"
-    return f"95 %: {percent(estimate.low)} to {percent(estimate.high)}, t = {estimate.t:.1f}{single}"
+    return (
+        f"95 %: {percent(estimate.low)} to {percent(estimate.high)}, t = {estimate.t:.1f}{single}"
+    )
 
 
 def _strip(result: Performance) -> str:
@@ -87,13 +131,28 @@ def _strip(result: Performance) -> str:
         ("Profit", money_text(result.pnl_minor), f"promised {result.expected_minor / 100:,.2f}"),
         ("Yield", percent(y.value if y else None), interval(y)),
         ("Closing line value", percent(clv.value if clv else None), interval(clv)),
-        ("Beat the close", percent(result.beat_close, 1).lstrip("+"), f"of {clv.n if clv else 0} bets with a close"),
-        ("Luck", "—" if result.luck_minor is None else f"{result.luck_minor / 100:+,.2f}", "profit less closing value"),
-        ("Largest drawdown", money_text(result.max_drawdown_minor), f"longest losing streak {result.longest_losing_streak}"),
+        (
+            "Beat the close",
+            percent(result.beat_close, 1).lstrip("+"),
+            f"of {clv.n if clv else 0} bets with a close",
+        ),
+        (
+            "Luck",
+            "—" if result.luck_minor is None else f"{result.luck_minor / 100:+,.2f}",
+            "profit less closing value",
+        ),
+        (
+            "Largest drawdown",
+            money_text(result.max_drawdown_minor),
+            f"longest losing streak {result.longest_losing_streak}",
+        ),
     ]
     if result.brier is not None and result.log_loss is not None:
         cards.append(("Log loss", f"{result.log_loss:.4f}", f"Brier {result.brier:.4f}"))
-    inner = "".join(f'<div class="card">{n}<b>{v}</b><span class="muted">{more}</span></div>' for n, v, more in cards)
+    inner = "".join(
+        f'<div class="card">{n}<b>{v}</b><span class="muted">{more}</span></div>'
+        for n, v, more in cards
+    )
     return f'<div class="strip">{inner}</div>'
 
 
@@ -105,19 +164,33 @@ def _sources(split: Attribution) -> str:
     """Where the profit came from, as a row of a table."""
     total = split.promised_minor + split.slippage_minor + split.drift_minor + split.luck_minor
     names = ("Bets with a close", "Promised", "Slippage", "Drift to the close", "Luck", "Profit")
-    amounts = (split.promised_minor, split.slippage_minor, split.drift_minor, split.luck_minor, total)
+    amounts = (
+        split.promised_minor,
+        split.slippage_minor,
+        split.drift_minor,
+        split.luck_minor,
+        total,
+    )
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = f"<td>{split.n:,}</td>" + "".join(f"<td>{amount / 100:+,.2f}</td>" for amount in amounts)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>'
+    return (
+        "<div"
+        f' class="scroll"><table><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table></div>'
+    )
 
 
 def _table(name: str, rows: Sequence[Slice]) -> str:
     head = "".join(
-        f'<th scope="col">{h}</th>' for h in (name.capitalize(), "Bets", "Turnover", "Profit", "Yield", "CLV", "with close")
+        f'<th scope="col">{h}</th>'
+        for h in (name.capitalize(), "Bets", "Turnover", "Profit", "Yield", "CLV", "with close")
     )
     body = "".join(
-        f'<tr><th scope="row">{escape(row.name)}</th><td>{row.n:,}</td><td>{money_text(row.turnover_minor)}</td>'
+        "<tr><th"
+        f' scope="row">{escape(row.name)}</th><td>{row.n:,}</td><td>{money_text(row.turnover_minor)}</td>'
         f"<td>{money_text(row.pnl_minor)}</td><td>{percent(row.yield_)}</td><td>{percent(row.clv)}</td><td>{row.n_clv:,}</td></tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        "<div"
+        f' class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )

@@ -1,4 +1,5 @@
-"""The table at which a replay bets: every approval is filled at its best offer, and settled from recorded scores.
+"""The table at which a replay bets: every approval is filled at its best offer, and settled from
+recorded scores.
 
 Pure bookkeeping for one replay; the live counterparts are Redis and the ledger.
 """
@@ -15,8 +16,8 @@ from keter.domain.money import to_minor
 from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Reason, accept, reject
-from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached, score_at_bet
 from keter.replay.records import BetRecord
+from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached, score_at_bet
 from keter.settings import Settings
 from keter.venues.base import EventScore
 
@@ -52,7 +53,10 @@ class Table:
         self._roll(now)
         paused = self._paused_until is not None and now < self._paused_until
         cooling = self._cooling.get(signal.event_uid)
-        while self._recent and (now - self._recent[0]).total_seconds() > self._settings.risk.throttle_window_s:
+        while (
+            self._recent
+            and (now - self._recent[0]).total_seconds() > self._settings.risk.throttle_window_s
+        ):
             self._recent.popleft()
         return RiskContext(
             trading=reject(Reason.TRADING_NOT_ACTIVE, why="losing streak") if paused else accept(),
@@ -62,11 +66,15 @@ class Table:
             bets_on_event=self._on_event.get(signal.event_uid, 0),
             bets_in_window=len(self._recent),
             cooling=Reason.COOLDOWN_EVENT if cooling is not None and now < cooling else None,
-            balance_minor=to_minor(self._settings.stake.bankroll) + self.pnl_minor - self.staked_open_minor,
+            balance_minor=to_minor(self._settings.stake.bankroll)
+            + self.pnl_minor
+            - self.staked_open_minor,
         )
 
     def rest_ends(self, signal: ConfirmedSignal, reason: Reason, now: datetime) -> datetime:
-        """When a signal that was refused for ``reason``, a rest or the throttle, is worth another look."""
+        """When a signal that was refused for ``reason``, a rest or the throttle, is worth another
+        look.
+        """
         if reason is Reason.THROTTLED and self._recent:
             return self._recent[0] + timedelta(seconds=self._settings.risk.throttle_window_s)
         return self._cooling.get(signal.event_uid, now)
@@ -91,9 +99,13 @@ class Table:
         self._open.setdefault(signal.event_uid, []).append(bet)
         self._on_event[signal.event_uid] = self._on_event.get(signal.event_uid, 0) + 1
         self._recent.append(now)
-        self._cooling[signal.event_uid] = now + timedelta(seconds=self._settings.risk.cooldown_event_sec)
+        self._cooling[signal.event_uid] = now + timedelta(
+            seconds=self._settings.risk.cooldown_event_sec
+        )
         day = self._day
-        self._day = DayRisk(day.day, day.pnl_minor, day.staked_minor + stake_minor, day.streak, day.bets + 1)
+        self._day = DayRisk(
+            day.day, day.pnl_minor, day.staked_minor + stake_minor, day.streak, day.bets + 1
+        )
 
     def settle(self, score: EventScore, now: datetime) -> int:
         """Settles the event's bets when the score is final; returns how many."""
@@ -107,8 +119,13 @@ class Table:
         return len(bets)
 
     def records(self, closing: dict[tuple[str, str], float]) -> list[BetRecord]:
-        """Every bet made; ``closing`` gives the last pre-match fair probability by event and selection."""
-        return [self._record(bet, closing.get((bet.exposure.event_uid, bet.exposure.selection_id))) for bet in self._bets]
+        """Every bet made; ``closing`` gives the last pre-match fair probability by event and
+        selection.
+        """
+        return [
+            self._record(bet, closing.get((bet.exposure.event_uid, bet.exposure.selection_id)))
+            for bet in self._bets
+        ]
 
     @property
     def pnl_minor(self) -> int:
@@ -135,9 +152,13 @@ class Table:
         day = self._day
         won = result.profit_minor > 0
         streak = day.streak + 1 if result.profit_minor < 0 else 0 if won else day.streak
-        self._day = DayRisk(day.day, day.pnl_minor + result.profit_minor, day.staked_minor, streak, day.bets)
+        self._day = DayRisk(
+            day.day, day.pnl_minor + result.profit_minor, day.staked_minor, streak, day.bets
+        )
         if losing_streak_reached(self._day, self._settings.risk):
-            self._paused_until = now + timedelta(minutes=self._settings.risk.losing_streak_pause_min)
+            self._paused_until = now + timedelta(
+                minutes=self._settings.risk.losing_streak_pause_min
+            )
             self._day = DayRisk(day.day, self._day.pnl_minor, day.staked_minor, 0, day.bets)
 
     def _roll(self, now: datetime) -> None:

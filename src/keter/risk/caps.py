@@ -1,4 +1,6 @@
-"""The caps on money at risk: the guard's before it reserves, and the router's own right before it bets."""
+"""The caps on money at risk: the guard's before it reserves, and the router's own right before it
+bets.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,14 +11,19 @@ from keter.setting_groups import RiskSettings
 
 
 def totals(bet: Exposure, others: Sequence[Exposure], staked_minor: int) -> dict[str, int]:
-    """At risk after ``bet`` beside ``others``: the event's worst case, open stakes of its league and in all, the day's stakes.
+    """At risk after ``bet`` beside ``others``: the event's worst case, open stakes of its league
+    and in all, the day's stakes.
 
-    ``staked_minor`` are the day's stakes so far; reservations, which are about to be bets, are added here.
+    ``staked_minor`` are the day's stakes so far; reservations, which are about to be bets, are
+    added here.
     """
     promised = open_stake(other for other in others if other.status is ExposureStatus.RESERVED)
     return {
-        "event_minor": worst_case([other for other in others if other.event_uid == bet.event_uid] + [bet]),
-        "league_minor": open_stake(other for other in others if other.league == bet.league) + bet.stake_minor,
+        "event_minor": worst_case(
+            [other for other in others if other.event_uid == bet.event_uid] + [bet]
+        ),
+        "league_minor": open_stake(other for other in others if other.league == bet.league)
+        + bet.stake_minor,
         "total_minor": open_stake(others) + bet.stake_minor,
         "day_minor": staked_minor + promised + bet.stake_minor,
     }
@@ -36,13 +43,18 @@ def cap_refusal(numbers: Mapping[str, int], risk: RiskSettings) -> Verdict | Non
     return None
 
 
-def within_own_caps(bet: Exposure, book: Sequence[Exposure], staked_minor: int, risk: RiskSettings) -> Verdict:
+def within_own_caps(
+    bet: Exposure, book: Sequence[Exposure], staked_minor: int, risk: RiskSettings
+) -> Verdict:
     """Whether ``bet`` may be sent by the caps of whoever sends it, whoever approved it.
 
-    The book may hold the bet itself, as a reservation or, once it was made a bet, in the day's stakes: it counts once.
+    The book may hold the bet itself, as a reservation or, once it was made a bet, in the day's
+    stakes: it counts once.
     """
     if bet.stake_minor > to_minor(risk.max_stake):
-        return reject(Reason.EXPOSURE_BET, stake_minor=bet.stake_minor, limit_minor=to_minor(risk.max_stake))
+        return reject(
+            Reason.EXPOSURE_BET, stake_minor=bet.stake_minor, limit_minor=to_minor(risk.max_stake)
+        )
     own = next((other for other in book if other.decision_id == bet.decision_id), None)
     others = [other for other in book if other is not own]
     booked = own.stake_minor if own is not None and own.status is ExposureStatus.BET else 0

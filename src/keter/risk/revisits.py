@@ -1,26 +1,29 @@
-"""Values that a rest or the throttle kept from being bet: looked at again when that has ended, whether or not prices moved.
+"""Values that a rest or the throttle kept from being bet: looked at again when that has ended,
+whether or not prices moved.
 
-The guard remembers the market, not the signal: by then the price may be another. The market goes back to the head of the
-pipeline as it stands, where every gate judges it anew. The memory is this process's own; a market that a restart forgets
-returns with its next price change.
+The guard remembers the market, not the signal: by then the price may be another. The market goes
+back to the head of the pipeline as it stands, where every gate judges it anew. The memory is this
+process's own; a market that a restart forgets returns with its next price change.
 """
 
 from datetime import datetime, timedelta
 
 from keter.bus.codec import encode
-from keter.bus.state.cooldowns import rest_left_s
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queues import Output, QueueName
+from keter.bus.state.cooldowns import rest_left_s
 from keter.bus.state.risk import RiskBook
 from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import RESTING, Reason, Verdict
-from keter.strategies.value.markets_view import read_market
 from keter.processes.runtime import Context
+from keter.strategies.value.markets_view import read_market
 
 MEMORY = 2_000  # markets; the oldest is forgotten first
-PER_TURN = 50  # a rest of a league's worth of matches may end at once, and each market costs some reads
+PER_TURN = (
+    50  # a rest of a league's worth of matches may end at once, and each market costs some reads
+)
 SHORTEST = timedelta(seconds=1)
 
 
@@ -33,7 +36,9 @@ class Revisits:
         self._due: dict[str, tuple[datetime, ConfirmedSignal, Reason]] = {}
 
     def note(self, signal: ConfirmedSignal, verdict: Verdict) -> None:
-        """Remembers the market of a signal that a rest or the throttle refused; other verdicts are nothing to it."""
+        """Remembers the market of a signal that a rest or the throttle refused; other verdicts are
+        nothing to it.
+        """
         if verdict.reason not in RESTING:
             return
         key = signal.update.queue_key
@@ -43,21 +48,33 @@ class Revisits:
             del self._due[next(iter(self._due))]
 
     async def due(self) -> list[Output]:
-        """The markets whose rest is over, as they stand, for the raw queue, where they replace nothing newer."""
+        """The markets whose rest is over, as they stand, for the raw queue, where they replace
+        nothing newer.
+        """
         now = self._context.clock.now()
         ready = [key for key, (at, _, _) in self._due.items() if at <= now][:PER_TURN]
         held = await self._reserved() if ready else frozenset()
         found = [await self._look(key, now, held) for key in ready]
-        return [Output(QueueName.RAW, one.queue_key, encode(one), returned=True) for one in found if one is not None]
+        return [
+            Output(QueueName.RAW, one.queue_key, encode(one), returned=True)
+            for one in found
+            if one is not None
+        ]
 
     async def _reserved(self) -> frozenset[str]:
         """The events that a reservation keeps at rest, before there is a bet."""
         exposures = (await self._book.read()).exposures
-        return frozenset(one.event_uid for one in exposures if one.status is ExposureStatus.RESERVED)
+        return frozenset(
+            one.event_uid for one in exposures if one.status is ExposureStatus.RESERVED
+        )
 
     async def _look(self, key: str, now: datetime, held: frozenset[str]) -> MarketUpdate | None:
         _, signal, reason = self._due.pop(key)
-        left = SHORTEST if signal.event_uid in held else timedelta(seconds=await self._left_s(signal, reason))
+        left = (
+            SHORTEST
+            if signal.event_uid in held
+            else timedelta(seconds=await self._left_s(signal, reason))
+        )
         if left > timedelta(0):
             self._due[key] = now + max(left, SHORTEST), signal, reason
             return None

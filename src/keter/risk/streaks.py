@@ -1,4 +1,6 @@
-"""Losses in a row by the ledger, for what the counter in Redis cannot know: a book that was lost, a bet that was regraded."""
+"""Losses in a row by the ledger, for what the counter in Redis cannot know: a book that was lost, a
+bet that was regraded.
+"""
 
 from datetime import datetime
 
@@ -13,7 +15,9 @@ STREAK = "losing streak"
 async def last_streak_pause(ledger: Ledger) -> datetime | None:
     """When the guard last paused for a losing streak: the losses before that have been paid for."""
     pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
-    return next((one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None)
+    return next(
+        (one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None
+    )
 
 
 async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:

@@ -1,4 +1,6 @@
-"""Whether the books that the settings name are shown by any feed: a code that is misspelt prices nothing and says nothing."""
+"""Whether the books that the settings name are shown by any feed: a code that is misspelt prices
+nothing and says nothing.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,9 +8,15 @@ from collections.abc import Mapping, Sequence
 from keter.bus.state.odds import FeedFacts
 from keter.settings import Settings
 
-UNSEEN_AFTER_S = 600.0  # a book of a quiet hour shows a price within this; one that is misspelt never
+UNSEEN_AFTER_S = (
+    600.0  # a book of a quiet hour shows a price within this; one that is misspelt never
+)
 MOST_BOOKS = 200  # a venue of names without end must not fill Redis
-BOOKS, SINCE = "books", "books_since_ms"  # fields of a feed's facts: when each book was last shown, since when that is counted
+# Fields of a feed's facts: when each book was last shown, since when that is counted.
+BOOKS, SINCE = (
+    "books",
+    "books_since_ms",
+)
 ALL = "ALL"
 _SHOWN = re.compile(r"(\S+)=([0-9]{1,16})(?!\S)")
 
@@ -20,11 +28,18 @@ def wanted_books(settings: Settings) -> dict[str, str]:
         "SHARP_ANCHOR": (settings.edge.sharp_anchor,),
         "SHARP_WHITELIST": settings.edge.sharp_whitelist,
     }
-    return {book.upper(): name for name, books in named.items() for book in books if book and book.upper() != ALL}
+    return {
+        book.upper(): name
+        for name, books in named.items()
+        for book in books
+        if book and book.upper() != ALL
+    }
 
 
 def remember_books(known: Mapping[str, int], shown: Sequence[str], now_ms: int) -> dict[str, int]:
-    """When each book was last shown, after an answer that shows ``shown``; the longest unseen are dropped beyond MOST_BOOKS."""
+    """When each book was last shown, after an answer that shows ``shown``; the longest unseen are
+    dropped beyond MOST_BOOKS.
+    """
     found = {**known, **dict.fromkeys(shown, now_ms)}
     return dict(sorted(found.items(), key=lambda pair: -pair[1])[:MOST_BOOKS])
 
@@ -35,7 +50,9 @@ def books_text(known: Mapping[str, int]) -> str:
 
 
 def missing_books(settings: Settings, feeds: Sequence[FeedFacts]) -> list[str]:
-    """A sentence for each book that is named and that no feed has shown for UNSEEN_AFTER_S, though others were shown."""
+    """A sentence for each book that is named and that no feed has shown for UNSEEN_AFTER_S, though
+    others were shown.
+    """
     last: dict[str, int] = {}
     began: list[int] = []
     for feed in feeds:
@@ -47,9 +64,12 @@ def missing_books(settings: Settings, feeds: Sequence[FeedFacts]) -> list[str]:
     newest = max(last.values(), default=0)
     if not last or newest - min(began) < UNSEEN_AFTER_S * 1000:
         return []
-    shown = ", ".join(sorted(book for book, at in last.items() if newest - at < UNSEEN_AFTER_S * 1000)[:20])
+    shown = ", ".join(
+        sorted(book for book, at in last.items() if newest - at < UNSEEN_AFTER_S * 1000)[:20]
+    )
     return [
-        f"no feed has shown {book} of {name} for {UNSEEN_AFTER_S / 60:.0f} min; is it spelt as the venue does? Shown: {shown}"
+        f"no feed has shown {book} of {name} for {UNSEEN_AFTER_S / 60:.0f} min; is it spelt as the"
+        f" venue does? Shown: {shown}"
         for book, name in sorted(wanted_books(settings).items())
         if newest - last.get(book, 0) >= UNSEEN_AFTER_S * 1000
     ]

@@ -1,7 +1,9 @@
-"""Child processes: started, restarted with growing pauses, given up on where restarting cannot help, stopped in order.
+"""Child processes: started, restarted with growing pauses, given up on where restarting cannot
+help, stopped in order.
 
-Each child holds the reading end of a pipe on its standard input and ends when that does, so that none outlives its parent.
-What it is told to begin with (its settings, which may be secret) comes through the same pipe.
+Each child holds the reading end of a pipe on its standard input and ends when that does, so that
+none outlives its parent. What it is told to begin with (its settings, which may be secret) comes
+through the same pipe.
 """
 
 import asyncio
@@ -16,9 +18,9 @@ import structlog
 
 from keter.clock import Clock
 from keter.errors import ExitCode, KeterError
-from keter.system.process import spawn_options
-from keter.supervision.pulse import PULSE, Patience, Vigil
 from keter.supervision.processes import STAGE_GRACE_S, Stage
+from keter.supervision.pulse import PULSE, Patience, Vigil
+from keter.system.process import spawn_options
 
 HOPELESS = frozenset({ExitCode.USAGE, ExitCode.PERMISSION, ExitCode.CONFIGURATION})
 SENTENCE = "keter: "  # how the command line begins the sentence that explains its exit code
@@ -33,7 +35,10 @@ Echo = Callable[[str], None]
 
 
 class ChildGaveUpError(KeterError):
-    """A child left with a code that restarting does not cure. Carries the child's own sentence and code."""
+    """A child left with a code that restarting does not cure.
+
+    Carries the child's own sentence and code.
+    """
 
     def __init__(self, name: str, code: int, sentence: str) -> None:
         super().__init__(f"{name}: {sentence}")
@@ -44,8 +49,9 @@ class ChildGaveUpError(KeterError):
 class Spec:
     """One child: its name, its command and the stage in which it stops.
 
-    ``told_restarts``: it is a worker. Its command takes ``--restarts N`` and ``--kills N``, how often it has been started again
-    and how often of these because it hung; it gives a sign of life every second.
+    ``told_restarts``: it is a worker. Its command takes ``--restarts N`` and ``--kills N``, how
+    often it has been started again and how often of these because it hung; it gives a sign of life
+    every second.
     """
 
     name: str
@@ -54,7 +60,9 @@ class Spec:
     told_restarts: bool = False
 
     def line(self, restarts: int, kills: int = 0) -> tuple[str, ...]:
-        """The command line of its start after ``restarts`` restarts, ``kills`` of them because it hung."""
+        """The command line of its start after ``restarts`` restarts, ``kills`` of them because it
+        hung.
+        """
         counts = {"--restarts": restarts, "--kills": kills} if self.told_restarts else {}
         more = [word for option, n in counts.items() if n for word in (option, str(n))]
         return (*self.command, *more)
@@ -62,14 +70,18 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Pauses between restarts double from ``first_s`` to ``ceiling_s``; a run of ``healthy_s`` starts them over."""
+    """Pauses between restarts double from ``first_s`` to ``ceiling_s``; a run of ``healthy_s``
+    starts them over.
+    """
 
     first_s: float = 0.5
     ceiling_s: float = 30.0
     healthy_s: float = 60.0
 
     def pause_s(self, failures: int) -> float:
-        """Seconds to wait before the restart after ``failures`` failures in a row (1 for the first)."""
+        """Seconds to wait before the restart after ``failures`` failures in a row (1 for the
+        first).
+        """
         return min(self.first_s * 2.0 ** min(failures - 1, 30), self.ceiling_s)
 
 
@@ -104,7 +116,9 @@ class Child:
         return self._process is not None and self._process.returncode is None
 
     async def run(self, restarts: int = 0, kills: int = 0) -> int:
-        """Starts it, passes its output on, and returns its exit code (negative: the signal that ended it)."""
+        """Starts it, passes its output on, and returns its exit code (negative: the signal that
+        ended it).
+        """
         self._last_lines.clear()
         self._process = await asyncio.create_subprocess_exec(
             *self.spec.line(restarts, kills),
@@ -126,7 +140,9 @@ class Child:
         return code
 
     async def _pass_on(self, stream: asyncio.StreamReader | None) -> None:
-        """Takes the pulses out of the output and passes its lines on; one longer than LINE_LIMIT is in the log file only."""
+        """Takes the pulses out of the output and passes its lines on; one longer than LINE_LIMIT is
+        in the log file only.
+        """
         rest, skipping = b"", False
         while stream is not None and (raw := await stream.read(CHUNK)):
             if PULSE in raw:
@@ -148,11 +164,16 @@ class Child:
 
     def sentence(self, code: int) -> str:
         """What it said last about its end."""
-        said = [line.removeprefix(SENTENCE) for line in self._last_lines if line.startswith(SENTENCE)]
+        said = [
+            line.removeprefix(SENTENCE) for line in self._last_lines if line.startswith(SENTENCE)
+        ]
         return said[-1] if said else f"ended with exit code {code}"
 
     def ask_to_stop(self) -> None:
-        """Closes its standard input, which every child takes for the wish that it stop. It is not to run again."""
+        """Closes its standard input, which every child takes for the wish that it stop.
+
+        It is not to run again.
+        """
         self._unwanted = True
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
@@ -165,14 +186,24 @@ class Child:
     def end(self) -> None:
         """Ends this process at once, also one that is stopped."""
         if self._process is not None and self.running:
-            with contextlib.suppress(ProcessLookupError):  # it may leave between the check and the call
+            # It may leave between the check and the call.
+            with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
 
 class Fleet:
-    """All children. ``failed`` is set when one of them gave up; ``error`` then says which and why."""
+    """All children.
 
-    def __init__(self, clock: Clock, echo: Echo, backoff: Backoff | None = None, patience: Patience | None = None) -> None:
+    ``failed`` is set when one of them gave up; ``error`` then says which and why.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        echo: Echo,
+        backoff: Backoff | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._clock = clock
         self._patience = patience or Patience()
         self._vigils: dict[str, Vigil] = {}
@@ -187,8 +218,11 @@ class Fleet:
         self.failed = asyncio.Event()
         self.error: ChildGaveUpError | None = None
 
-    def start(self, specs: Iterable[Spec], environment: Mapping[str, str], told: bytes = b"") -> None:
-        """Starts each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and started again.
+    def start(
+        self, specs: Iterable[Spec], environment: Mapping[str, str], told: bytes = b""
+    ) -> None:
+        """Starts each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and
+        started again.
 
         ``told`` is the first it reads on standard input.
         """
@@ -196,7 +230,9 @@ class Fleet:
             vigil = Vigil(self._patience)
             child = Child(spec, environment, self._echo, told, on_pulse=partial(self._heard, vigil))
             self._children[spec.name], self._vigils[spec.name] = child, vigil
-            self._keepers[spec.name] = asyncio.create_task(self._keep(child), name=f"keep-{spec.name}")
+            self._keepers[spec.name] = asyncio.create_task(
+                self._keep(child), name=f"keep-{spec.name}"
+            )
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="watch-children")
 
@@ -224,10 +260,17 @@ class Fleet:
                 self.error = ChildGaveUpError(child.spec.name, code, child.sentence(code))
                 self.failed.set()
                 return
-            failures = 1 if self._clock.monotonic() - started >= self._backoff.healthy_s else failures + 1
+            failures = (
+                1 if self._clock.monotonic() - started >= self._backoff.healthy_s else failures + 1
+            )
             pause_s = self._backoff.pause_s(failures)
             self.restarts[child.spec.name] = self.restarts.get(child.spec.name, 0) + 1
-            log.warning("process ended; restarting", process=child.spec.name, exit_code=code, pause_s=pause_s)
+            log.warning(
+                "process ended; restarting",
+                process=child.spec.name,
+                exit_code=code,
+                pause_s=pause_s,
+            )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), pause_s)
 
@@ -246,11 +289,16 @@ class Fleet:
             looked = self._clock.monotonic()
 
     def end_hung(self, name: str, why: str) -> None:
-        """Kills the child ``name``, which is to be started again. Does nothing while it is stopping or does not run."""
+        """Kills the child ``name``, which is to be started again.
+
+        Does nothing while it is stopping or does not run.
+        """
         child = self._children.get(name)
         if child is None or not child.running or self._stopping[child.spec.stage].is_set():
             return
-        log.error("process hangs; killed, to be started again", process=name, pid=child.pid, reason=why)
+        log.error(
+            "process hangs; killed, to be started again", process=name, pid=child.pid, reason=why
+        )
         self.kills[name] = self.kills.get(name, 0) + 1
         self._vigils[name].started(self._clock.monotonic())
         child.end()
@@ -268,7 +316,10 @@ class Fleet:
             for child in children:
                 child.ask_to_stop()
             if children:
-                await asyncio.wait({self._keepers[child.spec.name] for child in children}, timeout=STAGE_GRACE_S[stage])
+                await asyncio.wait(
+                    {self._keepers[child.spec.name] for child in children},
+                    timeout=STAGE_GRACE_S[stage],
+                )
             for child in children:
                 if child.running:
                     log.warning("process did not stop in time; ended", process=child.spec.name)

@@ -1,4 +1,6 @@
-"""``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about it."""
+"""``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about
+it.
+"""
 
 import os
 import platform
@@ -12,21 +14,21 @@ from enum import StrEnum
 from pathlib import Path
 
 from keter import __version__
-from keter.supervision.book_names import missing_books
 from keter.bus.connection import Bus, connect
-from keter.bus.state.odds import read_feeds
 from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
+from keter.bus.state.odds import read_feeds
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
-from keter.supervision.instances import lock_of
+from keter.generated_docs import value_text
 from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB, secret_values
+from keter.redaction import Redactor
+from keter.settings import Settings, entries
+from keter.supervision.book_names import missing_books
+from keter.supervision.instances import lock_of
 from keter.supervision.preflight import check_bind, check_folder, check_live, check_ports
 from keter.system.private_files import loose_below, loose_permissions, open_private
-from keter.redaction import Redactor
-from keter.generated_docs import value_text
-from keter.settings import Settings, entries
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault
 
@@ -42,7 +44,10 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. ``text`` says what was found and, unless it is fine, what to do."""
+    """One thing that was looked at.
+
+    ``text`` says what was found and, unless it is fine, what to do.
+    """
 
     name: str
     grade: Grade
@@ -71,7 +76,9 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
         except KeterError as e:
             found.append(Finding(name, Grade.FAILED, str(e)))
         except OSError as e:  # a folder that cannot be used fails in more looks than its own
-            found.append(Finding(name, Grade.FAILED, f"{e.filename or 'this look'}: {e.strerror or e}"))
+            found.append(
+                Finding(name, Grade.FAILED, f"{e.filename or 'this look'}: {e.strerror or e}")
+            )
     return found
 
 
@@ -89,11 +96,19 @@ async def _settings(settings: Settings, clock: Clock) -> list[Finding]:
     found = [Finding("settings", Grade.OK, text)]
     if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
         found.append(Finding("settings", Grade.WARNING, warning))
-    found += [Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)]
+    found += [
+        Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)
+    ]
     if fault := viewer_fault(settings.dashboard):
         found.append(Finding("settings", Grade.WARNING, fault))
     if is_present(settings.router.halt_file):
-        found.append(Finding("trading", Grade.WARNING, f"{settings.router.halt_file} is present: no bets until `keter resume`"))
+        found.append(
+            Finding(
+                "trading",
+                Grade.WARNING,
+                f"{settings.router.halt_file} is present: no bets until `keter resume`",
+            )
+        )
     return found
 
 
@@ -105,7 +120,13 @@ async def _folder(settings: Settings) -> list[Finding]:
     free_mb = shutil.disk_usage(folder).free // 1_000_000
     found = [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
     if free_mb < LEAST_FREE_MB:
-        found = [Finding("folder", Grade.WARNING, f"{folder}: only {free_mb} MB free; make room or move DATA_DIR")]
+        found = [
+            Finding(
+                "folder",
+                Grade.WARNING,
+                f"{folder}: only {free_mb} MB free; make room or move DATA_DIR",
+            )
+        ]
     if loose := loose_below(folder):
         found.append(Finding("folder", Grade.WARNING, _loose_text(folder, loose)))
     return found
@@ -113,21 +134,30 @@ async def _folder(settings: Settings) -> list[Finding]:
 
 def _loose_text(folder: Path, loose: Sequence[Path]) -> str:
     more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
-    return f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx {folder}"
+    return (
+        f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx"
+        f" {folder}"
+    )
 
 
 def _not_yet(folder: Path) -> Finding:
     """A look makes nothing; whether a start could."""
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     if not (above.is_dir() and os.access(above, os.W_OK)):
-        return Finding("folder", Grade.FAILED, f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder")
+        return Finding(
+            "folder",
+            Grade.FAILED,
+            f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder",
+        )
     return Finding("folder", Grade.OK, f"{folder}: not there yet; the first start makes it")
 
 
 async def _page(settings: Settings) -> list[Finding]:
     lock = lock_of(settings.mode.data_dir)
     if lock.held():
-        return [Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")]
+        return [
+            Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")
+        ]
     host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
     check_ports(settings)
     return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
@@ -138,28 +168,45 @@ async def _redis(settings: Settings) -> list[Finding]:
         facts = await probe(bus)
         unseen = missing_books(settings, await read_feeds(bus))
     commands = "a command is missing" if facts.missing else "knows every command Keter needs"
-    found = [Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")]
+    found = [
+        Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")
+    ]
     if facts.is_fake:
-        found.append(Finding("redis", Grade.WARNING, "an imitation of Redis: good enough for DRY, refused by LIVE"))
+        found.append(
+            Finding(
+                "redis",
+                Grade.WARNING,
+                "an imitation of Redis: good enough for DRY, refused by LIVE",
+            )
+        )
     found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]
     return [*found, *(Finding("books", Grade.WARNING, sentence) for sentence in unseen)]
 
 
 @asynccontextmanager
 async def _some_redis(settings: Settings) -> AsyncIterator[tuple[Bus, str]]:
-    """The Redis of the settings or of a running Keter, else the one ``keter up`` would start, started for the moment."""
+    """The Redis of the settings or of a running Keter, else the one ``keter up`` would start,
+    started for the moment.
+    """
     prefix = settings.redis.redis_key_prefix
     plan = plan_redis(settings)
     url = locate_redis(settings)
     if url is not None:
         bus = await connect(url, prefix=prefix)
         try:
-            yield bus, "the running one" if plan.kind is not RedisKind.CONFIGURED else "the configured one"
+            yield (
+                bus,
+                "the running one"
+                if plan.kind is not RedisKind.CONFIGURED
+                else "the configured one",
+            )
         finally:
             await bus.aclose()
         return
     with tempfile.TemporaryDirectory(prefix="keter-doctor-") as folder:
-        elsewhere = settings.model_copy(update={"mode": settings.mode.model_copy(update={"data_dir": Path(folder)})})
+        elsewhere = settings.model_copy(
+            update={"mode": settings.mode.model_copy(update={"data_dir": Path(folder)})}
+        )
         server = PrivateRedis(elsewhere)
         await server.start()
         try:
@@ -194,23 +241,42 @@ async def _licence(settings: Settings, clock: Clock) -> list[Finding]:
         found = keeper.check()
     except PermissionDeniedError as e:
         grade = Grade.FAILED if keeper.required else Grade.OK
-        return [Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none")), *open_file]
+        return [
+            Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none")),
+            *open_file,
+        ]
     if warning := found.warning(clock.now()):
         return [Finding("licence", Grade.WARNING, warning), *open_file]
-    return [Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left"), *open_file]
+    return [
+        Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left"),
+        *open_file,
+    ]
 
 
 async def _clock(settings: Settings, clock: Clock) -> list[Finding]:
     mark = FileClockMark(settings.mode.data_dir / ".clock_mark").read()
     if mark is not None and mark > clock.now():
         return [
-            Finding("clock", Grade.WARNING, f"this machine's clock is behind {mark:%Y-%m-%d %H:%M} UTC, a time it has seen")
+            Finding(
+                "clock",
+                Grade.WARNING,
+                f"this machine's clock is behind {mark:%Y-%m-%d %H:%M} UTC, a time it has seen",
+            )
         ]
-    return [Finding("clock", Grade.OK, f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, betting day in {settings.mode.time_zone}")]
+    return [
+        Finding(
+            "clock",
+            Grade.OK,
+            f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, betting day in {settings.mode.time_zone}",
+        )
+    ]
 
 
 def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) -> None:
-    """A zip of the findings, the settings and the ends of the logs, with every secret masked. Raises UsageError."""
+    """A zip of the findings, the settings and the ends of the logs, with every secret masked.
+
+    Raises UsageError.
+    """
     redactor = Redactor(secret_values(settings))
     texts = {
         "doctor.txt": "\n".join(f"{f.grade.value} {f.name}: {f.text}" for f in findings),
@@ -219,7 +285,10 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
     for file in sorted((settings.mode.data_dir / "logs").glob("*.jsonl")):
         texts[f"logs/{file.name}"] = _end_of(file)
     try:
-        with open_private(path, "xb") as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            open_private(path, "xb") as target,
+            zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for name, text in texts.items():
                 archive.writestr(name, redactor.text(text))
     except OSError as e:
@@ -227,7 +296,10 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
 
 
 def _settings_text(settings: Settings) -> str:
-    rows = ((e.name, getattr(getattr(settings, e.group), e.name.lower()), settings.sources[e.name]) for e in entries())
+    rows = (
+        (e.name, getattr(getattr(settings, e.group), e.name.lower()), settings.sources[e.name])
+        for e in entries()
+    )
     return "\n".join(f"{name}={value_text(value)} ({source})" for name, value, source in rows)
 
 

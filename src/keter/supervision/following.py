@@ -1,38 +1,54 @@
-"""LIVE without permission to bet: the bets that are open are followed to their settlement, and nothing is bet.
+"""LIVE without permission to bet: the bets that are open are followed to their settlement, and
+nothing is bet.
 
-Permission (``keter.risk.permission``) keeps guard and router from betting, run by run and bet by bet; everything else works
-as ever. Here is what a start makes of it, and the sentence that tells it everywhere.
+Permission (``keter.risk.permission``) keeps guard and router from betting, run by run and bet by
+bet; everything else works as ever. Here is what a start makes of it, and the sentence that tells it
+everywhere.
 """
 
 import asyncio
 
 from keter.clock import Clock
-from keter.errors import ConfigurationError, ExitCode, KeterError, PermissionDeniedError, UnavailableError
+from keter.errors import (
+    ConfigurationError,
+    ExitCode,
+    KeterError,
+    PermissionDeniedError,
+    UnavailableError,
+)
 from keter.ledger import LedgerUnavailableError, is_there, open_settings_ledger
-from keter.supervision.preflight import check_credentials, check_permission
 from keter.settings import Settings
+from keter.supervision.preflight import check_credentials, check_permission
 from keter.trust import require_safe_transport
 
 
 def obstacle(settings: Settings, clock: Clock) -> str | None:
-    """Why LIVE may not bet whoever arms it: limits or licence. None where it may, and in DRY. Reads files."""
+    """Why LIVE may not bet whoever arms it: limits or licence.
+
+    None where it may, and in DRY. Reads files.
+    """
     found = _obstacle(settings, clock) if settings.live else None
     return str(found) if found is not None else None
 
 
 def following_text(open_bets: int | None, why: str) -> str:
-    """What Keter does then, in a sentence without its full stop; None open bets are not known how many."""
+    """What Keter does then, in a sentence without its full stop; None open bets are not known how
+    many.
+    """
     if open_bets == 0:
         return f"nothing is bet and nothing is left to follow: {why}"
-    number = "open bets" if open_bets is None else f"{open_bets} open bet{'' if open_bets == 1 else 's'}"
+    number = (
+        "open bets" if open_bets is None else f"{open_bets} open bet{'' if open_bets == 1 else 's'}"
+    )
     return f"following {number} only, nothing is bet: {why}"
 
 
 def start_following(settings: Settings, clock: Clock) -> str | None:
-    """What LIVE is told to start with when it may not bet while bets are open; None where it may bet, and in DRY.
+    """What LIVE is told to start with when it may not bet while bets are open; None where it may
+    bet, and in DRY.
 
-    Raises as ``check_live`` where nothing is open, or where it cannot be followed: without the account's credentials, or over a
-    connection that others can listen to.
+    Raises as ``check_live`` where nothing is open, or where it cannot be followed: without the
+    account's credentials, or over a connection that others can listen to.
     """
     require_safe_transport(settings)
     try:
@@ -61,14 +77,20 @@ def _follow(settings: Settings, clock: Clock, why: KeterError) -> str:
     ours = found.pop(settings.venue.ao_user, 0)
     if ours:
         return following_text(ours, str(why))
-    others = "".join(f" {n} open LIVE bets of {account} wait for its AO_USER and AO_PASS." for account, n in found.items())
+    others = "".join(
+        f" {n} open LIVE bets of {account} wait for its AO_USER and AO_PASS."
+        for account, n in found.items()
+    )
     if why.exit_code is ExitCode.PERMISSION:
         raise PermissionDeniedError(f"{why}{others}") from why
     raise ConfigurationError(f"{why}{others}") from why
 
 
 async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
-    """By account, how many LIVE bets may be at the venue. Brings the ledger up to date, as every start does."""
+    """By account, how many LIVE bets may be at the venue.
+
+    Brings the ledger up to date, as every start does.
+    """
     if not is_there(settings):
         return {}
     ledger = await open_settings_ledger(settings, clock=clock)

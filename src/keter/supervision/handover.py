@@ -1,7 +1,9 @@
-"""What the supervisor tells each of its processes, whole and once: every setting, and the run that they belong to.
+"""What the supervisor tells each of its processes, whole and once: every setting, and the run that
+they belong to.
 
-It travels as one line through the pipe that is the child's standard input. So no secret stands on a command line, in the
-environment or in a file. A child reads no ``.env``: what was edited since the start is of no consequence to it.
+It travels as one line through the pipe that is the child's standard input. So no secret stands on a
+command line, in the environment or in a file. A child reads no ``.env``: what was edited since the
+start is of no consequence to it.
 """
 
 import hashlib
@@ -15,15 +17,17 @@ from pydantic import SecretStr
 
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
-from keter.supervision.processes import EVERYTHING, Process
 from keter.settings import Entry, Settings, Source, entries, load_settings
+from keter.supervision.processes import EVERYTHING, Process
 
 STANDARD_INPUT = 0
 LONGEST_LINE = 1 << 20  # a few kilobytes are usual; more is not ours
-# Where a process lives and whom it serves may differ between machines of one run; what it bets on may not.
+# Where a process lives and whom it serves may differ between machines of one run; what it bets on
+# may not.
 SURROUNDINGS = frozenset({"redis", "dashboard", "log"})
 PLACES = frozenset({"DATA_DIR"})
-# One guess at the secrets behind a fingerprint takes some 20 ms: whoever reads Redis must not find a short password by it.
+# One guess at the secrets behind a fingerprint takes some 20 ms: whoever reads Redis must not find
+# a short password by it.
 ROUNDS = 50_000
 
 
@@ -41,33 +45,50 @@ class Handover(msgspec.Struct, frozen=True):
 
     @property
     def settings(self) -> Settings:
-        """The settings in force. Raises ConfigurationError when they are not those of the run's fingerprint."""
+        """The settings in force.
+
+        Raises ConfigurationError when they are not those of the run's fingerprint.
+        """
         read = _loaded(self.values, self.sources)
         if fingerprint(read) != self.run.fingerprint:
             raise ConfigurationError(
-                "the settings handed over are not those of this run; stop Keter and start it again with `keter up`"
+                "the settings handed over are not those of this run; stop Keter and start it again"
+                " with `keter up`"
             )
-        return _loaded({**self.values, **self.overrides}, {**self.sources, **dict.fromkeys(self.overrides, "environment")})
+        return _loaded(
+            {**self.values, **self.overrides},
+            {**self.sources, **dict.fromkeys(self.overrides, "environment")},
+        )
 
     def encode(self) -> bytes:
         """The line for the child's standard input. It holds secrets: never log it."""
         return msgspec.json.encode(self) + b"\n"
 
 
-def hand_over(settings: Settings, run: Run, overrides: Mapping[str, str], starts: frozenset[Process] = EVERYTHING) -> Handover:
+def hand_over(
+    settings: Settings,
+    run: Run,
+    overrides: Mapping[str, str],
+    starts: frozenset[Process] = EVERYTHING,
+) -> Handover:
     """What a child is told: ``settings`` as read, and ``overrides`` by their environment names."""
     values = {entry.name: text_of(settings, entry) for entry in entries()}
     return Handover(values, dict(settings.sources), dict(overrides), run, starts)
 
 
 def receive(descriptor: int = STANDARD_INPUT) -> Handover:
-    """Reads the line that the supervisor wrote. Raises ConfigurationError when it sent none, or one that cannot be read."""
+    """Reads the line that the supervisor wrote.
+
+    Raises ConfigurationError when it sent none, or one that cannot be read.
+    """
     line = bytearray()
     while not line.endswith(b"\n"):
         chunk = os.read(descriptor, 1 << 16)
         line += chunk
         if not chunk or len(line) > LONGEST_LINE:
-            raise ConfigurationError("the supervisor handed no settings over; `--supervised` is for `keter up` alone")
+            raise ConfigurationError(
+                "the supervisor handed no settings over; `--supervised` is for `keter up` alone"
+            )
     try:
         return msgspec.json.decode(line, type=Handover)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -91,7 +112,8 @@ def _unknown(entry: Entry) -> str:
 
 
 def fingerprint(settings: Settings) -> str:
-    """A hash over every setting that decides what is bet, secrets among them; equal wherever the settings are.
+    """A hash over every setting that decides what is bet, secrets among them; equal wherever the
+    settings are.
 
     Secrets go in by a slow one-way function: the fingerprint stands in Redis and in logs.
     """

@@ -1,7 +1,9 @@
-"""Which Keters run on this machine: each lists itself while it lives, so that a command finds it from any folder and user.
+"""Which Keters run on this machine: each lists itself while it lives, so that a command finds it
+from any folder and user.
 
-A listing is a hint and nothing more. It counts only while a live process holds the lock of its DATA_DIR. Listing, lock and
-record must belong to one user: nobody can make another user's command act on what is not theirs.
+A listing is a hint and nothing more. It counts only while a live process holds the lock of its
+DATA_DIR. Listing, lock and record must belong to one user: nobody can make another user's command
+act on what is not theirs.
 """
 
 import hashlib
@@ -18,18 +20,23 @@ from pathlib import Path
 import msgspec
 
 from keter.errors import ConfigurationError
-from keter.system.process import FileLock
 from keter.settings import Settings, instance_places
+from keter.system.process import FileLock
 from keter.system.text_files import read_bytes
 
 PREFIX, SUFFIX = "keter-", ".instance.json"
-LOOK_DEADLINE_S = 3.0  # a home folder may lie on a server that does not answer; a halt must not wait for it
+LOOK_DEADLINE_S = (
+    3.0  # a home folder may lie on a server that does not answer; a halt must not wait for it
+)
 MOST_BYTES = 16_384
 LONGEST_SHOWN = 200
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """A running Keter as it describes itself. ``redis`` is its address without user and password, empty until it is known."""
+    """A running Keter as it describes itself.
+
+    ``redis`` is its address without user and password, empty until it is known.
+    """
 
     pid: int
     data_dir: str
@@ -62,7 +69,9 @@ class Seen:
 
 
 class Wish(Enum):
-    """What kind of command asks: it decides what is right where it is not clear which Keter is meant."""
+    """What kind of command asks: it decides what is right where it is not clear which Keter is
+    meant.
+    """
 
     HALT = "halt"
     STOP = "stop"  # pause, reduce, disarm: never makes more bets
@@ -72,7 +81,10 @@ class Wish(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Whom a command acts on; nobody where none lives. ``refusal`` says why it must not act at all."""
+    """Whom a command acts on; nobody where none lives.
+
+    ``refusal`` says why it must not act at all.
+    """
 
     targets: tuple[Found, ...] = ()
     refusal: str | None = None
@@ -81,8 +93,9 @@ class Choice:
 def choose(wish: Wish, own: Found | None, live: Sequence[Found], named: Settings | None) -> Choice:
     """Whom to act on: the Keter of the settings in use, else the only one that lives.
 
-    Where several do, a halt stops all of them and anything else is refused with their list. ``named`` are the settings in use.
-    Where they were chosen and are not the living one's, what may start bets is refused, and a look is a look at them.
+    Where several do, a halt stops all of them and anything else is refused with their list.
+    ``named`` are the settings in use. Where they were chosen and are not the living one's, what may
+    start bets is refused, and a look is a look at them.
     """
     if own is not None:
         return Choice((own,))
@@ -91,10 +104,24 @@ def choose(wish: Wish, own: Found | None, live: Sequence[Found], named: Settings
     if wish is Wish.HALT or not live:
         return Choice(tuple(live))
     if len(live) > 1:
-        return Choice(refusal=f"several Keters run and the settings here name none of them; {_how_to_choose(live)}")
+        return Choice(
+            refusal=(
+                "several Keters run and the settings here name none of them;"
+                f" {_how_to_choose(live)}"
+            )
+        )
     (only,) = live
-    if wish is Wish.START and named is not None and _was_chosen(named) and named.env_file != _file(only):
-        return Choice(refusal=f"no Keter runs on {named.mode.data_dir}, another one does; {_how_to_choose(live)}")
+    if (
+        wish is Wish.START
+        and named is not None
+        and _was_chosen(named)
+        and named.env_file != _file(only)
+    ):
+        return Choice(
+            refusal=(
+                f"no Keter runs on {named.mode.data_dir}, another one does; {_how_to_choose(live)}"
+            )
+        )
     return Choice((only,))
 
 
@@ -178,7 +205,9 @@ def on(settings: Settings) -> Found | None:
     if not _lives(data_dir):
         return None
     owner = _owner(data_dir / "run" / "keter.pid")
-    instance = (_read(_record_of(data_dir), owner) if _may_be_followed(owner) else None) or Instance(
+    instance = (
+        _read(_record_of(data_dir), owner) if _may_be_followed(owner) else None
+    ) or Instance(
         pid=int(lock_of(data_dir).text() or 0),
         data_dir=str(data_dir),
         halt_file=str(settings.router.halt_file.absolute()),
@@ -213,7 +242,11 @@ def _weigh(file: Path, seen: Seen, known: set[str]) -> None:
         if hint is None or hint.data_dir in known:
             return
         data_dir = Path(hint.data_dir)
-        if not data_dir.is_absolute() or not _lives(data_dir) or _owner(data_dir / "run" / "keter.pid") != owner:
+        if (
+            not data_dir.is_absolute()
+            or not _lives(data_dir)
+            or _owner(data_dir / "run" / "keter.pid") != owner
+        ):
             return
     except PermissionError:
         seen.closed.append(shown(f"{file} of user {_owner(file)}"))
@@ -238,7 +271,8 @@ def _owner(file: Path) -> int | None:
 
 
 def _may_be_followed(owner: int | None) -> bool:
-    """Whether this user may do what a file of ``owner`` says: its own files, or any where root acts with their user's rights.
+    """Whether this user may do what a file of ``owner`` says: its own files, or any where root acts
+    with their user's rights.
 
     Else a stranger's listing could name a file of ours to be written.
     """
@@ -252,9 +286,14 @@ def _read_hint(file: Path, owner: int | None) -> Instance | None:
 
 
 def _read(file: Path, owner: int | None) -> Instance | None:
-    """A record of ``owner``'s; None for a missing, foreign or senseless one. Raises PermissionError."""
+    """A record of ``owner``'s; None for a missing, foreign or senseless one.
+
+    Raises PermissionError.
+    """
     try:
-        if sys.platform != "win32" and (file.lstat().st_uid != owner or not stat.S_ISREG(file.lstat().st_mode)):
+        if sys.platform != "win32" and (
+            file.lstat().st_uid != owner or not stat.S_ISREG(file.lstat().st_mode)
+        ):
             return None
         raw = read_bytes(file, most=MOST_BYTES)
         return msgspec.json.decode(raw, type=Instance) if raw is not None else None
@@ -267,7 +306,11 @@ def _read(file: Path, owner: int | None) -> Instance | None:
 
 
 def _replace(file: Path, raw: bytes) -> None:
-    """Puts ``file`` there as a whole, for its user alone; never through a link that somebody laid there. Raises OSError."""
+    """Puts ``file`` there as a whole, for its user alone; never through a link that somebody laid
+    there.
+
+    Raises OSError.
+    """
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)

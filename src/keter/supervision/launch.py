@@ -6,19 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from keter import __version__
-from keter.supervision.children import Spec
-from keter.system.private_files import loose_permissions
-from keter.supervision.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
+from keter.supervision.children import Spec
+from keter.supervision.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
+from keter.system.private_files import loose_permissions
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault
 
 LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
-# Who writes down first, then the pipeline from its end to its beginning: nothing waits for a consumer that is not there.
-START_ORDER = (Process.DASHBOARD, Process.RECORDER, Process.TRACKER, Process.ROUTER, Process.GUARD, Process.EDGE,
-               Process.VALIDATOR, Process.INGEST)  # fmt: skip
+# Who writes down first, then the pipeline from its end to its beginning: nothing waits for a
+# consumer that is not there.
+START_ORDER = (
+    Process.DASHBOARD,
+    Process.RECORDER,
+    Process.TRACKER,
+    Process.ROUTER,
+    Process.GUARD,
+    Process.EDGE,
+    Process.VALIDATOR,
+    Process.INGEST,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,14 @@ def plan_sandbox(settings: Settings) -> SandboxPlan | None:
 
     conf = settings.sandbox
     port = conf.sandbox_port or free_port()
-    return SandboxPlan(port, DEMO_ACCOUNT.user, DEMO_ACCOUNT.password, SERVICE, conf.sandbox_seed, conf.sandbox_speed)
+    return SandboxPlan(
+        port,
+        DEMO_ACCOUNT.user,
+        DEMO_ACCOUNT.password,
+        SERVICE,
+        conf.sandbox_seed,
+        conf.sandbox_speed,
+    )
 
 
 def keter_command(*arguments: str) -> tuple[str, ...]:
@@ -62,7 +78,10 @@ def keter_command(*arguments: str) -> tuple[str, ...]:
 
 def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> list[Spec]:
     """One child per process and copy, in the order of start; of the processes in ``only``."""
-    copies = {Process.VALIDATOR: settings.process.validator_copies, Process.EDGE: settings.process.edge_copies}
+    copies = {
+        Process.VALIDATOR: settings.process.validator_copies,
+        Process.EDGE: settings.process.edge_copies,
+    }
     return [
         Spec(
             worker_name(process, copy),
@@ -86,7 +105,9 @@ def free_port() -> int:
 
 def page_host(settings: Settings) -> str:
     """The address under which this machine reaches the page."""
-    return LOOPBACK if settings.dashboard.dash_host in EVERY_ADDRESS else settings.dashboard.dash_host
+    return (
+        LOOPBACK if settings.dashboard.dash_host in EVERY_ADDRESS else settings.dashboard.dash_host
+    )
 
 
 def page_url(host: str, port: int) -> str:
@@ -102,19 +123,32 @@ def banner(
     notices: Sequence[str] = (),
     following: str | None = None,
 ) -> Iterator[str]:
-    """What runs, where, and how to stop it; then whatever the operator should know before walking away.
+    """What runs, where, and how to stop it; then whatever the operator should know before walking
+    away.
 
     ``following`` says that and why open LIVE bets are followed only.
     """
-    mode = "LIVE: bets real money once armed (`keter arm`)" if settings.live else "DRY: bets on paper only, no money moves"
+    mode = (
+        "LIVE: bets real money once armed (`keter arm`)"
+        if settings.live
+        else "DRY: bets on paper only, no money moves"
+    )
     mode = f"LIVE: {following}" if following is not None else mode
     venue = (
-        f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account (AO_USER)"
+        f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account"
+        " (AO_USER)"
         if sandbox
         else f"{settings.venue.ao_base_url} as {settings.venue.ao_user}"
     )
     yield f"Keter {__version__}"
-    rows = {"mode": mode, "page": page, "venue": venue, "redis": redis, "data": str(settings.mode.data_dir), "stop": "Ctrl+C"}
+    rows = {
+        "mode": mode,
+        "page": page,
+        "venue": venue,
+        "redis": redis,
+        "data": str(settings.mode.data_dir),
+        "stop": "Ctrl+C",
+    }
     yield from (f"  {name:<6} {text}" for name, text in rows.items())
     yield from (f"  note   {note}" for note in (*notices, *notes(settings)))
 

@@ -1,4 +1,6 @@
-"""The supervisor's side of one run: claims its Redis at the start, keeps the record alive, gives it back at the end."""
+"""The supervisor's side of one run: claims its Redis at the start, keeps the record alive, gives it
+back at the end.
+"""
 
 import asyncio
 import contextlib
@@ -13,11 +15,12 @@ from keter.bus.state.ownership import claim, give_back, keep
 from keter.clock import Clock
 from keter.domain.runs import OwnerRecord, Run
 from keter.errors import ConfigurationError, UnavailableError
-from keter.supervision.handover import differing
 from keter.settings import Settings
+from keter.supervision.handover import differing
 
 EVERY_S = 2.0  # renewals; the record lives for 15 s without one
-READ_S = 1.0  # files on a disk that hangs are compared when it answers: the record must not run out meanwhile
+# Files on a disk that hangs are compared when it answers: the record must not run out meanwhile
+READ_S = 1.0
 ANSWER_S = 5.0  # a Redis that hangs must not keep the end from coming
 UNREADABLE = ".env"  # stands for the settings on disk as a whole where they cannot be read
 
@@ -26,9 +29,14 @@ Reread = Callable[[], Settings]
 
 
 class Ownership:
-    """One run's record on one Redis. ``on_disk`` reads the settings as they stand in the files now."""
+    """One run's record on one Redis.
 
-    def __init__(self, settings: Settings, run: Run, clock: Clock, on_disk: Reread, *, several_machines: bool) -> None:
+    ``on_disk`` reads the settings as they stand in the files now.
+    """
+
+    def __init__(
+        self, settings: Settings, run: Run, clock: Clock, on_disk: Reread, *, several_machines: bool
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._on_disk = on_disk
@@ -38,11 +46,14 @@ class Ownership:
 
     @property
     def run(self) -> Run:
-        """The run; after ``begin`` that of the machine that was first, where several work for one ledger."""
+        """The run; after ``begin`` that of the machine that was first, where several work for one
+        ledger.
+        """
         return self._record.run
 
     async def begin(self, url: str) -> None:
-        """Makes this run the owner of the Redis at ``url``, or joins the one that does the same work on another machine.
+        """Makes this run the owner of the Redis at ``url``, or joins the one that does the same
+        work on another machine.
 
         Raises UnavailableError with a sentence when another instance owns it.
         """
@@ -52,21 +63,29 @@ class Ownership:
             return
         if not (self._several_machines and _elsewhere(self.run, taken.run)):
             raise UnavailableError(refusal(self.run, taken.run))
-        self._record = OwnerRecord(msgspec.structs.replace(self.run, run_id=taken.run.run_id), taken.started_at)
+        self._record = OwnerRecord(
+            msgspec.structs.replace(self.run, run_id=taken.run.run_id), taken.started_at
+        )
         log.warning("joined the run of another machine", machine=taken.run.machine)
 
     async def hold(self) -> None:
-        """Renews the record for ever, through every outage of Redis. Raises UnavailableError when another run took over."""
+        """Renews the record for ever, through every outage of Redis.
+
+        Raises UnavailableError when another run took over.
+        """
         looking: asyncio.Future[tuple[str, ...]] | None = None
         while True:
             looking = looking or asyncio.ensure_future(asyncio.to_thread(self._differing))
             await asyncio.wait({looking}, timeout=READ_S)
             if looking.done():
-                self._record, looking = msgspec.structs.replace(self._record, differing=looking.result()), None
+                self._record, looking = (
+                    msgspec.structs.replace(self._record, differing=looking.result()),
+                    None,
+                )
             if not await self._kept():
                 raise UnavailableError(
-                    "another Keter has taken this Redis over while this one was silent; set REDIS_KEY_PREFIX to keep the "
-                    "two apart, then start again"
+                    "another Keter has taken this Redis over while this one was silent; set"
+                    " REDIS_KEY_PREFIX to keep the two apart, then start again"
                 )
             await asyncio.sleep(EVERY_S)
 
@@ -74,7 +93,11 @@ class Ownership:
         """False when another run is the owner. What cannot be asked now is asked again."""
         try:
             return await keep(self._need_bus(), self._record)
-        except (UnavailableError, BusRefusedError, BusDataError) as e:  # also a password that was changed under us
+        except (
+            UnavailableError,
+            BusRefusedError,
+            BusDataError,
+        ) as e:  # also a password that was changed under us
             log.debug("owner_not_renewed", error=str(e))
             return True
 
@@ -105,7 +128,9 @@ class Ownership:
 
 
 def _elsewhere(own: Run, other: Run) -> bool:
-    """Whether the other does the same work on another machine: then leases decide which of the two is active."""
+    """Whether the other does the same work on another machine: then leases decide which of the two
+    is active.
+    """
     return own.same_work(other) and own.machine != other.machine
 
 
@@ -123,7 +148,8 @@ def refusal(own: Run, other: Run) -> str:
     ]
     kind = f" ({', '.join(unlike)} differ)" if unlike else ""
     return (
-        f"this Redis belongs to another Keter: {other.mode.value} for {other.account or 'nobody'} on {other.machine}{kind}; "
-        "set REDIS_KEY_PREFIX to a name of its own, or leave REDIS_URL and REDIS_HOST empty for a private Redis. If that "
-        "Keter was killed, its claim ends within 15 s"
+        f"this Redis belongs to another Keter: {other.mode.value} for {other.account or 'nobody'}"
+        f" on {other.machine}{kind}; set REDIS_KEY_PREFIX to a name of its own, or leave REDIS_URL"
+        " and REDIS_HOST empty for a private Redis. If that Keter was killed, its claim ends"
+        " within 15 s"
     )

@@ -1,4 +1,6 @@
-"""The supervisor asks the page whether it answers: a process whose loop turns may serve nobody all the same."""
+"""The supervisor asks the page whether it answers: a process whose loop turns may serve nobody all
+the same.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,11 +24,16 @@ class PageWatch:
         self._answered_s: float | None = None
 
     async def hangs(self) -> bool:
-        """Asks once; True when there has been no answer for too long, which is then forgotten until the next one."""
+        """Asks once; True when there has been no answer for too long, which is then forgotten until
+        the next one.
+        """
         if await self._ask():
             self._answered_s = self._clock.monotonic()
             return False
-        if self._answered_s is None or self._clock.monotonic() - self._answered_s <= self._patience_s:
+        if (
+            self._answered_s is None
+            or self._clock.monotonic() - self._answered_s <= self._patience_s
+        ):
             return False
         self._answered_s = None
         return True
@@ -39,7 +46,9 @@ async def answers(host: str, port: int) -> bool:
         async with asyncio.timeout(DEADLINE_S):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(f"GET /healthz HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(
+                    f"GET /healthz HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
+                )
                 await writer.drain()
                 return (await reader.readline()).startswith(b"HTTP/1.1 200 ")
             finally:

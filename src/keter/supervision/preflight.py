@@ -7,13 +7,16 @@ import socket
 from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
-from keter.system.private_files import make_folder
 from keter.settings import Settings
+from keter.system.private_files import make_folder
 from keter.trust import is_loopback, require_safe_transport
 
 
 def check_folder(settings: Settings) -> None:
-    """DATA_DIR and what every process writes to in it exist and can be written. Raises ConfigurationError."""
+    """DATA_DIR and what every process writes to in it exist and can be written.
+
+    Raises ConfigurationError.
+    """
     data_dir = settings.mode.data_dir
     for folder in (data_dir, data_dir / "run", data_dir / "logs"):
         try:
@@ -22,7 +25,9 @@ def check_folder(settings: Settings) -> None:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as e:
-            raise ConfigurationError(f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}") from e
+            raise ConfigurationError(
+                f"DATA_DIR ({folder}) cannot be written: {e.strerror or e}"
+            ) from e
 
 
 def check_ports(settings: Settings) -> None:
@@ -38,31 +43,40 @@ def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
     Raises UnavailableError, or ConfigurationError for an address that is not ours.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
-            if os.name == "posix":  # there it means "despite connections that have just ended"; on Windows it means more
+            # On POSIX it means "despite connections that have just ended"; on Windows it means more.
+            if os.name == "posix":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
     except PermissionError as e:
-        raise ConfigurationError(f"{setting}: port {port} may not be opened by this user; choose one above 1023") from e
+        raise ConfigurationError(
+            f"{setting}: port {port} may not be opened by this user; choose one above 1023"
+        ) from e
     except OSError as e:
         if isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL:
             raise ConfigurationError(f"DASH_HOST: {host} is no address of this machine") from e
         raise UnavailableError(
-            f"port {port} on {host} is taken by another program (or by another Keter); stop it or set {setting} to a free port"
+            f"port {port} on {host} is taken by another program (or by another Keter); stop it or"
+            f" set {setting} to a free port"
         ) from e
 
 
 def check_bind(settings: Settings) -> None:
-    """Raises ConfigurationError unless listening beyond this machine was asked for with everything it needs."""
+    """Raises ConfigurationError unless listening beyond this machine was asked for with everything
+    it needs.
+    """
     dashboard = settings.dashboard
     password = bool(dashboard.dash_password_hash.get_secret_value())
     if is_loopback(dashboard.dash_host):
         if (dashboard.dash_trusted_proxies or dashboard.dash_allowed_hosts) and not password:
             raise ConfigurationError(
-                "DASH_TRUSTED_PROXIES and DASH_ALLOWED_HOSTS let others reach the console; also set DASH_PASSWORD_HASH "
-                "(`keter config password`), or remove them and use an SSH tunnel"
+                "DASH_TRUSTED_PROXIES and DASH_ALLOWED_HOSTS let others reach the console; also set"
+                " DASH_PASSWORD_HASH (`keter config password`), or remove them and use an SSH"
+                " tunnel"
             )
         return
     missing = [
@@ -76,16 +90,18 @@ def check_bind(settings: Settings) -> None:
     ]
     if missing:
         raise ConfigurationError(
-            f"DASH_HOST={dashboard.dash_host} would open the console to other machines; also set {', '.join(missing)}, "
-            "or keep 127.0.0.1 and use an SSH tunnel"
+            f"DASH_HOST={dashboard.dash_host} would open the console to other machines; also set"
+            f" {', '.join(missing)}, or keep 127.0.0.1 and use an SSH tunnel"
         )
 
 
 def check_live(settings: Settings, clock: Clock) -> None:
-    """Whatever LIVE asks for before it may start. DRY passes, unless LICENSE_REQUIRED_FOR=all.
+    """Whatever LIVE asks for before it may start.
 
-    Raises ConfigurationError for missing credentials or limits and for a connection that others can listen to,
-    PermissionDeniedError for the licence.
+    DRY passes, unless LICENSE_REQUIRED_FOR=all.
+
+    Raises ConfigurationError for missing credentials or limits and for a connection that others can
+    listen to, PermissionDeniedError for the licence.
     """
     check_credentials(settings)
     if settings.live:
@@ -94,15 +110,25 @@ def check_live(settings: Settings, clock: Clock) -> None:
 
 
 def check_credentials(settings: Settings) -> None:
-    """LIVE has an account: without one nothing can be bet and no bet be followed. Raises ConfigurationError."""
+    """LIVE has an account: without one nothing can be bet and no bet be followed.
+
+    Raises ConfigurationError.
+    """
     if settings.live and not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
-        raise ConfigurationError("LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY.")
+        raise ConfigurationError(
+            "LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY."
+        )
 
 
 def check_permission(settings: Settings, clock: Clock) -> None:
-    """What LIVE needs to bet besides an arming. Raises ConfigurationError for limits, PermissionDeniedError for the licence."""
+    """What LIVE needs to bet besides an arming.
+
+    Raises ConfigurationError for limits, PermissionDeniedError for the licence.
+    """
     if settings.live and (missing := settings.missing_live_limits()):
-        raise ConfigurationError(f"LIVE needs its limits set by hand; missing: {', '.join(missing)}.")
+        raise ConfigurationError(
+            f"LIVE needs its limits set by hand; missing: {', '.join(missing)}."
+        )
     LicenseKeeper(settings, clock).require()
 
 

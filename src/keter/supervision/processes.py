@@ -22,7 +22,9 @@ RECORDING = frozenset({Process.INGEST, Process.RECORDER, Process.DASHBOARD})
 
 
 class Stage(IntEnum):
-    """Processes of one stage stop together, lower stages first: no new work, what is under way, who writes it down."""
+    """Processes of one stage stop together, lower stages first: no new work, what is under way, who
+    writes it down.
+    """
 
     SOURCE = 0
     PIPELINE = 1
@@ -41,7 +43,8 @@ STAGE_OF = {
     Process.DASHBOARD: Stage.KEEPERS,
 }
 
-# Seconds a stage may take to stop before it is ended. With Redis' own deadline they stay under the 10 s of a whole stop.
+# Seconds a stage may take to stop before it is ended. With Redis' own deadline they stay under the
+# 10 s of a whole stop.
 STAGE_GRACE_S = {Stage.SOURCE: 1.5, Stage.PIPELINE: 3.0, Stage.KEEPERS: 2.0, Stage.VENUE: 1.0}
 
 
@@ -51,5 +54,7 @@ def at_machine(worker: str, machine: str) -> str:
 
 
 def worker_name(process: str, copy: int) -> str:
-    """``validator`` for the first copy, ``validator-2`` for the second: file names of logs and lines on the console."""
+    """``validator`` for the first copy, ``validator-2`` for the second: file names of logs and
+    lines on the console.
+    """
     return process if copy == 1 else f"{process}-{copy}"

@@ -1,7 +1,8 @@
 """Signs of life between a child and its supervisor, over the pipe that carries the child's output.
 
-A child's event loop writes one byte a second, which the supervisor takes out of the text again. It needs neither Redis nor a
-disk: a process that is stopped, or whose loop is blocked, is silent, and nothing else makes it so.
+A child's event loop writes one byte a second, which the supervisor takes out of the text again. It
+needs neither Redis nor a disk: a process that is stopped, or whose loop is blocked, is silent, and
+nothing else makes it so.
 """
 
 import asyncio
@@ -55,8 +56,11 @@ class Vigil:
 
 
 async def keep_pulsing(descriptor: int = STANDARD_OUTPUT) -> None:
-    """Writes a pulse every EVERY_S, for as long as the event loop of this process turns; until cancelled."""
+    """Writes a pulse every EVERY_S, for as long as the event loop of this process turns; until
+    cancelled.
+    """
     while True:
-        with contextlib.suppress(OSError):  # nobody listens any more: standard input ends then, and so do we
+        # Nobody listens any more: standard input ends then, and so do we.
+        with contextlib.suppress(OSError):
             os.write(descriptor, PULSE)
         await asyncio.sleep(EVERY_S)

@@ -1,4 +1,6 @@
-"""Makes the values of a run: the instance that DATA_DIR is, the machine's name, and the run itself."""
+"""Makes the values of a run: the instance that DATA_DIR is, the machine's name, and the run
+itself.
+"""
 
 import re
 import socket
@@ -9,9 +11,9 @@ import msgspec
 from keter.clock import Ids
 from keter.domain.runs import NOBODY, Run
 from keter.errors import ConfigurationError
+from keter.settings import Settings
 from keter.supervision.handover import fingerprint
 from keter.system.private_files import make_folder, write_private
-from keter.settings import Settings
 from keter.system.text_files import UnreadableFileError, read_bytes
 
 LONGEST_NAME = 40  # with a worker's name before it, it must fit where the ledger keeps workers
@@ -19,7 +21,10 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]+")
 
 
 class _Instance(msgspec.Struct, frozen=True):
-    """Who DATA_DIR is. A copy of the folder, here or on another machine, is another instance: place and machine tell."""
+    """Who DATA_DIR is.
+
+    A copy of the folder, here or on another machine, is another instance: place and machine tell.
+    """
 
     instance_id: str
     machine: str
@@ -46,12 +51,17 @@ def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
         make_folder(path.parent)
         write_private(path, msgspec.json.encode(made).decode())
     except OSError as e:
-        raise ConfigurationError(f"{path} cannot be written: {e.strerror or e}; move it away") from e
+        raise ConfigurationError(
+            f"{path} cannot be written: {e.strerror or e}; move it away"
+        ) from e
     return made.instance_id
 
 
 def new_run(settings: Settings, ids: Ids, *, account: str, ledger_id: str) -> Run:
-    """A run that begins now. ``account`` is the one in force, the sandbox's where the settings name none."""
+    """A run that begins now.
+
+    ``account`` is the one in force, the sandbox's where the settings name none.
+    """
     machine = machine_name()
     instance_id = instance_of(settings.mode.data_dir, ids, machine)
     mode = settings.mode.execution_mode
@@ -59,7 +69,9 @@ def new_run(settings: Settings, ids: Ids, *, account: str, ledger_id: str) -> Ru
 
 
 def single(settings: Settings) -> Run:
-    """The run of a process that was started by itself, where no `keter up` is: it belongs to nobody's."""
+    """The run of a process that was started by itself, where no `keter up` is: it belongs to
+    nobody's.
+    """
     mode = settings.mode.execution_mode
     return Run(NOBODY, "", machine_name(), mode, settings.venue.ao_user, "", fingerprint(settings))
 

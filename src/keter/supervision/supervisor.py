@@ -1,4 +1,5 @@
-"""``keter up``: Redis, the sandbox where there is no account, every process; until somebody stops it.
+"""``keter up``: Redis, the sandbox where there is no account, every process; until somebody stops
+it.
 
 Stops in the order in which a signal flows: ingest first, Redis last. One supervisor per DATA_DIR.
 """
@@ -14,26 +15,40 @@ import structlog
 
 from keter import __version__
 from keter.bus.connection import without_login
-from keter.supervision.children import Fleet
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import Run
 from keter.errors import ExitCode, UnavailableError
+from keter.ledger import ledger_is_shared, open_settings_ledger
+from keter.logs import configure_logs
+from keter.redis_server.service import RedisKeeper
+from keter.settings import Settings, child_environment, load_settings
+from keter.supervision.children import Fleet
 from keter.supervision.following import start_following
 from keter.supervision.handover import hand_over
 from keter.supervision.instances import Listing, listed, lock_of
-from keter.supervision.launch import LOOPBACK, SandboxPlan, banner, free_port, page_host, page_url, plan_sandbox, worker_specs
-from keter.ledger import ledger_is_shared, open_settings_ledger
-from keter.logs import configure_logs
+from keter.supervision.launch import (
+    LOOPBACK,
+    SandboxPlan,
+    banner,
+    free_port,
+    page_host,
+    page_url,
+    plan_sandbox,
+    worker_specs,
+)
 from keter.supervision.ownership import Ownership, Reread
 from keter.supervision.page_watch import EVERY_S as ASK_PAGE_EVERY_S
 from keter.supervision.page_watch import PageWatch, answers
 from keter.supervision.preflight import check_bind, check_folder, check_live, check_ports
-from keter.system.process import ORPHAN_GRACE_S, keep_files_private, on_stop_signals, raise_descriptor_limit
-from keter.supervision.pulse import Patience
-from keter.redis_server.service import RedisKeeper
 from keter.supervision.processes import EVERYTHING, Process, Stage
+from keter.supervision.pulse import Patience
 from keter.supervision.run import new_run
-from keter.settings import Settings, child_environment, load_settings
+from keter.system.process import (
+    ORPHAN_GRACE_S,
+    keep_files_private,
+    on_stop_signals,
+    raise_descriptor_limit,
+)
 
 READY_DEADLINE_S = 30.0
 SANDBOX_DEADLINE_S = 20.0
@@ -44,8 +59,15 @@ log = structlog.get_logger("keter.supervision.supervisor")
 Say = Callable[[str], None]
 
 
-def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, on_disk: Reread = load_settings) -> ExitCode:
-    """Runs everything, or the processes in ``only``, until a stop signal; ``on_disk`` reads the settings again, to compare.
+def up(
+    settings: Settings,
+    *,
+    say: Say,
+    only: frozenset[Process] = EVERYTHING,
+    on_disk: Reread = load_settings,
+) -> ExitCode:
+    """Runs everything, or the processes in ``only``, until a stop signal; ``on_disk`` reads the
+    settings again, to compare.
 
     Raises KeterError when something cannot start or a child gives up.
     """
@@ -57,8 +79,8 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
     predecessor = lock.text()  # emptied by an orderly end
     if not lock.acquire(str(os.getpid()), patience_s=LOCK_PATIENCE_S):
         raise UnavailableError(
-            f"Keter already runs on {settings.mode.data_dir} (process {predecessor or 'unknown'}); stop it with Ctrl+C in its "
-            "terminal first, or set DATA_DIR to another folder"
+            f"Keter already runs on {settings.mode.data_dir} (process {predecessor or 'unknown'});"
+            " stop it with Ctrl+C in its terminal first, or set DATA_DIR to another folder"
         )
     try:
         following = allowed(settings, clock, only)
@@ -66,7 +88,9 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
         await_port(settings, clock, say, patience_s=ORPHAN_GRACE_S + 2 if predecessor else 0)
         configure_logs("supervisor", settings)
         with listed(settings) as listing:
-            supervisor = Supervisor(settings, say, clock, only, on_disk=on_disk, listing=listing, following=following)
+            supervisor = Supervisor(
+                settings, say, clock, only, on_disk=on_disk, listing=listing, following=following
+            )
             asyncio.run(supervisor.run())
     finally:
         lock.release()
@@ -74,7 +98,10 @@ def up(settings: Settings, *, say: Say, only: frozenset[Process] = EVERYTHING, o
 
 
 def allowed(settings: Settings, clock: Clock, only: frozenset[Process]) -> str | None:
-    """None where everything may start to bet; what to tell where open LIVE bets are followed only. Raises as check_live."""
+    """None where everything may start to bet; what to tell where open LIVE bets are followed only.
+
+    Raises as check_live.
+    """
     if Process.TRACKER in only:
         return start_following(settings, clock)
     check_live(settings, clock)
@@ -82,7 +109,10 @@ def allowed(settings: Settings, clock: Clock, only: frozenset[Process]) -> str |
 
 
 def await_port(settings: Settings, clock: Clock, say: Say, *, patience_s: float) -> None:
-    """The ports are free, if need be once the children of a supervisor that was killed have left. Raises as check_ports."""
+    """The ports are free, if need be once the children of a supervisor that was killed have left.
+
+    Raises as check_ports.
+    """
     deadline = clock.monotonic() + patience_s
     told = False
     while True:
@@ -149,7 +179,10 @@ class Supervisor:
         self._stop.set()
 
     async def _begin(self, redis: RedisKeeper) -> Ownership:
-        """The run, as the owner of this Redis. Raises UnavailableError when another instance owns it."""
+        """The run, as the owner of this Redis.
+
+        Raises UnavailableError when another instance owns it.
+        """
         ledger = await open_settings_ledger(self._settings, clock=self._clock)
         try:
             identity = await ledger.identity()
@@ -158,7 +191,9 @@ class Supervisor:
         account = self._sandbox.user if self._sandbox is not None else self._settings.venue.ao_user
         run = new_run(self._settings, self._ids, account=account, ledger_id=identity.ledger_id)
         shared = ledger_is_shared(self._settings)
-        ownership = Ownership(self._settings, run, self._clock, self._on_disk, several_machines=shared)
+        ownership = Ownership(
+            self._settings, run, self._clock, self._on_disk, several_machines=shared
+        )
         try:
             await ownership.begin(redis.url)
         except BaseException:
@@ -183,24 +218,38 @@ class Supervisor:
         for line in lines:
             self._say(line)
         capture = str(self._settings.log.capture_raw).lower()
-        world = {"REDIS_URL": redis.url, "DASH_PORT": str(port), "LOG_CONSOLE": "warnings", "CAPTURE_RAW": capture}
+        world = {
+            "REDIS_URL": redis.url,
+            "DASH_PORT": str(port),
+            "LOG_CONSOLE": "warnings",
+            "CAPTURE_RAW": capture,
+        }
         world |= sandbox.environment if sandbox else {}
         told = hand_over(self._settings, run, world, self._only).encode()
         environment = child_environment()
         if sandbox is not None:
             self._fleet.start([sandbox.spec], environment, told)
         specs = worker_specs(self._settings, self._only)
-        self._fleet.start([spec for spec in specs if spec.stage is not Stage.SOURCE], environment, told)
+        self._fleet.start(
+            [spec for spec in specs if spec.stage is not Stage.SOURCE], environment, told
+        )
         if sandbox is not None:
             await self._await_sandbox(sandbox)
         self._fleet.start([spec for spec in specs if spec.stage is Stage.SOURCE], environment, told)
         if await self._answers(host, port, READY_DEADLINE_S):
             self._say(f"ready after {self._clock.monotonic() - begun:.1f} s: open {page}")
-        log.info("started", version=__version__, mode=self._settings.mode.execution_mode.value, pids=self._fleet.pids())
+        log.info(
+            "started",
+            version=__version__,
+            mode=self._settings.mode.execution_mode.value,
+            pids=self._fleet.pids(),
+        )
 
     async def _await_sandbox(self, plan: SandboxPlan) -> None:
         if not await self._answers(LOOPBACK, plan.port, SANDBOX_DEADLINE_S) and not self._over:
-            raise UnavailableError(f"the sandbox bookmaker did not begin to answer within {SANDBOX_DEADLINE_S:g} s")
+            raise UnavailableError(
+                f"the sandbox bookmaker did not begin to answer within {SANDBOX_DEADLINE_S:g} s"
+            )
 
     @property
     def _over(self) -> bool:
@@ -222,7 +271,9 @@ class Supervisor:
             task.result()
 
     async def _watch_page(self) -> None:
-        """Has the dashboard killed and started again when it does not answer for long; never returns."""
+        """Has the dashboard killed and started again when it does not answer for long; never
+        returns.
+        """
         watch = PageWatch(lambda: answers(*self._page) if self._page else _no(), self._clock)
         while True:
             await asyncio.sleep(ASK_PAGE_EVERY_S)
@@ -240,7 +291,9 @@ class Supervisor:
         self._say(f"stopped in {self._clock.monotonic() - begun:.1f} s")
 
     async def _answers(self, host: str, port: int, deadline_s: float) -> bool:
-        """Waits until somebody listens there; False when that takes too long, or when everything is to stop."""
+        """Waits until somebody listens there; False when that takes too long, or when everything is
+        to stop.
+        """
         deadline = self._clock.monotonic() + deadline_s
         while self._clock.monotonic() < deadline and not self._over:
             try:
@@ -254,7 +307,9 @@ class Supervisor:
 
 
 def unbreakable(say: Say) -> Say:
-    """``say`` that goes on when nobody reads any more: a closed terminal must not keep us from stopping properly."""
+    """``say`` that goes on when nobody reads any more: a closed terminal must not keep us from
+    stopping properly.
+    """
 
     def speak(line: str) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -1,4 +1,6 @@
-"""The machine's memory, and the bounds that follow from it where the settings leave them to Keter."""
+"""The machine's memory, and the bounds that follow from it where the settings leave them to
+Keter.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +10,10 @@ UNKNOWN_BYTES = 4_000 * MB  # a small server, where the system does not tell
 REDIS_SHARE, LEAST_REDIS_MB, MOST_REDIS_MB = 8, 256, 4_096
 # A feed's answer takes about ten times its size while it is read.
 ANSWER_SHARE, LEAST_ANSWER_MB, MOST_ANSWER_MB = 128, 32, 256
-_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def memory_bytes() -> int:

@@ -1,4 +1,5 @@
-"""Where things are: the ``.env`` in use, what a relative path starts at, where running instances are listed.
+"""Where things are: the ``.env`` in use, what a relative path starts at, where running instances
+are listed.
 
 The environment comes as an argument: only ``keter.settings`` reads it.
 """
@@ -14,12 +15,16 @@ from keter.errors import ConfigurationError
 from keter.system.text_files import UnreadableFileError, read_text
 
 ENV_FILE = "KETER_ENV_FILE"  # names the file in use; empty: only the current folder's counts
-INSTANCES = "KETER_INSTANCES"  # names the one folder in which running instances are listed, instead of the usual ones
+# Names the one folder in which running instances are listed, instead of the usual ones
+INSTANCES = "KETER_INSTANCES"
 _LOCAL_LEDGER = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)", re.DOTALL)
 
 
-def env_file_in_use(environ: Mapping[str, str], checkouts: Iterable[Path] | None = None) -> Path | None:
-    """The file that KETER_ENV_FILE names, else the current folder's ``.env``, else that of the checkout; None without any.
+def env_file_in_use(
+    environ: Mapping[str, str], checkouts: Iterable[Path] | None = None
+) -> Path | None:
+    """The file that KETER_ENV_FILE names, else the current folder's ``.env``, else that of the
+    checkout; None without any.
 
     Raises ConfigurationError when the file that is named does not exist.
     """
@@ -41,7 +46,8 @@ def env_file_in_use(environ: Mapping[str, str], checkouts: Iterable[Path] | None
 def _checkouts() -> Iterator[Path]:
     """The folders of Keter's sources that this very program may have been installed from."""
     folders = [Path(__file__).resolve().parents[3]]
-    if sys.prefix != sys.base_prefix:  # in a virtual environment, which start.sh makes in the checkout
+    # In a virtual environment, which start.sh makes in the checkout.
+    if sys.prefix != sys.base_prefix:
         folders.insert(0, Path(sys.prefix).absolute().parent)
     for folder in folders:
         try:
@@ -60,16 +66,21 @@ def rooted(name: str, text: str, folder: Path) -> Path:
     text = text.strip()
     if not text or not text.isprintable() or text[0] in "\"'$%":
         raise ConfigurationError(
-            f"wrong settings: {name} must be a path such as local or /srv/keter; quotes and variables are not part of it"
+            f"wrong settings: {name} must be a path such as local or /srv/keter; quotes and"
+            " variables are not part of it"
         )
     try:
         return folder.absolute() / Path(text).expanduser()
     except RuntimeError:
-        raise ConfigurationError(f"wrong settings: {name} begins with ~ and there is no such home folder") from None
+        raise ConfigurationError(
+            f"wrong settings: {name} begins with ~ and there is no such home folder"
+        ) from None
 
 
 def rooted_ledger(url: str, folder: Path) -> str:
-    """A SQLite address whose file is given relatively, with its file below ``folder``; any other as it is."""
+    """A SQLite address whose file is given relatively, with its file below ``folder``; any other as
+    it is.
+    """
     found = _LOCAL_LEDGER.fullmatch(url.strip())
     if found is None or found[2].startswith(":memory:") or Path(found[2]).is_absolute():
         return url
@@ -79,7 +90,9 @@ def rooted_ledger(url: str, folder: Path) -> str:
 
 
 def places(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Folders in which this user's instances are listed: one of its own, then those that all users of the machine share."""
+    """Folders in which this user's instances are listed: one of its own, then those that all users
+    of the machine share.
+    """
     if named := environ.get(INSTANCES):
         return (Path(named).absolute(),)
     own = state_folder(environ)
@@ -98,7 +111,9 @@ def places_of_others(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def state_folder(environ: Mapping[str, str], home: Path | None = None) -> Path | None:
-    """Where a user's programs keep what is no document and no setting; None for a user without a home folder."""
+    """Where a user's programs keep what is no document and no setting; None for a user without a
+    home folder.
+    """
     if sys.platform == "win32":
         named, default = environ.get("LOCALAPPDATA"), "AppData/Local"
     else:
@@ -114,6 +129,7 @@ def state_folder(environ: Mapping[str, str], home: Path | None = None) -> Path |
 def _shared_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
     if sys.platform == "win32":
         return (Path(environ.get("PROGRAMDATA") or "C:/ProgramData") / "Keter",)
-    # The service makes /run/keter; the two others are open to all. A service may have a /tmp of its own, so not there.
+    # The service makes /run/keter; the two others are open to all. A service may have a /tmp of its
+    # own, so not there.
     shared = (Path("/run/keter"), Path("/run/lock"), Path("/var/tmp"))  # noqa: S108 - files there are made and read with care
     return tuple(folder for folder in shared if folder.is_dir())

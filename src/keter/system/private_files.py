@@ -1,4 +1,6 @@
-"""Files that only their owner may read, whatever the umask says. Every file that Keter writes is opened here.
+"""Files that only their owner may read, whatever the umask says.
+
+Every file that Keter writes is opened here.
 
 Windows has no such modes: there the rights of the folder hold.
 """
@@ -19,8 +21,13 @@ OTHERS = 0o077  # every right of the group and of all the others
 MOST_LOOKED_AT = 20_000
 
 
-def open_private(path: Path, mode: str = "w", *, encoding: str | None = "utf-8", newline: str | None = None) -> IO[Any]:
-    """Opens a file for writing. A file that exists already loses the rights of others before anything is written."""
+def open_private(
+    path: Path, mode: str = "w", *, encoding: str | None = "utf-8", newline: str | None = None
+) -> IO[Any]:
+    """Opens a file for writing.
+
+    A file that exists already loses the rights of others before anything is written.
+    """
     binary = "b" in mode
     file: IO[Any] = open(  # noqa: SIM115 - handed to the caller; Path.open takes no opener
         path, mode, encoding=None if binary else encoding, newline=newline, opener=_opener
@@ -35,7 +42,10 @@ def write_private(path: Path, text: str) -> None:
 
 
 def replace_private(path: Path, text: str) -> None:
-    """The same for a file that somebody may be reading: nobody ever sees half of it. Raises OSError."""
+    """The same for a file that somebody may be reading: nobody ever sees half of it.
+
+    Raises OSError.
+    """
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with open_private(part, "x") as file:
@@ -44,20 +54,29 @@ def replace_private(path: Path, text: str) -> None:
 
 
 def claim(path: Path) -> None:
-    """Makes an empty private file where there is none, for a library that opens its files by itself. Raises OSError."""
+    """Makes an empty private file where there is none, for a library that opens its files by
+    itself.
+
+    Raises OSError.
+    """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder that only its owner may enter, and those above it that are missing. Raises OSError."""
+    """Makes a folder that only its owner may enter, and those above it that are missing.
+
+    Raises OSError.
+    """
     for folder in (*reversed(path.parents), path):
         if not folder.is_dir():
             folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
 
 
 def loose_permissions(path: Path) -> str | None:
-    """A warning when other users of this machine may read ``path``; None on Windows and for a missing file."""
+    """A warning when other users of this machine may read ``path``; None on Windows and for a
+    missing file.
+    """
     if sys.platform == "win32" or not path.exists():
         return None
     if path.stat().st_mode & OTHERS:
@@ -66,7 +85,9 @@ def loose_permissions(path: Path) -> str | None:
 
 
 def loose_below(folder: Path) -> tuple[Path, ...]:
-    """Files and folders in ``folder``, itself included, that grant others anything; none on Windows."""
+    """Files and folders in ``folder``, itself included, that grant others anything; none on
+    Windows.
+    """
     if sys.platform == "win32":
         return ()
     return tuple(path for path in islice(_everything(folder), MOST_LOOKED_AT) if _is_loose(path))
@@ -80,7 +101,9 @@ def _everything(folder: Path) -> Iterator[Path]:
 def _is_loose(path: Path) -> bool:
     try:
         found = path.lstat()
-    except OSError:  # it went while we looked, or we may not look, and then nobody else of no more rights may
+    except (
+        OSError
+    ):  # it went while we looked, or we may not look, and then nobody else of no more rights may
         return False
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OTHERS)
 

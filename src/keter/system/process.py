@@ -1,4 +1,6 @@
-"""Everything about operating-system processes that differs between Windows and POSIX, and only that."""
+"""Everything about operating-system processes that differs between Windows and POSIX, and only
+that.
+"""
 
 import contextlib
 import errno
@@ -31,7 +33,9 @@ class SpawnOptions(TypedDict, total=False):
 
 
 def spawn_options() -> SpawnOptions:
-    """Children stand in a group of their own: only the supervisor decides when and in what order they stop."""
+    """Children stand in a group of their own: only the supervisor decides when and in what order
+    they stop.
+    """
     options: SpawnOptions = {}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
@@ -47,12 +51,15 @@ class UmaskOption(TypedDict, total=False):
 
 
 def keep_files_private() -> None:
-    """What this process and its children make from now on, only their user may read; Windows goes by the folder's rights."""
+    """What this process and its children make from now on, only their user may read; Windows goes
+    by the folder's rights.
+    """
     os.umask(OTHERS)
 
 
 def raise_descriptor_limit() -> int | None:
-    """Lets this process and its children open as many files and connections as the system allows; how many that is.
+    """Lets this process and its children open as many files and connections as the system allows;
+    how many that is.
 
     None where there is no such limit (Windows) or it is not told.
     """
@@ -71,9 +78,11 @@ def raise_descriptor_limit() -> int | None:
 
 
 def leave_within(seconds: float, code: int) -> None:
-    """Makes sure that this process ends: with ``code`` after ``seconds``, if it has not left by itself.
+    """Makes sure that this process ends: with ``code`` after ``seconds``, if it has not left by
+    itself.
 
-    A task that does not end when cancelled, or a thread that does not return, would keep it for ever.
+    A task that does not end when cancelled, or a thread that does not return, would keep it for
+    ever.
     """
 
     def leave() -> None:
@@ -84,7 +93,8 @@ def leave_within(seconds: float, code: int) -> None:
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:
-    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up (POSIX).
+    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up
+    (POSIX).
 
     A hang-up that was ignored when we were started (``nohup``) stays ignored.
     """
@@ -96,16 +106,21 @@ def on_stop_signals(handler: Callable[[], object]) -> None:
 
 
 def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
-    """Makes this process stop when standard input ends: our parent holds its other end, closes it to stop us, or dies.
+    """Makes this process stop when standard input ends: our parent holds its other end, closes it
+    to stop us, or dies.
 
-    It is the one way to stop a child that is the same on Windows and POSIX and needs no console. The ordinary stop comes
-    first (the handlers of SIGTERM); what has not stopped after ORPHAN_GRACE_S ends at once.
+    It is the one way to stop a child that is the same on Windows and POSIX and needs no console.
+    The ordinary stop comes first (the handlers of SIGTERM); what has not stopped after
+    ORPHAN_GRACE_S ends at once.
     """
-    threading.Thread(target=_await_end, args=(descriptor,), name="parent-watch", daemon=True).start()
+    threading.Thread(
+        target=_await_end, args=(descriptor,), name="parent-watch", daemon=True
+    ).start()
 
 
 def _await_end(descriptor: int) -> None:
-    while os.read(descriptor, 64):  # not through sys.stdin, whose lock held at exit makes Python abort
+    # Not through sys.stdin, whose lock held at exit makes Python abort.
+    while os.read(descriptor, 64):
         pass
     _terminate_main_thread()
     threading.Event().wait(ORPHAN_GRACE_S)
@@ -114,27 +129,35 @@ def _await_end(descriptor: int) -> None:
 
 def _terminate_main_thread() -> None:
     if sys.platform == "win32":
-        signal.raise_signal(signal.SIGTERM)  # runs the handler; the event loop's wake-up socket rouses the main thread
+        # Runs the handler; the event loop's wake-up socket rouses the main thread.
+        signal.raise_signal(signal.SIGTERM)
     else:
         main = threading.main_thread().ident
         if main is not None:
-            signal.pthread_kill(main, signal.SIGTERM)  # a signal to this thread would not end a wait of the main one
+            # A signal to this thread would not end a wait of the main one.
+            signal.pthread_kill(main, signal.SIGTERM)
 
 
 def private_umask() -> UmaskOption:
-    """An argument of ``subprocess``: what the child makes, only its user may read. Windows has no such argument."""
+    """An argument of ``subprocess``: what the child makes, only its user may read.
+
+    Windows has no such argument.
+    """
     return {} if sys.platform == "win32" else {"umask": OTHERS}
 
 
 class FileLock:
-    """A file that one process at a time may hold; the system lets go of it when the holder dies, however it dies."""
+    """A file that one process at a time may hold; the system lets go of it when the holder dies,
+    however it dies.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[Any] | None = None
 
     def acquire(self, text: str, *, patience_s: float = 0) -> bool:
-        """Takes the lock and writes ``text`` into the file; False when another process holds it for ``patience_s``.
+        """Takes the lock and writes ``text`` into the file; False when another process holds it for
+        ``patience_s``.
 
         Raises ConfigurationError for a file that cannot be used.
         """
@@ -142,7 +165,9 @@ class FileLock:
             make_folder(self._path.parent)
             file = open_private(self._path, "a+")
         except OSError as e:
-            raise ConfigurationError(f"{self._path} cannot be used: {e.strerror or e}; move it away") from e
+            raise ConfigurationError(
+                f"{self._path} cannot be used: {e.strerror or e}; move it away"
+            ) from e
         deadline = time.monotonic() + patience_s
         while not _try_lock(file):
             if time.monotonic() >= deadline:
@@ -157,7 +182,10 @@ class FileLock:
         return True
 
     def held(self) -> bool:
-        """Whether a live process holds it. Makes nothing, changes nothing. Raises OSError where this user may not look."""
+        """Whether a live process holds it.
+
+        Makes nothing, changes nothing. Raises OSError where this user may not look.
+        """
         try:
             # A pipe or a link in its place must neither hold us nor lead us elsewhere.
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -175,7 +203,9 @@ class FileLock:
             return not _try_lock(file)
 
     def text(self) -> str:
-        """What the holder wrote, as far as it is a process number; empty for anything else and when the file is missing."""
+        """What the holder wrote, as far as it is a process number; empty for anything else and when
+        the file is missing.
+        """
         try:
             text = (read_text(self._path) or "").strip()
         except ConfigurationError:
@@ -183,7 +213,10 @@ class FileLock:
         return text if text.isascii() and text.isdigit() and len(text) <= LONGEST_PID else ""
 
     def release(self) -> None:
-        """Lets go and empties the file. It stays: removing it would let two holders lock two files of one name."""
+        """Lets go and empties the file.
+
+        It stays: removing it would let two holders lock two files of one name.
+        """
         if self._file is not None:
             self._file.truncate(0)
             self._file.close()
@@ -213,11 +246,13 @@ def _try_lock(file: IO[Any]) -> bool:
 
 @contextmanager
 def acting_as(user: int | None) -> Iterator[None]:
-    """Has the rights of ``user`` and no more while it lasts, where root asks for another user's; else changes nothing.
+    """Has the rights of ``user`` and no more while it lasts, where root asks for another user's;
+    else changes nothing.
 
-    What root does for somebody it thereby does with their rights: their files cannot lead it elsewhere, and what it makes is
-    theirs. Every thread of the process is concerned; nothing may be imported meanwhile, since Python's own files may be
-    root's. Raises OSError where root may not change over.
+    What root does for somebody it thereby does with their rights: their files cannot lead it
+    elsewhere, and what it makes is theirs. Every thread of the process is concerned; nothing may be
+    imported meanwhile, since Python's own files may be root's. Raises OSError where root may not
+    change over.
     """
     if sys.platform == "win32" or user is None or user == 0 or os.geteuid() != 0:
         yield
@@ -236,7 +271,9 @@ def acting_as(user: int | None) -> Iterator[None]:
 
 
 def _groups_of(user: int) -> tuple[int, list[int]]:
-    """A user's own group and all of its groups; of a user without a name, as in a container, its own number alone."""
+    """A user's own group and all of its groups; of a user without a name, as in a container, its
+    own number alone.
+    """
     import pwd  # POSIX only
 
     try:

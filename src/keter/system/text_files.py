@@ -1,6 +1,8 @@
-"""Reads small text files that an operator, an editor or another program may have written in any way.
+"""Reads small text files that an operator, an editor or another program may have written in any
+way.
 
-A file is never trusted to be there, to be a file, to be small or to be UTF-8. What cannot be read is one sentence.
+A file is never trusted to be there, to be a file, to be small or to be UTF-8. What cannot be read
+is one sentence.
 """
 
 import codecs
@@ -11,7 +13,11 @@ from pathlib import Path
 from keter.errors import ConfigurationError
 
 MOST_BYTES = 1 << 20  # settings, licences and marks are a few kB; more is not a text of ours
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what Windows' editors and shells write before UTF-16
+# What Windows' editors and shells write before UTF-16.
+_UTF_16 = (
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+)
 
 
 class UnreadableFileError(ConfigurationError):
@@ -21,8 +27,8 @@ class UnreadableFileError(ConfigurationError):
 def read_text(path: Path, *, most: int = MOST_BYTES) -> str | None:
     """The text of ``path``, without a byte order mark; None when there is none.
 
-    Raises UnreadableFileError for what is no ordinary file, is closed to this user, is too large, or is neither UTF-8 nor
-    UTF-16 text.
+    Raises UnreadableFileError for what is no ordinary file, is closed to this user, is too large,
+    or is neither UTF-8 nor UTF-16 text.
     """
     raw = read_bytes(path, most=most)
     if raw is None:
@@ -38,7 +44,8 @@ def read_text(path: Path, *, most: int = MOST_BYTES) -> str | None:
 
 def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes | None:
     """The bytes of ``path``; None when there is none. Raises as ``read_text``."""
-    # O_NONBLOCK: a pipe in its place must not hold the reader. O_BINARY: Windows changes line ends otherwise.
+    # O_NONBLOCK: a pipe in its place must not hold the reader. O_BINARY: Windows changes line ends
+    # otherwise.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
@@ -62,7 +69,9 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes | None:
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableFileError:
-    return UnreadableFileError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+    return UnreadableFileError(
+        f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+    )
 
 
 def is_present(path: Path) -> bool:

@@ -1,4 +1,7 @@
-"""What a venue is to the rest of Keter (design section 12). Gates and workers ask the capability, never the venue's name."""
+"""What a venue is to the rest of Keter (design section 12).
+
+Gates and workers ask the capability, never the venue's name.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +18,10 @@ from keter.errors import KeterError, RetryLaterError
 
 
 class Capability(msgspec.Struct, frozen=True):
-    """What a venue can do. ``reference_unique_s``: for how long a repeated reference is refused; 0 means never."""
+    """What a venue can do.
+
+    ``reference_unique_s``: for how long a repeated reference is refused; 0 means never.
+    """
 
     venue: str
     market_kinds: frozenset[MarketKind]
@@ -32,7 +38,10 @@ class Capability(msgspec.Struct, frozen=True):
 
 
 class VenueError(KeterError):
-    """A venue did not answer as hoped. ``kind`` is stable and countable; ``detail`` holds no secret."""
+    """A venue did not answer as hoped.
+
+    ``kind`` is stable and countable; ``detail`` holds no secret.
+    """
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -82,15 +91,18 @@ class EventScore(msgspec.Struct, frozen=True):
     observed_at: datetime
 
     def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
-        """Whether this is the final score for a bet made then: one seen before it, or before kick-off, is another match's."""
+        """Whether this is the final score for a bet made then: one seen before it, or before
+        kick-off, is another match's.
+        """
         return self.ended and self.observed_at >= max(kickoff, made_at)
 
 
 class FeedUpdate(msgspec.Struct, frozen=True):
     """What one answer of a price source changed.
 
-    ``changed`` are whole markets after the merge, ``removed`` (event_uid, market) pairs that are gone. Everything else of
-    ``phase`` that is still known was confirmed at ``received_at``. ``problems`` counts what could not be used, by kind.
+    ``changed`` are whole markets after the merge, ``removed`` (event_uid, market) pairs that are
+    gone. Everything else of ``phase`` that is still known was confirmed at ``received_at``.
+    ``problems`` counts what could not be used, by kind.
     """
 
     phase: Phase
@@ -107,10 +119,12 @@ class FeedUpdate(msgspec.Struct, frozen=True):
 
 
 class PriceSource(Protocol):
-    """Normalised updates, for as long as it is iterated. Errors worth a restart are raised as VenueError.
+    """Normalised updates, for as long as it is iterated.
 
-    ``problems`` counts by kind, over the life of the source, what could not be used, answers that gave no update included;
-    ``timeouts_in_a_row`` are the latest answers that did not come in time.
+    Errors worth a restart are raised as VenueError.
+
+    ``problems`` counts by kind, over the life of the source, what could not be used, answers that
+    gave no update included; ``timeouts_in_a_row`` are the latest answers that did not come in time.
     """
 
     capability: Capability
@@ -142,7 +156,10 @@ class PlacementQuote(msgspec.Struct, frozen=True):
 
 
 class PlaceOrder(msgspec.Struct, frozen=True):
-    """One placement, sent once. ``prices`` are (book, price text) for the chosen side; the stake is for all together."""
+    """One placement, sent once.
+
+    ``prices`` are (book, price text) for the chosen side; the stake is for all together.
+    """
 
     ref: VenueRef
     market: Market
@@ -153,7 +170,10 @@ class PlaceOrder(msgspec.Struct, frozen=True):
 
 
 class PlaceOutcome(StrEnum):
-    """SENT: handed to the book, not yet accepted. NOT_SENT: surely never reached it. UNKNOWN: ask, never send again."""
+    """SENT: handed to the book, not yet accepted.
+
+    NOT_SENT: surely never reached it. UNKNOWN: ask, never send again.
+    """
 
     SENT = "sent"
     REFUSED = "refused"
@@ -162,7 +182,10 @@ class PlaceOutcome(StrEnum):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """What one placement call told. ``kind`` is a stable word for the answer, ``message`` the venue's text."""
+    """What one placement call told.
+
+    ``kind`` is a stable word for the answer, ``message`` the venue's text.
+    """
 
     outcome: PlaceOutcome
     kind: str
@@ -179,11 +202,14 @@ class TicketStatus(StrEnum):
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """A bet as the venue books it. ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
+    """A bet as the venue books it.
 
-    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still counts as exposure. ``sport``
-    is the code that names of events begin with. ``unreadable`` says what of the row cannot be believed, empty when all can:
-    nothing is concluded from such a ticket. Without ``stake_told`` even its stake is unknown, and ``stake_minor`` is 0.
+    ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
+
+    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still
+    counts as exposure. ``sport`` is the code that names of events begin with. ``unreadable`` says
+    what of the row cannot be believed, empty when all can: nothing is concluded from such a ticket.
+    Without ``stake_told`` even its stake is unknown, and ``stake_minor`` is 0.
     """
 
     reference: str
@@ -223,7 +249,10 @@ class AccountSnapshot(msgspec.Struct, frozen=True):
 
 
 class BetVenue(Protocol):
-    """Where bets go. ``place`` never raises for what the venue did: every doubt is ``PlaceOutcome.UNKNOWN``."""
+    """Where bets go.
+
+    ``place`` never raises for what the venue did: every doubt is ``PlaceOutcome.UNKNOWN``.
+    """
 
     capability: Capability
 
@@ -232,7 +261,9 @@ class BetVenue(Protocol):
     async def place(self, order: PlaceOrder) -> Placement: ...
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
-        """All tickets with our reference; empty when the venue says it knows none (which may still change)."""
+        """All tickets with our reference; empty when the venue says it knows none (which may still
+        change).
+        """
         ...
 
     async def bets(self) -> Sequence[Ticket]:

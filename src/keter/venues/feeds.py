@@ -1,4 +1,7 @@
-"""Which price feed stands behind the settings. Apart from the bet venues, so that ingest loads no ledger."""
+"""Which price feed stands behind the settings.
+
+Apart from the bet venues, so that ingest loads no ledger.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +16,13 @@ from keter.venues.base import PriceSource
 
 
 @asynccontextmanager
-async def open_price_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
-    """The feed of the account in the settings. It owns the session: only the holder of the ingest lease opens it."""
+async def open_price_source(
+    settings: Settings, bus: Bus, clock: Clock
+) -> AsyncIterator[PriceSource]:
+    """The feed of the account in the settings.
+
+    It owns the session: only the holder of the ingest lease opens it.
+    """
     stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
     venue = open_venue(settings, stores, clock, owner=True)
     try:

@@ -1,4 +1,7 @@
-"""Which bet venue the settings ask for. The only place outside a venue's own package that knows it by name."""
+"""Which bet venue the settings ask for.
+
+The only place outside a venue's own package that knows it by name.
+"""
 
 import random
 from collections.abc import Callable
@@ -26,13 +29,17 @@ def open_bet_venue(
     intended: IntendedOf | None = None,
     rng: random.Random | None = None,
 ) -> BetVenue:
-    """The account's venue; in DRY the paper gateway around it. Sends nothing before the first call; close it.
+    """The account's venue; in DRY the paper gateway around it.
 
-    The session is the ingest process's: this side follows. ``intended`` tells the selection behind a reference of ours,
-    ``rng`` draws the fate of paper bets.
+    Sends nothing before the first call; close it.
+
+    The session is the ingest process's: this side follows. ``intended`` tells the selection behind
+    a reference of ours, ``rng`` draws the fate of paper bets.
     """
     stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
     venue = open_venue(settings, stores, clock, owner=False, intended=intended).venue
     if settings.live:
         return venue
-    return PaperGateway(venue, ledger, settings, account=settings.venue.ao_user, clock=clock, rng=rng)
+    return PaperGateway(
+        venue, ledger, settings, account=settings.venue.ao_user, clock=clock, rng=rng
+    )

@@ -1,4 +1,6 @@
-"""The dashboard process really calls for help: what stands in Redis reaches the configured channels without anybody asking."""
+"""The dashboard process really calls for help: what stands in Redis reaches the configured channels
+without anybody asking.
+"""
 
 import asyncio
 import threading
@@ -11,19 +13,21 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from keter.bus.telemetry.alerts import Alert, raise_alert
 from keter.bus.state.trading import read_trading
+from keter.bus.telemetry.alerts import Alert, raise_alert
 from keter.domain.trading import TradingMode
 from keter.processes.dashboard import run
 from tests.integration.alerting.test_webhook import Receiver, receiver
-from tests.kit.workbench import context_on, opened, settings_for, working
 from tests.kit.support import eventually, free_port
+from tests.kit.workbench import context_on, opened, settings_for, working
 
 TOKEN = "1234567890:" + "canary" * 6
 
 
 class TelegramServer:
-    """Telegram's side of the Bot API over HTTP, for one bot: hands out what was said, keeps what is sent."""
+    """Telegram's side of the Bot API over HTTP, for one bot: hands out what was said, keeps what is
+    sent.
+    """
 
     def __init__(self, *said: tuple[int, int, str, str]) -> None:
         self._said = list(said)
@@ -32,19 +36,33 @@ class TelegramServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         fields = await request.post()
         if request.path == f"/bot{TOKEN}/getUpdates":
-            fresh = [self._update(n) for n in range(int(str(fields.get("offset", 0))), len(self._said))]
+            fresh = [
+                self._update(n) for n in range(int(str(fields.get("offset", 0))), len(self._said))
+            ]
             if not fresh:
                 await asyncio.Event().wait()
             return web.json_response({"ok": True, "result": fresh})
         self.sent.append((str(fields["chat_id"]), str(fields["text"])))
-        message = {"message_id": 1, "date": 0, "chat": {"id": int(str(fields["chat_id"])), "type": "private"}}
+        message = {
+            "message_id": 1,
+            "date": 0,
+            "chat": {"id": int(str(fields["chat_id"])), "type": "private"},
+        }
         return web.json_response({"ok": True, "result": message})
 
     def _update(self, number: int) -> dict[str, object]:
         user, chat, kind, text = self._said[number]
         sender = {"id": user, "is_bot": False, "first_name": "x"}
-        return {"update_id": number, "message": {"message_id": number, "date": int(time.time()), "text": text, "from": sender,
-                                                 "chat": {"id": chat, "type": kind}}}  # fmt: skip
+        return {
+            "update_id": number,
+            "message": {
+                "message_id": number,
+                "date": int(time.time()),
+                "text": text,
+                "from": sender,
+                "chat": {"id": chat, "type": kind},
+            },
+        }
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -58,15 +76,25 @@ class TelegramServer:
         await runner.cleanup()
 
 
-async def test_a_listed_user_halts_and_looks_over_telegram_and_nobody_else_is_heard(redis_url: str, tmp_path: Path) -> None:
-    """The running dashboard, aiogram's own client, HTTP: a stranger, a group, then the operator in a chat of his own."""
+async def test_a_listed_user_halts_and_looks_over_telegram_and_nobody_else_is_heard(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The running dashboard, aiogram's own client, HTTP: a stranger, a group, then the operator in
+    a chat of his own.
+    """
     telegram = TelegramServer(
-        (8, 8, "private", "/resume"), (7, -100, "group", "/resume"), (7, 7, "private", "/halt odd prices"),
+        (8, 8, "private", "/resume"),
+        (7, -100, "group", "/resume"),
+        (7, 7, "private", "/halt odd prices"),
         (7, 7, "private", "/status"),
-    )  # fmt: skip
+    )
     async with telegram.serving() as url, opened(redis_url) as bus:
         settings = settings_for(
-            tmp_path, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_USER_IDS="7", TELEGRAM_API_URL=url, DASH_PORT=free_port()
+            tmp_path,
+            TELEGRAM_BOT_TOKEN=TOKEN,
+            TELEGRAM_USER_IDS="7",
+            TELEGRAM_API_URL=url,
+            DASH_PORT=free_port(),
         )
         async with working(context_on(bus, settings, "dashboard"), run):
             await eventually(lambda: len(told(telegram)) >= 2, timeout_s=60)
@@ -88,7 +116,9 @@ def told(telegram: TelegramServer) -> list[str]:
 async def test_the_page_does_not_wait_for_libraries_that_load_for_seconds(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """aiogram takes longer to load than everything else together: it loads while the page is served."""
+    """aiogram takes longer to load than everything else together: it loads while the page is
+    served.
+    """
     loaded, may_load = threading.Event(), threading.Event()
 
     def slowly(name: str) -> None:
@@ -116,10 +146,17 @@ async def test_the_page_does_not_wait_for_libraries_that_load_for_seconds(
             await eventually(loaded.is_set)
 
 
-async def test_an_alert_that_stands_is_told_by_the_running_dashboard(redis_url: str, tmp_path: Path) -> None:
+async def test_an_alert_that_stands_is_told_by_the_running_dashboard(
+    redis_url: str, tmp_path: Path
+) -> None:
     box = Receiver(200)
     async with receiver(box) as url, opened(redis_url) as bus:
         settings = settings_for(tmp_path, ALERT_WEBHOOK_URL=url, DASH_PORT=free_port())
-        await raise_alert(bus, Alert("unknown-bets", "page", "Bets with unknown outcome", "1 bet", datetime.now(UTC)))
+        await raise_alert(
+            bus,
+            Alert("unknown-bets", "page", "Bets with unknown outcome", "1 bet", datetime.now(UTC)),
+        )
         async with working(context_on(bus, settings, "dashboard"), run):
-            await eventually(lambda: any(content["alert"] == "unknown-bets" for _, content in box.posts))
+            await eventually(
+                lambda: any(content["alert"] == "unknown-bets" for _, content in box.posts)
+            )

@@ -9,12 +9,12 @@ import structlog
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
 from keter.alerting.dispatcher import REST_S, Courier
-from keter.alerting.telegram_commands import Views
 from keter.alerting.held import Held
 from keter.alerting.policy import QUIET_S
+from keter.alerting.telegram_commands import Views
 from keter.alerting.texts import Kind, Message, Position
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.bus.connection import Bus, connect
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control
 from keter.domain.bets import Bet
@@ -103,7 +103,9 @@ REFUSALS = {
 
 @pytest.mark.parametrize("how", REFUSALS)
 async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str) -> None:
-    """Every channel hears of what this process holds, and of nothing twice when Redis takes writes again."""
+    """Every channel hears of what this process holds, and of nothing twice when Redis takes writes
+    again.
+    """
     server, boxes, clock, held = RedisServer(), (Box("a"), Box("b")), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
     one = courier(bus, clock, *boxes, held=held)
@@ -120,11 +122,18 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
         await one.look()
         clock.set(clock.now() + timedelta(seconds=QUIET_S))
         await one.look()
-        told = [(Kind.NEW, ALERT.id), (Kind.NEW, "disk-full"), (Kind.NEW, "redis-memory"), (Kind.RESOLVED, "disk-full")]
+        told = [
+            (Kind.NEW, ALERT.id),
+            (Kind.NEW, "disk-full"),
+            (Kind.NEW, "redis-memory"),
+            (Kind.RESOLVED, "disk-full"),
+        ]
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
         await bus.redis.execute_command(*allow)
         await one.look()
-        await courier(bus, clock, *boxes, held=held).look()  # a restart reads what was told meanwhile
+        await courier(
+            bus, clock, *boxes, held=held
+        ).look()  # a restart reads what was told meanwhile
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
     finally:
         await bus.aclose()
@@ -132,7 +141,9 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
 
 
 async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_again() -> None:
-    """Redis still says that it was told and stands; what this process knows of its end counts, however long that lasts."""
+    """Redis still says that it was told and stands; what this process knows of its end counts,
+    however long that lasts.
+    """
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
     one = courier(bus, clock, box, held=held)
@@ -150,7 +161,7 @@ async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_agai
         server.close()
 
 
-async def test_a_redis_that_is_away_keeps_nothing_from_being_told_and_nothing_counts_as_over() -> None:
+async def test_without_redis_everything_is_delivered_and_nothing_counts_as_over() -> None:
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
     one = courier(bus, clock, box, held=held)
@@ -162,7 +173,10 @@ async def test_a_redis_that_is_away_keeps_nothing_from_being_told_and_nothing_co
         for _ in range(3):
             await one.look()
             clock.set(clock.now() + timedelta(seconds=QUIET_S))
-        assert [(m.kind, m.alert_id) for m in box.got] == [(Kind.NEW, ALERT.id), (Kind.NEW, "redis-down")]
+        assert [(m.kind, m.alert_id) for m in box.got] == [
+            (Kind.NEW, ALERT.id),
+            (Kind.NEW, "redis-down"),
+        ]
         server.start()
         held.end("redis-down")
         await eventually(lambda: _told(one, box, 3, clock))
@@ -195,11 +209,16 @@ async def test_a_configured_channel_without_its_extra_is_one_warning_and_no_cras
     [
         ({"TELEGRAM_BOT_TOKEN": TOKEN}, ["telegram_off"]),
         ({"TELEGRAM_BOT_TOKEN": "canary", "TELEGRAM_USER_IDS": "7"}, ["telegram_off"]),
-        ({"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_USER_IDS": "me"}, ["telegram_users_ignored", "telegram_off"]),
+        (
+            {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_USER_IDS": "me"},
+            ["telegram_users_ignored", "telegram_off"],
+        ),
         ({"APPRISE_URLS": "canary://x"}, ["apprise_addresses_unusable"]),
     ],
-)  # fmt: skip
-async def test_what_cannot_work_is_said_without_the_secret(bus: Bus, environ: dict[str, str], expected: list[str]) -> None:
+)
+async def test_what_cannot_work_is_said_without_the_secret(
+    bus: Bus, environ: dict[str, str], expected: list[str]
+) -> None:
     _, warnings = await names(bus, environ)
     assert warnings == expected
 
@@ -218,7 +237,9 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
         return []
 
     with structlog.testing.capture_logs() as logs:
-        built = build_alerting(settings, bus, control, Views(position, _no_bets, nothing), Held(), clock)
+        built = build_alerting(
+            settings, bus, control, Views(position, _no_bets, nothing), Held(), clock
+        )
         await built.complete()
     await built.courier.aclose()
     assert "canary" not in str(logs)

@@ -1,4 +1,6 @@
-"""Apprise against a real HTTP server: it arrives, a refusal is an error, and neither blocks the loop."""
+"""Apprise against a real HTTP server: it arrives, a refusal is an error, and neither blocks the
+loop.
+"""
 
 import pytest
 

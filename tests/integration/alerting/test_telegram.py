@@ -1,4 +1,6 @@
-"""Telegram by aiogram's own types over a made-up session: what is sent, what is heard, and that the token stays inside."""
+"""Telegram by aiogram's own types over a made-up session: what is sent, what is heard, and that the
+token stays inside.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,15 +16,17 @@ from aiogram.methods import GetUpdates, SendMessage, TelegramMethod
 from aiogram.types import Chat, Message, Update, User
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.telegram_commands import Said
 from keter.alerting.telegram import Listener, TelegramChannel
+from keter.alerting.telegram_commands import Said
 from keter.alerting.texts import Kind, about
 from keter.bus.telemetry.alerts import Alert
 from tests.kit.support import eventually
 
 TOKEN = "1234567890:" + "canary" * 6
 AT = datetime.now(UTC).replace(microsecond=0)
-MESSAGE = about(Kind.NEW, Alert("unknown-bets", "page", "Bets with unknown outcome", "<b>1 bet</b>", AT), AT)
+MESSAGE = about(
+    Kind.NEW, Alert("unknown-bets", "page", "Bets with unknown outcome", "<b>1 bet</b>", AT), AT
+)
 
 
 class Session(BaseSession):
@@ -37,7 +41,9 @@ class Session(BaseSession):
         self.blocked: set[int | str] = set()
         self.closed = False
 
-    async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:
+    async def make_request(
+        self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None
+    ) -> Any:
         if self.fault is not None:
             raise self.fault
         if isinstance(method, GetUpdates):
@@ -70,10 +76,16 @@ class EchoDesk:
         return f"heard {said.text} {TOKEN}"
 
 
-def update(number: int, text: str | None = "/status", kind: str = "private", chat: int = 7, **more: Any) -> Update:
+def update(
+    number: int, text: str | None = "/status", kind: str = "private", chat: int = 7, **more: Any
+) -> Update:
     sender = User(id=7, is_bot=False, first_name="Op")
     message = Message(
-        message_id=number, date=AT - timedelta(seconds=5), chat=Chat(id=chat, type=kind), from_user=sender, text=text
+        message_id=number,
+        date=AT - timedelta(seconds=5),
+        chat=Chat(id=chat, type=kind),
+        from_user=sender,
+        text=text,
     )
     return Update(update_id=number, message=message.model_copy(update=more))
 
@@ -98,7 +110,9 @@ async def test_one_user_who_blocked_the_bot_keeps_nothing_from_the_others() -> N
 
 async def test_when_nobody_could_be_told_it_has_failed_and_the_error_keeps_the_token() -> None:
     session = Session()
-    session.fault = TelegramNetworkError(SendMessage(chat_id=7, text=""), f"https://api.telegram.org/bot{TOKEN}/sendMessage")
+    session.fault = TelegramNetworkError(
+        SendMessage(chat_id=7, text=""), f"https://api.telegram.org/bot{TOKEN}/sendMessage"
+    )
     with structlog.testing.capture_logs() as logs, pytest.raises(DeliveryError) as caught:
         await TelegramChannel(Bot(TOKEN, session=session), [7]).send(MESSAGE, None)
     assert TOKEN not in f"{caught.value} {logs}"
@@ -126,14 +140,22 @@ async def test_what_is_heard_says_who_where_and_when() -> None:
     await ear.hear(update(4, text=None))
     await ear.hear(Update(update_id=5))
     first, group, bot = desk.heard
-    assert (first.user, first.chat, first.private, first.at, first.by_person) == (7, 7, True, AT - timedelta(seconds=5), True)
+    assert (first.user, first.chat, first.private, first.at, first.by_person) == (
+        7,
+        7,
+        True,
+        AT - timedelta(seconds=5),
+        True,
+    )
     assert (group.private, group.chat) == (False, -100)
     assert not bot.by_person
 
 
 async def test_a_fault_is_told_once_with_its_kind_and_without_the_token() -> None:
     session = Session()
-    session.fault = TelegramConflictError(GetUpdates(), f"bot{TOKEN}: terminated by other getUpdates request")
+    session.fault = TelegramConflictError(
+        GetUpdates(), f"bot{TOKEN}: terminated by other getUpdates request"
+    )
     ear = listener(session, EchoDesk())
     with structlog.testing.capture_logs() as logs:
         assert [await ear.poll(), await ear.poll()] == ["TelegramConflictError"] * 2

@@ -1,4 +1,6 @@
-"""The webhook against a real HTTP server: what arrives, how often it is tried, and that its address is never told."""
+"""The webhook against a real HTTP server: what arrives, how often it is tried, and that its address
+is never told.
+"""
 
 import asyncio
 import traceback
@@ -18,7 +20,11 @@ from tests.kit.support import free_port
 
 SECRET = "canary-webhook-4711"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MESSAGE = about(Kind.NEW, Alert("feed_stale:ACC:live", "page", "The feed is stale", "70 s", AT, "Look at it."), AT)
+MESSAGE = about(
+    Kind.NEW,
+    Alert("feed_stale:ACC:live", "page", "The feed is stale", "70 s", AT, "Look at it."),
+    AT,
+)
 POSITION = Position("LIVE", "ACTIVE", "EUR", 3, "120.00", 1, "-4.50")
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,7 +53,9 @@ class Receiver:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.posts.append((request.headers["Idempotency-Key"], await request.json()))
-        return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
+        return web.Response(
+            status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        )
 
 
 async def send(url: str, **options: float) -> None:
@@ -64,7 +72,11 @@ async def test_what_arrives_says_what_is_wrong_what_is_at_risk_and_where_to_read
         await send(url)
     [(key, content)] = box.posts
     assert key == content["id"] == MESSAGE.message_id
-    assert (content["alert"], content["level"], content["kind"]) == ("feed_stale:ACC:live", "page", "new")
+    assert (content["alert"], content["level"], content["kind"]) == (
+        "feed_stale:ACC:live",
+        "page",
+        "new",
+    )
     assert content["runbook"] == "docs/runbooks/feed-stale.md"
     for part in (
         "PAGE: The feed is stale",
@@ -117,7 +129,9 @@ async def test_a_silent_server_costs_no_more_than_the_deadline() -> None:
         released.set()
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:9/{SECRET}", f"nonsense://{SECRET}", f"http://[{SECRET}", SECRET])
+@pytest.mark.parametrize(
+    "url", [f"http://127.0.0.1:9/{SECRET}", f"nonsense://{SECRET}", f"http://[{SECRET}", SECRET]
+)
 async def test_the_address_is_in_no_error(url: str) -> None:
     with pytest.raises(DeliveryError) as caught:
         await send(url)

@@ -1,4 +1,6 @@
-"""A sandbox bookmaker on loopback and an account opened on it, over real HTTP and, where asked for, a real Redis."""
+"""A sandbox bookmaker on loopback and an account opened on it, over real HTTP and, where asked for,
+a real Redis.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -9,10 +11,10 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.domain.markets import Phase
-from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
-from keter.venues.asianodds.simulator.server import Sandbox
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import OpenVenue, Stores, open_venue
+from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
+from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.transport import Reply, Transport
 from tests.kit.local_stores import LocalStores
 
@@ -42,14 +44,18 @@ def settings_of(sandbox: Sandbox) -> Settings:
 
 @pytest.fixture
 async def open_sandbox() -> AsyncIterator[OpenSandbox]:
-    """Starts sandboxes whose clocks, throttles and bookmakers are quick; they stop with the test."""
+    """Starts sandboxes whose clocks, throttles and bookmakers are quick; they stop with the
+    test.
+    """
     async with AsyncExitStack() as stack:
 
         async def start(protocol: ProtocolConfig | None = None, **options: Any) -> Sandbox:
             quick: dict[str, Any] = {
                 "feed_interval_scale": FAST,
                 "delay_scale": 0.01,
-                "betting": BettingConfig(refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0),
+                "betting": BettingConfig(
+                    refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0
+                ),
                 "protocol": protocol or ProtocolConfig(),
             }
             quick.update(options)
@@ -63,7 +69,13 @@ async def open_account() -> AsyncIterator[OpenAccount]:
     """Opens the demonstration account of a sandbox; closed with the test."""
     async with AsyncExitStack() as stack:
 
-        def opened(sandbox: Sandbox, *, stores: Stores | None = None, owner: bool = True, impatient: bool = False) -> OpenVenue:
+        def opened(
+            sandbox: Sandbox,
+            *,
+            stores: Stores | None = None,
+            owner: bool = True,
+            impatient: bool = False,
+        ) -> OpenVenue:
             clock = SystemClock()
             local = LocalStores(clock.monotonic)
             settings = settings_of(sandbox)

@@ -1,4 +1,6 @@
-"""Bets over real HTTP: from quote to ticket, and every fault of a placement held against the book's own truth."""
+"""Bets over real HTTP: from quote to ticket, and every fault of a placement held against the book's
+own truth.
+"""
 
 from typing import Any
 
@@ -7,11 +9,18 @@ import pytest
 from keter.bus.connection import connect
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.domain.markets import MarketKind, Side
+from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import MarketPrices, PlaceOrder, PlaceOutcome, QuoteRequest, Ticket, TicketStatus
+from keter.venues.base import (
+    MarketPrices,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+    Ticket,
+    TicketStatus,
+)
 from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
 from tests.integration.asianodds.test_feed import each_phase, follow
 from tests.kit.support import eventually
@@ -19,13 +28,18 @@ from tests.kit.support import eventually
 REFERENCE = "kt0123456789abcdef0123456789abcdef"
 
 
-async def a_market(account: OpenVenue, kind: MarketKind = MarketKind.ASIAN_HANDICAP) -> MarketPrices:
+async def a_market(
+    account: OpenVenue, kind: MarketKind = MarketKind.ASIAN_HANDICAP
+) -> MarketPrices:
     _, known = await follow(account.source, each_phase(1))
     return next(prices for prices in known.values() if prices.market.kind is kind)
 
 
 async def an_order(
-    account: OpenVenue, prices: MarketPrices, side: Side = Side.HOME, books: tuple[str, ...] = ("IBC",)
+    account: OpenVenue,
+    prices: MarketPrices,
+    side: Side = Side.HOME,
+    books: tuple[str, ...] = ("IBC",),
 ) -> PlaceOrder:
     quotes = await account.venue.quote(QuoteRequest(prices.ref, prices.market, side, books))
     assert [quote.rejected for quote in quotes] == [False] * len(books)
@@ -45,11 +59,20 @@ async def ticket_of(account: OpenVenue, *statuses: TicketStatus) -> Ticket:
 
 @pytest.mark.parametrize("hdp_sign", ["unsigned", "away"])
 @pytest.mark.parametrize("price_field", ["both", "odds", "price"])
-@pytest.mark.parametrize(("kind", "side"), [(MarketKind.ASIAN_HANDICAP, Side.AWAY), (MarketKind.ONE_X_TWO, Side.DRAW)])
+@pytest.mark.parametrize(
+    ("kind", "side"), [(MarketKind.ASIAN_HANDICAP, Side.AWAY), (MarketKind.ONE_X_TWO, Side.DRAW)]
+)
 async def test_a_bet_is_quoted_placed_accepted_and_read_back(
-    open_sandbox: OpenSandbox, open_account: OpenAccount, kind: MarketKind, side: Side, price_field: Any, hdp_sign: Any
+    open_sandbox: OpenSandbox,
+    open_account: OpenAccount,
+    kind: MarketKind,
+    side: Side,
+    price_field: Any,
+    hdp_sign: Any,
 ) -> None:
-    sandbox = await open_sandbox(ProtocolConfig(price_field=price_field, hdp_sign=hdp_sign), fixed_fixtures=3)
+    sandbox = await open_sandbox(
+        ProtocolConfig(price_field=price_field, hdp_sign=hdp_sign), fixed_fixtures=3
+    )
     account = open_account(sandbox)
     prices = await a_market(account, kind)
     order = await an_order(account, prices, side)
@@ -58,8 +81,17 @@ async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     placement = await account.venue.place(order)
     assert placement.outcome is PlaceOutcome.SENT
     ticket = await ticket_of(account, TicketStatus.RUNNING)
-    assert (ticket.market, ticket.side, ticket.stake_minor, ticket.book) == (prices.market, side, 1050, "IBC")
-    assert (ticket.home, ticket.away, ticket.league) == (prices.event.home, prices.event.away, prices.event.league)
+    assert (ticket.market, ticket.side, ticket.stake_minor, ticket.book) == (
+        prices.market,
+        side,
+        1050,
+        "IBC",
+    )
+    assert (ticket.home, ticket.away, ticket.league) == (
+        prices.event.home,
+        prices.event.away,
+        prices.event.league,
+    )
     assert ticket.kickoff == prices.event.kickoff
     assert [found.ticket_id for found in await account.venue.bets()] == [ticket.ticket_id]
     snapshot = await account.venue.account()
@@ -67,14 +99,18 @@ async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     assert snapshot.credit_minor == DEMO_ACCOUNT.deposit_minor - 1050
 
 
-async def test_a_settled_bet_tells_its_result_and_money(open_sandbox: OpenSandbox, open_account: OpenAccount) -> None:
+async def test_a_settled_bet_tells_its_result_and_money(
+    open_sandbox: OpenSandbox, open_account: OpenAccount
+) -> None:
     sandbox = await open_sandbox(fixed_fixtures=2, settle_after_s=0.0)
     account = open_account(sandbox)
     prices = await a_market(account, MarketKind.ONE_X_TWO)
     await account.venue.place(await an_order(account, prices))
     await ticket_of(account, TicketStatus.RUNNING)
     scenario: Any = sandbox.house.scenario
-    match_id = next(m for m, fixture in scenario.fixtures.items() if fixture.home == prices.event.home)
+    match_id = next(
+        m for m, fixture in scenario.fixtures.items() if fixture.home == prices.event.home
+    )
     scenario.finish(match_id, (2, 1), (1, 1))
     ticket = await ticket_of(account, TicketStatus.SETTLED)
     assert (ticket.result, ticket.final_score, ticket.half_time_score) == ("WON", (2, 1), (1, 1))
@@ -111,9 +147,15 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "outcomes", "tickets"), FAULTS, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("fault", "outcomes", "tickets"), FAULTS, ids=lambda value: str(value)[:60]
+)
 async def test_a_placement_is_made_once_and_never_called_unplaced_when_it_was(
-    open_sandbox: OpenSandbox, open_account: OpenAccount, fault: dict[str, Any], outcomes: set[str], tickets: int
+    open_sandbox: OpenSandbox,
+    open_account: OpenAccount,
+    fault: dict[str, Any],
+    outcomes: set[str],
+    tickets: int,
 ) -> None:
     sandbox = await open_sandbox(fixed_fixtures=2)
     account = open_account(sandbox, impatient=True)
@@ -130,7 +172,9 @@ async def test_a_placement_is_made_once_and_never_called_unplaced_when_it_was(
         assert await account.venue.bet(REFERENCE) == ()
 
 
-async def test_without_a_connection_nothing_is_sent(open_sandbox: OpenSandbox, open_account: OpenAccount) -> None:
+async def test_without_a_connection_nothing_is_sent(
+    open_sandbox: OpenSandbox, open_account: OpenAccount
+) -> None:
     sandbox = await open_sandbox(fixed_fixtures=2)
     account = open_account(sandbox)
     order = await an_order(account, await a_market(account))
@@ -147,11 +191,17 @@ async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
     sandbox = await open_sandbox(fixed_fixtures=4)
     account = open_account(sandbox)
     _, known = await follow(account.source, each_phase(1))
-    for number, prices in enumerate(p for p in known.values() if p.market.kind is MarketKind.ASIAN_HANDICAP):
+    for number, prices in enumerate(
+        p for p in known.values() if p.market.kind is MarketKind.ASIAN_HANDICAP
+    ):
         order = await an_order(account, prices)
-        await account.venue.place(PlaceOrder(order.ref, order.market, order.side, order.prices, 1000, f"kt{number}"))
+        await account.venue.place(
+            PlaceOrder(order.ref, order.market, order.side, order.prices, 1000, f"kt{number}")
+        )
     listed = await eventually(lambda: all_running(account, 4))
-    sandbox.faults.add({"kind": "duplicate_rows", "count": 1}, {"kind": "reordered_rows", "count": 1})
+    sandbox.faults.add(
+        {"kind": "duplicate_rows", "count": 1}, {"kind": "reordered_rows", "count": 1}
+    )
     again = await account.venue.bets()
     assert len(again) == 4
     assert {ticket.ticket_id for ticket in again} == {ticket.ticket_id for ticket in listed}
@@ -159,19 +209,26 @@ async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
 
 async def all_running(account: OpenVenue, number: int) -> list[Ticket]:
     tickets = await account.venue.bets()
-    return list(tickets) if len(tickets) == number and {t.status for t in tickets} == {TicketStatus.RUNNING} else []
+    return (
+        list(tickets)
+        if len(tickets) == number and {t.status for t in tickets} == {TicketStatus.RUNNING}
+        else []
+    )
 
 
 @pytest.mark.redis
 async def test_processes_share_one_session_and_its_throttles_through_redis(
     open_sandbox: OpenSandbox, open_account: OpenAccount, redis_url: str
 ) -> None:
-    """Owner and follower over a real Redis: one login for both, and a new one reaches the follower too."""
+    """Owner and follower over a real Redis: one login for both, and a new one reaches the follower
+    too.
+    """
     sandbox: Sandbox = await open_sandbox(fixed_fixtures=3)
     ours, theirs = await connect(redis_url), await connect(redis_url)
     try:
         our_stores, their_stores = (
-            Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus)) for bus in (ours, theirs)
+            Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
+            for bus in (ours, theirs)
         )
         owner = open_account(sandbox, stores=our_stores)
         follower = open_account(sandbox, stores=their_stores, owner=False)
@@ -186,8 +243,11 @@ async def test_processes_share_one_session_and_its_throttles_through_redis(
         await owner.venue.account()
         assert (await follower.venue.account()).outstanding_minor == 0
         assert sandbox.house.calls["login"] == 2
-        await follow(owner.source, each_phase(1))  # a session knows the games of the feeds read in it
-        assert (await follower.venue.place(await an_order(follower, prices))).outcome is PlaceOutcome.SENT
+        # A session knows the games of the feeds read in it.
+        await follow(owner.source, each_phase(1))
+        assert (
+            await follower.venue.place(await an_order(follower, prices))
+        ).outcome is PlaceOutcome.SENT
     finally:
         await ours.aclose()
         await theirs.aclose()

@@ -1,4 +1,6 @@
-"""The feed over real HTTP: what we know is what the bookmaker shows, under every choice the protocol leaves open."""
+"""The feed over real HTTP: what we know is what the bookmaker shows, under every choice the
+protocol leaves open.
+"""
 
 import asyncio
 import time
@@ -8,10 +10,10 @@ from typing import Any
 import pytest
 
 from keter.domain.markets import MarketKind, Period, Phase
+from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.simulator.board import MarketType
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.transport import MAX_BODY_BYTES
 from keter.venues.base import EventScore, FeedUpdate, MarketPrices
 from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
@@ -39,7 +41,9 @@ async def follow(
 
 
 def each_phase(times: int) -> Callable[[list[FeedUpdate], Known], bool]:
-    return lambda updates, _: all(sum(update.phase is phase for update in updates) >= times for phase in Phase)
+    return lambda updates, _: all(
+        sum(update.phase is phase for update in updates) >= times for phase in Phase
+    )
 
 
 def shown(sandbox: Sandbox, prices: MarketPrices) -> dict[str, tuple[float | None, ...]]:
@@ -48,7 +52,10 @@ def shown(sandbox: Sandbox, prices: MarketPrices) -> dict[str, tuple[float | Non
     offer = row.offers[KINDS[prices.market.kind], prices.market.period is Period.FULL_TIME]
     order = (0, 2, 1) if prices.market.kind is MarketKind.ONE_X_TWO else (0, 1)
     assert prices.market.line_q == offer.line_q
-    return {book: tuple((legs[i] or 0) / 1000 or None for i in order) for book, legs in offer.prices.items()}
+    return {
+        book: tuple((legs[i] or 0) / 1000 or None for i in order)
+        for book, legs in offer.prices.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,9 @@ async def test_what_we_know_is_what_the_bookmaker_shows(
         assert {book.book: book.odds for book in prices.books} == shown(sandbox, prices)
 
 
-async def test_a_moving_market_is_followed_change_by_change(open_sandbox: OpenSandbox, open_account: OpenAccount) -> None:
+async def test_a_moving_market_is_followed_change_by_change(
+    open_sandbox: OpenSandbox, open_account: OpenAccount
+) -> None:
     """After many deltas every market is of the phase its match is in."""
     sandbox = await open_sandbox(speed=600)
     source = open_account(sandbox).source
@@ -80,14 +89,25 @@ async def test_a_moving_market_is_followed_change_by_change(open_sandbox: OpenSa
     assert any(update.removed for update in updates)
     assert {prices.phase for prices in known.values()} == set(Phase)
     rows = sandbox.house.board.rows
-    live = {row.fixture.match_id for row in rows.values() if row.market_type is MarketType.LIVE and not row.closing}
+    live = {
+        row.fixture.match_id
+        for row in rows.values()
+        if row.market_type is MarketType.LIVE and not row.closing
+    }
     for prices in known.values():
         ref = open_ref(prices.ref)
         assert (prices.phase is Phase.LIVE) == (ref.market_type == 0)
-        assert prices.phase is Phase.LIVE or ref.match_id not in live or ref.game_id not in rows or rows[ref.game_id].closing
+        assert (
+            prices.phase is Phase.LIVE
+            or ref.match_id not in live
+            or ref.game_id not in rows
+            or rows[ref.game_id].closing
+        )
 
 
-async def test_final_scores_are_those_of_the_matches(open_sandbox: OpenSandbox, open_account: OpenAccount) -> None:
+async def test_final_scores_are_those_of_the_matches(
+    open_sandbox: OpenSandbox, open_account: OpenAccount
+) -> None:
     sandbox = await open_sandbox(fixed_fixtures=3)
     scenario: Any = sandbox.house.scenario
     results = {match_id: (number + 1, number) for number, match_id in enumerate(scenario.fixtures)}
@@ -103,11 +123,27 @@ async def test_final_scores_are_those_of_the_matches(open_sandbox: OpenSandbox, 
 
     await follow(account.source, enough, timeout_s=60)
     fixtures = scenario.fixtures.values()
-    assert {(s.score.home, s.score.away) for s in finals.values()} == {fixture.full_time for fixture in fixtures}
+    assert {(s.score.home, s.score.away) for s in finals.values()} == {
+        fixture.full_time for fixture in fixtures
+    }
 
 
-BAD = ["bom", "xml", "html", "truncated_gzip", "result_null", "unknown_fields", "missing_teams", "odd_odds", "nan",
-       "http_error", "throttled", "expired_401", "expired_code", "session_killed"]  # fmt: skip
+BAD = [
+    "bom",
+    "xml",
+    "html",
+    "truncated_gzip",
+    "result_null",
+    "unknown_fields",
+    "missing_teams",
+    "odd_odds",
+    "nan",
+    "http_error",
+    "throttled",
+    "expired_401",
+    "expired_code",
+    "session_killed",
+]
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -115,10 +151,13 @@ BAD = ["bom", "xml", "html", "truncated_gzip", "result_null", "unknown_fields", 
 async def test_bad_input_is_survived_and_the_good_state_stays(
     open_sandbox: OpenSandbox, open_account: OpenAccount, kind: str
 ) -> None:
-    """The fault strikes from the fifth answer of a world that stands still: no market may change or be lost by it."""
+    """The fault strikes from the fifth answer of a world that stands still: no market may change or
+    be lost by it.
+    """
     sandbox = await open_sandbox(fixed_fixtures=10)
     account = open_account(sandbox)
-    times = 1 if "expired" in kind or "session" in kind else 3  # a session that dies again and again is a contest
+    # A session that dies again and again is a contest.
+    times = 1 if "expired" in kind or "session" in kind else 3
     sandbox.faults.add({"kind": kind, "route": "getfeeds", "skip": 4, "count": times})
     updates, known = await follow(account.source, each_phase(4))
     assert sandbox.faults.injected[kind] == times  # type: ignore[index] # kinds are their own names
@@ -164,13 +203,17 @@ async def test_fifty_megabytes_are_refused_without_reading_them_all(
     assert time.monotonic() - started < 20
 
 
-async def test_another_login_elsewhere_costs_a_login_and_no_price(open_sandbox: OpenSandbox, open_account: OpenAccount) -> None:
+async def test_another_login_elsewhere_costs_a_login_and_no_price(
+    open_sandbox: OpenSandbox, open_account: OpenAccount
+) -> None:
     sandbox = await open_sandbox(fixed_fixtures=5)
     account = open_account(sandbox)
 
     def enough(updates: list[FeedUpdate], known: Known) -> bool:
         if len(updates) == 5:
-            sandbox.house.sessions.login(DEMO_ACCOUNT.user, DEMO_ACCOUNT.password_md5, "10.0.0.9", sandbox.house.now())
+            sandbox.house.sessions.login(
+                DEMO_ACCOUNT.user, DEMO_ACCOUNT.password_md5, "10.0.0.9", sandbox.house.now()
+            )
         return each_phase(3)(updates, known)
 
     updates, known = await follow(account.source, enough)

@@ -12,9 +12,9 @@ import pytest
 from keter.bus.connection import Bus
 from keter.clock import SystemClock, random_id
 from keter.dashboard.app import make_app, serving
-from keter.dashboard.wiring import build_world
-from keter.dashboard.ledgers import LedgerDoor
 from keter.dashboard.app_context import World
+from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.wiring import build_world
 from keter.ledger import Ledger, open_settings_ledger
 from keter.settings import Settings, load_settings
 from tests.kit.support import connected, free_port
@@ -42,12 +42,16 @@ class Console:
 
     @property
     def cookie(self) -> dict[str, str]:
-        """The login as a header: a browser sends a Secure cookie to loopback, aiohttp's client does not."""
+        """The login as a header: a browser sends a Secure cookie to loopback, aiohttp's client does
+        not.
+        """
         return {"Cookie": f"__Host-sid={self.token}"} if self.token else {}
 
     async def login(self, user: str, password: str) -> None:
         body = {"user": user, "password": password}
-        async with self.http.post(self.base + "/api/v1/login", json=body, headers=self.page_headers) as answer:
+        async with self.http.post(
+            self.base + "/api/v1/login", json=body, headers=self.page_headers
+        ) as answer:
             assert answer.status == 200, await answer.text()
             self.token = answer.cookies["__Host-sid"].value
 
@@ -55,7 +59,9 @@ class Console:
         async with self.http.get(self.base + path, headers=self.cookie) as answer:
             return answer.status, await answer.json()
 
-    async def post(self, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    async def post(
+        self, path: str, body: object, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         chosen = self.page_headers if headers is None else headers
         async with self.http.post(self.base + path, json=body, headers=chosen) as answer:
             return answer.status, await answer.json()
@@ -72,9 +78,12 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
     async def start(**environ: str) -> Console:
         port = free_port()
         values = {
-            "DATA_DIR": str(tmp_path / "data"), "HALT_FILE": str(tmp_path / "HALT"), "DASH_PORT": str(port),
-            "REDIS_URL": redis_url, **environ,
-        }  # fmt: skip
+            "DATA_DIR": str(tmp_path / "data"),
+            "HALT_FILE": str(tmp_path / "HALT"),
+            "DASH_PORT": str(port),
+            "REDIS_URL": redis_url,
+            **environ,
+        }
         settings = load_settings(None, values)
         clock, stop = SystemClock(), asyncio.Event()
         bus = await connected(settings.redis.redis_url.get_secret_value())

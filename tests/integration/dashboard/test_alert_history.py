@@ -1,4 +1,6 @@
-"""The history of alerts: what the ledger refuses of it keeps nothing else from being written down."""
+"""The history of alerts: what the ledger refuses of it keeps nothing else from being written
+down.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,9 @@ async def names(ledger: Ledger) -> set[str]:
     return {row.alert_id for row in await ledger.alerts.history()}
 
 
-async def test_an_alert_that_the_ledger_refuses_does_not_hold_up_those_behind_it(tmp_path: Path) -> None:
+async def test_an_alert_that_the_ledger_refuses_does_not_hold_up_those_behind_it(
+    tmp_path: Path,
+) -> None:
     ledger = await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=ManualClock(NOW))
 
     async def alerts() -> Alerts:

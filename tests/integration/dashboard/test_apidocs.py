@@ -1,4 +1,6 @@
-"""The API's own page: every call and schema of the document, no script, behind the same perimeter as everything."""
+"""The API's own page: every call and schema of the document, no script, behind the same perimeter
+as everything.
+"""
 
 import re
 

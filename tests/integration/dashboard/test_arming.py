@@ -1,4 +1,6 @@
-"""LIVE is armed from the page with all that the command line asks for; guard and router wait for nothing else."""
+"""LIVE is armed from the page with all that the command line asks for; guard and router wait for
+nothing else.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,25 +9,28 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.state.trading import read_arming
-from keter.dashboard.auth import session_source
+from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import position_of
+from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
-from keter.setting_groups import LIVE_LIMITS
 from keter.risk.permission import Permission
+from keter.setting_groups import LIVE_LIMITS
+from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.execution import LIVE_RUN, own_redis
-from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.support import eventually
 
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
 PASSWORD, VIEWERS = "seven wet herons walk", "nine dry storks sleep"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-LOCKED = {"DASH_PASSWORD_HASH": CHEAP.hash(PASSWORD), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS)}
+LOCKED = {
+    "DASH_PASSWORD_HASH": CHEAP.hash(PASSWORD),
+    "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS),
+}
 ARM = {"action": "arm", "target": "acc", "reason": "open the day"}
 LIMITS = {name.upper(): "50" for name in LIVE_LIMITS}
 
@@ -34,23 +39,32 @@ def live(valid_for: timedelta = timedelta(days=1)) -> dict[str, str]:
     """LIVE with credentials and a licence of our own making; without limits."""
     pem, public = new_key()
     made = datetime.now(UTC) - timedelta(hours=1)
-    licence = issue(load_private_key(pem), "tests", now=made, valid_for=timedelta(hours=1) + valid_for)
+    licence = issue(
+        load_private_key(pem), "tests", now=made, valid_for=timedelta(hours=1) + valid_for
+    )
     return {
-        "EXECUTION_MODE": "LIVE", "AO_USER": "acc", "AO_PASS": "made-up", "LICENSE_PUBLIC_KEY": public,
+        "EXECUTION_MODE": "LIVE",
+        "AO_USER": "acc",
+        "AO_PASS": "made-up",
+        "LICENSE_PUBLIC_KEY": public,
         "KETER_LICENSE_KEY": licence,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
 async def ready(start_console: StartConsole) -> Console:
-    """A console of a LIVE installation that lacks nothing but the arming; the operator has just logged in."""
+    """A console of a LIVE installation that lacks nothing but the arming; the operator has just
+    logged in.
+    """
     console = await start_console(**LOCKED, **live(), **LIMITS)
     await own_redis(console.bus)
     await console.login("operator", PASSWORD)
     return console
 
 
-@pytest.mark.parametrize(("valid_for", "blocked"), [(timedelta(hours=20), False), (timedelta(minutes=-30), True)])
+@pytest.mark.parametrize(
+    ("valid_for", "blocked"), [(timedelta(hours=20), False), (timedelta(minutes=-30), True)]
+)
 async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
     start_console: StartConsole, valid_for: timedelta, blocked: bool
 ) -> None:
@@ -66,8 +80,16 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
     ("environ", "alert", "why"),
     [
         (live(timedelta(minutes=-30)) | LIMITS, "licence-ending", "the licence ended on"),
-        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": ""}, "licence-ending", "set LICENSE_PUBLIC_KEY to the key that its issuer"),
-        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": "rubbish"}, "licence-ending", "not an Ed25519 public key"),
+        (
+            live() | LIMITS | {"LICENSE_PUBLIC_KEY": ""},
+            "licence-ending",
+            "set LICENSE_PUBLIC_KEY to the key that its issuer",
+        ),
+        (
+            live() | LIMITS | {"LICENSE_PUBLIC_KEY": "rubbish"},
+            "licence-ending",
+            "not an Ed25519 public key",
+        ),
         (live(), "limits-missing", "missing: MAX_STAKE"),
         (live(timedelta(minutes=-30)), "limits-missing", "missing: MAX_STAKE"),
     ],
@@ -96,8 +118,14 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     position = position_of(console.world.hub.latest(), console.settings)
     assert any("open bets only" in problem for problem in position.problems)
     for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
-        target = BetState.SKIPPED if bet.state in {BetState.INTENDED, BetState.QUOTED} else BetState.REFUSED
-        await console.ledger.intents.transition(bet.intent.intent_id, target, at=bet.updated_at, cause="venue", worker="t")
+        target = (
+            BetState.SKIPPED
+            if bet.state in {BetState.INTENDED, BetState.QUOTED}
+            else BetState.REFUSED
+        )
+        await console.ledger.intents.transition(
+            bet.intent.intent_id, target, at=bet.updated_at, cause="venue", worker="t"
+        )
     assert await eventually(lambda: told("nothing is left to follow"))
 
 
@@ -111,7 +139,9 @@ async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: Star
 
 async def missing(console: Console) -> str | None:
     """What keeps guard and router from betting LIVE."""
-    return await Permission(console.bus, console.settings, console.world.clock, "acc", LIVE_RUN.mark).missing()
+    return await Permission(
+        console.bus, console.settings, console.world.clock, "acc", LIVE_RUN.mark
+    ).missing()
 
 
 async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, Any]:
@@ -124,17 +154,27 @@ def typed_long_ago(console: Console) -> None:
     """More than five minutes have passed since anybody typed a password."""
     sessions = console.world.doorman._sessions
     console.world.doorman._sessions = {
-        key: replace(session, proved_at=datetime(2020, 1, 1, tzinfo=UTC)) for key, session in sessions.items()
+        key: replace(session, proved_at=datetime(2020, 1, 1, tzinfo=UTC))
+        for key, session in sessions.items()
     }
 
 
-async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed(ready: Console) -> None:
+async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed(
+    ready: Console,
+) -> None:
     assert await missing(ready) == "arming"
     command = await prepared(ready)
-    assert (command["needs"], command["summary"]) == (["word"], "Arm acc: LIVE bets with real money may be made.")
+    assert (command["needs"], command["summary"]) == (
+        ["word"],
+        "Arm acc: LIVE bets with real money may be made.",
+    )
     assert await missing(ready) == "arming", "preparing arms nothing"
-    answers = [await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)]
-    assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {(200, "acc is armed", True)}
+    answers = [
+        await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)
+    ]
+    assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {
+        (200, "acc is armed", True)
+    }
     assert await missing(ready) is None
     arming = await read_arming(ready.bus, "acc", LIVE_RUN.mark)
     assert arming is not None
@@ -143,7 +183,10 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
     assert command["needs"] == []
     assert (await ready.post(COMMIT, {"token": command["token"]}))[0] == 200
     assert await missing(ready) == "arming"
-    rows = [(row.action.value, row.accepted, row.value_before, row.value_after) for row in await ready.ledger.commands.recent()]
+    rows = [
+        (row.action.value, row.accepted, row.value_before, row.value_after)
+        for row in await ready.ledger.commands.recent()
+    ]
     assert rows == [("disarm", True, "armed", "not armed"), ("arm", True, "not armed", "armed")]
 
 
@@ -156,7 +199,9 @@ async def test_a_halt_from_the_page_takes_the_arming_back(ready: Console) -> Non
 
 
 async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console) -> None:
-    """Each refusal arms nothing and is in the audit; the right word and password then arm with the same confirmation."""
+    """Each refusal arms nothing and is in the audit; the right word and password then arm with the
+    same confirmation.
+    """
     typed_long_ago(ready)
     command = await prepared(ready)
     assert command["needs"] == ["word", "password"]
@@ -171,13 +216,21 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
         assert (status, refused["error"]["code"]) == (403, code)
         assert await missing(ready) == "arming"
     rows = await ready.ledger.commands.recent()
-    assert [(row.action.value, row.accepted, row.value_after) for row in rows] == [("arm", False, None)] * 4
-    status, refused = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD})
-    assert (status, refused["error"]["code"]) == (429, "slow_down"), "a wrong password makes the next one wait"
+    assert [(row.action.value, row.accepted, row.value_after) for row in rows] == [
+        ("arm", False, None)
+    ] * 4
+    status, refused = await ready.post(
+        COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD}
+    )
+    assert (status, refused["error"]["code"]) == (429, "slow_down"), (
+        "a wrong password makes the next one wait"
+    )
     caller = ready.world.doorman.who(ready.token)
     assert caller is not None
     backoff.succeeded("operator", "127.0.0.1", session_source(caller))
-    assert (await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD}))[0] == 200
+    assert (
+        await ready.post(COMMIT, {"token": command["token"], "word": "LIVE", "password": PASSWORD})
+    )[0] == 200
     assert await missing(ready) is None
 
 

@@ -1,4 +1,6 @@
-"""Prepare and commit: one effect whatever is pressed, clicked or sent twice, and a halt that needs nothing but the disk."""
+"""Prepare and commit: one effect whatever is pressed, clicked or sent twice, and a halt that needs
+nothing but the disk.
+"""
 
 import asyncio
 import csv
@@ -8,20 +10,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.telemetry.alerts import read_alerts
-from keter.bus.state.cooldowns import cool_down
 from keter.bus.locks import Locks
+from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import random_id
 from keter.dashboard.auth import session_source
 from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
-from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.support import eventually
 
 PASSWORD = "seven wet herons walk"
-LOCKED = {"DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)}
+LOCKED = {
+    "DASH_PASSWORD_HASH": PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+}
 PREPARE, COMMIT = "/api/v1/commands/prepare", "/api/v1/commands/commit"
 
 
@@ -31,7 +35,9 @@ async def state_of(console: Console) -> TradingState | None:
 
 async def set_state(console: Console, mode: TradingMode, actor: str = "ops") -> TradingState:
     now = datetime.now(UTC)
-    return await change_trading(console.bus, TradingState(mode, actor, "test", now), expected_revision=None, now=now)
+    return await change_trading(
+        console.bus, TradingState(mode, actor, "test", now), expected_revision=None, now=now
+    )
 
 
 async def test_a_halt_writes_the_file_changes_the_state_and_is_audited(console: Console) -> None:
@@ -48,7 +54,9 @@ async def test_a_halt_writes_the_file_changes_the_state_and_is_audited(console: 
     assert done["audited"] is True
     assert console.settings.router.halt_file.exists()
     rows = await console.ledger.commands.recent()
-    assert [(row.action.value, row.source, row.actor) for row in rows] == [("halt", "page", "operator@127.0.0.1")]
+    assert [(row.action.value, row.source, row.actor) for row in rows] == [
+        ("halt", "page", "operator@127.0.0.1")
+    ]
     assert rows[0].before is not None
     assert rows[0].before.mode is TradingMode.ACTIVE
 
@@ -56,13 +64,17 @@ async def test_a_halt_writes_the_file_changes_the_state_and_is_audited(console: 
 async def test_ten_commits_of_one_token_are_one_effect_with_one_result(console: Console) -> None:
     await seed_bus(console.bus)
     _, prepared = await console.post(PREPARE, {"action": "pause"})
-    answers = await asyncio.gather(*[console.post(COMMIT, {"token": prepared["token"]}) for _ in range(10)])
+    answers = await asyncio.gather(
+        *[console.post(COMMIT, {"token": prepared["token"]}) for _ in range(10)]
+    )
     assert {status for status, _ in answers} == {200}
     assert len({answer["command_id"] for _, answer in answers}) == 1
     assert len(await console.ledger.commands.recent()) == 1
 
 
-async def test_a_start_prepared_on_an_old_state_is_refused_with_a_fresh_look(console: Console) -> None:
+async def test_a_start_prepared_on_an_old_state_is_refused_with_a_fresh_look(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
@@ -93,7 +105,9 @@ async def test_what_only_stops_is_done_however_old_its_look_at_the_state(
     assert state.mode is mode
 
 
-async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(console: Console) -> None:
+async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(
+    console: Console,
+) -> None:
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     console.world.commands._tokens[prepared["token"]].made_s -= 31
@@ -101,11 +115,15 @@ async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(cons
     assert (status, refused["error"]["code"]) == (410, "token_gone")
 
 
-async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_password(start_console: StartConsole) -> None:
+async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_password(
+    start_console: StartConsole,
+) -> None:
     console = await start_console(**LOCKED)
     await console.login("operator", PASSWORD)
     console.world.doorman._sessions = {
-        key: session.__class__(session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC))
+        key: session.__class__(
+            session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
+        )
         for key, session in console.world.doorman._sessions.items()
     }
     await set_state(console, TradingMode.PAUSED)
@@ -115,23 +133,34 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     assert prepared["needs"] == ["word", "password"]
     token = prepared["token"]
-    assert (await console.post(COMMIT, {"token": token, "word": "resume", "password": PASSWORD}))[0] == 403
+    assert (await console.post(COMMIT, {"token": token, "word": "resume", "password": PASSWORD}))[
+        0
+    ] == 403
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME"}))[0] == 403
-    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": "wrong"}))[0] == 403
+    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": "wrong"}))[
+        0
+    ] == 403
     state = await state_of(console)
     assert state is not None
     assert state.mode is TradingMode.HALTED
-    refused = [(row.action.value, row.accepted, row.result) for row in await console.ledger.commands.recent()]
+    refused = [
+        (row.action.value, row.accepted, row.result)
+        for row in await console.ledger.commands.recent()
+    ]
     assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
     assert [accepted for _, accepted, _ in refused] == [False] * 3
     caller = console.world.doorman.who(console.token)
     assert caller is not None
     backoff, source = console.world.doorman.backoff, session_source(caller)
     await eventually(lambda: backoff.wait_s("operator", "127.0.0.1", source) == 0)
-    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[0] == 200
+    assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[
+        0
+    ] == 200
 
 
-async def test_a_halt_file_that_came_after_the_look_asks_for_more_than_a_press(console: Console) -> None:
+async def test_a_halt_file_that_came_after_the_look_asks_for_more_than_a_press(
+    console: Console,
+) -> None:
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     assert prepared["needs"] == []
@@ -141,7 +170,9 @@ async def test_a_halt_file_that_came_after_the_look_asks_for_more_than_a_press(c
     assert console.settings.router.halt_file.exists()
 
 
-async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(start_console: StartConsole) -> None:
+async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(
+    start_console: StartConsole,
+) -> None:
     secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
     console = await start_console(**LOCKED, DASH_TOTP_SECRET=secret)
 
@@ -149,10 +180,14 @@ async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(start_con
         return totp(secret, int(datetime.now(UTC).timestamp()) // 30 + step)
 
     body = {"user": "operator", "password": PASSWORD, "code": code(-1)}
-    async with console.http.post(f"{console.base}/api/v1/login", json=body, headers=console.page_headers) as answer:
+    async with console.http.post(
+        f"{console.base}/api/v1/login", json=body, headers=console.page_headers
+    ) as answer:
         console.token = answer.cookies["__Host-sid"].value
     console.world.doorman._sessions = {
-        key: session.__class__(session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC))
+        key: session.__class__(
+            session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
+        )
         for key, session in console.world.doorman._sessions.items()
     }
     await set_state(console, TradingMode.HALTED)
@@ -164,9 +199,13 @@ async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(start_con
     assert (await console.post(COMMIT, {**proof, "code": code(1)}))[0] == 200
 
 
-async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for(console: Console) -> None:
+async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for(
+    console: Console,
+) -> None:
     now = datetime.now(UTC)
-    until = TradingState(TradingMode.PAUSED, "guard", "losing streak", now, now + timedelta(hours=1))
+    until = TradingState(
+        TradingMode.PAUSED, "guard", "losing streak", now, now + timedelta(hours=1)
+    )
     await change_trading(console.bus, until, expected_revision=None, now=now)
     _, prepared = await console.post(PREPARE, {"action": "pause"})
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
@@ -174,7 +213,9 @@ async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for
     assert prepared["needs"] == ["word"]
 
 
-async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(console: Console) -> None:
+async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(
+    console: Console,
+) -> None:
     await set_state(console, TradingMode.ACTIVE)
     _, prepared = await console.post(PREPARE, {"action": "reduce", "reason": "odd prices"})
     assert "do not raise the worst case" in prepared["summary"]
@@ -186,10 +227,14 @@ async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(co
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     assert prepared["needs"] == []
     rows = await console.ledger.commands.recent()
-    assert [(row.action.value, row.source, row.accepted) for row in rows] == [("reduce", "page", True)]
+    assert [(row.action.value, row.source, row.accepted) for row in rows] == [
+        ("reduce", "page", True)
+    ]
 
 
-async def test_reducing_from_the_page_weakens_no_stop_and_acts_on_no_other_state_than_was_shown(console: Console) -> None:
+async def test_reducing_from_the_page_weakens_no_stop_and_acts_on_no_other_state_than_was_shown(
+    console: Console,
+) -> None:
     await set_state(console, TradingMode.ACTIVE)
     _, prepared = await console.post(PREPARE, {"action": "reduce"})
     for stronger in (TradingMode.PAUSED, TradingMode.HALTED):
@@ -224,9 +269,15 @@ async def test_a_token_is_good_for_its_own_session_only(start_console: StartCons
 async def test_a_pause_that_would_change_nothing_says_so_before_and_after(console: Console) -> None:
     await set_state(console, TradingMode.PAUSED, "guard")
     _, prepared = await console.post(PREPARE, {"action": "pause", "for_s": 60})
-    assert prepared["summary"] == "Pause: guard has paused already, until somebody resumes (test); that stands."
+    assert (
+        prepared["summary"]
+        == "Pause: guard has paused already, until somebody resumes (test); that stands."
+    )
     status, done = await console.post(COMMIT, {"token": prepared["token"]})
-    assert (status, done["sentence"]) == (200, "paused already by guard (test), until somebody resumes; that stands")
+    assert (status, done["sentence"]) == (
+        200,
+        "paused already by guard (test), until somebody resumes; that stands",
+    )
     state = await state_of(console)
     assert state is not None
     assert (state.actor, state.revision) == ("guard", done["revision"])
@@ -242,7 +293,9 @@ async def test_the_end_of_the_guards_own_pause_asks_for_the_word(console: Consol
     assert prepared["needs"] == []
 
 
-async def test_an_alert_is_acknowledged_once_and_stands_until_its_cause_is_gone(console: Console) -> None:
+async def test_an_alert_is_acknowledged_once_and_stands_until_its_cause_is_gone(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
     _, prepared = await console.post(PREPARE, {"action": "acknowledge", "target": "unknown-bets"})
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
@@ -256,13 +309,21 @@ LOWER = {"action": "set_limit", "target": "MAX_STAKE", "value": "5"}
 RAISE = {**LOWER, "value": "40"}
 
 
-async def test_asking_too_often_is_slowed_down_but_never_what_stops_or_lowers(console: Console) -> None:
+async def test_asking_too_often_is_slowed_down_but_never_what_stops_or_lowers(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
     _, prepared = await console.post(PREPARE, {**LOWER, "value": "30"})
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
     asked = [await console.post(PREPARE, RAISE) for _ in range(61)]
     assert [status for status, _ in asked] == [200] * 60 + [429]
-    stops = [LOWER, {"action": "disarm", "target": "acc"}, {"action": "reduce"}, {"action": "pause"}, {"action": "halt"}]
+    stops = [
+        LOWER,
+        {"action": "disarm", "target": "acc"},
+        {"action": "reduce"},
+        {"action": "pause"},
+        {"action": "halt"},
+    ]
     for body in stops:
         status, prepared = await console.post(PREPARE, body)
         assert status == 200, body
@@ -273,15 +334,21 @@ async def test_asking_too_often_is_slowed_down_but_never_what_stops_or_lowers(co
     assert [row.action.value for row in rows] == ["halt", "pause", "reduce", "disarm", "set_limit"]
 
 
-async def test_any_number_of_stops_takes_nothing_of_what_else_may_be_asked(console: Console) -> None:
+async def test_any_number_of_stops_takes_nothing_of_what_else_may_be_asked(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
     for _ in range(65):
         assert (await console.post(PREPARE, {"action": "pause"}))[0] == 200
     assert (await console.post(PREPARE, RAISE))[0] == 200
 
 
-async def test_a_flood_of_stops_pushes_out_nobody_elses_confirmation(start_console: StartConsole) -> None:
-    """Each session has its own room, of which its oldest confirmations go; and stopping asks for a login like all else."""
+async def test_a_flood_of_stops_pushes_out_nobody_elses_confirmation(
+    start_console: StartConsole,
+) -> None:
+    """Each session has its own room, of which its oldest confirmations go; and stopping asks for a
+    login like all else.
+    """
     console = await start_console(**LOCKED)
     await seed_bus(console.bus)
     assert (await console.post(PREPARE, {"action": "pause"}))[0] == 401
@@ -298,7 +365,9 @@ async def test_a_flood_of_stops_pushes_out_nobody_elses_confirmation(start_conso
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
 
 
-async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(console: Console) -> None:
+async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
     lower = {"action": "set_limit", "target": "MAX_STAKE", "value": "5"}
     _, prepared = await console.post(PREPARE, lower)
@@ -314,7 +383,11 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(cons
     assert [row.accepted for row in rows] == [True, False, True]
     assert rows[0].result == "MAX_STAKE is 50, was 5; the settings allow 50"
     _, risk = await console.get("/api/v1/risk")
-    assert [(row["before"], row["after"]) for row in risk["audit"]] == [("5", "50"), (None, None), ("50", "5")]
+    assert [(row["before"], row["after"]) for row in risk["audit"]] == [
+        ("5", "50"),
+        (None, None),
+        ("50", "5"),
+    ]
     async with console.http.get(console.base + "/api/v1/audit.csv") as answer:
         exported = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
     assert [(row["target"], row["before"], row["after"]) for row in exported][::2] == [
@@ -322,17 +395,24 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(cons
     ]  # fmt: skip
 
 
-async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show(console: Console) -> None:
+async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show(
+    console: Console,
+) -> None:
     """What is used is held against what the guard holds it against."""
     seed = await seed_ledger(console.ledger, count=3, unknown=False)
     await seed_bus(console.bus, now=seed.now)
     for name, value in (("MAX_EXPOSURE_TOTAL", "100"), ("DAILY_LOSS_LIMIT_UNITS", "2")):
-        _, prepared = await console.post(PREPARE, {"action": "set_limit", "target": name, "value": value})
+        _, prepared = await console.post(
+            PREPARE, {"action": "set_limit", "target": name, "value": value}
+        )
         assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
     await console.world.hub.refresh()
     _, snapshot = await console.get("/api/v1/snapshot")
     loss = f"{2 * console.settings.stake.fixed_stake:.2f}"
-    assert (snapshot["money"]["exposure_limit"], snapshot["money"]["loss_limit"]) == ("100.00", loss)
+    assert (snapshot["money"]["exposure_limit"], snapshot["money"]["loss_limit"]) == (
+        "100.00",
+        loss,
+    )
     _, risk = await console.get("/api/v1/risk")
     shown = {row["name"]: row["limit"] for row in risk["limits"]}
     assert (shown["total"], shown["daily_loss"]) == ("100.00", loss)
@@ -341,9 +421,13 @@ async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show
     assert {"keter_limit_exposure 100.0", f"keter_limit_day_loss {float(loss)}"} <= set(lines)
 
 
-async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(console: Console) -> None:
+async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(
+    console: Console,
+) -> None:
     await seed_bus(console.bus)
-    await cool_down(console.bus, event_uid="e/1", seconds=60, reason="refused", selection_id="AH|-0.5|HOME")
+    await cool_down(
+        console.bus, event_uid="e/1", seconds=60, reason="refused", selection_id="AH|-0.5|HOME"
+    )
     lock = console.bus.keys.exec_lock("e/1", "AH|-0.5|HOME")
     assert await Locks(console.bus, owner="router", ids=random_id).acquire(lock, 60) is not None
     _, risk = await console.get("/api/v1/risk")

@@ -48,14 +48,16 @@ async def ended(streams: list[Stream]) -> None:
 def post(console: Console, body: bytes, length: int) -> bytes:
     host = f"127.0.0.1:{console.port}"
     head = (
-        f"POST /api/v1/login HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nX-Requested-By: keter\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        f"POST /api/v1/login HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nX-Requested-By:"
+        f" keter\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
     return head.encode() + body
 
 
 async def healthy(console: Console) -> bool:
-    async with console.http.get(console.base + "/healthz", headers={"Connection": "close"}) as answer:
+    async with console.http.get(
+        console.base + "/healthz", headers={"Connection": "close"}
+    ) as answer:
         return answer.status == 200
 
 
@@ -103,7 +105,9 @@ async def test_a_late_body_is_told_so(console: Console, monkeypatch: pytest.Monk
     assert b"body_late" in answer
 
 
-async def test_a_post_that_is_cut_off_is_no_error_of_ours(console: Console, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_post_that_is_cut_off_is_no_error_of_ours(
+    console: Console, caplog: pytest.LogCaptureFixture
+) -> None:
     with structlog.testing.capture_logs() as logs:
         for cut in (b"", b'{"us'):
             async with sent(console, post(console, cut, 100), 5) as streams:

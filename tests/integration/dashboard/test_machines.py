@@ -1,4 +1,6 @@
-"""Two machines that share a Redis are two rows each, and an alert names the one that it is about."""
+"""Two machines that share a Redis are two rows each, and an alert names the one that it is
+about.
+"""
 
 import os
 import signal
@@ -73,7 +75,9 @@ async def test_the_same_process_of_two_machines_is_two_rows(console: Console) ->
     assert await eventually(both)
 
 
-async def test_the_alert_names_the_machine_whose_worker_is_silent(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_alert_names_the_machine_whose_worker_is_silent(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keter.dashboard.rules.LOST_AFTER_S", 0.0)
     await beat(console, *NAMES)
     await console.world.watch.look()
@@ -90,7 +94,9 @@ async def test_the_alert_names_the_machine_whose_worker_is_silent(console: Conso
     assert alert.detail == "No heartbeat of router@lisbon."
 
 
-async def test_a_workers_name_carries_its_machine(console: Console, two_machines: dict[str, subprocess.Popen[bytes]]) -> None:
+async def test_a_workers_name_carries_its_machine(
+    console: Console, two_machines: dict[str, subprocess.Popen[bytes]]
+) -> None:
     async def beating() -> bool:
         workers = {one.worker for one in await read_heartbeats(console.bus)}
         return workers == {f"recorder@{machine}" for machine in two_machines}

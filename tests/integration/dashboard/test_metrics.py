@@ -1,4 +1,6 @@
-"""``/metrics`` over a real Redis and a real ledger: who may read it, what it holds, what Prometheus and Grafana ask of it."""
+"""``/metrics`` over a real Redis and a real ledger: who may read it, what it holds, what Prometheus
+and Grafana ask of it.
+"""
 
 import asyncio
 import json
@@ -15,8 +17,8 @@ from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import add_counts
 from keter.dashboard.rules import RULES
 from keter.metrics import CATALOGUE, CONTENT_TYPE
-from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
 from tests.kit.promql import Query, read_query
 from tests.kit.support import ROOT, RedisServer
 
@@ -50,7 +52,12 @@ async def seed_everything(console: Console) -> None:
     tracker = Heart(console.bus, process="tracker", worker="tracker", heartbeat_s=30)
     tracker.gauge("foreign_open", 0)
     await tracker.beat()
-    more = {"ingest:problem_bad_row": 3, "ingest:changed": 40, "validator:book_quote_stale": 5, "router:venue_refused": 2}
+    more = {
+        "ingest:problem_bad_row": 3,
+        "ingest:changed": 40,
+        "validator:book_quote_stale": 5,
+        "router:venue_refused": 2,
+    }
     await add_counts(console.bus, console.world.reader.today(), more)
 
 
@@ -71,9 +78,13 @@ def samples(text: str) -> dict[str, list[Sample]]:
     return found
 
 
-async def test_the_page_holds_what_redis_and_the_ledger_hold(console: Console, samples: dict[str, list[Sample]]) -> None:
+async def test_the_page_holds_what_redis_and_the_ledger_hold(
+    console: Console, samples: dict[str, list[Sample]]
+) -> None:
     def value(name: str, **labels: str) -> float:
-        return next(sample.value for sample in samples[name] if labels.items() <= sample.labels.items())
+        return next(
+            sample.value for sample in samples[name] if labels.items() <= sample.labels.items()
+        )
 
     today = console.world.reader.today()
     summary = await console.ledger.summary(console.settings.mode.execution_mode, today)
@@ -89,8 +100,12 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(console: Console, s
     assert value("keter_clv_mean_ratio") == pytest.approx(2.02 / 1.98 - 1)
 
 
-async def test_every_family_of_the_catalogue_can_be_served(samples: dict[str, list[Sample]]) -> None:
-    """But the licence, which this console has none of, and growth, which takes ten minutes of watching."""
+async def test_every_family_of_the_catalogue_can_be_served(
+    samples: dict[str, list[Sample]],
+) -> None:
+    """But the licence, which this console has none of, and growth, which takes ten minutes of
+    watching.
+    """
     missing = {name for name, spec in CATALOGUE.items() if not spec.samples <= samples.keys()}
     growth = {"keter_storage_growth_bytes_per_day", "keter_storage_days_left"}
     assert missing == {"keter_license_expiry_timestamp_seconds", *growth}
@@ -98,13 +113,19 @@ async def test_every_family_of_the_catalogue_can_be_served(samples: dict[str, li
 
 async def test_the_answer_says_what_it_is(console: Console) -> None:
     async with console.http.get(console.base + "/metrics") as answer:
-        assert answer.headers["Content-Type"] == CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+        assert (
+            answer.headers["Content-Type"]
+            == CONTENT_TYPE
+            == "text/plain; version=0.0.4; charset=utf-8"
+        )
         assert answer.headers["Cache-Control"] == "no-store"
 
 
 async def test_nothing_of_the_outside_world_becomes_a_label(text: str) -> None:
     """Teams, leagues and books come in any number and spelling; so do accounts."""
-    words = {word for fixture in FIXTURES for name in fixture for word in re.findall(r"\w{4,}", name)} | {
+    words = {
+        word for fixture in FIXTURES for name in fixture for word in re.findall(r"\w{4,}", name)
+    } | {
         "sandbox",
         "SBO",
         "PIN",
@@ -116,7 +137,9 @@ async def test_nothing_of_the_outside_world_becomes_a_label(text: str) -> None:
 @pytest.fixture
 async def locked(start_console: StartConsole) -> Console:
     secret = CHEAP.hash("seven wet herons walk")
-    return await start_console(DASH_PASSWORD_HASH=secret, METRICS_TOKEN=TOKEN, DASH_TOTP_SECRET="CANARYCANARY2345")
+    return await start_console(
+        DASH_PASSWORD_HASH=secret, METRICS_TOKEN=TOKEN, DASH_TOTP_SECRET="CANARYCANARY2345"
+    )
 
 
 async def test_this_machine_may_read_it_without_a_login(locked: Console) -> None:
@@ -126,12 +149,26 @@ async def test_this_machine_may_read_it_without_a_login(locked: Console) -> None
 @pytest.mark.parametrize("path", ["/metrics", "/readyz"])
 @pytest.mark.parametrize(
     ("authorization", "allowed"),
-    [(f"Bearer {TOKEN}", True), (f"bearer {TOKEN}", True), (None, False), ("Bearer ", False), (f"Bearer {TOKEN}x", False),
-     (f"Basic {TOKEN}", False), (TOKEN, False), ("Bearer \udcff", False)],
-)  # fmt: skip
-async def test_others_need_the_token(locked: Console, path: str, authorization: str | None, allowed: bool) -> None:
-    """A request that some proxy hands on is not from this machine, whatever its peer address says."""
-    headers = {"X-Forwarded-For": "203.0.113.9"} | ({"Authorization": authorization} if authorization is not None else {})
+    [
+        (f"Bearer {TOKEN}", True),
+        (f"bearer {TOKEN}", True),
+        (None, False),
+        ("Bearer ", False),
+        (f"Bearer {TOKEN}x", False),
+        (f"Basic {TOKEN}", False),
+        (TOKEN, False),
+        ("Bearer \udcff", False),
+    ],
+)
+async def test_others_need_the_token(
+    locked: Console, path: str, authorization: str | None, allowed: bool
+) -> None:
+    """A request that some proxy hands on is not from this machine, whatever its peer address
+    says.
+    """
+    headers = {"X-Forwarded-For": "203.0.113.9"} | (
+        {"Authorization": authorization} if authorization is not None else {}
+    )
     async with locked.http.get(locked.base + path, headers=headers) as answer:
         assert (answer.status != 401) == allowed
 
@@ -146,18 +183,26 @@ async def test_the_token_opens_nothing_else(locked: Console) -> None:
 async def test_without_a_token_configured_no_token_is_right(start_console: StartConsole) -> None:
     console = await start_console(DASH_PASSWORD_HASH=CHEAP.hash("seven wet herons walk"))
     for authorization in ("Bearer ", "Bearer x"):
-        status, _ = await page(console, Authorization=authorization, **{"X-Forwarded-For": "203.0.113.9"})
+        status, _ = await page(
+            console, Authorization=authorization, **{"X-Forwarded-For": "203.0.113.9"}
+        )
         assert status == 401
 
 
 async def test_no_secret_is_on_the_page(locked: Console) -> None:
     await seed_bus(locked.bus)
     _, text = await page(locked)
-    secrets = (TOKEN, "CANARYCANARY2345", locked.settings.dashboard.dash_password_hash.get_secret_value())
+    secrets = (
+        TOKEN,
+        "CANARYCANARY2345",
+        locked.settings.dashboard.dash_password_hash.get_secret_value(),
+    )
     assert not [secret for secret in secrets if secret in text]
 
 
-async def test_with_redis_gone_it_says_so_and_tells_what_the_ledger_knows(start_console: StartConsole) -> None:
+async def test_with_redis_gone_it_says_so_and_tells_what_the_ledger_knows(
+    start_console: StartConsole,
+) -> None:
     server = RedisServer()
     console = await start_console(REDIS_URL=server.url)
     try:
@@ -170,10 +215,14 @@ async def test_with_redis_gone_it_says_so_and_tells_what_the_ledger_knows(start_
     assert status == 200
     assert (found["keter_up"], found["keter_redis_up"], found["keter_ledger_up"]) == (0, 0, 1)
     assert found["keter_day_profit"] != 0
-    assert not [name for name in found if name.startswith(("keter_queue", "keter_worker", "keter_account"))]
+    assert not [
+        name for name in found if name.startswith(("keter_queue", "keter_worker", "keter_account"))
+    ]
 
 
-async def test_many_who_ask_at_once_get_one_page(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_who_ask_at_once_get_one_page(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = 0
     facts = console.world.reader.facts
 
@@ -213,13 +262,18 @@ def wrong_in(query: Query, samples: dict[str, list[Sample]]) -> list[str]:
     wrong = []
     for selector in query.selectors:
         rows = samples.get(selector.metric, [])
-        labels = OF_PROMETHEUS.get(selector.metric) or {name for row in rows for name in row.labels} | TARGET
+        labels = (
+            OF_PROMETHEUS.get(selector.metric)
+            or {name for row in rows for name in row.labels} | TARGET
+        )
         if not rows and selector.metric not in OF_PROMETHEUS:
             wrong.append(selector.metric)
         for label, operator, text in selector.matchers:
             if label not in labels:
                 wrong.append(f"{selector.metric}{{{label}}}")
-            elif label not in TARGET and not any(_fits(row.labels[label], operator, text) for row in rows):
+            elif label not in TARGET and not any(
+                _fits(row.labels[label], operator, text) for row in rows
+            ):
                 wrong.append(f"{selector.metric}{{{label}{operator}{text}}}")
     return wrong
 
@@ -231,13 +285,23 @@ def _fits(value: str, operator: str, text: str) -> bool:
 
 def labels_of(query: Query, samples: dict[str, list[Sample]]) -> set[str]:
     names = {selector.metric for selector in query.selectors}
-    return TARGET | {label for name in names for row in samples.get(name, []) for label in row.labels}
+    return TARGET | {
+        label for name in names for row in samples.get(name, []) for label in row.labels
+    }
 
 
-async def test_every_rule_and_every_panel_asks_for_what_there_is(samples: dict[str, list[Sample]]) -> None:
-    queries = rule_expressions() | {name: target["expr"] for name, target in board_targets().items()}
+async def test_every_rule_and_every_panel_asks_for_what_there_is(
+    samples: dict[str, list[Sample]],
+) -> None:
+    queries = rule_expressions() | {
+        name: target["expr"] for name, target in board_targets().items()
+    }
     assert len(queries) > 60
-    licence = {"keter_license_expiry_timestamp_seconds": [Sample("keter_license_expiry_timestamp_seconds", {}, 1.0)]}
+    licence = {
+        "keter_license_expiry_timestamp_seconds": [
+            Sample("keter_license_expiry_timestamp_seconds", {}, 1.0)
+        ]
+    }
     wrong: dict[str, list[str]] = {}
     for name, text in queries.items():
         query = read_query(text)
@@ -249,7 +313,9 @@ async def test_every_rule_and_every_panel_asks_for_what_there_is(samples: dict[s
     assert wrong == {}
 
 
-async def test_legends_and_descriptions_name_labels_that_the_query_leaves(samples: dict[str, list[Sample]]) -> None:
+async def test_legends_and_descriptions_name_labels_that_the_query_leaves(
+    samples: dict[str, list[Sample]],
+) -> None:
     for name, target in board_targets().items():
         query = read_query(target["expr"])
         left = query.grouped_by or labels_of(query, samples)
@@ -257,15 +323,25 @@ async def test_legends_and_descriptions_name_labels_that_the_query_leaves(sample
 
 
 @pytest.mark.parametrize(
-    "broken", ["keter_nothing", 'keter_bets{colour="red"}', 'keter_bets{state="GONE"}', "sum by (x) (keter_up)"]
+    "broken",
+    [
+        "keter_nothing",
+        'keter_bets{colour="red"}',
+        'keter_bets{state="GONE"}',
+        "sum by (x) (keter_up)",
+    ],
 )
-async def test_the_search_would_find_a_query_that_asks_for_nothing(samples: dict[str, list[Sample]], broken: str) -> None:
+async def test_the_search_would_find_a_query_that_asks_for_nothing(
+    samples: dict[str, list[Sample]], broken: str
+) -> None:
     query = read_query(broken)
     assert wrong_in(query, samples) or query.grouped_by - labels_of(query, samples)
 
 
 def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
-    """(alert of Keter, level) that a rule of Prometheus stands for; a label with a template stands for all it selects."""
+    """(alert of Keter, level) that a rule of Prometheus stands for; a label with a template stands
+    for all it selects.
+    """
     name, level = rule["labels"].get("keter_alert"), rule["labels"]["severity"]
     if name is None or "{{" not in name:
         return {(name, level)} if name is not None else set()
@@ -276,10 +352,18 @@ def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
     """Or Prometheus would keep silent about it; some are a ticket where they are less than they can be,
-    and the licence wakes somebody on its last day."""
+    and the licence wakes somebody on its last day.
+    """
     groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
     mirrored = {pair for group in groups for rule in group["rules"] for pair in mirrored_by(rule)}
-    less = ("heartbeat-lost", "worker-restarting", "worker-hung", "nothing-bet", "not-armed", "redis-memory")
+    less = (
+        "heartbeat-lost",
+        "worker-restarting",
+        "worker-hung",
+        "nothing-bet",
+        "not-armed",
+        "redis-memory",
+    )
     more = {("licence-ending", "page"), *((name, "ticket") for name in less)}
     assert mirrored == {(rule.id, rule.level) for rule in RULES} | more
     names = [rule["alert"] for group in groups for rule in group["rules"]]
@@ -287,7 +371,9 @@ def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
 
 
 def test_the_board_is_one_that_grafana_loads() -> None:
-    """Unique ids, a data source by variable everywhere, panels inside the grid of 24 columns, none upon another."""
+    """Unique ids, a data source by variable everywhere, panels inside the grid of 24 columns, none
+    upon another.
+    """
     found = board()
     assert found["id"] is None
     assert found["uid"] == "keter"
@@ -300,18 +386,28 @@ def test_the_board_is_one_that_grafana_loads() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in panels:
         grid = panel["gridPos"]
-        cells = {(x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])}
+        cells = {
+            (x, y)
+            for x in range(grid["x"], grid["x"] + grid["w"])
+            for y in range(grid["y"], grid["y"] + grid["h"])
+        }
         assert max(x for x, _ in cells) < 24
         assert not cells & taken, panel["title"]
         taken |= cells
         if panel["type"] != "row":
             sources = [panel["datasource"], *[target["datasource"] for target in panel["targets"]]]
-            assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
-            assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]) > 0
+            assert all(
+                source == {"type": "prometheus", "uid": "${datasource}"} for source in sources
+            )
+            assert (
+                len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]) > 0
+            )
 
 
 def test_the_scrape_file_names_the_rules_and_the_path() -> None:
-    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load(
+        (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    )
     assert config["rule_files"] == [RULES_FILE.name]
     (job,) = config["scrape_configs"]
     assert (job["job_name"], job["metrics_path"]) == ("keter", "/metrics")
@@ -323,9 +419,20 @@ async def test_health_and_metrics_tell_the_room_that_is_taken_and_its_cap(
 ) -> None:
     code, health = await console.get("/api/v1/health")
     log = console.settings.log
-    caps = {"ledger": log.ledger_max_mb, "captures": log.capture_max_mb, "logs": log.log_total_max_mb}
+    caps = {
+        "ledger": log.ledger_max_mb,
+        "captures": log.capture_max_mb,
+        "logs": log.log_total_max_mb,
+    }
     assert code == 200
-    assert {store["name"]: store["most_bytes"] for store in health["storage"]} == {n: mb * 1e6 for n, mb in caps.items()}
-    assert next(store["used_bytes"] for store in health["storage"] if store["name"] == "ledger") > 10_000
-    limits = {sample.labels["store"]: sample.value for sample in samples["keter_storage_limit_bytes"]}
+    assert {store["name"]: store["most_bytes"] for store in health["storage"]} == {
+        n: mb * 1e6 for n, mb in caps.items()
+    }
+    assert (
+        next(store["used_bytes"] for store in health["storage"] if store["name"] == "ledger")
+        > 10_000
+    )
+    limits = {
+        sample.labels["store"]: sample.value for sample in samples["keter_storage_limit_bytes"]
+    }
     assert limits == {name: mb * 1e6 for name, mb in caps.items()}

@@ -19,11 +19,11 @@ from yarl import URL
 
 from keter.dashboard.app import all_routes, make_app
 from keter.dashboard.auth import IDLE
-from keter.dashboard.security import CSP, perimeter
 from keter.dashboard.routes import Role, Route, Scope
+from keter.dashboard.security import CSP, perimeter
 from keter.errors import ConfigurationError
-from keter.supervision.preflight import check_bind
 from keter.settings import load_settings
+from keter.supervision.preflight import check_bind
 from keter.supervision.supervisor import up
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.support import eventually
@@ -31,33 +31,53 @@ from tests.kit.support import eventually
 PASSWORDS = {Role.OPERATOR: "seven wet herons walk", Role.VIEWER: "nine dry storks sleep"}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 LOCKED = {
-    "DASH_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.OPERATOR]), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.VIEWER]),
-}  # fmt: skip
+    "DASH_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.OPERATOR]),
+    "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(PASSWORDS[Role.VIEWER]),
+}
 
 
-async def raw(console: Console, method: str, path: str, **headers: str) -> tuple[int, aiohttp.ClientResponse]:
+async def raw(
+    console: Console, method: str, path: str, **headers: str
+) -> tuple[int, aiohttp.ClientResponse]:
     body: dict[str, str] | None = {} if method != "GET" else None
-    async with console.http.request(method, URL(console.base + path, encoded=True), headers=headers, json=body) as answer:
+    async with console.http.request(
+        method, URL(console.base + path, encoded=True), headers=headers, json=body
+    ) as answer:
         await answer.read()
         return answer.status, answer
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost.evil.example:1", "127.0.0.1:1", ""])
-async def test_a_foreign_host_is_misdirected_whatever_it_asks_for(console: Console, host: str) -> None:
-    """DNS rebinding: the name in the request is compared exactly, upgrades and unknown paths included."""
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1", "localhost.evil.example:1", "127.0.0.1:1", ""]
+)
+async def test_a_foreign_host_is_misdirected_whatever_it_asks_for(
+    console: Console, host: str
+) -> None:
+    """DNS rebinding: the name in the request is compared exactly, upgrades and unknown paths
+    included.
+    """
     for path in ("/", "/healthz", "/api/v1/snapshot", "/api/v1/live", "/nothing", "/static/app.js"):
         status, _ = await raw(console, "GET", path, Host=host)
         assert status == 421, path
 
 
 async def test_an_upgrade_needs_our_host_and_our_origin(console: Console) -> None:
-    for origin in (None, "http://evil.example", "http://127.0.0.1", "null", f"https://127.0.0.1:{console.port}"):
+    for origin in (
+        None,
+        "http://evil.example",
+        "http://127.0.0.1",
+        "null",
+        f"https://127.0.0.1:{console.port}",
+    ):
         headers = {"Origin": origin} if origin is not None else {}
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await console.http.ws_connect(console.base + "/api/v1/live", headers=headers)
         assert refused.value.status == 403
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-        headers = {"Origin": f"http://evil.example:{console.port}", "Host": f"evil.example:{console.port}"}
+        headers = {
+            "Origin": f"http://evil.example:{console.port}",
+            "Host": f"evil.example:{console.port}",
+        }
         await console.http.ws_connect(console.base + "/api/v1/live", headers=headers)
     assert refused.value.status == 421
 
@@ -65,7 +85,9 @@ async def test_an_upgrade_needs_our_host_and_our_origin(console: Console) -> Non
 @pytest.mark.parametrize(
     ("left_out", "status"), [("Origin", 403), ("X-Requested-By", 403), (None, 200)]
 )  # fmt: skip
-async def test_a_write_needs_origin_and_its_own_header(console: Console, left_out: str | None, status: int) -> None:
+async def test_a_write_needs_origin_and_its_own_header(
+    console: Console, left_out: str | None, status: int
+) -> None:
     headers = {name: value for name, value in console.page_headers.items() if name != left_out}
     found, _ = await console.post("/api/v1/commands/prepare", {"action": "halt"}, headers)
     assert found == status
@@ -73,7 +95,9 @@ async def test_a_write_needs_origin_and_its_own_header(console: Console, left_ou
 
 async def test_a_write_is_json_and_small(console: Console) -> None:
     address = console.base + "/api/v1/commands/prepare"
-    async with console.http.post(address, data="action=halt", headers=console.page_headers) as answer:
+    async with console.http.post(
+        address, data="action=halt", headers=console.page_headers
+    ) as answer:
         assert answer.status == 415
     body = {"action": "halt", "reason": "x" * 20_000}
     assert (await console.post("/api/v1/commands/prepare", body))[0] == 413
@@ -86,7 +110,11 @@ async def test_every_answer_carries_the_headers_errors_and_files_included(consol
         assert answer.headers["Content-Security-Policy"] == CSP, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cross-Origin-Opener-Policy"] == answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert (
+            answer.headers["Cross-Origin-Opener-Policy"]
+            == answer.headers["Cross-Origin-Resource-Policy"]
+            == "same-origin"
+        )
         assert answer.headers["Cache-Control"] in {"no-store", "no-cache"}
         assert "Server" not in answer.headers
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
@@ -94,10 +122,12 @@ async def test_every_answer_carries_the_headers_errors_and_files_included(consol
 
 CANARY = "canary-cookie-4711"
 UNREADABLE = (
-    b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nCookie: __Host-sid=" + CANARY.encode() * 600 + b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\n__Host-sid=" + CANARY.encode() + b"\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    b"garbage\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nCookie: __Host-sid=" + CANARY.encode() * 600 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n__Host-sid=" + CANARY.encode() + b"\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
     b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("sent", UNREADABLE, ids=range(len(UNREADABLE)))
@@ -123,9 +153,15 @@ async def test_what_is_no_http_is_answered_like_everything_else_and_quoted_nowhe
 
 
 OUTSIDE = (
-    "/static/../app.py", "/static/%2e%2e/app.py", "/static/vendor/../../app.py", "/static/", "/static/vendor/",
-    "/static/..%2f..%2fsettings.py", "/static/app.py", "/static//etc/passwd",
-)  # fmt: skip
+    "/static/../app.py",
+    "/static/%2e%2e/app.py",
+    "/static/vendor/../../app.py",
+    "/static/",
+    "/static/vendor/",
+    "/static/..%2f..%2fsettings.py",
+    "/static/app.py",
+    "/static//etc/passwd",
+)
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
@@ -136,14 +172,22 @@ async def test_files_outside_the_pages_do_not_exist(console: Console, path: str)
 
 async def test_a_page_that_the_browser_has_is_not_sent_again(console: Console) -> None:
     _, first = await raw(console, "GET", "/static/app.js")
-    status, again = await raw(console, "GET", "/static/app.js", **{"If-None-Match": first.headers["ETag"]})
+    status, again = await raw(
+        console, "GET", "/static/app.js", **{"If-None-Match": first.headers["ETag"]}
+    )
     assert status == 304
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
 def sample(route: Route) -> str:
     """An address that the route serves."""
-    name = "ui.js" if "vendor" in route.path else "feed-stale.md" if "runbooks" in route.path else "app.js"
+    name = (
+        "ui.js"
+        if "vendor" in route.path
+        else "feed-stale.md"
+        if "runbooks" in route.path
+        else "app.js"
+    )
     path = re.sub(r"\{name:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", name, route.path)
     return re.sub(r"\{intent_id:[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", "0" * 32, path)
 
@@ -156,7 +200,9 @@ SCOPES: dict[Role | None, set[Scope]] = {
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])
-async def test_every_route_is_open_to_exactly_those_its_scope_names(start_console: StartConsole, role: Role | None) -> None:
+async def test_every_route_is_open_to_exactly_those_its_scope_names(
+    start_console: StartConsole, role: Role | None
+) -> None:
     """The route table is the only list: each route with each role, and none of them a bug."""
     console = await start_console(**LOCKED)
     await eventually(lambda: console.world.hub.latest() is not None)
@@ -175,15 +221,26 @@ async def test_every_route_is_open_to_exactly_those_its_scope_names(start_consol
 
 async def test_nothing_is_served_that_is_not_in_the_table(console: Console) -> None:
     """Each row of the table names a scope; aiohttp's own list must have no other row."""
-    table = {(route.method, re.sub(r":[^{}]*(?:\{[^{}]*\}[^{}]*)*", "", route.path)) for route in all_routes(console.world)}
-    served = {(one.method, one.resource.canonical) for one in make_app(console.world).router.routes() if one.resource}
+    table = {
+        (route.method, re.sub(r":[^{}]*(?:\{[^{}]*\}[^{}]*)*", "", route.path))
+        for route in all_routes(console.world)
+    }
+    served = {
+        (one.method, one.resource.canonical)
+        for one in make_app(console.world).router.routes()
+        if one.resource
+    }
     assert served == table
 
 
-async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(start_console: StartConsole) -> None:
+async def test_a_login_cookie_is_a_host_cookie_that_scripts_cannot_read(
+    start_console: StartConsole,
+) -> None:
     console = await start_console(**LOCKED)
     body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
-    async with console.http.post(console.base + "/api/v1/login", json=body, headers=console.page_headers) as answer:
+    async with console.http.post(
+        console.base + "/api/v1/login", json=body, headers=console.page_headers
+    ) as answer:
         cookies = answer.headers.getall("Set-Cookie")
     assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-sid", "__Host-device"]
     for cookie in cookies:
@@ -209,15 +266,24 @@ async def test_a_browser_that_was_here_before_gets_in_while_somebody_else_guesse
     assert (await console.post("/api/v1/login", body, forged))[0] == 429
 
 
-async def test_a_new_browser_gets_in_by_a_link_from_the_machine_itself(start_console: StartConsole) -> None:
+async def test_a_new_browser_gets_in_by_a_link_from_the_machine_itself(
+    start_console: StartConsole,
+) -> None:
     console = await start_console(**LOCKED)
     for _ in range(5):
         await console.post("/api/v1/login", {"user": "operator", "password": "wrong"})
     body = {"user": "operator", "password": PASSWORDS[Role.OPERATOR]}
     assert (await console.post("/api/v1/login", {**body, "device": "operator.x.1.y"}))[0] == 429
-    environ = {**os.environ, "DATA_DIR": str(console.settings.mode.data_dir), "DASH_PORT": str(console.port), **LOCKED}
+    environ = {
+        **os.environ,
+        "DATA_DIR": str(console.settings.mode.data_dir),
+        "DASH_PORT": str(console.port),
+        **LOCKED,
+    }
     command = (sys.executable, "-m", "keter", "config", "device")
-    done = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True, check=False)
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     page, _, device = done.stdout.strip().partition("/#device=")
     assert page == console.base
@@ -225,7 +291,9 @@ async def test_a_new_browser_gets_in_by_a_link_from_the_machine_itself(start_con
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER, Role.OPERATOR])
-async def test_the_stream_is_for_whoever_has_logged_in(start_console: StartConsole, role: Role | None) -> None:
+async def test_the_stream_is_for_whoever_has_logged_in(
+    start_console: StartConsole, role: Role | None
+) -> None:
     console = await start_console(**LOCKED)
     if role is not None:
         await console.login(role.value, PASSWORDS[role])
@@ -241,9 +309,13 @@ async def test_the_stream_is_for_whoever_has_logged_in(start_console: StartConso
 async def test_a_session_that_has_idled_away_closes_its_stream(start_console: StartConsole) -> None:
     console = await start_console(**LOCKED)
     await console.login("operator", PASSWORDS[Role.OPERATOR])
-    socket = await console.http.ws_connect(console.base + "/api/v1/live", headers=console.page_headers)
+    socket = await console.http.ws_connect(
+        console.base + "/api/v1/live", headers=console.page_headers
+    )
     doorman = console.world.doorman
-    doorman._sessions = {key: replace(one, seen_at=one.seen_at - IDLE) for key, one in doorman._sessions.items()}
+    doorman._sessions = {
+        key: replace(one, seen_at=one.seen_at - IDLE) for key, one in doorman._sessions.items()
+    }
     async with asyncio.timeout(5):
         while not socket.closed:
             await socket.receive()
@@ -253,7 +325,9 @@ async def test_a_session_that_has_idled_away_closes_its_stream(start_console: St
 async def test_logging_out_closes_the_open_stream(start_console: StartConsole) -> None:
     console = await start_console(**LOCKED)
     await console.login("operator", PASSWORDS[Role.OPERATOR])
-    socket = await console.http.ws_connect(console.base + "/api/v1/live", headers=console.page_headers)
+    socket = await console.http.ws_connect(
+        console.base + "/api/v1/live", headers=console.page_headers
+    )
     assert (await console.post("/api/v1/logout", {}))[0] == 200
     async with asyncio.timeout(5):
         while not socket.closed:
@@ -261,7 +335,9 @@ async def test_logging_out_closes_the_open_stream(start_console: StartConsole) -
     assert socket.close_code == 4401
 
 
-async def test_an_error_shows_an_incident_number_and_nothing_else(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_shows_an_incident_number_and_nothing_else(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken(*_: Any) -> None:
         raise RuntimeError("secret detail 4711")
 
@@ -272,9 +348,13 @@ async def test_an_error_shows_an_incident_number_and_nothing_else(console: Conso
     assert re.fullmatch(r"[0-9a-f]{12}", found["error"]["incident"])
 
 
-@pytest.mark.parametrize("missing", ["DASH_PASSWORD_HASH", "DASH_ALLOWED_HOSTS", "DASH_ALLOW_REMOTE"])
+@pytest.mark.parametrize(
+    "missing", ["DASH_PASSWORD_HASH", "DASH_ALLOWED_HOSTS", "DASH_ALLOW_REMOTE"]
+)
 def test_listening_beyond_this_machine_needs_all_three(missing: str) -> None:
-    """Password, host names and the explicit flag; without any one of them the process ends with code 78."""
+    """Password, host names and the explicit flag; without any one of them the process ends with
+    code 78.
+    """
     full = {
         "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"],
         "DASH_ALLOWED_HOSTS": "bets.example",
@@ -301,12 +381,19 @@ def test_keter_up_starts_nothing_at_all_for_an_unsafe_address(tmp_path: Path) ->
 def test_letting_others_in_through_a_proxy_needs_a_password(name: str) -> None:
     with pytest.raises(ConfigurationError, match="DASH_PASSWORD_HASH"):
         check_bind(load_settings(None, {name: "10.0.0.7"}))
-    check_bind(load_settings(None, {name: "10.0.0.7", "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"]}))
+    check_bind(
+        load_settings(None, {name: "10.0.0.7", "DASH_PASSWORD_HASH": LOCKED["DASH_PASSWORD_HASH"]})
+    )
 
 
-async def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_http_1_0(console: Console) -> None:
+async def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_http_1_0(
+    console: Console,
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", console.port)
-    writer.write(f"GET /api/v1/session HTTP/1.0\r\nHost: 127.0.0.1:{console.port}\r\nConnection: close\r\n\r\n".encode())
+    writer.write(
+        f"GET /api/v1/session HTTP/1.0\r\nHost: 127.0.0.1:{console.port}\r\nConnection:"
+        " close\r\n\r\n".encode()
+    )
     async with asyncio.timeout(5):
         answer = (await reader.read()).decode()
     writer.close()
@@ -314,17 +401,25 @@ async def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_http_1_0(cons
     assert '"proxied"' in answer
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "Via", "CF-Connecting-IP"])
-async def test_a_forgotten_proxy_makes_nobody_the_operator(start_console: StartConsole, header: str) -> None:
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "Via", "CF-Connecting-IP"]
+)
+async def test_a_forgotten_proxy_makes_nobody_the_operator(
+    start_console: StartConsole, header: str
+) -> None:
     """Without a password the console serves this machine only, not what a proxy on it hands on."""
     console = await start_console()
-    async with console.http.get(console.base + "/healthz", headers={header: "203.0.113.9"}) as answer:
+    async with console.http.get(
+        console.base + "/healthz", headers={header: "203.0.113.9"}
+    ) as answer:
         assert answer.status == 403
     async with console.http.get(console.base + "/healthz") as answer:
         assert answer.status == 200
 
 
-async def test_forwarded_headers_are_believed_of_configured_proxies_only(start_console: StartConsole) -> None:
+async def test_forwarded_headers_are_believed_of_configured_proxies_only(
+    start_console: StartConsole,
+) -> None:
     """Back-off counts the address that a trusted proxy names; a stranger cannot choose his own."""
     console = await start_console(**LOCKED)
     headers = {**console.page_headers, "X-Forwarded-For": "10.9.8.7"}
@@ -333,8 +428,12 @@ async def test_forwarded_headers_are_believed_of_configured_proxies_only(start_c
     assert console.world.doorman.backoff.wait_s("operator", "10.9.8.7") == 0
 
 
-async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(start_console: StartConsole) -> None:
-    """Some proxies add to the header, some add a header: what the stranger sent himself stands before it either way."""
+async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(
+    start_console: StartConsole,
+) -> None:
+    """Some proxies add to the header, some add a header: what the stranger sent himself stands
+    before it either way.
+    """
     console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
     wait_s = console.world.doorman.backoff.wait_s
     for forwarded, counted in (
@@ -345,21 +444,29 @@ async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(start_co
         for line in forwarded:
             headers.add("X-Forwarded-For", line)
         body = {"user": "operator", "password": "wrong"}
-        async with console.http.post(console.base + "/api/v1/login", json=body, headers=headers) as answer:
+        async with console.http.post(
+            console.base + "/api/v1/login", json=body, headers=headers
+        ) as answer:
             assert answer.status == 401
         assert wait_s("operator", "6.6.6.6") == 0
         assert wait_s("operator", counted) > 0
 
 
-async def test_only_what_went_over_tls_asks_to_be_asked_over_tls(start_console: StartConsole) -> None:
+async def test_only_what_went_over_tls_asks_to_be_asked_over_tls(
+    start_console: StartConsole,
+) -> None:
     console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
     for proto, there in (("https", True), ("http", False), (None, False), ("https, http", False)):
-        headers = {"X-Forwarded-For": "10.9.8.7"} | ({"X-Forwarded-Proto": proto} if proto is not None else {})
+        headers = {"X-Forwarded-For": "10.9.8.7"} | (
+            {"X-Forwarded-Proto": proto} if proto is not None else {}
+        )
         _, answer = await raw(console, "GET", "/healthz", **headers)
         assert ("Strict-Transport-Security" in answer.headers) == there
 
 
-@pytest.mark.parametrize(("host", "origins"), [("bets.example", {"https"}), ("localhost:9000", {"https", "http"})])
+@pytest.mark.parametrize(
+    ("host", "origins"), [("bets.example", {"https"}), ("localhost:9000", {"https", "http"})]
+)
 def test_a_page_from_elsewhere_is_ours_over_https_only(host: str, origins: set[str]) -> None:
     found = perimeter(load_settings(None, {**LOCKED, "DASH_ALLOWED_HOSTS": host}), 8080).origins
     assert {scheme for scheme in ("https", "http") if f"{scheme}://{host}" in found} == origins

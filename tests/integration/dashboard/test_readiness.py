@@ -4,8 +4,8 @@ import pytest
 
 from keter.dashboard.ledgers import LedgerDoor
 from keter.ledger import LedgerUnavailableError
-from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.kit.support import RedisServer
 
 
@@ -48,7 +48,9 @@ async def test_a_licence_that_is_needed_and_missing_is_named(start_console: Star
     assert "there is no licence" in checks["licence"][1]
 
 
-async def test_a_ledger_that_cannot_be_read_is_named(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_ledger_that_cannot_be_read_is_named(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken(_: LedgerDoor) -> None:
         raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
 
@@ -58,7 +60,9 @@ async def test_a_ledger_that_cannot_be_read_is_named(console: Console, monkeypat
     assert checks["ledger"] == (False, "the ledger cannot be used: disk I/O error")
 
 
-async def test_a_machine_whose_clock_is_off_is_not_ready(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_machine_whose_clock_is_off_is_not_ready(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now_ms = console.bus.now_ms
 
     async def shifted() -> int:

@@ -1,4 +1,6 @@
-"""A store that answers and takes no writes is no healthy store: told from memory, not ready, not up, and shown."""
+"""A store that answers and takes no writes is no healthy store: told from memory, not ready, not
+up, and shown.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.rules import DOWN_S, REFUSES_S
 from keter.dashboard.stores import Stores
-from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.support import RedisServer
 
 KINDS = {
@@ -48,7 +50,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
         health = await lasting(self)
         for trouble in (health.redis, health.ledger):
             if trouble is not None:
-                object.__setattr__(trouble, "since", trouble.since - timedelta(seconds=max(DOWN_S, REFUSES_S)))
+                object.__setattr__(
+                    trouble, "since", trouble.since - timedelta(seconds=max(DOWN_S, REFUSES_S))
+                )
         return health
 
     monkeypatch.setattr(Stores, "look", look)
@@ -56,13 +60,21 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def up(console: Console) -> dict[str, float]:
     async with console.http.get(console.base + "/metrics") as answer:
-        found = {sample.name: sample.value for family in parse(await answer.text()) for sample in family.samples}
+        found = {
+            sample.name: sample.value
+            for family in parse(await answer.text())
+            for sample in family.samples
+        }
     return {name: found[name] for name in ("keter_up", "keter_redis_up", "keter_ledger_up")}
 
 
 async def not_ready(console: Console) -> dict[str, str]:
     async with console.http.get(console.base + "/readyz") as answer:
-        return {check["name"]: check["detail"] for check in (await answer.json())["checks"] if not check["ok"]}
+        return {
+            check["name"]: check["detail"]
+            for check in (await answer.json())["checks"]
+            if not check["ok"]
+        }
 
 
 @pytest.mark.parametrize("alert", KINDS)
@@ -109,13 +121,17 @@ async def test_a_ledger_that_another_keeps_locked_is_told_while_it_can_be_read(
             await seeded.world.watch.look()
     (alert,) = [one for one in await read_alerts(seeded.bus) if one.id == "ledger-unwritable"]
     assert "another program keeps the ledger locked" in alert.detail
-    assert [line["alert"] for line in logs if line["event"] == "alert_raised"] == ["ledger-unwritable"]
+    assert [line["alert"] for line in logs if line["event"] == "alert_raised"] == [
+        "ledger-unwritable"
+    ]
     assert "ledger" in await not_ready(seeded)
     assert await up(seeded) == {"keter_up": 0, "keter_redis_up": 1, "keter_ledger_up": 0}
     other.execute("ROLLBACK")
     other.close()
     await seeded.world.watch.look()
-    (row,) = [row for row in await seeded.ledger.alerts.history() if row.alert_id == "ledger-unwritable"]
+    (row,) = [
+        row for row in await seeded.ledger.alerts.history() if row.alert_id == "ledger-unwritable"
+    ]
     assert row.closed_at is not None
 
 

@@ -14,12 +14,24 @@ from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
 from keter.ledger import BetChanges, LedgerUnavailableError
 from keter.plain import csv_lines
-from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.support import RedisServer, eventually
 
-STATUS = {"mode", "state", "balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "problem",
-          "settings_differ", "following", "armed"}  # fmt: skip
+STATUS = {
+    "mode",
+    "state",
+    "balance",
+    "outstanding",
+    "pnl_today",
+    "confirmed",
+    "rejected",
+    "heartbeats",
+    "problem",
+    "settings_differ",
+    "following",
+    "armed",
+}
 
 
 async def test_an_empty_system_is_shown_as_unknown_and_never_as_zero(console: Console) -> None:
@@ -42,7 +54,8 @@ async def test_a_running_system_is_shown_in_full(console: Console) -> None:
     await seed_bus(console.bus, now=seed.now)
 
     async def shown() -> Any:
-        await console.world.hub.refresh()  # one that began while the day was being written may know half of it
+        # One that began while the day was being written may know half of it.
+        await console.world.hub.refresh()
         status, found = await console.get("/api/v1/snapshot")
         return found if status == 200 and found["attention"] and found["money"]["unknown"] else None
 
@@ -54,7 +67,12 @@ async def test_a_running_system_is_shown_in_full(console: Console) -> None:
     assert [worker["process"] for worker in found["workers"]][:3] == ["ingest", "validator", "edge"]
     assert {queue["name"]: queue["depth"] for queue in found["queues"]}["raw"] == 7
     assert found["money"]["exposure"] == "60.00"
-    assert next(stage for stage in found["funnel"] if stage["stage"] == "edge")["reasons"]["ev_too_low"] == 14_002
+    assert (
+        next(stage for stage in found["funnel"] if stage["stage"] == "edge")["reasons"][
+            "ev_too_low"
+        ]
+        == 14_002
+    )
     assert found["attention"][0]["id"] == "unknown-bets"
 
 
@@ -73,14 +91,24 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
     assert found["problem"] is None
 
 
-UNKNOWN = ("balance", "outstanding", "pnl_today", "confirmed", "rejected", "heartbeats", "settings_differ")
+UNKNOWN = (
+    "balance",
+    "outstanding",
+    "pnl_today",
+    "confirmed",
+    "rejected",
+    "heartbeats",
+    "settings_differ",
+)
 
 
 @pytest.mark.slow
 async def test_the_status_call_has_every_field_before_the_first_snapshot_and_while_redis_is_away(
     start_console: StartConsole,
 ) -> None:
-    """A script reads ``state`` whenever it asks; where nobody knows it is null, and the answer says why."""
+    """A script reads ``state`` whenever it asks; where nobody knows it is null, and the answer says
+    why.
+    """
     server = RedisServer()
     console = await start_console(REDIS_URL=server.url)
     code, found = await console.get("/api/status")
@@ -91,12 +119,20 @@ async def test_the_status_call_has_every_field_before_the_first_snapshot_and_whi
     code, found = await console.get("/api/status")
     assert (code, set(found)) == (200, STATUS)
     assert [found[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
-    assert (found["mode"], found["state"], found["problem"]) == ("DRY", None, console.world.hub.problem)
+    assert (found["mode"], found["state"], found["problem"]) == (
+        "DRY",
+        None,
+        console.world.hub.problem,
+    )
     console.settings.router.halt_file.touch()
-    assert (await console.get("/api/status"))[1]["state"] == "HALTED", "the file holds, whatever Redis says"
+    assert (await console.get("/api/status"))[1]["state"] == "HALTED", (
+        "the file holds, whatever Redis says"
+    )
 
 
-async def test_the_status_call_says_that_the_ledger_is_away(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_status_call_says_that_the_ledger_is_away(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken(_: LedgerDoor) -> None:
         raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
 
@@ -122,12 +158,19 @@ async def test_a_change_of_state_reaches_the_snapshot_within_a_second(console: C
     await seed_bus(console.bus)
     now = datetime.now(UTC)
     await change_trading(
-        console.bus, TradingState(TradingMode.HALTED, "guard", "daily loss", now), expected_revision=None, now=now
+        console.bus,
+        TradingState(TradingMode.HALTED, "guard", "daily loss", now),
+        expected_revision=None,
+        now=now,
     )
 
     async def halted() -> bool:
         status, found = await console.get("/api/v1/snapshot")
-        return status == 200 and found["trading"]["mode"] == "HALTED" and found["trading"]["actor"] == "guard"
+        return (
+            status == 200
+            and found["trading"]["mode"] == "HALTED"
+            and found["trading"]["actor"] == "guard"
+        )
 
     assert await eventually(halted, timeout_s=2)
 
@@ -137,7 +180,16 @@ async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Conso
     won = seed.bets[1]
     status, found = await console.get(f"/api/v1/orders/{won.intent.intent_id}")
     assert status == 200
-    assert [step["stage"] for step in found["steps"]] == ["edge", "guard", "bet", "bet", "bet", "bet", "bet", "settlement"]
+    assert [step["stage"] for step in found["steps"]] == [
+        "edge",
+        "guard",
+        "bet",
+        "bet",
+        "bet",
+        "bet",
+        "bet",
+        "settlement",
+    ]
     assert [step["outcome"] for step in found["steps"]][-2:] == ["RUNNING", "WON"]
     assert found["steps"][1]["delta_s"] == 0.2
     assert found["previous"] == seed.bets[0].intent.intent_id
@@ -148,7 +200,11 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     seed = await seed_ledger(console.ledger, count=3)
     path = f"/api/v1/orders/{seed.bets[-1].intent.intent_id}"
     _, found = await console.get(path)
-    assert (found["order"]["state"], found["doubt"]["asked"], found["doubt"]["last_at"]) == ("UNKNOWN", 0, None)
+    assert (found["order"]["state"], found["doubt"]["asked"], found["doubt"]["last_at"]) == (
+        "UNKNOWN",
+        0,
+        None,
+    )
     assert found["doubt"]["since"] == found["steps"][-1]["at"]
     for _ in range(2):
         await note_question(console.bus, seed.bets[-1].intent.intent_id)
@@ -159,13 +215,25 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     assert found["doubt"] is None
 
 
-async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(start_console: StartConsole) -> None:
+async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(
+    start_console: StartConsole,
+) -> None:
     console = await start_console(AO_USER="me", AO_PASS="canary-venue-4711")
     seed = await seed_ledger(console.ledger, count=3)
     bet = seed.bets[0]  # RUNNING
-    evidence = {"message": "bad call ?password=canary-venue-4711", "AOToken": "canary-token-4712", "odds": 2.5, "tries": 3}
+    evidence = {
+        "message": "bad call ?password=canary-venue-4711",
+        "AOToken": "canary-token-4712",
+        "odds": 2.5,
+        "tries": 3,
+    }
     await console.ledger.intents.transition(
-        bet.intent.intent_id, BetState.WON, at=seed.now, cause="result", worker="tracker", evidence=evidence
+        bet.intent.intent_id,
+        BetState.WON,
+        at=seed.now,
+        cause="result",
+        worker="tracker",
+        evidence=evidence,
     )
     _, found = await console.get(f"/api/v1/orders/{bet.intent.intent_id}")
     assert "canary" not in str(found)
@@ -179,9 +247,16 @@ async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:
     _, second = await console.get(f"/api/v1/orders?limit=10&before={first['items'][-1]['id']}")
     _, refused = await console.get("/api/v1/orders?state=REFUSED")
     _, found = await console.get("/api/v1/orders?text=bayern&market=ou")
-    sports = [(await console.get(f"/api/v1/orders?sport={name}"))[1]["items"] for name in ("football", "tennis")]
+    sports = [
+        (await console.get(f"/api/v1/orders?sport={name}"))[1]["items"]
+        for name in ("football", "tennis")
+    ]
     assert first["more"] is True
-    assert (len(sports[0]), {row["sport"] for row in sports[0]}, sports[1]) == (31, {"football"}, [])
+    assert (len(sports[0]), {row["sport"] for row in sports[0]}, sports[1]) == (
+        31,
+        {"football"},
+        [],
+    )
     assert not {row["id"] for row in first["items"]} & {row["id"] for row in second["items"]}
     assert {row["state"] for row in refused["items"]} == {"REFUSED"}
     assert {row["home"] for row in found["items"]} <= {"Bayern München"}
@@ -194,7 +269,9 @@ async def test_orders_are_filtered_paged_and_exported(console: Console) -> None:
 async def test_a_search_reads_the_whole_ledger_and_the_export_holds_all_of_it(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages of the ledger smaller than what is looked for: nothing ends early, and "no more" is true."""
+    """Pages of the ledger smaller than what is looked for: nothing ends early, and "no more" is
+    true.
+    """
     monkeypatch.setattr("keter.dashboard.reader.ORDERS_PAGE", 3)
     seed = await seed_ledger(console.ledger, count=70)
     oldest = seed.bets[0].intent.intent_id
@@ -206,7 +283,9 @@ async def test_a_search_reads_the_whole_ledger_and_the_export_holds_all_of_it(
     assert rows[-2]["pnl"] == "10.20"
 
 
-async def test_a_search_that_takes_too_long_says_so(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_search_that_takes_too_long_says_so(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("keter.dashboard.reader.SEARCH_S", 0.0)
     await seed_ledger(console.ledger, count=3)
     status, found = await console.get("/api/v1/orders")
@@ -216,9 +295,19 @@ async def test_a_search_that_takes_too_long_says_so(console: Console, monkeypatc
 
 @pytest.mark.parametrize(
     ("value", "cell"),
-    [("=1+1", "'=1+1"), ("+1", "'+1"), ("-1+HYPERLINK(1)", "'-1+HYPERLINK(1)"), ("-84.20", "-84.20"), ("@x", "'@x"),
-     ("\r=x", "'=x"), ("\rx", "x"), ("Bayern", "Bayern"), (None, ""), ('a"b,c', '"a""b,c"')],
-)  # fmt: skip
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1+HYPERLINK(1)", "'-1+HYPERLINK(1)"),
+        ("-84.20", "-84.20"),
+        ("@x", "'@x"),
+        ("\r=x", "'=x"),
+        ("\rx", "x"),
+        ("Bayern", "Bayern"),
+        (None, ""),
+        ('a"b,c', '"a""b,c"'),
+    ],
+)
 def test_no_cell_of_the_export_is_a_formula(value: str | None, cell: str) -> None:
     assert csv_lines([[value]]).decode() in {f"{cell}\r\n", f'"{cell}"\r\n'}
 
@@ -232,13 +321,20 @@ async def test_every_screen_answers(console: Console) -> None:
         assert status == 200, (path, found)
 
 
-async def test_performance_counts_what_was_settled_in_its_days_whenever_it_was_bet(console: Console) -> None:
+async def test_performance_counts_what_was_settled_in_its_days_whenever_it_was_bet(
+    console: Console,
+) -> None:
     now = datetime.now(UTC)
     seed = await seed_ledger(console.ledger, count=3, now=now - timedelta(days=9), unknown=False)
     running = seed.bets[0]
     changes = BetChanges(pnl_minor=1020, settled_at=now - timedelta(hours=2))
     await console.ledger.intents.transition(
-        running.intent.intent_id, BetState.WON, at=now, cause="result", worker="tracker", changes=changes
+        running.intent.intent_id,
+        BetState.WON,
+        at=now,
+        cause="result",
+        worker="tracker",
+        changes=changes,
     )
     for days, bets in ((1, 1), (7, 1), (30, 3)):
         _, found = await console.get(f"/api/v1/performance?days={days}")

@@ -14,13 +14,16 @@ from argon2 import PasswordHasher
 from keter.bus.state.trading import change_trading
 from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED, VIEWER_SOCKETS
 from keter.domain.trading import TradingMode, TradingState
-from tests.kit.console_seed import seed_bus
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.kit.console_seed import seed_bus
 from tests.kit.support import eventually
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 OPERATORS, VIEWERS = "seven wet herons walk", "six dry cranes stand still"
-LOCKED = {"DASH_PASSWORD_HASH": CHEAP.hash(OPERATORS), "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS)}
+LOCKED = {
+    "DASH_PASSWORD_HASH": CHEAP.hash(OPERATORS),
+    "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS),
+}
 
 
 async def connected(console: Console, since: str | None = None) -> aiohttp.ClientWebSocketResponse:
@@ -30,7 +33,9 @@ async def connected(console: Console, since: str | None = None) -> aiohttp.Clien
 
 
 async def as_many_as_there_are(console: Console) -> list[aiohttp.ClientWebSocketResponse]:
-    opened = await asyncio.gather(*[connected(console) for _ in range(MAX_SOCKETS + 5)], return_exceptions=True)
+    opened = await asyncio.gather(
+        *[connected(console) for _ in range(MAX_SOCKETS + 5)], return_exceptions=True
+    )
     refused = [one.status for one in opened if isinstance(one, aiohttp.WSServerHandshakeError)]
     assert set(refused) <= {503}
     return [one for one in opened if isinstance(one, aiohttp.ClientWebSocketResponse)]
@@ -54,7 +59,12 @@ async def ready(console: Console) -> str:
 
 async def pause(console: Console) -> None:
     now = datetime.now(UTC)
-    await change_trading(console.bus, TradingState(TradingMode.PAUSED, "ops", "test", now), expected_revision=None, now=now)
+    await change_trading(
+        console.bus,
+        TradingState(TradingMode.PAUSED, "ops", "test", now),
+        expected_revision=None,
+        now=now,
+    )
 
 
 async def test_a_change_arrives_as_one_frame_that_names_the_section(console: Console) -> None:
@@ -89,11 +99,16 @@ async def test_a_page_that_was_away_gets_what_it_missed(console: Console) -> Non
 
     await eventually(moved)
     found = await frame(await connected(console, position))
-    assert int(found["id"].split("-")[1]) == int(position.split("-")[1]) + 1 or found["type"] == "resync"
+    assert (
+        int(found["id"].split("-")[1]) == int(position.split("-")[1]) + 1
+        or found["type"] == "resync"
+    )
 
 
 @pytest.mark.parametrize("since", ["00000000-5", None])
-async def test_a_page_from_another_life_is_told_to_begin_anew(console: Console, since: str | None) -> None:
+async def test_a_page_from_another_life_is_told_to_begin_anew(
+    console: Console, since: str | None
+) -> None:
     await ready(console)
     assert (await frame(await connected(console, since)))["type"] == "resync"
 
@@ -146,7 +161,9 @@ async def test_a_page_that_missed_much_fetches_the_snapshot_instead(console: Con
 
 async def test_no_more_than_twenty_pages_get_in_at_once(console: Console) -> None:
     await ready(console)
-    found = await asyncio.gather(*[connected(console) for _ in range(MAX_SOCKETS + 10)], return_exceptions=True)
+    found = await asyncio.gather(
+        *[connected(console) for _ in range(MAX_SOCKETS + 10)], return_exceptions=True
+    )
     refused = [one.status for one in found if isinstance(one, aiohttp.WSServerHandshakeError)]
     assert refused == [503] * 10
     assert console.world.hub.pages == MAX_SOCKETS
@@ -163,7 +180,9 @@ async def test_a_page_that_sends_much_is_closed(console: Console) -> None:
 
 
 async def test_viewers_cannot_take_the_operators_places(start_console: StartConsole) -> None:
-    """One viewer's login takes five at most, all viewers together ten; the operator's pages still get their stream."""
+    """One viewer's login takes five at most, all viewers together ten; the operator's pages still
+    get their stream.
+    """
     console = await start_console(**LOCKED)
     held = []  # a socket that nobody holds is closed
     for most in (5, 5, 0):
@@ -181,7 +200,9 @@ async def test_viewers_cannot_take_the_operators_places(start_console: StartCons
     assert len(await as_many_as_there_are(console)) == MAX_SOCKETS - VIEWER_SOCKETS
 
 
-async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(console: Console) -> None:
+async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(
+    console: Console,
+) -> None:
     await ready(console)
     sockets = [await connected(console) for _ in range(MAX_SOCKETS)]
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

@@ -1,4 +1,6 @@
-"""A task of the dashboard that dies, or will not, ends its process: a page without a watch is not left standing."""
+"""A task of the dashboard that dies, or will not, ends its process: a page without a watch is not
+left standing.
+"""
 
 import asyncio
 import errno
@@ -16,18 +18,22 @@ from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
 from keter.processes.dashboard import run
 from keter.processes.runtime import Context, follow_redis
-from tests.kit.workbench import context_on, opened, settings_for
 from tests.kit.support import ROOT, eventually, free_port
+from tests.kit.workbench import context_on, opened, settings_for
 
 
-async def test_a_watch_that_dies_ends_the_dashboard(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watch_that_dies_ends_the_dashboard(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def broken(self: Watch) -> NoReturn:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Watch, "look", broken)
     async with opened(redis_url) as bus:
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(run(context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")), 15)
+            await asyncio.wait_for(
+                run(context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")), 15
+            )
 
 
 async def test_a_task_that_returns_too_early_ends_the_dashboard(
@@ -39,7 +45,9 @@ async def test_a_task_that_returns_too_early_ends_the_dashboard(
     monkeypatch.setattr(Watch, "run", left)
     async with opened(redis_url) as bus:
         with pytest.raises(KeterError, match="watch ended by itself"):
-            await asyncio.wait_for(run(context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")), 15)
+            await asyncio.wait_for(
+                run(context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")), 15
+            )
 
 
 async def test_one_that_will_not_be_cancelled_keeps_nobody(
@@ -62,7 +70,12 @@ async def test_one_that_will_not_be_cancelled_keeps_nobody(
     async with opened(redis_url) as bus:
         try:
             with pytest.raises(OSError, match="too many open files"):
-                await asyncio.wait_for(run(context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")), 15)
+                await asyncio.wait_for(
+                    run(
+                        context_on(bus, settings_for(tmp_path, DASH_PORT=free_port()), "dashboard")
+                    ),
+                    15,
+                )
         finally:
             released.set()
 
@@ -119,7 +132,11 @@ def test_a_process_leaves_with_an_error_though_a_task_of_it_does_not_end(tmp_pat
     begun = time.monotonic()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AO_")}
     done = subprocess.run(
-        [sys.executable, "-c", STUBBORN, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, timeout=60
+        [sys.executable, "-c", STUBBORN, str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == ExitCode.BUG, done.stderr.decode()[-2000:]
     assert b"too many open files" in done.stdout + done.stderr

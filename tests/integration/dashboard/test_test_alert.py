@@ -1,4 +1,6 @@
-"""The button "Send a test alert": it really goes out, says what happened, and belongs to operators."""
+"""The button "Send a test alert": it really goes out, says what happened, and belongs to
+operators.
+"""
 
 from aiohttp import web
 
@@ -8,7 +10,9 @@ from tests.integration.alerting.test_webhook import SECRET, Receiver, receiver
 from tests.integration.dashboard.conftest import Console, StartConsole
 
 
-async def test_a_test_alert_reaches_the_webhook_and_the_answer_says_so(start_console: StartConsole) -> None:
+async def test_a_test_alert_reaches_the_webhook_and_the_answer_says_so(
+    start_console: StartConsole,
+) -> None:
     box = Receiver(200)
     async with receiver(box) as url:
         console = await start_console(ALERT_WEBHOOK_URL=url)
@@ -19,7 +23,9 @@ async def test_a_test_alert_reaches_the_webhook_and_the_answer_says_so(start_con
     assert (content["kind"], content["runbook"]) == ("test", "docs/runbooks/test-alert.md")
 
 
-async def test_a_channel_that_fails_is_named_without_its_address(start_console: StartConsole) -> None:
+async def test_a_channel_that_fails_is_named_without_its_address(
+    start_console: StartConsole,
+) -> None:
     async def refuse(request: web.Request) -> web.StreamResponse:
         return web.Response(status=404)
 

@@ -1,7 +1,8 @@
-"""Spoilt answers of a venue and spoilt decisions, through router, tracker and recorder into both databases.
+"""Spoilt answers of a venue and spoilt decisions, through router, tracker and recorder into both
+databases.
 
-Nothing ends a process, no row is lost in silence, and what is stored is read back as it was. The venue is Keter's own client
-on made-up bytes; ledger, Redis and the workers are real.
+Nothing ends a process, no row is lost in silence, and what is stored is read back as it was. The
+venue is Keter's own client on made-up bytes; ledger, Redis and the workers are real.
 """
 
 import json
@@ -25,20 +26,20 @@ from keter.domain.markets import parse_market
 from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
 from keter.domain.verdicts import accept
-from keter.ledger import ticket_key
-from keter.ledger.schema import metadata
-from keter.venues.base import Ticket
-from keter.processes.recorder import Recorder
 from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING
 from keter.execution.reconcile.unreadable_rows import ALERT, UNTOLD
+from keter.ledger import ticket_key
+from keter.ledger.schema import metadata
+from keter.processes.recorder import Recorder
+from keter.venues.base import Ticket
+from tests.integration.ledger.test_postgres import BINARIES, Postgres, unprivileged_user
+from tests.integration.test_execution import Desk
+from tests.kit.asianodds_seam import USER
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import DRY, World
 from tests.kit.fuzzing import ODD, bets, spoilt_bytes
 from tests.kit.hooks import Hook
-from tests.integration.ledger.test_postgres import BINARIES, Postgres, unprivileged_user
-from tests.integration.test_execution import Desk
 from tests.kit.spoilt_venue import SpoiltVenue, account, answered, in_bytes, our_row, placed, quotes
-from tests.kit.asianodds_seam import USER
 from tests.unit.venues.asianodds.test_tickets import bet_row
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -67,7 +68,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class Bench:
-    """One world for many examples: each begins with an empty ledger, an empty Redis and workers of its own."""
+    """One world for many examples: each begins with an empty ledger, an empty Redis and workers of
+    its own.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -89,7 +92,9 @@ class Bench:
         signal = await self.world.approve("d1")
         assert signal is not None
         update = msgspec.structs.replace(signal.signal.update, ref=REF)
-        signal = msgspec.structs.replace(signal, signal=msgspec.structs.replace(signal.signal, update=update))
+        signal = msgspec.structs.replace(
+            signal, signal=msgspec.structs.replace(signal.signal, update=update)
+        )
         await self.desk.router.deliver(signal)
 
     async def look(self) -> None:
@@ -101,7 +106,9 @@ class Bench:
         if found is None:
             assert self.venue_errors > told, "a list that is refused is told"
         else:
-            await self.check([ticket for ticket in found if ticket.reference != self.venue.reference], found)
+            await self.check(
+                [ticket for ticket in found if ticket.reference != self.venue.reference], found
+            )
             await self.check_account()
 
     @property
@@ -110,7 +117,10 @@ class Bench:
 
     async def check(self, strangers: list[Ticket], every: list[Ticket]) -> None:
         """No row is lost: its money is exposure, and it is stored or set aside with an alarm."""
-        exposed, standing = await self.desk.exposed(), {one for one in strangers if one.status in STANDING}
+        exposed, standing = (
+            await self.desk.exposed(),
+            {one for one in strangers if one.status in STANDING},
+        )
         counted = sum(stake for name, stake in exposed.items() if name.startswith(PREFIX))
         told = sum(one.stake_minor for one in standing if one.stake_told)
         assert counted >= told, f"{told - counted} of {told} are not counted"
@@ -120,14 +130,19 @@ class Bench:
             assert ALERT in await self.desk.alerts()
         await self.check_stored([one for one in strangers if not one.unreadable])
         bet = await self.world.ledger.intents.by_decision("d1")
-        assert bet is None or bet.state in FINAL or "d1" in exposed, "our own bet stays exposure until it ends"
+        assert bet is None or bet.state in FINAL or "d1" in exposed, (
+            "our own bet stays exposure until it ends"
+        )
 
     async def check_account(self) -> None:
         """The money that the venue told stands in the history."""
         told = self.venue.money()
         if told is not None:
             kept = (await self.world.ledger.accounts.history(USER, since=NOW))[-1]
-            assert (kept.credit_minor, kept.outstanding_minor) == (told.credit_minor, told.outstanding_minor)
+            assert (kept.credit_minor, kept.outstanding_minor) == (
+                told.credit_minor,
+                told.outstanding_minor,
+            )
 
     async def check_stored(self, strangers: list[Ticket]) -> None:
         """Each is in the ledger, equal to the row; of those that share a name one of them is."""
@@ -139,12 +154,31 @@ class Bench:
             assert row is not None or set_aside, f"{ticket_key(one)} is nowhere"
             if row is None or ticket_key(one) in asked or set_aside:
                 continue
-            selection = one.market.selection_id(one.side) if one.market is not None and one.side is not None else None
-            assert (row.reference, row.book, row.status, row.stake_minor, row.odds, row.pnl_minor, row.selection_id) == (
-                one.reference, one.book, one.status.value, one.stake_minor, one.odds, one.pnl_minor, selection,
-            )  # fmt: skip
+            selection = (
+                one.market.selection_id(one.side)
+                if one.market is not None and one.side is not None
+                else None
+            )
+            assert (
+                row.reference,
+                row.book,
+                row.status,
+                row.stake_minor,
+                row.odds,
+                row.pnl_minor,
+                row.selection_id,
+            ) == (
+                one.reference,
+                one.book,
+                one.status.value,
+                one.stake_minor,
+                one.odds,
+                one.pnl_minor,
+                selection,
+            )
             assert (row.home, row.away) == (one.home, one.away)
-            told = one.placed_at != self.venue.listed_at  # else it is the time of the look at which it was first seen
+            # Else it is the time of the look at which it was first seen.
+            told = one.placed_at != self.venue.listed_at
             assert not told or row.placed_at == one.placed_at
 
 
@@ -194,7 +228,11 @@ async def test_every_odd_value_of_a_field_is_stored_or_told(bench: Bench, field:
     """As many tickets as there are odd values, each with one of them and a stake of its own."""
     rows = []
     for number, value in enumerate(ODD):
-        names = {"BetPlacementReference": f"WA-hand{number}", "ReferenceNumber": f"62{number:04}", "Stake": number + 1}
+        names = {
+            "BetPlacementReference": f"WA-hand{number}",
+            "ReferenceNumber": f"62{number:04}",
+            "Stake": number + 1,
+        }
         rows.append(bet_row(**{**names, field: value}))
     await bench.begin()
     bench.venue.bodies["GetBets"] = in_bytes(answered("Data", rows))
@@ -202,12 +240,22 @@ async def test_every_odd_value_of_a_field_is_stored_or_told(bench: Bench, field:
 
 
 @pytest.mark.parametrize(
-    "names", [{"ReferenceNumber": "61"}, {"BetPlacementReference": "", "ReferenceNumber": ""}, {"Bookie": ""}, {}]
+    "names",
+    [
+        {"ReferenceNumber": "61"},
+        {"BetPlacementReference": "", "ReferenceNumber": ""},
+        {"Bookie": ""},
+        {},
+    ],
 )
-async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(bench: Bench, names: dict[str, Any]) -> None:
+async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(
+    bench: Bench, names: dict[str, Any]
+) -> None:
     await bench.begin()
     fields: dict[str, Any] = {"BetPlacementReference": "WA-hand", **names}
-    bench.venue.bodies["GetBets"] = in_bytes(answered("Data", [bet_row(**fields, Stake=n) for n in (3, 4, 90)]))
+    bench.venue.bodies["GetBets"] = in_bytes(
+        answered("Data", [bet_row(**fields, Stake=n) for n in (3, 4, 90)])
+    )
     await bench.look()
     assert sum((await bench.desk.exposed()).values()) == 9700
     whole = in_bytes(answered("Data", [bet_row(BetPlacementReference="WA-hand", Stake=3)]))
@@ -225,14 +273,20 @@ async def test_what_a_row_tells_only_later_is_stored(bench: Bench) -> None:
         bench.venue.bodies["GetBets"] = in_bytes(answered("Data", [bet_row(**told)]))
         await bench.look()
     [row] = await bench.world.ledger.foreign.all(ACCOUNT, DRY)
-    assert (row.home, row.placed_at, row.selection_id) == ("Alpha FC", from_ms(1771200042000), "ft.ah.-0.75.away")
+    assert (row.home, row.placed_at, row.selection_id) == (
+        "Alpha FC",
+        from_ms(1771200042000),
+        "ft.ah.-0.75.away",
+    )
     [exposure] = (await bench.world.book().read()).exposures
     assert exposure.market == parse_market("ft.ah.-0.75")
 
 
 def a_decision(trace_id: str, **changes: object) -> Decision:
     details: dict[str, object] = {"books": ["PIN"], "n": {"a": 1}}
-    decision = Decision(trace_id, "edge", "edge", "e", "ft.1x2.home", accept(ev_pct=5.25), NOW, details)
+    decision = Decision(
+        trace_id, "edge", "edge", "e", "ft.1x2.home", accept(ev_pct=5.25), NOW, details
+    )
     return msgspec.structs.replace(decision, **changes)
 
 
@@ -248,7 +302,10 @@ def _nested_decisions() -> list[bytes]:
 def _odd_decisions() -> list[bytes]:
     """Every odd value in every field, also within the verdict and the details."""
     places: list[tuple[str, ...]] = [(name,) for name in GOOD]
-    places += [("verdict", name) for name in GOOD["verdict"]] + [("verdict", "numbers", "ev_pct"), ("details", "books")]
+    places += [("verdict", name) for name in GOOD["verdict"]] + [
+        ("verdict", "numbers", "ev_pct"),
+        ("details", "books"),
+    ]
     return [in_bytes(_with(GOOD, place, value)) for place in places for value in ODD]
 
 
@@ -264,24 +321,34 @@ def _readable(entries: list[bytes]) -> Iterator[Decision]:
 
 
 async def recorded(world: World, entries: list[bytes]) -> None:
-    """Every entry through the recorder, each between two good decisions: none of these is lost, and all can be read."""
+    """Every entry through the recorder, each between two good decisions: none of these is lost, and
+    all can be read.
+    """
     await world.ledger._database.write(_empty)
     recorder = Recorder(world.context(Hook(), "recorder"), world.ledger)
-    mixed = [one for n, entry in enumerate(entries) for one in (encode(a_decision(f"good{n}")), entry)]
+    mixed = [
+        one for n, entry in enumerate(entries) for one in (encode(a_decision(f"good{n}")), entry)
+    ]
     for at in range(0, len(mixed), 1000):
         await world.bus.redis.rpush(world.bus.keys.audit, *mixed[at : at + 1000])
     while await recorder.decisions():
         pass
     stored = await world.ledger.decisions.recent(2 * len(entries))
-    good = {decision.trace_id: decision for decision in stored if decision.trace_id.startswith("good")}
+    good = {
+        decision.trace_id: decision for decision in stored if decision.trace_id.startswith("good")
+    }
     assert good == {f"good{n}": a_decision(f"good{n}") for n in range(len(entries))}
     sent = {encode(decision) for decision in _readable(mixed)}
-    assert all(encode(decision) in sent for decision in stored), "what is stored is read back as it was"
+    assert all(encode(decision) in sent for decision in stored), (
+        "what is stored is read back as it was"
+    )
     refused = recorder._context.heart._counters.get("unreadable", 0)
     assert len(stored) + refused == len(mixed), "what is not stored is counted"
 
 
-async def test_no_odd_value_of_a_decision_stops_the_recorder_or_costs_its_neighbours(bench: Bench) -> None:
+async def test_no_odd_value_of_a_decision_stops_the_recorder_or_costs_its_neighbours(
+    bench: Bench,
+) -> None:
     no_json = [b"", b"\x00", b"\xff\xfe", b"null", b"[]", b"x" * 10**6]
     await recorded(bench.world, [*_odd_decisions(), *_nested_decisions(), *no_json])
 

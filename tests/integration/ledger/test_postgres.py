@@ -26,16 +26,27 @@ from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 from tests.kit.execution import NOW, an_intent
-from tests.kit.ledger_contract import LedgerContract, check_order_of_old_commands, put_in, write_old_commands
+from tests.kit.ledger_contract import (
+    LedgerContract,
+    check_order_of_old_commands,
+    put_in,
+    write_old_commands,
+)
 from tests.kit.support import free_port
 
 pytestmark = pytest.mark.slow
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
+BINARIES = (
+    sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if Path("/usr/lib/postgresql").is_dir()
+    else []
+)
 
 
 class Postgres:
-    """A server of our own in a folder of its own, run by somebody who is not root: it refuses root."""
+    """A server of our own in a folder of its own, run by somebody who is not root: it refuses
+    root.
+    """
 
     def __init__(self, binaries: Path, user: str | None) -> None:
         self._binaries, self._user = binaries, user
@@ -44,8 +55,24 @@ class Postgres:
         if user is not None:
             shutil.chown(self.folder, user)
         self._data = self.folder / "data"
-        self._call("initdb", "-D", str(self._data), "-A", "trust", "-U", "keter", "-E", "UTF8", "--locale=C", "--no-sync")
-        names = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder, "fsync": "off"}
+        self._call(
+            "initdb",
+            "-D",
+            str(self._data),
+            "-A",
+            "trust",
+            "-U",
+            "keter",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        names = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+        }
         options = ["-p", str(self.port), *(f"--{name}={value}" for name, value in names.items())]
         self._process = subprocess.Popen(
             [binaries / "postgres", "-D", str(self._data), *options],
@@ -55,7 +82,11 @@ class Postgres:
 
     def _call(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self._binaries / program, *arguments], user=self._user, cwd=self.folder, capture_output=True, text=True
+            [self._binaries / program, *arguments],
+            user=self._user,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
@@ -63,11 +94,15 @@ class Postgres:
         deadline = time.monotonic() + 30
         ready = [str(self._binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(ready, capture_output=True).returncode != 0:
-            assert time.monotonic() < deadline and self._process.poll() is None, "PostgreSQL did not start"
+            assert time.monotonic() < deadline and self._process.poll() is None, (
+                "PostgreSQL did not start"
+            )
             time.sleep(0.05)
 
     def new_database(self, name: str, template: str = "template1") -> str:
-        self._call("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", "-T", template, name)
+        self._call(
+            "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "keter", "-T", template, name
+        )
         return self._address(name)
 
     def run(self, *statements: str, database: str = "postgres") -> None:
@@ -150,7 +185,9 @@ async def test_ledgers_opened_together_migrate_once(postgres: Postgres) -> None:
 async def test_of_several_processes_one_gets_the_selection(postgres: Postgres) -> None:
     url = postgres.new_database("race")
     ledgers = await asyncio.gather(*[open_ledger(url, clock=ManualClock(NOW)) for _ in range(4)])
-    tries = [ledger.intents.create(an_intent(f"i{n}"), worker="w") for n, ledger in enumerate(ledgers)]
+    tries = [
+        ledger.intents.create(an_intent(f"i{n}"), worker="w") for n, ledger in enumerate(ledgers)
+    ]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(not isinstance(result, BaseException) for result in results) == 1
     for ledger in ledgers:
@@ -177,38 +214,55 @@ async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Pos
     ledger = await open_ledger(postgres.new_database("plans"), clock=ManualClock(NOW))
     await put_in(ledger, BetState.LOST, "old")
     await put_in(ledger, BetState.RUNNING, "open")
-    columns = ", ".join(column.name for column in bets.c if column.name not in {"intent_id", "decision_id", "reference"})
+    columns = ", ".join(
+        column.name
+        for column in bets.c
+        if column.name not in {"intent_id", "decision_id", "reference"}
+    )
     many = (
         f"INSERT INTO bets (intent_id, decision_id, reference, {columns}) "  # noqa: S608 - our own words
-        f"SELECT 'm' || n, 'd' || n, 'r' || n, {columns} FROM bets, generate_series(1, 5000) n WHERE intent_id = 'old'"
+        f"SELECT 'm' || n, 'd' || n, 'r' || n, {columns} FROM bets, generate_series(1, 5000) n"
+        " WHERE intent_id = 'old'"
     )
     await ledger._database.write(lambda connection: connection.execute(text(many)))
     await ledger._database.write(lambda connection: connection.execute(text("ANALYZE bets")))
     query = select(bets).where(bets.c.mode == "DRY", OPEN_NOW).order_by(bets.c.created_at)
 
     def plan(connection: Connection) -> str:
-        words = query.compile(connection, compile_kwargs={"literal_binds": True, "render_postcompile": True})
+        words = query.compile(
+            connection, compile_kwargs={"literal_binds": True, "render_postcompile": True}
+        )
         return "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {words}")))
 
     assert "ix_bets_open" in await ledger._database.read(plan)
-    assert [bet.intent.intent_id for bet in await ledger.intents.open_bets(ExecutionMode.DRY)] == ["open"]
+    assert [bet.intent.intent_id for bet in await ledger.intents.open_bets(ExecutionMode.DRY)] == [
+        "open"
+    ]
     figures = await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)
     assert figures.states == {"LOST": 5001, "RUNNING": 1}
     assert await ledger._database.write(lambda connection: fold(connection, 20_000)) > 5_000
-    assert (await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)).states == figures.states
+    assert (
+        await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)
+    ).states == figures.states
     assert not [line for line in await ledger.integrity() if "total" in line]
     await ledger.aclose()
 
 
 async def test_a_server_that_is_not_there_is_an_outage(postgres: Postgres) -> None:
     with pytest.raises(LedgerUnavailableError):
-        await open_ledger(f"postgresql://keter:secret-word@127.0.0.1:{free_port()}/none", clock=ManualClock(NOW))
+        await open_ledger(
+            f"postgresql://keter:secret-word@127.0.0.1:{free_port()}/none", clock=ManualClock(NOW)
+        )
 
 
 async def test_the_queries_of_one_read_see_one_moment(postgres: Postgres) -> None:
-    """Open bets and the day's profit are added up: a bet that settles between the two queries must not be in both."""
+    """Open bets and the day's profit are added up: a bet that settles between the two queries must
+    not be in both.
+    """
     ledger = await open_ledger(postgres.new_database("moment"), clock=ManualClock(NOW))
-    found = await ledger._database.read(lambda connection: connection.execute(text("SHOW transaction_isolation")).scalar())
+    found = await ledger._database.read(
+        lambda connection: connection.execute(text("SHOW transaction_isolation")).scalar()
+    )
     assert found == "repeatable read"
     await ledger.aclose()
 
@@ -221,7 +275,9 @@ async def refusal(url: str) -> LedgerTrouble | None:
     return found[0] if found is not None else None
 
 
-async def test_a_server_that_takes_no_writes_is_told_as_such_and_stops_as_an_outage(postgres: Postgres) -> None:
+async def test_a_server_that_takes_no_writes_is_told_as_such_and_stops_as_an_outage(
+    postgres: Postgres,
+) -> None:
     """A standby, or one that its owner has set read-only: every read goes on."""
     url = postgres.new_database("only_read", template="migrated")
     ledger = await open_ledger(url, clock=ManualClock(NOW))
@@ -241,7 +297,11 @@ async def test_a_server_that_takes_no_writes_is_told_as_such_and_stops_as_an_out
 
 async def test_a_user_without_the_right_to_write_is_told_the_same_way(postgres: Postgres) -> None:
     url = postgres.new_database("no_right", template="migrated")
-    postgres.run("CREATE ROLE reader LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database="no_right")
+    postgres.run(
+        "CREATE ROLE reader LOGIN",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+        database="no_right",
+    )
     as_reader = url.replace("keter@", "reader@")
     assert await refusal(as_reader) is LedgerTrouble.READ_ONLY
     ledger = await open_ledger(as_reader, clock=ManualClock(NOW))
@@ -261,10 +321,15 @@ $$BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING E
 
 
 async def test_a_full_disk_and_a_lock_of_another_are_told_as_such(postgres: Postgres) -> None:
-    """The server's own codes for both; the disk is full as far as every write of this database is concerned."""
+    """The server's own codes for both; the disk is full as far as every write of this database is
+    concerned.
+    """
     url = postgres.new_database("full", template="migrated")
     tables = ("alembic_version", "fences", "bets")
-    triggers = [f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION no_room()" for table in tables]
+    triggers = [
+        f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION no_room()"
+        for table in tables
+    ]
     with postgres.holding("LOCK TABLE alembic_version", database="full"):
         assert await refusal(url) is LedgerTrouble.LOCKED
     postgres.run(FULL, *triggers, database="full")

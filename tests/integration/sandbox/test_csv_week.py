@@ -1,4 +1,6 @@
-"""A week of real fixtures over HTTP: bets at the prices of the files, settled by their results, recomputed from the CSV."""
+"""A week of real fixtures over HTTP: bets at the prices of the files, settled by their results,
+recomputed from the CSV.
+"""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -50,17 +52,28 @@ async def test_a_week_is_bet_and_settled_to_the_cent() -> None:
 
         async def bet_on_everything_new() -> bool:
             for row in await client.rows(since=1):
-                if row["IsActive"] and row["MatchId"] not in bet_on and "IBC=" in row["FullTimeOneXTwo"]["BookieOdds"]:
+                if (
+                    row["IsActive"]
+                    and row["MatchId"] not in bet_on
+                    and "IBC=" in row["FullTimeOneXTwo"]["BookieOdds"]
+                ):
                     await place(row)
             return all(ticket.settled_ms for ticket in sandbox.book) and len(bet_on) >= 30
 
         async def place(row: dict[str, Any]) -> None:
-            selection = selection_of(row, "X", ("HomeOdds", "AwayOdds", "DrawOdds")[len(bet_on) % 3])
+            selection = selection_of(
+                row, "X", ("HomeOdds", "AwayOdds", "DrawOdds")[len(bet_on) % 3]
+            )
             answer = await client.quotes(selection)
             quotes = (answer["Result"] or {}).get("OddsPlacementData")
             if (
                 quotes
-                and (await client.place(selection, f"IBC:{quotes[0]['Odds']}", reference=str(row["MatchId"])))["Code"] == 0
+                and (
+                    await client.place(
+                        selection, f"IBC:{quotes[0]['Odds']}", reference=str(row["MatchId"])
+                    )
+                )["Code"]
+                == 0
             ):
                 bet_on.add(row["MatchId"])
 
@@ -77,7 +90,10 @@ async def test_a_week_is_bet_and_settled_to_the_cent() -> None:
             odds = Decimal(str(bet["Odds"]))
             column = {"1": "H", "2": "A", "X": "D"}[bet["BetType"]]
             assert odds in {Decimal(cells[f"B365{column}"]), Decimal(cells[f"B365C{column}"])}
-            assert (bet["FullTimeHomeScore"], bet["FullTimeAwayScore"]) == (cells["FTHG"], cells["FTAG"])
+            assert (bet["FullTimeHomeScore"], bet["FullTimeAwayScore"]) == (
+                cells["FTHG"],
+                cells["FTAG"],
+            )
             pnl = expected_pnl(cells, bet["BetType"], odds, Decimal(10))
             assert Decimal(str(bet["Pnl"])) == pnl
             total += pnl

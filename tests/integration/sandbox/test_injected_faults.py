@@ -1,4 +1,6 @@
-"""Every fault the sandbox can make, over real HTTP: what the client sees, and what the bookmaker's book says."""
+"""Every fault the sandbox can make, over real HTTP: what the client sees, and what the bookmaker's
+book says.
+"""
 
 import asyncio
 import gzip
@@ -17,13 +19,19 @@ from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.customer import Customer, customer, placement, selection_of
 from tests.kit.support import eventually
 
-WILLING = BettingConfig(refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0)
+WILLING = BettingConfig(
+    refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0
+)
 QUICK = SandboxConfig(fixed_fixtures=3, feed_interval_scale=0, delay_scale=0, betting=WILLING)
 
 
 @asynccontextmanager
-async def opened(*faults: dict[str, Any]) -> AsyncIterator[tuple[Sandbox, Customer, dict[str, Any]]]:
-    """A sandbox, a customer and a placement; the faults begin after the customer has read the feed."""
+async def opened(
+    *faults: dict[str, Any],
+) -> AsyncIterator[tuple[Sandbox, Customer, dict[str, Any]]]:
+    """A sandbox, a customer and a placement; the faults begin after the customer has read the
+    feed.
+    """
     async with Sandbox(QUICK) as sandbox, customer(sandbox) as client:
         selection = selection_of((await client.rows())[0])
         (quote,) = (await client.quotes(selection))["Result"]["OddsPlacementData"]
@@ -36,7 +44,9 @@ def states(sandbox: Sandbox) -> list[State]:
 
 
 @pytest.mark.parametrize(("kind", "tickets"), [("lost_before", 0), ("lost_after", 1)])
-async def test_the_connection_is_cut_before_or_after_the_bet_exists(kind: str, tickets: int) -> None:
+async def test_the_connection_is_cut_before_or_after_the_bet_exists(
+    kind: str, tickets: int
+) -> None:
     async with opened({"kind": kind, "count": 1}) as (sandbox, client, bet):
         with pytest.raises(aiohttp.ClientConnectionError):
             await client.call("PlaceBet", bet)
@@ -62,7 +72,9 @@ async def test_a_late_bet_appears_after_the_client_has_gone() -> None:
 
 @pytest.mark.parametrize("code", [-1307, -1212, -1200])
 @pytest.mark.parametrize(("kind", "tickets"), [("code", 0), ("code_placed", 1)])
-async def test_a_failure_code_comes_with_or_without_the_bet(code: int, kind: str, tickets: int) -> None:
+async def test_a_failure_code_comes_with_or_without_the_bet(
+    code: int, kind: str, tickets: int
+) -> None:
     async with opened({"kind": kind, "code": code, "message": "Trouble"}) as (sandbox, client, bet):
         answer = await client.call("PlaceBet", bet)
         assert (answer["Code"], answer["Message"]) == (code, "Trouble")
@@ -70,7 +82,11 @@ async def test_a_failure_code_comes_with_or_without_the_bet(code: int, kind: str
 
 
 async def test_server_errors_have_no_effect() -> None:
-    async with opened({"kind": "http_error", "status": 502, "route": "placebet"}) as (sandbox, client, bet):
+    async with opened({"kind": "http_error", "status": 502, "route": "placebet"}) as (
+        sandbox,
+        client,
+        bet,
+    ):
         status, body = await client.raw("PlaceBet", bet)
         assert (status, body[:9]) == (502, b"<!DOCTYPE")
         assert states(sandbox) == []
@@ -86,7 +102,10 @@ async def test_throttling_can_be_forced(answer: str, status: int) -> None:
 
 
 async def test_a_session_can_be_ended_in_each_form() -> None:
-    faults = [{"kind": kind, "count": 1, "route": "getsports"} for kind in ("session_killed", "expired_401", "expired_code")]
+    faults = [
+        {"kind": kind, "count": 1, "route": "getsports"}
+        for kind in ("session_killed", "expired_401", "expired_code")
+    ]
     async with opened(*faults) as (sandbox, client, _bet):
         assert (await client.raw("GetSports"))[0] == 401
         await client.enter()
@@ -98,7 +117,9 @@ async def test_a_session_can_be_ended_in_each_form() -> None:
 
 
 async def test_another_stake_and_price_may_be_booked() -> None:
-    async with opened({"kind": "wrong_stake", "factor": 0.5}, {"kind": "wrong_price", "factor": 0.9}) as (_, client, bet):
+    async with opened(
+        {"kind": "wrong_stake", "factor": 0.5}, {"kind": "wrong_price", "factor": 0.9}
+    ) as (_, client, bet):
         asked = float(bet["BookieOdds"].removeprefix("IBC:"))
         await client.call("PlaceBet", bet)
         (row,) = (await client.bet())["Data"]
@@ -125,8 +146,15 @@ async def test_an_accepted_bet_may_be_taken_back() -> None:
 
 
 async def test_bet_lists_come_doubled_shuffled_or_thinned() -> None:
-    faults = [{"kind": "duplicate_rows", "count": 1}, {"kind": "reordered_rows", "skip": 1, "count": 1}]
-    async with opened(*faults, {"kind": "missing_rows", "skip": 2, "count": 1, "share": 1.0}) as (_, client, bet):
+    faults = [
+        {"kind": "duplicate_rows", "count": 1},
+        {"kind": "reordered_rows", "skip": 1, "count": 1},
+    ]
+    async with opened(*faults, {"kind": "missing_rows", "skip": 2, "count": 1, "share": 1.0}) as (
+        _,
+        client,
+        bet,
+    ):
         for number in range(8):
             await client.call("PlaceBet", bet | {"PlaceBetId": f"b{number}"})
 
@@ -152,13 +180,20 @@ async def feed_body(fault: dict[str, Any]) -> bytes:
 
 
 async def test_feeds_come_with_fields_nobody_knows() -> None:
-    row = json.loads(await feed_body({"kind": "unknown_fields"}))["Result"]["Sports"][0]["MatchGames"][0]
+    row = json.loads(await feed_body({"kind": "unknown_fields"}))["Result"]["Sports"][0][
+        "MatchGames"
+    ][0]
     assert (row["NewField"], row["HugeNumber"]) == ("x", 2**63)
 
 
 async def test_feeds_come_without_teams() -> None:
-    rows = json.loads(await feed_body({"kind": "missing_teams"}))["Result"]["Sports"][0]["MatchGames"]
-    assert all(not all((row.get(side) or {}).get("Name") for side in ("HomeTeam", "AwayTeam")) for row in rows)
+    rows = json.loads(await feed_body({"kind": "missing_teams"}))["Result"]["Sports"][0][
+        "MatchGames"
+    ]
+    assert all(
+        not all((row.get(side) or {}).get("Name") for side in ("HomeTeam", "AwayTeam"))
+        for row in rows
+    )
 
 
 async def test_feeds_come_with_odd_odds() -> None:
@@ -176,7 +211,11 @@ async def test_feeds_come_with_not_a_number() -> None:
 
 
 async def test_feeds_come_with_nothing() -> None:
-    assert json.loads(await feed_body({"kind": "result_null"})) == {"Code": 0, "Message": "", "Result": None}
+    assert json.loads(await feed_body({"kind": "result_null"})) == {
+        "Code": 0,
+        "Message": "",
+        "Result": None,
+    }
 
 
 async def test_answers_come_as_xml_html_or_with_a_byte_order_mark() -> None:
@@ -213,7 +252,9 @@ async def test_a_client_may_leave_in_the_middle_of_a_huge_answer() -> None:
 async def test_faults_are_switched_over_http_and_counted() -> None:
     async with opened() as (sandbox, client, _):
         rules = f"{sandbox.control_url}/faults"
-        async with client.http.put(rules, json={"seed": 3, "rules": [{"kind": "bom", "count": 1}]}) as response:
+        async with client.http.put(
+            rules, json={"seed": 3, "rules": [{"kind": "bom", "count": 1}]}
+        ) as response:
             assert response.status == 200
         assert (await client.raw("GetSports"))[1].startswith(b"\xef\xbb\xbf")
         async with client.http.post(rules, json=[{"kind": "html", "route": "getbets"}]) as response:
@@ -221,7 +262,10 @@ async def test_faults_are_switched_over_http_and_counted() -> None:
         async with client.http.get(rules) as response:
             assert (await response.json())["injected"] == {"bom": 1}
         async with client.http.put(rules, json=[{"kind": "nonsense"}]) as response:
-            assert (response.status, "kind must be one of" in (await response.json())["error"]) == (400, True)
+            assert (response.status, "kind must be one of" in (await response.json())["error"]) == (
+                400,
+                True,
+            )
         async with client.http.put(rules, data=b"{") as response:
             assert response.status == 400
         async with client.http.delete(rules) as response:
@@ -231,9 +275,15 @@ async def test_faults_are_switched_over_http_and_counted() -> None:
 async def test_the_control_endpoint_tells_tickets_accounts_and_takes_results() -> None:
     async with opened() as (sandbox, client, bet):
         await client.call("PlaceBet", bet)
-        async with client.http.get(f"{sandbox.control_url}/tickets", params={"reference": "WA-kt1"}) as response:
+        async with client.http.get(
+            f"{sandbox.control_url}/tickets", params={"reference": "WA-kt1"}
+        ) as response:
             (ticket,) = await response.json()
-        assert (ticket["state"], ticket["stake_minor"], ticket["order"]["reference"]) == ("running", 1000, "WA-kt1")
+        assert (ticket["state"], ticket["stake_minor"], ticket["order"]["reference"]) == (
+            "running",
+            1000,
+            "WA-kt1",
+        )
         result = {"match_id": ticket["order"]["match_id"], "score": [2, 0]}
         async with client.http.post(f"{sandbox.control_url}/results", json=result) as response:
             assert response.status == 200
@@ -254,5 +304,7 @@ async def test_the_control_endpoint_tells_tickets_accounts_and_takes_results() -
 async def test_web_pages_may_not_command_the_sandbox() -> None:
     async with opened() as (sandbox, client, _):
         page = {"Origin": "https://evil.example"}
-        async with client.http.put(f"{sandbox.control_url}/faults", json=[], headers=page) as response:
+        async with client.http.put(
+            f"{sandbox.control_url}/faults", json=[], headers=page
+        ) as response:
             assert response.status == 403

@@ -13,7 +13,12 @@ import aiohttp
 import pytest
 
 from keter.errors import UnavailableError, UsageError
-from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, MarketConfig, SandboxConfig
+from keter.venues.asianodds.simulator.config import (
+    AccountConfig,
+    BettingConfig,
+    MarketConfig,
+    SandboxConfig,
+)
 from keter.venues.asianodds.simulator.main import parse
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.customer import customer, selection_of
@@ -23,7 +28,15 @@ from tests.kit.support import eventually, free_port
 async def test_it_says_where_it_is_serves_and_stops_when_told(tmp_path: Path) -> None:
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "keter.venues.asianodds.simulator", "--port", str(port), "--fixed", "2", cwd=tmp_path, stdout=subprocess.PIPE
+        sys.executable,
+        "-m",
+        "keter.venues.asianodds.simulator",
+        "--port",
+        str(port),
+        "--fixed",
+        "2",
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     first = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
@@ -51,7 +64,15 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         with pytest.raises(UnavailableError, match="choose another port"):
             await Sandbox(SandboxConfig(port=port, fixed_fixtures=1)).start()
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "keter.venues.asianodds.simulator", "--port", str(port), "--fixed", "1"),
+            *(
+                sys.executable,
+                "-m",
+                "keter.venues.asianodds.simulator",
+                "--port",
+                str(port),
+                "--fixed",
+                "1",
+            ),
             stderr=subprocess.PIPE,
         )
         _, errors = await asyncio.wait_for(process.communicate(), 20)
@@ -90,7 +111,11 @@ def test_further_accounts_come_before_the_one_everybody_knows() -> None:
 async def test_two_customers_have_their_own_money_and_books() -> None:
     accounts = (AccountConfig("ANNA", "a", 5000, "GBP", ("PIN", "SBO")), AccountConfig("BERT", "b"))
     config = SandboxConfig(fixed_fixtures=1, feed_interval_scale=0, accounts=accounts)
-    async with Sandbox(config) as sandbox, customer(sandbox, ready=False) as anna, customer(sandbox, ready=False) as bert:
+    async with (
+        Sandbox(config) as sandbox,
+        customer(sandbox, ready=False) as anna,
+        customer(sandbox, ready=False) as bert,
+    ):
         for client, user, password in ((anna, "ANNA", "a"), (bert, "BERT", "b")):
             await client.log_in(user, password)
             await client.register(user)
@@ -99,11 +124,15 @@ async def test_two_customers_have_their_own_money_and_books() -> None:
         assert "IBC" in (await bert.rows())[0]["FullTimeHdp"]["BookieOdds"]
         summary = (await anna.call("GetAccountSummary"))["Result"]
         assert (summary["Credit"], summary["CreditCurrency"]) == (50, "GBP")
-        assert (await anna.quotes(selection_of(row), bookies="IBC"))["Result"]["OddsPlacementData"] == []
+        assert (await anna.quotes(selection_of(row), bookies="IBC"))["Result"][
+            "OddsPlacementData"
+        ] == []
 
 
 async def test_the_world_goes_on_and_a_bet_settles_by_itself() -> None:
-    """Default scenario at a higher speed, real clock: a bet on the next match is placed, accepted, played and settled."""
+    """Default scenario at a higher speed, real clock: a bet on the next match is placed, accepted,
+    played and settled.
+    """
     config = SandboxConfig(
         speed=3000,
         feed_interval_scale=0,
@@ -113,10 +142,20 @@ async def test_the_world_goes_on_and_a_bet_settles_by_itself() -> None:
     )
     async with Sandbox(config) as sandbox, customer(sandbox) as client:
         for number in range(20):
-            rows = [row for row in await client.rows(since=1) if row["IsActive"] and "IBC=" in row["FullTimeHdp"]["BookieOdds"]]
+            rows = [
+                row
+                for row in await client.rows(since=1)
+                if row["IsActive"] and "IBC=" in row["FullTimeHdp"]["BookieOdds"]
+            ]
             selection = selection_of(min(rows, key=lambda row: row["StartTime"]))
             (quote,) = (await client.quotes(selection))["Result"]["OddsPlacementData"] or [None]
-            if quote and (await client.place(selection, f"IBC:{quote['Odds']}", reference=f"n{number}"))["Code"] == 0:
+            if (
+                quote
+                and (await client.place(selection, f"IBC:{quote['Odds']}", reference=f"n{number}"))[
+                    "Code"
+                ]
+                == 0
+            ):
                 break
         await eventually(lambda: any(ticket.settled_ms for ticket in sandbox.book), timeout_s=30)
         (ticket,) = sandbox.book.tickets()

@@ -1,4 +1,6 @@
-"""The check list of the protocol page, section 9, point by point, over real HTTP on a clock moved by hand."""
+"""The check list of the protocol page, section 9, point by point, over real HTTP on a clock moved
+by hand.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +18,9 @@ from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.customer import Customer, customer, placement, selection_of
 
 START = datetime(2026, 2, 21, 12, tzinfo=UTC)
-WILLING = BettingConfig(refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0)
+WILLING = BettingConfig(
+    refusal_rate=0, refusal_by_book={}, quote_delay_s=(0, 0), quote_drift_rate=0
+)
 
 
 class World:
@@ -35,7 +39,11 @@ class World:
 
     @property
     def books(self) -> dict[str, Any]:
-        return self.sandbox.house.board.rows[next(iter(self.still.games.values()))].offers["H", True].prices
+        return (
+            self.sandbox.house.board.rows[next(iter(self.still.games.values()))]
+            .offers["H", True]
+            .prices
+        )
 
 
 @asynccontextmanager
@@ -43,12 +51,14 @@ async def opened(
     *, ready: bool = True, fixed: int = 3, betting: BettingConfig = WILLING, **protocol: Any
 ) -> AsyncIterator[World]:
     clock = ManualClock(START)
-    config = SandboxConfig(fixed_fixtures=fixed, betting=betting, protocol=ProtocolConfig(**protocol))
+    config = SandboxConfig(
+        fixed_fixtures=fixed, betting=betting, protocol=ProtocolConfig(**protocol)
+    )
     async with Sandbox(config, clock=clock) as sandbox, customer(sandbox, ready=ready) as client:
         yield World(sandbox, clock, client)
 
 
-async def test_1_routes_and_query_names_are_case_insensitive_and_unknown_ones_are_not_there() -> None:
+async def test_1_routes_and_query_names_ignore_case_and_unknown_ones_are_not_there() -> None:
     async with opened() as world:
         world.client.url = world.client.url.lower()
         assert (await world.client.call("getFEEDS", SPORTSTYPE=1, MarketTypeID=1))["Code"] == 0
@@ -91,7 +101,11 @@ async def test_2_a_client_that_ignores_the_address_of_login_fails() -> None:
 async def test_3_a_wrong_password_is_refused_as_the_vendor_does() -> None:
     async with opened(ready=False) as world:
         answer = await world.client.log_in(password="guess")
-        assert (answer["Code"], answer["Result"]["SuccessfulLogin"], answer["Result"]["Token"]) == (-1, False, "")
+        assert (answer["Code"], answer["Result"]["SuccessfulLogin"], answer["Result"]["Token"]) == (
+            -1,
+            False,
+            "",
+        )
         assert answer["Result"]["Key"] is None
         assert answer["Result"]["TextMessage"]
 
@@ -117,8 +131,10 @@ async def test_3_idle_sessions_expire_in_either_mode(mode: str, status: int) -> 
             assert answer["Code"] == -1
             assert "Not logged in" in answer["Result"]["TextMessage"]
         assert (await world.client.call("IsLoggedIn"))["Result"] == {
-            "CurrentlyLoggedIn": False, "SuccessfulLogin": False, "TextMessage": "Not logged in or session expired"
-        }  # fmt: skip
+            "CurrentlyLoggedIn": False,
+            "SuccessfulLogin": False,
+            "TextMessage": "Not logged in or session expired",
+        }
         answer = await world.client.call("Logout")
         assert (answer["Code"], answer["Result"]) == (-1, "Not logged in or session expired")
 
@@ -136,8 +152,12 @@ async def test_3_a_token_is_bound_to_its_address() -> None:
         assert (await world.client.raw("GetSports"))[0] == 401
 
 
-@pytest.mark.parametrize(("mode", "status", "code"), [("810", 200, 810), ("-810", 200, -810), ("429", 429, None)])
-async def test_4_the_feed_refuses_who_comes_too_often(mode: str, status: int, code: int | None) -> None:
+@pytest.mark.parametrize(
+    ("mode", "status", "code"), [("810", 200, 810), ("-810", 200, -810), ("429", 429, None)]
+)
+async def test_4_the_feed_refuses_who_comes_too_often(
+    mode: str, status: int, code: int | None
+) -> None:
     async with opened(throttle_answer=mode) as world:
         for market_type, interval_s in ((0, 5), (1, 10), (2, 20)):
             assert (await world.client.feed(market_type))["Code"] == 0
@@ -190,11 +210,33 @@ async def test_6_a_row_has_every_field_of_the_record() -> None:
     async with opened() as world:
         (row, *_) = await world.client.rows()
         assert set(row) == {
-            "MatchId", "GameId", "LeagueId", "LeagueName", "MarketTypeId", "MarketType", "HomeTeam", "AwayTeam", "StartTime",
-            "StartsOn", "IsLive", "InGameMinutes", "ExpectedLength", "Favoured", "FullTimeFavoured", "HalfTimeFavoured",
-            "FullTimeHdp", "HalfTimeHdp", "FullTimeOu", "HalfTimeOu", "FullTimeOneXTwo", "HalfTimeOneXTwo", "IsActive",
-            "WillBeRemoved", "ToBeRemovedOn", "UpdatedDateTime",
-        }  # fmt: skip
+            "MatchId",
+            "GameId",
+            "LeagueId",
+            "LeagueName",
+            "MarketTypeId",
+            "MarketType",
+            "HomeTeam",
+            "AwayTeam",
+            "StartTime",
+            "StartsOn",
+            "IsLive",
+            "InGameMinutes",
+            "ExpectedLength",
+            "Favoured",
+            "FullTimeFavoured",
+            "HalfTimeFavoured",
+            "FullTimeHdp",
+            "HalfTimeHdp",
+            "FullTimeOu",
+            "HalfTimeOu",
+            "FullTimeOneXTwo",
+            "HalfTimeOneXTwo",
+            "IsActive",
+            "WillBeRemoved",
+            "ToBeRemovedOn",
+            "UpdatedDateTime",
+        }
         assert (row["FullTimeHdp"]["Handicap"], row["FullTimeFavoured"]) == ("0-0.5", 1)
         assert row["FullTimeOneXTwo"]["BookieOdds"].startswith("PIN=")
         assert row["FullTimeOu"] == {"BookieOdds": "", "Goal": ""}
@@ -207,8 +249,12 @@ async def test_6_the_three_odds_formats_are_served() -> None:
     async with opened() as world:
         strings = {}
         for odds_format in ("00", "HK", "MY"):
-            answer = await world.client.call("GetFeeds", marketTypeId=1, oddsFormat=odds_format, since=1, bookies="PIN")
-            strings[odds_format] = answer["Result"]["Sports"][0]["MatchGames"][0]["FullTimeHdp"]["BookieOdds"]
+            answer = await world.client.call(
+                "GetFeeds", marketTypeId=1, oddsFormat=odds_format, since=1, bookies="PIN"
+            )
+            strings[odds_format] = answer["Result"]["Sports"][0]["MatchGames"][0]["FullTimeHdp"][
+                "BookieOdds"
+            ]
             world.wait(10)
         home, away = (leg / 1000 for leg in world.books["PIN"])
         assert strings["00"].startswith(f"PIN={home:.3f},{away:.3f};BEST=")
@@ -224,11 +270,18 @@ async def test_6_a_finished_match_shows_its_score_live_and_is_removed_five_minut
         world.still.finish(match_id, (2, 1))
         world.wait(5)
         (row,) = await world.client.rows(0)
-        assert (row["HomeTeam"]["Score"], row["AwayTeam"]["Score"], row["InGameMinutes"]) == (2, 1, 168)
+        assert (row["HomeTeam"]["Score"], row["AwayTeam"]["Score"], row["InGameMinutes"]) == (
+            2,
+            1,
+            168,
+        )
         assert (row["MatchId"], row["IsActive"], row["WillBeRemoved"]) == (match_id, False, False)
         world.wait(16)
         (row,) = await world.client.rows(0)
-        assert (row["WillBeRemoved"], row["ToBeRemovedOn"]) == (True, row["UpdatedDateTime"] + 300_000)
+        assert (row["WillBeRemoved"], row["ToBeRemovedOn"]) == (
+            True,
+            row["UpdatedDateTime"] + 300_000,
+        )
         world.wait(301)
         await world.client.enter()
         assert await world.client.rows(0, since=1) == []
@@ -236,8 +289,15 @@ async def test_6_a_finished_match_shows_its_score_live_and_is_removed_five_minut
 
 async def test_7_placement_info_needs_a_feed_of_the_same_kind_in_the_session() -> None:
     async with opened() as world:
-        selection = {"GameId": next(iter(world.still.games.values())), "GameType": "H", "IsFullTime": 1, "MarketTypeId": 1,
-                     "OddsFormat": "00", "OddsName": "HomeOdds", "SportsType": 1}  # fmt: skip
+        selection = {
+            "GameId": next(iter(world.still.games.values())),
+            "GameType": "H",
+            "IsFullTime": 1,
+            "MarketTypeId": 1,
+            "OddsFormat": "00",
+            "OddsName": "HomeOdds",
+            "SportsType": 1,
+        }
         assert (await world.client.quotes(selection))["Code"] == -1200
         await world.client.feed(0)
         assert (await world.client.quotes(selection))["Code"] == -1200
@@ -269,13 +329,22 @@ async def test_7_nonsense_in_a_body_is_refused_and_never_a_server_error() -> Non
             "Bookies",
         ):
             for value in nonsense:
-                status, _ = await world.client.raw("GetPlacementInfo", {**selection, "Bookies": "PIN", name: value})
+                status, _ = await world.client.raw(
+                    "GetPlacementInfo", {**selection, "Bookies": "PIN", name: value}
+                )
                 assert status == 200, (name, value)
         for name in ("Amount", "BookieOdds", "PlaceBetId", "AcceptChangedOdds"):
             for value in nonsense:
-                status, _ = await world.client.raw("PlaceBet", placement(selection, "IBC:1.9") | {name: value})
+                status, _ = await world.client.raw(
+                    "PlaceBet", placement(selection, "IBC:1.9") | {name: value}
+                )
                 assert status == 200, (name, value)
-        queries: list[dict[str, Any]] = [{"since": "x"}, {"marketTypeId": "9"}, {"oddsFormat": "ID"}, {"sportsType": "x"}]
+        queries: list[dict[str, Any]] = [
+            {"since": "x"},
+            {"marketTypeId": "9"},
+            {"oddsFormat": "ID"},
+            {"sportsType": "x"},
+        ]
         for query in queries:
             world.wait(20)
             assert (await world.client.call("GetFeeds", **query))["Code"] == -1
@@ -285,15 +354,23 @@ async def test_7_nonsense_in_a_body_is_refused_and_never_a_server_error() -> Non
 async def test_7_placement_info_answers_with_price_limits_and_line() -> None:
     async with opened() as world:
         selection = selection_of((await world.client.rows())[0], odds_name="AwayOdds")
-        found = (await world.client.quotes(selection, bookies="PIN,IBC,GA"))["Result"]["OddsPlacementData"]
+        found = (await world.client.quotes(selection, bookies="PIN,IBC,GA"))["Result"][
+            "OddsPlacementData"
+        ]
         assert [quote["Bookie"] for quote in found] == ["PIN", "IBC"]
         quote = found[0]
         assert quote["Odds"] == quote["Price"] == world.books["PIN"][1] / 1000
-        assert (quote["HDPorGoal"], quote["HomeOrAwayOrDraw"], quote["Rejected"]) == ("0-0.5", "A", False)
+        assert (quote["HDPorGoal"], quote["HomeOrAwayOrDraw"], quote["Rejected"]) == (
+            "0-0.5",
+            "A",
+            False,
+        )
         assert 0 < quote["MinimumAmount"] < quote["MaximumAmount"]
 
 
-@pytest.mark.parametrize(("mode", "names"), [("odds", {"Odds"}), ("price", {"Price"}), ("both", {"Odds", "Price"})])
+@pytest.mark.parametrize(
+    ("mode", "names"), [("odds", {"Odds"}), ("price", {"Price"}), ("both", {"Odds", "Price"})]
+)
 async def test_7_the_price_has_one_name_or_the_other_or_both(mode: str, names: set[str]) -> None:
     async with opened(price_field=mode) as world:
         selection = selection_of((await world.client.rows())[0])
@@ -305,7 +382,9 @@ async def test_7_a_book_slower_than_the_timeout_is_left_out() -> None:
     slow = replace(WILLING, quote_delay_s=(5, 5))
     async with opened(betting=slow) as world:
         selection = selection_of((await world.client.rows())[0])
-        assert (await world.client.quotes(selection, Timeout=2))["Result"]["OddsPlacementData"] == []
+        assert (await world.client.quotes(selection, Timeout=2))["Result"][
+            "OddsPlacementData"
+        ] == []
 
 
 async def test_7_the_price_drifts_now_and_then_and_a_drifted_quote_still_holds() -> None:
@@ -336,7 +415,9 @@ async def test_7_the_price_drifts_now_and_then_and_a_drifted_quote_still_holds()
         ({"PlaceBetId": "x" * 41}, -1),
     ],
 )
-async def test_8_what_cannot_be_placed_is_refused_and_leaves_no_ticket(changes: dict[str, Any], code: int) -> None:
+async def test_8_what_cannot_be_placed_is_refused_and_leaves_no_ticket(
+    changes: dict[str, Any], code: int
+) -> None:
     async with opened() as world:
         selection = selection_of((await world.client.rows())[0])
         answer = await world.client.call("PlaceBet", placement(selection, "IBC:2.0") | changes)
@@ -353,9 +434,12 @@ async def test_8_a_bet_is_sent_then_in_transit_then_pending_then_running() -> No
         (quote,) = (await world.client.quotes(selection))["Result"]["OddsPlacementData"]
         answer = await world.client.place(selection, f"IBC:{quote['Odds']}")
         assert answer["Result"] == {
-            "BetPlacementReference": "WA-kt1", "Message": "sent",
-            "PlacementData": [{"Bookie": "IBC", "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""}],
-        }  # fmt: skip
+            "BetPlacementReference": "WA-kt1",
+            "Message": "sent",
+            "PlacementData": [
+                {"Bookie": "IBC", "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""}
+            ],
+        }
         assert (await world.client.bet())["Code"] == -200
         world.wait(0.6)
         (ticket,) = world.sandbox.book.tickets()
@@ -363,12 +447,22 @@ async def test_8_a_bet_is_sent_then_in_transit_then_pending_then_running() -> No
         assert bet["Status"] == "Pending"
         world.wait(ticket.decision.due_ms / 1000 - world.clock.now().timestamp())
         (bet,) = (await world.client.bet())["Data"]
-        assert (bet["Status"], bet["Odds"], bet["Stake"], bet["Bookie"]) == ("Running", quote["Odds"], 10, "IBC")
-        assert (bet["GameType"], bet["BetType"], bet["Term"], bet["HdpOrGoal"]) == ("Handicap", "HDP Home", "FT", "0.25")
+        assert (bet["Status"], bet["Odds"], bet["Stake"], bet["Bookie"]) == (
+            "Running",
+            quote["Odds"],
+            10,
+            "IBC",
+        )
+        assert (bet["GameType"], bet["BetType"], bet["Term"], bet["HdpOrGoal"]) == (
+            "Handicap",
+            "HDP Home",
+            "FT",
+            "0.25",
+        )
         assert bet["TicketDate"] == ticket.decision.due_ms // 1000 * 1000
 
 
-async def test_8_without_a_reference_of_ours_the_venue_makes_one_and_a_repeated_one_makes_two_tickets() -> None:
+async def test_8_the_venue_makes_a_missing_reference_and_a_repeated_one_makes_two_tickets() -> None:
     async with opened() as world:
         selection = selection_of((await world.client.rows())[0])
         price = f"IBC:{world.books['IBC'][0] / 1000}"
@@ -386,10 +480,17 @@ async def test_8_a_price_that_stands_no_more_is_refused_later_unless_changes_are
         selection = selection_of((await world.client.rows())[0])
         too_good = f"IBC:{world.books['IBC'][0] / 1000 + 0.05:.3f}"
         assert (await world.client.place(selection, too_good))["Code"] == 0
-        assert (await world.client.place(selection, too_good, reference="kt2", AcceptChangedOdds=1))["Code"] == 0
+        assert (
+            await world.client.place(selection, too_good, reference="kt2", AcceptChangedOdds=1)
+        )["Code"] == 0
         world.wait(200)
-        (refused,), (accepted,) = [(await world.client.bet(reference))["Data"] for reference in ("kt1", "kt2")]
-        assert (refused["Status"], refused["BetPlacementMessage"]) == ("Rejected", "Odd changed to lower price.")
+        (refused,), (accepted,) = [
+            (await world.client.bet(reference))["Data"] for reference in ("kt1", "kt2")
+        ]
+        assert (refused["Status"], refused["BetPlacementMessage"]) == (
+            "Rejected",
+            "Odd changed to lower price.",
+        )
         assert (accepted["Status"], accepted["Odds"]) == ("Running", world.books["IBC"][0] / 1000)
 
 
@@ -408,7 +509,9 @@ async def test_8_trimming_the_list_of_books_is_refused() -> None:
 async def test_8_a_stake_beyond_one_books_maximum_is_split_best_price_first() -> None:
     async with opened() as world:
         selection = selection_of((await world.client.rows())[0])
-        found = (await world.client.quotes(selection, bookies="IBC,PIN"))["Result"]["OddsPlacementData"]
+        found = (await world.client.quotes(selection, bookies="IBC,PIN"))["Result"][
+            "OddsPlacementData"
+        ]
         most = {quote["Bookie"]: quote["MaximumAmount"] for quote in found}
         prices = ",".join(f"{quote['Bookie']}:{quote['Odds']}" for quote in found)
         await world.client.place(selection, prices, amount=most["IBC"] + 10)
@@ -420,7 +523,9 @@ async def test_8_bookmakers_refuse_with_the_recorded_reasons() -> None:
     async with opened(betting=replace(WILLING, refusal_rate=1.0)) as world:
         selection = selection_of((await world.client.rows())[0])
         for number in range(30):
-            await world.client.place(selection, f"IBC:{world.books['IBC'][0] / 1000}", reference=f"r{number}")
+            await world.client.place(
+                selection, f"IBC:{world.books['IBC'][0] / 1000}", reference=f"r{number}"
+            )
         world.wait(3000)
         await world.client.enter()
         bets = (await world.client.call("GetNonRunningBets"))["Data"]
@@ -434,7 +539,9 @@ def fill(world: World, count: int) -> None:
     template = world.sandbox.book.tickets()[0].order
     for number in range(count):
         decision = Decision(0, refusal="no" if number % 2 else None)
-        world.sandbox.house.book.place(replace(template, reference=f"WA-f{number}", stake_minor=500), decision, 0)
+        world.sandbox.house.book.place(
+            replace(template, reference=f"WA-f{number}", stake_minor=500), decision, 0
+        )
 
 
 async def test_9_lists_are_capped_newest_first_and_300_when_empty() -> None:
@@ -461,14 +568,20 @@ async def test_9_kick_off_runs_eight_hours_ahead_and_scores_are_strings() -> Non
         world.wait(200)
         (bet,) = (await world.client.call("GetRunningBets"))["Data"]
         assert bet["KickoffTime"] - row["StartTime"] == 8 * 3_600_000
-        assert (bet["HomeScore"], bet["FullTimeHomeScore"], bet["HalfTimeAwayScore"]) == ("0", "-1", "-1")
+        assert (bet["HomeScore"], bet["FullTimeHomeScore"], bet["HalfTimeAwayScore"]) == (
+            "0",
+            "-1",
+            "-1",
+        )
 
 
 @pytest.mark.parametrize(("mode", "away"), [("unsigned", "0.25"), ("away", "0.25")])
 async def test_9_the_line_of_a_bet_row(mode: str, away: str) -> None:
     async with opened(hdp_sign=mode) as world:
         row = (await world.client.rows())[0]
-        await world.client.place(selection_of(row, odds_name="AwayOdds"), f"PIN:{world.books['PIN'][1] / 1000}")
+        await world.client.place(
+            selection_of(row, odds_name="AwayOdds"), f"PIN:{world.books['PIN'][1] / 1000}"
+        )
         world.wait(1)
         (bet,) = (await world.client.bet())["Data"]
         assert (bet["BetType"], bet["HdpOrGoal"], bet["Favoured"]) == ("HDP Away", away, 1)
@@ -486,14 +599,31 @@ async def test_9_history_speaks_in_codes_and_misspelt_totals() -> None:
         world.wait(5)
         history = (await world.client.call("GetBetHistorySummary", date="02/21/2026"))["Result"]
         won = f"{(price - 1000) / 100:.2f}"
-        assert set(history) == {"BetSummaries", "SubTotalCommision", "SubTotalProfitAndLost", "Total"}
+        assert set(history) == {
+            "BetSummaries",
+            "SubTotalCommision",
+            "SubTotalProfitAndLost",
+            "Total",
+        }
         assert (history["SubTotalProfitAndLost"], history["Total"]) == (won, won)
         (bet,) = history["BetSummaries"]
-        assert (bet["Status"], bet["PnlInfo"], bet["FullTimeHomeScore"], bet["HalfTimeHomeScore"]) == ("2", "Won", "2", "1")
+        assert (
+            bet["Status"],
+            bet["PnlInfo"],
+            bet["FullTimeHomeScore"],
+            bet["HalfTimeHomeScore"],
+        ) == ("2", "Won", "2", "1")
         span: dict[str, Any] = {"from": "02/20/2026"}
-        statement = (await world.client.call("GetHistoryStatement", to="02/22/2026", **span))["Result"]
+        statement = (await world.client.call("GetHistoryStatement", to="02/22/2026", **span))[
+            "Result"
+        ]
         (day,) = statement["BetHistoryStatementItems"]
-        assert (day["DateDay"], day["DateDayName"], day["Turnover"], day["WinLoss"]) == ("02/21/2026", "Saturday", "10.00", won)
+        assert (day["DateDay"], day["DateDayName"], day["Turnover"], day["WinLoss"]) == (
+            "02/21/2026",
+            "Saturday",
+            "10.00",
+            won,
+        )
         assert day["Balance"] == f"{10_000 + float(won):,.2f}"
         (bet,) = (await world.client.bet())["Data"]
         assert bet["Status"] == "Won"
@@ -524,7 +654,11 @@ async def test_10_the_account_follows_acceptance_and_settlement() -> None:
             bet["BetPlacementReference"]: (bet["Status"], bet["PnlInfo"])
             for bet in (await world.client.call("GetBets"))["Data"]
         }
-        assert statuses == {"WA-a": ("Won", "Won"), "WA-b": ("Lost", "Half lost"), "WA-c": ("Void", "")}
+        assert statuses == {
+            "WA-a": ("Won", "Won"),
+            "WA-b": ("Lost", "Half lost"),
+            "WA-c": ("Void", ""),
+        }
         world.wait(24 * 3600)
         await world.client.enter()
         found = (await world.client.call("GetAccountSummary"))["Result"]
@@ -534,9 +668,23 @@ async def test_10_the_account_follows_acceptance_and_settlement() -> None:
 async def test_the_remaining_methods_answer_in_the_recorded_shapes() -> None:
     async with opened() as world:
         leagues = (await world.client.call("GetLeagues", marketTypeId=1))["Result"]["Sports"][0]
-        assert set(leagues["League"][0]) == {"Bookies", "LeagueId", "LeagueName", "MarketTypeId", "Since"}
-        events = (await world.client.call("GetMatches", marketTypeId=1))["Result"]["EventSportsTypes"][0]["Events"]
+        assert set(leagues["League"][0]) == {
+            "Bookies",
+            "LeagueId",
+            "LeagueName",
+            "MarketTypeId",
+            "Since",
+        }
+        events = (await world.client.call("GetMatches", marketTypeId=1))["Result"][
+            "EventSportsTypes"
+        ][0]["Events"]
         assert {event["Home"] for event in events} == {"Home 000 FC", "Home 001 FC", "Home 002 FC"}
-        assert {"Id": "PIN", "Name": "PINNACLE", "IsFeedAvailable": True} in (await world.client.call("GetBookies"))["Data"]
+        assert {"Id": "PIN", "Name": "PINNACLE", "IsFeedAvailable": True} in (
+            await world.client.call("GetBookies")
+        )["Data"]
         user = (await world.client.call("GetUserInformation"))["Result"]
-        assert (user["UserId"], user["ExternalIp"], user["Status"]) == ("SANDBOX", "127.0.0.1", "Active")
+        assert (user["UserId"], user["ExternalIp"], user["Status"]) == (
+            "SANDBOX",
+            "127.0.0.1",
+            "Active",
+        )

@@ -1,14 +1,16 @@
-"""What this process knows to stand counts over what Redis holds of it; what others raised is left alone."""
+"""What this process knows to stand counts over what Redis holds of it; what others raised is left
+alone.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from keter.alerting.delivery_memory import joined
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, Told
-from keter.alerting.delivery_memory import joined
-from keter.bus.telemetry.alerts import Alert
 from keter.bus.codec import encode
+from keter.bus.telemetry.alerts import Alert
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -21,7 +23,11 @@ def test_own_and_others_stand_together_oldest_first() -> None:
     held = Held()
     held.put(alert("redis-memory", minutes=5))
     stored = [alert("unknown-bets", minutes=9), alert("feed_stale:a", minutes=1)]
-    assert [one.id for one in held.standing(stored)] == ["feed_stale:a", "redis-memory", "unknown-bets"]
+    assert [one.id for one in held.standing(stored)] == [
+        "feed_stale:a",
+        "redis-memory",
+        "unknown-bets",
+    ]
 
 
 def test_what_is_over_here_is_over_whatever_redis_still_holds_until_it_has_been_told() -> None:
@@ -41,9 +47,15 @@ def test_our_level_counts_with_the_acknowledgement_and_beginning_of_the_copy() -
     held = Held()
     held.put(alert("redis-memory", "page", minutes=5))
     held.put(alert("redis-memory", "page", minutes=7))
-    copy = alert("redis-memory", "ticket", minutes=1, acknowledged_by="operator", acknowledged_at=NOON)
+    copy = alert(
+        "redis-memory", "ticket", minutes=1, acknowledged_by="operator", acknowledged_at=NOON
+    )
     (found,) = held.standing([copy])
-    assert (found.level, found.since, found.acknowledged_by) == ("page", NOON + timedelta(minutes=1), "operator")
+    assert (found.level, found.since, found.acknowledged_by) == (
+        "page",
+        NOON + timedelta(minutes=1),
+        "operator",
+    )
     (alone,) = held.standing([])
     assert alone.since == NOON + timedelta(minutes=5)
 
@@ -53,14 +65,22 @@ def test_what_a_channel_was_told_meanwhile_is_joined_with_what_redis_remembers()
     later = Told(alert("b"), NOON + timedelta(hours=1))
     unwritten = Memory({"b": later, "c": later}, "")
     both = joined(stored, unwritten)
-    assert (set(both.told), both.told["b"], both.alive_day) == ({"a", "b", "c"}, later, "2026-03-01")
+    assert (set(both.told), both.told["b"], both.alive_day) == (
+        {"a", "b", "c"},
+        later,
+        "2026-03-01",
+    )
     assert joined(stored, None) is stored
 
 
 def test_what_cannot_be_written_never_reaches_a_channel_or_a_store() -> None:
-    """A file's name may hold bytes that are no text; the look that tells of it must not end by them."""
+    """A file's name may hold bytes that are no text; the look that tells of it must not end by
+    them.
+    """
     held = Held()
-    held.put(msgspec.structs.replace(alert("disk-full"), detail="the disk of /srv/\udcff\x1b[2J is full"))
+    held.put(
+        msgspec.structs.replace(alert("disk-full"), detail="the disk of /srv/\udcff\x1b[2J is full")
+    )
     (told,) = held.standing([])
     assert encode(told)
     assert told.detail == "the disk of /srv/\ufffd [2J is full"

@@ -13,8 +13,12 @@ from keter.clock import ManualClock
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def alert(name: str = "unknown-bets", level: Level = "page", detail: str = "1 bet", **more: str) -> Alert:
-    return Alert(name, level, "Bets with unknown outcome", detail, START, acknowledged_by=more.get("by"))
+def alert(
+    name: str = "unknown-bets", level: Level = "page", detail: str = "1 bet", **more: str
+) -> Alert:
+    return Alert(
+        name, level, "Bets with unknown outcome", detail, START, acknowledged_by=more.get("by")
+    )
 
 
 class Phone:
@@ -94,17 +98,24 @@ def test_worst_first_and_what_is_over_last() -> None:
 def test_what_was_not_delivered_is_due_again() -> None:
     planned = plan([alert()], Memory(), START)
     assert len(planned.steps) == 1
-    assert plan([alert()], planned.memory, START + timedelta(seconds=2)).steps[0].message.kind is Kind.NEW
+    assert (
+        plan([alert()], planned.memory, START + timedelta(seconds=2)).steps[0].message.kind
+        is Kind.NEW
+    )
 
 
 LEVELS: st.SearchStrategy[Level] = st.sampled_from(["page", "ticket", "info"])
 LOOKS = st.lists(
-    st.tuples(st.floats(min_value=0.5, max_value=1200), st.booleans(), LEVELS, st.integers(0, 3)), min_size=1, max_size=60
+    st.tuples(st.floats(min_value=0.5, max_value=1200), st.booleans(), LEVELS, st.integers(0, 3)),
+    min_size=1,
+    max_size=60,
 )
 
 
 @given(looks=LOOKS)
-def test_resolved_is_never_the_last_word_on_an_alert_that_stands(looks: list[tuple[float, bool, Level, int]]) -> None:
+def test_resolved_is_never_the_last_word_on_an_alert_that_stands(
+    looks: list[tuple[float, bool, Level, int]],
+) -> None:
     phone = Phone()
     for after_s, stands, level, n in looks:
         phone.look(*([alert(level=level, detail=str(n))] if stands else []), after_s=after_s)
@@ -113,8 +124,12 @@ def test_resolved_is_never_the_last_word_on_an_alert_that_stands(looks: list[tup
 
 
 @given(looks=LOOKS)
-def test_no_alert_rings_more_than_seven_times_in_a_quarter_of_an_hour(looks: list[tuple[float, bool, Level, int]]) -> None:
-    """Worst case: three rising levels, the end, its return through three levels; further ends wait FLAPPING_S."""
+def test_no_alert_rings_more_than_seven_times_in_a_quarter_of_an_hour(
+    looks: list[tuple[float, bool, Level, int]],
+) -> None:
+    """Worst case: three rising levels, the end, its return through three levels; further ends wait
+    FLAPPING_S.
+    """
     phone = Phone()
     for after_s, stands, level, n in looks:
         phone.look(*([alert(level=level, detail=str(n))] if stands else []), after_s=after_s)
@@ -124,7 +139,9 @@ def test_no_alert_rings_more_than_seven_times_in_a_quarter_of_an_hour(looks: lis
 
 
 @given(looks=LOOKS)
-def test_whatever_was_told_is_resolved_in_the_end(looks: list[tuple[float, bool, Level, int]]) -> None:
+def test_whatever_was_told_is_resolved_in_the_end(
+    looks: list[tuple[float, bool, Level, int]],
+) -> None:
     phone = Phone()
     for after_s, stands, level, n in looks:
         phone.look(*([alert(level=level, detail=str(n))] if stands else []), after_s=after_s)

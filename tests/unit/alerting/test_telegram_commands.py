@@ -9,13 +9,13 @@ from argon2 import PasswordHasher
 
 from keter.alerting.telegram_commands import HELP, Desk, Prove, Said, Views
 from keter.alerting.texts import Position
-from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
 from keter.bus.connection import Bus, absent
 from keter.bus.state.trading import change_trading
+from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
 from keter.clock import ManualClock, random_id
 from keter.control.commands import Control
-from keter.dashboard.auth import Doorman
 from keter.dashboard.alert_views import code_proof
+from keter.dashboard.auth import Doorman
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import totp
 from keter.domain.bets import Bet
@@ -30,13 +30,21 @@ SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 class Office:
     """A desk over a real bus, and everything that was audited."""
 
-    def __init__(self, bus: Bus, folder: Path, allowed: frozenset[int] = frozenset({ME}), prove: Prove | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        folder: Path,
+        allowed: frozenset[int] = frozenset({ME}),
+        prove: Prove | None = None,
+    ) -> None:
         self.clock = ManualClock(START)
         self.bus = bus
         self.audited: list[OperatorCommand] = []
         self.door: Doorman
         self.halt_file = folder / "HALT"
-        self.control = Control(bus, halt_file=self.halt_file, clock=self.clock, audit=self._audit, ids=random_id)
+        self.control = Control(
+            bus, halt_file=self.halt_file, clock=self.clock, audit=self._audit, ids=random_id
+        )
         self.codes = iter(["111111", "222222", "333333"])
         self.desk = Desk(
             self.control,
@@ -60,12 +68,23 @@ class Office:
         return await read_alerts(self.bus)
 
     async def start(self, mode: TradingMode, actor: str = "ops") -> None:
-        await change_trading(self.bus, TradingState(mode, actor, "test", START), expected_revision=None, now=START)
+        await change_trading(
+            self.bus, TradingState(mode, actor, "test", START), expected_revision=None, now=START
+        )
 
     async def say(
-        self, text: str, *, user: int = ME, chat: int = ME, private: bool = True, age_s: float = 1, person: bool = True
+        self,
+        text: str,
+        *,
+        user: int = ME,
+        chat: int = ME,
+        private: bool = True,
+        age_s: float = 1,
+        person: bool = True,
     ) -> str | None:
-        return await self.desk.answer(Said(user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person))
+        return await self.desk.answer(
+            Said(user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person)
+        )
 
     async def mode(self) -> TradingMode | None:
         return (await self.control.standing()).mode
@@ -80,10 +99,24 @@ async def office(bus: Bus, tmp_path: Path) -> Office:
 
 @pytest.mark.parametrize(
     "where",
-    [{"user": 1, "chat": 1}, {"chat": -100, "private": False}, {"chat": -100}, {"chat": 1}, {"person": False}],
-    ids=["stranger", "group", "group that claims to be private", "another's chat", "bot or forwarded"],
+    [
+        {"user": 1, "chat": 1},
+        {"chat": -100, "private": False},
+        {"chat": -100},
+        {"chat": 1},
+        {"person": False},
+    ],
+    ids=[
+        "stranger",
+        "group",
+        "group that claims to be private",
+        "another's chat",
+        "bot or forwarded",
+    ],
 )
-async def test_nobody_else_and_nowhere_else_is_heard_or_answered(office: Office, where: dict[str, int]) -> None:
+async def test_nobody_else_and_nowhere_else_is_heard_or_answered(
+    office: Office, where: dict[str, int]
+) -> None:
     assert await office.say("/halt", **where) is None  # type: ignore[arg-type]  # bools are ints here
     assert await office.mode() is TradingMode.ACTIVE
     assert office.audited == []
@@ -100,9 +133,13 @@ AGES = [61, 90, 86_400, -61, -7_200]
 @pytest.mark.parametrize("age_s", AGES)
 @pytest.mark.parametrize(
     ("text", "mode"),
-    [("/halt", TradingMode.HALTED), ("/pause", TradingMode.PAUSED), ("/pause 5", TradingMode.PAUSED),
-     ("/reduce", TradingMode.REDUCING)],
-)  # fmt: skip
+    [
+        ("/halt", TradingMode.HALTED),
+        ("/pause", TradingMode.PAUSED),
+        ("/pause 5", TradingMode.PAUSED),
+        ("/reduce", TradingMode.REDUCING),
+    ],
+)
 async def test_what_only_stops_is_done_however_old_or_skewed_it_arrives(
     office: Office, text: str, mode: TradingMode, age_s: float
 ) -> None:
@@ -113,7 +150,9 @@ async def test_what_only_stops_is_done_however_old_or_skewed_it_arrives(
 
 
 @pytest.mark.parametrize("age_s", AGES)
-async def test_what_may_start_bets_or_quiet_an_alert_is_not_done_when_old(office: Office, age_s: float) -> None:
+async def test_what_may_start_bets_or_quiet_an_alert_is_not_done_when_old(
+    office: Office, age_s: float
+) -> None:
     await office.start(TradingMode.PAUSED)
     for text in ("/resume", "/ack x"):
         assert "is not done. Say it again." in (await office.say(text, age_s=age_s) or "")
@@ -134,7 +173,12 @@ async def test_halt_is_done_at_once_and_audited_with_its_source(office: Office) 
     assert await office.mode() is TradingMode.HALTED
     assert office.halt_file.exists()
     [row] = office.audited
-    assert (row.action, row.source, row.actor, row.reason) == (CommandAction.HALT, "telegram", f"telegram:{ME}", "odd prices")
+    assert (row.action, row.source, row.actor, row.reason) == (
+        CommandAction.HALT,
+        "telegram",
+        f"telegram:{ME}",
+        "odd prices",
+    )
 
 
 async def test_a_halt_needs_no_redis_and_what_needs_it_says_so(tmp_path: Path) -> None:
@@ -181,8 +225,12 @@ async def test_a_code_is_void_when_the_state_has_changed(office: Office) -> None
 
 def factor(clock: ManualClock) -> Doorman:
     """The console's own door, whose operator has a second factor."""
-    hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("seven wet herons walk")
-    settings = DashboardSettings.model_validate({"dash_password_hash": hashed, "dash_totp_secret": SECRET})
+    hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(
+        "seven wet herons walk"
+    )
+    settings = DashboardSettings.model_validate(
+        {"dash_password_hash": hashed, "dash_totp_secret": SECRET}
+    )
     return Doorman(settings, clock)
 
 
@@ -190,7 +238,11 @@ def digits(clock: ManualClock) -> str:
     return totp(SECRET, int(clock.now().timestamp()) // 30)
 
 
-STRONGER = [("ops", TradingMode.HALTED), ("guard", TradingMode.PAUSED), ("guard", TradingMode.HALTED)]
+STRONGER = [
+    ("ops", TradingMode.HALTED),
+    ("guard", TradingMode.PAUSED),
+    ("guard", TradingMode.HALTED),
+]
 
 
 @pytest.fixture
@@ -198,9 +250,13 @@ async def proving(bus: Bus, tmp_path: Path) -> Office:
     office = Office(bus, tmp_path)
     office.door = factor(office.clock)
     office.desk = Desk(
-        office.control, Views(office._position, office._bets, office._alerts), frozenset({ME}), office.clock,
-        lambda: next(office.codes), prove=code_proof(office.door),
-    )  # fmt: skip
+        office.control,
+        Views(office._position, office._bets, office._alerts),
+        frozenset({ME}),
+        office.clock,
+        lambda: next(office.codes),
+        prove=code_proof(office.door),
+    )
     await office.start(TradingMode.ACTIVE)
     return office
 

@@ -15,7 +15,9 @@ from keter.domain.signals import CapturedAnswer, Decision
 from keter.domain.verdicts import accept
 
 NOW = datetime(2026, 2, 21, 12, 0, 0, 123456, tzinfo=UTC)
-DECISION = Decision("t", "edge", "w", "e", "s", accept(ev_pct=5.25, n=1, x=None), NOW, {"books": ["PIN"]})
+DECISION = Decision(
+    "t", "edge", "w", "e", "s", accept(ev_pct=5.25, n=1, x=None), NOW, {"books": ["PIN"]}
+)
 
 
 def test_a_value_comes_back_as_it_went() -> None:
@@ -35,7 +37,9 @@ def test_junk_is_poisoned_and_nothing_else(junk: bytes) -> None:
 
 @pytest.mark.parametrize("version", [0, 2, 99])
 def test_another_schema_version_is_poisoned(version: int) -> None:
-    with pytest.raises(PoisonedPayloadError, match=f"schema version {version}; this Keter reads version 1"):
+    with pytest.raises(
+        PoisonedPayloadError, match=f"schema version {version}; this Keter reads version 1"
+    ):
         decode(Decision, encode(msgspec.structs.replace(DECISION, v=version)))
 
 
@@ -57,7 +61,9 @@ def test_the_error_names_the_type_and_the_place() -> None:
 
 @pytest.mark.parametrize("kind", [dict, Decision, Score])
 @pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")])
-def test_lists_within_lists_without_end_are_poisoned(kind: type[object], opens: bytes, closes: bytes) -> None:
+def test_lists_within_lists_without_end_are_poisoned(
+    kind: type[object], opens: bytes, closes: bytes
+) -> None:
     deep = opens * 50_000 + b"1" + closes * 50_000
     with pytest.raises(PoisonedPayloadError):
         decode(kind, b'{"details":' + deep + b"}")

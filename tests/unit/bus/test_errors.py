@@ -19,7 +19,10 @@ CASES = [
     (redis_errors.ConnectionError("reset"), ConnectionLostError),
     (redis_errors.TimeoutError("slow"), ConnectionLostError),
     (redis_errors.BusyLoadingError("loading"), ConnectionLostError),
-    (redis_errors.InvalidResponse('Protocol error, got "<" as reply type byte'), ConnectionLostError),
+    (
+        redis_errors.InvalidResponse('Protocol error, got "<" as reply type byte'),
+        ConnectionLostError,
+    ),
     (redis_errors.AuthenticationError("WRONGPASS"), BusDeniedError),
     (redis_errors.NoPermissionError("no permissions"), BusDeniedError),
     (redis_errors.OutOfMemoryError("command not allowed"), BusRefusedError),
@@ -32,7 +35,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "ours"), CASES, ids=lambda value: getattr(value, "__name__", None) or str(value)[:30])
+@pytest.mark.parametrize(
+    ("error", "ours"), CASES, ids=lambda value: getattr(value, "__name__", None) or str(value)[:30]
+)
 def test_each_error_has_its_counterpart(error: Exception, ours: type[KeterError]) -> None:
     with pytest.raises(KeterError) as caught, translated():
         raise error
@@ -43,11 +48,22 @@ def test_each_error_has_its_counterpart(error: Exception, ours: type[KeterError]
 @pytest.mark.parametrize(
     ("text", "ours"),
     [
-        ("Error running script (call to f_ab): @user_script:35: LEASELOST the lease has expired", LeaseLostError),
-        ("Error running script (call to f_ab): @user_script:66: -OOM command not allowed when used memory", BusRefusedError),
+        (
+            "Error running script (call to f_ab): @user_script:35: LEASELOST the lease has expired",
+            LeaseLostError,
+        ),
+        (
+            (
+                "Error running script (call to f_ab): @user_script:66: -OOM command not allowed"
+                " when used memory"
+            ),
+            BusRefusedError,
+        ),
     ],
 )
-def test_the_word_counts_wherever_an_older_server_puts_it(text: str, ours: type[KeterError]) -> None:
+def test_the_word_counts_wherever_an_older_server_puts_it(
+    text: str, ours: type[KeterError]
+) -> None:
     with pytest.raises(ours), translated():
         raise redis_errors.ResponseError(text)
 
@@ -58,7 +74,10 @@ def test_what_is_not_of_redis_passes_unchanged() -> None:
 
 
 def test_exit_codes_tell_whether_trying_again_makes_sense() -> None:
-    codes = {kind: kind("x").exit_code for kind in (ConnectionLostError, BusRefusedError, LeaseLostError, StaleRevisionError)}
+    codes = {
+        kind: kind("x").exit_code
+        for kind in (ConnectionLostError, BusRefusedError, LeaseLostError, StaleRevisionError)
+    }
     assert codes == {
         ConnectionLostError: ExitCode.UNAVAILABLE,
         BusRefusedError: ExitCode.RETRY_LATER,

@@ -7,7 +7,9 @@ from keter.bus.telemetry.heartbeats import BUCKETS_S, Histogram
 
 
 def histogram_of(values: list[float]) -> Histogram:
-    return Histogram(tuple((bound, sum(value <= bound for value in values)) for bound in BUCKETS_S), sum(values))
+    return Histogram(
+        tuple((bound, sum(value <= bound for value in values)) for bound in BUCKETS_S), sum(values)
+    )
 
 
 @given(values=st.lists(st.floats(0, 200), min_size=1, max_size=80), q=st.floats(0.01, 1))

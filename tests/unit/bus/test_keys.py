@@ -1,4 +1,6 @@
-"""Every key is built in one place, cannot be forged by a name from outside, and shares a slot where a script needs it."""
+"""Every key is built in one place, cannot be forged by a name from outside, and shares a slot where
+a script needs it.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -17,7 +19,11 @@ def all_keys(keys: Keys, text: str = "x") -> Iterator[str]:
     owners: list[object] = [keys, *[keys.queue(queue) for queue in QueueName]]
     for owner in owners:
         skip = {"prefix", "name"}
-        yield from (v for n, v in vars(owner).items() if isinstance(v, str) and n not in skip and not n.startswith("_"))
+        yield from (
+            v
+            for n, v in vars(owner).items()
+            if isinstance(v, str) and n not in skip and not n.startswith("_")
+        )
         for name, method in inspect.getmembers(owner, inspect.ismethod):
             if not name.startswith("_") and name != "queue":
                 count = len(inspect.signature(method).parameters)
@@ -30,10 +36,21 @@ def test_names_are_those_of_the_design() -> None:
     keys = Keys()
     assert keys.queue("raw").list == "queue:raw"
     assert keys.queue("raw").processing("w.1") == "processing:raw:w.1"
-    assert keys.odds("fb-20260221-a-v-b", "ft.ah.-0.75.home") == "odds:latest:fb-20260221-a-v-b:ft.ah.-0.75.home"
+    assert (
+        keys.odds("fb-20260221-a-v-b", "ft.ah.-0.75.home")
+        == "odds:latest:fb-20260221-a-v-b:ft.ah.-0.75.home"
+    )
     assert keys.exec_lock("e", "ft.1x2.home") == "exec_lock:e:ft.1x2.home"
-    assert (keys.trading_state, keys.trading_enabled, keys.global_stop) == ("trading:state", "trading_enabled", "GLOBAL_STOP")
-    assert (keys.session("acc"), keys.account("acc"), keys.lease("guard")) == ("ao:session:acc", "account:acc", "lease:guard")
+    assert (keys.trading_state, keys.trading_enabled, keys.global_stop) == (
+        "trading:state",
+        "trading_enabled",
+        "GLOBAL_STOP",
+    )
+    assert (keys.session("acc"), keys.account("acc"), keys.lease("guard")) == (
+        "ao:session:acc",
+        "account:acc",
+        "lease:guard",
+    )
 
 
 def test_no_two_kinds_of_key_are_the_same() -> None:

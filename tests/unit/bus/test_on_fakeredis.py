@@ -1,4 +1,6 @@
-"""The scripts run unchanged on fakeredis, in process: what DRY on Windows without a server depends on."""
+"""The scripts run unchanged on fakeredis, in process: what DRY on Windows without a server depends
+on.
+"""
 
 import threading
 from collections.abc import AsyncIterator
@@ -6,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
-from keter.redis_server.imitation import serve
-from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.locks import Locks
 from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import ThrottleStore
 from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
+from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import TradingMode, TradingState
 from keter.errors import UnavailableError
+from keter.redis_server.imitation import serve
 from tests.integration.test_bus_risk import reservation
 from tests.kit.support import eventually, free_port
 

@@ -1,4 +1,6 @@
-"""Scripts say what they touch, touch only what they are given, and run on every server from Redis 6.2 on."""
+"""Scripts say what they touch, touch only what they are given, and run on every server from Redis
+6.2 on.
+"""
 
 import re
 
@@ -25,10 +27,14 @@ def head_of(found: Script) -> str:
 
 
 def test_scripts_are_found_in_the_package() -> None:
-    assert {"step", "open", "reap", "lock_acquire", "risk_reserve"} <= {each.name for each in SCRIPTS}
+    assert {"step", "open", "reap", "lock_acquire", "risk_reserve"} <= {
+        each.name for each in SCRIPTS
+    }
 
 
-def test_a_script_begins_by_documenting_its_keys_its_arguments_and_its_answer(found: Script) -> None:
+def test_a_script_begins_by_documenting_its_keys_its_arguments_and_its_answer(
+    found: Script,
+) -> None:
     head = head_of(found)
     assert "KEYS[1]" in head
     assert re.search(r"KEYS\[1\].*\b(string|list|hash|set|zset)\b", head)

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from keter.bus.state.trading import TradingView
 from keter.cli.status import _standing, render
+from keter.control.standing import Standing
 from keter.dashboard.facts import trading_view
 from keter.domain.trading import TradingMode, TradingState
-from keter.control.standing import Standing
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BEGAN = NOON - timedelta(hours=1)
@@ -23,7 +23,11 @@ def state(mode: TradingMode, until: datetime | None = None) -> TradingState:
 
 
 def test_a_pause_that_stands_is_told_as_it_was_said() -> None:
-    told = trading_view(standing(state(TradingMode.PAUSED, NOON + timedelta(minutes=5))), armed=False, unlicensed=None)
+    told = trading_view(
+        standing(state(TradingMode.PAUSED, NOON + timedelta(minutes=5))),
+        armed=False,
+        unlicensed=None,
+    )
     assert (told.mode, told.actor, told.reason, told.since) == ("PAUSED", "ops", "lunch", BEGAN)
     assert told.until == NOON + timedelta(minutes=5)
 
@@ -36,19 +40,25 @@ def test_betting_runs_since_the_end_of_a_pause_and_not_since_its_beginning() -> 
 
 
 def test_a_halt_file_is_not_put_down_to_whoever_had_let_betting_run() -> None:
-    told = trading_view(standing(state(TradingMode.ACTIVE), halt_file=True), armed=False, unlicensed=None)
+    told = trading_view(
+        standing(state(TradingMode.ACTIVE), halt_file=True), armed=False, unlicensed=None
+    )
     assert (told.mode, told.actor, told.reason, told.since) == ("HALTED", None, None, None)
     assert (told.stops, told.revision) == (list(FILE), 7)
 
 
 def test_a_halt_with_its_file_is_told_as_it_was_said() -> None:
-    told = trading_view(standing(state(TradingMode.HALTED), halt_file=True), armed=False, unlicensed=None)
+    told = trading_view(
+        standing(state(TradingMode.HALTED), halt_file=True), armed=False, unlicensed=None
+    )
     assert (told.mode, told.actor, told.reason, told.since) == ("HALTED", "ops", "lunch", BEGAN)
 
 
 def test_the_command_line_says_the_same() -> None:
     alone = _standing(standing(state(TradingMode.ACTIVE), halt_file=True))
-    assert render({"mode": "DRY", "problem": None, **alone}) == ["DRY  HALTED  stopped by the HALT file"]
+    assert render({"mode": "DRY", "problem": None, **alone}) == [
+        "DRY  HALTED  stopped by the HALT file"
+    ]
     lapsed = _standing(standing(state(TradingMode.PAUSED, NOON - timedelta(minutes=5))))
     assert render({"mode": "DRY", "problem": None, **lapsed}) == [
         "DRY  ACTIVE", "  since 2026-11-21 11:55:00 UTC, by ops: the pause is over (lunch)",

@@ -15,8 +15,8 @@ from keter.dashboard.auth import Doorman, hash_password
 from keter.dashboard.backoff import MAX_REMEMBERED, Backoff, Failures
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models.commands import LoginBody
-from keter.dashboard.second_factor import totp
 from keter.dashboard.routes import Role
+from keter.dashboard.second_factor import totp
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
 from keter.settings import load_settings
@@ -66,7 +66,7 @@ async def test_guessing_gets_slower_and_never_locks_for_ever() -> None:
     assert await door.login("operator", PASSWORD, None, "10.0.0.9")
 
 
-async def test_while_the_wait_lasts_even_the_right_password_is_refused_from_that_address_only() -> None:
+async def test_during_the_wait_even_the_right_password_is_refused_from_that_address_only() -> None:
     clock = ManualClock(START)
     door = doorman(clock)
     with pytest.raises(ApiError):
@@ -182,9 +182,15 @@ async def test_a_page_that_asks_by_itself_does_not_keep_its_session_awake() -> N
 
 @pytest.mark.parametrize(
     ("one", "other", "same"),
-    [("10.0.0.9", "10.0.0.9", True), ("10.0.0.9", "10.0.0.8", False), ("2001:db8::1", "2001:db8::ffff:2", True),
-     ("2001:db8::1", "2001:db8:0:1::1", False), ("::ffff:10.0.0.9", "10.0.0.9", True), ("nonsense", "more", True)],
-)  # fmt: skip
+    [
+        ("10.0.0.9", "10.0.0.9", True),
+        ("10.0.0.9", "10.0.0.8", False),
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:10.0.0.9", "10.0.0.9", True),
+        ("nonsense", "more", True),
+    ],
+)
 def test_whoever_has_many_addresses_waits_as_one(one: str, other: str, same: bool) -> None:
     backoff = Backoff(ManualClock(START))
     backoff.failed("operator", one)
@@ -214,7 +220,8 @@ async def test_a_code_is_good_once_and_for_its_half_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")]
+    ("moment", "code"),
+    [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")],
 )
 def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
     """Appendix B of the RFC, last six digits."""
@@ -222,13 +229,17 @@ def test_codes_are_those_of_rfc_6238(moment: int, code: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["not base32!", "AAAA", "GEZDGNBVGY3TQ"])
-def test_a_second_factor_that_could_be_guessed_or_not_read_is_refused_at_the_start(secret: str) -> None:
+def test_a_second_factor_that_could_be_guessed_or_not_read_is_refused_at_the_start(
+    secret: str,
+) -> None:
     with pytest.raises(ConfigurationError) as refused:
         doorman(ManualClock(START), dash_totp_secret=secret)
     assert secret not in str(refused.value)
 
 
-@pytest.mark.parametrize("code", ["\u0661\u0662\u0663\u0664\u0665\u0666", "12345", "1234567", "12345x"])
+@pytest.mark.parametrize(
+    "code", ["\u0661\u0662\u0663\u0664\u0665\u0666", "12345", "1234567", "12345x"]
+)
 def test_a_code_is_six_plain_digits(code: str) -> None:
     """Digits of other scripts would pass for digits and then not compare."""
     with pytest.raises(ValidationError):
@@ -236,7 +247,14 @@ def test_a_code_is_six_plain_digits(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["short", "change-me-change-me-please", "example-token-of-the-docs", "a" * 40, "YOUR_TOKEN_in_here"]
+    "token",
+    [
+        "short",
+        "change-me-change-me-please",
+        "example-token-of-the-docs",
+        "a" * 40,
+        "YOUR_TOKEN_in_here",
+    ],
 )
 def test_a_token_for_metrics_that_is_a_placeholder_is_refused(token: str) -> None:
     with pytest.raises(ValidationError):
@@ -244,9 +262,19 @@ def test_a_token_for_metrics_that_is_a_placeholder_is_refused(token: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "password", ["short", "passwordpassword", "123456789123456789", "aaaaaaaaaaaaaaaaaaaa", "keterketerketerketer",
-                 "change-me-change-me", "Correct horse battery staple", "abcdefghijklmnopqrst", "your password example"],
-)  # fmt: skip
+    "password",
+    [
+        "short",
+        "passwordpassword",
+        "123456789123456789",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "keterketerketerketer",
+        "change-me-change-me",
+        "Correct horse battery staple",
+        "abcdefghijklmnopqrst",
+        "your password example",
+    ],
+)
 def test_passwords_that_everybody_tries_are_refused(password: str) -> None:
     with pytest.raises(UsageError):
         hash_password(password)
@@ -256,16 +284,23 @@ def test_a_good_password_becomes_an_argon2id_hash() -> None:
     assert hash_password(PASSWORD).startswith("$argon2id$")
 
 
-@pytest.mark.parametrize("hashed", ["plain-text-password", "$2b$12$abcdefghijklmnopqrstuv", "5f4dcc3b5aa765d61d8327deb882cf99"])
+@pytest.mark.parametrize(
+    "hashed",
+    ["plain-text-password", "$2b$12$abcdefghijklmnopqrstuv", "5f4dcc3b5aa765d61d8327deb882cf99"],
+)
 def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        Doorman(DashboardSettings.model_validate({"dash_password_hash": hashed}), ManualClock(START))
+        Doorman(
+            DashboardSettings.model_validate({"dash_password_hash": hashed}), ManualClock(START)
+        )
     assert hashed not in str(refused.value)
 
 
 def test_the_memory_of_failures_is_bounded_in_number() -> None:
     backoff = Backoff(ManualClock(START))
-    backoff._failures = {("operator", str(number)): Failures(1, 0.0) for number in range(MAX_REMEMBERED)}
+    backoff._failures = {
+        ("operator", str(number)): Failures(1, 0.0) for number in range(MAX_REMEMBERED)
+    }
     backoff.failed("operator", "10.0.0.9")
     assert len(backoff._failures) == MAX_REMEMBERED
     assert backoff.wait_s("operator", "10.0.0.9") == 1
@@ -291,7 +326,9 @@ def code(secret: str, clock: ManualClock, steps: int = 0) -> str:
 
 def both(clock: ManualClock, folder: Path | None = None, **extra: str) -> Doorman:
     viewer = CHEAP.hash(VIEWER_PASSWORD)
-    return doorman(clock, folder, dash_viewer_password_hash=viewer, dash_totp_secret=OPERATORS, **extra)
+    return doorman(
+        clock, folder, dash_viewer_password_hash=viewer, dash_totp_secret=OPERATORS, **extra
+    )
 
 
 async def test_a_viewer_has_codes_of_its_own_and_cannot_make_the_operators() -> None:
@@ -306,7 +343,9 @@ async def test_a_viewer_has_codes_of_its_own_and_cannot_make_the_operators() -> 
 
 
 async def test_with_the_operators_secret_alone_the_viewers_login_is_off() -> None:
-    """It would be open to the password alone, or ask for a code that only the operator's secret makes."""
+    """It would be open to the password alone, or ask for a code that only the operator's secret
+    makes.
+    """
     clock = ManualClock(START)
     with structlog.testing.capture_logs() as logs:
         door = both(clock)
@@ -337,8 +376,12 @@ async def test_a_code_that_was_used_is_refused_after_a_restart(tmp_path: Path) -
     assert (tmp_path / "used-codes.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b'{"operator": ["x"]}', b'{"operator": 1e400}'])
-async def test_where_nobody_knows_which_codes_were_used_only_a_later_one_is_good(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[]", b'{"operator": ["x"]}', b'{"operator": 1e400}']
+)
+async def test_where_nobody_knows_which_codes_were_used_only_a_later_one_is_good(
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "used-codes.json").write_bytes(content)
     clock = ManualClock(START)
     door = both(clock, folder=tmp_path)
@@ -383,7 +426,10 @@ async def test_a_proof_asks_for_the_code_too_and_spends_it() -> None:
 
 
 async def hammer(door: Doorman, clock: ManualClock, address: str) -> Counter[int]:
-    """86 wrong tries in 40 s; how each was answered. A 401 has cost a look at the password, a 429 nothing."""
+    """86 wrong tries in 40 s; how each was answered.
+
+    A 401 has cost a look at the password, a 429 nothing.
+    """
     answers: Counter[int] = Counter()
     for number in range(86):
         with pytest.raises(ApiError) as refused:
@@ -394,7 +440,9 @@ async def hammer(door: Doorman, clock: ManualClock, address: str) -> Counter[int
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.9"])
-async def test_86_wrong_tries_in_40_seconds_are_a_handful_of_looks_at_the_password(address: str) -> None:
+async def test_86_wrong_tries_in_40_seconds_are_a_handful_of_looks_at_the_password(
+    address: str,
+) -> None:
     clock = ManualClock(START)
     answers = await hammer(doorman(clock), clock, address)
     assert answers[401] <= 8
@@ -413,7 +461,9 @@ async def test_a_known_browser_is_not_refused_because_somebody_guesses_at_its_ad
     assert await door.login("operator", PASSWORD, None, "127.0.0.1", cookie)
 
 
-async def test_after_any_number_of_failures_on_this_machine_the_right_password_waits_seconds_at_most() -> None:
+async def test_after_any_failures_on_this_machine_the_right_password_waits_seconds_at_most() -> (
+    None
+):
     clock = ManualClock(START)
     door = doorman(clock)
     for _ in range(3):
@@ -448,7 +498,9 @@ async def test_a_session_proves_itself_again_whatever_others_try_at_its_address(
 
 async def test_the_operator_on_this_machine_does_not_wait_for_a_crowd_from_elsewhere() -> None:
     door = doorman(ManualClock(START))
-    crowd = [door.login("operator", "wrong", None, f"10.0.{n // 250}.{n % 250}") for n in range(300)]
+    crowd = [
+        door.login("operator", "wrong", None, f"10.0.{n // 250}.{n % 250}") for n in range(300)
+    ]
     mine = door.login("operator", PASSWORD, None, "127.0.0.1")
     *others, token = await asyncio.gather(*crowd, mine, return_exceptions=True)
     assert isinstance(token, str)
@@ -456,7 +508,9 @@ async def test_the_operator_on_this_machine_does_not_wait_for_a_crowd_from_elsew
     assert statuses[401] <= 20
 
 
-def test_the_cookie_of_a_known_browser_is_good_for_its_account_password_and_time(tmp_path: Path) -> None:
+def test_the_cookie_of_a_known_browser_is_good_for_its_account_password_and_time(
+    tmp_path: Path,
+) -> None:
     clock = ManualClock(START)
     door = both(clock, folder=tmp_path, dash_viewer_totp_secret=VIEWERS)
     cookie = door.devices.sign("operator")
@@ -470,7 +524,9 @@ def test_the_cookie_of_a_known_browser_is_good_for_its_account_password_and_time
         assert not door.devices.known(forged, "operator")
         assert not door.devices.known(forged, "viewer")
     assert both(clock, folder=tmp_path).devices.known(cookie, "operator"), "it outlives the process"
-    assert not both(clock, folder=tmp_path, dash_password_hash=CHEAP.hash("another")).devices.known(cookie, "operator")
+    assert not both(clock, folder=tmp_path, dash_password_hash=CHEAP.hash("another")).devices.known(
+        cookie, "operator"
+    )
     assert (tmp_path / "device-key").stat().st_mode & 0o777 == 0o600
     clock.set(START + timedelta(days=181))
     assert not door.devices.known(cookie, "operator")

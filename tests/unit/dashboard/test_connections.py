@@ -1,4 +1,6 @@
-"""Who has sent nothing whole gives way; nobody from elsewhere takes the place of who sits at this machine."""
+"""Who has sent nothing whole gives way; nobody from elsewhere takes the place of who sits at this
+machine.
+"""
 
 from dataclasses import dataclass
 
@@ -29,8 +31,15 @@ def limits() -> ConnectionLimits:
     return LIMITS[0]
 
 
-def test_one_address_has_its_share_and_its_oldest_unfinished_gives_way(limits: ConnectionLimits) -> None:
-    first, body, answered, newest = One("10.0.0.1"), One("10.0.0.1", Phase.BODY), One("10.0.0.1", Phase.ANSWER), One("10.0.0.1")
+def test_one_address_has_its_share_and_its_oldest_unfinished_gives_way(
+    limits: ConnectionLimits,
+) -> None:
+    first, body, answered, newest = (
+        One("10.0.0.1"),
+        One("10.0.0.1", Phase.BODY),
+        One("10.0.0.1", Phase.ANSWER),
+        One("10.0.0.1"),
+    )
     assert all(limits.admit(one) for one in (body, first, answered, newest))
     assert [one.gone for one in (first, body, answered, newest)] == [True, False, False, False]
     assert limits.number == 3
@@ -59,9 +68,17 @@ def test_a_websocket_is_counted_elsewhere(limits: ConnectionLimits) -> None:
     assert limits.number == 0
 
 
-@pytest.mark.parametrize(("descriptors", "total"), [(None, 256), (1 << 20, 256), (1024, 256), (256, 128), (64, 16)])
-def test_the_descriptors_of_the_process_are_a_limit_too(descriptors: int | None, total: int) -> None:
+@pytest.mark.parametrize(
+    ("descriptors", "total"), [(None, 256), (1 << 20, 256), (1024, 256), (256, 128), (64, 16)]
+)
+def test_the_descriptors_of_the_process_are_a_limit_too(
+    descriptors: int | None, total: int
+) -> None:
     bounds = Bounds.of(descriptors)
     assert bounds.total == total
     assert 0 < bounds.elsewhere < total
-    assert descriptors is None or descriptors < 256 or total + OTHER_DESCRIPTORS + BACKLOG <= descriptors
+    assert (
+        descriptors is None
+        or descriptors < 256
+        or total + OTHER_DESCRIPTORS + BACKLOG <= descriptors
+    )

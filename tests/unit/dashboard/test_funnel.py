@@ -7,7 +7,10 @@ from keter.ledger import MoneySummary
 
 def test_a_reason_that_begins_like_a_count_of_books_is_shown_all_the_same() -> None:
     """The router's book_limits is a verdict; the validator's book_... counts books."""
-    stages = {stage.stage: stage for stage in funnel({"router:book_limits": 3, "validator:book_stale": 9, "validator:ok": 2})}
+    stages = {
+        stage.stage: stage
+        for stage in funnel({"router:book_limits": 3, "validator:book_stale": 9, "validator:ok": 2})
+    }
     assert stages["router"].reasons == {"book_limits": 3}
     assert stages["router"].rejected == 3
     assert stages["validator"].reasons == {}
@@ -16,10 +19,26 @@ def test_a_reason_that_begins_like_a_count_of_books_is_shown_all_the_same() -> N
 
 def test_a_bet_whose_outcome_is_awaited_or_unknown_is_neither_confirmed_nor_rejected() -> None:
     states: dict[str, int] = {
-        BetState.RUNNING: 3, BetState.LOST: 2, BetState.REFUSED: 4, BetState.PENDING: 5, BetState.UNKNOWN: 1,
-    }  # fmt: skip
-    amounts = dict.fromkeys(("pnl_minor", "settled", "won", "lost", "staked_minor", "open", "outstanding_minor", "unknown",
-                             "unknown_stake_minor"), 0)  # fmt: skip
+        BetState.RUNNING: 3,
+        BetState.LOST: 2,
+        BetState.REFUSED: 4,
+        BetState.PENDING: 5,
+        BetState.UNKNOWN: 1,
+    }
+    amounts = dict.fromkeys(
+        (
+            "pnl_minor",
+            "settled",
+            "won",
+            "lost",
+            "staked_minor",
+            "open",
+            "outstanding_minor",
+            "unknown",
+            "unknown_stake_minor",
+        ),
+        0,
+    )
     summary = MoneySummary(day="2026-11-28", states=states, **amounts)
     (stage,) = confirmed_stage(LedgerFacts(summary, [], [], [], []))
     assert (stage.passed, stage.rejected) == (5, 4)

@@ -30,7 +30,18 @@ class Built:
 
 
 def _sections() -> dict[str, Any]:
-    names = ("server", "trading", "money", "attention", "workers", "queues", "feeds", "funnel", "pnl", "problems")
+    names = (
+        "server",
+        "trading",
+        "money",
+        "attention",
+        "workers",
+        "queues",
+        "feeds",
+        "funnel",
+        "pnl",
+        "problems",
+    )
     return {**dict.fromkeys(names), "orders": [], "signals": [], "ticks": []}
 
 

@@ -3,7 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from keter.bus.telemetry.heartbeats import Heartbeat
-from keter.dashboard.presence import FORGOTTEN_AFTER, KILLS_WINDOW, RESTARTS_WINDOW, STEADY, Presence
+from keter.dashboard.presence import (
+    FORGOTTEN_AFTER,
+    KILLS_WINDOW,
+    RESTARTS_WINDOW,
+    STEADY,
+    Presence,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -33,7 +39,10 @@ def test_two_that_are_lost_one_after_the_other_are_two() -> None:
     presence.look(both, NOON)
     presence.look(both[1:], NOON + S)
     presence.look([], NOON + 30 * S)
-    assert {one.worker: one.since for one in presence.silent()} == {"router": NOON + S, "tracker": NOON + 30 * S}
+    assert {one.worker: one.since for one in presence.silent()} == {
+        "router": NOON + S,
+        "tracker": NOON + 30 * S,
+    }
 
 
 def test_one_of_several_copies_is_not_alone_and_is_forgotten_in_the_end() -> None:

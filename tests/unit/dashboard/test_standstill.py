@@ -1,4 +1,6 @@
-"""Signals that are approved and never bet are told with the reasons, once a whole window says so."""
+"""Signals that are approved and never bet are told with the reasons, once a whole window says
+so.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,22 +13,34 @@ STEP = timedelta(seconds=10)
 
 
 def after(
-    growth: dict[str, int], *, steps: int = 31, standstill: Standstill | None = None, may_bet: bool = True
+    growth: dict[str, int],
+    *,
+    steps: int = 31,
+    standstill: Standstill | None = None,
+    may_bet: bool = True,
 ) -> Standing | None:
     """What is found when each count grows by so much in every step."""
-    watched, counts = standstill or Standstill(), {"guard:ok": 50, "router:ok": 20, "router:reconciling": 1}
+    watched, counts = (
+        standstill or Standstill(),
+        {"guard:ok": 50, "router:ok": 20, "router:reconciling": 1},
+    )
     found = None
     for number in range(steps):
         found = watched.look(counts, NOON + number * STEP, may_bet=may_bet)
-        counts = {name: n + growth.get(name, 0) for name, n in (counts | {k: counts.get(k, 0) for k in growth}).items()}
+        counts = {
+            name: n + growth.get(name, 0)
+            for name, n in (counts | {k: counts.get(k, 0) for k in growth}).items()
+        }
     return found
 
 
 def test_approvals_without_a_bet_are_told_with_their_reasons() -> None:
     found = after({"guard:ok": 1, "router:reconciling": 2, "router:price_moved": 1})
     assert found is not None
-    assert found.sentence == (
-        "30 signals were approved in the last 5 minutes and none was bet: reconciling 60, price moved 30."
+    assert (
+        found.sentence
+        == "30 signals were approved in the last 5 minutes and none was bet: reconciling 60, price"
+        " moved 30."
     )
     assert not found.ordinary
 
@@ -36,7 +50,12 @@ def test_not_before_the_window_is_full() -> None:
 
 
 @pytest.mark.parametrize(
-    "growth", [{"guard:ok": 5, "router:ok": 1, "router:reconciling": 4}, {"router:reconciling": 9}, {"guard:throttled": 5}]
+    "growth",
+    [
+        {"guard:ok": 5, "router:ok": 1, "router:reconciling": 4},
+        {"router:reconciling": 9},
+        {"guard:throttled": 5},
+    ],
 )
 def test_a_bet_or_no_approval_is_no_standstill(growth: dict[str, int]) -> None:
     assert after(growth) is None

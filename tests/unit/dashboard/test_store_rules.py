@@ -1,4 +1,6 @@
-"""Stores that take no writes: which rule tells it, after how long, and that nothing else is concluded from it."""
+"""Stores that take no writes: which rule tells it, after how long, and that nothing else is
+concluded from it.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,14 +28,20 @@ def told(health: StoreHealth) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("kind", "rule", "after_s"), OF_REDIS)
-def test_each_trouble_of_redis_has_its_rule_and_its_patience(kind: RedisTrouble, rule: str, after_s: float) -> None:
+def test_each_trouble_of_redis_has_its_rule_and_its_patience(
+    kind: RedisTrouble, rule: str, after_s: float
+) -> None:
     trouble = StoreTrouble(kind, NOON, "Redis says no")
     assert told(StoreHealth(NOON + timedelta(seconds=after_s - 1), redis=trouble)) == {}
-    assert told(StoreHealth(NOON + timedelta(seconds=after_s), redis=trouble)) == {rule: "Redis says no."}
+    assert told(StoreHealth(NOON + timedelta(seconds=after_s), redis=trouble)) == {
+        rule: "Redis says no."
+    }
 
 
 @pytest.mark.parametrize("kind", LedgerTrouble)
-def test_a_ledger_that_takes_no_writes_is_told_and_one_slow_answer_is_not(kind: LedgerTrouble) -> None:
+def test_a_ledger_that_takes_no_writes_is_told_and_one_slow_answer_is_not(
+    kind: LedgerTrouble,
+) -> None:
     trouble = StoreTrouble(kind, NOON, "it is locked")
     assert told(StoreHealth(NOON, ledger=trouble)) == {}
     later = StoreHealth(NOON + timedelta(seconds=REFUSES_S), ledger=trouble)
@@ -43,4 +51,7 @@ def test_a_ledger_that_takes_no_writes_is_told_and_one_slow_answer_is_not(kind: 
 def test_who_is_silent_cannot_be_told_from_a_redis_that_takes_no_heartbeats() -> None:
     health = StoreHealth(NOON, redis=StoreTrouble(RedisTrouble.READ_ONLY, NOON, ""))
     by_id = {rule.id: rule for rule in RULES}
-    assert [findings(by_id[name], health, None) for name in ("heartbeat-lost", "worker-hung")] == [None, None]
+    assert [findings(by_id[name], health, None) for name in ("heartbeat-lost", "worker-hung")] == [
+        None,
+        None,
+    ]

@@ -1,4 +1,6 @@
-"""The page's promises, read off its files: colours one can see, vendored files as they were, no way to run foreign text."""
+"""The page's promises, read off its files: colours one can see, vendored files as they were, no way
+to run foreign text.
+"""
 
 import hashlib
 import json
@@ -13,9 +15,21 @@ from keter.dashboard.security import CSP
 WEB = Path(__file__).resolve().parents[3] / "src" / "keter" / "dashboard" / "web"
 OWN = sorted([*WEB.glob("*.js"), *WEB.glob("*.html"), *WEB.glob("*.css")])
 BANNED = (
-    "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "javascript:", "setTimeout('",
-    "dangerouslySetInnerHTML", " style=", "onclick=", "http://", "https://", "srcdoc",
-)  # fmt: skip
+    "innerHTML",
+    "outerHTML",
+    "insertAdjacentHTML",
+    "document.write",
+    "eval(",
+    "new Function",
+    "javascript:",
+    "setTimeout('",
+    "dangerouslySetInnerHTML",
+    " style=",
+    "onclick=",
+    "http://",
+    "https://",
+    "srcdoc",
+)
 DARK, LIGHT = ":root {", ':root[data-theme="light"] {'
 ON_PANEL = ("text", "muted", "gain", "loss", "warn", "critical", "info", "live")
 
@@ -29,7 +43,9 @@ def tokens(start: str) -> dict[str, str]:
 
 def luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -44,7 +60,9 @@ def test_contrast_is_computed_as_wcag_says() -> None:
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_text_and_controls_can_be_seen_in_both_themes(theme: str) -> None:
-    """Text at least 4.5, borders of controls and the focus ring at least 3, on every ground they lie on."""
+    """Text at least 4.5, borders of controls and the focus ring at least 3, on every ground they
+    lie on.
+    """
     colour = tokens(theme)
     for ground in ("panel", "bg", "raised"):
         for name in ON_PANEL:
@@ -73,8 +91,13 @@ def test_vendored_files_are_what_the_manifest_says() -> None:
     listed = {entry["path"] for entry in manifest["files"]}
     assert listed | {"MANIFEST.json"} == {path.name for path in vendor.iterdir()}
     for entry in manifest["files"]:
-        assert hashlib.sha256((vendor / entry["path"]).read_bytes()).hexdigest() == entry["sha256"], entry["path"]
-        assert all(package["name"] and package["version"] and package["licence"] for package in entry["packages"])
+        assert (
+            hashlib.sha256((vendor / entry["path"]).read_bytes()).hexdigest() == entry["sha256"]
+        ), entry["path"]
+        assert all(
+            package["name"] and package["version"] and package["licence"]
+            for package in entry["packages"]
+        )
 
 
 def test_no_checkout_changes_the_line_ends_of_vendored_files() -> None:
@@ -101,10 +124,16 @@ def test_the_content_security_policy_is_the_agreed_one() -> None:
 
 
 def test_the_page_stays_light(record_property: Callable[[str, object], None]) -> None:
-    """Compressed as served: what must be there before the first screen stands, and everything together."""
+    """Compressed as served: what must be there before the first screen stands, and everything
+    together.
+    """
     from keter.dashboard.static import load_pages
 
-    weights = {name: len(page.packed) for name, page in load_pages().items() if name.endswith((".js", ".css", ".html"))}
+    weights = {
+        name: len(page.packed)
+        for name, page in load_pages().items()
+        if name.endswith((".js", ".css", ".html"))
+    }
     first = needed_first()
     assert "overview.js" in first
     assert not {"orders.js", "vendor/uplot.js"} & first
@@ -129,7 +158,10 @@ def test_what_travels_is_the_source_without_its_comments(path: Path) -> None:
 
 def needed_first() -> set[str]:
     """index.html, the files it names, and what these import at once."""
-    named = re.findall(r'(?:src|href)="/static/([^"]+\.(?:js|css))"', (WEB / "index.html").read_text(encoding="utf-8"))
+    named = re.findall(
+        r'(?:src|href)="/static/([^"]+\.(?:js|css))"',
+        (WEB / "index.html").read_text(encoding="utf-8"),
+    )
     found, waiting = {"index.html"}, list(named)
     while waiting:
         name = waiting.pop()

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.bets import FINAL, OPEN, SETTLED, TRANSITIONS, BetState, check_transition, reference_of
+from keter.domain.bets import (
+    FINAL,
+    OPEN,
+    SETTLED,
+    TRANSITIONS,
+    BetState,
+    check_transition,
+    reference_of,
+)
 from keter.errors import IllegalTransitionError
 
 states = st.sampled_from(BetState)
@@ -20,7 +28,9 @@ def test_every_step_is_either_in_the_table_or_raises(source: BetState, target: B
 
 
 def test_money_is_only_risked_through_sending() -> None:
-    """No state before SENDING leads past it, so nothing can be open at the venue without a committed SENDING."""
+    """No state before SENDING leads past it, so nothing can be open at the venue without a
+    committed SENDING.
+    """
     before = {BetState.INTENDED, BetState.QUOTED}
     for state in before:
         assert TRANSITIONS[state] <= {BetState.QUOTED, BetState.SENDING, BetState.SKIPPED}

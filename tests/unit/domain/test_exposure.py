@@ -6,7 +6,13 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.domain.exposure import LONGEST_GRID_LINE, Exposure, ExposureStatus, open_stake, worst_case
+from keter.domain.exposure import (
+    LONGEST_GRID_LINE,
+    Exposure,
+    ExposureStatus,
+    open_stake,
+    worst_case,
+)
 from keter.domain.markets import SIDES, Market, MarketKind, Period, Side
 from keter.domain.settlement import settle
 
@@ -16,9 +22,23 @@ BRUTE_GOALS = 19  # twice the largest line drawn and more
 
 
 def exposure(
-    market: Market | None, side: Side | None, stake_minor: int = 1000, score_at_bet: tuple[int, int] | None = None
+    market: Market | None,
+    side: Side | None,
+    stake_minor: int = 1000,
+    score_at_bet: tuple[int, int] | None = None,
 ) -> Exposure:
-    return Exposure("d", "e", "L", market, side, stake_minor, "2.00", ExposureStatus.BET, NOW, score_at_bet=score_at_bet)
+    return Exposure(
+        "d",
+        "e",
+        "L",
+        market,
+        side,
+        stake_minor,
+        "2.00",
+        ExposureStatus.BET,
+        NOW,
+        score_at_bet=score_at_bet,
+    )
 
 
 @st.composite
@@ -39,9 +59,14 @@ def loss_at(bet: Exposure, final: tuple[int, int], half_time: tuple[int, int] = 
     assert bet.market is not None
     assert bet.side is not None
     booked = settle(
-        bet.market, bet.side, final=final, half_time=half_time, score_at_bet=bet.score_at_bet, odds=Decimal(bet.odds),
+        bet.market,
+        bet.side,
+        final=final,
+        half_time=half_time,
+        score_at_bet=bet.score_at_bet,
+        odds=Decimal(bet.odds),
         stake_minor=bet.stake_minor,
-    )  # fmt: skip
+    )
     return max(0, -booked.profit_minor)
 
 
@@ -54,7 +79,9 @@ def test_the_worst_case_is_the_largest_settled_loss_over_every_score(taken: list
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(bets((FT, HT)), min_size=1, max_size=4), st.data())
-def test_no_match_with_a_first_half_costs_more_than_the_worst_case(taken: list[Exposure], data: st.DataObject) -> None:
+def test_no_match_with_a_first_half_costs_more_than_the_worst_case(
+    taken: list[Exposure], data: st.DataObject
+) -> None:
     half = data.draw(st.tuples(st.integers(0, 8), st.integers(0, 8)))
     more = data.draw(st.tuples(st.integers(0, 8), st.integers(0, 8)))
     final = (half[0] + more[0], half[1] + more[1])
@@ -62,15 +89,24 @@ def test_no_match_with_a_first_half_costs_more_than_the_worst_case(taken: list[E
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(bets(in_play=True), min_size=1, max_size=4), st.tuples(st.integers(3, 12), st.integers(3, 12)))
-def test_handicaps_struck_in_play_never_cost_more_than_the_worst_case(taken: list[Exposure], final: tuple[int, int]) -> None:
+@given(
+    st.lists(bets(in_play=True), min_size=1, max_size=4),
+    st.tuples(st.integers(3, 12), st.integers(3, 12)),
+)
+def test_handicaps_struck_in_play_never_cost_more_than_the_worst_case(
+    taken: list[Exposure], final: tuple[int, int]
+) -> None:
     assert sum(loss_at(bet, final) for bet in taken) <= worst_case(taken)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(bets((FT, HT)), min_size=1, max_size=4), bets((FT, HT)))
-def test_a_bet_that_ends_never_raises_the_worst_case_of_the_others(taken: list[Exposure], other: Exposure) -> None:
-    """Reservations expire and bets are refused at any time: what was within a cap must stay within it."""
+def test_a_bet_that_ends_never_raises_the_worst_case_of_the_others(
+    taken: list[Exposure], other: Exposure
+) -> None:
+    """Reservations expire and bets are refused at any time: what was within a cap must stay within
+    it.
+    """
     together = worst_case([*taken, other])
     assert worst_case(taken) <= together <= worst_case(taken) + other.stake_minor
 
@@ -86,7 +122,9 @@ def test_home_and_away_both_lose_in_a_draw() -> None:
 
 
 def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
-    """At 1-1 home -0.25 loses half of 5 cents, booked as 3, and away at 1X2 all of 300; at 0-1 and 1-0 less is lost."""
+    """At 1-1 home -0.25 loses half of 5 cents, booked as 3, and away at 1X2 all of 300; at 0-1 and
+    1-0 less is lost.
+    """
     quarter = exposure(Market(FT, MarketKind.ASIAN_HANDICAP, -1), Side.HOME, 5)
     assert worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO), Side.AWAY, 300)]) == 303
 

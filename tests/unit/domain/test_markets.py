@@ -43,14 +43,29 @@ def test_a_line_is_written_exactly(quarters: int) -> None:
 
 def test_ids_look_as_the_design_shows_them() -> None:
     assert Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3).market_id == "ft.ah.-0.75"
-    assert Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10).selection_id(Side.OVER) == "ft.ou.2.5.over"
+    assert (
+        Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10).selection_id(Side.OVER)
+        == "ft.ou.2.5.over"
+    )
     assert Market(Period.HALF_TIME, MarketKind.ONE_X_TWO).market_id == "ht.1x2"
     kickoff = datetime(2026, 2, 21, 15, tzinfo=UTC)
     assert event_uid("fb", kickoff, "Alpha FC", "Beta FC") == "fb-20260221-alpha-fc-v-beta-fc"
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "ft", "ft.xx", "ft.ah", "ft.1x2.2.5", "ft.ou.2.3", "ft.ou.nan", "zz.1x2", "ft.ou.1e999", "ft.ou.1e9999999"]
+    "bad",
+    [
+        "",
+        "ft",
+        "ft.xx",
+        "ft.ah",
+        "ft.1x2.2.5",
+        "ft.ou.2.3",
+        "ft.ou.nan",
+        "zz.1x2",
+        "ft.ou.1e999",
+        "ft.ou.1e9999999",
+    ],
 )
 def test_what_is_no_market_is_refused(bad: str) -> None:
     with pytest.raises(ValueError):

@@ -23,7 +23,10 @@ def test_what_is_no_whole_number_of_cents_is_refused(bad: str) -> None:
         to_minor(bad)
 
 
-@pytest.mark.parametrize(("amount", "minor"), [("0.005", 1), ("-0.005", -1), ("0.0049", 0), ("4.625", 463), ("-4.625", -463)])
+@pytest.mark.parametrize(
+    ("amount", "minor"),
+    [("0.005", 1), ("-0.005", -1), ("0.0049", 0), ("4.625", 463), ("-4.625", -463)],
+)
 def test_booking_rounds_half_cents_away_from_zero(amount: str, minor: int) -> None:
     assert round_to_minor(Decimal(amount)) == minor
 

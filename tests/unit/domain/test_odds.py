@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.odds import OddsFormat, StakeConvention, StakeMeaning, convert, opposing, stake_meaning
+from keter.domain.odds import (
+    OddsFormat,
+    StakeConvention,
+    StakeMeaning,
+    convert,
+    opposing,
+    stake_meaning,
+)
 from keter.errors import InvalidOddsError
 
 prices = st.fractions(min_value=Fraction(1001, 1000), max_value=1000, max_denominator=10_000)
@@ -31,7 +38,9 @@ formats = st.sampled_from(list(OddsFormat))
         (1.91, "decimal", "191/100"),
     ],
 )
-def test_each_format_decodes_to_the_exact_decimal(value: str | int | float | Decimal, source: str, decimal: str) -> None:
+def test_each_format_decodes_to_the_exact_decimal(
+    value: str | int | float | Decimal, source: str, decimal: str
+) -> None:
     assert convert(value, source, "decimal") == Fraction(decimal)
 
 
@@ -42,26 +51,48 @@ def test_a_format_goes_by_any_spelling_of_its_name(name: str) -> None:
         convert(2, "Klingon")
 
 
-@pytest.mark.parametrize(("source", "value"), [("malay", -1), ("indonesian", -1), ("american", -100), ("american", 100)])
-def test_even_money_is_read_with_either_sign_and_written_as_the_positive_one(source: str, value: int) -> None:
+@pytest.mark.parametrize(
+    ("source", "value"), [("malay", -1), ("indonesian", -1), ("american", -100), ("american", 100)]
+)
+def test_even_money_is_read_with_either_sign_and_written_as_the_positive_one(
+    source: str, value: int
+) -> None:
     assert convert(value, source, "decimal") == 2
     assert convert(2, "decimal", source) == abs(value)
 
 
 @given(prices, formats, formats)
-def test_a_price_survives_any_chain_of_formats(price: Fraction, there: OddsFormat, further: OddsFormat) -> None:
-    assert convert(convert(convert(price, "decimal", there), there, further), further, "decimal") == price
+def test_a_price_survives_any_chain_of_formats(
+    price: Fraction, there: OddsFormat, further: OddsFormat
+) -> None:
+    assert (
+        convert(convert(convert(price, "decimal", there), there, further), further, "decimal")
+        == price
+    )
 
 
 @pytest.mark.parametrize(
     ("source", "value"),
     [
-        ("malay", "0"), ("malay", "1.05"), ("indonesian", "0.9"), ("indonesian", "-0.5"), ("american", "50"),
-        ("american", "-99"), ("hongkong", "0"), ("fractional", "-1/2"), ("fractional", "1/0"), ("implied", "1"),
-        ("decimal", "1"), ("decimal", "nan"), ("decimal", float("inf")), ("decimal", True), ("decimal", "evens"),
-        ("decimal", None), ("roman", "2"),
+        ("malay", "0"),
+        ("malay", "1.05"),
+        ("indonesian", "0.9"),
+        ("indonesian", "-0.5"),
+        ("american", "50"),
+        ("american", "-99"),
+        ("hongkong", "0"),
+        ("fractional", "-1/2"),
+        ("fractional", "1/0"),
+        ("implied", "1"),
+        ("decimal", "1"),
+        ("decimal", "nan"),
+        ("decimal", float("inf")),
+        ("decimal", True),
+        ("decimal", "evens"),
+        ("decimal", None),
+        ("roman", "2"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_price_of_its_format_is_refused_by_name(source: str, value: str) -> None:
     with pytest.raises(InvalidOddsError):
         convert(value, source, "decimal")
@@ -71,11 +102,15 @@ def test_a_negative_quote_is_staked_to_win_or_at_risk_as_the_venue_states() -> N
     assert stake_meaning("-0.95", "malay", 100) == StakeMeaning(Fraction(95), Fraction(100))
     assert stake_meaning("-1.25", "indonesian", 100) == StakeMeaning(Fraction(125), Fraction(100))
     assert stake_meaning("-110", "american", 100) == StakeMeaning(Fraction(110), Fraction(100))
-    assert stake_meaning("-0.5", "malay", 100, StakeConvention.RISK) == StakeMeaning(Fraction(100), Fraction(200))
+    assert stake_meaning("-0.5", "malay", 100, StakeConvention.RISK) == StakeMeaning(
+        Fraction(100), Fraction(200)
+    )
 
 
 @given(
-    prices, st.sampled_from([OddsFormat.MALAY, OddsFormat.INDONESIAN, OddsFormat.AMERICAN]), st.sampled_from(StakeConvention)
+    prices,
+    st.sampled_from([OddsFormat.MALAY, OddsFormat.INDONESIAN, OddsFormat.AMERICAN]),
+    st.sampled_from(StakeConvention),
 )
 def test_risk_and_winnings_always_stand_in_the_ratio_of_the_price(
     price: Fraction, source: OddsFormat, convention: StakeConvention

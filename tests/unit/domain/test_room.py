@@ -7,7 +7,9 @@ from keter.domain.room import DAY_S, Room, days_until, growth, oldest_above
 FILES = [("a", 10), ("b", 20), ("c", 30)]
 
 
-@pytest.mark.parametrize(("most", "gone"), [(60, []), (59, ["a"]), (50, ["a"]), (49, ["a", "b"]), (0, ["a", "b", "c"])])
+@pytest.mark.parametrize(
+    ("most", "gone"), [(60, []), (59, ["a"]), (50, ["a"]), (49, ["a", "b"]), (0, ["a", "b", "c"])]
+)
 def test_the_oldest_go_until_the_rest_fits(most: int, gone: list[str]) -> None:
     assert oldest_above(FILES, most) == gone
 
@@ -23,8 +25,12 @@ def test_growth_is_what_was_added_not_what_trimming_left() -> None:
     assert growth([(0.0, 1), (599.0, 9)], 600) is None
 
 
-@pytest.mark.parametrize(("room", "a_day", "days"), [(100, 10, 10), (-5, 10, 0), (100, 0, None), (100, None, None)])
-def test_days_are_told_only_where_something_grows(room: int, a_day: int | None, days: float | None) -> None:
+@pytest.mark.parametrize(
+    ("room", "a_day", "days"), [(100, 10, 10), (-5, 10, 0), (100, 0, None), (100, None, None)]
+)
+def test_days_are_told_only_where_something_grows(
+    room: int, a_day: int | None, days: float | None
+) -> None:
     assert days_until(room, a_day) == days
 
 

@@ -20,7 +20,9 @@ handicaps = st.integers(-20, 20)
 
 def handicap(own_line: float, side: Side) -> Market:
     """The market of a bet whose line is written from its own side."""
-    return Market(FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if side is Side.HOME else -1))
+    return Market(
+        FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if side is Side.HOME else -1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,12 @@ def handicap(own_line: float, side: Side) -> Market:
 def test_handicaps_pay_as_the_reference_table_says(
     side: Side, line: float, score: tuple[int, int], odds: str, profit: int
 ) -> None:
-    assert settle(handicap(line, side), side, final=score, odds=Decimal(odds), stake_minor=10_000).profit_minor == profit
+    assert (
+        settle(
+            handicap(line, side), side, final=score, odds=Decimal(odds), stake_minor=10_000
+        ).profit_minor
+        == profit
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,9 +59,14 @@ def test_handicaps_pay_as_the_reference_table_says(
         (Side.OVER, 2.5, 3, "1.87", 8700),
     ],
 )
-def test_totals_pay_as_the_reference_table_says(side: Side, line: float, total: int, odds: str, profit: int) -> None:
+def test_totals_pay_as_the_reference_table_says(
+    side: Side, line: float, total: int, odds: str, profit: int
+) -> None:
     market = Market(FT, MarketKind.OVER_UNDER, int(line * 4))
-    assert settle(market, side, final=(total, 0), odds=Decimal(odds), stake_minor=10_000).profit_minor == profit
+    assert (
+        settle(market, side, final=(total, 0), odds=Decimal(odds), stake_minor=10_000).profit_minor
+        == profit
+    )
 
 
 @given(goals, goals, handicaps)
@@ -75,10 +87,15 @@ def test_swapping_the_teams_and_the_line_changes_nothing(home: int, away: int, l
 
 
 @given(goals, goals, handicaps.filter(lambda q: q % 2 != 0))
-def test_a_quarter_line_is_the_mean_of_the_lines_either_side(home: int, away: int, line_q: int) -> None:
+def test_a_quarter_line_is_the_mean_of_the_lines_either_side(
+    home: int, away: int, line_q: int
+) -> None:
     legs = [Market(FT, MarketKind.ASIAN_HANDICAP, line_q + step) for step in (-1, 1)]
     both = sum(result_halves(leg, Side.HOME, home, away) for leg in legs)
-    assert 2 * result_halves(Market(FT, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME, home, away) == both
+    assert (
+        2 * result_halves(Market(FT, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME, home, away)
+        == both
+    )
 
 
 @given(goals, goals)
@@ -89,17 +106,35 @@ def test_exactly_one_result_of_the_match_wins(home: int, away: int) -> None:
 
 def test_a_two_way_money_line_gives_the_stake_back_on_a_draw() -> None:
     market = Market(FT, MarketKind.MONEY_LINE)
-    assert settle(market, Side.HOME, final=(1, 1), odds=Decimal("1.6"), stake_minor=500) == Settlement(BetState.PUSHED, 0)
+    assert settle(
+        market, Side.HOME, final=(1, 1), odds=Decimal("1.6"), stake_minor=500
+    ) == Settlement(BetState.PUSHED, 0)
     assert result_halves(market, Side.AWAY, 0, 1) == 2
 
 
 def test_a_handicap_in_play_counts_from_the_score_at_the_bet_and_totals_do_not() -> None:
     minus_half = handicap(-0.5, Side.HOME)
-    won = settle(minus_half, Side.HOME, final=(2, 0), score_at_bet=(1, 0), odds=Decimal("1.95"), stake_minor=10_000)
-    lost = settle(minus_half, Side.HOME, final=(1, 0), score_at_bet=(1, 0), odds=Decimal("1.95"), stake_minor=10_000)
+    won = settle(
+        minus_half,
+        Side.HOME,
+        final=(2, 0),
+        score_at_bet=(1, 0),
+        odds=Decimal("1.95"),
+        stake_minor=10_000,
+    )
+    lost = settle(
+        minus_half,
+        Side.HOME,
+        final=(1, 0),
+        score_at_bet=(1, 0),
+        odds=Decimal("1.95"),
+        stake_minor=10_000,
+    )
     assert (won.profit_minor, lost.profit_minor) == (9500, -10_000)
     over = Market(FT, MarketKind.OVER_UNDER, 6)
-    total = settle(over, Side.OVER, final=(2, 0), score_at_bet=(1, 0), odds=Decimal(2), stake_minor=100)
+    total = settle(
+        over, Side.OVER, final=(2, 0), score_at_bet=(1, 0), odds=Decimal(2), stake_minor=100
+    )
     assert total.state is BetState.WON
 
 
@@ -114,17 +149,26 @@ def test_half_time_markets_settle_on_the_half_time_score() -> None:
 
 def test_an_abandoned_match_voids_the_bet() -> None:
     market = Market(FT, MarketKind.ONE_X_TWO)
-    assert settle(market, Side.HOME, final=None, odds=Decimal(2), stake_minor=100) == Settlement(BetState.VOID, 0)
+    assert settle(market, Side.HOME, final=None, odds=Decimal(2), stake_minor=100) == Settlement(
+        BetState.VOID, 0
+    )
 
 
 def test_half_a_cent_is_rounded_away_from_zero_once() -> None:
     for line, profit in ((-0.25, -501), (0.25, 501)):
         market = handicap(line, Side.HOME)
-        assert settle(market, Side.HOME, final=(1, 1), odds=Decimal(2), stake_minor=1001).profit_minor == profit
+        assert (
+            settle(market, Side.HOME, final=(1, 1), odds=Decimal(2), stake_minor=1001).profit_minor
+            == profit
+        )
 
 
-@given(st.decimals("1.01", "50", places=3), st.integers(0, 10**9), st.sampled_from([-2, -1, 0, 1, 2]))
-def test_no_result_costs_more_than_the_stake_or_pays_more_than_the_odds(odds: Decimal, stake: int, halves: int) -> None:
+@given(
+    st.decimals("1.01", "50", places=3), st.integers(0, 10**9), st.sampled_from([-2, -1, 0, 1, 2])
+)
+def test_no_result_costs_more_than_the_stake_or_pays_more_than_the_odds(
+    odds: Decimal, stake: int, halves: int
+) -> None:
     profit = unit_profit(halves, odds) * stake
     assert -stake <= profit <= stake * (odds - 1)
     assert (profit > 0) == (halves > 0 and stake > 0)
@@ -145,7 +189,12 @@ def test_what_cannot_be_settled_is_refused() -> None:
 @pytest.mark.parametrize("side", [Side.HOME, Side.AWAY])
 def test_a_side_or_kind_given_as_text_settles_like_its_name(side: Side) -> None:
     worded = Market(FT, "ah", -1)  # type: ignore[arg-type]  # as a user of the library may write it
-    kwargs: dict[str, object] = {"final": (1, 1), "odds": "2.05", "stake_minor": 10_000, "score_at_bet": (1, 0)}
+    kwargs: dict[str, object] = {
+        "final": (1, 1),
+        "odds": "2.05",
+        "stake_minor": 10_000,
+        "score_at_bet": (1, 0),
+    }
     proper = settle(handicap(-0.25, Side.HOME), side, **kwargs)  # type: ignore[arg-type]  # a reader without types
     assert settle(worded, side.value, **kwargs) == proper  # type: ignore[arg-type]  # a reader without types
 
@@ -164,7 +213,12 @@ def test_scores_may_be_lists_and_are_whole_numbers() -> None:
 
 
 def test_a_market_in_plain_words_settles_on_the_score_of_its_period() -> None:
-    scores: dict[str, Any] = {"final": (3, 0), "half_time": (0, 0), "odds": "2.05", "stake_minor": 10_000}
+    scores: dict[str, Any] = {
+        "final": (3, 0),
+        "half_time": (0, 0),
+        "odds": "2.05",
+        "stake_minor": 10_000,
+    }
     for market in (Market("ht", "ah", -1), "ht.ah.-0.25"):  # type: ignore[arg-type]  # a reader without types
         assert settle(market, Side.HOME, **scores) == Settlement(BetState.HALF_LOST, -5_000)
     with pytest.raises(ValueError, match="nonsense"):

@@ -27,7 +27,9 @@ def test_the_row_is_counted_back_to_the_newest_win(states: list[BetState]) -> No
 
 
 @given(st.lists(STATES, min_size=1, max_size=12), st.data())
-def test_a_change_is_the_difference_between_both_histories(states: list[BetState], data: st.DataObject) -> None:
+def test_a_change_is_the_difference_between_both_histories(
+    states: list[BetState], data: st.DataObject
+) -> None:
     place, before = data.draw(st.integers(0, len(states) - 1)), data.draw(st.none() | STATES)
     earlier = [before if n == place else state for n, state in enumerate(states)]
     expected = by_hand(states) - by_hand([state for state in earlier if state is not None])

@@ -20,8 +20,14 @@ def test_a_pause_without_end_and_a_halt_hold_for_ever() -> None:
 
 def test_a_pause_that_ends_by_itself_leads_to_bets_and_one_without_end_does_not() -> None:
     until = {TradingMode.PAUSED: NOW + timedelta(minutes=20)}
-    bets = {mode: TradingState(mode, "ops", "why", NOW, until.get(mode)).may_come_to_bet for mode in TradingMode}
+    bets = {
+        mode: TradingState(mode, "ops", "why", NOW, until.get(mode)).may_come_to_bet
+        for mode in TradingMode
+    }
     assert bets == {
-        TradingMode.ACTIVE: True, TradingMode.REDUCING: True, TradingMode.PAUSED: True, TradingMode.HALTED: False,
-    }  # fmt: skip
+        TradingMode.ACTIVE: True,
+        TradingMode.REDUCING: True,
+        TradingMode.PAUSED: True,
+        TradingMode.HALTED: False,
+    }
     assert not TradingState(TradingMode.PAUSED, "ops", "lunch", NOW).may_come_to_bet

@@ -1,4 +1,6 @@
-"""The last look: every condition that may have changed since the approval, and the choice of books and stake."""
+"""The last look: every condition that may have changed since the approval, and the choice of books
+and stake.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +17,6 @@ from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ValidatedMarket
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
-from keter.strategies.value.edge import evaluate
 from keter.execution.placement_checks import (
     PlacementLimits,
     all_books,
@@ -26,6 +27,7 @@ from keter.execution.placement_checks import (
 )
 from keter.risk.gate import as_exposure
 from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
+from keter.strategies.value.edge import evaluate
 from keter.venues.base import PlacementQuote
 from tests.kit.execution import MARK, NOW, an_event, approved, fine_world
 from tests.kit.signals import an_update, prices
@@ -35,7 +37,12 @@ FINE = fine_world()
 
 
 def a_quote(
-    book: str = "IBC", odds: float = 2.20, *, low: int = 500, high: int = 100_000, rejected: bool = False
+    book: str = "IBC",
+    odds: float = 2.20,
+    *,
+    low: int = 500,
+    high: int = 100_000,
+    rejected: bool = False,
 ) -> PlacementQuote:
     return PlacementQuote(book, odds, f"{odds:.3f}", low, high, rejected)
 
@@ -55,7 +62,9 @@ def test_a_fresh_approval_in_a_world_that_is_fine_passes() -> None:
         ({"now": NOW + timedelta(seconds=15.1)}, Reason.SIGNAL_STALE),
     ],
 )
-def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(change: dict[str, object], reason: Reason) -> None:
+def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(
+    change: dict[str, object], reason: Reason
+) -> None:
     verdict = recheck(approved(), replace(FINE, **change), LIMITS)  # type: ignore[arg-type]  # one field each
     assert (verdict.accepted, verdict.reason) == (False, reason)
 
@@ -72,7 +81,11 @@ def test_each_thing_that_changed_stops_the_bet_with_its_own_reason(change: dict[
 )
 def test_an_approval_of_another_run_mode_or_settings_is_refused(made_in: RunMark | None) -> None:
     verdict = recheck(msgspec.structs.replace(approved(), run=made_in), FINE, LIMITS)
-    assert (verdict.accepted, verdict.reason, verdict.numbers["what"]) == (False, Reason.OTHER_RUN, "approval")
+    assert (verdict.accepted, verdict.reason, verdict.numbers["what"]) == (
+        False,
+        Reason.OTHER_RUN,
+        "approval",
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,14 +119,20 @@ def in_book(signal: ApprovedSignal, status: ExposureStatus, stake_minor: int = 1
         ({"max_exposure_total": Decimal("19.99")}, Reason.EXPOSURE_TOTAL),
     ],
 )
-def test_the_router_sends_nothing_above_its_own_caps_whoever_approved(caps: dict[str, Decimal], reason: Reason) -> None:
-    """10.00 to be bet beside another's 10.00 in its league, with 15.00 staked today: at the cap it passes, a cent above not."""
+def test_the_router_sends_nothing_above_its_own_caps_whoever_approved(
+    caps: dict[str, Decimal], reason: Reason
+) -> None:
+    """10.00 to be bet beside another's 10.00 in its league, with 15.00 staked today: at the cap it
+    passes, a cent above not.
+    """
     signal = approved()
     other = in_book(approved(event=an_event("Gamma FC")), ExposureStatus.BET)
     full = {name: value + Decimal("0.01") for name, value in caps.items()}
     for limits, passes in ((full, True), (caps, False)):
         own = RiskSettings().model_copy(update=limits)
-        world = fine_world(book=(in_book(signal, ExposureStatus.RESERVED), other), staked_minor=1500, caps=own)
+        world = fine_world(
+            book=(in_book(signal, ExposureStatus.RESERVED), other), staked_minor=1500, caps=own
+        )
         verdict = recheck(signal, world, LIMITS)
         assert verdict.accepted is passes
         assert passes or verdict.reason is reason
@@ -121,8 +140,12 @@ def test_the_router_sends_nothing_above_its_own_caps_whoever_approved(caps: dict
 
 def test_the_bets_own_stake_counts_once_whether_reserved_or_already_a_bet() -> None:
     signal = approved()
-    caps = RiskSettings().model_copy(update={"max_exposure_total": Decimal(10), "max_exposure_day": Decimal(10)})
-    reserved = fine_world(book=(in_book(signal, ExposureStatus.RESERVED),), staked_minor=0, caps=caps)
+    caps = RiskSettings().model_copy(
+        update={"max_exposure_total": Decimal(10), "max_exposure_day": Decimal(10)}
+    )
+    reserved = fine_world(
+        book=(in_book(signal, ExposureStatus.RESERVED),), staked_minor=0, caps=caps
+    )
     booked = fine_world(book=(in_book(signal, ExposureStatus.BET),), staked_minor=1000, caps=caps)
     assert recheck(signal, reserved, LIMITS).accepted
     assert recheck(signal, booked, LIMITS).accepted
@@ -153,13 +176,19 @@ def test_an_event_that_has_started_is_bet_only_where_in_play_is_on() -> None:
 
 def test_the_best_price_is_taken_and_sent_back_in_the_venues_own_words() -> None:
     signal = approved(offers={"IBC": 2.20, "GA": 2.18})
-    verdict, plan = choose(signal, [a_quote("GA", 2.18), PlacementQuote("IBC", 2.2, "2.2", 500, 100_000, False)], LIMITS)
+    verdict, plan = choose(
+        signal,
+        [a_quote("GA", 2.18), PlacementQuote("IBC", 2.2, "2.2", 500, 100_000, False)],
+        LIMITS,
+    )
     assert verdict.accepted and plan is not None
     assert plan.prices == (("IBC", "2.2"),)
     assert plan.stake_minor == signal.stake_minor
 
 
-@pytest.mark.parametrize(("odds", "passes"), [(2.20, True), (2.178, True), (2.177, False), (2.30, True)])
+@pytest.mark.parametrize(
+    ("odds", "passes"), [(2.20, True), (2.178, True), (2.177, False), (2.30, True)]
+)
 def test_a_short_price_may_slip_by_one_per_cent(odds: float, passes: bool) -> None:
     verdict, _ = choose(approved(), [a_quote(odds=odds)], LIMITS)
     assert verdict.accepted is passes
@@ -192,7 +221,9 @@ def test_a_price_of_a_moved_line_is_placed_only_at_the_value_it_was_asked_for() 
 
 def approved_on_a_moved_line(odds: float) -> ApprovedSignal:
     """Over 2.5 with one sharp book of its own and one on 2.25."""
-    here = an_update(prices("PIN", 1.95, 1.95), prices("IBC", odds, 1.70), market=parse_market("ft.ou.2.5"))
+    here = an_update(
+        prices("PIN", 1.95, 1.95), prices("IBC", odds, 1.70), market=parse_market("ft.ou.2.5")
+    )
     near = an_update(prices("SBO", 1.72, 2.22), market=parse_market("ft.ou.2.25"))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (here, near))
     signal = evaluate(market, LIMITS.edge, NOW, {}, [other])[0][2]
@@ -205,7 +236,9 @@ def test_a_price_too_good_to_be_true_is_refused_at_the_last_moment_too() -> None
     assert verdict.reason is Reason.EV_TOO_HIGH
 
 
-@pytest.mark.parametrize("quotes", [[], [a_quote(rejected=True)], [a_quote(odds=float("nan"))], [a_quote(odds=1.0)]])
+@pytest.mark.parametrize(
+    "quotes", [[], [a_quote(rejected=True)], [a_quote(odds=float("nan"))], [a_quote(odds=1.0)]]
+)
 def test_no_usable_price_is_no_quote(quotes: list[PlacementQuote]) -> None:
     assert choose(approved(), quotes, LIMITS)[0].reason is Reason.NO_QUOTE
 
@@ -270,9 +303,13 @@ def test_a_plan_never_stakes_more_than_was_approved_or_than_its_books_take(
     chosen = [by_book[book] for book in plan.books]
     assert 500 <= plan.stake_minor <= signal.stake_minor
     assert plan.stake_minor <= sum(quote.maximum_minor for quote in chosen)
-    assert sum(quote.maximum_minor for quote in chosen[:-1]) < plan.stake_minor, "the last book is not needed"
+    assert sum(quote.maximum_minor for quote in chosen[:-1]) < plan.stake_minor, (
+        "the last book is not needed"
+    )
     assert not any(quote.rejected for quote in chosen)
-    assert [quote.odds for quote in chosen] == sorted((quote.odds for quote in chosen), reverse=True)
+    assert [quote.odds for quote in chosen] == sorted(
+        (quote.odds for quote in chosen), reverse=True
+    )
     if plan.stake_minor < signal.stake_minor:
         assert Decimal(plan.stake_minor) % 100 == 0
 
@@ -282,7 +319,11 @@ def test_an_anchor_that_moved_since_the_approval_is_not_bet_however_good_its_pri
     others = [prices("ISN", 1.94, 1.96), prices("SBO", 1.95, 1.95)]
     books = (prices("PIN", 2.20, 1.75, stood_s=60), *others)
     update = an_update(*books, market=parse_market("ft.ou.2.5"), event=an_event())
-    signals = [signal for _, _, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW) if signal]
+    signals = [
+        signal
+        for _, _, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW)
+        if signal
+    ]
     bet = ApprovedSignal(signals[0], "d1", 1000, NOW)
     same, _ = choose(bet, [a_quote("PIN", 2.20)], LIMITS)
     assert same.accepted

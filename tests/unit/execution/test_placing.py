@@ -1,4 +1,6 @@
-"""One approved signal, at most one call: the order of the steps, and what each of them leaves behind when it fails."""
+"""One approved signal, at most one call: the order of the steps, and what each of them leaves
+behind when it fails.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -13,11 +15,19 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.execution.placement_checks import PlacementLimits, PlacementWorld
+from keter.execution.placing import Owner, Placer
 from keter.ledger import BetFilter, FencedError, Ledger, LedgerUnavailableError
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from keter.venues.base import PlacementQuote, VenueTransientError
-from keter.execution.placing import Owner, Placer
-from tests.kit.execution import ACCOUNT, NOW, ModelVenue, an_event, approved, counting_ids, fine_world
+from tests.kit.execution import (
+    ACCOUNT,
+    NOW,
+    ModelVenue,
+    an_event,
+    approved,
+    counting_ids,
+    fine_world,
+)
 
 DRY = ExecutionMode.DRY
 S = BetState
@@ -54,7 +64,9 @@ class Eyes:
 
     async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
         self.looks += 1
-        fine = fine_world(self._clock.now(), halt_file=self.halt, lock_left_s=lock_left_s, call_s=call_s)
+        fine = fine_world(
+            self._clock.now(), halt_file=self.halt, lock_left_s=lock_left_s, call_s=call_s
+        )
         return replace(fine, **self.change) if self.looks >= self.since else fine
 
 
@@ -83,7 +95,16 @@ class Desk:
         fence = (await self.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="router")).fence
         limits = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
         owner = Owner(ACCOUNT, DRY, "router", fence, CALL_S)
-        return Placer(owner, self.venue, self.ledger, self.exposures, self.eyes, limits, clock=self.clock, ids=counting_ids())
+        return Placer(
+            owner,
+            self.venue,
+            self.ledger,
+            self.exposures,
+            self.eyes,
+            limits,
+            clock=self.clock,
+            ids=counting_ids(),
+        )
 
     async def causes(self) -> list[str]:
         return [step.cause for step in await self.ledger.intents.trail("id00000001")]
@@ -94,12 +115,18 @@ def desk(ledger: Ledger, clock: ManualClock) -> Desk:
     return Desk(ledger, clock)
 
 
-async def test_a_good_signal_is_sent_once_with_our_reference_and_the_venues_price(desk: Desk) -> None:
+async def test_a_good_signal_is_sent_once_with_our_reference_and_the_venues_price(
+    desk: Desk,
+) -> None:
     signal = approved()
     outcome = await (await desk.placer()).place(signal, desk.lock)
     [order] = desk.venue.calls
     assert outcome.bet is not None
-    assert (order.reference, order.prices, order.stake_minor) == (outcome.bet.intent.reference, (("IBC", "2.200"),), 1000)
+    assert (order.reference, order.prices, order.stake_minor) == (
+        outcome.bet.intent.reference,
+        (("IBC", "2.200"),),
+        1000,
+    )
     assert (outcome.bet.state, outcome.keeps_exposure, outcome.sent) == (S.PENDING, True, True)
     assert await desk.causes() == ["intent", "quoted", "sending", "sent"]
     assert desk.exposures.converted == [signal.decision_id]
@@ -159,14 +186,22 @@ async def test_a_redelivered_decision_is_not_placed_again(desk: Desk) -> None:
     placer, signal = await desk.placer(), approved()
     await placer.place(signal, desk.lock)
     again = await placer.place(signal, desk.lock)
-    assert (again.verdict.reason, again.keeps_exposure, len(desk.venue.calls)) == (Reason.DUPLICATE_DECISION, True, 1)
+    assert (again.verdict.reason, again.keeps_exposure, len(desk.venue.calls)) == (
+        Reason.DUPLICATE_DECISION,
+        True,
+        1,
+    )
 
 
 async def test_another_decision_on_an_open_selection_is_not_placed(desk: Desk) -> None:
     placer = await desk.placer()
     await placer.place(approved(), desk.lock)
     other = await placer.place(approved(), desk.lock)
-    assert (other.verdict.reason, other.keeps_exposure, len(desk.venue.calls)) == (Reason.SELECTION_OPEN, False, 1)
+    assert (other.verdict.reason, other.keeps_exposure, len(desk.venue.calls)) == (
+        Reason.SELECTION_OPEN,
+        False,
+        1,
+    )
 
 
 CLOSED = pytest.mark.parametrize(
@@ -195,7 +230,12 @@ async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
     desk.venue.quote = quote  # type: ignore[method-assign]  # counts
     desk.eyes.change = change
     outcome = await (await desk.placer()).place(approved(), desk.lock)
-    assert (outcome.verdict.reason, outcome.bet, outcome.keeps_exposure, outcome.sent) == (reason, None, False, False)
+    assert (outcome.verdict.reason, outcome.bet, outcome.keeps_exposure, outcome.sent) == (
+        reason,
+        None,
+        False,
+        False,
+    )
     assert (asked, desk.venue.calls, desk.exposures.converted) == ([], [], [])
     assert await desk.ledger.intents.list_bets(BetFilter()) == []
 
@@ -207,11 +247,17 @@ async def test_what_changes_while_prices_are_asked_for_stops_the_bet(
     desk.eyes.change, desk.eyes.since = change, 2
     outcome = await (await desk.placer()).place(approved(), desk.lock)
     assert outcome.bet is not None
-    assert (outcome.verdict.reason, outcome.bet.state, outcome.bet.reason) == (reason, S.SKIPPED, reason.value)
+    assert (outcome.verdict.reason, outcome.bet.state, outcome.bet.reason) == (
+        reason,
+        S.SKIPPED,
+        reason.value,
+    )
     assert (desk.venue.calls, desk.exposures.converted, outcome.keeps_exposure) == ([], [], False)
 
 
-async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_the_call(desk: Desk) -> None:
+async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_the_call(
+    desk: Desk,
+) -> None:
     placer = await desk.placer()
     step = desk.ledger.intents.transition
 
@@ -223,7 +269,11 @@ async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_t
     desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # the moment after the commit
     outcome = await placer.place(approved(), desk.lock)
     assert outcome.bet is not None
-    assert (outcome.bet.state, outcome.bet.reason, outcome.sent) == (S.REFUSED, "not_sent:halt_file", False)
+    assert (outcome.bet.state, outcome.bet.reason, outcome.sent) == (
+        S.REFUSED,
+        "not_sent:halt_file",
+        False,
+    )
     assert desk.venue.calls == []
 
 
@@ -245,7 +295,9 @@ async def test_a_router_that_was_frozen_past_its_lock_does_not_call(desk: Desk) 
 
 
 async def test_a_price_that_grew_old_while_sending_was_committed_is_not_bet(desk: Desk) -> None:
-    """The machine slept for less than the lock lasts, or by a clock that stood still: what was decided on is of the past."""
+    """The machine slept for less than the lock lasts, or by a clock that stood still: what was
+    decided on is of the past.
+    """
     placer = await desk.placer()
     step = desk.ledger.intents.transition
 
@@ -258,7 +310,11 @@ async def test_a_price_that_grew_old_while_sending_was_committed_is_not_bet(desk
     desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # asleep after the commit
     outcome = await placer.place(approved(), desk.lock)
     assert outcome.bet is not None
-    assert (outcome.bet.state, outcome.verdict.reason, outcome.sent) == (S.REFUSED, Reason.SIGNAL_STALE, False)
+    assert (outcome.bet.state, outcome.verdict.reason, outcome.sent) == (
+        S.REFUSED,
+        Reason.SIGNAL_STALE,
+        False,
+    )
     assert desk.venue.calls == []
 
 
@@ -282,7 +338,10 @@ async def test_a_venue_that_cannot_be_asked_is_skipped_with_its_kind(desk: Desk)
 
     desk.venue.quote = quote  # type: ignore[method-assign,assignment]  # a venue that is away
     outcome = await (await desk.placer()).place(approved(), desk.lock)
-    assert (outcome.verdict.reason, outcome.verdict.numbers["kind"]) == (Reason.VENUE_UNAVAILABLE, "timeout")
+    assert (outcome.verdict.reason, outcome.verdict.numbers["kind"]) == (
+        Reason.VENUE_UNAVAILABLE,
+        "timeout",
+    )
 
 
 async def test_an_owner_that_was_replaced_stops_before_the_call(desk: Desk) -> None:
@@ -302,7 +361,9 @@ async def test_an_owner_that_was_replaced_stops_before_the_call(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("resolved", [S.RUNNING, S.PENDING])
-async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(desk: Desk, resolved: BetState) -> None:
+async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(
+    desk: Desk, resolved: BetState
+) -> None:
     """We were frozen in the call; another router took over and the tracker found the ticket."""
     placer = await desk.placer()
     real = desk.venue.place
@@ -310,7 +371,9 @@ async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(desk: 
     async def place(order: Any) -> Any:
         answer = await real(order)
         await desk.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="other")
-        await desk.ledger.intents.transition("id00000001", resolved, at=NOW, cause="venue", worker="tracker")
+        await desk.ledger.intents.transition(
+            "id00000001", resolved, at=NOW, cause="venue", worker="tracker"
+        )
         return answer
 
     desk.venue.place = place  # type: ignore[method-assign]  # as told

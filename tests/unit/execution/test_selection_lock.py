@@ -1,4 +1,6 @@
-"""Tasks that renew a lock or a lease end when they are told to, even where a library swallows a cancellation."""
+"""Tasks that renew a lock or a lease end when they are told to, even where a library swallows a
+cancellation.
+"""
 
 import asyncio
 import contextlib
@@ -10,7 +12,9 @@ from keter.execution.selection_lock import SelectionLock
 
 
 class Swallowing:
-    """Locks whose renewal swallows the first cancellation, as asyncio.wait_for does before Python 3.12."""
+    """Locks whose renewal swallows the first cancellation, as asyncio.wait_for does before Python
+    3.12.
+    """
 
     def __init__(self) -> None:
         self.renewing = asyncio.Event()

@@ -22,14 +22,18 @@ async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_p
     await ledger.backup(tmp_path / "copies" / "one.db")
     await put_in(ledger, BetState.RUNNING, "after")
     copy = await open_ledger(f"sqlite:///{tmp_path}/copies/one.db", clock=ManualClock(NOW))
-    assert [bet.intent.intent_id for bet in await copy.intents.open_bets(ExecutionMode.DRY)] == ["i1"]
+    assert [bet.intent.intent_id for bet in await copy.intents.open_bets(ExecutionMode.DRY)] == [
+        "i1"
+    ]
     assert await copy.integrity() == []
     await copy.aclose()
     with pytest.raises(UsageError):
         await ledger.backup(tmp_path / "copies" / "one.db")
 
 
-async def test_a_new_ledger_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
+async def test_a_new_ledger_that_another_process_is_just_making_is_waited_for(
+    tmp_path: Path,
+) -> None:
     """SQLite's own waiting does not cover the change to a write-ahead log."""
     path = tmp_path / "new.db"
     other = sqlite3.connect(path, isolation_level=None)
@@ -45,7 +49,9 @@ async def test_a_new_ledger_that_another_process_is_just_making_is_waited_for(tm
     await ledger.aclose()
 
 
-async def test_a_state_that_its_trail_does_not_explain_is_found(ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_state_that_its_trail_does_not_explain_is_found(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     await put_in(ledger, BetState.RUNNING)
     assert await ledger.integrity() == []
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
@@ -70,7 +76,9 @@ async def test_a_row_that_points_nowhere_is_found(ledger: Ledger, tmp_path: Path
 async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path: Path) -> None:
     await put_in(ledger, BetState.RUNNING)
     changes = BetChanges(pnl_minor=-1000, settled_at=NOW)
-    await ledger.intents.transition("i1", BetState.LOST, at=NOW, cause="venue", worker="t", changes=changes)
+    await ledger.intents.transition(
+        "i1", BetState.LOST, at=NOW, cause="venue", worker="t", changes=changes
+    )
     await put_in(ledger, BetState.PENDING, "i2")
     assert await ledger.export(tmp_path / "bets.csv", "csv") == 2
     assert await ledger.export(tmp_path / "bets.parquet", "parquet") == 2
@@ -82,12 +90,17 @@ async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path:
     ]
     assert rows[0]["created_at"] == NOW.isoformat()
     table = pq.read_table(tmp_path / "bets.parquet").to_pylist()
-    assert [(row["intent_id"], row["pnl_minor"], row["created_at"]) for row in table] == [("i1", -1000, NOW), ("i2", None, NOW)]
+    assert [(row["intent_id"], row["pnl_minor"], row["created_at"]) for row in table] == [
+        ("i1", -1000, NOW),
+        ("i2", None, NOW),
+    ]
     with pytest.raises(UsageError):
         await ledger.export(tmp_path / "x", "xml")
 
 
-async def test_a_copy_or_export_that_cannot_be_written_names_the_file(ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_copy_or_export_that_cannot_be_written_names_the_file(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "bets.csv").mkdir()
     (tmp_path / "bets.parquet").mkdir()
@@ -116,24 +129,38 @@ async def test_a_lock_that_is_never_given_back_is_an_outage_not_a_hang(
 
 
 async def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
-    (tmp_path / "l.db").write_bytes(b"not a database at all, but long enough to be taken for a header" * 20)
+    (tmp_path / "l.db").write_bytes(
+        b"not a database at all, but long enough to be taken for a header" * 20
+    )
     with pytest.raises(LedgerUnavailableError):
         await open_ledger(f"sqlite:///{tmp_path}/l.db", clock=ManualClock(NOW))
 
 
-async def test_the_database_itself_refuses_a_second_open_intent(ledger: Ledger, tmp_path: Path) -> None:
-    """The promise is the table's, not only the code's: a plain INSERT of another program is refused as well."""
+async def test_the_database_itself_refuses_a_second_open_intent(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """The promise is the table's, not only the code's: a plain INSERT of another program is refused
+    as well.
+    """
     await put_in(ledger, BetState.RUNNING)
     await put_in(ledger, BetState.SKIPPED, "i2")
-    with sqlite3.connect(tmp_path / "ledger.db") as connection, pytest.raises(sqlite3.IntegrityError):
+    with (
+        sqlite3.connect(tmp_path / "ledger.db") as connection,
+        pytest.raises(sqlite3.IntegrityError),
+    ):
         connection.execute(
-            "UPDATE bets SET state = 'RUNNING', event_uid = ? WHERE intent_id = 'i2'", [an_event("Team i1").event_uid]
+            "UPDATE bets SET state = 'RUNNING', event_uid = ? WHERE intent_id = 'i2'",
+            [an_event("Team i1").event_uid],
         )
     connection.close()
 
 
-async def test_no_cell_of_an_export_is_a_formula_or_moves_a_cursor(ledger: Ledger, tmp_path: Path) -> None:
-    await ledger.intents.create(an_intent(event=an_event('=HYPERLINK("http://x")\x1b[2J')), worker="w")
+async def test_no_cell_of_an_export_is_a_formula_or_moves_a_cursor(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    await ledger.intents.create(
+        an_intent(event=an_event('=HYPERLINK("http://x")\x1b[2J')), worker="w"
+    )
     await ledger.export(tmp_path / "bets.csv", "csv")
     with (tmp_path / "bets.csv").open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)

@@ -1,4 +1,6 @@
-"""The sums over everything, against the sums of a day and the closing line value that a page shows."""
+"""The sums over everything, against the sums of a day and the closing line value that a page
+shows.
+"""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -31,14 +33,21 @@ async def test_the_figures_agree_with_the_bets_and_with_the_day(ledger: Ledger) 
     assert figures.day == await ledger.day_risk(TODAY, DRY)
     unknown = next(bet for bet in seed.bets if bet.state is BetState.UNKNOWN)
     assert figures.unknown_since == unknown.updated_at
-    newest = sorted((bet for bet in seed.bets if bet.state in ANSWERED), key=lambda bet: bet.intent.created_at)[-20:]
-    assert (figures.placements, figures.refused) == (20, sum(bet.state is BetState.REFUSED for bet in newest))
+    newest = sorted(
+        (bet for bet in seed.bets if bet.state in ANSWERED), key=lambda bet: bet.intent.created_at
+    )[-20:]
+    assert (figures.placements, figures.refused) == (
+        20,
+        sum(bet.state is BetState.REFUSED for bet in newest),
+    )
 
 
 async def test_the_closing_line_value_is_that_of_the_performance_screen(ledger: Ledger) -> None:
     await seed_ledger(ledger, count=30, now=NOW)
     figures = await ledger.figures(DRY, TODAY, clv_since=MONTH_AGO)
-    row = summarise("all", settled_only(await ledger.intents.list_bets(BetFilter(mode=DRY), limit=1000)))
+    row = summarise(
+        "all", settled_only(await ledger.intents.list_bets(BetFilter(mode=DRY), limit=1000))
+    )
     assert figures.clv_bets == row.clv_count > 10
     assert figures.clv_mean is not None
     assert figures.clv_mean * 100 == pytest.approx(float(Decimal(row.clv_pct or "nan")), abs=0.01)
@@ -56,7 +65,15 @@ async def test_another_mode_has_figures_of_its_own(ledger: Ledger) -> None:
 
 
 def test_what_is_no_price_is_left_out_of_the_mean() -> None:
-    prices = [("2.2", 2.0), (None, 2.0), ("1:2", 2.0), ("2.0", None), ("2.0", 0.0), ("nan", 2.0), ("inf", 2.0)]
+    prices = [
+        ("2.2", 2.0),
+        (None, 2.0),
+        ("1:2", 2.0),
+        ("2.0", None),
+        ("2.0", 0.0),
+        ("nan", 2.0),
+        ("inf", 2.0),
+    ]
     assert closing_values(prices) == [pytest.approx(0.1)]
 
 

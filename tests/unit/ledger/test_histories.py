@@ -10,7 +10,13 @@ from keter.cli.trading import LONGEST_USER
 from keter.domain.bets import BetState
 from keter.domain.quotes import Score
 from keter.domain.signals import Decision
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading import (
+    CommandAction,
+    ExecutionMode,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+)
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import Ledger, SettlementRow
 from keter.ledger.schema import metadata
@@ -20,10 +26,24 @@ from tests.kit.execution import ACCOUNT, NOW, TOTALS
 from tests.kit.ledger_contract import put_in
 
 
-def a_decision(trace_id: str, reason: Reason = Reason.OK, stage: str = "edge", age_d: int = 0) -> Decision:
-    verdict = accept(ev_pct=5.25, book="PIN") if reason is Reason.OK else reject(reason, ev_pct=None)
+def a_decision(
+    trace_id: str, reason: Reason = Reason.OK, stage: str = "edge", age_d: int = 0
+) -> Decision:
+    verdict = (
+        accept(ev_pct=5.25, book="PIN") if reason is Reason.OK else reject(reason, ev_pct=None)
+    )
     details: dict[str, object] = {"quotes": [["PIN", 1.95]]}
-    return Decision(trace_id, stage, "edge-2", "ev", "ft.1x2.home", verdict, NOW - timedelta(days=age_d), details, "d1")
+    return Decision(
+        trace_id,
+        stage,
+        "edge-2",
+        "ev",
+        "ft.1x2.home",
+        verdict,
+        NOW - timedelta(days=age_d),
+        details,
+        "d1",
+    )
 
 
 async def test_decisions_are_found_by_trace_stage_and_reason(ledger: Ledger) -> None:
@@ -46,12 +66,16 @@ async def test_the_last_trading_state_survives_commands_that_change_nothing(ledg
 
     def row(n: int, action: CommandAction, after: TradingState | None) -> OperatorCommand:
         at = NOW + timedelta(seconds=n)
-        return OperatorCommand(f"c{n}", action, "anna", "cli", "trading", "why", at, True, "done", None, after)
+        return OperatorCommand(
+            f"c{n}", action, "anna", "cli", "trading", "why", at, True, "done", None, after
+        )
 
     assert await ledger.commands.last_trading() is None
     await ledger.commands.add(row(1, CommandAction.PAUSE, paused))
     await ledger.commands.add(row(2, CommandAction.ACKNOWLEDGE, None))
-    lowered = msgspec.structs.replace(row(3, CommandAction.SET_LIMIT, None), value_before="50", value_after="20")
+    lowered = msgspec.structs.replace(
+        row(3, CommandAction.SET_LIMIT, None), value_before="50", value_after="20"
+    )
     await ledger.commands.add(lowered)
     assert await ledger.commands.last_trading() == paused
     assert [command.command_id for command in await ledger.commands.recent()] == ["c3", "c2", "c1"]
@@ -59,28 +83,41 @@ async def test_the_last_trading_state_survives_commands_that_change_nothing(ledg
 
 
 async def test_a_result_replaces_an_earlier_score(ledger: Ledger) -> None:
-    await ledger.results.put(EventScore("ev", Score(1, 0, 45), (1, 0), ended=False, observed_at=NOW))
-    final = EventScore("ev", Score(2, 1, 90, 1, 0), (1, 0), ended=True, observed_at=NOW + timedelta(hours=1))
+    await ledger.results.put(
+        EventScore("ev", Score(1, 0, 45), (1, 0), ended=False, observed_at=NOW)
+    )
+    final = EventScore(
+        "ev", Score(2, 1, 90, 1, 0), (1, 0), ended=True, observed_at=NOW + timedelta(hours=1)
+    )
     await ledger.results.put(final)
     assert await ledger.results.get("ev") == final
     assert await ledger.results.get("other") is None
 
 
 async def test_balances_come_oldest_first(ledger: Ledger) -> None:
-    rows = [AccountSnapshot(ACCOUNT, "EUR", n, 0, 0, 0, NOW + timedelta(seconds=n)) for n in range(5)]
+    rows = [
+        AccountSnapshot(ACCOUNT, "EUR", n, 0, 0, 0, NOW + timedelta(seconds=n)) for n in range(5)
+    ]
     for row in rows:
         await ledger.accounts.add(row)
-    assert await ledger.accounts.history(ACCOUNT, since=NOW + timedelta(seconds=1), limit=2) == rows[3:]
+    assert (
+        await ledger.accounts.history(ACCOUNT, since=NOW + timedelta(seconds=1), limit=2)
+        == rows[3:]
+    )
 
 
 async def test_an_alert_is_open_once_and_may_rise_again(ledger: Ledger) -> None:
     assert await ledger.alerts.opened("a", level="page", title="t", detail="1", at=NOW)
-    assert not await ledger.alerts.opened("a", level="page", title="t", detail="2", at=NOW + timedelta(seconds=5))
+    assert not await ledger.alerts.opened(
+        "a", level="page", title="t", detail="2", at=NOW + timedelta(seconds=5)
+    )
     assert await ledger.alerts.standing() == {"a"}
     assert await ledger.alerts.closed("a", at=NOW + timedelta(seconds=9))
     assert await ledger.alerts.standing() == set()
     assert not await ledger.alerts.closed("a", at=NOW)
-    assert await ledger.alerts.opened("a", level="page", title="t", detail="3", at=NOW + timedelta(seconds=20))
+    assert await ledger.alerts.opened(
+        "a", level="page", title="t", detail="3", at=NOW + timedelta(seconds=20)
+    )
     history = await ledger.alerts.history()
     assert [(row.detail, row.opened_at, row.closed_at is None) for row in history] == [
         ("3", NOW + timedelta(seconds=20), True),
@@ -90,31 +127,66 @@ async def test_an_alert_is_open_once_and_may_rise_again(ledger: Ledger) -> None:
 
 async def test_settlements_keep_both_opinions(ledger: Ledger) -> None:
     await put_in(ledger, BetState.RUNNING)
-    row = SettlementRow("i1", NOW, BetState.WON, 1200, BetState.HALF_WON, 600, agrees=False, evidence={"final": [[2, 1]]})
+    row = SettlementRow(
+        "i1",
+        NOW,
+        BetState.WON,
+        1200,
+        BetState.HALF_WON,
+        600,
+        agrees=False,
+        evidence={"final": [[2, 1]]},
+    )
     await ledger.settlements.add(row)
     assert await ledger.settlements.of("i1") == [row]
 
 
 async def test_a_foreign_ticket_is_new_once(ledger: Ledger) -> None:
     live = ExecutionMode.LIVE
-    ticket = Ticket("by-hand", "61", "PIN", TicketStatus.RUNNING, "2.0", 500, 0, NOW, TOTALS, None, "A", "B", "L", None)
+    ticket = Ticket(
+        "by-hand",
+        "61",
+        "PIN",
+        TicketStatus.RUNNING,
+        "2.0",
+        500,
+        0,
+        NOW,
+        TOTALS,
+        None,
+        "A",
+        "B",
+        "L",
+        None,
+    )
     assert await ledger.foreign.put(ACCOUNT, live, ticket, at=NOW)
     assert not await ledger.foreign.put(ACCOUNT, live, ticket, at=NOW + timedelta(seconds=1))
     [row] = await ledger.foreign.open(ACCOUNT, live)
-    assert (row.first_seen_at, row.updated_at, row.selection_id) == (NOW, NOW + timedelta(seconds=1), None)
+    assert (row.first_seen_at, row.updated_at, row.selection_id) == (
+        NOW,
+        NOW + timedelta(seconds=1),
+        None,
+    )
     await ledger.foreign.forget(ACCOUNT, live, row.ticket_key, at=NOW)
     assert await ledger.foreign.open(ACCOUNT, live) == []
 
 
-async def test_long_details_are_packed_and_come_back_and_plain_ones_of_before_are_read(ledger: Ledger) -> None:
+async def test_long_details_are_packed_and_come_back_and_plain_ones_of_before_are_read(
+    ledger: Ledger,
+) -> None:
     details: dict[str, object] = {"evidence": {"quotes": [["PIN", [1.95, 2.0], "Köln 1–0"]] * 60}}
     long = msgspec.structs.replace(a_decision("t1"), details=details)
     await ledger.decisions.add_many([long, a_decision("t2")])
 
     def rewrite(connection: Connection) -> list[str]:
-        found = list(connection.execute(text("SELECT details FROM decisions ORDER BY id")).scalars())
+        found = list(
+            connection.execute(text("SELECT details FROM decisions ORDER BY id")).scalars()
+        )
         plain = {"text": msgspec.json.encode(details).decode()}
-        connection.execute(text("UPDATE decisions SET trace_id = 't3', details = :text WHERE trace_id = 't2'"), plain)
+        connection.execute(
+            text("UPDATE decisions SET trace_id = 't3', details = :text WHERE trace_id = 't2'"),
+            plain,
+        )
         return found
 
     packed, short = await ledger._database.write(rewrite)

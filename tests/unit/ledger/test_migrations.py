@@ -1,4 +1,6 @@
-"""Any earlier schema becomes this version's, with its rows; no number of processes at once can hurt that."""
+"""Any earlier schema becomes this version's, with its rows; no number of processes at once can hurt
+that.
+"""
 
 import asyncio
 import sqlite3
@@ -27,7 +29,9 @@ def revisions() -> list[str]:
     """Every revision there has been, oldest first."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][
+        ::-1
+    ]
 
 
 def url_of(path: Path) -> str:
@@ -48,7 +52,9 @@ def test_the_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("revision", revisions())
-async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(tmp_path: Path, revision: str) -> None:
+async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
+    tmp_path: Path, revision: str
+) -> None:
     path = tmp_path / "l.db"
     engine = make_engine(parse_url(url_of(path)), read_only=False)
     migrate(engine, revision)
@@ -59,14 +65,20 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(tmp_path
     assert [bet.intent.intent_id for bet in found] == expected
     assert len(await ledger.paper.since("TESTER", NOW)) == 1
     (command,) = await ledger.commands.recent()
-    assert (command.result, command.value_before, command.value_after) == ("MAX_STAKE is 5", None, None)
+    assert (command.result, command.value_before, command.value_after) == (
+        "MAX_STAKE is 5",
+        None,
+        None,
+    )
     assert await ledger.integrity() == []
     await ledger.intents.create(an_intent("new", account="OTHER"), worker="w")
     await ledger.aclose()
 
 
 async def fill_plainly(path: Path) -> list[str]:
-    """Writes a bet with its trail, a command and a paper ticket with the columns that the file has, as its version would."""
+    """Writes a bet with its trail, a command and a paper ticket with the columns that the file has,
+    as its version would.
+    """
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
     await whole.intents.create(an_intent("old"), worker="w")
     await whole.aclose()
@@ -77,15 +89,18 @@ async def fill_plainly(path: Path) -> list[str]:
             [row] = source.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - as above
             marks = ", ".join("?" * len(columns))
             names = ", ".join(columns)
-            target.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [row[name] for name in columns])  # noqa: S608 - its own names
+            insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - its own names
+            target.execute(insert, [row[name] for name in columns])
         target.execute(
-            "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at, accepted, result, v)"
-            " VALUES ('c', 'set_limit', 'ops', 'cli', 'max_stake=5', 'r', 0, 1, 'MAX_STAKE is 5', 1)"
+            "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at,"
+            " accepted, result, v) VALUES ('c', 'set_limit', 'ops', 'cli', 'max_stake=5', 'r', 0,"
+            " 1, 'MAX_STAKE is 5', 1)"
         )
         target.execute(
-            "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor, event_uid, league, home, away,"
-            " kickoff, market_id, side, placed_at, decided_at, refused, message)"
-            " VALUES ('p', 'TESTER', 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h', 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')"
+            "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor,"
+            " event_uid, league, home, away, kickoff, market_id, side, placed_at, decided_at,"
+            " refused, message) VALUES ('p', 'TESTER', 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h',"
+            " 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')"
         )
     source.close()
     target.close()
@@ -128,7 +143,9 @@ async def test_a_reader_reads_while_a_writer_writes(tmp_path: Path) -> None:
     await writer.aclose()
 
 
-@pytest.mark.parametrize("url", ["mysql://h/db", "not an address", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["mysql://h/db", "not an address", "sqlite://", "sqlite:///:memory:"]
+)
 async def test_an_address_that_cannot_be_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigurationError):
         await open_ledger(url, clock=ManualClock(NOW))
@@ -137,19 +154,18 @@ async def test_an_address_that_cannot_be_is_refused_without_being_shown(url: str
 async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> None:
     """Six processes open a ledger that does not exist yet, and each writes one intent."""
     code = (
-        "import asyncio, sys\n"
-        "from keter.clock import ManualClock\n"
-        "from keter.ledger import open_ledger\n"
-        "from tests.kit.execution import NOW, an_intent, an_event\n"
-        "async def main():\n"
-        "    ledger = await open_ledger(sys.argv[1], clock=ManualClock(NOW))\n"
-        "    await ledger.intents.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])), worker='w')\n"
-        "    await ledger.aclose()\n"
-        "asyncio.run(main())\n"
+        "import asyncio, sys\nfrom keter.clock import ManualClock\nfrom keter.ledger import"
+        " open_ledger\nfrom tests.kit.execution import NOW, an_intent, an_event\nasync def"
+        " main():\n    ledger = await open_ledger(sys.argv[1], clock=ManualClock(NOW))\n    await"
+        " ledger.intents.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])),"
+        " worker='w')\n    await ledger.aclose()\nasyncio.run(main())\n"
     )
     url = url_of(tmp_path / "l.db")
     children = [
-        subprocess.Popen([sys.executable, "-c", code, url, str(n)], stderr=subprocess.PIPE, text=True) for n in range(6)
+        subprocess.Popen(
+            [sys.executable, "-c", code, url, str(n)], stderr=subprocess.PIPE, text=True
+        )
+        for n in range(6)
     ]
     for child in children:
         _, errors = await asyncio.to_thread(child.communicate, timeout=60)

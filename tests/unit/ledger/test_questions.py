@@ -1,4 +1,6 @@
-"""What processes ask every few seconds reads no more of a long history than of a short one, with statistics or without."""
+"""What processes ask every few seconds reads no more of a long history than of a short one, with
+statistics or without.
+"""
 
 import asyncio
 import sqlite3
@@ -57,14 +59,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 @pytest.fixture(params=["no statistics", "statistics"])
-async def both(request: pytest.FixtureRequest, files: dict[int, Path]) -> AsyncIterator[tuple[Counted, Counted]]:
+async def both(
+    request: pytest.FixtureRequest, files: dict[int, Path]
+) -> AsyncIterator[tuple[Counted, Counted]]:
     for path in files.values():
         with sqlite3.connect(path) as file:
             file.execute("ANALYZE")
             if request.param == "no statistics":
                 file.execute("DELETE FROM sqlite_stat1")
         file.close()
-    ledgers = [await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW)) for path in files.values()]
+    ledgers = [
+        await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW)) for path in files.values()
+    ]
     short, long = [await Counted(ledger).watch() for ledger in ledgers]
     yield short, long
     for ledger in ledgers:
@@ -73,7 +79,9 @@ async def both(request: pytest.FixtureRequest, files: dict[int, Path]) -> AsyncI
 
 @pytest.mark.parametrize("name", QUESTIONS)
 @pytest.mark.slow
-async def test_a_question_with_a_small_answer_does_not_grow_with_the_history(both: tuple[Counted, Counted], name: str) -> None:
+async def test_a_question_with_a_small_answer_does_not_grow_with_the_history(
+    both: tuple[Counted, Counted], name: str
+) -> None:
     short, long = [await one.work_of(name) for one in both]
     assert long < 2 * short + 1_000, f"{short} steps of {SHORT} bets, {long} of {LONG}"
 
@@ -81,30 +89,44 @@ async def test_a_question_with_a_small_answer_does_not_grow_with_the_history(bot
 async def test_the_totals_follow_every_step_and_every_correction(ledger: Ledger) -> None:
     await put_in(ledger, BetState.WON, "i1")
     await put_in(ledger, BetState.RUNNING, "i2")
-    await ledger.intents.amend("i1", BetChanges(pnl_minor=700, settled_at=NOW), at=NOW, cause="venue", worker="t")
+    await ledger.intents.amend(
+        "i1", BetChanges(pnl_minor=700, settled_at=NOW), at=NOW, cause="venue", worker="t"
+    )
     await ledger.intents.amend("i1", BetChanges(pnl_minor=500), at=NOW, cause="regrade", worker="t")
     found = await ledger._database.read(lambda connection: read_totals(connection, BETS, DRY.value))
-    assert sorted(found, key=lambda one: one.state) == [Total(BETS, "DRY", "RUNNING", 1, 0), Total(BETS, "DRY", "WON", 1, 500)]
+    assert sorted(found, key=lambda one: one.state) == [
+        Total(BETS, "DRY", "RUNNING", 1, 0),
+        Total(BETS, "DRY", "WON", 1, 500),
+    ]
     assert await ledger.integrity() == []
 
 
-async def test_a_total_that_its_rows_do_not_explain_is_found(ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_total_that_its_rows_do_not_explain_is_found(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     await put_in(ledger, BetState.RUNNING)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.execute("UPDATE totals SET number = 7 WHERE state = 'RUNNING'")
     file.close()
-    assert await ledger.integrity() == ["the total of bets DRY RUNNING is (7, 0), its rows come to (1, 0)"]
+    assert await ledger.integrity() == [
+        "the total of bets DRY RUNNING is (7, 0), its rows come to (1, 0)"
+    ]
 
 
 async def test_folding_keeps_the_sums(ledger: Ledger, tmp_path: Path) -> None:
     await put_in(ledger, BetState.RUNNING)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.executemany(
-            "INSERT INTO totals (book, owner, state, number, pnl_minor) VALUES ('paper', ?, '', ?, ?)",
+            "INSERT INTO totals (book, owner, state, number, pnl_minor) VALUES ('paper', ?, '',"
+            " ?, ?)",
             [(ACCOUNT, 1, 5), (ACCOUNT, -1, 2), (ACCOUNT, 3, -1)],
         )
     file.close()
     assert await ledger._database.write(fold) > 0
     assert await ledger._database.write(fold) == 0
-    assert await ledger._database.read(lambda c: read_totals(c, PAPER, ACCOUNT)) == [Total(PAPER, ACCOUNT, "", 3, 6)]
-    assert [one.number for one in await ledger._database.read(lambda c: read_totals(c, BETS, "DRY"))] == [1]
+    assert await ledger._database.read(lambda c: read_totals(c, PAPER, ACCOUNT)) == [
+        Total(PAPER, ACCOUNT, "", 3, 6)
+    ]
+    assert [
+        one.number for one in await ledger._database.read(lambda c: read_totals(c, BETS, "DRY"))
+    ] == [1]

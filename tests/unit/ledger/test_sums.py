@@ -19,26 +19,41 @@ S = BetState
 TODAY = "2026-02-21"
 
 
-async def settle(ledger: Ledger, intent_id: str, state: BetState, pnl_minor: int, at: datetime, made: datetime = NOW) -> None:
+async def settle(
+    ledger: Ledger,
+    intent_id: str,
+    state: BetState,
+    pnl_minor: int,
+    at: datetime,
+    made: datetime = NOW,
+) -> None:
     await put_in(ledger, S.RUNNING, intent_id, created_at=made)
     changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
-    await ledger.intents.transition(intent_id, state, at=at, cause="venue", worker="t", changes=changes)
+    await ledger.intents.transition(
+        intent_id, state, at=at, cause="venue", worker="t", changes=changes
+    )
 
 
 async def test_the_day_sums_what_was_settled_and_staked_on_it(ledger: Ledger) -> None:
-    await settle(ledger, "yesterday", S.LOST, -1000, NOW - timedelta(days=1), NOW - timedelta(days=1))
+    await settle(
+        ledger, "yesterday", S.LOST, -1000, NOW - timedelta(days=1), NOW - timedelta(days=1)
+    )
     await settle(ledger, "over-night", S.WON, 1200, NOW, NOW - timedelta(days=1))
     await settle(ledger, "today", S.LOST, -1000, NOW + timedelta(hours=1))
     await put_in(ledger, S.UNKNOWN, "unknown", stake_minor=2500)
     await put_in(ledger, S.REFUSED, "refused")
     await put_in(ledger, S.SKIPPED, "skipped")
-    assert await ledger.day_risk(TODAY, DRY) == DayRisk(TODAY, pnl_minor=200, staked_minor=3500, streak=1, bets=2)
+    assert await ledger.day_risk(TODAY, DRY) == DayRisk(
+        TODAY, pnl_minor=200, staked_minor=3500, streak=1, bets=2
+    )
 
 
 async def test_the_stake_that_the_venue_booked_counts_once_it_is_known(ledger: Ledger) -> None:
     await put_in(ledger, S.PENDING, "i1")
     changes = BetChanges(placed_stake_minor=400)
-    await ledger.intents.transition("i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes)
+    await ledger.intents.transition(
+        "i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes
+    )
     assert (await ledger.day_risk(TODAY, DRY)).staked_minor == 400
     assert (await ledger.summary(DRY)).outstanding_minor == 400
 
@@ -70,7 +85,9 @@ async def test_the_streak_of_a_past_day_ends_with_that_day(ledger: Ledger) -> No
 
 
 async def test_the_day_begins_in_the_configured_zone(tmp_path: Path) -> None:
-    ledger = await open_ledger(f"sqlite:///{tmp_path}/l.db", clock=ManualClock(NOW), zone=ZoneInfo("Asia/Tokyo"))
+    ledger = await open_ledger(
+        f"sqlite:///{tmp_path}/l.db", clock=ManualClock(NOW), zone=ZoneInfo("Asia/Tokyo")
+    )
     late = datetime(2026, 2, 21, 15, 0, tzinfo=UTC)  # midnight in Tokyo
     await settle(ledger, "before", S.WON, 100, late - timedelta(microseconds=1))
     await settle(ledger, "after", S.WON, 7, late)
@@ -95,7 +112,9 @@ async def test_the_strip_tells_open_and_unknown_money_apart(ledger: Ledger) -> N
 
 
 async def test_modes_do_not_mix(ledger: Ledger) -> None:
-    await ledger.intents.create(an_intent("live", mode=ExecutionMode.LIVE, event=an_event("Live FC")), worker="w")
+    await ledger.intents.create(
+        an_intent("live", mode=ExecutionMode.LIVE, event=an_event("Live FC")), worker="w"
+    )
     for state in (S.QUOTED, S.SENDING, S.PENDING):
         await ledger.intents.transition("live", state, at=NOW, cause="c", worker="w")
     assert (await ledger.summary(DRY)).open == 0

@@ -1,4 +1,6 @@
-"""A ledger that can be read and not written is found out by a write, with the reason; the probe leaves nothing behind."""
+"""A ledger that can be read and not written is found out by a write, with the reason; the probe
+leaves nothing behind.
+"""
 
 import os
 import sqlite3
@@ -46,7 +48,9 @@ async def test_a_good_ledger_takes_it_and_is_none_the_bigger(file: Path, probe: 
     assert sum(each.stat().st_size for each in file.parent.iterdir()) < 6_000_000
 
 
-async def test_a_lock_of_another_is_told_within_the_deadline_and_so_is_its_end(file: Path, probe: WriteProbe) -> None:
+async def test_a_lock_of_another_is_told_within_the_deadline_and_so_is_its_end(
+    file: Path, probe: WriteProbe
+) -> None:
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     begun = time.monotonic()
@@ -57,9 +61,13 @@ async def test_a_lock_of_another_is_told_within_the_deadline_and_so_is_its_end(f
     assert await kind(probe) is None
 
 
-async def test_a_full_disk_is_told_as_such(file: Path, probe: WriteProbe, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_is_told_as_such(
+    file: Path, probe: WriteProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SQLite's own word for it, brought about by a bound on the file."""
-    monkeypatch.setattr("keter.ledger.writing.WRITE", "CREATE TABLE more AS SELECT zeroblob(1000000) AS filling")
+    monkeypatch.setattr(
+        "keter.ledger.writing.WRITE", "CREATE TABLE more AS SELECT zeroblob(1000000) AS filling"
+    )
     connect = sqlite3.connect
 
     def bounded(*arguments: object, **options: object) -> sqlite3.Connection:
@@ -96,7 +104,9 @@ async def test_a_file_that_may_only_be_read_is_told_as_such(open_elsewhere: bool
     assert list(LedgerTrouble)[os.waitstatus_to_exitcode(status)] is LedgerTrouble.READ_ONLY
 
 
-async def test_one_that_is_gone_is_not_made_anew_and_one_that_is_back_is_found(file: Path, probe: WriteProbe) -> None:
+async def test_one_that_is_gone_is_not_made_anew_and_one_that_is_back_is_found(
+    file: Path, probe: WriteProbe
+) -> None:
     assert await kind(probe) is None
     file.rename(file.with_suffix(".away"))
     assert await kind(probe) is LedgerTrouble.AWAY

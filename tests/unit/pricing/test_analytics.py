@@ -1,4 +1,6 @@
-"""Measures of results: exact on the reference's examples, and with the properties they are trusted for."""
+"""Measures of results: exact on the reference's examples, and with the properties they are trusted
+for.
+"""
 
 from math import inf, log, nan, sqrt
 
@@ -91,7 +93,10 @@ def test_the_reference_scores() -> None:
     assert made == pytest.approx((0.6333333333, 0.9985774245, 0.18), abs=1e-9)
 
 
-@given(st.lists(st.floats(0.05, 1), min_size=3, max_size=3), st.lists(st.floats(0.05, 1), min_size=3, max_size=3))
+@given(
+    st.lists(st.floats(0.05, 1), min_size=3, max_size=3),
+    st.lists(st.floats(0.05, 1), min_size=3, max_size=3),
+)
 def test_no_forecast_beats_the_truth_in_expectation(truth: list[float], said: list[float]) -> None:
     p, q = ([x / sum(row) for x in row] for row in (truth, said))
     for score in range(3):
@@ -105,7 +110,13 @@ def test_an_impossible_thing_that_happened_costs_infinitely_much() -> None:
 
 
 def test_scores_refuse_what_they_cannot_read() -> None:
-    for forecasts, happened in (([], []), ([[0.5, 0.5]], [2]), ([[0.5, 0.5]], [-1]), ([[1.0]], [0]), ([[0.5, 0.5]], [0, 1])):
+    for forecasts, happened in (
+        ([], []),
+        ([[0.5, 0.5]], [2]),
+        ([[0.5, 0.5]], [-1]),
+        ([[1.0]], [0]),
+        ([[0.5, 0.5]], [0, 1]),
+    ):
         with pytest.raises(IncompleteMarketError):
             scores(forecasts, happened)
     with pytest.raises(InvalidOddsError):

@@ -1,4 +1,6 @@
-"""The library's front door: names that stay, found when first asked for, at the price of nothing else."""
+"""The library's front door: names that stay, found when first asked for, at the price of nothing
+else.
+"""
 
 import subprocess
 import sys
@@ -16,17 +18,25 @@ from keter.pricing import consensus, devig, expected_value, kelly
 
 def loaded_by(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     return set(done.stdout.split())
 
 
 def test_importing_the_package_loads_none_of_its_modules() -> None:
-    assert not {name for name in loaded_by("import keter.pricing") if name.startswith(("keter.pricing.", "numpy"))}
+    assert not {
+        name
+        for name in loaded_by("import keter.pricing")
+        if name.startswith(("keter.pricing.", "numpy"))
+    }
 
 
 def test_the_edge_gate_and_single_markets_do_without_numpy_and_redis() -> None:
     names = "devig, consensus, kelly, expected_value"
-    statement = f"import keter.strategies.value.edge; from keter.pricing import {names}; devig([1.9, 2.0])"
+    statement = (
+        f"import keter.strategies.value.edge; from keter.pricing import {names}; devig([1.9, 2.0])"
+    )
     assert not {"numpy", "redis", "sqlalchemy"} & loaded_by(statement)
 
 
@@ -39,23 +49,44 @@ def test_the_public_names_are_functions() -> None:
 @pytest.mark.parametrize(
     "odds",
     [
-        ["2.0", "1.9"], [Decimal(2), Decimal("1.9")], [Fraction(2), "1.9"], (2, 1.9), iter([2.0, 1.9]), np.array([2, 1.9]),
-        np.array(["2.0", "1.9"]), [np.float64(2), np.float64(1.9)], np.array([2.0, 1.9], dtype=object),
+        ["2.0", "1.9"],
+        [Decimal(2), Decimal("1.9")],
+        [Fraction(2), "1.9"],
+        (2, 1.9),
+        iter([2.0, 1.9]),
+        np.array([2, 1.9]),
+        np.array(["2.0", "1.9"]),
+        [np.float64(2), np.float64(1.9)],
+        np.array([2.0, 1.9], dtype=object),
     ],
-)  # fmt: skip
+)
 def test_prices_of_any_numeric_kind_make_a_market(odds: Any) -> None:
     assert tuple(devig(odds)) == devig([2.0, 1.9])
 
 
 @pytest.mark.parametrize(
-    "odds", [None, 2.0, "2.0 1.9", {2.0: 1, 1.9: 1}, {2.0, 1.9}, [], [2.0], np.array(2.0), np.float64(2.0), [[2.0], [1.9]]]
+    "odds",
+    [
+        None,
+        2.0,
+        "2.0 1.9",
+        {2.0: 1, 1.9: 1},
+        {2.0, 1.9},
+        [],
+        [2.0],
+        np.array(2.0),
+        np.float64(2.0),
+        [[2.0], [1.9]],
+    ],
 )
 def test_what_is_no_market_is_refused_as_incomplete(odds: Any) -> None:
     with pytest.raises(IncompleteMarketError):
         devig(odds)
 
 
-@pytest.mark.parametrize("price", ["abc", "", {}, [1.9], True, 10**400, float("nan"), float("inf"), -2, 1, 2 + 1j])
+@pytest.mark.parametrize(
+    "price", ["abc", "", {}, [1.9], True, 10**400, float("nan"), float("inf"), -2, 1, 2 + 1j]
+)
 def test_what_is_no_price_is_refused_by_name_in_a_market_and_in_an_array(price: Any) -> None:
     with pytest.raises(InvalidOddsError):
         devig([2.0, price])
@@ -90,7 +121,11 @@ def test_what_is_no_chance_is_refused_by_name(p: Any) -> None:
 
 def test_value_and_kelly_take_decimals_and_text() -> None:
     value, stake = expected_value(0.55, 2.1), kelly(0.55, 2.1)
-    for p, odds in ((Decimal("0.55"), Decimal("2.1")), ("0.55", "2.1"), (np.float64(0.55), np.float64(2.1))):
+    for p, odds in (
+        (Decimal("0.55"), Decimal("2.1")),
+        ("0.55", "2.1"),
+        (np.float64(0.55), np.float64(2.1)),
+    ):
         assert expected_value(p, odds) == value  # type: ignore[arg-type]  # a reader without types
         assert kelly({"win": p}, odds) == stake  # type: ignore[dict-item,arg-type]  # a reader without types
 
@@ -100,7 +135,9 @@ def test_a_consensus_takes_arrays_and_text_and_names_what_is_wrong() -> None:
     worded: Any = [["0.5", "0.5"], ["0.52", "0.48"]]
     anything: Any = consensus
     made = consensus(rows, [1, 2], age_s=[0, 60], half_life_s=60)
-    assert anything(np.array(rows), np.array([1, 2]), age_s=np.array([0, 60]), half_life_s=60) == made
+    assert (
+        anything(np.array(rows), np.array([1, 2]), age_s=np.array([0, 60]), half_life_s=60) == made
+    )
     assert anything(worded, ["1", "2"], age_s=["0", "60"], half_life_s=60) == made
     with pytest.raises(IncompleteMarketError):
         anything([[0.5, None]])
@@ -114,17 +151,27 @@ def test_a_consensus_takes_arrays_and_text_and_names_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("written", "method"),
-    [("Shin", "shin"), ("odds ratio", "odds_ratio"), ("Balanced-Book", "balanced_book"), ("Jensen-Shannon", "jsd")],
+    [
+        ("Shin", "shin"),
+        ("odds ratio", "odds_ratio"),
+        ("Balanced-Book", "balanced_book"),
+        ("Jensen-Shannon", "jsd"),
+    ],
 )
 def test_methods_go_by_their_names_in_any_spelling(written: str, method: str) -> None:
     assert devig([2.6, 2.4, 4.3], written) == devig([2.6, 2.4, 4.3], method)
-    assert (devig(np.array([[2.6, 2.4, 4.3]]), written) == devig(np.array([[2.6, 2.4, 4.3]]), method)).all()
-    with pytest.raises(ValueError, match="unknown margin method 'logarithmic'; one of multiplicative, "):
+    assert (
+        devig(np.array([[2.6, 2.4, 4.3]]), written) == devig(np.array([[2.6, 2.4, 4.3]]), method)
+    ).all()
+    with pytest.raises(
+        ValueError, match="unknown margin method 'logarithmic'; one of multiplicative, "
+    ):
         devig([2.6, 2.4, 4.3], "logarithmic")
 
 
 @pytest.mark.parametrize(
-    "chances", [[0.46, 0, 0, 0.27, 0.27], ("0.46", 0, 0, "0.27", "0.27"), np.array([0.46, 0, 0, 0.27, 0.27])]
+    "chances",
+    [[0.46, 0, 0, 0.27, 0.27], ("0.46", 0, 0, "0.27", "0.27"), np.array([0.46, 0, 0, 0.27, 0.27])],
 )
 def test_five_chances_in_order_are_the_five_results(chances: Any) -> None:
     named = {"win": 0.46, "half_loss": 0.27, "loss": 0.27}
@@ -136,8 +183,15 @@ def test_five_chances_in_order_are_the_five_results(chances: Any) -> None:
 
 def test_a_consensus_takes_numbers_of_any_kind() -> None:
     rows: Any = [["0.52", "0.48"], [Decimal("0.55"), Decimal("0.45")]]
-    wanted = consensus([[0.52, 0.48], [0.55, 0.45]], age_s=[5, 60], half_life_s=60, vig=[0.02, 0.03], vig_power=2)
-    text: dict[str, Any] = {"age_s": ["5", "60"], "half_life_s": "60", "vig": ["0.02", "0.03"], "vig_power": "2"}
+    wanted = consensus(
+        [[0.52, 0.48], [0.55, 0.45]], age_s=[5, 60], half_life_s=60, vig=[0.02, 0.03], vig_power=2
+    )
+    text: dict[str, Any] = {
+        "age_s": ["5", "60"],
+        "half_life_s": "60",
+        "vig": ["0.02", "0.03"],
+        "vig_power": "2",
+    }
     assert consensus(rows, **text) == wanted
     assert consensus(iter(rows), **text) == wanted
 

@@ -32,7 +32,13 @@ from keter.pricing.making import (
     stoikov_spread,
     two_sided,
 )
-from keter.pricing.matched import is_inverted, liquidity_floor, matched_bet, offer_score, profits_with_lay
+from keter.pricing.matched import (
+    is_inverted,
+    liquidity_floor,
+    matched_bet,
+    offer_score,
+    profits_with_lay,
+)
 
 FT = Period.FULL_TIME
 
@@ -46,12 +52,16 @@ rate = st.sampled_from(["0", "0.02", "0.05"])
 
 
 @given(st.lists(price, min_size=2, max_size=4), rate)
-def test_exact_arbitrage_stakes_return_alike_in_every_outcome(odds: list[str], commission: str) -> None:
+def test_exact_arbitrage_stakes_return_alike_in_every_outcome(
+    odds: list[str], commission: str
+) -> None:
     made = arbitrage(odds, 1000, commission=[commission] * len(odds))
     assert len({stake * e for stake, e in zip(made.stakes, made.effective_odds, strict=True)}) == 1
     assert sum(made.stakes) == made.total == 1000
     assert made.is_arb == (made.booksum < 1) == (made.roi > 0)
-    assert made.worst_profit == min(s * e - sum(made.rounded) for s, e in zip(made.rounded, made.effective_odds, strict=True))
+    assert made.worst_profit == min(
+        s * e - sum(made.rounded) for s, e in zip(made.rounded, made.effective_odds, strict=True)
+    )
 
 
 def test_the_reference_arbitrages() -> None:
@@ -90,7 +100,11 @@ def test_lists_that_do_not_match_are_no_market() -> None:
 
 
 def test_rounding_has_three_directions() -> None:
-    assert [round_to_unit(Fraction("2.5"), 1, how) for how in ("half_up", "down", "up")] == [3, 2, 3]
+    assert [round_to_unit(Fraction("2.5"), 1, how) for how in ("half_up", "down", "up")] == [
+        3,
+        2,
+        3,
+    ]
     with pytest.raises(ValueError, match="sideways"):
         round_to_unit(Fraction(1), 1, "sideways")
     with pytest.raises(ValueError, match="round to 0"):
@@ -107,15 +121,21 @@ def test_back_and_lay_pay_alike_both_ways(back: str, lay: str, commission: str) 
 
 def test_a_middle_wins_twice_between_its_lines() -> None:
     row = poisson(2.7, 30)
-    made = middle(TotalsLeg(Side.OVER, "2.5", "2.05", 100), TotalsLeg(Side.UNDER, "3.5", "2.00", 100), row)
+    made = middle(
+        TotalsLeg(Side.OVER, "2.5", "2.05", 100), TotalsLeg(Side.UNDER, "3.5", "2.00", 100), row
+    )
     assert [made.profit_by_total[n] for n in range(5)] == [0, 0, 0, 205, 5]
     assert made.worst == 0
     assert made.p_middle == pytest.approx(row[3])
-    assert made.ev == pytest.approx(sum(p * float(made.profit_by_total[n]) for n, p in enumerate(row)))
+    assert made.ev == pytest.approx(
+        sum(p * float(made.profit_by_total[n]) for n, p in enumerate(row))
+    )
 
 
 @given(st.sampled_from(["qualifying", "snr", "sr"]), price, price, rate)
-def test_the_equalising_lay_pays_alike_and_any_other_is_worse_one_way(kind: str, back: str, lay: str, commission: str) -> None:
+def test_the_equalising_lay_pays_alike_and_any_other_is_worse_one_way(
+    kind: str, back: str, lay: str, commission: str
+) -> None:
     made = matched_bet(kind, 25, back, lay, commission)
     assert made.profits.back_wins == made.profits.lay_wins
     for factor in (Fraction(9, 10), Fraction(11, 10)):
@@ -125,12 +145,22 @@ def test_the_equalising_lay_pays_alike_and_any_other_is_worse_one_way(kind: str,
 
 
 @given(price, price, rate)
-def test_the_break_even_anchors_of_a_qualifier_break_even(back: str, lay: str, commission: str) -> None:
+def test_the_break_even_anchors_of_a_qualifier_break_even(
+    back: str, lay: str, commission: str
+) -> None:
     made = matched_bet("qualifying", 10, back, lay, commission)
     assert made.breakeven_lay_wins is not None
     assert made.breakeven_back_wins is not None
-    assert profits_with_lay("qualifying", 10, back, lay, made.breakeven_lay_wins, commission).lay_wins == 0
-    assert profits_with_lay("qualifying", 10, back, lay, made.breakeven_back_wins, commission).back_wins == 0
+    assert (
+        profits_with_lay("qualifying", 10, back, lay, made.breakeven_lay_wins, commission).lay_wins
+        == 0
+    )
+    assert (
+        profits_with_lay(
+            "qualifying", 10, back, lay, made.breakeven_back_wins, commission
+        ).back_wins
+        == 0
+    )
 
 
 def test_the_reference_matched_bets() -> None:
@@ -139,8 +169,12 @@ def test_the_reference_matched_bets() -> None:
     assert qualifier.rounded_lay == Fraction("9.9")
     assert float(qualifier.profits.worst) == pytest.approx(-0.297029703)
     assert matched_bet("qualifying", 100, "2.20", "2.12", "0.02").is_arb
-    assert float(matched_bet("snr", 50, "3.00", "3.05", "0.05").retention or 0) == pytest.approx(0.6333333333)
-    assert float(matched_bet("sr", 20, "4.00", "4.20", "0.02").retention or 0) == pytest.approx(0.9377990431)
+    assert float(matched_bet("snr", 50, "3.00", "3.05", "0.05").retention or 0) == pytest.approx(
+        0.6333333333
+    )
+    assert float(matched_bet("sr", 20, "4.00", "4.20", "0.02").retention or 0) == pytest.approx(
+        0.9377990431
+    )
     with pytest.raises(InvalidOddsError):
         matched_bet("snr", 0, "3", "3.1")
     with pytest.raises(ValueError, match="gift"):
@@ -158,7 +192,10 @@ def test_the_offer_score_is_clamped_where_it_would_diverge() -> None:
     assert liquidity_floor(500, 200) == liquidity_floor(0, 0) == 1
 
 
-@pytest.mark.parametrize(("back", "lay", "inverted"), [("4.0", "3.79", True), ("4.0", "3.80", False), ("2.0", "1.90", False)])
+@pytest.mark.parametrize(
+    ("back", "lay", "inverted"),
+    [("4.0", "3.79", True), ("4.0", "3.80", False), ("2.0", "1.90", False)],
+)
 def test_the_inversion_guard_is_strict_and_exact(back: str, lay: str, inverted: bool) -> None:
     assert is_inverted(back, lay) is inverted
 
@@ -174,7 +211,9 @@ positions = st.builds(
 
 
 @given(st.lists(positions, max_size=6), st.lists(positions, max_size=4))
-def test_open_orders_never_make_a_book_look_better(matched: list[Position], orders: list[Position]) -> None:
+def test_open_orders_never_make_a_book_look_better(
+    matched: list[Position], orders: list[Position]
+) -> None:
     pnl = outcome_pnl(OUTCOMES, matched)
     loaded = with_orders(OUTCOMES, pnl, orders)
     assert all(loaded[outcome] <= pnl[outcome] for outcome in OUTCOMES)
@@ -199,7 +238,11 @@ def test_commission_is_taken_from_the_net_winnings_of_the_market() -> None:
     ]
     gross = outcome_pnl(OUTCOMES, bets)
     assert gross == {"H": 26, "D": 32, "A": -40}
-    assert net_of_commission(gross, "0.02") == {"H": Fraction("25.48"), "D": Fraction("31.36"), "A": -40}
+    assert net_of_commission(gross, "0.02") == {
+        "H": Fraction("25.48"),
+        "D": Fraction("31.36"),
+        "A": -40,
+    }
     assert worst_case_loss(gross) == 40
     with pytest.raises(ValueError, match="X"):
         outcome_pnl(OUTCOMES, [Position(Direction.BACK, frozenset("X"), 2, 1)])
@@ -224,7 +267,8 @@ def test_an_arbitrage_by_name_may_leak_in_a_push_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "up", "down"), [("2.01", "2.02", "2"), ("3.03", "3.05", "3"), ("7.3", "7.4", "7.2"), ("1.005", "1.01", None)]
+    ("value", "up", "down"),
+    [("2.01", "2.02", "2"), ("3.03", "3.05", "3"), ("7.3", "7.4", "7.2"), ("1.005", "1.01", None)],
 )
 def test_betfair_prices_round_to_the_ladder(value: str, up: str, down: str | None) -> None:
     ladder = betfair()
@@ -264,7 +308,10 @@ def test_steps_along_a_ladder_are_counted_and_reversed(ladder: Ladder, data: st.
 
 def test_ladders_refuse_what_is_not_on_them_and_end_in_none() -> None:
     assert betfair().move("1.01", -1) is betfair().move("1000", 1) is None
-    for refused in (lambda: betfair().move("2.01", 1), lambda: betfair().ticks_between("2", "2.01")):
+    for refused in (
+        lambda: betfair().move("2.01", 1),
+        lambda: betfair().ticks_between("2", "2.01"),
+    ):
         with pytest.raises(ValueError, match=r"2\.01"):
             refused()
     with pytest.raises(ValueError, match="rise"):
@@ -272,7 +319,9 @@ def test_ladders_refuse_what_is_not_on_them_and_end_in_none() -> None:
 
 
 @given(st.floats(1.2, 6), st.floats(1.2, 6), st.floats(1, 500), st.floats(1, 500))
-def test_copying_two_sides_is_zero_sum_with_the_takers(a: float, b: float, on_a: float, on_b: float) -> None:
+def test_copying_two_sides_is_zero_sum_with_the_takers(
+    a: float, b: float, on_a: float, on_b: float
+) -> None:
     made = two_sided(a, b, on_a, on_b)
     assert made.pnl_if_a == pytest.approx(on_b - on_a * (a - 1))
     assert made.worst == min(made.pnl_if_a, made.pnl_if_b)
@@ -293,7 +342,9 @@ def test_quotes_carry_their_margin_and_are_pulled_when_the_price_moves() -> None
 
 
 def test_inventory_skews_the_quotes_as_in_the_reference() -> None:
-    assert reservation_exponential([0.5, 0.5], [100, -100], 0.002) == pytest.approx((0.4013123399, 0.5986876601), abs=1e-9)
+    assert reservation_exponential([0.5, 0.5], [100, -100], 0.002) == pytest.approx(
+        (0.4013123399, 0.5986876601), abs=1e-9
+    )
     assert reservation_log([0.5, 0.5], [100, -100], 5000) == pytest.approx((0.49, 0.51))
     assert reservation_exponential([0.45, 0.27, 0.28], [-120, 80, 40], 0.001) == pytest.approx(
         (0.4946916485, 0.2430115595, 0.2622967920), abs=1e-9

@@ -1,4 +1,6 @@
-"""Margin removal: the reference table, the properties every method must have, and the named refusals."""
+"""Margin removal: the reference table, the properties every method must have, and the named
+refusals.
+"""
 
 from itertools import pairwise
 from math import inf, isclose, log, nan, sqrt
@@ -14,7 +16,8 @@ from keter.pricing import devig
 from keter.pricing.kernels import BLOCK, devig_array
 from keter.pricing.margin import METHODS, fair
 
-# Reference page, section 1: odds, probabilities and parameter to ten decimals (the smallest rows of its table).
+# Reference page, section 1: odds, probabilities and parameter to ten decimals (the smallest rows of
+# its table).
 TABLE = [
     ((1.91, 1.91), "power", (0.5, 0.5), 1.0711539296),
     ((1.5, 2.74), "multiplicative", (0.6462264151, 0.3537735849), None),
@@ -53,7 +56,7 @@ def test_the_reference_table_is_met_to_its_last_digit(
     assert made.parameter == (None if parameter is None else pytest.approx(parameter, abs=1e-10))
 
 
-def test_clarkes_six_way_market_is_solved_by_power_and_shin_and_refused_where_legs_go_negative() -> None:
+def test_clarkes_six_way_market_is_solved_by_power_and_shin_but_not_with_negative_legs() -> None:
     assert fair(SIX_WAY, "power").parameter == pytest.approx(1.3748382901, abs=1e-10)
     assert fair(SIX_WAY, "shin").p[-1] == pytest.approx(0.0009709313, abs=1e-10)
     for method in ("additive", "balanced_book", "goto", "jsd"):
@@ -62,7 +65,9 @@ def test_clarkes_six_way_market_is_solved_by_power_and_shin_and_refused_where_le
 
 
 @given(football, st.sampled_from(list(METHODS)))
-def test_probabilities_lie_inside_0_and_1_and_sum_to_1_or_the_method_refuses(odds: list[float], method: str) -> None:
+def test_probabilities_lie_inside_0_and_1_and_sum_to_1_or_the_method_refuses(
+    odds: list[float], method: str
+) -> None:
     try:
         p = devig(odds, method)
     except NoSolutionError:
@@ -115,7 +120,9 @@ def test_the_parameters_solve_the_equations_they_are_named_after(odds: list[floa
     power, shin, ratio = (fair(odds, method) for method in ("power", "shin", "odds_ratio"))
     assert power.p == pytest.approx([x ** (power.parameter or 0) for x in r], abs=1e-12)
     z = shin.parameter or 0.0
-    assert shin.p == pytest.approx([(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], abs=1e-9)
+    assert shin.p == pytest.approx(
+        [(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], abs=1e-9
+    )
     c = ratio.parameter or 0.0
     for p, x in zip(ratio.p, r, strict=True):
         assert log(p / (1 - p)) == pytest.approx(log(x / (1 - x)) - log(c), abs=1e-9)
@@ -152,7 +159,9 @@ def test_jensen_shannon_moves_every_leg_by_one_distance(odds: list[float]) -> No
     ],
 )
 @pytest.mark.parametrize("method", list(METHODS))
-def test_faulty_markets_are_refused_by_name(odds: list[float | None], error: type[PricingError], method: str) -> None:
+def test_faulty_markets_are_refused_by_name(
+    odds: list[float | None], error: type[PricingError], method: str
+) -> None:
     with pytest.raises(error):
         devig(odds, method)
 
@@ -170,7 +179,11 @@ def test_an_unknown_method_is_a_programming_error() -> None:
             devig(odds, "log")
 
 
-@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(2, 5)), elements=st.floats(1.05, 40)))
+@given(
+    hnp.arrays(
+        np.float64, st.tuples(st.integers(1, 40), st.integers(2, 5)), elements=st.floats(1.05, 40)
+    )
+)
 def test_arrays_and_single_markets_agree(odds: np.ndarray) -> None:
     for method in ALWAYS_SOLVE:
         try:
@@ -224,14 +237,19 @@ def test_a_caller_may_bring_the_array_for_the_answer() -> None:
     assert out.sum(axis=1) == pytest.approx([1, 1])
 
 
-@pytest.mark.parametrize("odds", [[3.2, 68070.3, 32.3], [117538.6, 539.9, 262.8], [4.0391, 2.0791, 69.4, 16.1, 35.2, 212682.8]])
+@pytest.mark.parametrize(
+    "odds",
+    [[3.2, 68070.3, 32.3], [117538.6, 539.9, 262.8], [4.0391, 2.0791, 69.4, 16.1, 35.2, 212682.8]],
+)
 def test_shin_solves_deeply_underround_books_of_long_prices(odds: list[float]) -> None:
     made = fair(odds, "shin")
     assert made.parameter is not None
     assert made.parameter < 0
     r = [1 / price for price in odds]
     z, booksum = made.parameter, sum(r)
-    assert made.p == pytest.approx([(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], rel=1e-12)
+    assert made.p == pytest.approx(
+        [(sqrt(z * z + 4 * (1 - z) * x * x / booksum) - z) / (2 * (1 - z)) for x in r], rel=1e-12
+    )
     assert sum(made.p) == pytest.approx(1, abs=1e-12)
     both = devig(np.array([odds, [price / 3 + 1 for price in odds]]), "shin")
     assert both[0] == pytest.approx(made.p, abs=1e-12)

@@ -1,4 +1,7 @@
-"""Published implementations agree with ours where they are right. Installed only from requirements-oracles.lock."""
+"""Published implementations agree with ours where they are right.
+
+Installed only from requirements-oracles.lock.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +11,14 @@ import pytest
 
 from keter.pricing import devig
 
-MARKETS = [[1.91, 1.91], [1.5, 2.74], [2.6, 2.4, 4.3], [1.595, 3.99, 6.76], [1.19, 7.0, 14.0], [4.2, 3.7, 1.95]]
+MARKETS = [
+    [1.91, 1.91],
+    [1.5, 2.74],
+    [2.6, 2.4, 4.3],
+    [1.595, 3.99, 6.76],
+    [1.19, 7.0, 14.0],
+    [4.2, 3.7, 1.95],
+]
 PENALTYBLOG = {
     "multiplicative": "multiplicative",
     "additive": "additive",
@@ -19,7 +29,9 @@ PENALTYBLOG = {
 
 
 def oracle(module: str) -> Any:
-    return pytest.importorskip(module, reason=f"{module} is an oracle: install requirements-oracles.lock to compare")
+    return pytest.importorskip(
+        module, reason=f"{module} is an oracle: install requirements-oracles.lock to compare"
+    )
 
 
 @pytest.mark.parametrize("odds", MARKETS)
@@ -45,4 +57,6 @@ def test_goto_conversion_agrees(odds: list[float], capsys: pytest.CaptureFixture
 def test_arrays_agree_with_the_oracle_too() -> None:
     made = oracle("shin").calculate_implied_probabilities
     odds = np.array([row for row in MARKETS if len(row) == 3])
-    assert devig(odds, "shin") == pytest.approx(np.array([list(made(row.tolist())) for row in odds]), abs=1e-9)
+    assert devig(odds, "shin") == pytest.approx(
+        np.array([list(made(row.tolist())) for row in odds]), abs=1e-9
+    )

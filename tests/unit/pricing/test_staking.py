@@ -42,11 +42,15 @@ prices = st.floats(1.05, 30)
         ({"win": 0.30, "half_win": 0.24, "loss": 0.46}, 2.40, 0.1127463788),
     ],
 )
-def test_the_reference_table_of_full_kelly(chances: float | dict[str, float], odds: float, fraction: float) -> None:
+def test_the_reference_table_of_full_kelly(
+    chances: float | dict[str, float], odds: float, fraction: float
+) -> None:
     assert kelly(chances, odds) == pytest.approx(fraction, abs=1e-10)
 
 
-results = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(lambda w: Chances(*[x / sum(w) for x in w]))
+results = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(
+    lambda w: Chances(*[x / sum(w) for x in w])
+)
 
 
 @given(results, prices)
@@ -78,7 +82,7 @@ def test_a_lay_is_a_back_of_the_complement() -> None:
         kelly_lay(0.5, 1.0)
 
 
-def test_a_bet_that_cannot_lose_all_has_a_fraction_only_where_growth_turns_before_the_whole_bankroll() -> None:
+def test_a_bet_that_cannot_lose_all_has_a_fraction_only_where_growth_turns_early() -> None:
     # 0.55 / (1 + 1.1 f) = 0.25 / (1 - 0.5 f)
     assert kelly({"win": 0.5, "half_loss": 0.5}, 2.1) == pytest.approx(0.3 / 0.55)
     assert kelly({"half_win": 0.6, "half_loss": 0.4}, 2.0) == pytest.approx(0.4)
@@ -86,7 +90,9 @@ def test_a_bet_that_cannot_lose_all_has_a_fraction_only_where_growth_turns_befor
         kelly({"win": 0.9, "half_loss": 0.1}, 2.0)
 
 
-@pytest.mark.parametrize("part", [{"fraction": -1}, {"fraction": float("nan")}, {"cap": -0.1}, {"cap": float("nan")}])
+@pytest.mark.parametrize(
+    "part", [{"fraction": -1}, {"fraction": float("nan")}, {"cap": -0.1}, {"cap": float("nan")}]
+)
 def test_no_part_of_kelly_and_no_cap_is_negative_or_not_a_number(part: dict[str, float]) -> None:
     with pytest.raises(InvalidOddsError):
         kelly(0.6, 2.1, **part)
@@ -99,8 +105,13 @@ def test_exclusive_outcomes_as_in_the_reference() -> None:
     assert made.growth == pytest.approx(0.0013710479, abs=1e-9)
 
 
-@given(st.lists(st.floats(0.1, 1), min_size=2, max_size=4), st.lists(st.floats(0.93, 1.04), min_size=4, max_size=4))
-def test_exclusive_kelly_agrees_with_the_general_maximiser(weights: list[float], edges: list[float]) -> None:
+@given(
+    st.lists(st.floats(0.1, 1), min_size=2, max_size=4),
+    st.lists(st.floats(0.93, 1.04), min_size=4, max_size=4),
+)
+def test_exclusive_kelly_agrees_with_the_general_maximiser(
+    weights: list[float], edges: list[float]
+) -> None:
     p = [w / sum(weights) for w in weights]
     odds = [max(edge / x, 1.02) for edge, x in zip(edges, p, strict=False)]
     made = kelly_exclusive(p, odds)
@@ -120,7 +131,9 @@ def test_an_underround_market_takes_the_whole_bankroll() -> None:
 @given(st.floats(0.5, 0.95))
 def test_two_even_money_bets_follow_the_closed_form(p: float) -> None:
     q = 1 - p
-    assert kelly_independent(p, 2.0) == pytest.approx((p * p - q * q) / (2 * (p * p + q * q)), abs=1e-9)
+    assert kelly_independent(p, 2.0) == pytest.approx(
+        (p * p - q * q) / (2 * (p * p + q * q)), abs=1e-9
+    )
 
 
 def test_one_independent_bet_is_plain_kelly() -> None:
@@ -144,13 +157,17 @@ def test_two_lines_of_a_match_are_staked_together_as_in_the_reference() -> None:
 
 
 def test_two_names_for_one_bet_share_its_budget() -> None:
-    made = kelly_joint(GoalModel(1.6, 1.1), lines((AH, -2, Side.HOME, 2.2), (RESULT, None, Side.HOME, 2.2)))
+    made = kelly_joint(
+        GoalModel(1.6, 1.1), lines((AH, -2, Side.HOME, 2.2), (RESULT, None, Side.HOME, 2.2))
+    )
     assert sum(made.fractions) == pytest.approx(0.06422, abs=2e-5)
     assert made.fractions[0] == made.fractions[1]
 
 
 def test_joint_stakes_keep_to_their_caps_and_drop_what_has_no_value() -> None:
-    bets = lines((AH, -1, Side.HOME, 2.05), (OU, 10, Side.OVER, 2.15), (RESULT, None, Side.AWAY, 1.5))
+    bets = lines(
+        (AH, -1, Side.HOME, 2.05), (OU, 10, Side.OVER, 2.15), (RESULT, None, Side.AWAY, 1.5)
+    )
     made = kelly_joint(GoalModel(1.6, 1.1), bets, cap=0.1, cap_per_bet=0.06)
     assert made.fractions[2] == 0
     assert max(made.fractions) <= 0.06
@@ -167,7 +184,9 @@ def test_jointly_a_single_bet_is_plain_kelly(p: float, odds: float) -> None:
 
 
 def test_drawdowns_as_in_the_reference() -> None:
-    assert [drawdown(c).p_ever_below for c in (1, 0.5, 0.25)] == pytest.approx([0.5, 0.125, 0.0078125])
+    assert [drawdown(c).p_ever_below for c in (1, 0.5, 0.25)] == pytest.approx(
+        [0.5, 0.125, 0.0078125]
+    )
     assert drawdown(0.5).p_double_before_half == pytest.approx(0.8888888889)
     assert drawdown(0.25).growth_relative_to_full == pytest.approx(0.4375)
     assert drawdown(2).p_ever_below == drawdown(3).p_ever_below == 1

@@ -39,7 +39,9 @@ means = st.floats(0.2, 3.5)
 def test_the_reference_bets_are_worth_what_it_says() -> None:
     model = GoalModel(1.55, 1.20)
     level = chances(model, Market(FT, AH, -1), Side.HOME)
-    assert level.by_name() == pytest.approx({"win": 0.4541103672, "half_loss": 0.2509842476, "loss": 0.2949053852}, abs=1e-9)
+    assert level.by_name() == pytest.approx(
+        {"win": 0.4541103672, "half_loss": 0.2509842476, "loss": 0.2949053852}, abs=1e-9
+    )
     assert level.fair_odds == pytest.approx(1.9257606508, abs=1e-8)
     assert expected_value(level, 2.15) == pytest.approx(0.1018294132, abs=1e-9)
     assert variance(level, 2.15) == pytest.approx(0.9478431783, abs=1e-9)
@@ -48,7 +50,9 @@ def test_the_reference_bets_are_worth_what_it_says() -> None:
     assert over.effective_p == pytest.approx(0.458555802, abs=1e-9)
 
 
-masses = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(lambda w: Chances(*[x / sum(w) for x in w]))
+masses = st.lists(st.floats(0.01, 1), min_size=5, max_size=5).map(
+    lambda w: Chances(*[x / sum(w) for x in w])
+)
 
 
 @given(masses, st.floats(1.01, 50))
@@ -56,7 +60,9 @@ def test_value_is_the_mean_profit_and_zero_at_fair_odds(made: Chances, odds: flo
     mean = sum(q * r for q, r in zip(made, made.returns(odds), strict=True))
     assert expected_value(made, odds) == pytest.approx(mean, abs=1e-9)
     assert expected_value(made, made.fair_odds) == pytest.approx(0, abs=1e-9)
-    assert expected_value(made, odds) == pytest.approx(made.action * (made.effective_p * odds - 1), abs=1e-9)
+    assert expected_value(made, odds) == pytest.approx(
+        made.action * (made.effective_p * odds - 1), abs=1e-9
+    )
 
 
 def test_value_takes_a_chance_names_or_results_and_commission() -> None:
@@ -66,7 +72,9 @@ def test_value_takes_a_chance_names_or_results_and_commission() -> None:
     assert Chances(0, push=0.4, loss=0.6).fair_odds == inf
 
 
-@pytest.mark.parametrize("chance", [1.2, -0.1, nan, {"win": 0.9, "loss": 0.3}, {"victory": 1.0}, Chances(0.5, loss=0.6)])
+@pytest.mark.parametrize(
+    "chance", [1.2, -0.1, nan, {"win": 0.9, "loss": 0.3}, {"victory": 1.0}, Chances(0.5, loss=0.6)]
+)
 def test_what_are_no_chances_are_refused(chance: object) -> None:
     with pytest.raises(InvalidOddsError):
         expected_value(chance, 2.0)  # type: ignore[arg-type]  # the point of the test
@@ -79,7 +87,9 @@ def test_impossible_terms_are_refused(odds: float, commission: float) -> None:
 
 
 @given(means, means, st.floats(-0.12, 0.08))
-def test_a_score_grid_is_a_distribution_with_the_poisson_total(lam: float, mu: float, rho: float) -> None:
+def test_a_score_grid_is_a_distribution_with_the_poisson_total(
+    lam: float, mu: float, rho: float
+) -> None:
     grid = score_grid(GoalModel(lam, mu, rho))
     assert sum(map(sum, grid)) == pytest.approx(1, abs=1e-12)
     assert min(map(min, grid)) >= 0
@@ -97,7 +107,9 @@ def test_both_sides_of_a_line_share_the_action(lam: float, mu: float, line_q: in
 
 @given(means, means)
 def test_more_start_is_never_worse(lam: float, mu: float) -> None:
-    ladder = [chances(GoalModel(lam, mu), Market(FT, AH, q), Side.HOME).effective_p for q in range(-8, 9)]
+    ladder = [
+        chances(GoalModel(lam, mu), Market(FT, AH, q), Side.HOME).effective_p for q in range(-8, 9)
+    ]
     assert all(left <= right + 1e-12 for left, right in pairwise(ladder))
 
 
@@ -110,7 +122,9 @@ def test_a_poisson_model_is_found_again_from_its_result_chances(lam: float, mu: 
 
 
 @given(means, means, st.floats(-0.12, 0.05))
-def test_dixon_coles_is_found_again_from_home_away_and_over(lam: float, mu: float, rho: float) -> None:
+def test_dixon_coles_is_found_again_from_home_away_and_over(
+    lam: float, mu: float, rho: float
+) -> None:
     model = GoalModel(lam, mu, rho)
     home, _, away = home_draw_away(model)
     over = total_chances(lam + mu, 10).win
@@ -146,13 +160,23 @@ def test_impossible_models_are_refused() -> None:
 
 def test_handicaps_up_to_half_a_goal_follow_from_the_result_alone() -> None:
     odds = handicap_odds(0.45, 0.27, 0.28)
-    expected = {-2: 2.2222222222, -1: 1.9222222222, 0: 1.6222222222, 1: 1.4786324786, 2: 1.3888888889}
+    expected = {
+        -2: 2.2222222222,
+        -1: 1.9222222222,
+        0: 1.6222222222,
+        1: 1.4786324786,
+        2: 1.3888888889,
+    }
     assert odds == pytest.approx(expected, abs=1e-9)
-    assert handicap_chances(0.45, 0.27, 0.28, 1, Side.AWAY) == handicap_chances(0.28, 0.27, 0.45, -1)
+    assert handicap_chances(0.45, 0.27, 0.28, 1, Side.AWAY) == handicap_chances(
+        0.28, 0.27, 0.45, -1
+    )
 
 
 @given(means, means, st.integers(-4, 4))
-def test_handicaps_from_the_result_agree_with_the_model_behind_it(lam: float, mu: float, line_q: int) -> None:
+def test_handicaps_from_the_result_agree_with_the_model_behind_it(
+    lam: float, mu: float, line_q: int
+) -> None:
     model = GoalModel(lam, mu)
     made = handicap_chances(*home_draw_away(model), line_q)
     assert made == pytest.approx(chances(model, Market(FT, AH, line_q), Side.HOME), abs=1e-7)
@@ -176,8 +200,12 @@ def test_a_price_moves_two_quarter_steps_and_no_more() -> None:
         interpolate(0, 0.5, 8, 0.7, 4)
 
 
-@given(st.floats(1.2, 4.5), st.floats(0.3, 0.7), st.integers(-6, 6), st.sampled_from([-2, -1, 1, 2]))
-def test_moving_a_handicap_there_and_back_returns_the_price(total: float, p: float, line_q: int, steps: int) -> None:
+@given(
+    st.floats(1.2, 4.5), st.floats(0.3, 0.7), st.integers(-6, 6), st.sampled_from([-2, -1, 1, 2])
+)
+def test_moving_a_handicap_there_and_back_returns_the_price(
+    total: float, p: float, line_q: int, steps: int
+) -> None:
     try:
         moved = move_handicap(p, line_q, line_q + steps, total)
         back = move_handicap(moved, line_q + steps, line_q, total)

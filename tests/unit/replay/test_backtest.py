@@ -24,7 +24,12 @@ HEADER = (
 
 def rules(min_ev_pct: float, *kinds: MarketKind) -> Rules:
     """The defaults of the product with one sharp source, a stake of 100 and no ceiling of value."""
-    changed = {"MIN_SHARP_SOURCES": "1", "EV_MAX_PCT": "999", "FIXED_STAKE": "100", "MAX_STAKE": "100"}
+    changed = {
+        "MIN_SHARP_SOURCES": "1",
+        "EV_MAX_PCT": "999",
+        "FIXED_STAKE": "100",
+        "MAX_STAKE": "100",
+    }
     settings = load_settings(None, {**changed, "MIN_EV_PCT": str(min_ev_pct)})
     return Rules(settings.edge, settings.stake, settings.risk, kinds=frozenset(kinds or MarketKind))
 
@@ -34,7 +39,9 @@ def backtest(tmp_path: Path, row: str, rules: Rules) -> Backtest:
     return run([tmp_path], rules)
 
 
-def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_value(tmp_path: Path) -> None:
+def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_value(
+    tmp_path: Path,
+) -> None:
     row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
     result = backtest(tmp_path, row, rules(5, MarketKind.ASIAN_HANDICAP))
     (bet,) = result.bets
@@ -45,8 +52,12 @@ def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_val
     assert bet.clv is None
 
 
-def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_told_apart(tmp_path: Path) -> None:
-    """The goals of the closing 1X2, split so that the home side wins as often as the close at -0.5 says."""
+def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_told_apart(
+    tmp_path: Path,
+) -> None:
+    """The goals of the closing 1X2, split so that the home side wins as often as the close at -0.5
+    says.
+    """
     row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,{},1.90,2.00,2.0,3.5,4.0"
     (bet,) = backtest(tmp_path, row.format("-0.5"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
     result = devig([2.0, 3.5, 4.0])
@@ -54,7 +65,10 @@ def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_t
     total, wanted = model.home + model.away, (1 / 1.9) / (1 / 1.9 + 1 / 2.0)
 
     def margins(share: float) -> dict[int, float]:
-        home, away = ([exp(-m) * m**n / factorial(n) for n in range(30)] for m in (total * share, total * (1 - share)))
+        home, away = (
+            [exp(-m) * m**n / factorial(n) for n in range(30)]
+            for m in (total * share, total * (1 - share))
+        )
         found = dict.fromkeys(range(-29, 30), 0.0)
         for h, a in product(range(30), repeat=2):
             found[h - a] += home[h] * away[a]
@@ -90,7 +104,9 @@ def test_the_close_can_be_the_yardstick(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("least", "bets"), [(100, 1), (101, 0)])
-def test_a_stake_below_the_minimum_is_dropped_as_it_would_be_live(tmp_path: Path, least: int, bets: int) -> None:
+def test_a_stake_below_the_minimum_is_dropped_as_it_would_be_live(
+    tmp_path: Path, least: int, bets: int
+) -> None:
     row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
     asked = rules(5, MarketKind.ASIAN_HANDICAP)
     asked = replace(asked, stake=asked.stake.model_copy(update={"min_stake": Decimal(least)}))
@@ -108,7 +124,9 @@ def test_a_stake_below_the_minimum_is_dropped_as_it_would_be_live(tmp_path: Path
 def test_five_english_seasons_agree_with_the_published_rules(
     kind: MarketKind, threshold_pct: float, bets: int, profit: str, clv: float, with_close: int
 ) -> None:
-    files = [football_data() / f"E0_{season}.csv" for season in ("1920", "2021", "2122", "2223", "2324")]
+    files = [
+        football_data() / f"E0_{season}.csv" for season in ("1920", "2021", "2122", "2223", "2324")
+    ]
     result = run(files, rules(threshold_pct, kind))
     assert result.fixtures == 1900
     assert len(result.bets) == bets

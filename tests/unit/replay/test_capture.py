@@ -18,12 +18,17 @@ AT = datetime(2026, 2, 21, 12, 0, 0, 412_000, tzinfo=UTC)
 
 def answer(body: bytes = b"{}", after_s: float = 0) -> CapturedAnswer:
     at = AT + timedelta(seconds=after_s)
-    return CapturedAnswer("acc", "v", {"market_type": 1, "since": None}, at, at + timedelta(milliseconds=80), body)
+    return CapturedAnswer(
+        "acc", "v", {"market_type": 1, "since": None}, at, at + timedelta(milliseconds=80), body
+    )
 
 
 def test_answers_come_back_as_they_were_in_their_order(tmp_path: Path) -> None:
     writer = CaptureWriter(tmp_path)
-    first, second = [answer(b'{"a":1}'), answer("Ath\u00e9n".encode(), 1)], [answer(b"\x1f\x8b\xff\x00", 2), answer(b"", 3)]
+    first, second = (
+        [answer(b'{"a":1}'), answer("Ath\u00e9n".encode(), 1)],
+        [answer(b"\x1f\x8b\xff\x00", 2), answer(b"", 3)],
+    )
     writer.append(first)
     writer.append(second)
     assert list(read_captures(capture_files(tmp_path))) == [*first, *second]
@@ -47,13 +52,18 @@ def test_a_batch_cut_short_by_a_crash_loses_itself_and_nothing_before_it(tmp_pat
     assert [item.body for item in read_captures([path])] == [b"whole"]
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_a_batch_spoils_nothing_written_later(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_in_the_middle_of_a_batch_spoils_nothing_written_later(
+    tmp_path: Path,
+) -> None:
     resource = pytest.importorskip("resource", reason="limits on the size of files are POSIX")
     writer = CaptureWriter(tmp_path)
     path = writer.append([answer(b"before")])
     assert path is not None
     noise = random.Random(1).randbytes(200_000)
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before, handler = (
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+    )
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50_000, before[1]))
     try:
         with pytest.raises(OSError, match="too large"):
@@ -75,14 +85,21 @@ def test_an_answer_written_twice_is_read_once(tmp_path: Path) -> None:
     writer = CaptureWriter(tmp_path)
     writer.append([answer(), answer(after_s=1)])
     writer.append([answer(after_s=1), answer(after_s=2)])
-    assert [item.requested_at.second for item in read_captures(capture_files(tmp_path))] == [0, 1, 2]
+    assert [item.requested_at.second for item in read_captures(capture_files(tmp_path))] == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_a_full_or_old_file_is_followed_by_another(tmp_path: Path) -> None:
     writer = CaptureWriter(tmp_path, max_bytes=1)
     writer.append([answer()])
     writer.append([answer(after_s=1)])
-    assert [path.name for path in capture_files(tmp_path)] == ["20260221T120000.492Z.jsonl.gz", "20260221T120001.492Z.jsonl.gz"]
+    assert [path.name for path in capture_files(tmp_path)] == [
+        "20260221T120000.492Z.jsonl.gz",
+        "20260221T120001.492Z.jsonl.gz",
+    ]
     patient = CaptureWriter(tmp_path / "hourly")
     patient.append([answer()])
     patient.append([answer(after_s=3599)])

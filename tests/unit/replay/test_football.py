@@ -1,4 +1,6 @@
-"""football-data files: every usable price is read, every unusable one left out, and a wrong file named."""
+"""football-data files: every usable price is read, every unusable one left out, and a wrong file
+named.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +9,15 @@ import pytest
 
 from keter.domain.markets import Market, MarketKind, Period
 from keter.errors import UsageError
-from keter.replay.football import ONE_X_TWO, TOTAL_2_5, Fixture, Moment, Skipped, csv_files, read_fixtures
+from keter.replay.football import (
+    ONE_X_TWO,
+    TOTAL_2_5,
+    Fixture,
+    Moment,
+    Skipped,
+    csv_files,
+    read_fixtures,
+)
 from tests.kit.support import football_data
 
 HEADER = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,P>2.5,P<2.5,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,PSCH,PSCD,PSCA"
@@ -23,11 +33,16 @@ def test_a_row_becomes_a_fixture_with_prices_by_moment_market_and_book(tmp_path:
     row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.10,3.40,3.60,1.90,2.00,-0.25,1.95,1.95,2.2,3.5,3.7,2.05,3.40,3.70"
     (fixture,) = read(tmp_path, row)
     assert isinstance(fixture, Fixture)
-    assert fixture.kickoff == datetime(2025, 8, 11, 19, tzinfo=UTC), "the file's clock is British summer time"
+    assert fixture.kickoff == datetime(2025, 8, 11, 19, tzinfo=UTC), (
+        "the file's clock is British summer time"
+    )
     assert fixture.goals == (2, 1)
     handicap = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1)
     assert fixture.handicaps == {Moment.EARLIER: handicap}
-    assert fixture.prices[Moment.EARLIER, ONE_X_TWO] == {"PIN": ("2.10", "3.40", "3.60"), "MAX": ("2.2", "3.5", "3.7")}
+    assert fixture.prices[Moment.EARLIER, ONE_X_TWO] == {
+        "PIN": ("2.10", "3.40", "3.60"),
+        "MAX": ("2.2", "3.5", "3.7"),
+    }
     assert fixture.prices[Moment.EARLIER, TOTAL_2_5] == {"PIN": ("1.90", "2.00")}
     assert fixture.prices[Moment.EARLIER, handicap] == {"PIN": ("1.95", "1.95")}
     assert fixture.prices[Moment.CLOSE, ONE_X_TWO] == {"PIN": ("2.05", "3.40", "3.70")}
@@ -49,7 +64,9 @@ def test_a_missing_or_absurd_price_takes_its_market_out_and_nothing_else(tmp_pat
         "X1,11/08/2025,20:00,Reds,Blues,-2,1" + "," * 14,
     ],
 )
-def test_a_row_without_date_team_or_score_is_skipped_with_its_line(tmp_path: Path, row: str) -> None:
+def test_a_row_without_date_team_or_score_is_skipped_with_its_line(
+    tmp_path: Path, row: str
+) -> None:
     (skipped,) = read(tmp_path, row)
     assert isinstance(skipped, Skipped)
     assert (skipped.file, skipped.line) == ("X1_2526.csv", 2)

@@ -1,4 +1,6 @@
-"""A recording goes through the live gates and gives the same decisions, byte for byte, every time."""
+"""A recording goes through the live gates and gives the same decisions, byte for byte, every
+time.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +24,11 @@ VALUE = FAIR + ";IBC=2.200,3.700,3.500"
 
 
 def answer(at: datetime, body: bytes, *, phase: str = "today", since: int = 1) -> CapturedAnswer:
-    request: dict[str, int | float | str | bool | None] = {"method": "GetFeeds", "phase": phase, "since": since}
+    request: dict[str, int | float | str | bool | None] = {
+        "method": "GetFeeds",
+        "phase": phase,
+        "since": since,
+    }
     return CapturedAnswer("acc", "asianodds", request, at - timedelta(milliseconds=300), at, body)
 
 
@@ -40,7 +46,9 @@ def game(*, home: int, away: int) -> list[CapturedAnswer]:
         answer(NOW + timedelta(seconds=20), priced(VALUE.replace("2.200", "2.210"))),
         answer(NOW + timedelta(seconds=30), priced(FAIR)),
         answer(late, feed_body(final), phase="live"),
-        answer(late + timedelta(seconds=5), feed_body({**final, "WillBeRemoved": True}), phase="live"),
+        answer(
+            late + timedelta(seconds=5), feed_body({**final, "WillBeRemoved": True}), phase="live"
+        ),
         answer(late + timedelta(seconds=60), feed_body(), phase="live"),
     ]
 
@@ -63,9 +71,16 @@ def test_value_is_bet_once_and_settled_from_the_recorded_score() -> None:
         ("guard", "ft.1x2.home", Reason.SELECTION_OPEN),
     ]
     (record,) = replayer.table.records(replayer.closing)
-    assert (record.state, record.odds, record.stake_minor, record.pnl_minor) == ("WON", 2.2, 1000, 1200)
+    assert (record.state, record.odds, record.stake_minor, record.pnl_minor) == (
+        "WON",
+        2.2,
+        1000,
+        1200,
+    )
     assert record.clv is not None
-    assert record.clv == pytest.approx(record.ev_pct / 100, abs=0.005), "the sharp books did not move before the close"
+    assert record.clv == pytest.approx(record.ev_pct / 100, abs=0.005), (
+        "the sharp books did not move before the close"
+    )
     assert performance([record]).bets == 1
 
 
@@ -78,7 +93,9 @@ def test_a_lost_bet_is_lost() -> None:
 def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
     CaptureWriter(tmp_path).append(game(home=1, away=0))
     outputs = [
-        msgspec.json.encode(list(Replayer(defaults(), CapturedFeeds()).run(read_captures(capture_files(tmp_path)))))
+        msgspec.json.encode(
+            list(Replayer(defaults(), CapturedFeeds()).run(read_captures(capture_files(tmp_path))))
+        )
         for _ in range(2)
     ]
     assert outputs[0] == outputs[1]
@@ -86,9 +103,14 @@ def test_the_same_recording_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_confirmation_window_counts_in_recorded_time() -> None:
-    """The value stands for ten seconds and a bit: long enough for a window of 10 s, not for one of 25 s."""
+    """The value stands for ten seconds and a bit: long enough for a window of 10 s, not for one of
+    25 s.
+    """
     _, patient = replayed(game(home=1, away=0), defaults(CONFIRMATION_WINDOW_SEC="10"))
-    assert [d.verdict.reason for d in patient if d.stage == "edge"] == [Reason.AWAITING_CONFIRMATION, Reason.OK]
+    assert [d.verdict.reason for d in patient if d.stage == "edge"] == [
+        Reason.AWAITING_CONFIRMATION,
+        Reason.OK,
+    ]
     replayer, strict = replayed(game(home=1, away=0), defaults(CONFIRMATION_WINDOW_SEC="25"))
     assert {d.verdict.reason for d in strict} == {Reason.AWAITING_CONFIRMATION}
     assert replayer.table.records({}) == []
@@ -127,10 +149,14 @@ def two_values(result: str, total: str) -> bytes:
     )
 
 
-def test_of_a_matchs_values_in_one_answer_the_best_is_bet_and_the_other_waits_for_the_rest() -> None:
-    """With a rest of 60 s: the second is looked at again once it is over, though its price never changed."""
+def test_of_a_matchs_values_in_one_answer_the_best_is_bet_and_the_other_waits() -> None:
+    """With a rest of 60 s: the second is looked at again once it is over, though its price never
+    changed.
+    """
     later = [answer(NOW + timedelta(seconds=after), feed_body()) for after in (30, 65, 80)]
-    _, decisions = replayed([answer(NOW, two_values("2.150", "2.250"), since=EVERYTHING), *later], defaults())
+    _, decisions = replayed(
+        [answer(NOW, two_values("2.150", "2.250"), since=EVERYTHING), *later], defaults()
+    )
     guard = [(d.selection_id, d.verdict.reason) for d in decisions if d.stage == "guard"]
     assert guard == [
         ("ft.ou.2.5.over", Reason.OK),

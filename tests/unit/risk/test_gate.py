@@ -15,8 +15,8 @@ from keter.domain.markets import Market, MarketKind, Period, Side, parse_market
 from keter.domain.settlement import result_halves
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
-from keter.strategies.value.edge import evaluate
-from keter.strategies.value.evidence import recompute
+from keter.pricing import kelly
+from keter.pricing.value import Chances
 from keter.risk.gate import (
     RiskContext,
     RiskLimits,
@@ -28,21 +28,39 @@ from keter.risk.gate import (
     stake_for,
     worth_of,
 )
-from keter.pricing import kelly
-from keter.pricing.value import Chances
 from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
+from keter.strategies.value.edge import evaluate
+from keter.strategies.value.evidence import recompute
 from tests.kit.signals import NOW, RESULT, a_signal, an_event, an_update, prices
 
 LIMITS = RiskLimits(RiskSettings(), StakeSettings())
 CALM = RiskContext(
-    trading=accept(), permitted=True, exposures=(), day=DayRisk("2026-02-21"), bets_on_event=0, bets_in_window=0, cooling=None,
+    trading=accept(),
+    permitted=True,
+    exposures=(),
+    day=DayRisk("2026-02-21"),
+    bets_on_event=0,
+    bets_in_window=0,
+    cooling=None,
     balance_minor=100_000,
-)  # fmt: skip
+)
 
 
-def taken(signal: ConfirmedSignal, stake_minor: int = 1000, status: ExposureStatus = ExposureStatus.BET) -> Exposure:
+def taken(
+    signal: ConfirmedSignal, stake_minor: int = 1000, status: ExposureStatus = ExposureStatus.BET
+) -> Exposure:
     update = signal.update
-    return Exposure("d", signal.event_uid, update.event.league, update.market, signal.side, stake_minor, "2.2", status, NOW)
+    return Exposure(
+        "d",
+        signal.event_uid,
+        update.event.league,
+        update.market,
+        signal.side,
+        stake_minor,
+        "2.2",
+        status,
+        NOW,
+    )
 
 
 def limited(**risk: Any) -> RiskLimits:
@@ -53,7 +71,9 @@ def staking(**stake: Any) -> RiskLimits:
     return RiskLimits(RiskSettings(), StakeSettings(**stake))
 
 
-def reason(context: RiskContext, limits: RiskLimits = LIMITS, signal: ConfirmedSignal | None = None) -> Reason:
+def reason(
+    context: RiskContext, limits: RiskLimits = LIMITS, signal: ConfirmedSignal | None = None
+) -> Reason:
     verdict, stake = assess(signal or a_signal(), context, limits)
     assert verdict.accepted == (stake > 0)
     return verdict.reason
@@ -70,7 +90,12 @@ def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
     [
         (CALM, "bets on the event", 2, 3),
         (replace(CALM, exposures=(taken(a_signal(side=Side.DRAW), 8000),)), "event", 1000, 10_000),
-        (replace(CALM, day=DayRisk("2026-02-21", staked_minor=95_000)), "stakes of the day", 4000, 100_000),
+        (
+            replace(CALM, day=DayRisk("2026-02-21", staked_minor=95_000)),
+            "stakes of the day",
+            4000,
+            100_000,
+        ),
         (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-13_999)), "loss of the day", 1, 14_000),
         (replace(CALM, day=DayRisk("2026-02-21", streak=6)), "losing streak", 1, 7),
         (replace(CALM, bets_on_event=2), "bets on the event", 0, 3),
@@ -83,20 +108,30 @@ def test_a_pass_names_the_limit_of_which_the_smallest_part_is_left(
 ) -> None:
     verdict, _ = assess(a_signal(), context, LIMITS)
     shown = {name.removesuffix("_minor"): value for name, value in verdict.numbers.items()}
-    assert (shown["tightest"], shown["tightest_left"], shown["tightest_limit"]) == (tightest, left, limit)
+    assert (shown["tightest"], shown["tightest_left"], shown["tightest_limit"]) == (
+        tightest,
+        left,
+        limit,
+    )
 
 
 @pytest.mark.parametrize(
     ("context", "expected"),
     [
-        (replace(CALM, trading=reject(Reason.TRADING_NOT_ACTIVE, mode="PAUSED")), Reason.TRADING_NOT_ACTIVE),
+        (
+            replace(CALM, trading=reject(Reason.TRADING_NOT_ACTIVE, mode="PAUSED")),
+            Reason.TRADING_NOT_ACTIVE,
+        ),
         (replace(CALM, permitted=False), Reason.NOT_ARMED),
         (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-14_000)), Reason.DAILY_LOSS_LIMIT),
         (replace(CALM, day=DayRisk("2026-02-21", pnl_minor=-13_999)), Reason.OK),
         (replace(CALM, day=DayRisk("2026-02-21", streak=7)), Reason.LOSING_STREAK),
         (replace(CALM, day=DayRisk("2026-02-21", streak=6)), Reason.OK),
         (replace(CALM, exposures=(taken(a_signal()),)), Reason.SELECTION_OPEN),
-        (replace(CALM, exposures=(taken(a_signal(), status=ExposureStatus.RESERVED),)), Reason.SELECTION_OPEN),
+        (
+            replace(CALM, exposures=(taken(a_signal(), status=ExposureStatus.RESERVED),)),
+            Reason.SELECTION_OPEN,
+        ),
         (replace(CALM, exposures=(taken(a_signal(side=Side.AWAY)),)), Reason.OK),
         (replace(CALM, cooling=Reason.COOLDOWN_EVENT), Reason.COOLDOWN_EVENT),
         (replace(CALM, bets_on_event=3), Reason.EVENT_BET_COUNT),
@@ -110,11 +145,15 @@ def test_a_pass_names_the_limit_of_which_the_smallest_part_is_left(
         (replace(CALM, day=DayRisk("2026-02-21", staked_minor=99_000)), Reason.OK),
     ],
 )
-def test_each_limit_refuses_at_its_edge_and_not_before(context: RiskContext, expected: Reason) -> None:
+def test_each_limit_refuses_at_its_edge_and_not_before(
+    context: RiskContext, expected: Reason
+) -> None:
     assert reason(context) is expected
 
 
-def elsewhere(stake_minor: int, league: str, status: ExposureStatus = ExposureStatus.BET) -> Exposure:
+def elsewhere(
+    stake_minor: int, league: str, status: ExposureStatus = ExposureStatus.BET
+) -> Exposure:
     other = a_signal(event=an_event(home="Gamma", away="Delta", league=league))
     return taken(other, stake_minor, status)
 
@@ -128,10 +167,16 @@ def elsewhere(stake_minor: int, league: str, status: ExposureStatus = ExposureSt
         (elsewhere(49_001, "OTHER"), LIMITS, Reason.OK),
         (elsewhere(99_001, "OTHER"), limited(max_exposure_day=9999), Reason.EXPOSURE_TOTAL),
         (elsewhere(99_000, "OTHER"), limited(max_exposure_day=9999), Reason.OK),
-        (elsewhere(99_001, "OTHER", ExposureStatus.RESERVED), limited(max_exposure_total=9999), Reason.EXPOSURE_DAY),
+        (
+            elsewhere(99_001, "OTHER", ExposureStatus.RESERVED),
+            limited(max_exposure_total=9999),
+            Reason.EXPOSURE_DAY,
+        ),
     ],
 )
-def test_caps_count_what_is_open_already(exposure: Exposure, limits: RiskLimits, expected: Reason) -> None:
+def test_caps_count_what_is_open_already(
+    exposure: Exposure, limits: RiskLimits, expected: Reason
+) -> None:
     assert reason(replace(CALM, exposures=(exposure,)), limits) is expected
 
 
@@ -139,25 +184,42 @@ def test_caps_count_what_is_open_already(exposure: Exposure, limits: RiskLimits,
     ("context", "expected"),
     [
         (replace(CALM, exposures=(elsewhere(48_000, "*DEMO LEAGUE"),)), ("league", 1000, 50_000)),
-        (replace(CALM, exposures=(elsewhere(96_000, "OTHER"),)), ("open stakes in all", 3000, 100_000)),
-        (replace(CALM, exposures=(elsewhere(500, "OTHER", ExposureStatus.RESERVED),), balance_minor=2000),
-         ("balance", 500, 2000)),
+        (
+            replace(CALM, exposures=(elsewhere(96_000, "OTHER"),)),
+            ("open stakes in all", 3000, 100_000),
+        ),
+        (
+            replace(
+                CALM,
+                exposures=(elsewhere(500, "OTHER", ExposureStatus.RESERVED),),
+                balance_minor=2000,
+            ),
+            ("balance", 500, 2000),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_left_of_the_tightest_limit_counts_what_is_open_already(
     context: RiskContext, expected: tuple[str, int, int]
 ) -> None:
     numbers = assess(a_signal(), context, LIMITS)[0].numbers
-    assert (numbers["tightest"], numbers["tightest_left_minor"], numbers["tightest_limit_minor"]) == expected
+    assert (
+        numbers["tightest"],
+        numbers["tightest_left_minor"],
+        numbers["tightest_limit_minor"],
+    ) == expected
 
 
 def test_a_foreign_ticket_weighs_on_the_caps_of_its_event() -> None:
-    foreign = Exposure("x", a_signal().event_uid, "", None, None, 9001, "2.0", ExposureStatus.BET, NOW)
+    foreign = Exposure(
+        "x", a_signal().event_uid, "", None, None, 9001, "2.0", ExposureStatus.BET, NOW
+    )
     assert reason(replace(CALM, exposures=(foreign,))) is Reason.EXPOSURE_EVENT
 
 
 def test_stakes_of_reservations_are_no_longer_in_the_balance() -> None:
-    """The venue's credit falls when it hears of a bet; what we have promised and not sent must be subtracted by us."""
+    """The venue's credit falls when it hears of a bet; what we have promised and not sent must be
+    subtracted by us.
+    """
     waiting = elsewhere(500, "OTHER", ExposureStatus.RESERVED)
     assert reason(replace(CALM, exposures=(waiting,), balance_minor=1499)) is Reason.BALANCE_TOO_LOW
     assert reason(replace(CALM, exposures=(waiting,), balance_minor=1500)) is Reason.OK
@@ -166,12 +228,36 @@ def test_stakes_of_reservations_are_no_longer_in_the_balance() -> None:
 @pytest.mark.parametrize(
     ("limits", "signal", "stake_minor"),
     [
-        (staking(stake_rule="ev"), a_signal(odds=2.2, effective_p=0.5), 2000),  # 10 % at 5 % per unit: two units
-        (staking(stake_rule="ev"), a_signal(odds=2.3, effective_p=0.6), 5000),  # 38 %: 7.6 units, capped
-        (staking(stake_rule="ev", fixed_stake=Decimal(7)), a_signal(odds=2.13, effective_p=0.5), 900),  # 9.10 rounded down
-        (staking(stake_rule="kelly"), a_signal(odds=2.0, effective_p=0.55), 2500),  # a quarter of 10 % of 1000
-        (staking(stake_rule="kelly"), a_signal(odds=2.7, effective_p=0.40), 1100),  # 0.25 * 0.0470588 * 1000 = 11.76
-        (staking(stake_rule="kelly", stake_step=Decimal("0.05")), a_signal(odds=2.7, effective_p=0.40), 1175),
+        (
+            staking(stake_rule="ev"),
+            a_signal(odds=2.2, effective_p=0.5),
+            2000,
+        ),  # 10 % at 5 % per unit: two units
+        (
+            staking(stake_rule="ev"),
+            a_signal(odds=2.3, effective_p=0.6),
+            5000,
+        ),  # 38 %: 7.6 units, capped
+        (
+            staking(stake_rule="ev", fixed_stake=Decimal(7)),
+            a_signal(odds=2.13, effective_p=0.5),
+            900,
+        ),  # 9.10 rounded down
+        (
+            staking(stake_rule="kelly"),
+            a_signal(odds=2.0, effective_p=0.55),
+            2500,
+        ),  # a quarter of 10 % of 1000
+        (
+            staking(stake_rule="kelly"),
+            a_signal(odds=2.7, effective_p=0.40),
+            1100,
+        ),  # 0.25 * 0.0470588 * 1000 = 11.76
+        (
+            staking(stake_rule="kelly", stake_step=Decimal("0.05")),
+            a_signal(odds=2.7, effective_p=0.40),
+            1175,
+        ),
         (staking(stake_rule="kelly"), a_signal(odds=1.9, effective_p=0.5), 0),
     ],
 )
@@ -185,17 +271,49 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
     ("market", "side", "expected"),
     [
         (RESULT, Side.HOME, {"win": 0.5, "loss": 0.5}),
-        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1), Side.HOME, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
-        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1), Side.AWAY, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
-        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Side.HOME, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
-        (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -4), Side.HOME, {"win": 0.4, "push": 0.2, "loss": 0.4}),
-        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 9), Side.OVER, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
-        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11), Side.OVER, {"win": 0.2, "half_win": 0.4, "loss": 0.4}),
-        (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11), Side.UNDER, {"win": 0.4, "half_loss": 0.4, "loss": 0.2}),
+        (
+            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
+            Side.HOME,
+            {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
+            Side.AWAY,
+            {"win": 0.2, "half_win": 0.4, "loss": 0.4},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3),
+            Side.HOME,
+            {"win": 0.2, "half_win": 0.4, "loss": 0.4},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -4),
+            Side.HOME,
+            {"win": 0.4, "push": 0.2, "loss": 0.4},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 9),
+            Side.OVER,
+            {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
+            Side.OVER,
+            {"win": 0.2, "half_win": 0.4, "loss": 0.4},
+        ),
+        (
+            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
+            Side.UNDER,
+            {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
+        ),
     ],
 )
-def test_kelly_is_given_all_five_results(market: Market, side: Side, expected: dict[str, float]) -> None:
-    """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the line."""
+def test_kelly_is_given_all_five_results(
+    market: Market, side: Side, expected: dict[str, float]
+) -> None:
+    """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the
+    line.
+    """
     mass = 0.5 if market == RESULT else 0.4
     signal = a_signal(market=market, side=side)
     chances = chances_of(priced_at(signal, mass, mass))
@@ -206,7 +324,8 @@ def test_kelly_is_given_all_five_results(market: Market, side: Side, expected: d
 
 
 TO_THE_CENT = RiskLimits(
-    RiskSettings(max_stake=Decimal(500)), StakeSettings(stake_rule="kelly", kelly_fraction=1, stake_step=Decimal("0.01"))
+    RiskSettings(max_stake=Decimal(500)),
+    StakeSettings(stake_rule="kelly", kelly_fraction=1, stake_step=Decimal("0.01")),
 )
 
 
@@ -223,7 +342,9 @@ def test_kelly_stakes_are_those_of_the_reference_to_the_cent_and_rounded_down(
 ) -> None:
     """The vectors of push-aware Kelly (betting mathematics, section 4) on a bankroll of 1000."""
     signal = priced_at(
-        a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), odds=odds), win_mass, loss_mass
+        a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), odds=odds),
+        win_mass,
+        loss_mass,
     )
     assert stake_for(signal, TO_THE_CENT) == int(100_000 * full_kelly)
     assert kelly(chances_of(signal), odds) == pytest.approx(full_kelly, abs=1e-9)
@@ -235,38 +356,58 @@ def priced_at(signal: ConfirmedSignal, win_mass: float, loss_mass: float) -> Con
 
 
 def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results() -> None:
-    """From prices to the stake: half of the stake is lost on the draw that the sharp 1X2 expects."""
+    """From prices to the stake: half of the stake is lost on the draw that the sharp 1X2
+    expects.
+    """
     level = an_update(
-        prices("PIN", 1.95, 1.97), prices("SBO", 1.94, 1.95), prices("IBC", 2.3, 1.7), market=parse_market("ft.ah.-0.25")
+        prices("PIN", 1.95, 1.97),
+        prices("SBO", 1.94, 1.95),
+        prices("IBC", 2.3, 1.7),
+        market=parse_market("ft.ah.-0.25"),
     )
     result = an_update(prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (level, result))
     signal = evaluate(market, EdgeSettings(), NOW, {}, [other])[0][2]
     assert signal is not None
     draw = recompute(signal.fair.evidence).evidence.consensus[0].result.push_p
-    halves = {"win": signal.fair.win_mass, "half_loss": draw, "loss": 1 - signal.fair.win_mass - draw}
+    halves = {
+        "win": signal.fair.win_mass,
+        "half_loss": draw,
+        "loss": 1 - signal.fair.win_mass - draw,
+    }
     assert draw == pytest.approx(0.29, abs=0.01)
     assert stake_for(signal, TO_THE_CENT) == int(100_000 * kelly(halves, 2.3))
     assert kelly(halves, 2.3) > 1.02 * kelly(signal.fair.effective_p, 2.3)
 
 
 @given(
-    st.floats(0.01, 0.99), st.floats(0, 0.6), st.integers(-8, 8), st.sampled_from([Side.HOME, Side.AWAY]), st.floats(1.01, 50)
+    st.floats(0.01, 0.99),
+    st.floats(0, 0.6),
+    st.integers(-8, 8),
+    st.sampled_from([Side.HOME, Side.AWAY]),
+    st.floats(1.01, 50),
 )
 def test_kelly_has_an_answer_even_where_handicap_and_result_contradict_each_other(
     effective_p: float, push_p: float, line_q: int, side: Side, odds: float
 ) -> None:
     action = 1 - (push_p / 2 if line_q % 2 else push_p)
-    signal = a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds)
+    signal = a_signal(
+        market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds
+    )
     signal = priced_at(signal, action * effective_p, action * (1 - effective_p))
     chances = chances_of(signal)
     assert min(chances) >= 0
-    assert (chances.win_mass, chances.loss_mass) == pytest.approx((signal.fair.win_mass, signal.fair.loss_mass))
+    assert (chances.win_mass, chances.loss_mass) == pytest.approx(
+        (signal.fair.win_mass, signal.fair.loss_mass)
+    )
     assert 0 <= stake_for(signal, TO_THE_CENT) <= 50_000
 
 
 def test_a_stake_below_the_minimum_is_dropped_and_not_rounded_up() -> None:
-    assert reason(CALM, staking(stake_rule="kelly"), a_signal(odds=2.02, effective_p=0.5)) is Reason.STAKE_BELOW_MINIMUM
+    assert (
+        reason(CALM, staking(stake_rule="kelly"), a_signal(odds=2.02, effective_p=0.5))
+        is Reason.STAKE_BELOW_MINIMUM
+    )
 
 
 def test_a_refreshed_approval_never_stakes_more_than_was_reserved() -> None:
@@ -280,8 +421,18 @@ def test_what_trips_the_day_is_what_refuses_bets() -> None:
     assert losing_streak_reached(DayRisk("d", streak=7), LIMITS.risk)
 
 
-MARKETS = [RESULT, *(Market(p, k, q) for p in Period for k, qs in (
-    (MarketKind.ASIAN_HANDICAP, (-3, -2, 0, 1)), (MarketKind.OVER_UNDER, (9, 10, 11))) for q in qs)]  # fmt: skip
+MARKETS = [
+    RESULT,
+    *(
+        Market(p, k, q)
+        for p in Period
+        for k, qs in (
+            (MarketKind.ASIAN_HANDICAP, (-3, -2, 0, 1)),
+            (MarketKind.OVER_UNDER, (9, 10, 11)),
+        )
+        for q in qs
+    ),
+]
 CHOICE: st.SearchStrategy[bool] = st.booleans()
 EVENTS = [an_event(home=f"Home {i}", away=f"Away {i}", league=f"L{i % 2}") for i in range(4)]
 
@@ -290,9 +441,12 @@ EVENTS = [an_event(home=f"Home {i}", away=f"Away {i}", league=f"L{i % 2}") for i
 def signals(draw: st.DrawFn) -> ConfirmedSignal:
     market = draw(st.sampled_from(MARKETS))
     return a_signal(
-        event=draw(st.sampled_from(EVENTS)), market=market, side=draw(st.sampled_from(market.sides)),
-        odds=draw(st.sampled_from([1.8, 2.2, 3.5])), effective_p=draw(st.sampled_from([0.5, 0.57])),
-    )  # fmt: skip
+        event=draw(st.sampled_from(EVENTS)),
+        market=market,
+        side=draw(st.sampled_from(market.sides)),
+        odds=draw(st.sampled_from([1.8, 2.2, 3.5])),
+        effective_p=draw(st.sampled_from([0.5, 0.57])),
+    )
 
 
 def money(low: int, high: int) -> st.SearchStrategy[Decimal]:
@@ -302,11 +456,16 @@ def money(low: int, high: int) -> st.SearchStrategy[Decimal]:
 @st.composite
 def some_limits(draw: st.DrawFn) -> RiskLimits:
     risk = RiskSettings(
-        max_stake=draw(money(10, 40)), max_exposure_event=draw(money(5, 80)), max_exposure_league=draw(money(5, 120)),
-        max_exposure_day=draw(money(5, 200)), max_exposure_total=draw(money(5, 150)),
+        max_stake=draw(money(10, 40)),
+        max_exposure_event=draw(money(5, 80)),
+        max_exposure_league=draw(money(5, 120)),
+        max_exposure_day=draw(money(5, 200)),
+        max_exposure_total=draw(money(5, 150)),
         max_bets_per_event=draw(st.integers(1, 9)),
-    )  # fmt: skip
-    return RiskLimits(risk, StakeSettings(stake_rule=draw(st.sampled_from(["fixed", "ev", "kelly"]))))
+    )
+    return RiskLimits(
+        risk, StakeSettings(stake_rule=draw(st.sampled_from(["fixed", "ev", "kelly"])))
+    )
 
 
 def brute_worst(exposures: list[Exposure]) -> Decimal:
@@ -320,7 +479,10 @@ def brute_worst(exposures: list[Exposure]) -> Decimal:
             score = (ht_home, ht_away)
             if bet.market.period is Period.FULL_TIME:
                 score = (ht_home + more_home, ht_away + more_away)
-            total += Decimal(max(0, -result_halves(bet.market, bet.side, *score)) * bet.stake_minor) / 200
+            total += (
+                Decimal(max(0, -result_halves(bet.market, bet.side, *score)) * bet.stake_minor)
+                / 200
+            )
         lost.append(total)
     return max(lost)
 
@@ -330,7 +492,9 @@ def brute_worst(exposures: list[Exposure]) -> Decimal:
 def test_no_accepted_sequence_ever_passes_any_cap(
     limits: RiskLimits, asked: list[ConfirmedSignal], data: st.DataObject
 ) -> None:
-    """Bets are taken, become bets, end or expire in any order; after every approval all caps hold by an independent count."""
+    """Bets are taken, become bets, end or expire in any order; after every approval all caps hold
+    by an independent count.
+    """
     open_bets: list[Exposure] = []
     staked = 0
     counts: dict[str, int] = {}
@@ -370,12 +534,20 @@ def taken_as_bet(bet: Exposure) -> Exposure:
     )
 
 
-def check_caps(open_bets: list[Exposure], staked: int, limits: RiskLimits, counts: dict[str, int]) -> None:
+def check_caps(
+    open_bets: list[Exposure], staked: int, limits: RiskLimits, counts: dict[str, int]
+) -> None:
     risk = limits.risk
     for event in EVENTS:
-        assert brute_worst([e for e in open_bets if e.event_uid == event.event_uid]) <= risk.max_exposure_event
+        assert (
+            brute_worst([e for e in open_bets if e.event_uid == event.event_uid])
+            <= risk.max_exposure_event
+        )
     for league in ("L0", "L1"):
-        assert sum(e.stake_minor for e in open_bets if e.league == league) <= 100 * risk.max_exposure_league
+        assert (
+            sum(e.stake_minor for e in open_bets if e.league == league)
+            <= 100 * risk.max_exposure_league
+        )
     assert sum(e.stake_minor for e in open_bets) <= 100 * risk.max_exposure_total
     assert sum(e.stake_minor for e in open_bets) <= 20_000
     reserved = sum(e.stake_minor for e in open_bets if e.status is ExposureStatus.RESERVED)
@@ -391,7 +563,9 @@ def test_the_signal_worth_most_comes_first_and_of_equals_the_one_that_came_first
 
 
 def test_worth_is_growth_of_the_bankroll_not_expected_value() -> None:
-    """Ten per cent at 10.0 swings so far that the bankroll grows less than by eight per cent at 2.0."""
+    """Ten per cent at 10.0 swings so far that the bankroll grows less than by eight per cent at
+    2.0.
+    """
     long_shot, favourite = a_signal(odds=10, effective_p=0.11), a_signal(odds=2.0, effective_p=0.54)
     assert long_shot.offers[0].ev_pct > favourite.offers[0].ev_pct
     limits = staking(fixed_stake=Decimal(50), bankroll=Decimal(1000))
@@ -399,7 +573,9 @@ def test_worth_is_growth_of_the_bankroll_not_expected_value() -> None:
 
 
 @given(
-    chances=st.lists(st.tuples(st.floats(1.05, 30), st.floats(0.02, 0.95)), min_size=1, max_size=12),
+    chances=st.lists(
+        st.tuples(st.floats(1.05, 30), st.floats(0.02, 0.95)), min_size=1, max_size=12
+    ),
     stake=st.sampled_from(["1", "10", "50"]),
     bankroll=st.sampled_from(["0", "1", "1000", "100000"]),
 )

@@ -1,4 +1,6 @@
-"""While trading is reducing no bet raises what its event may lose, whatever becomes of the promises beside it."""
+"""While trading is reducing no bet raises what its event may lose, whatever becomes of the promises
+beside it.
+"""
 
 from dataclasses import replace
 from itertools import combinations
@@ -14,8 +16,8 @@ from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason, accept, reject
 from keter.execution.placement_checks import PlacementLimits, PlacementWorld, recheck
-from keter.risk.reduce_only import judge
 from keter.risk.gate import assess
+from keter.risk.reduce_only import judge
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from tests.kit.execution import TOTALS, approved, fine_world
 from tests.kit.signals import NOW, a_signal, an_event
@@ -32,51 +34,86 @@ RESERVED = ExposureStatus.RESERVED
 @st.composite
 def at_risk(draw: st.DrawFn) -> Exposure:
     kind = draw(st.sampled_from(MarketKind))
-    lines = {MarketKind.ASIAN_HANDICAP: st.integers(-10, 10), MarketKind.OVER_UNDER: st.integers(1, 14)}
+    lines = {
+        MarketKind.ASIAN_HANDICAP: st.integers(-10, 10),
+        MarketKind.OVER_UNDER: st.integers(1, 14),
+    }
     market = Market(Period.FULL_TIME, kind, draw(lines.get(kind, st.none())))
     status = draw(st.sampled_from(ExposureStatus))
     stake = draw(st.integers(1, 5_000))
-    return Exposure("d", "e", "L", market, draw(st.sampled_from(SIDES[kind])), stake, "2.00", status, NOW)
+    return Exposure(
+        "d", "e", "L", market, draw(st.sampled_from(SIDES[kind])), stake, "2.00", status, NOW
+    )
 
 
 @settings(max_examples=100, deadline=None)
 @given(at_risk(), st.lists(at_risk(), max_size=5))
-def test_what_passes_raises_nothing_whichever_reservations_become_bets(bet: Exposure, others: list[Exposure]) -> None:
+def test_what_passes_raises_nothing_whichever_reservations_become_bets(
+    bet: Exposure, others: list[Exposure]
+) -> None:
     verdict = judge(bet, others)
     bets = [other for other in others if other.status is ExposureStatus.BET]
     promised = [other for other in others if other.status is RESERVED]
-    kept = [[*bets, *some] for count in range(len(promised) + 1) for some in combinations(promised, count)]
+    kept = [
+        [*bets, *some]
+        for count in range(len(promised) + 1)
+        for some in combinations(promised, count)
+    ]
     if verdict.accepted:
         assert all(worst_case([*some, bet]) <= worst_case(bets) for some in kept)
     else:
         assert worst_case([*others, bet]) > worst_case(bets)
 
 
-def test_the_other_side_of_an_open_bet_passes_up_to_its_stake_and_says_what_it_was_judged_on() -> None:
+def test_the_other_side_of_an_open_bet_passes_up_to_its_stake_and_names_its_numbers() -> None:
     verdict, stake = assess(OVER, replace(REDUCING, exposures=(taken(UNDER),)), LIMITS)
     assert (verdict.accepted, stake) == (True, 1000)
     assert (verdict.numbers["reducing"], verdict.numbers["event_minor"]) == (True, 1000)
     verdict, _ = assess(OVER, replace(REDUCING, exposures=(taken(UNDER, 999),)), LIMITS)
-    assert (verdict.reason, verdict.numbers) == (Reason.RAISES_EXPOSURE, {"event_minor": 999, "would_be_minor": 1000})
+    assert (verdict.reason, verdict.numbers) == (
+        Reason.RAISES_EXPOSURE,
+        {"event_minor": 999, "would_be_minor": 1000},
+    )
 
 
 @pytest.mark.parametrize(
     "others",
-    [(), (taken(a_signal(market=HOME)),), (elsewhere(5000, "L"),), (taken(UNDER, status=RESERVED),)],
-    ids=["nothing open", "another outcome that can lose beside it", "another event", "only a promise to lie beside"],
+    [
+        (),
+        (taken(a_signal(market=HOME)),),
+        (elsewhere(5000, "L"),),
+        (taken(UNDER, status=RESERVED),),
+    ],
+    ids=[
+        "nothing open",
+        "another outcome that can lose beside it",
+        "another event",
+        "only a promise to lie beside",
+    ],
 )
 def test_what_could_lose_more_is_refused_by_name(others: tuple[Exposure, ...]) -> None:
-    assert assess(OVER, replace(REDUCING, exposures=others), LIMITS)[0].reason is Reason.RAISES_EXPOSURE
+    assert (
+        assess(OVER, replace(REDUCING, exposures=others), LIMITS)[0].reason
+        is Reason.RAISES_EXPOSURE
+    )
 
 
 def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     """Each alone would raise nothing; both becoming bets would."""
-    beside = (taken(UNDER, 1500), taken(a_signal(market=parse_market("ft.ou.2.25"), side=Side.OVER), 1000, RESERVED))
-    assert assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason is Reason.RAISES_EXPOSURE
+    beside = (
+        taken(UNDER, 1500),
+        taken(a_signal(market=parse_market("ft.ou.2.25"), side=Side.OVER), 1000, RESERVED),
+    )
+    assert (
+        assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason
+        is Reason.RAISES_EXPOSURE
+    )
 
 
 def test_a_bet_booked_in_part_is_lain_beside_with_that_part_only() -> None:
-    """The venue took 900 of 1500; the rest may come or not, so the caps count it and this does not."""
+    """The venue took 900 of 1500; the rest may come or not, so the caps count it and this does
+    not.
+    """
     part = msgspec.structs.replace(taken(UNDER, 1500), stands_minor=900)
     assert judge(taken(OVER, 900), [part]).accepted
     assert judge(taken(OVER, 901), [part]).reason is Reason.RAISES_EXPOSURE
@@ -102,7 +139,9 @@ def own(signal: ApprovedSignal, stake_minor: int = 1000) -> Exposure:
 
 
 def beside(signal: ApprovedSignal, stake_minor: int) -> Exposure:
-    return msgspec.structs.replace(taken(signal.signal, stake_minor), side=Side.UNDER, decision_id="other")
+    return msgspec.structs.replace(
+        taken(signal.signal, stake_minor), side=Side.UNDER, decision_id="other"
+    )
 
 
 def test_the_last_look_judges_by_the_book_as_it_stands_now() -> None:
@@ -111,15 +150,24 @@ def test_the_last_look_judges_by_the_book_as_it_stands_now() -> None:
     signal = msgspec.structs.replace(plain, reducing=True)
     mine = own(signal)
     assert recheck(signal, world(mine, beside(signal, 1000)), limits).accepted
-    assert recheck(signal, world(mine, beside(signal, 999)), limits).reason is Reason.RAISES_EXPOSURE
-    assert recheck(signal, world(mine), limits).reason is Reason.RAISES_EXPOSURE, "the bet beside it was refused meanwhile"
+    assert (
+        recheck(signal, world(mine, beside(signal, 999)), limits).reason is Reason.RAISES_EXPOSURE
+    )
+    assert recheck(signal, world(mine), limits).reason is Reason.RAISES_EXPOSURE, (
+        "the bet beside it was refused meanwhile"
+    )
     assert recheck(signal, world(beside(signal, 1000)), limits).reason is Reason.SIGNAL_STALE
     unmarked = recheck(plain, world(mine, beside(signal, 1000)), limits)
-    assert (unmarked.reason, unmarked.numbers) == (Reason.RAISES_EXPOSURE, {"cause": "approved before REDUCING"})
+    assert (unmarked.reason, unmarked.numbers) == (
+        Reason.RAISES_EXPOSURE,
+        {"cause": "approved before REDUCING"},
+    )
     paused = replace(world(mine, beside(signal, 1000)), reducing=False)
     assert recheck(signal, paused, limits).reason is Reason.TRADING_NOT_ACTIVE
     active = replace(paused, trading=accept())
-    assert recheck(signal, active, limits).accepted, "trading was resumed: the mark binds nobody any more"
+    assert recheck(signal, active, limits).accepted, (
+        "trading was resumed: the mark binds nobody any more"
+    )
 
 
 def test_a_stake_that_was_lowered_since_its_reservation_is_judged_as_it_will_be_sent() -> None:

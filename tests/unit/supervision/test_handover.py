@@ -1,4 +1,6 @@
-"""Settings handed from the supervisor to its children: whole, equal, and recognisable by their fingerprint."""
+"""Settings handed from the supervisor to its children: whole, equal, and recognisable by their
+fingerprint.
+"""
 
 import os
 from pathlib import Path
@@ -9,14 +11,21 @@ import pytest
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
+from keter.settings import Settings, entries, load_settings
 from keter.supervision.handover import Handover, differing, fingerprint, hand_over, receive, text_of
 from keter.supervision.processes import RECORDING
-from keter.settings import Settings, entries, load_settings
 
 GIVEN = {
-    "EXECUTION_MODE": "LIVE", "AO_USER": "tester", "AO_PASS": "s3cret, with = and #", "MAX_STAKE": "12.50",
-    "SHARP_WHITELIST": "PIN, SBO", "MIN_EV_PCT": "4.1", "IN_PLAY": "true", "DATA_DIR": "somewhere/else", "REDIS_URL": "",
-}  # fmt: skip
+    "EXECUTION_MODE": "LIVE",
+    "AO_USER": "tester",
+    "AO_PASS": "s3cret, with = and #",
+    "MAX_STAKE": "12.50",
+    "SHARP_WHITELIST": "PIN, SBO",
+    "MIN_EV_PCT": "4.1",
+    "IN_PLAY": "true",
+    "DATA_DIR": "somewhere/else",
+    "REDIS_URL": "",
+}
 
 
 def settings(**changes: str) -> Settings:
@@ -24,7 +33,9 @@ def settings(**changes: str) -> Settings:
 
 
 def run_of(read: Settings) -> Run:
-    return Run("run-1", "instance-1", "host", ExecutionMode.LIVE, "tester", "ledger-1", fingerprint(read))
+    return Run(
+        "run-1", "instance-1", "host", ExecutionMode.LIVE, "tester", "ledger-1", fingerprint(read)
+    )
 
 
 def through_a_pipe(line: bytes) -> Handover:
@@ -57,9 +68,13 @@ def test_every_kind_of_setting_reads_back_as_the_same_value() -> None:
     assert again.model_copy(update={"sources": read.sources}) == read
 
 
-def test_what_the_supervisor_puts_in_place_of_a_setting_is_in_force_and_not_in_the_fingerprint() -> None:
+def test_what_the_supervisor_replaces_is_in_force_and_not_in_the_fingerprint() -> None:
     read = settings()
-    handed = hand_over(read, run_of(read), {"REDIS_URL": "redis://127.0.0.1:1/0", "AO_BASE_URL": "http://127.0.0.1:2/x"})
+    handed = hand_over(
+        read,
+        run_of(read),
+        {"REDIS_URL": "redis://127.0.0.1:1/0", "AO_BASE_URL": "http://127.0.0.1:2/x"},
+    )
     assert handed.settings.redis.redis_url.get_secret_value() == "redis://127.0.0.1:1/0"
     assert handed.settings.venue.ao_base_url == "http://127.0.0.1:2/x"
 
@@ -78,14 +93,29 @@ def test_a_child_without_a_readable_handover_ends_with_a_sentence(line: bytes) -
     assert told.value.exit_code == 78
 
 
-@pytest.mark.parametrize("change", [{"MAX_STAKE": "13"}, {"AO_PASS": "another"}, {"TIME_ZONE": "Europe/Paris"},
-                                    {"HALT_FILE": "elsewhere/HALT"}, {"EXECUTION_MODE": "DRY"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"MAX_STAKE": "13"},
+        {"AO_PASS": "another"},
+        {"TIME_ZONE": "Europe/Paris"},
+        {"HALT_FILE": "elsewhere/HALT"},
+        {"EXECUTION_MODE": "DRY"},
+    ],
+)
 def test_whatever_decides_a_bet_changes_the_fingerprint(change: dict[str, str]) -> None:
     assert fingerprint(settings(**change)) != fingerprint(settings())
 
 
-@pytest.mark.parametrize("change", [{"DATA_DIR": "elsewhere"}, {"DASH_PORT": "9999"}, {"REDIS_HOST": "far"},
-                                    {"LOG_CONSOLE": "none"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"DATA_DIR": "elsewhere"},
+        {"DASH_PORT": "9999"},
+        {"REDIS_HOST": "far"},
+        {"LOG_CONSOLE": "none"},
+    ],
+)
 def test_where_a_process_lives_does_not_change_the_fingerprint(change: dict[str, str]) -> None:
     assert fingerprint(settings(**change)) == fingerprint(settings())
 
@@ -93,5 +123,9 @@ def test_where_a_process_lives_does_not_change_the_fingerprint(change: dict[str,
 def test_the_fingerprint_and_the_names_of_differing_settings_tell_no_secret(tmp_path: Path) -> None:
     one, other = settings(), settings(AO_PASS="quite-another", MAX_STAKE="13")
     assert differing(one, other) == ("AO_PASS", "MAX_STAKE")
-    told = fingerprint(other) + repr(differing(one, other)) + msgspec.json.encode(run_of(other)).decode()
+    told = (
+        fingerprint(other)
+        + repr(differing(one, other))
+        + msgspec.json.encode(run_of(other)).decode()
+    )
     assert "quite-another" not in told

@@ -1,4 +1,6 @@
-"""A running Keter is found from anywhere; what only claims to run, or is another user's, is not acted on."""
+"""A running Keter is found from anywhere; what only claims to run, or is another user's, is not
+acted on.
+"""
 
 import json
 import os
@@ -10,12 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from keter.supervision.instances import Choice, Found, Instance, Listing, Wish, choose, listed, lock_of, on, running
-from keter.system.process import FileLock
 from keter.settings import Settings, load_settings
+from keter.supervision.instances import (
+    Choice,
+    Found,
+    Instance,
+    Listing,
+    Wish,
+    choose,
+    listed,
+    lock_of,
+    on,
+    running,
+)
+from keter.system.process import FileLock
 
 root_only = pytest.mark.skipif(
-    sys.platform == "win32" or os.geteuid() != 0, reason="needs root, which may give files to another user"
+    sys.platform == "win32" or os.geteuid() != 0,
+    reason="needs root, which may give files to another user",
 )
 NOBODY = 65534
 
@@ -23,7 +37,9 @@ NOBODY = 65534
 def settings_in(folder: Path, **values: str) -> Settings:
     folder.mkdir(exist_ok=True)
     file = folder / ".env"
-    file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    file.write_text(
+        "".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8"
+    )
     return load_settings(file, {})
 
 
@@ -31,7 +47,10 @@ def settings_in(folder: Path, **values: str) -> Settings:
 def holding(settings: Settings) -> Iterator[None]:
     """Another process holds the lock of a supervisor."""
     code = "import sys; from pathlib import Path; from keter.supervision.instances import lock_of\n"
-    code += "lock = lock_of(Path(sys.argv[1])); assert lock.acquire('4711'); print(flush=True); sys.stdin.read()"
+    code += (
+        "lock = lock_of(Path(sys.argv[1])); assert lock.acquire('4711'); print(flush=True);"
+        " sys.stdin.read()"
+    )
     command = [sys.executable, "-c", code, str(settings.mode.data_dir)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -45,7 +64,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "places"
 
 
-def test_what_lives_and_is_listed_is_found_with_all_that_a_command_needs(tmp_path: Path, place: Path) -> None:
+def test_what_lives_and_is_listed_is_found_with_all_that_a_command_needs(
+    tmp_path: Path, place: Path
+) -> None:
     settings = settings_in(tmp_path / "a", HALT_FILE="stop/HALT")
     with holding(settings):
         listing = Listing(settings, [place])
@@ -70,7 +91,16 @@ def test_a_listing_whose_supervisor_is_gone_counts_for_nothing(tmp_path: Path, p
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"\xff\xfe\x00", b"{}", b"[" * 10_000, b'{"pid": "x"}', b"\0" * 100, b"x" * 100_000, b'"data_dir"'],
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"{}",
+        b"[" * 10_000,
+        b'{"pid": "x"}',
+        b"\0" * 100,
+        b"x" * 100_000,
+        b'"data_dir"',
+    ],
     ids=["empty", "cut UTF-16", "no field", "nested", "wrong kind", "NULs", "large", "text"],
 )
 def test_a_listing_of_any_bytes_harms_nobody(tmp_path: Path, place: Path, raw: bytes) -> None:
@@ -83,7 +113,10 @@ def test_a_listing_of_any_bytes_harms_nobody(tmp_path: Path, place: Path, raw: b
         assert len(running([place]).live) == 1
         found = on(settings)
         assert found is not None
-        assert (found.instance.halt_file, found.instance.pid) == (str(tmp_path / "a" / "HALT"), 4711)
+        assert (found.instance.halt_file, found.instance.pid) == (
+            str(tmp_path / "a" / "HALT"),
+            4711,
+        )
 
 
 def test_a_folder_and_a_pipe_in_place_of_a_listing_do_not_hold_the_look_up(place: Path) -> None:
@@ -94,13 +127,17 @@ def test_a_folder_and_a_pipe_in_place_of_a_listing_do_not_hold_the_look_up(place
     assert (running([place]).live, running([place]).complete) == ([], True)
 
 
-def test_a_place_that_does_not_answer_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_does_not_answer_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Path, "glob", lambda *_: __import__("time").sleep(5) or [])
     assert running([tmp_path], deadline_s=0.05).complete is False
 
 
 @root_only
-def test_a_listing_that_points_at_another_users_keter_is_not_followed(tmp_path: Path, place: Path) -> None:
+def test_a_listing_that_points_at_another_users_keter_is_not_followed(
+    tmp_path: Path, place: Path
+) -> None:
     """Whoever may write into a shared folder could name any file there as the one to be written."""
     settings = settings_in(tmp_path / "a")
     with holding(settings):
@@ -126,7 +163,9 @@ def test_one_who_is_not_root_follows_no_listing_of_another_user(
         assert "of user 0" in seen.closed[0]
 
 
-def test_a_record_is_for_its_user_alone_and_never_written_through_a_link(tmp_path: Path, place: Path) -> None:
+def test_a_record_is_for_its_user_alone_and_never_written_through_a_link(
+    tmp_path: Path, place: Path
+) -> None:
     settings = settings_in(tmp_path / "a")
     (settings.mode.data_dir / "run").mkdir(parents=True)
     Listing(settings, [place]).tell()
@@ -187,10 +226,14 @@ def test_where_several_live_a_halt_stops_all_and_the_rest_says_how_to_choose() -
         assert "KETER_ENV_FILE" in refusal
 
 
-def test_what_may_start_bets_never_reaches_another_keter_than_the_one_chosen(tmp_path: Path) -> None:
+def test_what_may_start_bets_never_reaches_another_keter_than_the_one_chosen(
+    tmp_path: Path,
+) -> None:
     elsewhere = settings_in(tmp_path / "c")
     by_variable = load_settings(None, {"DATA_DIR": str(tmp_path)})
     for named in (elsewhere, by_variable):
         assert choose(Wish.START, None, [B], named).refusal is not None
         assert choose(Wish.STOP, None, [B], named) == Choice((B,))
-        assert choose(Wish.LOOK, None, [A, B], named) == Choice(), "what was chosen is looked at, running or not"
+        assert choose(Wish.LOOK, None, [A, B], named) == Choice(), (
+            "what was chosen is looked at, running or not"
+        )

@@ -1,4 +1,6 @@
-"""The page is asked over HTTP: one that has stopped answering is told once, one that never answered is waited for."""
+"""The page is asked over HTTP: one that has stopped answering is told once, one that never answered
+is waited for.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -9,14 +9,20 @@ import pytest
 from keter.clock import ManualClock
 from keter.errors import ConfigurationError, PermissionDeniedError, UnavailableError
 from keter.license import issue, load_private_key, new_key
+from keter.settings import Settings, load_settings
 from keter.supervision.preflight import check_folder, check_live, check_port, check_ports
 from keter.system.private_files import loose_permissions
-from keter.settings import Settings, load_settings
 from tests.kit.support import free_port
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-LIMITS = {"MAX_STAKE": "50", "MAX_EXPOSURE_EVENT": "100", "MAX_EXPOSURE_LEAGUE": "500", "MAX_EXPOSURE_DAY": "1000",
-          "MAX_EXPOSURE_TOTAL": "1000", "DAILY_LOSS_LIMIT_UNITS": "14"}  # fmt: skip
+LIMITS = {
+    "MAX_STAKE": "50",
+    "MAX_EXPOSURE_EVENT": "100",
+    "MAX_EXPOSURE_LEAGUE": "500",
+    "MAX_EXPOSURE_DAY": "1000",
+    "MAX_EXPOSURE_TOTAL": "1000",
+    "DAILY_LOSS_LIMIT_UNITS": "14",
+}
 ACCOUNT = {"AO_USER": "u", "AO_PASS": "p"}
 
 
@@ -41,7 +47,9 @@ def test_a_taken_port_is_named() -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"DASH_HOST: {host} is no address of this machine"):
+    with pytest.raises(
+        ConfigurationError, match=f"DASH_HOST: {host} is no address of this machine"
+    ):
         check_port(host, 8080)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from keter.clock import ManualClock
 from keter.errors import UnavailableError
+from keter.settings import Settings, load_settings
 from keter.supervision.launch import banner, page_host, page_url, plan_sandbox, worker_specs
 from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process, Stage
-from keter.settings import Settings, load_settings
 from keter.supervision.supervisor import await_port, unbreakable
 
 
@@ -20,7 +20,9 @@ def settings(folder: Path, **environ: str) -> Settings:
 def test_there_is_one_child_per_process_and_copy_under_the_name_of_its_log(tmp_path: Path) -> None:
     specs = worker_specs(settings(tmp_path, EDGE_COPIES="2", VALIDATOR_COPIES="3"))
     names = [spec.name for spec in specs]
-    assert sorted(names) == sorted([*(process.value for process in Process), "edge-2", "validator-2", "validator-3"])
+    assert sorted(names) == sorted(
+        [*(process.value for process in Process), "edge-2", "validator-2", "validator-3"]
+    )
     assert names[-1] == "ingest"
     for spec in specs:
         assert spec.stage is STAGE_OF[Process(spec.name.split("-")[0])]
@@ -32,7 +34,9 @@ def test_a_whole_stop_fits_into_ten_seconds() -> None:
     assert sum(STAGE_GRACE_S[stage] for stage in Stage) + redis_s < 10
 
 
-def test_without_an_account_there_is_a_sandbox_and_the_workers_take_it_for_a_venue(tmp_path: Path) -> None:
+def test_without_an_account_there_is_a_sandbox_and_the_workers_take_it_for_a_venue(
+    tmp_path: Path,
+) -> None:
     plan = plan_sandbox(settings(tmp_path, SANDBOX_SEED="11"))
     assert plan is not None
     assert plan.environment["AO_BASE_URL"].startswith(f"http://127.0.0.1:{plan.port}/")
@@ -43,17 +47,40 @@ def test_without_an_account_there_is_a_sandbox_and_the_workers_take_it_for_a_ven
 
 @pytest.mark.parametrize(
     ("host", "reached"),
-    [("127.0.0.1", "http://127.0.0.1:80"), ("::", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("box", "http://box:80")],
-)  # fmt: skip
-def test_the_pages_address_is_one_that_can_be_opened(tmp_path: Path, host: str, reached: str) -> None:
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("::", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("box", "http://box:80"),
+    ],
+)
+def test_the_pages_address_is_one_that_can_be_opened(
+    tmp_path: Path, host: str, reached: str
+) -> None:
     assert page_url(page_host(settings(tmp_path, DASH_HOST=host)), 80) == reached
 
 
 def test_the_banner_tells_mode_venue_redis_page_how_to_stop_and_what_is_odd(tmp_path: Path) -> None:
     (tmp_path / "HALT").write_text("")
     conf = settings(tmp_path, HALT_FILE=str(tmp_path / "HALT"))
-    text = "\n".join(banner(conf, page="http://x", redis="private server", sandbox=plan_sandbox(conf), notices=["loud notice"]))
-    for words in ("DRY", "http://x", "private server", "sandbox bookmaker", "Ctrl+C", "loud notice", "keter resume"):
+    text = "\n".join(
+        banner(
+            conf,
+            page="http://x",
+            redis="private server",
+            sandbox=plan_sandbox(conf),
+            notices=["loud notice"],
+        )
+    )
+    for words in (
+        "DRY",
+        "http://x",
+        "private server",
+        "sandbox bookmaker",
+        "Ctrl+C",
+        "loud notice",
+        "keter resume",
+    ):
         assert words in text
     live = settings(tmp_path, EXECUTION_MODE="LIVE", AO_USER="me", AO_PASS="secret-4711")
     text = "\n".join(banner(live, page="p", redis="r", sandbox=None))
@@ -69,7 +96,9 @@ def test_a_closed_console_breaks_nothing() -> None:
     unbreakable(closed)("line")
 
 
-def test_a_port_in_use_is_waited_for_only_after_an_abrupt_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_waited_for_only_after_an_abrupt_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock, said = ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), list[str]()
     attempts = iter([UnavailableError("taken"), UnavailableError("taken"), None])
 

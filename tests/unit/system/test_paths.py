@@ -6,8 +6,8 @@ import pytest
 
 from keter.errors import ConfigurationError
 from keter.ledger import local_ledger
-from keter.system.paths import env_file_in_use, places, rooted_ledger
 from keter.settings import load_settings
+from keter.system.paths import env_file_in_use, places, rooted_ledger
 
 
 @pytest.fixture
@@ -24,7 +24,9 @@ def make(folder: Path, text: str = "") -> Path:
     return folder / ".env"
 
 
-def test_the_file_named_wins_over_the_folders_own_and_that_over_the_checkouts(tmp_path: Path, elsewhere: Path) -> None:
+def test_the_file_named_wins_over_the_folders_own_and_that_over_the_checkouts(
+    tmp_path: Path, elsewhere: Path
+) -> None:
     checkout = make(tmp_path / "checkout")
     make(tmp_path / "named")
     assert env_file_in_use({}, [tmp_path / "none"]) is None
@@ -33,11 +35,15 @@ def test_the_file_named_wins_over_the_folders_own_and_that_over_the_checkouts(tm
     make(elsewhere)
     assert env_file_in_use({}, [tmp_path / "checkout"]) == Path(".env")
     assert env_file_in_use({"KETER_ENV_FILE": "../named/.env"}, []) == elsewhere / "../named/.env"
-    with pytest.raises(ConfigurationError, match=r"KETER_ENV_FILE names .*gone, which does not exist"):
+    with pytest.raises(
+        ConfigurationError, match=r"KETER_ENV_FILE names .*gone, which does not exist"
+    ):
         env_file_in_use({"KETER_ENV_FILE": "gone"}, [])
 
 
-def test_relative_paths_start_at_the_folder_of_the_file_and_without_one_here(tmp_path: Path, elsewhere: Path) -> None:
+def test_relative_paths_start_at_the_folder_of_the_file_and_without_one_here(
+    tmp_path: Path, elsewhere: Path
+) -> None:
     file = make(tmp_path / "keter", "HALT_FILE=stop/HALT\nLEDGER_URL=sqlite:///money/l.db\n")
     settings = load_settings(file, {})
     assert settings.mode.data_dir == tmp_path / "keter" / "local"
@@ -50,15 +56,21 @@ def test_relative_paths_start_at_the_folder_of_the_file_and_without_one_here(tmp
     assert load_settings(None, {}).env_file is None
 
 
-def test_the_home_folder_may_be_written_as_everybody_writes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_home_folder_may_be_written_as_everybody_writes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     assert load_settings(None, {"DATA_DIR": "~/keter"}).mode.data_dir == tmp_path / "keter"
-    with pytest.raises(ConfigurationError, match=r"DATA_DIR begins with ~ and there is no such home folder"):
+    with pytest.raises(
+        ConfigurationError, match=r"DATA_DIR begins with ~ and there is no such home folder"
+    ):
         load_settings(None, {"DATA_DIR": "~nobody-of-that-name/keter"})
 
 
-@pytest.mark.parametrize("value", ["", " ", '"local"', "'local'", "$HOME/keter", "%USERPROFILE%\\keter", "a\tb", "a\0b"])
+@pytest.mark.parametrize(
+    "value", ["", " ", '"local"', "'local'", "$HOME/keter", "%USERPROFILE%\\keter", "a\tb", "a\0b"]
+)
 @pytest.mark.parametrize("name", ["DATA_DIR", "HALT_FILE"])
 def test_what_can_be_no_path_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} must be a path"):
@@ -67,9 +79,15 @@ def test_what_can_be_no_path_is_refused(name: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "same"),
-    [("sqlite:////srv/l.db", True), ("postgresql://u:p@h/d", True), ("sqlite:///:memory:", True), ("nonsense", True),
-     ("sqlite:///l.db", False), ("sqlite+pysqlite:///a/l.db?timeout=3", False)],
-)  # fmt: skip
+    [
+        ("sqlite:////srv/l.db", True),
+        ("postgresql://u:p@h/d", True),
+        ("sqlite:///:memory:", True),
+        ("nonsense", True),
+        ("sqlite:///l.db", False),
+        ("sqlite+pysqlite:///a/l.db?timeout=3", False),
+    ],
+)
 def test_only_a_relative_file_of_a_ledger_is_moved(url: str, same: bool, tmp_path: Path) -> None:
     found = rooted_ledger(url, tmp_path)
     assert (found == url) is same
@@ -78,7 +96,9 @@ def test_only_a_relative_file_of_a_ledger_is_moved(url: str, same: bool, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a%41b", "a b", "Kéter", "a&b=c", "a:b@c", "a+b"])
-async def test_the_ledger_is_where_the_folder_is_whatever_its_name(name: str, tmp_path: Path) -> None:
+async def test_the_ledger_is_where_the_folder_is_whatever_its_name(
+    name: str, tmp_path: Path
+) -> None:
     from keter.clock import SystemClock
     from keter.ledger import open_settings_ledger
 
@@ -98,4 +118,6 @@ async def test_the_ledger_is_where_the_folder_is_whatever_its_name(name: str, tm
 
 def test_instances_are_listed_for_their_user_and_for_the_machine() -> None:
     assert places({"KETER_INSTANCES": "/srv/list"}) == (Path("/srv/list"),)
-    assert Path("/home/x/state/keter") in places({"XDG_STATE_HOME": "/home/x/state", "LOCALAPPDATA": "/home/x/state"})
+    assert Path("/home/x/state/keter") in places(
+        {"XDG_STATE_HOME": "/home/x/state", "LOCALAPPDATA": "/home/x/state"}
+    )

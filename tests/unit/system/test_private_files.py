@@ -1,4 +1,6 @@
-"""Whatever the umask says, only its owner reads what Keter writes; what is open to others is told."""
+"""Whatever the umask says, only its owner reads what Keter writes; what is open to others is
+told.
+"""
 
 import ast
 import asyncio
@@ -18,15 +20,15 @@ from keter.bus.connection import absent
 from keter.bus.server import PrivateRedis
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control, Operator
-from keter.supervision.doctor import Finding, Grade, examine, write_bundle
 from keter.domain.signals import CapturedAnswer
 from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.logs import configure_logs
-from keter.system.private_files import claim, loose_below, make_folder, open_private, write_private
-from keter.system.process import FileLock
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings
+from keter.supervision.doctor import Finding, Grade, examine, write_bundle
+from keter.system.private_files import claim, loose_below, make_folder, open_private, write_private
+from keter.system.process import FileLock
 from tests.kit.support import ROOT, free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -47,7 +49,9 @@ def mode(path: Path) -> int:
 
 
 def settings(folder: Path, **environ: str) -> Settings:
-    return load_settings(None, {"DATA_DIR": str(folder / "local"), "DASH_PORT": str(free_port()), **environ})
+    return load_settings(
+        None, {"DATA_DIR": str(folder / "local"), "DASH_PORT": str(free_port()), **environ}
+    )
 
 
 def loose(folder: Path) -> list[str]:
@@ -88,7 +92,11 @@ async def test_ledger_backup_and_export_are_private(tmp_path: Path) -> None:
         await ledger.backup(tmp_path / "copies" / "copy.db")
         await ledger.export(tmp_path / "bets.csv", "csv")
         await ledger.export(tmp_path / "bets.parquet", "parquet")
-        assert {path.name for path in conf.mode.data_dir.iterdir()} == {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
+        assert {path.name for path in conf.mode.data_dir.iterdir()} == {
+            "ledger.db",
+            "ledger.db-wal",
+            "ledger.db-shm",
+        }
         assert loose(tmp_path) == []
     finally:
         await ledger.aclose()
@@ -96,7 +104,9 @@ async def test_ledger_backup_and_export_are_private(tmp_path: Path) -> None:
 
 async def test_halt_file_bundle_lock_mark_and_captures_are_private(tmp_path: Path) -> None:
     conf = settings(tmp_path)
-    control = Control(absent("away"), halt_file=tmp_path / "HALT", clock=ManualClock(NOW), audit=None)
+    control = Control(
+        absent("away"), halt_file=tmp_path / "HALT", clock=ManualClock(NOW), audit=None
+    )
     await control.halt(Operator("me", "cli"), "test")
     write_bundle(tmp_path / "bundle.zip", conf, [Finding("redis", Grade.OK, "fine")])
     assert FileLock(tmp_path / "run" / "keter.pid").acquire("1")
@@ -170,9 +180,20 @@ def test_nothing_writes_a_file_but_through_the_helper() -> None:
     for file in SOURCE.rglob("*.py"):
         if file.name == "system/private_files.py":
             continue
-        calls = [node.func for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-        names = {call.attr for call in calls if isinstance(call, ast.Attribute)} & {"write_text", "write_bytes"}
-        names |= {"open for writing" for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if _opens_to_write(node)}
+        calls = [
+            node.func
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        ]
+        names = {call.attr for call in calls if isinstance(call, ast.Attribute)} & {
+            "write_text",
+            "write_bytes",
+        }
+        names |= {
+            "open for writing"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if _opens_to_write(node)
+        }
         if names - WRITES_BY_ITSELF.get(file.name, set()):
             found[file.relative_to(SOURCE).as_posix()] = names
     assert found == {}
@@ -183,7 +204,9 @@ def _opens_to_write(node: ast.AST) -> bool:
         return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     words = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-    return name == "open" and any(isinstance(word, str) and set(word) & set("wax+") and len(word) <= 3 for word in words)
+    return name == "open" and any(
+        isinstance(word, str) and set(word) & set("wax+") and len(word) <= 3 for word in words
+    )
 
 
 def test_the_umask_of_a_supervisors_child_is_private() -> None:
@@ -196,6 +219,11 @@ def test_the_umask_of_a_supervisors_child_is_private() -> None:
 
 async def _umask_of_child(**options: int) -> str:
     code = "import os; print(oct(os.umask(0)))"
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE, **options)  # type: ignore[arg-type]  # typed per name
+    command = (sys.executable, "-c", code)
+    child = await asyncio.create_subprocess_exec(
+        *command,
+        stdout=subprocess.PIPE,
+        **options,  # type: ignore[arg-type]  # typed per name
+    )
     out, _ = await child.communicate()
     return out.decode().strip()

@@ -1,4 +1,6 @@
-"""A loop that waits between its turns ends when it is cancelled, also where a library swallowed that."""
+"""A loop that waits between its turns ends when it is cancelled, also where a library swallowed
+that.
+"""
 
 import asyncio
 import contextlib

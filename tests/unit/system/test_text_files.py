@@ -11,17 +11,27 @@ from keter.system.text_files import UnreadableFileError, is_present, read_bytes,
 
 
 @pytest.mark.parametrize(
-    "raw", [b"caf\xc3\xa9", b"\xef\xbb\xbfcaf\xc3\xa9", "café".encode("utf-16"), b"\xfe\xff" + "café".encode("utf-16-be")]
+    "raw",
+    [
+        b"caf\xc3\xa9",
+        b"\xef\xbb\xbfcaf\xc3\xa9",
+        "café".encode("utf-16"),
+        b"\xfe\xff" + "café".encode("utf-16-be"),
+    ],
 )
 def test_text_of_windows_and_of_everybody_else_is_read(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a").write_bytes(raw)
     assert read_text(tmp_path / "a") == "café"
 
 
-@pytest.mark.parametrize("raw", [b"caf\xe9", "café".encode("utf-16-le"), b"a\0b", b"\xff\xfe\x00", b"\x80" * 10])
+@pytest.mark.parametrize(
+    "raw", [b"caf\xe9", "café".encode("utf-16-le"), b"a\0b", b"\xff\xfe\x00", b"\x80" * 10]
+)
 def test_what_is_no_text_is_one_sentence(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a").write_bytes(raw)
-    with pytest.raises(UnreadableFileError, match="a cannot be read: it is not UTF-8 text; save it as UTF-8") as caught:
+    with pytest.raises(
+        UnreadableFileError, match="a cannot be read: it is not UTF-8 text; save it as UTF-8"
+    ) as caught:
         read_text(tmp_path / "a")
     assert caught.value.exit_code == ExitCode.CONFIGURATION
 
@@ -49,4 +59,6 @@ def test_anything_of_that_name_is_present_and_so_is_what_nobody_can_tell(tmp_pat
     (tmp_path / "folder").mkdir()
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
-    assert [is_present(path) for path in (tmp_path / "link", tmp_path / "folder", loop / "below")] == [True] * 3
+    assert [
+        is_present(path) for path in (tmp_path / "link", tmp_path / "folder", loop / "below")
+    ] == [True] * 3

@@ -10,14 +10,16 @@ from keter.ledger import open_settings_ledger
 from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.venue import AsianOddsVenue
-from keter.venues.registry import open_bet_venue
 from keter.venues.paper import PaperGateway
+from keter.venues.registry import open_bet_venue
 from tests.kit.execution import NOW, settings_for
 from tests.kit.local_stores import LocalStores
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("DRY", PaperGateway), ("LIVE", AsianOddsVenue)])
-async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(tmp_path: Path, mode: str, kind: type[object]) -> None:
+async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(
+    tmp_path: Path, mode: str, kind: type[object]
+) -> None:
     settings, clock = settings_for(tmp_path, EXECUTION_MODE=mode), ManualClock(NOW)
     ledger = await open_settings_ledger(settings, clock=clock)
     venue = open_bet_venue(settings, absent("not asked"), ledger, clock)
@@ -29,7 +31,12 @@ async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(tmp_path: Path,
 async def test_the_size_of_an_answer_is_the_settings_or_the_machines(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     local = LocalStores(clock.monotonic)
-    for names, most in (({"MAX_ANSWER_MB": 1.5}, 1_500_000), ({}, int(answer_mb(0, memory_bytes()) * MB))):
-        opened = open_venue(settings_for(tmp_path, **names), Stores(local, local, local), clock, owner=True)
+    for names, most in (
+        ({"MAX_ANSWER_MB": 1.5}, 1_500_000),
+        ({}, int(answer_mb(0, memory_bytes()) * MB)),
+    ):
+        opened = open_venue(
+            settings_for(tmp_path, **names), Stores(local, local, local), clock, owner=True
+        )
         assert opened.venue._client._transport._max_body_bytes == most
         await opened.aclose()

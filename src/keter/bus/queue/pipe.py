@@ -1,9 +1,11 @@
-"""The conflating, reliable queue: the newest payload per key, in one pair of hands at a time, nothing lost, nothing twice.
+"""The conflating, reliable queue: the newest payload per key, in one pair of hands at a time,
+nothing lost, nothing twice.
 
-A key waits, is in flight, or both waits to be looked at again and is in flight; a push of a waiting key replaces its payload
-and keeps its place. A ``Pipe`` is one incarnation of one worker on one queue: it holds a lease that every step renews, and
-a list of what it has in hand. Everything a turn does happens in one script (``lua/step.lua``).
-What a step moves, moves exactly once; what a worker *does* between two steps may be repeated.
+A key waits, is in flight, or both waits to be looked at again and is in flight; a push of a waiting
+key replaces its payload and keeps its place. A ``Pipe`` is one incarnation of one worker on one
+queue: it holds a lease that every step renews, and a list of what it has in hand. Everything a turn
+does happens in one script (``lua/step.lua``). What a step moves, moves exactly once; what a worker
+*does* between two steps may be repeated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,10 @@ STAMP = 14  # ``<13 digits of ms>|`` before the key in a queue's list
 
 
 class QueueName(StrEnum):
-    """The queues, in the order of the pipeline. Raw and validated conflate on markets, the others on selections."""
+    """The queues, in the order of the pipeline.
+
+    Raw and validated conflate on markets, the others on selections.
+    """
 
     RAW = "raw"
     VALIDATED = "validated"
@@ -44,7 +49,9 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One item for the next queue, or one ``returned`` to the queue it came from, where it never replaces a newer payload."""
+    """One item for the next queue, or one ``returned`` to the queue it came from, where it never
+    replaces a newer payload.
+    """
 
     queue: QueueName
     key: str
@@ -53,10 +60,13 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Pipe:
-    """One incarnation of one worker. ``source`` None makes a pure producer, which needs no lease and holds nothing.
+    """One incarnation of one worker.
 
-    After LeaseLostError or ConnectionLostError drop what is in hand and ``await reopen()``; after BusRefusedError nothing
-    has happened and the same step may be made again. ``day`` tells on which betting day counters are booked.
+    ``source`` None makes a pure producer, which needs no lease and holds nothing.
+
+    After LeaseLostError or ConnectionLostError drop what is in hand and ``await reopen()``; after
+    BusRefusedError nothing has happened and the same step may be made again. ``day`` tells on which
+    betting day counters are booked.
     """
 
     def __init__(
@@ -97,7 +107,9 @@ class Pipe:
         self._certain = True
 
     async def reopen(self) -> None:
-        """Gives everything of earlier lives back to the queue and starts a new one; may be repeated until it succeeds."""
+        """Gives everything of earlier lives back to the queue and starts a new one; may be repeated
+        until it succeeds.
+        """
         self._certain = self._source is None
         self._hand = []
         await self._hand_over()
@@ -123,13 +135,20 @@ class Pipe:
         counts: Mapping[str, int] | None = None,
         audit: Sequence[bytes] = (),
     ) -> list[Item]:
-        """One atomic turn: renews the lease, pushes ``outputs``, acknowledges the first ``done`` items in hand, claims more.
+        """One atomic turn: renews the lease, pushes ``outputs``, acknowledges the first ``done``
+        items in hand, claims more.
 
-        ``counts`` are added to the day's statistics, ``audit`` goes to the recorder. Returns the newly claimed items; they
-        follow those still in hand.
+        ``counts`` are added to the day's statistics, ``audit`` goes to the recorder. Returns the
+        newly claimed items; they follow those still in hand.
         """
-        if done > len(self._hand) or not 0 <= claim <= MOST_CLAIMED or (self._source is None and claim):
-            raise ValueError(f"cannot acknowledge {done} of {len(self._hand)} items and claim {claim}")
+        if (
+            done > len(self._hand)
+            or not 0 <= claim <= MOST_CLAIMED
+            or (self._source is None and claim)
+        ):
+            raise ValueError(
+                f"cannot acknowledge {done} of {len(self._hand)} items and claim {claim}"
+            )
         if self._source is None:
             for start in range(0, max(len(outputs), 1), PUSH_CHUNK):
                 await self._turn(0, outputs[start : start + PUSH_CHUNK], 0, counts, audit)
@@ -138,7 +157,9 @@ class Pipe:
         return await self._turn(done, outputs, claim, counts, audit)
 
     async def dead(self, item: Item, error: str) -> None:
-        """Moves ``item``, which must be the first in hand, to the dead letters with one line of ``error``."""
+        """Moves ``item``, which must be the first in hand, to the dead letters with one line of
+        ``error``.
+        """
         if not self._hand or self._hand[0] != item.key:
             raise ValueError(f"{item.key} is not the first item in hand")
         await self._turn(1, (), 0, None, (), error=" ".join(error.split())[:500] or "unknown error")
@@ -153,9 +174,22 @@ class Pipe:
         error: str = "",
     ) -> list[Item]:
         if not self._certain:
-            raise ConnectionLostError("what became of the last step is unknown: reopen the pipe first")
+            raise ConnectionLostError(
+                "what became of the last step is unknown: reopen the pipe first"
+            )
         keys: list[Arg] = [self._bus.keys.stats(self._day()), self._bus.keys.audit]
-        args: list[Arg] = [0, self._lease_ms, len(self._hand), done, claim, self._worker, error, DEAD_CAP, AUDIT_CAP, STATS_MS]
+        args: list[Arg] = [
+            0,
+            self._lease_ms,
+            len(self._hand),
+            done,
+            claim,
+            self._worker,
+            error,
+            DEAD_CAP,
+            AUDIT_CAP,
+            STATS_MS,
+        ]
         if self._source is not None:
             args[0] = 1
             keys += self._source.of_step(self._incarnation)
@@ -188,11 +222,15 @@ class Pipe:
         for i in range(2, len(reply), 2):
             key = reply[i][STAMP:].decode()
             self._hand.append(key)
-            items.append(Item(key, reply[i + 1], (now_ms - int(reply[i][: STAMP - 1])) / 1000, alone))
+            items.append(
+                Item(key, reply[i + 1], (now_ms - int(reply[i][: STAMP - 1])) / 1000, alone)
+            )
         return items
 
     async def wait(self) -> None:
-        """Returns when there may be something to claim, at the latest after a second. Only for an idle consumer.
+        """Returns when there may be something to claim, at the latest after a second.
+
+        Only for an idle consumer.
 
         Never cancel it, nor put it under a time-out: let the second run out.
         """
@@ -201,17 +239,26 @@ class Pipe:
         await self._bus.blocking.execute_command("BLPOP", self._source.bell, BLOCK_S)
 
     async def touch(self) -> None:
-        """Renews the lease during a long item; for another task of the same process. Raises LeaseLostError."""
+        """Renews the lease during a long item; for another task of the same process.
+
+        Raises LeaseLostError.
+        """
         if self._source is None:
             return
-        if not await self._bus.redis.execute_command("PEXPIRE", self._source.lease(self._incarnation), self._lease_ms):
+        if not await self._bus.redis.execute_command(
+            "PEXPIRE", self._source.lease(self._incarnation), self._lease_ms
+        ):
             raise LeaseLostError("the lease expired during a long item")
 
 
-async def reap(bus: Bus, queue: str, incarnation: str, *, own: bool, strikes: int = 0) -> tuple[int, int]:
-    """Takes back what ``incarnation`` has in hand: (items put back, items dead), or (-1, 0) while its lease stands.
+async def reap(
+    bus: Bus, queue: str, incarnation: str, *, own: bool, strikes: int = 0
+) -> tuple[int, int]:
+    """Takes back what ``incarnation`` has in hand: (items put back, items dead), or (-1, 0) while
+    its lease stands.
 
-    ``own`` disregards the lease. An item that reaches ``strikes`` goes to the dead letters; 0 counts no strike.
+    ``own`` disregards the lease. An item that reaches ``strikes`` goes to the dead letters; 0
+    counts no strike.
     """
     keys = bus.keys.queue(queue)
     args: list[Arg] = [incarnation, int(own), strikes, DEAD_CAP, TOMB_MS]

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
-from keter.bus.queue.pipe import STAMP, QueueName, reap
 from keter.bus.connection import Bus
+from keter.bus.queue.pipe import STAMP, QueueName, reap
 from keter.clock import from_ms
 
 MOST_STRIKES = 3
@@ -14,7 +14,10 @@ GONE = -2  # what PTTL says of a key that is not there
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
-    """One queue at a glance. ``oldest_age_s`` is None when nothing waits; ``consumers`` are workers with a live lease."""
+    """One queue at a glance.
+
+    ``oldest_age_s`` is None when nothing waits; ``consumers`` are workers with a live lease.
+    """
 
     depth: int
     in_flight: int
@@ -34,10 +37,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Reaper:
-    """Returns what silent incarnations hold. Any worker may run it, any number at a time: each script checks for itself.
+    """Returns what silent incarnations hold.
 
-    With ``lease_ttl_s`` a lease that has more than twice that left is cut to it: the server's clock was set back. An owner that
-    lives renews it, a dead one's ends.
+    Any worker may run it, any number at a time: each script checks for itself.
+
+    With ``lease_ttl_s`` a lease that has more than twice that left is cut to it: the server's clock
+    was set back. An owner that lives renews it, a dead one's ends.
     """
 
     def __init__(
@@ -94,7 +99,9 @@ class Reaper:
             found = await batch.execute()
         for incarnation, holds in zip(tombs, found, strict=True):
             if holds:
-                back, dead = await reap(self._bus, queue, incarnation, own=True, strikes=self._strikes)
+                back, dead = await reap(
+                    self._bus, queue, incarnation, own=True, strikes=self._strikes
+                )
                 moved += back + dead
         await self._bus.redis.zremrangebyscore(keys.tombs, "-inf", await self._bus.now_ms())
         return moved
@@ -115,7 +122,9 @@ async def _facts(bus: Bus, queue: QueueName, now_ms: int) -> QueueFacts:
         batch.zrange(keys.workers, 0, -1)
         batch.llen(keys.dead)
         depth, in_flight, head, workers, dead = await batch.execute()
-    consumers = await bus.redis.exists(*[keys.lease(name.decode()) for name in workers]) if workers else 0
+    consumers = (
+        await bus.redis.exists(*[keys.lease(name.decode()) for name in workers]) if workers else 0
+    )
     oldest = max(now_ms - int(head[: STAMP - 1]), 0) / 1000 if head else None
     return QueueFacts(depth, in_flight, oldest, consumers, dead)
 

@@ -19,7 +19,10 @@ async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:
 
 
 async def read_accounts(bus: Bus) -> list[AccountSnapshot]:
-    """Every account heard of within two days, by name; look at ``fetched_at``. Raises PoisonedPayloadError."""
+    """Every account heard of within two days, by name; look at ``fetched_at``.
+
+    Raises PoisonedPayloadError.
+    """
     keys = await bus.redis.execute_command("ZRANGE", bus.keys.accounts, 0, -1)
     found = [await bus.redis.execute_command("HGET", key, "snapshot") for key in sorted(keys)]
     return [decode(AccountSnapshot, payload) for payload in found if payload is not None]

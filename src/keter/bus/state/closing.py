@@ -1,4 +1,6 @@
-"""The newest fair price of a bet's selection before kick-off, kept where the tracker's successor finds it."""
+"""The newest fair price of a bet's selection before kick-off, kept where the tracker's successor
+finds it.
+"""
 
 from datetime import datetime
 
@@ -17,7 +19,9 @@ class ClosingLook(msgspec.Struct, frozen=True):
 
 async def note_closing(bus: Bus, intent_id: str, look: ClosingLook) -> None:
     """Replaces what was seen before."""
-    await bus.redis.execute_command("SET", bus.keys.closing(intent_id), msgspec.json.encode(look), "PX", CLOSING_MS)
+    await bus.redis.execute_command(
+        "SET", bus.keys.closing(intent_id), msgspec.json.encode(look), "PX", CLOSING_MS
+    )
 
 
 async def read_closing(bus: Bus, intent_id: str) -> ClosingLook | None:

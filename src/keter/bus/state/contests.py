@@ -1,4 +1,6 @@
-"""The session that somebody else keeps taking away: noted by whoever logs in, read by whoever may stop betting."""
+"""The session that somebody else keeps taking away: noted by whoever logs in, read by whoever may
+stop betting.
+"""
 
 from keter.bus.connection import Bus
 from keter.bus.keys import CONTESTED_MS

@@ -19,8 +19,13 @@ class Cooldown(msgspec.Struct, frozen=True):
     remaining_s: float
 
 
-async def cool_down(bus: Bus, *, event_uid: str, seconds: float, reason: str, selection_id: str | None = None) -> None:
-    """Lets the event, or only one of its selections, rest. A longer rest under way is not shortened; 0 s is none."""
+async def cool_down(
+    bus: Bus, *, event_uid: str, seconds: float, reason: str, selection_id: str | None = None
+) -> None:
+    """Lets the event, or only one of its selections, rest.
+
+    A longer rest under way is not shortened; 0 s is none.
+    """
     ms = round(seconds * 1000)
     if ms > 0:
         key = bus.keys.cooldown_event(event_uid)
@@ -40,7 +45,13 @@ async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
 async def rest_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
     """Seconds for which ``cooling`` will still refuse the selection; 0 when it does not."""
     event, selection = await _read(bus, event_uid, selection_id)
-    return max([int(left_ms) for value, left_ms in (event, selection) if _rests(value, left_ms)], default=0) / 1000
+    return (
+        max(
+            [int(left_ms) for value, left_ms in (event, selection) if _rests(value, left_ms)],
+            default=0,
+        )
+        / 1000
+    )
 
 
 async def list_cooldowns(bus: Bus) -> list[Cooldown]:
@@ -58,16 +69,24 @@ async def list_cooldowns(bus: Bus) -> list[Cooldown]:
 
 
 async def clear_cooldown(bus: Bus, key: str) -> bool:
-    """Ends a rest early; False when there was none. Raises ValueError for a key that is no cooldown."""
+    """Ends a rest early; False when there was none.
+
+    Raises ValueError for a key that is no cooldown.
+    """
     if not key.startswith(f"{bus.keys.prefix}cooldown:"):
         raise ValueError(f"not a cooldown: {key!r}")
     return bool(await bus.redis.execute_command("DEL", key))
 
 
-async def _read(bus: Bus, event_uid: str, selection_id: str) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
+async def _read(
+    bus: Bus, event_uid: str, selection_id: str
+) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
     """Value and milliseconds left of the event's rest and of the selection's."""
     async with bus.redis.batch() as batch:
-        for key in (bus.keys.cooldown_event(event_uid), bus.keys.cooldown_selection(event_uid, selection_id)):
+        for key in (
+            bus.keys.cooldown_event(event_uid),
+            bus.keys.cooldown_selection(event_uid, selection_id),
+        ):
             batch.get(key)
             batch.pttl(key)
         event, event_ms, selection, selection_ms = await batch.execute()
@@ -75,7 +94,10 @@ async def _read(bus: Bus, event_uid: str, selection_id: str) -> tuple[tuple[byte
 
 
 def _rests(value: bytes | None, left_ms: int) -> bool:
-    """Whether a rest is under way. With more than a whole rest left the server's clock was set back: that is none."""
+    """Whether a rest is under way.
+
+    With more than a whole rest left the server's clock was set back: that is none.
+    """
     return value is not None and left_ms <= _parts(value)[1]
 
 

@@ -8,7 +8,10 @@ from keter.bus.errors import BusDataError
 
 
 async def read_limits(bus: Bus) -> dict[str, Decimal]:
-    """Amount by name of the setting. Raises BusDataError for what is no amount: nobody then knows how low the limit is."""
+    """Amount by name of the setting.
+
+    Raises BusDataError for what is no amount: nobody then knows how low the limit is.
+    """
     fields = await bus.redis.read_hash(bus.keys.risk_limits)
     try:
         return {name: Decimal(value.decode()) for name, value in fields.items()}
@@ -17,9 +20,13 @@ async def read_limits(bus: Bus) -> dict[str, Decimal]:
 
 
 async def write_limit(bus: Bus, name: str, value: Decimal, *, instead_of: Decimal | None) -> bool:
-    """Puts a limit in force instead of the one that was read; False when it is another one meanwhile."""
+    """Puts a limit in force instead of the one that was read; False when it is another one
+    meanwhile.
+    """
     stands = "" if instead_of is None else str(instead_of)
-    return bool(await bus.redis.run("limit_set", [bus.keys.risk_limits], [name, str(value), stands]))
+    return bool(
+        await bus.redis.run("limit_set", [bus.keys.risk_limits], [name, str(value), stands])
+    )
 
 
 async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:

@@ -1,8 +1,8 @@
 """The latest prices of every selection, what each feed last confirmed, and the scores.
 
-A price is written when it changes; between changes the feed as a whole confirms it. Both times are kept, so that a reader
-knows when a price was last seen to stand. A feed confirms only what it has told itself: what an earlier one left behind may
-have gone from the venue in between.
+A price is written when it changes; between changes the feed as a whole confirms it. Both times are
+kept, so that a reader knows when a price was last seen to stand. A feed confirms only what it has
+told itself: what an earlier one left behind may have gone from the venue in between.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,8 @@ from keter.domain.verdicts import Number
 from keter.venues.base import EventScore
 
 WRITE_CHUNK = 200  # selections per script: everybody waits while it runs
-CHUNK = 500  # commands per round trip: a snapshot of 2,000 matches must not hold the connection for long
+# Commands per round trip: a snapshot of 2,000 matches must not hold the connection for long
+CHUNK = 500
 
 
 class LatestPrice(msgspec.Struct, frozen=True, gc=False):
@@ -39,8 +40,8 @@ class LatestPrice(msgspec.Struct, frozen=True, gc=False):
 class LatestOdds(msgspec.Struct, frozen=True):
     """What the books offered on one selection when its market last changed.
 
-    ``feed_confirmed_at`` is when the market's feed last said that everything it did not mention still stands; None for prices
-    that this feed has not told.
+    ``feed_confirmed_at`` is when the market's feed last said that everything it did not mention
+    still stands; None for prices that this feed has not told.
     """
 
     account: str
@@ -66,11 +67,17 @@ class LatestOdds(msgspec.Struct, frozen=True):
     @property
     def confirmed_at(self) -> datetime:
         """When these prices were last seen to stand, by the change itself or by the feed."""
-        return max(self.received_at, self.feed_confirmed_at) if self.feed_confirmed_at is not None else self.received_at
+        return (
+            max(self.received_at, self.feed_confirmed_at)
+            if self.feed_confirmed_at is not None
+            else self.received_at
+        )
 
 
 class FeedFacts(msgspec.Struct, frozen=True):
-    """What one phase of one account's feed last told. ``began_at`` is when the feed began to tell, from everything.
+    """What one phase of one account's feed last told.
+
+    ``began_at`` is when the feed began to tell, from everything.
 
     ``fields`` are further figures, by name.
     """
@@ -88,7 +95,9 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
 
 async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
-    """Writes every selection of these markets; their keys outlive kick-off by ODDS_AFTER_KICKOFF_MS."""
+    """Writes every selection of these markets; their keys outlive kick-off by
+    ODDS_AFTER_KICKOFF_MS.
+    """
     selections = ((update, side) for update in updates for side in update.market.sides)
     while chunk := list(islice(selections, WRITE_CHUNK)):
         keys: list[Arg] = []
@@ -102,13 +111,18 @@ async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
 
 async def remove_odds(bus: Bus, pairs: Iterable[tuple[str, Market]]) -> None:
     """Removes the prices of markets that are gone: (event_uid, market) pairs."""
-    keys = (bus.keys.odds(uid, market.selection_id(side)) for uid, market in pairs for side in market.sides)
+    keys = (
+        bus.keys.odds(uid, market.selection_id(side))
+        for uid, market in pairs
+        for side in market.sides
+    )
     while chunk := list(islice(keys, CHUNK)):
         await bus.redis.execute_command("UNLINK", *chunk)
 
 
 async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds | None:
-    """The latest prices of a selection with the feed's confirmation, None when its market is unknown or gone.
+    """The latest prices of a selection with the feed's confirmation, None when its market is
+    unknown or gone.
 
     Raises PoisonedPayloadError when what is stored cannot be read.
     """
@@ -116,13 +130,22 @@ async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds |
     if payload is None:
         return None
     latest = decode(LatestOdds, payload)
-    facts = await bus.redis.execute_command("HMGET", bus.keys.feed(latest.account, latest.phase.value), *_TIMES)
+    facts = await bus.redis.execute_command(
+        "HMGET", bus.keys.feed(latest.account, latest.phase.value), *_TIMES
+    )
     return _confirmed(latest, facts)
 
 
-async def read_selections(bus: Bus, event_uid: str, selection_ids: Sequence[str]) -> list[LatestOdds | None]:
-    """The same for several selections of an event at once, in their order. Raises PoisonedPayloadError."""
-    payloads = await bus.redis.execute_command("MGET", *[bus.keys.odds(event_uid, one) for one in selection_ids])
+async def read_selections(
+    bus: Bus, event_uid: str, selection_ids: Sequence[str]
+) -> list[LatestOdds | None]:
+    """The same for several selections of an event at once, in their order.
+
+    Raises PoisonedPayloadError.
+    """
+    payloads = await bus.redis.execute_command(
+        "MGET", *[bus.keys.odds(event_uid, one) for one in selection_ids]
+    )
     found = [decode(LatestOdds, payload) if payload is not None else None for payload in payloads]
     feeds = {(latest.account, latest.phase) for latest in found if latest is not None}
     if not feeds:
@@ -131,13 +154,19 @@ async def read_selections(bus: Bus, event_uid: str, selection_ids: Sequence[str]
         for account, phase in feeds:
             batch.hmget(bus.keys.feed(account, phase.value), _TIMES)
         facts = dict(zip(feeds, await batch.execute(), strict=True))
-    return [_confirmed(latest, facts[latest.account, latest.phase]) if latest is not None else None for latest in found]
+    return [
+        _confirmed(latest, facts[latest.account, latest.phase]) if latest is not None else None
+        for latest in found
+    ]
 
 
 async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, object]) -> None:
-    """Notes what a feed told. Names of FeedFacts go to its attributes, others to ``fields``; None is not written.
+    """Notes what a feed told.
 
-    Times are aware datetimes. Fields not mentioned keep their value, so that a failed attempt leaves ``confirmed_at`` alone.
+    Names of FeedFacts go to its attributes, others to ``fields``; None is not written.
+
+    Times are aware datetimes. Fields not mentioned keep their value, so that a failed attempt
+    leaves ``confirmed_at`` alone.
     """
     own = {name: fields[name] for name in fields if name in _OWN}
     other = {name: fields[name] for name in fields if name not in _OWN}
@@ -162,7 +191,11 @@ async def read_feeds(bus: Bus) -> list[FeedFacts]:
     """Every feed of the last day, by account and phase."""
     keys = await bus.redis.execute_command("ZRANGE", bus.keys.feeds, 0, -1)
     found = [await bus.redis.read_hash(key.decode()) for key in sorted(keys)]
-    return [_feed({name: value.decode() for name, value in fields.items()}) for fields in found if fields]
+    return [
+        _feed({name: value.decode() for name, value in fields.items()})
+        for fields in found
+        if fields
+    ]
 
 
 async def write_scores(bus: Bus, scores: Sequence[EventScore]) -> None:
@@ -175,13 +208,18 @@ async def write_scores(bus: Bus, scores: Sequence[EventScore]) -> None:
 
 
 async def read_score(bus: Bus, event_uid: str) -> EventScore | None:
-    """The last score seen of an event. Raises PoisonedPayloadError when what is stored cannot be read."""
+    """The last score seen of an event.
+
+    Raises PoisonedPayloadError when what is stored cannot be read.
+    """
     payload = await bus.redis.execute_command("GET", bus.keys.score(event_uid))
     return decode(EventScore, payload) if payload is not None else None
 
 
 _TIMES = ("confirmed_ms", "began_ms")
-_OWN = frozenset({"confirmed_at", "began_at", "requested_at", "known_markets", "body_bytes", "parse_s"})
+_OWN = frozenset(
+    {"confirmed_at", "began_at", "requested_at", "known_markets", "body_bytes", "parse_s"}
+)
 
 
 def _confirmed(latest: LatestOdds, facts: Sequence[bytes | None]) -> LatestOdds:
@@ -231,7 +269,11 @@ def _feed(fields: dict[str, str]) -> FeedFacts:
             known_markets=int(fields["known_markets"]) if "known_markets" in fields else None,
             body_bytes=int(fields["body_bytes"]) if "body_bytes" in fields else None,
             parse_s=float(fields["parse_s"]) if "parse_s" in fields else None,
-            fields={name[2:]: msgspec.json.decode(value) for name, value in fields.items() if name.startswith("f:")},
+            fields={
+                name[2:]: msgspec.json.decode(value)
+                for name, value in fields.items()
+                if name.startswith("f:")
+            },
         )
     except (KeyError, ValueError, msgspec.DecodeError) as e:
         raise PoisonedPayloadError(f"a feed's facts cannot be read: {e}") from e

@@ -1,7 +1,9 @@
-"""Whose this Redis is. One run owns all keys under a prefix; no other gets a lease or sends a bet through it.
+"""Whose this Redis is.
 
-``keter up`` claims the record at its start, keeps it alive while it runs and gives it back when it stops. One whose
-supervisor died ends by itself; the same instance takes it over at once.
+One run owns all keys under a prefix; no other gets a lease or sends a bet through it.
+
+``keter up`` claims the record at its start, keeps it alive while it runs and gives it back when it
+stops. One whose supervisor died ends by itself; the same instance takes it over at once.
 """
 
 from keter.bus.codec import decode, encode
@@ -12,14 +14,18 @@ from keter.domain.runs import NOBODY, OwnerRecord
 
 
 async def claim(bus: Bus, record: OwnerRecord) -> OwnerRecord | None:
-    """Makes the run of ``record`` the owner and ends every arming; None when done, else the record of who owns it."""
+    """Makes the run of ``record`` the owner and ends every arming; None when done, else the record
+    of who owns it.
+    """
     keys = bus.keys
     taken = await bus.redis.run("owner_claim", [keys.owner, keys.armed], _fields(record))
     return decode(OwnerRecord, taken) if taken is not None else None
 
 
 async def keep(bus: Bus, record: OwnerRecord) -> bool:
-    """Renews the record, or restores it where Redis lost it; False when another run is the owner."""
+    """Renews the record, or restores it where Redis lost it; False when another run is the
+    owner.
+    """
     return bool(await bus.redis.run("owner_keep", [bus.keys.owner], _fields(record)))
 
 
@@ -29,7 +35,10 @@ async def give_back(bus: Bus, record: OwnerRecord) -> bool:
 
 
 async def read_owner(bus: Bus) -> OwnerRecord | None:
-    """The record that stands, None when nobody owns this Redis. Raises PoisonedPayloadError for one that cannot be read."""
+    """The record that stands, None when nobody owns this Redis.
+
+    Raises PoisonedPayloadError for one that cannot be read.
+    """
     payload = await bus.redis.execute_command("HGET", bus.keys.owner, "record")
     return decode(OwnerRecord, payload) if payload is not None else None
 
@@ -41,7 +50,9 @@ async def owner_id(bus: Bus) -> str:
 
 
 async def refuse_strangers(bus: Bus) -> None:
-    """Raises NotOwnerError when this Redis belongs to another run than the bus' own; nobody's counts as ours."""
+    """Raises NotOwnerError when this Redis belongs to another run than the bus' own; nobody's
+    counts as ours.
+    """
     found = await owner_id(bus)
     if found not in {NOBODY, bus.run_id}:
         raise NotOwnerError(await _whose(bus))
@@ -52,8 +63,12 @@ async def _whose(bus: Bus) -> str:
         record = await read_owner(bus)
     except PoisonedPayloadError:
         record = None
-    who = f"{record.run.mode.value} on {record.run.machine}" if record is not None else "another run"
-    return f"this Redis belongs to another Keter ({who}); set REDIS_KEY_PREFIX to keep the two apart"
+    who = (
+        f"{record.run.mode.value} on {record.run.machine}" if record is not None else "another run"
+    )
+    return (
+        f"this Redis belongs to another Keter ({who}); set REDIS_KEY_PREFIX to keep the two apart"
+    )
 
 
 def _fields(record: OwnerRecord) -> list[bytes | str | int | float]:

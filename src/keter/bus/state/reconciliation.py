@@ -1,7 +1,9 @@
-"""The bargain between router and tracker: no bet is placed before ledger and venue were compared, nor when they no longer are.
+"""The bargain between router and tracker: no bet is placed before ledger and venue were compared,
+nor when they no longer are.
 
-A router that starts asks for a pass under a token of its own; the tracker that completes one begun after the asking notes the
-token. A pass counts for as long as the caller says, by the server's clock: a tracker that died closes the router.
+A router that starts asks for a pass under a token of its own; the tracker that completes one begun
+after the asking notes the token. A pass counts for as long as the caller says, by the server's
+clock: a tracker that died closes the router.
 """
 
 from datetime import datetime
@@ -20,7 +22,9 @@ FUTURE_MS = 5_000
 
 
 async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
-    """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an older one."""
+    """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an
+    older one.
+    """
     key = bus.keys.reconciled(account)
     async with bus.redis.batch(atomic=True) as batch:
         batch.hset(key, "wanted", token)
@@ -55,15 +59,22 @@ async def last_pass(bus: Bus, account: str) -> datetime | None:
 
 
 async def pass_done(bus: Bus, account: str, token: str, run: RunMark, *, within_s: float) -> bool:
-    """Whether a pass asked for with ``token`` is complete, of the same run, mode and settings, and at most ``within_s`` old.
+    """Whether a pass asked for with ``token`` is complete, of the same run, mode and settings, and
+    at most ``within_s`` old.
 
-    A tracker in DRY compares with the paper account: what it found says nothing to a router in LIVE.
+    A tracker in DRY compares with the paper account: what it found says nothing to a router in
+    LIVE.
     """
     fields = await bus.redis.read_hash(bus.keys.reconciled(account))
-    if fields.get("done") != token.encode() or fields.get("run") != run.text.encode() or "at_ms" not in fields:
+    if (
+        fields.get("done") != token.encode()
+        or fields.get("run") != run.text.encode()
+        or "at_ms" not in fields
+    ):
         return False
     age_ms = await bus.now_ms() - int(fields["at_ms"])
-    return -FUTURE_MS <= age_ms <= within_s * 1000  # one from the future: the server's clock was set back since
+    # One from the future: the server's clock was set back since.
+    return -FUTURE_MS <= age_ms <= within_s * 1000
 
 
 class Doubt(msgspec.Struct, frozen=True):

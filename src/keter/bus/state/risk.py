@@ -1,7 +1,9 @@
-"""The risk book: what is at risk, under one revision, so that nothing is reserved on a picture that has changed.
+"""The risk book: what is at risk, under one revision, so that nothing is reserved on a picture that
+has changed.
 
-A reservation ends by itself, by the server's clock, unless it becomes a bet. Every change raises the revision; expiry does
-not, because it only lowers the risk. The book can be rebuilt from the ledger at any time.
+A reservation ends by itself, by the server's clock, unless it becomes a bet. Every change raises
+the revision; expiry does not, because it only lowers the risk. The book can be rebuilt from the
+ledger at any time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,12 +11,12 @@ from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
-from keter.bus.state.sent_lately import SentLately
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusDataError
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
+from keter.bus.state.sent_lately import SentLately
 from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock, SystemClock, from_ms
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
@@ -26,7 +28,10 @@ BOOKED_MEANWHILE = -1  # what the script of ``release`` says
 
 
 class RiskState(msgspec.Struct, frozen=True):
-    """The book at one moment. ``day`` is None when no betting day has been booked yet; ``run`` is whose book it is."""
+    """The book at one moment.
+
+    ``day`` is None when no betting day has been booked yet; ``run`` is whose book it is.
+    """
 
     revision: int
     exposures: tuple[Exposure, ...]
@@ -37,11 +42,12 @@ class RiskState(msgspec.Struct, frozen=True):
 class RiskBook:
     """Reads and changes the book.
 
-    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days; ``event_rest_s`` is how long an
-    event rests from the moment a reservation on it becomes a bet. ``reservation_s`` is the longest that a reservation lasts:
-    one with more left was made before the server's clock was set back, and counts as expired. Whoever reserves, and whoever
-    makes bets of reservations, must both give it, so that what counts as expired becomes no bet. ``run`` is who writes: a
-    reservation becomes a bet only in a book that was rebuilt by the same run.
+    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days;
+    ``event_rest_s`` is how long an event rests from the moment a reservation on it becomes a bet.
+    ``reservation_s`` is the longest that a reservation lasts: one with more left was made before
+    the server's clock was set back, and counts as expired. Whoever reserves, and whoever makes bets
+    of reservations, must both give it, so that what counts as expired becomes no bet. ``run`` is
+    who writes: a reservation becomes a bet only in a book that was rebuilt by the same run.
     """
 
     def __init__(
@@ -59,7 +65,9 @@ class RiskBook:
         self._clock = clock or SystemClock()
         self._zone = zone
         self._event_rest_ms = round(event_rest_s * 1000)
-        self._longest_ms: Arg = "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
+        self._longest_ms: Arg = (
+            "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
+        )
         self._sent = SentLately(BETS_MS / 1000)
 
     async def read(self, day: str | None = None) -> RiskState:
@@ -75,9 +83,13 @@ class RiskBook:
             keys.daily_pnl(day or NO_DAY),
             keys.risk_run,
         ]
-        revision, book, ends, streak, booked, run = await self._bus.redis.run("risk_read", script_keys, [self._longest_ms])
+        revision, book, ends, streak, booked, run = await self._bus.redis.run(
+            "risk_read", script_keys, [self._longest_ms]
+        )
         expiry = _by_name(ends)
-        exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
+        exposures = [
+            _exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()
+        ]
         exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
         self._sent.see_book(exposures, self._clock.monotonic())
         risk = _day(day, _by_name(booked), streak) if day is not None else None
@@ -86,12 +98,20 @@ class RiskBook:
     async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
         """Puts a reservation into the book that was read at ``revision``.
 
-        False when the book has changed since, or ``lease`` is not held any more: read and decide again. The same
-        decision is reserved once, however often it is asked for. ``expires_at`` must be set.
+        False when the book has changed since, or ``lease`` is not held any more: read and decide
+        again. The same decision is reserved once, however often it is asked for. ``expires_at``
+        must be set.
         """
         keys = [*self._changing, lease.key]
         left_ms = self._left_ms(exposure.expires_at)
-        args: list[Arg] = [exposure.decision_id, encode(exposure), left_ms, revision, lease.value, self._longest_ms]
+        args: list[Arg] = [
+            exposure.decision_id,
+            encode(exposure),
+            left_ms,
+            revision,
+            lease.value,
+            self._longest_ms,
+        ]
         made = bool(await self._bus.redis.run("risk_reserve", keys, args))
         if made:
             self._sent.reserved(exposure.decision_id)
@@ -103,50 +123,87 @@ class RiskBook:
         return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
 
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
-        """Makes a reservation a bet, which does not expire, and books its stake on ``day`` (default: the newest day).
+        """Makes a reservation a bet, which does not expire, and books its stake on ``day``
+        (default: the newest day).
 
-        From here on it counts for the throttle and its event rests: there is no moment in which it is neither reserved nor
-        about to be sent. Once it is a bet, True again. False when it has expired or was never made: then nothing may be placed.
+        From here on it counts for the throttle and its event rests: there is no moment in which it
+        is neither reserved nor about to be sent. Once it is a bet, True again. False when it has
+        expired or was never made: then nothing may be placed.
         """
-        payload = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_exposure, decision_id)
+        payload = await self._bus.redis.execute_command(
+            "HGET", self._bus.keys.risk_exposure, decision_id
+        )
         if payload is None:
             return False
         exposure = decode(Exposure, payload)
         day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
         names, rest = self._bus.keys, self._bus.keys.cooldown_event(exposure.event_uid)
-        keys = [*self._changing, names.daily_pnl(day), names.risk_day, names.risk_bets, rest, names.risk_run]
+        keys = [
+            *self._changing,
+            names.daily_pnl(day),
+            names.risk_day,
+            names.risk_bets,
+            rest,
+            names.risk_run,
+        ]
         lives: list[Arg] = [DAY_RISK_MS, BETS_MS, self._event_rest_ms, self._longest_ms]
         args: list[Arg] = [decision_id, exposure.stake_minor, day, *lives, self._run]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
-        """Takes a reservation, or a bet that was refused, out of the book and its stake off its day; unknown is no error.
+        """Takes a reservation, or a bet that was refused, out of the book and its stake off its
+        day; unknown is no error.
 
         Raises BusDataError where the stake is booked on another day at every look.
         """
-        # The script has to be told the day's key before. A router whose lease is just ending may book the stake between
-        # the question and the script; then the script changes nothing, and the question is asked again.
+        # The script has to be told the day's key before. A router whose lease is just ending may
+        # book the stake between the question and the script; then the script changes nothing, and
+        # the question is asked again.
         for _ in range(RELEASE_TRIES):
-            booked = await self._bus.redis.execute_command("HGET", self._bus.keys.risk_booked, decision_id)
+            booked = await self._bus.redis.execute_command(
+                "HGET", self._bus.keys.risk_booked, decision_id
+            )
             day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
             keys = [*self._changing, self._bus.keys.daily_pnl(day)]
-            if await self._bus.redis.run("risk_release", keys, [decision_id, day]) != BOOKED_MEANWHILE:
+            if (
+                await self._bus.redis.run("risk_release", keys, [decision_id, day])
+                != BOOKED_MEANWHILE
+            ):
                 return
-        raise BusDataError(f"the stake of decision {decision_id} is booked on another day at every look")
+        raise BusDataError(
+            f"the stake of decision {decision_id} is booked on another day at every look"
+        )
 
-    async def settle(self, decision_id: str, *, day: str, pnl_minor: int, lost: bool, streak_change: int | None = None) -> bool:
-        """Takes a bet out of the book and books its result on ``day``, once; False when it is not in the book (any more).
+    async def settle(
+        self,
+        decision_id: str,
+        *,
+        day: str,
+        pnl_minor: int,
+        lost: bool,
+        streak_change: int | None = None,
+    ) -> bool:
+        """Takes a bet out of the book and books its result on ``day``, once; False when it is not
+        in the book (any more).
 
-        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else leaves it alone. Of what is
-        no first settlement in its order, ``streak_change`` says what it does to the streak instead.
+        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else
+        leaves it alone. Of what is no first settlement in its order, ``streak_change`` says what it
+        does to the streak instead.
         """
-        keys = [*self._changing, self._bus.keys.daily_pnl(day), self._bus.keys.risk_day, self._bus.keys.risk_streak]
+        keys = [
+            *self._changing,
+            self._bus.keys.daily_pnl(day),
+            self._bus.keys.risk_day,
+            self._bus.keys.risk_streak,
+        ]
         change: Arg = "" if streak_change is None else streak_change
         args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS, change]
         return bool(await self._bus.redis.run("risk_settle", keys, args))
 
     async def forget_streak(self, *, lease: Held, revision: int) -> bool:
-        """Counts losses in a row from zero again; False when the book has changed since ``revision``, or the lease is lost."""
+        """Counts losses in a row from zero again; False when the book has changed since
+        ``revision``, or the lease is lost.
+        """
         keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak]
         return bool(await self._bus.redis.run("risk_streak", keys, [revision, lease.value]))
 
@@ -159,26 +216,50 @@ class RiskBook:
         revision: int | None = None,
         booked: Mapping[str, int] | None = None,
     ) -> bool:
-        """Replaces everything by what the ledger knows. Reservations not mentioned are dropped.
+        """Replaces everything by what the ledger knows.
 
-        ``booked`` are the stakes, by decision, that ``day`` counts: what is released later is taken off it by these alone.
+        Reservations not mentioned are dropped.
 
-        Read the book first, then the ledger, and pass the ``revision`` that was read: False when a settlement or placement
-        came in between, or the lease is lost. None replaces it whatever happened.
+        ``booked`` are the stakes, by decision, that ``day`` counts: what is released later is taken
+        off it by these alone.
+
+        Read the book first, then the ledger, and pass the ``revision`` that was read: False when a
+        settlement or placement came in between, or the lease is lost. None replaces it whatever
+        happened.
         """
         names = self._bus.keys
-        keys = [*self._changing, lease.key, names.daily_pnl(day.day), names.risk_day, names.risk_streak, names.risk_run]
+        keys = [
+            *self._changing,
+            lease.key,
+            names.daily_pnl(day.day),
+            names.risk_day,
+            names.risk_streak,
+            names.risk_run,
+        ]
         figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
-        args: list[Arg] = ["" if revision is None else revision, lease.value, *figures, DAY_RISK_MS, self._run]
+        args: list[Arg] = [
+            "" if revision is None else revision,
+            lease.value,
+            *figures,
+            DAY_RISK_MS,
+            self._run,
+        ]
         for exposure in exposures:
             reserved = exposure.status is ExposureStatus.RESERVED
             left = self._left_ms(exposure.expires_at) if reserved else ""
             counted = (booked or {}).get(exposure.decision_id)
-            args += (exposure.decision_id, encode(exposure), left, f"{day.day}|{counted}" if counted is not None else "")
+            args += (
+                exposure.decision_id,
+                encode(exposure),
+                left,
+                f"{day.day}|{counted}" if counted is not None else "",
+            )
         return bool(await self._bus.redis.run("risk_rebuild", keys, args))
 
     async def note_bet(self, decision_id: str) -> None:
-        """The bet has been sent: for the throttle it counts from now, by the server's time, instead of from its conversion."""
+        """The bet has been sent: for the throttle it counts from now, by the server's time, instead
+        of from its conversion.
+        """
         now_ms = await self._bus.now_ms()
         async with self._bus.redis.batch(atomic=True) as batch:
             batch.zadd(self._bus.keys.risk_bets, {decision_id: now_ms})
@@ -189,13 +270,16 @@ class RiskBook:
     async def bets_in_window(self, window_s: float) -> int:
         """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most.
 
-        What this process has seen counts on through a step of the server's clock, whichever way, and through its loss. A
-        bet noted in the future, before that clock was set back, counts from when it was first seen.
+        What this process has seen counts on through a step of the server's clock, whichever way,
+        and through its loss. A bet noted in the future, before that clock was set back, counts from
+        when it was first seen.
         """
         server_ms = await self._bus.now_ms()
         since = f"({server_ms - round(window_s * 1000)}"
         book = self._bus.keys.risk_bets
-        flat = await self._bus.redis.execute_command("ZRANGEBYSCORE", book, since, "+inf", "WITHSCORES")
+        flat = await self._bus.redis.execute_command(
+            "ZRANGEBYSCORE", book, since, "+inf", "WITHSCORES"
+        )
         notes = {name: float(at_ms) for name, at_ms in _by_name(flat).items()}
         now_s = self._clock.monotonic()
         self._sent.see_notes(notes, server_ms, now_s)

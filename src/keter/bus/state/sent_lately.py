@@ -1,8 +1,10 @@
-"""Pure: which bets were sent lately, told so that no step of a clock makes one of them be forgotten.
+"""Pure: which bets were sent lately, told so that no step of a clock makes one of them be
+forgotten.
 
-The server dates each bet by its own wall clock, which may be set. Here each is dated once more, by the clock of this
-process that never goes back. A bet that a step forward has aged, or whose note has expired with it, still counts here.
-One dated in the future, before the server's clock was set back, counts as sent when it was first seen.
+The server dates each bet by its own wall clock, which may be set. Here each is dated once more, by
+the clock of this process that never goes back. A bet that a step forward has aged, or whose note
+has expired with it, still counts here. One dated in the future, before the server's clock was set
+back, counts as sent when it was first seen.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,9 @@ from keter.domain.exposure import Exposure, ExposureStatus
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One bet: the server's date, None while it has told none, and the second on this process's clock."""
+    """One bet: the server's date, None while it has told none, and the second on this process's
+    clock.
+    """
 
     noted_ms: float | None
     at_s: float
@@ -32,7 +36,9 @@ class SentLately:
         self._reserved.add(decision_id)
 
     def see_book(self, exposures: Iterable[Exposure], now_s: float) -> None:
-        """A reservation that has become a bet since the last look was sent in between: now, at the latest."""
+        """A reservation that has become a bet since the last look was sent in between: now, at the
+        latest.
+        """
         book = {exposure.decision_id: exposure.status for exposure in exposures}
         for decision_id in self._reserved - self._sent.keys():
             if book.get(decision_id) is ExposureStatus.BET:
@@ -51,5 +57,7 @@ class SentLately:
 
     def count(self, window_s: float, now_s: float) -> int:
         """Bets sent within the last ``window_s`` seconds."""
-        self._sent = {one: sent for one, sent in self._sent.items() if sent.at_s > now_s - self.kept_s}
+        self._sent = {
+            one: sent for one, sent in self._sent.items() if sent.at_s > now_s - self.kept_s
+        }
         return sum(sent.at_s > now_s - window_s for sent in self._sent.values())

@@ -1,4 +1,5 @@
-"""What all processes of one venue account share: the session, the moments at which it may be asked again, its fixtures.
+"""What all processes of one venue account share: the session, the moments at which it may be asked
+again, its fixtures.
 
 Tokens and keys are secrets: they are in Redis only, never in a message or a representation.
 """
@@ -21,19 +22,25 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class SessionStore(Generic[S]):
-    """Sessions by account, as ``kind``: a venue's own struct of plain fields, of which one is ``token``."""
+    """Sessions by account, as ``kind``: a venue's own struct of plain fields, of which one is
+    ``token``.
+    """
 
     def __init__(self, bus: Bus, kind: type[S]) -> None:
         self._bus = bus
         self._kind = kind
 
     async def read(self, account: str) -> S | None:
-        """The account's session; None when nobody has left one that can be read, so that its owner makes another."""
+        """The account's session; None when nobody has left one that can be read, so that its owner
+        makes another.
+        """
         fields = await self._bus.redis.read_hash(self._bus.keys.session(account))
         if not fields:
             return None
         try:
-            return msgspec.convert({name: value.decode() for name, value in fields.items()}, self._kind, strict=False)
+            return msgspec.convert(
+                {name: value.decode() for name, value in fields.items()}, self._kind, strict=False
+            )
         except ValueError:  # left by another version of Keter
             return None
 
@@ -53,19 +60,32 @@ class SessionStore(Generic[S]):
 
 
 class ThrottleStore:
-    """Calls that the venue limits per account, counted by the server's clock for all processes together."""
+    """Calls that the venue limits per account, counted by the server's clock for all processes
+    together.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def take(self, account: str, name: str, interval_s: float) -> float:
-        """0 when the call may be made, and is counted; else the seconds until it may, and nothing is counted."""
+        """0 when the call may be made, and is counted; else the seconds until it may, and nothing
+        is counted.
+        """
         key = self._bus.keys.throttle(account, name)
-        return int(await self._bus.redis.run("throttle_take", [key], [max(round(interval_s * 1000), 1)])) / 1000
+        return (
+            int(
+                await self._bus.redis.run(
+                    "throttle_take", [key], [max(round(interval_s * 1000), 1)]
+                )
+            )
+            / 1000
+        )
 
 
 class FixtureStore:
-    """The event behind each match id of a venue: a uid once given outlives the process that gave it."""
+    """The event behind each match id of a venue: a uid once given outlives the process that gave
+    it.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -73,7 +93,9 @@ class FixtureStore:
     async def load(self, account: str) -> dict[int, Event]:
         """Every match id known; what cannot be read is left out."""
         found = {}
-        for match_id, payload in (await self._bus.redis.read_hash(self._bus.keys.fixtures(account))).items():
+        for match_id, payload in (
+            await self._bus.redis.read_hash(self._bus.keys.fixtures(account))
+        ).items():
             try:
                 found[int(match_id)] = decode(Event, payload)
             except (ValueError, PoisonedPayloadError):  # left by another version of Keter

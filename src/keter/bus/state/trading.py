@@ -1,6 +1,7 @@
 """The trading state, the kill switches beside it, and the arming of LIVE.
 
-A missing state is not ACTIVE: after a loss of data nothing is bet until the guard has restored the state from the ledger.
+A missing state is not ACTIVE: after a loss of data nothing is bet until the guard has restored the
+state from the ledger.
 """
 
 from datetime import datetime
@@ -39,14 +40,19 @@ class TradingView(msgspec.Struct, frozen=True):
         return accept(revision=self.state.revision)
 
     def reducing(self, now: datetime) -> bool:
-        """Whether only bets may be made at ``now`` that do not raise exposure, where ``may_bet`` refuses."""
+        """Whether only bets may be made at ``now`` that do not raise exposure, where ``may_bet``
+        refuses.
+        """
         if self.global_stop or not self.trading_enabled or self.state is None:
             return False
         return self.state.effective(now) is TradingMode.REDUCING
 
 
 async def read_trading(bus: Bus, now: datetime) -> TradingView:
-    """The state and both kill switches, read together. A state that cannot be read counts as missing."""
+    """The state and both kill switches, read together.
+
+    A state that cannot be read counts as missing.
+    """
     keys = [bus.keys.trading_state, bus.keys.trading_enabled, bus.keys.global_stop]
     flat, enabled, stop = await bus.redis.run("trading_read", keys, [])
     fields = [each.decode() for each in flat]
@@ -54,11 +60,15 @@ async def read_trading(bus: Bus, now: datetime) -> TradingView:
     return TradingView(state, enabled is None or enabled.strip().lower() not in _OFF, bool(stop))
 
 
-async def change_trading(bus: Bus, state: TradingState, *, expected_revision: int | None, now: datetime) -> TradingState:
-    """Puts ``state`` in force and returns it with its new revision, which is above the old one and above ``state.revision``.
+async def change_trading(
+    bus: Bus, state: TradingState, *, expected_revision: int | None, now: datetime
+) -> TradingState:
+    """Puts ``state`` in force and returns it with its new revision, which is above the old one and
+    above ``state.revision``.
 
-    Raises ValueError for a pause that is over already, StaleRevisionError when the revision is not ``expected_revision``;
-    None changes it whatever it is, as a halt must. HALTED takes every arming back with it.
+    Raises ValueError for a pause that is over already, StaleRevisionError when the revision is not
+    ``expected_revision``; None changes it whatever it is, as a halt must. HALTED takes every arming
+    back with it.
     """
     if state.until is not None and state.until <= now:
         raise ValueError("a pause must end in the future")
@@ -77,7 +87,10 @@ async def change_trading(bus: Bus, state: TradingState, *, expected_revision: in
         ],
     )
     if not changed:
-        raise StaleRevisionError(f"trading changed meanwhile: revision is {revision}, not {expected_revision}; look again")
+        raise StaleRevisionError(
+            f"trading changed meanwhile: revision is {revision}, not {expected_revision}; look"
+            " again"
+        )
     return msgspec.structs.replace(state, revision=int(revision))
 
 
@@ -94,7 +107,9 @@ class Arming(msgspec.Struct, frozen=True):
     command: str = ""
 
 
-async def arm(bus: Bus, account: str, actor: str, now: datetime, run: RunMark, command: str = "") -> Arming:
+async def arm(
+    bus: Bus, account: str, actor: str, now: datetime, run: RunMark, command: str = ""
+) -> Arming:
     """Allows LIVE bets on ``account`` in ``run``."""
     arming = Arming(account, actor, now, run, command)
     await bus.redis.hset(bus.keys.armed, account, encode(arming))
@@ -118,7 +133,9 @@ async def armed_accounts(bus: Bus) -> set[str]:
 
 
 async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:
-    """The standing permission of ``account`` in ``run``; None when there is none, it is another run's or cannot be read."""
+    """The standing permission of ``account`` in ``run``; None when there is none, it is another
+    run's or cannot be read.
+    """
     payload = await bus.redis.execute_command("HGET", bus.keys.armed, account)
     try:
         arming = decode(Arming, payload) if payload is not None else None

@@ -1,4 +1,6 @@
-"""Alerts that stand: raised by whoever sees the trouble, cleared by the same when it is over, acknowledged by people."""
+"""Alerts that stand: raised by whoever sees the trouble, cleared by the same when it is over,
+acknowledged by people.
+"""
 
 from datetime import datetime
 from typing import Literal
@@ -17,10 +19,12 @@ MS_DIGITS = 15
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One thing that wants attention. ``id`` names the trouble, so raising it again is the same alert.
+    """One thing that wants attention.
 
-    ``page`` wakes somebody, ``ticket`` can wait until morning. ``action`` says what to do, ``link`` where in the console,
-    ``runbook`` names the page of the documentation.
+    ``id`` names the trouble, so raising it again is the same alert.
+
+    ``page`` wakes somebody, ``ticket`` can wait until morning. ``action`` says what to do, ``link``
+    where in the console, ``runbook`` names the page of the documentation.
     """
 
     id: str
@@ -42,16 +46,23 @@ def runbook_id(alert_id: str) -> str:
 
 
 def made_plain(alert: Alert) -> Alert:
-    """Takes out of its texts what no channel and no store could write: a venue's words may be in them."""
+    """Takes out of its texts what no channel and no store could write: a venue's words may be in
+    them.
+    """
     texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
     return msgspec.structs.replace(alert, **texts)
 
 
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
-    """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept. True when it is new."""
+    """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept.
+
+    True when it is new.
+    """
     body = msgspec.structs.replace(made_plain(alert), acknowledged_by=None, acknowledged_at=None)
     args: list[Arg] = [alert.id, ALERT_MS, encode(body), to_ms(alert.since)]
-    return bool(await bus.redis.run("alert_raise", [bus.keys.alert(alert.id), bus.keys.alerts], args))
+    return bool(
+        await bus.redis.run("alert_raise", [bus.keys.alert(alert.id), bus.keys.alerts], args)
+    )
 
 
 async def clear_alert(bus: Bus, alert_id: str) -> bool:
@@ -74,13 +85,20 @@ async def write_told(bus: Bus, channel: str, memory: bytes) -> None:
 
 async def acknowledge_alert(bus: Bus, alert_id: str, actor: str, at: datetime) -> bool:
     """Somebody has seen it; False when it does not stand. The first acknowledgement counts."""
-    return bool(await bus.redis.run("alert_acknowledge", [bus.keys.alert(alert_id)], [actor, to_ms(at)]))
+    return bool(
+        await bus.redis.run("alert_acknowledge", [bus.keys.alert(alert_id)], [actor, to_ms(at)])
+    )
 
 
 async def read_alerts(bus: Bus) -> list[Alert]:
-    """All alerts that stand, oldest first. One that cannot be read stands under its name, and hides no other."""
+    """All alerts that stand, oldest first.
+
+    One that cannot be read stands under its name, and hides no other.
+    """
     ids = await bus.redis.execute_command("ZRANGE", bus.keys.alerts, 0, -1)
-    found = {name.decode(): await bus.redis.read_hash(bus.keys.alert(name.decode())) for name in ids}
+    found = {
+        name.decode(): await bus.redis.read_hash(bus.keys.alert(name.decode())) for name in ids
+    }
     expired = [name for name, fields in found.items() if not fields]
     if expired:
         await forget_members(bus, bus.keys.alerts, expired)
@@ -93,7 +111,13 @@ def _readable(name: str, fields: dict[str, bytes]) -> Alert:
     except (PoisonedPayloadError, KeyError, ValueError, OverflowError, OSError):
         since_ms = fields.get("since_ms", b"")
         since = from_ms(int(since_ms) if since_ms.isdigit() and len(since_ms) < MS_DIGITS else 0)
-        return Alert(name, "page", "An alert that cannot be read", "Another version of Keter may have raised it.", since)
+        return Alert(
+            name,
+            "page",
+            "An alert that cannot be read",
+            "Another version of Keter may have raised it.",
+            since,
+        )
 
 
 def _alert(fields: dict[str, bytes]) -> Alert:

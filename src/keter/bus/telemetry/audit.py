@@ -1,8 +1,9 @@
-"""Decisions and raw answers on their way to the recorder: capped, in batches that are kept until they are written down.
+"""Decisions and raw answers on their way to the recorder: capped, in batches that are kept until
+they are written down.
 
-``take`` moves a batch aside and hands it out; ``done`` forgets it. A recorder that dies in between gets the same batch again,
-so what it writes must bear repetition. Only one recorder works at a time; a batch taken again by another is no longer the
-first one's to finish.
+``take`` moves a batch aside and hands it out; ``done`` forgets it. A recorder that dies in between
+gets the same batch again, so what it writes must bear repetition. Only one recorder works at a
+time; a batch taken again by another is no longer the first one's to finish.
 """
 
 import asyncio
@@ -58,7 +59,11 @@ async def take_audit(bus: Bus, n: int = 500, *, ids: Ids = random_id) -> AuditBa
 
 async def done_audit(bus: Bus, batch: AuditBatch) -> bool:
     """The batch is written down. False when another has taken it meanwhile."""
-    return bool(await bus.redis.run("record_done", [bus.keys.audit_taken, bus.keys.audit_batch], [batch.batch_id]))
+    return bool(
+        await bus.redis.run(
+            "record_done", [bus.keys.audit_taken, bus.keys.audit_batch], [batch.batch_id]
+        )
+    )
 
 
 async def push_capture(bus: Bus, answer: CapturedAnswer) -> bool:
@@ -74,7 +79,9 @@ async def take_capture(bus: Bus, n: int = 8, *, ids: Ids = random_id) -> Capture
     keys = [bus.keys.capture, bus.keys.capture_taken, bus.keys.capture_batch]
     entries: list[bytes] = await bus.redis.run("record_take", keys, [batch_id, n])
     answers = await asyncio.to_thread(_unpack_all, entries)
-    return CaptureBatch(batch_id, tuple(answers), sum(map(len, entries)), len(entries) - len(answers))
+    return CaptureBatch(
+        batch_id, tuple(answers), sum(map(len, entries)), len(entries) - len(answers)
+    )
 
 
 async def done_capture(bus: Bus, batch: CaptureBatch) -> bool:

@@ -1,9 +1,9 @@
 """Heartbeats: what every process says of itself, once per beat, with the server's time.
 
-The hash holds plain fields (process, worker, pid, version, run_id, mode, fingerprint, machine, started_ms, at_ms, ttl_ms,
-last_error, error_ms) and, by prefix,
-``c:name`` counters since the start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf``
-for all) and ``h:name:sum`` in seconds.
+The hash holds plain fields (process, worker, pid, version, run_id, mode, fingerprint, machine,
+started_ms, at_ms, ttl_ms, last_error, error_ms) and, by prefix, ``c:name`` counters since the
+start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf`` for
+all) and ``h:name:sum`` in seconds.
 """
 
 import os
@@ -24,11 +24,32 @@ from keter.redaction import Redactor
 BEATS_PER_TTL = 3
 FUTURE_MS = 5_000
 LONGEST_ERROR = 500
-BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, inf)
+BUCKETS_S = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    inf,
+)
 
 
 class Histogram(msgspec.Struct, frozen=True):
-    """Latencies of one kind. ``buckets`` are (upper bound in seconds, observations up to it), the last bound infinite."""
+    """Latencies of one kind.
+
+    ``buckets`` are (upper bound in seconds, observations up to it), the last bound infinite.
+    """
 
     buckets: tuple[tuple[float, int], ...]
     sum_s: float
@@ -38,7 +59,9 @@ class Histogram(msgspec.Struct, frozen=True):
         return self.buckets[-1][1] if self.buckets else 0
 
     def quantile_s(self, q: float) -> float | None:
-        """The bound under which a share ``q`` of the observations lies; None without any, infinity beyond the last bound."""
+        """The bound under which a share ``q`` of the observations lies; None without any, infinity
+        beyond the last bound.
+        """
         if not self.count:
             return None
         return next(bound for bound, count in self.buckets if count >= q * self.count)
@@ -65,7 +88,9 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     @property
     def counters(self) -> dict[str, int]:
-        return {name[2:]: int(value) for name, value in self.fields.items() if name.startswith("c:")}
+        return {
+            name[2:]: int(value) for name, value in self.fields.items() if name.startswith("c:")
+        }
 
     @property
     def gauges(self) -> dict[str, str]:
@@ -73,9 +98,16 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     @property
     def histograms(self) -> dict[str, Histogram]:
-        parts = [(*name[2:].rpartition(":")[::2], value) for name, value in self.fields.items() if name.startswith("h:")]
+        parts = [
+            (*name[2:].rpartition(":")[::2], value)
+            for name, value in self.fields.items()
+            if name.startswith("h:")
+        ]
         names = {name for name, _, _ in parts}
-        return {name: _histogram({bound: value for of, bound, value in parts if of == name}) for name in sorted(names)}
+        return {
+            name: _histogram({bound: value for of, bound, value in parts if of == name})
+            for name in sorted(names)
+        }
 
 
 class Heart:
@@ -112,7 +144,12 @@ class Heart:
 
     def belongs_to(self, run: Run) -> None:
         """Says with each beat whose process this is."""
-        self._fixed |= {"run_id": run.run_id, "mode": run.mode.value, "fingerprint": run.fingerprint, "machine": run.machine}
+        self._fixed |= {
+            "run_id": run.run_id,
+            "mode": run.mode.value,
+            "fingerprint": run.fingerprint,
+            "machine": run.machine,
+        }
 
     def count(self, name: str, n: int = 1) -> None:
         """Adds to a counter."""
@@ -139,23 +176,31 @@ class Heart:
         fields |= {f"c:{name}": n for name, n in self._counters.items()}
         fields |= {f"g:{name}": value for name, value in self._gauges.items()}
         for name, buckets in self._buckets.items():
-            fields |= {f"h:{name}:{bound:g}": n for bound, n in zip(BUCKETS_S, accumulate(buckets), strict=True)}
+            fields |= {
+                f"h:{name}:{bound:g}": n
+                for bound, n in zip(BUCKETS_S, accumulate(buckets), strict=True)
+            }
             fields[f"h:{name}:sum"] = self._sums[name]
         args: list[Arg] = [f"{self._process}:{self._worker}", self._ttl_ms]
         for field, value in fields.items():
             args += (field, value)
         await self._bus.redis.run(
-            "beat", [self._bus.keys.heartbeat(self._process, self._worker), self._bus.keys.heartbeats], args
+            "beat",
+            [self._bus.keys.heartbeat(self._process, self._worker), self._bus.keys.heartbeats],
+            args,
         )
 
 
 async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     """Every process that has beaten within three of its beats, by process and worker.
 
-    A worker's name says its machine where more than one machine beats.
-    A beat from the future was before the server's clock was set back: whoever lives has beaten again within a second.
+    A worker's name says its machine where more than one machine beats. A beat from the future was
+    before the server's clock was set back: whoever lives has beaten again within a second.
     """
-    names = sorted(name.decode() for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1))
+    names = sorted(
+        name.decode()
+        for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1)
+    )
     if not names:
         return []
     async with bus.redis.batch() as batch:
@@ -167,15 +212,30 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     if gone:
         await forget_members(bus, bus.keys.heartbeats, gone)
     now_ms = await bus.now_ms()
-    texts = [{name.decode(): value.decode() for name, value in fields.items()} for fields in found if fields]
-    return _readable([_heartbeat(fields, now_ms) for fields in texts if int(fields["at_ms"]) <= now_ms + FUTURE_MS])
+    texts = [
+        {name.decode(): value.decode() for name, value in fields.items()}
+        for fields in found
+        if fields
+    ]
+    return _readable(
+        [
+            _heartbeat(fields, now_ms)
+            for fields in texts
+            if int(fields["at_ms"]) <= now_ms + FUTURE_MS
+        ]
+    )
 
 
 def _readable(beats: list[Heartbeat]) -> list[Heartbeat]:
-    """Names without their machine while there is only one: ``router``; with it where there are several: ``router@host``."""
+    """Names without their machine while there is only one: ``router``; with it where there are
+    several: ``router@host``.
+    """
     if len({beat.machine for beat in beats}) > 1:
         return beats
-    return [msgspec.structs.replace(beat, worker=beat.worker.removesuffix(f"@{beat.machine}")) for beat in beats]
+    return [
+        msgspec.structs.replace(beat, worker=beat.worker.removesuffix(f"@{beat.machine}"))
+        for beat in beats
+    ]
 
 
 def _heartbeat(fields: dict[str, str], now_ms: int) -> Heartbeat:
@@ -197,4 +257,6 @@ def _heartbeat(fields: dict[str, str], now_ms: int) -> Heartbeat:
 
 def _histogram(parts: dict[str, str]) -> Histogram:
     sum_s = float(parts.pop("sum", "0"))
-    return Histogram(tuple(sorted((float(bound), int(count)) for bound, count in parts.items())), sum_s)
+    return Histogram(
+        tuple(sorted((float(bound), int(count)) for bound, count in parts.items())), sum_s
+    )

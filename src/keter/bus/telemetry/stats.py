@@ -1,4 +1,7 @@
-"""Counters of the betting day: what every stage accepted and why it rejected. Written by the step script of a pipe."""
+"""Counters of the betting day: what every stage accepted and why it rejected.
+
+Written by the step script of a pipe.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
@@ -30,4 +33,6 @@ async def add_counts(bus: Bus, day: str, counts: Mapping[str, int]) -> None:
 
 async def read_counts(bus: Bus, day: str) -> dict[str, int]:
     """All counters of ``day``, ``stage:reason`` -> count; empty when nothing was counted."""
-    return {name: int(count) for name, count in (await bus.redis.read_hash(bus.keys.stats(day))).items()}
+    return {
+        name: int(count) for name, count in (await bus.redis.read_hash(bus.keys.stats(day))).items()
+    }

@@ -1,4 +1,6 @@
-"""Whether Redis takes writes, and if not, of which kind the trouble is: learnt from a write, not from an answer."""
+"""Whether Redis takes writes, and if not, of which kind the trouble is: learnt from a write, not
+from an answer.
+"""
 
 import asyncio
 from enum import StrEnum
@@ -23,11 +25,17 @@ class RedisTrouble(StrEnum):
 
 
 # The server's own words. NOREPLICAS stands with those that are not ours to explain further.
-_WORDS = {"READONLY": RedisTrouble.READ_ONLY, "OOM": RedisTrouble.FULL, "MISCONF": RedisTrouble.CANNOT_SAVE}
+_WORDS = {
+    "READONLY": RedisTrouble.READ_ONLY,
+    "OOM": RedisTrouble.FULL,
+    "MISCONF": RedisTrouble.CANNOT_SAVE,
+}
 
 
 async def try_write(bus: Bus) -> tuple[RedisTrouble, str] | None:
-    """Writes a key that ends by itself; the kind of trouble and what was said, None where it was taken."""
+    """Writes a key that ends by itself; the kind of trouble and what was said, None where it was
+    taken.
+    """
     try:
         async with asyncio.timeout(DEADLINE_S):
             await bus.redis.execute_command("SET", bus.keys.probe, "1", "PX", PROBE_MS)

@@ -1,4 +1,7 @@
-"""What the API sends and takes. Money and odds are decimal strings, times aware UTC; None means unknown, never zero."""
+"""What the API sends and takes.
+
+Money and odds are decimal strings, times aware UTC; None means unknown, never zero.
+"""
 
 from keter.dashboard.models.base import (
     Model,

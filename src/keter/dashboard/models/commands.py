@@ -11,9 +11,12 @@ Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 
 class SessionAnswer(Model):
-    """Who the caller is. ``secure`` is false where the browser would not keep the login (plain HTTP on an address).
+    """Who the caller is.
 
-    ``ends_at`` is when the login ends if nothing is done, ``last_at`` when in any case; both None without a login.
+    ``secure`` is false where the browser would not keep the login (plain HTTP on an address).
+
+    ``ends_at`` is when the login ends if nothing is done, ``last_at`` when in any case; both None
+    without a login.
     """
 
     login_required: bool
@@ -31,7 +34,9 @@ class SessionAnswer(Model):
 
 
 class LoginBody(Model):
-    """``device`` comes from a link of `keter config device`, for a browser without the cookie of a former login."""
+    """``device`` comes from a link of `keter config device`, for a browser without the cookie of a
+    former login.
+    """
 
     user: Annotated[str, StringConstraints(max_length=32)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -48,7 +53,16 @@ class Done(Model):
 
 
 Action = Literal[
-    "pause", "reduce", "halt", "resume", "arm", "disarm", "acknowledge", "clear_cooldown", "clear_lock", "set_limit"
+    "pause",
+    "reduce",
+    "halt",
+    "resume",
+    "arm",
+    "disarm",
+    "acknowledge",
+    "clear_cooldown",
+    "clear_lock",
+    "set_limit",
 ]
 
 
@@ -66,7 +80,10 @@ class PrepareBody(Model):
 
 
 class Prepared(Model):
-    """What a command would do, in the server's words. ``needs`` names the proofs that the commit must carry."""
+    """What a command would do, in the server's words.
+
+    ``needs`` names the proofs that the commit must carry.
+    """
 
     token: str
     expires_in: int
@@ -110,7 +127,9 @@ class TestAlertResult(Model):
 
 
 class AuditRow(Model):
-    """``before`` and ``after`` are trading modes, a limit's amounts or an account's arming; None where unknown."""
+    """``before`` and ``after`` are trading modes, a limit's amounts or an account's arming; None
+    where unknown.
+    """
 
     at: datetime
     action: str

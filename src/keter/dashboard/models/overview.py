@@ -32,10 +32,12 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call. Every field is always there; null where nobody knows, and ``problem`` then says why.
+    """The original's status call.
 
-    ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in DRY.
-    ``state`` is DISARMED where betting is active and LIVE is not armed.
+    Every field is always there; null where nobody knows, and ``problem`` then says why.
+
+    ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in
+    DRY. ``state`` is DISARMED where betting is active and LIVE is not armed.
     """
 
     mode: Literal["DRY", "LIVE"]
@@ -64,12 +66,15 @@ class Server(Model):
 
 
 class Trading(Model):
-    """``mode`` is None when nobody knows. ``stops`` name kill switches that hold beside it.
+    """``mode`` is None when nobody knows.
 
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``settings_differ`` names the
-    settings whose values on disk are not those in force: they count from the next start on.
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed. ``following`` says that and why LIVE
-    follows its open bets only, whoever arms it; None where it may bet, and in DRY.
+    ``stops`` name kill switches that hold beside it.
+
+    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
+    ``settings_differ`` names the settings whose values on disk are not those in force: they count
+    from the next start on. ``unlicensed`` says why no licence allows a bet, None where one does or
+    none is needed. ``following`` says that and why LIVE follows its open bets only, whoever arms
+    it; None where it may bet, and in DRY.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -87,7 +92,10 @@ class Trading(Model):
 
 
 class MoneyStrip(Model):
-    """``as_of`` is when the venue told the balance. ``pnl_today`` holds settled bets only; ``since`` starts the day."""
+    """``as_of`` is when the venue told the balance.
+
+    ``pnl_today`` holds settled bets only; ``since`` starts the day.
+    """
 
     day: str
     since: datetime
@@ -111,7 +119,9 @@ class MoneyStrip(Model):
 
 
 class Worker(Model):
-    """``state`` ok, slow (late beat) or lost (no heartbeat left); without ``beat_at`` it was never heard of."""
+    """``state`` ok, slow (late beat) or lost (no heartbeat left); without ``beat_at`` it was never
+    heard of.
+    """
 
     process: str
     worker: str
@@ -158,7 +168,9 @@ class RedisFacts(Model):
 
 
 class FunnelStage(Model):
-    """How many of the day a stage let through and turned down, and why; of the last stage also what is not known yet."""
+    """How many of the day a stage let through and turned down, and why; of the last stage also what
+    is not known yet.
+    """
 
     stage: str
     passed: int
@@ -273,7 +285,10 @@ class Snapshot(Model):
 
 
 class Frame(Model):
-    """One message of the WebSocket. ``data`` replaces the snapshot's sections of the same names; rows are added by id."""
+    """One message of the WebSocket.
+
+    ``data`` replaces the snapshot's sections of the same names; rows are added by id.
+    """
 
     v: Literal[1] = 1
     id: str

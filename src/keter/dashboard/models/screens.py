@@ -166,7 +166,10 @@ class Disk(Model):
 
 
 class Store(Model):
-    """Room that one kind of data takes. ``growth_bytes_day`` is None until it has been watched for ten minutes."""
+    """Room that one kind of data takes.
+
+    ``growth_bytes_day`` is None until it has been watched for ten minutes.
+    """
 
     name: str
     used_bytes: int
@@ -243,7 +246,9 @@ class Performance(Model):
 
 
 class LogsQuery(Model):
-    worker: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,20}(-\d{1,2})?$")] | None = None
+    worker: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,20}(-\d{1,2})?$")] | None = (
+        None
+    )
     level: Literal["debug", "info", "warning", "error"] = "info"
     trace: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")] | None = None
     text: Annotated[str, StringConstraints(max_length=80)] | None = None

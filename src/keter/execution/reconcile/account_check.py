@@ -1,7 +1,10 @@
-"""The account as the venue reports it, held against the ledger. A difference seen twice stops betting.
+"""The account as the venue reports it, held against the ledger.
 
-What must agree is the stake outstanding: at least that of the bets known to run, at most that and everything that may have
-been accepted. Credit is not compared: deposits and bets by hand change it without us.
+A difference seen twice stops betting.
+
+What must agree is the stake outstanding: at least that of the bets known to run, at most that and
+everything that may have been accepted. Credit is not compared: deposits and bets by hand change it
+without us.
 """
 
 from collections.abc import Sequence
@@ -12,10 +15,10 @@ from keter.bus.state.accounts import write_account
 from keter.control.commands import Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
-from keter.ledger import Ledger, UnstorableRowError
-from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
-from keter.processes.runtime import Context
 from keter.execution.reconcile.alarms import Calls, control_of
+from keter.ledger import Ledger, UnstorableRowError
+from keter.processes.runtime import Context
+from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
 
 log = structlog.get_logger(__name__)
 ALERT = "account-mismatch"
@@ -46,7 +49,9 @@ class AccountWatch:
         self._first = await self._read()
 
     async def after(self, open_bets: Sequence[Bet]) -> None:
-        """Looks again after the bets were compared, and compares the money if it stood still meanwhile."""
+        """Looks again after the bets were compared, and compares the money if it stood still
+        meanwhile.
+        """
         snapshot = await self._read()
         if snapshot is None:
             return
@@ -56,7 +61,10 @@ class AccountWatch:
 
     def fresh(self, within_s: float) -> bool:
         """Whether the venue told of the account so lately."""
-        return self._read_at is not None and self._context.clock.monotonic() - self._read_at <= within_s
+        return (
+            self._read_at is not None
+            and self._context.clock.monotonic() - self._read_at <= within_s
+        )
 
     async def _read(self) -> AccountSnapshot | None:
         """What the venue says, told to everybody. A venue that cannot be asked is no mismatch."""
@@ -81,7 +89,9 @@ class AccountWatch:
         if moved or now - self._written >= HISTORY_EVERY_S:
             try:
                 await self._ledger.accounts.add(snapshot)
-            except UnstorableRowError as e:  # history only: what is compared stands in the snapshot itself
+            except (
+                UnstorableRowError
+            ) as e:  # history only: what is compared stands in the snapshot itself
                 self._context.heart.error(str(e))
                 log.warning("account_not_stored", error=str(e))
             self._last, self._written = snapshot, now
@@ -102,8 +112,13 @@ class AccountWatch:
         log.warning("account_mismatch", times=self._seen, detail=detail)
         if self._seen < TIMES:
             return
-        action = "Betting is halted. Compare the open bets with the venue's own page, then `keter resume`."
-        await self._calls.raise_(ALERT, "page", "Venue and ledger disagree about the money", detail, action, now)
+        action = (
+            "Betting is halted. Compare the open bets with the venue's own page, then `keter"
+            " resume`."
+        )
+        await self._calls.raise_(
+            ALERT, "page", "Venue and ledger disagree about the money", detail, action, now
+        )
         if not self._halted:
             await self._halt(detail)
 
@@ -116,7 +131,9 @@ class AccountWatch:
                 least, most = least + stake, most + stake
             elif bet.state in _MAY_RUN:
                 most += max(stake, bet.intent.stake_minor)
-        for row in await self._ledger.foreign.open(self._account, self._context.settings.mode.execution_mode):
+        for row in await self._ledger.foreign.open(
+            self._account, self._context.settings.mode.execution_mode
+        ):
             most += row.stake_minor
             least += row.stake_minor if row.status == TicketStatus.RUNNING.value else 0
         return least, most

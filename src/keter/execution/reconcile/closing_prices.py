@@ -1,8 +1,10 @@
-"""The closing price of each bet: what the sharp books thought its selection was worth right before kick-off.
+"""The closing price of each bet: what the sharp books thought its selection was worth right before
+kick-off.
 
-The last fair price seen before the start is kept with the bet, for closing line value. Where none was seen close enough to
-the start there is none: an unknown closing price is not zero and not the price at placement. What was seen waits in Redis, so
-that a tracker that starts anew around kick-off loses nothing.
+The last fair price seen before the start is kept with the bet, for closing line value. Where none
+was seen close enough to the start there is none: an unknown closing price is not zero and not the
+price at placement. What was seen waits in Redis, so that a tracker that starts anew around kick-off
+loses nothing.
 """
 
 from collections.abc import Sequence
@@ -10,16 +12,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from keter.bus.state.closing import ClosingLook, note_closing, read_closing
 from keter.bus.errors import PoisonedPayloadError
+from keter.bus.state.closing import ClosingLook, note_closing, read_closing
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
-from keter.strategies.value.edge import evaluate
-from keter.strategies.value.validation import validate
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
-from keter.strategies.value.markets_view import read_market
 from keter.processes.runtime import Context
+from keter.strategies.value.edge import evaluate
+from keter.strategies.value.markets_view import read_market
+from keter.strategies.value.validation import validate
 
 log = structlog.get_logger(__name__)
 WINDOW = timedelta(minutes=10)
@@ -27,7 +29,9 @@ _STANDS = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
 
 
 class ClosingPrices:
-    """Remembers the newest fair price of each bet about to start, and writes it down when the event has started."""
+    """Remembers the newest fair price of each bet about to start, and writes it down when the event
+    has started.
+    """
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
@@ -48,9 +52,15 @@ class ClosingPrices:
         self._unseen &= {bet.intent.intent_id for bet in open_bets}
 
     async def _started(self, bet: Bet, now: datetime) -> None:
-        """The kick-off that the bet was made for has come; the match may have been put off since."""
+        """The kick-off that the bet was made for has come; the match may have been put off
+        since.
+        """
         update = await self._market(bet)
-        until = update.event.kickoff - now if update is not None and update.phase is not Phase.LIVE else timedelta()
+        until = (
+            update.event.kickoff - now
+            if update is not None and update.phase is not Phase.LIVE
+            else timedelta()
+        )
         if until <= timedelta():
             await self._write(bet, now)
         elif until <= WINDOW:
@@ -68,7 +78,14 @@ class ClosingPrices:
             return None
         _, market = validate(update, settings.validation, now)
         judgements = evaluate(market, settings.edge, now) if market is not None else []
-        fair = next((verdict.numbers.get("fair_odds") for side, verdict, _ in judgements if side is intent.side), None)
+        fair = next(
+            (
+                verdict.numbers.get("fair_odds")
+                for side, verdict, _ in judgements
+                if side is intent.side
+            ),
+            None,
+        )
         return float(fair) if fair is not None else None
 
     async def _market(self, bet: Bet) -> MarketUpdate | None:

@@ -1,6 +1,8 @@
-"""Tickets that no open bet of ours explains: bets by hand, another program's, or one of ours that was believed refused.
+"""Tickets that no open bet of ours explains: bets by hand, another program's, or one of ours that
+was believed refused.
 
-They count as exposure for as long as they stand, so that our limits hold for the account as a whole; their profit is not ours.
+They count as exposure for as long as they stand, so that our limits hold for the account as a
+whole; their profit is not ours.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,13 +14,13 @@ from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
-from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
-from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
-from keter.processes.runtime import Context
+from keter.execution.reconcile.alarms import Calls
 from keter.execution.reconcile.not_found import LEAST_DENIALS
 from keter.execution.reconcile.query_order import Waiting
-from keter.execution.reconcile.alarms import Calls
 from keter.execution.reconcile.second_copy import SecondCopy
+from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
+from keter.processes.runtime import Context
+from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
 
 log = structlog.get_logger(__name__)
 PREFIX = "foreign:"
@@ -32,7 +34,9 @@ Refuse = Callable[[Iterable[Ticket], Exception], None]
 class Foreign:
     """The account's tickets that are not ours, in ledger and risk book."""
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str, refuse: Refuse) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, calls: Calls, account: str, refuse: Refuse
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._calls = calls
@@ -46,7 +50,8 @@ class Foreign:
         self._asked: dict[str, datetime] = {}
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
-        """Notes tickets as the venue shows them; those that stand become exposure, others cease to be.
+        """Notes tickets as the venue shows them; those that stand become exposure, others cease to
+        be.
 
         One that the ledger does not take is exposure all the same.
         """
@@ -57,23 +62,31 @@ class Foreign:
                 await put_bet(self._context.bus, exposure_of_ticket(ticket))
                 if new:
                     self._context.heart.count("foreign")
-                    log.warning("foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor)
+                    log.warning(
+                        "foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor
+                    )
             else:
                 await self._risk.release(PREFIX + ticket_key(ticket))
 
     async def _note(self, ticket: Ticket) -> bool:
         """Writes the ticket down; True when it is seen for the first time."""
         try:
-            return await self._ledger.foreign.put(self._account, self._mode, ticket, at=self._context.clock.now())
+            return await self._ledger.foreign.put(
+                self._account, self._mode, ticket, at=self._context.clock.now()
+            )
         except UnstorableRowError as e:
             self._refuse([ticket], e)
             return False
 
     async def unlisted(self, listed: frozenset[str]) -> list[Waiting]:
-        """The open foreign tickets that the list, with these ticket keys, does not show any more: to be asked for."""
+        """The open foreign tickets that the list, with these ticket keys, does not show any more:
+        to be asked for.
+        """
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
-        self._gone = {PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed}
+        self._gone = {
+            PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed
+        }
         self._asked = {key: self._asked.get(key, now) for key in self._gone}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
 
@@ -97,7 +110,9 @@ class Foreign:
             return
         detail = f"{len(left)} open tickets at the venue are not Keter's; they count as exposure."
         action = "Nothing is done to them. If nobody made them, change the account's password."
-        await self._calls.raise_(ALERT, "ticket", "Bets that are not ours", detail, action, left[0].first_seen_at)
+        await self._calls.raise_(
+            ALERT, "ticket", "Bets that are not ours", detail, action, left[0].first_seen_at
+        )
 
     async def _ask_for(self, venue: BetVenue, row: ForeignTicket) -> None:
         try:
@@ -105,19 +120,25 @@ class Foreign:
         except VenueError as e:
             log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
             return
-        await self.see([ticket for ticket in found if ticket.stake_told])  # else it counts with the stake it had
-        if any(ticket_key(ticket) == row.ticket_key for ticket in found):  # else it goes by another number meanwhile
+        # Else it counts with the stake it had.
+        await self.see([ticket for ticket in found if ticket.stake_told])
+        # Else it goes by another number meanwhile.
+        if any(ticket_key(ticket) == row.ticket_key for ticket in found):
             self._denied.pop(row.ticket_key, None)
             return
         self._denied[row.ticket_key] = self._denied.get(row.ticket_key, 0) + 1
         if self._denied[row.ticket_key] >= LEAST_DENIALS:
             self._denied.pop(row.ticket_key)
-            await self._ledger.foreign.forget(self._account, self._mode, row.ticket_key, at=self._context.clock.now())
+            await self._ledger.foreign.forget(
+                self._account, self._mode, row.ticket_key, at=self._context.clock.now()
+            )
             await self._risk.release(PREFIX + row.ticket_key)
 
 
 def exposure_of_ticket(ticket: Ticket) -> Exposure:
-    """What a foreign ticket puts at risk; one whose event has no date still falls under a name of its own."""
+    """What a foreign ticket puts at risk; one whose event has no date still falls under a name of
+    its own.
+    """
     known = ticket.kickoff is not None and ticket.home and ticket.away
     uid = (
         event_uid(ticket.sport, ticket.kickoff, ticket.home, ticket.away)

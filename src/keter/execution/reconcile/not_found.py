@@ -1,8 +1,9 @@
 """When a bet whose outcome is unknown may be believed to have never reached the venue.
 
-The venue is asked for the reference again and again. One denial means nothing (the bet may be in transit); only denials without
-a break, for long enough, end in REFUSED. How long depends on whether the venue answered the placement at all: an answer that
-was an error is believed sooner than silence.
+The venue is asked for the reference again and again. One denial means nothing (the bet may be in
+transit); only denials without a break, for long enough, end in REFUSED. How long depends on whether
+the venue answered the placement at all: an answer that was an error is believed sooner than
+silence.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ class _Denied:
 
 
 class Denials:
-    """How often, and since when, the venue has denied each bet in a row. Forgotten with the process: it asks again then."""
+    """How often, and since when, the venue has denied each bet in a row.
+
+    Forgotten with the process: it asks again then.
+    """
 
     def __init__(self, router: RouterSettings) -> None:
         self._router = router
@@ -36,7 +40,9 @@ class Denials:
         """The venue knows it, or it is final."""
         self._denied.pop(intent_id, None)
 
-    def believed(self, intent_id: str, *, unknown_since: datetime, answered: bool, at: datetime) -> bool:
+    def believed(
+        self, intent_id: str, *, unknown_since: datetime, answered: bool, at: datetime
+    ) -> bool:
         """Whether the bet may be taken for never placed."""
         denied = self._denied.get(intent_id)
         if denied is None or denied.count < LEAST_DENIALS:

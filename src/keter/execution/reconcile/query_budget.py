@@ -1,6 +1,8 @@
-"""How many questions the venue is asked about an account: so many a minute, saved up for at most one minute.
+"""How many questions the venue is asked about an account: so many a minute, saved up for at most
+one minute.
 
-What is left is in Redis, so that a tracker that takes over, or starts again and again, spends what its predecessor has left.
+What is left is in Redis, so that a tracker that takes over, or starts again and again, spends what
+its predecessor has left.
 """
 
 from keter.bus.connection import Bus
@@ -9,7 +11,10 @@ from keter.clock import Clock
 
 
 class QueryBudget:
-    """Everything the tracker asks is paid from here: lists, single bets, the account. What is not granted waits."""
+    """Everything the tracker asks is paid from here: lists, single bets, the account.
+
+    What is not granted waits.
+    """
 
     def __init__(self, bus: Bus, clock: Clock, account: str, per_minute: int) -> None:
         self._bus = bus
@@ -27,4 +32,6 @@ class QueryBudget:
 
     async def _take(self, questions: int) -> tuple[bool, int]:
         now = self._clock.now()
-        return await take_questions(self._bus, self._account, questions, per_minute=self.size, now=now)
+        return await take_questions(
+            self._bus, self._account, questions, per_minute=self.size, now=now
+        )

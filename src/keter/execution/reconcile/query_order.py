@@ -1,8 +1,11 @@
-"""Whom to ask next: how the tracker's questions are shared out, so that every bet has its turn. Pure.
+"""Whom to ask next: how the tracker's questions are shared out, so that every bet has its turn.
 
-A pass begins only when its list, the account and a few single bets can be paid. Of the bets that the list does not explain, the
-one that has waited longest comes first: with n doubtful bets each is asked for within ceil(n / DOUBTFUL_PER_PASS) passes, with
-m others each within ceil(m / OTHERS_PER_PASS), however many there are. What is left of the budget makes it sooner.
+Pure.
+
+A pass begins only when its list, the account and a few single bets can be paid. Of the bets that
+the list does not explain, the one that has waited longest comes first: with n doubtful bets each is
+asked for within ceil(n / DOUBTFUL_PER_PASS) passes, with m others each within ceil(m /
+OTHERS_PER_PASS), however many there are. What is left of the budget makes it sooner.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,15 +18,23 @@ LIST_COST = 1
 ACCOUNT_COST = 2  # once before the list and once after it: what moved meanwhile cannot be compared
 DOUBTFUL_PER_PASS = 2
 OTHERS_PER_PASS = 1
-CONFIRMED_PER_PASS = 1  # a final bet that the list shows otherwise is asked for before anything is made of it
+CONFIRMED_PER_PASS = (
+    1  # a final bet that the list shows otherwise is asked for before anything is made of it
+)
 MOST_PER_PASS = 12  # a pass must end soon: it is what keeps the router open
-ACCOUNT_EVERY_S = 10.0  # at least so long between two looks at the account: a fifth of 60 questions a minute
-PATIENCE = 3  # passes may take so many times as long as the budget makes them before the bound counts as broken
+ACCOUNT_EVERY_S = (
+    10.0  # at least so long between two looks at the account: a fifth of 60 questions a minute
+)
+# Passes may take so many times as long as the budget makes them before the bound counts as broken
+PATIENCE = 3
 LEAST_BOUND_S = 60.0
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Something to ask the venue for. ``doubtful`` when nobody knows where it stands; ``since`` it waits for a question."""
+    """Something to ask the venue for.
+
+    ``doubtful`` when nobody knows where it stands; ``since`` it waits for a question.
+    """
 
     key: str
     doubtful: bool
@@ -36,8 +47,15 @@ def fixed_cost(*, with_account: bool) -> int:
 
 
 def pass_cost(*, with_account: bool) -> int:
-    """What must be left for a pass to begin: then each bet that it owes a question can be asked for."""
-    return fixed_cost(with_account=with_account) + DOUBTFUL_PER_PASS + OTHERS_PER_PASS + CONFIRMED_PER_PASS
+    """What must be left for a pass to begin: then each bet that it owes a question can be asked
+    for.
+    """
+    return (
+        fixed_cost(with_account=with_account)
+        + DOUBTFUL_PER_PASS
+        + OTHERS_PER_PASS
+        + CONFIRMED_PER_PASS
+    )
 
 
 def account_interval_s(reconcile_interval_s: float) -> float:
@@ -48,10 +66,13 @@ def account_interval_s(reconcile_interval_s: float) -> float:
 def choose(waiting: Sequence[Waiting], left: int, size: int) -> list[str]:
     """Whom to ask in this pass, in order, when ``left`` of a budget of ``size`` is left.
 
-    First come the turns that are owed. Further doubtful bets follow while the next pass stays paid, others while half is left.
+    First come the turns that are owed. Further doubtful bets follow while the next pass stays paid,
+    others while half is left.
     """
     ordered = sorted(waiting, key=lambda one: (one.since, one.key))
-    doubtful, others = ([one.key for one in ordered if one.doubtful is kind] for kind in (True, False))
+    doubtful, others = (
+        [one.key for one in ordered if one.doubtful is kind] for kind in (True, False)
+    )
     chosen = (doubtful[:DOUBTFUL_PER_PASS] + others[:OTHERS_PER_PASS])[: max(left, 0)]
     room = min(MOST_PER_PASS, left - pass_cost(with_account=True)) - len(chosen)
     more = doubtful[DOUBTFUL_PER_PASS:][: max(room, 0)]
@@ -60,7 +81,8 @@ def choose(waiting: Sequence[Waiting], left: int, size: int) -> list[str]:
 
 
 def bound_s(doubtful: int, size: int, pass_s: float) -> float:
-    """Within how many seconds each of so many doubtful bets must have its turn, for a pass to count as complete.
+    """Within how many seconds each of so many doubtful bets must have its turn, for a pass to count
+    as complete.
 
     ``pass_s`` is how long passes are apart where the budget does not make it longer.
     """
@@ -68,8 +90,12 @@ def bound_s(doubtful: int, size: int, pass_s: float) -> float:
     return max(PATIENCE * apart_s * ceil(doubtful / DOUBTFUL_PER_PASS), LEAST_BOUND_S)
 
 
-def overdue(waiting: Iterable[Waiting], now: datetime, began: datetime, size: int, pass_s: float) -> list[str]:
-    """The doubtful bets that have waited beyond the bound, counted from when the tracker began at the earliest."""
+def overdue(
+    waiting: Iterable[Waiting], now: datetime, began: datetime, size: int, pass_s: float
+) -> list[str]:
+    """The doubtful bets that have waited beyond the bound, counted from when the tracker began at
+    the earliest.
+    """
     doubtful = [one for one in waiting if one.doubtful]
     limit = timedelta(seconds=bound_s(len(doubtful), size, pass_s))
     return [one.key for one in doubtful if now - max(one.since, began) > limit]

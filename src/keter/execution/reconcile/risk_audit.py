@@ -1,4 +1,6 @@
-"""Holds the risk book against the ledger: makes good what a death between a ledger write and its echo in Redis left behind."""
+"""Holds the risk book against the ledger: makes good what a death between a ledger write and its
+echo in Redis left behind.
+"""
 
 from datetime import datetime, timedelta
 
@@ -8,14 +10,15 @@ import structlog
 from keter.bus.state.risk import RiskBook
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.ledger import Ledger
-from keter.processes.runtime import Context
 from keter.execution.reconcile.bet_updates import Applier
 from keter.execution.reconcile.foreign_tickets import PREFIX
+from keter.ledger import Ledger
+from keter.processes.runtime import Context
 
 log = structlog.get_logger(__name__)
 AT_RISK = frozenset({BetState.SENDING, BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
-SETTLING_TIME = timedelta(seconds=5)  # what changed later may still be on its way from the router to the risk book
+# What changed later may still be on its way from the router to the risk book.
+SETTLING_TIME = timedelta(seconds=5)
 
 
 class ExposureAudit:
@@ -29,7 +32,9 @@ class ExposureAudit:
         self._orphans: set[str] = set()
 
     async def run(self) -> None:
-        """The book is read before the ledger, so that a bet made in between is not taken for an orphan."""
+        """The book is read before the ledger, so that a bet made in between is not taken for an
+        orphan.
+        """
         state = await self._risk.read()
         if state.day is None:
             return  # Redis lost the book: the guard rebuilds it from the ledger as a whole
@@ -42,7 +47,11 @@ class ExposureAudit:
                 log.warning("exposure_restored", **bet.intent.names)
                 await self._applier.put(bet)
         known_open = {bet.intent.decision_id for bet in open_bets}
-        suspects = [e for name, e in standing.items() if name not in known_open and not name.startswith(PREFIX)]
+        suspects = [
+            e
+            for name, e in standing.items()
+            if name not in known_open and not name.startswith(PREFIX)
+        ]
         orphans: set[str] = set()
         for exposure in suspects:
             if await self._end(exposure, now - SETTLING_TIME):
@@ -50,7 +59,10 @@ class ExposureAudit:
         self._orphans = orphans
 
     async def _end(self, exposure: Exposure, before: datetime) -> bool:
-        """Takes out what is not at risk. True for an exposure without any intent, which must be seen twice to go."""
+        """Takes out what is not at risk.
+
+        True for an exposure without any intent, which must be seen twice to go.
+        """
         bet = await self._ledger.intents.by_decision(exposure.decision_id)
         if bet is None:
             if exposure.decision_id not in self._orphans:
@@ -62,7 +74,11 @@ class ExposureAudit:
             await self._applier.book_result(_running(bet), bet, late=True)
         else:
             await self._risk.release(exposure.decision_id)
-        log.warning("exposure_ended", decision_id=exposure.decision_id, state=bet.state.value if bet is not None else None)
+        log.warning(
+            "exposure_ended",
+            decision_id=exposure.decision_id,
+            state=bet.state.value if bet is not None else None,
+        )
         return False
 
 

@@ -1,7 +1,10 @@
-"""Is another Keter on this account? Two copies on two ledgers know nothing of each other: each passes the other's decisions.
+"""Is another Keter on this account?
 
-Two signs: open tickets under a reference that a Keter makes and this ledger does not know, and a session that is taken away
-again and again. Either stops betting until somebody has looked: a pause without end, and LIVE disarmed.
+Two copies on two ledgers know nothing of each other: each passes the other's decisions.
+
+Two signs: open tickets under a reference that a Keter makes and this ledger does not know, and a
+session that is taken away again and again. Either stops betting until somebody has looked: a pause
+without end, and LIVE disarmed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +15,11 @@ from keter.bus.state.contests import contested
 from keter.control.commands import Operator
 from keter.domain.bets import made_by_keter
 from keter.errors import RetryLaterError, UsageError
+from keter.execution.reconcile.alarms import Calls, control_of
 from keter.ledger import ForeignTicket, Ledger, ticket_key
+from keter.processes.runtime import Context
 from keter.supervision.processes import Process
 from keter.venues.base import Ticket
-from keter.processes.runtime import Context
-from keter.execution.reconcile.alarms import Calls, control_of
 
 log = structlog.get_logger(__name__)
 ALERT = "second-copy"
@@ -26,7 +29,10 @@ OPERATOR = Operator(Process.GUARD.value, "tracker")
 
 
 class SecondCopy:
-    """One account's signs of another Keter. Stops betting once per sign, before the sign itself is written down."""
+    """One account's signs of another Keter.
+
+    Stops betting once per sign, before the sign itself is written down.
+    """
 
     def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str) -> None:
         self._context = context
@@ -36,7 +42,9 @@ class SecondCopy:
         self._contested = False
 
     async def see(self, standing: Sequence[Ticket]) -> None:
-        """Open foreign tickets, not yet in the ledger's list of them: a Keter's reference among them stops betting."""
+        """Open foreign tickets, not yet in the ledger's list of them: a Keter's reference among
+        them stops betting.
+        """
         unknown = await self._unknown(ticket.reference for ticket in standing)
         suspects = [ticket for ticket in standing if ticket.reference in unknown]
         if not suspects:
@@ -47,10 +55,15 @@ class SecondCopy:
         if fresh:
             made_at = (await self._ledger.identity()).made_at
             older = sum(ticket.placed_at < made_at for ticket in fresh)
-            await self._stop(f"{len(fresh)} open tickets of a Keter that this ledger does not know, {older} older than it")
+            await self._stop(
+                f"{len(fresh)} open tickets of a Keter that this ledger does not know, {older}"
+                " older than it"
+            )
 
     async def look(self, standing: Sequence[ForeignTicket]) -> None:
-        """Keeps the alert for as long as there is a sign; a session fought over stops betting once."""
+        """Keeps the alert for as long as there is a sign; a session fought over stops betting
+        once.
+        """
         fought = await contested(self._context.bus, self._account)
         if fought and not self._contested:
             await self._stop("the session was taken away again and again")
@@ -61,15 +74,26 @@ class SecondCopy:
         if not theirs and not fought:
             await self._calls.clear(ALERT, now)
             return
-        signs = [f"{len(theirs)} open tickets carry a Keter's reference that this ledger does not know"] if theirs else []
+        signs = (
+            [f"{len(theirs)} open tickets carry a Keter's reference that this ledger does not know"]
+            if theirs
+            else []
+        )
         signs += ["another program keeps taking the session"] if fought else []
-        action = "Stop the other copy, or put the right ledger back. Then `keter resume` and, in LIVE, `keter arm`."
+        action = (
+            "Stop the other copy, or put the right ledger back. Then `keter resume` and, in LIVE,"
+            " `keter arm`."
+        )
         title = "Another Keter bets on this account"
         since = theirs[0].first_seen_at if theirs else now
-        await self._calls.raise_(ALERT, "page", title, f"{'; '.join(signs)}. Betting was paused.", action, since)
+        await self._calls.raise_(
+            ALERT, "page", title, f"{'; '.join(signs)}. Betting was paused.", action, since
+        )
 
     async def _unknown(self, references: Iterable[str]) -> set[str]:
-        """Those of a Keter's making that this ledger never gave out: a bet of ours that was believed refused may live."""
+        """Those of a Keter's making that this ledger never gave out: a bet of ours that was
+        believed refused may live.
+        """
         made = {reference for reference in references if made_by_keter(reference)}
         ours = await self._ledger.intents.by_references(sorted(made))
         return made - {bet.intent.reference for bet in ours}
@@ -82,5 +106,7 @@ class SecondCopy:
             await control.pause(OPERATOR, f"{REASON}: {why}")
         except UsageError as e:  # trading is halted, which is stronger
             log.info("stopped_already", reason=str(e))
-        except RetryLaterError as e:  # somebody changed the state at this very moment; LIVE is disarmed in any case
+        except (
+            RetryLaterError
+        ) as e:  # somebody changed the state at this very moment; LIVE is disarmed in any case
             log.warning("pause_overtaken", error=str(e))

@@ -17,7 +17,9 @@ TOLERANCE_MINOR = 1  # a book rounds an exact half cent either way
 def own_settlement(
     bet: Bet, tickets: Sequence[Ticket], result: EventScore | None, *, from_score_at_bet: bool
 ) -> Settlement | None:
-    """What the bet comes to by our rules, ticket by ticket; None when a score, a price or a reading is missing."""
+    """What the bet comes to by our rules, ticket by ticket; None when a score, a price or a reading
+    is missing.
+    """
     pnl_minor = 0
     states: list[BetState] = []
     for ticket in tickets:
@@ -29,11 +31,17 @@ def own_settlement(
     return Settlement(states[0], pnl_minor) if len(set(states)) == 1 else None
 
 
-def _of_ticket(bet: Bet, ticket: Ticket, result: EventScore | None, *, from_score_at_bet: bool) -> Settlement | None:
+def _of_ticket(
+    bet: Bet, ticket: Ticket, result: EventScore | None, *, from_score_at_bet: bool
+) -> Settlement | None:
     if ticket.status is TicketStatus.VOID:
         return Settlement(BetState.VOID, 0)  # whether an event was abandoned, only the venue knows
     final, half_time = _scores(ticket, result)
-    counts_from = ticket.score_at_bet if from_score_at_bet and bet.intent.market.kind is MarketKind.ASIAN_HANDICAP else None
+    counts_from = (
+        ticket.score_at_bet
+        if from_score_at_bet and bet.intent.market.kind is MarketKind.ASIAN_HANDICAP
+        else None
+    )
     if (final if bet.intent.market.period is Period.FULL_TIME else half_time) is None:
         return None
     try:
@@ -50,7 +58,9 @@ def _of_ticket(bet: Bet, ticket: Ticket, result: EventScore | None, *, from_scor
         return None
 
 
-def _scores(ticket: Ticket, result: EventScore | None) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def _scores(
+    ticket: Ticket, result: EventScore | None
+) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
     """Full and half time: what the ticket shows, else what the feed showed."""
     seen = (result.score.home, result.score.away) if result is not None and result.ended else None
     half = result.half_time if result is not None else None
@@ -58,7 +68,12 @@ def _scores(ticket: Ticket, result: EventScore | None) -> tuple[tuple[int, int] 
 
 
 def compare(
-    bet: Bet, state: BetState, pnl_minor: int, own: Settlement | None, tickets: Sequence[Ticket], at: datetime
+    bet: Bet,
+    state: BetState,
+    pnl_minor: int,
+    own: Settlement | None,
+    tickets: Sequence[Ticket],
+    at: datetime,
 ) -> SettlementRow:
     """The row that holds both; ``agrees`` is None when we could not settle it ourselves."""
     agrees = None

@@ -1,7 +1,9 @@
-"""What the tickets under one reference say of one bet. Pure.
+"""What the tickets under one reference say of one bet.
 
-A placement may have been split over books, so a bet may have several tickets: it is pending while one of them is, runs while
-one runs, and is settled when all that were accepted are.
+Pure.
+
+A placement may have been split over books, so a bet may have several tickets: it is pending while
+one of them is, runs while one runs, and is settled when all that were accepted are.
 """
 
 from collections.abc import Sequence
@@ -22,7 +24,9 @@ _ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it w
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where the venue says the bet stands, what it booked, and what is wrong with that (a word -> a sentence)."""
+    """Where the venue says the bet stands, what it booked, and what is wrong with that (a word -> a
+    sentence).
+    """
 
     state: BetState
     changes: BetChanges
@@ -38,7 +42,9 @@ def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) ->
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     if not accepted:
         messages = dict.fromkeys(ticket.message for ticket in tickets if ticket.message)
-        return Seen(BetState.REFUSED, BetChanges(reason=" | ".join(messages)[:500] or "refused by the book"))
+        return Seen(
+            BetState.REFUSED, BetChanges(reason=" | ".join(messages)[:500] or "refused by the book")
+        )
     problems = _problems(bet, accepted, router)
     if any(ticket.status is TicketStatus.PENDING for ticket in accepted):
         return Seen(BetState.PENDING, BetChanges(), problems)
@@ -54,18 +60,26 @@ def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) ->
 
 
 def next_state(current: BetState, seen: BetState) -> BetState | None:
-    """The step from ``current`` that ``seen`` asks for; None when there is none to make (already there, or an older answer)."""
+    """The step from ``current`` that ``seen`` asks for; None when there is none to make (already
+    there, or an older answer).
+    """
     return seen if seen is not current and seen in TRANSITIONS[current] else None
 
 
 def contradicts(current: BetState, seen: BetState) -> bool:
-    """Whether the venue says something that a bet in ``current`` cannot be told: a final bet that lives."""
+    """Whether the venue says something that a bet in ``current`` cannot be told: a final bet that
+    lives.
+    """
     alive = seen is not BetState.REFUSED
-    return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (current in SETTLED and seen not in SETTLED)
+    return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (
+        current in SETTLED and seen not in SETTLED
+    )
 
 
 def is_whole(bet: Bet, tickets: Sequence[Ticket]) -> bool:
-    """Whether every ticket that was booked for the bet is among ``tickets``, or as many under other numbers."""
+    """Whether every ticket that was booked for the bet is among ``tickets``, or as many under other
+    numbers.
+    """
     booked = set((bet.ticket_id or "").split(",")) - {""}
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     return booked <= {ticket.ticket_id for ticket in tickets} or len(booked) <= len(accepted)
@@ -101,19 +115,30 @@ def _odds(tickets: Sequence[Ticket]) -> str | None:
         return None
     total = sum(stake for _, stake in parts)
     return (
-        str((sum((odds * stake for odds, stake in parts), Decimal()) / total).quantize(_PLACES, ROUND_HALF_UP))
+        str(
+            (sum((odds * stake for odds, stake in parts), Decimal()) / total).quantize(
+                _PLACES, ROUND_HALF_UP
+            )
+        )
         if total
         else None
     )
 
 
 def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
-    """The state all tickets agree on; where they do not, or it cannot be read, the money decides and the doubt is told."""
+    """The state all tickets agree on; where they do not, or it cannot be read, the money decides
+    and the doubt is told.
+    """
     states = {_state(ticket) for ticket in tickets}
     if len(states) == 1 and (state := states.pop()) is not None:
         return state, ""
-    by_money = BetState.WON if pnl_minor > 0 else BetState.LOST if pnl_minor < 0 else BetState.PUSHED
-    return by_money, f"the results of its tickets differ or cannot be read; by the money it is {by_money}"
+    by_money = (
+        BetState.WON if pnl_minor > 0 else BetState.LOST if pnl_minor < 0 else BetState.PUSHED
+    )
+    return (
+        by_money,
+        f"the results of its tickets differ or cannot be read; by the money it is {by_money}",
+    )
 
 
 def _state(ticket: Ticket) -> BetState | None:
@@ -128,13 +153,19 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
     stake = sum(ticket.stake_minor for ticket in tickets)
     if stake > intent.stake_minor:
         found["stake"] = f"the venue booked {stake} minor units, {intent.stake_minor} were approved"
-    worse = [f"{ticket.odds} at {ticket.book}" for ticket in tickets if _worse(ticket, intent, router)]
+    worse = [
+        f"{ticket.odds} at {ticket.book}" for ticket in tickets if _worse(ticket, intent, router)
+    ]
     if worse:
-        found["price"] = f"the venue booked {', '.join(worse)}; {intent.asked_odds} at {intent.book} was approved"
+        found["price"] = (
+            f"the venue booked {', '.join(worse)}; {intent.asked_odds} at {intent.book} was"
+            " approved"
+        )
     other = [
         ticket
         for ticket in tickets
-        if ticket.market is not None and (ticket.market, ticket.side) != (intent.market, intent.side)
+        if ticket.market is not None
+        and (ticket.market, ticket.side) != (intent.market, intent.side)
     ]
     if other:
         found["selection"] = f"the venue booked another selection than {intent.selection_id}"
@@ -142,7 +173,9 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
 
 
 def _worse(ticket: Ticket, intent: Intent, router: RouterSettings) -> bool:
-    """Whether the booked price is worse than any that was sent: further below the approved one than slippage allows."""
+    """Whether the booked price is worse than any that was sent: further below the approved one than
+    slippage allows.
+    """
     try:
         booked, best = float(ticket.odds), float(intent.asked_odds)
     except ValueError:
@@ -150,11 +183,16 @@ def _worse(ticket: Ticket, intent: Intent, router: RouterSettings) -> bool:
     if booked >= best:
         return False
     approved = _offers(intent.signal).get(ticket.book, best)
-    return 100 * (approved - booked) / approved > router.slippage_limit_pct(approved) + _ROUNDING_PCT
+    return (
+        100 * (approved - booked) / approved > router.slippage_limit_pct(approved) + _ROUNDING_PCT
+    )
 
 
 def _offers(signal: bytes) -> dict[str, float]:
     """The approved price of each book; none for an intent without its signal."""
     if not signal:
         return {}
-    return {offer.book: offer.odds for offer in msgspec.json.decode(signal, type=ApprovedSignal).signal.offers}
+    return {
+        offer.book: offer.odds
+        for offer in msgspec.json.decode(signal, type=ApprovedSignal).signal.offers
+    }

@@ -1,8 +1,9 @@
 """Since when each open bet stands where it stands, and when the venue was last asked for it.
 
-A correction (a closing price, a stake as booked) moves a bet's last update but no bet: patience counts from the step into its
-state, which the ledger's trail has. When a bet was last asked for is kept in Redis too. A tracker that starts anew then goes on
-where the last one stopped, instead of asking for the same few again.
+A correction (a closing price, a stake as booked) moves a bet's last update but no bet: patience
+counts from the step into its state, which the ledger's trail has. When a bet was last asked for is
+kept in Redis too. A tracker that starts anew then goes on where the last one stopped, instead of
+asking for the same few again.
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from datetime import datetime
 from keter.bus.state.reconciliation import note_question, read_doubt
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
+from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.query_order import Waiting
 from keter.ledger import Ledger
 from keter.processes.runtime import Context
-from keter.execution.reconcile.query_order import Waiting
-from keter.execution.reconcile.alarms import Calls
 
 ALERT = "unknown-bets"
 
@@ -40,16 +41,21 @@ class Doubts:
                 if last_at is not None:
                     self._asked[intent_id] = last_at
         known = {bet.intent.intent_id for bet in open_bets}
-        self._entered = {intent_id: seen for intent_id, seen in self._entered.items() if intent_id in known}
+        self._entered = {
+            intent_id: seen for intent_id, seen in self._entered.items() if intent_id in known
+        }
 
     def since(self, bet: Bet) -> datetime:
         """When the bet came to its state; one that has just moved did so with its last update."""
         return self._entered[bet.intent.intent_id][1] if self._knows(bet) else bet.updated_at
 
     def waiting(self, unclear: Sequence[tuple[Bet, bool]]) -> list[Waiting]:
-        """What to ask for, of bets and whether each is doubtful. One waits since it was last asked for.
+        """What to ask for, of bets and whether each is doubtful.
 
-        Before its first question an unknown bet waits since it became unknown, another since the list ceased to explain it.
+        One waits since it was last asked for.
+
+        Before its first question an unknown bet waits since it became unknown, another since the
+        list ceased to explain it.
         """
         now = self._context.clock.now()
         known = {bet.intent.intent_id for bet, _ in unclear}
@@ -57,7 +63,10 @@ class Doubts:
         for bet, _ in unclear:
             first = self.since(bet) if bet.state is BetState.UNKNOWN else now
             self._asked.setdefault(bet.intent.intent_id, first)
-        return [Waiting(bet.intent.intent_id, doubtful, self._asked[bet.intent.intent_id]) for bet, doubtful in unclear]
+        return [
+            Waiting(bet.intent.intent_id, doubtful, self._asked[bet.intent.intent_id])
+            for bet, doubtful in unclear
+        ]
 
     async def note(self, bet: Bet) -> None:
         """The venue is about to be asked for the bet."""
@@ -75,9 +84,14 @@ class Doubts:
             await self._calls.clear(ALERT, now)
             return
         stake = sum(bet.placed_stake_minor or bet.intent.stake_minor for bet in old)
-        detail = f"{len(old)} bets UNKNOWN, {self._context.settings.mode.account_currency} {money_text(stake)} at risk."
+        detail = (
+            f"{len(old)} bets UNKNOWN, {self._context.settings.mode.account_currency}"
+            f" {money_text(stake)} at risk."
+        )
         action = "The tracker asks the venue again and again; nothing is sent twice."
-        await self._calls.raise_(ALERT, "page", "Bets with unknown outcome", detail, action, min(map(self.since, old)))
+        await self._calls.raise_(
+            ALERT, "page", "Bets with unknown outcome", detail, action, min(map(self.since, old))
+        )
 
     def _knows(self, bet: Bet) -> bool:
         entered = self._entered.get(bet.intent.intent_id)

@@ -1,12 +1,15 @@
-"""Rows of the venue that cannot be believed, or that the ledger does not take: set aside, counted, told.
+"""Rows of the venue that cannot be believed, or that the ledger does not take: set aside, counted,
+told.
 
-Nothing is concluded from such a row, and everything else in the same list is dealt with as always. Its money counts:
+Nothing is concluded from such a row, and everything else in the same list is dealt with as always.
+Its money counts:
 
 * one of ours stays where the ledger has it, with the stake of the ledger;
 * a stranger's with a stake that can be believed is exposure like every ticket that is not ours;
 * an open one without such a stake may be of any size. It counts as more than every limit, so that nothing is bet beside it.
 
-What a row was set aside for is forgotten when a later answer shows it whole, or does not show it any more.
+What a row was set aside for is forgotten when a later answer shows it whole, or does not show it
+any more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +21,12 @@ import structlog
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.ledger import Ledger, ticket_key
-from keter.plain import plain
-from keter.venues.base import Ticket
-from keter.processes.runtime import Context
 from keter.execution.reconcile.alarms import Calls
 from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING, Foreign
+from keter.ledger import Ledger, ticket_key
+from keter.plain import plain
+from keter.processes.runtime import Context
+from keter.venues.base import Ticket
 
 log = structlog.get_logger(__name__)
 ALERT = "unreadable-tickets"
@@ -34,7 +37,10 @@ REFUSED = "a value that the ledger does not take"
 
 
 class Unreadable:
-    """The rows set aside, by the reference they came under. ``take`` begins a pass, ``tell`` ends it."""
+    """The rows set aside, by the reference they came under.
+
+    ``take`` begins a pass, ``tell`` ends it.
+    """
 
     def __init__(self, context: Context, ledger: Ledger, calls: Calls) -> None:
         self._context = context
@@ -45,23 +51,33 @@ class Unreadable:
         self._asked: dict[str, list[Ticket]] = {}
         self._refused: dict[str, Ticket] = {}
         self._since: datetime | None = None
-        self._untold: bool | None = None  # None: what an earlier life left in the risk book is not known
+        self._untold: bool | None = (
+            None  # None: what an earlier life left in the risk book is not known
+        )
 
     def take(self, tickets: Iterable[Ticket]) -> list[Ticket]:
-        """Of a fresh bet list those that can be used; the others replace what earlier lists had brought.
+        """Of a fresh bet list those that can be used; the others replace what earlier lists had
+        brought.
 
-        A row that the ledger has refused stays set aside while the list shows it unchanged: nobody tries it again.
+        A row that the ledger has refused stays set aside while the list shows it unchanged: nobody
+        tries it again.
         """
         found = list(tickets)
         self._listed = {ticket_key(ticket): ticket for ticket in found if ticket.unreadable}
         shown = {ticket_key(ticket): ticket for ticket in found}
-        self._refused = {key: old for key, old in self._refused.items() if key in shown and _same(old, shown[key])}
+        self._refused = {
+            key: old
+            for key, old in self._refused.items()
+            if key in shown and _same(old, shown[key])
+        }
         for ticket in found:
             self._asked.pop(ticket.reference, None)
         return [ticket for ticket in found if not ticket.unreadable]
 
     def asked(self, reference: str, tickets: Sequence[Ticket]) -> Sequence[Ticket] | None:
-        """The tickets of one bet that was asked for; None when one of them cannot be read: then none is conclusive."""
+        """The tickets of one bet that was asked for; None when one of them cannot be read: then
+        none is conclusive.
+        """
         wrong = [ticket for ticket in tickets if ticket.unreadable]
         if not wrong:
             self._asked.pop(reference, None)
@@ -91,11 +107,28 @@ class Unreadable:
 
     async def tell(self, foreign: Foreign, open_references: frozenset[str]) -> None:
         """Counts what was set aside and keeps the alarm. Raises ledger and bus errors."""
-        self._asked = {reference: rows for reference, rows in self._asked.items() if reference in open_references}
-        refused = [msgspec.structs.replace(ticket, unreadable=REFUSED) for ticket in self._refused.values()]
-        rows = [*self._listed.values(), *(ticket for tickets in self._asked.values() for ticket in tickets), *refused]
-        ours = {bet.intent.reference for bet in await self._ledger.intents.by_references(sorted(self.listed))}
-        strangers = [ticket for ticket in self._listed.values() if ticket.stake_told and ticket.reference not in ours]
+        self._asked = {
+            reference: rows
+            for reference, rows in self._asked.items()
+            if reference in open_references
+        }
+        refused = [
+            msgspec.structs.replace(ticket, unreadable=REFUSED) for ticket in self._refused.values()
+        ]
+        rows = [
+            *self._listed.values(),
+            *(ticket for tickets in self._asked.values() for ticket in tickets),
+            *refused,
+        ]
+        ours = {
+            bet.intent.reference
+            for bet in await self._ledger.intents.by_references(sorted(self.listed))
+        }
+        strangers = [
+            ticket
+            for ticket in self._listed.values()
+            if ticket.stake_told and ticket.reference not in ours
+        ]
         await foreign.see(strangers)
         await self._count_untold(any(not row.stake_told and row.status in STANDING for row in rows))
         await self._alarm(rows)
@@ -103,7 +136,9 @@ class Unreadable:
     async def _count_untold(self, untold: bool) -> None:
         """An exposure beyond every limit, for as long as an open stake cannot be read."""
         if untold:
-            await put_bet(self._context.bus, _untold_exposure(self._since or self._context.clock.now()))
+            await put_bet(
+                self._context.bus, _untold_exposure(self._since or self._context.clock.now())
+            )
         elif self._untold is not False:
             await self._risk.release(UNTOLD)
         self._untold = untold
@@ -119,9 +154,14 @@ class Unreadable:
         named = "; ".join(_sentence(row) for row in rows[:MOST_NAMED])
         more = f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
         stop = " Nothing is bet beside an open stake that nobody can read." if self._untold else ""
-        action = "Each counts as exposure; nothing is concluded from it. Compare with the venue's own page."
+        action = (
+            "Each counts as exposure; nothing is concluded from it. Compare with the venue's own"
+            " page."
+        )
         title = "Rows of the venue cannot be read"
-        await self._calls.raise_(ALERT, "page", title, f"{len(rows)}: {named}{more}.{stop}", action, self._since)
+        await self._calls.raise_(
+            ALERT, "page", title, f"{len(rows)}: {named}{more}.{stop}", action, self._since
+        )
 
 
 def _same(one: Ticket, other: Ticket) -> bool:
@@ -131,7 +171,10 @@ def _same(one: Ticket, other: Ticket) -> bool:
 
 def _sentence(ticket: Ticket) -> str:
     name = ticket.ticket_id or ticket.reference or "without a number"
-    return plain(f"{ticket.book or 'no book'} {name}, {ticket.home} v {ticket.away}: {ticket.unreadable}", 200)
+    return plain(
+        f"{ticket.book or 'no book'} {name}, {ticket.home} v {ticket.away}: {ticket.unreadable}",
+        200,
+    )
 
 
 def _untold_exposure(since: datetime) -> Exposure:

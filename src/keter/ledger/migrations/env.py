@@ -1,4 +1,6 @@
-"""Alembic's entry: migrates over the connection, and inside the transaction, that ``keter.ledger.migrate`` hands over."""
+"""Alembic's entry: migrates over the connection, and inside the transaction, that
+``keter.ledger.migrate`` hands over.
+"""
 
 from alembic import context
 

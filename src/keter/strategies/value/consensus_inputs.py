@@ -1,7 +1,7 @@
 """What the sharp books quote for a market: the inputs of its consensus.
 
-Half-life of a sharp price's weight: SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of it within the hour, a
-hundredth in play.
+Half-life of a sharp price's weight: SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of
+it within the hour, a hundredth in play.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,12 @@ def age_s(book: BookPrices, now: datetime) -> float:
     return max((now - book.confirmed_at).total_seconds(), 0.0)
 
 
-def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetime, half_life: float) -> PoolInputs:
-    """The quotes of whitelisted books that price every side and may enter a consensus, in the order of the whitelist."""
+def pool_inputs(
+    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, half_life: float
+) -> PoolInputs:
+    """The quotes of whitelisted books that price every side and may enter a consensus, in the order
+    of the whitelist.
+    """
     by_name = {book.book.upper(): book for book in validated.books}
     quotes = []
     for name in upper_names(settings.sharp_whitelist):
@@ -48,14 +52,17 @@ def pool_inputs(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
         if len(odds) == len(book.odds):
             quotes.append(SharpQuote(name, odds, age_s(book, now)))
     method = settings.devig_method(validated.update.market.kind)
-    return PoolInputs(method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life))
+    return PoolInputs(
+        method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life)
+    )
 
 
 def anchor_wait_s(validated: ValidatedMarket, settings: EdgeSettings) -> float:
     """Seconds that the anchor's price must still stand before it may be bet; 0 when it may be.
 
-    It is measured between its last change and the last confirmation of the sharp book that was seen least recently.
-    Where no other sharp book prices the market, nothing has been seen to follow: the whole time is left.
+    It is measured between its last change and the last confirmation of the sharp book that was seen
+    least recently. Where no other sharp book prices the market, nothing has been seen to follow:
+    the whole time is left.
     """
     allowed = upper_names(settings.sharp_whitelist)
     sharps = {book.book.upper(): book for book in validated.books if book.book.upper() in allowed}
@@ -68,11 +75,14 @@ def anchor_wait_s(validated: ValidatedMarket, settings: EdgeSettings) -> float:
     return max(settings.anchor_settle_sec - (seen_at - own.changed_at).total_seconds(), 0.0)
 
 
-def wanted_others(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> tuple[Market, ...]:
-    """The event's other markets that pricing this one needs, the nearest line first: live and replay look for these.
+def wanted_others(
+    validated: ValidatedMarket, settings: EdgeSettings, now: datetime
+) -> tuple[Market, ...]:
+    """The event's other markets that pricing this one needs, the nearest line first: live and
+    replay look for these.
 
-    The 1X2 where its draw tells how often this market pushes; the lines within reach where the sharp books that quote this
-    one would be too few with one of them left out.
+    The 1X2 where its draw tells how often this market pushes; the lines within reach where the
+    sharp books that quote this one would be too few with one of them left out.
     """
     market = validated.update.market
     result = result_beside(validated.update)
@@ -80,7 +90,9 @@ def wanted_others(validated: ValidatedMarket, settings: EdgeSettings, now: datet
     if market.line_q is not None and _movable(validated.update):
         pool = pool_inputs(validated, settings, now, half_life_s(validated, settings, now))
         if len(pool.quotes) <= settings.min_sharp_sources:
-            steps = [step for distance in range(1, MOST_STEPS + 1) for step in (-distance, distance)]
+            steps = [
+                step for distance in range(1, MOST_STEPS + 1) for step in (-distance, distance)
+            ]
             wanted += [Market(market.period, market.kind, market.line_q + step) for step in steps]
     return tuple(wanted)
 
@@ -88,7 +100,8 @@ def wanted_others(validated: ValidatedMarket, settings: EdgeSettings, now: datet
 def result_beside(update: MarketUpdate) -> Market | None:
     """The 1X2 whose draw tells how often this market pushes, None where it says nothing.
 
-    In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the score is level.
+    In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the
+    score is level.
     """
     if update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
         return None
@@ -100,33 +113,52 @@ def result_beside(update: MarketUpdate) -> Market | None:
 
 
 def one_x_two_inputs(
-    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
+    validated: ValidatedMarket,
+    settings: EdgeSettings,
+    now: datetime,
+    others: Sequence[ValidatedMarket],
+    half_life: float,
 ) -> PoolInputs | None:
     """The sharp quotes of ``result_beside``, where it is among the others."""
     wanted = result_beside(validated.update)
     for other in others:
-        if other.update.market == wanted and other.update.event.event_uid == validated.update.event.event_uid:
+        if (
+            other.update.market == wanted
+            and other.update.event.event_uid == validated.update.event.event_uid
+        ):
             pool = pool_inputs(other, settings, now, half_life)
             return pool if pool.quotes else None
     return None
 
 
 def _movable(update: MarketUpdate) -> bool:
-    """Whether a line may borrow from its neighbours; not in play, where lines and score move at once."""
+    """Whether a line may borrow from its neighbours; not in play, where lines and score move at
+    once.
+    """
     return update.market.kind in LINED and update.phase is not Phase.LIVE
 
 
 def line_from_score(validated: ValidatedMarket) -> int | None:
-    """The line as the rest of the match sees it: totals in play have the goals scored behind them."""
+    """The line as the rest of the match sees it: totals in play have the goals scored behind
+    them.
+    """
     update = validated.update
     line_q, score = update.market.line_q, update.score
-    if line_q is None or update.phase is not Phase.LIVE or update.market.kind is not MarketKind.OVER_UNDER:
+    if (
+        line_q is None
+        or update.phase is not Phase.LIVE
+        or update.market.kind is not MarketKind.OVER_UNDER
+    ):
         return line_q
     return None if score is None else line_q - 4 * (score.home + score.away)
 
 
 def neighbours(
-    validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket], half_life: float
+    validated: ValidatedMarket,
+    settings: EdgeSettings,
+    now: datetime,
+    others: Sequence[ValidatedMarket],
+    half_life: float,
 ) -> tuple[SharpQuote, ...]:
     """Sharp quotes of the nearest other lines within reach, one a book."""
     update = validated.update
@@ -134,12 +166,25 @@ def neighbours(
     if market.line_q is None or not _movable(update):
         return ()
     found: dict[str, SharpQuote] = {}
-    for other in sorted(others, key=lambda one: (abs((one.update.market.line_q or 0) - (market.line_q or 0)), one.queue_key)):
+    for other in sorted(
+        others,
+        key=lambda one: (
+            abs((one.update.market.line_q or 0) - (market.line_q or 0)),
+            one.queue_key,
+        ),
+    ):
         theirs = other.update.market
         alike = (theirs.period, theirs.kind) == (market.period, market.kind)
         same_event = other.update.event.event_uid == update.event.event_uid
-        if not alike or not same_event or theirs.line_q is None or not 0 < abs(theirs.line_q - market.line_q) <= MOST_STEPS:
+        if (
+            not alike
+            or not same_event
+            or theirs.line_q is None
+            or not 0 < abs(theirs.line_q - market.line_q) <= MOST_STEPS
+        ):
             continue
         for quote in pool_inputs(other, settings, now, half_life).quotes:
-            found.setdefault(quote.book, SharpQuote(quote.book, quote.odds, quote.age_s, theirs.line_q))
+            found.setdefault(
+                quote.book, SharpQuote(quote.book, quote.odds, quote.age_s, theirs.line_q)
+            )
     return tuple(found.values())

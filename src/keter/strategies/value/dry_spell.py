@@ -6,7 +6,10 @@ MOST_MARKETS = 20_000  # remembered at most
 
 
 class DrySpell:
-    """From the last value seen, or from the start, on. One market counts once, however often its price moves."""
+    """From the last value seen, or from the start, on.
+
+    One market counts once, however often its price moves.
+    """
 
     def __init__(self, begun: datetime) -> None:
         self._begun = begun
@@ -32,5 +35,10 @@ class DrySpell:
         return int((now - self._begun) / timedelta(minutes=1))
 
     def long(self, now: datetime, *, least_minutes: float, least_markets: int) -> bool:
-        """Whether it is worth telling: a quiet night without markets is none, nor is one full answer of the feed."""
-        return now - self._begun >= timedelta(minutes=least_minutes) and len(self._markets) >= least_markets
+        """Whether it is worth telling: a quiet night without markets is none, nor is one full
+        answer of the feed.
+        """
+        return (
+            now - self._begun >= timedelta(minutes=least_minutes)
+            and len(self._markets) >= least_markets
+        )

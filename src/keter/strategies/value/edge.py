@@ -1,4 +1,6 @@
-"""Is a price better than the sharp books' consensus, and by enough? Pure: the same arguments give the same answer.
+"""Is a price better than the sharp books' consensus, and by enough?
+
+Pure: the same arguments give the same answer.
 
 Each bettable book's price is held against a consensus of the sharp books without that book.
 """
@@ -14,7 +16,10 @@ from keter.domain.quotes import BookPrices
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
-from keter.strategies.value.evidence import Graded, evidence_of, value_reason
+from keter.pricing.pool import pool_ceiling
+from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
+from keter.pricing.value import mass_value
+from keter.setting_groups import EdgeSettings
 from keter.strategies.value.consensus_inputs import (
     age_s,
     anchor_wait_s,
@@ -25,10 +30,7 @@ from keter.strategies.value.consensus_inputs import (
     pool_inputs,
     upper_names,
 )
-from keter.pricing.pool import pool_ceiling
-from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
-from keter.pricing.value import mass_value
-from keter.setting_groups import EdgeSettings
+from keter.strategies.value.evidence import Graded, evidence_of, value_reason
 
 Judgement = tuple[Side, Verdict, ConfirmedSignal | None]
 
@@ -55,21 +57,27 @@ def evaluate(
 ) -> list[Judgement]:
     """A verdict on every side of the market, and a signal for those with value.
 
-    ``seen`` says since when each side has had value (see ``first_seen``); ``others`` are the event's other markets as last
-    validated. The sharp 1X2 among them tells how often a handicap's stake comes back. Where too few sharp books quote
-    this line before kick-off, neighbouring lines stand in, moved two quarter steps at most; more value is then asked for.
+    ``seen`` says since when each side has had value (see ``first_seen``); ``others`` are the
+    event's other markets as last validated. The sharp 1X2 among them tells how often a handicap's
+    stake comes back. Where too few sharp books quote this line before kick-off, neighbouring lines
+    stand in, moved two quarter steps at most; more value is then asked for.
     """
     desk = _Desk(validated, settings, now, others)
     return [_judge(desk, side, seen.get(side)) for side in validated.update.market.sides]
 
 
-def first_seen(judgements: Sequence[Judgement], seen: Mapping[Side, datetime], now: datetime) -> dict[Side, datetime]:
-    """Since when each side of the market has had value without a break: what the next ``evaluate`` is to be given.
+def first_seen(
+    judgements: Sequence[Judgement], seen: Mapping[Side, datetime], now: datetime
+) -> dict[Side, datetime]:
+    """Since when each side of the market has had value without a break: what the next ``evaluate``
+    is to be given.
 
     Keep it per market and drop it when empty; a side without value starts anew.
     """
     waiting = (Reason.OK, Reason.AWAITING_CONFIRMATION)
-    return {side: seen.get(side, now) for side, verdict, _ in judgements if verdict.reason in waiting}
+    return {
+        side: seen.get(side, now) for side, verdict, _ in judgements if verdict.reason in waiting
+    }
 
 
 def evidence(
@@ -79,7 +87,8 @@ def evidence(
     side: Side,
     others: Sequence[ValidatedMarket] = (),
 ) -> dict[str, object]:
-    """What ``evaluate`` weighed for one side, refused prices included: the details of a decision that made no signal.
+    """What ``evaluate`` weighed for one side, refused prices included: the details of a decision
+    that made no signal.
 
     Empty when no bettable book had a price and a consensus to hold it against.
     """
@@ -92,13 +101,19 @@ class _Desk:
     """One market's look at its books: quotes gathered once, one fair price per book left out."""
 
     def __init__(
-        self, validated: ValidatedMarket, settings: EdgeSettings, now: datetime, others: Sequence[ValidatedMarket]
+        self,
+        validated: ValidatedMarket,
+        settings: EdgeSettings,
+        now: datetime,
+        others: Sequence[ValidatedMarket],
     ) -> None:
         self.validated, self.settings, self.now = validated, settings, now
         self.market = validated.update.market
         allowed = upper_names(settings.bet_books)
         named = [(book, book.book.upper()) for book in validated.books]
-        self.bettable = named if "ALL" in allowed else [(book, name) for book, name in named if name in allowed]
+        self.bettable = (
+            named if "ALL" in allowed else [(book, name) for book, name in named if name in allowed]
+        )
         half_life = half_life_s(validated, settings, now)
         pool = pool_inputs(validated, settings, now, half_life)
         self.sharps = frozenset([quote.book for quote in pool.quotes])
@@ -119,13 +134,16 @@ class _Desk:
 
     @cached_property
     def ceiling(self) -> tuple[float, ...] | None:
-        """What no consensus of these books can exceed, whichever of them is left out; None where lines may be moved or the
-        full consensus does not stand.
+        """What no consensus of these books can exceed, whichever of them is left out; None where
+        lines may be moved or the full consensus does not stand.
         """
         if len(self.inputs.pool.quotes) <= self.settings.min_sharp_sources and self.neighbours:
             return None
         _, priced = self.priced_without("")
-        if isinstance(priced, Reason) or priced.pool.spread_pct > self.settings.max_consensus_spread_pct:
+        if (
+            isinstance(priced, Reason)
+            or priced.pool.spread_pct > self.settings.max_consensus_spread_pct
+        ):
             return None
         return pool_ceiling(priced.pool.fair)
 
@@ -135,7 +153,9 @@ class _Desk:
         if left_out not in self._priced:
             inputs = self.inputs if left_out is None else self.inputs.without(left_out)
             if len(inputs.pool.quotes) < self.settings.min_sharp_sources:
-                inputs = inputs.helped_by([quote for quote in self.neighbours if quote.book != book])
+                inputs = inputs.helped_by(
+                    [quote for quote in self.neighbours if quote.book != book]
+                )
             self._priced[left_out] = inputs, self._price(inputs)
         return self._priced[left_out]
 
@@ -157,16 +177,20 @@ def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
     numbers = _numbers(best, index)
     if best.reason is not Reason.OK:
         return side, reject(best.reason, **numbers), None
-    wait_s = desk.settings.confirmation_window_sec - (desk.now - (since or desk.now)).total_seconds()
+    wait_s = (
+        desk.settings.confirmation_window_sec - (desk.now - (since or desk.now)).total_seconds()
+    )
     if wait_s > 0:
         return side, reject(Reason.AWAITING_CONFIRMATION, wait_s=wait_s, **numbers), None
     return side, accept(**numbers), _signal(desk, side, index, graded)
 
 
 def _hopeless(desk: _Desk, index: int) -> list[Graded]:
-    """The best price held against the full consensus, where no price of the side can be worth enough against any other.
+    """The best price held against the full consensus, where no price of the side can be worth
+    enough against any other.
 
-    Then the verdict is EV_TOO_LOW without a consensus for each sharp book that may be bet. Empty where that cannot be proved.
+    Then the verdict is EV_TOO_LOW without a consensus for each sharp book that may be bet. Empty
+    where that cannot be proved.
     """
     ceiling = desk.ceiling
     if ceiling is None:
@@ -175,9 +199,14 @@ def _hopeless(desk: _Desk, index: int) -> list[Graded]:
     for offer in _offered(desk, index):
         odds, book, name = offer
         highest = max(highest, odds)
-        if name not in desk.sharps and (best is None or (-odds, book.book) < (-best[0], best[1].book)):
+        if name not in desk.sharps and (
+            best is None or (-odds, book.book) < (-best[0], best[1].book)
+        ):
             best = offer
-    if best is None or 100 * max(ceiling[index] * highest - 1, 0.0) > desk.settings.min_ev_pct - _SURELY_PCT:
+    if (
+        best is None
+        or 100 * max(ceiling[index] * highest - 1, 0.0) > desk.settings.min_ev_pct - _SURELY_PCT
+    ):
         return []
     return [_grade(desk, best, index)]
 
@@ -185,14 +214,18 @@ def _hopeless(desk: _Desk, index: int) -> list[Graded]:
 def _graded(desk: _Desk, index: int) -> list[Graded]:
     """Every bettable price of a side, the best first."""
     graded = [_grade(desk, offer, index) for offer in _offered(desk, index)]
-    return sorted(graded, key=lambda one: (-_PROGRESS.index(one.reason), -one.ev_pct, -one.odds, one.book))
+    return sorted(
+        graded, key=lambda one: (-_PROGRESS.index(one.reason), -one.ev_pct, -one.odds, one.book)
+    )
 
 
 _Offered = tuple[float, BookPrices, str]
 
 
 def _offered(desk: _Desk, index: int) -> list[_Offered]:
-    """The prices of a side that can be taken, with their books and the names these go by in a consensus."""
+    """The prices of a side that can be taken, with their books and the names these go by in a
+    consensus.
+    """
     return [
         (odds, book, name)
         for book, name in desk.bettable
@@ -211,9 +244,22 @@ def _grade(desk: _Desk, offer: _Offered, index: int) -> Graded:
     else:
         ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
         unsettled_s = desk.anchor_wait_s if name == desk.settings.sharp_anchor.upper() else 0.0
-        reason = value_reason(priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings, unsettled_s=unsettled_s)
+        reason = value_reason(
+            priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings, unsettled_s=unsettled_s
+        )
     text = book.texts[index] if index < len(book.texts) else repr(odds)
-    return Graded(reason, ev_pct, wanted_pct, found, book.book, odds, text, age_s(book, desk.now), inputs, unsettled_s)
+    return Graded(
+        reason,
+        ev_pct,
+        wanted_pct,
+        found,
+        book.book,
+        odds,
+        text,
+        age_s(book, desk.now),
+        inputs,
+        unsettled_s,
+    )
 
 
 def _numbers(best: Graded, index: int) -> dict[str, Number]:
@@ -255,4 +301,6 @@ def _signal(desk: _Desk, side: Side, index: int, graded: Sequence[Graded]) -> Co
     )
     offers = tuple(Offer(one.book, one.odds, one.text, one.age_s, one.ev_pct) for one in worth)
     market = desk.validated
-    return ConfirmedSignal(market.update, side, offers, fair, desk.now, market.validated_at, market.dropped)
+    return ConfirmedSignal(
+        market.update, side, offers, fair, desk.now, market.validated_at, market.dropped
+    )

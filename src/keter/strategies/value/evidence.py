@@ -1,7 +1,8 @@
 """The record of an edge decision: every number needed to compute it again, and the steps in words.
 
-Evidence is JSON values only. ``offers`` lists the prices judged; each points to one of ``consensus``, the fair price
-without that book: its ``inputs`` and the ``result`` they gave. ``recompute`` runs the inputs through the same code.
+Evidence is JSON values only. ``offers`` lists the prices judged; each points to one of
+``consensus``, the fair price without that book: its ``inputs`` and the ``result`` they gave.
+``recompute`` runs the inputs through the same code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +61,9 @@ class ConsensusRecord(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """``side`` is its name, ``index`` its place among the market's sides; the settings are those that decided."""
+    """``side`` is its name, ``index`` its place among the market's sides; the settings are those
+    that decided.
+    """
 
     market_id: str
     side: Side
@@ -75,7 +78,9 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Recomputed(msgspec.Struct, frozen=True):
-    """The evidence with every result computed anew, and the places where a digit differs (none, if all is well)."""
+    """The evidence with every result computed anew, and the places where a digit differs (none, if
+    all is well).
+    """
 
     evidence: Evidence
     differences: tuple[str, ...]
@@ -86,7 +91,12 @@ class Recomputed(msgspec.Struct, frozen=True):
 
 
 def value_reason(
-    spread_pct: float, ev_pct: float, wanted_pct: float, settings: "EdgeSettings | Evidence", *, unsettled_s: float = 0.0
+    spread_pct: float,
+    ev_pct: float,
+    wanted_pct: float,
+    settings: "EdgeSettings | Evidence",
+    *,
+    unsettled_s: float = 0.0,
 ) -> Reason:
     """How far a value gets under the limits of the settings, or of the evidence that kept them."""
     if spread_pct > settings.max_consensus_spread_pct:
@@ -98,7 +108,9 @@ def value_reason(
     return Reason.ANCHOR_UNSETTLED if unsettled_s > 0 else Reason.OK
 
 
-def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings) -> dict[str, object]:
+def evidence_of(
+    side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings
+) -> dict[str, object]:
     """The evidence of priced offers as JSON values."""
     if not any(one.priced for one in graded):
         return {}
@@ -111,7 +123,18 @@ def evidence_of(side: Side, index: int, graded: Sequence[Graded], settings: Edge
         if record not in records:
             records.append(record)
         place = records.index(record)
-        offers.append(JudgedOffer(one.book, one.odds, one.text, one.age_s, place, one.ev_pct, one.reason, one.unsettled_s))
+        offers.append(
+            JudgedOffer(
+                one.book,
+                one.odds,
+                one.text,
+                one.age_s,
+                place,
+                one.ev_pct,
+                one.reason,
+                one.unsettled_s,
+            )
+        )
     made = Evidence(
         market_id=graded[0].inputs.market_id,
         side=side,
@@ -139,9 +162,11 @@ class Worth(NamedTuple):
 
 
 def worth_at(fair: FairPrice, book: str, odds: float, min_ev_pct: float) -> Worth | None:
-    """What ``odds`` at ``book`` are worth against the consensus without that book; a moved consensus asks for more.
+    """What ``odds`` at ``book`` are worth against the consensus without that book; a moved
+    consensus asks for more.
 
-    None when too few sharp books are left without it, or they give no price. A fair price without evidence is taken as it is.
+    None when too few sharp books are left without it, or they give no price. A fair price without
+    evidence is taken as it is.
     """
     if not fair.evidence:
         return Worth(100 * mass_value(fair.win_mass, fair.loss_mass, odds), min_ev_pct)
@@ -149,11 +174,16 @@ def worth_at(fair: FairPrice, book: str, odds: float, min_ev_pct: float) -> Wort
     against = _against(facts, book)
     if against is None:
         return None
-    return Worth(100 * mass_value(*against.result.masses(facts.index), odds), wanted_ev_pct(min_ev_pct, against.inputs, odds))
+    return Worth(
+        100 * mass_value(*against.result.masses(facts.index), odds),
+        wanted_ev_pct(min_ev_pct, against.inputs, odds),
+    )
 
 
 def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
-    """The consensus that ``book`` is held against: its own where it was judged, else the best price's without it."""
+    """The consensus that ``book`` is held against: its own where it was judged, else the best
+    price's without it.
+    """
     for offer in facts.offers:
         if offer.book.upper() == book.upper():
             return facts.consensus[offer.consensus]
@@ -170,12 +200,16 @@ def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:
-    """Prices and judges a decision again from its stored inputs and compares with what was stored, to the last digit.
+    """Prices and judges a decision again from its stored inputs and compares with what was stored,
+    to the last digit.
 
-    Raises msgspec.ValidationError when it is no evidence, PricingError when the inputs have no price.
+    Raises msgspec.ValidationError when it is no evidence, PricingError when the inputs have no
+    price.
     """
     stored = read_evidence(evidence)
-    records = tuple(ConsensusRecord(record.inputs, price(record.inputs)) for record in stored.consensus)
+    records = tuple(
+        ConsensusRecord(record.inputs, price(record.inputs)) for record in stored.consensus
+    )
     offers = []
     for offer in stored.offers:
         record = records[offer.consensus]
@@ -191,8 +225,16 @@ def recompute(evidence: Mapping[str, object]) -> Recomputed:
 
 def _differences(path: str, left: object, right: object) -> Sequence[str]:
     if isinstance(left, dict) and isinstance(right, dict):
-        return [line for key in left for line in _differences(f"{path}.{key}", left[key], right.get(key))]
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple) and len(left) == len(right):
+        return [
+            line
+            for key in left
+            for line in _differences(f"{path}.{key}", left[key], right.get(key))
+        ]
+    if (
+        isinstance(left, list | tuple)
+        and isinstance(right, list | tuple)
+        and len(left) == len(right)
+    ):
         pairs = enumerate(zip(left, right, strict=True))
         return [line for n, (a, b) in pairs for line in _differences(f"{path}[{n}]", a, b)]
     return [] if left == right else [f"{path.lstrip('.')}: stored {left!r}, recomputed {right!r}"]
@@ -211,9 +253,10 @@ def explain(evidence: Mapping[str, object]) -> str:
         win, loss = record.result.masses(facts.index)
         wanted = wanted_ev_pct(facts.min_ev_pct, record.inputs, offer.odds)
         lines.append(
-            f"{offer.book} at {offer.odds!r} ({offer.text}), confirmed {offer.age_s:.1f} s before, against consensus "
-            f"{offer.consensus + 1}: EV = {win!r} * ({offer.odds!r} - 1) - {loss!r} = {offer.ev_pct!r} %, "
-            f"wanted {wanted:g} to {facts.ev_max_pct:g} %: {offer.reason}"
+            f"{offer.book} at {offer.odds!r} ({offer.text}), confirmed {offer.age_s:.1f} s before,"
+            f" against consensus {offer.consensus + 1}: EV = {win!r} * ({offer.odds!r} - 1) -"
+            f" {loss!r} = {offer.ev_pct!r} %, wanted {wanted:g} to {facts.ev_max_pct:g} %:"
+            f" {offer.reason}"
         )
     same = "identical to the stored decision, to the last digit"
     lines += ["", f"Recomputed: {same if made.identical else 'DIFFERS'}", *made.differences]
@@ -225,13 +268,22 @@ def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
     sides = [str(side) for side in parse_market(facts.market_id).sides]
     lines = _pool_lines(inputs.pool, result.pool, sides)
     if inputs.one_x_two is not None and result.one_x_two is not None:
-        lines += ["  1X2, for the push:", *_pool_lines(inputs.one_x_two, result.one_x_two, ["home", "draw", "away"])]
+        lines += [
+            "  1X2, for the push:",
+            *_pool_lines(inputs.one_x_two, result.one_x_two, ["home", "draw", "away"]),
+        ]
     win, loss = result.masses(facts.index)
     return [
         *lines,
-        f"  spread {result.pool.spread_pct:.3f} points (allowed {facts.max_consensus_spread_pct:g}), "
-        f"{len(inputs.pool.quotes)} sharp books (needed {facts.min_sharp_sources})",
-        f"  push probability {result.push_p!r} (basis: {result.basis}), action W + X = {result.action!r}",
+        (
+            f"  spread {result.pool.spread_pct:.3f} points (allowed"
+            f" {facts.max_consensus_spread_pct:g}), {len(inputs.pool.quotes)} sharp books (needed"
+            f" {facts.min_sharp_sources})"
+        ),
+        (
+            f"  push probability {result.push_p!r} (basis: {result.basis}), action W + X ="
+            f" {result.action!r}"
+        ),
         f"  W = {win!r}, X = {loss!r}, fair odds {1 / result.effective_p[facts.index]!r}",
     ]
 
@@ -243,9 +295,9 @@ def _pool_lines(inputs: PoolInputs, result: Pooled, sides: Sequence[str]) -> lis
         line = "" if quote.line_q is None else f" at line {line_text(quote.line_q)}, moved"
         bent = "" if parameter is None else f", {PARAMETER_NAMES[inputs.method]} = {parameter!r}"
         lines.append(
-            f"  {quote.book} {' / '.join(map(repr, quote.odds))}, {quote.age_s:.1f} s old{line}: margin "
-            f"{100 * (result.booksums[n] - 1):.3f} %, {inputs.method}{bent} -> "
-            f"{' / '.join(map(repr, result.fair[n]))}, weight {result.weights[n]:.4f}"
+            f"  {quote.book} {' / '.join(map(repr, quote.odds))}, {quote.age_s:.1f} s old{line}:"
+            f" margin {100 * (result.booksums[n] - 1):.3f} %, {inputs.method}{bent} ->"
+            f" {' / '.join(map(repr, result.fair[n]))}, weight {result.weights[n]:.4f}"
         )
     pooled = ", ".join(f"{side} {p!r}" for side, p in zip(sides, result.p, strict=True))
     return [*lines, f"  logarithmic pool: {pooled}"]

@@ -12,13 +12,16 @@ TRIES = 3
 
 
 async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate | None:
-    """The market with each price confirmed by the last good answer of its feed; None when it is gone.
+    """The market with each price confirmed by the last good answer of its feed; None when it is
+    gone.
 
     Its selections are separate keys, written one by one; those of different answers are read again.
     Raises PoisonedPayloadError.
     """
     for _ in range(TRIES):
-        found = await read_selections(bus, event_uid, [market.selection_id(side) for side in market.sides])
+        found = await read_selections(
+            bus, event_uid, [market.selection_id(side) for side in market.sides]
+        )
         sides = [latest for latest in found if latest is not None]
         if len(sides) < len(found):
             return None
@@ -46,7 +49,9 @@ async def _put_together(bus: Bus, market: Market, sides: Sequence[LatestOdds]) -
 
 
 def _book(name: str, sides: Sequence[LatestOdds], feed_confirmed_at: datetime) -> BookPrices:
-    prices: list[LatestPrice | None] = [next((p for p in side.prices if p.book == name), None) for side in sides]
+    prices: list[LatestPrice | None] = [
+        next((p for p in side.prices if p.book == name), None) for side in sides
+    ]
     known = [price for price in prices if price is not None]
     return BookPrices(
         book=name,

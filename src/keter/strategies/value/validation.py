@@ -1,4 +1,6 @@
-"""The first gate: is this market one we would trade at all, and which of its books may be believed?"""
+"""The first gate: is this market one we would trade at all, and which of its books may be
+believed?
+"""
 
 import re
 from collections.abc import Mapping
@@ -17,13 +19,20 @@ FUTURE_TOLERANCE_S = 5.0  # clocks of one installation agree better than this
 HALF_TIME_MINUTE = 45
 _ROUNDING = 1e-9
 
-# Rows that look like matches and are not; whole words, so that Cardiff is no card. From the venue's observed noise.
+# Rows that look like matches and are not; whole words, so that Cardiff is no card. From the venue's
+# observed noise.
 _COUNTS = (
-    r"no\. ?of|corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?|throw[- ]?ins?|goal[- ]kicks?|fouls?|extra time"
+    r"no\. ?of|corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?|throw[- ]?ins?|goal[-"
+    r" ]kicks?|fouls?|extra time"
     r"|penalty shoot-?out|to qualify|15 min(?:ute)?s?|specials"
 )
-_E_SPORTS = r"e-?sports?|e-?soccer|e-?football|e-?basketball|cyber|virtual|simulated|srl|fantasy|home teams?|away teams?"
-_NOISY_TEAM = re.compile(rf"\b(?:{_COUNTS}|srl)\b|\((?:sets|games|et|pen|penalties|e-?sports?)\)", re.IGNORECASE)
+_E_SPORTS = (
+    r"e-?sports?|e-?soccer|e-?football|e-?basketball|cyber|virtual|simulated|srl|fantasy|home"
+    r" teams?|away teams?"
+)
+_NOISY_TEAM = re.compile(
+    rf"\b(?:{_COUNTS}|srl)\b|\((?:sets|games|et|pen|penalties|e-?sports?)\)", re.IGNORECASE
+)
 _NOISY_LEAGUE = re.compile(rf"\b(?:{_COUNTS}|{_E_SPORTS})\b", re.IGNORECASE)
 
 
@@ -38,10 +47,14 @@ class Dropped(StrEnum):
     REPEATED = "repeated"
 
 
-def validate(update: MarketUpdate, settings: ValidationSettings, now: datetime) -> tuple[Verdict, ValidatedMarket | None]:
-    """The verdict on ``update`` at ``now`` and, when it passes, the market with the books that may be used.
+def validate(
+    update: MarketUpdate, settings: ValidationSettings, now: datetime
+) -> tuple[Verdict, ValidatedMarket | None]:
+    """The verdict on ``update`` at ``now`` and, when it passes, the market with the books that may
+    be used.
 
-    Ages count from the last confirmation of a price; the limit is that of the event's phase. Never raises.
+    Ages count from the last confirmation of a price; the limit is that of the event's phase. Never
+    raises.
     """
     refusal = market_refusal(update, settings, now)
     if refusal is not None:
@@ -52,7 +65,9 @@ def validate(update: MarketUpdate, settings: ValidationSettings, now: datetime) 
         stale = bool(dropped) and set(dropped.values()) <= {Dropped.STALE, Dropped.FROM_FUTURE}
         return reject(Reason.QUOTE_STALE if stale else Reason.NO_COMPLETE_BOOK, **numbers), None
     reasons = {book: why.value for book, why in dropped.items()}
-    return accept(**numbers), ValidatedMarket(update=update, books=books, dropped=reasons, validated_at=now)
+    return accept(**numbers), ValidatedMarket(
+        update=update, books=books, dropped=reasons, validated_at=now
+    )
 
 
 def max_age_s(phase: Phase, settings: ValidationSettings) -> float:
@@ -60,8 +75,13 @@ def max_age_s(phase: Phase, settings: ValidationSettings) -> float:
     return settings.max_quote_age_live_s if phase is Phase.LIVE else settings.max_quote_age_s
 
 
-def market_refusal(update: MarketUpdate, settings: ValidationSettings, now: datetime) -> Verdict | None:
-    """Why the market as a whole is not traded, None when nothing speaks against it. Cheap checks first."""
+def market_refusal(
+    update: MarketUpdate, settings: ValidationSettings, now: datetime
+) -> Verdict | None:
+    """Why the market as a whole is not traded, None when nothing speaks against it.
+
+    Cheap checks first.
+    """
     market, event = update.market, update.event
     if not update.active:
         return reject(Reason.MARKET_CLOSED)
@@ -75,20 +95,29 @@ def market_refusal(update: MarketUpdate, settings: ValidationSettings, now: date
     return _wrong_time(update, settings, now)
 
 
-def _wrong_time(update: MarketUpdate, settings: ValidationSettings, now: datetime) -> Verdict | None:
+def _wrong_time(
+    update: MarketUpdate, settings: ValidationSettings, now: datetime
+) -> Verdict | None:
     kickoff = update.event.kickoff
     if kickoff - now > timedelta(hours=settings.horizon_h):
         return reject(Reason.EVENT_TOO_FAR, hours=round((kickoff - now).total_seconds() / 3600, 1))
     if update.phase is not Phase.LIVE:
-        # A price from before kick-off is worthless after it, whatever the settings: the venue has not moved the row yet.
-        return reject(Reason.EVENT_STARTED, since_s=(now - kickoff).total_seconds()) if now >= kickoff else None
+        # A price from before kick-off is worthless after it, whatever the settings: the venue has
+        # not moved the row yet.
+        return (
+            reject(Reason.EVENT_STARTED, since_s=(now - kickoff).total_seconds())
+            if now >= kickoff
+            else None
+        )
     if not settings.in_play or not playable(update.market, update.score):
         return reject(Reason.EVENT_STARTED, in_play=settings.in_play)
     return None
 
 
 def playable(market: Market, score: Score | None) -> bool:
-    """Whether a market in play can be settled by what we know: the score for handicaps, the clock for the first half."""
+    """Whether a market in play can be settled by what we know: the score for handicaps, the clock
+    for the first half.
+    """
     if score is None:
         return False
     if market.period is Period.HALF_TIME:
@@ -110,7 +139,11 @@ def blacklisted_league(league: str, blacklist: tuple[str, ...]) -> str | None:
 
 def is_noise(event: Event) -> bool:
     """Corners, cards, e-sports and the like: rows that are not the match itself."""
-    return _noisy(_NOISY_LEAGUE, event.league) or _noisy(_NOISY_TEAM, event.home) or _noisy(_NOISY_TEAM, event.away)
+    return (
+        _noisy(_NOISY_LEAGUE, event.league)
+        or _noisy(_NOISY_TEAM, event.home)
+        or _noisy(_NOISY_TEAM, event.away)
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -118,12 +151,16 @@ def _noisy(pattern: re.Pattern[str], name: str) -> bool:
     return pattern.search(name) is not None
 
 
-def _sift(update: MarketUpdate, age_limit_s: float, now: datetime) -> tuple[tuple[BookPrices, ...], Mapping[str, Dropped]]:
+def _sift(
+    update: MarketUpdate, age_limit_s: float, now: datetime
+) -> tuple[tuple[BookPrices, ...], Mapping[str, Dropped]]:
     kept: dict[str, BookPrices] = {}
     dropped: dict[str, Dropped] = {}
     legs = len(update.market.sides)
     for prices in update.books:
-        fault = Dropped.REPEATED if prices.book in kept else book_fault(prices, legs, age_limit_s, now)
+        fault = (
+            Dropped.REPEATED if prices.book in kept else book_fault(prices, legs, age_limit_s, now)
+        )
         if fault is None:
             kept[prices.book] = prices
         else:
@@ -132,7 +169,9 @@ def _sift(update: MarketUpdate, age_limit_s: float, now: datetime) -> tuple[tupl
 
 
 def book_fault(prices: BookPrices, legs: int, age_limit_s: float, now: datetime) -> Dropped | None:
-    """What is wrong with one book's prices of a market with ``legs`` sides, None when nothing is."""
+    """What is wrong with one book's prices of a market with ``legs`` sides, None when nothing
+    is.
+    """
     age_s = (now - prices.confirmed_at).total_seconds()
     if age_s < -FUTURE_TOLERANCE_S:
         return Dropped.FROM_FUTURE

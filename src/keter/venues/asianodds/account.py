@@ -1,4 +1,7 @@
-"""Account, history and reference data as plain values. Pure; lenient in case, spelling and types."""
+"""Account, history and reference data as plain values.
+
+Pure; lenient in case, spelling and types.
+"""
 
 import re
 from collections.abc import Callable
@@ -74,7 +77,9 @@ class BetHistory(msgspec.Struct, frozen=True):
 
 
 def read_account(answer: Answer, account: str, now: datetime) -> AccountSnapshot:
-    """Raises BrokenAnswerError when credit or outstanding is missing or beyond belief: a guess would be money."""
+    """Raises BrokenAnswerError when credit or outstanding is missing or beyond belief: a guess
+    would be money.
+    """
     found = read_fields(answer.result)
     credit, outstanding = found.minor("Credit"), found.minor("Outstanding")
     if credit is None or outstanding is None:
@@ -92,12 +97,20 @@ def read_account(answer: Answer, account: str, now: datetime) -> AccountSnapshot
 
 
 def read_sports(answer: Answer) -> list[Sport]:
-    return [Sport(number, row.text("Name")) for row in read_rows(answer.data) if (number := row.integer("Id")) is not None]
+    return [
+        Sport(number, row.text("Name"))
+        for row in read_rows(answer.data)
+        if (number := row.integer("Id")) is not None
+    ]
 
 
 def read_bookies(answer: Answer) -> list[Bookie]:
     rows = read_rows(answer.data)
-    return [Bookie(row.text("Id").upper(), row.text("Name"), row.flag("IsFeedAvailable")) for row in rows if row.text("Id")]
+    return [
+        Bookie(row.text("Id").upper(), row.text("Name"), row.flag("IsFeedAvailable"))
+        for row in rows
+        if row.text("Id")
+    ]
 
 
 def read_leagues(answer: Answer) -> list[League]:
@@ -105,7 +118,9 @@ def read_leagues(answer: Answer) -> list[League]:
         number = row.integer("LeagueId")
         if number is None:
             return None
-        return League(number, row.text("LeagueName"), sport, row.integer("MarketTypeId"), row.words("Bookies"))
+        return League(
+            number, row.text("LeagueName"), sport, row.integer("MarketTypeId"), row.words("Bookies")
+        )
 
     return _by_sport(answer, "Sports", "League", league)
 
@@ -120,7 +135,9 @@ def read_matches(answer: Answer) -> list[MatchName]:
     return _by_sport(answer, "EventSportsTypes", "Events", match)
 
 
-def _by_sport(answer: Answer, outer: str, inner: str, read: Callable[[Fields, int], T | None]) -> list[T]:
+def _by_sport(
+    answer: Answer, outer: str, inner: str, read: Callable[[Fields, int], T | None]
+) -> list[T]:
     found = []
     for sport in read_fields(answer.result).items(outer):
         items = (read(row, sport.integer("SportsType") or 0) for row in sport.items(inner))
@@ -157,7 +174,9 @@ def read_statement(answer: Answer) -> list[StatementDay]:
     ]
 
 
-def read_history(answer: Answer, now: datetime, intended: IntendedOf = lambda _: None) -> BetHistory:
+def read_history(
+    answer: Answer, now: datetime, intended: IntendedOf = lambda _: None
+) -> BetHistory:
     found = read_fields(answer.result)
     tickets = tuple(read_ticket(row, now, intended) for row in found.items("BetSummaries"))
     return BetHistory(

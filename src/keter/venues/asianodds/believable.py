@@ -1,6 +1,9 @@
-"""How large what a venue says may be. What lies beyond is not believed, and never reaches a database.
+"""How large what a venue says may be.
 
-The bounds are far above anything a bettor has and far below what a column, a sum over many rows or Redis can hold.
+What lies beyond is not believed, and never reaches a database.
+
+The bounds are far above anything a bettor has and far below what a column, a sum over many rows or
+Redis can hold.
 """
 
 from datetime import timedelta
@@ -13,13 +16,16 @@ MOST_STAKE_MINOR = 10**11 - 1
 MOST_MINOR = 10**14
 
 LONGEST_NAME = 120  # of a team, a league, a book
-LONGEST_KEY = 64  # of a reference or a ticket's number: they name rows of the ledger and keys of Redis
+LONGEST_KEY = (
+    64  # of a reference or a ticket's number: they name rows of the ledger and keys of Redis
+)
 LONGEST_TEXT = 500  # of everything else
 MOST_SCORE = 400
 MOST_ODDS = 100_000
 MOST_CARDS = 99
 MOST_ROWS = 5_000  # of a bet list; the venue shows 150
 
-# A bet is not made in the future (clocks may be a day apart), nor on a match further away than this.
+# A bet is not made in the future (clocks may be a day apart), nor on a match further away than
+# this.
 LATEST_BET = timedelta(days=1)
 KICKOFF_WINDOW = timedelta(days=1_000)

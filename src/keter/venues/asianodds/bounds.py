@@ -1,7 +1,10 @@
-"""How much of a feed is kept, whatever the venue sends. Pure: what is too far away, and what goes when there is too much.
+"""How much of a feed is kept, whatever the venue sends.
 
-The rule is stable: matches that kick off first are kept, and of equals those known for longer. What is shed is forgotten
-entirely, so that a feed that makes up other fixtures with every answer cannot fill any memory of ours.
+Pure: what is too far away, and what goes when there is too much.
+
+The rule is stable: matches that kick off first are kept, and of equals those known for longer. What
+is shed is forgotten entirely, so that a feed that makes up other fixtures with every answer cannot
+fill any memory of ours.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,14 +15,17 @@ import msgspec
 
 from keter.domain.markets import Event
 
-MARGIN = timedelta(hours=12)  # what enters the horizon is known before: everything is asked for again more often than that
+# What enters the horizon is known before: everything is asked for again more often than that.
+MARGIN = timedelta(hours=12)
 MOST_ROWS = 60  # rows of one fixture; a real one has about three
 ROW_MARKETS = 7
 MOST_ENDED = 2  # fixtures remembered as ended, per fixture that may be kept
 
 
 class FeedBounds(msgspec.Struct, frozen=True):
-    """``horizon`` from now to the last kick-off of interest; the most fixtures and markets of the account."""
+    """``horizon`` from now to the last kick-off of interest; the most fixtures and markets of the
+    account.
+    """
 
     horizon: timedelta = timedelta(days=365)
     fixtures: int = 5_000
@@ -30,11 +36,20 @@ class FeedBounds(msgspec.Struct, frozen=True):
         return event.kickoff - now > self.horizon + MARGIN
 
 
-def surplus(kickoffs: Mapping[str, datetime], rows: int, markets_of: Callable[[str], int], bounds: FeedBounds) -> list[str]:
-    """The fixtures to shed. ``kickoffs`` are of all, those known longest first; ``rows`` is how many rows they have."""
+def surplus(
+    kickoffs: Mapping[str, datetime],
+    rows: int,
+    markets_of: Callable[[str], int],
+    bounds: FeedBounds,
+) -> list[str]:
+    """The fixtures to shed.
+
+    ``kickoffs`` are of all, those known longest first; ``rows`` is how many rows they have.
+    """
     if len(kickoffs) <= bounds.fixtures and rows * ROW_MARKETS <= bounds.markets:
         return []
-    nearest = sorted(kickoffs, key=kickoffs.__getitem__)  # stable: of equals the one known for longer comes first
+    # Stable: of equals the one known for longer comes first.
+    nearest = sorted(kickoffs, key=kickoffs.__getitem__)
     kept, left = nearest[: bounds.fixtures], bounds.markets
     for place, uid in enumerate(kept):
         left -= markets_of(uid)
@@ -43,9 +58,15 @@ def surplus(kickoffs: Mapping[str, datetime], rows: int, markets_of: Callable[[s
     return nearest[bounds.fixtures :]
 
 
-def forgotten(remembered: Mapping[int, Event], now: datetime, life: timedelta, bounds: FeedBounds) -> list[int]:
+def forgotten(
+    remembered: Mapping[int, Event], now: datetime, life: timedelta, bounds: FeedBounds
+) -> list[int]:
     """Match ids that stand for nothing any more: over, too far away, or more than could be kept."""
-    gone = [one for one, event in remembered.items() if now - event.kickoff > life or bounds.too_far(event, now)]
+    gone = [
+        one
+        for one, event in remembered.items()
+        if now - event.kickoff > life or bounds.too_far(event, now)
+    ]
     alive = sorted(remembered.keys() - set(gone), key=lambda one: remembered[one].kickoff)
     return [*gone, *alive[MOST_ENDED * bounds.fixtures :]]
 

@@ -1,8 +1,10 @@
-"""The service's methods: every call of sections 3 to 5 of the protocol, with session, retries and throttles around it.
+"""The service's methods: every call of sections 3 to 5 of the protocol, with session, retries and
+throttles around it.
 
-Reads are repeated: once with a fresh session when the session was refused, a few times with growing pauses when the trouble may
-pass. A failure of no particular kind may be a lost session too: IsLoggedIn tells, asked once a minute at most. ``place`` is
-sent once, whatever happens. Errors are ``VenueError`` with a stable kind; none shows a token or an address.
+Reads are repeated: once with a fresh session when the session was refused, a few times with growing
+pauses when the trouble may pass. A failure of no particular kind may be a lost session too:
+IsLoggedIn tells, asked once a minute at most. ``place`` is sent once, whatever happens. Errors are
+``VenueError`` with a stable kind; none shows a token or an address.
 """
 
 import asyncio
@@ -61,8 +63,17 @@ class Client:
     ) -> None:
         self.account = account
         self.feed_interval_s = dict(feed_interval_s)
-        self._transport, self._sessions, self._throttles, self._clock = transport, sessions, throttles, clock
-        self._timeout_s, self._placement_timeout_s, self._sleep = timeout_s, placement_timeout_s, sleep
+        self._transport, self._sessions, self._throttles, self._clock = (
+            transport,
+            sessions,
+            throttles,
+            clock,
+        )
+        self._timeout_s, self._placement_timeout_s, self._sleep = (
+            timeout_s,
+            placement_timeout_s,
+            sleep,
+        )
         self._last_call = clock.monotonic()
 
     async def aclose(self) -> None:
@@ -72,15 +83,28 @@ class Client:
     # the feed
 
     async def feed_wait_s(self, phase: Phase) -> float:
-        """0 when the feed of ``phase`` may be asked for now, which takes the turn; else the seconds until it may.
+        """0 when the feed of ``phase`` may be asked for now, which takes the turn; else the seconds
+        until it may.
 
         The venue counts calls per market type and account, over all sports and processes.
         """
-        return await self._throttles.take(self.account, f"feed:{phase.value}", self.feed_interval_s[phase])
+        return await self._throttles.take(
+            self.account, f"feed:{phase.value}", self.feed_interval_s[phase]
+        )
 
-    async def feed(self, phase: Phase, since: int, *, sport: int | None = None, bookies: str = "ALL") -> FeedAnswer:
-        """What changed after ``since``. Asked once: the feed has its own rhythm. Raises VenueError."""
-        query = {"marketTypeId": str(MARKET_TYPE_OF_PHASE[phase]), "bookies": bookies, "leagues": "ALL", "oddsFormat": "00"}
+    async def feed(
+        self, phase: Phase, since: int, *, sport: int | None = None, bookies: str = "ALL"
+    ) -> FeedAnswer:
+        """What changed after ``since``.
+
+        Asked once: the feed has its own rhythm. Raises VenueError.
+        """
+        query = {
+            "marketTypeId": str(MARKET_TYPE_OF_PHASE[phase]),
+            "bookies": bookies,
+            "leagues": "ALL",
+            "oddsFormat": "00",
+        }
         if sport is not None:
             query["sportsType"] = str(sport)
         requested_at = self._clock.now()
@@ -91,25 +115,47 @@ class Client:
         return await self._read("GetSports")
 
     async def leagues(
-        self, phase: Phase, *, sport: int | None = None, bookies: str = "ALL", since: int | None = None
+        self,
+        phase: Phase,
+        *,
+        sport: int | None = None,
+        bookies: str = "ALL",
+        since: int | None = None,
     ) -> Answer:
         return await self._read("GetLeagues", _listing(phase, sport, bookies, since))
 
     async def matches(
-        self, phase: Phase, *, sport: int | None = None, bookies: str = "ALL", leagues: str = "ALL", since: int | None = None
+        self,
+        phase: Phase,
+        *,
+        sport: int | None = None,
+        bookies: str = "ALL",
+        leagues: str = "ALL",
+        since: int | None = None,
     ) -> Answer:
-        return await self._read("GetMatches", {**_listing(phase, sport, bookies, since), "leagues": leagues})
+        return await self._read(
+            "GetMatches", {**_listing(phase, sport, bookies, since), "leagues": leagues}
+        )
 
     # placements
 
     async def placement_info(self, body: bytes) -> Answer:
-        """Prices and limits of a selection now; the venue waits for books as long as ``body`` asks."""
-        return await self._read("GetPlacementInfo", body=body, timeout_s=self._placement_timeout_s + _PLACEMENT_MARGIN_S)
+        """Prices and limits of a selection now; the venue waits for books as long as ``body``
+        asks.
+        """
+        return await self._read(
+            "GetPlacementInfo", body=body, timeout_s=self._placement_timeout_s + _PLACEMENT_MARGIN_S
+        )
 
     async def place_once(self, body: bytes) -> Reply:
-        """Sends a placement, once. Raises VenueSessionError before anything is sent, CallFailedError when no answer came."""
+        """Sends a placement, once.
+
+        Raises VenueSessionError before anything is sent, CallFailedError when no answer came.
+        """
         session = await self._sessions.current(patient=False)
-        return await self._send(session, "PlaceBet", None, body, self._placement_timeout_s + _PLACEMENT_MARGIN_S)
+        return await self._send(
+            session, "PlaceBet", None, body, self._placement_timeout_s + _PLACEMENT_MARGIN_S
+        )
 
     # bets and account
 
@@ -126,15 +172,22 @@ class Client:
         return await self._read("GetNonRunningBets", fine=NO_ROWS)
 
     async def bets_by_reference(self, reference: str) -> Answer:
-        """All tickets of a reference as the venue writes it; ``NOT_FOUND`` or ``NO_ROWS`` when it knows none (yet)."""
+        """All tickets of a reference as the venue writes it; ``NOT_FOUND`` or ``NO_ROWS`` when it
+        knows none (yet).
+        """
         return await self._read("GetBetByReference", {"betReference": reference}, fine=NOT_FOUND)
 
     async def account_summary(self) -> Answer:
         return await self._read("GetAccountSummary")
 
-    async def history_statement(self, first: date, last: date, *, bookies: str = "", hide_transactions: bool = True) -> Answer:
+    async def history_statement(
+        self, first: date, last: date, *, bookies: str = "", hide_transactions: bool = True
+    ) -> Answer:
         query = {"from": _us(first), "to": _us(last), "bookies": bookies}
-        return await self._read("GetHistoryStatement", {**query, "shouldHideTransactionData": str(hide_transactions).lower()})
+        return await self._read(
+            "GetHistoryStatement",
+            {**query, "shouldHideTransactionData": str(hide_transactions).lower()},
+        )
 
     async def bet_history(self, day: date, *, bookies: str = "") -> Answer:
         query = {"date": _us(day), "bookies": bookies} if bookies else {"date": _us(day)}
@@ -149,7 +202,9 @@ class Client:
     # the session
 
     async def keep_alive(self) -> None:
-        """Asks IsLoggedIn after two idle minutes, never twice a minute; a session that is gone is replaced."""
+        """Asks IsLoggedIn after two idle minutes, never twice a minute; a session that is gone is
+        replaced.
+        """
         if self._clock.monotonic() - self._last_call < _KEEP_ALIVE_AFTER_S:
             return
         if not await may_ask(self._throttles, self.account):
@@ -175,7 +230,10 @@ class Client:
         attempts: int = _ATTEMPTS,
         fine: int = 0,
     ) -> Answer:
-        """An answer with code 0, positive, or ``fine``. Raises VenueError when no attempt brings one."""
+        """An answer with code 0, positive, or ``fine``.
+
+        Raises VenueError when no attempt brings one.
+        """
         renewed = False
         attempt = 1
         while True:
@@ -196,7 +254,10 @@ class Client:
                     attempt += 1
 
     async def _has_ended(self, session: Session, error: VenueTransientError) -> bool:
-        """Whether ``error`` was the session's end. Where it does not say what it was, the venue is asked, if it may be."""
+        """Whether ``error`` was the session's end.
+
+        Where it does not say what it was, the venue is asked, if it may be.
+        """
         if isinstance(error, VenueSessionError):
             return True
         if error.kind != "code_-1" or not await may_ask(self._throttles, self.account):
@@ -208,11 +269,19 @@ class Client:
 
     def _interval(self, query: Mapping[str, str] | None) -> float:
         kind = (query or {}).get("marketTypeId")
-        by_type = {str(MARKET_TYPE_OF_PHASE[phase]): interval for phase, interval in self.feed_interval_s.items()}
+        by_type = {
+            str(MARKET_TYPE_OF_PHASE[phase]): interval
+            for phase, interval in self.feed_interval_s.items()
+        }
         return by_type.get(kind or "", max(self.feed_interval_s.values()))
 
     async def _send(
-        self, session: Session, method: str, query: Mapping[str, str] | None, body: bytes | None, timeout_s: float
+        self,
+        session: Session,
+        method: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        timeout_s: float,
     ) -> Reply:
         reply = await self._transport.send(
             "GET" if body is None else "POST",
@@ -227,13 +296,18 @@ class Client:
 
 
 def checked(reply: Reply, fine: int, interval_s: Callable[[], float]) -> Answer:
-    """The answer of a read when it is good: code 0, positive or ``fine``. Raises the VenueError that fits otherwise."""
+    """The answer of a read when it is good: code 0, positive or ``fine``.
+
+    Raises the VenueError that fits otherwise.
+    """
     if reply.status in _SESSION_STATUS:
         raise VenueSessionError(f"http_{reply.status}", "the venue does not know the session")
     if reply.status == 429:
         raise VenueThrottledError("HTTP 429", interval_s())
     if reply.status in {404, 405}:
-        raise VenueRejectedError(f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL")
+        raise VenueRejectedError(
+            f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL"
+        )
     if reply.status != 200:
         raise VenueTransientError(f"http_{reply.status}", "the venue did not answer the question")
     answer = read_answer(reply.body)

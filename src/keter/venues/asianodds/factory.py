@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.settings import Settings
+from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.trust import require_safe_transport, session_hosts
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
@@ -33,7 +33,10 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class OpenVenue:
-    """One account, opened. ``source`` is for the session's owner; closing one of the two closes the account's connections."""
+    """One account, opened.
+
+    ``source`` is for the session's owner; closing one of the two closes the account's connections.
+    """
 
     venue: AsianOddsVenue
     source: AsianOddsSource
@@ -54,7 +57,11 @@ class _Account:
 
     def sessions(self, *, owner: bool) -> Sessions:
         """Logs in where ``owner``; else follows through the stores."""
-        venue, known, hosts = self.settings.venue, self.stores.sessions, session_hosts(self.settings)
+        venue, known, hosts = (
+            self.settings.venue,
+            self.stores.sessions,
+            session_hosts(self.settings),
+        )
         if not owner:
             return SessionFollower(venue.ao_user, known, self.clock, hosts=hosts, sleep=self.sleep)
         return SessionOwner(
@@ -115,10 +122,11 @@ def open_venue(
 ) -> OpenVenue:
     """Opens the account of ``settings.venue``; nothing is sent before the first call.
 
-    Raises ConfigurationError where LIVE would send the password in clear.
-    ``owner`` (one process per account, the holder of its ingest lease) logs in; the others follow through the stores.
-    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is in doubt.
-    ``feed_interval_s`` is for a server with other limits than the real one; ``final_after`` see ``scores``.
+    Raises ConfigurationError where LIVE would send the password in clear. ``owner`` (one process
+    per account, the holder of its ingest lease) logs in; the others follow through the stores.
+    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is
+    in doubt. ``feed_interval_s`` is for a server with other limits than the real one;
+    ``final_after`` see ``scores``.
     """
     require_safe_transport(settings)
     account = _Account(settings, stores, clock, transport or _transport(settings), sleep)
@@ -129,4 +137,6 @@ def open_venue(
 
 
 def _transport(settings: Settings) -> Transport:
-    return Transport(max_body_bytes=int(answer_mb(settings.venue.max_answer_mb, memory_bytes()) * MB))
+    return Transport(
+        max_body_bytes=int(answer_mb(settings.venue.max_answer_mb, memory_bytes()) * MB)
+    )

@@ -1,6 +1,8 @@
-"""Small answers, read by field name: names in any case, numbers as numbers or strings, exact to the digit.
+"""Small answers, read by field name: names in any case, numbers as numbers or strings, exact to the
+digit.
 
-Floats are kept as the text that came, so that a price can be sent back as it was and money never becomes a float.
+Floats are kept as the text that came, so that a price can be sent back as it was and money never
+becomes a float.
 """
 
 import re
@@ -17,12 +19,16 @@ from keter.venues.asianodds.believable import INT64, LONGEST_TEXT, MOST_MINOR, M
 from keter.venues.asianodds.normalise import read_time
 from keter.venues.asianodds.wire import BrokenAnswerError
 
-# As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent. A comma parts thousands
-# or nothing: 5,00 may be five or five hundred, and is no number.
-_NUMBER = re.compile(r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+# As a service writes its doubles: computed ones with up to 17 digits, small ones with an exponent.
+# A comma parts thousands or nothing: 5,00 may be five or five hundred, and is no number.
+_NUMBER = re.compile(
+    r"-?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,24})?(?:[eE][+-]?\d{1,2})?", re.ASCII
+)
 _ANY_NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 # The stubs type the hook's result as a float; the decoder takes whatever it returns.
-_DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=cast("Callable[[str], float]", str))
+_DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder(
+    float_hook=cast("Callable[[str], float]", str)
+)
 
 
 class Fields:
@@ -45,7 +51,8 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, str | int):
             return ""
         if isinstance(value, int) and abs(value) > INT64:
-            return f"{'-' if value < 0 else ''}1e{value.bit_length() * 3 // 10}"  # Python does not write more than 4,300 digits
+            # Python does not write more than 4,300 digits
+            return f"{'-' if value < 0 else ''}1e{value.bit_length() * 3 // 10}"
         return plain(str(value).strip(), longest)
 
     def number(self, *names: str) -> Decimal | None:
@@ -64,14 +71,18 @@ class Fields:
         return int(number) if whole and number is not None else None
 
     def minor(self, *names: str, most: int = MOST_MINOR) -> int | None:
-        """An amount in minor units, rounded to the cent; None also beyond ``most``, either side of 0."""
+        """An amount in minor units, rounded to the cent; None also beyond ``most``, either side of
+        0.
+        """
         number = self.number(*names)
         minor = round_to_minor(number) if number is not None else None
         return minor if minor is not None and abs(minor) <= most else None
 
     def flag(self, *names: str) -> bool:
         value = self.value(*names)
-        return value is True or (not isinstance(value, bool) and self.text(*names).lower() in {"true", "1"})
+        return value is True or (
+            not isinstance(value, bool) and self.text(*names).lower() in {"true", "1"}
+        )
 
     def time(self, *names: str) -> datetime | None:
         """Milliseconds since the epoch as aware UTC."""
@@ -80,15 +91,26 @@ class Fields:
     def items(self, *names: str) -> "list[Fields]":
         """A list of objects; entries that are none are left out."""
         value = self.value(*names)
-        return [Fields(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+        return (
+            [Fields(item) for item in value if isinstance(item, dict)]
+            if isinstance(value, list)
+            else []
+        )
 
     def words(self, *names: str) -> tuple[str, ...]:
         value = self.value(*names)
-        return tuple(plain(item, LONGEST_TEXT) for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+        return (
+            tuple(plain(item, LONGEST_TEXT) for item in value if isinstance(item, str))
+            if isinstance(value, list)
+            else ()
+        )
 
 
 def read_fields(raw: msgspec.Raw | bytes) -> Fields:
-    """The object that ``raw`` is; one without fields when it is anything else. Raises BrokenAnswerError."""
+    """The object that ``raw`` is; one without fields when it is anything else.
+
+    Raises BrokenAnswerError.
+    """
     value = _decode(raw)
     return Fields(value) if isinstance(value, dict) else Fields({})
 
@@ -96,7 +118,8 @@ def read_fields(raw: msgspec.Raw | bytes) -> Fields:
 def read_rows(raw: msgspec.Raw) -> list[Fields]:
     """The objects of a list, empty for null.
 
-    Raises BrokenAnswerError when it is no list of objects, or too long to be true: no row may be overlooked.
+    Raises BrokenAnswerError when it is no list of objects, or too long to be true: no row may be
+    overlooked.
     """
     value = _decode(raw)
     if value is None:

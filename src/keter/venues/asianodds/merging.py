@@ -40,7 +40,10 @@ class Fixture(msgspec.Struct):
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What an answer changed: see ``FeedUpdate``. ``fixtures``: the events that match ids now stand for; None is over."""
+    """What an answer changed: see ``FeedUpdate``.
+
+    ``fixtures``: the events that match ids now stand for; None is over.
+    """
 
     changed: tuple[MarketPrices, ...]
     removed: tuple[tuple[str, Market], ...]

@@ -1,4 +1,7 @@
-"""From the venue's rows to our words. Pure: no I/O, no clock, no memory of earlier rows (``state`` has that)."""
+"""From the venue's rows to our words.
+
+Pure: no I/O, no clock, no memory of earlier rows (``state`` has that).
+"""
 
 import re
 from collections import Counter
@@ -52,21 +55,32 @@ class Problem(StrEnum):
 
 # What every feed holds: left out and counted, nothing to worry about.
 EVERYDAY = frozenset(
-    {Problem.STALE_COPY, Problem.BEYOND_HORIZON, Problem.NOISE_EXTRA, Problem.NOISE_ESPORT, Problem.NOISE_GAMES}
+    {
+        Problem.STALE_COPY,
+        Problem.BEYOND_HORIZON,
+        Problem.NOISE_EXTRA,
+        Problem.NOISE_ESPORT,
+        Problem.NOISE_GAMES,
+    }
 )
 
 _EXTRAS = (
-    r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"
+    r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on"
+    r" (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"
 )
 _EXTRA_TEAM = re.compile(rf"\s-\s+(?:no\.?\s*of\s+|total\s+)?(?:{_EXTRAS})\b", re.IGNORECASE)
 _EXTRA_LEAGUE = re.compile(rf"\bno\.\s*of\b|-\s*(?:{_EXTRAS})\s*$", re.IGNORECASE)
-_ESPORT_LEAGUE = re.compile(r"FANTASY|\bE[\s-]?(?:FOOTBALL|SOCCER|BASKETBALL)\b|\bE-?SPORTS?\b", re.IGNORECASE)
+_ESPORT_LEAGUE = re.compile(
+    r"FANTASY|\bE[\s-]?(?:FOOTBALL|SOCCER|BASKETBALL)\b|\bE-?SPORTS?\b", re.IGNORECASE
+)
 _GAMES_TEAM = re.compile(r"\(games\)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
 def noise(league: str, home: str, away: str) -> Problem | None:
-    """Why a row is not the match itself: corners and the like, e-sports, the second copy (in games) of a tennis match."""
+    """Why a row is not the match itself: corners and the like, e-sports, the second copy (in games)
+    of a tennis match.
+    """
     if _EXTRA_LEAGUE.search(league) or _EXTRA_TEAM.search(home) or _EXTRA_TEAM.search(away):
         return Problem.NOISE_EXTRA
     if _ESPORT_LEAGUE.search(league):
@@ -77,17 +91,20 @@ def noise(league: str, home: str, away: str) -> Problem | None:
 
 
 class GameClock(NamedTuple):
-    """Where a match stands: ``half`` 1 or 2, 0 when not in a known half; ``minute`` played since kick-off, None if unknown."""
+    """Where a match stands: ``half`` 1 or 2, 0 when not in a known half; ``minute`` played since
+    kick-off, None if unknown.
+    """
 
     half: int
     minute: int | None
 
 
 def read_clock(in_game_minutes: int | None, sport: int, half_length: int | None) -> GameClock:
-    """InGameMinutes is half * 60 + minute of that half, for football: 168 is minute 48 of the second half, so 93 played.
+    """InGameMinutes is half * 60 + minute of that half, for football: 168 is minute 48 of the
+    second half, so 93 played.
 
-    Added time of the first half counts as its last minute, so that the two halves never overlap. The code of the break is not
-    known; it and everything outside 60..179 is no known half.
+    Added time of the first half counts as its last minute, so that the two halves never overlap.
+    The code of the break is not known; it and everything outside 60..179 is no known half.
     """
     if sport != FOOTBALL or in_game_minutes is None or not 60 <= in_game_minutes < 180:
         return GameClock(0, None)
@@ -116,7 +133,10 @@ def read_phase(row: FeedRow, asked: Phase) -> Phase:
 
 
 def read_event(row: FeedRow, sport: int) -> Event | Problem:
-    """The fixture of a row, or why there is none. Names keep their suffixes: (N), (W) and (R) are other fixtures."""
+    """The fixture of a row, or why there is none.
+
+    Names keep their suffixes: (N), (W) and (R) are other fixtures.
+    """
     home, away = _name(row.home_team), _name(row.away_team)
     if not home or not away:
         return Problem.NO_TEAM
@@ -134,7 +154,9 @@ def read_event(row: FeedRow, sport: int) -> Event | Problem:
 
 
 def _name(team: TeamRow | None) -> str:
-    """In one visible line; empty where there is none, or none that is a name: cut short, two teams would be one."""
+    """In one visible line; empty where there is none, or none that is a name: cut short, two teams
+    would be one.
+    """
     name = " ".join(plain(team.name).split()) if team is not None and team.name is not None else ""
     return name if len(name) <= LONGEST_NAME else ""
 
@@ -149,7 +171,9 @@ def read_time(milliseconds: int | None) -> datetime | None:
 
 
 def kept_uid(old: Event, new: Event) -> str:
-    """A fixture of the same names keeps its uid when its kick-off is moved by hours, also past midnight."""
+    """A fixture of the same names keeps its uid when its kick-off is moved by hours, also past
+    midnight.
+    """
     moved = abs(new.kickoff - old.kickoff)
     same = (old.sport, old.home, old.away) == (new.sport, new.home, new.away)
     return old.event_uid if same and moved <= timedelta(hours=12) else new.event_uid
@@ -162,7 +186,10 @@ def market_of(period: Period, kind: MarketKind, line_q: int | None) -> Market:
 
 
 def home_line(quarters: int, favoured: int | None) -> int | None:
-    """The home line of an unsigned handicap: 1 home gives it, 2 away gives it. None when nobody is said to give one."""
+    """The home line of an unsigned handicap: 1 home gives it, 2 away gives it.
+
+    None when nobody is said to give one.
+    """
     if quarters == 0:
         return 0
     if favoured == 1:
@@ -177,27 +204,42 @@ def result_kind(segments: Segments, sport: int) -> MarketKind:
     """1X2 or money line: football has a draw; elsewhere a third price in any book says so."""
     if sport == FOOTBALL:
         return MarketKind.ONE_X_TWO
-    three = any(prices.count(",") == 2 and prices.rpartition(",")[2].strip().strip("0.") for book, prices in segments if book)
+    three = any(
+        prices.count(",") == 2 and prices.rpartition(",")[2].strip().strip("0.")
+        for book, prices in segments
+        if book
+    )
     return MarketKind.ONE_X_TWO if three else MarketKind.MONEY_LINE
 
 
-def stamp_books(old: Segments, old_stamps: Sequence[int], new: Segments, now_ms: int) -> tuple[int, ...]:
-    """For each book of ``new`` when its prices last changed: as in ``old`` where they are the same, else ``now_ms``."""
+def stamp_books(
+    old: Segments, old_stamps: Sequence[int], new: Segments, now_ms: int
+) -> tuple[int, ...]:
+    """For each book of ``new`` when its prices last changed: as in ``old`` where they are the same,
+    else ``now_ms``.
+    """
     known = dict(zip(old, old_stamps, strict=True))
     return tuple([known.get(segment, now_ms) for segment in new])
 
 
 def read_books(
-    segments: Segments, kind: MarketKind, stamps: Sequence[int], confirmed_at: datetime, problems: Counter[str]
+    segments: Segments,
+    kind: MarketKind,
+    stamps: Sequence[int],
+    confirmed_at: datetime,
+    problems: Counter[str],
 ) -> tuple[BookPrices, ...]:
     """The books of an odds string with prices in the order of the market's sides.
 
-    The venue writes 1X2 as home, away, draw. A book with a broken price, or one without any, is left out and counted; one whose
-    probabilities sum to less than 1 is counted and kept, for the validation gate to judge. The first of two like books counts.
+    The venue writes 1X2 as home, away, draw. A book with a broken price, or one without any, is
+    left out and counted; one whose probabilities sum to less than 1 is counted and kept, for the
+    validation gate to judge. The first of two like books counts.
     """
     books: dict[str, BookPrices] = {}
     # The venue's clock may run ahead of ours.
-    changed_at = {stamp: min(_stamp_time(stamp) or confirmed_at, confirmed_at) for stamp in set(stamps)}
+    changed_at = {
+        stamp: min(_stamp_time(stamp) or confirmed_at, confirmed_at) for stamp in set(stamps)
+    }
     for (book, prices), stamp in zip(segments, stamps, strict=True):
         try:
             texts, odds = _read_prices(prices, kind)

@@ -1,6 +1,9 @@
-"""Quotes and placements: what is sent, and what an answer to a placement means. Pure.
+"""Quotes and placements: what is sent, and what an answer to a placement means.
 
-How every answer to PlaceBet is read (``classify``). A doubt is UNKNOWN: it costs a look-up, a wrong guess costs a second bet.
+Pure.
+
+How every answer to PlaceBet is read (``classify``). A doubt is UNKNOWN: it costs a look-up, a wrong
+guess costs a second bet.
 
 | answer | outcome | kind |
 | --- | --- | --- |
@@ -62,11 +65,16 @@ _VALIDATION = re.compile(
 
 
 def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
-    """The body of GetPlacementInfo. Raises ValueError when the reference is not ours or no book is named."""
+    """The body of GetPlacementInfo.
+
+    Raises ValueError when the reference is not ours or no book is named.
+    """
     if not request.books:
         raise ValueError("a quote needs at least one book")
     selection = _selection(request.ref, request.market, request.side)
-    return msgspec.json.encode({**selection, "Bookies": ",".join(request.books), "Timeout": timeout_s})
+    return msgspec.json.encode(
+        {**selection, "Bookies": ",".join(request.books), "Timeout": timeout_s}
+    )
 
 
 def place_body(order: PlaceOrder) -> bytes:
@@ -105,11 +113,18 @@ def _selection(ref: VenueRef, market: Market, side: Side) -> dict[str, object]:
 
 
 def read_quotes(answer: Answer, market: Market) -> list[PlacementQuote]:
-    """One quote per book that answered. Raises BrokenAnswerError when the answer cannot be read.
+    """One quote per book that answered.
 
-    A quote that does not fit what was asked (another line, another odds format, no price) comes back as rejected.
+    Raises BrokenAnswerError when the answer cannot be read.
+
+    A quote that does not fit what was asked (another line, another odds format, no price) comes
+    back as rejected.
     """
-    return [_quote(item, market) for item in read_fields(answer.result).items("OddsPlacementData") if item.text("Bookie")]
+    return [
+        _quote(item, market)
+        for item in read_fields(answer.result).items("OddsPlacementData")
+        if item.text("Bookie")
+    ]
 
 
 def _quote(item: Fields, market: Market) -> PlacementQuote:
@@ -132,13 +147,19 @@ def _quote(item: Fields, market: Market) -> PlacementQuote:
 
 
 def _bound(item: Fields, name: str) -> int:
-    """A limit of the book's; 0 where there is none. One beyond every stake is as good as the largest stake."""
+    """A limit of the book's; 0 where there is none.
+
+    One beyond every stake is as good as the largest stake.
+    """
     number = item.number(name)
     return min(max(round_to_minor(number), 0), MOST_STAKE_MINOR) if number is not None else 0
 
 
 def _misfit(item: Fields, market: Market) -> str:
-    """Why a quote is not about the market asked for; empty when it is. Echoes that are missing are not missed."""
+    """Why a quote is not about the market asked for; empty when it is.
+
+    Echoes that are missing are not missed.
+    """
     if item.text("OddsFormat") not in {"", ODDS_FORMAT}:
         return f"odds format {item.text('OddsFormat', longest=30)}"
     line = item.text("HDPorGoal")
@@ -181,11 +202,16 @@ def _by_status(status: int) -> Placement:
 
 
 def _references(result: Fields, books: Sequence[Fields]) -> set[str]:
-    found = {result.text("BetPlacementReference"), *(book.text("BetPlacementReference") for book in books)}
+    found = {
+        result.text("BetPlacementReference"),
+        *(book.text("BetPlacementReference") for book in books),
+    }
     return found - {""}
 
 
-def _by_content(answer: Answer, references: set[str], books: Sequence[Fields], reference: str) -> tuple[PlaceOutcome, str]:
+def _by_content(
+    answer: Answer, references: set[str], books: Sequence[Fields], reference: str
+) -> tuple[PlaceOutcome, str]:
     placed = any(book.flag("PlacedSuccessfully") for book in books)
     refused = _all_failed(books)
     if answer.code == 0:
@@ -208,17 +234,23 @@ def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceOutcome, str
         return PlaceOutcome.NOT_SENT, "session"
     if _VALIDATION.search(answer.text):
         return PlaceOutcome.REFUSED, "validation"
-    return (PlaceOutcome.REFUSED, "refused_by_books") if refused else (PlaceOutcome.UNKNOWN, "code_-1")
+    return (
+        (PlaceOutcome.REFUSED, "refused_by_books") if refused else (PlaceOutcome.UNKNOWN, "code_-1")
+    )
 
 
 def _all_failed(books: Sequence[Fields]) -> bool:
     """Every book is named, says that it did not place, and gives a code for it."""
     return bool(books) and all(
-        book.text("Bookie") and book.value("PlacedSuccessfully") is False and (book.integer("ReturnCode") or 0) != 0
+        book.text("Bookie")
+        and book.value("PlacedSuccessfully") is False
+        and (book.integer("ReturnCode") or 0) != 0
         for book in books
     )
 
 
 def _book_messages(books: Sequence[Fields]) -> str:
-    texts = (f"{book.text('Bookie')}: {book.text('Message')}" for book in books if book.text("Message"))
+    texts = (
+        f"{book.text('Bookie')}: {book.text('Message')}" for book in books if book.text("Message")
+    )
     return " | ".join(texts)[:500]

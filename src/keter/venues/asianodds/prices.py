@@ -3,8 +3,8 @@
     ""                                            no prices
     CODE=p1,p2[,p3];CODE=p1,p2[,p3];BEST=CODE p1,CODE p2[,CODE p3]
 
-``:`` is taken for ``=``, a price may be empty, ``BEST`` repeats the others and is left out. A line is unsigned; a quarter
-line is written as the range it halves: ``0.5-1`` is 0.75.
+``:`` is taken for ``=``, a price may be empty, ``BEST`` repeats the others and is left out. A line
+is unsigned; a quarter line is written as the range it halves: ``0.5-1`` is 0.75.
 """
 
 import re
@@ -24,7 +24,8 @@ _PLAIN_LINE = re.compile(r"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
 def read_price(text: str) -> tuple[str, float | None]:
     """A price as (its own text, decimal odds): None where the book gives none (blank or zero).
 
-    The cache makes equal prices share their objects. Raises ValueError unless the odds are above 1 and at most MAX_ODDS.
+    The cache makes equal prices share their objects. Raises ValueError unless the odds are above 1
+    and at most MAX_ODDS.
     """
     text = text.strip()
     if not text:
@@ -40,7 +41,8 @@ def read_price(text: str) -> tuple[str, float | None]:
 
 
 def split_odds(text: str) -> list[tuple[str, str]]:
-    """The books of an odds string and their price lists (``p1,p2``), in its order; ``BEST`` is left out.
+    """The books of an odds string and their price lists (``p1,p2``), in its order; ``BEST`` is left
+    out.
 
     The book is empty where a segment is no such thing.
     """
@@ -64,7 +66,10 @@ def read_book(code: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def read_line(text: str) -> int:
-    """Quarter goals of an unsigned line. Raises ValueError when it is none: a sign, a range that is no half goal wide."""
+    """Quarter goals of an unsigned line.
+
+    Raises ValueError when it is none: a sign, a range that is no half goal wide.
+    """
     low, separator, high = text.strip().replace("/", "-").partition("-")
     quarters = _plain_line(low)
     if separator:

@@ -1,31 +1,55 @@
-"""Recorded GetFeeds answers as the updates they were: the same decoder and the same merge as the live source."""
+"""Recorded GetFeeds answers as the updates they were: the same decoder and the same merge as the
+live source.
+"""
 
 from keter.domain.markets import Phase
 from keter.domain.signals import CapturedAnswer
 from keter.venues.asianodds.source import EVERYTHING
 from keter.venues.asianodds.state import FeedState
-from keter.venues.asianodds.wire import BrokenAnswerError, leave_out_other_sports, read_answer, read_feed
+from keter.venues.asianodds.wire import (
+    BrokenAnswerError,
+    leave_out_other_sports,
+    read_answer,
+    read_feed,
+)
 from keter.venues.base import FeedUpdate
 
 
 class CapturedFeeds:
-    """Answers in, updates out, in the order in which they were received. Pure: time comes from the recording."""
+    """Answers in, updates out, in the order in which they were received.
+
+    Pure: time comes from the recording.
+    """
 
     def __init__(self) -> None:
         self._state = FeedState()
 
     def update(self, captured: CapturedAnswer) -> FeedUpdate | None:
-        """What the answer changed; None for an answer that is no feed. Raises BrokenAnswerError and changes nothing."""
+        """What the answer changed; None for an answer that is no feed.
+
+        Raises BrokenAnswerError and changes nothing.
+        """
         request = captured.request
         if request.get("method") != "GetFeeds":
             return None
         try:
             phase = Phase(str(request.get("phase")))
         except ValueError:
-            raise BrokenAnswerError("bad_request", f"a recorded feed of no known phase: {request.get('phase')!r}") from None
+            raise BrokenAnswerError(
+                "bad_request", f"a recorded feed of no known phase: {request.get('phase')!r}"
+            ) from None
         feed = read_feed(read_answer(captured.body))
-        leave_out_other_sports(feed, [int(sport) for sport in str(request.get("sports", "")).split(",") if sport.isdecimal()])
-        merged = self._state.merge(feed, phase, captured.received_at, fresh=request.get("since") == EVERYTHING)
+        leave_out_other_sports(
+            feed,
+            [
+                int(sport)
+                for sport in str(request.get("sports", "")).split(",")
+                if sport.isdecimal()
+            ],
+        )
+        merged = self._state.merge(
+            feed, phase, captured.received_at, fresh=request.get("since") == EVERYTHING
+        )
         return FeedUpdate(
             phase=phase,
             changed=merged.changed,

@@ -11,7 +11,14 @@ import msgspec
 
 from keter.domain.markets import LINED, Market, MarketKind, Period
 from keter.domain.quotes import BookPrices
-from keter.venues.asianodds.normalise import Problem, home_line, market_of, read_books, result_kind, stamp_books
+from keter.venues.asianodds.normalise import (
+    Problem,
+    home_line,
+    market_of,
+    read_books,
+    result_kind,
+    stamp_books,
+)
 from keter.venues.asianodds.prices import read_line, split_odds
 from keter.venues.asianodds.wire import FeedRow, PricesRow
 
@@ -29,8 +36,8 @@ _SLOTS: tuple[tuple[str, Period, MarketKind], ...] = (
 class Slot(msgspec.Struct, frozen=True):
     """The prices of one market on one row, never without a usable book.
 
-    ``odds`` is the venue's string, ``stamps`` says per book of it when its prices last changed (ms), ``revision`` is new with
-    every change.
+    ``odds`` is the venue's string, ``stamps`` says per book of it when its prices last changed
+    (ms), ``revision`` is new with every change.
     """
 
     market: Market
@@ -41,7 +48,9 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class SlotMerger:
-    """Merges prices of rows for the length of one answer; ``parsed`` holds the books of slots that it made, by revision."""
+    """Merges prices of rows for the length of one answer; ``parsed`` holds the books of slots that
+    it made, by revision.
+    """
 
     def __init__(self, revisions: Iterator[int], now: datetime, problems: Counter[str]) -> None:
         self._revisions = revisions
@@ -50,9 +59,17 @@ class SlotMerger:
         self._parsed: dict[int, tuple[BookPrices, ...]] = {}
 
     def merge(
-        self, slots: dict[str, Slot], row: FeedRow, sport: int, favoured: tuple[int | None, int | None], at_ms: int
+        self,
+        slots: dict[str, Slot],
+        row: FeedRow,
+        sport: int,
+        favoured: tuple[int | None, int | None],
+        at_ms: int,
     ) -> None:
-        """Brings ``slots`` up to what ``row`` says. ``favoured`` is (full time, half time), ``at_ms`` the row's change time."""
+        """Brings ``slots`` up to what ``row`` says.
+
+        ``favoured`` is (full time, half time), ``at_ms`` the row's change time.
+        """
         for name, period, kind in _SLOTS:
             incoming: PricesRow | None = getattr(row, name)
             old = slots.get(name)
@@ -71,24 +88,36 @@ class SlotMerger:
         return known if known is not None else self._read_again(slot)
 
     def _read_again(self, slot: Slot) -> tuple[BookPrices, ...]:
-        return read_books(split_odds(slot.odds), slot.market.kind, slot.stamps, self._now, Counter())
+        return read_books(
+            split_odds(slot.odds), slot.market.kind, slot.stamps, self._now, Counter()
+        )
 
     def _merged(
-        self, old: Slot | None, incoming: PricesRow, which: tuple[Period, MarketKind], sport: int, side: int | None, at_ms: int
+        self,
+        old: Slot | None,
+        incoming: PricesRow,
+        which: tuple[Period, MarketKind],
+        sport: int,
+        side: int | None,
+        at_ms: int,
     ) -> Slot | None:
         odds = (incoming.bookie_odds or "").strip()
         line = _line_text(incoming)
         if not odds and (old is None or not line):
             return None if old is not None and _changed_sides(old, side) else old
         line = line or (old.line if old is not None else "")
-        market = self._market(which, line, sport, odds or (old.odds if old is not None else ""), side)
+        market = self._market(
+            which, line, sport, odds or (old.odds if old is not None else ""), side
+        )
         if market is None:
             return None
         if old is not None and market == old.market and odds in {"", old.odds}:
             return old
         return self._priced(old, market, line, odds, at_ms) if odds else None
 
-    def _market(self, which: tuple[Period, MarketKind], line: str, sport: int, odds: str, side: int | None) -> Market | None:
+    def _market(
+        self, which: tuple[Period, MarketKind], line: str, sport: int, odds: str, side: int | None
+    ) -> Market | None:
         period, kind = which
         if kind is MarketKind.ONE_X_TWO:
             return market_of(period, result_kind(split_odds(odds), sport), None)
@@ -109,7 +138,9 @@ class SlotMerger:
                 return None
         return market_of(period, kind, quarters)
 
-    def _priced(self, old: Slot | None, market: Market, line: str, odds: str, at_ms: int) -> Slot | None:
+    def _priced(
+        self, old: Slot | None, market: Market, line: str, odds: str, at_ms: int
+    ) -> Slot | None:
         segments = split_odds(odds)
         if old is not None and old.market == market:
             stamps = stamp_books(split_odds(old.odds), old.stamps, segments, at_ms)
@@ -124,7 +155,9 @@ class SlotMerger:
 
 
 def _changed_sides(old: Slot, favoured: int | None) -> bool:
-    """Whether the other side gives the handicap now. 0 says nothing: it stands for an absent favourite too."""
+    """Whether the other side gives the handicap now. 0 says nothing: it stands for an absent
+    favourite too.
+    """
     line_q = old.market.line_q
     if old.market.kind is not MarketKind.ASIAN_HANDICAP or not line_q or favoured not in {1, 2}:
         return False

@@ -1,6 +1,8 @@
-"""Scores of matches in play, told from the feed's rows: what changed, the score at half time, and which score was final.
+"""Scores of matches in play, told from the feed's rows: what changed, the score at half time, and
+which score was final.
 
-The feed never says that a match is over; its rows just go. The rule for a **final score**, all four parts needed:
+The feed never says that a match is over; its rows just go. The rule for a **final score**, all four
+parts needed:
 
 1. the match was seen live, and the row observed last (by the venue's own time) gave a score;
 2. that observation was in the second half at minute 85 played (``LATE_MINUTE``) or later;
@@ -9,8 +11,9 @@ The feed never says that a match is over; its rows just go. The rule for a **fin
 
 Anything else has no final score here: whoever settles must take the result from elsewhere.
 
-The rule for the **half-time score**: the score last observed before the second half, if the first observation in the second
-half shows the same goals. If it shows others, a goal fell between the two and nobody knows in which half: no half-time score.
+The rule for the **half-time score**: the score last observed before the second half, if the first
+observation in the second half shows the same goals. If it shows others, a goal fell between the two
+and nobody knows in which half: no half-time score.
 """
 
 from datetime import datetime, timedelta
@@ -42,8 +45,13 @@ class ScoreBook:
         self._final_after = final_after
         self._matches: dict[str, _Match] = {}
 
-    def observe(self, uid: str, score: Score, clock: GameClock, observed_ms: int, now: datetime) -> EventScore | None:
-        """Takes a row's score, unless a row changed later has told one already. Returns it when it is news."""
+    def observe(
+        self, uid: str, score: Score, clock: GameClock, observed_ms: int, now: datetime
+    ) -> EventScore | None:
+        """Takes a row's score, unless a row changed later has told one already.
+
+        Returns it when it is news.
+        """
         goals = (score.home, score.away)
         match = self._matches.get(uid)
         if match is None:
@@ -83,7 +91,9 @@ class ScoreBook:
         self._matches.pop(uid, None)
 
     def due(self, now: datetime) -> list[EventScore]:
-        """Final scores of matches gone for long enough, each told once; matches gone without one are dropped silently."""
+        """Final scores of matches gone for long enough, each told once; matches gone without one
+        are dropped silently.
+        """
         over = [
             (uid, match)
             for uid, match in self._matches.items()

@@ -1,10 +1,12 @@
 """Logging in and staying in: one owner per account, everybody else follows.
 
-The venue allows one session per account, so exactly one process (the holder of the account's ingest lease) logs in; it leaves
-token and address in the ``SessionStore``. A follower whose session is refused waits for a newer one there and never logs in.
+The venue allows one session per account, so exactly one process (the holder of the account's ingest
+lease) logs in; it leaves token and address in the ``SessionStore``. A follower whose session is
+refused waits for a newer one there and never logs in.
 
-The owner replaces a lost session at once, one attempt at a time. When sessions keep dying young, somebody else is using the
-account: attempts are then spaced 5, 10, 20, 40, 60 s apart, so that two programs do not log each other out for ever.
+The owner replaces a lost session at once, one attempt at a time. When sessions keep dying young,
+somebody else is using the account: attempts are then spaced 5, 10, 20, 40, 60 s apart, so that two
+programs do not log each other out for ever.
 """
 
 import asyncio
@@ -21,7 +23,13 @@ from keter.venues.asianodds.lenient_json import read_fields
 from keter.venues.asianodds.stores import Session, SessionStore, ThrottleStore
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.wire import Answer, read_answer
-from keter.venues.base import VenueError, VenueRejectedError, VenueSessionError, VenueThrottledError, VenueTransientError
+from keter.venues.base import (
+    VenueError,
+    VenueRejectedError,
+    VenueSessionError,
+    VenueThrottledError,
+    VenueTransientError,
+)
 
 log = structlog.get_logger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
@@ -41,7 +49,10 @@ class Sessions(Protocol):
         ...
 
     async def lost(self, failed: Session) -> None:
-        """Returns when ``failed`` has been replaced. Raises VenueSessionError when that is not to be had soon."""
+        """Returns when ``failed`` has been replaced.
+
+        Raises VenueSessionError when that is not to be had soon.
+        """
         ...
 
     async def aclose(self) -> None: ...
@@ -81,7 +92,9 @@ class SessionFollower:
                     _check_host(self._hosts, session.url, VenueSessionError)
                 return session
             if self._clock.monotonic() >= deadline:
-                raise VenueSessionError("no_session", "the session's owner has not provided a working one")
+                raise VenueSessionError(
+                    "no_session", "the session's owner has not provided a working one"
+                )
             await self._sleep(_FOLLOW_EVERY_S)
 
 
@@ -105,7 +118,12 @@ class SessionOwner:
         self._account, self._base_url = account, base_url
         # The protocol's own choice; it is the password as far as anybody else is concerned.
         self._password_md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
-        self._transport, self._store, self._clock, self._throttles = transport, store, clock, throttles
+        self._transport, self._store, self._clock, self._throttles = (
+            transport,
+            store,
+            clock,
+            throttles,
+        )
         self._timeout_s, self._sleep, self._hosts = timeout_s, sleep, hosts
         self._lock = asyncio.Lock()
         self._session: Session | None = None
@@ -134,7 +152,9 @@ class SessionOwner:
             self._session = await self._logged_in()
 
     async def aclose(self) -> None:
-        """Leaves the session to a successor: the store has it, and the venue's time-out ends it if nobody comes."""
+        """Leaves the session to a successor: the store has it, and the venue's time-out ends it if
+        nobody comes.
+        """
 
     def _mourn(self) -> None:
         """Counts a death at a young age and sets when the next login may be."""
@@ -147,7 +167,9 @@ class SessionOwner:
             self._not_before = now + min(_FIRST_PAUSE_S * 2 ** (self._deaths - 2), _LONGEST_PAUSE_S)
 
     async def _adopted(self) -> Session | None:
-        """The session a predecessor left, if it still works; unasked when the venue has just been asked."""
+        """The session a predecessor left, if it still works; unasked when the venue has just been
+        asked.
+        """
         session = await self._store.read(self._account)
         if session is None:
             return None
@@ -164,7 +186,10 @@ class SessionOwner:
     async def _logged_in(self) -> Session:
         wait_s = self._not_before - self._clock.monotonic()
         if wait_s > 0:
-            raise VenueSessionError("session_contested", f"the account is in use elsewhere; next login in {wait_s:.0f} s")
+            raise VenueSessionError(
+                "session_contested",
+                f"the account is in use elsewhere; next login in {wait_s:.0f} s",
+            )
         try:
             session = await self._login_and_register()
         except (VenueSessionError, VenueRejectedError):
@@ -177,18 +202,24 @@ class SessionOwner:
         return session
 
     async def _login_and_register(self) -> Session:
-        """Registers right after the login; where that fails, the login is spent, and the next is given time to get about."""
+        """Registers right after the login; where that fails, the login is spent, and the next is
+        given time to get about.
+        """
         for pause_s in (0.0, _BEFORE_REGISTER_S):
             session = await self._login()
             if pause_s:
                 await self._sleep(pause_s)
             if await self._register(session):
                 return session
-        raise VenueSessionError("register_refused", "the venue accepts the login but not its registration")
+        raise VenueSessionError(
+            "register_refused", "the venue accepts the login but not its registration"
+        )
 
     async def _login(self) -> Session:
         query = {"username": self._account, "password": self._password_md5}
-        answer = await _get(self._transport, f"{self._base_url}/Login", self._timeout_s, params=query)
+        answer = await _get(
+            self._transport, f"{self._base_url}/Login", self._timeout_s, params=query
+        )
         found = read_fields(answer.result)
         token, key, url = found.text("Token"), found.text("Key"), found.text("Url")
         if answer.code != 0 or not token or not found.flag("SuccessfulLogin"):
@@ -200,18 +231,31 @@ class SessionOwner:
     async def _register(self, session: Session) -> bool:
         headers = {"AOToken": session.token, "AOKey": session.key}
         query = {"username": self._account}
-        answer = await _get(self._transport, f"{session.url}/Register", self._timeout_s, params=query, headers=headers)
+        answer = await _get(
+            self._transport,
+            f"{session.url}/Register",
+            self._timeout_s,
+            params=query,
+            headers=headers,
+        )
         return answer.code == 0 and read_fields(answer.result).flag("Success")
 
 
 async def may_ask(throttles: ThrottleStore, account: str) -> bool:
-    """Whether IsLoggedIn may be called now, which takes the turn: the venue wants a minute between two."""
+    """Whether IsLoggedIn may be called now, which takes the turn: the venue wants a minute between
+    two.
+    """
     return await throttles.take(account, "is_logged_in", _KEEP_ALIVE_FLOOR_S) == 0
 
 
 async def is_logged_in(transport: Transport, session: Session, timeout_s: float) -> bool:
-    """Asks the venue whether the session lives, which keeps it alive. Raises VenueTransientError when it cannot be asked."""
-    reply = await transport.send("GET", f"{session.url}/IsLoggedIn", timeout_s=timeout_s, headers={"AOToken": session.token})
+    """Asks the venue whether the session lives, which keeps it alive.
+
+    Raises VenueTransientError when it cannot be asked.
+    """
+    reply = await transport.send(
+        "GET", f"{session.url}/IsLoggedIn", timeout_s=timeout_s, headers={"AOToken": session.token}
+    )
     if reply.status in {401, 403}:
         return False
     _check_status(reply.status)
@@ -232,18 +276,26 @@ async def _get(
 ) -> Answer:
     reply = await transport.send("GET", url, timeout_s=timeout_s, params=params, headers=headers)
     if reply.status in {404, 405}:
-        raise VenueRejectedError(f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL")
+        raise VenueRejectedError(
+            f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL"
+        )
     _check_status(reply.status)
     return read_answer(reply.body)
 
 
 def _why_refused(answer: Answer) -> VenueError:
-    """Only a general failure (or a success that is none) is about the credentials; other codes and maintenance pass."""
+    """Only a general failure (or a success that is none) is about the credentials; other codes and
+    maintenance pass.
+    """
     if "maintenance" in answer.text.lower():
         return VenueTransientError("maintenance", answer.text)
     if answer.code not in {0, -1}:
-        return VenueTransientError(f"code_{answer.code}", answer.text or "the venue did not log us in")
-    return VenueRejectedError("login_refused", f"{answer.text or 'no reason given'}; check AO_USER and AO_PASS")
+        return VenueTransientError(
+            f"code_{answer.code}", answer.text or "the venue did not log us in"
+        )
+    return VenueRejectedError(
+        "login_refused", f"{answer.text or 'no reason given'}; check AO_USER and AO_PASS"
+    )
 
 
 def _check_status(status: int) -> None:

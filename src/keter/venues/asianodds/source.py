@@ -1,9 +1,12 @@
-"""AsianOdds as a source of prices: polls Live, Today and Early at their intervals and tells what changed.
+"""AsianOdds as a source of prices: polls Live, Today and Early at their intervals and tells what
+changed.
 
-Each market type has its own cursor. The first question, and the first after a gap of ``GAP_S`` without a good answer, uses an
-old cursor, which the documentation answers with everything; rows that such an answer leaves out are dropped. Every other answer
-is a delta on the one before. A cursor that cannot be true is not followed. A slow answer confirms prices for no later than
-``SLOW_S`` after the question. A broken answer is counted, moves no cursor and yields no update: nothing is confirmed by it.
+Each market type has its own cursor. The first question, and the first after a gap of ``GAP_S``
+without a good answer, uses an old cursor, which the documentation answers with everything; rows
+that such an answer leaves out are dropped. Every other answer is a delta on the one before. A
+cursor that cannot be true is not followed. A slow answer confirms prices for no later than
+``SLOW_S`` after the question. A broken answer is counted, moves no cursor and yields no update:
+nothing is confirmed by it.
 """
 
 import asyncio
@@ -28,17 +31,26 @@ from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.stores import FixtureStore
 from keter.venues.asianodds.wire import leave_out_other_sports, read_feed
-from keter.venues.base import FeedUpdate, VenueError, VenueRejectedError, VenueThrottledError, VenueTransientError
+from keter.venues.base import (
+    FeedUpdate,
+    VenueError,
+    VenueRejectedError,
+    VenueThrottledError,
+    VenueTransientError,
+)
 
 EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is everything
 GAP_S = 240.0
-SLOW_S = 3.0  # an answer that takes longer counts as received then: when it left the venue is not known
+SLOW_S = (
+    3.0  # an answer that takes longer counts as received then: when it left the venue is not known
+)
 _THREAD_ABOVE_BYTES = 256 * 1024
 _PATIENCE = 1.5
 _LONGEST_FACTOR = 8.0  # of what a venue asks for that throttles us
 _LONGEST_TROUBLE_FACTOR = 4.0  # of the interval, after answers that were broken or did not come
 _TROUBLE_COUNTED = 8  # failures in a row that make a difference
-_EVERYTHING_EVERY_S = 6 * 3600.0  # what has come nearer than the horizon is told, and what the feed forgot to end goes
+# What has come nearer than the horizon is told, and what the feed forgot to end goes.
+_EVERYTHING_EVERY_S = 6 * 3600.0
 _LONGEST_SLEEP_S = 1.0
 _CLOCKS_APART_MS = 86_400_000
 
@@ -46,7 +58,8 @@ _log = structlog.get_logger(__name__)
 
 
 class _Poll:
-    """Where one market type stands: when it is due (monotonic), how much slower than usual, and its cursor.
+    """Where one market type stands: when it is due (monotonic), how much slower than usual, and its
+    cursor.
 
     ``failures`` are those in a row; ``everything_at`` is when a good answer last told everything.
     """
@@ -64,8 +77,9 @@ class _Poll:
 class AsianOddsSource:
     """``PriceSource`` over one account; iterate ``updates()`` once, from one task.
 
-    ``problems`` counts what went wrong by kind, over the life of the source; each kind is logged once. Of several sports asked
-    for, all come in one answer, since the venue's limit is per market type.
+    ``problems`` counts what went wrong by kind, over the life of the source; each kind is logged
+    once. Of several sports asked for, all come in one answer, since the venue's limit is per market
+    type.
     """
 
     capability = CAPABILITY
@@ -92,7 +106,10 @@ class AsianOddsSource:
         self.timeouts_in_a_row = 0
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
-        """Updates for ever. Raises VenueRejectedError when the venue will not have us: credentials, address."""
+        """Updates for ever.
+
+        Raises VenueRejectedError when the venue will not have us: credentials, address.
+        """
         self._state.remember(await self._fixtures.load(self._client.account))
         while True:
             poll = min(self._polls, key=lambda waiting: waiting.due)
@@ -116,12 +133,17 @@ class AsianOddsSource:
         await self._sleep(wait_s)
 
     async def _ask(self, poll: _Poll) -> FeedUpdate | None:
-        """One question; None when it brought nothing that can be used. The next one is due an interval later, or more."""
+        """One question; None when it brought nothing that can be used.
+
+        The next one is due an interval later, or more.
+        """
         interval_s = self._client.feed_interval_s[poll.phase]
         try:
             self._mind_the_gap(poll)
             asked = poll.since
-            found = await self._client.feed(poll.phase, asked, sport=self._single_sport(), bookies=self._bookies)
+            found = await self._client.feed(
+                poll.phase, asked, sport=self._single_sport(), bookies=self._bookies
+            )
             found = self._as_it_stood(poll, found)
             update = await self._merge(poll, found, asked)
         except VenueRejectedError:
@@ -134,18 +156,25 @@ class AsianOddsSource:
         return update
 
     def _as_it_stood(self, poll: _Poll, found: FeedAnswer) -> FeedAnswer:
-        """An answer that was long under way tells what stood when it left the venue: it confirms nothing for later."""
+        """An answer that was long under way tells what stood when it left the venue: it confirms
+        nothing for later.
+        """
         latest = found.requested_at + timedelta(seconds=SLOW_S)
         if found.received_at <= latest:
             return found
-        self._count("slow_answer", f"{poll.phase.value}: {(found.received_at - found.requested_at).total_seconds():.1f} s")
+        self._count(
+            "slow_answer",
+            f"{poll.phase.value}: {(found.received_at - found.requested_at).total_seconds():.1f} s",
+        )
         return msgspec.structs.replace(found, received_at=latest)
 
     def _single_sport(self) -> int | None:
         return next(iter(self._sports)) if len(self._sports) == 1 else None
 
     def _mind_the_gap(self, poll: _Poll) -> None:
-        """Too long without an answer, or on deltas alone: the chain of deltas is not trusted any more."""
+        """Too long without an answer, or on deltas alone: the chain of deltas is not trusted any
+        more.
+        """
         now = self._clock.monotonic()
         if poll.good_at is not None and now - poll.good_at > GAP_S:
             poll.since = EVERYTHING
@@ -160,13 +189,17 @@ class AsianOddsSource:
             poll.factor = min(poll.factor * _PATIENCE, _LONGEST_FACTOR)
             wait_s = error.retry_after_s * poll.factor
         else:
-            # The venue did not ask for patience: a single broken answer costs its interval and no more.
+            # The venue did not ask for patience: a single broken answer costs its interval and no
+            # more.
             again = min(poll.failures - 1, _TROUBLE_COUNTED)
             wait_s = interval_s * min(_PATIENCE**again, _LONGEST_TROUBLE_FACTOR)
         poll.due = self._clock.monotonic() + wait_s
 
     async def _merge(self, poll: _Poll, found: FeedAnswer, asked: int) -> FeedUpdate:
-        """Decodes and merges, off the event loop when it takes long. Raises BrokenAnswerError before anything is changed."""
+        """Decodes and merges, off the event loop when it takes long.
+
+        Raises BrokenAnswerError before anything is changed.
+        """
         fresh = asked == EVERYTHING
         size = len(found.answer.body)
         start = self._clock.monotonic()
@@ -197,7 +230,9 @@ class AsianOddsSource:
         )
 
     def _move_cursor(self, poll: _Poll, since: int | None, now_ms: int) -> None:
-        """A cursor that cannot be stays where it was: with one from the future every later answer would be empty."""
+        """A cursor that cannot be stays where it was: with one from the future every later answer
+        would be empty.
+        """
         if since is None:
             return
         if 0 < since <= now_ms + _CLOCKS_APART_MS:
@@ -219,7 +254,14 @@ class AsianOddsSource:
             "sports": ",".join(map(str, sorted(self._sports))),
             "bookies": self._bookies,
         }
-        return CapturedAnswer(self._client.account, VENUE, request, found.requested_at, found.received_at, found.answer.body)
+        return CapturedAnswer(
+            self._client.account,
+            VENUE,
+            request,
+            found.requested_at,
+            found.received_at,
+            found.answer.body,
+        )
 
     def _count(self, kind: str, detail: str, times: int = 1) -> None:
         if kind not in self.problems:

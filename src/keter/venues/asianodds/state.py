@@ -17,7 +17,8 @@ Answers are deltas, so what an answer leaves out is unchanged. Rules, in this or
 * a row goes ``ROW_LIFE`` after kick-off, whatever the feed forgot to say; until then a match id keeps its uid, even when its
   rows have gone in between, and over restarts (``remember``).
 
-Memory: odds strings are kept as they came, one change time per book beside them; prices are parsed when they change.
+Memory: odds strings are kept as they came, one change time per book beside them; prices are parsed
+when they change.
 """
 
 from collections import Counter
@@ -41,8 +42,8 @@ from keter.venues.asianodds.normalise import (
     read_phase,
     read_score,
 )
-from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.row_markets import Slot, SlotMerger
+from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
 from keter.venues.base import MarketPrices
 
@@ -51,13 +52,16 @@ _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
 _SWEEP_EVERY = timedelta(seconds=60)
 _SAME_FIXTURE = timedelta(hours=2)
 _CLOCKS_APART_MS = 60_000
-_UID_DATES = timedelta(hours=12)  # a uid carries the date of the first kick-off told, which may have moved past midnight
+# A uid carries the date of the first kick-off told, which may have moved past midnight.
+_UID_DATES = timedelta(hours=12)
 
 
 class FeedState:
     """Everything the feed has told. Not thread-safe: one merge at a time."""
 
-    def __init__(self, *, final_after: timedelta = FINAL_AFTER, bounds: FeedBounds | None = None) -> None:
+    def __init__(
+        self, *, final_after: timedelta = FINAL_AFTER, bounds: FeedBounds | None = None
+    ) -> None:
         self._bounds = bounds if bounds is not None else FeedBounds()
         self._rows: dict[int, Row] = {}
         self._fixtures: dict[str, Fixture] = {}
@@ -70,7 +74,10 @@ class FeedState:
         self._swept_at: datetime | None = None
 
     def merge(self, feed: Feed, phase: Phase, now: datetime, *, fresh: bool = False) -> Merged:
-        """Takes an answer about ``phase``. ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed."""
+        """Takes an answer about ``phase``.
+
+        ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed.
+        """
         turn = Turn(now, self._revisions)
         unseen = self._rows_of(phase) if fresh else {}
         for sport_feed in feed.sports or ():
@@ -82,7 +89,8 @@ class FeedState:
                 else:
                     unseen.pop(row.game_id, None)
                     self._take(turn, row, sport, read_phase(row, phase))
-        # Also of rows that have gone by another way meanwhile: unreadable now, or their match moved on under another uid.
+        # Also of rows that have gone by another way meanwhile: unreadable now, or their match moved
+        # on under another uid.
         turn.missed = set(unseen.values())
         for game_id in unseen:
             self._drop(turn, game_id)
@@ -104,7 +112,12 @@ class FeedState:
 
     def _rows_of(self, phase: Phase) -> dict[int, str]:
         """The game id of every row of ``phase``, and the uid that it belongs to."""
-        return {game_id: uid for uid, fixture in self._fixtures.items() if fixture.phase is phase for game_id in fixture.rows}
+        return {
+            game_id: uid
+            for uid, fixture in self._fixtures.items()
+            if fixture.phase is phase
+            for game_id in fixture.rows
+        }
 
     def _unreadable(self, turn: Turn, game_id: int | None) -> None:
         turn.problems[Problem.BAD_ROW] += 1
@@ -124,7 +137,9 @@ class FeedState:
         event = read_event(row, sport)
         if not isinstance(event, Problem) and self._bounds.too_far(event, turn.now):
             event = Problem.BEYOND_HORIZON
-        fixture = event if isinstance(event, Problem) else self._fixture(turn, row.match_id, event, phase)
+        fixture = (
+            event if isinstance(event, Problem) else self._fixture(turn, row.match_id, event, phase)
+        )
         if isinstance(fixture, Problem):
             turn.problems[fixture] += 1
             self._drop(turn, row.game_id)
@@ -154,7 +169,9 @@ class FeedState:
         known.updated_ms = changed_ms or known.updated_ms
         if row.is_active is not None:
             known.active = row.is_active
-        turn.slots.merge(known.slots, row, known.sport, known.favoured, changed_ms or to_ms(turn.now))
+        turn.slots.merge(
+            known.slots, row, known.sport, known.favoured, changed_ms or to_ms(turn.now)
+        )
         self._replace(known)
         turn.touched[known.uid] = None
 
@@ -175,12 +192,16 @@ class FeedState:
                     del other.slots[place]
 
     def _fixture(self, turn: Turn, match_id: int, event: Event, phase: Phase) -> Fixture | Problem:
-        """The fixture a row belongs to, raised to the row's phase, or why the row is none of its rows."""
+        """The fixture a row belongs to, raised to the row's phase, or why the row is none of its
+        rows.
+        """
         before = self._fixtures.get(self._uids.get(match_id, ""))
         uid = self._uid_of(match_id, event)
         event = msgspec.structs.replace(event, event_uid=uid)
         fixture = self._fixtures.get(uid)
-        reached = fixture.phase if fixture is not None else self._past.get(uid, (phase, turn.now))[0]
+        reached = (
+            fixture.phase if fixture is not None else self._past.get(uid, (phase, turn.now))[0]
+        )
         if _RANK[phase] < _RANK[reached]:
             return Problem.STALE_COPY
         if fixture is None:
@@ -204,7 +225,9 @@ class FeedState:
         return any(self._rows[game_id].match_id == match_id for game_id in fixture.rows)
 
     def _uid_of(self, match_id: int, event: Event) -> str:
-        """The uid that the match has had, or its fixture by another match id, perhaps with the date before or after."""
+        """The uid that the match has had, or its fixture by another match id, perhaps with the date
+        before or after.
+        """
         known = self._remembered.get(match_id)
         if known is not None:
             return kept_uid(known, event)
@@ -217,7 +240,9 @@ class FeedState:
 
     def _note(self, turn: Turn, match_id: int, event: Event) -> None:
         if self._remembered.get(match_id) != event:
-            self._remembered[match_id] = self._events[event.event_uid] = turn.fixtures[match_id] = event
+            self._remembered[match_id] = self._events[event.event_uid] = turn.fixtures[match_id] = (
+                event
+            )
 
     def _leave(self, turn: Turn, fixture: Fixture, match_id: int) -> None:
         """The match goes on under another uid: its rows there are history."""
@@ -233,7 +258,9 @@ class FeedState:
         score = read_score(row, clock)
         if score is None:
             return
-        news = self._scores.observe(uid, score, clock, _changed_ms(row, turn.now) or to_ms(turn.now), turn.now)
+        news = self._scores.observe(
+            uid, score, clock, _changed_ms(row, turn.now) or to_ms(turn.now), turn.now
+        )
         if news is not None:
             turn.scores[uid] = news
         turn.touched[uid] = None
@@ -289,14 +316,26 @@ class FeedState:
             elif fixture.phase is Phase.LIVE:
                 self._scores.back(uid)
         scores = [*turn.scores.values(), *self._scores.due(turn.now)]
-        known = sum(len(fixture.told) for fixture in self._fixtures.values() if fixture.phase is phase)
-        return Merged(tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems), turn.fixtures)
+        known = sum(
+            len(fixture.told) for fixture in self._fixtures.values() if fixture.phase is phase
+        )
+        return Merged(
+            tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems), turn.fixtures
+        )
 
-    def _tell(self, turn: Turn, fixture: Fixture, changed: list[MarketPrices], removed: list[tuple[str, Market]]) -> None:
+    def _tell(
+        self,
+        turn: Turn,
+        fixture: Fixture,
+        changed: list[MarketPrices],
+        removed: list[tuple[str, Market]],
+    ) -> None:
         """Adds what is different from what was told last, and remembers it as told."""
         offers = self._offers(fixture)
         score = self._scores.current(fixture.event.event_uid)
-        goals = (score.home, score.away, score.red_home, score.red_away) if score is not None else None
+        goals = (
+            (score.home, score.away, score.red_home, score.red_away) if score is not None else None
+        )
         for market, (row, slot) in offers.items():
             print_of = (slot.revision, row.game_id, row.active, fixture.phase, goals, fixture.event)
             if fixture.told.get(market) != print_of:
@@ -333,12 +372,18 @@ class FeedState:
 
     def _prices(self, fixture: Fixture, row: Row, slot: Slot, slots: SlotMerger) -> MarketPrices:
         ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).seal()
-        score = self._scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
-        return MarketPrices(fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score)
+        score = (
+            self._scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
+        )
+        return MarketPrices(
+            fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score
+        )
 
 
 def _changed_ms(row: FeedRow, now: datetime) -> int | None:
-    """When the venue says that the row changed; None where it does not say, or says what cannot be."""
+    """When the venue says that the row changed; None where it does not say, or says what cannot
+    be.
+    """
     at = row.updated_date_time
     return at if at is not None and 0 < at <= to_ms(now) + _CLOCKS_APART_MS else None
 
@@ -348,6 +393,11 @@ def _precedence(row: Row) -> tuple[bool, int, int]:
 
 
 def _same_fixture(one: Event, other: Event) -> bool:
-    """Whether events of one uid are the same: their names may still differ in letters that a uid does not keep."""
-    names = (one.home.casefold(), one.away.casefold()) == (other.home.casefold(), other.away.casefold())
+    """Whether events of one uid are the same: their names may still differ in letters that a uid
+    does not keep.
+    """
+    names = (one.home.casefold(), one.away.casefold()) == (
+        other.home.casefold(),
+        other.away.casefold(),
+    )
     return names and abs(one.kickoff - other.kickoff) <= _SAME_FIXTURE

@@ -1,4 +1,7 @@
-"""What the client needs others to remember, shared by all processes of an account. Redis-backed in ``keter.bus.state.sessions``."""
+"""What the client needs others to remember, shared by all processes of an account.
+
+Redis-backed in ``keter.bus.state.sessions``.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +13,10 @@ from keter.domain.markets import Event
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A registered login. ``token`` and ``key`` are secrets and never shown; ``url`` is the root of every call."""
+    """A registered login.
+
+    ``token`` and ``key`` are secrets and never shown; ``url`` is the root of every call.
+    """
 
     token: str
     key: str
@@ -42,7 +48,9 @@ class ThrottleStore(Protocol):
 
 
 class FixtureStore(Protocol):
-    """Which event each match id stands for, kept over restarts: a uid once given is never given up for another date."""
+    """Which event each match id stands for, kept over restarts: a uid once given is never given up
+    for another date.
+    """
 
     async def load(self, account: str) -> dict[int, Event]: ...
 

@@ -1,10 +1,15 @@
-"""Bet rows as tickets: both status vocabularies, results, lines, and the clock that runs eight hours ahead. Pure.
+"""Bet rows as tickets: both status vocabularies, results, lines, and the clock that runs eight
+hours ahead.
 
-The sign of a handicap (``HdpOrGoal``) is not established. ``Favoured`` (or the field of the period) tells who gives the line,
-as in the feed. Where it does not tell (missing, or 0 with a line), or an explicit minus on the away side contradicts it (under
-every convention seen, that means that away gives the line), the selection we asked for under that reference decides, if its
-line has the same size and its side is the ticket's. Failing that Favoured holds, or the market stays unread. Where ``Favoured``
-tells clearly, our own intent changes nothing: a bet on another line than the intended one must be seen as such.
+Pure.
+
+The sign of a handicap (``HdpOrGoal``) is not established. ``Favoured`` (or the field of the period)
+tells who gives the line, as in the feed. Where it does not tell (missing, or 0 with a line), or an
+explicit minus on the away side contradicts it (under every convention seen, that means that away
+gives the line), the selection we asked for under that reference decides, if its line has the same
+size and its side is the ticket's. Failing that Favoured holds, or the market stays unread. Where
+``Favoured`` tells clearly, our own intent changes nothing: a bet on another line than the intended
+one must be seen as such.
 
 What becomes of a row that is not as it should be:
 
@@ -50,14 +55,28 @@ Intended = tuple[Market, Side]
 IntendedOf = Callable[[str], Intended | None]
 
 _STATUS = {
-    "sending": TicketStatus.PENDING, "pending": TicketStatus.PENDING, "s": TicketStatus.PENDING, "0": TicketStatus.PENDING,
-    "running": TicketStatus.RUNNING, "1": TicketStatus.RUNNING,
-    "won": TicketStatus.SETTLED, "lost": TicketStatus.SETTLED, "settled": TicketStatus.SETTLED, "2": TicketStatus.SETTLED,
-    "half won": TicketStatus.SETTLED, "half lost": TicketStatus.SETTLED, "stake returned": TicketStatus.SETTLED,
-    "rejected": TicketStatus.REFUSED, "8": TicketStatus.REFUSED, "cancelled": TicketStatus.REFUSED,
-    "canceled": TicketStatus.REFUSED, "error": TicketStatus.REFUSED, "e": TicketStatus.REFUSED,
-    "void": TicketStatus.VOID, "v": TicketStatus.VOID,
-}  # fmt: skip
+    "sending": TicketStatus.PENDING,
+    "pending": TicketStatus.PENDING,
+    "s": TicketStatus.PENDING,
+    "0": TicketStatus.PENDING,
+    "running": TicketStatus.RUNNING,
+    "1": TicketStatus.RUNNING,
+    "won": TicketStatus.SETTLED,
+    "lost": TicketStatus.SETTLED,
+    "settled": TicketStatus.SETTLED,
+    "2": TicketStatus.SETTLED,
+    "half won": TicketStatus.SETTLED,
+    "half lost": TicketStatus.SETTLED,
+    "stake returned": TicketStatus.SETTLED,
+    "rejected": TicketStatus.REFUSED,
+    "8": TicketStatus.REFUSED,
+    "cancelled": TicketStatus.REFUSED,
+    "canceled": TicketStatus.REFUSED,
+    "error": TicketStatus.REFUSED,
+    "e": TicketStatus.REFUSED,
+    "void": TicketStatus.VOID,
+    "v": TicketStatus.VOID,
+}
 _RESULTS = {
     "won": BetState.WON,
     "lost": BetState.LOST,
@@ -66,18 +85,27 @@ _RESULTS = {
     "stake returned": BetState.PUSHED,
 }
 _SIDES = {
-    "hdp home": (MarketKind.ASIAN_HANDICAP, Side.HOME), "hdp away": (MarketKind.ASIAN_HANDICAP, Side.AWAY),
-    "over": (MarketKind.OVER_UNDER, Side.OVER), "under": (MarketKind.OVER_UNDER, Side.UNDER),
-    "1": (MarketKind.ONE_X_TWO, Side.HOME), "x": (MarketKind.ONE_X_TWO, Side.DRAW), "2": (MarketKind.ONE_X_TWO, Side.AWAY),
-}  # fmt: skip
+    "hdp home": (MarketKind.ASIAN_HANDICAP, Side.HOME),
+    "hdp away": (MarketKind.ASIAN_HANDICAP, Side.AWAY),
+    "over": (MarketKind.OVER_UNDER, Side.OVER),
+    "under": (MarketKind.OVER_UNDER, Side.UNDER),
+    "1": (MarketKind.ONE_X_TWO, Side.HOME),
+    "x": (MarketKind.ONE_X_TWO, Side.DRAW),
+    "2": (MarketKind.ONE_X_TWO, Side.AWAY),
+}
 _PERIODS = {"ft": Period.FULL_TIME, "ht": Period.HALF_TIME}
 _FORMATS = {"my": "malay", "hk": "hongkong"}
 
 
-def read_tickets(answer: Answer, now: datetime, intended: IntendedOf = lambda _: None) -> tuple[Ticket, ...]:
-    """Every ticket of a bet list, each once. ``now`` stands in for a ticket without a time.
+def read_tickets(
+    answer: Answer, now: datetime, intended: IntendedOf = lambda _: None
+) -> tuple[Ticket, ...]:
+    """Every ticket of a bet list, each once.
 
-    Raises BrokenAnswerError when a row cannot be counted (no object, no stake): money must not be overlooked.
+    ``now`` stands in for a ticket without a time.
+
+    Raises BrokenAnswerError when a row cannot be counted (no object, no stake): money must not be
+    overlooked.
     """
     named: dict[tuple[str, str], list[Ticket]] = {}
     for row in read_rows(answer.data):
@@ -87,28 +115,37 @@ def read_tickets(answer: Answer, now: datetime, intended: IntendedOf = lambda _:
 
 
 def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
-    """The ticket that rows under one name are: the row where they agree, else one that nothing is concluded from.
+    """The ticket that rows under one name are: the row where they agree, else one that nothing is
+    concluded from.
 
-    Rows that differ may be two bets, and so may equal ones without a name: together they count with all their stakes.
+    Rows that differ may be two bets, and so may equal ones without a name: together they count with
+    all their stakes.
     """
     first = tickets[0]
     if len(tickets) == 1 or (named and all(ticket == first for ticket in tickets)):
         return first
     stakes = sum(ticket.stake_minor for ticket in tickets)
     told = stakes <= MOST_STAKE_MINOR and all(ticket.stake_told for ticket in tickets)
-    open_ones = any(ticket.status in {TicketStatus.PENDING, TicketStatus.RUNNING} for ticket in tickets)
+    open_ones = any(
+        ticket.status in {TicketStatus.PENDING, TicketStatus.RUNNING} for ticket in tickets
+    )
     return msgspec.structs.replace(
         first,
         reference=first.reference if len({ticket.reference for ticket in tickets}) == 1 else "",
         status=TicketStatus.PENDING if open_ones else first.status,
         stake_minor=stakes if told else 0,
         stake_told=told,
-        unreadable=f"{len(tickets)} rows {'under one number that differ' if named else 'without a number'}",
+        unreadable=(
+            f"{len(tickets)} rows {'under one number that differ' if named else 'without a number'}"
+        ),
     )
 
 
 def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: None) -> Ticket:
-    """One bet row. Raises BrokenAnswerError without a stake; the table above says what else may be wrong with it."""
+    """One bet row.
+
+    Raises BrokenAnswerError without a stake; the table above says what else may be wrong with it.
+    """
     if not row.writes_number("Stake"):
         raise BrokenAnswerError("bad_rows", "a bet row without a stake")
     stake_minor = _stake(row)
@@ -116,7 +153,8 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
     market, side = read_selection(row, intended(reference))
     status, pnl_minor = read_status(row), row.minor("Pnl")
     if status is TicketStatus.SETTLED and pnl_minor is None:
-        status = TicketStatus.RUNNING  # a profit that is not told is not 0: until it is, the ticket stays exposure
+        # A profit that is not told is not 0: until it is, the ticket stays exposure.
+        status = TicketStatus.RUNNING
     return Ticket(
         reference=_key(reference),
         ticket_id=_key(row.text("ReferenceNumber", "InternalReferenceNumber")),
@@ -161,7 +199,9 @@ def _trouble(row: Fields, stake_minor: int | None) -> str:
 
 
 def _key(text: str) -> str:
-    """What names a ticket, never longer than a key may be: two long ones that begin alike stay two."""
+    """What names a ticket, never longer than a key may be: two long ones that begin alike stay
+    two.
+    """
     if len(text) <= LONGEST_KEY:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -181,21 +221,30 @@ def _kickoff(row: Fields, now: datetime) -> datetime | None:
 
 
 def read_status(row: Fields) -> TicketStatus:
-    """Words or codes. One that is not known is settled when PnlInfo tells a result, else undecided: it stays exposure."""
+    """Words or codes.
+
+    One that is not known is settled when PnlInfo tells a result, else undecided: it stays exposure.
+    """
     status = _STATUS.get(row.text("Status").lower())
     if status is not None:
         return status
     return TicketStatus.SETTLED if row.text("PnlInfo").lower() in _RESULTS else TicketStatus.PENDING
 
 
-def read_selection(row: Fields, intended: Intended | None) -> tuple[Market, Side] | tuple[None, None]:
+def read_selection(
+    row: Fields, intended: Intended | None
+) -> tuple[Market, Side] | tuple[None, None]:
     """Market and side of a bet row, or (None, None) when its words cannot be read."""
     found = _SIDES.get(row.text("BetType").lower())
     period = _PERIODS.get(row.text("Term").lower())
     if found is None or period is None:
         return None, None
     kind, side = found
-    if intended is not None and kind is MarketKind.ONE_X_TWO and intended[0].kind is MarketKind.MONEY_LINE:
+    if (
+        intended is not None
+        and kind is MarketKind.ONE_X_TWO
+        and intended[0].kind is MarketKind.MONEY_LINE
+    ):
         kind = MarketKind.MONEY_LINE
     if kind in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
         return Market(period, kind), side
@@ -210,23 +259,35 @@ def read_selection(row: Fields, intended: Intended | None) -> tuple[Market, Side
     return (Market(period, kind, line), side) if line is not None else (None, None)
 
 
-def _handicap(row: Fields, period: Period, side: Side, quarters: int, intended: Intended | None) -> int | None:
+def _handicap(
+    row: Fields, period: Period, side: Side, quarters: int, intended: Intended | None
+) -> int | None:
     """The home line in quarters, by the rule at the top of this file."""
     own = "FullTimeFavoured" if period is Period.FULL_TIME else "HalfTimeFavoured"
     favoured = row.integer(own) or row.integer("Favoured")
     told = home_line(quarters, favoured)
-    doubtful = told is None or (row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Side.AWAY)
+    doubtful = told is None or (
+        row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Side.AWAY
+    )
     if doubtful and intended is not None:
         market, wanted = intended
-        same = market.kind is MarketKind.ASIAN_HANDICAP and market.period is period and wanted is side
+        same = (
+            market.kind is MarketKind.ASIAN_HANDICAP and market.period is period and wanted is side
+        )
         if same and market.line_q is not None and abs(market.line_q) == quarters:
             return market.line_q
     return told
 
 
 def _sport(number: int | None) -> str:
-    """The sport's code; one of its own where nobody follows the sport, football's where none is told."""
-    return SPORTS[FOOTBALL] if number is None else SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
+    """The sport's code; one of its own where nobody follows the sport, football's where none is
+    told.
+    """
+    return (
+        SPORTS[FOOTBALL]
+        if number is None
+        else SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
+    )
 
 
 def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
@@ -238,8 +299,14 @@ def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
 
 
 def _decimal_odds(row: Fields) -> str:
-    """Decimal odds as text; of tickets made elsewhere in another format too. Empty when there are none, or none that can be."""
-    text, source = row.text("Odds", longest=48).replace(",", ""), _FORMATS.get(row.text("OddsType").lower())
+    """Decimal odds as text; of tickets made elsewhere in another format too.
+
+    Empty when there are none, or none that can be.
+    """
+    text, source = (
+        row.text("Odds", longest=48).replace(",", ""),
+        _FORMATS.get(row.text("OddsType").lower()),
+    )
     number = row.number("Odds")
     if number is None or abs(number) > MOST_ODDS:
         return ""
@@ -253,7 +320,9 @@ def _decimal_odds(row: Fields) -> str:
 
 
 def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
-    """How a settled ticket ended: PnlInfo; else the status word when it is half or none of it; else the money."""
+    """How a settled ticket ended: PnlInfo; else the status word when it is half or none of it; else
+    the money.
+    """
     if status is TicketStatus.VOID:
         return BetState.VOID
     if status is not TicketStatus.SETTLED:

@@ -1,7 +1,9 @@
-"""One HTTP call: explicit deadlines, a cap on the body, honest about whether the request may have arrived.
+"""One HTTP call: explicit deadlines, a cap on the body, honest about whether the request may have
+arrived.
 
-Nothing is retried here, no redirect is followed, no proxy is taken from the environment, and no error carries an address or a
-header: the login's address holds the password's hash, the headers the token.
+Nothing is retried here, no redirect is followed, no proxy is taken from the environment, and no
+error carries an address or a header: the login's address holds the password's hash, the headers the
+token.
 """
 
 import asyncio
@@ -17,7 +19,8 @@ from keter.venues.base import VenueTransientError
 MAX_BODY_BYTES = 32 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-# UnicodeError: a token or an address, as the venue gave it, that no header and no request line can hold.
+# UnicodeError: a token or an address, as the venue gave it, that no header and no request line can
+# hold.
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -29,7 +32,10 @@ _NEVER_SENT = (
 
 
 class CallFailedError(VenueTransientError):
-    """No usable HTTP answer. ``may_have_arrived`` is False only when the request surely never reached the venue."""
+    """No usable HTTP answer.
+
+    ``may_have_arrived`` is False only when the request surely never reached the venue.
+    """
 
     def __init__(self, kind: str, detail: str, *, may_have_arrived: bool) -> None:
         super().__init__(kind, detail)
@@ -46,11 +52,17 @@ class Reply(msgspec.Struct, frozen=True):
 class Transport:
     """Sends one request at a time for as many callers as come."""
 
-    def __init__(self, client: httpx.AsyncClient | None = None, *, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient | None = None, *, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         # Their INFO lines hold addresses, their DEBUG lines headers.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = client if client is not None else httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        self._client = (
+            client
+            if client is not None
+            else httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        )
         self._max_body_bytes = max_body_bytes
 
     async def aclose(self) -> None:
@@ -66,29 +78,47 @@ class Transport:
         params: Mapping[str, str] | None = None,
         json: bytes | None = None,
     ) -> Reply:
-        """The venue's answer, whatever its status, within ``timeout_s`` in all. Raises CallFailedError."""
+        """The venue's answer, whatever its status, within ``timeout_s`` in all.
+
+        Raises CallFailedError.
+        """
         sent = dict(_HEADERS, **(headers or {}))
         if json is not None:
             sent["Content-Type"] = "application/json"
-        limits = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s), pool=min(CONNECT_TIMEOUT_S, timeout_s))
+        limits = httpx.Timeout(
+            timeout_s,
+            connect=min(CONNECT_TIMEOUT_S, timeout_s),
+            pool=min(CONNECT_TIMEOUT_S, timeout_s),
+        )
         try:
             async with asyncio.timeout(timeout_s):
                 async with self._client.stream(
                     method, url, params=params, headers=sent, content=json, timeout=limits
                 ) as response:
-                    body = await self._body(response) if response.status_code == httpx.codes.OK else b""
+                    body = (
+                        await self._body(response)
+                        if response.status_code == httpx.codes.OK
+                        else b""
+                    )
                     return Reply(response.status_code, body)
         except _NEVER_SENT as e:
             raise CallFailedError("connect", type(e).__name__, may_have_arrived=False) from None
         except (TimeoutError, httpx.TimeoutException) as e:
             raise CallFailedError(
-                "timeout", f"no answer in {timeout_s:g} s ({type(e).__name__})", may_have_arrived=True
+                "timeout",
+                f"no answer in {timeout_s:g} s ({type(e).__name__})",
+                may_have_arrived=True,
             ) from None
         except httpx.HTTPError as e:
-            raise CallFailedError("connection_lost", type(e).__name__, may_have_arrived=True) from None
+            raise CallFailedError(
+                "connection_lost", type(e).__name__, may_have_arrived=True
+            ) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
-        """The body, decoded. An answer that is too large costs no more than the cap: reading stops there."""
+        """The body, decoded.
+
+        An answer that is too large costs no more than the cap: reading stops there.
+        """
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", ""}:
             raise _unusable("bad_encoding", f"encoding {encoding[:20]!r} was not asked for")
@@ -96,7 +126,12 @@ class Transport:
         if announced.isdigit() and int(announced) > self._max_body_bytes:
             raise _unusable("too_large", f"{announced} bytes announced")
         chunks = response.aiter_raw()
-        pieces = [piece async for piece in (self._unzipped(chunks) if encoding == "gzip" else self._plain(chunks))]
+        pieces = [
+            piece
+            async for piece in (
+                self._unzipped(chunks) if encoding == "gzip" else self._plain(chunks)
+            )
+        ]
         return b"".join(pieces)
 
     async def _plain(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,16 +8,6 @@ import structlog
 
 from keter.clock import Clock
 from keter.domain.markets import Market, Phase, Side
-from keter.venues.asianodds.capability import CAPABILITY
-from keter.venues.asianodds.client import NO_ROWS, NOT_FOUND, Client
-from keter.venues.asianodds.placement import (
-    REFERENCE_PREFIX,
-    classify,
-    classify_failure,
-    info_body,
-    place_body,
-    read_quotes,
-)
 from keter.venues.asianodds.account import (
     BetHistory,
     Bookie,
@@ -34,6 +24,16 @@ from keter.venues.asianodds.account import (
     read_sports,
     read_statement,
     read_user_information,
+)
+from keter.venues.asianodds.capability import CAPABILITY
+from keter.venues.asianodds.client import NO_ROWS, NOT_FOUND, Client
+from keter.venues.asianodds.placement import (
+    REFERENCE_PREFIX,
+    classify,
+    classify_failure,
+    info_body,
+    place_body,
+    read_quotes,
 )
 from keter.venues.asianodds.tickets import Intended, IntendedOf, read_tickets
 from keter.venues.asianodds.transport import CallFailedError
@@ -55,14 +55,19 @@ _REMEMBERED = 5_000
 class AsianOddsVenue:
     """``BetVenue`` over one account.
 
-    ``intended`` tells the selection behind a reference of ours, for the rare ticket whose handicap sign is in doubt; without it
-    the orders placed by this object are remembered.
+    ``intended`` tells the selection behind a reference of ours, for the rare ticket whose handicap
+    sign is in doubt; without it the orders placed by this object are remembered.
     """
 
     capability = CAPABILITY
 
     def __init__(
-        self, client: Client, clock: Clock, *, placement_timeout_s: int = 20, intended: IntendedOf | None = None
+        self,
+        client: Client,
+        clock: Clock,
+        *,
+        placement_timeout_s: int = 20,
+        intended: IntendedOf | None = None,
     ) -> None:
         self._client, self._clock = client, clock
         self._placement_timeout_s = placement_timeout_s
@@ -70,12 +75,17 @@ class AsianOddsVenue:
         self._intended = intended
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
-        """Raises VenueError when the venue cannot be asked, ValueError for a request that cannot be written."""
+        """Raises VenueError when the venue cannot be asked, ValueError for a request that cannot be
+        written.
+        """
         answer = await self._client.placement_info(info_body(request, self._placement_timeout_s))
         return read_quotes(answer, request.market)
 
     async def place(self, order: PlaceOrder) -> Placement:
-        """Sends ``order`` once. Raises ValueError, before anything is sent, for an order that cannot be written."""
+        """Sends ``order`` once.
+
+        Raises ValueError, before anything is sent, for an order that cannot be written.
+        """
         body = place_body(order)
         self._remember(order.reference, (order.market, order.side))
         try:
@@ -85,7 +95,12 @@ class AsianOddsVenue:
         except CallFailedError as e:
             return classify_failure(e)
         placement = classify(reply, order.reference)
-        _log.info("placement", reference=order.reference, outcome=placement.outcome.value, kind=placement.kind)
+        _log.info(
+            "placement",
+            reference=order.reference,
+            outcome=placement.outcome.value,
+            kind=placement.kind,
+        )
         return placement
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
@@ -107,7 +122,9 @@ class AsianOddsVenue:
         return read_tickets(await self._client.non_running_bets(), self._clock.now(), self._intent)
 
     async def account(self) -> AccountSnapshot:
-        return read_account(await self._client.account_summary(), self._client.account, self._clock.now())
+        return read_account(
+            await self._client.account_summary(), self._client.account, self._clock.now()
+        )
 
     async def history(self, day: date, *, bookies: str = "") -> BetHistory:
         """All bets of a day of the venue's (its time zone is not public)."""

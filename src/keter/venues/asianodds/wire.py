@@ -1,7 +1,9 @@
-"""What the service puts on the wire, taken leniently: both envelopes, and the rows of the odds feed.
+"""What the service puts on the wire, taken leniently: both envelopes, and the rows of the odds
+feed.
 
-Unknown fields are ignored, numbers may be strings, a byte-order mark is allowed, ``Result`` may be null or a string. Rows are
-decoded one by one, so that a broken one never spoils the rest. Nothing here knows what a price means.
+Unknown fields are ignored, numbers may be strings, a byte-order mark is allowed, ``Result`` may be
+null or a string. Rows are decoded one by one, so that a broken one never spoils the rest. Nothing
+here knows what a price means.
 """
 
 import re
@@ -16,19 +18,23 @@ from keter.venues.base import VenueTransientError
 
 NULL = msgspec.Raw(b"null")
 Text = str | int | float | None
-# Ids become names of rows and keys: a row with a longer one is no row. Every other number is checked where it is used.
+# Ids become names of rows and keys: a row with a longer one is no row. Every other number is
+# checked where it is used.
 Id = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)]
 
 _BOM = b"\xef\xbb\xbf"
 _BARE_NUMBERS = re.compile(rb"([:\[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])")
 _LONG_NUMBERS = re.compile(r"\b[0-9a-fA-F]{20,}\b")
 _SESSION_WORDS = re.compile(
-    r"log(?:ged)?[\s-]?(?:in|on|out)\b|not\s+regist|session|token\b|authori[sz]|authenticat|expired", re.IGNORECASE
+    r"log(?:ged)?[\s-]?(?:in|on|out)\b|not\s+regist|session|token\b|authori[sz]|authenticat|expired",
+    re.IGNORECASE,
 )
 
 
 class BrokenAnswerError(VenueTransientError):
-    """An answer that is not what the service speaks: HTML, XML, cut off, too large, no JSON. It changes no state."""
+    """An answer that is not what the service speaks: HTML, XML, cut off, too large, no JSON. It
+    changes no state.
+    """
 
 
 class Wire(msgspec.Struct, rename="pascal", gc=False):
@@ -36,7 +42,9 @@ class Wire(msgspec.Struct, rename="pascal", gc=False):
 
 
 class _Envelope(Wire):
-    code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = None  # noted beside bets, in 64 bits
+    code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = (
+        None  # noted beside bets, in 64 bits
+    )
     message: msgspec.Raw = NULL
     result: msgspec.Raw = NULL
     data: msgspec.Raw = NULL
@@ -49,7 +57,10 @@ class _ResultTexts(Wire):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An envelope taken apart. ``result`` and ``data`` are undecoded JSON, ``null`` where the answer has none."""
+    """An envelope taken apart.
+
+    ``result`` and ``data`` are undecoded JSON, ``null`` where the answer has none.
+    """
 
     code: int
     message: msgspec.Raw
@@ -58,8 +69,14 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
     def texts(self) -> tuple[str, ...]:
-        """Every human text, wherever the method at hand puts it; tokens that a text may quote are masked."""
-        return tuple(dict.fromkeys(_LONG_NUMBERS.sub("***", text)[:500] for text in self._find_texts() if text))
+        """Every human text, wherever the method at hand puts it; tokens that a text may quote are
+        masked.
+        """
+        return tuple(
+            dict.fromkeys(
+                _LONG_NUMBERS.sub("***", text)[:500] for text in self._find_texts() if text
+            )
+        )
 
     @property
     def text(self) -> str:
@@ -144,7 +161,10 @@ class PricesRow(Wire):
 
 
 class FeedRow(Wire):
-    """One line of a fixture (MatchGame). ``start_time``, ``updated_date_time``: milliseconds since the epoch, UTC."""
+    """One line of a fixture (MatchGame).
+
+    ``start_time``, ``updated_date_time``: milliseconds since the epoch, UTC.
+    """
 
     game_id: Id
     match_id: Id
@@ -195,7 +215,9 @@ def read_feed(answer: Answer) -> Feed:
     try:
         return _FEED.decode(answer.result)
     except (ValueError, RecursionError) as e:
-        raise BrokenAnswerError("bad_result", f"a feed that cannot be read: {type(e).__name__}") from None
+        raise BrokenAnswerError(
+            "bad_result", f"a feed that cannot be read: {type(e).__name__}"
+        ) from None
 
 
 def leave_out_other_sports(feed: Feed, sports: Collection[int]) -> None:

@@ -1,4 +1,8 @@
-"""How a venue's books behaved on LIVE placements, and the paper gateway's parameters that follow from it. Pure."""
+"""How a venue's books behaved on LIVE placements, and the paper gateway's parameters that follow
+from it.
+
+Pure.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -15,9 +19,12 @@ EVERY_BOOK = "all"
 
 
 class Behaviour(msgspec.Struct, frozen=True):
-    """One book's record. Delays in seconds from the call to the answer; None where there is nothing to measure.
+    """One book's record.
 
-    ``drift_pct`` is the root mean square of price losses in per cent of the price asked for, gains counted as no change.
+    Delays in seconds from the call to the answer; None where there is nothing to measure.
+
+    ``drift_pct`` is the root mean square of price losses in per cent of the price asked for, gains
+    counted as no change.
     """
 
     book: str
@@ -41,12 +48,17 @@ def behaviour(facts: Iterable[PlacementFact]) -> list[Behaviour]:
     books: dict[str, list[PlacementFact]] = {}
     for fact in decided:
         books.setdefault(_book(fact), []).append(fact)
-    apart = sorted((_measure(book, group) for book, group in books.items()), key=lambda one: (-one.placements, one.book))
+    apart = sorted(
+        (_measure(book, group) for book, group in books.items()),
+        key=lambda one: (-one.placements, one.book),
+    )
     return [_measure(EVERY_BOOK, decided), *apart]
 
 
 def learned(settings: PaperSettings, facts: Iterable[PlacementFact]) -> PaperSettings:
-    """``settings`` with what LIVE history says in their place, where that history is long enough."""
+    """``settings`` with what LIVE history says in their place, where that history is long
+    enough.
+    """
     found = behaviour(facts)
     if not found or found[0].placements < LEAST_PLACEMENTS:
         return settings
@@ -59,7 +71,9 @@ def learned(settings: PaperSettings, facts: Iterable[PlacementFact]) -> PaperSet
         # The gateway draws a normal drift and ignores gains, which halves the mean square.
         "paper_drift_pct": None if whole.drift_pct is None else whole.drift_pct * 2**0.5,
     }
-    return settings.model_copy(update={name: value for name, value in measured.items() if value is not None})
+    return settings.model_copy(
+        update={name: value for name, value in measured.items() if value is not None}
+    )
 
 
 def _book(fact: PlacementFact) -> str:
@@ -75,14 +89,18 @@ def _measure(book: str, facts: Sequence[PlacementFact]) -> Behaviour:
         placements=len(facts),
         refused=sum(1 for fact in facts if fact.refused),
         accept_median_s=median(accepted) if accepted else None,
-        accept_p90_s=quantiles(accepted, n=10, method="inclusive")[-1] if len(accepted) > 1 else None,
+        accept_p90_s=quantiles(accepted, n=10, method="inclusive")[-1]
+        if len(accepted) > 1
+        else None,
         refuse_median_s=median(refused) if refused else None,
         drift_pct=(sum(loss * loss for loss in losses) / len(losses)) ** 0.5 if losses else None,
     )
 
 
 def loss_pct(fact: PlacementFact) -> float | None:
-    """How far below the asked price a bet was filled, in per cent; None unless it was filled at one book."""
+    """How far below the asked price a bet was filled, in per cent; None unless it was filled at one
+    book.
+    """
     if fact.refused or fact.bet.odds is None or len(fact.asked) != 1:
         return None
     return max(1 - float(fact.bet.odds) / float(fact.asked[0][1]), 0.0) * 100

@@ -1,7 +1,8 @@
-"""What would have become of a bet: drawn from rates whose defaults are those of 1,497 recorded bets.
+"""What would have become of a bet: drawn from rates whose defaults are those of 1,497 recorded
+bets.
 
-Pessimistic on purpose: a fill is never better than the price asked for, and a price that drifts below the slippage allowed
-is a refusal, as it is at a venue told not to accept changed odds.
+Pessimistic on purpose: a fill is never better than the price asked for, and a price that drifts
+below the slippage allowed is a refusal, as it is at a venue told not to accept changed odds.
 """
 
 import math
@@ -30,7 +31,9 @@ _LONGEST_S = 86_400.0
 
 
 class Fate(msgspec.Struct, frozen=True):
-    """After ``delay_s`` the bet is accepted at ``odds``, or refused with the venue's ``message``."""
+    """After ``delay_s`` the bet is accepted at ``odds``, or refused with the venue's
+    ``message``.
+    """
 
     delay_s: float
     refused: bool
@@ -46,7 +49,9 @@ def draw(odds: str, slippage_limit_pct: float, settings: PaperSettings, rng: ran
     drift_pct = min(rng.gauss(0, settings.paper_drift_pct), 0.0)
     if -drift_pct > slippage_limit_pct:
         return Fate(_refusal_delay_s(settings, rng), True, odds, LOWER_PRICE)
-    delay_s = _delay_s(settings.paper_accept_median_s, settings.paper_accept_p90_s, settings.paper_speed, rng)
+    delay_s = _delay_s(
+        settings.paper_accept_median_s, settings.paper_accept_p90_s, settings.paper_speed, rng
+    )
     return Fate(delay_s, False, _drifted(odds, drift_pct))
 
 
@@ -56,7 +61,9 @@ def _refusal_delay_s(settings: PaperSettings, rng: random.Random) -> float:
 
 
 def _delay_s(median_s: float, p90_s: float, speed: float, rng: random.Random) -> float:
-    """Log-normal with this median and 90th percentile, divided by ``speed``, a day at most; a median of 0 is no delay."""
+    """Log-normal with this median and 90th percentile, divided by ``speed``, a day at most; a
+    median of 0 is no delay.
+    """
     if median_s <= 0:
         return 0.0
     sigma = max(math.log(p90_s) - math.log(median_s), 0.0) / _Z90 if p90_s > 0 else 0.0
@@ -65,7 +72,9 @@ def _delay_s(median_s: float, p90_s: float, speed: float, rng: random.Random) ->
 
 
 def _drifted(odds: str, drift_pct: float) -> str:
-    """``odds`` moved by ``drift_pct`` (at most 0), rounded down to a thousandth, never to 1 or below; unmoved: as it was."""
+    """``odds`` moved by ``drift_pct`` (at most 0), rounded down to a thousandth, never to 1 or
+    below; unmoved: as it was.
+    """
     if drift_pct == 0:
         return odds
     moved = (Decimal(odds) * (1 + Decimal(repr(drift_pct)) / 100)).quantize(_TICK, ROUND_FLOOR)

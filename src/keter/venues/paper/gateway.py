@@ -1,6 +1,8 @@
-"""DRY's bookmaker: asks the real venue for prices, keeps its own book in the ledger, settles it from real results.
+"""DRY's bookmaker: asks the real venue for prices, keeps its own book in the ledger, settles it
+from real results.
 
-Each placement is one commit, so that death at any moment leaves a bet placed or not placed, and ``bet`` tells which.
+Each placement is one commit, so that death at any moment leaves a bet placed or not placed, and
+``bet`` tells which.
 """
 
 import random
@@ -40,7 +42,10 @@ RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result neve
 
 
 class PaperGateway:
-    """A ``BetVenue``. ``prices`` is the real venue; ``account`` names the account that would have been used."""
+    """A ``BetVenue``.
+
+    ``prices`` is the real venue; ``account`` names the account that would have been used.
+    """
 
     def __init__(
         self,
@@ -63,7 +68,11 @@ class PaperGateway:
         self._maxima: dict[str, int] = {}
         self._paper: PaperSettings | None = None
         self.capability = msgspec.structs.replace(
-            prices.capability, can_cancel=False, can_replace=False, reference_unique_s=0.0, asynchronous_acceptance=True
+            prices.capability,
+            can_cancel=False,
+            can_replace=False,
+            reference_unique_s=0.0,
+            asynchronous_acceptance=True,
         )
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
@@ -78,7 +87,9 @@ class PaperGateway:
         except LedgerUnavailableError as e:
             return Placement(PlaceOutcome.NOT_SENT, "ledger", str(e))
         if bet is None:
-            return Placement(PlaceOutcome.NOT_SENT, "no_intent", "the ledger has no intent with this reference")
+            return Placement(
+                PlaceOutcome.NOT_SENT, "no_intent", "the ledger has no intent with this reference"
+            )
         try:
             await self._ledger.paper.add(self._tickets(order, bet, await self._parameters()))
         except LedgerUnavailableError as e:
@@ -86,9 +97,13 @@ class PaperGateway:
         return Placement(PlaceOutcome.SENT, "sent")
 
     async def _parameters(self) -> PaperSettings:
-        """The configured rates, or those of the ledger's own LIVE history when it is long enough; read once."""
+        """The configured rates, or those of the ledger's own LIVE history when it is long enough;
+        read once.
+        """
         if self._paper is None:
-            facts = await self._ledger.placements(ExecutionMode.LIVE, self._clock.now() - LEARNED_FROM)
+            facts = await self._ledger.placements(
+                ExecutionMode.LIVE, self._clock.now() - LEARNED_FROM
+            )
             self._paper = learned(self._settings.paper, facts)
         return self._paper
 
@@ -103,7 +118,12 @@ class PaperGateway:
         return tickets
 
     def _ticket(
-        self, order: PlaceOrder, bet: Bet, paper: PaperSettings, price: tuple[str, str], stake_minor: int
+        self,
+        order: PlaceOrder,
+        bet: Bet,
+        paper: PaperSettings,
+        price: tuple[str, str],
+        stake_minor: int,
     ) -> PaperTicket:
         book, text = price
         now, intent = self._clock.now(), bet.intent
@@ -136,13 +156,17 @@ class PaperGateway:
 
     async def bets(self) -> Sequence[Ticket]:
         await self._settle_due()
-        return await self._shown(await self._ledger.paper.since(self._account, self._clock.now() - LISTED))
+        return await self._shown(
+            await self._ledger.paper.since(self._account, self._clock.now() - LISTED)
+        )
 
     async def account(self) -> AccountSnapshot:
         """The bankroll, less what is at stake, plus what was won."""
         await self._settle_due()
         now = self._clock.now()
-        today = now.astimezone(self._settings.mode.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = now.astimezone(self._settings.mode.zone).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
         sums = await self._ledger.paper.sums(self._account, now, today, today - timedelta(days=1))
         bankroll = to_minor(self._settings.stake.bankroll)
         return AccountSnapshot(
@@ -159,14 +183,19 @@ class PaperGateway:
         await self._prices.aclose()
 
     async def _settle_due(self) -> None:
-        """Settles every accepted ticket whose event has a result. Two processes doing it at once write the same."""
+        """Settles every accepted ticket whose event has a result.
+
+        Two processes doing it at once write the same.
+        """
         now = self._clock.now()
         waiting = await self._ledger.paper.unsettled(self._account, now)
         results = await self._results(waiting)
         for ticket in waiting:
             outcome = self._outcome(ticket, results.get(ticket.ticket_id), now)
             if outcome is not None:
-                await self._ledger.paper.settle(ticket.ticket_id, result=outcome.state, pnl_minor=outcome.profit_minor, at=now)
+                await self._ledger.paper.settle(
+                    ticket.ticket_id, result=outcome.state, pnl_minor=outcome.profit_minor, at=now
+                )
 
     async def _results(self, tickets: Sequence[PaperTicket]) -> dict[str, EventScore]:
         """By ticket: the final score of its event."""
@@ -178,7 +207,9 @@ class PaperGateway:
             and result.decides(kickoff=ticket.kickoff, made_at=ticket.placed_at)
         }
 
-    def _outcome(self, ticket: PaperTicket, result: EventScore | None, now: datetime) -> Settlement | None:
+    def _outcome(
+        self, ticket: PaperTicket, result: EventScore | None, now: datetime
+    ) -> Settlement | None:
         if result is None:
             overdue = now > ticket.kickoff + RESULT_DEADLINE
             return Settlement(BetState.VOID, 0) if overdue else None
@@ -238,7 +269,9 @@ def _as_venue_ticket(ticket: PaperTicket, result: EventScore | None, now: dateti
         kickoff=ticket.kickoff,
         result=None if ticket.result is None else ticket.result.value,
         score_at_bet=ticket.score_at_bet,
-        final_score=(result.score.home, result.score.away) if settled and result is not None else None,
+        final_score=(result.score.home, result.score.away)
+        if settled and result is not None
+        else None,
         half_time_score=result.half_time if settled and result is not None else None,
         message=ticket.message if ticket.refused and now >= ticket.decided_at else "",
     )

@@ -27,7 +27,9 @@ def test_a_note_counts_from_its_own_time_on() -> None:
     age_ms=st.floats(0, 30_000),
     later_s=st.floats(0, 29),
 )
-def test_no_step_of_the_servers_clock_takes_a_bet_out_of_its_window(step_ms: float, age_ms: float, later_s: float) -> None:
+def test_no_step_of_the_servers_clock_takes_a_bet_out_of_its_window(
+    step_ms: float, age_ms: float, later_s: float
+) -> None:
     sent, now_ms = SentLately(3600), 50 * HOUR_MS
     note = {"a": now_ms - age_ms}
     sent.see_notes(note, now_ms, now_s=500)
@@ -48,10 +50,16 @@ def test_a_bet_noted_in_the_future_counts_for_a_window_and_no_longer() -> None:
 def test_a_reservation_that_became_a_bet_counts_though_nobody_noted_it() -> None:
     sent = SentLately(3600)
     sent.reserved("a")
-    sent.see_book([an_exposure("a", ExposureStatus.BET), an_exposure("old", ExposureStatus.BET)], 500)
-    assert sent.count(60, 500) == 1, "what was a bet before this process looked is told by the notes alone"
+    sent.see_book(
+        [an_exposure("a", ExposureStatus.BET), an_exposure("old", ExposureStatus.BET)], 500
+    )
+    assert sent.count(60, 500) == 1, (
+        "what was a bet before this process looked is told by the notes alone"
+    )
     sent.see_notes({"a": 9_000.0}, 10_000, now_s=510)
-    assert (sent.count(60, 560), sent.count(60, 570)) == (1, 0), "once; from when it was sent, at the latest"
+    assert (sent.count(60, 560), sent.count(60, 570)) == (1, 0), (
+        "once; from when it was sent, at the latest"
+    )
 
 
 def test_a_reservation_that_ended_was_never_sent() -> None:

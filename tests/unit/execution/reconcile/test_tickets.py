@@ -11,11 +11,11 @@ from keter.bus.codec import encode
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.markets import Side
 from keter.domain.quotes import Score
+from keter.execution.reconcile.not_found import LEAST_DENIALS, Denials
+from keter.execution.reconcile.settling import compare, own_settlement
+from keter.execution.reconcile.tickets import contradicts, is_whole, news, next_state, read_tickets
 from keter.setting_groups import RouterSettings
 from keter.venues.base import EventScore, Ticket, TicketStatus
-from keter.execution.reconcile.not_found import LEAST_DENIALS, Denials
-from keter.execution.reconcile.tickets import contradicts, is_whole, news, next_state, read_tickets
-from keter.execution.reconcile.settling import compare, own_settlement
 from tests.kit.execution import NOW, TOTALS, an_intent, approved
 
 S = BetState
@@ -26,9 +26,21 @@ BET = Bet(an_intent(signal=SIGNAL), S.PENDING, NOW)
 
 def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **values: Any) -> Ticket:
     ticket = Ticket(
-        reference=BET.intent.reference, ticket_id=f"61{number}", book="IBC", status=status, odds="2.200", stake_minor=1000,
-        pnl_minor=0, placed_at=NOW, market=TOTALS, side=Side.OVER, home="Alpha FC", away="Beta FC", league="L", kickoff=None,
-    )  # fmt: skip
+        reference=BET.intent.reference,
+        ticket_id=f"61{number}",
+        book="IBC",
+        status=status,
+        odds="2.200",
+        stake_minor=1000,
+        pnl_minor=0,
+        placed_at=NOW,
+        market=TOTALS,
+        side=Side.OVER,
+        home="Alpha FC",
+        away="Beta FC",
+        league="L",
+        kickoff=None,
+    )
     return msgspec.structs.replace(ticket, **values)
 
 
@@ -45,7 +57,9 @@ def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **val
         ([TicketStatus.VOID, TicketStatus.RUNNING], S.RUNNING),
     ],
 )
-def test_a_bet_is_where_its_least_decided_accepted_ticket_is(statuses: list[TicketStatus], state: BetState) -> None:
+def test_a_bet_is_where_its_least_decided_accepted_ticket_is(
+    statuses: list[TicketStatus], state: BetState
+) -> None:
     tickets = [a_ticket(status, n, stake_minor=500) for n, status in enumerate(statuses)]
     assert read_tickets(BET, tickets, ROUTER).state is state
 
@@ -62,21 +76,43 @@ def test_a_bet_is_where_its_least_decided_accepted_ticket_is(statuses: list[Tick
         ("611,612", [7, 8], True),  # the same under numbers of their own
     ],
 )
-def test_a_bet_is_whole_when_all_that_was_booked_is_shown(booked: str | None, shown: list[int], whole: bool) -> None:
+def test_a_bet_is_whole_when_all_that_was_booked_is_shown(
+    booked: str | None, shown: list[int], whole: bool
+) -> None:
     bet = msgspec.structs.replace(BET, ticket_id=booked)
-    tickets = [a_ticket(TicketStatus.RUNNING if n > 0 else TicketStatus.REFUSED, abs(n)) for n in shown]
+    tickets = [
+        a_ticket(TicketStatus.RUNNING if n > 0 else TicketStatus.REFUSED, abs(n)) for n in shown
+    ]
     assert is_whole(bet, tickets) is whole
 
 
 def test_a_split_bet_sums_its_tickets() -> None:
     tickets = [
-        a_ticket(TicketStatus.SETTLED, 1, stake_minor=600, odds="2.20", pnl_minor=720, result="WON"),
-        a_ticket(TicketStatus.SETTLED, 2, stake_minor=400, odds="2.10", pnl_minor=440, result="WON", book="GA"),
+        a_ticket(
+            TicketStatus.SETTLED, 1, stake_minor=600, odds="2.20", pnl_minor=720, result="WON"
+        ),
+        a_ticket(
+            TicketStatus.SETTLED,
+            2,
+            stake_minor=400,
+            odds="2.10",
+            pnl_minor=440,
+            result="WON",
+            book="GA",
+        ),
         a_ticket(TicketStatus.REFUSED, 3, stake_minor=900),
     ]
     seen = read_tickets(BET, tickets, ROUTER)
-    assert (seen.state, seen.changes.placed_stake_minor, seen.changes.pnl_minor) == (S.WON, 1000, 1160)
-    assert (seen.changes.odds, seen.changes.book, seen.changes.ticket_id) == ("2.1600", "IBC,GA", "611,612")
+    assert (seen.state, seen.changes.placed_stake_minor, seen.changes.pnl_minor) == (
+        S.WON,
+        1000,
+        1160,
+    )
+    assert (seen.changes.odds, seen.changes.book, seen.changes.ticket_id) == (
+        "2.1600",
+        "IBC,GA",
+        "611,612",
+    )
     assert seen.problems == {}
 
 
@@ -102,7 +138,10 @@ def test_what_the_venue_booked_otherwise_is_told(values: dict[str, Any], word: s
     assert list(read_tickets(BET, [a_ticket(**values)], ROUTER).problems) == [word]
 
 
-@pytest.mark.parametrize("values", [{"stake_minor": 400}, {"odds": "2.18"}, {"odds": "2.30"}, {"market": None, "side": None}])
+@pytest.mark.parametrize(
+    "values",
+    [{"stake_minor": 400}, {"odds": "2.18"}, {"odds": "2.30"}, {"market": None, "side": None}],
+)
 def test_a_partial_stake_or_a_price_within_slippage_is_no_trouble(values: dict[str, Any]) -> None:
     assert read_tickets(BET, [a_ticket(**values)], ROUTER).problems == {}
 
@@ -128,7 +167,9 @@ def test_only_what_the_ledger_does_not_know_is_news() -> None:
     seen = read_tickets(BET, [a_ticket()], ROUTER)
     fresh = news(BET, seen.changes)
     assert fresh is not None and fresh.placed_stake_minor == 1000
-    known = msgspec.structs.replace(BET, placed_stake_minor=1000, odds="2.200", book="IBC", ticket_id="611")
+    known = msgspec.structs.replace(
+        BET, placed_stake_minor=1000, odds="2.200", book="IBC", ticket_id="611"
+    )
     assert news(known, seen.changes) is None
 
 
@@ -142,7 +183,9 @@ def test_our_own_settlement_takes_the_tickets_score_before_the_feeds() -> None:
     assert own is not None and (own.state, own.profit_minor) == (S.WON, 1200)
     row = compare(BET, S.WON, 1200, own, [won], NOW)
     assert row.agrees is True
-    assert compare(BET, S.WON, 1201, own, [won], NOW).agrees is True, "a cent of rounding is no quarrel"
+    assert compare(BET, S.WON, 1201, own, [won], NOW).agrees is True, (
+        "a cent of rounding is no quarrel"
+    )
     assert compare(BET, S.WON, 1202, own, [won], NOW).agrees is False
     assert compare(BET, S.HALF_WON, 1200, own, [won], NOW).agrees is False
 
@@ -158,16 +201,23 @@ def test_without_a_final_score_we_do_not_judge() -> None:
 def test_denials_are_believed_after_a_while_and_never_at_once() -> None:
     denials = Denials(ROUTER)
     for n in range(LEAST_DENIALS):
-        assert not denials.believed("i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9))
+        assert not denials.believed(
+            "i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9)
+        )
         denials.note("i", NOW + timedelta(seconds=n))
     at = NOW + timedelta(seconds=ROUTER.unknown_error_s)
     assert denials.believed("i", unknown_since=NOW, answered=True, at=at)
     assert not denials.believed("i", unknown_since=NOW, answered=False, at=at)
-    assert denials.believed("i", unknown_since=NOW, answered=False, at=NOW + timedelta(seconds=ROUTER.unknown_absent_s))
+    assert denials.believed(
+        "i", unknown_since=NOW, answered=False, at=NOW + timedelta(seconds=ROUTER.unknown_absent_s)
+    )
     denials.forget("i")
     assert not denials.believed("i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9))
 
 
 def test_money_of_many_tickets_is_never_rounded_twice() -> None:
-    thirds = [a_ticket(TicketStatus.RUNNING, n, stake_minor=333, odds=odds) for n, odds in enumerate(("2.1", "2.2", "2.3"))]
+    thirds = [
+        a_ticket(TicketStatus.RUNNING, n, stake_minor=333, odds=odds)
+        for n, odds in enumerate(("2.1", "2.2", "2.3"))
+    ]
     assert Decimal(read_tickets(BET, thirds, ROUTER).changes.odds or 0) == Decimal("2.2000")

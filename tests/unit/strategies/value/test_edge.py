@@ -1,4 +1,6 @@
-"""The edge gate: whose prices count, what value is asked for, and that every decision can be computed again."""
+"""The edge gate: whose prices count, what value is asked for, and that every decision can be
+computed again.
+"""
 
 from datetime import datetime, timedelta
 
@@ -11,19 +13,23 @@ from keter.domain.markets import Market, MarketKind, Period, Phase, Side, parse_
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
-from keter.strategies.value.edge import evaluate, evidence, first_seen
-from keter.strategies.value.evidence import explain, recompute, worth_at
-from keter.strategies.value.consensus_inputs import half_life_s
 from keter.pricing import consensus, devig
 from keter.pricing.goals import fit_total, total_chances
 from keter.pricing.pool import anchored_base
 from keter.setting_groups import EdgeSettings
+from keter.strategies.value.consensus_inputs import half_life_s
+from keter.strategies.value.edge import evaluate, evidence, first_seen
+from keter.strategies.value.evidence import explain, recompute, worth_at
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 RULES = EdgeSettings()
 RESULT = parse_market("ft.1x2")
 LEVEL = parse_market("ft.ah.-0.25")
-SHARPS_1X2 = (prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
+SHARPS_1X2 = (
+    prices("PIN", 2.60, 3.30, 2.90),
+    prices("SBO", 2.55, 3.25, 2.88),
+    prices("ISN", 2.58, 3.30, 2.85),
+)
 SHARPS_AH = (prices("PIN", 1.95, 1.97), prices("SBO", 1.94, 1.95), prices("ISN", 1.93, 1.97))
 
 
@@ -34,17 +40,28 @@ def a_market(
     score: Score | None = None,
     kickoff: datetime = NOW + timedelta(hours=3),
 ) -> ValidatedMarket:
-    update = an_update(*books, market=market, phase=phase, score=score, event=an_event(kickoff=kickoff))
+    update = an_update(
+        *books, market=market, phase=phase, score=score, event=an_event(kickoff=kickoff)
+    )
     return ValidatedMarket(update, books, {}, NOW)
 
 
 def judged(
-    market: ValidatedMarket, side: Side = Side.HOME, rules: EdgeSettings = RULES, others: tuple[ValidatedMarket, ...] = ()
+    market: ValidatedMarket,
+    side: Side = Side.HOME,
+    rules: EdgeSettings = RULES,
+    others: tuple[ValidatedMarket, ...] = (),
 ) -> tuple[Verdict, ConfirmedSignal | None]:
-    return next((verdict, signal) for one, verdict, signal in evaluate(market, rules, NOW, {}, others) if one is side)
+    return next(
+        (verdict, signal)
+        for one, verdict, signal in evaluate(market, rules, NOW, {}, others)
+        if one is side
+    )
 
 
-def signalled(market: ValidatedMarket, side: Side = Side.HOME, others: tuple[ValidatedMarket, ...] = ()) -> ConfirmedSignal:
+def signalled(
+    market: ValidatedMarket, side: Side = Side.HOME, others: tuple[ValidatedMarket, ...] = ()
+) -> ConfirmedSignal:
     verdict, signal = judged(market, side, others=others)
     assert signal is not None, verdict
     return signal
@@ -66,8 +83,14 @@ def test_a_soft_price_above_the_consensus_becomes_a_signal() -> None:
 def test_a_signal_says_when_its_market_was_validated_and_which_books_were_left_out() -> None:
     market = a_market(*SHARPS_1X2, prices("IBC", 2.90, 3.20, 2.70))
     earlier = NOW - timedelta(seconds=0.4)
-    signal = signalled(msgspec.structs.replace(market, validated_at=earlier, dropped={"CRO": "stale"}))
-    assert (signal.validated_at, signal.dropped, signal.confirmed_at) == (earlier, {"CRO": "stale"}, NOW)
+    signal = signalled(
+        msgspec.structs.replace(market, validated_at=earlier, dropped={"CRO": "stale"})
+    )
+    assert (signal.validated_at, signal.dropped, signal.confirmed_at) == (
+        earlier,
+        {"CRO": "stale"},
+        NOW,
+    )
 
 
 def test_a_book_is_never_part_of_the_consensus_it_is_held_against() -> None:
@@ -88,7 +111,12 @@ def test_a_sharp_book_cannot_be_bet_when_too_few_are_left_without_it() -> None:
 
 
 def test_offers_come_best_first_and_only_those_worth_taking() -> None:
-    market = a_market(*SHARPS_1X2, prices("IBC", 2.85, 3.2, 2.7), prices("SIN", 2.95, 3.2, 2.7), prices("CRO", 2.7, 3.2, 2.7))
+    market = a_market(
+        *SHARPS_1X2,
+        prices("IBC", 2.85, 3.2, 2.7),
+        prices("SIN", 2.95, 3.2, 2.7),
+        prices("CRO", 2.7, 3.2, 2.7),
+    )
     offers = signalled(market).offers
     assert [offer.book for offer in offers] == ["SIN", "IBC"]
     assert offers[0].text == "2.950"
@@ -125,7 +153,9 @@ def test_a_price_too_good_to_be_true_is_left_and_does_not_hide_an_honest_one() -
 
 
 def test_sharp_books_that_disagree_make_no_consensus() -> None:
-    verdict, _ = judged(a_market(SHARPS_1X2[0], prices("SBO", 2.2, 3.3, 3.6), prices("IBC", 2.9, 3.2, 2.7)))
+    verdict, _ = judged(
+        a_market(SHARPS_1X2[0], prices("SBO", 2.2, 3.3, 3.6), prices("IBC", 2.9, 3.2, 2.7))
+    )
     assert verdict.reason is Reason.SPREAD_TOO_WIDE
     assert float(verdict.numbers["spread_pct"] or 0) > 5
 
@@ -147,7 +177,11 @@ def test_a_sharp_book_that_cannot_be_trusted_has_no_say(spoiled: BookPrices) -> 
 
 def test_a_method_that_refuses_every_sharp_price_leaves_none() -> None:
     rules = EdgeSettings(devig_method_1x2="additive")
-    longshots = (prices("PIN", 1.05, 8.0, 100.0), prices("ISN", 1.05, 8.2, 101.0), prices("IBC", 1.2, 8.0, 90.0))
+    longshots = (
+        prices("PIN", 1.05, 8.0, 100.0),
+        prices("ISN", 1.05, 8.2, 101.0),
+        prices("IBC", 1.2, 8.0, 90.0),
+    )
     assert judged(a_market(*longshots), rules=rules)[0].reason is Reason.TOO_FEW_SHARPS
     assert judged(a_market(*longshots))[0].reason is not Reason.TOO_FEW_SHARPS
 
@@ -168,23 +202,32 @@ def test_the_confirmation_window_holds_value_back_until_it_has_stood() -> None:
 
 def test_value_that_went_away_starts_its_window_anew() -> None:
     rules = EdgeSettings(confirmation_window_sec=5)
-    gone = evaluate(a_market(*SHARPS_1X2, prices("IBC", 2.5, 3.2, 2.7)), rules, NOW, {Side.HOME: NOW})
+    gone = evaluate(
+        a_market(*SHARPS_1X2, prices("IBC", 2.5, 3.2, 2.7)), rules, NOW, {Side.HOME: NOW}
+    )
     assert first_seen(gone, {Side.HOME: NOW - timedelta(minutes=1)}, NOW) == {}
 
 
 def test_an_old_sharp_price_weighs_less() -> None:
     market = a_market(*SHARPS_1X2, prices("IBC", 2.9, 3.2, 2.7))
     aged = a_market(
-        SHARPS_1X2[0], prices("SBO", 2.55, 3.25, 2.88, confirmed_at=NOW - timedelta(seconds=600)), *SHARPS_1X2[2:],
+        SHARPS_1X2[0],
+        prices("SBO", 2.55, 3.25, 2.88, confirmed_at=NOW - timedelta(seconds=600)),
+        *SHARPS_1X2[2:],
         prices("IBC", 2.9, 3.2, 2.7),
-    )  # fmt: skip
+    )
     weights = [weights_of(signalled(one)) for one in (market, aged)]
-    assert weights[1]["SBO"] / weights[1]["PIN"] == pytest.approx(weights[0]["SBO"] / weights[0]["PIN"] / 4)
+    assert weights[1]["SBO"] / weights[1]["PIN"] == pytest.approx(
+        weights[0]["SBO"] / weights[0]["PIN"] / 4
+    )
 
 
 def weights_of(signal: ConfirmedSignal) -> dict[str, float]:
     made = recompute(signal.fair.evidence).evidence.consensus[0]
-    return {quote.book: weight for quote, weight in zip(made.inputs.pool.quotes, made.result.pool.weights, strict=True)}
+    return {
+        quote.book: weight
+        for quote, weight in zip(made.inputs.pool.quotes, made.result.pool.weights, strict=True)
+    }
 
 
 def test_half_lives_shrink_towards_kick_off_and_in_play() -> None:
@@ -208,7 +251,10 @@ def test_value_on_a_line_that_can_push_counts_the_stake_that_comes_back() -> Non
 
 def test_a_whole_handicap_takes_its_push_from_the_goal_model() -> None:
     market = a_market(
-        prices("PIN", 3.4, 1.33), prices("SBO", 3.4, 1.32), prices("IBC", 3.9, 1.25), market=parse_market("ft.ah.-1")
+        prices("PIN", 3.4, 1.33),
+        prices("SBO", 3.4, 1.32),
+        prices("IBC", 3.9, 1.25),
+        market=parse_market("ft.ah.-1"),
     )
     verdict, _ = judged(market, others=(a_market(*SHARPS_1X2),))
     assert verdict.numbers["basis"] == "goals"
@@ -227,14 +273,22 @@ def test_goals_already_scored_shorten_a_total_in_play() -> None:
     books = (*SHARPS_AH, prices("IBC", 2.2, 1.7))
     live = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE, score=Score(1, 0))
     fresh = a_market(*books, market=parse_market("ft.ou.2.25"))
-    assert signalled(live, Side.OVER).fair.win_mass == pytest.approx(signalled(fresh, Side.OVER).fair.win_mass)
+    assert signalled(live, Side.OVER).fair.win_mass == pytest.approx(
+        signalled(fresh, Side.OVER).fair.win_mass
+    )
     unknown = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE)
     assert judged(unknown, Side.OVER)[0].numbers["basis"] == "action"
 
 
-@pytest.mark.parametrize(("score", "basis"), [(Score(1, 1), "1x2"), (Score(1, 0), "action"), (None, "action")])
-def test_in_play_the_result_speaks_of_a_handicap_only_while_the_score_is_level(score: Score | None, basis: str) -> None:
-    market = a_market(*SHARPS_AH, prices("IBC", 2.3, 1.7), market=LEVEL, phase=Phase.LIVE, score=score)
+@pytest.mark.parametrize(
+    ("score", "basis"), [(Score(1, 1), "1x2"), (Score(1, 0), "action"), (None, "action")]
+)
+def test_in_play_the_result_speaks_of_a_handicap_only_while_the_score_is_level(
+    score: Score | None, basis: str
+) -> None:
+    market = a_market(
+        *SHARPS_AH, prices("IBC", 2.3, 1.7), market=LEVEL, phase=Phase.LIVE, score=score
+    )
     others = (a_market(*SHARPS_1X2, phase=Phase.LIVE, score=score),)
     assert judged(market, others=others)[0].numbers["basis"] == basis
 
@@ -267,9 +321,16 @@ def test_no_line_is_moved_further_than_two_steps_nor_in_play() -> None:
     far = neighbour(-3, prices("SBO", 1.5, 2.7))
     assert judged(market, Side.OVER, others=(far,))[0].reason is Reason.TOO_FEW_SHARPS
     live = a_market(
-        SHARPS_AH[0], prices("IBC", 2.2, 1.7), market=parse_market("ft.ou.2.5"), phase=Phase.LIVE, score=Score(0, 0)
-    )  # fmt: skip
-    assert judged(live, Side.OVER, others=(neighbour(-1, prices("SBO", 1.72, 2.22)),))[0].reason is Reason.TOO_FEW_SHARPS
+        SHARPS_AH[0],
+        prices("IBC", 2.2, 1.7),
+        market=parse_market("ft.ou.2.5"),
+        phase=Phase.LIVE,
+        score=Score(0, 0),
+    )
+    assert (
+        judged(live, Side.OVER, others=(neighbour(-1, prices("SBO", 1.72, 2.22)),))[0].reason
+        is Reason.TOO_FEW_SHARPS
+    )
 
 
 def test_a_handicap_is_moved_only_where_the_result_is_known() -> None:
@@ -291,8 +352,12 @@ def test_a_price_against_a_moved_consensus_must_be_worth_more_at_any_odds() -> N
 def test_a_book_without_which_nothing_can_be_priced_has_no_worth() -> None:
     """The 1X2 that moves the line is this book's alone."""
     result = a_market(prices("PIN", 2.6, 3.3, 2.9))
-    near = a_market(prices("SBO", 1.66, 2.30), prices("ISN", 1.65, 2.31), market=parse_market("ft.ah.0"))
-    signal = signalled(a_market(prices("IBC", 2.3, 1.7), SHARPS_AH[0], market=LEVEL), others=(near, result))
+    near = a_market(
+        prices("SBO", 1.66, 2.30), prices("ISN", 1.65, 2.31), market=parse_market("ft.ah.0")
+    )
+    signal = signalled(
+        a_market(prices("IBC", 2.3, 1.7), SHARPS_AH[0], market=LEVEL), others=(near, result)
+    )
     assert worth_at(signal.fair, "SBO", 2.3, 5) is not None
     assert worth_at(signal.fair, "PIN", 2.3, 5) is None
 
@@ -300,8 +365,12 @@ def test_a_book_without_which_nothing_can_be_priced_has_no_worth() -> None:
 odds_rows = st.tuples(st.floats(1.6, 3.4), st.floats(2.8, 4.2), st.floats(1.6, 5.0))
 
 
-@given(st.lists(odds_rows, min_size=4, max_size=4), st.lists(st.floats(0, 60), min_size=4, max_size=4))
-def test_every_decision_can_be_computed_again_to_the_last_digit(rows: list[tuple[float, ...]], ages: list[float]) -> None:
+@given(
+    st.lists(odds_rows, min_size=4, max_size=4), st.lists(st.floats(0, 60), min_size=4, max_size=4)
+)
+def test_every_decision_can_be_computed_again_to_the_last_digit(
+    rows: list[tuple[float, ...]], ages: list[float]
+) -> None:
     books = tuple(
         prices(name, *row, confirmed_at=NOW - timedelta(seconds=age))
         for name, row, age in zip(("PIN", "ISN", "SBO", "IBC"), rows, ages, strict=True)
@@ -313,7 +382,9 @@ def test_every_decision_can_be_computed_again_to_the_last_digit(rows: list[tuple
         if stored:
             made = recompute(stored)
             assert made.identical, made.differences
-            assert made.evidence.offers[0].ev_pct == verdict.numbers.get("ev_pct", made.evidence.offers[0].ev_pct)
+            assert made.evidence.offers[0].ev_pct == verdict.numbers.get(
+                "ev_pct", made.evidence.offers[0].ev_pct
+            )
         if signal is not None:
             again = recompute(msgspec.json.decode(msgspec.json.encode(signal.fair.evidence)))
             assert again.identical
@@ -333,9 +404,18 @@ def test_a_stored_digit_that_was_changed_is_found() -> None:
 
 
 def test_the_steps_are_told_in_words() -> None:
-    signal = signalled(a_market(*SHARPS_AH, prices("IBC", 2.3, 1.7), market=LEVEL), others=(a_market(*SHARPS_1X2),))
+    signal = signalled(
+        a_market(*SHARPS_AH, prices("IBC", 2.3, 1.7), market=LEVEL), others=(a_market(*SHARPS_1X2),)
+    )
     told = explain(signal.fair.evidence)
-    for words in ("ft.ah.-0.25 home", "PIN 1.95 / 1.97", "multiplicative", "1X2, for the push", "basis: 1x2", "IBC at 2.3"):
+    for words in (
+        "ft.ah.-0.25 home",
+        "PIN 1.95 / 1.97",
+        "multiplicative",
+        "1X2, for the push",
+        "basis: 1x2",
+        "IBC at 2.3",
+    ):
         assert words in told
     assert "identical to the stored decision" in told
 
@@ -345,7 +425,9 @@ def test_a_placement_price_is_held_against_the_consensus_without_its_book() -> N
     for book in ("IBC", "NEW"):
         assert worth_at(signal.fair, book, 2.9, 5) == (signal.offers[0].ev_pct, 5)
     without_pin = signalled(a_market(*SHARPS_1X2[1:], prices("IBC", 2.9, 3.2, 2.7)))
-    assert worth_at(signal.fair, "PIN", 2.9, 5) == pytest.approx((without_pin.offers[0].ev_pct, 5), abs=1e-9)
+    assert worth_at(signal.fair, "PIN", 2.9, 5) == pytest.approx(
+        (without_pin.offers[0].ev_pct, 5), abs=1e-9
+    )
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:
@@ -355,7 +437,9 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
 
 
 def ahead(stood_s: float, *, lag: BookPrices = SHARPS_1X2[2]) -> ValidatedMarket:
-    """The anchor has shortened the away side and lengthened home; the other sharp books stand where they stood."""
+    """The anchor has shortened the away side and lengthened home; the other sharp books stand where
+    they stood.
+    """
     return a_market(prices("PIN", 2.90, 3.30, 2.60, stood_s=stood_s), SHARPS_1X2[1], lag)
 
 

@@ -10,14 +10,19 @@ from keter.domain.markets import Market, Side, parse_market
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.strategies.value import edge
 from keter.pricing.pool import log_pool, pool_ceiling
 from keter.pricing.selection import Inputs, Priced, price
 from keter.setting_groups import EdgeSettings
+from keter.strategies.value import edge
 from tests.kit.signals import NOW, an_update, prices
 
 NAMES = ("PIN", "ISN", "SBO", "IBC", "SIN", "GA")
-MARKETS = tuple(map(parse_market, ("ft.1x2", "ft.ml", "ft.ah.-0.25", "ft.ah.-1", "ft.ah.0.5", "ft.ou.2.5", "ft.ou.2.75")))
+MARKETS = tuple(
+    map(
+        parse_market,
+        ("ft.1x2", "ft.ml", "ft.ah.-0.25", "ft.ah.-1", "ft.ah.0.5", "ft.ou.2.5", "ft.ou.2.75"),
+    )
+)
 Told = list[tuple[Side, bool, Reason]]
 
 
@@ -29,7 +34,9 @@ def rows_of_one_market(draw: st.DrawFn) -> list[tuple[float, ...]]:
 
 
 @given(rows_of_one_market(), st.data())
-def test_no_pool_of_some_of_the_books_reaches_above_the_ceiling(rows: list[tuple[float, ...]], data: st.DataObject) -> None:
+def test_no_pool_of_some_of_the_books_reaches_above_the_ceiling(
+    rows: list[tuple[float, ...]], data: st.DataObject
+) -> None:
     some = data.draw(st.lists(st.sampled_from(rows), min_size=1, max_size=5, unique=True))
     raw = data.draw(st.lists(st.floats(0.001, 1), min_size=len(some), max_size=len(some)))
     pooled = log_pool(some, [weight / sum(raw) for weight in raw])
@@ -45,7 +52,9 @@ def test_a_pool_of_three_outcomes_can_reach_above_every_book() -> None:
 
 @st.composite
 def priced_markets(draw: st.DrawFn, market: Market | None = None) -> ValidatedMarket:
-    """Books that agree on chances up to a few points, with margins of -1 to 8 %; some are missing, some are old."""
+    """Books that agree on chances up to a few points, with margins of -1 to 8 %; some are missing,
+    some are old.
+    """
     market = market or draw(st.sampled_from(MARKETS))
     legs = len(market.sides)
     raw = draw(st.tuples(*[st.floats(0.2, 1)] * legs))
@@ -53,7 +62,10 @@ def priced_markets(draw: st.DrawFn, market: Market | None = None) -> ValidatedMa
     for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True)):
         noise = draw(st.tuples(*[st.floats(-0.04, 0.04)] * legs))
         margin = draw(st.floats(0.99, 1.08))
-        odds = [max(round(sum(raw) / (p * (1 + n) * margin), 3), 1.01) for p, n in zip(raw, noise, strict=True)]
+        odds = [
+            max(round(sum(raw) / (p * (1 + n) * margin), 3), 1.01)
+            for p, n in zip(raw, noise, strict=True)
+        ]
         old = NOW - timedelta(seconds=draw(st.sampled_from([0, 30, 400])))
         books.append(prices(name, *odds, confirmed_at=old))
     return ValidatedMarket(an_update(*books, market=market), tuple(books), {}, NOW)
@@ -71,7 +83,10 @@ def rules(draw: st.DrawFn) -> EdgeSettings:
 
 
 def judged(market: ValidatedMarket, asked: EdgeSettings, others: list[ValidatedMarket]) -> Told:
-    return [(side, verdict.accepted, verdict.reason) for side, verdict, _ in edge.evaluate(market, asked, NOW, {}, others)]
+    return [
+        (side, verdict.accepted, verdict.reason)
+        for side, verdict, _ in edge.evaluate(market, asked, NOW, {}, others)
+    ]
 
 
 @settings(max_examples=400)
@@ -100,21 +115,38 @@ def consensus_made(patch: pytest.MonkeyPatch, *books: BookPrices) -> int:
     return len(made)
 
 
-SHARPS = (prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88), prices("ISN", 2.58, 3.30, 2.85))
+SHARPS = (
+    prices("PIN", 2.60, 3.30, 2.90),
+    prices("SBO", 2.55, 3.25, 2.88),
+    prices("ISN", 2.58, 3.30, 2.85),
+)
 
 
 def test_a_market_without_value_costs_one_consensus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert consensus_made(monkeypatch, *SHARPS, prices("IBC", 2.55, 3.2, 2.8)) == 1
 
 
-def test_a_market_with_value_on_one_side_is_looked_at_book_by_book(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_market_with_value_on_one_side_is_looked_at_book_by_book(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert consensus_made(monkeypatch, *SHARPS, prices("IBC", 2.95, 3.2, 2.5)) == 4
 
 
 def test_a_refused_side_tells_the_best_price_held_against_all_sharp_books() -> None:
-    books = (*SHARPS, prices("IBC", 2.55, 3.2, 2.8), prices("GA", 2.58, 3.1, 2.7), prices("SIN", 2.58, 3.1, 2.7))
-    verdict = edge.evaluate(ValidatedMarket(an_update(*books), books, {}, NOW), EdgeSettings(), NOW)[0][1]
-    assert (verdict.numbers["book"], verdict.numbers["odds"], verdict.numbers["sharps"]) == ("GA", 2.58, "PIN,ISN,SBO")
+    books = (
+        *SHARPS,
+        prices("IBC", 2.55, 3.2, 2.8),
+        prices("GA", 2.58, 3.1, 2.7),
+        prices("SIN", 2.58, 3.1, 2.7),
+    )
+    verdict = edge.evaluate(
+        ValidatedMarket(an_update(*books), books, {}, NOW), EdgeSettings(), NOW
+    )[0][1]
+    assert (verdict.numbers["book"], verdict.numbers["odds"], verdict.numbers["sharps"]) == (
+        "GA",
+        2.58,
+        "PIN,ISN,SBO",
+    )
     fair_odds, ev_pct = verdict.numbers["fair_odds"], verdict.numbers["ev_pct"]
     assert isinstance(fair_odds, float)
     assert ev_pct == pytest.approx(100 * (2.58 / fair_odds - 1), abs=1e-9)

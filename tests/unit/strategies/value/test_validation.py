@@ -11,8 +11,8 @@ from keter.domain.markets import Market, MarketKind, Period, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.strategies.value.validation import Dropped, is_noise, validate
 from keter.setting_groups import ValidationSettings
+from keter.strategies.value.validation import Dropped, is_noise, validate
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 PIN = prices("PIN", 2.1, 3.4, 3.6)
@@ -44,31 +44,58 @@ def test_a_fresh_open_market_with_complete_books_passes_with_all_of_them() -> No
         (an_update(PIN, event=an_event(league="EFOOTBALL BATTLE")), Reason.LEAGUE_BLACKLISTED),
         (an_update(PIN, event=an_event(league="Club Friendly")), Reason.LEAGUE_BLACKLISTED),
         (an_update(PIN, event=an_event(home="Alpha FC - No. of Corners")), Reason.NOISE_EVENT),
-        (an_update(PIN, event=an_event(kickoff=NOW + timedelta(hours=72, seconds=1))), Reason.EVENT_TOO_FAR),
+        (
+            an_update(PIN, event=an_event(kickoff=NOW + timedelta(hours=72, seconds=1))),
+            Reason.EVENT_TOO_FAR,
+        ),
         (an_update(PIN, event=an_event(kickoff=NOW)), Reason.EVENT_STARTED),
         (an_update(PIN, phase=Phase.LIVE, score=Score(0, 0, 10)), Reason.EVENT_STARTED),
         (an_update(), Reason.NO_COMPLETE_BOOK),
-        (an_update(prices("PIN", 2.1, 3.4, 3.6, confirmed_at=NOW - timedelta(seconds=30.001))), Reason.QUOTE_STALE),
+        (
+            an_update(prices("PIN", 2.1, 3.4, 3.6, confirmed_at=NOW - timedelta(seconds=30.001))),
+            Reason.QUOTE_STALE,
+        ),
     ],
 )
-def test_a_market_that_must_not_be_traded_is_refused_with_its_reason(update: MarketUpdate, reason: Reason) -> None:
+def test_a_market_that_must_not_be_traded_is_refused_with_its_reason(
+    update: MarketUpdate, reason: Reason
+) -> None:
     assert verdict_on(update) is reason
 
 
 @pytest.mark.parametrize("word", ["1x2", "ft", "FT.1X2"])
 def test_kind_period_or_both_may_be_blacklisted(word: str) -> None:
-    assert verdict_on(an_update(PIN), ValidationSettings(market_type_blacklist=(word,))) is Reason.MARKET_TYPE_BLACKLISTED
+    assert (
+        verdict_on(an_update(PIN), ValidationSettings(market_type_blacklist=(word,)))
+        is Reason.MARKET_TYPE_BLACKLISTED
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["Alpha - No. of Corners", "Beta - Total Bookings", "Gamma - Red Cards", "Ivanova (Sets)", "Delta (ET)", "Shots"]
+    "name",
+    [
+        "Alpha - No. of Corners",
+        "Beta - Total Bookings",
+        "Gamma - Red Cards",
+        "Ivanova (Sets)",
+        "Delta (ET)",
+        "Shots",
+    ],
 )
 def test_rows_that_are_not_the_match_are_noise(name: str) -> None:
     assert is_noise(an_event(away=name))
 
 
 @pytest.mark.parametrize(
-    "name", ["Cardiff City", "Centre d'Esports Sabadell", "Virtus Entella", "Cornellà", "Alpha (W)", "Lens (R)"]
+    "name",
+    [
+        "Cardiff City",
+        "Centre d'Esports Sabadell",
+        "Virtus Entella",
+        "Cornellà",
+        "Alpha (W)",
+        "Lens (R)",
+    ],
 )
 def test_real_clubs_are_not_noise(name: str) -> None:
     assert not is_noise(an_event(home=name))
@@ -80,21 +107,29 @@ def test_in_play_is_bet_only_when_asked_for_and_the_score_is_known() -> None:
     assert verdict_on(an_update(PIN, phase=Phase.LIVE), in_play) is Reason.EVENT_STARTED
 
 
-@pytest.mark.parametrize(("minute", "reason"), [(44, Reason.OK), (45, Reason.EVENT_STARTED), (None, Reason.EVENT_STARTED)])
+@pytest.mark.parametrize(
+    ("minute", "reason"),
+    [(44, Reason.OK), (45, Reason.EVENT_STARTED), (None, Reason.EVENT_STARTED)],
+)
 def test_a_first_half_market_ends_with_the_first_half(minute: int | None, reason: Reason) -> None:
     update = an_update(PIN, market=HALF, phase=Phase.LIVE, score=Score(0, 0, minute))
     assert verdict_on(update, ValidationSettings(in_play=True)) is reason
 
 
 def test_a_row_that_should_have_moved_to_live_is_refused_even_with_in_play_on() -> None:
-    update = an_update(PIN, event=an_event(kickoff=NOW - timedelta(seconds=1)), score=Score(0, 0, 0))
+    update = an_update(
+        PIN, event=an_event(kickoff=NOW - timedelta(seconds=1)), score=Score(0, 0, 0)
+    )
     assert verdict_on(update, ValidationSettings(in_play=True)) is Reason.EVENT_STARTED
 
 
 def test_prices_in_play_grow_old_sooner() -> None:
     nine_s_old = prices("PIN", 2.1, 3.4, 3.6, confirmed_at=NOW - timedelta(seconds=9))
     settings = ValidationSettings(in_play=True)
-    assert verdict_on(an_update(nine_s_old, phase=Phase.LIVE, score=Score(0, 0, 3)), settings) is Reason.QUOTE_STALE
+    assert (
+        verdict_on(an_update(nine_s_old, phase=Phase.LIVE, score=Score(0, 0, 3)), settings)
+        is Reason.QUOTE_STALE
+    )
     assert verdict_on(an_update(nine_s_old), settings) is Reason.OK
 
 
@@ -114,7 +149,9 @@ def test_prices_in_play_grow_old_sooner() -> None:
         (PIN, Dropped.REPEATED),
     ],
 )
-def test_a_doubtful_book_is_left_out_and_named_while_the_others_stay(book: BookPrices, why: Dropped) -> None:
+def test_a_doubtful_book_is_left_out_and_named_while_the_others_stay(
+    book: BookPrices, why: Dropped
+) -> None:
     market = passed(an_update(PIN, book))
     assert [kept.book for kept in market.books] == ["PIN"]
     assert list(market.dropped.values()) == [why]
@@ -129,7 +166,9 @@ ODDS = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.floats(1.
 
 
 @given(st.lists(st.tuples(ODDS, ODDS, ODDS), max_size=6), st.integers(-60, 60))
-def test_whatever_books_say_only_complete_plausible_fresh_prices_pass(books: list[tuple[float | None, ...]], age: int) -> None:
+def test_whatever_books_say_only_complete_plausible_fresh_prices_pass(
+    books: list[tuple[float | None, ...]], age: int
+) -> None:
     at = NOW - timedelta(seconds=age)
     update = an_update(*(prices(f"B{i}", *odds, confirmed_at=at) for i, odds in enumerate(books)))
     _, market = validate(update, ValidationSettings(), NOW)
@@ -140,4 +179,6 @@ def test_whatever_books_say_only_complete_plausible_fresh_prices_pass(books: lis
         assert sum(1 / value for value in odds) > 1 - 1e-8
         assert -5 <= age <= 30
     if market is not None:
-        assert {book.book for book in market.books} | set(market.dropped) == {book.book for book in update.books}
+        assert {book.book for book in market.books} | set(market.dropped) == {
+            book.book for book in update.books
+        }

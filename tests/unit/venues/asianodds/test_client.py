@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from keter.domain.markets import Phase
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.transport import Reply
-from keter.venues.base import VenueError, VenueRejectedError, VenueSessionError, VenueThrottledError, VenueTransientError
+from keter.venues.base import (
+    VenueError,
+    VenueRejectedError,
+    VenueSessionError,
+    VenueThrottledError,
+    VenueTransientError,
+)
 from tests.kit.asianodds_payloads import data_body, feed_body, result_body
 from tests.kit.asianodds_seam import Script, Venue, token
 
@@ -33,32 +39,48 @@ async def test_a_feed_is_asked_for_in_decimal_odds_with_its_cursor(venue: Venue)
     found = await venue.client().feed(Phase.TODAY, 1771200010456, sport=1, bookies="PIN,SBO")
     (request,) = venue.calls("GetFeeds")
     assert dict(request.url.params) == {
-        "marketTypeId": "1", "bookies": "PIN,SBO", "leagues": "ALL", "oddsFormat": "00", "sportsType": "1",
+        "marketTypeId": "1",
+        "bookies": "PIN,SBO",
+        "leagues": "ALL",
+        "oddsFormat": "00",
+        "sportsType": "1",
         "since": "1771200010456",
-    }  # fmt: skip
+    }
     assert request.headers["AOToken"] == token(1)
     assert found.requested_at == found.received_at == venue.clock.now()
 
 
 @pytest.mark.parametrize("answer", LOST)
-async def test_a_session_lost_in_any_form_is_replaced_and_the_read_repeated(venue: Venue, answer: Script) -> None:
+async def test_a_session_lost_in_any_form_is_replaced_and_the_read_repeated(
+    venue: Venue, answer: Script
+) -> None:
     venue.say("GetAccountSummary", answer, result_body({"Credit": 1}))
     assert (await venue.client().account_summary()).code == 0
-    assert [request.headers["AOToken"] for request in venue.calls("GetAccountSummary")] == [token(1), token(2)]
+    assert [request.headers["AOToken"] for request in venue.calls("GetAccountSummary")] == [
+        token(1),
+        token(2),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "Error", "Something went wrong"])
-async def test_a_failure_that_says_nothing_of_the_session_is_held_against_is_logged_in(venue: Venue, text: str) -> None:
+async def test_a_failure_that_says_nothing_of_the_session_is_held_against_is_logged_in(
+    venue: Venue, text: str
+) -> None:
     client = venue.client()
     venue.say("GetAccountSummary", result_body({"Credit": 1}))
     await client.account_summary()
     venue.alive = "another login elsewhere"
     venue.say("GetFeeds", result_body(None, -1, text), feed_body())
     assert (await client.feed(Phase.TODAY, 0)).answer.code == 0
-    assert [request.headers["AOToken"] for request in venue.calls("GetFeeds")] == [token(1), token(2)]
+    assert [request.headers["AOToken"] for request in venue.calls("GetFeeds")] == [
+        token(1),
+        token(2),
+    ]
 
 
-async def test_a_failure_while_the_session_lives_costs_no_login_and_one_question_a_minute(venue: Venue) -> None:
+async def test_a_failure_while_the_session_lives_costs_no_login_and_one_question_a_minute(
+    venue: Venue,
+) -> None:
     client = venue.client()
     venue.say("GetFeeds", *[result_body(None, -1, "Error")] * 3)
     for _ in range(3):
@@ -69,7 +91,10 @@ async def test_a_failure_while_the_session_lives_costs_no_login_and_one_question
     assert len(venue.calls("IsLoggedIn")) == 1
 
 
-@pytest.mark.parametrize("answer", [503, result_body(None, 810, "slow down"), result_body(None, -810), httpx.ReadTimeout("x")])
+@pytest.mark.parametrize(
+    "answer",
+    [503, result_body(None, 810, "slow down"), result_body(None, -810), httpx.ReadTimeout("x")],
+)
 async def test_a_session_that_nobody_could_ask_about_is_kept(venue: Venue, answer: Script) -> None:
     client = venue.client()
     venue.say("GetFeeds", result_body(None, -1, "Error"))
@@ -101,7 +126,9 @@ async def test_a_session_that_is_lost_twice_in_one_read_is_an_error(venue: Venue
         result_body(None, -1212),
     ],
 )
-async def test_a_read_in_passing_trouble_is_repeated_with_growing_pauses(venue: Venue, trouble: Script) -> None:
+async def test_a_read_in_passing_trouble_is_repeated_with_growing_pauses(
+    venue: Venue, trouble: Script
+) -> None:
     venue.say("GetAccountSummary", trouble, trouble, result_body({"Credit": 1}))
     assert (await venue.client().account_summary()).code == 0
     assert venue.slept == [0.5, 1.0]
@@ -114,8 +141,12 @@ async def test_a_read_gives_up_in_the_end(venue: Venue) -> None:
     assert len(venue.calls("GetAccountSummary")) == 3
 
 
-@pytest.mark.parametrize("answer", [result_body(None, 810, "slow down"), result_body(None, -810), 429])
-async def test_a_throttled_feed_is_not_repeated_and_tells_how_long_to_wait(venue: Venue, answer: Script) -> None:
+@pytest.mark.parametrize(
+    "answer", [result_body(None, 810, "slow down"), result_body(None, -810), 429]
+)
+async def test_a_throttled_feed_is_not_repeated_and_tells_how_long_to_wait(
+    venue: Venue, answer: Script
+) -> None:
     venue.say("GetFeeds", answer)
     with pytest.raises(VenueThrottledError) as caught:
         await venue.client().feed(Phase.EARLY, 0)
@@ -140,7 +171,10 @@ async def test_turns_of_a_market_type_are_shared_and_spaced(venue: Venue) -> Non
     assert await other.feed_wait_s(Phase.LIVE) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("trouble", [401, 429, 503, result_body(None, -1200), result_body(None, -1, "not logged in"), b""])
+@pytest.mark.parametrize(
+    "trouble",
+    [401, 429, 503, result_body(None, -1200), result_body(None, -1, "not logged in"), b""],
+)
 async def test_a_placement_is_sent_once_whatever_comes_back(venue: Venue, trouble: Script) -> None:
     owner = venue.owner()
     await owner.current()
@@ -164,11 +198,21 @@ async def test_the_methods_ask_what_the_protocol_says(venue: Venue) -> None:
     for method in ("GetBets", "GetRunningBets", "GetNonRunningBets"):
         venue.say(method, empty)
     venue.say("GetBetByReference", data_body(None, -200))
-    for method in ("GetSports", "GetBookies", "GetLeagues", "GetMatches", "GetHistoryStatement", "GetBetHistorySummary"):
+    for method in (
+        "GetSports",
+        "GetBookies",
+        "GetLeagues",
+        "GetMatches",
+        "GetHistoryStatement",
+        "GetBetHistorySummary",
+    ):
         venue.say(method, result_body({}))
     venue.say("GetUserInformation", result_body({}))
     venue.say("Logout", result_body("bye"))
-    assert [(await ask).code for ask in (client.bets(), client.running_bets(), client.non_running_bets())] == [300] * 3
+    assert [
+        (await ask).code
+        for ask in (client.bets(), client.running_bets(), client.non_running_bets())
+    ] == [300] * 3
     assert (await client.bets_by_reference("WA-x")).code == -200
     await client.sports()
     await client.bookies()
@@ -178,13 +222,23 @@ async def test_the_methods_ask_what_the_protocol_says(venue: Venue) -> None:
     await client.bet_history(date(2026, 2, 15))
     await client.user_information()
     assert await client.logout() == "bye"
-    asked = {request.url.path.rpartition("/")[2]: dict(request.url.params) for request in venue.asked[2:]}
+    asked = {
+        request.url.path.rpartition("/")[2]: dict(request.url.params) for request in venue.asked[2:]
+    }
     assert asked["GetBetByReference"] == {"betReference": "WA-x"}
-    assert asked["GetLeagues"] == {"marketTypeId": "0", "bookies": "ALL", "sportsType": "1", "since": "5"}
+    assert asked["GetLeagues"] == {
+        "marketTypeId": "0",
+        "bookies": "ALL",
+        "sportsType": "1",
+        "since": "5",
+    }
     assert asked["GetMatches"] == {"marketTypeId": "2", "bookies": "ALL", "leagues": "ALL"}
     assert asked["GetHistoryStatement"] == {
-        "from": "02/01/2026", "to": "02/15/2026", "bookies": "IBC,SBO", "shouldHideTransactionData": "true",
-    }  # fmt: skip
+        "from": "02/01/2026",
+        "to": "02/15/2026",
+        "bookies": "IBC,SBO",
+        "shouldHideTransactionData": "true",
+    }
     assert asked["GetBetHistorySummary"] == {"date": "02/15/2026"}
 
 
@@ -226,7 +280,11 @@ async def test_a_keep_alive_that_comes_too_often_is_no_lost_session(venue: Venue
     [
         (Reply(404, b""), VenueRejectedError, "http_404"),
         (Reply(302, b""), VenueTransientError, "http_302"),
-        (Reply(200, result_body(None, -1, "Under maintenance")), VenueTransientError, "maintenance"),
+        (
+            Reply(200, result_body(None, -1, "Under maintenance")),
+            VenueTransientError,
+            "maintenance",
+        ),
         (Reply(200, result_body(None, -999)), VenueTransientError, "code_-999"),
         (Reply(200, result_body(None, -200)), VenueTransientError, "code_-200"),
         (Reply(200, b"<?xml"), VenueTransientError, "xml"),

@@ -1,4 +1,6 @@
-"""Every parser of the venue's answers against answers that are spoilt: values, or the error that it documents."""
+"""Every parser of the venue's answers against answers that are spoilt: values, or the error that it
+documents.
+"""
 
 import math
 from collections.abc import Callable
@@ -11,9 +13,6 @@ from hypothesis import strategies as st
 
 from keter.bus.codec import decode, encode
 from keter.domain.markets import Phase, parse_market
-from keter.venues.asianodds.believable import INT64, LONGEST_KEY, LONGEST_NAME, LONGEST_TEXT, MOST_MINOR, MOST_STAKE_MINOR
-from keter.venues.asianodds.client import checked
-from keter.venues.asianodds.placement import classify, read_quotes
 from keter.venues.asianodds.account import (
     read_account,
     read_bookies,
@@ -24,14 +23,24 @@ from keter.venues.asianodds.account import (
     read_statement,
     read_user_information,
 )
+from keter.venues.asianodds.believable import (
+    INT64,
+    LONGEST_KEY,
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_MINOR,
+    MOST_STAKE_MINOR,
+)
+from keter.venues.asianodds.client import checked
+from keter.venues.asianodds.placement import classify, read_quotes
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.transport import Reply
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer, read_feed
 from keter.venues.base import MarketPrices, PlaceOutcome, Ticket, VenueError
 from tests.kit.asianodds_payloads import NOW
-from tests.kit.fuzzing import CORPUS, bodies, singles, write
 from tests.kit.asianodds_seam import Venue
+from tests.kit.fuzzing import CORPUS, bodies, singles, write
 
 TOTALS = parse_market("ft.ou.2.5")
 INTENDED = (parse_market("ft.ah.-0.75"), TOTALS.sides[0])
@@ -51,7 +60,9 @@ READERS: list[tuple[str, Callable[[Answer], Any]]] = [
 
 
 def check(value: Any) -> None:
-    """What goes on from a parser is small, and can be written down anywhere: in JSON, in UTF-8, in 64 bits."""
+    """What goes on from a parser is small, and can be written down anywhere: in JSON, in UTF-8, in
+    64 bits.
+    """
     encode(value)
     if isinstance(value, str):
         assert len(value) <= TEXTS_OF_AN_ANSWER * LONGEST_TEXT and "\x00" not in value
@@ -76,7 +87,8 @@ def check_ticket(ticket: Ticket) -> None:
     assert max(map(len, (ticket.reference, ticket.ticket_id, ticket.book))) <= LONGEST_KEY
     assert max(map(len, (ticket.home, ticket.away, ticket.league))) <= LONGEST_NAME
     assert decode(Ticket, encode(ticket)) == ticket
-    assert ticket.odds == "" or 0 <= float(ticket.odds) <= 100_000  # whoever settles reads it as a number
+    # Whoever settles reads it as a number.
+    assert ticket.odds == "" or 0 <= float(ticket.odds) <= 100_000
 
 
 def look(kind: str, read: Callable[[Answer], Any], body: bytes) -> None:
@@ -96,13 +108,17 @@ def look(kind: str, read: Callable[[Answer], Any], body: bytes) -> None:
 @settings(max_examples=150)
 @given(data=st.data())
 @pytest.mark.slow
-def test_a_spoilt_answer_is_values_or_a_broken_answer(kind: str, read: Callable[[Answer], Any], data: st.DataObject) -> None:
+def test_a_spoilt_answer_is_values_or_a_broken_answer(
+    kind: str, read: Callable[[Answer], Any], data: st.DataObject
+) -> None:
     look(kind, read, data.draw(bodies(kind)))
 
 
 @pytest.mark.parametrize(("kind", "read"), READERS, ids=[kind for kind, _ in READERS])
 @pytest.mark.slow
-def test_every_odd_value_in_every_place_is_no_more_than_that(kind: str, read: Callable[[Answer], Any]) -> None:
+def test_every_odd_value_in_every_place_is_no_more_than_that(
+    kind: str, read: Callable[[Answer], Any]
+) -> None:
     for body in singles(kind):
         look(kind, read, body)
 
@@ -140,7 +156,10 @@ def test_an_intent_of_ours_changes_nothing_about_that(body: bytes) -> None:
 
 
 def merge(state: FeedState, body: bytes, phase: Phase, *, fresh: bool = False) -> None:
-    """Takes a feed as the source does. Whatever is told of it can be written for the others to read."""
+    """Takes a feed as the source does.
+
+    Whatever is told of it can be written for the others to read.
+    """
     try:
         feed = read_feed(read_answer(body))
     except BrokenAnswerError:
@@ -152,7 +171,13 @@ def merge(state: FeedState, body: bytes, phase: Phase, *, fresh: bool = False) -
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(bodies("feed"), st.sampled_from(list(Phase)), st.booleans()), min_size=1, max_size=3))
+@given(
+    st.lists(
+        st.tuples(bodies("feed"), st.sampled_from(list(Phase)), st.booleans()),
+        min_size=1,
+        max_size=3,
+    )
+)
 def test_a_spoilt_feed_spoils_no_memory_of_it(turns: list[tuple[bytes, Phase, bool]]) -> None:
     state = FeedState()
     for body, phase, fresh in [*turns, (write(CORPUS["feed"]).encode(), Phase.TODAY, True)]:
@@ -172,18 +197,24 @@ def test_a_spoilt_answer_to_a_placement_is_an_outcome(body: bytes, status: int) 
 @pytest.mark.parametrize("kind", ["login", "register", "state"])
 @settings(max_examples=100)
 @given(data=st.data())
-async def test_a_spoilt_login_is_a_session_or_an_error_of_the_venue(kind: str, data: st.DataObject) -> None:
+async def test_a_spoilt_login_is_a_session_or_an_error_of_the_venue(
+    kind: str, data: st.DataObject
+) -> None:
     await log_in(kind, data.draw(bodies(kind)))
 
 
 @pytest.mark.parametrize("kind", ["login", "register", "state"])
-async def test_every_odd_value_in_every_place_of_a_login_is_a_session_or_an_error(kind: str) -> None:
+async def test_every_odd_value_in_every_place_of_a_login_is_a_session_or_an_error(
+    kind: str,
+) -> None:
     for body in singles(kind):
         await log_in(kind, body)
 
 
 async def log_in(kind: str, body: bytes) -> None:
-    """A login, its registration, a question and a look at the session after a while; the answer of ``kind`` is ``body``."""
+    """A login, its registration, a question and a look at the session after a while; the answer of
+    ``kind`` is ``body``.
+    """
     venue = Venue()
     for name, method in (("login", "Login"), ("register", "Register"), ("state", "IsLoggedIn")):
         venue.say(method, *[body if name == kind else write(CORPUS[name]).encode()] * 3)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from keter.domain.markets import Side, parse_market
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
-from keter.venues.asianodds.placement import classify, classify_failure, info_body, place_body, read_quotes
+from keter.venues.asianodds.placement import (
+    classify,
+    classify_failure,
+    info_body,
+    place_body,
+    read_quotes,
+)
 from keter.venues.asianodds.transport import CallFailedError, Reply
 from keter.venues.asianodds.wire import read_answer
 from keter.venues.base import PlaceOrder, PlaceOutcome, QuoteRequest
@@ -23,17 +29,29 @@ OURS = "kt0001"
 
 def order(**changes: Any) -> PlaceOrder:
     fields: dict[str, Any] = {
-        "ref": REF, "market": AWAY_075, "side": Side.AWAY, "prices": (("PIN", "1.970"), ("SIN", "1.95")),
-        "stake_minor": 1050, "reference": OURS,
-    }  # fmt: skip
+        "ref": REF,
+        "market": AWAY_075,
+        "side": Side.AWAY,
+        "prices": (("PIN", "1.970"), ("SIN", "1.95")),
+        "stake_minor": 1050,
+        "reference": OURS,
+    }
     return PlaceOrder(**(fields | changes))
 
 
 def placed(
-    code: int = 0, reference: str | None = f"WA-{OURS}", books: list[dict[str, Any]] | None = None, message: str = ""
+    code: int = 0,
+    reference: str | None = f"WA-{OURS}",
+    books: list[dict[str, Any]] | None = None,
+    message: str = "",
 ) -> Reply:
     data = [book()] if books is None else books
-    return Reply(200, result_body({"BetPlacementReference": reference, "Message": message, "PlacementData": data}, code))
+    return Reply(
+        200,
+        result_body(
+            {"BetPlacementReference": reference, "Message": message, "PlacementData": data}, code
+        ),
+    )
 
 
 def book(name: str = "PIN", *, placed: bool = True, code: int = 0, **more: Any) -> dict[str, Any]:
@@ -42,10 +60,18 @@ def book(name: str = "PIN", *, placed: bool = True, code: int = 0, **more: Any) 
 
 def test_an_order_is_written_as_the_protocol_says() -> None:
     assert json.loads(place_body(order())) == {
-        "GameId": 910022331, "GameType": "H", "IsFullTime": 1, "MarketTypeId": 0, "SportsType": 1, "OddsFormat": "00",
-        "OddsName": "AwayOdds", "BookieOdds": "PIN:1.970,SIN:1.95", "Amount": 10.5, "PlaceBetId": OURS,
+        "GameId": 910022331,
+        "GameType": "H",
+        "IsFullTime": 1,
+        "MarketTypeId": 0,
+        "SportsType": 1,
+        "OddsFormat": "00",
+        "OddsName": "AwayOdds",
+        "BookieOdds": "PIN:1.970,SIN:1.95",
+        "Amount": 10.5,
+        "PlaceBetId": OURS,
         "AcceptChangedOdds": 0,
-    }  # fmt: skip
+    }
 
 
 @given(st.integers(1, 10**11))
@@ -65,7 +91,9 @@ def test_a_stake_is_written_to_the_cent(stake_minor: int) -> None:
         ("ft.ml", Side.AWAY, "X", "AwayOdds", 1),
     ],
 )
-def test_every_market_has_its_names(market: str, side: Side, game_type: str, odds_name: str, full: int) -> None:
+def test_every_market_has_its_names(
+    market: str, side: Side, game_type: str, odds_name: str, full: int
+) -> None:
     body = json.loads(info_body(QuoteRequest(REF, parse_market(market), side, ("PIN", "SBO")), 15))
     assert (body["GameType"], body["OddsName"], body["IsFullTime"]) == (game_type, odds_name, full)
     assert (body["Bookies"], body["Timeout"], body["OddsFormat"]) == ("PIN,SBO", 15, "00")
@@ -107,9 +135,19 @@ def quoted(*items: dict[str, Any], market: str = "ft.ah.-0.75") -> list[Any]:
 
 def offer(**changes: Any) -> dict[str, Any]:
     fields = {
-        "Bookie": "PIN", "Code": 0, "Odds": 1.97, "Price": 1.97, "MinimumAmount": 5, "MaximumAmount": 820, "Rejected": False,
-        "Message": None, "Currency": "EUR", "OddsFormat": "00", "GameType": "H", "HDPorGoal": "0.5-1",
-    }  # fmt: skip
+        "Bookie": "PIN",
+        "Code": 0,
+        "Odds": 1.97,
+        "Price": 1.97,
+        "MinimumAmount": 5,
+        "MaximumAmount": 820,
+        "Rejected": False,
+        "Message": None,
+        "Currency": "EUR",
+        "OddsFormat": "00",
+        "GameType": "H",
+        "HDPorGoal": "0.5-1",
+    }
     return {name: value for name, value in (fields | changes).items() if value != "leave out"}
 
 
@@ -125,7 +163,9 @@ def test_the_price_text_is_kept_to_the_digit() -> None:
     assert quote.text == "1.970"
 
 
-@pytest.mark.parametrize("changes", [{"Odds": "leave out"}, {"Price": "leave out"}, {"Price": None}, {"Price": "1.97"}])
+@pytest.mark.parametrize(
+    "changes", [{"Odds": "leave out"}, {"Price": "leave out"}, {"Price": None}, {"Price": "1.97"}]
+)
 def test_either_name_of_the_price_serves(changes: dict[str, Any]) -> None:
     (quote,) = quoted(offer(**changes))
     assert (quote.odds, quote.rejected) == (1.97, False)
@@ -145,7 +185,9 @@ def test_either_name_of_the_price_serves(changes: dict[str, Any]) -> None:
         ({"HDPorGoal": "2.5"}, "ft.ou.2.75"),
     ],
 )
-def test_a_quote_that_does_not_fit_is_rejected_with_a_reason(changes: dict[str, Any], market: str) -> None:
+def test_a_quote_that_does_not_fit_is_rejected_with_a_reason(
+    changes: dict[str, Any], market: str
+) -> None:
     (quote,) = quoted(offer(**changes), market=market)
     assert quote.rejected
 
@@ -187,12 +229,24 @@ BLANK = {"Bookie": "", "PlacedSuccessfully": False, "ReturnCode": 0, "Message": 
         (Reply(200, result_body(None, -1212)), U, "code_-1212"),
         (Reply(200, result_body(None, -1200)), N, "no_placement_info"),
         (placed(-1200, f"WA-{OURS}"), U, "code_-1200"),
-        (placed(-1, None, [BLANK], "Placement data is missing, call GetPlacementInfo"), N, "no_placement_info"),
-        (Reply(200, result_body(None, -1, "Call GetPlacementInfo before PlaceBet")), N, "no_placement_info"),
+        (
+            placed(-1, None, [BLANK], "Placement data is missing, call GetPlacementInfo"),
+            N,
+            "no_placement_info",
+        ),
+        (
+            Reply(200, result_body(None, -1, "Call GetPlacementInfo before PlaceBet")),
+            N,
+            "no_placement_info",
+        ),
         (Reply(200, result_body("User is not logged in", -1)), N, "session"),
         (placed(-1, f"WA-{OURS}", [book()], "not logged in"), U, "code_-1"),
         (Reply(200, result_body(None, -1, "Amount is below the minimum")), R, "validation"),
-        (Reply(200, result_body(None, -1, "Amount is above the available credit")), R, "validation"),
+        (
+            Reply(200, result_body(None, -1, "Amount is above the available credit")),
+            R,
+            "validation",
+        ),
         (Reply(200, result_body(None, -1, "Game is not in the cached list")), R, "validation"),
         (Reply(200, result_body(None, -1, "Error occurred")), U, "code_-1"),
         (placed(-1, None, [BLANK]), U, "code_-1"),
@@ -222,7 +276,9 @@ BLANK = {"Bookie": "", "PlacedSuccessfully": False, "ReturnCode": 0, "Message": 
         (Reply(504, b""), U, "http_504"),
     ],
 )
-def test_each_answer_to_a_placement_has_its_meaning(reply: Reply, outcome: PlaceOutcome, kind: str) -> None:
+def test_each_answer_to_a_placement_has_its_meaning(
+    reply: Reply, outcome: PlaceOutcome, kind: str
+) -> None:
     placement = classify(reply, OURS)
     assert (placement.outcome, placement.kind) == (outcome, kind)
 
@@ -235,13 +291,19 @@ def test_a_call_without_an_answer_is_unknown_unless_it_surely_was_not_made(
     assert classify_failure(failure).outcome is outcome
 
 
-@given(st.integers(200, 599).filter(lambda status: status not in {401, 403, 404, 405, 429}), st.binary(max_size=200))
+@given(
+    st.integers(200, 599).filter(lambda status: status not in {401, 403, 404, 405, 429}),
+    st.binary(max_size=200),
+)
 def test_bytes_that_are_no_answer_are_always_unknown(status: int, body: bytes) -> None:
     assert classify(Reply(status, body), OURS).outcome is PlaceOutcome.UNKNOWN
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2000, 2000) | st.sampled_from([f"WA-{OURS}", "PIN", "not logged in", ""]),
+    st.none()
+    | st.booleans()
+    | st.integers(-2000, 2000)
+    | st.sampled_from([f"WA-{OURS}", "PIN", "not logged in", ""]),
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=3,
 )

@@ -30,7 +30,10 @@ def test_no_price_is_none(text: str) -> None:
     assert read_price(text) == ("", None)
 
 
-@pytest.mark.parametrize("text", ["NaN", "inf", "-0.73", "1", "0.530", "1001.1", "1e3", "1_000", "1,95", "٢.٥", "x", "9" * 99])
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "inf", "-0.73", "1", "0.530", "1001.1", "1e3", "1_000", "1,95", "٢.٥", "x", "9" * 99],
+)
 def test_what_is_no_decimal_odds_raises(text: str) -> None:
     with pytest.raises(ValueError, match=r"price|odds"):
         read_price(text)
@@ -42,15 +45,44 @@ def test_a_price_keeps_its_own_text() -> None:
 
 @pytest.mark.parametrize(
     ("text", "quarters"),
-    [("0.0", 0), ("0", 0), ("1.0", 4), ("0.5", 2), ("0-0.5", 1), ("0.5-1", 3), ("1-1.5", 5), ("2.5-3", 11), ("2.5", 10),
-     ("0.5 - 1.0", 3), ("2/2.5", 9), ("0.25", 1), ("182.5", 730)],
-)  # fmt: skip
+    [
+        ("0.0", 0),
+        ("0", 0),
+        ("1.0", 4),
+        ("0.5", 2),
+        ("0-0.5", 1),
+        ("0.5-1", 3),
+        ("1-1.5", 5),
+        ("2.5-3", 11),
+        ("2.5", 10),
+        ("0.5 - 1.0", 3),
+        ("2/2.5", 9),
+        ("0.25", 1),
+        ("182.5", 730),
+    ],
+)
 def test_lines_are_read_in_quarters(text: str, quarters: int) -> None:
     assert read_line(text) == quarters
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-0.5", "+0.5", "0.5-1.5", "1-0.5", "0.25-0.75", "0.3", "x", "1e1", "nan", "0.5-", "2-2", "99999", "1-1.5-2"]
+    "text",
+    [
+        "",
+        "-0.5",
+        "+0.5",
+        "0.5-1.5",
+        "1-0.5",
+        "0.25-0.75",
+        "0.3",
+        "x",
+        "1e1",
+        "nan",
+        "0.5-",
+        "2-2",
+        "99999",
+        "1-1.5-2",
+    ],
 )
 def test_what_is_no_line_raises(text: str) -> None:
     with pytest.raises(ValueError, match=r"line|quarter"):
@@ -67,14 +99,24 @@ def test_every_quarter_line_survives_its_spelling(quarters: int) -> None:
         assert read_line(text) == quarters
 
 
-BOOKS = st.lists(st.from_regex(r"[A-Z0-9]{2,5}", fullmatch=True).filter(lambda book: book != "BEST"), unique=True, max_size=8)
-PRICES = st.integers(1_001, 1_001_000).map(lambda thousandths: f"{thousandths / 1000:.3f}") | st.just("")
+BOOKS = st.lists(
+    st.from_regex(r"[A-Z0-9]{2,5}", fullmatch=True).filter(lambda book: book != "BEST"),
+    unique=True,
+    max_size=8,
+)
+PRICES = st.integers(1_001, 1_001_000).map(
+    lambda thousandths: f"{thousandths / 1000:.3f}"
+) | st.just("")
 
 
 @given(BOOKS, st.data(), st.sampled_from("=:"), st.booleans())
-def test_any_list_of_books_survives_its_spelling(books: list[str], data: st.DataObject, sign: str, best: bool) -> None:
+def test_any_list_of_books_survives_its_spelling(
+    books: list[str], data: st.DataObject, sign: str, best: bool
+) -> None:
     lists = [data.draw(st.lists(PRICES, min_size=2, max_size=3)) for _ in books]
-    text = ";".join(f"{book}{sign}{','.join(prices)}" for book, prices in zip(books, lists, strict=True))
+    text = ";".join(
+        f"{book}{sign}{','.join(prices)}" for book, prices in zip(books, lists, strict=True)
+    )
     if best:
         text += ";BEST=PIN 1.950,SIN 1.970"
     read = split_odds(text)

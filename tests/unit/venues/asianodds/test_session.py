@@ -24,7 +24,9 @@ def later(venue: Venue, seconds: float) -> None:
     venue.clock.set(venue.clock.now() + timedelta(seconds=seconds))
 
 
-async def test_a_login_is_registered_at_the_address_it_gives_and_left_for_the_others(venue: Venue) -> None:
+async def test_a_login_is_registered_at_the_address_it_gives_and_left_for_the_others(
+    venue: Venue,
+) -> None:
     session = await venue.owner().current()
     assert (session.token, session.url) == (token(1), HOME)
     login, register = venue.asked
@@ -55,7 +57,10 @@ async def test_a_new_owner_takes_over_a_session_that_works(venue: Venue) -> None
     assert venue.logins == 1
 
 
-@pytest.mark.parametrize("answer", [401, 403, 503, result_body(None, -1, "not logged in"), httpx.ReadTimeout("x"), b"<html>"])
+@pytest.mark.parametrize(
+    "answer",
+    [401, 403, 503, result_body(None, -1, "not logged in"), httpx.ReadTimeout("x"), b"<html>"],
+)
 async def test_a_new_owner_logs_in_when_the_session_left_is_dead_or_silent(
     venue: Venue, answer: bytes | int | Exception
 ) -> None:
@@ -64,7 +69,9 @@ async def test_a_new_owner_logs_in_when_the_session_left_is_dead_or_silent(
     assert (await venue.owner().current()).token == token(2)
 
 
-async def test_owners_that_come_and_go_ask_whether_they_are_logged_in_once_a_minute(venue: Venue) -> None:
+async def test_owners_that_come_and_go_ask_whether_they_are_logged_in_once_a_minute(
+    venue: Venue,
+) -> None:
     for _ in range(4):
         assert (await venue.owner().current()).token == token(1)
         later(venue, 10)
@@ -84,11 +91,26 @@ async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue
         await venue.sleep(seconds)
 
     owner = SessionOwner(
-        USER, PASSWORD, BASE, venue.transport, venue.stores, venue.clock, throttles=venue.stores, hosts=HOSTS, sleep=sleep
+        USER,
+        PASSWORD,
+        BASE,
+        venue.transport,
+        venue.stores,
+        venue.clock,
+        throttles=venue.stores,
+        hosts=HOSTS,
+        sleep=sleep,
     )
     assert (await owner.current()).token == token(2)
-    assert [request.url.path.rpartition("/")[2] for request in venue.asked] == ["Login", "Register", "Login", "Register"]
-    assert (venue.slept, asked_before) == ([3.0], [3]), "the second login is given time before it is registered"
+    assert [request.url.path.rpartition("/")[2] for request in venue.asked] == [
+        "Login",
+        "Register",
+        "Login",
+        "Register",
+    ]
+    assert (venue.slept, asked_before) == ([3.0], [3]), (
+        "the second login is given time before it is registered"
+    )
 
 
 async def test_a_registration_that_keeps_failing_is_a_session_error(venue: Venue) -> None:
@@ -98,9 +120,18 @@ async def test_a_registration_that_keeps_failing_is_a_session_error(venue: Venue
     assert await venue.stores.read(USER) is None
 
 
-async def test_wrong_credentials_are_the_operators_business_and_show_no_password(venue: Venue) -> None:
-    venue.say("Login", result_body({"SuccessfulLogin": False, "Token": "", "TextMessage": "Invalid password"}, -1, None))
-    with pytest.raises(VenueRejectedError, match="Invalid password; check AO_USER and AO_PASS") as caught:
+async def test_wrong_credentials_are_the_operators_business_and_show_no_password(
+    venue: Venue,
+) -> None:
+    venue.say(
+        "Login",
+        result_body(
+            {"SuccessfulLogin": False, "Token": "", "TextMessage": "Invalid password"}, -1, None
+        ),
+    )
+    with pytest.raises(
+        VenueRejectedError, match="Invalid password; check AO_USER and AO_PASS"
+    ) as caught:
         await venue.owner().current()
     assert PASSWORD not in str(caught.value)
     assert PASSWORD_MD5 not in str(caught.value)
@@ -109,12 +140,17 @@ async def test_wrong_credentials_are_the_operators_business_and_show_no_password
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (result_body({"SuccessfulLogin": False, "TextMessage": "System under maintenance"}, -1), "maintenance"),
+        (
+            result_body({"SuccessfulLogin": False, "TextMessage": "System under maintenance"}, -1),
+            "maintenance",
+        ),
         (result_body({"SuccessfulLogin": False, "TextMessage": "Slow down"}, 810), "code_810"),
         (result_body(None, -503), "code_-503"),
     ],
 )
-async def test_a_login_refused_for_the_moment_says_nothing_of_the_credentials(venue: Venue, answer: bytes, kind: str) -> None:
+async def test_a_login_refused_for_the_moment_says_nothing_of_the_credentials(
+    venue: Venue, answer: bytes, kind: str
+) -> None:
     venue.say("Login", answer)
     owner = venue.owner()
     with pytest.raises(VenueTransientError) as caught:
@@ -234,9 +270,13 @@ def test_a_session_never_shows_its_secrets() -> None:
 FOREIGN = "https://elsewhere.test/AsianOddsService"
 
 
-async def test_a_login_that_moves_the_session_to_a_strangers_host_is_refused_before_a_token_goes_there(venue: Venue) -> None:
+async def test_a_login_that_moves_the_session_to_a_strangers_host_is_refused_at_once(
+    venue: Venue,
+) -> None:
     venue.url = FOREIGN
-    with pytest.raises(VenueRejectedError, match=r"from venue\.test to elsewhere.test.*AO_SESSION_HOSTS"):
+    with pytest.raises(
+        VenueRejectedError, match=r"from venue\.test to elsewhere.test.*AO_SESSION_HOSTS"
+    ):
         await venue.owner().current()
     assert [request.url.host for request in venue.asked] == ["venue.test"]
     assert await venue.stores.read(USER) is None
@@ -255,7 +295,9 @@ async def test_dry_is_warned_of_a_strangers_host_and_goes_on(venue: Venue) -> No
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["session_host"]
 
 
-async def test_a_session_in_redis_that_points_to_a_strangers_host_is_neither_adopted_nor_followed(venue: Venue) -> None:
+async def test_a_session_in_redis_that_points_to_a_strangers_host_is_neither_adopted_nor_followed(
+    venue: Venue,
+) -> None:
     """Whoever can write into Redis must not get the token of the next call."""
     await venue.stores.write(USER, Session("planted", "k", FOREIGN, NOW))
     with pytest.raises(VenueSessionError, match="session_host"):
@@ -264,7 +306,9 @@ async def test_a_session_in_redis_that_points_to_a_strangers_host_is_neither_ado
     assert "elsewhere.test" not in {request.url.host for request in venue.asked}
 
 
-async def test_a_session_over_plain_http_beyond_this_machine_needs_the_setting(venue: Venue) -> None:
+async def test_a_session_over_plain_http_beyond_this_machine_needs_the_setting(
+    venue: Venue,
+) -> None:
     base = "http://venue.test/AsianOddsService"
     venue.url = "http://session.venue.test/AsianOddsService"
     with pytest.raises(VenueRejectedError, match="in clear; AO_ALLOW_PLAIN_HTTP"):

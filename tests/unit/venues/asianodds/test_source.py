@@ -11,11 +11,19 @@ import structlog
 
 from keter.domain.markets import Phase
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
-from keter.venues.asianodds.recorded_feed import CapturedFeeds
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
+from keter.venues.asianodds.recorded_feed import CapturedFeeds
 from keter.venues.asianodds.source import EVERYTHING, AsianOddsSource
 from keter.venues.base import FeedUpdate, VenueRejectedError
-from tests.kit.asianodds_payloads import feed_body, handicap, live_row, match_game, result_body, result_odds, total
+from tests.kit.asianodds_payloads import (
+    feed_body,
+    handicap,
+    live_row,
+    match_game,
+    result_body,
+    result_odds,
+    total,
+)
 from tests.kit.asianodds_seam import Script, Venue, played
 
 ROW = match_game(1, FullTimeHdp=handicap(), FullTimeOu=total(), FullTimeOneXTwo=result_odds())
@@ -40,12 +48,18 @@ class FeedVenue(Venue):
 
     def since(self, phase: Phase) -> list[str]:
         number = str(MARKET_TYPE_OF_PHASE[phase])
-        return [c.url.params["since"] for c in self.calls("GetFeeds") if c.url.params["marketTypeId"] == number]
+        return [
+            c.url.params["since"]
+            for c in self.calls("GetFeeds")
+            if c.url.params["marketTypeId"] == number
+        ]
 
     def source(self, **options: Any) -> AsianOddsSource:
         return AsianOddsSource(self.client(), self.clock, self.stores, sleep=self.sleep, **options)
 
-    async def polled(self, source: AsianOddsSource, enough: Callable[[list[FeedUpdate]], bool]) -> list[FeedUpdate]:
+    async def polled(
+        self, source: AsianOddsSource, enough: Callable[[list[FeedUpdate]], bool]
+    ) -> list[FeedUpdate]:
         updates: list[FeedUpdate] = []
         async for update in source.updates():
             updates.append(update)
@@ -68,10 +82,14 @@ async def test_each_market_type_is_asked_at_its_interval(venue: FeedVenue) -> No
     updates = await venue.polled(venue.source(), until(venue, 60))
     for phase, interval_s in FEED_INTERVAL_S.items():
         asked = [update.requested_at for update in updates if update.phase is phase]
-        assert {(later - earlier).total_seconds() for earlier, later in pairwise(asked)} == {interval_s}
+        assert {(later - earlier).total_seconds() for earlier, later in pairwise(asked)} == {
+            interval_s
+        }
 
 
-async def test_the_first_question_asks_for_everything_and_the_next_for_what_changed_since(venue: FeedVenue) -> None:
+async def test_the_first_question_asks_for_everything_and_the_next_for_what_changed_since(
+    venue: FeedVenue,
+) -> None:
     venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), result_body(None), feed_body(since=222)]
     await venue.polled(venue.source(), until(venue, 31))
     assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111", "222"]
@@ -82,16 +100,28 @@ async def test_what_match_ids_stand_for_is_kept_for_the_next_source(venue: FeedV
     first = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY)
     uid = first[-1].changed[0].event.event_uid
     assert {event.event_uid for event in venue.stores.fixtures.values()} == {uid}
-    venue.feeds[Phase.TODAY] = [feed_body({**ROW, "StartTime": ROW["StartTime"] - 8 * 3_600_000}, since=222)]
+    venue.feeds[Phase.TODAY] = [
+        feed_body({**ROW, "StartTime": ROW["StartTime"] - 8 * 3_600_000}, since=222)
+    ]
     await venue.sleep(20)
-    second = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY and bool(found[-1].changed))
+    second = await venue.polled(
+        venue.source(), lambda found: found[-1].phase is Phase.TODAY and bool(found[-1].changed)
+    )
     assert {prices.event.event_uid for prices in second[-1].changed} == {uid}
-    assert second[-1].changed[0].event.kickoff.date() != first[-1].changed[0].event.kickoff.date(), "another day, the same uid"
+    assert (
+        second[-1].changed[0].event.kickoff.date() != first[-1].changed[0].event.kickoff.date()
+    ), "another day, the same uid"
 
 
 @pytest.mark.parametrize("cursor", [0, -5, 10**15, 9_999_999_999_999_999])
-async def test_a_cursor_that_cannot_be_is_counted_and_not_followed(venue: FeedVenue, cursor: int) -> None:
-    venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), feed_body(since=cursor), feed_body(since=222)]
+async def test_a_cursor_that_cannot_be_is_counted_and_not_followed(
+    venue: FeedVenue, cursor: int
+) -> None:
+    venue.feeds[Phase.TODAY] = [
+        feed_body(ROW, since=111),
+        feed_body(since=cursor),
+        feed_body(since=222),
+    ]
     source = venue.source()
     await venue.polled(source, until(venue, 31))
     assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111", "222"]
@@ -102,12 +132,21 @@ async def test_an_update_carries_what_changed_and_what_came(venue: FeedVenue) ->
     venue.feeds[Phase.TODAY] = [feed_body(ROW)]
     updates = await venue.polled(venue.source(), lambda found: found[-1].phase is Phase.TODAY)
     update = updates[-1]
-    assert (len(update.changed), update.known_markets, update.body_bytes) == (3, 3, len(feed_body(ROW)))
+    assert (len(update.changed), update.known_markets, update.body_bytes) == (
+        3,
+        3,
+        len(feed_body(ROW)),
+    )
     assert update.capture is not None
     assert update.capture.body == feed_body(ROW)
     assert update.capture.request == {
-        "method": "GetFeeds", "phase": "today", "since": EVERYTHING, "sport": 1, "sports": "1", "bookies": "ALL",
-    }  # fmt: skip
+        "method": "GetFeeds",
+        "phase": "today",
+        "since": EVERYTHING,
+        "sport": 1,
+        "sports": "1",
+        "bookies": "ALL",
+    }
 
 
 @pytest.mark.parametrize(("took_s", "counted_s"), [(1, 1), (3, 3), (14, 3)])
@@ -152,7 +191,9 @@ async def test_a_bad_answer_is_counted_confirms_nothing_and_moves_no_cursor(
 ) -> None:
     venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), answer, feed_body(since=222)]
     source = venue.source()
-    updates = await venue.polled(source, lambda found: sum(update.phase is Phase.TODAY for update in found) == 2)
+    updates = await venue.polled(
+        source, lambda found: sum(update.phase is Phase.TODAY for update in found) == 2
+    )
     assert source.problems[kind] == 1
     assert venue.since(Phase.TODAY) == [str(EVERYTHING), "111", "111"]
     assert updates[-1].known_markets == 3
@@ -169,15 +210,22 @@ async def test_a_kind_of_problem_is_logged_once_and_counted_always(venue: FeedVe
 
 
 async def test_what_every_feed_holds_is_told_without_alarm(venue: FeedVenue) -> None:
-    venue.feeds[Phase.LIVE] = [feed_body(match_game(2, HomeTeam={"Name": "Alpha - Corners"})), b"<html>"]
+    venue.feeds[Phase.LIVE] = [
+        feed_body(match_game(2, HomeTeam={"Name": "Alpha - Corners"})),
+        b"<html>",
+    ]
     source = venue.source()
     with structlog.testing.capture_logs() as logs:
-        await venue.polled(source, lambda found: found[-1].phase is Phase.LIVE and len(venue.since(Phase.LIVE)) > 2)
+        await venue.polled(
+            source, lambda found: found[-1].phase is Phase.LIVE and len(venue.since(Phase.LIVE)) > 2
+        )
     levels = {entry["kind"]: entry["log_level"] for entry in logs}
     assert (levels[Problem.NOISE_EXTRA], levels["html"]) == ("info", "warning")
 
 
-async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(venue: FeedVenue) -> None:
+async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(
+    venue: FeedVenue,
+) -> None:
     venue.feeds[Phase.LIVE] = [httpx.ReadTimeout("x")] * 3
     source = venue.source()
     seen: list[float] = []
@@ -188,8 +236,13 @@ async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(v
         return venue._feed(request)
 
     venue._scripts["GetFeeds"].clear()
-    venue.say("GetFeeds", *[lambda r: moments(r) if r.url.params["marketTypeId"] == "0" else venue._feed(r)] * 200)
-    await venue.polled(source, lambda found: sum(update.phase is Phase.LIVE for update in found) == 3)
+    venue.say(
+        "GetFeeds",
+        *[lambda r: moments(r) if r.url.params["marketTypeId"] == "0" else venue._feed(r)] * 200,
+    )
+    await venue.polled(
+        source, lambda found: sum(update.phase is Phase.LIVE for update in found) == 3
+    )
     gaps = [round(later - earlier, 1) for earlier, later in pairwise(seen)]
     assert gaps == [5.0, 7.5, pytest.approx(11.2, abs=0.1), 5.0, 5.0]
 
@@ -197,8 +250,12 @@ async def test_trouble_slows_a_market_type_down_and_success_speeds_it_up_again(v
 SPOILT: tuple[Script, ...] = (feed_body(ROW)[:-30], b"<html>", 503, httpx.ReadError("cut"))
 
 
-async def asked_at(venue: FeedVenue, phase: Phase, answers: list[Script], goods: int) -> list[float]:
-    """When the market type was asked, in seconds, while its feed gave these answers and then good ones."""
+async def asked_at(
+    venue: FeedVenue, phase: Phase, answers: list[Script], goods: int
+) -> list[float]:
+    """When the market type was asked, in seconds, while its feed gave these answers and then good
+    ones.
+    """
     seen: list[float] = []
     start, number = venue.clock.now(), str(MARKET_TYPE_OF_PHASE[phase])
     venue.feeds[phase] = answers
@@ -210,18 +267,26 @@ async def asked_at(venue: FeedVenue, phase: Phase, answers: list[Script], goods:
 
     venue._scripts["GetFeeds"].clear()
     venue.say("GetFeeds", *[noted] * 2_000)
-    await venue.polled(venue.source(), lambda found: sum(update.phase is phase for update in found) == goods)
+    await venue.polled(
+        venue.source(), lambda found: sum(update.phase is phase for update in found) == goods
+    )
     return seen
 
 
 @pytest.mark.parametrize("spoilt", SPOILT, ids=["cut", "html", "503", "connection"])
 @pytest.mark.parametrize("phase", list(Phase))
-async def test_a_spoilt_answer_costs_its_interval_and_no_more(venue: FeedVenue, phase: Phase, spoilt: Script) -> None:
+async def test_a_spoilt_answer_costs_its_interval_and_no_more(
+    venue: FeedVenue, phase: Phase, spoilt: Script
+) -> None:
     seen = await asked_at(venue, phase, [feed_body(), spoilt, feed_body(), spoilt, feed_body()], 3)
-    assert [round(later - earlier, 1) for earlier, later in pairwise(seen)] == [FEED_INTERVAL_S[phase]] * 4
+    assert [round(later - earlier, 1) for earlier, later in pairwise(seen)] == [
+        FEED_INTERVAL_S[phase]
+    ] * 4
 
 
-async def test_answers_spoilt_again_and_again_are_asked_for_at_a_bounded_rhythm(venue: FeedVenue) -> None:
+async def test_answers_spoilt_again_and_again_are_asked_for_at_a_bounded_rhythm(
+    venue: FeedVenue,
+) -> None:
     seen = await asked_at(venue, Phase.LIVE, [b"<html>"] * 60, 1)
     gaps = [later - earlier for earlier, later in pairwise(seen)]
     assert gaps[0] == pytest.approx(5, abs=0.1)
@@ -250,8 +315,13 @@ async def test_time_outs_in_a_row_are_counted_for_the_alert(venue: FeedVenue) ->
     await updates.aclose()  # type: ignore[attr-defined] # an async generator behind its protocol
 
 
-async def test_after_a_gap_everything_is_asked_for_and_what_is_missing_is_dropped(venue: FeedVenue) -> None:
-    venue.feeds[Phase.TODAY] = [feed_body(ROW, match_game(2, FullTimeOu=total("3.0")), since=111), feed_body(ROW, since=222)]
+async def test_after_a_gap_everything_is_asked_for_and_what_is_missing_is_dropped(
+    venue: FeedVenue,
+) -> None:
+    venue.feeds[Phase.TODAY] = [
+        feed_body(ROW, match_game(2, FullTimeOu=total("3.0")), since=111),
+        feed_body(ROW, since=222),
+    ]
     source = venue.source()
     updates = source.updates()
     while (await anext(updates)).phase is not Phase.TODAY:
@@ -263,26 +333,50 @@ async def test_after_a_gap_everything_is_asked_for_and_what_is_missing_is_droppe
     assert [market.market_id for _, market in update.removed] == ["ft.ou.3"]
 
 
-async def test_a_session_lost_on_the_way_is_replaced_without_losing_the_cursor(venue: FeedVenue) -> None:
-    venue.feeds[Phase.TODAY] = [feed_body(ROW, since=111), 401, result_body("not logged in", -1), feed_body(since=222)]
+async def test_a_session_lost_on_the_way_is_replaced_without_losing_the_cursor(
+    venue: FeedVenue,
+) -> None:
+    venue.feeds[Phase.TODAY] = [
+        feed_body(ROW, since=111),
+        401,
+        result_body("not logged in", -1),
+        feed_body(since=222),
+    ]
     source = venue.source()
-    await venue.polled(source, lambda found: sum(update.phase is Phase.TODAY for update in found) == 2)
+    await venue.polled(
+        source, lambda found: sum(update.phase is Phase.TODAY for update in found) == 2
+    )
     assert set(venue.since(Phase.TODAY)[1:]) == {"111"}
     assert venue.logins >= 2
 
 
 async def test_wrong_credentials_end_the_source(venue: FeedVenue) -> None:
-    venue.say("Login", result_body({"SuccessfulLogin": False, "TextMessage": "Invalid password"}, -1))
+    venue.say(
+        "Login", result_body({"SuccessfulLogin": False, "TextMessage": "Invalid password"}, -1)
+    )
     with pytest.raises(VenueRejectedError, match="login_refused"):
         await venue.polled(venue.source(), lambda _: True)
 
 
 async def test_several_sports_come_in_one_answer_and_others_are_left_out(venue: FeedVenue) -> None:
-    result = {"Since": 5, "Sports": [
-        {"SportsType": 1, "MatchGames": [ROW]},
-        {"SportsType": 2, "MatchGames": [match_game(2, MatchId=3, FullTimeOneXTwo=result_odds("PIN=1.5,2.6"))]},
-        {"SportsType": 3, "MatchGames": [match_game(4, MatchId=5, FullTimeOneXTwo=result_odds("PIN=1.5,2.6"))]},
-    ]}  # fmt: skip
+    result = {
+        "Since": 5,
+        "Sports": [
+            {"SportsType": 1, "MatchGames": [ROW]},
+            {
+                "SportsType": 2,
+                "MatchGames": [
+                    match_game(2, MatchId=3, FullTimeOneXTwo=result_odds("PIN=1.5,2.6"))
+                ],
+            },
+            {
+                "SportsType": 3,
+                "MatchGames": [
+                    match_game(4, MatchId=5, FullTimeOneXTwo=result_odds("PIN=1.5,2.6"))
+                ],
+            },
+        ],
+    }
     venue.feeds[Phase.TODAY] = [result_body(result)]
     source = venue.source(sports=(1, 2))
     updates = await venue.polled(source, lambda found: found[-1].phase is Phase.TODAY)
@@ -295,7 +389,9 @@ async def test_several_sports_come_in_one_answer_and_others_are_left_out(venue: 
 
 
 async def test_rows_that_cannot_be_used_are_told_and_counted(venue: FeedVenue) -> None:
-    venue.feeds[Phase.LIVE] = [feed_body(live_row(1, HomeTeam=5), live_row(2, FullTimeOu=total("2.5", "PIN=NaN,2.0")))]
+    venue.feeds[Phase.LIVE] = [
+        feed_body(live_row(1, HomeTeam=5), live_row(2, FullTimeOu=total("2.5", "PIN=NaN,2.0")))
+    ]
     source = venue.source()
     (update,) = await venue.polled(source, lambda _: True)
     assert update.problems == {Problem.BAD_ROW: 1, Problem.BAD_PRICE: 1}

@@ -34,7 +34,11 @@ UID = "fb-20260216-alpha-fc-v-beta-fc"
 
 
 def take(
-    state: FeedState, *rows: dict[str, Any], phase: Phase = Phase.TODAY, at: datetime = NOW, fresh: bool = False
+    state: FeedState,
+    *rows: dict[str, Any],
+    phase: Phase = Phase.TODAY,
+    at: datetime = NOW,
+    fresh: bool = False,
 ) -> Merged:
     return state.merge(read_feed(read_answer(feed_body(*rows))), phase, at, fresh=fresh)
 
@@ -57,9 +61,16 @@ def test_the_sample_row_becomes_three_markets() -> None:
     markets = told(merged)
     assert set(markets) == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2"}
     handicap_market = markets["ft.ah.-0.75"]
-    assert [(b.book, b.odds) for b in handicap_market.books] == [("PIN", (1.934, 1.97)), ("SIN", (1.95, 1.95))]
+    assert [(b.book, b.odds) for b in handicap_market.books] == [
+        ("PIN", (1.934, 1.97)),
+        ("SIN", (1.95, 1.95)),
+    ]
     assert handicap_market.event.event_uid == UID
-    assert (handicap_market.phase, handicap_market.active, handicap_market.score) == (Phase.TODAY, True, None)
+    assert (handicap_market.phase, handicap_market.active, handicap_market.score) == (
+        Phase.TODAY,
+        True,
+        None,
+    )
     assert open_ref(handicap_market.ref).game_id == 1
     assert markets["ft.1x2"].books[0].odds == (1.72, 3.85, 5.1)
     assert merged.known_markets == 3
@@ -67,17 +78,26 @@ def test_the_sample_row_becomes_three_markets() -> None:
 
 
 def test_half_time_markets_take_the_half_time_favourite() -> None:
-    row = match_game(HalfTimeHdp=handicap("0-0.5"), HalfTimeFavoured=2, HalfTimeOu=total("1.0"), HalfTimeOneXTwo=result_odds())
+    row = match_game(
+        HalfTimeHdp=handicap("0-0.5"),
+        HalfTimeFavoured=2,
+        HalfTimeOu=total("1.0"),
+        HalfTimeOneXTwo=result_odds(),
+    )
     assert set(told(take(FeedState(), row))) == {"ht.ah.0.25", "ht.ou.1", "ht.1x2"}
 
 
 def test_the_old_single_favourite_serves_where_the_pair_is_missing() -> None:
-    row = match_game(FullTimeHdp=handicap("1.0"), Favoured=2, FullTimeFavoured=None, HalfTimeFavoured=None)
+    row = match_game(
+        FullTimeHdp=handicap("1.0"), Favoured=2, FullTimeFavoured=None, HalfTimeFavoured=None
+    )
     assert set(told(take(FeedState(), row))) == {"ft.ah.1"}
 
 
 def test_a_line_that_nobody_gives_is_not_guessed() -> None:
-    merged = take(FeedState(), match_game(FullTimeHdp=handicap("1.0"), Favoured=1, FullTimeFavoured=0))
+    merged = take(
+        FeedState(), match_game(FullTimeHdp=handicap("1.0"), Favoured=1, FullTimeFavoured=0)
+    )
     assert not merged.changed
     assert merged.problems == {Problem.SIGN_UNKNOWN: 1}
 
@@ -116,8 +136,15 @@ def test_an_empty_odds_string_never_erases_a_known_one() -> None:
 def test_a_missing_field_keeps_what_is_known() -> None:
     state = FeedState()
     take(state, full_row())
-    bare = dict.fromkeys(EMPTY_PRICES) | {"FullTimeFavoured": None, "HalfTimeFavoured": None, "Favoured": None}
-    merged = take(state, match_game(1, **{**bare, "IsActive": None, "MarketTypeId": None, "UpdatedDateTime": None}))
+    bare = dict.fromkeys(EMPTY_PRICES) | {
+        "FullTimeFavoured": None,
+        "HalfTimeFavoured": None,
+        "Favoured": None,
+    }
+    merged = take(
+        state,
+        match_game(1, **{**bare, "IsActive": None, "MarketTypeId": None, "UpdatedDateTime": None}),
+    )
     assert (merged.changed, merged.removed) == ((), ())
 
 
@@ -165,7 +192,9 @@ def test_only_the_books_that_moved_get_a_new_change_time() -> None:
     state = FeedState()
     take(state, full_row())
     odds = "PIN=1.934,1.970;SIN=1.900,2.000"
-    later = take(state, full_row(FullTimeHdp=handicap("0.5-1", odds), UpdatedDateTime=UPDATED_MS + 2_000))
+    later = take(
+        state, full_row(FullTimeHdp=handicap("0.5-1", odds), UpdatedDateTime=UPDATED_MS + 2_000)
+    )
     pin, sin = told(later)["ft.ah.-0.75"].books
     assert (to_ms(pin.changed_at), to_ms(sin.changed_at)) == (UPDATED_MS, UPDATED_MS + 2_000)
     assert pin.confirmed_at == sin.confirmed_at == NOW
@@ -182,9 +211,18 @@ def test_a_suspended_row_is_told_as_inactive() -> None:
 def test_a_closing_row_takes_its_markets_with_it() -> None:
     state = FeedState()
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))
-    closing = {"GameId": 1, "MatchId": -55001122, "WillBeRemoved": True, "ToBeRemovedOn": UPDATED_MS + 300_000}
+    closing = {
+        "GameId": 1,
+        "MatchId": -55001122,
+        "WillBeRemoved": True,
+        "ToBeRemovedOn": UPDATED_MS + 300_000,
+    }
     merged = take(state, closing)
-    assert {market.market_id for _, market in merged.removed} == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2"}
+    assert {market.market_id for _, market in merged.removed} == {
+        "ft.ah.-0.75",
+        "ft.ou.2.5",
+        "ft.1x2",
+    }
     assert merged.known_markets == 1
 
 
@@ -195,7 +233,11 @@ def test_a_removal_time_alone_removes_nothing() -> None:
 
 def test_several_rows_and_matches_make_one_event() -> None:
     state = FeedState()
-    rows = [full_row(1), match_game(2, FullTimeHdp=handicap("1.0")), match_game(3, MatchId=99, FullTimeOu=total("3.0"))]
+    rows = [
+        full_row(1),
+        match_game(2, FullTimeHdp=handicap("1.0")),
+        match_game(3, MatchId=99, FullTimeOu=total("3.0")),
+    ]
     merged = take(state, *rows)
     assert {prices.event.event_uid for prices in merged.changed} == {UID}
     assert set(told(merged)) == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2", "ft.ah.-1", "ft.ou.3"}
@@ -204,8 +246,16 @@ def test_several_rows_and_matches_make_one_event() -> None:
 
 def test_of_matches_with_the_same_market_an_active_row_wins_then_the_newest() -> None:
     state = FeedState()
-    newest = match_game(3, MatchId=3, FullTimeOu=total("2.5", "PIN=1.7,2.2"), IsActive=False, UpdatedDateTime=UPDATED_MS + 900)
-    newer = match_game(2, MatchId=2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100)
+    newest = match_game(
+        3,
+        MatchId=3,
+        FullTimeOu=total("2.5", "PIN=1.7,2.2"),
+        IsActive=False,
+        UpdatedDateTime=UPDATED_MS + 900,
+    )
+    newer = match_game(
+        2, MatchId=2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100
+    )
     merged = take(state, newer, newest, match_game(1, FullTimeOu=total()))
     assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
     gone = take(state, {**newer, "WillBeRemoved": True})
@@ -223,7 +273,9 @@ def test_of_matches_with_the_same_market_an_active_row_wins_then_the_newest() ->
         {"FullTimeOu": {"Goal": "x", "BookieOdds": "PIN=1.8,2.1"}},
     ],
 )
-def test_the_price_of_a_row_that_another_has_replaced_never_comes_back(later: dict[str, Any], order: tuple[int, int]) -> None:
+def test_the_price_of_a_row_that_another_has_replaced_never_comes_back(
+    later: dict[str, Any], order: tuple[int, int]
+) -> None:
     """A line's GameId may change without the old row being taken away: its price is history."""
     state = FeedState()
     new = match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100)
@@ -231,13 +283,21 @@ def test_the_price_of_a_row_that_another_has_replaced_never_comes_back(later: di
     merged = take(state, *(rows[number] for number in order))
     assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
     take(state, {**new, **later, "UpdatedDateTime": UPDATED_MS + 200})
-    assert not [prices for (_, market), prices in known(state).items() if market == "ft.ou.2.5" and prices.active]
+    assert not [
+        prices
+        for (_, market), prices in known(state).items()
+        if market == "ft.ou.2.5" and prices.active
+    ]
 
 
 def test_a_row_that_is_changed_last_again_has_its_market_back() -> None:
     state = FeedState()
     old = match_game(1, FullTimeOu=total("2.5", "PIN=2.2,1.7"))
-    take(state, old, match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100))
+    take(
+        state,
+        old,
+        match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100),
+    )
     merged = take(state, {**old, "UpdatedDateTime": UPDATED_MS + 200})
     assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 1
     assert told(merged)["ft.ou.2.5"].books[0].odds == (2.2, 1.7)
@@ -248,7 +308,9 @@ def test_a_change_time_that_cannot_be_freezes_neither_score_nor_row(wrong: int) 
     state = FeedState()
     first = live_row(1, goals=(0, 0), FullTimeOu=total("2.5", "PIN=2.2,1.7"), UpdatedDateTime=wrong)
     take(state, first, phase=Phase.LIVE)
-    later = live_row(2, goals=(1, 0), FullTimeOu=total("2.5", "PIN=1.5,2.6"), UpdatedDateTime=UPDATED_MS + 9_000)
+    later = live_row(
+        2, goals=(1, 0), FullTimeOu=total("2.5", "PIN=1.5,2.6"), UpdatedDateTime=UPDATED_MS + 9_000
+    )
     merged = take(state, later, phase=Phase.LIVE, at=NOW + timedelta(seconds=9))
     assert [(news.score.home, news.score.away) for news in merged.scores] == [(1, 0)]
     assert told(merged)["ft.ou.2.5"].books[0].odds == (1.5, 2.6)
@@ -269,7 +331,12 @@ def test_a_match_that_goes_in_play_leaves_its_old_rows_behind() -> None:
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))
     merged = take(state, live_row(1, FullTimeHdp=handicap("0.5"), in_game=61), phase=Phase.LIVE)
     assert set(told(merged)) == {"ft.ah.-0.5"}
-    assert {market.market_id for _, market in merged.removed} == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2", "ft.ou.3"}
+    assert {market.market_id for _, market in merged.removed} == {
+        "ft.ah.-0.75",
+        "ft.ou.2.5",
+        "ft.1x2",
+        "ft.ou.3",
+    }
     assert told(merged)["ft.ah.-0.5"].phase is Phase.LIVE
     lingering = take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))
     assert (lingering.changed, lingering.removed) == ((), ())
@@ -304,7 +371,12 @@ def test_noise_and_broken_rows_are_counted_and_spoil_nothing() -> None:
     ]
     merged = take(FeedState(), *rows, full_row(1))
     assert merged.known_markets == 3
-    assert merged.problems == {Problem.NOISE_EXTRA: 1, Problem.NOISE_ESPORT: 1, Problem.NO_TEAM: 1, Problem.BAD_ROW: 3}
+    assert merged.problems == {
+        Problem.NOISE_EXTRA: 1,
+        Problem.NOISE_ESPORT: 1,
+        Problem.NO_TEAM: 1,
+        Problem.BAD_ROW: 3,
+    }
 
 
 def test_a_known_row_that_can_no_longer_be_read_is_not_traded_on() -> None:
@@ -318,7 +390,9 @@ def test_a_known_row_that_can_no_longer_be_read_is_not_traded_on() -> None:
 def test_names_that_only_look_alike_are_not_mixed() -> None:
     state = FeedState()
     take(state, full_row(1, HomeTeam={"Name": "Ⱥ FC"}))
-    merged = take(state, match_game(2, MatchId=7, HomeTeam={"Name": "Ɓ FC"}, FullTimeOu=total("3.0")))
+    merged = take(
+        state, match_game(2, MatchId=7, HomeTeam={"Name": "Ɓ FC"}, FullTimeOu=total("3.0"))
+    )
     assert merged.problems == {Problem.UID_COLLISION: 1}
     assert not merged.changed
 
@@ -327,16 +401,18 @@ def test_a_second_game_of_the_same_teams_on_one_day_is_not_mixed_with_the_first(
     state = FeedState()
     take(state, full_row(1))
     later = to_ms(KICKOFF + timedelta(hours=5))
-    assert take(state, match_game(2, MatchId=7, StartTime=later, FullTimeOu=total("3.0"))).problems == {
-        Problem.UID_COLLISION: 1
-    }
+    assert take(
+        state, match_game(2, MatchId=7, StartTime=later, FullTimeOu=total("3.0"))
+    ).problems == {Problem.UID_COLLISION: 1}
 
 
 def test_a_postponed_match_leaves_its_old_event() -> None:
     state = FeedState()
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))
     merged = take(state, full_row(1, StartTime=to_ms(KICKOFF + timedelta(days=2))))
-    assert {prices.event.event_uid for prices in merged.changed} == {"fb-20260218-alpha-fc-v-beta-fc"}
+    assert {prices.event.event_uid for prices in merged.changed} == {
+        "fb-20260218-alpha-fc-v-beta-fc"
+    }
     assert {uid for uid, _ in merged.removed} == {UID}
     assert len(merged.removed) == 4
 
@@ -345,7 +421,9 @@ def test_a_delayed_kick_off_is_told_and_keeps_the_event() -> None:
     state = FeedState()
     take(state, full_row(1))
     merged = take(state, full_row(1, StartTime=to_ms(KICKOFF + timedelta(minutes=30))))
-    assert {(p.event.event_uid, p.event.kickoff) for p in merged.changed} == {(UID, KICKOFF + timedelta(minutes=30))}
+    assert {(p.event.event_uid, p.event.kickoff) for p in merged.changed} == {
+        (UID, KICKOFF + timedelta(minutes=30))
+    }
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
@@ -355,21 +433,33 @@ def test_the_matches_of_a_fixture_near_midnight_make_one_event(minutes: int) -> 
     first, second = (to_ms(midnight + timedelta(minutes=at)) for at in (-minutes / 2, minutes / 2))
     take(state, full_row(1, StartTime=first))
     merged = take(state, match_game(2, MatchId=99, StartTime=second, FullTimeOu=total("3.0")))
-    assert {market for _, market in known(state)} == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2", "ft.ou.3"}
+    assert {market for _, market in known(state)} == {
+        "ft.ah.-0.75",
+        "ft.ou.2.5",
+        "ft.1x2",
+        "ft.ou.3",
+    }
     assert len({uid for uid, _ in known(state)}) == 1
     assert not merged.problems
 
 
-def test_a_match_that_is_listed_again_after_its_kick_off_moved_past_midnight_is_the_same_event() -> None:
+def test_a_match_listed_again_after_its_kick_off_moved_past_midnight_is_the_same_event() -> None:
     state = FeedState()
     midnight = KICKOFF.replace(hour=0, minute=0) + timedelta(days=1)
     take(state, full_row(1, StartTime=to_ms(midnight - timedelta(minutes=10))))
     take(state, full_row(1, StartTime=to_ms(midnight + timedelta(hours=3))))
-    take(state, match_game(2, MatchId=99, StartTime=to_ms(midnight + timedelta(hours=3)), FullTimeOu=total("3.0")))
+    take(
+        state,
+        match_game(
+            2, MatchId=99, StartTime=to_ms(midnight + timedelta(hours=3)), FullTimeOu=total("3.0")
+        ),
+    )
     assert len({uid for uid, _ in known(state)}) == 1
     tomorrow = to_ms(midnight + timedelta(hours=23))
     take(state, match_game(3, MatchId=100, StartTime=tomorrow, FullTimeOu=total("3.0")))
-    assert len({uid for uid, _ in known(state)}) == 2, "the same teams a day later are another event"
+    assert len({uid for uid, _ in known(state)}) == 2, (
+        "the same teams a day later are another event"
+    )
 
 
 def test_a_uid_outlives_the_process_that_gave_it() -> None:
@@ -382,8 +472,12 @@ def test_a_uid_outlives_the_process_that_gave_it() -> None:
     take(second, match_game(2, MatchId=99, StartTime=moved, FullTimeOu=total("3.0")))
     merged = take(second, full_row(1, StartTime=moved))
     assert {one for one, _ in known(second)} == {uid}, "by its own match id and by another"
-    assert {event.kickoff for event in merged.fixtures.values() if event is not None} == {midnight + timedelta(minutes=20)}
-    assert not take(second, full_row(1, StartTime=moved, FullTimeOu=total("3.5"))).fixtures, "told when it changes"
+    assert {event.kickoff for event in merged.fixtures.values() if event is not None} == {
+        midnight + timedelta(minutes=20)
+    }
+    assert not take(second, full_row(1, StartTime=moved, FullTimeOu=total("3.5"))).fixtures, (
+        "told when it changes"
+    )
 
 
 def test_a_match_that_comes_back_keeps_its_uid_until_it_is_long_over() -> None:
@@ -403,7 +497,11 @@ def test_a_match_that_comes_back_keeps_its_uid_until_it_is_long_over() -> None:
 def test_after_a_gap_rows_that_the_answer_does_not_repeat_are_dropped() -> None:
     state = FeedState()
     take(state, full_row(1), match_game(2, FullTimeOu=total("3.0")))
-    take(state, match_game(9, MatchId=5, MarketTypeId=2, HomeTeam={"Name": "Gamma"}, FullTimeOu=total()), phase=Phase.EARLY)
+    take(
+        state,
+        match_game(9, MatchId=5, MarketTypeId=2, HomeTeam={"Name": "Gamma"}, FullTimeOu=total()),
+        phase=Phase.EARLY,
+    )
     merged = take(state, full_row(1), fresh=True)
     assert [(uid, market.market_id) for uid, market in merged.removed] == [(UID, "ft.ou.3")]
     assert not merged.changed
@@ -450,7 +548,12 @@ def score_row(home: int, away: int, in_game: int, **fields: Any) -> dict[str, An
 def test_a_goal_is_told_and_every_market_with_it() -> None:
     state = FeedState()
     (first,) = scores_of(state, score_row(0, 0, 70))
-    assert (first.score.home, first.score.away, first.score.minute, first.ended) == (0, 0, 10, False)
+    assert (first.score.home, first.score.away, first.score.minute, first.ended) == (
+        0,
+        0,
+        10,
+        False,
+    )
     assert not scores_of(state, score_row(0, 0, 70))
     merged = take(state, score_row(1, 0, 71), phase=Phase.LIVE)
     assert merged.scores[0].score.home == 1
@@ -468,7 +571,9 @@ def test_a_minute_that_passes_is_told_but_changes_no_market() -> None:
 def test_a_row_that_changed_earlier_does_not_bring_an_old_score_back() -> None:
     state = FeedState()
     scores_of(state, score_row(1, 0, 80))
-    assert not scores_of(state, live_row(2, goals=(0, 0), in_game=70, UpdatedDateTime=UPDATED_MS - 110 * 60_000))
+    assert not scores_of(
+        state, live_row(2, goals=(0, 0), in_game=70, UpdatedDateTime=UPDATED_MS - 110 * 60_000)
+    )
 
 
 def test_a_live_match_whose_rows_go_late_has_a_final_score() -> None:
@@ -526,12 +631,16 @@ def test_the_break_itself_may_show_the_half_time_score() -> None:
 
 # merge laws
 
-ODDS = st.sampled_from(["", HDP, GOALS, "PIN=1.80,2.05;SBO=1.85,2.01", "PIN=1.95,1.95", "junk", "PIN=NaN,2.0"])
+ODDS = st.sampled_from(
+    ["", HDP, GOALS, "PIN=1.80,2.05;SBO=1.85,2.01", "PIN=1.95,1.95", "junk", "PIN=NaN,2.0"]
+)
 
 
 @st.composite
 def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """A sequence of rows of two fixtures as deltas would bring them, each change later than the one before."""
+    """A sequence of rows of two fixtures as deltas would bring them, each change later than the one
+    before.
+    """
     made: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 12))):
         game_id = draw(st.integers(1, 4))
@@ -554,7 +663,9 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(rows(), st.data())
-def test_deltas_in_any_split_give_the_same_state(sequence: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_deltas_in_any_split_give_the_same_state(
+    sequence: list[dict[str, Any]], data: st.DataObject
+) -> None:
     whole, split = FeedState(), FeedState()
     take(whole, *sequence)
     position = 0
@@ -597,13 +708,38 @@ def test_empty_odds_strings_never_erase(sequence: list[dict[str, Any]]) -> None:
     take(state, *sequence)
     before = known(state)
     shown = {open_ref(p.ref).game_id for p in before.values()}
-    empty = EMPTY_PRICES | {"FullTimeFavoured": None, "Favoured": None}  # another favourite would be another market
-    take(state, *[{**row, **empty} for row in sequence if row["GameId"] in shown and not row["WillBeRemoved"]])
-    assert {key: p.books for key, p in before.items()}.items() <= {key: p.books for key, p in known(state).items()}.items()
+    empty = EMPTY_PRICES | {
+        "FullTimeFavoured": None,
+        "Favoured": None,
+    }  # another favourite would be another market
+    take(
+        state,
+        *[
+            {**row, **empty}
+            for row in sequence
+            if row["GameId"] in shown and not row["WillBeRemoved"]
+        ],
+    )
+    assert {key: p.books for key, p in before.items()}.items() <= {
+        key: p.books for key, p in known(state).items()
+    }.items()
 
 
-@given(st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-                             lambda inner: st.lists(inner, max_size=3), max_leaves=4), max_size=6), st.data())  # fmt: skip
+@given(
+    st.lists(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False)
+            | st.text(max_size=8),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=4,
+        ),
+        max_size=6,
+    ),
+    st.data(),
+)
 def test_rows_of_any_shape_raise_nothing(values: list[object], data: st.DataObject) -> None:
     state = FeedState()
     take(state, full_row(50, MatchId=50, HomeTeam={"Name": "Other"}))
@@ -612,7 +748,9 @@ def test_rows_of_any_shape_raise_nothing(values: list[object], data: st.DataObje
     for value in values:
         row[data.draw(st.sampled_from(sorted(row)))] = value
     if "50" not in str(row["GameId"]) and "50" not in str(row["MatchId"]):
-        body = json.dumps({"Code": 0, "Result": {"Sports": [{"SportsType": 1, "MatchGames": [row, *values]}]}}).encode()
+        body = json.dumps(
+            {"Code": 0, "Result": {"Sports": [{"SportsType": 1, "MatchGames": [row, *values]}]}}
+        ).encode()
         state.merge(read_feed(read_answer(body)), Phase.TODAY, NOW)
         assert before.items() <= known(state).items()
 
@@ -660,6 +798,10 @@ def test_ids_beyond_64_bits_are_no_row(spoilt: dict[str, Any]) -> None:
 
 
 def test_names_in_the_feed_show_what_they_are() -> None:
-    (prices, *_) = take(FeedState(), full_row(HomeTeam={"Name": "Alpha\x1b[2J\u202e FC"}, LeagueName="L\x07\n1")).changed
+    (prices, *_) = take(
+        FeedState(), full_row(HomeTeam={"Name": "Alpha\x1b[2J\u202e FC"}, LeagueName="L\x07\n1")
+    ).changed
     assert (prices.event.home, prices.event.league) == ("Alpha [2J FC", "L 1")
-    assert take(FeedState(), full_row(HomeTeam={"Name": "A" * 121})).problems == {Problem.NO_TEAM: 1}
+    assert take(FeedState(), full_row(HomeTeam={"Name": "A" * 121})).problems == {
+        Problem.NO_TEAM: 1
+    }

@@ -13,7 +13,9 @@ import pytest
 from keter.venues.asianodds.transport import CallFailedError, Reply, Transport
 from tests.kit.asianodds_seam import answer
 
-URL = "https://venue.test/AsianOddsService/Login?username=u&password=5f4dcc3b5aa765d61d8327deb882cf99"
+URL = (
+    "https://venue.test/AsianOddsService/Login?username=u&password=5f4dcc3b5aa765d61d8327deb882cf99"
+)
 
 
 class Pieces(httpx.AsyncByteStream):
@@ -49,7 +51,9 @@ async def failed(reply: httpx.Response | Exception, *, cap: int = 1_000_000) -> 
 
 async def test_plain_and_compressed_bodies_arrive() -> None:
     assert await sent(answer(b"{}")) == Reply(200, b"{}")
-    packed = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Pieces(gzip.compress(b"{}" * 500), 1))
+    packed = httpx.Response(
+        200, headers={"Content-Encoding": "gzip"}, stream=Pieces(gzip.compress(b"{}" * 500), 1)
+    )
     assert (await sent(packed)).body == b"{}" * 500
 
 
@@ -81,7 +85,9 @@ async def test_only_a_connection_that_was_never_made_surely_sent_nothing(
 
 async def test_an_answer_that_is_announced_as_too_large_is_not_read() -> None:
     stream = Pieces(b"x" * 65_536, 800)
-    caught = await failed(httpx.Response(200, headers={"Content-Length": str(52_428_800)}, stream=stream))
+    caught = await failed(
+        httpx.Response(200, headers={"Content-Length": str(52_428_800)}, stream=stream)
+    )
     assert caught.kind == "too_large"
     assert stream.given == 0
 
@@ -113,7 +119,9 @@ async def test_a_bomb_is_not_unpacked_beyond_the_cap() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     tracemalloc.start()
     try:
-        caught = await failed(httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Pieces(bomb, 1)))
+        caught = await failed(
+            httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Pieces(bomb, 1))
+        )
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -124,15 +132,21 @@ async def test_a_bomb_is_not_unpacked_beyond_the_cap() -> None:
 async def test_a_compressed_body_that_is_cut_off_or_damaged_is_named() -> None:
     packed = gzip.compress(b'{"Code":0}' * 300)
     headers = {"Content-Encoding": "gzip"}
-    cut = await failed(httpx.Response(200, headers=headers, stream=Pieces(packed[: len(packed) // 2], 1)))
+    cut = await failed(
+        httpx.Response(200, headers=headers, stream=Pieces(packed[: len(packed) // 2], 1))
+    )
     assert cut.kind == "truncated_gzip"
-    damaged = await failed(httpx.Response(200, headers=headers, stream=Pieces(b"\x1f\x8bnonsense", 1)))
+    damaged = await failed(
+        httpx.Response(200, headers=headers, stream=Pieces(b"\x1f\x8bnonsense", 1))
+    )
     assert damaged.kind == "bad_gzip"
 
 
 async def test_an_encoding_nobody_asked_for_is_refused() -> None:
     stream = Pieces(zlib.compress(b"{}"), 1)
-    assert (await failed(httpx.Response(200, headers={"Content-Encoding": "deflate"}, stream=stream))).kind == "bad_encoding"
+    assert (
+        await failed(httpx.Response(200, headers={"Content-Encoding": "deflate"}, stream=stream))
+    ).kind == "bad_encoding"
 
 
 async def test_json_is_asked_for_and_sent_as_such() -> None:
@@ -143,15 +157,28 @@ async def test_json_is_asked_for_and_sent_as_such() -> None:
         return answer(b"{}")
 
     transport = Transport(httpx.AsyncClient(transport=httpx.MockTransport(handler)))
-    await transport.send("POST", "https://venue.test/PlaceBet", timeout_s=5, headers={"AOToken": "t"}, json=b'{"a":1}')
+    await transport.send(
+        "POST",
+        "https://venue.test/PlaceBet",
+        timeout_s=5,
+        headers={"AOToken": "t"},
+        json=b'{"a":1}',
+    )
     (request,) = seen
-    wanted = {"Accept": "application/json", "Accept-Encoding": "gzip", "Content-Type": "application/json", "AOToken": "t"}
+    wanted = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "Content-Type": "application/json",
+        "AOToken": "t",
+    }
     assert {name: request.headers[name] for name in wanted} == wanted
     assert request.content == b'{"a":1}'
     await transport.aclose()
 
 
-@pytest.mark.parametrize("error", [httpx.ReadTimeout(URL), httpx.ConnectError(f"failed {URL}"), httpx.ReadError(URL)])
+@pytest.mark.parametrize(
+    "error", [httpx.ReadTimeout(URL), httpx.ConnectError(f"failed {URL}"), httpx.ReadError(URL)]
+)
 async def test_no_error_carries_the_address(error: Exception) -> None:
     caught = await failed(error)
     assert "5f4dcc3b5aa765d61d8327deb882cf99" not in f"{caught!r} {caught} {caught.__cause__!r}"

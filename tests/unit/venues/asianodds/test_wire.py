@@ -1,4 +1,6 @@
-"""The envelope: both families, its texts in four places, and everything that is no answer at all."""
+"""The envelope: both families, its texts in four places, and everything that is no answer at
+all.
+"""
 
 import json
 
@@ -6,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.venues.asianodds.wire import BrokenAnswerError, is_null, read_answer, read_feed, read_identity, read_row
+from keter.venues.asianodds.wire import (
+    BrokenAnswerError,
+    is_null,
+    read_answer,
+    read_feed,
+    read_identity,
+    read_row,
+)
 from tests.kit.asianodds_payloads import data_body, feed_body, match_game, result_body
 
 
@@ -41,10 +50,18 @@ def test_the_error_text_is_found_wherever_it_is(body: bytes) -> None:
 
 
 def test_texts_of_a_wrong_type_are_no_texts() -> None:
-    assert read_answer(b'{"Code":-1,"Message":{"a":1},"Result":{"TextMessage":5,"Message":["x"]}}').texts() == ()
+    assert (
+        read_answer(
+            b'{"Code":-1,"Message":{"a":1},"Result":{"TextMessage":5,"Message":["x"]}}'
+        ).texts()
+        == ()
+    )
 
 
-@pytest.mark.parametrize("text", ["You are not logged in", "Session expired", "AOToken is invalid", "user not registered"])
+@pytest.mark.parametrize(
+    "text",
+    ["You are not logged in", "Session expired", "AOToken is invalid", "user not registered"],
+)
 def test_a_general_failure_about_logging_in_is_a_lost_session(text: str) -> None:
     assert read_answer(result_body(text, -1)).speaks_of_session
     assert not read_answer(result_body(text, -1307)).speaks_of_session
@@ -78,7 +95,9 @@ def test_what_is_no_answer_is_named(body: bytes, kind: str) -> None:
 
 
 def test_a_bare_nan_is_taken_for_null() -> None:
-    body = feed_body(match_game(InGameMinutes=77)).replace(b'"InGameMinutes": 77', b'"InGameMinutes": NaN')
+    body = feed_body(match_game(InGameMinutes=77)).replace(
+        b'"InGameMinutes": 77', b'"InGameMinutes": NaN'
+    )
     assert b"NaN" in body
     (row,) = (read_feed(read_answer(body)).sports or [])[0].match_games or []
     known = read_row(row)
@@ -87,12 +106,21 @@ def test_a_bare_nan_is_taken_for_null() -> None:
     assert known.game_id == 910022331
 
 
-@pytest.mark.parametrize("result", [None, {}, {"Sports": []}, {"Sports": None}, {"Since": 5, "Sports": [{"MatchGames": None}]}])
+@pytest.mark.parametrize(
+    "result",
+    [None, {}, {"Sports": []}, {"Sports": None}, {"Since": 5, "Sports": [{"MatchGames": None}]}],
+)
 def test_nothing_new_has_many_spellings(result: object) -> None:
-    assert not [row for sport in read_feed(read_answer(result_body(result))).sports or () for row in sport.match_games or ()]
+    assert not [
+        row
+        for sport in read_feed(read_answer(result_body(result))).sports or ()
+        for row in sport.match_games or ()
+    ]
 
 
-@pytest.mark.parametrize("result", ["text", 5, {"Sports": 5}, {"Sports": [{"MatchGames": "x"}]}, {"Since": "soon"}])
+@pytest.mark.parametrize(
+    "result", ["text", 5, {"Sports": 5}, {"Sports": [{"MatchGames": "x"}]}, {"Since": "soon"}]
+)
 def test_a_result_that_is_no_feed_is_a_broken_answer(result: object) -> None:
     with pytest.raises(BrokenAnswerError, match="bad_result"):
         read_feed(read_answer(result_body(result)))
@@ -107,7 +135,11 @@ def test_a_row_of_wrong_types_is_none_but_still_tells_which_row_it_is() -> None:
 
 
 def test_numbers_written_as_strings_are_numbers() -> None:
-    feed = read_feed(read_answer(feed_body(match_game(GameId="-77", StartTime="1771218000000", WillBeRemoved="true"))))
+    feed = read_feed(
+        read_answer(
+            feed_body(match_game(GameId="-77", StartTime="1771218000000", WillBeRemoved="true"))
+        )
+    )
     row = read_row(((feed.sports or [])[0].match_games or [])[0])
     assert row is not None
     assert (row.game_id, row.start_time, row.will_be_removed) == (-77, 1771218000000, True)
@@ -122,7 +154,9 @@ def test_arbitrary_bytes_raise_nothing_but_the_named_error(body: bytes) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 2_000), st.integers(0, 60))
-def test_a_damaged_feed_raises_nothing_but_the_named_error(noise: bytes, place: int, length: int) -> None:
+def test_a_damaged_feed_raises_nothing_but_the_named_error(
+    noise: bytes, place: int, length: int
+) -> None:
     body = feed_body(match_game())
     damaged = body[:place] + noise + body[place + length :]
     try:

@@ -45,10 +45,19 @@ async def placed(
     mode: ExecutionMode = ExecutionMode.LIVE,
 ) -> None:
     """A bet of 10.00 asked at 2.200 that its book accepted, or refused, after ``delay_s``."""
-    await ledger.intents.create(an_intent(name, event=an_event(f"Team {name}"), mode=mode), worker="w")
+    await ledger.intents.create(
+        an_intent(name, event=an_event(f"Team {name}"), mode=mode), worker="w"
+    )
     step = ledger.intents.transition
     await step(name, BetState.QUOTED, at=NOW, cause="quoted", worker="w")
-    await step(name, BetState.SENDING, at=NOW, cause="sending", worker="w", evidence={"prices": [[book, "2.200"]]})
+    await step(
+        name,
+        BetState.SENDING,
+        at=NOW,
+        cause="sending",
+        worker="w",
+        evidence={"prices": [[book, "2.200"]]},
+    )
     later = NOW + timedelta(seconds=delay_s)
     if refused:
         await step(name, BetState.REFUSED, at=later, cause=cause, worker="w")
@@ -58,7 +67,9 @@ async def placed(
 
 
 async def history(ledger: Ledger) -> None:
-    """Eight accepted after 1 to 8 s, one of them a tenth of a per cent lower; two refused after half a second."""
+    """Eight accepted after 1 to 8 s, one of them a tenth of a per cent lower; two refused after
+    half a second.
+    """
     for n in range(8):
         await placed(ledger, f"a{n}", delay_s=n + 1, odds="2.178" if n == 0 else "2.200")
     for n in range(2):
@@ -75,9 +86,13 @@ async def test_a_book_is_measured_by_what_it_did(ledger: Ledger) -> None:
     assert ibc.drift_pct == pytest.approx((1.0**2 / 8) ** 0.5), "one fill of eight was 1 % lower"
 
 
-async def test_what_never_reached_the_book_and_what_is_undecided_is_no_refusal(ledger: Ledger) -> None:
+async def test_what_never_reached_the_book_and_what_is_undecided_is_no_refusal(
+    ledger: Ledger,
+) -> None:
     await placed(ledger, "kept", refused=True, cause="not_sent:halt_file")
-    await ledger.intents.create(an_intent("open", event=an_event("Team open"), mode=ExecutionMode.LIVE), worker="w")
+    await ledger.intents.create(
+        an_intent("open", event=an_event("Team open"), mode=ExecutionMode.LIVE), worker="w"
+    )
     assert await ledger.placements(ExecutionMode.LIVE, LONG_AGO) == []
     assert behaviour([]) == []
 
@@ -102,11 +117,15 @@ async def test_a_short_history_teaches_nothing_and_a_long_one_everything(ledger:
 
 
 async def test_parity_settles_what_live_was_refused_and_dry_would_have_had(ledger: Ledger) -> None:
-    """Every match ends 2-1, so over 2.5 wins 12.00 at 2.20; DRY without refusals or drift wins all ten times."""
+    """Every match ends 2-1, so over 2.5 wins 12.00 at 2.20; DRY without refusals or drift wins all
+    ten times.
+    """
     await history(ledger)
     facts = await ledger.placements(ExecutionMode.LIVE, LONG_AGO)
     results = {
-        fact.bet.intent.event_uid: EventScore(fact.bet.intent.event_uid, Score(2, 1), None, ended=True, observed_at=NOW)
+        fact.bet.intent.event_uid: EventScore(
+            fact.bet.intent.event_uid, Score(2, 1), None, ended=True, observed_at=NOW
+        )
         for fact in facts
     }
     generous = PaperSettings(paper_refusal_rate=0, paper_drift_pct=0)
@@ -124,7 +143,9 @@ async def test_parity_settles_what_live_was_refused_and_dry_would_have_had(ledge
 def test_the_parity_report_draws_as_the_paper_gateway_would(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fifty LIVE placements, half of them refused, teach DRY to refuse half; fewer leave it to the settings."""
+    """Fifty LIVE placements, half of them refused, teach DRY to refuse half; fewer leave it to the
+    settings.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(SystemClock, "now", lambda _: NOW + timedelta(days=100))
 
@@ -151,7 +172,9 @@ async def test_bets_of_the_ledger_are_measured_like_those_of_a_backtest(ledger: 
     await placed(ledger, "refused", refused=True)
     settled = BetChanges(pnl_minor=1200, settled_at=NOW + timedelta(hours=5), closing_fair_odds=2.0)
     at = datetime(2026, 2, 21, 17, tzinfo=UTC)
-    await ledger.intents.transition("won", BetState.WON, at=at, cause="result", worker="w", changes=settled)
+    await ledger.intents.transition(
+        "won", BetState.WON, at=at, cause="result", worker="w", changes=settled
+    )
     bets = [await ledger.intents.get(name) for name in ("won", "open", "refused")]
     records = records_of(bets, UTC)
     assert [record.bet_id for record in records] == ["won", "open"]

@@ -1,4 +1,6 @@
-"""Imagined fills: the rates and delays that the settings name, and never better than the price asked for."""
+"""Imagined fills: the rates and delays that the settings name, and never better than the price
+asked for.
+"""
 
 import random
 from decimal import Decimal
@@ -38,7 +40,9 @@ def test_a_drift_beyond_the_slippage_allowed_is_a_refusal() -> None:
 
 
 def test_the_same_seed_gives_the_same_fates() -> None:
-    one, other = ([draw("1.9", 1, PaperSettings(), random.Random(7)) for _ in range(50)] for _ in range(2))
+    one, other = (
+        [draw("1.9", 1, PaperSettings(), random.Random(7)) for _ in range(50)] for _ in range(2)
+    )
     assert one == other
 
 
@@ -65,7 +69,9 @@ def test_speed_divides_the_delays() -> None:
 @example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_accept_p90_s=5e-324), 1)
 @example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_accept_median_s=5e-324), 1)
 @example(Decimal(2), 1, PaperSettings(paper_refusal_rate=0, paper_speed=5e-324), 1)
-def test_no_fill_is_ever_better_than_asked(odds: Decimal, limit: float, settings: PaperSettings, seed: int) -> None:
+def test_no_fill_is_ever_better_than_asked(
+    odds: Decimal, limit: float, settings: PaperSettings, seed: int
+) -> None:
     fate = draw(str(odds), limit, settings, random.Random(seed))
     assert 1 < Decimal(fate.odds) <= odds
     assert 0 <= fate.delay_s <= 86_400

@@ -1,4 +1,6 @@
-"""The paper gateway is a bet venue like any other: prices from the real one, tickets of its own, settled from real results."""
+"""The paper gateway is a bet venue like any other: prices from the real one, tickets of its own,
+settled from real results.
+"""
 
 import random
 from collections.abc import AsyncIterator
@@ -16,7 +18,17 @@ from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
 from keter.settings import Settings
 from keter.venues.base import EventScore, PlaceOrder, PlaceOutcome, QuoteRequest, TicketStatus
 from keter.venues.paper import PaperGateway
-from tests.kit.execution import ACCOUNT, NOW, TOTALS, ModelVenue, an_event, an_intent, approved, counting_ids, settings_for
+from tests.kit.execution import (
+    ACCOUNT,
+    NOW,
+    TOTALS,
+    ModelVenue,
+    an_event,
+    an_intent,
+    approved,
+    counting_ids,
+    settings_for,
+)
 
 KICKOFF = NOW + timedelta(hours=3)
 REF = VenueRef("asianodds", "1|1|910022331")
@@ -29,11 +41,22 @@ class World:
         self.ledger, self.clock = ledger, clock
         self.prices = ModelVenue(clock.now)
         self.gateway = PaperGateway(
-            self.prices, ledger, settings, account=ACCOUNT, clock=clock, rng=random.Random(1), ids=counting_ids("p")
+            self.prices,
+            ledger,
+            settings,
+            account=ACCOUNT,
+            clock=clock,
+            rng=random.Random(1),
+            ids=counting_ids("p"),
         )
 
     async def place(
-        self, intent_id: str = "i1", *, stake_minor: int = 1000, books: tuple[str, ...] = ("IBC",), **how: object
+        self,
+        intent_id: str = "i1",
+        *,
+        stake_minor: int = 1000,
+        books: tuple[str, ...] = ("IBC",),
+        **how: object,
     ) -> str:
         intent = an_intent(intent_id, event=an_event(f"Team {intent_id}", KICKOFF), **how)  # type: ignore[arg-type]  # handed on
         await self.ledger.intents.create(intent, worker="w")
@@ -42,10 +65,14 @@ class World:
         assert (await self.gateway.place(order)).outcome is PlaceOutcome.SENT
         return intent.reference
 
-    async def final(self, intent_id: str, home: int, away: int, half: tuple[int, int] | None = None) -> None:
+    async def final(
+        self, intent_id: str, home: int, away: int, half: tuple[int, int] | None = None
+    ) -> None:
         self.clock.set(KICKOFF + timedelta(hours=2))
         uid = an_event(f"Team {intent_id}", KICKOFF).event_uid
-        await self.ledger.results.put(EventScore(uid, Score(home, away), half, ended=True, observed_at=self.clock.now()))
+        await self.ledger.results.put(
+            EventScore(uid, Score(home, away), half, ended=True, observed_at=self.clock.now())
+        )
 
 
 def settings_of(folder: Path, **values: object) -> Settings:
@@ -64,7 +91,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_prices_are_the_real_venues(world: World) -> None:
     request = QuoteRequest(REF, TOTALS, Side.OVER, ("PIN",))
     assert await world.gateway.quote(request) == await world.prices.quote(request)
-    assert world.gateway.capability.asynchronous_acceptance and not world.gateway.capability.can_cancel
+    assert (
+        world.gateway.capability.asynchronous_acceptance and not world.gateway.capability.can_cancel
+    )
 
 
 async def test_a_bet_is_pending_then_runs_then_is_settled(world: World) -> None:
@@ -76,17 +105,28 @@ async def test_a_bet_is_pending_then_runs_then_is_settled(world: World) -> None:
     assert ticket.status is TicketStatus.RUNNING
     await world.final("i1", 2, 1)
     [ticket] = await world.gateway.bets()
-    assert (ticket.status, ticket.result, ticket.pnl_minor, ticket.final_score) == (TicketStatus.SETTLED, "WON", 1200, (2, 1))
+    assert (ticket.status, ticket.result, ticket.pnl_minor, ticket.final_score) == (
+        TicketStatus.SETTLED,
+        "WON",
+        1200,
+        (2, 1),
+    )
 
 
-async def test_the_account_is_the_bankroll_less_what_is_at_stake_plus_what_was_won(world: World) -> None:
+async def test_the_account_is_the_bankroll_less_what_is_at_stake_plus_what_was_won(
+    world: World,
+) -> None:
     await world.place("i1")
     account = await world.gateway.account()
     assert (account.credit_minor, account.outstanding_minor) == (9000, 1000)
     world.clock.set(NOW + timedelta(minutes=30))
     await world.final("i1", 0, 0)
     account = await world.gateway.account()
-    assert (account.credit_minor, account.outstanding_minor, account.pnl_today_minor) == (9000, 0, -1000)
+    assert (account.credit_minor, account.outstanding_minor, account.pnl_today_minor) == (
+        9000,
+        0,
+        -1000,
+    )
 
 
 async def test_a_refusal_shows_when_it_is_decided_and_frees_the_stake(tmp_path: Path) -> None:
@@ -116,7 +156,9 @@ async def test_an_order_without_an_intent_was_surely_not_sent(world: World) -> N
     assert await world.gateway.bets() == []
 
 
-async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def fail(*_: object) -> None:
         raise LedgerUnavailableError("disk full")
 
@@ -128,13 +170,17 @@ async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(world: Wo
 
 async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:
     quote = msgspec.structs.replace(
-        (await world.prices.quote(QuoteRequest(REF, TOTALS, Side.OVER, ("IBC",))))[0], maximum_minor=700
+        (await world.prices.quote(QuoteRequest(REF, TOTALS, Side.OVER, ("IBC",))))[0],
+        maximum_minor=700,
     )
     world.prices.quotes["IBC"] = quote
     await world.gateway.quote(QuoteRequest(REF, TOTALS, Side.OVER, ("IBC", "GA")))
     reference = await world.place(books=("IBC", "GA"))
     tickets = await world.gateway.bet(reference)
-    assert sorted((ticket.book, ticket.stake_minor) for ticket in tickets) == [("GA", 300), ("IBC", 700)]
+    assert sorted((ticket.book, ticket.stake_minor) for ticket in tickets) == [
+        ("GA", 300),
+        ("IBC", 700),
+    ]
 
 
 async def test_an_in_play_handicap_counts_from_the_score_at_the_bet(world: World) -> None:
@@ -158,17 +204,25 @@ async def test_a_bet_whose_result_never_came_is_void(world: World) -> None:
 
 
 async def test_a_result_from_before_the_kick_off_or_the_bet_is_another_matchs(world: World) -> None:
-    """The same teams under the same name of the day, or a score left over: it must not decide what was bet afterwards."""
+    """The same teams under the same name of the day, or a score left over: it must not decide what
+    was bet afterwards.
+    """
     reference = await world.place()
     uid = an_event("Team i1", KICKOFF).event_uid
     world.clock.set(KICKOFF + timedelta(hours=1))
-    early = EventScore(uid, Score(0, 0), None, ended=True, observed_at=KICKOFF - timedelta(seconds=1))
+    early = EventScore(
+        uid, Score(0, 0), None, ended=True, observed_at=KICKOFF - timedelta(seconds=1)
+    )
     await world.ledger.results.put(early)
     [ticket] = await world.gateway.bet(reference)
     assert (ticket.status, ticket.final_score) == (TicketStatus.RUNNING, None)
-    live = await world.place("live", signal=encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60))))
+    live = await world.place(
+        "live", signal=encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60)))
+    )
     uid_of_live = an_event("Team live", KICKOFF).event_uid
-    before = msgspec.structs.replace(early, event_uid=uid_of_live, observed_at=world.clock.now() - timedelta(seconds=1))
+    before = msgspec.structs.replace(
+        early, event_uid=uid_of_live, observed_at=world.clock.now() - timedelta(seconds=1)
+    )
     await world.ledger.results.put(before)
     world.clock.set(KICKOFF + timedelta(hours=2))
     [ticket] = await world.gateway.bet(live)

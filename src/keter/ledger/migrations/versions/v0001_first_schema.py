@@ -1,4 +1,6 @@
-"""The first schema: bets and their trails, fences, settlements, decisions, histories, foreign and paper tickets."""
+"""The first schema: bets and their trails, fences, settlements, decisions, histories, foreign and
+paper tickets.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,7 +44,12 @@ def _account_history() -> None:
         sa.Column("fetched_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_account_history"),
     )
-    op.create_index("ix_account_history_account_fetched_at", "account_history", ["account", "fetched_at"], unique=False)
+    op.create_index(
+        "ix_account_history_account_fetched_at",
+        "account_history",
+        ["account", "fetched_at"],
+        unique=False,
+    )
 
 
 def _alerts() -> None:
@@ -233,7 +240,12 @@ def _paper_tickets() -> None:
         sa.CheckConstraint("stake_minor > 0", name="ck_paper_tickets_stake_positive"),
         sa.PrimaryKeyConstraint("ticket_id", name="pk_paper_tickets"),
     )
-    op.create_index("ix_paper_tickets_account_placed_at", "paper_tickets", ["account", "placed_at"], unique=False)
+    op.create_index(
+        "ix_paper_tickets_account_placed_at",
+        "paper_tickets",
+        ["account", "placed_at"],
+        unique=False,
+    )
     op.create_index("ix_paper_tickets_reference", "paper_tickets", ["reference"], unique=False)
 
 

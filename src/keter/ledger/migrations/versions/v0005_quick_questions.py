@@ -1,4 +1,6 @@
-"""Questions with small answers read little: indexes for what is open, and sums of everything kept by triggers."""
+"""Questions with small answers read little: indexes for what is open, and sums of everything kept
+by triggers.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,7 +31,8 @@ def upgrade() -> None:
     for table, (book, owner, state) in _WATCHED.items():
         op.execute(
             f"INSERT INTO totals (book, owner, state, number, pnl_minor) "  # noqa: S608 - words of this file only
-            f"SELECT '{book}', {owner}, {state}, count(*), coalesce(sum(pnl_minor), 0) FROM {table} GROUP BY 2, 3"
+            f"SELECT '{book}', {owner}, {state}, count(*), coalesce(sum(pnl_minor), 0) FROM {table}"
+            " GROUP BY 2, 3"
         )
         make(table, book, owner, state)
 
@@ -40,16 +43,30 @@ def _indexes() -> None:
     _partial("ix_bets_open", "bets", ["mode", "created_at"], _OPEN)
     _partial("ix_foreign_tickets_open", "foreign_tickets", ["account", "mode"], _STANDING)
     waiting = "settled_at IS NULL AND refused = 0", "settled_at IS NULL AND NOT refused"
-    _partial("ix_paper_tickets_waiting", "paper_tickets", ["account", "settled_at", "decided_at"], *waiting)
-    op.create_index("ix_paper_tickets_account_decided_at", "paper_tickets", ["account", "decided_at"])
-    _partial("ix_paper_tickets_settled", "paper_tickets", ["account", "settled_at"], "settled_at IS NOT NULL")
+    _partial(
+        "ix_paper_tickets_waiting",
+        "paper_tickets",
+        ["account", "settled_at", "decided_at"],
+        *waiting,
+    )
+    op.create_index(
+        "ix_paper_tickets_account_decided_at", "paper_tickets", ["account", "decided_at"]
+    )
+    _partial(
+        "ix_paper_tickets_settled",
+        "paper_tickets",
+        ["account", "settled_at"],
+        "settled_at IS NOT NULL",
+    )
     op.create_index("ix_decisions_stage_id", "decisions", ["stage", "id"])
     op.create_index("ix_decisions_stage_reason_id", "decisions", ["stage", "reason", "id"])
 
 
 def _partial(name: str, table: str, columns: list[str], condition: str, postgres: str = "") -> None:
     sqlite_where, postgresql_where = sa.text(condition), sa.text(postgres or condition)
-    op.create_index(name, table, columns, sqlite_where=sqlite_where, postgresql_where=postgresql_where)
+    op.create_index(
+        name, table, columns, sqlite_where=sqlite_where, postgresql_where=postgresql_where
+    )
 
 
 def _group(row: str, owner: str, state: str) -> tuple[str, str]:
@@ -66,7 +83,8 @@ def _sqlite(table: str, book: str, owner: str, state: str) -> None:
         return (
             f"INSERT INTO totals (book, owner, state, number, pnl_minor) SELECT '{book}', {whose}, {where}, 0, 0 "  # noqa: S608 - as above
             f"WHERE NOT EXISTS (SELECT 1 FROM totals WHERE {same}); "
-            f"UPDATE totals SET number = number {sign} 1, pnl_minor = pnl_minor {sign} coalesce({row}.pnl_minor, 0) "
+            f"UPDATE totals SET number = number {sign} 1, pnl_minor = pnl_minor {sign}"
+            f" coalesce({row}.pnl_minor, 0) "
             f"WHERE {same}; "
         )
 
@@ -76,11 +94,15 @@ def _sqlite(table: str, book: str, owner: str, state: str) -> None:
         (f"UPDATE OF {columns}", "update", step("OLD", "-") + step("NEW", "+")),
         ("DELETE", "delete", step("OLD", "-")),
     ):
-        op.execute(f"CREATE TRIGGER totals_{table}_{name} AFTER {event} ON {table} BEGIN {body} END")
+        op.execute(
+            f"CREATE TRIGGER totals_{table}_{name} AFTER {event} ON {table} BEGIN {body} END"
+        )
 
 
 def _postgres(table: str, book: str, owner: str, state: str) -> None:
-    """A row per change, folded later: a row that all writers share would make them wait for each other, or deadlock."""
+    """A row per change, folded later: a row that all writers share would make them wait for each
+    other, or deadlock.
+    """
 
     def step(row: str, sign: str) -> str:
         whose, where = _group(row, owner, state)
@@ -96,5 +118,11 @@ def _postgres(table: str, book: str, owner: str, state: str) -> None:
         ("DELETE", "delete", step("OLD", "-")),
     ):
         function = f"totals_{table}_{name}"
-        op.execute(f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$")
-        op.execute(f"CREATE TRIGGER {function} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {function}()")
+        op.execute(
+            f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}"
+            " RETURN NULL; END $$"
+        )
+        op.execute(
+            f"CREATE TRIGGER {function} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION"
+            f" {function}()"
+        )

@@ -1,4 +1,6 @@
-"""The audit numbers its commands: which of two was the later one does not hang on a clock that may be set back."""
+"""The audit numbers its commands: which of two was the later one does not hang on a clock that may
+be set back.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,14 +9,17 @@ revision = "0006"
 down_revision = "0005"
 
 _NUMBER_OLD_ROWS = (
-    "UPDATE operator_commands SET sequence = numbered.place FROM"
-    " (SELECT command_id, row_number() OVER (ORDER BY at, command_id) AS place FROM operator_commands) AS numbered"
-    " WHERE numbered.command_id = operator_commands.command_id"
+    "UPDATE operator_commands SET sequence = numbered.place FROM (SELECT command_id, row_number()"
+    " OVER (ORDER BY at, command_id) AS place FROM operator_commands) AS numbered WHERE"
+    " numbered.command_id = operator_commands.command_id"
 )
 
 
 def upgrade() -> None:
-    op.add_column("operator_commands", sa.Column("sequence", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column(
+        "operator_commands",
+        sa.Column("sequence", sa.BigInteger(), nullable=False, server_default="0"),
+    )
     op.execute(_NUMBER_OLD_ROWS)
     op.create_index("ix_operator_commands_sequence", "operator_commands", ["sequence"])
     # The database gives the number, so that whoever writes a command cannot leave it out.
@@ -25,10 +30,18 @@ def upgrade() -> None:
 
 
 def _postgres() -> None:
-    """A sequence: writers that write at once get different numbers and do not wait for each other."""
+    """A sequence: writers that write at once get different numbers and do not wait for each
+    other.
+    """
     op.execute("CREATE SEQUENCE operator_commands_number OWNED BY operator_commands.sequence")
-    op.execute("SELECT setval('operator_commands_number', coalesce(max(sequence), 0) + 1, false) FROM operator_commands")
-    op.execute("ALTER TABLE operator_commands ALTER COLUMN sequence SET DEFAULT nextval('operator_commands_number')")
+    op.execute(
+        "SELECT setval('operator_commands_number', coalesce(max(sequence), 0) + 1, false) FROM"
+        " operator_commands"
+    )
+    op.execute(
+        "ALTER TABLE operator_commands ALTER COLUMN sequence SET DEFAULT"
+        " nextval('operator_commands_number')"
+    )
 
 
 def _sqlite() -> None:

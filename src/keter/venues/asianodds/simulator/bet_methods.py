@@ -18,7 +18,9 @@ _NO_ROWS, _NOT_FOUND = 300, -200
 def get_placement_info(house: House, call: Call) -> Answer:
     target, quotes = house.desk.quotes(call.session, call.body)
     currency = house.book.accounts[call.session.user].config.currency
-    found = [quote_json(target, quote, currency, house.config.protocol.price_field) for quote in quotes]
+    found = [
+        quote_json(target, quote, currency, house.config.protocol.price_field) for quote in quotes
+    ]
     wait_s = max((quote.after_s for quote in quotes), default=0.0)
     return Answer({"Code": 0, "Message": "", "Result": {"OddsPlacementData": found}}, wait_s)
 
@@ -27,13 +29,21 @@ def place_bet(house: House, call: Call) -> Answer:
     plan = house.desk.prepare(call.session, call.body, call.now_ms)
     tickets = house.desk.send(plan, call.now_ms, _mistake(house, call.route))
     house.book.advance(call.now_ms, [])
-    sent = [{"Bookie": t.order.bookie, "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""} for t in tickets]
-    return result({"BetPlacementReference": plan.reference, "Message": "sent", "PlacementData": sent})
+    sent = [
+        {"Bookie": t.order.bookie, "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""}
+        for t in tickets
+    ]
+    return result(
+        {"BetPlacementReference": plan.reference, "Message": "sent", "PlacementData": sent}
+    )
 
 
 def _mistake(house: House, route: str) -> Mistake | None:
     """What the bookmaker gets wrong about this placement, if anything."""
-    stake, odds = house.faults.take(FaultKind.WRONG_STAKE, route), house.faults.take(FaultKind.WRONG_PRICE, route)
+    stake, odds = (
+        house.faults.take(FaultKind.WRONG_STAKE, route),
+        house.faults.take(FaultKind.WRONG_PRICE, route),
+    )
     revoked = house.faults.take(FaultKind.REFUSED_LATER, route)
     if stake is None and odds is None and revoked is None:
         return None
@@ -48,7 +58,9 @@ def _bets(house: House, call: Call, wanted: Callable[[Ticket], bool], cap: int) 
     """Newest first. A bet that has only just been sent is in no list yet."""
     transit_ms = house.config.protocol.transit_s * house.config.delay_scale * 1000
     mine = house.book.tickets(call.session.user)
-    found = [t for t in reversed(mine) if wanted(t) and call.now_ms >= t.placed_ms + transit_ms][:cap]
+    found = [t for t in reversed(mine) if wanted(t) and call.now_ms >= t.placed_ms + transit_ms][
+        :cap
+    ]
     rows = [_row(house, ticket, codes=False) for ticket in found]
     return data(spoil_rows(house.faults, call.route, rows), _NO_ROWS)
 
@@ -86,16 +98,20 @@ def get_account_summary(house: House, call: Call) -> Answer:
     account = house.book.accounts[call.session.user]
     today = call.now_ms // DAY_MS
     amounts = {
-        "Credit": account.credit_minor, "Outstanding": account.outstanding_minor,
-        "TodayPnL": account.pnl_by_day.get(today, 0), "YesterdayPnL": account.pnl_by_day.get(today - 1, 0),
-    }  # fmt: skip
+        "Credit": account.credit_minor,
+        "Outstanding": account.outstanding_minor,
+        "TodayPnL": account.pnl_by_day.get(today, 0),
+        "YesterdayPnL": account.pnl_by_day.get(today - 1, 0),
+    }
     fields: dict[str, object] = {name: amount(minor) for name, minor in amounts.items()}
     fields |= dict.fromkeys([f"{name}Currency" for name in amounts], account.config.currency)
     return result(fields | {"Message": f"summary for {call.session.user}"}, message=None)
 
 
 def _by_day(house: House, call: Call, first: int, last: int) -> dict[int, list[Ticket]]:
-    """The customer's tickets by the day on which they were settled, else decided, else placed; oldest day first."""
+    """The customer's tickets by the day on which they were settled, else decided, else placed;
+    oldest day first.
+    """
     books, days = words(call, "bookies"), dict[int, list[Ticket]]()
     for ticket in house.book.tickets(call.session.user):
         day = (ticket.settled_ms or ticket.decided_ms or ticket.placed_ms) // DAY_MS
@@ -122,10 +138,17 @@ def get_history_statement(house: House, call: Call) -> Answer:
     for day, tickets in _by_day(house, call, _day(call, "from"), _day(call, "to")).items():
         settled = [ticket for ticket in tickets if ticket.state is State.SETTLED]
         if settled:
-            day_turnover, day_won = sum(t.stake_minor for t in settled), sum(t.pnl_minor for t in settled)
+            day_turnover, day_won = (
+                sum(t.stake_minor for t in settled),
+                sum(t.pnl_minor for t in settled),
+            )
             turnover, won = turnover + day_turnover, won + day_won
             items.append(_statement_day(account, day, day_turnover, day_won))
-    totals = {"TotalCommission": "0.00", "TotalTurnover": _money(turnover), "TotalWinLoss": _money(won)}
+    totals = {
+        "TotalCommission": "0.00",
+        "TotalTurnover": _money(turnover),
+        "TotalWinLoss": _money(won),
+    }
     return result({"BetHistoryStatementItems": items, **totals})
 
 
@@ -150,6 +173,15 @@ def _balance(account: Account, day: int) -> int:
 def get_bet_history_summary(house: House, call: Call) -> Answer:
     day = _day(call, "date")
     tickets = _by_day(house, call, day, day).get(day, [])
-    rows = spoil_rows(house.faults, call.route, [_row(house, ticket, codes=True) for ticket in tickets])
+    rows = spoil_rows(
+        house.faults, call.route, [_row(house, ticket, codes=True) for ticket in tickets]
+    )
     total = _money(sum(ticket.pnl_minor for ticket in tickets))
-    return result({"BetSummaries": rows, "SubTotalCommision": "0.00", "SubTotalProfitAndLost": total, "Total": total})
+    return result(
+        {
+            "BetSummaries": rows,
+            "SubTotalCommision": "0.00",
+            "SubTotalProfitAndLost": total,
+            "Total": total,
+        }
+    )

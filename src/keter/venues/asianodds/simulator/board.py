@@ -1,6 +1,8 @@
-"""The shop window: fixtures and their rows as the feed shows them, each stamped with the time of its last change.
+"""The shop window: fixtures and their rows as the feed shows them, each stamped with the time of
+its last change.
 
-One ``Fixture`` has several ``Row``s (one per line, each with its own GameId). A row is replaced, never edited.
+One ``Fixture`` has several ``Row``s (one per line, each with its own GameId). A row is replaced,
+never edited.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +11,14 @@ from enum import IntEnum
 
 import orjson
 
-from keter.venues.asianodds.simulator.wording import FORMATS, Prices, bookie_odds, favoured, line_range, starts_on
+from keter.venues.asianodds.simulator.wording import (
+    FORMATS,
+    Prices,
+    bookie_odds,
+    favoured,
+    line_range,
+    starts_on,
+)
 
 _HASH = 0x9E3779B1
 
@@ -38,7 +47,10 @@ ODDS_NAMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class Fixture:
-    """A match. Scores are the truth as of now; ``half_time`` and ``full_time`` stand once that period is over."""
+    """A match.
+
+    Scores are the truth as of now; ``half_time`` and ``full_time`` stand once that period is over.
+    """
 
     match_id: int
     league_id: int
@@ -56,7 +68,10 @@ class Fixture:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Prices of one market of a row: book to legs in the venue's order. ``line_q``: home handicap or goals, in quarters."""
+    """Prices of one market of a row: book to legs in the venue's order.
+
+    ``line_q``: home handicap or goals, in quarters.
+    """
 
     line_q: int | None
     prices: dict[str, Prices]
@@ -90,22 +105,40 @@ class Row:
 
 def _as_json(row: Row, odds_format: str, books: frozenset[str] | None) -> dict[str, object]:
     fixture = row.fixture
-    sides = [favoured(offer.line_q or 0) if (offer := row.offers.get(("H", full))) else 0 for full in (True, False)]
+    sides = [
+        favoured(offer.line_q or 0) if (offer := row.offers.get(("H", full))) else 0
+        for full in (True, False)
+    ]
     body: dict[str, object] = {
-        "MatchId": fixture.match_id, "GameId": row.game_id, "LeagueId": fixture.league_id, "LeagueName": fixture.league,
-        "MarketTypeId": int(row.market_type), "MarketType": row.market_type.name.capitalize(),
+        "MatchId": fixture.match_id,
+        "GameId": row.game_id,
+        "LeagueId": fixture.league_id,
+        "LeagueName": fixture.league,
+        "MarketTypeId": int(row.market_type),
+        "MarketType": row.market_type.name.capitalize(),
         "HomeTeam": {"Name": fixture.home, "Score": row.score[0], "RedCards": row.reds[0]},
         "AwayTeam": {"Name": fixture.away, "Score": row.score[1], "RedCards": row.reds[1]},
-        "StartTime": fixture.start_ms, "StartsOn": starts_on(fixture.start_ms),
-        "IsLive": int(row.market_type is MarketType.LIVE), "InGameMinutes": row.minutes, "ExpectedLength": 45,
-        "Favoured": sides[0], "FullTimeFavoured": sides[0], "HalfTimeFavoured": sides[1],
-    }  # fmt: skip
+        "StartTime": fixture.start_ms,
+        "StartsOn": starts_on(fixture.start_ms),
+        "IsLive": int(row.market_type is MarketType.LIVE),
+        "InGameMinutes": row.minutes,
+        "ExpectedLength": 45,
+        "Favoured": sides[0],
+        "FullTimeFavoured": sides[0],
+        "HalfTimeFavoured": sides[1],
+    }
     for slot, (name, line_name) in SLOTS.items():
         offer = row.offers.get(slot)
-        prices = {} if offer is None else {b: legs for b, legs in offer.prices.items() if books is None or b in books}
+        prices = (
+            {}
+            if offer is None
+            else {b: legs for b, legs in offer.prices.items() if books is None or b in books}
+        )
         market = {"BookieOdds": bookie_odds(prices, odds_format)}
         if line_name is not None:
-            market[line_name] = line_range(offer.line_q) if offer and prices and offer.line_q is not None else ""
+            market[line_name] = (
+                line_range(offer.line_q) if offer and prices and offer.line_q is not None else ""
+            )
         body[name] = market
     body |= {
         "IsActive": row.active, "WillBeRemoved": row.closing, "ToBeRemovedOn": row.remove_on_ms,
@@ -127,7 +160,10 @@ class Numbers:
 
 
 class Board:
-    """Rows by GameId. Stamps never fall, and grow after each ``cursor``, so that a cursor misses no change."""
+    """Rows by GameId.
+
+    Stamps never fall, and grow after each ``cursor``, so that a cursor misses no change.
+    """
 
     def __init__(self, closing_ms: int) -> None:
         self.rows: dict[int, Row] = {}
@@ -141,7 +177,9 @@ class Board:
         return self._stamp_ms
 
     def put(self, row: Row, now_ms: int) -> None:
-        """Shows ``row`` instead of the one with the same GameId; nothing happens when nothing differs."""
+        """Shows ``row`` instead of the one with the same GameId; nothing happens when nothing
+        differs.
+        """
         old = self.rows.get(row.game_id)
         if old is not None and old == replace(row, updated_ms=old.updated_ms):
             return
@@ -153,17 +191,28 @@ class Board:
         if not row.closing:
             stamp = self._stamp(now_ms)
             self.rows[game_id] = replace(
-                row, closing=True, active=False, remove_on_ms=stamp + self._closing_ms, updated_ms=stamp, encoded={}
+                row,
+                closing=True,
+                active=False,
+                remove_on_ms=stamp + self._closing_ms,
+                updated_ms=stamp,
+                encoded={},
             )
 
     def purge(self, now_ms: int) -> None:
         """Drops rows whose time of removal is past."""
-        for game_id in [row.game_id for row in self.rows.values() if row.closing and row.remove_on_ms <= now_ms]:
+        for game_id in [
+            row.game_id for row in self.rows.values() if row.closing and row.remove_on_ms <= now_ms
+        ]:
             del self.rows[game_id]
 
     def changed(self, market_type: MarketType, since_ms: int) -> Iterator[Row]:
         """Rows of a market type changed after ``since_ms``."""
-        return (row for row in self.rows.values() if row.market_type is market_type and row.updated_ms > since_ms)
+        return (
+            row
+            for row in self.rows.values()
+            if row.market_type is market_type and row.updated_ms > since_ms
+        )
 
     def _stamp(self, now_ms: int) -> int:
         self._stamp_ms = max(now_ms, self._stamp_ms + self._told)
@@ -171,11 +220,15 @@ class Board:
         return self._stamp_ms
 
 
-def rows_json(rows: Iterable[Row], odds_format: str, books: frozenset[str] | None) -> list[dict[str, object]]:
+def rows_json(
+    rows: Iterable[Row], odds_format: str, books: frozenset[str] | None
+) -> list[dict[str, object]]:
     """Rows grouped by sport, as the feed's ``Sports`` list."""
     if odds_format not in FORMATS:
         raise ValueError(f"OddsFormat must be one of {', '.join(FORMATS)}")
     sports: dict[int, list[orjson.Fragment]] = {}
     for row in rows:
-        sports.setdefault(row.fixture.sport, []).append(orjson.Fragment(row.wire(odds_format, books)))
+        sports.setdefault(row.fixture.sport, []).append(
+            orjson.Fragment(row.wire(odds_format, books))
+        )
     return [{"SportsType": sport, "MatchGames": games} for sport, games in sports.items()]

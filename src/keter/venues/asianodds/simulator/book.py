@@ -1,4 +1,6 @@
-"""The bookmaker's own ledger: every ticket and every customer's money. The truth that tests assert against.
+"""The bookmaker's own ledger: every ticket and every customer's money.
+
+The truth that tests assert against.
 
 For each account, always: ``credit + outstanding == deposit + pnl``. Money is cents.
 """
@@ -28,7 +30,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a ticket, and when. ``refusal`` None: accepted. ``revoke_ms``: taken back after acceptance."""
+    """What becomes of a ticket, and when.
+
+    ``refusal`` None: accepted. ``revoke_ms``: taken back after acceptance.
+    """
 
     due_ms: int
     refusal: str | None = None
@@ -61,7 +66,9 @@ class Order:
 
 @dataclass(slots=True)
 class Ticket:
-    """An order and what came of it; ``odds_milli`` and ``stake_minor`` are what the bookmaker booked."""
+    """An order and what came of it; ``odds_milli`` and ``stake_minor`` are what the bookmaker
+    booked.
+    """
 
     number: int
     order: Order
@@ -94,7 +101,9 @@ class Account:
     pnl_by_day: dict[int, int] = field(default_factory=dict)
 
     def balanced(self) -> bool:
-        return self.credit_minor + self.outstanding_minor == self.config.deposit_minor + self.pnl_minor
+        return (
+            self.credit_minor + self.outstanding_minor == self.config.deposit_minor + self.pnl_minor
+        )
 
     def book(self, day: int, pnl_minor: int) -> None:
         self.pnl_minor += pnl_minor
@@ -104,10 +113,16 @@ class Account:
 
 
 class Book:
-    """Tickets by number, oldest first; the oldest closed ones are forgotten beyond ``keep_closed``."""
+    """Tickets by number, oldest first; the oldest closed ones are forgotten beyond
+    ``keep_closed``.
+    """
 
-    def __init__(self, accounts: tuple[AccountConfig, ...], *, settle_after_ms: int, keep_closed: int) -> None:
-        self.accounts = {config.user.upper(): Account(config, config.deposit_minor) for config in accounts}
+    def __init__(
+        self, accounts: tuple[AccountConfig, ...], *, settle_after_ms: int, keep_closed: int
+    ) -> None:
+        self.accounts = {
+            config.user.upper(): Account(config, config.deposit_minor) for config in accounts
+        }
         self._settle_after_ms, self._keep_closed = settle_after_ms, keep_closed
         self._tickets: dict[int, Ticket] = {}
         self._by_reference: dict[tuple[str, str], list[Ticket]] = {}
@@ -143,7 +158,9 @@ class Book:
         """Decides and settles everything due by ``now_ms``, in the order of time."""
         self._waiting.extend(results)
         while True:
-            settle_ms = self._waiting[0].at_ms + self._settle_after_ms if self._waiting else now_ms + 1
+            settle_ms = (
+                self._waiting[0].at_ms + self._settle_after_ms if self._waiting else now_ms + 1
+            )
             due_ms = self._due[0][0] if self._due else now_ms + 1
             if min(settle_ms, due_ms) > now_ms:
                 return
@@ -171,7 +188,9 @@ class Book:
         decision, account = ticket.decision, self.accounts[ticket.order.account]
         stake_minor = decision.stake_minor or ticket.stake_minor
         if decision.refusal is None and stake_minor > account.credit_minor:
-            self._refuse(ticket, at_ms, f"Credit limit exceeded. Available: {account.credit_minor / 100:.2f}")
+            self._refuse(
+                ticket, at_ms, f"Credit limit exceeded. Available: {account.credit_minor / 100:.2f}"
+            )
             return
         if decision.refusal is not None:
             self._refuse(ticket, at_ms, decision.refusal)
@@ -194,7 +213,9 @@ class Book:
             self._refuse(ticket, at_ms, "Bet rejected by book")
 
     def _settle(self, ticket: Ticket, at_ms: int) -> None:
-        """Settles a running ticket when the result of its period, or the end of an abandoned match, is known."""
+        """Settles a running ticket when the result of its period, or the end of an abandoned match,
+        is known.
+        """
         result = self._result_for(ticket)
         if ticket.state is not State.RUNNING or result is None:
             return

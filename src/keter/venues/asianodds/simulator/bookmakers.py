@@ -15,7 +15,9 @@ _QUOTABLE = (0.04, 0.96)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Margins on two- and three-way markets, the sd of its own error in goals, and whether it quotes side lines."""
+    """Margins on two- and three-way markets, the sd of its own error in goals, and whether it
+    quotes side lines.
+    """
 
     margin_two: float
     margin_three: float
@@ -57,7 +59,9 @@ def stances(rng: random.Random, config: MarketConfig) -> tuple[Stance, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A match as one book sees it now: goals still expected (hundredths) in the match and in the first half, and the score."""
+    """A match as one book sees it now: goals still expected (hundredths) in the match and in the
+    first half, and the score.
+    """
 
     home_centi: int
     away_centi: int
@@ -74,9 +78,15 @@ class Situation:
 
 
 def situation(
-    stance: Stance, intensities: tuple[float, float], remaining: float, half_left: float, score: tuple[int, int]
+    stance: Stance,
+    intensities: tuple[float, float],
+    remaining: float,
+    half_left: float,
+    score: tuple[int, int],
 ) -> Situation:
-    """``remaining`` is the share of the match still to play, ``half_left`` that of the first half (0: over)."""
+    """``remaining`` is the share of the match still to play, ``half_left`` that of the first half
+    (0: over).
+    """
     home = max(intensities[0] + stance.error[0], 0.1)
     away = max(intensities[1] + stance.error[1], 0.1)
     half = half_left * HALF_SHARE
@@ -107,7 +117,10 @@ def _two(probability: float, style: Style) -> Prices | None:
 def one_x_two(seen: Situation, style: Style) -> Prices:
     """Home, away, draw."""
     lead = seen.score[0] - seen.score[1]
-    return tuple(chance.price(p, style.margin_three) for p in chance.three_way(seen.home_centi, seen.away_centi, lead))
+    return tuple(
+        chance.price(p, style.margin_three)
+        for p in chance.three_way(seen.home_centi, seen.away_centi, lead)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +156,12 @@ def _even_total(seen: Situation) -> int:
     return 4 * sum(seen.score) + chance.even_total(seen.goals_centi)
 
 
-def offers(views: list[tuple[Stance, Situation]], wanted: dict[Slot, int | None], *, side_line: bool) -> dict[Slot, Offer]:
-    """What every book offers for the ``wanted`` markets of one row; a side line is quoted by some books only."""
+def offers(
+    views: list[tuple[Stance, Situation]], wanted: dict[Slot, int | None], *, side_line: bool
+) -> dict[Slot, Offer]:
+    """What every book offers for the ``wanted`` markets of one row; a side line is quoted by some
+    books only.
+    """
     found: dict[Slot, Offer] = {}
     for slot, line_q in wanted.items():
         prices: dict[str, Prices] = {}

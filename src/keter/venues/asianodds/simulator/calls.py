@@ -11,7 +11,10 @@ from keter.venues.asianodds.simulator.sessions import Session
 
 @dataclass(slots=True)
 class Call:
-    """One request. Names in ``query`` are lower case; ``session`` is set once the token has been checked."""
+    """One request.
+
+    Names in ``query`` are lower case; ``session`` is set once the token has been checked.
+    """
 
     route: str
     query: Mapping[str, str]
@@ -68,4 +71,8 @@ def integer(call: Call, name: str) -> int | None:
 def words(call: Call, name: str) -> frozenset[str] | None:
     """The values of a comma list; None for all."""
     text = call.query.get(name, "").upper()
-    return None if text in {"", "ALL"} else frozenset(part.strip() for part in text.split(",") if part.strip())
+    return (
+        None
+        if text in {"", "ALL"}
+        else frozenset(part.strip() for part in text.split(",") if part.strip())
+    )

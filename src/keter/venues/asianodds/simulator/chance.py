@@ -1,8 +1,10 @@
-"""Probabilities from goal intensities, and a bookmaker's prices from probabilities. Pure; independent Poisson goals.
+"""Probabilities from goal intensities, and a bookmaker's prices from probabilities.
 
-Prices are whole thousandths of decimal odds (1970 is 1.970), rounded down: a booksum is never below what the margin says,
-except where the lowest price, 1.005, is reached.
-Intensities are whole hundredths of a goal, which makes everything here worth remembering.
+Pure; independent Poisson goals.
+
+Prices are whole thousandths of decimal odds (1970 is 1.970), rounded down: a booksum is never below
+what the margin says, except where the lowest price, 1.005, is reached. Intensities are whole
+hundredths of a goal, which makes everything here worth remembering.
 """
 
 import math
@@ -38,7 +40,9 @@ def _difference(home_centi: int, away_centi: int) -> tuple[int, tuple[float, ...
 
 @lru_cache(maxsize=16_384)
 def home_covers(home_centi: int, away_centi: int, line_q: int) -> float:
-    """Effective probability (pushes apart) that home wins at a home line in quarter goals, goals counted from now."""
+    """Effective probability (pushes apart) that home wins at a home line in quarter goals, goals
+    counted from now.
+    """
     return _effective(*_difference(home_centi, away_centi), line_q)
 
 
@@ -75,14 +79,20 @@ def even_handicap(home_centi: int, away_centi: int) -> int:
     """The home line, in quarters, nearest to an even bet."""
     guess = round((away_centi - home_centi) / 25)
     lines = range(guess - 6, guess + 7)
-    return min(lines, key=lambda line_q: (abs(home_covers(home_centi, away_centi, line_q) - 0.5), abs(line_q)))
+    return min(
+        lines,
+        key=lambda line_q: (abs(home_covers(home_centi, away_centi, line_q) - 0.5), abs(line_q)),
+    )
 
 
 @lru_cache(maxsize=8192)
 def even_total(centi: int) -> int:
     """The goal line, in quarters and at least half a goal, nearest to an even bet."""
     guess = max(round(centi / 25), 2)
-    return min(range(max(guess - 6, 2), guess + 7), key=lambda line_q: (abs(goes_over(centi, line_q) - 0.5), line_q))
+    return min(
+        range(max(guess - 6, 2), guess + 7),
+        key=lambda line_q: (abs(goes_over(centi, line_q) - 0.5), line_q),
+    )
 
 
 def price(probability: float, margin: float) -> int:

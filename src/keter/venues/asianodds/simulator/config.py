@@ -34,7 +34,9 @@ DEMO_ACCOUNT = AccountConfig("SANDBOX", "sandbox")
 
 @dataclass(frozen=True, slots=True)
 class ProtocolConfig:
-    """Where the public record of the protocol leaves a choice, or where a client must cope with either."""
+    """Where the public record of the protocol leaves a choice, or where a client must cope with
+    either.
+    """
 
     throttle_answer: Literal["810", "-810", "429"] = "810"
     expired_answer: Literal["401", "-1"] = "401"
@@ -56,7 +58,10 @@ class ProtocolConfig:
 
 @dataclass(frozen=True, slots=True)
 class MarketConfig:
-    """The made-up world. Times are seconds of the clock on the wall unless a name says otherwise."""
+    """The made-up world.
+
+    Times are seconds of the clock on the wall unless a name says otherwise.
+    """
 
     today_fixtures: int = 24
     early_fixtures: int = 8
@@ -79,10 +84,15 @@ class MarketConfig:
 
 @dataclass(frozen=True, slots=True)
 class BettingConfig:
-    """How bets are decided. Rates and delays come from 1,497 recorded bets (protocol page, section 5.2)."""
+    """How bets are decided.
+
+    Rates and delays come from 1,497 recorded bets (protocol page, section 5.2).
+    """
 
     refusal_rate: float = 0.2
-    refusal_by_book: dict[str, float] = field(default_factory=lambda: {"P88": 0.33, "PIN": 0.18, "SIN": 0.16})
+    refusal_by_book: dict[str, float] = field(
+        default_factory=lambda: {"P88": 0.33, "PIN": 0.18, "SIN": 0.16}
+    )
     accept_median_s: float = 14.0
     accept_p90_s: float = 43.0
     accept_max_s: float = 157.0
@@ -98,7 +108,10 @@ class BettingConfig:
 
 @dataclass(frozen=True, slots=True)
 class CsvConfig:
-    """Real fixtures. ``first`` and ``last`` are ISO dates (inclusive) that cut a piece out of the files."""
+    """Real fixtures.
+
+    ``first`` and ``last`` are ISO dates (inclusive) that cut a piece out of the files.
+    """
 
     paths: tuple[Path, ...] = ()
     first: str | None = None
@@ -109,9 +122,11 @@ class CsvConfig:
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """``speed`` divides played time; ``feed_interval_scale`` scales the feed's throttles, ``delay_scale`` the books' delays.
+    """``speed`` divides played time; ``feed_interval_scale`` scales the feed's throttles,
+    ``delay_scale`` the books' delays.
 
-    The world is that of ``csv`` when it names files, a still one when ``fixed_fixtures`` is above 0, else the made-up market.
+    The world is that of ``csv`` when it names files, a still one when ``fixed_fixtures`` is above
+    0, else the made-up market.
     """
 
     host: str = "127.0.0.1"
@@ -130,11 +145,17 @@ class SandboxConfig:
 
     @property
     def final_shown_ms(self) -> int:
-        """How long a final score stays in the Live feed, so that a client at the throttle's pace sees it."""
+        """How long a final score stays in the Live feed, so that a client at the throttle's pace
+        sees it.
+        """
         return round(1000 * max(3 * FEED_INTERVAL_S[0] * self.feed_interval_scale, 1.0))
 
     def __post_init__(self) -> None:
-        if not (0 < self.speed < inf and 0 <= self.feed_interval_scale < inf and 0 <= self.delay_scale < inf):
+        if not (
+            0 < self.speed < inf
+            and 0 <= self.feed_interval_scale < inf
+            and 0 <= self.delay_scale < inf
+        ):
             raise ValueError("speed must be above 0, the scales at least 0")
         if not 0 <= self.port <= 65535 or self.fixed_fixtures < 0:
             raise ValueError("the port must be from 0 to 65535, the number of fixtures at least 0")

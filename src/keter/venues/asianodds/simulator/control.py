@@ -1,4 +1,7 @@
-"""The control endpoint of tests: what the bookmaker knows, and switches for faults. Not part of the imitated service."""
+"""The control endpoint of tests: what the bookmaker knows, and switches for faults.
+
+Not part of the imitated service.
+"""
 
 import dataclasses
 from typing import Any
@@ -12,7 +15,10 @@ from keter.venues.asianodds.simulator.house import House
 
 
 class Control:
-    """``/sandbox/...``. Only for programs: a request that carries an Origin comes from a web page and is refused."""
+    """``/sandbox/...``.
+
+    Only for programs: a request that carries an Origin comes from a web page and is refused.
+    """
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -32,25 +38,38 @@ class Control:
         house = self._house
         now_ms = house.now()
         return _json(
-            {"now_ms": now_ms, "seed": house.config.seed, "speed": house.config.speed, "rows": len(house.board.rows),
-             "tickets": house.book.placed, "calls": house.calls,
-             "keepalives_too_often": house.sessions.keepalives_too_often}
-        )  # fmt: skip
+            {
+                "now_ms": now_ms,
+                "seed": house.config.seed,
+                "speed": house.config.speed,
+                "rows": len(house.board.rows),
+                "tickets": house.book.placed,
+                "calls": house.calls,
+                "keepalives_too_often": house.sessions.keepalives_too_often,
+            }
+        )
 
     async def tickets(self, request: web.Request) -> web.Response:
         """Every ticket, oldest first; ``?account=`` and ``?reference=`` narrow it down."""
         self._house.now()
         reference = request.query.get("reference")
         found = self._house.book.tickets(request.query.get("account"))
-        return _json([ticket_facts(t) for t in found if reference is None or t.order.reference == reference])
+        return _json(
+            [ticket_facts(t) for t in found if reference is None or t.order.reference == reference]
+        )
 
     async def accounts(self, request: web.Request) -> web.Response:
         self._house.now()
         facts = {
-            name: {"deposit_minor": a.config.deposit_minor, "credit_minor": a.credit_minor,
-                   "outstanding_minor": a.outstanding_minor, "pnl_minor": a.pnl_minor, "balanced": a.balanced()}
+            name: {
+                "deposit_minor": a.config.deposit_minor,
+                "credit_minor": a.credit_minor,
+                "outstanding_minor": a.outstanding_minor,
+                "pnl_minor": a.pnl_minor,
+                "balanced": a.balanced(),
+            }
             for name, a in self._house.book.accounts.items()
-        }  # fmt: skip
+        }
         return _json(facts)
 
     async def faults(self, request: web.Request) -> web.Response:
@@ -73,14 +92,18 @@ class Control:
         return _json({"ended": request.match_info["user"]})
 
     async def finish(self, request: web.Request) -> web.Response:
-        """Ends a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0], "void": false}``."""
+        """Ends a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0],
+        "void": false}``.
+        """
         scenario, body = self._house.scenario, await _body(request)
         if not isinstance(scenario, FixedScenario):
             return _json({"error": "only the still world (--fixed) takes results"}, status=409)
         try:
             (home, away), (half_home, half_away) = body["score"], body.get("half_time", (0, 0))
             score, half_time = (int(home), int(away)), (int(half_home), int(half_away))
-            scenario.finish(int(body["match_id"]), score, half_time, void=bool(body.get("void", False)))
+            scenario.finish(
+                int(body["match_id"]), score, half_time, void=bool(body.get("void", False))
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             return _json({"error": f"no such match, or no such result: {e!r}"}, status=400)
         self._house.now()
@@ -126,5 +149,7 @@ async def _rules(request: web.Request) -> tuple[list[dict[str, Any]], int | None
 
 def _json(value: object, status: int = 200) -> web.Response:
     return web.Response(
-        body=orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status=status, content_type="application/json"
+        body=orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS),
+        status=status,
+        content_type="application/json",
     )

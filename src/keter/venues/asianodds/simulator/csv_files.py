@@ -1,4 +1,5 @@
-"""Reads season files of football-data.co.uk: fixtures, results, and prices at two moments, earlier and closing.
+"""Reads season files of football-data.co.uk: fixtures, results, and prices at two moments, earlier
+and closing.
 
 Which column group stands for which book code in the sandbox, and how honest that is:
 
@@ -36,9 +37,13 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "3ET": ("Max", "BbMx"),
 }
 LEAGUES = {
-    "E0": "*ENGLISH PREMIER LEAGUE", "E1": "ENGLISH CHAMPIONSHIP", "SP1": "*SPANISH LA LIGA", "I1": "*ITALIAN SERIE A",
-    "D1": "*GERMAN BUNDESLIGA", "F1": "*FRENCH LIGUE 1",
-}  # fmt: skip
+    "E0": "*ENGLISH PREMIER LEAGUE",
+    "E1": "ENGLISH CHAMPIONSHIP",
+    "SP1": "*SPANISH LA LIGA",
+    "I1": "*ITALIAN SERIE A",
+    "D1": "*GERMAN BUNDESLIGA",
+    "F1": "*FRENCH LIGUE 1",
+}
 GOAL_LINE_Q = 10
 # Suffixes of the prices in the venue's order: the draw last.
 _LEGS = {"X": ("H", "A", "D"), "O": (">2.5", "<2.5"), "H": ("AHH", "AHA")}
@@ -51,7 +56,9 @@ _FULLEST_SCORE = 30
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Prices of one moment: game type (X, O, H) to book to legs; ``handicap_q`` is the home line of the H prices."""
+    """Prices of one moment: game type (X, O, H) to book to legs; ``handicap_q`` is the home line of
+    the H prices.
+    """
 
     prices: dict[str, dict[str, Prices]]
     handicap_q: int | None
@@ -87,7 +94,10 @@ def _read_file(path: Path, problems: Counter[str]) -> Iterator[CsvMatch]:
             reader = csv.DictReader(lines)
             missing = _NEEDED - set(reader.fieldnames or ())
             if missing:
-                raise UsageError(f"{path} is no football-data.co.uk file: it has no column {', '.join(sorted(missing))}")
+                raise UsageError(
+                    f"{path} is no football-data.co.uk file: it has no column"
+                    f" {', '.join(sorted(missing))}"
+                )
             for number, cells in enumerate(reader, 1):
                 match = _read_row(path.stem, number, cells, problems)
                 if match is not None:
@@ -98,7 +108,9 @@ def _read_file(path: Path, problems: Counter[str]) -> Iterator[CsvMatch]:
         raise UsageError(f"{path} is no readable CSV file: {e}") from e
 
 
-def _read_row(file: str, number: int, cells: Mapping[str, str | None], problems: Counter[str]) -> CsvMatch | None:
+def _read_row(
+    file: str, number: int, cells: Mapping[str, str | None], problems: Counter[str]
+) -> CsvMatch | None:
     home, away = (cells.get("HomeTeam") or "").strip(), (cells.get("AwayTeam") or "").strip()
     kickoff, score = _kickoff(cells), _score(cells)
     if not home or not away:
@@ -134,7 +146,9 @@ def _score(cells: Mapping[str, str | None]) -> tuple[int, int] | None:
 
 
 def _moment(cells: Mapping[str, str | None], closing: bool, problems: Counter[str]) -> Moment:
-    line_q = next((q for name in _LINES[closing] if (q := _line(cells.get(name), problems)) is not None), None)
+    line_q = next(
+        (q for name in _LINES[closing] if (q := _line(cells.get(name), problems)) is not None), None
+    )
     mark = "C" if closing else ""
     prices: dict[str, dict[str, Prices]] = {}
     for kind, suffixes in _LEGS.items():
@@ -142,7 +156,14 @@ def _moment(cells: Mapping[str, str | None], closing: bool, problems: Counter[st
             continue
         books = {}
         for code, groups in SOURCES.items():
-            legs = next((p for g in groups if (p := _legs(cells, g + mark, suffixes, problems)) is not None), None)
+            legs = next(
+                (
+                    p
+                    for g in groups
+                    if (p := _legs(cells, g + mark, suffixes, problems)) is not None
+                ),
+                None,
+            )
             if legs is not None:
                 books[code] = legs
         if books:
@@ -160,7 +181,9 @@ def _line(text: str | None, problems: Counter[str]) -> int | None:
         return None
 
 
-def _legs(cells: Mapping[str, str | None], group: str, suffixes: tuple[str, ...], problems: Counter[str]) -> Prices | None:
+def _legs(
+    cells: Mapping[str, str | None], group: str, suffixes: tuple[str, ...], problems: Counter[str]
+) -> Prices | None:
     """A book's prices of a market; None unless every leg is there."""
     legs = tuple(_price(cells.get(group + suffix), problems) for suffix in suffixes)
     return None if None in legs else legs
@@ -180,7 +203,10 @@ def _price(text: str | None, problems: Counter[str]) -> int | None:
 
 
 def played_between(matches: list[CsvMatch], first: str | None, last: str | None) -> list[CsvMatch]:
-    """Those whose UK date lies within two ISO dates, both included. Raises UsageError for a date that is none."""
+    """Those whose UK date lies within two ISO dates, both included.
+
+    Raises UsageError for a date that is none.
+    """
     try:
         low = date.fromisoformat(first) if first else date.min
         high = date.fromisoformat(last) if last else date.max

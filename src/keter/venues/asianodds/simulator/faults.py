@@ -1,7 +1,8 @@
 """Faults on request: which mistake is made on which call, how often, and how often it was made.
 
-A rule: ``{"kind": "lost_after", "route": "placebet", "count": 1, "skip": 0, "probability": 1.0, ...parameters}``.
-``route`` is a lower-case method name or ``*``; without one the kind's own default holds.
+A rule: ``{"kind": "lost_after", "route": "placebet", "count": 1, "skip": 0, "probability": 1.0,
+...parameters}``. ``route`` is a lower-case method name or ``*``; without one the kind's own default
+holds.
 """
 
 import random
@@ -49,7 +50,9 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a kind does, on which calls unless told otherwise, and its parameters with their defaults."""
+    """What a kind does, on which calls unless told otherwise, and its parameters with their
+    defaults.
+    """
 
     text: str
     routes: tuple[str, ...]
@@ -59,21 +62,41 @@ class About:
 _K = FaultKind
 KINDS: dict[FaultKind, About] = {
     _K.LOST_BEFORE: About("the connection is cut before the call has any effect", PLACEMENT),
-    _K.LOST_AFTER: About("the call takes effect, then the connection is cut without an answer", PLACEMENT),
-    _K.LATE: About("the call is only worked on after delay_s, even when the client has gone", PLACEMENT, {"delay_s": 30.0}),
-    _K.SLOW: About("the call takes effect at once, the answer comes after delay_s", PLACEMENT, {"delay_s": 30.0}),
+    _K.LOST_AFTER: About(
+        "the call takes effect, then the connection is cut without an answer", PLACEMENT
+    ),
+    _K.LATE: About(
+        "the call is only worked on after delay_s, even when the client has gone",
+        PLACEMENT,
+        {"delay_s": 30.0},
+    ),
+    _K.SLOW: About(
+        "the call takes effect at once, the answer comes after delay_s",
+        PLACEMENT,
+        {"delay_s": 30.0},
+    ),
     _K.HTTP_ERROR: About("HTTP status instead of the call", ANY, {"status": 503.0}),
     _K.THROTTLED: About("refused as too frequent: 810, -810 or 429", FEED, {"answer": "810"}),
-    _K.CODE: About("a failure code and no effect", PLACEMENT, {"code": -1307.0, "message": "Error occurred"}),
+    _K.CODE: About(
+        "a failure code and no effect", PLACEMENT, {"code": -1307.0, "message": "Error occurred"}
+    ),
     _K.CODE_PLACED: About(
-        "a failure code though the call took effect", PLACEMENT, {"code": -1307.0, "message": "Error occurred"}
+        "a failure code though the call took effect",
+        PLACEMENT,
+        {"code": -1307.0, "message": "Error occurred"},
     ),
     _K.SESSION_KILLED: About("another client logs in: the session ends", ANY),
     _K.EXPIRED_401: About("the session ends; HTTP 401", ANY),
     _K.EXPIRED_CODE: About("the session ends; Code -1", ANY),
-    _K.WRONG_STAKE: About("the accepted stake is the asked one times factor", PLACEMENT, {"factor": 0.5}),
-    _K.WRONG_PRICE: About("the accepted price is the asked one times factor", PLACEMENT, {"factor": 0.95}),
-    _K.REFUSED_LATER: About("accepted, then taken back after_s later", PLACEMENT, {"after_s": 30.0}),
+    _K.WRONG_STAKE: About(
+        "the accepted stake is the asked one times factor", PLACEMENT, {"factor": 0.5}
+    ),
+    _K.WRONG_PRICE: About(
+        "the accepted price is the asked one times factor", PLACEMENT, {"factor": 0.95}
+    ),
+    _K.REFUSED_LATER: About(
+        "accepted, then taken back after_s later", PLACEMENT, {"after_s": 30.0}
+    ),
     _K.DUPLICATE_ROWS: About("every row twice", BET_LISTS),
     _K.REORDERED_ROWS: About("rows in random order", BET_LISTS),
     _K.MISSING_ROWS: About("rows left out with probability share", BET_LISTS, {"share": 0.5}),
@@ -119,17 +142,33 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     except (KeyError, ValueError) as e:
         raise ValueError(f"kind must be one of {', '.join(FaultKind)}") from e
     about = KINDS[kind]
-    route, count, skip = values.pop("route", None), values.pop("count", None), int(values.pop("skip", 0))
+    route, count, skip = (
+        values.pop("route", None),
+        values.pop("count", None),
+        int(values.pop("skip", 0)),
+    )
     probability = float(values.pop("probability", 1.0))
     unknown = set(values) - set(about.parameters)
     if unknown:
         raise ValueError(
-            f"{kind} does not know {', '.join(sorted(unknown))}; it knows {', '.join(about.parameters) or 'nothing'}"
+            f"{kind} does not know {', '.join(sorted(unknown))}; it knows"
+            f" {', '.join(about.parameters) or 'nothing'}"
         )
     if not 0 <= probability <= 1 or skip < 0:
         raise ValueError("probability must lie within 0 and 1, skip must not be negative")
-    routes = about.routes if route is None else tuple(part.strip().lower() for part in str(route).split(","))
-    return Rule(kind, routes, None if count is None else int(count), skip, probability, {**about.parameters, **values})
+    routes = (
+        about.routes
+        if route is None
+        else tuple(part.strip().lower() for part in str(route).split(","))
+    )
+    return Rule(
+        kind,
+        routes,
+        None if count is None else int(count),
+        skip,
+        probability,
+        {**about.parameters, **values},
+    )
 
 
 class Faults:
@@ -146,7 +185,10 @@ class Faults:
         self.rules += [parse_rule(rule) for rule in rules]
 
     def replace(self, rules: Iterable[Mapping[str, Any]], seed: int | None = None) -> None:
-        """Puts ``rules`` in place of all others, with fresh chance when a seed is given. Raises ValueError."""
+        """Puts ``rules`` in place of all others, with fresh chance when a seed is given.
+
+        Raises ValueError.
+        """
         parsed = [parse_rule(rule) for rule in rules]
         self.rules = parsed
         if seed is not None:
@@ -171,9 +213,18 @@ class Faults:
     def facts(self) -> dict[str, object]:
         """Rules left and counts, for the control endpoint."""
         rules = [_rule_facts(rule) for rule in self.rules]
-        return {"rules": rules, "injected": dict(self.injected), "kinds": {kind: about.text for kind, about in KINDS.items()}}
+        return {
+            "rules": rules,
+            "injected": dict(self.injected),
+            "kinds": {kind: about.text for kind, about in KINDS.items()},
+        }
 
 
 def _rule_facts(rule: Rule) -> dict[str, object]:
-    facts: dict[str, object] = {"kind": rule.kind, "route": ",".join(rule.routes), "count": rule.count, "skip": rule.skip}
+    facts: dict[str, object] = {
+        "kind": rule.kind,
+        "route": ",".join(rule.routes),
+        "count": rule.count,
+        "skip": rule.skip,
+    }
     return {**facts, "probability": rule.probability, **rule.parameters}

@@ -22,7 +22,11 @@ def _books(house: House, call: Call) -> frozenset[str] | None:
 
 
 def get_feeds(house: House, call: Call) -> Answer:
-    market_type, sport, user = _market_type(call), integer(call, "sportstype") or 0, call.session.user
+    market_type, sport, user = (
+        _market_type(call),
+        integer(call, "sportstype") or 0,
+        call.session.user,
+    )
     asked_since, leagues = integer(call, "since"), words(call, "leagues")
     odds_format = call.query.get("oddsformat") or "MY"
     house.sessions.throttle(user, int(market_type), call.now_ms)
@@ -30,7 +34,8 @@ def get_feeds(house: House, call: Call) -> Answer:
     rows = [
         row
         for row in house.board.changed(market_type, since)
-        if (not sport or row.fixture.sport == sport) and (leagues is None or str(row.fixture.league_id) in leagues)
+        if (not sport or row.fixture.sport == sport)
+        and (leagues is None or str(row.fixture.league_id) in leagues)
     ]
     try:
         sports = rows_json(rows, odds_format, _books(house, call))
@@ -42,7 +47,11 @@ def get_feeds(house: House, call: Call) -> Answer:
 
 
 def _listed(house: House, call: Call) -> list[Row]:
-    market_type, sport, since = _market_type(call), integer(call, "sportstype"), integer(call, "since") or -1
+    market_type, sport, since = (
+        _market_type(call),
+        integer(call, "sportstype"),
+        integer(call, "since") or -1,
+    )
     rows = house.board.changed(market_type, since)
     return [row for row in rows if not row.closing and (not sport or row.fixture.sport == sport)]
 
@@ -56,7 +65,14 @@ def get_leagues(house: House, call: Call) -> Answer:
             "Bookies": books, "LeagueId": fixture.league_id, "LeagueName": fixture.league,
             "MarketTypeId": int(row.market_type), "Since": row.updated_ms,
         }  # fmt: skip
-    return result({"Sports": [{"SportsType": sport, "League": list(found.values())} for sport, found in sports.items()]})
+    return result(
+        {
+            "Sports": [
+                {"SportsType": sport, "League": list(found.values())}
+                for sport, found in sports.items()
+            ]
+        }
+    )
 
 
 def get_matches(house: House, call: Call) -> Answer:
@@ -64,8 +80,15 @@ def get_matches(house: House, call: Call) -> Answer:
     for row in _listed(house, call):
         fixture = row.fixture
         sports.setdefault(fixture.sport, {})[fixture.match_id] = {
-            "MatchId": fixture.match_id, "Home": fixture.home, "Away": fixture.away, "LeagueName": fixture.league,
-            "LeagueId": fixture.league_id, "MarketTypeId": int(row.market_type), "Since": row.updated_ms,
-        }  # fmt: skip
-    events = [{"SportsType": sport, "Events": list(found.values())} for sport, found in sports.items()]
+            "MatchId": fixture.match_id,
+            "Home": fixture.home,
+            "Away": fixture.away,
+            "LeagueName": fixture.league,
+            "LeagueId": fixture.league_id,
+            "MarketTypeId": int(row.market_type),
+            "Since": row.updated_ms,
+        }
+    events = [
+        {"SportsType": sport, "Events": list(found.values())} for sport, found in sports.items()
+    ]
     return result({"EventSportsTypes": events})

@@ -1,6 +1,9 @@
-"""A still world for tests: fixtures that stand until somebody says how they ended. Every one offers the same value.
+"""A still world for tests: fixtures that stand until somebody says how they ended.
 
-On each fixture the sharp books agree, and IBC pays ``VALUE_PCT`` over the fair price of home, at the handicap and at 1X2.
+Every one offers the same value.
+
+On each fixture the sharp books agree, and IBC pays ``VALUE_PCT`` over the fair price of home, at
+the handicap and at 1X2.
 """
 
 from collections import deque
@@ -21,9 +24,14 @@ _FINAL_MINUTES = 168
 
 
 class FixedScenario:
-    """``fixtures`` by match id, their GameIds in ``games``. Final scores are shown for ``shown_ms`` before the row goes."""
+    """``fixtures`` by match id, their GameIds in ``games``.
 
-    def __init__(self, count: int, board: Board, start_ms: int, *, seed: int = 0, shown_ms: int = 1000) -> None:
+    Final scores are shown for ``shown_ms`` before the row goes.
+    """
+
+    def __init__(
+        self, count: int, board: Board, start_ms: int, *, seed: int = 0, shown_ms: int = 1000
+    ) -> None:
         self._board, self._shown_ms = board, shown_ms
         self._leaving: deque[tuple[int, int]] = deque()
         self._finished: dict[int, tuple[tuple[int, int], tuple[int, int], bool]] = {}
@@ -33,13 +41,28 @@ class FixedScenario:
         for number in range(count):
             match_id = numbers.take()
             names = f"Home {number:03d} FC", f"Away {number:03d} FC"
-            fixture = Fixture(match_id, -77, "*SANDBOX STILL LEAGUE", *names, start_ms + _KICKOFF_AFTER_MS)
+            fixture = Fixture(
+                match_id, -77, "*SANDBOX STILL LEAGUE", *names, start_ms + _KICKOFF_AFTER_MS
+            )
             self.fixtures[match_id], self.games[match_id] = fixture, numbers.take()
-            offers = {("H", True): Offer(HANDICAP_Q, _handicap()), ("X", True): Offer(None, _one_x_two())}
+            offers = {
+                ("H", True): Offer(HANDICAP_Q, _handicap()),
+                ("X", True): Offer(None, _one_x_two()),
+            }
             board.put(Row(self.games[match_id], fixture, MarketType.TODAY, offers), start_ms)
 
-    def finish(self, match_id: int, score: tuple[int, int], half_time: tuple[int, int] = (0, 0), *, void: bool = False) -> None:
-        """Ends a match; it settles as soon as the world goes on. Raises KeyError for a match that does not stand."""
+    def finish(
+        self,
+        match_id: int,
+        score: tuple[int, int],
+        half_time: tuple[int, int] = (0, 0),
+        *,
+        void: bool = False,
+    ) -> None:
+        """Ends a match; it settles as soon as the world goes on.
+
+        Raises KeyError for a match that does not stand.
+        """
         if not self.stands(match_id):
             raise KeyError(match_id)
         self._finished[match_id] = score, half_time, void
@@ -54,7 +77,12 @@ class FixedScenario:
             fixture, game_id = self.fixtures[match_id], self.games[match_id]
             fixture.score = fixture.full_time = score
             fixture.half_time, fixture.void = half_time, void
-            live = replace(self._board.rows[game_id], market_type=MarketType.LIVE, score=score, minutes=_FINAL_MINUTES)
+            live = replace(
+                self._board.rows[game_id],
+                market_type=MarketType.LIVE,
+                score=score,
+                minutes=_FINAL_MINUTES,
+            )
             self._board.put(replace(live, active=False, offers={}), now_ms)
             self._leaving.append((now_ms + self._shown_ms, game_id))
             results += [
@@ -70,16 +98,21 @@ class FixedScenario:
 
 def _handicap() -> dict[str, Prices]:
     home = chance.home_covers(_HOME_CENTI, _AWAY_CENTI, HANDICAP_Q)
-    honest: dict[str, Prices] = {book: chance.two_way(home, STYLES[book].margin_two) for book in SHARP_BOOKS}
+    honest: dict[str, Prices] = {
+        book: chance.two_way(home, STYLES[book].margin_two) for book in SHARP_BOOKS
+    }
     return honest | {"IBC": (_with_value(home), chance.price(1 - home, 0.12))}
 
 
 def _one_x_two() -> dict[str, Prices]:
     chances = chance.three_way(_HOME_CENTI, _AWAY_CENTI)
     honest: dict[str, Prices] = {
-        book: tuple(chance.price(p, STYLES[book].margin_three) for p in chances) for book in SHARP_BOOKS
+        book: tuple(chance.price(p, STYLES[book].margin_three) for p in chances)
+        for book in SHARP_BOOKS
     }
-    return honest | {"IBC": (_with_value(chances[0]), *(chance.price(p, 0.12) for p in chances[1:]))}
+    return honest | {
+        "IBC": (_with_value(chances[0]), *(chance.price(p, 0.12) for p in chances[1:]))
+    }
 
 
 def _with_value(probability: float) -> int:

@@ -1,4 +1,7 @@
-"""The bookmaker's house: board, scenario, book, sessions and faults under one clock. No network here."""
+"""The bookmaker's house: board, scenario, book, sessions and faults under one clock.
+
+No network here.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -24,14 +27,18 @@ def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scen
 
         return CsvScenario.load(config, board, start_ms)
     if config.fixed_fixtures:
-        return FixedScenario(config.fixed_fixtures, board, start_ms, seed=config.seed, shown_ms=config.final_shown_ms)
+        return FixedScenario(
+            config.fixed_fixtures, board, start_ms, seed=config.seed, shown_ms=config.final_shown_ms
+        )
     return Market(config, start_ms=start_ms, board=board)
 
 
 class House:
     """Everything the bookmaker knows. ``now`` brings the world up to date and tells the time."""
 
-    def __init__(self, config: SandboxConfig, clock: Clock, scenario: ScenarioFactory = default_scenario) -> None:
+    def __init__(
+        self, config: SandboxConfig, clock: Clock, scenario: ScenarioFactory = default_scenario
+    ) -> None:
         self.config, self.clock = config, clock
         self.board = Board(round(config.protocol.closing_s * 1000))
         self.started_ms = to_ms(clock.now())
@@ -41,7 +48,9 @@ class House:
             settle_after_ms=round(config.settle_after_s * 1000),
             keep_closed=config.betting.keep_settled,
         )
-        self.sessions = Sessions(config.accounts, config.protocol, config.feed_interval_scale, config.seed)
+        self.sessions = Sessions(
+            config.accounts, config.protocol, config.feed_interval_scale, config.seed
+        )
         self.desk = Desk(config, self.board, self.book)
         self.faults = Faults(seed=config.seed)
         self.calls: dict[str, int] = {}

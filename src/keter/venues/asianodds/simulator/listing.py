@@ -43,19 +43,32 @@ def new_show(
     """Makes up a fixture: strengths, how each book sees it, added time, an early end, corners."""
     noise = rng.random() < config.noise_share
     league = NOISE_LEAGUE if noise else pairing.league
-    fixture = Fixture(numbers.take(), _league_id(league), league, pairing.home, pairing.away, kickoff_ms)
+    fixture = Fixture(
+        numbers.take(), _league_id(league), league, pairing.home, pairing.away, kickoff_ms
+    )
     total, supremacy = rng.uniform(2.2, 3.2), min(max(rng.gauss(0.3, 0.55), -1.2), 1.2)
     keep_ms = round(1000 * (max(*config.sharp_lag_s, *config.soft_lag_s) + 5))
     truth = Truth(deque([(now_ms, (total + supremacy) / 2, (total - supremacy) / 2)]), keep_ms)
     clock = MatchClock(kickoff_ms, speed, (rng.randint(1, 3), rng.randint(2, 6)))
     abandoned = rng.random() < config.abandoned_share
-    abandon_ms = kickoff_ms + int((clock.end_ms - kickoff_ms) * rng.uniform(0.2, 0.9)) if abandoned else None
+    abandon_ms = (
+        kickoff_ms + int((clock.end_ms - kickoff_ms) * rng.uniform(0.2, 0.9)) if abandoned else None
+    )
     corners = None
     if not noise and rng.random() < config.corners_share:
         suffix = " - No. of Corners"
-        corners = replace(fixture, match_id=numbers.take(), home=pairing.home + suffix, away=pairing.away + suffix)
+        corners = replace(
+            fixture, match_id=numbers.take(), home=pairing.home + suffix, away=pairing.away + suffix
+        )
     first_drift_ms = now_ms + round(rng.uniform(0, config.drift_every_s) * 1000)
-    return Show(fixture, Play(clock, truth, rng), bookmakers.stances(rng, config), first_drift_ms, abandon_ms, corners)
+    return Show(
+        fixture,
+        Play(clock, truth, rng),
+        bookmakers.stances(rng, config),
+        first_drift_ms,
+        abandon_ms,
+        corners,
+    )
 
 
 def _league_id(league: str) -> int:
@@ -67,7 +80,9 @@ def corners_row(show: Show, corners: Fixture, numbers: Numbers) -> Row:
     seen = Situation(540, 460, None, (0, 0))
     lines = bookmakers.main_lines(seen)
     views = [(stance, seen) for stance in show.stances[:3]]
-    offers = bookmakers.offers(views, {("H", True): lines.handicap_q, ("O", True): lines.total_q}, side_line=False)
+    offers = bookmakers.offers(
+        views, {("H", True): lines.handicap_q, ("O", True): lines.total_q}, side_line=False
+    )
     show.corners_row = numbers.take()
     return Row(show.corners_row, corners, MarketType.TODAY, offers)
 

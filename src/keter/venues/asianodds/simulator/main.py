@@ -1,4 +1,6 @@
-"""The sandbox as a program: ``python -m keter.venues.asianodds.simulator``, and what the command ``keter sandbox`` calls."""
+"""The sandbox as a program: ``python -m keter.venues.asianodds.simulator``, and what the command
+``keter sandbox`` calls.
+"""
 
 import argparse
 import asyncio
@@ -10,9 +12,14 @@ from typing import NoReturn
 
 from keter.errors import ExitCode, KeterError, UsageError
 from keter.system.process import on_stop_signals
-from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, AccountConfig, CsvConfig, SandboxConfig
-from keter.venues.asianodds.simulator.server import Sandbox
 from keter.system.tasks import end_tasks
+from keter.venues.asianodds.simulator.config import (
+    DEMO_ACCOUNT,
+    AccountConfig,
+    CsvConfig,
+    SandboxConfig,
+)
+from keter.venues.asianodds.simulator.server import Sandbox
 
 Say = Callable[[str], None]
 Beside = Callable[[], Coroutine[None, None, None]]
@@ -48,8 +55,13 @@ def main(arguments: Sequence[str]) -> ExitCode:
         return e.exit_code
 
 
-def run_sandbox(config: SandboxConfig, *, say: Say | None = None, beside: Beside | None = None) -> ExitCode:
-    """Runs a sandbox in this process until it is told to stop (see ``keter.system.process.on_stop_signals``). Raises KeterError.
+def run_sandbox(
+    config: SandboxConfig, *, say: Say | None = None, beside: Beside | None = None
+) -> ExitCode:
+    """Runs a sandbox in this process until it is told to stop (see
+    ``keter.system.process.on_stop_signals``).
+
+    Raises KeterError.
 
     ``beside`` runs as long; an error of it ends the sandbox.
     """
@@ -108,19 +120,47 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> SandboxConfig:
     """The configuration that command-line arguments ask for. Raises UsageError."""
-    parser = _Parser(prog="keter sandbox", description="Run the sandbox bookmaker in the foreground.")
-    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
-    parser.add_argument("--seed", type=int, default=7, help="seed of fixtures, prices and decisions")
-    parser.add_argument("--speed", type=float, default=30.0, help="how many times faster than life games are played")
-    parser.add_argument(
-        "--feed-interval-scale", type=float, default=1.0, help="times the feed's throttles; 0 switches them off"
+    parser = _Parser(
+        prog="keter sandbox", description="Run the sandbox bookmaker in the foreground."
     )
-    parser.add_argument("--delay-scale", type=float, default=1.0, help="times the bookmakers' delays; 0 switches them off")
-    parser.add_argument("--account", type=_account, action="append", default=[], help="USER:PASSWORD of a further customer")
-    parser.add_argument("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
-    parser.add_argument("--from", dest="first", type=_iso_date, help="first ISO date to serve from the files")
-    parser.add_argument("--to", dest="last", type=_iso_date, help="last ISO date to serve from the files")
-    parser.add_argument("--fixed", type=int, default=0, help="a still world of so many fixtures, for tests")
+    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
+    parser.add_argument(
+        "--seed", type=int, default=7, help="seed of fixtures, prices and decisions"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=30.0, help="how many times faster than life games are played"
+    )
+    parser.add_argument(
+        "--feed-interval-scale",
+        type=float,
+        default=1.0,
+        help="times the feed's throttles; 0 switches them off",
+    )
+    parser.add_argument(
+        "--delay-scale",
+        type=float,
+        default=1.0,
+        help="times the bookmakers' delays; 0 switches them off",
+    )
+    parser.add_argument(
+        "--account",
+        type=_account,
+        action="append",
+        default=[],
+        help="USER:PASSWORD of a further customer",
+    )
+    parser.add_argument(
+        "--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve"
+    )
+    parser.add_argument(
+        "--from", dest="first", type=_iso_date, help="first ISO date to serve from the files"
+    )
+    parser.add_argument(
+        "--to", dest="last", type=_iso_date, help="last ISO date to serve from the files"
+    )
+    parser.add_argument(
+        "--fixed", type=int, default=0, help="a still world of so many fixtures, for tests"
+    )
     options = parser.parse_args(arguments)
     if (options.first or options.last) and not options.csv:
         parser.error("--from and --to cut a piece out of the files of --csv, and there are none")

@@ -1,7 +1,9 @@
-"""The made-up world: fixtures without end, whose true intensities move while sharp books follow fast and soft books late.
+"""The made-up world: fixtures without end, whose true intensities move while sharp books follow
+fast and soft books late.
 
-Everything is drawn from the seed and happens on a fixed grid of ticks, so the same seed and start give the same world whoever
-looks and when. Only a gap of more than 600 ticks (a machine that slept) is passed over coarsely, all but its last minute.
+Everything is drawn from the seed and happens on a fixed grid of ticks, so the same seed and start
+give the same world whoever looks and when. Only a gap of more than 600 ticks (a machine that slept)
+is passed over coarsely, all but its last minute.
 """
 
 import random
@@ -37,7 +39,10 @@ class Corrupt:
 
 
 class Market:
-    """The default scenario. ``corrupt`` lists the mistakes on show, which honest prices can be told from."""
+    """The default scenario.
+
+    ``corrupt`` lists the mistakes on show, which honest prices can be told from.
+    """
 
     def __init__(self, config: SandboxConfig, *, start_ms: int, board: Board) -> None:
         self.shows: dict[int, Show] = {}
@@ -47,11 +52,17 @@ class Market:
         self._shown_ms = config.final_shown_ms
         self._rng = random.Random(f"{seed}:market")  # noqa: S311 - play money, and it must be repeatable
         self._calendar, self._numbers = Calendar(seed), Numbers(seed)
-        spacing_s = config.market.kickoff_every_s or max(_DEMO_SPACING_S * _DEMO_SPEED / speed, config.market.tick_s)
-        self._spacing_ms, self._tick_ms = round(spacing_s * 1000), round(config.market.tick_s * 1000)
+        spacing_s = config.market.kickoff_every_s or max(
+            _DEMO_SPACING_S * _DEMO_SPEED / speed, config.market.tick_s
+        )
+        self._spacing_ms, self._tick_ms = (
+            round(spacing_s * 1000),
+            round(config.market.tick_s * 1000),
+        )
         warm_ms = round(_MATCH_MIN * 60_000 / speed)
         self._origin_ms = self._now_ms = start_ms - warm_ms
-        # By the time of day: a sandbox that is started anew goes on in the calendar and repeats no match of the day.
+        # By the time of day: a sandbox that is started anew goes on in the calendar and repeats no
+        # match of the day.
         self._first_number = self._origin_ms % DAY_MS // self._spacing_ms
         self._announced = 0
         self._next_news_ms = self._next_corrupt_ms = self._now_ms
@@ -60,7 +71,9 @@ class Market:
 
     def advance(self, now_ms: int) -> list[Result]:
         behind = (now_ms - self._now_ms) // self._tick_ms
-        results = self._hurry(now_ms - _FINE_TICKS * self._tick_ms) if behind > _LONGEST_TICKS else []
+        results = (
+            self._hurry(now_ms - _FINE_TICKS * self._tick_ms) if behind > _LONGEST_TICKS else []
+        )
         while now_ms - self._now_ms >= self._tick_ms:
             self._now_ms += self._tick_ms
             self._step(self._now_ms, results)
@@ -89,26 +102,40 @@ class Market:
     def _announce(self, now_ms: int) -> None:
         config = self._config
         lead_ms = (config.today_fixtures + config.early_fixtures) * self._spacing_ms
-        while (kickoff_ms := self._origin_ms + self._announced * self._spacing_ms) - lead_ms <= now_ms:
+        while (
+            kickoff_ms := self._origin_ms + self._announced * self._spacing_ms
+        ) - lead_ms <= now_ms:
             number, self._announced = self._first_number + self._announced, self._announced + 1
             rng = random.Random(f"{self._seed}:fixture:{number}")  # noqa: S311 - as above
-            show = new_show(self._calendar[number], self._numbers, rng, config, kickoff_ms, self._speed, now_ms)
+            show = new_show(
+                self._calendar[number], self._numbers, rng, config, kickoff_ms, self._speed, now_ms
+            )
             self.shows[show.fixture.match_id] = show
             if show.corners is not None:
                 self._board.put(corners_row(show, show.corners, self._numbers), now_ms)
 
     def _news(self, now_ms: int) -> None:
-        """A fixture's strengths jump (line-ups, injuries), half of the time shortly before kick-off. Value comes from here."""
+        """A fixture's strengths jump (line-ups, injuries), half of the time shortly before
+        kick-off.
+
+        Value comes from here.
+        """
         while self._next_news_ms <= now_ms:
             self._next_news_ms += round(self._config.news_every_s * 1000)
-            likely = [s for s in self.shows.values() if s.market_type is not MarketType.EARLY and s.fixture.full_time is None]
+            likely = [
+                s
+                for s in self.shows.values()
+                if s.market_type is not MarketType.EARLY and s.fixture.full_time is None
+            ]
             soon = [s for s in likely if s.market_type is MarketType.TODAY][:_SOON]
             if soon and self._rng.random() < 0.5:
                 likely = soon
             if likely:
                 size = self._rng.uniform(*self._config.news_goals) * self._rng.choice((-1, 1))
                 on_total = self._rng.random() < 0.45
-                self._rng.choice(likely).play.truth.move(now_ms, 0 if on_total else size, size if on_total else 0)
+                self._rng.choice(likely).play.truth.move(
+                    now_ms, 0 if on_total else size, size if on_total else 0
+                )
 
     def _err(self, now_ms: int) -> None:
         """Now and then a book shows a wrong leg, so that its own prices sum to less than one."""
@@ -116,7 +143,10 @@ class Market:
         while self._next_corrupt_ms <= now_ms:
             self._next_corrupt_ms += round(self._config.corrupt_every_s * 1000)
             show = self._rng.choice(list(self.shows.values()))
-            slot, book = self._rng.choice((("H", True), ("X", True))), self._rng.choice(list(bookmakers.STYLES))
+            slot, book = (
+                self._rng.choice((("H", True), ("X", True))),
+                self._rng.choice(list(bookmakers.STYLES)),
+            )
             until_ms = now_ms + round(self._config.corrupt_for_s * 1000)
             self.corrupt.append(Corrupt(show.fixture.match_id, slot, book, until_ms))
 
@@ -161,7 +191,9 @@ class Market:
         abandoned = show.abandon_ms is not None and now_ms >= show.abandon_ms
         if abandoned or play.clock.period(now_ms) is Period.OVER:
             fixture.full_time, fixture.void, show.over_ms = play.score, abandoned, now_ms
-            results.append(Result(fixture.match_id, now_ms, True, play.score, play.half_time, void=abandoned))
+            results.append(
+                Result(fixture.match_id, now_ms, True, play.score, play.half_time, void=abandoned)
+            )
             for row in final_rows(show, self._board, now_ms):
                 self._board.put(row, now_ms)
 
@@ -181,10 +213,19 @@ class Market:
             self._recentre(show, lines, now_ms)
         live = show.market_type is MarketType.LIVE
         goal_ms = show.play.last_goal_ms
-        paused = goal_ms is not None and now_ms - goal_ms < self._config.suspended_after_goal_s * 1000
+        paused = (
+            goal_ms is not None and now_ms - goal_ms < self._config.suspended_after_goal_s * 1000
+        )
         wrong = tuple(m for m in self.corrupt if m.match_id == show.fixture.match_id)
         minutes = show.play.clock.code(now_ms) if live else 0
-        signature = (tuple(seen for _, seen in views), show.rows, show.market_type, minutes, paused, wrong)
+        signature = (
+            tuple(seen for _, seen in views),
+            show.rows,
+            show.market_type,
+            minutes,
+            paused,
+            wrong,
+        )
         if signature == show.signature:
             return
         show.signature = signature
@@ -193,23 +234,45 @@ class Market:
             offers = bookmakers.offers(views, markets, side_line=index > 0 and not live)
             if index == 0:
                 offers = _spoil(offers, wrong)
-            row = Row(game_id, show.fixture, show.market_type, offers, show.fixture.score, (0, 0), minutes, not paused)
+            row = Row(
+                game_id,
+                show.fixture,
+                show.market_type,
+                offers,
+                show.fixture.score,
+                (0, 0),
+                minutes,
+                not paused,
+            )
             self._board.put(row, now_ms)
 
     def _recentre(self, show: Show, lines: Lines, now_ms: int) -> None:
         for game_id in show.rows:
             self._board.close(game_id, now_ms)
-        count = len(_live_rows(lines)) if show.market_type is MarketType.LIVE else len(_prematch_rows(lines))
+        count = (
+            len(_live_rows(lines))
+            if show.market_type is MarketType.LIVE
+            else len(_prematch_rows(lines))
+        )
         show.lines, show.rows = lines, tuple(self._numbers.take() for _ in range(count))
 
     def _views(self, show: Show, now_ms: int) -> list[tuple[Stance, Situation]]:
         """How every book sees the fixture, the quickest first."""
         remaining = show.play.remaining(now_ms)
         first = show.play.clock.first_min
-        half_left = max(1 - show.play.clock.played(now_ms) / first, 0.0) if show.play.half_time is None else 0.0
+        half_left = (
+            max(1 - show.play.clock.played(now_ms) / first, 0.0)
+            if show.play.half_time is None
+            else 0.0
+        )
         truth = show.play.truth
         return [
-            (s, bookmakers.situation(s, truth.at(now_ms - s.lag_ms), remaining, half_left, show.fixture.score))
+            (
+                s,
+                bookmakers.situation(
+                    s, truth.at(now_ms - s.lag_ms), remaining, half_left, show.fixture.score
+                ),
+            )
             for s in show.stances
         ]
 
@@ -228,7 +291,11 @@ def _live_rows(lines: Lines) -> tuple[dict[Slot, int | None], ...]:
     """In play handicaps and totals stand on separate rows."""
     return (
         {("H", True): lines.handicap_q, ("X", True): None},
-        {("O", True): lines.total_q, ("H", False): lines.half_handicap_q, ("O", False): lines.half_total_q},
+        {
+            ("O", True): lines.total_q,
+            ("H", False): lines.half_handicap_q,
+            ("O", False): lines.half_total_q,
+        },
     )
 
 

@@ -1,4 +1,7 @@
-"""How one match is played: its clock, and its goals from true intensities that news may change. Randomness is injected."""
+"""How one match is played: its clock, and its goals from true intensities that news may change.
+
+Randomness is injected.
+"""
 
 import math
 import random
@@ -30,7 +33,9 @@ class MatchClock:
         """Minutes of play so far, the break left out."""
         minutes = self._elapsed(now_ms)
         first = min(max(minutes, 0.0), self.first_min)
-        return first + min(max(minutes - self.first_min - _BREAK_MIN, 0.0), _HALF_MIN + self.added[1])
+        return first + min(
+            max(minutes - self.first_min - _BREAK_MIN, 0.0), _HALF_MIN + self.added[1]
+        )
 
     def period(self, now_ms: int) -> Period:
         minutes = self._elapsed(now_ms)
@@ -43,7 +48,10 @@ class MatchClock:
         return Period.SECOND if now_ms < self.end_ms else Period.OVER
 
     def code(self, now_ms: int) -> int:
-        """The venue's InGameMinutes: half * 60 + minute. During the break it stands (the real code is not public)."""
+        """The venue's InGameMinutes: half * 60 + minute.
+
+        During the break it stands (the real code is not public).
+        """
         period = self.period(now_ms)
         if period is Period.BEFORE:
             return 0
@@ -71,7 +79,9 @@ class MatchClock:
 
 @dataclass(slots=True)
 class Truth:
-    """True goal intensities of a whole match: (ms, home, away), newest last, as far back as the slowest book looks."""
+    """True goal intensities of a whole match: (ms, home, away), newest last, as far back as the
+    slowest book looks.
+    """
 
     steps: deque[tuple[int, float, float]]
     keep_ms: int
@@ -91,7 +101,9 @@ class Truth:
         home, away = self.now()
         new_total = min(max(home + away + total, 1.7), 4.0)
         new_supremacy = min(max(home - away + supremacy, -1.4), 1.4)
-        self.steps.append((now_ms, (new_total + new_supremacy) / 2, (new_total - new_supremacy) / 2))
+        self.steps.append(
+            (now_ms, (new_total + new_supremacy) / 2, (new_total - new_supremacy) / 2)
+        )
         while len(self.steps) > 1 and self.steps[1][0] <= now_ms - self.keep_ms:
             self.steps.popleft()
 
@@ -130,7 +142,10 @@ class Play:
         if share <= 0:
             return
         home, away = self.truth.now()
-        self.score = (self.score[0] + self._goals(home * share), self.score[1] + self._goals(away * share))
+        self.score = (
+            self.score[0] + self._goals(home * share),
+            self.score[1] + self._goals(away * share),
+        )
         self._played = target
 
     def _goals(self, mean: float) -> int:

@@ -1,4 +1,6 @@
-"""Methods about sessions and the account holder, and the table of all methods (protocol page, sections 3 to 5)."""
+"""Methods about sessions and the account holder, and the table of all methods (protocol page,
+sections 3 to 5).
+"""
 
 from keter.venues.asianodds.simulator import bet_methods, feed_methods
 from keter.venues.asianodds.simulator.calls import Answer, Call, Method, data, result
@@ -15,12 +17,19 @@ def login(house: House, call: Call) -> Answer:
     if session is None:
         failure = {"SuccessfulLogin": False, "Token": "", "Key": None, "Url": "", "Username": user}
         return result(failure | {"TextMessage": "Invalid username or password"}, -1, None)
-    found = {"SuccessfulLogin": True, "Token": session.token, "Key": session.key, "Url": call.base_url}
+    found = {
+        "SuccessfulLogin": True,
+        "Token": session.token,
+        "Key": session.key,
+        "Url": call.base_url,
+    }
     return result(found | {"Username": session.user, "TextMessage": "ok"}, message=None)
 
 
 def register(house: House, call: Call) -> Answer:
-    ok = house.sessions.register(call.query.get("username", ""), call.token, call.key, call.ip, call.now_ms)
+    ok = house.sessions.register(
+        call.query.get("username", ""), call.token, call.key, call.ip, call.now_ms
+    )
     text = "registered" if ok else "Registration failed; log in again"
     return result({"Success": ok, "TextMessage": text}, 0 if ok else -1, None)
 
@@ -32,7 +41,9 @@ def logout(house: House, call: Call) -> Answer:
 
 def is_logged_in(house: House, call: Call) -> Answer:
     house.sessions.keep_alive(call.session, call.now_ms)
-    return result({"CurrentlyLoggedIn": True, "SuccessfulLogin": True, "TextMessage": ""}, message=None)
+    return result(
+        {"CurrentlyLoggedIn": True, "SuccessfulLogin": True, "TextMessage": ""}, message=None
+    )
 
 
 def get_sports(house: House, call: Call) -> Answer:
@@ -40,16 +51,29 @@ def get_sports(house: House, call: Call) -> Answer:
 
 
 def get_bookies(house: House, call: Call) -> Answer:
-    return data([{"Id": book, "Name": _BOOK_NAMES.get(book, book), "IsFeedAvailable": True} for book in ALL_BOOKS])
+    return data(
+        [
+            {"Id": book, "Name": _BOOK_NAMES.get(book, book), "IsFeedAvailable": True}
+            for book in ALL_BOOKS
+        ]
+    )
 
 
 def get_user_information(house: House, call: Call) -> Answer:
     account = house.book.accounts[call.session.user].config
     return result(
-        {"ActiveBookies": list(account.bookies), "BaseCurrency": account.currency, "CreationDate": 1_700_000_000_000,
-         "DefaultStake": 0, "ExpiryDate": 4_102_444_800_000, "ExternalIp": call.ip, "OddsType": "MY", "Status": "Active",
-         "UserId": call.session.user}
-    )  # fmt: skip
+        {
+            "ActiveBookies": list(account.bookies),
+            "BaseCurrency": account.currency,
+            "CreationDate": 1_700_000_000_000,
+            "DefaultStake": 0,
+            "ExpiryDate": 4_102_444_800_000,
+            "ExternalIp": call.ip,
+            "OddsType": "MY",
+            "Status": "Active",
+            "UserId": call.session.user,
+        }
+    )
 
 
 METHODS = {

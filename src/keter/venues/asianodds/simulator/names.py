@@ -4,17 +4,66 @@ import random
 from dataclasses import dataclass
 
 _PLACES = (
-    "Alderbrook", "Brackwater", "Calderon", "Dunmere", "Eastvale", "Fenwick", "Garrow", "Hollin", "Inverley", "Jarrow Bay",
-    "Kestrel", "Langmoor", "Marlow", "Northcote", "Oakhurst", "Penrose", "Quarry", "Ravensby", "Stanmoor", "Thornby",
-    "Ulverstone", "Vale", "Westmarch", "Yarrow", "Ashcombe", "Birkdale", "Carrick", "Dalton", "Ellerby", "Farley",
-    "Greystone", "Harwell", "Ingleby", "Kirkton", "Lowick", "Millbrook", "Newbold", "Orchard", "Pickford", "Redmire",
-    "Selwick", "Tarrant", "Upton", "Verwood", "Wexcombe", "Arden", "Beacon", "Clyne",
-)  # fmt: skip
+    "Alderbrook",
+    "Brackwater",
+    "Calderon",
+    "Dunmere",
+    "Eastvale",
+    "Fenwick",
+    "Garrow",
+    "Hollin",
+    "Inverley",
+    "Jarrow Bay",
+    "Kestrel",
+    "Langmoor",
+    "Marlow",
+    "Northcote",
+    "Oakhurst",
+    "Penrose",
+    "Quarry",
+    "Ravensby",
+    "Stanmoor",
+    "Thornby",
+    "Ulverstone",
+    "Vale",
+    "Westmarch",
+    "Yarrow",
+    "Ashcombe",
+    "Birkdale",
+    "Carrick",
+    "Dalton",
+    "Ellerby",
+    "Farley",
+    "Greystone",
+    "Harwell",
+    "Ingleby",
+    "Kirkton",
+    "Lowick",
+    "Millbrook",
+    "Newbold",
+    "Orchard",
+    "Pickford",
+    "Redmire",
+    "Selwick",
+    "Tarrant",
+    "Upton",
+    "Verwood",
+    "Wexcombe",
+    "Arden",
+    "Beacon",
+    "Clyne",
+)
 _KINDS = ("FC", "United", "Rovers", "Athletic")
 _LEAGUES = (
-    "*SANDBOX PREMIER LEAGUE", "*SANDBOX PRIMERA", "*SANDBOX SERIE A", "SANDBOX CHAMPIONSHIP", "SANDBOX LIGA B",
-    "SANDBOX NORTHERN CUP", "SANDBOX SOUTHERN DIVISION", "SANDBOX COAST LEAGUE",
-)  # fmt: skip
+    "*SANDBOX PREMIER LEAGUE",
+    "*SANDBOX PRIMERA",
+    "*SANDBOX SERIE A",
+    "SANDBOX CHAMPIONSHIP",
+    "SANDBOX LIGA B",
+    "SANDBOX NORTHERN CUP",
+    "SANDBOX SOUTHERN DIVISION",
+    "SANDBOX COAST LEAGUE",
+)
 NOISE_LEAGUE = "EFOOTBALL - SANDBOX CYBER CUP"
 _CLUBS = 24
 
@@ -27,7 +76,9 @@ class Pairing:
 
 
 class Calendar:
-    """Every pairing of every league once, in an order drawn from the seed; then again with a numbered second team."""
+    """Every pairing of every league once, in an order drawn from the seed; then again with a
+    numbered second team.
+    """
 
     def __init__(self, seed: int) -> None:
         self._order = [

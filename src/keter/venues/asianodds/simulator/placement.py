@@ -11,9 +11,20 @@ from keter.venues.asianodds.simulator.config import SandboxConfig
 from keter.venues.asianodds.simulator.decisions import LOWER_PRICE, draw
 from keter.venues.asianodds.simulator.sessions import Session
 from keter.venues.asianodds.simulator.settlement import Selection
-from keter.venues.asianodds.simulator.wording import FORMATS, line_range, odds_text, parse_bookie_prices
+from keter.venues.asianodds.simulator.wording import (
+    FORMATS,
+    line_range,
+    odds_text,
+    parse_bookie_prices,
+)
 
-_SIDES = {"HomeOdds": "home", "AwayOdds": "away", "DrawOdds": "draw", "OverOdds": "over", "UnderOdds": "under"}
+_SIDES = {
+    "HomeOdds": "home",
+    "AwayOdds": "away",
+    "DrawOdds": "draw",
+    "OverOdds": "over",
+    "UnderOdds": "under",
+}
 _REFERENCE_LENGTH = 40
 _KEEP_QUOTES = 5000
 _DEFAULT_TIMEOUT_S = 60
@@ -63,7 +74,9 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A placement's share at one book; ``standing_milli`` is the price that stands there when it is sent."""
+    """A placement's share at one book; ``standing_milli`` is the price that stands there when it is
+    sent.
+    """
 
     bookie: str
     stake_minor: int
@@ -84,7 +97,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What a bookmaker gets wrong on request: it books another stake or price, or takes the bet back later."""
+    """What a bookmaker gets wrong on request: it books another stake or price, or takes the bet
+    back later.
+    """
 
     stake_factor: float = 1.0
     odds_factor: float = 1.0
@@ -97,7 +112,9 @@ class Mistake:
             None,
             round(part.stake_minor * self.stake_factor),
             max(round(booked_milli * self.odds_factor), _LEAST_MILLI),
-            None if self.revoke_after_s is None else decision.due_ms + round(self.revoke_after_s * 1000),
+            None
+            if self.revoke_after_s is None
+            else decision.due_ms + round(self.revoke_after_s * 1000),
         )
 
 
@@ -114,10 +131,15 @@ class Desk:
     def __init__(self, config: SandboxConfig, board: Board, book: Book) -> None:
         self._config, self._board, self._book = config, board, book
         self._rng = random.Random(f"{config.seed}:desk")  # noqa: S311 - play money, and it must be repeatable
-        self._quoted: OrderedDict[tuple[str, int, Slot, int], dict[str, tuple[int, int | None]]] = OrderedDict()
+        self._quoted: OrderedDict[tuple[str, int, Slot, int], dict[str, tuple[int, int | None]]] = (
+            OrderedDict()
+        )
 
     def target(self, session: Session, body: dict[str, Any], unknown: int) -> Target:
-        """The selection a request is about. Raises Refused, with ``unknown`` when the game is not on the session's list."""
+        """The selection a request is about.
+
+        Raises Refused, with ``unknown`` when the game is not on the session's list.
+        """
         row = self._board.rows.get(_integer(body, "GameId"))
         market_type, sport = _integer(body, "MarketTypeId"), _integer(body, "SportsType")
         if row is None or {(sport, market_type), (0, market_type)}.isdisjoint(session.seen):
@@ -132,13 +154,21 @@ class Desk:
 
     def quotes(self, session: Session, body: dict[str, Any]) -> tuple[Target, list[Quote]]:
         """What the named books answer within the request's Timeout. Raises Refused."""
-        books = [code.strip().upper() for code in str(body.get("Bookies") or "").split(",") if code.strip()]
+        books = [
+            code.strip().upper()
+            for code in str(body.get("Bookies") or "").split(",")
+            if code.strip()
+        ]
         if not books:
             raise Refused(NOT_PRIMED, "Bookies must not be empty")
         target = self.target(session, body, NOT_PRIMED)
         timeout_s = _integer(body, "Timeout") if body.get("Timeout") else _DEFAULT_TIMEOUT_S
         allowed = self._book.accounts[session.user].config.bookies
-        quotes = [quote for book in books if book in allowed and (quote := self._quote(target, book)) is not None]
+        quotes = [
+            quote
+            for book in books
+            if book in allowed and (quote := self._quote(target, book)) is not None
+        ]
         quotes = [quote for quote in quotes if quote.after_s <= timeout_s]
         self._remember(session.user, target, quotes)
         return target, quotes
@@ -149,10 +179,14 @@ class Desk:
         if odds_milli is None:
             return None
         if self._rng.random() < betting.quote_drift_rate:
-            odds_milli = max(odds_milli + round(odds_milli * self._rng.gauss(0, 0.006)), _LEAST_MILLI)
+            odds_milli = max(
+                odds_milli + round(odds_milli * self._rng.gauss(0, 0.006)), _LEAST_MILLI
+            )
         after_s = self._rng.uniform(*betting.quote_delay_s) * self._config.delay_scale
         maximum_minor = self._maximum(target, book)
-        return Quote(book, odds_milli, betting.minimum_minor, maximum_minor, after_s, not target.row.active)
+        return Quote(
+            book, odds_milli, betting.minimum_minor, maximum_minor, after_s, not target.row.active
+        )
 
     def _maximum(self, target: Target, book: str) -> int:
         """The largest stake at a book on a match; always the same for the two."""
@@ -161,15 +195,22 @@ class Desk:
         return rng.randint(low // 1000, high // 1000) * 1000
 
     def _remember(self, user: str, target: Target, quotes: list[Quote]) -> None:
-        """Keeps what was quoted, and the price on the board then: a quote holds until the board moves."""
+        """Keeps what was quoted, and the price on the board then: a quote holds until the board
+        moves.
+        """
         key = (user, target.row.game_id, target.slot, target.side)
-        self._quoted[key] = {q.book: (q.odds_milli, target.price(q.book)) for q in quotes if not q.rejected}
+        self._quoted[key] = {
+            q.book: (q.odds_milli, target.price(q.book)) for q in quotes if not q.rejected
+        }
         self._quoted.move_to_end(key)
         while len(self._quoted) > _KEEP_QUOTES:
             self._quoted.popitem(last=False)
 
     def prepare(self, session: Session, body: dict[str, Any], now_ms: int) -> Plan:
-        """Checks a placement and shares it out to the books with the best prices. Raises Refused."""
+        """Checks a placement and shares it out to the books with the best prices.
+
+        Raises Refused.
+        """
         target = self.target(session, body, -1)
         asked = self._asked(target, body)
         quoted = self._quoted.get((session.user, target.row.game_id, target.slot, target.side))
@@ -217,8 +258,12 @@ class Desk:
             raise Refused(-1, "Amount is above the available credit")
         return stake_minor
 
-    def _split(self, target: Target, asked: dict[str, int], stake_minor: int) -> list[tuple[str, int]]:
-        """Best price first, up to each book's maximum (how the real server splits is not public)."""
+    def _split(
+        self, target: Target, asked: dict[str, int], stake_minor: int
+    ) -> list[tuple[str, int]]:
+        """Best price first, up to each book's maximum (how the real server splits is not
+        public).
+        """
         stakes: list[tuple[str, int]] = []
         for bookie in sorted(asked, key=lambda book: -asked[book]):
             part = min(stake_minor, self._maximum(target, bookie))
@@ -230,8 +275,14 @@ class Desk:
         return stakes
 
     def _decide(self, part: Part, now_ms: int, *, changed_ok: bool) -> Decision:
-        decision = draw(self._rng, part.bookie, self._config.betting, self._config.delay_scale, now_ms)
-        if decision.refusal is None and part.standing_milli is not None and part.standing_milli < part.odds_milli:
+        decision = draw(
+            self._rng, part.bookie, self._config.betting, self._config.delay_scale, now_ms
+        )
+        if (
+            decision.refusal is None
+            and part.standing_milli is not None
+            and part.standing_milli < part.odds_milli
+        ):
             if not changed_ok:
                 return Decision(now_ms + round(500 * self._config.delay_scale), refusal=LOWER_PRICE)
             return Decision(decision.due_ms, odds_milli=part.standing_milli)
@@ -248,10 +299,23 @@ def _reference(body: dict[str, Any], now_ms: int) -> str:
 def _order(plan: Plan, part: Part) -> Order:
     row, fixture = plan.target.row, plan.target.row.fixture
     return Order(
-        plan.user, plan.reference, part.bookie, plan.target.selection, part.odds_milli, plan.target.odds_format,
-        part.stake_minor, fixture.match_id, row.game_id, int(row.market_type), fixture.sport, fixture.league, fixture.home,
-        fixture.away, fixture.start_ms, row.score,
-    )  # fmt: skip
+        plan.user,
+        plan.reference,
+        part.bookie,
+        plan.target.selection,
+        part.odds_milli,
+        plan.target.odds_format,
+        part.stake_minor,
+        fixture.match_id,
+        row.game_id,
+        int(row.market_type),
+        fixture.sport,
+        fixture.league,
+        fixture.home,
+        fixture.away,
+        fixture.start_ms,
+        row.score,
+    )
 
 
 def _standing(target: Target, bookie: str, quoted: dict[str, tuple[int, int | None]]) -> int | None:
@@ -266,14 +330,25 @@ def quote_json(target: Target, quote: Quote, currency: str, price_field: str) ->
     price = float(odds_text(quote.odds_milli, target.odds_format))
     names = {"both": ("Odds", "Price"), "odds": ("Odds",), "price": ("Price",)}[price_field]
     return {
-        "Bookie": quote.book, "Code": REFUSED if quote.rejected else 0, **dict.fromkeys(names, price),
-        "MinimumAmount": quote.minimum_minor // 100, "MaximumAmount": quote.maximum_minor // 100,
-        "OddPlacementId": str(700_000_000 + row.game_id % 100_000_000), "Rejected": quote.rejected,
-        "Message": "Market is suspended" if quote.rejected else None, "Currency": currency,
-        "OddsFormat": target.odds_format, "GameType": target.slot[0],
+        "Bookie": quote.book,
+        "Code": REFUSED if quote.rejected else 0,
+        **dict.fromkeys(names, price),
+        "MinimumAmount": quote.minimum_minor // 100,
+        "MaximumAmount": quote.maximum_minor // 100,
+        "OddPlacementId": str(700_000_000 + row.game_id % 100_000_000),
+        "Rejected": quote.rejected,
+        "Message": "Market is suspended" if quote.rejected else None,
+        "Currency": currency,
+        "OddsFormat": target.odds_format,
+        "GameType": target.slot[0],
         "HDPorGoal": "" if offer.line_q is None else line_range(offer.line_q),
-        "HomeOrAwayOrDraw": target.selection.name[0].upper(), "IsFullTime": target.slot[1],
-        "MarketTypeId": int(row.market_type), "SportsType": row.fixture.sport, "HomeName": row.fixture.home,
-        "AwayName": row.fixture.away, "LeagueName": row.fixture.league, "HomeScore": row.score[0],
+        "HomeOrAwayOrDraw": target.selection.name[0].upper(),
+        "IsFullTime": target.slot[1],
+        "MarketTypeId": int(row.market_type),
+        "SportsType": row.fixture.sport,
+        "HomeName": row.fixture.home,
+        "AwayName": row.fixture.away,
+        "LeagueName": row.fixture.league,
+        "HomeScore": row.score[0],
         "AwayScore": row.score[1],
-    }  # fmt: skip
+    }

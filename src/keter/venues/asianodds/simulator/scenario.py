@@ -6,7 +6,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The score of a finished period. ``full`` False: the first half only. ``void``: the match does not count."""
+    """The score of a finished period.
+
+    ``full`` False: the first half only. ``void``: the match does not count.
+    """
 
     match_id: int
     at_ms: int
@@ -17,7 +20,10 @@ class Result:
 
 
 class Scenario(Protocol):
-    """A world with a clock that only goes forward. The same seed and the same times give the same world."""
+    """A world with a clock that only goes forward.
+
+    The same seed and the same times give the same world.
+    """
 
     def advance(self, now_ms: int) -> list[Result]:
         """Lets everything up to ``now_ms`` happen; returns the periods that ended, oldest first."""

@@ -1,16 +1,20 @@
-"""Real fixtures as a scenario: listed, priced, played and settled as the files say, compressed into now.
+"""Real fixtures as a scenario: listed, priced, played and settled as the files say, compressed into
+now.
 
-**When.** The first kick-off comes ``start_after_s`` plus the lead after the start; every later one as much later as in the
-files, divided by ``speed``. A fixture is listed one lead (``lead_h`` / speed) before its kick-off. Matches last 111 minutes /
-speed. Lead, match and final score are never shorter than a client polling at the throttle's pace needs to see them.
+**When.** The first kick-off comes ``start_after_s`` plus the lead after the start; every later one
+as much later as in the files, divided by ``speed``. A fixture is listed one lead (``lead_h`` /
+speed) before its kick-off. Matches last 111 minutes / speed. Lead, match and final score are never
+shorter than a client polling at the throttle's pace needs to see them.
 
-**Which price.** With f running from 0 at listing to 1 at kick-off, a book shows its earlier prices while f is below its entry
-in ``TURNS`` and its closing prices from then on; a book without closing prices keeps the earlier ones, a book without earlier
-prices is silent until its turn. Nothing is interpolated: every price shown is a cell of the file, at the line of its moment.
+**Which price.** With f running from 0 at listing to 1 at kick-off, a book shows its earlier prices
+while f is below its entry in ``TURNS`` and its closing prices from then on; a book without closing
+prices keeps the earlier ones, a book without earlier prices is silent until its turn. Nothing is
+interpolated: every price shown is a cell of the file, at the line of its moment.
 
-**What is made up.** The minutes of the goals, and so the half-time score (drawn from the seed; the files used have none). There
-are no in-play prices: Live rows carry score and minutes only. A pairing that comes again gets numbered team names, so that two
-seasons of one league played on one day stay apart.
+**What is made up.** The minutes of the goals, and so the half-time score (drawn from the seed; the
+files used have none). There are no in-play prices: Live rows carry score and minutes only. A
+pairing that comes again gets numbered team names, so that two seasons of one league played on one
+day stay apart.
 """
 
 import heapq
@@ -22,9 +26,24 @@ from typing import Self
 
 from keter.clock import to_ms
 from keter.errors import UsageError
-from keter.venues.asianodds.simulator.board import Board, Fixture, MarketType, Numbers, Offer, Row, Slot
+from keter.venues.asianodds.simulator.board import (
+    Board,
+    Fixture,
+    MarketType,
+    Numbers,
+    Offer,
+    Row,
+    Slot,
+)
 from keter.venues.asianodds.simulator.config import FEED_INTERVAL_S, SandboxConfig
-from keter.venues.asianodds.simulator.csv_files import GOAL_LINE_Q, LEAGUES, CsvMatch, Moment, played_between, read_files
+from keter.venues.asianodds.simulator.csv_files import (
+    GOAL_LINE_Q,
+    LEAGUES,
+    CsvMatch,
+    Moment,
+    played_between,
+    read_files,
+)
 from keter.venues.asianodds.simulator.match import MatchClock, Period
 from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.simulator.wording import Prices
@@ -60,10 +79,16 @@ class CsvShow:
         found: dict[tuple[str, int | None], dict[str, Prices]] = {}
         for book, turn in TURNS.items():
             for kind in ("H", "O", "X"):
-                moments = (self.match.closing, self.match.earlier) if part >= turn else (self.match.earlier,)
+                moments = (
+                    (self.match.closing, self.match.earlier)
+                    if part >= turn
+                    else (self.match.earlier,)
+                )
                 moment = next((m for m in moments if book in m.prices.get(kind, {})), None)
                 if moment is not None:
-                    found.setdefault((kind, _line_q(kind, moment)), {})[book] = moment.prices[kind][book]
+                    found.setdefault((kind, _line_q(kind, moment)), {})[book] = moment.prices[kind][
+                        book
+                    ]
         return found
 
     def times(self) -> list[int]:
@@ -71,15 +96,24 @@ class CsvShow:
         start_ms, speed = self.clock.start_ms, self.clock.speed
         lead_ms = start_ms - self.listed_ms
         turns = [self.listed_ms + _ceil(lead_ms * turn) for turn in TURNS.values()]
-        minutes = [start_ms + _ceil(m * 60_000 / speed) for m in range(0, int(_MATCH_MIN), _REFRESH_MIN)]
-        goals = [start_ms + _ceil(_real_minute(self.clock, minute) * 60_000 / speed) for minute, _ in self.goals]
+        minutes = [
+            start_ms + _ceil(m * 60_000 / speed) for m in range(0, int(_MATCH_MIN), _REFRESH_MIN)
+        ]
+        goals = [
+            start_ms + _ceil(_real_minute(self.clock, minute) * 60_000 / speed)
+            for minute, _ in self.goals
+        ]
         return sorted({self.listed_ms, *turns, *minutes, *goals, self.clock.end_ms, self.off_ms})
 
 
 class CsvScenario:
-    """Serves ``shows``, in order of kick-off; ``problems`` counts cells and rows that could not be used."""
+    """Serves ``shows``, in order of kick-off; ``problems`` counts cells and rows that could not be
+    used.
+    """
 
-    def __init__(self, shows: list[CsvShow], board: Board, numbers: Numbers, problems: Counter[str]) -> None:
+    def __init__(
+        self, shows: list[CsvShow], board: Board, numbers: Numbers, problems: Counter[str]
+    ) -> None:
         self.shows, self.problems = shows, problems
         self._board, self._numbers = board, numbers
         self._next = 0
@@ -89,7 +123,9 @@ class CsvScenario:
     def load(cls, config: SandboxConfig, board: Board, start_ms: int) -> Self:
         """Reads the files of ``config.csv``. Raises UsageError when they hold nothing to serve."""
         problems: Counter[str] = Counter()
-        matches = played_between(read_files(config.csv.paths, problems), config.csv.first, config.csv.last)
+        matches = played_between(
+            read_files(config.csv.paths, problems), config.csv.first, config.csv.last
+        )
         if not matches:
             raise UsageError("the CSV files hold no finished match within the dates asked for")
         numbers = Numbers(config.seed)
@@ -123,9 +159,15 @@ class CsvScenario:
         for key in lines:
             show.rows.setdefault(key, self._numbers.take())
         for index, (key, game_id) in enumerate(show.rows.items()):
-            offers: dict[Slot, Offer] = {("H", True): Offer(key[1], shown[key])} if key in shown else {}
+            offers: dict[Slot, Offer] = (
+                {("H", True): Offer(key[1], shown[key])} if key in shown else {}
+            )
             if index == 0:
-                offers |= {(kind, True): Offer(line_q, books) for (kind, line_q), books in shown.items() if kind != "H"}
+                offers |= {
+                    (kind, True): Offer(line_q, books)
+                    for (kind, line_q), books in shown.items()
+                    if kind != "H"
+                }
             if offers:
                 self._board.put(Row(game_id, show.fixture, MarketType.TODAY, offers), now_ms)
             elif game_id in self._board.rows:
@@ -141,13 +183,25 @@ class CsvScenario:
         fixture.score = show.score_at(clock.played(now_ms))
         if fixture.half_time is None and clock.period(now_ms) not in {Period.BEFORE, Period.FIRST}:
             fixture.half_time = show.score_at(clock.first_min)
-            results.append(Result(fixture.match_id, now_ms, False, fixture.half_time, fixture.half_time))
+            results.append(
+                Result(fixture.match_id, now_ms, False, fixture.half_time, fixture.half_time)
+            )
         over = clock.period(now_ms) is Period.OVER
         if over and fixture.full_time is None:
             fixture.full_time = fixture.score
             results.append(Result(fixture.match_id, now_ms, True, fixture.score, fixture.half_time))
         self._board.put(
-            Row(show.live_row, fixture, MarketType.LIVE, {}, fixture.score, (0, 0), clock.code(now_ms), active=False), now_ms
+            Row(
+                show.live_row,
+                fixture,
+                MarketType.LIVE,
+                {},
+                fixture.score,
+                (0, 0),
+                clock.code(now_ms),
+                active=False,
+            ),
+            now_ms,
         )
 
 
@@ -163,7 +217,9 @@ def _real_minute(clock: MatchClock, played: float) -> float:
     return played if played <= clock.first_min else played + 15.0
 
 
-def _schedule(matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, start_ms: int) -> list[CsvShow]:
+def _schedule(
+    matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, start_ms: int
+) -> list[CsvShow]:
     today_s, live_s = (FEED_INTERVAL_S[kind] * config.feed_interval_scale for kind in (1, 0))
     lead_ms = round(1000 * max(config.csv.lead_h * 3600 / config.speed, 6 * today_s, _LEAST_S))
     length_s = max(_MATCH_MIN * 60 / config.speed, 4 * live_s, _LEAST_S)
@@ -177,13 +233,26 @@ def _schedule(matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, 
         kickoff_ms = zero_ms + round((to_ms(match.kickoff) - first_ms) / config.speed)
         league = LEAGUES.get(match.division, match.division)
         league_id = -sum(ord(letter) << index for index, letter in enumerate(match.division))
-        fixture = Fixture(numbers.take(), league_id, league, match.home + suffix, match.away + suffix, kickoff_ms)
+        fixture = Fixture(
+            numbers.take(), league_id, league, match.home + suffix, match.away + suffix, kickoff_ms
+        )
         clock = MatchClock(kickoff_ms, _MATCH_MIN * 60 / length_s, _ADDED)
         goals = _goal_minutes(match, config.seed, clock.length_min)
-        shows.append(CsvShow(match, fixture, kickoff_ms - lead_ms, clock, clock.end_ms + config.final_shown_ms, goals))
+        shows.append(
+            CsvShow(
+                match,
+                fixture,
+                kickoff_ms - lead_ms,
+                clock,
+                clock.end_ms + config.final_shown_ms,
+                goals,
+            )
+        )
     return shows
 
 
 def _goal_minutes(match: CsvMatch, seed: int, length_min: float) -> list[tuple[float, int]]:
     rng = random.Random(f"{seed}:{match.file}:{match.row}")  # noqa: S311 - must be repeatable
-    return sorted((rng.uniform(1, length_min - 1), side) for side in (0, 1) for _ in range(match.score[side]))
+    return sorted(
+        (rng.uniform(1, length_min - 1), side) for side in (0, 1) for _ in range(match.score[side])
+    )

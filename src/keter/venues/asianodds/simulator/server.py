@@ -71,7 +71,9 @@ class Sandbox:
     async def start(self) -> None:
         app = web.Application(client_max_size=_MAX_BODY, middlewares=[refuse_web_pages])
         Control(self.house).add_to(app.router)
-        app.router.add_route("*", "/{service}/{method:.*}", Service(self.house, self._base_url, self._serves).handle)
+        app.router.add_route(
+            "*", "/{service}/{method:.*}", Service(self.house, self._base_url, self._serves).handle
+        )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -81,7 +83,8 @@ class Sandbox:
         except OSError as e:
             await self._runner.cleanup()
             raise UnavailableError(
-                f"the sandbox cannot listen on {self.config.host}:{self.config.port}: {e.strerror or e}; choose another port"
+                f"the sandbox cannot listen on {self.config.host}:{self.config.port}:"
+                f" {e.strerror or e}; choose another port"
             ) from e
         self._beat = asyncio.create_task(self._keep_time(), name="sandbox-beat")
 
@@ -120,6 +123,9 @@ class Sandbox:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.stop()

@@ -1,4 +1,7 @@
-"""Who is logged in: tokens, their expiry, the feed's throttles and delta cursors. Pure but for the time handed in."""
+"""Who is logged in: tokens, their expiry, the feed's throttles and delta cursors.
+
+Pure but for the time handed in.
+"""
 
 import random
 from dataclasses import dataclass, field
@@ -40,10 +43,16 @@ class Cursor:
 
 
 class Sessions:
-    """At most one session per account; cursors and throttles belong to the account and outlive it."""
+    """At most one session per account; cursors and throttles belong to the account and outlive
+    it.
+    """
 
     def __init__(
-        self, accounts: tuple[AccountConfig, ...], protocol: ProtocolConfig, feed_interval_scale: float, seed: int
+        self,
+        accounts: tuple[AccountConfig, ...],
+        protocol: ProtocolConfig,
+        feed_interval_scale: float,
+        seed: int,
     ) -> None:
         self.accounts = {account.user.upper(): account for account in accounts}
         self._protocol, self._scale = protocol, feed_interval_scale
@@ -55,18 +64,24 @@ class Sessions:
         self.keepalives_too_often = 0
 
     def login(self, user: str, password_md5: str, ip: str, now_ms: int) -> Session | None:
-        """A fresh session, which ends the account's other one; None when the credentials are wrong."""
+        """A fresh session, which ends the account's other one; None when the credentials are
+        wrong.
+        """
         account = self.accounts.get(user.upper())
         if account is None or account.password_md5 != password_md5:
             return None
         self.kill(user)
         token = "".join(self._rng.choice("0123456789") for _ in range(_TOKEN_DIGITS))
-        session = Session(account.user.upper(), token, f"{self._rng.getrandbits(128):032x}", ip, now_ms, now_ms)
+        session = Session(
+            account.user.upper(), token, f"{self._rng.getrandbits(128):032x}", ip, now_ms, now_ms
+        )
         self._by_user[session.user] = self._by_token[token] = session
         return session
 
     def register(self, user: str, token: str, key: str, ip: str, now_ms: int) -> bool:
-        """True when token and key belong to a login of ``user`` young enough; otherwise the login is lost."""
+        """True when token and key belong to a login of ``user`` young enough; otherwise the login
+        is lost.
+        """
         session = self._by_token.get(token)
         if session is None:
             return False
@@ -107,7 +122,9 @@ class Sessions:
         self._granted[key] = now_ms
 
     def throttle(self, user: str, market_type: int, now_ms: int) -> None:
-        """Raises ThrottledError when the account read this market type too recently, whatever the sport."""
+        """Raises ThrottledError when the account read this market type too recently, whatever the
+        sport.
+        """
         key = (user, market_type)
         wait_ms = FEED_INTERVAL_S[market_type] * self._scale * 1000 * _GRACE
         if now_ms - self._granted.get(key, -(10**15)) < wait_ms:
@@ -123,7 +140,9 @@ class Sessions:
             return -1
         return cursor.stamp_ms
 
-    def told(self, session: Session, sport: int, market_type: int, stamp_ms: int, now_ms: int) -> None:
+    def told(
+        self, session: Session, sport: int, market_type: int, stamp_ms: int, now_ms: int
+    ) -> None:
         """The account has been told everything up to ``stamp_ms``."""
         session.seen.add((sport, market_type))
         self._cursors[session.user, sport, market_type] = Cursor(stamp_ms, now_ms)

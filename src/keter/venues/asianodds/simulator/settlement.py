@@ -1,4 +1,7 @@
-"""How this bookmaker settles. Its own arithmetic on purpose: what checks Keter must not share Keter's mistakes."""
+"""How this bookmaker settles.
+
+Its own arithmetic on purpose: what checks Keter must not share Keter's mistakes.
+"""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,7 +13,10 @@ INFO = {2: "Won", 1: "Half won", 0: "Stake returned", -1: "Half lost", -2: "Lost
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is bet on. ``name``: home, away, draw, over or under; ``line_q``: home handicap or goals in quarters."""
+    """What is bet on.
+
+    ``name``: home, away, draw, over or under; ``line_q``: home handicap or goals in quarters.
+    """
 
     slot: Slot
     name: str
@@ -18,7 +24,10 @@ class Selection:
 
 
 def halves(selection: Selection, score: tuple[int, int], at_bet: tuple[int, int]) -> int:
-    """Result in half stakes: 2 won, 1 half won, 0 returned, -1 half lost, -2 lost. Handicaps count goals after the bet."""
+    """Result in half stakes: 2 won, 1 half won, 0 returned, -1 half lost, -2 lost.
+
+    Handicaps count goals after the bet.
+    """
     home, away = score
     if selection.slot[0] == "X":
         outcome = "home" if home > away else "away" if away > home else "draw"

@@ -1,4 +1,7 @@
-"""How an answer is spoiled: rows of bet lists, fields of the feed, bytes on the wire. Randomness is injected."""
+"""How an answer is spoiled: rows of bet lists, fields of the feed, bytes on the wire.
+
+Randomness is injected.
+"""
 
 import gzip
 import random
@@ -9,9 +12,20 @@ import orjson
 from keter.venues.asianodds.simulator.faults import FaultKind, Faults
 
 BOM = b"\xef\xbb\xbf"
-_ODD = ("PIN:1.9,2.0", "PIN=1.9", "PIN=,2.0;;SBO=abc,0", "PIN=-5,1e3;BEST=", "=1.9,2.0", "PIN=1,9;2,0", "PIN=0.000,0.000")
+_ODD = (
+    "PIN:1.9,2.0",
+    "PIN=1.9",
+    "PIN=,2.0;;SBO=abc,0",
+    "PIN=-5,1e3;BEST=",
+    "=1.9,2.0",
+    "PIN=1,9;2,0",
+    "PIN=0.000,0.000",
+)
 _MARKETS = ("FullTimeHdp", "FullTimeOu", "FullTimeOneXTwo")
-HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>The service is under maintenance</h1></body></html>"
+HTML = (
+    b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>The service is under"
+    b" maintenance</h1></body></html>"
+)
 
 
 def spoil_rows(faults: Faults, route: str, rows: list[Any]) -> list[Any]:
@@ -27,12 +41,22 @@ def spoil_rows(faults: Faults, route: str, rows: list[Any]) -> list[Any]:
 
 def spoil_feed(faults: Faults, route: str, body: bytes) -> bytes:
     """A feed answer with the content faults that are due. ``body`` is well-formed JSON."""
-    kinds = (FaultKind.RESULT_NULL, FaultKind.UNKNOWN_FIELDS, FaultKind.MISSING_TEAMS, FaultKind.ODD_ODDS, FaultKind.NAN)
+    kinds = (
+        FaultKind.RESULT_NULL,
+        FaultKind.UNKNOWN_FIELDS,
+        FaultKind.MISSING_TEAMS,
+        FaultKind.ODD_ODDS,
+        FaultKind.NAN,
+    )
     due = [kind for kind in kinds if faults.take(kind, route)]
     if not due:
         return body
     answer = orjson.loads(body)
-    rows = [row for sport in (answer.get("Result") or {}).get("Sports", ()) for row in sport["MatchGames"]]
+    rows = [
+        row
+        for sport in (answer.get("Result") or {}).get("Sports", ())
+        for row in sport["MatchGames"]
+    ]
     if FaultKind.RESULT_NULL in due:
         answer["Result"] = None
     if FaultKind.UNKNOWN_FIELDS in due:
@@ -63,7 +87,9 @@ def _lose_teams(rng: random.Random, rows: list[dict[str, Any]]) -> None:
 
 def _nan(body: bytes) -> bytes:
     """NaN in odds strings, and bare NaN and Infinity as some JSON writers leave them."""
-    body = body.replace(b'"BookieOdds":"PIN=', b'"BookieOdds":"PIN=NaN,').replace(b'"InGameMinutes":0', b'"InGameMinutes":NaN')
+    body = body.replace(b'"BookieOdds":"PIN=', b'"BookieOdds":"PIN=NaN,').replace(
+        b'"InGameMinutes":0', b'"InGameMinutes":NaN'
+    )
     return body.replace(b'"ExpectedLength":45', b'"ExpectedLength":Infinity')
 
 
@@ -80,5 +106,9 @@ def as_xml(value: object, name: str = "Answer") -> str:
     elif isinstance(value, list):
         inner = "".join(as_xml(item, "Item") for item in value)
     else:
-        inner = "" if value is None else str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        inner = (
+            ""
+            if value is None
+            else str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        )
     return f"<{name}>{inner}</{name}>"

@@ -1,4 +1,6 @@
-"""HTTP around the methods: routes in any case, sessions, faults, and how an answer is written on the wire."""
+"""HTTP around the methods: routes in any case, sessions, faults, and how an answer is written on
+the wire.
+"""
 
 import gzip
 from collections.abc import Callable
@@ -26,7 +28,8 @@ Serves = Callable[[web.Request, str], bool]
 class Service:
     """One handler for every method of the service.
 
-    ``base_url`` is what Login gives out; ``serves`` tells whether a request came to an address that serves the method.
+    ``base_url`` is what Login gives out; ``serves`` tells whether a request came to an address that
+    serves the method.
     """
 
     def __init__(self, house: House, base_url: BaseUrl, serves: Serves) -> None:
@@ -49,7 +52,9 @@ class Service:
         if take(FaultKind.LOST_BEFORE, route):
             return _cut(request)
         if rule := take(FaultKind.HTTP_ERROR, route):
-            return web.Response(status=int(rule.number("status")), body=spoil.HTML, content_type="text/html")
+            return web.Response(
+                status=int(rule.number("status")), body=spoil.HTML, content_type="text/html"
+            )
         if rule := take(FaultKind.THROTTLED, route):
             return self._throttled(request, rule.text("answer"))
         if rule := take(FaultKind.CODE, route):
@@ -111,19 +116,27 @@ class Service:
             call.opened = house.sessions.use(call.token, call.ip, call.now_ms)
         return method.run(house, call)
 
-    async def _spoiled(self, request: web.Request, route: str, answer: Answer) -> web.StreamResponse:
+    async def _spoiled(
+        self, request: web.Request, route: str, answer: Answer
+    ) -> web.StreamResponse:
         """Faults of what is written."""
         take = self._house.faults.take
         body = orjson.dumps(answer.envelope)
         if route == "getfeeds":
             body = spoil.spoil_feed(self._house.faults, route, body)
         if take(FaultKind.XML, route):
-            return web.Response(text=spoil.as_xml(orjson.loads(body)), content_type="application/xml")
+            return web.Response(
+                text=spoil.as_xml(orjson.loads(body)), content_type="application/xml"
+            )
         if rule := take(FaultKind.HTML, route):
-            return web.Response(status=int(rule.number("status")), body=spoil.HTML, content_type="text/html")
+            return web.Response(
+                status=int(rule.number("status")), body=spoil.HTML, content_type="text/html"
+            )
         if take(FaultKind.TRUNCATED_GZIP, route):
             headers = {"Content-Encoding": "gzip"}
-            return web.Response(body=spoil.truncated_gzip(body), headers=headers, content_type="application/json")
+            return web.Response(
+                body=spoil.truncated_gzip(body), headers=headers, content_type="application/json"
+            )
         if rule := take(FaultKind.HUGE, route):
             return await _padded(request, body, int(rule.number("megabytes") * 2**20))
         if take(FaultKind.BOM, route):
@@ -136,22 +149,33 @@ class Service:
     def _send(self, request: web.Request, body: bytes) -> web.Response:
         protocol = self._house.config.protocol
         if protocol.xml_without_json and "json" not in request.headers.get("Accept", ""):
-            return web.Response(text=spoil.as_xml(orjson.loads(body)), content_type="application/xml")
+            return web.Response(
+                text=spoil.as_xml(orjson.loads(body)), content_type="application/xml"
+            )
         if protocol.bom and not body.startswith(spoil.BOM):
             body = spoil.BOM + body
         headers = {}
         if len(body) > _GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             body, headers = gzip.compress(body, 1), {"Content-Encoding": "gzip"}
-        return web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
+        return web.Response(
+            body=body, headers=headers, content_type="application/json", charset="utf-8"
+        )
 
     def _throttled(self, request: web.Request, how: str) -> web.Response:
         if how == "429":
             return web.Response(status=429, text="Too many requests")
-        return self._write(request, result(None, int(how), "Too many requests. Please respect the interval of this feed."))
+        return self._write(
+            request,
+            result(None, int(how), "Too many requests. Please respect the interval of this feed."),
+        )
 
     def _expired(self, request: web.Request, route: str, how: str) -> web.Response:
         if route == "isloggedin":
-            flags = {"CurrentlyLoggedIn": False, "SuccessfulLogin": False, "TextMessage": _NOT_LOGGED_IN}
+            flags = {
+                "CurrentlyLoggedIn": False,
+                "SuccessfulLogin": False,
+                "TextMessage": _NOT_LOGGED_IN,
+            }
             return self._write(request, result(flags, -1, None))
         if route == "logout":
             return self._write(request, result(_NOT_LOGGED_IN, -1, None))
@@ -176,8 +200,17 @@ def _failure(rule: Rule) -> Answer:
 
 def _refusal(route: str, refused: Refused) -> Answer:
     if route == "placebet":
-        blank = {"Bookie": "", "PlacedSuccessfully": False, "ReturnCode": refused.code, "Message": refused.text}
-        value: object = {"BetPlacementReference": None, "Message": refused.text, "PlacementData": [blank]}
+        blank = {
+            "Bookie": "",
+            "PlacedSuccessfully": False,
+            "ReturnCode": refused.code,
+            "Message": refused.text,
+        }
+        value: object = {
+            "BetPlacementReference": None,
+            "Message": refused.text,
+            "PlacementData": [blank],
+        }
         return result(value, refused.code, refused.text)
     return result(None, refused.code, refused.text)
 

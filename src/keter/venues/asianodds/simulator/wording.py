@@ -55,12 +55,15 @@ def bookie_odds(prices: Mapping[str, Prices], odds_format: str) -> str:
     if not prices:
         return ""
     parts = [
-        f"{book}=" + ",".join("" if milli is None else odds_text(milli, odds_format) for milli in legs)
+        f"{book}="
+        + ",".join("" if milli is None else odds_text(milli, odds_format) for milli in legs)
         for book, legs in prices.items()
     ]
     best = []
     for side in range(len(next(iter(prices.values())))):
-        offers = [(milli, book) for book, legs in prices.items() if (milli := legs[side]) is not None]
+        offers = [
+            (milli, book) for book, legs in prices.items() if (milli := legs[side]) is not None
+        ]
         if offers:
             milli, book = max(offers, key=lambda offer: offer[0])
             best.append(f"{book} {odds_text(milli, odds_format)}")
@@ -68,7 +71,10 @@ def bookie_odds(prices: Mapping[str, Prices], odds_format: str) -> str:
 
 
 def parse_bookie_prices(text: str, odds_format: str) -> dict[str, int]:
-    """The ``CODE:price,CODE:price`` of a placement. Raises ValueError when it is malformed or empty."""
+    """The ``CODE:price,CODE:price`` of a placement.
+
+    Raises ValueError when it is malformed or empty.
+    """
     found: dict[str, int] = {}
     for part in text.split(","):
         book, colon, value = part.partition(":")
@@ -82,7 +88,10 @@ def starts_on(milliseconds: int) -> str:
     """``02/16/2026 05:00:00.000 AM`` in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     half = "AM" if moment.hour < 12 else "PM"
-    return f"{moment:%m/%d/%Y} {moment.hour % 12 or 12:02d}:{moment:%M:%S}.{milliseconds % 1000:03d} {half}"
+    return (
+        f"{moment:%m/%d/%Y} {moment.hour % 12 or 12:02d}:{moment:%M:%S}.{milliseconds % 1000:03d}"
+        f" {half}"
+    )
 
 
 def us_date(milliseconds: int) -> str:
@@ -91,5 +100,7 @@ def us_date(milliseconds: int) -> str:
 
 
 def amount(minor: int) -> float:
-    """Money as the JSON number the venue sends; exact for every amount a double can tell apart at two decimals."""
+    """Money as the JSON number the venue sends; exact for every amount a double can tell apart at
+    two decimals.
+    """
     return minor / 100

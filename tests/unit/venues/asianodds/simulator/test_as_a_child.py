@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from keter.errors import ExitCode, KeterError
+from keter.settings import load_settings
 from keter.supervision.launch import plan_sandbox
 from keter.venues.asianodds.simulator.config import SandboxConfig
 from keter.venues.asianodds.simulator.main import run_sandbox
-from keter.settings import load_settings
 from tests.kit.support import free_port
 
 
@@ -64,4 +64,6 @@ def test_its_own_error_comes_out_as_it_is() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(KeterError):
-            run_sandbox(SandboxConfig(port=taken.getsockname()[1]), say=lambda _: None, beside=beside)
+            run_sandbox(
+                SandboxConfig(port=taken.getsockname()[1]), say=lambda _: None, beside=beside
+            )

@@ -15,14 +15,32 @@ from keter.venues.asianodds.simulator.settlement import Selection, halves, profi
 
 HOME = Selection(("H", True), "home", -3)
 ORDER = Order(
-    "ANNA", "WA-1", "IBC", HOME, 2000, "00", 1000, match_id=9, game_id=1, market_type=1, sport=1, league="L", home="H",
-    away="A", start_ms=0, score=(0, 0),
-)  # fmt: skip
+    "ANNA",
+    "WA-1",
+    "IBC",
+    HOME,
+    2000,
+    "00",
+    1000,
+    match_id=9,
+    game_id=1,
+    market_type=1,
+    sport=1,
+    league="L",
+    home="H",
+    away="A",
+    start_ms=0,
+    score=(0, 0),
+)
 WON = Result(9, 5000, True, (3, 0), (1, 0))
 
 
 def a_book(deposit_minor: int = 10_000, keep_closed: int = 1000) -> Book:
-    return Book((AccountConfig("Anna", "secret", deposit_minor),), settle_after_ms=100, keep_closed=keep_closed)
+    return Book(
+        (AccountConfig("Anna", "secret", deposit_minor),),
+        settle_after_ms=100,
+        keep_closed=keep_closed,
+    )
 
 
 def test_credit_falls_on_acceptance_and_comes_back_with_the_profit() -> None:
@@ -30,13 +48,26 @@ def test_credit_falls_on_acceptance_and_comes_back_with_the_profit() -> None:
     account = book.accounts["ANNA"]
     ticket = book.place(ORDER, Decision(50), 0)
     book.advance(49, [])
-    assert (ticket.state, account.credit_minor, account.outstanding_minor) == (State.PENDING, 10_000, 0)
+    assert (ticket.state, account.credit_minor, account.outstanding_minor) == (
+        State.PENDING,
+        10_000,
+        0,
+    )
     book.advance(50, [])
-    assert (ticket.state, account.credit_minor, account.outstanding_minor) == (State.RUNNING, 9000, 1000)
+    assert (ticket.state, account.credit_minor, account.outstanding_minor) == (
+        State.RUNNING,
+        9000,
+        1000,
+    )
     book.advance(5099, [WON])
     assert ticket.state is State.RUNNING
     book.advance(5100, [])
-    assert (ticket.state, ticket.pnl_info, ticket.pnl_minor, ticket.settled_ms) == (State.SETTLED, "Won", 1000, 5100)
+    assert (ticket.state, ticket.pnl_info, ticket.pnl_minor, ticket.settled_ms) == (
+        State.SETTLED,
+        "Won",
+        1000,
+        5100,
+    )
     assert (account.credit_minor, account.outstanding_minor, account.pnl_minor) == (11_000, 0, 1000)
 
 
@@ -45,7 +76,11 @@ def test_a_refused_ticket_moves_no_money() -> None:
     ticket = book.place(ORDER, Decision(50, refusal="Bet rejected by book"), 0)
     book.advance(50, [WON])
     book.advance(6000, [])
-    assert (ticket.state, ticket.message, ticket.pnl_minor) == (State.REFUSED, "Bet rejected by book", 0)
+    assert (ticket.state, ticket.message, ticket.pnl_minor) == (
+        State.REFUSED,
+        "Bet rejected by book",
+        0,
+    )
     assert book.accounts["ANNA"].credit_minor == 10_000
 
 
@@ -127,9 +162,15 @@ def test_old_closed_tickets_are_forgotten_and_the_money_still_adds_up() -> None:
 
 
 SELECTIONS = st.one_of(
-    st.builds(Selection, st.just(("H", True)), st.sampled_from(["home", "away"]), st.integers(-12, 12)),
-    st.builds(Selection, st.just(("O", True)), st.sampled_from(["over", "under"]), st.integers(2, 24)),
-    st.builds(Selection, st.just(("X", True)), st.sampled_from(["home", "away", "draw"]), st.none()),
+    st.builds(
+        Selection, st.just(("H", True)), st.sampled_from(["home", "away"]), st.integers(-12, 12)
+    ),
+    st.builds(
+        Selection, st.just(("O", True)), st.sampled_from(["over", "under"]), st.integers(2, 24)
+    ),
+    st.builds(
+        Selection, st.just(("X", True)), st.sampled_from(["home", "away", "draw"]), st.none()
+    ),
 )
 SCORES = st.tuples(st.integers(0, 6), st.integers(0, 6))
 
@@ -137,27 +178,36 @@ SCORES = st.tuples(st.integers(0, 6), st.integers(0, 6))
 @given(
     st.lists(
         st.tuples(
-            SELECTIONS, st.integers(500, 50_000), st.integers(1005, 20_000), st.integers(0, 9000), st.booleans(),
+            SELECTIONS,
+            st.integers(500, 50_000),
+            st.integers(1005, 20_000),
+            st.integers(0, 9000),
+            st.booleans(),
             st.one_of(st.none(), st.integers(0, 12_000)),
         ),
         max_size=30,
     ),
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9000), SCORES, st.booleans()), max_size=6),
     st.lists(st.integers(0, 15_000), max_size=10),
-)  # fmt: skip
+)
 def test_credit_and_outstanding_always_equal_deposit_and_profit(
     bets: list[tuple[Selection, int, int, int, bool, int | None]],
     results: list[tuple[int, int, tuple[int, int], bool]],
     looks: list[int],
 ) -> None:
-    """Whatever is accepted, refused, taken back, settled or void, in whatever order and however often one looks."""
+    """Whatever is accepted, refused, taken back, settled or void, in whatever order and however
+    often one looks.
+    """
     book = a_book(100_000)
     for number, (selection, stake, odds, due, refused, revoke) in enumerate(bets):
-        order = replace(ORDER, selection=selection, stake_minor=stake, odds_milli=odds, match_id=number % 4)
+        order = replace(
+            ORDER, selection=selection, stake_minor=stake, odds_milli=odds, match_id=number % 4
+        )
         revoke_ms = None if revoke is None else due + revoke
         book.place(order, Decision(due, "no" if refused else None, revoke_ms=revoke_ms), 0)
     ends = sorted(
-        (Result(match, at, True, score, (0, 0), void=void) for match, at, score, void in results), key=lambda r: r.at_ms
+        (Result(match, at, True, score, (0, 0), void=void) for match, at, score, void in results),
+        key=lambda r: r.at_ms,
     )
     for now_ms in sorted([*looks, 30_000]):
         book.advance(now_ms, [result for result in ends if result.at_ms <= now_ms])
@@ -166,7 +216,9 @@ def test_credit_and_outstanding_always_equal_deposit_and_profit(
         running = [t for t in book if t.state is State.RUNNING]
         assert account.balanced()
         assert account.outstanding_minor == sum(t.stake_minor for t in running)
-        assert account.pnl_minor == sum(t.pnl_minor for t in book) == sum(account.pnl_by_day.values())
+        assert (
+            account.pnl_minor == sum(t.pnl_minor for t in book) == sum(account.pnl_by_day.values())
+        )
         assert account.credit_minor >= 0
 
 
@@ -174,12 +226,16 @@ _KINDS = {"H": MarketKind.ASIAN_HANDICAP, "O": MarketKind.OVER_UNDER, "X": Marke
 
 
 @given(SELECTIONS, SCORES, SCORES)
-def test_both_sides_of_the_counter_settle_alike(selection: Selection, at_bet: tuple[int, int], later: tuple[int, int]) -> None:
+def test_both_sides_of_the_counter_settle_alike(
+    selection: Selection, at_bet: tuple[int, int], later: tuple[int, int]
+) -> None:
     """The bookmaker's own arithmetic and Keter's were written apart and must agree."""
     final = (at_bet[0] + later[0], at_bet[1] + later[1])
     market = Market(Period.FULL_TIME, _KINDS[selection.slot[0]], selection.line_q)
     start = at_bet if selection.slot[0] == "H" else (0, 0)
-    assert halves(selection, final, at_bet) == result_halves(market, Side(selection.name), *final, start=start)
+    assert halves(selection, final, at_bet) == result_halves(
+        market, Side(selection.name), *final, start=start
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,5 +249,7 @@ def test_both_sides_of_the_counter_settle_alike(selection: Selection, at_bet: tu
         (1, 1950, 10_000, 4750),
     ],
 )
-def test_profits_round_half_a_cent_away_from_zero(result: int, milli: int, stake: int, expected: int) -> None:
+def test_profits_round_half_a_cent_away_from_zero(
+    result: int, milli: int, stake: int, expected: int
+) -> None:
     assert profit(result, milli, stake) == expected

@@ -20,7 +20,8 @@ HEADER = (
     "AHh,PAHH,PAHA,B365AHH,B365AHA,B365CH,B365CD,B365CA,PSCH,PSCD,PSCA,AHCh,PCAHH,PCAHA"
 )
 ROW = (
-    "E0,16/08/2024,20:00,Man United,Fulham,1,0,H,1.6,4.2,5.25,1.63,4.38,5.3,1.62,4.36,5.15,1.53,2.5,1.56,2.56,"
+    "E0,16/08/2024,20:00,Man"
+    " United,Fulham,1,0,H,1.6,4.2,5.25,1.63,4.38,5.3,1.62,4.36,5.15,1.53,2.5,1.56,2.56,"
     "-1,2.07,1.86,2.05,1.88,1.67,4.1,5,1.65,4.23,5.28,-0.75,1.83,2.11"
 )
 
@@ -44,17 +45,28 @@ def scenario(config: SandboxConfig) -> tuple[CsvScenario, Board]:
 def test_prices_stand_in_the_venues_order_under_the_codes_of_the_table(tmp_path: Path) -> None:
     (match,), problems = read(a_file(tmp_path, ROW))
     assert not problems
-    assert match.earlier.prices["X"] == {"PIN": (1630, 5300, 4380), "SBO": (1620, 5150, 4360), "IBC": (1600, 5250, 4200)}
+    assert match.earlier.prices["X"] == {
+        "PIN": (1630, 5300, 4380),
+        "SBO": (1620, 5150, 4360),
+        "IBC": (1600, 5250, 4200),
+    }
     assert match.closing.prices["X"] == {"PIN": (1650, 5280, 4230), "IBC": (1670, 5000, 4100)}
     assert match.earlier.prices["O"] == {"PIN": (1560, 2560), "IBC": (1530, 2500)}
-    assert (match.earlier.handicap_q, match.earlier.prices["H"]) == (-4, {"PIN": (2070, 1860), "IBC": (2050, 1880)})
+    assert (match.earlier.handicap_q, match.earlier.prices["H"]) == (
+        -4,
+        {"PIN": (2070, 1860), "IBC": (2050, 1880)},
+    )
     assert (match.closing.handicap_q, match.closing.prices["H"]) == (-3, {"PIN": (1830, 2110)})
     assert match.kickoff.isoformat() == "2024-08-16T20:00:00+01:00"
 
 
 def test_every_book_goes_from_earlier_to_closing_prices_at_its_turn(tmp_path: Path) -> None:
-    """And where the line moved, its handicap price goes to the row of the new line; without a closing price it stays."""
-    served, board = scenario(SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),))))
+    """And where the line moved, its handicap price goes to the row of the new line; without a
+    closing price it stays.
+    """
+    served, board = scenario(
+        SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),)))
+    )
     (show,) = served.shows
     lead_ms = show.clock.start_ms - show.listed_ms
     seen = {}
@@ -80,7 +92,9 @@ def test_every_book_goes_from_earlier_to_closing_prices_at_its_turn(tmp_path: Pa
 
 
 def test_a_match_is_played_to_its_result(tmp_path: Path) -> None:
-    served, board = scenario(SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),))))
+    served, board = scenario(
+        SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),)))
+    )
     (show,) = served.shows
     assert served.advance(show.clock.start_ms) == []
     (live,) = list(board.changed(MarketType.LIVE, -1))
@@ -110,7 +124,9 @@ def test_a_match_is_played_to_its_result(tmp_path: Path) -> None:
         ("AHh", "0.3", "bad_line"),
     ],
 )
-def test_a_broken_cell_is_counted_and_costs_no_more_than_it_must(tmp_path: Path, cell: str, value: str, problem: str) -> None:
+def test_a_broken_cell_is_counted_and_costs_no_more_than_it_must(
+    tmp_path: Path, cell: str, value: str, problem: str
+) -> None:
     cells = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | {cell: value}
     matches, problems = read(a_file(tmp_path, ",".join(cells.values()), ROW))
     assert problems == {problem: 1}
@@ -142,7 +158,11 @@ def test_the_same_pairing_twice_gets_names_of_its_own(tmp_path: Path) -> None:
 
 def test_the_calendar_is_compressed_and_nothing_is_too_short_to_be_seen(tmp_path: Path) -> None:
     week_later = ROW.replace("16/08/2024", "23/08/2024").replace("Fulham", "Leeds")
-    config = SandboxConfig(speed=20_000, feed_interval_scale=0.1, csv=CsvConfig(paths=(a_file(tmp_path, ROW, week_later),)))
+    config = SandboxConfig(
+        speed=20_000,
+        feed_interval_scale=0.1,
+        csv=CsvConfig(paths=(a_file(tmp_path, ROW, week_later),)),
+    )
     served, _ = scenario(config)
     first, second = served.shows
     assert second.clock.start_ms - first.clock.start_ms == round(7 * 86_400_000 / 20_000)
@@ -151,7 +171,9 @@ def test_the_calendar_is_compressed_and_nothing_is_too_short_to_be_seen(tmp_path
     assert first.clock.end_ms - first.clock.start_ms == pytest.approx(4 * 500, abs=2)
     assert first.off_ms - first.clock.end_ms == 3 * 500
     unhurried, _ = scenario(replace(config, speed=60.0))
-    assert unhurried.shows[0].clock.end_ms - unhurried.shows[0].clock.start_ms == pytest.approx(111_000, abs=2)
+    assert unhurried.shows[0].clock.end_ms - unhurried.shows[0].clock.start_ms == pytest.approx(
+        111_000, abs=2
+    )
 
 
 @pytest.mark.data
@@ -162,12 +184,18 @@ def test_every_season_is_read_with_its_known_defects() -> None:
     for path in sorted(folder.glob("*_[0-9][0-9][0-9][0-9].csv")):
         matches[path.stem] = read_files((path,), problems)
     assert sum(map(len, matches.values())) == 12_927
-    assert (len(matches["F1_1920"]), len(matches["F1_2324"]), len(matches["D1_2324"])) == (279, 306, 306)
+    assert (len(matches["F1_1920"]), len(matches["F1_2324"]), len(matches["D1_2324"])) == (
+        279,
+        306,
+        306,
+    )
     assert set(problems) <= {"bad_price"}
     without_pinnacle = [m for m in matches["E0_2526"] if "PIN" not in m.earlier.prices.get("X", {})]
     assert len(without_pinnacle) == pytest.approx(170, abs=3)
     moved = [m for name in matches if name >= "D1_1920" and "_1" not in name for m in matches[name]]
-    assert sum(m.earlier.handicap_q != m.closing.handicap_q for m in moved) / len(moved) == pytest.approx(0.37, abs=0.04)
+    assert sum(m.earlier.handicap_q != m.closing.handicap_q for m in moved) / len(
+        moved
+    ) == pytest.approx(0.37, abs=0.04)
     old = matches["E0_1314"][0]
     assert set(old.earlier.prices["X"]) == {"PIN", "SBO", "IBC", "GA", "3ET"}
     assert old.closing.prices["X"].keys() == {"PIN"}
@@ -181,10 +209,12 @@ def _booksum(match: CsvMatch, book: str) -> float:
 
 
 @pytest.mark.data
-def test_two_seasons_are_played_to_the_actual_results_with_no_price_that_is_not_in_the_file() -> None:
+def test_two_seasons_end_with_the_actual_results_and_only_prices_of_the_file() -> None:
     folder = football_data()
     paths = (folder / "E0_2425.csv", folder / "SP1_2324.csv")
-    served, board = scenario(SandboxConfig(speed=100_000, feed_interval_scale=0.01, csv=CsvConfig(paths=paths)))
+    served, board = scenario(
+        SandboxConfig(speed=100_000, feed_interval_scale=0.01, csv=CsvConfig(paths=paths))
+    )
     by_match: dict[int, CsvShow] = {show.fixture.match_id: show for show in served.shows}
     results: list[Result] = []
     shown: set[tuple[int, str, int | None, str, tuple[int | None, ...]]] = set()
@@ -193,14 +223,22 @@ def test_two_seasons_are_played_to_the_actual_results_with_no_price_that_is_not_
         results += served.advance(now_ms)
         for row in board.changed(MarketType.TODAY, since):
             for (kind, _), offer in row.offers.items():
-                shown |= {(row.fixture.match_id, kind, offer.line_q, book, legs) for book, legs in offer.prices.items()}
+                shown |= {
+                    (row.fixture.match_id, kind, offer.line_q, book, legs)
+                    for book, legs in offer.prices.items()
+                }
         since = board.cursor()
-    assert {r.match_id: r.score for r in results if r.full} == {m: show.match.score for m, show in by_match.items()}
+    assert {r.match_id: r.score for r in results if r.full} == {
+        m: show.match.score for m, show in by_match.items()
+    }
     assert len(by_match) == 760
     for match_id, kind, line_q, book, legs in shown:
         match = by_match[match_id].match
         cells = [
-            (moment.handicap_q if kind == "H" else 10 if kind == "O" else None, moment.prices.get(kind, {}).get(book))
+            (
+                moment.handicap_q if kind == "H" else 10 if kind == "O" else None,
+                moment.prices.get(kind, {}).get(book),
+            )
             for moment in (match.earlier, match.closing)
         ]
         assert (line_q, legs) in cells

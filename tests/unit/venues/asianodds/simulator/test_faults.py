@@ -24,9 +24,17 @@ def test_a_rule_skips_then_strikes_as_often_as_it_says_and_is_counted() -> None:
 
 
 def test_a_rule_strikes_only_its_routes() -> None:
-    faults = Faults([{"kind": "http_error"}, {"kind": "bom", "route": "getfeeds,getbets"}, {"kind": "lost_before"}])
+    faults = Faults(
+        [
+            {"kind": "http_error"},
+            {"kind": "bom", "route": "getfeeds,getbets"},
+            {"kind": "lost_before"},
+        ]
+    )
     assert faults.take(FaultKind.HTTP_ERROR, "anything") is not None
-    assert [faults.take(FaultKind.BOM, route) is not None for route in ("getfeeds", "getbets", "login")] == [True, True, False]
+    assert [
+        faults.take(FaultKind.BOM, route) is not None for route in ("getfeeds", "getbets", "login")
+    ] == [True, True, False]
     assert faults.take(FaultKind.LOST_BEFORE, "getfeeds") is None
 
 
@@ -72,11 +80,16 @@ def test_bet_rows_are_doubled_and_shuffled_but_none_is_made_up() -> None:
 
 
 def test_xml_is_escaped() -> None:
-    assert as_xml({"a": ["<&", None], "b": 1}) == "<Answer><a><Item>&lt;&amp;</Item><Item></Item></a><b>1</b></Answer>"
+    assert (
+        as_xml({"a": ["<&", None], "b": 1})
+        == "<Answer><a><Item>&lt;&amp;</Item><Item></Item></a><b>1</b></Answer>"
+    )
 
 
 def test_acceptance_and_refusal_come_as_in_the_recorded_bets() -> None:
-    """Protocol page 5.2: PIN refuses 18 %, after 0.5 s; accepted after a median of 14 s, 90 % within 43 s, at most 157 s."""
+    """Protocol page 5.2: PIN refuses 18 %, after 0.5 s; accepted after a median of 14 s, 90 %
+    within 43 s, at most 157 s.
+    """
     rng, config = random.Random(1), BettingConfig()
     decisions = [draw(rng, "PIN", config, 1.0, 0) for _ in range(20_000)]
     accepted = [d.due_ms / 1000 for d in decisions if d.refusal is None]

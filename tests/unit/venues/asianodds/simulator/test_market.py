@@ -1,4 +1,6 @@
-"""The made-up market: honest books, lagging soft books, the same world for the same seed, bounded for ever."""
+"""The made-up market: honest books, lagging soft books, the same world for the same seed, bounded
+for ever.
+"""
 
 from collections import Counter
 
@@ -8,13 +10,18 @@ import pytest
 from keter.clock import from_ms
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
+from keter.setting_groups import EdgeSettings, ValidationSettings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.validation import validate
 from keter.venues.asianodds.simulator.board import Board, MarketType, Row, rows_json
-from keter.venues.asianodds.simulator.config import SHARP_BOOKS, SOFT_BOOKS, MarketConfig, SandboxConfig
+from keter.venues.asianodds.simulator.config import (
+    SHARP_BOOKS,
+    SOFT_BOOKS,
+    MarketConfig,
+    SandboxConfig,
+)
 from keter.venues.asianodds.simulator.market import Market
 from keter.venues.asianodds.simulator.scenario import Result
-from keter.setting_groups import EdgeSettings, ValidationSettings
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 
@@ -67,10 +74,14 @@ def test_sharp_books_that_have_seen_the_same_news_cannot_be_played_against_each_
 
 
 def test_soft_books_follow_late() -> None:
-    """After one piece of news the sharp books have moved within 3 s, the soft ones only between 18 s and 43 s."""
+    """After one piece of news the sharp books have moved within 3 s, the soft ones only between 18
+    s and 43 s.
+    """
     market, board = world(news_every_s=1e9, drift_goals=0.0, corrupt_every_s=1e9)
     show = next(
-        s for s in market.shows.values() if s.market_type is MarketType.TODAY and s.fixture.start_ms > START_MS + 90_000
+        s
+        for s in market.shows.values()
+        if s.market_type is MarketType.TODAY and s.fixture.start_ms > START_MS + 90_000
     )
 
     def one_x_two() -> dict[str, tuple[int | None, ...]]:
@@ -91,7 +102,9 @@ def test_soft_books_follow_late() -> None:
 
 @pytest.mark.parametrize("seed", [7, 1, 2, 3])
 @pytest.mark.slow
-def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every_minute(seed: int) -> None:
+def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every_minute(
+    seed: int,
+) -> None:
     """The real gates on the real wire format, Today polled each 10 s, as a DRY user does."""
     market, board = world(seed)
     state, since, found = FeedState(), -1, []
@@ -100,16 +113,29 @@ def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every
         market.advance(now_ms)
         sports = rows_json(list(board.changed(MarketType.TODAY, since)), "00", None)
         since, now = board.cursor(), from_ms(now_ms)
-        body = orjson.dumps({"Code": 0, "Message": "", "Result": {"Since": since, "Sports": sports}})
+        body = orjson.dumps(
+            {"Code": 0, "Message": "", "Result": {"Since": since, "Sports": sports}}
+        )
         state.merge(read_feed(read_answer(body)), Phase.TODAY, now)
         found.append(0)
         for told in state.markets(now):
             update = MarketUpdate(
-                "t", "a", told.event, told.market, told.phase, told.ref, told.books, told.active, now, told.score
+                "t",
+                "a",
+                told.event,
+                told.market,
+                told.phase,
+                told.ref,
+                told.books,
+                told.active,
+                now,
+                told.score,
             )
             _, validated = validate(update, ValidationSettings(), now)
             if validated is not None:
-                found[-1] += sum(signal is not None for _, _, signal in evaluate(validated, EdgeSettings(), now))
+                found[-1] += sum(
+                    signal is not None for _, _, signal in evaluate(validated, EdgeSettings(), now)
+                )
     assert found[0] > 0
     assert sum(found[1:7]) > 20
     assert sum(found[7:]) > 20
@@ -144,10 +170,21 @@ def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_ma
             over |= {teams} if show.fixture.full_time is not None else set()
     assert len(over) > 10
     for pause_s in (1, 30, 1800):
-        again = Market(SandboxConfig(seed=7), start_ms=START_MS + (600 + pause_s) * TICK_MS, board=Board(CLOSING_MS))
-        shown = {(show.fixture.home, show.fixture.away): show.fixture.start_ms for show in again.shows.values()}
+        again = Market(
+            SandboxConfig(seed=7),
+            start_ms=START_MS + (600 + pause_s) * TICK_MS,
+            board=Board(CLOSING_MS),
+        )
+        shown = {
+            (show.fixture.home, show.fixture.away): show.fixture.start_ms
+            for show in again.shows.values()
+        }
         assert not over & set(shown), pause_s
-        assert all(abs(kickoffs[teams] - start_ms) <= 25_000 for teams, start_ms in shown.items() if teams in kickoffs)
+        assert all(
+            abs(kickoffs[teams] - start_ms) <= 25_000
+            for teams, start_ms in shown.items()
+            if teams in kickoffs
+        )
 
 
 def test_another_seed_gives_another_world() -> None:
@@ -168,20 +205,28 @@ def test_rows_look_like_the_venues() -> None:
     assert min(ids) < 0 < max(ids)
     assert max(abs(number) for number in ids) < 2**31
     assert any("No. of Corners" in row.fixture.home for row in board.rows.values())
-    lines = {offer.line_q for row in on_show(board) if (offer := row.offers.get(("H", True))) and offer.line_q}
+    lines = {
+        offer.line_q
+        for row in on_show(board)
+        if (offer := row.offers.get(("H", True))) and offer.line_q
+    }
     assert any(line_q % 2 for line_q in lines)
     assert min(lines) < 0 < max(lines)
 
 
 def test_a_match_goes_from_early_to_today_to_live_and_its_today_copy_lingers() -> None:
     market, board = world(today_fixtures=4, early_fixtures=2)
-    show = next(s for s in market.shows.values() if s.market_type is MarketType.EARLY and s.corners is None)
+    show = next(
+        s for s in market.shows.values() if s.market_type is MarketType.EARLY and s.corners is None
+    )
     match_id = show.fixture.match_id
     kickoff_ms = show.fixture.start_ms
     market.advance(kickoff_ms - 1000)
     today = {row.game_id: row.offers for row in on_show(board) if row.fixture.match_id == match_id}
     market.advance(kickoff_ms + 10_000)
-    rows = [row for row in board.rows.values() if row.fixture.match_id == match_id and not row.closing]
+    rows = [
+        row for row in board.rows.values() if row.fixture.match_id == match_id and not row.closing
+    ]
     seen = Counter(row.market_type for row in rows)
     assert seen[MarketType.TODAY] == len(today) == 3
     assert seen[MarketType.LIVE] == 2
@@ -193,7 +238,11 @@ def test_a_match_goes_from_early_to_today_to_live_and_its_today_copy_lingers() -
 
 def test_live_rows_carry_score_and_minutes_and_the_final_score_is_shown_before_they_go() -> None:
     market, board = world()
-    live = [s for s in market.shows.values() if s.market_type is MarketType.LIVE and s.fixture.full_time is None]
+    live = [
+        s
+        for s in market.shows.values()
+        if s.market_type is MarketType.LIVE and s.fixture.full_time is None
+    ]
     show = next(s for s in live if s.abandon_ms is None)
     results = market.advance(show.play.clock.end_ms + 2000)
     row = board.rows[show.rows[0]]

@@ -12,7 +12,9 @@ CLOCK = MatchClock(0, SPEED, (2, 4))
 
 
 def at(minute: float) -> int:
-    """Milliseconds after kick-off at which ``minute`` minutes of the wall of the ground have passed."""
+    """Milliseconds after kick-off at which ``minute`` minutes of the wall of the ground have
+    passed.
+    """
     return round(minute * 60_000 / SPEED)
 
 
@@ -35,7 +37,9 @@ def a_play(home: float = 1.5, away: float = 1.2, seed: int = 1) -> Play:
         (200, Period.OVER, 96, 169),
     ],
 )
-def test_the_clock_tells_period_minutes_and_the_venues_code(minute: int, period: Period, played: float, code: int) -> None:
+def test_the_clock_tells_period_minutes_and_the_venues_code(
+    minute: int, period: Period, played: float, code: int
+) -> None:
     now_ms = at(minute)
     assert CLOCK.period(now_ms) is period
     assert CLOCK.played(now_ms) == pytest.approx(played, abs=0.01)

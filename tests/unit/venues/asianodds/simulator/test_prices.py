@@ -38,7 +38,9 @@ def brute_force(home_centi: int, away_centi: int, line_q: int) -> float:
 
 @pytest.mark.parametrize("line_q", range(-9, 10))
 def test_a_handicap_is_priced_as_the_score_grid_says(line_q: int) -> None:
-    assert chance.home_covers(155, 120, line_q) == pytest.approx(brute_force(155, 120, line_q), abs=1e-6)
+    assert chance.home_covers(155, 120, line_q) == pytest.approx(
+        brute_force(155, 120, line_q), abs=1e-6
+    )
 
 
 def test_the_reference_vector_is_met() -> None:
@@ -52,7 +54,9 @@ def test_the_reference_vector_is_met() -> None:
 
 @given(INTENSITY, INTENSITY, st.integers(-12, 12))
 def test_both_sides_of_a_handicap_make_one(home: int, away: int, line_q: int) -> None:
-    assert chance.home_covers(home, away, line_q) + chance.home_covers(away, home, -line_q) == pytest.approx(1, abs=1e-6)
+    assert chance.home_covers(home, away, line_q) + chance.home_covers(
+        away, home, -line_q
+    ) == pytest.approx(1, abs=1e-6)
 
 
 @given(INTENSITY, st.integers(1, 20))
@@ -73,7 +77,16 @@ def test_three_way_chances_make_one(home: int, away: int, lead: int) -> None:
 
 @pytest.mark.parametrize(
     ("quarters", "text"),
-    [(0, "0.0"), (1, "0-0.5"), (-2, "0.5"), (3, "0.5-1"), (-3, "0.5-1"), (4, "1.0"), (11, "2.5-3"), (10, "2.5")],
+    [
+        (0, "0.0"),
+        (1, "0-0.5"),
+        (-2, "0.5"),
+        (3, "0.5-1"),
+        (-3, "0.5-1"),
+        (4, "1.0"),
+        (11, "2.5-3"),
+        (10, "2.5"),
+    ],
 )
 def test_lines_are_spelt_unsigned_and_quarter_lines_as_ranges(quarters: int, text: str) -> None:
     assert line_range(quarters) == text
@@ -85,14 +98,20 @@ def test_the_favoured_side_carries_the_sign() -> None:
 
 @pytest.mark.parametrize(
     ("milli", "eu", "hk", "my"),
-    [(1530, "1.530", "0.530", "0.530"), (2370, "2.370", "1.370", "-0.730"), (2000, "2.000", "1.000", "1.000")],
+    [
+        (1530, "1.530", "0.530", "0.530"),
+        (2370, "2.370", "1.370", "-0.730"),
+        (2000, "2.000", "1.000", "1.000"),
+    ],
 )
 def test_odds_are_written_in_each_format(milli: int, eu: str, hk: str, my: str) -> None:
     assert (odds_text(milli, "00"), odds_text(milli, "HK"), odds_text(milli, "MY")) == (eu, hk, my)
 
 
 @given(st.integers(1005, 30_000), st.sampled_from(["00", "HK"]))
-def test_decimal_and_hong_kong_prices_survive_the_way_there_and_back(milli: int, odds_format: str) -> None:
+def test_decimal_and_hong_kong_prices_survive_the_way_there_and_back(
+    milli: int, odds_format: str
+) -> None:
     assert parse_odds(odds_text(milli, odds_format), odds_format) == milli
 
 
@@ -109,7 +128,10 @@ def test_what_is_no_price_is_refused(text: str) -> None:
 
 def test_the_odds_string_ends_with_the_best_of_each_side() -> None:
     prices = {"PIN": (1934, 1970), "SIN": (1950, 1950), "SBO": (None, 1900)}
-    assert bookie_odds(prices, "00") == "PIN=1.934,1.970;SIN=1.950,1.950;SBO=,1.900;BEST=SIN 1.950,PIN 1.970"
+    assert (
+        bookie_odds(prices, "00")
+        == "PIN=1.934,1.970;SIN=1.950,1.950;SBO=,1.900;BEST=SIN 1.950,PIN 1.970"
+    )
     assert bookie_odds({}, "00") == ""
 
 

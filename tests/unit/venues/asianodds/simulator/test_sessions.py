@@ -5,7 +5,12 @@ from hashlib import md5
 import pytest
 
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
-from keter.venues.asianodds.simulator.sessions import Session, SessionGoneError, Sessions, ThrottledError
+from keter.venues.asianodds.simulator.sessions import (
+    Session,
+    SessionGoneError,
+    Sessions,
+    ThrottledError,
+)
 
 PASSWORD = md5(b"sandbox", usedforsecurity=False).hexdigest()
 
@@ -21,7 +26,10 @@ def fresh(protocol: ProtocolConfig | None = None, scale: float = 1.0) -> Session
     return Sessions((DEMO_ACCOUNT,), protocol or ProtocolConfig(), scale, 1)
 
 
-@pytest.mark.parametrize(("user", "password"), [("SANDBOX", "sandbox"), ("SANDBOX", PASSWORD.upper()), ("OTHER", PASSWORD)])
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("SANDBOX", "sandbox"), ("SANDBOX", PASSWORD.upper()), ("OTHER", PASSWORD)],
+)
 def test_only_the_lower_case_md5_of_the_right_password_opens(user: str, password: str) -> None:
     assert fresh().login(user, password, "ip", 0) is None
 

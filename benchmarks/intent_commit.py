@@ -22,7 +22,7 @@ from pathlib import Path
 from keter.bus.codec import encode
 from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, open_ledger
 
@@ -46,7 +46,7 @@ def an_intent(number: int, fence: int) -> Intent:
         "Away",
         now + timedelta(hours=2),
         parse_market("ft.ou.2.5"),
-        Side.OVER,
+        Outcome.OVER,
         1000,
         "2.05",
         1.9,

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.markets import SIDES, Market, MarketKind, Period, Side, parse_line
+from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_line
 from keter.domain.odds import exact
 from keter.domain.settlement import RESULT_STATES, result_halves, settle, unit_profit
 from keter.errors import IncompleteMarketError
@@ -30,16 +30,16 @@ RESULT_NAMES = dict(
 LINE = r"([+-]?\d+(?:\.\d+)?)"
 
 
-def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Side]:
+def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Outcome]:
     """The market and side of a vector's bet; a handicap line there belongs to the side that is
     bet.
     """
     made = MarketKind(kind)
     if made in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
-        return Market(Period.FULL_TIME, made), Side(side)
+        return Market(Period.FULL_TIME, made), Outcome(side)
     quarters = parse_line(str(line))
     mirrored = made is MarketKind.ASIAN_HANDICAP and side == "away"
-    return Market(Period.FULL_TIME, made, -quarters if mirrored else quarters), Side(side)
+    return Market(Period.FULL_TIME, made, -quarters if mirrored else quarters), Outcome(side)
 
 
 def kind_of(inputs: Inputs) -> str:
@@ -71,7 +71,7 @@ def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping
     return settled(halves, inputs)
 
 
-def void(market: Market, side: Side, inputs: Inputs) -> Mapping[str, Any]:
+def void(market: Market, side: Outcome, inputs: Inputs) -> Mapping[str, Any]:
     """A match without a result."""
     made = settle(market, side, final=None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
     stake = exact(given(inputs, "stake", 1))
@@ -160,7 +160,7 @@ def check_inverse_total(inputs: Inputs, expected: Any, tolerance: float) -> Mapp
     answer: dict[str, Any] = {"mu_total": mean}
     for name in expected:
         if found := re.fullmatch(rf"(over|under)_{LINE}_fair", name):
-            answer[name] = total_chances(mean, parse_line(found[2]), Side(found[1])).fair_odds
+            answer[name] = total_chances(mean, parse_line(found[2]), Outcome(found[1])).fair_odds
     return answer
 
 

@@ -12,7 +12,7 @@ from scripts.vectors.lines import RESULT_NAMES
 from scripts.vectors.prices import method_of
 from scripts.vectors.registry import Inputs, category, given, number
 
-from keter.domain.markets import Market, MarketKind, Period, Side, parse_line
+from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_line
 from keter.domain.settlement import result_halves, unit_profit
 from keter.pricing import analytics, devig
 from keter.pricing.margin import fair
@@ -100,7 +100,7 @@ def check_ah(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, An
             if best[i] * p - 1 < threshold - LOSS_FREE:
                 continue
             halves = result_halves(
-                market, (Side.HOME, Side.AWAY)[i], int(row["FTHG"]), int(row["FTAG"])
+                market, (Outcome.HOME, Outcome.AWAY)[i], int(row["FTHG"]), int(row["FTAG"])
             )
             results[RESULT_NAMES[halves]] += 1
             profits.append(float(unit_profit(halves, repr(best[i]))))

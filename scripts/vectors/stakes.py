@@ -8,7 +8,7 @@ from typing import Any
 from scripts.vectors.lines import kind_of, market_of, model_of
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.odds import convert, exact
 from keter.pricing import arbitrage as arb
 from keter.pricing import expected_value, kelly, ladders, making, matched, staking
@@ -123,8 +123,10 @@ def check_arbitrage(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[
 @category("middle")
 def check_middle(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     over_stake, under_stake = given(inputs, "stakes", (1, 1))
-    over = arb.TotalsLeg(Side.OVER, str(inputs["over_line"]), inputs["over_odds"], over_stake)
-    under = arb.TotalsLeg(Side.UNDER, str(inputs["under_line"]), inputs["under_odds"], under_stake)
+    over = arb.TotalsLeg(Outcome.OVER, str(inputs["over_line"]), inputs["over_odds"], over_stake)
+    under = arb.TotalsLeg(
+        Outcome.UNDER, str(inputs["under_line"]), inputs["under_odds"], under_stake
+    )
     totals = [int(total) for total in expected.get("profit_by_total", {})]
     p_total = numbers(given(inputs, "p_total", []))
     made = arb.middle(over, under, p_total, totals=max([6, *totals]) + 1)

@@ -14,7 +14,7 @@ from keter.bus.locks import Held, Locks
 from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.risk import RiskBook, RiskState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.domain.verdicts import Reason
 from tests.kit.support import RedisServer, eventually
 
@@ -29,7 +29,7 @@ def reservation(decision_id: str, *, stake: int = 1_000, lasts_s: float = 60) ->
         event_uid=EVENT,
         league="League",
         market=parse_market("ft.1x2"),
-        side=Side.HOME,
+        side=Outcome.HOME,
         stake_minor=stake,
         odds="2.10",
         status=ExposureStatus.RESERVED,

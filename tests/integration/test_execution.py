@@ -22,7 +22,7 @@ from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Phase, Side, event_uid
+from keter.domain.markets import Outcome, Phase, event_uid
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.trading import (
@@ -400,7 +400,7 @@ async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_
 
 async def test_a_ticket_on_another_selection_is_called_out(desk: Desk) -> None:
     await desk.running()
-    desk.world.venue._change(0, side=Side.AWAY)
+    desk.world.venue._change(0, side=Outcome.AWAY)
     await desk.look()
     assert await desk.alerts() == {"bet-selection-mismatch"}
 
@@ -824,7 +824,7 @@ async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
         inner.event_uid,
         "L",
         inner.update.market,
-        Side.UNDER,
+        Outcome.UNDER,
         beside_minor,
         "1.7",
         ExposureStatus.RESERVED,

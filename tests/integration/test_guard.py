@@ -32,7 +32,7 @@ from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Event, Side, parse_market
+from keter.domain.markets import Event, Outcome, parse_market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
@@ -348,7 +348,7 @@ async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
         signal.event_uid,
         signal.update.event.league,
         signal.update.market,
-        Side.UNDER,
+        Outcome.UNDER,
         stake_minor,
         "1.7",
         ExposureStatus.RESERVED,

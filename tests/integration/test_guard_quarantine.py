@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import Foreign
 from keter.execution.reconcile.unreadable_rows import Unreadable
 from keter.ledger import UnstorableRowError
@@ -45,7 +45,7 @@ class Tracking:
         context = dataclasses.replace(
             context_on(here.bus, here.settings, "tracker"), clock=here.clock
         )
-        calls = Calls(here.bus, here.ledger)
+        calls = Alarms(here.bus, here.ledger)
         self.unreadable = Unreadable(context, here.ledger, calls)
         self.foreign = Foreign(context, here.ledger, calls, ACCOUNT, self.unreadable.refuse)
 

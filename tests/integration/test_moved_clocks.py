@@ -24,7 +24,7 @@ from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import ExecutionMode, TradingMode
 from keter.domain.verdicts import Reason
@@ -107,7 +107,7 @@ def reservation(decision_id: str) -> Exposure:
         event_uid="event",
         league="League",
         market=parse_market("ft.1x2"),
-        side=Side.HOME,
+        side=Outcome.HOME,
         stake_minor=1_000,
         odds="2.10",
         status=ExposureStatus.RESERVED,

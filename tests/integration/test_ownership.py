@@ -25,7 +25,7 @@ from keter.domain.runs import NOBODY, OwnerRecord, Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
 from keter.ledger import open_settings_ledger
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.run_membership import find_run
 from keter.processes.runtime import Context, live
 from keter.settings import Settings
@@ -149,7 +149,7 @@ async def test_a_workers_log_and_heartbeat_say_that_it_stands_by_for_a_stranger(
         entered.append(lease)
 
     async def run(_: Context) -> None:
-        await lead(context, "guard", body)
+        await run_as_leader(context, "guard", body)
 
     async def noted() -> bool:
         await context.heart.beat()

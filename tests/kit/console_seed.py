@@ -22,7 +22,7 @@ from keter.bus.telemetry.stats import add_counts
 from keter.clock import ManualClock
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Event, Market, MarketKind, Period, Phase, Side, event_uid
+from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
@@ -48,10 +48,10 @@ FIXTURES = (
     ("Italy - Serie A", "Roma", "Lazio"),
 )
 MARKETS = (
-    (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Side.HOME),
-    (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10), Side.OVER),
-    (Market(Period.FULL_TIME, MarketKind.ONE_X_TWO), Side.AWAY),
-    (Market(Period.HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Side.AWAY),
+    (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Outcome.HOME),
+    (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10), Outcome.OVER),
+    (Market(Period.FULL_TIME, MarketKind.ONE_X_TWO), Outcome.AWAY),
+    (Market(Period.HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Outcome.AWAY),
 )
 OUTCOMES = (
     (BetState.RUNNING, None),

@@ -15,7 +15,7 @@ from keter.bus.connection import Bus
 from keter.bus.state.ownership import claim
 from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
-from keter.domain.markets import Event, Market, Phase, Side, event_uid, parse_market
+from keter.domain.markets import Event, Market, Outcome, Phase, event_uid, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.runs import OwnerRecord, Run, RunMark
 from keter.domain.settlement import settle
@@ -102,7 +102,7 @@ def a_signal(
         side: signal
         for side, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
     }
-    signal = found[Side.OVER]
+    signal = found[Outcome.OVER]
     assert signal is not None, "the made-up prices have no value"
     return signal
 
@@ -157,7 +157,7 @@ def an_intent(
     decision_id: str | None = None,
     event: Event | None = None,
     market: Market = TOTALS,
-    side: Side = Side.OVER,
+    side: Outcome = Outcome.OVER,
     mode: ExecutionMode = ExecutionMode.DRY,
     stake_minor: int = 1000,
     fence: int = 1,

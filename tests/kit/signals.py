@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from keter.domain.markets import Event, Market, MarketKind, Period, Phase, Side, event_uid
+from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer
 
@@ -53,7 +53,7 @@ def a_signal(
     *,
     event: Event | None = None,
     market: Market = RESULT,
-    side: Side = Side.HOME,
+    side: Outcome = Outcome.HOME,
     odds: float = 2.2,
     effective_p: float = 0.5,
     update: MarketUpdate | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from keter.clock import ManualClock
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.venues.asianodds.account import read_account
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.lenient_json import read_rows
@@ -150,7 +150,7 @@ class SpoiltVenue(Venue):
         except VenueError:
             return None
 
-    def _intended(self, _reference: str) -> tuple[Market, Side] | None:
+    def _intended(self, _reference: str) -> tuple[Market, Outcome] | None:
         return None
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

@@ -10,7 +10,7 @@ import pytest
 
 from keter.cli import run_command
 from keter.clock import ManualClock
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
@@ -40,7 +40,7 @@ def decided(*books: BookPrices) -> Decision:
     side, verdict, signal = evaluate(market, EdgeSettings(), NOW)[0]
     details: dict[str, object] = {"fair": msgspec.to_builtins(signal.fair)} if signal else {}
     if signal is None:
-        details["evidence"] = evidence(market, EdgeSettings(), NOW, Side.HOME)
+        details["evidence"] = evidence(market, EdgeSettings(), NOW, Outcome.HOME)
     update = market.update
     name = update.market.selection_id(side)
     return Decision(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from keter.alerting.channels import Channel, LogChannel
-from keter.alerting.dispatcher import Courier
+from keter.alerting.dispatcher import Dispatcher
 from keter.alerting.held import Held
-from keter.alerting.telegram_commands import Desk, Prove, Views
+from keter.alerting.telegram_commands import CommandHandler, Prove, Views
 from keter.bus.connection import Bus
 from keter.clock import Clock
 from keter.control.commands import Control
@@ -38,7 +38,7 @@ class Alerting:
     the light channels are told.
     """
 
-    def __init__(self, courier: Courier, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
+    def __init__(self, courier: Dispatcher, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
                  ) -> None:  # fmt: skip
         self.courier = courier
         self._modules = tuple(modules)
@@ -95,18 +95,21 @@ def build_alerting(
         if not telegram:
             return channels, None
         listener, more = _telegram(
-            settings.alerts, users, Desk(control, views, users, clock, prove=prove), clean
+            settings.alerts, users, CommandHandler(control, views, users, clock, prove=prove), clean
         )
         return [*channels, *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
     light = [LogChannel(), *_webhook(settings.alerts)]
-    courier = Courier(bus, light, views.position, held, clock, settings.mode.zone, clean)
+    courier = Dispatcher(bus, light, views.position, held, clock, settings.mode.zone, clean)
     return Alerting(courier, modules, late)
 
 
 def _telegram(
-    settings: AlertSettings, users: frozenset[int], desk: Desk, clean: Callable[[str], str]
+    settings: AlertSettings,
+    users: frozenset[int],
+    desk: CommandHandler,
+    clean: Callable[[str], str],
 ) -> "tuple[Listener | None, list[Channel]]":
     from aiogram import Bot
     from aiogram.client.session.aiohttp import AiohttpSession

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import structlog
 
-from keter.alerting.texts import Message, Position, body, subject
+from keter.alerting.texts import Message, StatusLine, body, subject
 from keter.errors import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         """Delivers within its own deadline. Raises DeliveryError."""
         ...
 
@@ -32,7 +32,7 @@ class LogChannel:
 
     name = "log"
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         write = log.warning if message.level == "page" else log.info
         write(
             "alert_told",

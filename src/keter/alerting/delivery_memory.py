@@ -13,7 +13,7 @@ from keter.errors import KeterError
 log = structlog.get_logger(__name__)
 
 
-class Shelf:
+class DeliveryMemory:
     """One memory per channel.
 
     Raises nothing of Redis': what it does not give or take is remembered in this process.

@@ -14,10 +14,10 @@ import msgspec
 import structlog
 
 from keter.alerting.channels import Channel, DeliveryError
-from keter.alerting.delivery_memory import Shelf
+from keter.alerting.delivery_memory import DeliveryMemory
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, delivered, plan
-from keter.alerting.texts import Message, Position, alive_message, test_message
+from keter.alerting.texts import Message, StatusLine, alive_message, test_message
 from keter.bus.connection import Bus
 from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.clock import Clock
@@ -30,10 +30,10 @@ REST_S = 60.0
 ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
 TEST_DEADLINE_S = 20.0
 Clean = Callable[[str], str]
-Positions = Callable[[], Awaitable[Position]]
+Positions = Callable[[], Awaitable[StatusLine]]
 
 
-class Courier:
+class Dispatcher:
     """One per dashboard.
 
     A channel that fails rests for REST_S and is then told what stands at that time.
@@ -50,7 +50,7 @@ class Courier:
         clean: Clean = str,
     ) -> None:
         self._bus = bus
-        self._shelf = Shelf(bus)
+        self._shelf = DeliveryMemory(bus)
         self._held = held
         self._stored: Sequence[Alert] = ()
         self._channels = tuple(channels)

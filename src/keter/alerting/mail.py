@@ -7,7 +7,7 @@ import asyncio
 from apprise import Apprise
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.texts import Message, Position, body, subject
+from keter.alerting.texts import Message, StatusLine, body, subject
 
 DEADLINE_S = 30.0
 
@@ -24,7 +24,7 @@ class AppriseChannel:
             not self._apprise.add(url.strip()) for url in urls.split(",") if url.strip()
         )
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         call = asyncio.to_thread(
             self._apprise.notify, title=subject(message), body=body(message, position)
         )

@@ -15,8 +15,8 @@ from aiogram.types import Message as Received
 from aiogram.types import Update
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.telegram_commands import Desk, Said
-from keter.alerting.texts import LONGEST, Message, Position, body, subject
+from keter.alerting.telegram_commands import CommandHandler, IncomingMessage
+from keter.alerting.texts import LONGEST, Message, StatusLine, body, subject
 
 log = structlog.get_logger(__name__)
 CALL_S = 10
@@ -34,7 +34,7 @@ class TelegramChannel:
         self._bot = bot
         self._users = tuple(users)
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         """One user who has blocked the bot keeps nothing from the others; it fails when nobody
         could be told.
         """
@@ -71,7 +71,7 @@ class Listener:
     ``clean`` takes secrets out of replies.
     """
 
-    def __init__(self, bot: Bot, desk: Desk, clean: Callable[[str], str]) -> None:
+    def __init__(self, bot: Bot, desk: CommandHandler, clean: Callable[[str], str]) -> None:
         self._bot = bot
         self._desk = desk
         self._clean = clean
@@ -131,11 +131,11 @@ class Listener:
         return fault
 
 
-def said_in(message: Received | None) -> Said | None:
+def said_in(message: Received | None) -> IncomingMessage | None:
     """What somebody wrote; None for pictures, channels and the like."""
     if message is None or message.text is None or message.from_user is None:
         return None
-    return Said(
+    return IncomingMessage(
         user=message.from_user.id,
         chat=message.chat.id,
         private=message.chat.type == "private",

@@ -17,11 +17,11 @@ from datetime import datetime
 
 import structlog
 
-from keter.alerting.texts import Position, position_line
+from keter.alerting.texts import StatusLine, position_line
 from keter.bus.errors import StaleRevisionError
 from keter.bus.telemetry.alerts import Alert
 from keter.clock import Clock
-from keter.control.commands import Control, Operator, Outcome
+from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
 from keter.domain.bets import Bet
 from keter.domain.money import money_text
@@ -46,7 +46,7 @@ HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /res
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class IncomingMessage:
     """One message as Telegram tells it. ``at`` is Telegram's own time."""
 
     user: int
@@ -61,7 +61,7 @@ class Said:
 class Views:
     """Where the answers come from. Each raises KeterError when it cannot be told."""
 
-    position: Callable[[], Awaitable[Position]]
+    position: Callable[[], Awaitable[StatusLine]]
     open_bets: Callable[[], Awaitable[Sequence[Bet]]]
     alerts: Callable[[], Awaitable[Sequence[Alert]]]
 
@@ -83,7 +83,7 @@ def random_code() -> str:
     return f"{secrets.randbelow(1_000_000):06}"
 
 
-class Desk:
+class CommandHandler:
     """Answers one message at a time."""
 
     def __init__(
@@ -108,7 +108,7 @@ class Desk:
         self._pending: dict[int, _Pending] = {}
         self._strangers: set[int] = set()
 
-    async def answer(self, said: Said) -> str | None:
+    async def answer(self, said: IncomingMessage) -> str | None:
         """The reply; None for whoever may not speak here, who is not even told so."""
         if not self._may_speak(said):
             return None
@@ -130,7 +130,7 @@ class Desk:
             return f"Not done: {str(e) or type(e).__name__}"
         return f"{old} and is done all the same. {done}" if old and command in EVER_DONE else done
 
-    def _may_speak(self, said: Said) -> bool:
+    def _may_speak(self, said: IncomingMessage) -> bool:
         known = said.user in self._allowed
         if known and said.private and said.chat == said.user and said.by_person:
             return True
@@ -268,5 +268,5 @@ def _pause_s(rest: str) -> float | None:
     return int(rest[:6]) * 60.0
 
 
-def _sentence(outcome: Outcome) -> str:
+def _sentence(outcome: CommandOutcome) -> str:
     return ". ".join([outcome.command.result, *outcome.warnings])

@@ -41,7 +41,7 @@ class Message(msgspec.Struct, frozen=True):
     runbook: str = ""
 
 
-class Position(msgspec.Struct, frozen=True):
+class StatusLine(msgspec.Struct, frozen=True):
     """Where Keter stands, as far as it is known; None is unknown.
 
     Amounts are decimal strings in ``currency``.
@@ -80,7 +80,7 @@ def test_message(actor: str, at: datetime) -> Message:
     return about(Kind.TEST, alert, at)
 
 
-def alive_message(day: str, position: Position, at: datetime) -> Message:
+def alive_message(day: str, position: StatusLine, at: datetime) -> Message:
     """The daily sign of life, so that silence is noticed.
 
     ``day`` is the betting day as ISO date.
@@ -90,7 +90,7 @@ def alive_message(day: str, position: Position, at: datetime) -> Message:
     )
 
 
-def position_line(position: Position) -> str:
+def position_line(position: StatusLine) -> str:
     """One line: mode, trading, open bets, the day's result."""
     trading = position.trading or "trading state unknown"
     parts = [position.execution_mode, trading, *(f"stopped by {stop}" for stop in position.stops)]
@@ -118,7 +118,7 @@ def subject(message: Message) -> str:
     return f"{head}{message.title}"
 
 
-def body(message: Message, position: Position | None = None) -> str:
+def body(message: Message, position: StatusLine | None = None) -> str:
     """The lines below the subject, plain text without markup."""
     lines = [message.detail]
     if message.since is not None and message.kind in {Kind.NEW, Kind.UPDATE, Kind.RESOLVED}:

@@ -11,7 +11,7 @@ import httpx
 import stamina
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.texts import Message, Position, body, subject
+from keter.alerting.texts import Message, StatusLine, body, subject
 
 DEADLINE_S = 15.0
 CALL_S = 4.0
@@ -37,7 +37,7 @@ class WebhookChannel:
         self._wait_s = wait_s
         self._client = httpx.AsyncClient(timeout=call_s, trust_env=False, follow_redirects=False)
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         try:
             async with asyncio.timeout(self._deadline_s):
                 await self._post(payload(message, position), message.message_id)
@@ -83,7 +83,7 @@ def _may_pass(error: Exception) -> bool:
     )
 
 
-def payload(message: Message, position: Position | None) -> dict[str, Any]:
+def payload(message: Message, position: StatusLine | None) -> dict[str, Any]:
     """The posted JSON: ``v`` is its version, ``text`` what people read, the rest for programs.
     Times are ISO, UTC.
     """

@@ -118,7 +118,7 @@ class Bus:
         seconds, micros = await self.redis.execute_command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    async def adopt(self, other: "Bus") -> None:
+    async def replace_connections(self, other: "Bus") -> None:
         """Goes on with the connections of ``other``, which must not be used or closed any more, and
         closes its own.
         """

@@ -11,7 +11,7 @@ from keter.cli.output import run_async
 from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
-    from keter.control.commands import Operator, Outcome
+    from keter.control.commands import CommandOutcome, Operator
     from keter.control.halt_file import HaltFile
     from keter.supervision.instances import Found, Seen
 
@@ -23,7 +23,7 @@ class Halted:
     ``where`` tells which, when it is not the one of the settings in use.
     """
 
-    outcome: "Outcome"
+    outcome: "CommandOutcome"
     where: str | None = None
 
 
@@ -103,7 +103,9 @@ def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "S
     return Halted(outcome)
 
 
-async def _say_it(target: Target, operator: "Operator", reason: str) -> "tuple[Outcome, bool]":
+async def _say_it(
+    target: Target, operator: "Operator", reason: str
+) -> "tuple[CommandOutcome, bool]":
     """Halts; also whether Redis took it and processes report there."""
     bus = await bus_or_none(target)
     try:

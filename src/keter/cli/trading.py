@@ -13,12 +13,12 @@ from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.cli.access import Target
-    from keter.control.commands import Control, Operator, Outcome
+    from keter.control.commands import CommandOutcome, Control, Operator
     from keter.settings import Settings
 
 LONGEST_USER = 96  # the ledger's column of who said a command
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
-Command = Callable[["Control", "Operator", "Settings"], Awaitable["Outcome"]]
+Command = Callable[["Control", "Operator", "Settings"], Awaitable["CommandOutcome"]]
 
 
 def register(app: typer.Typer) -> None:
@@ -110,7 +110,7 @@ def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     open.
     """
 
-    async def every(control: "Control", who: "Operator", settings: "Settings") -> "Outcome":
+    async def every(control: "Control", who: "Operator", settings: "Settings") -> "CommandOutcome":
         return _as_one(await control.disarm_every(who, reason, named=settings.venue.ao_user))
 
     return _carry_out("stop", every, as_json=as_json)
@@ -155,7 +155,7 @@ def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> Ex
     return ExitCode.OK if heard else ExitCode.UNAVAILABLE
 
 
-def _as_one(outcomes: "Sequence[Outcome]") -> "Outcome":
+def _as_one(outcomes: "Sequence[CommandOutcome]") -> "CommandOutcome":
     """The first outcome, which also tells of the others."""
     import dataclasses
 
@@ -165,7 +165,7 @@ def _as_one(outcomes: "Sequence[Outcome]") -> "Outcome":
     return dataclasses.replace(first, audited=audited, warnings=(*first.warnings, *told))
 
 
-def _facts(outcome: "Outcome") -> dict[str, object]:
+def _facts(outcome: "CommandOutcome") -> dict[str, object]:
     row = outcome.command
     return {
         "command": row.command_id,
@@ -194,7 +194,7 @@ def _user() -> str:
         return "a nameless user"
 
 
-async def _with_control(target: "Target", command: Command) -> "tuple[Outcome, bool]":
+async def _with_control(target: "Target", command: Command) -> "tuple[CommandOutcome, bool]":
     """Runs ``command`` over Redis and ledger; also whether a Keter runs that will see it.
 
     Raises UnavailableError that also says where settings were missing.

@@ -3,7 +3,7 @@
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.ownership import read_owner
 from keter.bus.state.trading import arm, armed_accounts, disarm, read_arming
-from keter.control.base import Commander, Operator, Outcome, valued
+from keter.control.base import Commander, CommandOutcome, Operator, valued
 from keter.domain.runs import Run
 from keter.domain.trading import CommandAction, ExecutionMode
 from keter.errors import UnavailableError, UsageError
@@ -14,7 +14,7 @@ ARMED, NOT_ARMED = "armed", "not armed"
 class ArmingCommands(Commander):
     """``arm`` and ``disarm``."""
 
-    async def arm(self, operator: Operator, account: str, reason: str) -> Outcome:
+    async def arm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
         """Allows LIVE bets on ``account`` for the run that owns this Redis.
 
         Licence and limits are checked by whoever asks.
@@ -46,7 +46,7 @@ class ArmingCommands(Commander):
             )
         return record.run
 
-    async def disarm(self, operator: Operator, account: str, reason: str) -> Outcome:
+    async def disarm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
         """Takes the permission back; open bets stay open."""
         stood = await disarm(self._need_bus(), account)
         row = self._row(
@@ -56,7 +56,7 @@ class ArmingCommands(Commander):
 
     async def disarm_every(
         self, operator: Operator, reason: str, *, named: str = ""
-    ) -> list[Outcome]:
+    ) -> list[CommandOutcome]:
         """Takes back every permission that stands in this Redis, the running account's first;
         ``named`` may have none.
 

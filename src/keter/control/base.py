@@ -29,7 +29,7 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What a command did. ``command.result`` is the sentence for people."""
 
     command: OperatorCommand
@@ -92,18 +92,20 @@ class Commander:
             after=after,
         )
 
-    async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> Outcome:
+    async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> CommandOutcome:
         if self._audit is None:
-            return Outcome(row, warnings=(*warnings, "not written to the audit: no ledger at hand"))
+            return CommandOutcome(
+                row, warnings=(*warnings, "not written to the audit: no ledger at hand")
+            )
         try:
             await asyncio.wait_for(self._audit(row), AUDIT_TIMEOUT_S)
         except (KeterError, OSError, TimeoutError) as e:
             log.warning("audit_failed", command=row.command_id, error=str(e) or type(e).__name__)
-            return Outcome(
+            return CommandOutcome(
                 row,
                 warnings=(*warnings, f"done, but not written to the audit: {str(e) or 'too slow'}"),
             )
-        return Outcome(row, audited=True, warnings=warnings)
+        return CommandOutcome(row, audited=True, warnings=warnings)
 
 
 def valued(row: OperatorCommand, before: str, after: str) -> OperatorCommand:

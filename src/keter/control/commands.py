@@ -19,7 +19,7 @@ from keter.bus.errors import StaleRevisionError
 from keter.bus.state.trading import TradingView, change_trading, disarm_all, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.control.arming import ArmingCommands
-from keter.control.base import Audit, Operator, Outcome
+from keter.control.base import Audit, CommandOutcome, Operator
 from keter.control.halt_file import HaltFile
 from keter.control.standing import Standing, outlasts, until_text
 from keter.control.tending import TendingCommands
@@ -28,7 +28,7 @@ from keter.errors import KeterError, UnavailableError, UsageError
 from keter.setting_groups import YEAR_S
 from keter.supervision.processes import Process
 
-__all__ = ["Control", "Operator", "Outcome"]  # what whoever commands needs
+__all__ = ["CommandOutcome", "Control", "Operator"]  # what whoever commands needs
 log = structlog.get_logger(__name__)
 TRIES = 3
 REDIS_TIMEOUT_S = 2.0
@@ -79,7 +79,7 @@ class Control(ArmingCommands, TendingCommands):
         *,
         for_s: float | None = None,
         revision: int | None = None,
-    ) -> Outcome:
+    ) -> CommandOutcome:
         """No new bets until ``for_s`` seconds have passed or somebody resumes.
 
         A pause that lasts longer stands.
@@ -139,7 +139,7 @@ class Control(ArmingCommands, TendingCommands):
         *,
         revision: int | None = None,
         out_of_pause: bool = False,
-    ) -> Outcome:
+    ) -> CommandOutcome:
         """From now on only bets that do not raise their event's worst case.
 
         Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is
@@ -177,7 +177,7 @@ class Control(ArmingCommands, TendingCommands):
             self._row(CommandAction.REDUCE, operator, reason, result, before=before, after=after)
         )
 
-    async def halt(self, operator: Operator, reason: str) -> Outcome:
+    async def halt(self, operator: Operator, reason: str) -> CommandOutcome:
         """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice
         is no error.
         """
@@ -207,7 +207,7 @@ class Control(ArmingCommands, TendingCommands):
 
     async def resume(
         self, operator: Operator, reason: str, *, revision: int | None = None
-    ) -> Outcome:
+    ) -> CommandOutcome:
         """Makes trading ACTIVE and removes the HALT file, in that order.
 
         Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state

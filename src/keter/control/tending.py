@@ -9,7 +9,7 @@ from keter.bus.locks import clear_exec_lock
 from keter.bus.state.cooldowns import clear_cooldown
 from keter.bus.state.limits import read_limits, write_limit
 from keter.bus.telemetry.alerts import acknowledge_alert
-from keter.control.base import Commander, Operator, Outcome, valued
+from keter.control.base import Commander, CommandOutcome, Operator, valued
 from keter.domain.trading import CommandAction
 from keter.errors import UsageError
 from keter.risk.limits import checked_limit, setting_of
@@ -21,7 +21,7 @@ Clear = Callable[[Bus, str], Awaitable[bool]]
 class TendingCommands(Commander):
     """``acknowledge``, ``clear_cooldown``, ``clear_lock`` and ``set_limit``."""
 
-    async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> Outcome:
+    async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> CommandOutcome:
         """Says that somebody has seen an alert; it stands until its cause is gone.
 
         Raises UsageError when it does not stand.
@@ -35,7 +35,7 @@ class TendingCommands(Commander):
             self._row(CommandAction.ACKNOWLEDGE, operator, reason, result, target=alert_id)
         )
 
-    async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> Outcome:
+    async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> CommandOutcome:
         """Ends a rest early. Raises UsageError when there is no such rest."""
         await self._clear(clear_cooldown, key, "no cooldown", "not resting")
         return await self._done(
@@ -48,7 +48,7 @@ class TendingCommands(Commander):
             )
         )
 
-    async def clear_lock(self, operator: Operator, key: str, reason: str) -> Outcome:
+    async def clear_lock(self, operator: Operator, key: str, reason: str) -> CommandOutcome:
         """Frees a selection whose lock was left behind.
 
         Raises UsageError when there is no such lock.
@@ -83,7 +83,7 @@ class TendingCommands(Commander):
         reason: str,
         *,
         expected: Decimal | None = None,
-    ) -> Outcome:
+    ) -> CommandOutcome:
         """Lowers a limit, or raises it again up to ``bounds``, the settings.
 
         Raises UsageError beyond them, StaleRevisionError when the limit in force is not

@@ -4,17 +4,17 @@ operator sends.
 
 from collections.abc import Sequence
 
-from keter.alerting.dispatcher import Courier
+from keter.alerting.dispatcher import Dispatcher
 from keter.alerting.held import Held
 from keter.alerting.telegram_commands import Prove, Views
-from keter.alerting.texts import Position
+from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus
 from keter.bus.telemetry.alerts import Alert, read_alerts
 from keter.clock import Clock
-from keter.dashboard.auth import Doorman
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.hub import Hub
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.routes import Role
 from keter.domain.bets import Bet
@@ -24,10 +24,10 @@ from keter.settings import Settings
 TEST_EVERY_S = 10.0
 
 
-def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) -> Views:
+def views(settings: Settings, bus: Bus, hub: Hub, door: LazyLedgers, held: Held) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
-    async def position() -> Position:
+    async def position() -> StatusLine:
         return position_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
@@ -43,7 +43,7 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LedgerDoor, held: Held) 
     return Views(position, open_bets, alerts)
 
 
-def code_proof(doorman: Doorman) -> Prove | None:
+def code_proof(doorman: Authenticator) -> Prove | None:
     """Checks what is said over Telegram against the operator's second factor; None where the
     operator has none.
 
@@ -55,15 +55,15 @@ def code_proof(doorman: Doorman) -> Prove | None:
     return lambda user, code: doorman.check_code(f"telegram {user}", code)
 
 
-def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> Position:
+def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
     """The newest snapshot in a few figures; what Redis told is left out when that is no longer
     ``known``.
     """
     mode = settings.mode.execution_mode.value
     if latest is None:
-        return Position(mode)
+        return StatusLine(mode)
     money = latest.money
-    return Position(
+    return StatusLine(
         execution_mode=mode,
         trading=latest.trading.mode if known else None,
         currency=settings.mode.account_currency,
@@ -82,7 +82,7 @@ def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = Tr
 class Tester:
     """Sends test alerts, not more than one every TEST_EVERY_S."""
 
-    def __init__(self, courier: Courier, clock: Clock) -> None:
+    def __init__(self, courier: Dispatcher, clock: Clock) -> None:
         self._courier = courier
         self._clock = clock
         self._sent_s: float | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from keter import __version__
 from keter.dashboard import apidocs, models
-from keter.dashboard.app_context import World
+from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import ABSOLUTE, COOKIE
 from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
@@ -25,7 +25,7 @@ RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 class Api:
     """Handlers over one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AppContext) -> None:
         self._world = world
 
     def routes(self) -> list[Route]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from keter.dashboard.api import Api, document
-from keter.dashboard.app_context import World
+from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import COOKIE
 from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.scraping import Scraping, bearer
@@ -21,13 +21,13 @@ from keter.system.process import raise_descriptor_limit
 SHUTDOWN_TIMEOUT_S = 1.0
 
 
-def all_routes(world: World) -> list[Route]:
+def all_routes(world: AppContext) -> list[Route]:
     """The whole route table."""
     routes = [*Api(world).routes(), *Screens(world).routes(), *Scraping(world).routes()]
     return [*routes, *document(routes)]
 
 
-def make_app(world: World) -> web.Application:
+def make_app(world: AppContext) -> web.Application:
     """The application: every route of the table behind the perimeter, sockets closed on
     shutdown.
     """

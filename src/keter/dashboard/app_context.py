@@ -5,7 +5,7 @@ from datetime import datetime
 
 from keter.alerting.build import Alerting
 from keter.clock import Clock
-from keter.dashboard.auth import Doorman
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.reader import Reader
@@ -17,13 +17,13 @@ from keter.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class AppContext:
     settings: Settings
     clock: Clock
     host: str
     started_at: datetime
     border: Perimeter
-    doorman: Doorman
+    doorman: Authenticator
     hub: Hub
     reader: Reader
     commands: Commands

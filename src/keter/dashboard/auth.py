@@ -118,7 +118,7 @@ class Knock:
         return _known(self.user), self.address, self.apart
 
 
-class Doorman:
+class Authenticator:
     """Checks passwords and keeps the sessions of one process; a restart logs everybody out.
 
     ``folder`` keeps what must outlive that: which codes are spent, and the key of known browsers.

@@ -16,10 +16,10 @@ from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control.commands import Control, Operator, Outcome
+from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
 from keter.control.standing import Standing
-from keter.dashboard.auth import Doorman
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
@@ -61,7 +61,7 @@ class Commands:
     def __init__(
         self,
         control: Control,
-        doorman: Doorman,
+        doorman: Authenticator,
         clock: Clock,
         describe: Summary,
         bounds: RiskSettings,
@@ -169,7 +169,7 @@ class Commands:
         if body.target != account:
             raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
-    async def _act(self, token: Token, operator: Operator) -> Outcome:
+    async def _act(self, token: Token, operator: Operator) -> CommandOutcome:
         try:
             return await (self._trade(token, operator) or self._tend(token, operator))
         except StaleRevisionError as e:
@@ -179,7 +179,7 @@ class Commands:
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
-    def _trade(self, token: Token, operator: Operator) -> Awaitable[Outcome] | None:
+    def _trade(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
         """What stops and starts betting; None for another action."""
         body, control = token.body, self._control
         match body.action:
@@ -197,7 +197,7 @@ class Commands:
                 return control.disarm(operator, body.target, body.reason)
         return None
 
-    def _tend(self, token: Token, operator: Operator) -> Awaitable[Outcome]:
+    def _tend(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
         body, control = token.body, self._control
         if body.action == "clear_cooldown":
             return control.clear_cooldown(operator, body.target, body.reason)
@@ -341,7 +341,7 @@ def _revision(standing: Standing) -> int | None:
     return state.revision if state is not None else None
 
 
-def _result(outcome: Outcome) -> CommandResult:
+def _result(outcome: CommandOutcome) -> CommandResult:
     return CommandResult(
         command_id=outcome.command.command_id,
         action=outcome.command.action.value,

@@ -327,7 +327,7 @@ def feed_row(feed: FeedFacts, stale_after_s: float, now: datetime) -> models.Fee
     )
 
 
-def order_rows(facts: Facts) -> list[models.Order]:
+def order_rows(facts: Facts) -> list[models.BetRow]:
     return [order_row(bet) for bet in facts.ledger.bets] if facts.ledger else []
 
 

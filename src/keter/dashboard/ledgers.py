@@ -10,7 +10,7 @@ from keter.ledger import Alerts, Ledger, open_settings_ledger
 from keter.settings import Settings
 
 
-class LedgerDoor:
+class LazyLedgers:
     """Opens the ledger when it is first needed, so that the console starts before there is one."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

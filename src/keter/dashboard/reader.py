@@ -27,7 +27,7 @@ from keter.dashboard import models
 from keter.dashboard.errors import not_found
 from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
 from keter.dashboard.health import Blocked, blocked
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.storage import Storage
@@ -64,7 +64,7 @@ class Reader:
     """One per process; remembers what is costly to ask and which workers there were."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, door: LedgerDoor, control: Control, stores: Stores, held: Held, clock: Clock,
+        self, settings: Settings, bus: Bus, door: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
         starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._starts = starts
@@ -295,7 +295,7 @@ class Reader:
             return models.Doubt(since=since, asked=None, last_at=None)
         return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
-    async def settled(self, limit: int) -> list[models.Order]:
+    async def settled(self, limit: int) -> list[models.BetRow]:
         """Bets with a result, newest first."""
         ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
         bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)

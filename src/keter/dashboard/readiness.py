@@ -10,7 +10,7 @@ from datetime import timedelta
 from keter.bus.connection import Bus
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Check
 from keter.dashboard.rules import wanted
 from keter.dashboard.stores import Stores
@@ -26,7 +26,7 @@ CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 async def readiness(
     settings: Settings,
     bus: Bus,
-    door: LedgerDoor,
+    door: LazyLedgers,
     stores: Stores,
     clock: Clock,
     starts: frozenset[Process],
@@ -82,7 +82,7 @@ async def _workers(
     return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
 
 
-async def _ledger(settings: Settings, door: LedgerDoor, stores: Stores) -> tuple[bool, str]:
+async def _ledger(settings: Settings, door: LazyLedgers, stores: Stores) -> tuple[bool, str]:
     await (await door.reading()).summary(settings.mode.execution_mode)
     trouble = (await stores.look()).ledger
     return (True, "can be read and written") if trouble is None else (False, trouble.detail)

@@ -13,7 +13,7 @@ from aiohttp import web
 from keter import __version__
 from keter.bus.state.odds import FeedFacts
 from keter.clock import Clock
-from keter.dashboard.app_context import World
+from keter.dashboard.app_context import AppContext
 from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
 from keter.dashboard.health import disk_facts
 from keter.dashboard.routes import Call, Route, Scope
@@ -37,7 +37,7 @@ CLV_EVERY_S = 60.0  # reads every bet of the span, and a mean of a month moves s
 class Scraping:
     """One per application: one scrape at a time, and what it found for whoever else waited."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AppContext) -> None:
         self._world = world
         self._one_at_a_time = asyncio.Lock()
         self._text = b""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from keter.dashboard import models
 from keter.dashboard.alert_views import Tester
-from keter.dashboard.app_context import World
+from keter.dashboard.app_context import AppContext
 from keter.dashboard.configview import config_view
 from keter.dashboard.health import disk_facts, disk_with_days, licence_text, store_row
 from keter.dashboard.logtail import read_tail, workers
@@ -34,7 +34,7 @@ ORDER = r"{intent_id:[\w-]{1,40}}"
 class Screens:
     """Handlers over one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AppContext) -> None:
         self._world = world
         self._tester = Tester(world.alerting.courier, world.clock)
 
@@ -157,7 +157,7 @@ class Screens:
         )
         answer.content_type, answer.charset = "text/csv", "utf-8"
         await answer.prepare(call.request)
-        await answer.write(csv_lines([list(models.Order.model_fields)]))
+        await answer.write(csv_lines([list(models.BetRow.model_fields)]))
         await answer.write(csv_lines(map(_cells, first)))
         async for bets in pages:
             await answer.write(csv_lines(map(_cells, bets)))

@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 
 from keter.clock import Clock
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.domain.room import Room, growth
 from keter.errors import KeterError
 from keter.logs import BYTES_PER_MB, all_log_files
@@ -23,7 +23,7 @@ DEADLINE_S = 3.0
 class Storage:
     """One per dashboard: a look a minute at most, remembered for a day."""
 
-    def __init__(self, settings: Settings, door: LedgerDoor, clock: Clock) -> None:
+    def __init__(self, settings: Settings, door: LazyLedgers, clock: Clock) -> None:
         self._settings = settings
         self._door = door
         self._clock = clock

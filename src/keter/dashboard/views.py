@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from keter.dashboard.models import Beat, Order, SeriesPoint, SignalRow, Snapshot, StatusAnswer
+from keter.dashboard.models import Beat, BetRow, SeriesPoint, SignalRow, Snapshot, StatusAnswer
 from keter.domain.bets import SETTLED, Bet, BetState
-from keter.domain.markets import Market, MarketKind, Period, Side, line_text, parse_selection
+from keter.domain.markets import Market, MarketKind, Outcome, Period, line_text, parse_selection
 from keter.domain.money import money_text
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode, TradingMode, betting_word
@@ -35,16 +35,16 @@ def market_text(market: Market) -> str:
     return f"{KIND_TEXT[market.kind]}{', half time' if market.period is Period.HALF_TIME else ''}"
 
 
-def side_text(market: Market, side: Side, home: str, away: str) -> str:
+def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
     """What one bets on, in words: a team with its own line, or Draw, Over, Under with the line."""
-    if side in {Side.OVER, Side.UNDER}:
+    if side in {Outcome.OVER, Outcome.UNDER}:
         return f"{side.value.capitalize()} {line_text(market.line_q or 0)}"
-    if side is Side.DRAW:
+    if side is Outcome.DRAW:
         return "Draw"
-    name = home if side is Side.HOME else away
+    name = home if side is Outcome.HOME else away
     if market.kind is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
         return name
-    own = market.line_q if side is Side.HOME else -market.line_q
+    own = market.line_q if side is Outcome.HOME else -market.line_q
     return f"{name} {'+' if own > 0 else ''}{line_text(own)}"
 
 
@@ -104,10 +104,10 @@ def clv_pct(bet: Bet) -> str | None:
         return None
 
 
-def order_row(bet: Bet) -> Order:
+def order_row(bet: Bet) -> BetRow:
     intent = bet.intent
     booked = bet.state in ACCEPTED
-    return Order(
+    return BetRow(
         id=intent.intent_id,
         trace_id=intent.trace_id,
         at=intent.created_at,

@@ -17,10 +17,10 @@ from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_ale
 from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
 from keter.dashboard.alert_history import AlertHistory
-from keter.dashboard.auth import ALERT_AFTER, Doorman
+from keter.dashboard.auth import ALERT_AFTER, Authenticator
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import disk_facts, licence_trouble
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models.base import Level
 from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
@@ -46,7 +46,7 @@ class Watch:
     """
 
     def __init__(
-        self, settings: Settings, bus: Bus, reader: Reader, door: LedgerDoor, doorman: Doorman, stores: Stores,
+        self, settings: Settings, bus: Bus, reader: Reader, door: LazyLedgers, doorman: Authenticator, stores: Stores,
         held: Held, clock: Clock, starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._settings = settings

@@ -12,11 +12,11 @@ from keter.clock import Clock, Ids
 from keter.control.commands import Control
 from keter.control.standing import Standing, outlasts, until_text
 from keter.dashboard.alert_views import code_proof, views
-from keter.dashboard.app_context import World
-from keter.dashboard.auth import Doorman
+from keter.dashboard.app_context import AppContext
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import PrepareBody, Server, Snapshot
 from keter.dashboard.reader import Reader
 from keter.dashboard.security import perimeter
@@ -33,19 +33,19 @@ from keter.supervision.processes import EVERYTHING, Process
 def build_world(
     settings: Settings,
     bus: Bus,
-    door: LedgerDoor,
+    door: LazyLedgers,
     clock: Clock,
     ids: Ids,
     *,
     port: int | None = None,
     starts: frozenset[Process] = EVERYTHING,
-) -> World:
+) -> AppContext:
     """``starts`` are the processes of this run.
 
     Raises ConfigurationError for an unsafe address or a bad password hash.
     """
     check_bind(settings)
-    doorman = Doorman(settings.dashboard, clock, settings.mode.data_dir / "run")
+    doorman = Authenticator(settings.dashboard, clock, settings.mode.data_dir / "run")
     control = Control(
         bus,
         halt_file=settings.router.halt_file,
@@ -62,7 +62,7 @@ def build_world(
         return await reader.snapshot(server, position)
 
     hub = Hub(build, clock, ids())
-    return World(
+    return AppContext(
         settings=settings,
         clock=clock,
         host=server.host,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 
@@ -76,7 +76,7 @@ class Intent(msgspec.Struct, frozen=True):
     away: str
     kickoff: datetime
     market: Market
-    side: Side
+    side: Outcome
     stake_minor: int
     asked_odds: str
     fair_odds: float

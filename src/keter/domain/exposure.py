@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import msgspec
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.settlement import result_halves
 
-_Stake = tuple[int, Market, Side]
+_Stake = tuple[int, Market, Outcome]
 LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost in every score
 
 
@@ -40,7 +40,7 @@ class Exposure(msgspec.Struct, frozen=True):
     event_uid: str
     league: str
     market: Market | None
-    side: Side | None
+    side: Outcome | None
     stake_minor: int
     odds: str
     status: ExposureStatus
@@ -107,7 +107,7 @@ def _worst_of_period(stakes: list[_Stake]) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _lost_halves(market: Market, side: Side, size: int) -> tuple[int, ...]:
+def _lost_halves(market: Market, side: Outcome, size: int) -> tuple[int, ...]:
     """Half stakes lost (0, 1 or 2) at each score of a grid of ``size`` x ``size``, home goals
     first.
     """

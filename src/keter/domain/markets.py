@@ -27,7 +27,7 @@ class MarketKind(StrEnum):
     MONEY_LINE = "ml"
 
 
-class Side(StrEnum):
+class Outcome(StrEnum):
     HOME = "home"
     DRAW = "draw"
     AWAY = "away"
@@ -43,11 +43,11 @@ class Phase(StrEnum):
     EARLY = "early"
 
 
-SIDES: dict[MarketKind, tuple[Side, ...]] = {
-    MarketKind.ONE_X_TWO: (Side.HOME, Side.DRAW, Side.AWAY),
-    MarketKind.ASIAN_HANDICAP: (Side.HOME, Side.AWAY),
-    MarketKind.OVER_UNDER: (Side.OVER, Side.UNDER),
-    MarketKind.MONEY_LINE: (Side.HOME, Side.AWAY),
+SIDES: dict[MarketKind, tuple[Outcome, ...]] = {
+    MarketKind.ONE_X_TWO: (Outcome.HOME, Outcome.DRAW, Outcome.AWAY),
+    MarketKind.ASIAN_HANDICAP: (Outcome.HOME, Outcome.AWAY),
+    MarketKind.OVER_UNDER: (Outcome.OVER, Outcome.UNDER),
+    MarketKind.MONEY_LINE: (Outcome.HOME, Outcome.AWAY),
 }
 _MAX_LINE_Q = 4000
 LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
@@ -103,11 +103,11 @@ class Market(msgspec.Struct, frozen=True, order=True):
         return head if self.line_q is None else f"{head}.{line_text(self.line_q)}"
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[Outcome, ...]:
         """Its selections, in the order in which prices are written."""
         return SIDES[self.kind]
 
-    def selection_id(self, side: Side) -> str:
+    def selection_id(self, side: Outcome) -> str:
         """``market_id`` + ``.`` + side. Raises ValueError for a side the kind does not have."""
         if side not in self.sides:
             raise ValueError(f"{self.kind} has no {side}")
@@ -122,13 +122,13 @@ def parse_market(market_id: str) -> Market:
     return Market(Period(period), MarketKind(kind), parse_line(line) if line else None)
 
 
-def parse_selection(selection_id: str) -> tuple[Market, Side]:
+def parse_selection(selection_id: str) -> tuple[Market, Outcome]:
     """The market and side of a ``selection_id``. Raises ValueError when it is none."""
     market_id, _, side = selection_id.rpartition(".")
     market = parse_market(market_id)
-    if Side(side) not in market.sides:
+    if Outcome(side) not in market.sides:
         raise ValueError(f"not a selection: {selection_id!r}")
-    return market, Side(side)
+    return market, Outcome(side)
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from operator import index
 import msgspec
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Period, Side, parse_market
+from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.odds import to_decimal
 
 Goals = tuple[int, int]
@@ -37,7 +37,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
 
 def result_halves(
-    market: Market, side: Side, home: int, away: int, *, start: Goals = (0, 0)
+    market: Market, side: Outcome, home: int, away: int, *, start: Goals = (0, 0)
 ) -> int:
     """Result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
@@ -48,14 +48,16 @@ def result_halves(
     _check(market, side, home, away, start)
     # Equality, not identity: a side or kind given as plain text means the same.
     if market.kind == MarketKind.ONE_X_TWO:
-        winner = Side.HOME if home > away else Side.AWAY if away > home else Side.DRAW
+        winner = Outcome.HOME if home > away else Outcome.AWAY if away > home else Outcome.DRAW
         return 2 if side == winner else -2
     if market.kind == MarketKind.OVER_UNDER:
-        return _lined(4 * (home + away) - (market.line_q or 0)) * (1 if side == Side.OVER else -1)
+        return _lined(4 * (home + away) - (market.line_q or 0)) * (
+            1 if side == Outcome.OVER else -1
+        )
     margin = home - away
     if market.kind == MarketKind.ASIAN_HANDICAP:
         margin -= start[0] - start[1]
-    return _lined(4 * margin + (market.line_q or 0)) * (1 if side == Side.HOME else -1)
+    return _lined(4 * margin + (market.line_q or 0)) * (1 if side == Outcome.HOME else -1)
 
 
 def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
@@ -66,7 +68,7 @@ def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
 
 def settle(
     market: Market | str,
-    side: Side,
+    side: Outcome,
     *,
     final: Goals | None,
     half_time: Goals | None = None,
@@ -116,7 +118,7 @@ def _stake(stake_minor: int) -> int:
     return stake
 
 
-def _check(market: Market, side: Side, home: int, away: int, start: Goals) -> None:
+def _check(market: Market, side: Outcome, home: int, away: int, start: Goals) -> None:
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
     try:

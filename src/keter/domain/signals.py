@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.runs import RunMark
 from keter.domain.verdicts import Number, Verdict
@@ -66,7 +66,7 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
     """
 
     update: MarketUpdate
-    side: Side
+    side: Outcome
     offers: tuple[Offer, ...]
     fair: FairPrice
     confirmed_at: datetime

@@ -22,7 +22,7 @@ from keter.settings import Settings
 from keter.system.text_files import is_present
 
 
-class World:
+class Conditions:
     """Looks at Redis, licence and file system anew each time; nothing is remembered."""
 
     def __init__(

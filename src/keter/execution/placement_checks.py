@@ -16,9 +16,9 @@ from keter.domain.money import to_minor
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
+from keter.risk import reduce_only
 from keter.risk.caps import within_own_caps
 from keter.risk.gate import as_exposure
-from keter.risk.reduce_only import judge_again
 from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.strategies.value.evidence import Worth, worth_at
 from keter.strategies.value.validation import FUTURE_TOLERANCE_S
@@ -141,7 +141,7 @@ def _belongs(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
 def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
     if world.trading.accepted or not world.reducing:
         return world.trading
-    return judge_again(approved, world.book)
+    return reduce_only.recheck(approved, world.book)
 
 
 def check_age(signal: ConfirmedSignal, now: datetime, router: RouterSettings) -> Verdict:

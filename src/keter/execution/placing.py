@@ -55,7 +55,7 @@ class Exposures(Protocol):
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool: ...
 
 
-class Eyes(Protocol):
+class Conditions(Protocol):
     """How the world is looked at; see ``keter.execution.conditions.World``."""
 
     def halted(self) -> bool: ...
@@ -86,7 +86,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PlacementResult:
     """What became of an approval.
 
     ``bet`` is None when no intent was made.
@@ -110,7 +110,7 @@ class Placer:
         venue: BetVenue,
         ledger: Ledger,
         exposures: Exposures,
-        eyes: Eyes,
+        eyes: Conditions,
         limits: PlacementLimits,
         *,
         clock: Clock,
@@ -127,7 +127,7 @@ class Placer:
         self._ids = ids
         self._observe = observe
 
-    async def place(self, approved: ApprovedSignal, lock: Guarded) -> Outcome:
+    async def place(self, approved: ApprovedSignal, lock: Guarded) -> PlacementResult:
         """Takes the signal to the end of what the router may do with it.
 
         Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when
@@ -137,18 +137,18 @@ class Placer:
         verdict = await self._look(approved, lock)
         # Nobody was asked for anything: it is a decision in the audit and no bet.
         if not verdict.accepted:
-            return Outcome(verdict, None, keeps_exposure=False)
+            return PlacementResult(verdict, None, keeps_exposure=False)
         intent = self._intent(approved)
         try:
             await self._timed(
                 "intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker)
             )
         except DuplicateDecisionError as e:
-            return Outcome(
+            return PlacementResult(
                 reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True
             )
         except SelectionOpenError as e:
-            return Outcome(
+            return PlacementResult(
                 reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False
             )
         except UnstorableRowError as e:  # nothing was sent, and no repetition of it can be
@@ -165,7 +165,7 @@ class Placer:
             bet = await self._step(
                 intent, BetState.SKIPPED, reason, dict(verdict.numbers), reason=reason, fenced=True
             )
-            return Outcome(verdict, bet, keeps_exposure=False)
+            return PlacementResult(verdict, bet, keeps_exposure=False)
         return await self._send(approved, intent, plan, verdict, lock)
 
     async def _prepare(
@@ -195,7 +195,7 @@ class Placer:
 
     async def _send(
         self, approved: ApprovedSignal, intent: Intent, plan: Plan, verdict: Verdict, lock: Guarded
-    ) -> Outcome:
+    ) -> PlacementResult:
         order = PlaceOrder(
             approved.signal.update.ref,
             intent.market,
@@ -239,7 +239,9 @@ class Placer:
             log.exception("place_raised", reference=order.reference)
             return Placement(PlaceOutcome.UNKNOWN, f"raised_{type(e).__name__}", str(e)[:200])
 
-    async def _record(self, intent: Intent, placement: Placement, verdict: Verdict) -> Outcome:
+    async def _record(
+        self, intent: Intent, placement: Placement, verdict: Verdict
+    ) -> PlacementResult:
         """Writes down what the call told.
 
         The tracker may have found the ticket already: then what it found stands.
@@ -250,17 +252,17 @@ class Placer:
             bet = await self._step(intent, target, cause, facts, reason=reason)
         except IllegalTransitionError as e:
             log.info("outcome_known_already", intent_id=intent.intent_id, error=str(e))
-            return Outcome(
+            return PlacementResult(
                 verdict,
                 await self._ledger.intents.get(intent.intent_id),
                 keeps_exposure=True,
                 sent=True,
             )
         if target is not BetState.REFUSED:
-            return Outcome(verdict, bet, keeps_exposure=True, sent=True)
+            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
         refusal = reject(_refusal_reason(placement), kind=placement.kind, code=placement.code)
         sent = placement.outcome is PlaceOutcome.REFUSED
-        return Outcome(refusal, bet, keeps_exposure=False, sent=sent)
+        return PlacementResult(refusal, bet, keeps_exposure=False, sent=sent)
 
     async def _timed(self, name: str, work: Awaitable[T]) -> T:
         started = self._clock.monotonic()

@@ -70,7 +70,7 @@ class SelectionLock:
         return max(self._until - self._clock.monotonic(), 0.0)
 
 
-async def guard_selection(
+async def lock_selection(
     locks: Locks, key: str, ttl_s: float, clock: Clock
 ) -> SelectionLock | None:
     """Takes the lock, or None while somebody else holds it. Raises the bus's errors."""

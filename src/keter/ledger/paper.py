@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, Side, parse_market
+from keter.domain.markets import Market, Outcome, parse_market
 from keter.ledger import rows
 from keter.ledger.columns import EPOCH, to_us
 from keter.ledger.database import Database
@@ -36,7 +36,7 @@ class PaperTicket(msgspec.Struct, frozen=True):
     away: str
     kickoff: datetime
     market: Market
-    side: Side
+    side: Outcome
     placed_at: datetime
     decided_at: datetime
     refused: bool
@@ -176,7 +176,7 @@ def _ticket(row: Row[Any]) -> PaperTicket:
     return PaperTicket(
         **{name: row._mapping[name] for name in _PLAIN},
         market=parse_market(row.market_id),
-        side=Side(row.side),
+        side=Outcome(row.side),
         score_at_bet=rows.pair(row.score_home, row.score_away),
         result=None if row.result is None else BetState(row.result),
     )

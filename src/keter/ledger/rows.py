@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.engine import Row
 
 from keter.domain.bets import Bet, BetState, Intent, Transition
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.domain.signals import Decision
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingState
 from keter.domain.verdicts import Reason, Verdict
@@ -56,7 +56,7 @@ def to_bet(row: Row[Any]) -> Bet:
         **{name: values[name] for name in _INTENT_PLAIN},
         mode=ExecutionMode(row.mode),
         market=parse_market(row.market_id),
-        side=Side(row.side),
+        side=Outcome(row.side),
         book=row.asked_book,
     )
     return Bet(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from keter.domain.markets import Market, MarketKind, Period, Side, parse_line
+from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_line
 from keter.domain.odds import OddsValue, exact, to_decimal
 from keter.domain.settlement import result_halves, unit_profit
 from keter.errors import IncompleteMarketError, InvalidOddsError
@@ -141,7 +141,7 @@ def back_lay(
 class TotalsLeg(NamedTuple):
     """A stake on over or under a total."""
 
-    side: Side
+    side: Outcome
     line: str
     odds: OddsValue
     stake: OddsValue

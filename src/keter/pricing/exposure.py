@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.domain.odds import OddsValue, exact, to_decimal
 from keter.domain.settlement import Goals, result_halves, unit_profit
 
@@ -41,7 +41,7 @@ class LineStake(NamedTuple):
     """
 
     market: Market
-    side: Side
+    side: Outcome
     odds: OddsValue
     stake: OddsValue
     start: Goals = (0, 0)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import exp, isfinite, log, sqrt
 from typing import NamedTuple
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.settlement import result_halves
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing.value import Chances
@@ -75,12 +75,12 @@ def score_grid(model: GoalModel, size: int | None = None) -> list[list[float]]:
     return [[p / total for p in row] for row in grid]
 
 
-def chances(model: GoalModel, market: Market, side: Side) -> Chances:
+def chances(model: GoalModel, market: Market, side: Outcome) -> Chances:
     """The five results of a bet under the model. Raises as ``score_grid``."""
     return grid_chances(tuple(map(tuple, score_grid(model))), market, side)
 
 
-def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Side) -> Chances:
+def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Outcome) -> Chances:
     """The five results of a bet over a grid of scores, settled as a venue would."""
     masses = [0.0] * 5
     for (home, away), p in representative_scores(grid, market.kind).items():
@@ -163,7 +163,7 @@ def _win_chances(lam: float, mu: float) -> tuple[float, float, float, float, flo
     return home_wins, 1 - home_wins - draw, draw, home_by_one, away_by_one
 
 
-def total_chances(mean: float, line_q: int, side: Side = Side.OVER) -> Chances:
+def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Chances:
     """The five results of a totals bet when the goals of both sides are Poisson with ``mean``
     together.
     """

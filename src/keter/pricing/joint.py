@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.domain.settlement import result_halves
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing.goals import GoalModel, score_grid
@@ -24,7 +24,7 @@ class LineBet(NamedTuple):
     """A selection at decimal odds."""
 
     market: Market
-    side: Side
+    side: Outcome
     odds: float
 
 

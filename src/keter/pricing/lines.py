@@ -9,7 +9,7 @@ W/(W+X)``; lines are counts of quarter goals, handicaps the home line.
 from functools import lru_cache
 from math import exp, log
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import NoSolutionError
 from keter.pricing.goals import GoalModel, chances, fit_home_away, fit_total, total_chances
 from keter.pricing.value import Chances
@@ -21,7 +21,7 @@ LEVEL_RHO, LEVEL_LINE_Q = -0.08, 2
 
 
 def handicap_chances(
-    home: float, draw: float, away: float, line_q: int, side: Side = Side.HOME
+    home: float, draw: float, away: float, line_q: int, side: Outcome = Outcome.HOME
 ) -> Chances:
     """The five results of a handicap bet from the fair 1X2.
 
@@ -29,7 +29,7 @@ def handicap_chances(
     wins. Raises NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
     """
     Chances.of({"win": home, "push": draw, "loss": away})
-    if side == Side.AWAY:
+    if side == Outcome.AWAY:
         home, away, line_q = away, home, -line_q
     exact = {
         -2: Chances(home, loss=draw + away),
@@ -43,7 +43,7 @@ def handicap_chances(
     if abs(line_q) > WIDEST_FROM_1X2_Q:
         raise NoSolutionError(f"a handicap of {line_q / 4:+g} cannot be priced from 1X2 alone")
     market = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q)
-    return chances(fit_home_away(home, away), market, Side.HOME)
+    return chances(fit_home_away(home, away), market, Outcome.HOME)
 
 
 def handicap_odds(home: float, draw: float, away: float) -> dict[int, float]:
@@ -111,7 +111,7 @@ def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) 
 def _home_chance(share: float, line_q: int, total_goals: float, rho: float) -> float:
     model = GoalModel(total_goals * share, total_goals * (1 - share), rho)
     return chances(
-        model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Side.HOME
+        model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Outcome.HOME
     ).effective_p
 
 

@@ -6,7 +6,7 @@ It reads Redis and the ledger; only operators' commands change anything.
 import asyncio
 
 from keter.dashboard.app import make_app, serving
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_world
 from keter.errors import KeterError
 from keter.processes.runtime import Context, follow_redis
@@ -21,7 +21,7 @@ async def run(context: Context) -> None:
     for one that has nothing to tell.
     """
     settings = context.settings
-    door = LedgerDoor(settings, context.clock)
+    door = LazyLedgers(settings, context.clock)
     world = build_world(
         settings, context.bus, door, context.clock, context.ids, starts=context.starts
     )

@@ -18,7 +18,7 @@ from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queues import Item, Output, QueueName
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, Reason, Verdict
@@ -60,8 +60,8 @@ class EdgeWorker:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._settings = context.settings.edge
-        self._seen: dict[str, dict[Side, datetime]] = {}
-        self._unsettled: dict[str, frozenset[Side]] = {}
+        self._seen: dict[str, dict[Outcome, datetime]] = {}
+        self._unsettled: dict[str, frozenset[Outcome]] = {}
         self._due: dict[str, tuple[datetime, MarketUpdate]] = {}
         self._beside = Neighbourhood(context.bus, context.settings)
         self._spell = DrySpell(context.clock.now())
@@ -137,7 +137,7 @@ class EdgeWorker:
         self,
         market: ValidatedMarket,
         judgements: list[Judgement],
-        seen: dict[Side, datetime],
+        seen: dict[Outcome, datetime],
         now: datetime,
     ) -> None:
         key = market.queue_key
@@ -234,7 +234,7 @@ def _wait_s(verdict: Verdict) -> float:
 
 
 def _worth_a_row(
-    judgement: Judgement, seen: Mapping[Side, datetime], unsettled: frozenset[Side]
+    judgement: Judgement, seen: Mapping[Outcome, datetime], unsettled: frozenset[Outcome]
 ) -> bool:
     """A value that waits has a row when it is first seen, not at every look."""
     side, verdict, _ = judgement

@@ -32,7 +32,7 @@ from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import check_age
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.processes.edge import details_of
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.runtime import Context
 from keter.processes.serving import Gather, Handled, serve, traced
 from keter.risk.book_keeper import RiskKeeper
@@ -61,7 +61,7 @@ async def run(context: Context) -> None:
             pipe = context.pipe(QueueName.CONFIRMED)
             await serve(context, pipe, guard.handle, batch=BATCH, tick=guard.tick, gather=gather)
 
-        await lead(context, "guard", body)
+        await run_as_leader(context, "guard", body)
     finally:
         await ledger.aclose()
 
@@ -126,14 +126,14 @@ class Guard:
         """None when the picture changed before the reservation was made."""
         refusal = self._refused_at_once(signal)
         if refusal is not None:
-            return self._told(signal, refusal, None)
+            return self._record(signal, refusal, None)
         state = await self._keeper.state()
         own = _own_reservation(signal, state)
         limits = await self._keeper.current_limits(own.stake_minor if own else None)
         context = await self._look(signal, state, own)
         verdict, stake = assess(signal, context, limits)
         if not verdict.accepted:
-            return self._told(signal, verdict, None)
+            return self._record(signal, verdict, None)
         decision_id = (
             await self._reserve(signal, stake, state) if own is None else await self._refresh(own)
         )
@@ -141,7 +141,7 @@ class Guard:
             return None
         now, run = self._context.clock.now(), self._context.run.mark
         approved = ApprovedSignal(signal, decision_id, stake, now, context.reducing, run)
-        return self._told(signal, verdict, approved, refreshed=own is not None)
+        return self._record(signal, verdict, approved, refreshed=own is not None)
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
         settings = self._context.settings.router
@@ -240,7 +240,7 @@ class Guard:
             else None
         )
 
-    def _told(
+    def _record(
         self,
         signal: ConfirmedSignal,
         verdict: Verdict,

@@ -24,7 +24,7 @@ from keter.clock import Clock, to_ms
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.processes.feed_watch import FeedWatch
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Context, Waits, raise_errors
 from keter.settings import Settings
 from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
@@ -54,7 +54,7 @@ async def run(context: Context, open_source: OpenSource = open_price_source) -> 
     async def body(_lease: Lease) -> None:
         await Ingest(context, open_source).run()
 
-    await lead(context, f"ingest:{account}", body)
+    await run_as_leader(context, f"ingest:{account}", body)
 
 
 class Ingest:
@@ -183,7 +183,7 @@ class Publisher:
         ):
             self._context.heart.count("captures_dropped")
         await self._pipe.step(counts=_counts(update))
-        self._tell(update)
+        self._report(update)
 
     def _books_of(self, update: FeedUpdate) -> dict[str, object]:
         """When each book was last shown on this feed, as its facts tell it."""
@@ -194,7 +194,7 @@ class Publisher:
         self._books[update.phase] = since, known
         return {BOOKS: books_text(known), SINCE: since}
 
-    def _tell(self, update: FeedUpdate) -> None:
+    def _report(self, update: FeedUpdate) -> None:
         heart, phase = self._context.heart, update.phase.value
         heart.count("answers")
         heart.count("markets", len(update.changed))

@@ -10,7 +10,7 @@ from keter.system.tasks import end_tasks
 Body = Callable[[Lease], Awaitable[None]]
 
 
-async def lead(context: Context, name: str, body: Body) -> None:
+async def run_as_leader(context: Context, name: str, body: Body) -> None:
     """Runs ``body`` while this process holds the lease ``name``; waits for it otherwise.
 
     Returns when asked to stop.

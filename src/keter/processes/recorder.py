@@ -14,7 +14,7 @@ from keter.bus.locks import Lease
 from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
 from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.retention import Care
 from keter.processes.runtime import Context, Waits
 from keter.replay.capture import CaptureWriter
@@ -32,7 +32,7 @@ async def run(context: Context) -> None:
         async def body(_lease: Lease) -> None:
             await Recorder(context, ledger).run()
 
-        await lead(context, "recorder", body)
+        await run_as_leader(context, "recorder", body)
     finally:
         await ledger.aclose()
 

@@ -18,13 +18,13 @@ from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
-from keter.execution.conditions import World
+from keter.execution.conditions import Conditions
 from keter.execution.placement_checks import PlacementLimits
-from keter.execution.placing import Outcome, Owner, Placer
-from keter.execution.selection_lock import guard_selection
+from keter.execution.placing import Owner, PlacementResult, Placer
+from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
 from keter.processes.edge import details_of
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Context, Waits
 from keter.processes.serving import Handled, serve, traced
 from keter.system.tasks import end_tasks
@@ -84,7 +84,7 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
                 context.log.error("ledger_unavailable", error=str(e))  # noqa: TRY400 - an outage, not a bug
                 await context.pause(waits.next())
 
-    await lead(context, f"router:{account}", body)
+    await run_as_leader(context, f"router:{account}", body)
 
 
 class Router:
@@ -121,7 +121,7 @@ class Router:
         self._watch_due = context.clock.monotonic()
         self._pipe: Pipe | None = None
         self._placer: Placer | None = None
-        self._world = World(
+        self._world = Conditions(
             context.bus, context.settings, context.clock, context.heart,
             account=account, token=self._token, run=context.run.mark, leading=leading,
             last_command=ledger.commands.last_trading,
@@ -212,8 +212,8 @@ class Router:
         with traced(approved.signal.update, approved.signal.selection_id):
             async with self._keeping_the_item():
                 outcome = await self._locked(approved)
-                await self._aftermath(approved, outcome)
-            return self._told(approved, outcome)
+                await self._after_placement(approved, outcome)
+            return self._record(approved, outcome)
 
     @contextlib.asynccontextmanager
     async def _keeping_the_item(self) -> AsyncIterator[None]:
@@ -232,7 +232,7 @@ class Router:
                 await asyncio.sleep(period_s)
                 await self._pipe.touch()
 
-    async def _locked(self, approved: ApprovedSignal) -> Outcome:
+    async def _locked(self, approved: ApprovedSignal) -> PlacementResult:
         """A decision that has an intent is only told of; else it is placed under the selection's
         lock.
         """
@@ -240,21 +240,23 @@ class Router:
             raise RuntimeError("the router serves before it has taken over")
         known = await self._ledger.intents.by_decision(approved.decision_id)
         if known is not None:
-            return Outcome(
+            return PlacementResult(
                 reject(Reason.DUPLICATE_DECISION, state=known.state.value),
                 known,
                 keeps_exposure=True,
             )
         signal, ttl_s = approved.signal, self._context.settings.router.exec_lock_ttl_s
         key = self._context.bus.keys.exec_lock(signal.event_uid, signal.selection_id)
-        lock = await guard_selection(self._locks, key, ttl_s, self._context.clock)
+        lock = await lock_selection(self._locks, key, ttl_s, self._context.clock)
         if lock is None:
             holder = await self._locks.owner(key)
-            return Outcome(reject(Reason.LOCK_LOST, holder=holder), None, keeps_exposure=False)
+            return PlacementResult(
+                reject(Reason.LOCK_LOST, holder=holder), None, keeps_exposure=False
+            )
         async with lock:
             return await self._placer.place(approved, lock)
 
-    async def _aftermath(self, approved: ApprovedSignal, outcome: Outcome) -> None:
+    async def _after_placement(self, approved: ApprovedSignal, outcome: PlacementResult) -> None:
         """What others must know.
 
         A death before its end is made good by the tracker, which compares risk book and ledger.
@@ -282,7 +284,7 @@ class Router:
                 reason=reason.value,
             )
 
-    def _told(self, approved: ApprovedSignal, outcome: Outcome) -> Handled:
+    def _record(self, approved: ApprovedSignal, outcome: PlacementResult) -> Handled:
         bet, verdict = outcome.bet, outcome.verdict
         state = bet.state.value if bet is not None else None
         self._context.log.info("routed", reason=verdict.reason.value, state=state)

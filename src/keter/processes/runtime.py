@@ -345,7 +345,7 @@ async def follow_redis(context: Context) -> None:
             ) as e:  # OSError: also of too many open files
                 context.log.debug("redis_away", error=str(e))
                 continue
-            await context.bus.adopt(found)
+            await context.bus.replace_connections(found)
             context.log.info("redis_back")
 
 

@@ -163,7 +163,7 @@ class _Server:
             await self._reap()
             if self._tick is not None:
                 turn.add(await self._tick(), done=0)
-            items = await self._tell(turn, self._batch)
+            items = await self._report(turn, self._batch)
             turn = _Turn()
             if not items:
                 await self._pipe.wait()
@@ -177,7 +177,7 @@ class _Server:
         if turn.done:
             await turn.tell(self._pipe, 0)
 
-    async def _tell(self, turn: _Turn, claim: int) -> list[Item]:
+    async def _report(self, turn: _Turn, claim: int) -> list[Item]:
         """Keeps what is done in hand while Redis refuses to write: nothing is claimed meanwhile,
         nothing is lost.
         """
@@ -210,7 +210,7 @@ class _Server:
         ):
             if await self._context.pause(GATHER_POLL_S):
                 break
-            items += await self._tell(_Turn(), self._batch - len(items))
+            items += await self._report(_Turn(), self._batch - len(items))
         results = await self._in_order(items, await gather.rank(items))
         turn = _Turn()
         if not any(isinstance(one, PoisonedPayloadError) for one in results.values()):

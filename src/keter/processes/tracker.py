@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from keter.bus.locks import Lease
 from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.domain.bets import Bet, BetState
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.execution.reconcile.account_check import AccountWatch
 from keter.execution.reconcile.closing_prices import ClosingPrices
 from keter.execution.reconcile.query_budget import QueryBudget
@@ -23,7 +23,7 @@ from keter.execution.reconcile.query_order import (
 )
 from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
-from keter.processes.leader import lead
+from keter.processes.leader import run_as_leader
 from keter.processes.runtime import Context, Waits
 from keter.venues.base import BetVenue
 from keter.venues.registry import open_bet_venue
@@ -41,9 +41,9 @@ class KnownSelections:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Market, Side]] = {}
+        self._known: dict[str, tuple[Market, Outcome]] = {}
 
-    def __call__(self, reference: str) -> tuple[Market, Side] | None:
+    def __call__(self, reference: str) -> tuple[Market, Outcome] | None:
         return self._known.get(reference)
 
     def learn(self, bets: Sequence[Bet]) -> None:
@@ -72,7 +72,7 @@ async def track(
     async def body(_lease: Lease) -> None:
         await Tracker(context, ledger, venue, selections).run()
 
-    await lead(context, "tracker", body)
+    await run_as_leader(context, "tracker", body)
 
 
 class Tracker:

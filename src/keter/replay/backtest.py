@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from keter.domain.bets import SETTLED
-from keter.domain.markets import Event, Market, MarketKind, Phase, Side
+from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
 from keter.domain.money import to_minor
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.settlement import settle
@@ -156,7 +156,7 @@ def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarke
 
 
 def _record(
-    fixture: Fixture, side: Side, signal: ConfirmedSignal, stake: int, rules: Rules
+    fixture: Fixture, side: Outcome, signal: ConfirmedSignal, stake: int, rules: Rules
 ) -> BetRecord:
     market, best = signal.update.market, signal.offers[0]
     outcome = settle(market, side, final=fixture.goals, odds=Decimal(best.text), stake_minor=stake)
@@ -182,7 +182,7 @@ def _record(
     )
 
 
-def _closing_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
+def _closing_p(fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings) -> float | None:
     """Pinnacle's closing probability of the very selection; None where it was not quoted at the
     bet's line.
     """
@@ -200,7 +200,9 @@ def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float,
         return None
 
 
-def _modelled_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings) -> float | None:
+def _modelled_p(
+    fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings
+) -> float | None:
     """Pinnacle's close of another handicap line, moved to the bet's by a goal model with the total
     of its closing 1X2.
 
@@ -220,4 +222,4 @@ def _modelled_p(fixture: Fixture, market: Market, side: Side, edge: EdgeSettings
         )
     except PricingError:
         return None
-    return p_home if side is Side.HOME else 1 - p_home
+    return p_home if side is Outcome.HOME else 1 - p_home

@@ -18,7 +18,7 @@ from keter.domain.settlement import settle
 from keter.ledger import PlacementFact
 from keter.setting_groups import PaperSettings, RouterSettings
 from keter.venues.base import EventScore
-from keter.venues.paper.fill_model import draw
+from keter.venues.paper.fill_model import draw_fill
 
 DRAWS = 100
 
@@ -105,7 +105,7 @@ def _dry(
         text = fact.asked[0][1]
         rng = random.Random(fact.bet.intent.reference)  # noqa: S311 - imagined fills are no secret
         for _ in range(DRAWS):
-            fate = draw(text, model.router.slippage_limit_pct(float(text)), model.paper, rng)
+            fate = draw_fill(text, model.router.slippage_limit_pct(float(text)), model.paper, rng)
             if not fate.refused:
                 fills += 1
                 ratios += float(fate.odds) / float(text)

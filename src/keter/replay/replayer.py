@@ -13,11 +13,11 @@ from typing import Protocol
 
 import msgspec
 
-from keter.domain.markets import Market, Phase, Side
+from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
-from keter.replay.simulated_book import Table
+from keter.replay.simulated_book import SimulatedBook
 from keter.risk.gate import assess, best_first
 from keter.settings import Settings
 from keter.strategies.value.consensus_inputs import wanted_others
@@ -39,14 +39,14 @@ class Replayer:
 
     def __init__(self, settings: Settings, decoder: Decoder) -> None:
         self._settings, self._decoder = settings, decoder
-        self.table = Table(settings)
+        self.table = SimulatedBook(settings)
         self.counts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.closing: dict[tuple[str, str], float] = {}
         self.answers = self.updates = 0
         self._markets: dict[tuple[str, Market], MarketPrices] = {}
         self._confirmed: dict[Phase, datetime] = {}
-        self._seen: dict[tuple[str, Market], dict[Side, datetime]] = {}
+        self._seen: dict[tuple[str, Market], dict[Outcome, datetime]] = {}
         self._again: dict[tuple[str, Market], datetime] = {}
         self._beside: dict[tuple[str, Market], ValidatedMarket | None] = {}
         self._account = ""
@@ -197,7 +197,7 @@ class Replayer:
         self,
         stage: str,
         update: MarketUpdate,
-        side: Side,
+        side: Outcome,
         verdict: Verdict,
         now: datetime,
         details: dict[str, object],

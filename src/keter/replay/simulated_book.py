@@ -33,7 +33,7 @@ class _Placed:
         self.pnl_minor: int | None = None
 
 
-class Table:
+class SimulatedBook:
     """Open bets, the day's result and cooldowns, as the risk gate wants to see them."""
 
     def __init__(self, settings: Settings) -> None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
-from keter.domain.markets import Phase, Side
+from keter.domain.markets import Outcome, Phase
 from keter.domain.money import floor_to_minor, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.pricing.staking import growth, kelly
 from keter.pricing.value import Chances
+from keter.risk import reduce_only
 from keter.risk.caps import cap_refusal, totals
-from keter.risk.reduce_only import judge
 from keter.setting_groups import RiskSettings, StakeSettings
 
 LARGEST_SHARE = 0.5
@@ -188,7 +188,7 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     win, loss, line_q = signal.fair.win_mass, signal.fair.loss_mass, signal.update.market.line_q
     rest = max(1 - win - loss, 0.0)
     own_line_q = (
-        0 if line_q is None else line_q if signal.side in {Side.HOME, Side.UNDER} else -line_q
+        0 if line_q is None else line_q if signal.side in {Outcome.HOME, Outcome.UNDER} else -line_q
     )
     if own_line_q % 4 == 1 and win > rest:  # +0.25, -0.75: the goal in between wins half
         return Chances(win=win - rest, half_win=2 * rest, loss=loss)
@@ -232,7 +232,7 @@ def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
 
 
 def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:
-    verdict = judge(bet, context.exposures) if context.reducing else accept()
+    verdict = reduce_only.check(bet, context.exposures) if context.reducing else accept()
     return None if verdict.accepted else verdict
 
 

@@ -16,7 +16,7 @@ from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 
 
-def judge(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
+def check(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
     """Whether ``bet`` beside ``others`` (of any event) leaves its event's worst case where it is,
     or below.
     """
@@ -35,7 +35,7 @@ def _booked(exposure: Exposure) -> Exposure:
     return msgspec.structs.replace(exposure, stake_minor=exposure.stands_minor)
 
 
-def judge_again(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:
+def recheck(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:
     """The same right before the bet, by the risk book as it stands now: what it was to lie beside
     may have gone.
 
@@ -49,4 +49,4 @@ def judge_again(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verd
     if own is None:
         return reject(Reason.SIGNAL_STALE, cause="the reservation has expired")
     bet = msgspec.structs.replace(own, stake_minor=approved.stake_minor)
-    return judge(bet, [exposure for exposure in exposures if exposure is not own])
+    return check(bet, [exposure for exposure in exposures if exposure is not own])

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from keter.domain.markets import Event, Market, MarketKind, Phase, Side
+from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
 from keter.domain.quotes import BookPrices, Score, VenueRef
 from keter.domain.signals import CapturedAnswer
 from keter.errors import KeterError, RetryLaterError
@@ -139,7 +139,7 @@ class QuoteRequest(msgspec.Struct, frozen=True):
 
     ref: VenueRef
     market: Market
-    side: Side
+    side: Outcome
     books: tuple[str, ...]
 
 
@@ -163,7 +163,7 @@ class PlaceOrder(msgspec.Struct, frozen=True):
 
     ref: VenueRef
     market: Market
-    side: Side
+    side: Outcome
     prices: tuple[tuple[str, str], ...]
     stake_minor: int
     reference: str
@@ -221,7 +221,7 @@ class Ticket(msgspec.Struct, frozen=True):
     pnl_minor: int
     placed_at: datetime
     market: Market | None
-    side: Side | None
+    side: Outcome | None
     home: str
     away: str
     league: str

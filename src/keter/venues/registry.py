@@ -9,7 +9,7 @@ from collections.abc import Callable
 from keter.bus.connection import Bus
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock
-from keter.domain.markets import Market, Side
+from keter.domain.markets import Market, Outcome
 from keter.ledger import Ledger
 from keter.settings import Settings
 from keter.venues.asianodds.factory import Stores, open_venue
@@ -17,7 +17,7 @@ from keter.venues.asianodds.stores import Session
 from keter.venues.base import BetVenue
 from keter.venues.paper import PaperGateway
 
-IntendedOf = Callable[[str], tuple[Market, Side] | None]
+IntendedOf = Callable[[str], tuple[Market, Outcome] | None]
 
 
 def open_bet_venue(

@@ -8,11 +8,11 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.dispatcher import REST_S, Courier
+from keter.alerting.dispatcher import REST_S, Dispatcher
 from keter.alerting.held import Held
 from keter.alerting.policy import QUIET_S
 from keter.alerting.telegram_commands import Views
-from keter.alerting.texts import Kind, Message, Position
+from keter.alerting.texts import Kind, Message, StatusLine
 from keter.bus.connection import Bus, connect
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.clock import ManualClock, SystemClock
@@ -36,7 +36,7 @@ class Box:
         self.got: list[Message] = []
         self.broken = False
 
-    async def send(self, message: Message, position: Position | None) -> None:
+    async def send(self, message: Message, position: StatusLine | None) -> None:
         if self.broken:
             raise DeliveryError("out of order")
         self.got.append(message)
@@ -48,13 +48,13 @@ class Box:
         return [message.kind for message in self.got]
 
 
-async def position() -> Position:
-    return Position("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
+async def position() -> StatusLine:
+    return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
-def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Courier:
+def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
     clean = ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***")
-    return Courier(bus, boxes, position, held or Held(), clock, *clean)
+    return Dispatcher(bus, boxes, position, held or Held(), clock, *clean)
 
 
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
@@ -186,7 +186,7 @@ async def test_without_redis_everything_is_delivered_and_nothing_counts_as_over(
         server.close()
 
 
-async def _told(one: Courier, box: Box, count: int, clock: ManualClock) -> bool:
+async def _told(one: Dispatcher, box: Box, count: int, clock: ManualClock) -> bool:
     await one.look()
     clock.set(clock.now() + timedelta(seconds=QUIET_S))
     return len(box.got) >= count

@@ -17,7 +17,7 @@ from aiogram.types import Chat, Message, Update, User
 
 from keter.alerting.channels import DeliveryError
 from keter.alerting.telegram import Listener, TelegramChannel
-from keter.alerting.telegram_commands import Said
+from keter.alerting.telegram_commands import IncomingMessage
 from keter.alerting.texts import Kind, about
 from keter.bus.telemetry.alerts import Alert
 from tests.kit.support import eventually
@@ -69,9 +69,9 @@ class EchoDesk:
     """Answers everything with what was heard."""
 
     def __init__(self) -> None:
-        self.heard: list[Said] = []
+        self.heard: list[IncomingMessage] = []
 
-    async def answer(self, said: Said) -> str | None:
+    async def answer(self, said: IncomingMessage) -> str | None:
         self.heard.append(said)
         return f"heard {said.text} {TOKEN}"
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.texts import Kind, Position, about
+from keter.alerting.texts import Kind, StatusLine, about
 from keter.alerting.webhook import WebhookChannel
 from keter.bus.telemetry.alerts import Alert
 from tests.kit.support import free_port
@@ -25,7 +25,7 @@ MESSAGE = about(
     Alert("feed_stale:ACC:live", "page", "The feed is stale", "70 s", AT, "Look at it."),
     AT,
 )
-POSITION = Position("LIVE", "ACTIVE", "EUR", 3, "120.00", 1, "-4.50")
+POSITION = StatusLine("LIVE", "ACTIVE", "EUR", 3, "120.00", 1, "-4.50")
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from keter.bus.connection import connect
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
-from keter.domain.markets import MarketKind, Side
+from keter.domain.markets import MarketKind, Outcome
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
@@ -38,7 +38,7 @@ async def a_market(
 async def an_order(
     account: OpenVenue,
     prices: MarketPrices,
-    side: Side = Side.HOME,
+    side: Outcome = Outcome.HOME,
     books: tuple[str, ...] = ("IBC",),
 ) -> PlaceOrder:
     quotes = await account.venue.quote(QuoteRequest(prices.ref, prices.market, side, books))
@@ -60,13 +60,14 @@ async def ticket_of(account: OpenVenue, *statuses: TicketStatus) -> Ticket:
 @pytest.mark.parametrize("hdp_sign", ["unsigned", "away"])
 @pytest.mark.parametrize("price_field", ["both", "odds", "price"])
 @pytest.mark.parametrize(
-    ("kind", "side"), [(MarketKind.ASIAN_HANDICAP, Side.AWAY), (MarketKind.ONE_X_TWO, Side.DRAW)]
+    ("kind", "side"),
+    [(MarketKind.ASIAN_HANDICAP, Outcome.AWAY), (MarketKind.ONE_X_TWO, Outcome.DRAW)],
 )
 async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     open_sandbox: OpenSandbox,
     open_account: OpenAccount,
     kind: MarketKind,
-    side: Side,
+    side: Outcome,
     price_field: Any,
     hdp_sign: Any,
 ) -> None:

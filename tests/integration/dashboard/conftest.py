@@ -12,8 +12,8 @@ import pytest
 from keter.bus.connection import Bus
 from keter.clock import SystemClock, random_id
 from keter.dashboard.app import make_app, serving
-from keter.dashboard.app_context import World
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.app_context import AppContext
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_world
 from keter.ledger import Ledger, open_settings_ledger
 from keter.settings import Settings, load_settings
@@ -24,7 +24,7 @@ from tests.kit.support import connected, free_port
 class Console:
     """One running console and a client that behaves like its page."""
 
-    world: World
+    world: AppContext
     bus: Bus
     ledger: Ledger
     settings: Settings
@@ -89,7 +89,7 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
         bus = await connected(settings.redis.redis_url.get_secret_value())
         (tmp_path / "data").mkdir(exist_ok=True)
         ledger = await open_settings_ledger(settings, clock=clock)
-        door = LedgerDoor(settings, clock)
+        door = LazyLedgers(settings, clock)
         world = build_world(settings, bus, door, clock, random_id)
         hub = asyncio.create_task(world.hub.run(stop))
         server = serving(make_app(world), "127.0.0.1", port)

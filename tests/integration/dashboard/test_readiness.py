@@ -2,7 +2,7 @@
 
 import pytest
 
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.ledger import LedgerUnavailableError
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
@@ -51,10 +51,10 @@ async def test_a_licence_that_is_needed_and_missing_is_named(start_console: Star
 async def test_a_ledger_that_cannot_be_read_is_named(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: LedgerDoor) -> None:
+    async def broken(_: LazyLedgers) -> None:
         raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
 
-    monkeypatch.setattr(LedgerDoor, "reading", broken)
+    monkeypatch.setattr(LazyLedgers, "reading", broken)
     status, checks = await ready(console)
     assert status == 503
     assert checks["ledger"] == (False, "the ledger cannot be used: disk I/O error")

@@ -9,7 +9,7 @@ import pytest
 
 from keter.bus.state.reconciliation import note_question
 from keter.bus.state.trading import change_trading
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.domain.bets import BetState
 from keter.domain.trading import TradingMode, TradingState
 from keter.ledger import BetChanges, LedgerUnavailableError
@@ -133,11 +133,11 @@ async def test_the_status_call_has_every_field_before_the_first_snapshot_and_whi
 async def test_the_status_call_says_that_the_ledger_is_away(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_: LedgerDoor) -> None:
+    async def broken(_: LazyLedgers) -> None:
         raise LedgerUnavailableError("the ledger cannot be used: disk I/O error")
 
     await seed_bus(console.bus)
-    monkeypatch.setattr(LedgerDoor, "reading", broken)
+    monkeypatch.setattr(LazyLedgers, "reading", broken)
 
     async def told() -> Any:
         code, found = await console.get("/api/status")

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from keter.alerting.dispatcher import Courier
+from keter.alerting.dispatcher import Dispatcher
 from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
 from keter.processes.dashboard import run
@@ -55,7 +55,7 @@ async def test_one_that_will_not_be_cancelled_keeps_nobody(
 ) -> None:
     released = asyncio.Event()
 
-    async def stubborn(self: Courier, stop: asyncio.Event) -> None:
+    async def stubborn(self: Dispatcher, stop: asyncio.Event) -> None:
         while not released.is_set():
             try:
                 await released.wait()
@@ -65,7 +65,7 @@ async def test_one_that_will_not_be_cancelled_keeps_nobody(
     async def broken(self: Watch) -> NoReturn:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr(Courier, "run", stubborn)
+    monkeypatch.setattr(Dispatcher, "run", stubborn)
     monkeypatch.setattr(Watch, "look", broken)
     async with opened(redis_url) as bus:
         try:

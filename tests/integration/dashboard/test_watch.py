@@ -14,7 +14,7 @@ from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_ale
 from keter.dashboard.alert_views import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
-from keter.dashboard.ledgers import LedgerDoor
+from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
 from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed, wanted
@@ -139,7 +139,7 @@ async def test_a_recording_misses_nobody_that_it_does_not_start(console: Console
 
 def a_watch(console: Console, settings: Settings, starts: frozenset[Process]) -> Watch:
     world = console.world
-    door = LedgerDoor(settings, world.clock)
+    door = LazyLedgers(settings, world.clock)
     return Watch(
         settings,
         console.bus,

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from keter.alerting.telegram_commands import HELP, Desk, Prove, Said, Views
-from keter.alerting.texts import Position
+from keter.alerting.telegram_commands import HELP, CommandHandler, IncomingMessage, Prove, Views
+from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus, absent
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
 from keter.clock import ManualClock, random_id
 from keter.control.commands import Control
 from keter.dashboard.alert_views import code_proof
-from keter.dashboard.auth import Doorman
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import totp
 from keter.domain.bets import Bet
@@ -40,13 +40,13 @@ class Office:
         self.clock = ManualClock(START)
         self.bus = bus
         self.audited: list[OperatorCommand] = []
-        self.door: Doorman
+        self.door: Authenticator
         self.halt_file = folder / "HALT"
         self.control = Control(
             bus, halt_file=self.halt_file, clock=self.clock, audit=self._audit, ids=random_id
         )
         self.codes = iter(["111111", "222222", "333333"])
-        self.desk = Desk(
+        self.desk = CommandHandler(
             self.control,
             Views(self._position, self._bets, self._alerts),
             allowed,
@@ -58,8 +58,8 @@ class Office:
     async def _audit(self, row: OperatorCommand) -> None:
         self.audited.append(row)
 
-    async def _position(self) -> Position:
-        return Position("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
+    async def _position(self) -> StatusLine:
+        return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
     async def _bets(self) -> Sequence[Bet]:
         return []
@@ -83,7 +83,9 @@ class Office:
         person: bool = True,
     ) -> str | None:
         return await self.desk.answer(
-            Said(user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person)
+            IncomingMessage(
+                user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person
+            )
         )
 
     async def mode(self) -> TradingMode | None:
@@ -223,7 +225,7 @@ async def test_a_code_is_void_when_the_state_has_changed(office: Office) -> None
     assert await office.mode() is TradingMode.HALTED
 
 
-def factor(clock: ManualClock) -> Doorman:
+def factor(clock: ManualClock) -> Authenticator:
     """The console's own door, whose operator has a second factor."""
     hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(
         "seven wet herons walk"
@@ -231,7 +233,7 @@ def factor(clock: ManualClock) -> Doorman:
     settings = DashboardSettings.model_validate(
         {"dash_password_hash": hashed, "dash_totp_secret": SECRET}
     )
-    return Doorman(settings, clock)
+    return Authenticator(settings, clock)
 
 
 def digits(clock: ManualClock) -> str:
@@ -249,7 +251,7 @@ STRONGER = [
 async def proving(bus: Bus, tmp_path: Path) -> Office:
     office = Office(bus, tmp_path)
     office.door = factor(office.clock)
-    office.desk = Desk(
+    office.desk = CommandHandler(
         office.control,
         Views(office._position, office._bets, office._alerts),
         frozenset({ME}),

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from keter.clock import ManualClock
-from keter.dashboard.auth import Doorman, hash_password
+from keter.dashboard.auth import Authenticator, hash_password
 from keter.dashboard.backoff import MAX_REMEMBERED, Backoff, Failures
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models.commands import LoginBody
@@ -28,9 +28,9 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 HASHED = CHEAP.hash(PASSWORD)
 
 
-def doorman(clock: ManualClock, folder: Path | None = None, **extra: str) -> Doorman:
+def doorman(clock: ManualClock, folder: Path | None = None, **extra: str) -> Authenticator:
     values = {"dash_password_hash": HASHED, **extra}
-    return Doorman(DashboardSettings.model_validate(values), clock, folder)
+    return Authenticator(DashboardSettings.model_validate(values), clock, folder)
 
 
 async def test_the_right_password_opens_and_the_wrong_one_does_not() -> None:
@@ -290,7 +290,7 @@ def test_a_good_password_becomes_an_argon2id_hash() -> None:
 )
 def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        Doorman(
+        Authenticator(
             DashboardSettings.model_validate({"dash_password_hash": hashed}), ManualClock(START)
         )
     assert hashed not in str(refused.value)
@@ -324,7 +324,7 @@ def code(secret: str, clock: ManualClock, steps: int = 0) -> str:
     return totp(secret, int(clock.now().timestamp()) // 30 + steps)
 
 
-def both(clock: ManualClock, folder: Path | None = None, **extra: str) -> Doorman:
+def both(clock: ManualClock, folder: Path | None = None, **extra: str) -> Authenticator:
     viewer = CHEAP.hash(VIEWER_PASSWORD)
     return doorman(
         clock, folder, dash_viewer_password_hash=viewer, dash_totp_secret=OPERATORS, **extra
@@ -425,7 +425,7 @@ async def test_a_proof_asks_for_the_code_too_and_spends_it() -> None:
     assert door.proved(caller)
 
 
-async def hammer(door: Doorman, clock: ManualClock, address: str) -> Counter[int]:
+async def hammer(door: Authenticator, clock: ManualClock, address: str) -> Counter[int]:
     """86 wrong tries in 40 s; how each was answered.
 
     A 401 has cost a look at the password, a 429 nothing.

@@ -13,7 +13,7 @@ from keter.domain.exposure import (
     open_stake,
     worst_case,
 )
-from keter.domain.markets import SIDES, Market, MarketKind, Period, Side
+from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period
 from keter.domain.settlement import settle
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ BRUTE_GOALS = 19  # twice the largest line drawn and more
 
 def exposure(
     market: Market | None,
-    side: Side | None,
+    side: Outcome | None,
     stake_minor: int = 1000,
     score_at_bet: tuple[int, int] | None = None,
 ) -> Exposure:
@@ -113,30 +113,32 @@ def test_a_bet_that_ends_never_raises_the_worst_case_of_the_others(
 
 def test_opposite_sides_of_a_line_lose_only_once() -> None:
     line = Market(FT, MarketKind.OVER_UNDER, 10)
-    assert worst_case([exposure(line, Side.OVER), exposure(line, Side.UNDER, 700)]) == 1000
+    assert worst_case([exposure(line, Outcome.OVER), exposure(line, Outcome.UNDER, 700)]) == 1000
 
 
 def test_home_and_away_both_lose_in_a_draw() -> None:
     result = Market(FT, MarketKind.ONE_X_TWO)
-    assert worst_case([exposure(result, Side.HOME), exposure(result, Side.AWAY, 700)]) == 1700
+    assert worst_case([exposure(result, Outcome.HOME), exposure(result, Outcome.AWAY, 700)]) == 1700
 
 
 def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
     """At 1-1 home -0.25 loses half of 5 cents, booked as 3, and away at 1X2 all of 300; at 0-1 and
     1-0 less is lost.
     """
-    quarter = exposure(Market(FT, MarketKind.ASIAN_HANDICAP, -1), Side.HOME, 5)
-    assert worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO), Side.AWAY, 300)]) == 303
+    quarter = exposure(Market(FT, MarketKind.ASIAN_HANDICAP, -1), Outcome.HOME, 5)
+    assert (
+        worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO), Outcome.AWAY, 300)]) == 303
+    )
 
 
 def test_a_foreign_ticket_that_nobody_can_read_counts_as_lost() -> None:
-    readable = exposure(Market(FT, MarketKind.ONE_X_TWO), Side.HOME)
+    readable = exposure(Market(FT, MarketKind.ONE_X_TWO), Outcome.HOME)
     assert worst_case([exposure(None, None, 5000), readable]) == 6000
 
 
 def test_a_line_beyond_the_grid_counts_as_lost_beside_everything_else() -> None:
     far = Market(FT, MarketKind.OVER_UNDER, 4 * (LONGEST_GRID_LINE + 1))
-    assert worst_case([exposure(far, Side.OVER), exposure(far, Side.UNDER)]) == 2000
+    assert worst_case([exposure(far, Outcome.OVER), exposure(far, Outcome.UNDER)]) == 2000
 
 
 def test_nothing_at_risk_costs_nothing() -> None:

@@ -10,8 +10,8 @@ from keter.domain.markets import (
     LINED,
     Market,
     MarketKind,
+    Outcome,
     Period,
-    Side,
     event_uid,
     line_text,
     parse_line,
@@ -44,7 +44,7 @@ def test_a_line_is_written_exactly(quarters: int) -> None:
 def test_ids_look_as_the_design_shows_them() -> None:
     assert Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3).market_id == "ft.ah.-0.75"
     assert (
-        Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10).selection_id(Side.OVER)
+        Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10).selection_id(Outcome.OVER)
         == "ft.ou.2.5.over"
     )
     assert Market(Period.HALF_TIME, MarketKind.ONE_X_TWO).market_id == "ht.1x2"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.arbitrage import TotalsLeg, arbitrage, back_lay, middle, round_to_unit
 from keter.pricing.exposure import (
@@ -122,7 +122,9 @@ def test_back_and_lay_pay_alike_both_ways(back: str, lay: str, commission: str) 
 def test_a_middle_wins_twice_between_its_lines() -> None:
     row = poisson(2.7, 30)
     made = middle(
-        TotalsLeg(Side.OVER, "2.5", "2.05", 100), TotalsLeg(Side.UNDER, "3.5", "2.00", 100), row
+        TotalsLeg(Outcome.OVER, "2.5", "2.05", 100),
+        TotalsLeg(Outcome.UNDER, "3.5", "2.00", 100),
+        row,
     )
     assert [made.profit_by_total[n] for n in range(5)] == [0, 0, 0, 205, 5]
     assert made.worst == 0
@@ -252,16 +254,19 @@ def test_commission_is_taken_from_the_net_winnings_of_the_market() -> None:
 
 def test_bets_on_two_lines_net_score_by_score() -> None:
     market = Market(FT, MarketKind.ASIAN_HANDICAP, -1)
-    bets = [LineStake(market, Side.HOME, "2.05", 100), LineStake(market, Side.AWAY, "1.92", 105)]
+    bets = [
+        LineStake(market, Outcome.HOME, "2.05", 100),
+        LineStake(market, Outcome.AWAY, "1.92", 105),
+    ]
     pnl = score_pnl(bets)
     assert (min(pnl.values()), max(pnl.values())) == exactly("-3.4", 0)
     assert (pnl[0, 0], pnl[1, 0], pnl[0, 1]) == exactly("-1.7", 0, "-3.4")
 
 
 def test_an_arbitrage_by_name_may_leak_in_a_push_state() -> None:
-    home = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, 0), Side.HOME, "2.10", 100)
-    away = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, 0), Side.AWAY, "2.10", 100)
-    lost = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, -2), Side.HOME, "2.10", 100)
+    home = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, 0), Outcome.HOME, "2.10", 100)
+    away = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, 0), Outcome.AWAY, "2.10", 100)
+    lost = LineStake(Market(FT, MarketKind.ASIAN_HANDICAP, -2), Outcome.HOME, "2.10", 100)
     assert covers_every_score([home, away])
     assert not covers_every_score([lost, away])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing import kelly
 from keter.pricing.goals import GoalModel
@@ -142,7 +142,7 @@ def test_one_independent_bet_is_plain_kelly() -> None:
     assert kelly_independent(0.4, 2.0) == 0
 
 
-def lines(*bets: tuple[MarketKind, int | None, Side, float]) -> list[LineBet]:
+def lines(*bets: tuple[MarketKind, int | None, Outcome, float]) -> list[LineBet]:
     return [LineBet(Market(FT, kind, line_q), side, odds) for kind, line_q, side, odds in bets]
 
 
@@ -150,7 +150,7 @@ AH, OU, RESULT = MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.ON
 
 
 def test_two_lines_of_a_match_are_staked_together_as_in_the_reference() -> None:
-    bets = lines((AH, -1, Side.HOME, 2.05), (OU, 10, Side.OVER, 2.15))
+    bets = lines((AH, -1, Outcome.HOME, 2.05), (OU, 10, Outcome.OVER, 2.15))
     made = kelly_joint(GoalModel(1.6, 1.1), bets)
     assert made.fractions == pytest.approx((0.14345, 0.05989), abs=2e-5)
     assert made.growth == pytest.approx(0.01175861, abs=1e-8)
@@ -158,7 +158,7 @@ def test_two_lines_of_a_match_are_staked_together_as_in_the_reference() -> None:
 
 def test_two_names_for_one_bet_share_its_budget() -> None:
     made = kelly_joint(
-        GoalModel(1.6, 1.1), lines((AH, -2, Side.HOME, 2.2), (RESULT, None, Side.HOME, 2.2))
+        GoalModel(1.6, 1.1), lines((AH, -2, Outcome.HOME, 2.2), (RESULT, None, Outcome.HOME, 2.2))
     )
     assert sum(made.fractions) == pytest.approx(0.06422, abs=2e-5)
     assert made.fractions[0] == made.fractions[1]
@@ -166,7 +166,9 @@ def test_two_names_for_one_bet_share_its_budget() -> None:
 
 def test_joint_stakes_keep_to_their_caps_and_drop_what_has_no_value() -> None:
     bets = lines(
-        (AH, -1, Side.HOME, 2.05), (OU, 10, Side.OVER, 2.15), (RESULT, None, Side.AWAY, 1.5)
+        (AH, -1, Outcome.HOME, 2.05),
+        (OU, 10, Outcome.OVER, 2.15),
+        (RESULT, None, Outcome.AWAY, 1.5),
     )
     made = kelly_joint(GoalModel(1.6, 1.1), bets, cap=0.1, cap_per_bet=0.06)
     assert made.fractions[2] == 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing import expected_value
 from keter.pricing.goals import (
@@ -38,14 +38,14 @@ means = st.floats(0.2, 3.5)
 
 def test_the_reference_bets_are_worth_what_it_says() -> None:
     model = GoalModel(1.55, 1.20)
-    level = chances(model, Market(FT, AH, -1), Side.HOME)
+    level = chances(model, Market(FT, AH, -1), Outcome.HOME)
     assert level.by_name() == pytest.approx(
         {"win": 0.4541103672, "half_loss": 0.2509842476, "loss": 0.2949053852}, abs=1e-9
     )
     assert level.fair_odds == pytest.approx(1.9257606508, abs=1e-8)
     assert expected_value(level, 2.15) == pytest.approx(0.1018294132, abs=1e-9)
     assert variance(level, 2.15) == pytest.approx(0.9478431783, abs=1e-9)
-    over = chances(model, Market(FT, OU, 11), Side.OVER)
+    over = chances(model, Market(FT, OU, 11), Outcome.OVER)
     assert expected_value(over, 2.10) == pytest.approx(-0.0329298893, abs=1e-9)
     assert over.effective_p == pytest.approx(0.458555802, abs=1e-9)
 
@@ -93,14 +93,14 @@ def test_a_score_grid_is_a_distribution_with_the_poisson_total(
     grid = score_grid(GoalModel(lam, mu, rho))
     assert sum(map(sum, grid)) == pytest.approx(1, abs=1e-12)
     assert min(map(min, grid)) >= 0
-    over = chances(GoalModel(lam, mu, rho), Market(FT, OU, 10), Side.OVER)
+    over = chances(GoalModel(lam, mu, rho), Market(FT, OU, 10), Outcome.OVER)
     assert over.win == pytest.approx(total_chances(lam + mu, 10).win, abs=1e-9)
 
 
 @given(means, means, st.integers(-12, 12))
 def test_both_sides_of_a_line_share_the_action(lam: float, mu: float, line_q: int) -> None:
     model, market = GoalModel(lam, mu), Market(FT, AH, line_q)
-    home, away = chances(model, market, Side.HOME), chances(model, market, Side.AWAY)
+    home, away = chances(model, market, Outcome.HOME), chances(model, market, Outcome.AWAY)
     assert home.win_mass == pytest.approx(away.loss_mass, abs=1e-12)
     assert home.effective_p + away.effective_p == pytest.approx(1, abs=1e-12)
 
@@ -108,7 +108,8 @@ def test_both_sides_of_a_line_share_the_action(lam: float, mu: float, line_q: in
 @given(means, means)
 def test_more_start_is_never_worse(lam: float, mu: float) -> None:
     ladder = [
-        chances(GoalModel(lam, mu), Market(FT, AH, q), Side.HOME).effective_p for q in range(-8, 9)
+        chances(GoalModel(lam, mu), Market(FT, AH, q), Outcome.HOME).effective_p
+        for q in range(-8, 9)
     ]
     assert all(left <= right + 1e-12 for left, right in pairwise(ladder))
 
@@ -168,7 +169,7 @@ def test_handicaps_up_to_half_a_goal_follow_from_the_result_alone() -> None:
         2: 1.3888888889,
     }
     assert odds == pytest.approx(expected, abs=1e-9)
-    assert handicap_chances(0.45, 0.27, 0.28, 1, Side.AWAY) == handicap_chances(
+    assert handicap_chances(0.45, 0.27, 0.28, 1, Outcome.AWAY) == handicap_chances(
         0.28, 0.27, 0.45, -1
     )
 
@@ -179,7 +180,7 @@ def test_handicaps_from_the_result_agree_with_the_model_behind_it(
 ) -> None:
     model = GoalModel(lam, mu)
     made = handicap_chances(*home_draw_away(model), line_q)
-    assert made == pytest.approx(chances(model, Market(FT, AH, line_q), Side.HOME), abs=1e-7)
+    assert made == pytest.approx(chances(model, Market(FT, AH, line_q), Outcome.HOME), abs=1e-7)
 
 
 def test_wide_handicaps_are_not_priced_from_the_result() -> None:

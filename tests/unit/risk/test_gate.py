@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Market, MarketKind, Period, Side, parse_market
+from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.settlement import result_halves
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
@@ -89,7 +89,12 @@ def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
     ("context", "tightest", "left", "limit"),
     [
         (CALM, "bets on the event", 2, 3),
-        (replace(CALM, exposures=(taken(a_signal(side=Side.DRAW), 8000),)), "event", 1000, 10_000),
+        (
+            replace(CALM, exposures=(taken(a_signal(side=Outcome.DRAW), 8000),)),
+            "event",
+            1000,
+            10_000,
+        ),
         (
             replace(CALM, day=DayRisk("2026-02-21", staked_minor=95_000)),
             "stakes of the day",
@@ -132,7 +137,7 @@ def test_a_pass_names_the_limit_of_which_the_smallest_part_is_left(
             replace(CALM, exposures=(taken(a_signal(), status=ExposureStatus.RESERVED),)),
             Reason.SELECTION_OPEN,
         ),
-        (replace(CALM, exposures=(taken(a_signal(side=Side.AWAY)),)), Reason.OK),
+        (replace(CALM, exposures=(taken(a_signal(side=Outcome.AWAY)),)), Reason.OK),
         (replace(CALM, cooling=Reason.COOLDOWN_EVENT), Reason.COOLDOWN_EVENT),
         (replace(CALM, bets_on_event=3), Reason.EVENT_BET_COUNT),
         (replace(CALM, bets_on_event=2), Reason.OK),
@@ -161,8 +166,8 @@ def elsewhere(
 @pytest.mark.parametrize(
     ("exposure", "limits", "expected"),
     [
-        (taken(a_signal(side=Side.AWAY), 9001), LIMITS, Reason.EXPOSURE_EVENT),
-        (taken(a_signal(side=Side.AWAY), 9000), LIMITS, Reason.OK),
+        (taken(a_signal(side=Outcome.AWAY), 9001), LIMITS, Reason.EXPOSURE_EVENT),
+        (taken(a_signal(side=Outcome.AWAY), 9000), LIMITS, Reason.OK),
         (elsewhere(49_001, "*DEMO LEAGUE"), LIMITS, Reason.EXPOSURE_LEAGUE),
         (elsewhere(49_001, "OTHER"), LIMITS, Reason.OK),
         (elsewhere(99_001, "OTHER"), limited(max_exposure_day=9999), Reason.EXPOSURE_TOTAL),
@@ -270,46 +275,46 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
 @pytest.mark.parametrize(
     ("market", "side", "expected"),
     [
-        (RESULT, Side.HOME, {"win": 0.5, "loss": 0.5}),
+        (RESULT, Outcome.HOME, {"win": 0.5, "loss": 0.5}),
         (
             Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
-            Side.HOME,
+            Outcome.HOME,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
-            Side.AWAY,
+            Outcome.AWAY,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3),
-            Side.HOME,
+            Outcome.HOME,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -4),
-            Side.HOME,
+            Outcome.HOME,
             {"win": 0.4, "push": 0.2, "loss": 0.4},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 9),
-            Side.OVER,
+            Outcome.OVER,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
-            Side.OVER,
+            Outcome.OVER,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
             Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
-            Side.UNDER,
+            Outcome.UNDER,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
     ],
 )
 def test_kelly_is_given_all_five_results(
-    market: Market, side: Side, expected: dict[str, float]
+    market: Market, side: Outcome, expected: dict[str, float]
 ) -> None:
     """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the
     line.
@@ -384,11 +389,11 @@ def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results(
     st.floats(0.01, 0.99),
     st.floats(0, 0.6),
     st.integers(-8, 8),
-    st.sampled_from([Side.HOME, Side.AWAY]),
+    st.sampled_from([Outcome.HOME, Outcome.AWAY]),
     st.floats(1.01, 50),
 )
 def test_kelly_has_an_answer_even_where_handicap_and_result_contradict_each_other(
-    effective_p: float, push_p: float, line_q: int, side: Side, odds: float
+    effective_p: float, push_p: float, line_q: int, side: Outcome, odds: float
 ) -> None:
     action = 1 - (push_p / 2 if line_q % 2 else push_p)
     signal = a_signal(

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
-from keter.domain.markets import SIDES, Market, MarketKind, Period, Side, parse_market
+from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason, accept, reject
 from keter.execution.placement_checks import PlacementLimits, PlacementWorld, recheck
 from keter.risk.gate import assess
-from keter.risk.reduce_only import judge
+from keter.risk.reduce_only import check
 from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
 from tests.kit.execution import TOTALS, approved, fine_world
 from tests.kit.signals import NOW, a_signal, an_event
@@ -26,8 +26,8 @@ from tests.unit.risk.test_gate import CALM, LIMITS, elsewhere, limited, taken
 STOPPED = reject(Reason.TRADING_NOT_ACTIVE, cause=TradingMode.REDUCING.value)
 REDUCING = replace(CALM, trading=STOPPED, reducing=True)
 HOME = parse_market("ft.ah.-0.5")
-OVER = a_signal(market=TOTALS, side=Side.OVER)
-UNDER = a_signal(market=TOTALS, side=Side.UNDER)
+OVER = a_signal(market=TOTALS, side=Outcome.OVER)
+UNDER = a_signal(market=TOTALS, side=Outcome.UNDER)
 RESERVED = ExposureStatus.RESERVED
 
 
@@ -51,7 +51,7 @@ def at_risk(draw: st.DrawFn) -> Exposure:
 def test_what_passes_raises_nothing_whichever_reservations_become_bets(
     bet: Exposure, others: list[Exposure]
 ) -> None:
-    verdict = judge(bet, others)
+    verdict = check(bet, others)
     bets = [other for other in others if other.status is ExposureStatus.BET]
     promised = [other for other in others if other.status is RESERVED]
     kept = [
@@ -102,7 +102,7 @@ def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     """Each alone would raise nothing; both becoming bets would."""
     beside = (
         taken(UNDER, 1500),
-        taken(a_signal(market=parse_market("ft.ou.2.25"), side=Side.OVER), 1000, RESERVED),
+        taken(a_signal(market=parse_market("ft.ou.2.25"), side=Outcome.OVER), 1000, RESERVED),
     )
     assert (
         assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason
@@ -115,8 +115,8 @@ def test_a_bet_booked_in_part_is_lain_beside_with_that_part_only() -> None:
     not.
     """
     part = msgspec.structs.replace(taken(UNDER, 1500), stands_minor=900)
-    assert judge(taken(OVER, 900), [part]).accepted
-    assert judge(taken(OVER, 901), [part]).reason is Reason.RAISES_EXPOSURE
+    assert check(taken(OVER, 900), [part]).accepted
+    assert check(taken(OVER, 901), [part]).reason is Reason.RAISES_EXPOSURE
 
 
 def test_the_caps_hold_while_reducing_too() -> None:
@@ -140,7 +140,7 @@ def own(signal: ApprovedSignal, stake_minor: int = 1000) -> Exposure:
 
 def beside(signal: ApprovedSignal, stake_minor: int) -> Exposure:
     return msgspec.structs.replace(
-        taken(signal.signal, stake_minor), side=Side.UNDER, decision_id="other"
+        taken(signal.signal, stake_minor), side=Outcome.UNDER, decision_id="other"
     )
 
 
@@ -177,5 +177,5 @@ def test_a_stake_that_was_lowered_since_its_reservation_is_judged_as_it_will_be_
 
 
 def test_bets_of_other_events_are_nothing_to_lie_beside() -> None:
-    other = taken(a_signal(market=TOTALS, side=Side.UNDER, event=an_event("Gamma")))
-    assert judge(taken(OVER), [other]).reason is Reason.RAISES_EXPOSURE
+    other = taken(a_signal(market=TOTALS, side=Outcome.UNDER, event=an_event("Gamma")))
+    assert check(taken(OVER), [other]).reason is Reason.RAISES_EXPOSURE

@@ -17,7 +17,7 @@ from keter.bus.connection import Arg, Bus
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import FEED_MS, ODDS_AFTER_KICKOFF_MS, ODDS_LEAST_MS, ODDS_MOST_MS, SCORE_MS
 from keter.clock import from_ms, to_ms
-from keter.domain.markets import Event, Market, Phase, Side, parse_selection
+from keter.domain.markets import Event, Market, Outcome, Phase, parse_selection
 from keter.domain.quotes import MarketUpdate, VenueRef
 from keter.domain.verdicts import Number
 from keter.venues.base import EventScore
@@ -61,7 +61,7 @@ class LatestOdds(msgspec.Struct, frozen=True):
         return parse_selection(self.selection_id)[0]
 
     @property
-    def side(self) -> Side:
+    def side(self) -> Outcome:
         return parse_selection(self.selection_id)[1]
 
     @property
@@ -230,7 +230,7 @@ def _confirmed(latest: LatestOdds, facts: Sequence[bytes | None]) -> LatestOdds:
     return msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed_ms)))
 
 
-def _latest(update: MarketUpdate, side: Side, selection_id: str) -> LatestOdds:
+def _latest(update: MarketUpdate, side: Outcome, selection_id: str) -> LatestOdds:
     place = update.market.sides.index(side)
     prices = tuple(
         LatestPrice(book.book, odds, book.texts[place], book.changed_at, book.confirmed_at)

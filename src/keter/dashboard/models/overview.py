@@ -198,7 +198,7 @@ class SeriesPoint(Model):
     value: Money
 
 
-class Order(Model):
+class BetRow(Model):
     """One bet as a row. ``odds`` is what was got, ``asked_odds`` what was asked for."""
 
     id: str
@@ -278,7 +278,7 @@ class Snapshot(Model):
     redis: RedisFacts
     funnel: list[FunnelStage]
     pnl: list[SeriesPoint]
-    orders: list[Order]
+    orders: list[BetRow]
     signals: list[SignalRow]
     ticks: list[Tick]
     problems: list[str]

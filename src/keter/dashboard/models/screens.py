@@ -8,11 +8,11 @@ from pydantic import Field, StringConstraints
 from keter.dashboard.models.base import Level, Model, Moment, Money, Percent
 from keter.dashboard.models.commands import AuditRow
 from keter.dashboard.models.overview import (
+    BetRow,
     Check,
     Feed,
     FunnelStage,
     Notice,
-    Order,
     Queue,
     RedisFacts,
     SeriesPoint,
@@ -38,7 +38,7 @@ class OrdersQuery(Model):
 
 
 class Orders(Model):
-    items: list[Order]
+    items: list[BetRow]
     more: bool
 
 
@@ -69,7 +69,7 @@ class Doubt(Model):
 class OrderTrail(Model):
     """``doubt`` is None for a bet whose outcome is known."""
 
-    order: Order
+    order: BetRow
     doubt: Doubt | None = None
     steps: list[TrailStep]
     previous: str | None
@@ -90,7 +90,7 @@ class Signals(Model):
 class History(Model):
     """The original's history call: settled bets, newest first."""
 
-    items: list[Order]
+    items: list[BetRow]
 
 
 class LegacyAlerts(Model):

@@ -15,7 +15,7 @@ from keter.bus.state.accounts import write_account
 from keter.control.commands import Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
-from keter.execution.reconcile.alarms import Calls, control_of
+from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import Ledger, UnstorableRowError
 from keter.processes.runtime import Context
 from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
@@ -36,7 +36,7 @@ class AccountWatch:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        self._calls = Calls(context.bus, ledger)
+        self._calls = Alarms(context.bus, ledger)
         self._seen = 0
         self._halted = False
         self._first: AccountSnapshot | None = None

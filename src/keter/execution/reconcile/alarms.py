@@ -32,7 +32,7 @@ def control_of(context: Context, ledger: Ledger) -> Control:
     )
 
 
-class Calls:
+class Alarms:
     """Raises and clears alerts on the bus and keeps their history in the ledger.
 
     Raising twice is one alert.

@@ -13,7 +13,7 @@ from keter.bus.state.risk import RiskBook
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.streaks import LOSSES, streak_change
 from keter.errors import IllegalTransitionError
-from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import Refuse
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import Seen, news, next_state
@@ -27,7 +27,7 @@ from keter.venues.base import Ticket
 log = structlog.get_logger(__name__)
 
 
-class Applier:
+class BetUpdater:
     """One bet at a time.
 
     The ledger is written first; if we die before its echo in Redis, the exposure audit makes it
@@ -38,7 +38,7 @@ class Applier:
         self,
         context: Context,
         ledger: Ledger,
-        calls: Calls,
+        calls: Alarms,
         refuse: Refuse,
         *,
         from_score_at_bet: bool,

@@ -14,7 +14,7 @@ from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
-from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.not_found import LEAST_DENIALS
 from keter.execution.reconcile.query_order import Waiting
 from keter.execution.reconcile.second_copy import SecondCopy
@@ -35,7 +35,7 @@ class Foreign:
     """The account's tickets that are not ours, in ledger and risk book."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, calls: Calls, account: str, refuse: Refuse
+        self, context: Context, ledger: Ledger, calls: Alarms, account: str, refuse: Refuse
     ) -> None:
         self._context = context
         self._ledger = ledger

@@ -20,7 +20,7 @@ class _Denied:
     count: int
 
 
-class Denials:
+class NotFound:
     """How often, and since when, the venue has denied each bet in a row.
 
     Forgotten with the process: it asks again then.

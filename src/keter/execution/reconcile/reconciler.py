@@ -16,10 +16,10 @@ import structlog
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.odds import read_score
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
-from keter.execution.reconcile.alarms import Calls
-from keter.execution.reconcile.bet_updates import Applier
+from keter.execution.reconcile.alarms import Alarms
+from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.foreign_tickets import Foreign
-from keter.execution.reconcile.not_found import Denials
+from keter.execution.reconcile.not_found import NotFound
 from keter.execution.reconcile.query_budget import QueryBudget
 from keter.execution.reconcile.query_order import choose, overdue
 from keter.execution.reconcile.risk_audit import ExposureAudit
@@ -84,11 +84,13 @@ class Reconciler:
         self._account = account
         self._mode = context.settings.mode.execution_mode
         self._budget = budget
-        self._calls = Calls(context.bus, ledger)
-        self._denials = Denials(context.settings.router)
+        self._calls = Alarms(context.bus, ledger)
+        self._denials = NotFound(context.settings.router)
         self._unreadable = Unreadable(context, ledger, self._calls)
         refuse, from_score = self._unreadable.refuse, venue.capability.handicap_from_score_at_bet
-        self._applier = Applier(context, ledger, self._calls, refuse, from_score_at_bet=from_score)
+        self._applier = BetUpdater(
+            context, ledger, self._calls, refuse, from_score_at_bet=from_score
+        )
         self._foreign = Foreign(context, ledger, self._calls, account, refuse)
         self._audit = ExposureAudit(context, ledger, self._applier)
         self._doubts = Doubts(context, ledger, self._calls)

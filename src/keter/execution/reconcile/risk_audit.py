@@ -10,7 +10,7 @@ import structlog
 from keter.bus.state.risk import RiskBook
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.execution.reconcile.bet_updates import Applier
+from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
 from keter.processes.runtime import Context
@@ -24,7 +24,7 @@ SETTLING_TIME = timedelta(seconds=5)
 class ExposureAudit:
     """Every bet of the book must be open in the ledger, and every open bet in the book."""
 
-    def __init__(self, context: Context, ledger: Ledger, applier: Applier) -> None:
+    def __init__(self, context: Context, ledger: Ledger, applier: BetUpdater) -> None:
         self._context = context
         self._ledger = ledger
         self._applier = applier

@@ -15,7 +15,7 @@ from keter.bus.state.contests import contested
 from keter.control.commands import Operator
 from keter.domain.bets import made_by_keter
 from keter.errors import RetryLaterError, UsageError
-from keter.execution.reconcile.alarms import Calls, control_of
+from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import ForeignTicket, Ledger, ticket_key
 from keter.processes.runtime import Context
 from keter.supervision.processes import Process
@@ -34,7 +34,7 @@ class SecondCopy:
     Stops betting once per sign, before the sign itself is written down.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls, account: str) -> None:
+    def __init__(self, context: Context, ledger: Ledger, calls: Alarms, account: str) -> None:
         self._context = context
         self._ledger = ledger
         self._calls = calls

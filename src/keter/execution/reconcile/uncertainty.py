@@ -12,7 +12,7 @@ from datetime import datetime
 from keter.bus.state.reconciliation import note_question, read_doubt
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
-from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.query_order import Waiting
 from keter.ledger import Ledger
 from keter.processes.runtime import Context
@@ -23,7 +23,7 @@ ALERT = "unknown-bets"
 class Doubts:
     """What one tracker knows of it."""
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls) -> None:
+    def __init__(self, context: Context, ledger: Ledger, calls: Alarms) -> None:
         self._context = context
         self._ledger = ledger
         self._calls = calls

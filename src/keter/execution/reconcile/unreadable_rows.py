@@ -21,7 +21,7 @@ import structlog
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.execution.reconcile.alarms import Calls
+from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING, Foreign
 from keter.ledger import Ledger, ticket_key
 from keter.plain import plain
@@ -42,7 +42,7 @@ class Unreadable:
     ``take`` begins a pass, ``tell`` ends it.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Calls) -> None:
+    def __init__(self, context: Context, ledger: Ledger, calls: Alarms) -> None:
         self._context = context
         self._ledger = ledger
         self._calls = calls

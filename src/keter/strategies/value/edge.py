@@ -11,7 +11,7 @@ from functools import cached_property
 from math import inf
 from types import MappingProxyType
 
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
@@ -32,9 +32,9 @@ from keter.strategies.value.consensus_inputs import (
 )
 from keter.strategies.value.evidence import Graded, evidence_of, value_reason
 
-Judgement = tuple[Side, Verdict, ConfirmedSignal | None]
+Judgement = tuple[Outcome, Verdict, ConfirmedSignal | None]
 
-_NEVER: Mapping[Side, datetime] = MappingProxyType({})
+_NEVER: Mapping[Outcome, datetime] = MappingProxyType({})
 _SURELY_PCT = 1e-6  # far above the rounding of any expected value
 # How far a price got, worst first: the reason told is that of the price that got furthest.
 _PROGRESS = (
@@ -52,7 +52,7 @@ def evaluate(
     validated: ValidatedMarket,
     settings: EdgeSettings,
     now: datetime,
-    seen: Mapping[Side, datetime] = _NEVER,
+    seen: Mapping[Outcome, datetime] = _NEVER,
     others: Sequence[ValidatedMarket] = (),
 ) -> list[Judgement]:
     """A verdict on every side of the market, and a signal for those with value.
@@ -62,13 +62,13 @@ def evaluate(
     stake comes back. Where too few sharp books quote this line before kick-off, neighbouring lines
     stand in, moved two quarter steps at most; more value is then asked for.
     """
-    desk = _Desk(validated, settings, now, others)
+    desk = _MarketView(validated, settings, now, others)
     return [_judge(desk, side, seen.get(side)) for side in validated.update.market.sides]
 
 
 def first_seen(
-    judgements: Sequence[Judgement], seen: Mapping[Side, datetime], now: datetime
-) -> dict[Side, datetime]:
+    judgements: Sequence[Judgement], seen: Mapping[Outcome, datetime], now: datetime
+) -> dict[Outcome, datetime]:
     """Since when each side of the market has had value without a break: what the next ``evaluate``
     is to be given.
 
@@ -84,7 +84,7 @@ def evidence(
     validated: ValidatedMarket,
     settings: EdgeSettings,
     now: datetime,
-    side: Side,
+    side: Outcome,
     others: Sequence[ValidatedMarket] = (),
 ) -> dict[str, object]:
     """What ``evaluate`` weighed for one side, refused prices included: the details of a decision
@@ -92,12 +92,12 @@ def evidence(
 
     Empty when no bettable book had a price and a consensus to hold it against.
     """
-    desk = _Desk(validated, settings, now, others)
+    desk = _MarketView(validated, settings, now, others)
     index = desk.market.sides.index(side)
     return evidence_of(side, index, _graded(desk, index), settings)
 
 
-class _Desk:
+class _MarketView:
     """One market's look at its books: quotes gathered once, one fair price per book left out."""
 
     def __init__(
@@ -168,9 +168,9 @@ class _Desk:
             return Reason.NO_SOLUTION
 
 
-def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
+def _judge(desk: _MarketView, side: Outcome, since: datetime | None) -> Judgement:
     index = desk.market.sides.index(side)
-    graded = _hopeless(desk, index) or _graded(desk, index)
+    graded = _cannot_reach_min_ev(desk, index) or _graded(desk, index)
     if not graded:
         return side, reject(Reason.NO_OFFER), None
     best = graded[0]
@@ -185,7 +185,7 @@ def _judge(desk: _Desk, side: Side, since: datetime | None) -> Judgement:
     return side, accept(**numbers), _signal(desk, side, index, graded)
 
 
-def _hopeless(desk: _Desk, index: int) -> list[Graded]:
+def _cannot_reach_min_ev(desk: _MarketView, index: int) -> list[Graded]:
     """The best price held against the full consensus, where no price of the side can be worth
     enough against any other.
 
@@ -211,7 +211,7 @@ def _hopeless(desk: _Desk, index: int) -> list[Graded]:
     return [_grade(desk, best, index)]
 
 
-def _graded(desk: _Desk, index: int) -> list[Graded]:
+def _graded(desk: _MarketView, index: int) -> list[Graded]:
     """Every bettable price of a side, the best first."""
     graded = [_grade(desk, offer, index) for offer in _offered(desk, index)]
     return sorted(
@@ -222,7 +222,7 @@ def _graded(desk: _Desk, index: int) -> list[Graded]:
 _Offered = tuple[float, BookPrices, str]
 
 
-def _offered(desk: _Desk, index: int) -> list[_Offered]:
+def _offered(desk: _MarketView, index: int) -> list[_Offered]:
     """The prices of a side that can be taken, with their books and the names these go by in a
     consensus.
     """
@@ -233,7 +233,7 @@ def _offered(desk: _Desk, index: int) -> list[_Offered]:
     ]
 
 
-def _grade(desk: _Desk, offer: _Offered, index: int) -> Graded:
+def _grade(desk: _MarketView, offer: _Offered, index: int) -> Graded:
     """How far one book's price gets."""
     odds, book, name = offer
     inputs, priced = desk.priced_without(name)
@@ -284,7 +284,9 @@ def _numbers(best: Graded, index: int) -> dict[str, Number]:
     return numbers
 
 
-def _signal(desk: _Desk, side: Side, index: int, graded: Sequence[Graded]) -> ConfirmedSignal:
+def _signal(
+    desk: _MarketView, side: Outcome, index: int, graded: Sequence[Graded]
+) -> ConfirmedSignal:
     worth = [one for one in graded if one.reason is Reason.OK]
     priced = worth[0].priced
     assert priced is not None  # noqa: S101  # a price only passes with a fair price to hold it against

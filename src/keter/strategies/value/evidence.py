@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from keter.domain.markets import Side, line_text, parse_market
+from keter.domain.markets import Outcome, line_text, parse_market
 from keter.domain.signals import FairPrice
 from keter.domain.verdicts import Reason
 from keter.errors import PricingError
@@ -66,7 +66,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """
 
     market_id: str
-    side: Side
+    side: Outcome
     index: int
     min_ev_pct: float
     ev_max_pct: float
@@ -109,7 +109,7 @@ def value_reason(
 
 
 def evidence_of(
-    side: Side, index: int, graded: Sequence[Graded], settings: EdgeSettings
+    side: Outcome, index: int, graded: Sequence[Graded], settings: EdgeSettings
 ) -> dict[str, object]:
     """The evidence of priced offers as JSON values."""
     if not any(one.priced for one in graded):

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.money import money_text, round_to_minor
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.believable import MOST_STAKE_MINOR
@@ -49,11 +49,11 @@ _GAME_TYPES = {
     MarketKind.MONEY_LINE: "X",
 }
 _ODDS_NAMES = {
-    Side.HOME: "HomeOdds",
-    Side.DRAW: "DrawOdds",
-    Side.AWAY: "AwayOdds",
-    Side.OVER: "OverOdds",
-    Side.UNDER: "UnderOdds",
+    Outcome.HOME: "HomeOdds",
+    Outcome.DRAW: "DrawOdds",
+    Outcome.AWAY: "AwayOdds",
+    Outcome.OVER: "OverOdds",
+    Outcome.UNDER: "UnderOdds",
 }
 _NEEDS_INFO = re.compile(r"placement\s*(?:info|data)|GetPlacementInfo", re.IGNORECASE)
 _VALIDATION = re.compile(
@@ -97,7 +97,7 @@ def place_body(order: PlaceOrder) -> bytes:
     )
 
 
-def _selection(ref: VenueRef, market: Market, side: Side) -> dict[str, object]:
+def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object]:
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
     found = open_ref(ref)

@@ -148,7 +148,7 @@ class SessionOwner:
                 return
             self._session = None
             await self._store.drop(self._account, failed.token)
-            self._mourn()
+            self._note_short_life()
             self._session = await self._logged_in()
 
     async def aclose(self) -> None:
@@ -156,7 +156,7 @@ class SessionOwner:
         nobody comes.
         """
 
-    def _mourn(self) -> None:
+    def _note_short_life(self) -> None:
         """Counts a death at a young age and sets when the next login may be."""
         now = self._clock.monotonic()
         self._deaths = self._deaths + 1 if now - self._began < YOUNG_S else 0

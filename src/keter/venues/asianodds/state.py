@@ -310,7 +310,7 @@ class FeedState:
         removed: list[tuple[str, Market]] = []
         for uid in turn.touched:
             fixture = self._fixtures[uid]
-            self._tell(turn, fixture, changed, removed)
+            self._report(turn, fixture, changed, removed)
             if not fixture.rows:
                 self._end(turn, fixture)
             elif fixture.phase is Phase.LIVE:
@@ -323,7 +323,7 @@ class FeedState:
             tuple(changed), tuple(removed), tuple(scores), known, dict(turn.problems), turn.fixtures
         )
 
-    def _tell(
+    def _report(
         self,
         turn: Turn,
         fixture: Fixture,

@@ -30,7 +30,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.money import round_to_minor
 from keter.domain.odds import convert
 from keter.errors import InvalidOddsError
@@ -51,7 +51,7 @@ from keter.venues.asianodds.wire import Answer, BrokenAnswerError
 from keter.venues.base import Ticket, TicketStatus
 
 KICKOFF_SHIFT = timedelta(hours=8)
-Intended = tuple[Market, Side]
+Intended = tuple[Market, Outcome]
 IntendedOf = Callable[[str], Intended | None]
 
 _STATUS = {
@@ -85,13 +85,13 @@ _RESULTS = {
     "stake returned": BetState.PUSHED,
 }
 _SIDES = {
-    "hdp home": (MarketKind.ASIAN_HANDICAP, Side.HOME),
-    "hdp away": (MarketKind.ASIAN_HANDICAP, Side.AWAY),
-    "over": (MarketKind.OVER_UNDER, Side.OVER),
-    "under": (MarketKind.OVER_UNDER, Side.UNDER),
-    "1": (MarketKind.ONE_X_TWO, Side.HOME),
-    "x": (MarketKind.ONE_X_TWO, Side.DRAW),
-    "2": (MarketKind.ONE_X_TWO, Side.AWAY),
+    "hdp home": (MarketKind.ASIAN_HANDICAP, Outcome.HOME),
+    "hdp away": (MarketKind.ASIAN_HANDICAP, Outcome.AWAY),
+    "over": (MarketKind.OVER_UNDER, Outcome.OVER),
+    "under": (MarketKind.OVER_UNDER, Outcome.UNDER),
+    "1": (MarketKind.ONE_X_TWO, Outcome.HOME),
+    "x": (MarketKind.ONE_X_TWO, Outcome.DRAW),
+    "2": (MarketKind.ONE_X_TWO, Outcome.AWAY),
 }
 _PERIODS = {"ft": Period.FULL_TIME, "ht": Period.HALF_TIME}
 _FORMATS = {"my": "malay", "hk": "hongkong"}
@@ -233,7 +233,7 @@ def read_status(row: Fields) -> TicketStatus:
 
 def read_selection(
     row: Fields, intended: Intended | None
-) -> tuple[Market, Side] | tuple[None, None]:
+) -> tuple[Market, Outcome] | tuple[None, None]:
     """Market and side of a bet row, or (None, None) when its words cannot be read."""
     found = _SIDES.get(row.text("BetType").lower())
     period = _PERIODS.get(row.text("Term").lower())
@@ -260,14 +260,14 @@ def read_selection(
 
 
 def _handicap(
-    row: Fields, period: Period, side: Side, quarters: int, intended: Intended | None
+    row: Fields, period: Period, side: Outcome, quarters: int, intended: Intended | None
 ) -> int | None:
     """The home line in quarters, by the rule at the top of this file."""
     own = "FullTimeFavoured" if period is Period.FULL_TIME else "HalfTimeFavoured"
     favoured = row.integer(own) or row.integer("Favoured")
     told = home_line(quarters, favoured)
     doubtful = told is None or (
-        row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Side.AWAY
+        row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Outcome.AWAY
     )
     if doubtful and intended is not None:
         market, wanted = intended

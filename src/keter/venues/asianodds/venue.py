@@ -7,7 +7,7 @@ from datetime import date
 import structlog
 
 from keter.clock import Clock
-from keter.domain.markets import Market, Phase, Side
+from keter.domain.markets import Market, Outcome, Phase
 from keter.venues.asianodds.account import (
     BetHistory,
     Bookie,
@@ -156,7 +156,7 @@ class AsianOddsVenue:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    def _remember(self, reference: str, selection: tuple[Market, Side]) -> None:
+    def _remember(self, reference: str, selection: tuple[Market, Outcome]) -> None:
         self._placed[reference] = selection
         while len(self._placed) > _REMEMBERED:
             self._placed.popitem(last=False)

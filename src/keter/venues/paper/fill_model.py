@@ -30,7 +30,7 @@ _LARGEST_EXPONENT = 700.0
 _LONGEST_S = 86_400.0
 
 
-class Fate(msgspec.Struct, frozen=True):
+class SimulatedFill(msgspec.Struct, frozen=True):
     """After ``delay_s`` the bet is accepted at ``odds``, or refused with the venue's
     ``message``.
     """
@@ -41,18 +41,20 @@ class Fate(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def draw(odds: str, slippage_limit_pct: float, settings: PaperSettings, rng: random.Random) -> Fate:
+def draw_fill(
+    odds: str, slippage_limit_pct: float, settings: PaperSettings, rng: random.Random
+) -> SimulatedFill:
     """The fate of a placement at ``odds`` (decimal text)."""
     if rng.random() < settings.paper_refusal_rate:
         message = rng.choices(list(REFUSALS), weights=list(REFUSALS.values()))[0]
-        return Fate(_refusal_delay_s(settings, rng), True, odds, message)
+        return SimulatedFill(_refusal_delay_s(settings, rng), True, odds, message)
     drift_pct = min(rng.gauss(0, settings.paper_drift_pct), 0.0)
     if -drift_pct > slippage_limit_pct:
-        return Fate(_refusal_delay_s(settings, rng), True, odds, LOWER_PRICE)
+        return SimulatedFill(_refusal_delay_s(settings, rng), True, odds, LOWER_PRICE)
     delay_s = _delay_s(
         settings.paper_accept_median_s, settings.paper_accept_p90_s, settings.paper_speed, rng
     )
-    return Fate(delay_s, False, _drifted(odds, drift_pct))
+    return SimulatedFill(delay_s, False, _drifted(odds, drift_pct))
 
 
 def _refusal_delay_s(settings: PaperSettings, rng: random.Random) -> float:

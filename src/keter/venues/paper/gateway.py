@@ -35,7 +35,7 @@ from keter.venues.base import (
     TicketStatus,
 )
 from keter.venues.paper.behaviour import LEARNED_FROM, learned
-from keter.venues.paper.fill_model import draw
+from keter.venues.paper.fill_model import draw_fill
 
 LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
 RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void
@@ -128,7 +128,7 @@ class PaperGateway:
         book, text = price
         now, intent = self._clock.now(), bet.intent
         limit_pct = self._settings.router.slippage_limit_pct(float(text))
-        fate = draw(text, limit_pct, paper, self._rng)
+        fate = draw_fill(text, limit_pct, paper, self._rng)
         return PaperTicket(
             ticket_id=self._ids(),
             account=self._account,

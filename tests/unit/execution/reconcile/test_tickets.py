@@ -9,9 +9,9 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
-from keter.domain.markets import Side
+from keter.domain.markets import Outcome
 from keter.domain.quotes import Score
-from keter.execution.reconcile.not_found import LEAST_DENIALS, Denials
+from keter.execution.reconcile.not_found import LEAST_DENIALS, NotFound
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import contradicts, is_whole, news, next_state, read_tickets
 from keter.setting_groups import RouterSettings
@@ -35,7 +35,7 @@ def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **val
         pnl_minor=0,
         placed_at=NOW,
         market=TOTALS,
-        side=Side.OVER,
+        side=Outcome.OVER,
         home="Alpha FC",
         away="Beta FC",
         league="L",
@@ -131,7 +131,7 @@ def test_results_that_differ_are_decided_by_the_money_and_told() -> None:
     [
         ({"stake_minor": 1001}, "stake"),
         ({"odds": "2.17"}, "price"),
-        ({"side": Side.UNDER}, "selection"),
+        ({"side": Outcome.UNDER}, "selection"),
     ],
 )
 def test_what_the_venue_booked_otherwise_is_told(values: dict[str, Any], word: str) -> None:
@@ -199,7 +199,7 @@ def test_without_a_final_score_we_do_not_judge() -> None:
 
 
 def test_denials_are_believed_after_a_while_and_never_at_once() -> None:
-    denials = Denials(ROUTER)
+    denials = NotFound(ROUTER)
     for n in range(LEAST_DENIALS):
         assert not denials.believed(
             "i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9)

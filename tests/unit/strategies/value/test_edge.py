@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Phase, Side, parse_market
+from keter.domain.markets import Market, MarketKind, Outcome, Period, Phase, parse_market
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
@@ -48,7 +48,7 @@ def a_market(
 
 def judged(
     market: ValidatedMarket,
-    side: Side = Side.HOME,
+    side: Outcome = Outcome.HOME,
     rules: EdgeSettings = RULES,
     others: tuple[ValidatedMarket, ...] = (),
 ) -> tuple[Verdict, ConfirmedSignal | None]:
@@ -60,7 +60,7 @@ def judged(
 
 
 def signalled(
-    market: ValidatedMarket, side: Side = Side.HOME, others: tuple[ValidatedMarket, ...] = ()
+    market: ValidatedMarket, side: Outcome = Outcome.HOME, others: tuple[ValidatedMarket, ...] = ()
 ) -> ConfirmedSignal:
     verdict, signal = judged(market, side, others=others)
     assert signal is not None, verdict
@@ -189,7 +189,7 @@ def test_a_method_that_refuses_every_sharp_price_leaves_none() -> None:
 def test_the_confirmation_window_holds_value_back_until_it_has_stood() -> None:
     rules = EdgeSettings(confirmation_window_sec=5)
     market = a_market(*SHARPS_1X2, prices("IBC", 2.9, 3.2, 2.7))
-    seen: dict[Side, datetime] = {}
+    seen: dict[Outcome, datetime] = {}
     reasons = []
     for seconds in (0, 4.9, 5):
         now = NOW + timedelta(seconds=seconds)
@@ -197,15 +197,15 @@ def test_the_confirmation_window_holds_value_back_until_it_has_stood() -> None:
         seen = first_seen(results, seen, now)
         reasons.append(results[0][1].reason)
     assert reasons == [Reason.AWAITING_CONFIRMATION, Reason.AWAITING_CONFIRMATION, Reason.OK]
-    assert seen == {Side.HOME: NOW}
+    assert seen == {Outcome.HOME: NOW}
 
 
 def test_value_that_went_away_starts_its_window_anew() -> None:
     rules = EdgeSettings(confirmation_window_sec=5)
     gone = evaluate(
-        a_market(*SHARPS_1X2, prices("IBC", 2.5, 3.2, 2.7)), rules, NOW, {Side.HOME: NOW}
+        a_market(*SHARPS_1X2, prices("IBC", 2.5, 3.2, 2.7)), rules, NOW, {Outcome.HOME: NOW}
     )
-    assert first_seen(gone, {Side.HOME: NOW - timedelta(minutes=1)}, NOW) == {}
+    assert first_seen(gone, {Outcome.HOME: NOW - timedelta(minutes=1)}, NOW) == {}
 
 
 def test_an_old_sharp_price_weighs_less() -> None:
@@ -262,7 +262,7 @@ def test_a_whole_handicap_takes_its_push_from_the_goal_model() -> None:
 
 def test_a_totals_line_tells_its_own_push() -> None:
     market = a_market(*SHARPS_AH, prices("IBC", 2.2, 1.7), market=parse_market("ft.ou.2.25"))
-    signal = signalled(market, Side.OVER)
+    signal = signalled(market, Outcome.OVER)
     p = signal.fair.effective_p
     made = total_chances(fit_total(p, 9), 9)
     assert signal.fair.win_mass == pytest.approx(made.win_mass, abs=1e-9)
@@ -273,11 +273,11 @@ def test_goals_already_scored_shorten_a_total_in_play() -> None:
     books = (*SHARPS_AH, prices("IBC", 2.2, 1.7))
     live = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE, score=Score(1, 0))
     fresh = a_market(*books, market=parse_market("ft.ou.2.25"))
-    assert signalled(live, Side.OVER).fair.win_mass == pytest.approx(
-        signalled(fresh, Side.OVER).fair.win_mass
+    assert signalled(live, Outcome.OVER).fair.win_mass == pytest.approx(
+        signalled(fresh, Outcome.OVER).fair.win_mass
     )
     unknown = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE)
-    assert judged(unknown, Side.OVER)[0].numbers["basis"] == "action"
+    assert judged(unknown, Outcome.OVER)[0].numbers["basis"] == "action"
 
 
 @pytest.mark.parametrize(
@@ -305,9 +305,9 @@ def neighbour(steps: int, *books: BookPrices) -> ValidatedMarket:
 
 def test_a_neighbouring_sharp_line_stands_in_at_a_higher_price() -> None:
     market = neighbour(0, SHARPS_AH[0], prices("IBC", 2.2, 1.7))
-    assert judged(market, Side.OVER)[0].reason is Reason.TOO_FEW_SHARPS
+    assert judged(market, Outcome.OVER)[0].reason is Reason.TOO_FEW_SHARPS
     near = neighbour(-1, prices("SBO", 1.72, 2.22))
-    verdict, signal = judged(market, Side.OVER, others=(near,))
+    verdict, signal = judged(market, Outcome.OVER, others=(near,))
     assert verdict.reason is Reason.OK
     assert verdict.numbers["sharps"] == "PIN,SBO"
     assert verdict.numbers["min_ev_pct"] == pytest.approx(5 + 0.5 * 2.2)
@@ -319,7 +319,7 @@ def test_a_neighbouring_sharp_line_stands_in_at_a_higher_price() -> None:
 def test_no_line_is_moved_further_than_two_steps_nor_in_play() -> None:
     market = neighbour(0, SHARPS_AH[0], prices("IBC", 2.2, 1.7))
     far = neighbour(-3, prices("SBO", 1.5, 2.7))
-    assert judged(market, Side.OVER, others=(far,))[0].reason is Reason.TOO_FEW_SHARPS
+    assert judged(market, Outcome.OVER, others=(far,))[0].reason is Reason.TOO_FEW_SHARPS
     live = a_market(
         SHARPS_AH[0],
         prices("IBC", 2.2, 1.7),
@@ -328,7 +328,7 @@ def test_no_line_is_moved_further_than_two_steps_nor_in_play() -> None:
         score=Score(0, 0),
     )
     assert (
-        judged(live, Side.OVER, others=(neighbour(-1, prices("SBO", 1.72, 2.22)),))[0].reason
+        judged(live, Outcome.OVER, others=(neighbour(-1, prices("SBO", 1.72, 2.22)),))[0].reason
         is Reason.TOO_FEW_SHARPS
     )
 
@@ -342,7 +342,7 @@ def test_a_handicap_is_moved_only_where_the_result_is_known() -> None:
 
 def test_a_price_against_a_moved_consensus_must_be_worth_more_at_any_odds() -> None:
     near = neighbour(-1, prices("SBO", 1.72, 2.22))
-    signal = signalled(neighbour(0, SHARPS_AH[0], prices("IBC", 2.3, 1.7)), Side.OVER, (near,))
+    signal = signalled(neighbour(0, SHARPS_AH[0], prices("IBC", 2.3, 1.7)), Outcome.OVER, (near,))
     for book, odds in (("IBC", 2.3), ("IBC", 2.1), ("NEW", 2.2)):
         worth = worth_at(signal.fair, book, odds, 5)
         assert worth is not None
@@ -472,7 +472,7 @@ def test_without_an_anchor_no_sharp_price_has_to_settle() -> None:
 
 
 def test_the_evidence_of_an_unsettled_price_is_recomputed_to_the_last_digit() -> None:
-    made = recompute(evidence(ahead(stood_s=3), RULES, NOW, Side.HOME))
+    made = recompute(evidence(ahead(stood_s=3), RULES, NOW, Outcome.HOME))
     assert made.identical
     (offer,) = [offer for offer in made.evidence.offers if offer.book == "PIN"]
     assert offer.reason is Reason.ANCHOR_UNSETTLED

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, Side, parse_market
+from keter.domain.markets import Market, Outcome, parse_market
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
@@ -23,7 +23,7 @@ MARKETS = tuple(
         ("ft.1x2", "ft.ml", "ft.ah.-0.25", "ft.ah.-1", "ft.ah.0.5", "ft.ou.2.5", "ft.ou.2.75"),
     )
 )
-Told = list[tuple[Side, bool, Reason]]
+Told = list[tuple[Outcome, bool, Reason]]
 
 
 @st.composite

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
 from keter.venues.asianodds.placement import (
@@ -31,7 +31,7 @@ def order(**changes: Any) -> PlaceOrder:
     fields: dict[str, Any] = {
         "ref": REF,
         "market": AWAY_075,
-        "side": Side.AWAY,
+        "side": Outcome.AWAY,
         "prices": (("PIN", "1.970"), ("SIN", "1.95")),
         "stake_minor": 1050,
         "reference": OURS,
@@ -83,16 +83,16 @@ def test_a_stake_is_written_to_the_cent(stake_minor: int) -> None:
 @pytest.mark.parametrize(
     ("market", "side", "game_type", "odds_name", "full"),
     [
-        ("ft.ah.0.25", Side.HOME, "H", "HomeOdds", 1),
-        ("ht.ou.1.25", Side.OVER, "O", "OverOdds", 0),
-        ("ft.ou.2.5", Side.UNDER, "O", "UnderOdds", 1),
-        ("ft.1x2", Side.DRAW, "X", "DrawOdds", 1),
-        ("ht.1x2", Side.HOME, "X", "HomeOdds", 0),
-        ("ft.ml", Side.AWAY, "X", "AwayOdds", 1),
+        ("ft.ah.0.25", Outcome.HOME, "H", "HomeOdds", 1),
+        ("ht.ou.1.25", Outcome.OVER, "O", "OverOdds", 0),
+        ("ft.ou.2.5", Outcome.UNDER, "O", "UnderOdds", 1),
+        ("ft.1x2", Outcome.DRAW, "X", "DrawOdds", 1),
+        ("ht.1x2", Outcome.HOME, "X", "HomeOdds", 0),
+        ("ft.ml", Outcome.AWAY, "X", "AwayOdds", 1),
     ],
 )
 def test_every_market_has_its_names(
-    market: str, side: Side, game_type: str, odds_name: str, full: int
+    market: str, side: Outcome, game_type: str, odds_name: str, full: int
 ) -> None:
     body = json.loads(info_body(QuoteRequest(REF, parse_market(market), side, ("PIN", "SBO")), 15))
     assert (body["GameType"], body["OddsName"], body["IsFullTime"]) == (game_type, odds_name, full)
@@ -110,7 +110,7 @@ def test_every_market_has_its_names(
         {"stake_minor": -500},
         {"reference": ""},
         {"reference": "x" * 41},
-        {"side": Side.DRAW},
+        {"side": Outcome.DRAW},
         {"ref": VenueRef("paper", "1:0:1:1")},
         {"ref": VenueRef("asianodds", "nonsense")},
     ],
@@ -122,7 +122,7 @@ def test_an_order_that_makes_no_sense_is_never_written(changes: dict[str, Any]) 
 
 def test_a_quote_without_books_is_not_asked_for() -> None:
     with pytest.raises(ValueError, match="book"):
-        info_body(QuoteRequest(REF, AWAY_075, Side.AWAY, ()), 15)
+        info_body(QuoteRequest(REF, AWAY_075, Outcome.AWAY, ()), 15)
 
 
 # quotes

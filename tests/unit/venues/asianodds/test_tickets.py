@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keter.clock import to_ms
 from keter.domain.bets import BetState
-from keter.domain.markets import Side, parse_market
+from keter.domain.markets import Outcome, parse_market
 from keter.venues.asianodds.tickets import Intended, read_tickets
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer
 from keter.venues.base import Ticket, TicketStatus
@@ -85,7 +85,7 @@ def test_a_running_bet_is_read_whole() -> None:
         0,
     )
     assert found.placed_at == datetime(2026, 2, 16, 0, 0, 42, tzinfo=UTC)
-    assert (found.market, found.side) == (parse_market("ft.ah.-0.75"), Side.AWAY)
+    assert (found.market, found.side) == (parse_market("ft.ah.-0.75"), Outcome.AWAY)
     assert (found.score_at_bet, found.final_score, found.half_time_score, found.result) == (
         (1, 0),
         None,
@@ -178,24 +178,24 @@ def test_refused_and_void_bets_have_no_profit_to_explain() -> None:
 @pytest.mark.parametrize(
     ("changes", "market", "side"),
     [
-        ({"BetType": "OVER", "HdpOrGoal": "2.5"}, "ft.ou.2.5", Side.OVER),
-        ({"BetType": "Under", "HdpOrGoal": "2.5-3"}, "ft.ou.2.75", Side.UNDER),
-        ({"BetType": "Under", "HdpOrGoal": 2.25, "Term": "HT"}, "ht.ou.2.25", Side.UNDER),
-        ({"BetType": "1"}, "ft.1x2", Side.HOME),
-        ({"BetType": "x"}, "ft.1x2", Side.DRAW),
-        ({"BetType": "2"}, "ft.1x2", Side.AWAY),
-        ({"BetType": "HDP Home"}, "ft.ah.-0.75", Side.HOME),
-        ({"BetType": "HDP Home", "Favoured": 2}, "ft.ah.0.75", Side.HOME),
-        ({"BetType": "HDP Home", "HdpOrGoal": "0", "Favoured": 0}, "ft.ah.0", Side.HOME),
+        ({"BetType": "OVER", "HdpOrGoal": "2.5"}, "ft.ou.2.5", Outcome.OVER),
+        ({"BetType": "Under", "HdpOrGoal": "2.5-3"}, "ft.ou.2.75", Outcome.UNDER),
+        ({"BetType": "Under", "HdpOrGoal": 2.25, "Term": "HT"}, "ht.ou.2.25", Outcome.UNDER),
+        ({"BetType": "1"}, "ft.1x2", Outcome.HOME),
+        ({"BetType": "x"}, "ft.1x2", Outcome.DRAW),
+        ({"BetType": "2"}, "ft.1x2", Outcome.AWAY),
+        ({"BetType": "HDP Home"}, "ft.ah.-0.75", Outcome.HOME),
+        ({"BetType": "HDP Home", "Favoured": 2}, "ft.ah.0.75", Outcome.HOME),
+        ({"BetType": "HDP Home", "HdpOrGoal": "0", "Favoured": 0}, "ft.ah.0", Outcome.HOME),
         (
             {"BetType": "HDP Away", "Term": "HT", "Favoured": "leave out", "HalfTimeFavoured": 2},
             "ht.ah.0.75",
-            Side.AWAY,
+            Outcome.AWAY,
         ),
-        ({"BetType": "HDP Away", "HdpOrGoal": "-0.75", "Favoured": 2}, "ft.ah.0.75", Side.AWAY),
+        ({"BetType": "HDP Away", "HdpOrGoal": "-0.75", "Favoured": 2}, "ft.ah.0.75", Outcome.AWAY),
     ],
 )
-def test_selections_are_read_back(changes: dict[str, Any], market: str, side: Side) -> None:
+def test_selections_are_read_back(changes: dict[str, Any], market: str, side: Outcome) -> None:
     found = ticket(**changes)
     assert (found.market, found.side) == (parse_market(market), side)
 
@@ -220,8 +220,8 @@ def test_words_that_cannot_be_read_leave_the_market_open_but_keep_the_money(
 
 
 HOME_GIVES, AWAY_GIVES = (
-    (parse_market("ft.ah.-0.75"), Side.AWAY),
-    (parse_market("ft.ah.0.75"), Side.AWAY),
+    (parse_market("ft.ah.-0.75"), Outcome.AWAY),
+    (parse_market("ft.ah.0.75"), Outcome.AWAY),
 )
 
 
@@ -233,12 +233,14 @@ def test_our_intent_decides_a_sign_that_the_row_leaves_open() -> None:
 
 def test_our_intent_never_overrules_a_clear_row() -> None:
     assert ticket(AWAY_GIVES, Favoured=1).market == parse_market("ft.ah.-0.75")
-    assert ticket((parse_market("ft.ah.-1"), Side.AWAY), Favoured=0).market is None
-    assert ticket((HOME_GIVES[0], Side.HOME), Favoured=0).market is None
+    assert ticket((parse_market("ft.ah.-1"), Outcome.AWAY), Favoured=0).market is None
+    assert ticket((HOME_GIVES[0], Outcome.HOME), Favoured=0).market is None
 
 
 def test_two_way_results_are_a_money_line_where_we_bet_one() -> None:
-    assert ticket((parse_market("ft.ml"), Side.HOME), BetType="1").market == parse_market("ft.ml")
+    assert ticket((parse_market("ft.ml"), Outcome.HOME), BetType="1").market == parse_market(
+        "ft.ml"
+    )
 
 
 @pytest.mark.parametrize(

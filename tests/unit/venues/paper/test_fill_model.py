@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keter.setting_groups import PaperSettings
-from keter.venues.paper.fill_model import LOWER_PRICE, draw
+from keter.venues.paper.fill_model import LOWER_PRICE, draw_fill
 
 DRAWS = 20_000
 
@@ -18,7 +18,7 @@ DRAWS = 20_000
 def test_refusals_and_delays_follow_the_settings() -> None:
     rng = random.Random(1)
     settings = PaperSettings(paper_drift_pct=0)
-    fates = [draw("2.050", 1, settings, rng) for _ in range(DRAWS)]
+    fates = [draw_fill("2.050", 1, settings, rng) for _ in range(DRAWS)]
     accepted = [fate.delay_s for fate in fates if not fate.refused]
     refused = [fate.delay_s for fate in fates if fate.refused]
     assert abs(len(refused) / DRAWS - 0.24) < 0.01
@@ -32,7 +32,7 @@ def test_refusals_and_delays_follow_the_settings() -> None:
 def test_a_drift_beyond_the_slippage_allowed_is_a_refusal() -> None:
     rng = random.Random(2)
     settings = PaperSettings(paper_refusal_rate=0, paper_drift_pct=1)
-    fates = [draw("2.000", 1, settings, rng) for _ in range(DRAWS)]
+    fates = [draw_fill("2.000", 1, settings, rng) for _ in range(DRAWS)]
     refused = [fate for fate in fates if fate.refused]
     assert abs(len(refused) / DRAWS - 0.159) < 0.01  # one standard deviation down
     assert {fate.message for fate in refused} == {LOWER_PRICE}
@@ -41,14 +41,15 @@ def test_a_drift_beyond_the_slippage_allowed_is_a_refusal() -> None:
 
 def test_the_same_seed_gives_the_same_fates() -> None:
     one, other = (
-        [draw("1.9", 1, PaperSettings(), random.Random(7)) for _ in range(50)] for _ in range(2)
+        [draw_fill("1.9", 1, PaperSettings(), random.Random(7)) for _ in range(50)]
+        for _ in range(2)
     )
     assert one == other
 
 
 def test_speed_divides_the_delays() -> None:
-    slow = draw("2", 1, PaperSettings(paper_refusal_rate=0), random.Random(3))
-    fast = draw("2", 1, PaperSettings(paper_refusal_rate=0, paper_speed=100), random.Random(3))
+    slow = draw_fill("2", 1, PaperSettings(paper_refusal_rate=0), random.Random(3))
+    fast = draw_fill("2", 1, PaperSettings(paper_refusal_rate=0, paper_speed=100), random.Random(3))
     assert abs(slow.delay_s / fast.delay_s - 100) < 1e-6
 
 
@@ -72,6 +73,6 @@ def test_speed_divides_the_delays() -> None:
 def test_no_fill_is_ever_better_than_asked(
     odds: Decimal, limit: float, settings: PaperSettings, seed: int
 ) -> None:
-    fate = draw(str(odds), limit, settings, random.Random(seed))
+    fate = draw_fill(str(odds), limit, settings, random.Random(seed))
     assert 1 < Decimal(fate.odds) <= odds
     assert 0 <= fate.delay_s <= 86_400

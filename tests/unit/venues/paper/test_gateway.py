@@ -12,7 +12,7 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.clock import ManualClock
-from keter.domain.markets import Phase, Side, parse_market
+from keter.domain.markets import Outcome, Phase, parse_market
 from keter.domain.quotes import Score, VenueRef
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
 from keter.settings import Settings
@@ -89,7 +89,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_prices_are_the_real_venues(world: World) -> None:
-    request = QuoteRequest(REF, TOTALS, Side.OVER, ("PIN",))
+    request = QuoteRequest(REF, TOTALS, Outcome.OVER, ("PIN",))
     assert await world.gateway.quote(request) == await world.prices.quote(request)
     assert (
         world.gateway.capability.asynchronous_acceptance and not world.gateway.capability.can_cancel
@@ -151,7 +151,7 @@ async def test_death_right_after_the_placement_loses_nothing(world: World, tmp_p
 
 
 async def test_an_order_without_an_intent_was_surely_not_sent(world: World) -> None:
-    order = PlaceOrder(REF, TOTALS, Side.OVER, (("IBC", "2.2"),), 1000, "ktnobody")
+    order = PlaceOrder(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, "ktnobody")
     assert (await world.gateway.place(order)).outcome is PlaceOutcome.NOT_SENT
     assert await world.gateway.bets() == []
 
@@ -164,17 +164,17 @@ async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(
 
     await world.ledger.intents.create(an_intent(), worker="w")
     monkeypatch.setattr(world.ledger.paper, "add", fail)
-    order = PlaceOrder(REF, TOTALS, Side.OVER, (("IBC", "2.2"),), 1000, an_intent().reference)
+    order = PlaceOrder(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, an_intent().reference)
     assert (await world.gateway.place(order)).outcome is PlaceOutcome.UNKNOWN
 
 
 async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:
     quote = msgspec.structs.replace(
-        (await world.prices.quote(QuoteRequest(REF, TOTALS, Side.OVER, ("IBC",))))[0],
+        (await world.prices.quote(QuoteRequest(REF, TOTALS, Outcome.OVER, ("IBC",))))[0],
         maximum_minor=700,
     )
     world.prices.quotes["IBC"] = quote
-    await world.gateway.quote(QuoteRequest(REF, TOTALS, Side.OVER, ("IBC", "GA")))
+    await world.gateway.quote(QuoteRequest(REF, TOTALS, Outcome.OVER, ("IBC", "GA")))
     reference = await world.place(books=("IBC", "GA"))
     tickets = await world.gateway.bet(reference)
     assert sorted((ticket.book, ticket.stake_minor) for ticket in tickets) == [
@@ -186,7 +186,7 @@ async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:
 async def test_an_in_play_handicap_counts_from_the_score_at_the_bet(world: World) -> None:
     level = parse_market("ft.ah.0")
     signal = encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60)))
-    reference = await world.place("ah", market=level, side=Side.AWAY, signal=signal)
+    reference = await world.place("ah", market=level, side=Outcome.AWAY, signal=signal)
     world.clock.set(NOW + timedelta(minutes=30))
     await world.final("ah", 1, 1)
     [ticket] = await world.gateway.bet(reference)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Side
+from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.settlement import result_halves
 from keter.venues.asianodds.simulator.book import DAY_MS, Book, Decision, Order, State
 from keter.venues.asianodds.simulator.config import AccountConfig
@@ -234,7 +234,7 @@ def test_both_sides_of_the_counter_settle_alike(
     market = Market(Period.FULL_TIME, _KINDS[selection.slot[0]], selection.line_q)
     start = at_bet if selection.slot[0] == "H" else (0, 0)
     assert halves(selection, final, at_bet) == result_halves(
-        market, Side(selection.name), *final, start=start
+        market, Outcome(selection.name), *final, start=start
     )
 
 

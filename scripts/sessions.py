@@ -32,9 +32,8 @@ ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "error"
 # would only hide.
 MOST_REPEATED = 20
 DEADLINE_S = 1800.0
-REPEAT_S = (
-    900.0  # for all that is repeated together; the longest single test takes about four minutes
-)
+# For all that is repeated together; the longest single test takes about four minutes.
+REPEAT_S = 900.0
 # Every process prints these for itself; here they are printed once for all of them, at the end.
 CLOSING = re.compile(r"^=* ?((?:\d+ \w+(?:, )?)+|no tests ran) in [\d.]+s.*$")
 FAILURE = re.compile(r"^(?:FAILED|ERROR) tests/\S+\.py\b")

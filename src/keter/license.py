@@ -125,9 +125,8 @@ class LicenseKeeper:
         self._settings = settings
         self._clock = clock
         self._mark = mark or FileClockMark(settings.mode.data_dir / ".clock_mark")
-        self._last: tuple[datetime, float] | None = (
-            None  # the latest time seen, and the monotonic clock then
-        )
+        # The latest time seen, and the monotonic clock then.
+        self._last: tuple[datetime, float] | None = None
 
     @property
     def required(self) -> bool:
@@ -245,7 +244,8 @@ def verify(
     except (
         UnicodeError,
         RecursionError,
-    ) as e:  # from below: no text, or brackets in brackets without end
+    ) as e:
+        # From below: no text, or brackets in brackets without end.
         raise PermissionDeniedError("the licence does not verify (it is no token)") from e
     issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))
     if latest_seen is not None and now < latest_seen - ROLLBACK_TOLERANCE:

@@ -137,9 +137,8 @@ def _install(handlers: list[logging.Handler], level: str) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    logging.raiseExceptions = (
-        False  # a console that went away must not break the process, nor print a line unredacted
-    )
+    # A console that went away must not break the process, nor print a line unredacted.
+    logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
 

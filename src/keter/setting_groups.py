@@ -81,7 +81,8 @@ class ModeSettings(Group):
             ZoneInfoNotFoundError,
             ValueError,
             OSError,
-        ) as e:  # OSError: the name of a folder of zones
+        ) as e:
+            # OSError: the name of a folder of zones.
             raise ValueError("is not an IANA time zone such as Europe/Paris") from e
         return value
 

@@ -23,9 +23,8 @@ from tests.kit.support import eventually, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 Start = Callable[..., KeterUp]
-START_MOST_S = (
-    90  # eight processes import and start; how long that takes a busy machine is no promise
-)
+# Eight processes import and start; how long that takes a busy machine is no promise.
+START_MOST_S = 90
 WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard"}
 REPORTING = WORKERS | {
     "sandbox"

@@ -24,9 +24,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-MOST_S = (
-    240.0  # of a wait that follows progress; pytest's own limit of such a test must be above it
-)
+# Of a wait that follows progress; pytest's own limit of such a test must be above it.
+MOST_S = 240.0
 
 Progress = Callable[[], object | Awaitable[object]]
 

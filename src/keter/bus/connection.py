@@ -170,7 +170,8 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
         ValueError,
         TypeError,
         RedisError,
-    ) as e:  # what the settings have not looked at, such as a spoilt run file
+    ) as e:
+        # What the settings have not looked at, such as a spoilt run file.
         raise UnavailableError(
             "the address of Redis is none; REDIS_URL must be like redis://host:6379/0"
         ) from e

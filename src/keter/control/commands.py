@@ -164,9 +164,8 @@ class Control(ArmingCommands, TendingCommands):
             except StaleRevisionError:
                 if revision is not None or not tries_left:
                     raise
-                out_of_pause = (
-                    False  # somebody changed it this very moment: a pause of theirs was not meant
-                )
+                # Somebody changed it this very moment: a pause of theirs was not meant.
+                out_of_pause = False
         left = self._stops(await self._view(now))
         result = (
             "reducing: only bets that do not raise the worst case of their event; open bets stay"

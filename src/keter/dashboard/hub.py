@@ -25,9 +25,8 @@ from keter.system.tasks import end_tasks
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
-BUILD_S = (
-    5.0  # a store that hangs, or a file that is a pipe, must not keep a request waiting for ever
-)
+# A store that hangs, or a file that is a pipe, must not keep a request waiting for ever.
+BUILD_S = 5.0
 IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0

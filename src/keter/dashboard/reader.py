@@ -291,7 +291,8 @@ class Reader:
             KeterError,
             OSError,
             TimeoutError,
-        ):  # the trail is the ledger's and is told without Redis too
+        ):
+            # The trail is the ledger's and is told without Redis too.
             return models.Doubt(since=since, asked=None, last_at=None)
         return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 

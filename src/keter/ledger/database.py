@@ -221,13 +221,15 @@ class Database:
             DataError,
             OverflowError,
             UnicodeError,
-        ) as e:  # the last two come from SQLite's driver as they are
+        ) as e:
+            # The last two come from SQLite's driver as they are.
             raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
         except (
             OperationalError,
             InternalError,
             PoolTimeoutError,
-        ) as e:  # internal: a read-only server, a broken one
+        ) as e:
+            # Internal: a read-only server, a broken one.
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:
             if getattr(e.orig, "sqlstate", None) in _UNUSABLE:
@@ -240,9 +242,8 @@ class Database:
                     f"the ledger's file is damaged ({_cause(e)}); restore a backup"
                 ) from e
             raise
-        except (
-            StatementError
-        ) as e:  # a value that could not even be handed over, such as a time without a zone
+        except StatementError as e:
+            # A value that could not even be handed over, such as a time without a zone.
             raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
 
     async def aclose(self) -> None:

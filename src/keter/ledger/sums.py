@@ -15,9 +15,8 @@ from keter.ledger.schema import OPEN_NOW, bets
 
 # States in which money is, was or may be at the venue.
 STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
-_LONGEST_STREAK = (
-    400  # rows looked at, pushes and void bets among them; far above any LOSING_STREAK_LIMIT
-)
+# Rows looked at, pushes and void bets among them; far above any LOSING_STREAK_LIMIT.
+_LONGEST_STREAK = 400
 
 
 class MoneySummary(msgspec.Struct, frozen=True):

@@ -97,9 +97,8 @@ class WriteProbe:
 
 
 def _write_sqlite(url: URL) -> None:
-    address = (
-        f"{Path(url.database or '').absolute().as_uri()}?mode=rw"  # rw: a probe makes no ledger
-    )
+    # Rw: a probe makes no ledger.
+    address = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"
     with closing(
         sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
     ) as connection:

@@ -35,15 +35,13 @@ V = TypeVar("V")
 STAGE = "edge"
 REVALIDATE_AFTER = timedelta(seconds=1)
 MEMORY = 20_000  # values remembered at most
-LOOKS_PER_TURN = (
-    50  # values of one answer are due at once, and the turn must end before the lease does
-)
+# Values of one answer are due at once, and the turn must end before the lease does.
+LOOKS_PER_TURN = 50
 AUDITED = frozenset(
     {Reason.OK, Reason.EV_TOO_HIGH, Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED}
 )
-SHORTEST_WAIT_S = (
-    1.0  # an anchor's price settles with the feed's next answer, which nobody can hurry
-)
+# An anchor's price settles with the feed's next answer, which nobody can hurry.
+SHORTEST_WAIT_S = 1.0
 
 
 async def run(context: Context) -> None:

@@ -19,9 +19,8 @@ CONTESTED = "session_contested"  # the session's owner waits before it logs in a
 CONTEST_S = 120.0
 QUIET_S = 300.0  # a contest that rests for longer begins anew
 SHED = "shed"
-SHED_STANDS_S = (
-    120.0  # a feed is asked every 20 s at least, and what was shed comes again with the next change
-)
+# A feed is asked every 20 s at least, and what was shed comes again with the next change.
+SHED_STANDS_S = 120.0
 
 
 class FeedWatch:

@@ -15,9 +15,8 @@ from keter.replay.capture import CaptureWriter
 
 EVERY_S = 600.0
 BATCH = 2_000
-MOST_BATCHES = (
-    100  # of one turn: far above what comes in meanwhile, and the recorder goes on recording
-)
+# Of one turn: far above what comes in meanwhile, and the recorder goes on recording.
+MOST_BATCHES = 100
 LEAST_KEPT = timedelta(days=1)
 
 

@@ -54,9 +54,8 @@ STOP_SHARE = 0.7
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 3.0
 FOLLOW_EVERY_S = 1.0
-LEAVE_WITHIN_S = (
-    2.0  # what a process may take to close what it has when its work is over; then it ends as it is
-)
+# What a process may take to close what it has when its work is over; then it ends as it is.
+LEAVE_WITHIN_S = 2.0
 
 # What people look at when something is wrong must be there while Redis is not.
 SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
@@ -342,7 +341,8 @@ async def follow_redis(context: Context) -> None:
                 UnavailableError,
                 BusRefusedError,
                 OSError,
-            ) as e:  # OSError: also of too many open files
+            ) as e:
+                # OSError: also of too many open files.
                 context.log.debug("redis_away", error=str(e))
                 continue
             await context.bus.replace_connections(found)

@@ -34,7 +34,8 @@ class Permission:
         except (
             PermissionDeniedError,
             ConfigurationError,
-        ):  # the latter for a public key that is none
+        ):
+            # The latter for a public key that is none.
             return "licence"
         if not self._settings.live:
             return None

@@ -21,9 +21,8 @@ from keter.processes.runtime import Context
 from keter.strategies.value.markets_view import read_market
 
 MEMORY = 2_000  # markets; the oldest is forgotten first
-PER_TURN = (
-    50  # a rest of a league's worth of matches may end at once, and each market costs some reads
-)
+# A rest of a league's worth of matches may end at once, and each market costs some reads.
+PER_TURN = 50
 SHORTEST = timedelta(seconds=1)
 
 

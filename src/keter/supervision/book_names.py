@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from keter.bus.state.odds import FeedFacts
 from keter.settings import Settings
 
-UNSEEN_AFTER_S = (
-    600.0  # a book of a quiet hour shows a price within this; one that is misspelt never
-)
+# A book of a quiet hour shows a price within this; one that is misspelt never.
+UNSEEN_AFTER_S = 600.0
 MOST_BOOKS = 200  # a venue of names without end must not fill Redis
 # Fields of a feed's facts: when each book was last shown, since when that is counted.
 BOOKS, SINCE = (

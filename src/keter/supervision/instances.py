@@ -25,9 +25,8 @@ from keter.system.process import FileLock
 from keter.system.text_files import read_bytes
 
 PREFIX, SUFFIX = "keter-", ".instance.json"
-LOOK_DEADLINE_S = (
-    3.0  # a home folder may lie on a server that does not answer; a halt must not wait for it
-)
+# A home folder may lie on a server that does not answer; a halt must not wait for it.
+LOOK_DEADLINE_S = 3.0
 MOST_BYTES = 16_384
 LONGEST_SHOWN = 200
 

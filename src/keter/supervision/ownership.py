@@ -97,7 +97,8 @@ class Ownership:
             UnavailableError,
             BusRefusedError,
             BusDataError,
-        ) as e:  # also a password that was changed under us
+        ) as e:
+            # Also a password that was changed under us.
             log.debug("owner_not_renewed", error=str(e))
             return True
 

@@ -101,9 +101,8 @@ def _everything(folder: Path) -> Iterator[Path]:
 def _is_loose(path: Path) -> bool:
     try:
         found = path.lstat()
-    except (
-        OSError
-    ):  # it went while we looked, or we may not look, and then nobody else of no more rights may
+    except OSError:
+        # It went while we looked, or we may not look, and then nobody else of no more rights may.
         return False
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OTHERS)
 

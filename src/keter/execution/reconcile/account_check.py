@@ -89,9 +89,8 @@ class AccountWatch:
         if moved or now - self._written >= HISTORY_EVERY_S:
             try:
                 await self._ledger.accounts.add(snapshot)
-            except (
-                UnstorableRowError
-            ) as e:  # history only: what is compared stands in the snapshot itself
+            except UnstorableRowError as e:
+                # History only: what is compared stands in the snapshot itself.
                 self._context.heart.error(str(e))
                 log.warning("account_not_stored", error=str(e))
             self._last, self._written = snapshot, now

@@ -174,9 +174,8 @@ class BetUpdater:
                 worker=self._context.worker,
                 evidence=evidence,
             )
-        except (
-            IllegalTransitionError
-        ) as e:  # the stake of a final bet; one that was open when we looked has moved meanwhile
+        except IllegalTransitionError as e:
+            # The stake of a final bet; one that was open when we looked has moved meanwhile.
             if bet.state in FINAL:
                 await self.complain(
                     bet,

@@ -18,13 +18,11 @@ LIST_COST = 1
 ACCOUNT_COST = 2  # once before the list and once after it: what moved meanwhile cannot be compared
 DOUBTFUL_PER_PASS = 2
 OTHERS_PER_PASS = 1
-CONFIRMED_PER_PASS = (
-    1  # a final bet that the list shows otherwise is asked for before anything is made of it
-)
+# A final bet that the list shows otherwise is asked for before anything is made of it.
+CONFIRMED_PER_PASS = 1
 MOST_PER_PASS = 12  # a pass must end soon: it is what keeps the router open
-ACCOUNT_EVERY_S = (
-    10.0  # at least so long between two looks at the account: a fifth of 60 questions a minute
-)
+# At least so long between two looks at the account: a fifth of 60 questions a minute.
+ACCOUNT_EVERY_S = 10.0
 # Passes may take so many times as long as the budget makes them before the bound counts as broken
 PATIENCE = 3
 LEAST_BOUND_S = 60.0

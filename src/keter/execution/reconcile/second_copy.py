@@ -106,7 +106,6 @@ class SecondCopy:
             await control.pause(OPERATOR, f"{REASON}: {why}")
         except UsageError as e:  # trading is halted, which is stronger
             log.info("stopped_already", reason=str(e))
-        except (
-            RetryLaterError
-        ) as e:  # somebody changed the state at this very moment; LIVE is disarmed in any case
+        except RetryLaterError as e:
+            # Somebody changed the state at this very moment; LIVE is disarmed in any case.
             log.warning("pause_overtaken", error=str(e))

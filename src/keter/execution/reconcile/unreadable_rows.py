@@ -51,9 +51,8 @@ class Unreadable:
         self._asked: dict[str, list[Ticket]] = {}
         self._refused: dict[str, Ticket] = {}
         self._since: datetime | None = None
-        self._untold: bool | None = (
-            None  # None: what an earlier life left in the risk book is not known
-        )
+        # None: what an earlier life left in the risk book is not known.
+        self._untold: bool | None = None
 
     def take(self, tickets: Iterable[Ticket]) -> list[Ticket]:
         """Of a fresh bet list those that can be used; the others replace what earlier lists had

@@ -16,9 +16,8 @@ MOST_STAKE_MINOR = 10**11 - 1
 MOST_MINOR = 10**14
 
 LONGEST_NAME = 120  # of a team, a league, a book
-LONGEST_KEY = (
-    64  # of a reference or a ticket's number: they name rows of the ledger and keys of Redis
-)
+# Of a reference or a ticket's number: they name rows of the ledger and keys of Redis.
+LONGEST_KEY = 64
 LONGEST_TEXT = 500  # of everything else
 MOST_SCORE = 400
 MOST_ODDS = 100_000

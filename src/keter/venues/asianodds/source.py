@@ -41,9 +41,8 @@ from keter.venues.base import (
 
 EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is everything
 GAP_S = 240.0
-SLOW_S = (
-    3.0  # an answer that takes longer counts as received then: when it left the venue is not known
-)
+# An answer that takes longer counts as received then: when it left the venue is not known.
+SLOW_S = 3.0
 _THREAD_ABOVE_BYTES = 256 * 1024
 _PATIENCE = 1.5
 _LONGEST_FACTOR = 8.0  # of what a venue asks for that throttles us

@@ -42,9 +42,8 @@ class Wire(msgspec.Struct, rename="pascal", gc=False):
 
 
 class _Envelope(Wire):
-    code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = (
-        None  # noted beside bets, in 64 bits
-    )
+    # Noted beside bets, in 64 bits.
+    code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = None
     message: msgspec.Raw = NULL
     result: msgspec.Raw = NULL
     data: msgspec.Raw = NULL

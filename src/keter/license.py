@@ -241,10 +241,7 @@ def verify(
         )
     except jwt.InvalidTokenError as e:
         raise PermissionDeniedError(f"the licence does not verify ({e})") from e
-    except (
-        UnicodeError,
-        RecursionError,
-    ) as e:
+    except (UnicodeError, RecursionError) as e:
         # From below: no text, or brackets in brackets without end.
         raise PermissionDeniedError("the licence does not verify (it is no token)") from e
     issued, starts, ends = (_time(claims, name) for name in ("iat", "nbf", "exp"))

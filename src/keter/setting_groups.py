@@ -77,11 +77,7 @@ class ModeSettings(Group):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (
-            ZoneInfoNotFoundError,
-            ValueError,
-            OSError,
-        ) as e:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as e:
             # OSError: the name of a folder of zones.
             raise ValueError("is not an IANA time zone such as Europe/Paris") from e
         return value

@@ -32,10 +32,7 @@ class Node:
 async def nodes() -> AsyncIterator[list[Node]]:
     opened = []
     # By itself it would be 10,000 above the port, which may be none.
-    for gossip in (
-        free_port(),
-        free_port(),
-    ):
+    for gossip in (free_port(), free_port()):
         server = RedisServer("--cluster-enabled", "yes", "--cluster-port", str(gossip))
         opened.append(Node(server, await connect(server.url), gossip))
     yield opened

@@ -166,11 +166,7 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
         bus = Bus(
             _client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix)
         )
-    except (
-        ValueError,
-        TypeError,
-        RedisError,
-    ) as e:
+    except (ValueError, TypeError, RedisError) as e:
         # What the settings have not looked at, such as a spoilt run file.
         raise UnavailableError(
             "the address of Redis is none; REDIS_URL must be like redis://host:6379/0"

@@ -287,11 +287,7 @@ class Reader:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
-        except (
-            KeterError,
-            OSError,
-            TimeoutError,
-        ):
+        except (KeterError, OSError, TimeoutError):
             # The trail is the ledger's and is told without Redis too.
             return models.Doubt(since=since, asked=None, last_at=None)
         return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)

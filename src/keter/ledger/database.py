@@ -216,19 +216,10 @@ class Database:
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except (
-            IntegrityError,
-            DataError,
-            OverflowError,
-            UnicodeError,
-        ) as e:
+        except (IntegrityError, DataError, OverflowError, UnicodeError) as e:
             # The last two come from SQLite's driver as they are.
             raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
-        except (
-            OperationalError,
-            InternalError,
-            PoolTimeoutError,
-        ) as e:
+        except (OperationalError, InternalError, PoolTimeoutError) as e:
             # Internal: a read-only server, a broken one.
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:

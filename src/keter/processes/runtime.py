@@ -337,11 +337,7 @@ async def follow_redis(context: Context) -> None:
         except (UnavailableError, BusRefusedError, OSError):
             try:
                 found = await connect_by(context.settings)
-            except (
-                UnavailableError,
-                BusRefusedError,
-                OSError,
-            ) as e:
+            except (UnavailableError, BusRefusedError, OSError) as e:
                 # OSError: also of too many open files.
                 context.log.debug("redis_away", error=str(e))
                 continue

@@ -26,11 +26,7 @@ TLS_OPTIONS = frozenset(
 # Others of redis-py's, such as socket_timeout and retry_on_timeout, would undo the time-outs
 # without repetition that we set.
 COMMON = frozenset({"db", "client_name", "username", "password"})
-OPTIONS = {
-    "redis": COMMON,
-    "rediss": COMMON | TLS_OPTIONS,
-    "unix": COMMON,
-}
+OPTIONS = {"redis": COMMON, "rediss": COMMON | TLS_OPTIONS, "unix": COMMON}
 VALUES = {
     "db": re.compile(r"[0-9]{1,5}"),
     "ssl_cert_reqs": re.compile("none|optional|required"),

@@ -31,10 +31,7 @@ class Permission:
         """
         try:
             self._licences.require()
-        except (
-            PermissionDeniedError,
-            ConfigurationError,
-        ):
+        except (PermissionDeniedError, ConfigurationError):
             # The latter for a public key that is none.
             return "licence"
         if not self._settings.live:

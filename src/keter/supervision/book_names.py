@@ -12,10 +12,7 @@ from keter.settings import Settings
 UNSEEN_AFTER_S = 600.0
 MOST_BOOKS = 200  # a venue of names without end must not fill Redis
 # Fields of a feed's facts: when each book was last shown, since when that is counted.
-BOOKS, SINCE = (
-    "books",
-    "books_since_ms",
-)
+BOOKS, SINCE = ("books", "books_since_ms")
 ALL = "ALL"
 _SHOWN = re.compile(r"(\S+)=([0-9]{1,16})(?!\S)")
 

@@ -93,11 +93,7 @@ class Ownership:
         """False when another run is the owner. What cannot be asked now is asked again."""
         try:
             return await keep(self._need_bus(), self._record)
-        except (
-            UnavailableError,
-            BusRefusedError,
-            BusDataError,
-        ) as e:
+        except (UnavailableError, BusRefusedError, BusDataError) as e:
             # Also a password that was changed under us.
             log.debug("owner_not_renewed", error=str(e))
             return True

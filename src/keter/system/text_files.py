@@ -14,10 +14,7 @@ from keter.errors import ConfigurationError
 
 MOST_BYTES = 1 << 20  # settings, licences and marks are a few kB; more is not a text of ours
 # What Windows' editors and shells write before UTF-16.
-_UTF_16 = (
-    codecs.BOM_UTF16_LE,
-    codecs.BOM_UTF16_BE,
-)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class UnreadableFileError(ConfigurationError):

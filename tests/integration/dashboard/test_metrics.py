@@ -125,11 +125,7 @@ async def test_nothing_of_the_outside_world_becomes_a_label(text: str) -> None:
     """Teams, leagues and books come in any number and spelling; so do accounts."""
     words = {
         word for fixture in FIXTURES for name in fixture for word in re.findall(r"\w{4,}", name)
-    } | {
-        "sandbox",
-        "SBO",
-        "PIN",
-    }
+    } | {"sandbox", "SBO", "PIN"}
     assert not [word for word in words if word in text]
     assert len(text.splitlines()) < 700
 

@@ -3,12 +3,7 @@
 Money and odds are decimal strings, times aware UTC; None means unknown, never zero.
 """
 
-from keter.dashboard.models.base import (
-    Model,
-    OpenApi,
-    Problem,
-    ProblemBody,
-)
+from keter.dashboard.models.base import Model, OpenApi, Problem, ProblemBody
 from keter.dashboard.models.commands import (
     Action,
     AuditRow,

@@ -98,7 +98,7 @@ def test_every_verdict_is_that_of_pricing_against_each_consensus(
     beside = data.draw(st.lists(st.sampled_from(MARKETS), max_size=3, unique=True))
     others = [data.draw(priced_markets(one)) for one in beside]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(edge, "_hopeless", lambda *_: [])
+        patch.setattr(edge, "_cannot_reach_min_ev", lambda *_: [])
         exhaustive = judged(market, asked, others)
     assert judged(market, asked, others) == exhaustive
 

@@ -115,10 +115,7 @@ def _bets() -> None:
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("closing_fair_odds", sa.Float(), nullable=True),
         sa.CheckConstraint("mode IN ('DRY', 'LIVE')", name="ck_bets_mode_known"),
-        sa.CheckConstraint(
-            f"state IN ({_STATES})",
-            name="ck_bets_state_known",
-        ),
+        sa.CheckConstraint(f"state IN ({_STATES})", name="ck_bets_state_known"),
         sa.CheckConstraint("placed_stake_minor >= 0", name="ck_bets_placed_not_negative"),
         sa.CheckConstraint("stake_minor > 0", name="ck_bets_stake_positive"),
         sa.PrimaryKeyConstraint("intent_id", name="pk_bets"),

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from tests.kit.support import RedisServer
 
 from keter.bus.connection import Bus, connect
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 
 PAYLOAD = b"x" * 600
 BATCHES = (1, 16, 64)

@@ -18,7 +18,7 @@ from typing import cast
 from tests.kit.support import RedisServer
 
 from keter.bus.connection import Bus, connect
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 
 PAYLOAD = b"x" * 580
 CHAIN = [

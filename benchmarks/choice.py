@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import mean
 from unittest.mock import patch
 
-from keter.domain.signals import CapturedAnswer, ConfirmedSignal
+from keter.domain.feed import CapturedAnswer
+from keter.domain.signals import ConfirmedSignal
 from keter.replay.capture import capture_files, read_captures
 from keter.replay.records import BetRecord
 from keter.replay.replayer import Replayer

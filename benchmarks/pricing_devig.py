@@ -32,10 +32,10 @@ from keter.domain.signals import ValidatedMarket
 from keter.pricing.kernels import devig_array
 from keter.pricing.margin import METHODS, fair
 from keter.pricing.selection import Inputs, fair_once, price
-from keter.setting_groups import EdgeSettings
 from keter.strategies.value import edge
 from keter.strategies.value.consensus_inputs import half_life_s, line_from_score, pool_inputs
 from keter.strategies.value.edge import evaluate
+from keter.strategies.value.settings import EdgeSettings
 
 Array = NDArray[np.float64]
 BOOKS = ("PIN", "SBO", "ISN", "SIN", "IBC", "GA", "3ET", "P88")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from keter.domain.signals import CapturedAnswer
+from keter.domain.feed import CapturedAnswer
 from keter.replay.capture import capture_files, read_captures
 from keter.replay.replayer import Replayer
 from keter.settings import load_settings

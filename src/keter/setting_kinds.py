@@ -7,6 +7,7 @@ Pure.
 import re
 from decimal import Decimal
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
@@ -55,3 +56,12 @@ class Group(BaseModel):
                     )
                 return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
+
+
+def is_address(text: str, schemes: set[str]) -> bool:
+    """Whether ``text`` has one of ``schemes``, a host and, if any, a port that is a number."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False

@@ -21,29 +21,24 @@ from pydantic import SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from keter.betting_settings import LIVE_LIMITS, RiskSettings, RouterSettings, StakeSettings
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.setting_groups import (
-    LIVE_LIMITS,
     AlertSettings,
     DashboardSettings,
-    EdgeSettings,
-    Group,
     LicenseSettings,
     LogSettings,
     ModeSettings,
-    PaperSettings,
     ProcessSettings,
     RedisSettings,
-    RiskSettings,
-    RouterSettings,
-    SandboxSettings,
-    StakeSettings,
-    ValidationSettings,
-    VenueSettings,
 )
+from keter.setting_kinds import Group
+from keter.strategies.value.settings import EdgeSettings, ValidationSettings
 from keter.system.paths import env_file_in_use, places, places_of_others, rooted, rooted_ledger
 from keter.system.text_files import read_text
+from keter.venues.asianodds.settings import SandboxSettings, VenueSettings
+from keter.venues.paper.settings import PaperSettings
 
 PLACEHOLDERS = frozenset(
     {"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"}

@@ -9,12 +9,12 @@ import pytest
 from argon2 import PasswordHasher
 from playwright.sync_api import Page, Route, expect
 
+from keter.betting_settings import LIVE_LIMITS
 from keter.bus.connection import Bus
 from keter.bus.state.trading import read_trading
 from keter.clock import SystemClock
 from keter.domain.trading import TradingState
 from keter.ledger import Ledger
-from keter.setting_groups import LIVE_LIMITS
 from tests.e2e.conftest import Dashboard, OpenTab, StartDashboard, picture
 from tests.e2e.test_screens import axe, blemishes
 from tests.kit.execution import licence, own_redis

@@ -31,9 +31,9 @@ from hypothesis.stateful import (
 from keter.domain.bets import FINAL, SETTLED, BetState
 from keter.domain.exposure import ExposureStatus
 from keter.domain.signals import ApprovedSignal
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import KeterError
 from keter.ledger import BetFilter
-from keter.venues.base import Ticket, TicketStatus
 from tests.kit.execution import ACCOUNT, state_of
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook

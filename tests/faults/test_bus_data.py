@@ -10,14 +10,14 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, PoisonedPayloadError
 from keter.bus.locks import Locks
-from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.server import probe
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.odds import read_odds, read_score
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore
 from keter.bus.state.trading import change_trading, read_arming, read_trading
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.domain.trading import TradingMode, TradingState
+from keter.redis_server.probe import probe
 from keter.venues.asianodds.stores import Session
 from tests.integration.test_bus_risk import guard_lease, reservation
 from tests.kit.execution import MARK

@@ -20,7 +20,7 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError
-from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths, read_dead
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths, read_dead
 from keter.errors import UnavailableError
 from tests.kit.bus_worker import POINTS
 from tests.kit.support import ROOT, RedisServer, eventually

@@ -10,7 +10,7 @@ import pytest
 from keter.bus.connection import SOCKET_TIMEOUT_S, Bus, connect
 from keter.bus.errors import ConnectionLostError
 from keter.bus.locks import Lease, Locks
-from keter.bus.queues import Item, Output, Pipe, QueueName, Reaper, depths
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.risk import RiskBook
 from keter.errors import UnavailableError
 from tests.integration.test_bus_risk import guard_lease, reservation

@@ -13,7 +13,7 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.bus.connection import connect
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.ownership import owner_id, read_owner
 from keter.bus.telemetry.stats import read_counts
 from keter.domain.runs import NOBODY

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from keter.bus.connection import Bus, connect
-from keter.bus.server import probe
 from keter.errors import UnavailableError
+from keter.redis_server.probe import probe
 from tests.kit.support import RedisServer, eventually, free_port
 
 pytestmark = pytest.mark.redis

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 import keter.bus.connection as connection_module
 from keter.bus.connection import Arg, Bus, connect
 from keter.bus.errors import BusDataError, ConnectionLostError, LeaseLostError
-from keter.bus.queues import Output, Pipe, QueueName, Reaper
+from keter.bus.queue import Output, Pipe, QueueName, Reaper
 from keter.bus.scripts import Script, script
 from tests.kit.support import RedisServer
 

@@ -8,7 +8,7 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
-from keter.bus.queues import Item, Output, Pipe, QueueName, Reaper, clear_dead, depths, read_dead
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, clear_dead, depths, read_dead
 from keter.bus.telemetry.stats import add_counts, read_counts
 from tests.kit.support import eventually
 

@@ -15,17 +15,12 @@ from typing import Any
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.queues import Output, Pipe, QueueName
-from keter.bus.server import (
-    PrivateRedis,
-    RedisKind,
-    locate_redis,
-    plan_redis,
-    probe,
-    refuse_for_live,
-)
+from keter.bus.queue import Output, Pipe, QueueName
 from keter.errors import ConfigurationError, UnavailableError
 from keter.redis_server import choosing as _plan
+from keter.redis_server.choosing import RedisKind, plan_redis
+from keter.redis_server.private import PrivateRedis, locate_redis
+from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import Settings, load_settings
 from tests.kit.support import RedisServer, eventually
 

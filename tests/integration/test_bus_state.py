@@ -46,13 +46,14 @@ from keter.bus.telemetry.audit import (
 )
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
+from keter.domain.feed import CapturedAnswer, EventScore
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
-from keter.domain.signals import CapturedAnswer, Decision
+from keter.domain.signals import Decision
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import AccountSnapshot, EventScore
 from tests.kit.execution import MARK
 from tests.kit.support import ROOT, eventually
 

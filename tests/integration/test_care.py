@@ -14,7 +14,8 @@ from sqlalchemy import text
 from keter.bus.connection import Bus
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
-from keter.domain.signals import CapturedAnswer, Decision
+from keter.domain.feed import CapturedAnswer
+from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.ledger import BetFilter, Ledger, open_settings_ledger

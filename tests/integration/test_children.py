@@ -16,9 +16,9 @@ import pytest
 import pytest_asyncio
 
 from keter.clock import SystemClock
+from keter.domain.processes import Stage
 from keter.settings import child_environment
 from keter.supervision.children import Backoff, Child, Fleet, Spec
-from keter.supervision.processes import Stage
 from keter.supervision.pulse import Patience
 from tests.kit.support import ROOT, eventually
 
@@ -186,7 +186,7 @@ import asyncio, sys
 from keter.supervision.children import Fleet, Spec
 from keter.clock import SystemClock
 from keter.supervision.pulse import Patience
-from keter.supervision.processes import Stage
+from keter.domain.processes import Stage
 from keter.settings import child_environment
 async def main():
     lines = []

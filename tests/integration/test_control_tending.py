@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from keter.betting_settings import RiskSettings
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.locks import Locks
@@ -15,7 +16,6 @@ from keter.control.commands import Control
 from keter.domain.trading import OperatorCommand
 from keter.errors import UsageError
 from keter.risk.limits import lowered
-from keter.setting_groups import RiskSettings
 from tests.integration.test_control import OPS, audit, bus, control
 
 __all__ = ["audit", "bus", "control"]  # fixtures

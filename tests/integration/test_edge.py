@@ -11,7 +11,7 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.state.odds import write_feed, write_odds
 from keter.clock import ManualClock
 from keter.domain.markets import Phase

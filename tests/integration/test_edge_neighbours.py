@@ -11,12 +11,13 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.state.odds import remove_odds, write_odds
 from keter.clock import ManualClock
+from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
-from keter.domain.signals import CapturedAnswer, Decision, ValidatedMarket
+from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.processes.edge import EdgeWorker
 from keter.replay.replayer import Replayer
@@ -24,7 +25,6 @@ from keter.settings import Settings
 from keter.strategies.value.evidence import explain, recompute
 from keter.strategies.value.neighbour_markets import FRESH
 from keter.strategies.value.validation import validate
-from keter.venues.base import FeedUpdate, MarketPrices
 from tests.kit.signals import NOW, an_update, prices
 from tests.kit.workbench import context_on, settings_for
 

@@ -14,7 +14,7 @@ import structlog
 
 from keter.bus.codec import decode, encode
 from keter.bus.locks import Locks
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.state.cooldowns import cooling
 from keter.bus.state.odds import write_odds, write_scores
 from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
@@ -22,9 +22,12 @@ from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.feed import EventScore
 from keter.domain.markets import Outcome, Phase, event_uid
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import (
     CommandAction,
     ExecutionMode,
@@ -36,16 +39,7 @@ from keter.domain.verdicts import Reason
 from keter.processes.tracker import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
 from keter.venues.asianodds.transport import Reply
-from keter.venues.base import (
-    EventScore,
-    Placement,
-    PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
-    Ticket,
-    TicketStatus,
-    VenueTransientError,
-)
+from keter.venues.base import VenueTransientError
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook

@@ -19,7 +19,7 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Lease
-from keter.bus.queues import Item, QueueName, depths
+from keter.bus.queue import Item, QueueName, depths
 from keter.bus.state.accounts import write_account
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.cooldowns import cool_down, rest_left_s
@@ -35,6 +35,7 @@ from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Event, Outcome, parse_market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
@@ -43,7 +44,6 @@ from keter.processes.serving import Gather, Handled, serve
 from keter.risk import book_keeper as risk_keeping
 from keter.settings import Settings
 from keter.supervision.run import single
-from keter.venues.base import AccountSnapshot
 from tests.kit.execution import NOW, a_signal, an_event, an_intent, settings_for
 from tests.kit.ledger_contract import WAY_TO
 from tests.kit.support import RedisServer, eventually

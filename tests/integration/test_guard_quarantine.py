@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import Foreign
 from keter.execution.reconcile.unreadable_rows import Unreadable
 from keter.ledger import UnstorableRowError
-from keter.venues.base import Ticket, TicketStatus
 from tests.integration.test_guard import Desk, desk
 from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
 from tests.kit.workbench import context_on

@@ -13,10 +13,10 @@ from keter.bus.state.odds import (
     write_odds,
     write_scores,
 )
+from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.quotes import Score
 from keter.strategies.value.markets_view import read_market
-from keter.venues.base import EventScore
 from tests.kit.signals import NOW, RESULT, an_update, prices
 from tests.kit.workbench import opened
 

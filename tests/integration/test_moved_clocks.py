@@ -13,7 +13,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Held, Lease, Locks
-from keter.bus.queues import Output, Pipe, QueueName, Reaper
+from keter.bus.queue import Output, Pipe, QueueName, Reaper
 from keter.bus.state.accounts import read_accounts, write_account
 from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.ownership import claim
@@ -26,12 +26,12 @@ from keter.control.commands import Control, Operator
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Outcome, parse_market
 from keter.domain.runs import OwnerRecord, Run
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import ExecutionMode, TradingMode
 from keter.domain.verdicts import Reason
 from keter.execution.placement_checks import check_age
 from keter.settings import load_settings
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import AccountSnapshot
 from tests.integration.test_guard import Desk, desk, fund
 from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
 from tests.kit.support import RedisServer, eventually

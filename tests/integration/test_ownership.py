@@ -21,13 +21,14 @@ from keter.bus.locks import Lease, Locks
 from keter.bus.state.ownership import claim, give_back, keep, owner_id, read_owner, refuse_strangers
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import SystemClock
+from keter.context import Context
 from keter.domain.runs import NOBODY, OwnerRecord, Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
 from keter.ledger import open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.run_membership import find_run
-from keter.processes.runtime import Context, live
+from keter.processes.runtime import live
 from keter.settings import Settings
 from keter.supervision.handover import fingerprint
 from keter.supervision.ownership import Ownership

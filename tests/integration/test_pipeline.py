@@ -12,19 +12,20 @@ import structlog
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.queues import QueueName, depths
+from keter.bus.queue import QueueName, depths
 from keter.bus.state.odds import LatestOdds, read_feeds, read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.audit import take_audit
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import SystemClock, to_ms
+from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.ledger import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, validator
-from keter.processes.runtime import Context, Work
+from keter.processes.runtime import Work
 from keter.settings import Settings
 from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig

@@ -14,14 +14,15 @@ import structlog
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.queues import QueueName, depths, read_dead
+from keter.bus.queue import QueueName, depths, read_dead
 from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.telemetry.stats import read_counts
+from keter.context import Context
 from keter.domain.signals import ApprovedSignal
-from keter.processes.runtime import Context, live
+from keter.processes.runtime import live
 from keter.settings import Settings
 from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.server import Sandbox

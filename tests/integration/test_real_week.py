@@ -16,15 +16,17 @@ from pathlib import Path
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.queues import QueueName, depths, read_dead
+from keter.bus.queue import QueueName, depths, read_dead
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.stats import read_counts
+from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.feed import FeedUpdate
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
-from keter.processes.runtime import Context, Work
+from keter.processes.runtime import Work
 from keter.settings import Settings
 from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import (
@@ -35,7 +37,6 @@ from keter.venues.asianodds.simulator.config import (
 )
 from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
 from keter.venues.asianodds.simulator.server import Sandbox
-from keter.venues.base import FeedUpdate
 from tests.kit.football_csv import Row, read_rows
 from tests.kit.support import eventually, football_data
 from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working

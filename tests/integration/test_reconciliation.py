@@ -12,12 +12,13 @@ import pytest
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import connect
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.state.query_budget import take_questions
 from keter.bus.state.reconciliation import last_pass, pass_done, wanted_pass
 from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.signals import Decision
+from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.domain.verdicts import Reason
 from keter.execution.reconcile.query_order import (
     ACCOUNT_COST,
@@ -28,7 +29,7 @@ from keter.execution.reconcile.query_order import (
 from keter.ledger import BetChanges
 from keter.processes.tracker import QUERIES_PER_MINUTE
 from keter.supervision.run import single
-from keter.venues.base import AccountSnapshot, Ticket, VenueTransientError
+from keter.venues.base import VenueTransientError
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.support import eventually

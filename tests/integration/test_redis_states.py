@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from keter.bus.connection import Bus, connect
-from keter.bus.server import probe, refuse_for_live
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError, UnavailableError
+from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import load_settings
 from keter.supervision.doctor import Grade, examine
 from tests.kit.support import RedisServer, free_port

@@ -18,16 +18,17 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError
-from keter.bus.queues import QueueName, depths
+from keter.bus.queue import QueueName, depths
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
+from keter.context import Context
+from keter.domain.processes import STAGE_GRACE_S, STAGE_OF, Process
 from keter.domain.runs import Run
 from keter.errors import ExitCode
 from keter.processes import runtime
 from keter.processes.run_membership import find_run
-from keter.processes.runtime import Context, live, stop_deadline_s
+from keter.processes.runtime import live, stop_deadline_s
 from keter.settings import Settings
-from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import still_world
 from tests.kit.support import ROOT, RedisServer, eventually, free_port

@@ -15,9 +15,9 @@ from keter.bus.state.trading import arm, read_arming, read_trading
 from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState, made_by_keter, reference_of
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import TradingMode
 from keter.risk.restore import catch_up
-from keter.venues.base import Ticket, TicketStatus
 from tests.integration.test_execution import Desk
 from tests.integration.test_worker_alerts import Ingest
 from tests.kit.execution import ACCOUNT, NOW

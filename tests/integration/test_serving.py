@@ -10,10 +10,10 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
-from keter.bus.queues import Item, Output, QueueName, Reaper, depths, read_dead
+from keter.bus.queue import Item, Output, QueueName, Reaper, depths, read_dead
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import ManualClock
-from keter.processes.runtime import Context
+from keter.context import Context
 from keter.processes.serving import Gather, Handle, Handled, Rank, Tick, serve
 from keter.settings import Settings
 from tests.kit.support import RedisServer, eventually

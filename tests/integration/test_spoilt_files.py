@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.server import locate_redis
 from keter.clock import SystemClock
 from keter.dashboard.health import licence_refusal, licence_text, licence_trouble
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.models import LogsQuery
 from keter.errors import PermissionDeniedError
 from keter.license import FileClockMark, LicenseKeeper
+from keter.redis_server.private import locate_redis
 from keter.settings import child_environment, load_settings
 from keter.supervision.instances import lock_of, on, running
 from tests.kit.support import eventually, free_port

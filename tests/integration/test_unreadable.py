@@ -18,6 +18,7 @@ from keter.bus.telemetry.audit import push_audit, take_audit
 from keter.domain.bets import SETTLED, BetState
 from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.domain.verdicts import accept
 from keter.ledger import BetChanges, UnstorableRowError
@@ -27,7 +28,6 @@ from keter.risk.gate import RiskContext, RiskLimits, assess
 from keter.risk.streaks import last_streak_pause
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
-from keter.venues.base import Ticket, TicketStatus
 from tests.integration.test_execution import Desk
 from tests.kit.asianodds_payloads import data_body
 from tests.kit.execution import NOW, a_signal

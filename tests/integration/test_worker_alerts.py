@@ -13,9 +13,10 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
+from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.processes.edge import EdgeWorker
@@ -23,7 +24,6 @@ from keter.processes.feed_watch import FeedWatch
 from keter.settings import Settings
 from keter.strategies.value.validation import validate
 from keter.venues.asianodds.source import AsianOddsSource
-from keter.venues.base import FeedUpdate
 from tests.kit.asianodds_payloads import feed_body
 from tests.kit.asianodds_seam import Script
 from tests.kit.signals import NOW, an_update, prices

@@ -3,16 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
-from keter.bus.queues import QueueFacts
+from keter.bus.queue import QueueFacts
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
 from keter.domain.exposure import DayRisk
 from keter.domain.markets import Phase
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode
 from keter.ledger import Figures
 from keter.metrics import BusPart, Known, Limits, Machine, RedisPart
-from keter.venues.base import AccountSnapshot
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 RULES = [("unknown-bets", "page"), ("feed-stale", "page")]

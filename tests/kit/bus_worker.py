@@ -12,7 +12,7 @@ import sys
 
 from keter.bus.connection import connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
-from keter.bus.queues import Item, Output, Pipe, QueueName, Reaper
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper
 from keter.errors import UnavailableError
 
 POINTS = ("opened", "claimed", "half done", "done", "stepped")

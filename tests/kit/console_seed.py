@@ -10,7 +10,7 @@ import msgspec
 
 from keter.bus.connection import Bus
 from keter.bus.locks import Locks
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.accounts import write_account
 from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.state.reconciliation import note_pass
@@ -26,6 +26,7 @@ from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Pha
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import (
     CommandAction,
     ExecutionMode,
@@ -35,7 +36,6 @@ from keter.domain.trading import (
 )
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
-from keter.venues.base import AccountSnapshot
 
 ACCOUNT = "sandbox"
 STARTED = datetime.now(UTC)

@@ -11,34 +11,27 @@ from pathlib import Path
 
 import msgspec
 
+from keter.betting_settings import RiskSettings
 from keter.bus.connection import Bus
 from keter.bus.state.ownership import claim
 from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.markets import Event, Market, Outcome, Phase, event_uid, parse_market
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.runs import OwnerRecord, Run, RunMark
 from keter.domain.settlement import settle
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
+from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import accept
 from keter.execution.placement_checks import PlacementWorld
 from keter.license import issue, load_private_key, new_key
-from keter.setting_groups import EdgeSettings, RiskSettings
 from keter.settings import Settings, load_settings
 from keter.strategies.value.edge import evaluate
+from keter.strategies.value.settings import EdgeSettings
 from keter.venues.asianodds.capability import CAPABILITY
-from keter.venues.base import (
-    AccountSnapshot,
-    Capability,
-    Placement,
-    PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
-    QuoteRequest,
-    Ticket,
-    TicketStatus,
-)
+from keter.venues.base import Capability
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 ACCOUNT = "TESTER"

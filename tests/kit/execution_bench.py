@@ -15,18 +15,18 @@ import structlog
 from keter.bus.codec import encode
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Held, Locks
-from keter.bus.queues import Item
+from keter.bus.queue import Item
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
+from keter.context import Context
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.ledger import Ledger, open_ledger
 from keter.processes.router import Router
-from keter.processes.runtime import Context
 from keter.processes.tracker import KnownSelections, Tracker
 from keter.risk.book_keeper import exposure_of, with_begun
 from keter.settings import Settings

@@ -23,7 +23,7 @@ import structlog
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Locks
-from keter.bus.queues import Output, Pipe, QueueName, depths
+from keter.bus.queue import Output, Pipe, QueueName, depths
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.odds import read_feeds
 from keter.bus.state.risk import RiskBook

@@ -11,10 +11,10 @@ from typing import Any
 
 from keter.clock import ManualClock
 from keter.domain.bets import SETTLED, BetState
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_ledger
 from keter.ledger.columns import to_us
-from keter.venues.base import Ticket, TicketStatus
 from tests.kit.execution import ACCOUNT, NOW, TOTALS
 from tests.kit.ledger_contract import put_in
 

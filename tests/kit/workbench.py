@@ -10,21 +10,23 @@ from typing import Any
 import structlog
 
 from keter.bus.connection import Bus
-from keter.bus.queues import Item, Output, Pipe, QueueName, depths
+from keter.bus.queue import Item, Output, Pipe, QueueName, depths
 from keter.bus.state.accounts import write_account
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
+from keter.context import Context
+from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
+from keter.domain.tickets import AccountSnapshot
 from keter.processes.ingest import OpenSource
-from keter.processes.runtime import Context
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import AccountSnapshot, FeedUpdate, PriceSource
+from keter.venues.base import PriceSource
 from tests.kit.support import connected
 
 LEASE_S = 2.0

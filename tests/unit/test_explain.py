@@ -15,9 +15,9 @@ from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.ledger import open_settings_ledger
-from keter.setting_groups import EdgeSettings
 from keter.settings import load_settings
 from keter.strategies.value.edge import evaluate, evidence
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_update, prices
 
 SHARPS = (

@@ -129,7 +129,8 @@ def redis_url(target: Target) -> str | None:
     nobody knows any.
     """
     from keter.bus.connection import without_login
-    from keter.bus.server import configured_url, locate_redis, running_url
+    from keter.redis_server.choosing import configured_url
+    from keter.redis_server.private import locate_redis, running_url
 
     settings = target.settings
     if target.found is None or not target.found.instance.redis:
@@ -217,7 +218,7 @@ async def somebody_runs(bus: "Bus | None") -> bool:
     machine.
     """
     from keter.bus.telemetry.heartbeats import read_heartbeats
-    from keter.supervision.processes import Process
+    from keter.domain.processes import Process
 
     if bus is None:
         return False

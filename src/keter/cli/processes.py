@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from keter.domain.processes import Process, worker_name
 from keter.errors import ExitCode
-from keter.supervision.processes import Process, worker_name
 
 Supervised = Annotated[
     bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")
@@ -41,7 +41,7 @@ def record() -> ExitCode:
         return load_settings(environ=child_environment(CAPTURE_RAW="true"))
 
     settings = read()
-    from keter.supervision.processes import RECORDING
+    from keter.domain.processes import RECORDING
     from keter.supervision.supervisor import up
 
     return up(settings, say=typer.echo, only=RECORDING, on_disk=read)

@@ -15,7 +15,8 @@ from keter.errors import UnavailableError, UsageError
 from keter.system.private_files import open_private, write_private
 
 if TYPE_CHECKING:
-    from keter.domain.signals import CapturedAnswer, Decision
+    from keter.domain.feed import CapturedAnswer
+    from keter.domain.signals import Decision
     from keter.replay.replayer import Replayer
 
 FILLED_AS_SEEN = "Every approval is filled at the price seen: no refusals, no drift."

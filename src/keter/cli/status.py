@@ -118,7 +118,7 @@ async def _in_force(bus: "Bus") -> Facts:
 
 
 async def _workings(bus: "Bus") -> Facts:
-    from keter.bus.queues import depths
+    from keter.bus.queue import depths
     from keter.bus.telemetry.heartbeats import read_heartbeats
 
     beats = await read_heartbeats(bus)

@@ -23,10 +23,10 @@ from keter.control.base import Audit, CommandOutcome, Operator
 from keter.control.halt_file import HaltFile
 from keter.control.standing import Standing, outlasts, until_text
 from keter.control.tending import TendingCommands
+from keter.domain.processes import Process
 from keter.domain.trading import CommandAction, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.setting_groups import YEAR_S
-from keter.supervision.processes import Process
+from keter.setting_kinds import YEAR_S
 
 __all__ = ["CommandOutcome", "Control", "Operator"]  # what whoever commands needs
 log = structlog.get_logger(__name__)

@@ -1,8 +1,8 @@
 """How much proof a command asks for, the same on the page and over Telegram."""
 
 from keter.control.standing import Standing
+from keter.domain.processes import Process
 from keter.domain.trading import TradingMode
-from keter.supervision.processes import Process
 
 
 def resumes_lightly(standing: Standing) -> bool:

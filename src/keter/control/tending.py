@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+from keter.betting_settings import RiskSettings
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.locks import clear_exec_lock
@@ -13,7 +14,6 @@ from keter.control.base import Commander, CommandOutcome, Operator, valued
 from keter.domain.trading import CommandAction
 from keter.errors import UsageError
 from keter.risk.limits import checked_limit, setting_of
-from keter.setting_groups import RiskSettings
 
 Clear = Callable[[Bus, str], Awaitable[bool]]
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from keter.betting_settings import RiskSettings
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.commands import CommandOutcome, Control, Operator
@@ -26,7 +27,6 @@ from keter.dashboard.routes import Principal
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.risk.limits import checked_limit
-from keter.setting_groups import RiskSettings
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0

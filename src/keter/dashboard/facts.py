@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from keter.bus.queues import QueueFacts, QueueName
+from keter.betting_settings import RiskSettings, StakeSettings
+from keter.bus.queue import QueueFacts, QueueName
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert, runbook_id
 from keter.bus.telemetry.heartbeats import Heartbeat
@@ -18,14 +19,13 @@ from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.processes import Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
+from keter.domain.tickets import AccountSnapshot
 from keter.ledger import MoneySummary
-from keter.setting_groups import RiskSettings, StakeSettings
 from keter.settings import Settings
 from keter.supervision.following import following_text
-from keter.supervision.processes import Process
-from keter.venues.base import AccountSnapshot
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")
 PASSED = "ok"

@@ -8,8 +8,7 @@ from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import list_exec_locks
-from keter.bus.queues import depths
-from keter.bus.server import probe
+from keter.bus.queue import depths
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import list_cooldowns
 from keter.bus.state.limits import read_limits
@@ -36,16 +35,17 @@ from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
 from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
 from keter.logs import secret_values
 from keter.redaction import Redactor
+from keter.redis_server.probe import probe
 from keter.risk.limits import lowered
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books
-from keter.supervision.processes import EVERYTHING, Process
 
 DEADLINE_S = 3.0
 SEARCH_S = 6.0  # the page waits for 8

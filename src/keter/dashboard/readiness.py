@@ -14,10 +14,10 @@ from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Check
 from keter.dashboard.rules import wanted
 from keter.dashboard.stores import Stores
+from keter.domain.processes import Process
 from keter.errors import KeterError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
-from keter.supervision.processes import Process
 
 DEADLINE_S = 3.0
 CLOCKS_MAY_DIFFER = timedelta(seconds=2)

@@ -16,8 +16,8 @@ from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW, Silent, Trou
 from keter.dashboard.standstill import Standing
 from keter.dashboard.stores import StoreHealth
 from keter.domain.bets import Bet, BetState
+from keter.domain.processes import EVERYTHING, Process
 from keter.settings import Settings
-from keter.supervision.processes import EVERYTHING, Process
 
 # Without one of these nothing is bet or settled: the loss of any is a page.
 VITAL = frozenset({"ingest", "validator", "edge", "guard", "router", "tracker"})

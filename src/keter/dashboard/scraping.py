@@ -11,6 +11,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from keter import __version__
+from keter.betting_settings import RiskSettings
 from keter.bus.state.odds import FeedFacts
 from keter.clock import Clock
 from keter.dashboard.app_context import AppContext
@@ -24,7 +25,6 @@ from keter.errors import KeterError
 from keter.ledger import ClosingLine, Figures
 from keter.license import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
-from keter.setting_groups import RiskSettings
 from keter.settings import Settings
 from keter.system.text_files import is_present
 

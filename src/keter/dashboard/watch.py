@@ -27,10 +27,10 @@ from keter.dashboard.reader import Reader
 from keter.dashboard.rules import RULES, Finding, Rule, Situation, findings, wanted
 from keter.dashboard.standstill import Standing, Standstill
 from keter.dashboard.stores import StoreHealth, Stores
+from keter.domain.processes import EVERYTHING, Process
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
 from keter.settings import Settings
-from keter.supervision.processes import EVERYTHING, Process
 from keter.system.tasks import stopped_within
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ import msgspec
 from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.runs import RunMark
-from keter.domain.verdicts import Number, Verdict
+from keter.domain.verdicts import Verdict
 
 
 class ValidatedMarket(msgspec.Struct, frozen=True):
@@ -126,19 +126,4 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
     details: dict[str, object] = {}
     decision_id: str | None = None
-    v: int = 1
-
-
-class CapturedAnswer(msgspec.Struct, frozen=True):
-    """One raw answer of a venue, as the recorder keeps it for replay.
-
-    ``request`` has no secrets in it.
-    """
-
-    account: str
-    venue: str
-    request: dict[str, Number]
-    requested_at: datetime
-    received_at: datetime
-    body: bytes
     v: int = 1

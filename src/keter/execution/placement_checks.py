@@ -10,19 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from keter.betting_settings import RiskSettings, RouterSettings, StakeSettings
 from keter.domain.exposure import Exposure
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.domain.orders import PlacementQuote
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.risk import reduce_only
 from keter.risk.caps import within_own_caps
 from keter.risk.gate import as_exposure
-from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.strategies.value.evidence import Worth, worth_at
+from keter.strategies.value.settings import EdgeSettings
 from keter.strategies.value.validation import FUTURE_TOLERANCE_S
-from keter.venues.base import PlacementQuote
 
 _ROUNDING = 1e-9
 

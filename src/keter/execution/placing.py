@@ -23,6 +23,7 @@ from keter.bus.errors import (
 )
 from keter.clock import Clock, Ids
 from keter.domain.bets import Bet, BetState, Intent, reference_of
+from keter.domain.orders import Placement, PlaceOrder, PlaceOutcome
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
@@ -42,7 +43,7 @@ from keter.ledger import (
     SelectionOpenError,
     UnstorableRowError,
 )
-from keter.venues.base import BetVenue, Placement, PlaceOrder, PlaceOutcome
+from keter.venues.base import BetVenue
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -6,6 +6,7 @@ one it quoted for, so a plan that leaves books out is quoted once more.
 
 from dataclasses import dataclass
 
+from keter.domain.orders import PlacementQuote, QuoteRequest
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import (
@@ -16,7 +17,7 @@ from keter.execution.placement_checks import (
     choose,
     first_books,
 )
-from keter.venues.base import BetVenue, PlacementQuote, QuoteRequest, VenueError
+from keter.venues.base import BetVenue, VenueError
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
+from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
+from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingState
 from keter.ledger import rows
 from keter.ledger.database import Database
@@ -36,7 +38,6 @@ from keter.ledger.schema import (
     results,
     settlements,
 )
-from keter.venues.base import AccountSnapshot, EventScore, Ticket, TicketStatus
 
 
 class AlertRow(msgspec.Struct, frozen=True):

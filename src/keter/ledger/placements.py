@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import Bet, BetState
+from keter.domain.orders import PlaceOutcome
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import bets, transitions
-from keter.venues.base import PlaceOutcome
 
 _TOLD = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
 

@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 
 from keter.domain.bets import OPEN, BetState
+from keter.domain.tickets import TicketStatus
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
-from keter.venues.base import TicketStatus
 
 REVISION = "0006"
 

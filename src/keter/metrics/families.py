@@ -28,12 +28,12 @@ from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.bets import BetState
 from keter.domain.exposure import ExposureStatus, open_stake
 from keter.domain.money import to_decimal
+from keter.domain.processes import Process
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.ledger import Figures
 from keter.metrics.known import BusPart, Known, Limits, Machine
 from keter.metrics.names import CATALOGUE
-from keter.supervision.processes import Process
 
 OTHER = "other"
 MOST_WORDS = 60

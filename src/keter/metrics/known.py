@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from keter.bus.queues import QueueFacts
+from keter.bus.queue import QueueFacts
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.exposure import Exposure
 from keter.domain.room import Room
+from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode
 from keter.ledger import Figures
-from keter.venues.base import AccountSnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ It reads Redis and the ledger; only operators' commands change anything.
 
 import asyncio
 
+from keter.context import Context
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_world
 from keter.errors import KeterError
-from keter.processes.runtime import Context, follow_redis
+from keter.processes.runtime import follow_redis
 from keter.system.tasks import end_tasks
 
 

@@ -16,13 +16,13 @@ import msgspec
 
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.queues import Item, Output, QueueName
+from keter.bus.queue import Item, Output, QueueName
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.context import Context
 from keter.domain.markets import Outcome
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, Reason, Verdict
-from keter.processes.runtime import Context
 from keter.processes.serving import Handled, serve, together, traced
 from keter.strategies.value.dry_spell import DrySpell
 from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen

@@ -8,9 +8,11 @@ from collections import Counter
 from keter.bus.state.contests import note_contest
 from keter.bus.telemetry.alerts import Alert, Level, clear_alert, raise_alert
 from keter.bus.telemetry.stats import add_counts
+from keter.context import Context
+from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
-from keter.processes.runtime import REDIS_TROUBLE, Context
-from keter.venues.base import FeedUpdate, PriceSource, VenueRejectedError
+from keter.processes.runtime import REDIS_TROUBLE
+from keter.venues.base import PriceSource, VenueRejectedError
 
 EVERY_S = 1.0
 CONTESTED = "session_contested"  # the session's owner waits before it logs in again

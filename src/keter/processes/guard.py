@@ -21,10 +21,11 @@ import msgspec
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
-from keter.bus.queues import Item, Output, QueueName
+from keter.bus.queue import Item, Output, QueueName
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import cooling
 from keter.bus.state.risk import RiskState
+from keter.context import Context
 from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
@@ -33,7 +34,6 @@ from keter.execution.placement_checks import check_age
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import Context
 from keter.processes.serving import Gather, Handled, serve, traced
 from keter.risk.book_keeper import RiskKeeper
 from keter.risk.gate import RiskContext, assess, best_first, score_at_bet

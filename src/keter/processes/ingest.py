@@ -17,26 +17,21 @@ from datetime import datetime
 from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.locks import Lease
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.odds import remove_odds, write_feed, write_odds, write_scores
 from keter.bus.telemetry.audit import push_capture
 from keter.clock import Clock, to_ms
+from keter.context import Context
+from keter.domain.feed import FeedUpdate, MarketPrices
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.processes.feed_watch import FeedWatch
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import REDIS_TROUBLE, Context, Waits, raise_errors
+from keter.processes.runtime import REDIS_TROUBLE, Waits, raise_errors
 from keter.settings import Settings
 from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
 from keter.system.tasks import end_tasks
-from keter.venues.base import (
-    FeedUpdate,
-    MarketPrices,
-    PriceSource,
-    VenueError,
-    VenueRejectedError,
-    VenueThrottledError,
-)
+from keter.venues.base import PriceSource, VenueError, VenueRejectedError, VenueThrottledError
 from keter.venues.feeds import open_price_source
 
 CHUNK = 200  # markets between two looks at the rest of the process

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from keter.bus.locks import Lease
-from keter.processes.runtime import Context, raise_errors
+from keter.context import Context
+from keter.processes.runtime import raise_errors
 from keter.system.tasks import end_tasks
 
 Body = Callable[[Lease], Awaitable[None]]

@@ -12,11 +12,11 @@ import structlog
 from keter.bus.state.risk import RiskState
 from keter.bus.state.trading import disarm, read_arming
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
-from keter.processes.runtime import Context
 
 log = structlog.get_logger(__name__)
 ALERT = "ledger-replaced"

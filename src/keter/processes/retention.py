@@ -8,9 +8,9 @@ LEDGER_MAX_MB, the newest decisions are still worth their room.
 import asyncio
 from datetime import timedelta
 
+from keter.context import Context
 from keter.ledger import Ledger
 from keter.logs import BYTES_PER_MB, trim_logs
-from keter.processes.runtime import Context
 from keter.replay.capture import CaptureWriter
 
 EVERY_S = 600.0

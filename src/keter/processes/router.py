@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease, Locks
-from keter.bus.queues import Item, Pipe, QueueName
+from keter.bus.queue import Item, Pipe, QueueName
 from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
 from keter.execution.conditions import Conditions
@@ -25,7 +26,7 @@ from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import REDIS_TROUBLE, Context, Waits
+from keter.processes.runtime import REDIS_TROUBLE, Waits
 from keter.processes.serving import Handled, serve, traced
 from keter.system.tasks import end_tasks
 from keter.venues.base import BetVenue

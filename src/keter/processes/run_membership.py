@@ -7,11 +7,11 @@ import msgspec
 from keter.bus.connection import Bus
 from keter.bus.state.ownership import read_owner
 from keter.clock import Clock
+from keter.domain.processes import Process
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
 from keter.ledger import open_settings_ledger
 from keter.settings import Settings
-from keter.supervision.processes import Process
 from keter.supervision.run import single
 
 # These call the venue as the account, or decide for it.

@@ -19,17 +19,11 @@ import structlog
 
 from keter.bus.connection import Bus, absent, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError, NotOwnerError
-from keter.bus.queues import Pipe, QueueName
 from keter.bus.state.ownership import refuse_strangers
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock, Ids, SystemClock, random_id
-from keter.domain.runs import Run
-from keter.errors import ExitCode, KeterError, UnavailableError
-from keter.logs import configure_logs
-from keter.processes.run_membership import find_run
-from keter.settings import Settings
-from keter.supervision.processes import (
+from keter.context import Context
+from keter.domain.processes import (
     EVERYTHING,
     STAGE_GRACE_S,
     STAGE_OF,
@@ -37,6 +31,11 @@ from keter.supervision.processes import (
     at_machine,
     worker_name,
 )
+from keter.domain.runs import Run
+from keter.errors import ExitCode, KeterError, UnavailableError
+from keter.logs import configure_logs
+from keter.processes.run_membership import find_run
+from keter.settings import Settings
 from keter.supervision.pulse import keep_pulsing
 from keter.supervision.run import machine_name, single
 from keter.system.process import (
@@ -62,47 +61,6 @@ SERVE_WITHOUT_REDIS = frozenset({Process.DASHBOARD.value})
 REDIS_TROUBLE = (ConnectionLostError, BusRefusedError, LeaseLostError)
 Work = Callable[["Context"], Awaitable[None]]
 BelongsTo = Run | None
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The world of one worker.
-
-    ``stop`` is set once and for ever; everything that waits looks at it.
-
-    ``starts`` are the processes that work in this run; a recording has few of them.
-    """
-
-    settings: Settings
-    clock: Clock
-    ids: Ids
-    bus: Bus
-    heart: Heart
-    log: structlog.stdlib.BoundLogger
-    process: str
-    worker: str
-    stop: asyncio.Event
-    run: Run
-    starts: frozenset[Process] = EVERYTHING
-
-    async def pause(self, seconds: float) -> bool:
-        """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
-        return await stopped_within(self.stop, seconds)
-
-    def pipe(self, source: QueueName | None) -> Pipe:
-        """A pipe of this worker that books its counts on the configured betting day."""
-        return Pipe(
-            self.bus,
-            source=source,
-            worker=self.worker,
-            lease_ttl_s=self.settings.process.worker_lease_ttl_s,
-            ids=self.ids,
-            day=self.day,
-        )
-
-    def day(self) -> str:
-        """The betting day that it is."""
-        return day_of(self.clock.now(), self.settings.mode.zone)
 
 
 def stop_deadline_s(process: str) -> float:
@@ -350,7 +308,8 @@ async def connect_by(settings: Settings) -> Bus:
 
     Raises UnavailableError, and ConfigurationError when money must not depend on that server.
     """
-    from keter.bus.server import locate_redis, refuse_for_live
+    from keter.redis_server.private import locate_redis
+    from keter.redis_server.probe import refuse_for_live
 
     url = await asyncio.to_thread(locate_redis, settings)
     if url is None:

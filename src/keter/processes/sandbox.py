@@ -11,10 +11,10 @@ import structlog
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError
 from keter.bus.telemetry.heartbeats import Heart
+from keter.domain.processes import at_machine
 from keter.errors import UnavailableError
 from keter.processes.runtime import REDIS_TROUBLE, History, connect_by
 from keter.supervision.handover import Handover
-from keter.supervision.processes import at_machine
 from keter.supervision.pulse import keep_pulsing
 from keter.supervision.run import machine_name
 

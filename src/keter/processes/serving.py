@@ -20,9 +20,9 @@ from keter.bus.errors import (
     LeaseLostError,
     PoisonedPayloadError,
 )
-from keter.bus.queues import Item, Output, Pipe, Reaper
+from keter.bus.queue import Item, Output, Pipe, Reaper
+from keter.context import Context
 from keter.domain.quotes import MarketUpdate
-from keter.processes.runtime import Context
 
 BATCH = 32
 MOST_ERROR_TEXT = 500

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from keter.bus.locks import Lease
 from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_pass
+from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Market, Outcome
 from keter.execution.reconcile.account_check import AccountWatch
@@ -24,7 +25,7 @@ from keter.execution.reconcile.query_order import (
 from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import Context, Waits
+from keter.processes.runtime import Waits
 from keter.venues.base import BetVenue
 from keter.venues.registry import open_bet_venue
 

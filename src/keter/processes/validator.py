@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from keter.bus.codec import decode, encode
-from keter.bus.queues import Item, Output, QueueName
+from keter.bus.queue import Item, Output, QueueName
+from keter.context import Context
 from keter.domain.quotes import MarketUpdate
-from keter.processes.runtime import Context
 from keter.processes.serving import Handled, serve
-from keter.setting_groups import ValidationSettings
+from keter.strategies.value.settings import ValidationSettings
 from keter.strategies.value.validation import validate
 
 STAGE = "validator"

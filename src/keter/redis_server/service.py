@@ -11,9 +11,11 @@ from pathlib import Path
 import structlog
 
 from keter.bus.connection import address, connect
-from keter.bus.server import PrivateRedis, RedisKind, plan_redis, probe, refuse_for_live
 from keter.errors import UnavailableError
 from keter.redis_server import watchdog
+from keter.redis_server.choosing import RedisKind, plan_redis
+from keter.redis_server.private import PrivateRedis
+from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import Settings
 from keter.supervision.children import Backoff
 from keter.system.process import spawn_options

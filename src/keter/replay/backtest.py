@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.bets import SETTLED
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
 from keter.domain.money import to_minor
@@ -35,8 +36,8 @@ from keter.replay.football import (
 )
 from keter.replay.records import BetRecord
 from keter.risk.gate import RiskLimits, stake_for
-from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
 from keter.strategies.value.edge import evaluate
+from keter.strategies.value.settings import EdgeSettings
 
 _BEFORE_KICKOFF = timedelta(minutes=1)
 

@@ -14,11 +14,12 @@ from decimal import Decimal
 
 import msgspec
 
+from keter.betting_settings import RouterSettings
+from keter.domain.feed import EventScore
 from keter.domain.settlement import settle
 from keter.ledger import PlacementFact
-from keter.setting_groups import PaperSettings, RouterSettings
-from keter.venues.base import EventScore
 from keter.venues.paper.fill_model import draw_fill
+from keter.venues.paper.settings import PaperSettings
 
 DRAWS = 100
 

@@ -13,9 +13,10 @@ from typing import Protocol
 
 import msgspec
 
+from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
 from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
-from keter.domain.signals import CapturedAnswer, ConfirmedSignal, Decision, ValidatedMarket
+from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
 from keter.replay.simulated_book import SimulatedBook
 from keter.risk.gate import assess, best_first
@@ -23,7 +24,7 @@ from keter.settings import Settings
 from keter.strategies.value.consensus_inputs import wanted_others
 from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
 from keter.strategies.value.validation import validate
-from keter.venues.base import FeedUpdate, MarketPrices, VenueError
+from keter.venues.base import VenueError
 
 _AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, *AWAITED})
 

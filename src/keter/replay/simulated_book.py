@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
 from keter.domain.settlement import settle
@@ -19,7 +20,6 @@ from keter.domain.verdicts import Reason, accept, reject
 from keter.replay.records import BetRecord
 from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached, score_at_bet
 from keter.settings import Settings
-from keter.venues.base import EventScore
 
 
 class _Placed:

@@ -13,11 +13,11 @@ import msgspec
 
 from keter.bus.errors import LeaseLostError, StaleRevisionError
 from keter.bus.locks import Held, Lease
-from keter.bus.server import server_life
 from keter.bus.state.limits import read_limits
 from keter.bus.state.risk import RiskBook, RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.money import money_text
@@ -26,7 +26,7 @@ from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, Tr
 from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import BetFilter, Ledger
 from keter.processes.ledger_watch import LedgerWatch
-from keter.processes.runtime import Context
+from keter.redis_server.probe import server_life
 from keter.risk.gate import (
     RiskLimits,
     daily_loss_limit_minor,

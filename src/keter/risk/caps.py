@@ -4,10 +4,10 @@ bets.
 
 from collections.abc import Mapping, Sequence
 
+from keter.betting_settings import RiskSettings
 from keter.domain.exposure import Exposure, ExposureStatus, open_stake, worst_case
 from keter.domain.money import to_minor
 from keter.domain.verdicts import Reason, Verdict, accept, reject
-from keter.setting_groups import RiskSettings
 
 
 def totals(bet: Exposure, others: Sequence[Exposure], staked_minor: int) -> dict[str, int]:

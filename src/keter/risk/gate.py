@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.markets import Outcome, Phase
 from keter.domain.money import floor_to_minor, to_minor
@@ -17,7 +18,6 @@ from keter.pricing.staking import growth, kelly
 from keter.pricing.value import Chances
 from keter.risk import reduce_only
 from keter.risk.caps import cap_refusal, totals
-from keter.setting_groups import RiskSettings, StakeSettings
 
 LARGEST_SHARE = 0.5
 

@@ -5,8 +5,8 @@ beyond them.
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
+from keter.betting_settings import LIVE_LIMITS, RiskSettings
 from keter.errors import UsageError
-from keter.setting_groups import LIVE_LIMITS, RiskSettings
 
 
 def lowered(risk: RiskSettings, wanted: Mapping[str, Decimal]) -> RiskSettings:

@@ -12,9 +12,9 @@ from decimal import Decimal
 from keter.bus.errors import StaleRevisionError
 from keter.bus.state.limits import restore_limits
 from keter.bus.state.trading import Arming, change_trading, disarm, read_arming, read_trading
+from keter.context import Context
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.ledger import Ledger
-from keter.processes.runtime import Context
 
 ACTOR = "guard"
 RECENT_COMMANDS = 200

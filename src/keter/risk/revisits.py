@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from keter.bus.codec import encode
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.queues import Output, QueueName
+from keter.bus.queue import Output, QueueName
 from keter.bus.state.cooldowns import rest_left_s
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import RESTING, Reason, Verdict
-from keter.processes.runtime import Context
 from keter.strategies.value.markets_view import read_market
 
 MEMORY = 2_000  # markets; the oldest is forgotten first

@@ -17,8 +17,8 @@ from functools import partial
 import structlog
 
 from keter.clock import Clock
+from keter.domain.processes import STAGE_GRACE_S, Stage
 from keter.errors import ExitCode, KeterError
-from keter.supervision.processes import STAGE_GRACE_S, Stage
 from keter.supervision.pulse import PULSE, Patience, Vigil
 from keter.system.process import spawn_options
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from keter import __version__
 from keter.bus.connection import Bus, connect
-from keter.bus.server import PrivateRedis, RedisKind, locate_redis, plan_redis, probe
 from keter.bus.state.odds import read_feeds
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
@@ -24,6 +23,9 @@ from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB, secret_values
 from keter.redaction import Redactor
+from keter.redis_server.choosing import RedisKind, plan_redis
+from keter.redis_server.private import PrivateRedis, locate_redis
+from keter.redis_server.probe import probe
 from keter.settings import Settings, entries
 from keter.supervision.book_names import missing_books
 from keter.supervision.instances import lock_of

@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 from pydantic import SecretStr
 
+from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
 from keter.settings import Entry, Settings, Source, entries, load_settings
-from keter.supervision.processes import EVERYTHING, Process
 
 STANDARD_INPUT = 0
 LONGEST_LINE = 1 << 20  # a few kilobytes are usual; more is not ours

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from keter import __version__
+from keter.domain.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
 from keter.supervision.children import Spec
-from keter.supervision.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.system.private_files import loose_permissions
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault

@@ -16,6 +16,7 @@ import structlog
 from keter import __version__
 from keter.bus.connection import without_login
 from keter.clock import Clock, Ids, SystemClock, random_id
+from keter.domain.processes import EVERYTHING, Process, Stage
 from keter.domain.runs import Run
 from keter.errors import ExitCode, UnavailableError
 from keter.ledger import ledger_is_shared, open_settings_ledger
@@ -40,7 +41,6 @@ from keter.supervision.ownership import Ownership, Reread
 from keter.supervision.page_watch import EVERY_S as ASK_PAGE_EVERY_S
 from keter.supervision.page_watch import PageWatch, answers
 from keter.supervision.preflight import check_bind, check_folder, check_live, check_ports
-from keter.supervision.processes import EVERYTHING, Process, Stage
 from keter.supervision.pulse import Patience
 from keter.supervision.run import new_run
 from keter.system.process import (

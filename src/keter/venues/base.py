@@ -5,15 +5,14 @@ Gates and workers ask the capability, never the venue's name.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
-from keter.domain.quotes import BookPrices, Score, VenueRef
-from keter.domain.signals import CapturedAnswer
+from keter.domain.feed import FeedUpdate
+from keter.domain.markets import MarketKind, Phase
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, QuoteRequest
+from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.errors import KeterError, RetryLaterError
 
 
@@ -69,55 +68,6 @@ class VenueRejectedError(VenueError):
     """The venue understood and said no; the same request will be refused again."""
 
 
-class MarketPrices(msgspec.Struct, frozen=True):
-    """One market as a venue shows it now."""
-
-    event: Event
-    market: Market
-    phase: Phase
-    ref: VenueRef
-    books: tuple[BookPrices, ...]
-    active: bool
-    score: Score | None = None
-
-
-class EventScore(msgspec.Struct, frozen=True):
-    """The score of an event in play; ``ended`` when this is the final score."""
-
-    event_uid: str
-    score: Score
-    half_time: tuple[int, int] | None
-    ended: bool
-    observed_at: datetime
-
-    def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
-        """Whether this is the final score for a bet made then: one seen before it, or before
-        kick-off, is another match's.
-        """
-        return self.ended and self.observed_at >= max(kickoff, made_at)
-
-
-class FeedUpdate(msgspec.Struct, frozen=True):
-    """What one answer of a price source changed.
-
-    ``changed`` are whole markets after the merge, ``removed`` (event_uid, market) pairs that are
-    gone. Everything else of ``phase`` that is still known was confirmed at ``received_at``.
-    ``problems`` counts what could not be used, by kind.
-    """
-
-    phase: Phase
-    changed: tuple[MarketPrices, ...]
-    removed: tuple[tuple[str, Market], ...]
-    scores: tuple[EventScore, ...]
-    requested_at: datetime
-    received_at: datetime
-    body_bytes: int
-    parse_s: float
-    known_markets: int
-    problems: dict[str, int] = {}
-    capture: CapturedAnswer | None = None
-
-
 class PriceSource(Protocol):
     """Normalised updates, for as long as it is iterated.
 
@@ -132,120 +82,6 @@ class PriceSource(Protocol):
     timeouts_in_a_row: int
 
     def updates(self) -> AsyncIterator[FeedUpdate]: ...
-
-
-class QuoteRequest(msgspec.Struct, frozen=True):
-    """Ask for the price and limits of a selection now, at the books named."""
-
-    ref: VenueRef
-    market: Market
-    side: Outcome
-    books: tuple[str, ...]
-
-
-class PlacementQuote(msgspec.Struct, frozen=True):
-    """One book's answer: decimal price, its own text, limits in minor units, or why it refuses."""
-
-    book: str
-    odds: float
-    text: str
-    minimum_minor: int
-    maximum_minor: int
-    rejected: bool
-    message: str = ""
-
-
-class PlaceOrder(msgspec.Struct, frozen=True):
-    """One placement, sent once.
-
-    ``prices`` are (book, price text) for the chosen side; the stake is for all together.
-    """
-
-    ref: VenueRef
-    market: Market
-    side: Outcome
-    prices: tuple[tuple[str, str], ...]
-    stake_minor: int
-    reference: str
-
-
-class PlaceOutcome(StrEnum):
-    """SENT: handed to the book, not yet accepted.
-
-    NOT_SENT: surely never reached it. UNKNOWN: ask, never send again.
-    """
-
-    SENT = "sent"
-    REFUSED = "refused"
-    NOT_SENT = "not_sent"
-    UNKNOWN = "unknown"
-
-
-class Placement(msgspec.Struct, frozen=True):
-    """What one placement call told.
-
-    ``kind`` is a stable word for the answer, ``message`` the venue's text.
-    """
-
-    outcome: PlaceOutcome
-    kind: str
-    message: str = ""
-    code: int | None = None
-
-
-class TicketStatus(StrEnum):
-    PENDING = "pending"
-    RUNNING = "running"
-    REFUSED = "refused"
-    SETTLED = "settled"
-    VOID = "void"
-
-
-class Ticket(msgspec.Struct, frozen=True):
-    """A bet as the venue books it.
-
-    ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
-
-    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still
-    counts as exposure. ``sport`` is the code that names of events begin with. ``unreadable`` says
-    what of the row cannot be believed, empty when all can: nothing is concluded from such a ticket.
-    Without ``stake_told`` even its stake is unknown, and ``stake_minor`` is 0.
-    """
-
-    reference: str
-    ticket_id: str
-    book: str
-    status: TicketStatus
-    odds: str
-    stake_minor: int
-    pnl_minor: int
-    placed_at: datetime
-    market: Market | None
-    side: Outcome | None
-    home: str
-    away: str
-    league: str
-    kickoff: datetime | None
-    result: str | None = None
-    score_at_bet: tuple[int, int] | None = None
-    final_score: tuple[int, int] | None = None
-    half_time_score: tuple[int, int] | None = None
-    message: str = ""
-    sport: str = "fb"
-    unreadable: str = ""
-    stake_told: bool = True
-
-
-class AccountSnapshot(msgspec.Struct, frozen=True):
-    """The account as the venue reports it, in minor units of ``currency``."""
-
-    account: str
-    currency: str
-    credit_minor: int
-    outstanding_minor: int
-    pnl_today_minor: int
-    pnl_yesterday_minor: int
-    fetched_at: datetime
 
 
 class BetVenue(Protocol):

@@ -15,7 +15,7 @@ from keter.settings import Settings
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import BetVenue
-from keter.venues.paper import PaperGateway
+from keter.venues.paper.gateway import PaperGateway
 
 IntendedOf = Callable[[str], tuple[Market, Outcome] | None]
 

@@ -8,19 +8,14 @@ import pytest
 
 from keter.bus.connection import connect
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.domain.feed import MarketPrices
 from keter.domain.markets import MarketKind, Outcome
+from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.stores import Session
-from keter.venues.base import (
-    MarketPrices,
-    PlaceOrder,
-    PlaceOutcome,
-    QuoteRequest,
-    Ticket,
-    TicketStatus,
-)
 from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
 from tests.integration.asianodds.test_feed import each_phase, follow
 from tests.kit.support import eventually

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from keter.domain.feed import EventScore, FeedUpdate, MarketPrices
 from keter.domain.markets import MarketKind, Period, Phase
 from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.simulator.board import MarketType
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.transport import MAX_BODY_BYTES
-from keter.venues.base import EventScore, FeedUpdate, MarketPrices
 from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
 
 KINDS = {MarketKind.ASIAN_HANDICAP: "H", MarketKind.OVER_UNDER: "O", MarketKind.ONE_X_TWO: "X"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
+from keter.betting_settings import LIVE_LIMITS
 from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import position_of
@@ -18,7 +19,6 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.risk.permission import Permission
-from keter.setting_groups import LIVE_LIMITS
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.execution import LIVE_RUN, own_redis

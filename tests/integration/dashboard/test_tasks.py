@@ -14,10 +14,11 @@ from typing import NoReturn
 import pytest
 
 from keter.alerting.dispatcher import Dispatcher
+from keter.context import Context
 from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
 from keter.processes.dashboard import run
-from keter.processes.runtime import Context, follow_redis
+from keter.processes.runtime import follow_redis
 from tests.kit.support import ROOT, eventually, free_port
 from tests.kit.workbench import context_on, opened, settings_for
 

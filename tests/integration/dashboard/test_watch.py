@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keter.alerting.held import Held
-from keter.bus.queues import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
 from keter.dashboard.alert_views import position_of
@@ -21,10 +21,10 @@ from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed
 from keter.dashboard.stores import StoreHealth
 from keter.dashboard.watch import Watch, unarmed
 from keter.domain.bets import BetState
+from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.settings import Settings
-from keter.supervision.processes import EVERYTHING, RECORDING, Process
 from keter.supervision.run import single
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger

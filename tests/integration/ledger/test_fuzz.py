@@ -25,13 +25,13 @@ from keter.domain.bets import FINAL
 from keter.domain.markets import parse_market
 from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
+from keter.domain.tickets import Ticket
 from keter.domain.verdicts import accept
 from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING
 from keter.execution.reconcile.unreadable_rows import ALERT, UNTOLD
 from keter.ledger import ticket_key
 from keter.ledger.schema import metadata
 from keter.processes.recorder import Recorder
-from keter.venues.base import Ticket
 from tests.integration.ledger.test_postgres import BINARIES, Postgres, unprivileged_user
 from tests.integration.test_execution import Desk
 from tests.kit.asianodds_seam import USER

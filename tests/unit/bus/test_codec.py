@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
+from keter.domain.feed import CapturedAnswer
 from keter.domain.markets import Market, MarketKind, Period
 from keter.domain.quotes import Score
-from keter.domain.signals import CapturedAnswer, Decision
+from keter.domain.signals import Decision
 from keter.domain.verdicts import accept
 
 NOW = datetime(2026, 2, 21, 12, 0, 0, 123456, tzinfo=UTC)

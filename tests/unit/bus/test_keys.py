@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from keter.bus.keys import Keys, QueueKeys
-from keter.bus.queues import QueueName
+from keter.bus.queue import QueueName
 
 
 def all_keys(keys: Keys, text: str = "x") -> Iterator[str]:

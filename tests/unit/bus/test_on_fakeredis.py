@@ -11,7 +11,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Locks
-from keter.bus.queues import Output, Pipe, QueueName, Reaper, depths
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import ThrottleStore
 from keter.bus.state.trading import change_trading, read_trading

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keter.betting_settings import RiskSettings, RouterSettings, StakeSettings
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Phase, parse_market
+from keter.domain.orders import PlacementQuote
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ValidatedMarket
 from keter.domain.trading import ExecutionMode
@@ -26,9 +28,8 @@ from keter.execution.placement_checks import (
     recheck,
 )
 from keter.risk.gate import as_exposure
-from keter.setting_groups import EdgeSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.strategies.value.edge import evaluate
-from keter.venues.base import PlacementQuote
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.execution import MARK, NOW, an_event, approved, fine_world
 from tests.kit.signals import an_update, prices
 

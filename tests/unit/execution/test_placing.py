@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
+from keter.betting_settings import RouterSettings, StakeSettings
 from keter.bus.codec import encode
 from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
+from keter.domain.orders import PlacementQuote
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.execution.placement_checks import PlacementLimits, PlacementWorld
 from keter.execution.placing import Owner, Placer
 from keter.ledger import BetFilter, FencedError, Ledger, LedgerUnavailableError
-from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
-from keter.venues.base import PlacementQuote, VenueTransientError
+from keter.strategies.value.settings import EdgeSettings
+from keter.venues.base import VenueTransientError
 from tests.kit.execution import (
     ACCOUNT,
     NOW,

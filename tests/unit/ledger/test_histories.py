@@ -8,8 +8,10 @@ from sqlalchemy.engine import Connection
 
 from keter.cli.trading import LONGEST_USER
 from keter.domain.bets import BetState
+from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
 from keter.domain.signals import Decision
+from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import (
     CommandAction,
     ExecutionMode,
@@ -20,8 +22,7 @@ from keter.domain.trading import (
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import Ledger, SettlementRow
 from keter.ledger.schema import metadata
-from keter.setting_groups import LONGEST_ACCOUNT
-from keter.venues.base import AccountSnapshot, EventScore, Ticket, TicketStatus
+from keter.venues.asianodds.settings import LONGEST_ACCOUNT
 from tests.kit.execution import ACCOUNT, NOW, TOTALS
 from tests.kit.ledger_contract import put_in
 

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from keter.bus.queues import QueueFacts
+from keter.bus.queue import QueueFacts
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.heartbeats import BUCKETS_S
 from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.markets import Phase
+from keter.domain.processes import Process
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
 from keter.metrics.families import MOST_WORDS, MOST_WORKERS, OTHER, bounded
 from keter.metrics.names import GROUPS, metrics_page
-from keter.supervision.processes import Process
 from tests.kit.beats import NOW, alert, beat, bus_part, known, latency_fields
 from tests.kit.support import ROOT
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.signals import CapturedAnswer
+from keter.domain.feed import CapturedAnswer
 from keter.replay.capture import CaptureWriter, capture_files, read_captures
 
 AT = datetime(2026, 2, 21, 12, 0, 0, 412_000, tzinfo=UTC)

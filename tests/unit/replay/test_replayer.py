@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.domain.signals import CapturedAnswer, Decision
+from keter.domain.feed import CapturedAnswer
+from keter.domain.signals import Decision
 from keter.domain.verdicts import Reason
 from keter.replay.capture import CaptureWriter, capture_files, read_captures
 from keter.replay.performance import performance

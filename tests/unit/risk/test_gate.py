@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.settlement import result_halves
@@ -28,9 +29,9 @@ from keter.risk.gate import (
     stake_for,
     worth_of,
 )
-from keter.setting_groups import EdgeSettings, RiskSettings, StakeSettings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.evidence import recompute
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, RESULT, a_signal, an_event, an_update, prices
 
 LIMITS = RiskLimits(RiskSettings(), StakeSettings())

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keter.betting_settings import RouterSettings, StakeSettings
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
 from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.signals import ApprovedSignal
@@ -18,7 +19,7 @@ from keter.domain.verdicts import Reason, accept, reject
 from keter.execution.placement_checks import PlacementLimits, PlacementWorld, recheck
 from keter.risk.gate import assess
 from keter.risk.reduce_only import check
-from keter.setting_groups import EdgeSettings, RouterSettings, StakeSettings
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.execution import TOTALS, approved, fine_world
 from tests.kit.signals import NOW, a_signal, an_event
 from tests.unit.risk.test_gate import CALM, LIMITS, elsewhere, limited, taken

@@ -10,6 +10,7 @@ import pytest
 
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
+from keter.domain.processes import EVERYTHING, RECORDING
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, KeterError, PermissionDeniedError, UnavailableError
 from keter.ledger import open_settings_ledger
@@ -18,7 +19,6 @@ from keter.settings import Settings, load_settings
 from keter.supervision.following import following_text, obstacle, start_following
 from keter.supervision.launch import banner
 from keter.supervision.preflight import armable
-from keter.supervision.processes import EVERYTHING, RECORDING
 from keter.supervision.supervisor import allowed
 from tests.kit.execution import ACCOUNT, an_event, an_intent
 from tests.kit.ledger_contract import WAY_TO

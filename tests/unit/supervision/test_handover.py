@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from keter.domain.processes import RECORDING
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.settings import Settings, entries, load_settings
 from keter.supervision.handover import Handover, differing, fingerprint, hand_over, receive, text_of
-from keter.supervision.processes import RECORDING
 
 GIVEN = {
     "EXECUTION_MODE": "LIVE",

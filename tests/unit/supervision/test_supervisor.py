@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from keter.clock import ManualClock
+from keter.domain.processes import STAGE_GRACE_S, STAGE_OF, Process, Stage
 from keter.errors import UnavailableError
 from keter.settings import Settings, load_settings
 from keter.supervision.launch import banner, page_host, page_url, plan_sandbox, worker_specs
-from keter.supervision.processes import STAGE_GRACE_S, STAGE_OF, Process, Stage
 from keter.supervision.supervisor import await_port, unbreakable
 
 

@@ -17,13 +17,13 @@ import pytest
 import structlog
 
 from keter.bus.connection import absent
-from keter.bus.server import PrivateRedis
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control, Operator
-from keter.domain.signals import CapturedAnswer
+from keter.domain.feed import CapturedAnswer
 from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.logs import configure_logs
+from keter.redis_server.private import PrivateRedis
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import Finding, Grade, examine, write_bundle

@@ -10,7 +10,7 @@ from keter.ledger import open_settings_ledger
 from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.venue import AsianOddsVenue
-from keter.venues.paper import PaperGateway
+from keter.venues.paper.gateway import PaperGateway
 from keter.venues.registry import open_bet_venue
 from tests.kit.execution import NOW, settings_for
 from tests.kit.local_stores import LocalStores

@@ -3,7 +3,7 @@
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.keys import ACCOUNT_MS
-from keter.venues.base import AccountSnapshot
+from keter.domain.tickets import AccountSnapshot
 
 
 async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:

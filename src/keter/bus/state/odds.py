@@ -17,10 +17,10 @@ from keter.bus.connection import Arg, Bus
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import FEED_MS, ODDS_AFTER_KICKOFF_MS, ODDS_LEAST_MS, ODDS_MOST_MS, SCORE_MS
 from keter.clock import from_ms, to_ms
+from keter.domain.feed import EventScore
 from keter.domain.markets import Event, Market, Outcome, Phase, parse_selection
 from keter.domain.quotes import MarketUpdate, VenueRef
 from keter.domain.verdicts import Number
-from keter.venues.base import EventScore
 
 WRITE_CHUNK = 200  # selections per script: everybody waits while it runs
 # Commands per round trip: a snapshot of 2,000 matches must not hold the connection for long

@@ -16,7 +16,8 @@ from keter.bus.codec import encode
 from keter.bus.connection import Bus
 from keter.bus.keys import AUDIT_CAP, CAPTURE_CAP, CAPTURE_CAP_BYTES
 from keter.clock import Ids, random_id
-from keter.domain.signals import CapturedAnswer, Decision
+from keter.domain.feed import CapturedAnswer
+from keter.domain.signals import Decision
 
 COMPRESSION = 1  # raw JSON shrinks about tenfold at the cheapest level
 _packer = msgspec.msgpack.Encoder()

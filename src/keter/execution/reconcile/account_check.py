@@ -12,13 +12,14 @@ from collections.abc import Sequence
 import structlog
 
 from keter.bus.state.accounts import write_account
+from keter.context import Context
 from keter.control.commands import Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
+from keter.domain.tickets import AccountSnapshot, TicketStatus
 from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import Ledger, UnstorableRowError
-from keter.processes.runtime import Context
-from keter.venues.base import AccountSnapshot, BetVenue, TicketStatus, VenueError
+from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
 ALERT = "account-mismatch"

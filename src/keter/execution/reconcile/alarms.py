@@ -10,9 +10,9 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.telemetry.alerts import Alert, clear_alert, made_plain, raise_alert
+from keter.context import Context
 from keter.control.commands import Control
 from keter.ledger import Ledger, UnstorableRowError
-from keter.processes.runtime import Context
 
 log = structlog.get_logger(__name__)
 Level = Literal["page", "ticket", "info"]

@@ -10,19 +10,19 @@ import structlog
 from keter.bus.state.adoption import Booking, put_bet
 from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.streaks import LOSSES, streak_change
+from keter.domain.tickets import Ticket
 from keter.errors import IllegalTransitionError
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import Refuse
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import Seen, news, next_state
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
-from keter.processes.runtime import Context
 from keter.risk.book_keeper import exposure_of
 from keter.risk.streaks import results_since_pause
 from keter.settings import Settings
-from keter.venues.base import Ticket
 
 log = structlog.get_logger(__name__)
 

@@ -14,11 +14,11 @@ import structlog
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.closing import ClosingLook, note_closing, read_closing
+from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
-from keter.processes.runtime import Context
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.markets_view import read_market
 from keter.strategies.value.validation import validate

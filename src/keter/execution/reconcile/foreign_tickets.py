@@ -12,15 +12,16 @@ import structlog
 
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.not_found import LEAST_DENIALS
 from keter.execution.reconcile.query_order import Waiting
 from keter.execution.reconcile.second_copy import SecondCopy
 from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
-from keter.processes.runtime import Context
-from keter.venues.base import BetVenue, Ticket, TicketStatus, VenueError
+from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
 PREFIX = "foreign:"

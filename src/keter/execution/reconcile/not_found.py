@@ -9,7 +9,7 @@ silence.
 from dataclasses import dataclass
 from datetime import datetime
 
-from keter.setting_groups import RouterSettings
+from keter.betting_settings import RouterSettings
 
 LEAST_DENIALS = 3
 

@@ -15,7 +15,10 @@ import structlog
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.odds import read_score
+from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.feed import EventScore
+from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.foreign_tickets import Foreign
@@ -27,8 +30,7 @@ from keter.execution.reconcile.tickets import Seen, contradicts, is_whole, read_
 from keter.execution.reconcile.uncertainty import Doubts
 from keter.execution.reconcile.unreadable_rows import Unreadable
 from keter.ledger import Ledger, UnstorableRowError, ticket_key
-from keter.processes.runtime import Context
-from keter.venues.base import BetVenue, EventScore, Ticket, VenueError
+from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
 AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})

@@ -8,12 +8,12 @@ import msgspec
 import structlog
 
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
-from keter.processes.runtime import Context
 
 log = structlog.get_logger(__name__)
 AT_RISK = frozenset({BetState.SENDING, BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})

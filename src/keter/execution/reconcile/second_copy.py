@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from keter.bus.state.contests import contested
+from keter.context import Context
 from keter.control.commands import Operator
 from keter.domain.bets import made_by_keter
+from keter.domain.processes import Process
+from keter.domain.tickets import Ticket
 from keter.errors import RetryLaterError, UsageError
 from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import ForeignTicket, Ledger, ticket_key
-from keter.processes.runtime import Context
-from keter.supervision.processes import Process
-from keter.venues.base import Ticket
 
 log = structlog.get_logger(__name__)
 ALERT = "second-copy"

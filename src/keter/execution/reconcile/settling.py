@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from keter.domain.bets import Bet, BetState
+from keter.domain.feed import EventScore
 from keter.domain.markets import MarketKind, Period
 from keter.domain.settlement import Settlement, settle
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
 from keter.ledger import SettlementRow
-from keter.venues.base import EventScore, Ticket, TicketStatus
 
 TOLERANCE_MINOR = 1  # a book rounds an exact half cent either way
 

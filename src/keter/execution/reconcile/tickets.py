@@ -12,11 +12,11 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 import msgspec
 
+from keter.betting_settings import RouterSettings
 from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState, Intent
 from keter.domain.signals import ApprovedSignal
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.ledger import BetChanges
-from keter.setting_groups import RouterSettings
-from keter.venues.base import Ticket, TicketStatus
 
 _PLACES = Decimal("0.0001")
 _ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it was asked with

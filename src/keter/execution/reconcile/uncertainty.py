@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from keter.bus.state.reconciliation import note_question, read_doubt
+from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.query_order import Waiting
 from keter.ledger import Ledger
-from keter.processes.runtime import Context
 
 ALERT = "unknown-bets"
 

@@ -20,13 +20,13 @@ import structlog
 
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
+from keter.context import Context
 from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING, Foreign
 from keter.ledger import Ledger, ticket_key
 from keter.plain import plain
-from keter.processes.runtime import Context
-from keter.venues.base import Ticket
 
 log = structlog.get_logger(__name__)
 ALERT = "unreadable-tickets"

@@ -13,7 +13,7 @@ from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ValidatedMarket
 from keter.pricing.lines import MOST_STEPS
 from keter.pricing.selection import PoolInputs, SharpQuote, usable
-from keter.setting_groups import EdgeSettings
+from keter.strategies.value.settings import EdgeSettings
 
 _HOUR = timedelta(hours=1)
 

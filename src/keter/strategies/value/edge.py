@@ -19,7 +19,6 @@ from keter.errors import PricingError
 from keter.pricing.pool import pool_ceiling
 from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
-from keter.setting_groups import EdgeSettings
 from keter.strategies.value.consensus_inputs import (
     age_s,
     anchor_wait_s,
@@ -31,6 +30,7 @@ from keter.strategies.value.consensus_inputs import (
     upper_names,
 )
 from keter.strategies.value.evidence import Graded, evidence_of, value_reason
+from keter.strategies.value.settings import EdgeSettings
 
 Judgement = tuple[Outcome, Verdict, ConfirmedSignal | None]
 

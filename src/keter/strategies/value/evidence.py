@@ -17,7 +17,7 @@ from keter.errors import PricingError
 from keter.pricing.margin import PARAMETER_NAMES
 from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
-from keter.setting_groups import EdgeSettings
+from keter.strategies.value.settings import EdgeSettings
 
 _ROUNDING_PCT = 1e-9
 

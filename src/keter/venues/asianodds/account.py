@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import msgspec
 
+from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.venues.asianodds.lenient_json import Fields, read_fields, read_rows
 from keter.venues.asianodds.tickets import IntendedOf, read_ticket
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError
-from keter.venues.base import AccountSnapshot, Ticket
 
 T = TypeVar("T")
 _CURRENCY = re.compile("[A-Z]{3}")

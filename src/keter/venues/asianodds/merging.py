@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
+from keter.domain.feed import EventScore, MarketPrices
 from keter.domain.markets import Event, Market, Phase
 from keter.venues.asianodds.row_markets import Slot, SlotMerger
-from keter.venues.base import EventScore, MarketPrices
 
 
 class Row(msgspec.Struct):

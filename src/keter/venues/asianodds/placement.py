@@ -30,6 +30,7 @@ import msgspec
 
 from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.money import money_text, round_to_minor
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.believable import MOST_STAKE_MINOR
 from keter.venues.asianodds.lenient_json import Fields, read_fields
@@ -37,7 +38,6 @@ from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.prices import read_line, read_price
 from keter.venues.asianodds.transport import CallFailedError, Reply
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer
-from keter.venues.base import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 
 REFERENCE_PREFIX = "WA-"
 REFERENCE_LENGTH = 40

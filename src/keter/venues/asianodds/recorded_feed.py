@@ -2,8 +2,8 @@
 live source.
 """
 
+from keter.domain.feed import CapturedAnswer, FeedUpdate
 from keter.domain.markets import Phase
-from keter.domain.signals import CapturedAnswer
 from keter.venues.asianodds.source import EVERYTHING
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import (
@@ -12,7 +12,6 @@ from keter.venues.asianodds.wire import (
     read_answer,
     read_feed,
 )
-from keter.venues.base import FeedUpdate
 
 
 class CapturedFeeds:

@@ -20,9 +20,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
 from keter.venues.asianodds.normalise import GameClock
-from keter.venues.base import EventScore
 
 LATE_MINUTE = 85
 FINAL_AFTER = timedelta(seconds=20)

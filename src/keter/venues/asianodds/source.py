@@ -18,8 +18,8 @@ import msgspec
 import structlog
 
 from keter.clock import Clock, to_ms
+from keter.domain.feed import CapturedAnswer, FeedUpdate
 from keter.domain.markets import Phase
-from keter.domain.signals import CapturedAnswer
 from keter.domain.verdicts import Number
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.capability import CAPABILITY
@@ -32,7 +32,6 @@ from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.stores import FixtureStore
 from keter.venues.asianodds.wire import leave_out_other_sports, read_feed
 from keter.venues.base import (
-    FeedUpdate,
     VenueError,
     VenueRejectedError,
     VenueThrottledError,

@@ -29,6 +29,7 @@ from itertools import count
 import msgspec
 
 from keter.clock import to_ms
+from keter.domain.feed import MarketPrices
 from keter.domain.markets import Event, Market, Phase, event_uid
 from keter.venues.asianodds.bounds import MOST_ROWS, FeedBounds, forgotten, oldest, surplus
 from keter.venues.asianodds.merging import Fixture, Merged, Row, Turn
@@ -45,7 +46,6 @@ from keter.venues.asianodds.normalise import (
 from keter.venues.asianodds.row_markets import Slot, SlotMerger
 from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
-from keter.venues.base import MarketPrices
 
 ROW_LIFE = timedelta(hours=12)
 _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}

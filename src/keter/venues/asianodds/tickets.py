@@ -33,6 +33,7 @@ from keter.domain.bets import BetState
 from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.money import round_to_minor
 from keter.domain.odds import convert
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
 from keter.venues.asianodds.believable import (
     KICKOFF_WINDOW,
@@ -48,7 +49,6 @@ from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
 from keter.venues.asianodds.prices import read_line
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError
-from keter.venues.base import Ticket, TicketStatus
 
 KICKOFF_SHIFT = timedelta(hours=8)
 Intended = tuple[Market, Outcome]

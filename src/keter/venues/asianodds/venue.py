@@ -8,6 +8,8 @@ import structlog
 
 from keter.clock import Clock
 from keter.domain.markets import Market, Outcome, Phase
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.venues.asianodds.account import (
     BetHistory,
     Bookie,
@@ -37,16 +39,7 @@ from keter.venues.asianodds.placement import (
 )
 from keter.venues.asianodds.tickets import Intended, IntendedOf, read_tickets
 from keter.venues.asianodds.transport import CallFailedError
-from keter.venues.base import (
-    AccountSnapshot,
-    Placement,
-    PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
-    QuoteRequest,
-    Ticket,
-    VenueSessionError,
-)
+from keter.venues.base import VenueSessionError
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED = 5_000

@@ -11,7 +11,7 @@ from statistics import median, quantiles
 import msgspec
 
 from keter.ledger import PlacementFact
-from keter.setting_groups import PaperSettings
+from keter.venues.paper.settings import PaperSettings
 
 LEAST_PLACEMENTS = 50  # below this the defaults, which rest on 1,497 bets, know more
 LEARNED_FROM = timedelta(days=180)  # how far back LIVE placements teach the paper gateway

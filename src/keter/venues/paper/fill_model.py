@@ -11,7 +11,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 import msgspec
 
-from keter.setting_groups import PaperSettings
+from keter.venues.paper.settings import PaperSettings
 
 LOWER_PRICE = "Odd changed to lower price."
 # The venue's own words and how often each was seen among 365 refusals.

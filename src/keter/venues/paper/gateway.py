@@ -14,28 +14,20 @@ import msgspec
 
 from keter.clock import Clock, Ids, random_id
 from keter.domain.bets import Bet, BetState
+from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.settlement import Settlement, settle
 from keter.domain.signals import ApprovedSignal
+from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, LedgerUnavailableError, PaperTicket
-from keter.setting_groups import PaperSettings
 from keter.settings import Settings
-from keter.venues.base import (
-    AccountSnapshot,
-    BetVenue,
-    EventScore,
-    Placement,
-    PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
-    QuoteRequest,
-    Ticket,
-    TicketStatus,
-)
+from keter.venues.base import BetVenue
 from keter.venues.paper.behaviour import LEARNED_FROM, learned
 from keter.venues.paper.fill_model import draw_fill
+from keter.venues.paper.settings import PaperSettings
 
 LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
 RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void

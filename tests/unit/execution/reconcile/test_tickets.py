@@ -7,15 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from keter.betting_settings import RouterSettings
 from keter.bus.codec import encode
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.feed import EventScore
 from keter.domain.markets import Outcome
 from keter.domain.quotes import Score
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.not_found import LEAST_DENIALS, NotFound
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import contradicts, is_whole, news, next_state, read_tickets
-from keter.setting_groups import RouterSettings
-from keter.venues.base import EventScore, Ticket, TicketStatus
 from tests.kit.execution import NOW, TOTALS, an_intent, approved
 
 S = BetState

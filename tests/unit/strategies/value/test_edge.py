@@ -16,10 +16,10 @@ from keter.domain.verdicts import Reason, Verdict
 from keter.pricing import consensus, devig
 from keter.pricing.goals import fit_total, total_chances
 from keter.pricing.pool import anchored_base
-from keter.setting_groups import EdgeSettings
 from keter.strategies.value.consensus_inputs import half_life_s
 from keter.strategies.value.edge import evaluate, evidence, first_seen
 from keter.strategies.value.evidence import explain, recompute, worth_at
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 RULES = EdgeSettings()

@@ -12,8 +12,8 @@ from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.pricing.pool import log_pool, pool_ceiling
 from keter.pricing.selection import Inputs, Priced, price
-from keter.setting_groups import EdgeSettings
 from keter.strategies.value import edge
+from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_update, prices
 
 NAMES = ("PIN", "ISN", "SBO", "IBC", "SIN", "GA")

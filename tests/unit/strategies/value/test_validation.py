@@ -11,7 +11,7 @@ from keter.domain.markets import Market, MarketKind, Period, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.setting_groups import ValidationSettings
+from keter.strategies.value.settings import ValidationSettings
 from keter.strategies.value.validation import Dropped, is_noise, validate
 from tests.kit.signals import NOW, an_event, an_update, prices
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from keter.domain.tickets import TicketStatus
 from keter.venues.asianodds.account import (
     read_account,
     read_bookies,
@@ -13,7 +14,6 @@ from keter.venues.asianodds.account import (
     read_user_information,
 )
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer
-from keter.venues.base import TicketStatus
 from tests.kit.asianodds_payloads import NOW, data_body, result_body
 from tests.unit.venues.asianodds.test_tickets import bet_row
 

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.bus.codec import decode, encode
+from keter.domain.feed import MarketPrices
 from keter.domain.markets import Phase, parse_market
+from keter.domain.orders import PlaceOutcome
+from keter.domain.tickets import Ticket
 from keter.venues.asianodds.account import (
     read_account,
     read_bookies,
@@ -37,7 +40,7 @@ from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.transport import Reply
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer, read_feed
-from keter.venues.base import MarketPrices, PlaceOutcome, Ticket, VenueError
+from keter.venues.base import VenueError
 from tests.kit.asianodds_payloads import NOW
 from tests.kit.asianodds_seam import Venue
 from tests.kit.fuzzing import CORPUS, bodies, singles, write

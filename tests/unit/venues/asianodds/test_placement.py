@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.domain.markets import Outcome, parse_market
+from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
 from keter.venues.asianodds.placement import (
@@ -19,7 +20,6 @@ from keter.venues.asianodds.placement import (
 )
 from keter.venues.asianodds.transport import CallFailedError, Reply
 from keter.venues.asianodds.wire import read_answer
-from keter.venues.base import PlaceOrder, PlaceOutcome, QuoteRequest
 from tests.kit.asianodds_payloads import result_body
 
 REF = Ref(1, 0, -55001122, 910022331).seal()

@@ -9,12 +9,13 @@ import httpx
 import pytest
 import structlog
 
+from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.recorded_feed import CapturedFeeds
 from keter.venues.asianodds.source import EVERYTHING, AsianOddsSource
-from keter.venues.base import FeedUpdate, VenueRejectedError
+from keter.venues.base import VenueRejectedError
 from tests.kit.asianodds_payloads import (
     feed_body,
     handicap,

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.clock import to_ms
+from keter.domain.feed import EventScore, MarketPrices
 from keter.domain.markets import Phase
 from keter.venues.asianodds.merging import Merged
 from keter.venues.asianodds.normalise import Problem, open_ref
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer, read_feed
-from keter.venues.base import EventScore, MarketPrices
 from tests.kit.asianodds_payloads import (
     EMPTY_PRICES,
     GOALS,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from keter.clock import to_ms
 from keter.domain.bets import BetState
 from keter.domain.markets import Outcome, parse_market
+from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.tickets import Intended, read_tickets
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer
-from keter.venues.base import Ticket, TicketStatus
 from tests.kit.asianodds_payloads import NOW, data_body
 
 

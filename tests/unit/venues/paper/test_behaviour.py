@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from keter.betting_settings import RouterSettings
 from keter.cli import run_command
 from keter.clock import ManualClock, SystemClock
 from keter.domain.bets import BetState
+from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger, open_settings_ledger
 from keter.replay.ledger_records import records_of
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance
-from keter.setting_groups import PaperSettings, RouterSettings
 from keter.settings import load_settings
-from keter.venues.base import EventScore
 from keter.venues.paper.behaviour import LEAST_PLACEMENTS, behaviour, learned
+from keter.venues.paper.settings import PaperSettings
 from tests.kit.execution import NOW, an_event, an_intent
 
 LONG_AGO = NOW - timedelta(days=30)

@@ -9,8 +9,8 @@ from statistics import median, quantiles
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keter.setting_groups import PaperSettings
 from keter.venues.paper.fill_model import LOWER_PRICE, draw_fill
+from keter.venues.paper.settings import PaperSettings
 
 DRAWS = 20_000
 

@@ -12,12 +12,14 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.clock import ManualClock
+from keter.domain.feed import EventScore
 from keter.domain.markets import Outcome, Phase, parse_market
+from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import Score, VenueRef
+from keter.domain.tickets import TicketStatus
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
 from keter.settings import Settings
-from keter.venues.base import EventScore, PlaceOrder, PlaceOutcome, QuoteRequest, TicketStatus
-from keter.venues.paper import PaperGateway
+from keter.venues.paper.gateway import PaperGateway
 from tests.kit.execution import (
     ACCOUNT,
     NOW,

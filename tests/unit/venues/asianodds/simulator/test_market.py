@@ -10,8 +10,8 @@ import pytest
 from keter.clock import from_ms
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
-from keter.setting_groups import EdgeSettings, ValidationSettings
 from keter.strategies.value.edge import evaluate
+from keter.strategies.value.settings import EdgeSettings, ValidationSettings
 from keter.strategies.value.validation import validate
 from keter.venues.asianodds.simulator.board import Board, MarketType, Row, rows_json
 from keter.venues.asianodds.simulator.config import (

@@ -3,7 +3,7 @@
 import pytest
 
 from keter.errors import ConfigurationError
-from keter.redis_server.address import problem_of_url
+from keter.redis_address import problem_of_url
 from keter.settings import load_settings
 
 

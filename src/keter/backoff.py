@@ -1,0 +1,44 @@
+"""Growing pauses between tries, one rule for everybody who tries again."""
+
+import random
+from dataclasses import dataclass, field
+
+# Beyond so many doublings every pause is the longest one, and the power stays a number.
+MOST_DOUBLINGS = 30
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Count failures and tell how long to wait after each.
+
+    The first pause is ``first_s``; each further one is ``factor`` times longer, at most
+    ``longest_s``.
+    ``jitter`` 0.2 spreads each pause by up to 20 % either way, so that many do not return in step.
+    """
+
+    first_s: float
+    longest_s: float
+    factor: float = 2.0
+    jitter: float = 0.0
+    rng: random.Random = field(default_factory=random.Random)
+    failures: int = 0
+
+    def pause_s(self, failures: int) -> float:
+        """Return the pause in seconds after ``failures`` failures in a row, without jitter.
+
+        No failure means no pause.
+        """
+        if failures <= 0:
+            return 0.0
+        grown = self.first_s * self.factor ** min(failures - 1, MOST_DOUBLINGS)
+        return min(grown, self.longest_s)
+
+    def next(self) -> float:
+        """Note a failure and return the pause in seconds before the next try."""
+        self.failures += 1
+        spread = self.rng.uniform(1 - self.jitter, 1 + self.jitter) if self.jitter else 1.0
+        return self.pause_s(self.failures) * spread
+
+    def reset(self) -> None:
+        """Forget the failures: the next pause is the first again."""
+        self.failures = 0

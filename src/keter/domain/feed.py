@@ -1,0 +1,73 @@
+"""What a price source's answer changed: markets, scores, and the answer itself."""
+
+from datetime import datetime
+
+import msgspec
+
+from keter.domain.markets import Event, Market, Phase
+from keter.domain.quotes import BookPrices, Score, VenueRef
+from keter.domain.verdicts import Number
+
+
+class MarketPrices(msgspec.Struct, frozen=True):
+    """One market as a venue shows it now."""
+
+    event: Event
+    market: Market
+    phase: Phase
+    ref: VenueRef
+    books: tuple[BookPrices, ...]
+    active: bool
+    score: Score | None = None
+
+
+class EventScore(msgspec.Struct, frozen=True):
+    """The score of an event in play; ``ended`` when this is the final score."""
+
+    event_uid: str
+    score: Score
+    half_time: tuple[int, int] | None
+    ended: bool
+    observed_at: datetime
+
+    def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
+        """Whether this is the final score for a bet made then: one seen before it, or before
+        kick-off, is another match's.
+        """
+        return self.ended and self.observed_at >= max(kickoff, made_at)
+
+
+class CapturedAnswer(msgspec.Struct, frozen=True):
+    """One raw answer of a venue, as the recorder keeps it for replay.
+
+    ``request`` has no secrets in it.
+    """
+
+    account: str
+    venue: str
+    request: dict[str, Number]
+    requested_at: datetime
+    received_at: datetime
+    body: bytes
+    v: int = 1
+
+
+class FeedUpdate(msgspec.Struct, frozen=True):
+    """What one answer of a price source changed.
+
+    ``changed`` are whole markets after the merge, ``removed`` (event_uid, market) pairs that are
+    gone. Everything else of ``phase`` that is still known was confirmed at ``received_at``.
+    ``problems`` counts what could not be used, by kind.
+    """
+
+    phase: Phase
+    changed: tuple[MarketPrices, ...]
+    removed: tuple[tuple[str, Market], ...]
+    scores: tuple[EventScore, ...]
+    requested_at: datetime
+    received_at: datetime
+    body_bytes: int
+    parse_s: float
+    known_markets: int
+    problems: dict[str, int] = {}
+    capture: CapturedAnswer | None = None

@@ -1,0 +1,67 @@
+"""What is asked of a venue when a bet is placed, and what it answers."""
+
+from enum import StrEnum
+
+import msgspec
+
+from keter.domain.markets import Market, Outcome
+from keter.domain.quotes import VenueRef
+
+
+class QuoteRequest(msgspec.Struct, frozen=True):
+    """Ask for the price and limits of a selection now, at the books named."""
+
+    ref: VenueRef
+    market: Market
+    side: Outcome
+    books: tuple[str, ...]
+
+
+class PlacementQuote(msgspec.Struct, frozen=True):
+    """One book's answer: decimal price, its own text, limits in minor units, or why it refuses."""
+
+    book: str
+    odds: float
+    text: str
+    minimum_minor: int
+    maximum_minor: int
+    rejected: bool
+    message: str = ""
+
+
+class PlaceOrder(msgspec.Struct, frozen=True):
+    """One placement, sent once.
+
+    ``prices`` are (book, price text) for the chosen side; the stake is for all together.
+    """
+
+    ref: VenueRef
+    market: Market
+    side: Outcome
+    prices: tuple[tuple[str, str], ...]
+    stake_minor: int
+    reference: str
+
+
+class PlaceOutcome(StrEnum):
+    """SENT: handed to the book, not yet accepted.
+
+    NOT_SENT: surely never reached it. UNKNOWN: ask, never send again.
+    """
+
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """What one placement call told.
+
+    ``kind`` is a stable word for the answer, ``message`` the venue's text.
+    """
+
+    outcome: PlaceOutcome
+    kind: str
+    message: str = ""
+    code: int | None = None

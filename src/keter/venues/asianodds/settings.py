@@ -1,0 +1,109 @@
+"""Settings of the AsianOdds account, and of the bookmaker on localhost that stands in for it. Pure."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from keter.setting_kinds import Group, Seconds, Words, checked_books, is_address
+
+LONGEST_ACCOUNT = 64  # what every table of the ledger holds of an account's name
+
+
+class VenueSettings(Group):
+    """The AsianOdds account. Without a user name the sandbox bookmaker is used."""
+
+    ao_user: str = Field(
+        "",
+        description="AsianOdds API user name, at most 64 characters. Empty: the sandbox bookmaker.",
+    )
+    ao_pass: SecretStr = Field(SecretStr(""), description="AsianOdds API password.")
+    ao_base_url: str = Field(
+        "https://webapi.asianodds88.com/AsianOddsService",
+        description="Root of the venue's web service.",
+    )
+    ao_sports: Words = Field(
+        ("1",), description="Sport ids to follow, comma separated (1 is football)."
+    )
+    ao_bookies: Words = Field(("ALL",), description="Books to ask for, comma separated, or ALL.")
+    max_answer_mb: Annotated[float, Field(ge=0, le=4_096)] = Field(
+        0,
+        description=(
+            "Largest answer that is read, unpacked, in MB. 0: a 128th of the machine's memory, 32"
+            " to 256."
+        ),
+    )
+    max_fixtures: Annotated[int, Field(ge=1)] = Field(
+        5_000, description="Fixtures of the feed that are kept; of more the latest kick-offs go."
+    )
+    max_markets: Annotated[int, Field(ge=1)] = Field(
+        50_000, description="The same for markets; one takes about 4 kB in Redis."
+    )
+    feed_stale_after_s: Seconds = Field(
+        60, description="A market type without a good answer for this long is stale."
+    )
+    placement_timeout_s: Annotated[int, Field(ge=5, le=60)] = Field(
+        20, description="Seconds the venue may ask books for a price."
+    )
+    http_timeout_s: Annotated[float, Field(gt=0, le=120)] = Field(
+        15, description="Deadline of one venue call, placements apart."
+    )
+
+    ao_allow_plain_http: bool = Field(
+        False,
+        description=(
+            "Accept a venue over plain http:// beyond this machine in LIVE: password and bets go in"
+            " clear."
+        ),
+    )
+    ao_session_hosts: Words = Field(
+        (),
+        description="Hosts to which the venue's login may move the session, beside those of "
+        "AO_BASE_URL's own domain.",
+    )
+
+    @field_validator("ao_user")
+    @classmethod
+    def _fits_the_ledger(cls, value: str) -> str:
+        """PostgreSQL would refuse each bet of an account whose name is longer than its column or
+        holds a NUL.
+        """
+        if len(value) > LONGEST_ACCOUNT:
+            raise ValueError(
+                f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an"
+                " account's name"
+            )
+        if not value.isprintable():
+            raise ValueError("holds a character that cannot be seen; an account's name has none")
+        return value
+
+    @field_validator("ao_base_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if not is_address(value, {"http", "https"}) or urlsplit(value).username:
+            raise ValueError("must be an http(s) address without a user name")
+        return value.rstrip("/")
+
+    @field_validator("ao_bookies")
+    @classmethod
+    def _book_codes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_books(value)
+
+    @field_validator("ao_sports")
+    @classmethod
+    def _sport_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(word.isascii() and word.isdigit() for word in value):
+            raise ValueError("must be sport numbers such as 1,2")
+        return value
+
+
+class SandboxSettings(Group):
+    """The bookmaker on localhost."""
+
+    sandbox_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Its port; 0 takes a free one."
+    )
+    sandbox_seed: int = Field(7, description="Seed of its fixtures and prices.")
+    sandbox_speed: Annotated[float, Field(gt=0)] = Field(
+        30, description="How many times faster than life its games are played."
+    )

@@ -122,7 +122,7 @@ def agrees(value: float | str, stated: str) -> bool:
 
 
 def beside_the_reference(folder: Path, rules: Rules) -> bool:
-    """Prints every stated figure beside ours; whether all agree."""
+    """Print every stated figure beside ours; whether all agree."""
     same = True
     for stated in STATED:
         made = computed(stated, folder, rules)

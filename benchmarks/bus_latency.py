@@ -27,7 +27,7 @@ CHAIN = [
 
 
 async def hop(url: str, source: QueueName, target: QueueName) -> None:
-    """Moves items on until the one whose key is ``end``."""
+    """Move items on until the one whose key is ``end``."""
     bus = await connect(url)
     pipe = Pipe(bus, source=source, worker=f"after-{source}", lease_ttl_s=60)
     await pipe.open()
@@ -48,7 +48,7 @@ def run_hop(url: str, source: QueueName, target: QueueName) -> None:
 
 
 async def receive(pipe: Pipe, took_ms: list[float]) -> None:
-    """Takes what arrives and notes how long it was under way."""
+    """Take what arrives and notes how long it was under way."""
     while True:
         items = await pipe.step(claim=64)
         now = time.perf_counter_ns()

@@ -47,7 +47,7 @@ def decided(answers: Sequence[CapturedAnswer], *, best: bool, settle_s: str) -> 
 
 
 def line(name: str, bets: Sequence[BetRecord], baseline: float | None) -> float:
-    """Prints one run and returns its mean value."""
+    """Print one run and returns its mean value."""
     value = mean(bet.ev_pct for bet in bets)
     clv = [100 * bet.clv for bet in bets if bet.clv is not None]
     closing = f"{mean(clv):+6.2f} % over {len(clv)}" if clv else "none"

@@ -75,7 +75,7 @@ def install(lock: str) -> str | None:
 
 
 def run(*command: str) -> int:
-    """Runs a command with its output shown; returns its exit code."""
+    """Run a command with its output shown; returns its exit code."""
     return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603 - commands of this file only
 
 
@@ -96,7 +96,7 @@ def stamp(lock: str) -> str:
 
 
 def make_env_file() -> None:
-    """Copies .env.example to .env, readable for its owner only, unless there is one."""
+    """Copy .env.example to .env, readable for its owner only, unless there is one."""
     target = ROOT / ".env"
     if target.exists():
         return

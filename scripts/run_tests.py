@@ -24,7 +24,7 @@ LINT = Command("lint", ("bash", "scripts/lint.sh"), is_pytest=False)
 
 
 def main(part: str) -> int:
-    """Runs the part; returns the exit code."""
+    """Run the part; returns the exit code."""
     # Hundreds of processes would each compile the sources anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return Session(HOME).carry_out(plan_of(part))

@@ -141,7 +141,7 @@ class Process:
         self._kill()
 
     def _kill(self) -> None:
-        """Ends it with everything below it: a child that lives on would keep the pipe open."""
+        """End it with everything below it: a child that lives on would keep the pipe open."""
         if self._process.poll() is not None:
             return
         for one in [*psutil.Process(self._process.pid).children(recursive=True), self._process]:
@@ -165,7 +165,7 @@ class Session:
         self._warnings = 0
 
     def carry_out(self, plan: Plan) -> int:
-        """Runs everything, prints what it says and one closing line last; returns the exit code."""
+        """Run everything, prints what it says and one closing line last; returns the exit code."""
         with ExitStack() as stack:
             beside = [self._start_beside(command, stack) for command in plan.beside]
             for command in plan.in_turn:
@@ -255,7 +255,7 @@ def _worded(name: str, number: int) -> str:
 
 
 def _show(lines: Iterable[str]) -> None:
-    """Passes on what a process says, without the lines that are printed once for all at the end."""
+    """Pass on what a process says, without the lines that are printed once for all at the end."""
     for line in lines:
         if not CLOSING.match(line.strip()) and not FAILURE.match(line):
             sys.stdout.write(line)

@@ -21,7 +21,7 @@ NEEDS_DATA: set[str] = set()
 
 
 def category(*names: str, data: bool = False) -> Callable[[Check], Check]:
-    """Registers the answer to a category: a function of the inputs, what is expected and the
+    """Register the answer to a category: a function of the inputs, what is expected and the
     tolerance.
     """
 

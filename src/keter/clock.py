@@ -45,7 +45,7 @@ class ManualClock:
         return self._monotonic_s
 
     def set(self, moment: datetime) -> None:
-        """Moves to ``moment``; the monotonic clock follows forward moves only."""
+        """Move to ``moment``; the monotonic clock follows forward moves only."""
         self._monotonic_s += max((moment - self._now).total_seconds(), 0.0)
         self._now = moment
 

@@ -38,7 +38,7 @@ class Context:
     starts: frozenset[Process] = EVERYTHING
 
     async def pause(self, seconds: float) -> bool:
-        """Waits for ``seconds`` or until asked to stop; True when asked to stop."""
+        """Wait for ``seconds`` or until asked to stop; True when asked to stop."""
         return await stopped_within(self.stop, seconds)
 
     def pipe(self, source: QueueName | None) -> Pipe:

@@ -149,7 +149,7 @@ class LicenseKeeper:
             ) from e
 
     def check(self) -> License:
-        """Verifies the licence at hand.
+        """Verify the licence at hand.
 
         Raises PermissionDeniedError with the reason it does not hold.
         """

@@ -61,7 +61,7 @@ def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
 
 
 def trim_logs(data_dir: Path, most_bytes: float) -> int:
-    """Deletes the oldest rotated files above ``most_bytes`` in all; the files being written stay.
+    """Delete the oldest rotated files above ``most_bytes`` in all; the files being written stay.
 
     Returns how many went.
     """
@@ -82,7 +82,7 @@ def secret_values(settings: Settings) -> Iterator[str]:
 
 
 def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = None) -> None:
-    """Sets up structlog and the standard library's logging for this process.
+    """Set up structlog and the standard library's logging for this process.
 
     LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL,
     warnings only, or nothing. A file that cannot be written is told there, and the process goes on
@@ -180,7 +180,7 @@ class _PrivateRotatingFileHandler(logging.handlers.RotatingFileHandler):
 def _file_handler(
     path: Path, settings: Settings, shared: list[Processor], redactor: Redactor
 ) -> logging.Handler:
-    """Writes JSON lines to ``path``. Raises OSError for a file that cannot be written."""
+    """Write JSON lines to ``path``. Raises OSError for a file that cannot be written."""
     if path.exists() and not path.is_file():  # a pipe would hold us for ever
         raise OSError(errno.EEXIST, "it is no ordinary file", str(path))
     handler = _PrivateRotatingFileHandler(

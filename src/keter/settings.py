@@ -158,7 +158,7 @@ def entries() -> Iterator[Entry]:
 def load_settings(
     env_file: Path | Literal["in use"] | None = IN_USE, environ: Mapping[str, str] | None = None
 ) -> Settings:
-    """Reads ``env_file`` (when it exists) and the environment.
+    """Read ``env_file`` (when it exists) and the environment.
 
     Raises ConfigurationError that names every faulty key and what it should be, without the value.
     """

@@ -52,7 +52,7 @@ def transport_risks(settings: Settings) -> tuple[Risk, ...]:
 
 
 def require_safe_transport(settings: Settings) -> None:
-    """Raises ConfigurationError when LIVE would go over a connection that nobody has accepted.
+    """Raise ConfigurationError when LIVE would go over a connection that nobody has accepted.
 
     DRY passes.
     """

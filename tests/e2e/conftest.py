@@ -89,7 +89,7 @@ class Dashboard:
         return load_settings(None, self.environ)
 
     def start(self) -> None:
-        """Starts the process and waits until it has something to show, or asks for a password."""
+        """Start the process and waits until it has something to show, or asks for a password."""
         command = [sys.executable, "-m", "keter", "run", "dashboard"]
         self.log = (self.folder / "stderr").open("ab")
         env = {**os.environ, **self.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -130,7 +130,7 @@ class Dashboard:
         return time.monotonic() - began
 
     def do(self, work: Callable[[Bus, Ledger], Awaitable[Any]]) -> Any:
-        """Runs ``work`` on the same Redis and ledger."""
+        """Run ``work`` on the same Redis and ledger."""
 
         async def run() -> Any:
             bus = await connect(self.redis.url)
@@ -261,7 +261,7 @@ OpenTab = Callable[..., Tab]
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[OpenTab]:
-    """Opens a page of a size and theme; everything it complains of on the console is collected.
+    """Open a page of a size and theme; everything it complains of on the console is collected.
 
     ``before`` prepares it.
     """
@@ -305,7 +305,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
 
 
 def picture(page: Page, name: str) -> Path:
-    """Keeps a screenshot where people can look at it."""
+    """Keep a screenshot where people can look at it."""
     ARTIFACTS.mkdir(exist_ok=True)
     path = ARTIFACTS / f"{name}.png"
     page.screenshot(path=path)

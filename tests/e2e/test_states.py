@@ -428,7 +428,7 @@ def test_trading_is_halted_and_resumed_with_the_keyboard_alone(
 
 
 def press_tab_until(page: Page, name: str) -> None:
-    """Moves the focus on until it is on a control whose text begins with ``name``."""
+    """Move the focus on until it is on a control whose text begins with ``name``."""
     for _ in range(60):
         if page.evaluate("document.activeElement?.innerText ?? ''").startswith(name):
             return

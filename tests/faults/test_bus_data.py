@@ -109,7 +109,7 @@ async def full() -> AsyncIterator[Bus]:
 
 
 async def fill(bus: Bus) -> None:
-    """Fills the memory until Redis refuses."""
+    """Fill the memory until Redis refuses."""
     for n in range(1_000):
         try:
             await bus.redis.set(f"ballast:{n}", b"x" * 100_000)

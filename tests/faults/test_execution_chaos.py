@@ -73,7 +73,7 @@ class Chaos:
             )
 
     async def _at_a_step(self, child: Child, steps: tuple[str, ...]) -> None:
-        """Stops a worker at a random step, if it comes there, and lets something happen to it."""
+        """Stop a worker at a random step, if it comes there, and lets something happen to it."""
         step, happens = self._rng.choice(steps), self._rng.choice(HAPPENINGS)
         if happens is sleeps_until_replaced and (step == LAST_GAP or child.process == "tracker"):
             happens = is_killed

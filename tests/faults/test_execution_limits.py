@@ -53,7 +53,7 @@ async def storm(world: ExecutionWorld) -> AsyncIterator[None]:
 
 
 async def room_is_made(world: ExecutionWorld) -> None:
-    """Ends a match whenever the limit is reached, until a router has come to its step with the next
+    """End a match whenever the limit is reached, until a router has come to its step with the next
     bet.
     """
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 def licensed(folder: Path, days: float, keys: tuple[bytes, str]) -> None:
-    """Puts a licence that ends in so many days where Keter looks for one."""
+    """Put a licence that ends in so many days where Keter looks for one."""
     made = SystemClock().now() - timedelta(days=2)
     token = issue(load_private_key(keys[0]), "tests", now=made, valid_for=timedelta(days=2 + days))
     (folder / ".keter_license").write_text(token)

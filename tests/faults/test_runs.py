@@ -27,7 +27,7 @@ SECRET = "word-of-nobody-4711"
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Keters of the test's own, each in a folder of its own."""
+    """Start Keters of the test's own, each in a folder of its own."""
     running: list[KeterUp] = []
 
     def begin(folder: str = "one", **environ: str) -> KeterUp:

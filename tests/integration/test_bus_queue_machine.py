@@ -256,7 +256,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 def play(url: str, *, examples: int, steps: int, derandomize: bool = False) -> int:
-    """Runs the machine; how many faults it injected."""
+    """Run the machine; how many faults it injected."""
     loop = asyncio.new_event_loop()
     bus = loop.run_until_complete(connect(url))
     machine = type(

@@ -33,7 +33,7 @@ def settings_in(folder: Path, **names: str) -> Settings:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes the machine look as if it had only these servers."""
+    """Make the machine look as if it had only these servers."""
 
     def make(
         *, on_path: dict[str, str] | None = None, bundled: bool = False, fake: bool = False

@@ -531,7 +531,7 @@ async def test_a_tracker_that_dies_between_ledger_and_risk_book_is_made_good_by_
 
 
 async def dies_before(process: TrackerProcess, call: str) -> bool:
-    """Runs a pass that dies right before ``call``; False when it never came there."""
+    """Run a pass that dies right before ``call``; False when it never came there."""
     hook: Hook = process.hook
     step = hook.step
 

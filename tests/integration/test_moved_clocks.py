@@ -66,7 +66,7 @@ class MovableRedis(RedisServer):
         return self.folder / "clock"
 
     def move(self, seconds: int) -> None:
-        """Sets the clock so far off the true one."""
+        """Set the clock so far off the true one."""
         new = self.folder / "clock.new"
         new.write_text(f"{seconds:+d}\n")
         new.replace(self._file)
@@ -94,7 +94,7 @@ either_way = pytest.mark.parametrize("seconds", [-HOURS_S, HOURS_S], ids=["back"
 
 
 async def moved(server: MovableRedis, bus: Bus, seconds: int) -> None:
-    """Moves the server's clock, and makes sure that it shows another time."""
+    """Move the server's clock, and makes sure that it shows another time."""
     before = await bus.now_ms()
     server.move(seconds)
     assert abs(await bus.now_ms() - before - seconds * 1000) < 60_000

@@ -44,7 +44,7 @@ ROOMY = {
 
 
 async def soon(check: Callable[[], Awaitable[T]], bus: Bus, *further: Callable[[], object]) -> T:
-    """Waits at the pace of the machine: as long as something is counted or taken from a queue, or
+    """Wait at the pace of the machine: as long as something is counted or taken from a queue, or
     ``further`` changes.
     """
 

@@ -52,7 +52,7 @@ SPOILT = {
 
 
 async def armed(bus: Bus, *others: str) -> str:
-    """Gives the account of the run, and ``others``, a permission; returns its name."""
+    """Give the account of the run, and ``others``, a permission; returns its name."""
     record = await read_owner(bus)
     assert record is not None
     for account in (record.run.account, *others):

@@ -33,7 +33,7 @@ REPORTING = WORKERS | {
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Keters of the test's own."""
+    """Start Keters of the test's own."""
     running: list[KeterUp] = []
 
     def begin(**environ: str) -> KeterUp:
@@ -54,7 +54,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeterUp]:
 
 
 async def everybody(one: KeterUp) -> KeterUp:
-    """Waits until the page answers and every worker reports."""
+    """Wait until the page answers and every worker reports."""
     await one.ready()
     await eventually(
         lambda: set(one.pids()) == REPORTING,

@@ -90,7 +90,7 @@ class Pressure:
 
 
 def multiply_bets(path: Path, total: int) -> int:
-    """Copies the settled bets of a ledger, each a little earlier, until there are ``total``;
+    """Copy the settled bets of a ledger, each a little earlier, until there are ``total``;
     returns how many there are.
     """
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:

@@ -209,7 +209,7 @@ class ExecutionWorld:
         )
 
     async def ready(self) -> None:
-        """Waits until a bet can be made.
+        """Wait until a bet can be made.
 
         The guard knows the balance, a router is let in, trading is active and armed, and the
         bookmaker knows the session that the workers share: one that a fault has ended may stand in
@@ -297,13 +297,13 @@ class ExecutionWorld:
         raise AssertionError("no bet runs")
 
     async def redis_again(self) -> None:
-        """Starts the server once more and forgets the test's own connections to the old one."""
+        """Start the server once more and forgets the test's own connections to the old one."""
         self.redis.start()
         await self.bus.redis.connection_pool.disconnect()
         await self.bus.blocking.connection_pool.disconnect()
 
     async def fed(self) -> None:
-        """Waits until a Redis that lost everything knows every feed again: a new session bets on
+        """Wait until a Redis that lost everything knows every feed again: a new session bets on
         what it was told.
         """
 
@@ -318,7 +318,7 @@ class ExecutionWorld:
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
     async def settled_down(self, event_uid: str) -> list[Bet]:
-        """Waits until a router is open and nothing is in doubt anywhere; the event may have no bet
+        """Wait until a router is open and nothing is in doubt anywhere; the event may have no bet
         at all by then.
         """
         began = time.monotonic()
@@ -346,7 +346,7 @@ class ExecutionWorld:
         return signal.event_uid
 
     async def offer(self, signals: Sequence[ConfirmedSignal]) -> bool:
-        """Gives the guard these signals as if confirmed now; False when Redis was away."""
+        """Give the guard these signals as if confirmed now; False when Redis was away."""
         now = SystemClock().now()
         fresh = [
             _confirmed(signal, now, f"t{len(self.bet_on)}-{number}")
@@ -379,7 +379,7 @@ class ExecutionWorld:
         ]
 
     async def decided(self, event_uid: str) -> list[Bet]:
-        """Waits until the event has a bet and nothing about it is in doubt; notes how long that
+        """Wait until the event has a bet and nothing about it is in doubt; notes how long that
         took.
 
         Offers the signal again where there is no bet for long: a router that was closed for a
@@ -405,7 +405,7 @@ class ExecutionWorld:
         return self.sandbox.house.scenario
 
     def finish(self, bet: Bet, score: tuple[int, int]) -> None:
-        """Ends the match of one bet."""
+        """End the match of one bet."""
         self.scenario.finish(self._match_of(bet), score)
 
     def stands(self, bet: Bet) -> bool:
@@ -418,7 +418,7 @@ class ExecutionWorld:
         )
 
     async def finish_everything(self) -> None:
-        """Ends every match and waits until the ledger has settled every bet."""
+        """End every match and waits until the ledger has settled every bet."""
         going_on = [
             match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)
         ]

@@ -65,7 +65,7 @@ class KeterUp:
         return "\n".join(self.said)
 
     async def ready(self) -> "KeterUp":
-        """Waits until the page answers."""
+        """Wait until the page answers."""
         await eventually(
             lambda: "ready after" in self.text or self.process.poll() is not None,
             timeout_s=START_STANDSTILL_S,
@@ -131,7 +131,7 @@ class KeterUp:
         return code
 
     def close(self) -> None:
-        """Ends whatever of it is left."""
+        """End whatever of it is left."""
         left = self.family()
         if self.process.poll() is None:
             self.process.kill()

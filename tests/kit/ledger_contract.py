@@ -80,7 +80,7 @@ async def check_order_of_old_commands(ledger: Ledger) -> None:
 
 
 async def put_in(ledger: Ledger, state: BetState, intent_id: str = "i1", **how: object) -> None:
-    """Creates an intent and walks it to ``state``."""
+    """Create an intent and walks it to ``state``."""
     intent = an_intent(intent_id, event=an_event(f"Team {intent_id}"), **how)  # type: ignore[arg-type]  # handed on
     await ledger.intents.create(intent, worker="w")
     for step in WAY_TO[state]:

@@ -65,7 +65,7 @@ def _aggregates(rest: list[tuple[str, str]]) -> bool:
 
 
 def _within(rest: list[tuple[str, str]], end: str) -> list[tuple[str, str]]:
-    """Takes what stands between the bracket that comes next and its end."""
+    """Take what stands between the bracket that comes next and its end."""
     rest.pop(0)
     inner = []
     while (token := rest.pop(0))[1] != end:

@@ -80,13 +80,13 @@ class Proxy:
         self._mode = Fault.BLACK_HOLE
 
     def heal(self) -> None:
-        """Passes everything on again, on new connections."""
+        """Pass everything on again, on new connections."""
         self._mode, self.delay_s = Fault.NONE, 0.0
         for link in list(self._links):
             link.cut()
 
     def reset(self) -> None:
-        """Resets every connection at once."""
+        """Reset every connection at once."""
         self.injected += len(self._links)
         for link in list(self._links):
             link.cut()

@@ -56,7 +56,7 @@ async def eventually(
     progress: Progress | None = None,
     most_s: float = MOST_S,
 ) -> T:
-    """Calls ``check`` until it returns something true and returns that; fails with the last value
+    """Call ``check`` until it returns something true and returns that; fails with the last value
     after ``timeout_s``.
 
     A promise with a time in it has that time as ``timeout_s`` and no ``progress``. How much a
@@ -112,7 +112,7 @@ def football_data() -> Path:
 
 
 async def connected(url: str) -> "Bus":
-    """Connects for a test that is not about connecting: a second in which the machine does nothing
+    """Connect for a test that is not about connecting: a second in which the machine does nothing
     is no failure.
     """
     from keter.bus.connection import connect
@@ -170,7 +170,7 @@ class RedisServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Starts (again) on the same port and folder and waits until it answers."""
+        """Start (again) on the same port and folder and waits until it answers."""
         log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         log.close()
@@ -191,7 +191,7 @@ class RedisServer:
             return False
 
     def kill(self) -> None:
-        """Ends it at once, as a crash would; the folder stays for ``start``."""
+        """End it at once, as a crash would; the folder stays for ``start``."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(10)

@@ -76,7 +76,7 @@ def context_on(
 async def working(
     context: Context, run: Callable[[Context], Awaitable[None]]
 ) -> AsyncIterator[asyncio.Future[None]]:
-    """Runs a worker beside the test and stops it at the end; its errors come out."""
+    """Run a worker beside the test and stops it at the end; its errors come out."""
     task: asyncio.Future[None] = asyncio.ensure_future(run(context))
     try:
         yield task
@@ -96,13 +96,13 @@ async def done_so_far(bus: Bus) -> object:
 
 
 async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:
-    """Puts items into a queue as its producer would."""
+    """Put items into a queue as its producer would."""
     pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=LEASE_S)
     await pipe.step(outputs=[Output(queue, key, payload) for key, payload in items])
 
 
 async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]:
-    """Takes everything that waits in a queue."""
+    """Take everything that waits in a queue."""
     pipe = Pipe(bus, source=queue, worker=worker, lease_ttl_s=LEASE_S)
     await pipe.open()
     taken: list[Item] = []

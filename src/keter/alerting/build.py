@@ -59,7 +59,7 @@ class Alerting:
             await listener.run(stop)
 
     async def complete(self) -> "Listener | None":
-        """Loads the heavy channels and hands them to the courier."""
+        """Load the heavy channels and hands them to the courier."""
         for module in self._modules:
             await asyncio.to_thread(import_module, module)
         channels, listener = self._late()
@@ -77,7 +77,7 @@ def build_alerting(
     *,
     prove: Prove | None = None,
 ) -> Alerting:
-    """Opens no connection.
+    """Open no connection.
 
     ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
 

@@ -43,7 +43,7 @@ class DeliveryMemory:
         )
 
     async def write(self, channel: str, memory: Memory) -> None:
-        """Keeps it; in Redis too, as soon as that takes it."""
+        """Keep it; in Redis too, as soon as that takes it."""
         self._unwritten[channel] = memory
         try:
             await write_told(self._bus, channel, msgspec.json.encode(memory))

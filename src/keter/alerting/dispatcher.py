@@ -69,7 +69,7 @@ class Dispatcher:
         self._channels = (*self._channels, *channels)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Looks until ``stop``."""
+        """Look until ``stop``."""
         while not stop.is_set():
             await self.look()
             await stopped_within(stop, EVERY_S)

@@ -57,7 +57,7 @@ class TelegramChannel:
 
 
 async def say(bot: Bot, user: int, text: str) -> str | None:
-    """Sends plain text; what went wrong, by kind, or None."""
+    """Send plain text; what went wrong, by kind, or None."""
     try:
         await bot.send_message(user, text[:LONGEST], request_timeout=CALL_S)
     except FAULTS as e:
@@ -79,7 +79,7 @@ class Listener:
         self._fault: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listens until ``stop``. A fault is told once, and again when it changes."""
+        """Listen until ``stop``. A fault is told once, and again when it changes."""
         while not stop.is_set():
             asking = asyncio.create_task(self.poll())
             stopping = asyncio.create_task(stop.wait())

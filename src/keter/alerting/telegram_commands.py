@@ -226,7 +226,7 @@ class CommandHandler:
         )
 
     async def _see_second_factor(self, user: int, code: str) -> None:
-        """Raises UsageError for a code that is not good, KeterError while too many were tried."""
+        """Raise UsageError for a code that is not good, KeterError while too many were tried."""
         if self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)
         await asyncio.to_thread(self._prove, user, code)  # it writes the spent code down

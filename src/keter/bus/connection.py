@@ -78,7 +78,7 @@ class Client(Redis):
                 return await self._send(*call)
 
     async def load_scripts(self) -> None:
-        """Gives the server every script of ours beforehand."""
+        """Give the server every script of ours beforehand."""
         async with self.batch() as batch:
             for each in all_scripts():
                 batch.script_load(each.source)
@@ -127,7 +127,7 @@ class Bus:
         await past.aclose()
 
     async def aclose(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         await self.redis.aclose()
         await self.blocking.aclose()
 
@@ -157,7 +157,7 @@ def absent(why: str, *, prefix: str = "") -> Bus:
 
 
 async def connect(url: str, *, prefix: str = "") -> Bus:
-    """Opens the bus and makes sure that Redis answers and takes our scripts.
+    """Open the bus and makes sure that Redis answers and takes our scripts.
 
     Raises UnavailableError with one sentence that names the address and never the password,
     BusRefusedError while Redis is loading or full.
@@ -188,7 +188,7 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
 
 
 async def forget_members(bus: Bus, key: str, members: Sequence[str]) -> None:
-    """Takes members out of a sorted set that stand for nothing any more.
+    """Take members out of a sorted set that stand for nothing any more.
 
     A Redis that takes no writes can still be read: then they stay until it does.
     """

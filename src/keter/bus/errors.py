@@ -76,7 +76,7 @@ class PoisonedPayloadError(KeterError):
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns redis-py's errors into ours."""
+    """Turn redis-py's errors into ours."""
     try:
         yield
     except redis_errors.NoPermissionError as e:

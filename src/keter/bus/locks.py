@@ -70,13 +70,13 @@ class Locks:
         return Held(key, token, int(fence), ttl_s) if fence is not None else None
 
     async def renew(self, held: Held) -> bool:
-        """Starts its life again; False when it is no longer ours, or this Redis has become another
+        """Start its life again; False when it is no longer ours, or this Redis has become another
         run's.
         """
         return await self._kept(held, round(held.ttl_s * 1000))
 
     async def release(self, held: Held) -> bool:
-        """Gives it back; False when it was no longer ours."""
+        """Give it back; False when it was no longer ours."""
         return await self._kept(held, 0)
 
     async def _kept(self, held: Held, life_ms: int) -> bool:
@@ -131,7 +131,7 @@ async def list_exec_locks(bus: Bus) -> list[ExecLock]:
 
 
 async def clear_exec_lock(bus: Bus, key: str) -> bool:
-    """Takes a selection's lock from its owner, who then does not bet; False when there was none.
+    """Take a selection's lock from its owner, who then does not bet; False when there was none.
 
     Raises ValueError for a key that is no such lock.
     """
@@ -183,7 +183,7 @@ class Lease:
         await self.release()
 
     async def acquire(self, stop: asyncio.Event) -> bool:
-        """Waits until the lease is ours (True) or ``stop`` is set (False).
+        """Wait until the lease is ours (True) or ``stop`` is set (False).
 
         Redis being away is waited out, too.
         """
@@ -242,7 +242,7 @@ class Lease:
             lost.set()
 
     async def release(self) -> None:
-        """Stops renewing and gives it back, so that another need not wait for its end."""
+        """Stop renewing and gives it back, so that another need not wait for its end."""
         held = self.held
         await self._end_keeper()
         if held is not None:

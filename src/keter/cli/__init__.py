@@ -74,7 +74,7 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command line and exits with its code.
+    """Run one command line and exits with its code.
 
     Whatever it writes, only this user may read.
     """
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Runs one command line; returns its exit code after telling what went wrong, if anything
+    """Run one command line; returns its exit code after telling what went wrong, if anything
     did.
     """
     try:

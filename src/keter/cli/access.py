@@ -201,7 +201,7 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
 
 
 async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
-    """Raises UnavailableError where the Keter that runs has another ledger: without its settings it
+    """Raise UnavailableError where the Keter that runs has another ledger: without its settings it
     is only guessed.
     """
     from keter.bus.state.ownership import read_owner
@@ -230,7 +230,7 @@ async def somebody_runs(bus: "Bus | None") -> bool:
 
 
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
-    """Opens the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
+    """Open the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
     from keter.clock import SystemClock
     from keter.ledger import open_settings_ledger
 

@@ -25,7 +25,7 @@ OPTION_OF = {"MIN_EV_PCT": "--min-ev", "EV_MAX_PCT": "--max-ev", "STAKE_RULE": "
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this command to ``app``."""
+    """Add this command to ``app``."""
     app.command()(backtest)
 
 

@@ -15,7 +15,7 @@ commands = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.add_typer(commands, name="config")
 
 

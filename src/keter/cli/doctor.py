@@ -12,7 +12,7 @@ MARKS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.command()(doctor)
 
 

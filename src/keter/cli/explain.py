@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this command to ``app``."""
+    """Add this command to ``app``."""
     app.command()(explain)
 
 

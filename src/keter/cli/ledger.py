@@ -14,7 +14,7 @@ commands = typer.Typer(help="Back up, check or export the ledger.")
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.add_typer(commands, name="ledger")
 
 

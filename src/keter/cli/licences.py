@@ -13,7 +13,7 @@ commands = typer.Typer(help="Show, verify or issue licences.", no_args_is_help=F
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.add_typer(commands, name="license")
 
 

@@ -15,7 +15,7 @@ Line = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.command()(logs)
 
 

@@ -10,7 +10,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts."
 
 
 def show(facts: Mapping[str, object], *, as_json: bool) -> None:
-    """Prints ``facts``, as JSON or as one aligned line per name."""
+    """Print ``facts``, as JSON or as one aligned line per name."""
     if as_json:
         show_json(facts)
         return
@@ -20,7 +20,7 @@ def show(facts: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def show_json(value: object) -> None:
-    """Prints one JSON value; times as ISO text, exact numbers as text."""
+    """Print one JSON value; times as ISO text, exact numbers as text."""
     import orjson
 
     typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
@@ -37,7 +37,7 @@ def _text(value: object) -> str:
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Runs one coroutine to its end."""
+    """Run one coroutine to its end."""
     import asyncio
 
     return asyncio.run(work)

@@ -14,7 +14,7 @@ PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_optio
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.command()(up)
     app.command()(record)
     app.command()(run)

@@ -9,7 +9,7 @@ Advance = Callable[[int, int], None]
 
 @contextmanager
 def reading(files: Iterable[Path], noun: str) -> Iterator[Advance]:
-    """Yields a function that is told how many more ``noun`` are done, and how many more bytes of
+    """Yield a function that is told how many more ``noun`` are done, and how many more bytes of
     the files are read.
     """
     from rich.console import Console

@@ -23,7 +23,7 @@ FILLED_AS_SEEN = "Every approval is filled at the price seen: no refusals, no dr
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this command to ``app``."""
+    """Add this command to ``app``."""
     app.command()(replay)
 
 
@@ -117,7 +117,7 @@ def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswe
 
 
 def _paced(answers: Iterable["CapturedAnswer"], factor: float | None) -> Iterator["CapturedAnswer"]:
-    """Holds each answer back until its time has come, ``factor`` times faster than recorded."""
+    """Hold each answer back until its time has come, ``factor`` times faster than recorded."""
     begun, first = time.monotonic(), None
     for answer in answers:
         if factor is not None:

@@ -28,7 +28,7 @@ DaysOption = Annotated[float, typer.Option(help="How many days back.", min=0.01,
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.add_typer(commands, name="report")
 
 

@@ -19,7 +19,7 @@ Facts = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     app.command()(status)
 
 

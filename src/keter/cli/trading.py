@@ -22,7 +22,7 @@ Command = Callable[["Control", "Operator", "Settings"], Awaitable["CommandOutcom
 
 
 def register(app: typer.Typer) -> None:
-    """Adds these commands to ``app``."""
+    """Add these commands to ``app``."""
     for command in (pause, reduce, halt, resume, arm, disarm, limit):
         app.command()(command)
 
@@ -138,7 +138,7 @@ def _target(wish: str) -> "Target":
 
 
 def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> ExitCode:
-    """Does it to the Keter that is meant; exit code 69 when none runs that would see it."""
+    """Do it to the Keter that is meant; exit code 69 when none runs that would see it."""
     target = _target(target) if isinstance(target, str) else target
     outcome, heard = run_async(_with_control(target, command))
     if as_json:
@@ -195,7 +195,7 @@ def _user() -> str:
 
 
 async def _with_control(target: "Target", command: Command) -> "tuple[CommandOutcome, bool]":
-    """Runs ``command`` over Redis and ledger; also whether a Keter runs that will see it.
+    """Run ``command`` over Redis and ledger; also whether a Keter runs that will see it.
 
     Raises UnavailableError that also says where settings were missing.
     """

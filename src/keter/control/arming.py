@@ -15,7 +15,7 @@ class ArmingCommands(Commander):
     """``arm`` and ``disarm``."""
 
     async def arm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
-        """Allows LIVE bets on ``account`` for the run that owns this Redis.
+        """Allow LIVE bets on ``account`` for the run that owns this Redis.
 
         Licence and limits are checked by whoever asks.
 
@@ -47,7 +47,7 @@ class ArmingCommands(Commander):
         return record.run
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
-        """Takes the permission back; open bets stay open."""
+        """Take the permission back; open bets stay open."""
         stood = await disarm(self._need_bus(), account)
         row = self._row(
             CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account
@@ -57,7 +57,7 @@ class ArmingCommands(Commander):
     async def disarm_every(
         self, operator: Operator, reason: str, *, named: str = ""
     ) -> list[CommandOutcome]:
-        """Takes back every permission that stands in this Redis, the running account's first;
+        """Take back every permission that stands in this Redis, the running account's first;
         ``named`` may have none.
 
         Raises UnavailableError where no account is known.

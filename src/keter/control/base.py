@@ -56,7 +56,7 @@ class Commander:
     async def refused(
         self, operator: Operator, action: CommandAction, target: str, reason: str, why: str
     ) -> None:
-        """Writes down that somebody asked for what was not done, as for a dangerous command without
+        """Write down that somebody asked for what was not done, as for a dangerous command without
         its password.
         """
         row = self._row(action, operator, reason, f"refused: {why}", target=target)

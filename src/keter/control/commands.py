@@ -62,7 +62,7 @@ class Control(ArmingCommands, TendingCommands):
         self._last = last
 
     async def standing(self) -> Standing:
-        """Reads the state; never raises because Redis is away."""
+        """Read the state; never raises because Redis is away."""
         now = self._clock.now()
         try:
             view = await self._view(now)
@@ -177,7 +177,7 @@ class Control(ArmingCommands, TendingCommands):
         )
 
     async def halt(self, operator: Operator, reason: str) -> CommandOutcome:
-        """Stops betting now: HALT file first, then the state. Works without Redis; saying it twice
+        """Stop betting now: HALT file first, then the state. Works without Redis; saying it twice
         is no error.
         """
         now = self._clock.now()
@@ -207,7 +207,7 @@ class Control(ArmingCommands, TendingCommands):
     async def resume(
         self, operator: Operator, reason: str, *, revision: int | None = None
     ) -> CommandOutcome:
-        """Makes trading ACTIVE and removes the HALT file, in that order.
+        """Make trading ACTIVE and removes the HALT file, in that order.
 
         Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state
         since it was looked at.

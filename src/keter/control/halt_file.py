@@ -24,7 +24,7 @@ class HaltFile:
         return is_present(self.path)
 
     def write(self, at: datetime, who: str, reason: str) -> tuple[str, ...]:
-        """Stops the router by the file alone; returns what went wrong, if anything did.
+        """Stop the router by the file alone; returns what went wrong, if anything did.
 
         Whatever has its name stops the router, so one that is there and cannot be written is no
         fault.
@@ -40,7 +40,7 @@ class HaltFile:
         return ()
 
     async def remove(self) -> None:
-        """Raises UnavailableError where it cannot be removed: bets are still stopped then."""
+        """Raise UnavailableError where it cannot be removed: bets are still stopped then."""
         try:
             with acting_as(self.owner):
                 await asyncio.to_thread(self.path.unlink, missing_ok=True)

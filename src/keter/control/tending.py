@@ -36,7 +36,7 @@ class TendingCommands(Commander):
         )
 
     async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> CommandOutcome:
-        """Ends a rest early. Raises UsageError when there is no such rest."""
+        """End a rest early. Raises UsageError when there is no such rest."""
         await self._clear(clear_cooldown, key, "no cooldown", "not resting")
         return await self._done(
             self._row(
@@ -59,7 +59,7 @@ class TendingCommands(Commander):
         )
 
     async def _clear(self, clear: Clear, key: str, no_such_kind: str, not_there: str) -> None:
-        """Raises UsageError with ``no_such_kind`` where ``clear`` takes no such key, with
+        """Raise UsageError with ``no_such_kind`` where ``clear`` takes no such key, with
         ``not_there`` where it found none.
         """
         try:

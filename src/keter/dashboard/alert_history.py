@@ -78,7 +78,7 @@ class AlertHistory:
 
 
 async def _paid(note: Note, history: Alerts) -> None:
-    """Writes one note.
+    """Write one note.
 
     One that the ledger refuses is only told in the log: those behind it must not wait for ever.
     """

@@ -44,7 +44,7 @@ def views(settings: Settings, bus: Bus, hub: Hub, door: LazyLedgers, held: Held)
 
 
 def code_proof(doorman: Authenticator) -> Prove | None:
-    """Checks what is said over Telegram against the operator's second factor; None where the
+    """Check what is said over Telegram against the operator's second factor; None where the
     operator has none.
 
     A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong
@@ -88,7 +88,7 @@ class Tester:
         self._sent_s: float | None = None
 
     async def send(self, actor: str) -> TestAlertResult:
-        """Raises ApiError 429 when the last one was just sent."""
+        """Raise ApiError 429 when the last one was just sent."""
         at = self._clock.monotonic()
         if self._sent_s is not None and at - self._sent_s < TEST_EVERY_S:
             wait_s = TEST_EVERY_S - (at - self._sent_s)

@@ -54,7 +54,7 @@ def make_app(world: AppContext) -> web.Application:
 async def serving(
     app: web.Application, host: str, port: int, *, proxies: frozenset[str] = frozenset()
 ) -> AsyncIterator[None]:
-    """Serves ``app`` inside the block.
+    """Serve ``app`` inside the block.
 
     Raises UnavailableError when the port is taken, TimeoutError when it does not close.
     """

@@ -245,7 +245,7 @@ class Authenticator:
     async def prove(
         self, principal: Principal, password: str, code: str | None, address: str
     ) -> None:
-        """Checks password and code once more.
+        """Check password and code once more.
 
         Others' failures do not count: who has the session is no stranger.
 
@@ -324,7 +324,7 @@ class Authenticator:
         return factor is None or factor.take(code or "")
 
     def _refuse(self, knock: Knock) -> NoReturn:
-        """Notes a failure and raises it, without a word on what was wrong."""
+        """Note a failure and raises it, without a word on what was wrong."""
         count = self.backoff.failed(*knock.counted)
         log.warning(
             "login_failed",

@@ -47,7 +47,7 @@ class Backoff:
         return max(0.0, failures.last_s + delay - self._clock.monotonic())
 
     def failed(self, user: str, address: str, apart: str = "") -> int:
-        """Notes a failure; returns how many there were in a row."""
+        """Note a failure; returns how many there were in a row."""
         at = self._clock.monotonic()
         kept = {key: f for key, f in self._failures.items() if at - f.last_s < 4 * MAX_DELAY_S}
         key = (user, apart or origin(address))

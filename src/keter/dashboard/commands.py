@@ -114,7 +114,7 @@ class Commands:
         )
 
     async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
-        """Does it, once.
+        """Do it, once.
 
         Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on.
         """
@@ -233,7 +233,7 @@ class Commands:
     async def _see_proofs(
         self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
     ) -> None:
-        """Checks them; a command refused for a missing or wrong one is written down too."""
+        """Check them; a command refused for a missing or wrong one is written down too."""
         try:
             await self._check_proofs(token, caller, body, address)
         except ApiError as e:
@@ -297,7 +297,7 @@ class Commands:
         recent.append(at)
 
     def _forget_old(self, session: str) -> None:
-        """Makes room for one more token of ``session``."""
+        """Make room for one more token of ``session``."""
         at = self._clock.monotonic()
         kept = {
             name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S

@@ -90,7 +90,7 @@ class Blocked(NamedTuple):
 
 
 def blocked(settings: Settings, clock: Clock) -> Blocked:
-    """Reads files: call it in a thread."""
+    """Read files: call it in a thread."""
     return Blocked(licence_refusal(settings, clock), obstacle(settings, clock))
 
 

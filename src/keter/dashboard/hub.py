@@ -190,7 +190,7 @@ class Hub:
             return self._snapshot
 
     async def _try(self, young_s: float = 0.0) -> None:
-        """Builds once, unless another has just done so; what is wrong becomes the problem."""
+        """Build once, unless another has just done so; what is wrong becomes the problem."""
         async with self._turn:
             if (
                 young_s
@@ -208,7 +208,7 @@ class Hub:
             self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
-        """Builds once and publishes what changed."""
+        """Build once and publishes what changed."""
         new = await self._build(f"{self._run_id}-{self._number + 1}")
         old, self._problem = self._snapshot, None
         data = changes(old, new) if old is not None else {"resync": True}
@@ -262,7 +262,7 @@ class Hub:
     async def serve(
         self, request: web.Request, since: str | None, valid: Valid, caller: Principal
     ) -> web.WebSocketResponse:
-        """Feeds one page until it or we leave.
+        """Feed one page until it or we leave.
 
         Raises ApiError 503 when too many are open, in all or for ``caller``.
         """

@@ -62,7 +62,7 @@ class Presence:
         self._beating: dict[str, str] = {}  # worker and process
 
     def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
-        """Takes in who beats at ``at``."""
+        """Take in who beats at ``at``."""
         self._beating = {beat.worker: beat.process for beat in beats}
         for beat in beats:
             self._seen(beat, at)

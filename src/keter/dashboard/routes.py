@@ -111,7 +111,7 @@ class Route:
 def register(
     app: web.Application, routes: Sequence[Route], authenticate: Authenticate, local: LocalAllowed
 ) -> None:
-    """Adds every route, wrapped so that scope and inputs are checked before the handler runs."""
+    """Add every route, wrapped so that scope and inputs are checked before the handler runs."""
     for route in routes:
         app.router.add_route(route.method, route.path, _guarded(route, authenticate, local))
 

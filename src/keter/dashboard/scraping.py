@@ -167,7 +167,7 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
 
 
 def machine_of(settings: Settings, clock: Clock, pages: int, rooms: Sequence[Room]) -> Machine:
-    """Reads files: call it in a thread."""
+    """Read files: call it in a thread."""
     disk = disk_facts(settings.mode.data_dir)
     try:
         ends = LicenseKeeper(settings, clock).check().expires_at

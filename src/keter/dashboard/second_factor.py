@@ -62,7 +62,7 @@ class UsedCodes:
         return step <= self._spent_up_to or step in self._steps.get(account, ())
 
     def spend(self, account: str, step: int) -> None:
-        """Writes it down before the code opens anything."""
+        """Write it down before the code opens anything."""
         self._steps[account] = [*self._steps.get(account, ()), step][-MOST_REMEMBERED:]
         if self._path is None:
             return
@@ -89,7 +89,7 @@ class SecondFactor:
     """The codes of one account."""
 
     def __init__(self, account: str, secret: str, used: UsedCodes, clock: Clock) -> None:
-        """Raises ConfigurationError for a secret that could be guessed or is none."""
+        """Raise ConfigurationError for a secret that could be guessed or is none."""
         totp(secret, 0)
         self._account, self._secret, self._used, self._clock = account, secret, used, clock
 

@@ -129,7 +129,7 @@ def _last(request: web.Request, header: str) -> str:
 
 
 def dress(response: web.StreamResponse, *, secure: bool) -> None:
-    """Puts our headers on any answer; ``secure`` when it goes over TLS."""
+    """Put our headers on any answer; ``secure`` when it goes over TLS."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     if secure:
@@ -138,7 +138,7 @@ def dress(response: web.StreamResponse, *, secure: bool) -> None:
 
 
 def harden(app: web.Application, border: Perimeter) -> None:
-    """Puts the checks around everything ``app`` serves, errors and WebSocket upgrades included."""
+    """Put the checks around everything ``app`` serves, errors and WebSocket upgrades included."""
 
     @web.middleware
     async def checked(request: web.Request, handler: Next) -> web.StreamResponse:

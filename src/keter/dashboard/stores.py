@@ -63,7 +63,7 @@ class Stores:
         self._looked_s = 0.0
 
     async def look(self) -> StoreHealth:
-        """Writes into both, each within its deadline.
+        """Write into both, each within its deadline.
 
         Raises nothing of theirs: what they say is the answer.
         """

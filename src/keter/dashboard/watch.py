@@ -71,13 +71,13 @@ class Watch:
         self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Looks until ``stop``; what cannot be asked now is asked again."""
+        """Look until ``stop``; what cannot be asked now is asked again."""
         while not stop.is_set():
             await self.look()
             await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Tries both stores, judges every rule that can be judged, and passes on what came of
+        """Try both stores, judges every rule that can be judged, and passes on what came of
         it.
         """
         health = await self._stores.look()
@@ -106,7 +106,7 @@ class Watch:
         return facts
 
     def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
-        """Holds what ``rule`` found, and ends what it found before and no longer finds."""
+        """Hold what ``rule`` found, and ends what it found before and no longer finds."""
         self._judged.add(rule.id)
         alerts = [_risen(rule, finding, now) for finding in found]
         ids = {alert.id for alert in alerts}
@@ -117,7 +117,7 @@ class Watch:
             self._held.put(alert)
 
     async def _tell_redis(self, health: StoreHealth) -> bool:
-        """Copies what is held into Redis and takes out what is over; whether what stands in Redis
+        """Copy what is held into Redis and takes out what is over; whether what stands in Redis
         is known.
         """
         try:

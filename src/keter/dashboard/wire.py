@@ -58,7 +58,7 @@ class _Connection(web.RequestHandler):
         return self._payload_parser is None
 
     def give_way(self) -> None:
-        """Ends at once, so that its descriptor is free."""
+        """End at once, so that its descriptor is free."""
         self._limits.leave(self)
         if self.transport is not None:
             self.transport.abort()

@@ -50,7 +50,7 @@ TRANSITIONS: dict[BetState, frozenset[BetState]] = {
 
 
 def check_transition(current: BetState, target: BetState) -> None:
-    """Raises IllegalTransitionError unless ``target`` may follow ``current``."""
+    """Raise IllegalTransitionError unless ``target`` may follow ``current``."""
     if target not in TRANSITIONS[current]:
         raise IllegalTransitionError(f"a {current} bet cannot become {target}")
 

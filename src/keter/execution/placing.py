@@ -129,7 +129,7 @@ class Placer:
         self._observe = observe
 
     async def place(self, approved: ApprovedSignal, lock: Guarded) -> PlacementResult:
-        """Takes the signal to the end of what the router may do with it.
+        """Take the signal to the end of what the router may do with it.
 
         Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when
         another router owns the account and LedgerUnavailableError: then a new takeover must come
@@ -243,7 +243,7 @@ class Placer:
     async def _record(
         self, intent: Intent, placement: Placement, verdict: Verdict
     ) -> PlacementResult:
-        """Writes down what the call told.
+        """Write down what the call told.
 
         The tracker may have found the ticket already: then what it found stands.
         """

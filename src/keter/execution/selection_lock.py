@@ -73,7 +73,7 @@ class SelectionLock:
 async def lock_selection(
     locks: Locks, key: str, ttl_s: float, clock: Clock
 ) -> SelectionLock | None:
-    """Takes the lock, or None while somebody else holds it. Raises the bus's errors."""
+    """Take the lock, or None while somebody else holds it. Raises the bus's errors."""
     asked = clock.monotonic()
     held = await locks.acquire(key, ttl_s)
     return SelectionLock(locks, held, clock, asked) if held is not None else None

@@ -82,7 +82,7 @@ class Intents:
         self._database = database
 
     async def create(self, intent: Intent, *, worker: str) -> Bet:
-        """Commits the decision to bet.
+        """Commit the decision to bet.
 
         When this returns, no second intent for the decision or selection is possible.
 
@@ -100,7 +100,7 @@ class Intents:
     async def takeover(
         self, account: str, mode: ExecutionMode, *, at: datetime, worker: str
     ) -> Takeover:
-        """Makes the caller the account's only owner and ends what earlier owners left: one
+        """Make the caller the account's only owner and ends what earlier owners left: one
         transaction.
 
         What was never sent becomes SKIPPED; what may have been sent becomes UNKNOWN, for the venue
@@ -155,7 +155,7 @@ class Intents:
         )
 
     async def get(self, intent_id: str) -> Bet:
-        """Raises NotInLedgerError."""
+        """Raise NotInLedgerError."""
         bet = await self._one(bets.c.intent_id == intent_id)
         if bet is None:
             raise NotInLedgerError(f"no intent {intent_id}")
@@ -249,7 +249,7 @@ class Intents:
         return None if row is None else rows.to_bet(row)
 
     async def _explain(self, intent: Intent) -> None:
-        """Turns a broken unique constraint into the error that says which promise it kept."""
+        """Turn a broken unique constraint into the error that says which promise it kept."""
         existing = await self.by_decision(intent.decision_id)
         if existing is not None:
             raise DuplicateDecisionError(intent.decision_id, existing.state)

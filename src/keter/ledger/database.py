@@ -63,7 +63,7 @@ def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def parse_url(url: str) -> URL:
-    """Reads an address as SQLAlchemy's: a SQLite file or PostgreSQL.
+    """Read an address as SQLAlchemy's: a SQLite file or PostgreSQL.
 
     Raises ConfigurationError, which does not show the address, for anything else.
     """

@@ -46,7 +46,7 @@ class Decisions:
         return [rows.to_decision(row) for row in found]
 
     async def prune(self, before: datetime, *, limit: int = 5000) -> int:
-        """Deletes at most ``limit`` rows older than ``before``; returns how many.
+        """Delete at most ``limit`` rows older than ``before``; returns how many.
 
         Call again while it returns ``limit``.
         """

@@ -39,7 +39,7 @@ def take_fence(
 
 
 def check_fence(connection: Connection, account: str, mode: ExecutionMode, fence: int) -> None:
-    """Raises FencedError when a newer number was issued.
+    """Raise FencedError when a newer number was issued.
 
     The row stays locked, so none can be issued before the commit.
     """

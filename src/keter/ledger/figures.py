@@ -95,7 +95,7 @@ def read_figures(
 
 
 def read_closing(connection: Connection, mode: ExecutionMode, since: datetime) -> ClosingLine:
-    """Reads every bet settled since then, so it is a question for now and then."""
+    """Read every bet settled since then, so it is a question for now and then."""
     settled = select(bets.c.odds, bets.c.closing_fair_odds).where(
         bets.c.mode == mode.value,
         bets.c.settled_at >= since,

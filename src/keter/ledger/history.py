@@ -95,7 +95,7 @@ def _upsert(
     *,
     first: dict[str, Any],
 ) -> bool:
-    """Updates the row of ``key`` or inserts it with ``first`` as well; True when it was
+    """Update the row of ``key`` or inserts it with ``first`` as well; True when it was
     inserted.
     """
     conditions = [table.c[name] == value for name, value in key.items()]
@@ -254,7 +254,7 @@ class Alerts:
     async def opened(
         self, alert_id: str, *, level: str, title: str, detail: str, at: datetime
     ) -> bool:
-        """Notes a rise; False when it was already open, whose detail is then brought up to date."""
+        """Note a rise; False when it was already open, whose detail is then brought up to date."""
         values = {"level": level, "title": title, "detail": detail}
         key = {"alert_id": alert_id, "closed_at": None}
         return await self._database.write(
@@ -262,7 +262,7 @@ class Alerts:
         )
 
     async def closed(self, alert_id: str, *, at: datetime) -> bool:
-        """Notes the end; False when it was not open."""
+        """Note the end; False when it was not open."""
         query = (
             update(alerts)
             .where(alerts.c.alert_id == alert_id, alerts.c.closed_at.is_(None))
@@ -321,7 +321,7 @@ class ForeignTickets:
         self._database = database
 
     async def put(self, account: str, mode: ExecutionMode, ticket: Ticket, *, at: datetime) -> bool:
-        """Notes what the venue shows; True when the ticket is seen for the first time."""
+        """Note what the venue shows; True when the ticket is seen for the first time."""
         known = ticket.market is not None and ticket.side is not None
         selection = ticket.market.selection_id(ticket.side) if known else None  # type: ignore[union-attr,arg-type]  # known
         key = {"account": account, "mode": mode.value, "ticket_key": ticket_key(ticket)}

@@ -95,7 +95,7 @@ class Ledger:
         clv_since: datetime,
         closing: ClosingLine | None = None,
     ) -> Figures:
-        """Sums over everything of ``mode``; the closing line value of bets settled since
+        """Sum over everything of ``mode``; the closing line value of bets settled since
         ``clv_since``, unless it is given.
         """
         return await self._database.read(
@@ -121,7 +121,7 @@ class Ledger:
         return await self._database.read(sizes.stored_bytes)
 
     async def give_back(self) -> None:
-        """Returns some of the room that deleted rows left to the disk."""
+        """Return some of the room that deleted rows left to the disk."""
         await self._database.run(sizes.give_back)
 
     async def tidy(self) -> None:
@@ -144,7 +144,7 @@ class Ledger:
         await self._database.run(lambda engine: backup(engine, path))
 
     async def export(self, path: Path, fmt: str) -> int:
-        """Writes every bet to ``path`` as ``csv`` or ``parquet``; returns the number of rows.
+        """Write every bet to ``path`` as ``csv`` or ``parquet``; returns the number of rows.
 
         Raises UsageError.
         """
@@ -185,7 +185,7 @@ def is_there(settings: Settings) -> bool:
 async def open_ledger(
     url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC
 ) -> Ledger:
-    """Opens the ledger and, unless ``read_only``, creates or migrates its tables.
+    """Open the ledger and, unless ``read_only``, creates or migrates its tables.
 
     ``zone`` is where a betting day starts.
 

@@ -23,7 +23,7 @@ _COLUMNS = [column for column in bets.c if column.name != "signal"]
 
 
 def backup(engine: Engine, path: Path) -> None:
-    """Copies a SQLite ledger page by page into a new file, consistent while writers go on."""
+    """Copy a SQLite ledger page by page into a new file, consistent while writers go on."""
     if engine.dialect.name != "sqlite":
         raise UsageError("a PostgreSQL ledger is backed up with pg_dump")
     if path.exists():
@@ -40,7 +40,7 @@ def backup(engine: Engine, path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Makes the folder of ``path``; a file that cannot be written is the operator's to mend."""
+    """Make the folder of ``path``; a file that cannot be written is the operator's to mend."""
     try:
         make_folder(path.parent)
         yield

@@ -72,7 +72,7 @@ class PaperBook:
     async def settle(
         self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime
     ) -> bool:
-        """Writes what a ticket came to; False when it was settled before."""
+        """Write what a ticket came to; False when it was settled before."""
         query = update(paper_tickets).where(
             paper_tickets.c.ticket_id == ticket_id, paper_tickets.c.settled_at.is_(None)
         )

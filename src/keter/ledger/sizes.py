@@ -55,7 +55,7 @@ def _decision_bytes(connection: Connection) -> int:
 
 
 def give_back(engine: Engine) -> None:
-    """Returns some free pages to the disk, where the file was made for it."""
+    """Return some free pages to the disk, where the file was made for it."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection

@@ -43,7 +43,7 @@ def read_totals(connection: Connection, book: str, owner: str) -> list[Total]:
 
 
 def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
-    """Makes one row of all rows of a group, ``limit`` rows at most; returns how many there are
+    """Make one row of all rows of a group, ``limit`` rows at most; returns how many there are
     less.
     """
     rows = connection.execute(select(totals).order_by(totals.c.id).limit(limit)).all()
@@ -64,7 +64,7 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
 
 
 def wrong_totals(connection: Connection) -> Iterator[str]:
-    """Sums that are not those of the rows, one sentence each."""
+    """Sum that are not those of the rows, one sentence each."""
     pnl = func.coalesce(func.sum(bets.c.pnl_minor), 0)
     of_bets = select(literal(BETS), bets.c.mode, bets.c.state, func.count(), pnl).group_by(
         bets.c.mode, bets.c.state

@@ -76,7 +76,7 @@ class WriteProbe:
         return found
 
     def _sqlite(self) -> Refusal | None:
-        """Opens the file each time: one that was moved away or replaced would go on unseen behind
+        """Open the file each time: one that was moved away or replaced would go on unseen behind
         an open one.
         """
         return _refusal(lambda: _write_sqlite(self._url), Path(self._url.database or ""))
@@ -88,7 +88,7 @@ class WriteProbe:
         return _refusal(lambda: _write_postgres(engine))
 
     async def aclose(self) -> None:
-        """Waits for a try under way no longer than a try may take."""
+        """Wait for a try under way no longer than a try may take."""
         if self._under_way is not None:
             await asyncio.wait({self._under_way}, timeout=DEADLINE_S)
         self._thread.shutdown(wait=False)

@@ -44,7 +44,7 @@ def arbitrage(
     unit: OddsValue = "0.01",
     rounding: str = "half_up",
 ) -> Arbitrage:
-    """Splits ``total`` over the outcomes of one market so that each returns alike.
+    """Split ``total`` over the outcomes of one market so that each returns alike.
 
     ``commission`` is per leg, on net winnings; ``limits`` are the largest stakes accepted; ``unit``
     what stakes are rounded to (``half_up``, ``down`` or ``up``). Raises IncompleteMarketError below

@@ -93,7 +93,7 @@ def _refuse(block: Array, start: int) -> None:
 
 
 def _repair(p: Array, block: Array, start: int, method: str) -> None:
-    """Does again what did not converge, and refuses what lies outside (0, 1)."""
+    """Do again what did not converge, and refuses what lies outside (0, 1)."""
     total = p.sum(axis=0)
     if np.abs(total - 1).max() <= _SUM_TOLERANCE and p.min() > 0 and p.max() < 1:
         return

@@ -83,7 +83,7 @@ class Ladder:
         return self._label(bisect_left(self.prices, exact(price)) + ticks)
 
     def ticks_between(self, low: OddsValue, high: OddsValue) -> int:
-        """Steps from one price to another, both on the ladder. Raises ValueError."""
+        """Step from one price to another, both on the ladder. Raises ValueError."""
         for price in (low, high):
             if not self.contains(price):
                 raise ValueError(f"{price} is not a price of this ladder")

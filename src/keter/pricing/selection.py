@@ -145,7 +145,7 @@ Mover = Callable[[float, int], float]
 
 
 def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
-    """Removes each book's margin, brings it to one line, and pools. Raises a PricingError."""
+    """Remove each book's margin, brings it to one line, and pools. Raises a PricingError."""
     made = [fair_once(quote.odds, inputs.method) for quote in inputs.quotes]
     rows = tuple([
         one.p if quote.line_q is None else _moved(quote, quote.line_q, one.p, move)

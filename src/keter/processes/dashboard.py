@@ -15,7 +15,7 @@ from keter.system.tasks import end_tasks
 
 
 async def run(context: Context) -> None:
-    """Serves, watches and calls for help until asked to stop.
+    """Serve, watches and calls for help until asked to stop.
 
     Redis may come and go meanwhile: the page and the channels say so, and halting goes on working.
     When one of the tasks ends, whatever its reason, all do: a page without its watch would be taken
@@ -50,7 +50,7 @@ async def run(context: Context) -> None:
 
 
 def _raise_what_ended(tasks: list[asyncio.Task[None]], ended: list[str]) -> None:
-    """Raises the error of a task, and KeterError for one that ``ended`` by itself or does not end
+    """Raise the error of a task, and KeterError for one that ``ended`` by itself or does not end
     when cancelled.
     """
     for task in tasks:

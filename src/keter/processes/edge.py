@@ -45,7 +45,7 @@ SHORTEST_WAIT_S = 1.0
 
 
 async def run(context: Context) -> None:
-    """Serves the validated queue until asked to stop."""
+    """Serve the validated queue until asked to stop."""
     worker = EdgeWorker(context)
     await serve(context, context.pipe(QueueName.VALIDATED), worker.handle, tick=worker.tick)
 
@@ -66,7 +66,7 @@ class EdgeWorker:
         self._low_told: bool | None = None  # an alert of an earlier life may stand
 
     async def handle(self, item: Item) -> Handled:
-        """Raises PoisonedPayloadError for what is no validated market."""
+        """Raise PoisonedPayloadError for what is no validated market."""
         market = decode(ValidatedMarket, item.payload)
         now = self._context.clock.now()
         if now - market.validated_at <= REVALIDATE_AFTER:
@@ -74,7 +74,7 @@ class EdgeWorker:
         return await self._validated_again(market.update, now)
 
     async def tick(self) -> Handled:
-        """Looks again at values whose time has come, some in each turn."""
+        """Look again at values whose time has come, some in each turn."""
         now = self._context.clock.now()
         due = [key for key, (at, _) in self._due.items() if at <= now][:LOOKS_PER_TURN]
         return together([await self._look_again(key, now) for key in due])

@@ -57,7 +57,7 @@ class FeedWatch:
         self._confirmed.add(update.phase)
 
     async def run(self) -> None:
-        """Looks every second until cancelled; Redis being away is waited out."""
+        """Look every second until cancelled; Redis being away is waited out."""
         while True:
             try:
                 await self._look()

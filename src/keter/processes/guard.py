@@ -50,7 +50,7 @@ MEMORY = 20_000
 
 
 async def run(context: Context) -> None:
-    """Serves the confirmed queue while holding the guard's lease, until asked to stop."""
+    """Serve the confirmed queue while holding the guard's lease, until asked to stop."""
     ledger = await open_settings_ledger(context.settings, clock=context.clock)
     try:
 
@@ -108,7 +108,7 @@ class Guard:
         return spoilt + [known[place][0] for place in order]
 
     async def handle(self, item: Item) -> Handled:
-        """Raises PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our
+        """Raise PoisonedPayloadError for what is no confirmed signal, LeaseLostError without our
         lease.
         """
         signal = decode(ConfirmedSignal, item.payload)

@@ -43,7 +43,7 @@ OpenSource = Callable[[Settings, Bus, Clock], AbstractAsyncContextManager[PriceS
 
 
 async def run(context: Context, open_source: OpenSource = open_price_source) -> None:
-    """Feeds Redis while holding the account's lease, until asked to stop."""
+    """Feed Redis while holding the account's lease, until asked to stop."""
     account = context.settings.venue.ao_user
 
     async def body(_lease: Lease) -> None:
@@ -116,7 +116,7 @@ class Publisher:
         self._pipe: Pipe = context.pipe(None)
 
     async def publish(self, update: FeedUpdate, began_at: datetime) -> None:
-        """Writes an answer of the source that began at ``began_at``.
+        """Write an answer of the source that began at ``began_at``.
 
         Waits out a Redis that does not answer, for OUTAGE_PATIENCE_S; then its error comes out.
         """

@@ -12,7 +12,7 @@ Body = Callable[[Lease], Awaitable[None]]
 
 
 async def run_as_leader(context: Context, name: str, body: Body) -> None:
-    """Runs ``body`` while this process holds the lease ``name``; waits for it otherwise.
+    """Run ``body`` while this process holds the lease ``name``; waits for it otherwise.
 
     Returns when asked to stop.
 

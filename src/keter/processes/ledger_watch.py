@@ -93,7 +93,7 @@ class LedgerWatch:
         await self._ledger.commands.add(row)
 
     async def settle(self) -> None:
-        """Takes the alert back once somebody has armed LIVE again."""
+        """Take the alert back once somebody has armed LIVE again."""
         if self._standing and self._context.settings.live:
             if await read_arming(self._context.bus, self._account, self._context.run.mark) is None:
                 return

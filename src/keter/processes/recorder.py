@@ -26,7 +26,7 @@ CAPTURE_BATCH = 16
 
 
 async def run(context: Context) -> None:
-    """Records until asked to stop."""
+    """Record until asked to stop."""
     ledger = await open_settings_ledger(context.settings, clock=context.clock)
     try:
 
@@ -73,7 +73,7 @@ class Recorder:
                 await self._context.pause(IDLE_S)
 
     async def decisions(self) -> bool:
-        """Moves one batch of decisions into the ledger; False when there was none."""
+        """Move one batch of decisions into the ledger; False when there was none."""
         batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
         if batch.entries:
             await self._write(self._readable(batch.entries))
@@ -100,7 +100,7 @@ class Recorder:
             log.error("decision_not_stored", error=str(e), decision=decision)  # noqa: TRY400 - no bug
 
     async def answers(self) -> bool:
-        """Moves one batch of raw answers into the capture file; False when there was none."""
+        """Move one batch of raw answers into the capture file; False when there was none."""
         batch = await take_capture(self._context.bus, CAPTURE_BATCH, ids=self._context.ids)
         if batch.unreadable:
             self._context.heart.count("unreadable", batch.unreadable)

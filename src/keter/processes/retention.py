@@ -58,7 +58,7 @@ class Care:
         await self._trim(LEAST_KEPT, settings.ledger_max_mb * BYTES_PER_MB)
 
     async def _trim(self, keep: timedelta, most_bytes: float) -> None:
-        """Takes decisions older than ``keep`` away, oldest first, until no more than ``most_bytes``
+        """Take decisions older than ``keep`` away, oldest first, until no more than ``most_bytes``
         are stored.
         """
         before, gone = self._context.clock.now() - keep, 0

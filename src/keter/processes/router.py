@@ -129,7 +129,7 @@ class Router:
         )  # fmt: skip
 
     async def run(self) -> None:
-        """Takes over, waits for the reconciliation, then serves the queue until asked to stop.
+        """Take over, waits for the reconciliation, then serves the queue until asked to stop.
 
         Raises FencedError, LedgerUnavailableError and the bus's errors.
         """
@@ -139,7 +139,7 @@ class Router:
         await serve(self._context, self._pipe, self.handle, batch=1, tick=self.tick)
 
     async def tick(self) -> Handled:
-        """Looks at the trading state every second, so that a command is acknowledged while there is
+        """Look at the trading state every second, so that a command is acknowledged while there is
         nothing to bet.
         """
         now = self._context.clock.monotonic()

@@ -78,7 +78,7 @@ def run_process(
     belongs_to: BelongsTo = None,
     starts: frozenset[Process] = EVERYTHING,
 ) -> ExitCode:
-    """Runs one process until it is asked to stop.
+    """Run one process until it is asked to stop.
 
     The exit code tells the supervisor whether starting again makes sense.
 
@@ -179,7 +179,7 @@ async def live(
     belongs_to: BelongsTo = None,
     starts: frozenset[Process] = EVERYTHING,
 ) -> None:
-    """Runs ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
+    """Run ``run`` until ``stop``, again whenever Redis was lost in between. Other errors come out.
 
     While the Redis is another run's, it does nothing and its heartbeat says so.
     """
@@ -284,7 +284,7 @@ async def _try_redis(settings: Settings) -> Bus:
 
 
 async def follow_redis(context: Context) -> None:
-    """Keeps a bus connected to wherever Redis is, for a process that goes on without it; until
+    """Keep a bus connected to wherever Redis is, for a process that goes on without it; until
     asked to stop.
 
     Raises ConfigurationError when Redis came back as one that money must not depend on.
@@ -343,7 +343,7 @@ async def _run_once(context: Context, run: Work, waits: Waits) -> None:
 
 
 def raise_errors(*tasks: asyncio.Future[Any]) -> None:
-    """Raises the first error among ended tasks; the others count as seen."""
+    """Raise the first error among ended tasks; the others count as seen."""
     errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
     for error in errors:
         if error is not None:

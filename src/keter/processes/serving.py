@@ -93,7 +93,7 @@ class _Turn:
         self.audit.extend(handled.audit)
 
     async def tell(self, pipe: Pipe, claim: int) -> list[Item]:
-        """Raises BusRefusedError when Redis is full: nothing has happened then, and the same turn
+        """Raise BusRefusedError when Redis is full: nothing has happened then, and the same turn
         may be told again.
         """
         return await pipe.step(
@@ -110,7 +110,7 @@ async def serve(
     tick: Tick | None = None,
     gather: Gather | None = None,
 ) -> None:
-    """Serves ``pipe`` until asked to stop, then hands back what it holds.
+    """Serve ``pipe`` until asked to stop, then hands back what it holds.
 
     ``tick`` runs once per turn, at least each second.
 
@@ -178,7 +178,7 @@ class _Server:
             await turn.tell(self._pipe, 0)
 
     async def _report(self, turn: _Turn, claim: int) -> list[Item]:
-        """Keeps what is done in hand while Redis refuses to write: nothing is claimed meanwhile,
+        """Keep what is done in hand while Redis refuses to write: nothing is claimed meanwhile,
         nothing is lost.
         """
         while True:
@@ -197,7 +197,7 @@ class _Server:
         return await self._add(item, await self._handled(item), turn)
 
     async def _take_together(self, items: list[Item], gather: Gather) -> _Turn:
-        """Handles all of them by rank, and only then acknowledges, which goes by their places in
+        """Handle all of them by rank, and only then acknowledges, which goes by their places in
         the queue.
         """
         deadline = self._context.clock.monotonic() + gather.seconds
@@ -268,7 +268,7 @@ class _Server:
         self._context.log.error("payload_poisoned", key=item.key, error=error)
 
     async def _reap(self) -> None:
-        """Returns the items of dead workers; every queue worker does it, so there is always
+        """Return the items of dead workers; every queue worker does it, so there is always
         somebody.
         """
         now = self._context.clock.monotonic()

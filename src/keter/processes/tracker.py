@@ -160,7 +160,7 @@ class Tracker:
         return True
 
     async def _paid(self, *, with_account: bool) -> bool:
-        """Takes what the pass asks for in any case from the budget, if it also leaves what the pass
+        """Take what the pass asks for in any case from the budget, if it also leaves what the pass
         owes to single bets.
         """
         if await self._budget.left() < pass_cost(with_account=with_account):

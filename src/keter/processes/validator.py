@@ -19,7 +19,7 @@ BATCH = 64
 
 
 async def run(context: Context) -> None:
-    """Serves the raw queue until asked to stop."""
+    """Serve the raw queue until asked to stop."""
     validator = Validator(context.settings.validation, context.clock.now)
     await serve(context, context.pipe(QueueName.RAW), validator.handle, batch=BATCH)
 
@@ -32,7 +32,7 @@ class Validator:
         self._now = now
 
     async def handle(self, item: Item) -> Handled:
-        """Raises PoisonedPayloadError for what is no market update."""
+        """Raise PoisonedPayloadError for what is no market update."""
         update = decode(MarketUpdate, item.payload)
         verdict, market = validate(update, self._settings, self._now())
         counts = {f"{STAGE}:{verdict.reason.value}": 1}

@@ -55,7 +55,7 @@ class _Server(TcpFakeServer):
 
 
 def serve(port: int, stop: threading.Event) -> None:
-    """Serves until ``stop``. Raises OSError when the port is taken."""
+    """Serve until ``stop``. Raises OSError when the port is taken."""
     server = _Server((LOOPBACK, port))
     server.RequestHandlerClass = _Handler
     server.daemon_threads = True  # its constructor says otherwise

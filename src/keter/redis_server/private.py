@@ -86,13 +86,13 @@ class PrivateRedis:
         return self._process is not None and self._process.returncode is None
 
     async def wait(self) -> int:
-        """Waits until the server has ended; its exit code (negative: the signal that ended it)."""
+        """Wait until the server has ended; its exit code (negative: the signal that ended it)."""
         if self._process is None:
             raise ValueError("not started")
         return await self._process.wait()
 
     async def start(self) -> None:
-        """Starts it and waits until it answers; ``set_aside`` then tells where data went that it
+        """Start it and waits until it answers; ``set_aside`` then tells where data went that it
         could not read.
 
         Raises UnavailableError with what the server said last.
@@ -276,7 +276,7 @@ def _read_url(path: Path) -> str | None:
 
 
 def _write_private(path: Path, value: dict[str, str | int]) -> None:
-    """Writes the file so that only its owner may read it, and so that nobody ever reads half of
+    """Write the file so that only its owner may read it, and so that nobody ever reads half of
     it.
     """
     make_folder(path.parent)

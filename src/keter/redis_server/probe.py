@@ -116,7 +116,7 @@ async def probe(bus: Bus) -> ServerFacts:
 
 
 async def refuse_for_live(bus: Bus) -> ServerFacts:
-    """Looks whether money may depend on this server: real, with all we need, never evicting, and
+    """Look whether money may depend on this server: real, with all we need, never evicting, and
     not a replica.
 
     Raises ConfigurationError, or UnavailableError for what may cure itself, as when a primary
@@ -163,7 +163,7 @@ async def _info(bus: Bus, *sections: str) -> dict[str, str]:
 
 
 async def _need_all_slots(bus: Bus) -> None:
-    """Raises UnavailableError unless this node alone serves the whole cluster."""
+    """Raise UnavailableError unless this node alone serves the whole cluster."""
     told = await bus.redis.execute_command("CLUSTER INFO")
     if not isinstance(told, dict):
         told = dict(line.split(":", 1) for line in bytes(told).decode().split() if ":" in line)
@@ -176,7 +176,7 @@ async def _need_all_slots(bus: Bus) -> None:
 
 
 async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
-    """Tries what the scripts and we use, on keys of its own: what the server does not know, and why
+    """Try what the scripts and we use, on keys of its own: what the server does not know, and why
     it refused the rest.
     """
     trials = _trials(f"{bus.keys.prefix}probe:{random_id()}")

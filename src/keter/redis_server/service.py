@@ -76,7 +76,7 @@ class RedisKeeper:
         )
 
     async def start(self) -> None:
-        """Starts it where it is ours, and asks it whether it is good enough.
+        """Start it where it is ours, and asks it whether it is good enough.
 
         Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend
         on it.
@@ -142,7 +142,7 @@ class RedisKeeper:
                 await self._watchdog.stdin.drain()
 
     async def stop(self) -> None:
-        """Stops what is ours; a configured server is left alone."""
+        """Stop what is ours; a configured server is left alone."""
         if self._watchdog is not None and self._watchdog.returncode is None:
             self._watchdog.kill()
             await self._watchdog.wait()

@@ -19,7 +19,7 @@ from functools import partial
 
 
 def main(grace_s: float) -> None:
-    """Reads process ids until the end of standard input, waits, terminates the last one."""
+    """Read process ids until the end of standard input, waits, terminates the last one."""
     terminate = _nothing
     for line in sys.stdin:
         terminate = _terminator(int(line))

@@ -60,7 +60,7 @@ class CaptureWriter:
         self._started: datetime | None = None
 
     def append(self, answers: Sequence[CapturedAnswer]) -> Path | None:
-        """Writes one batch and flushes it; returns the file.
+        """Write one batch and flushes it; returns the file.
 
         Raises OSError when the disk refuses.
         """
@@ -80,7 +80,7 @@ class CaptureWriter:
         return path
 
     def prune(self, keep: timedelta, now: datetime, most_bytes: float = inf) -> int:
-        """Deletes files whose first answer is older than ``keep``, and the oldest of those above
+        """Delete files whose first answer is older than ``keep``, and the oldest of those above
         ``most_bytes`` in all.
 
         The file being written stays. Returns how many went.

@@ -80,7 +80,7 @@ class SimulatedBook:
         return self._cooling.get(signal.event_uid, now)
 
     def place(self, signal: ConfirmedSignal, stake_minor: int, now: datetime) -> None:
-        """Fills an approval at its best offer."""
+        """Fill an approval at its best offer."""
         update, best = signal.update, signal.offers[0]
         exposure = Exposure(
             decision_id=f"{signal.trace_id}|{signal.selection_id}",

@@ -72,7 +72,7 @@ class RiskKeeper:
         return self._lease.held
 
     async def start(self) -> None:
-        """Makes everything complete; with TRADING_ENABLED=false trading starts switched off."""
+        """Make everything complete; with TRADING_ENABLED=false trading starts switched off."""
         await self._ledger_watch.compare(await self.book.read())
         await self._catch_up(anyway=True)
         view = await self.trading()
@@ -206,7 +206,7 @@ class RiskKeeper:
         return min(day.streak, losing_streak(state for _, state in results))
 
     async def watch(self) -> None:
-        """Applies the brakes of the day and takes their alerts back when they are over."""
+        """Apply the brakes of the day and takes their alerts back when they are over."""
         await self._catch_up()
         await self._ledger_watch.settle()
         # Not later than the figures: yesterday's must not brake a day that has just begun.
@@ -271,7 +271,7 @@ class RiskKeeper:
     async def _change(
         self, mode: TradingMode, reason: str, until: datetime | None, before: TradingState | None
     ) -> bool:
-        """Changes the state unless somebody else has just done so; writes it to the ledger.
+        """Change the state unless somebody else has just done so; writes it to the ledger.
 
         True when it took effect.
         """

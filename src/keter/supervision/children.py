@@ -116,7 +116,7 @@ class Child:
         return self._process is not None and self._process.returncode is None
 
     async def run(self, restarts: int = 0, kills: int = 0) -> int:
-        """Starts it, passes its output on, and returns its exit code (negative: the signal that
+        """Start it, passes its output on, and returns its exit code (negative: the signal that
         ended it).
         """
         self._last_lines.clear()
@@ -140,7 +140,7 @@ class Child:
         return code
 
     async def _pass_on(self, stream: asyncio.StreamReader | None) -> None:
-        """Takes the pulses out of the output and passes its lines on; one longer than LINE_LIMIT is
+        """Take the pulses out of the output and passes its lines on; one longer than LINE_LIMIT is
         in the log file only.
         """
         rest, skipping = b"", False
@@ -170,7 +170,7 @@ class Child:
         return said[-1] if said else f"ended with exit code {code}"
 
     def ask_to_stop(self) -> None:
-        """Closes its standard input, which every child takes for the wish that it stop.
+        """Close its standard input, which every child takes for the wish that it stop.
 
         It is not to run again.
         """
@@ -179,12 +179,12 @@ class Child:
             self._process.stdin.close()
 
     def kill(self) -> None:
-        """Ends it at once; it is not to run again."""
+        """End it at once; it is not to run again."""
         self._unwanted = True
         self.end()
 
     def end(self) -> None:
-        """Ends this process at once, also one that is stopped."""
+        """End this process at once, also one that is stopped."""
         if self._process is not None and self.running:
             # It may leave between the check and the call.
             with contextlib.suppress(ProcessLookupError):
@@ -221,7 +221,7 @@ class Fleet:
     def start(
         self, specs: Iterable[Spec], environment: Mapping[str, str], told: bytes = b""
     ) -> None:
-        """Starts each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and
+        """Start each of ``specs`` and keeps it alive until ``stop``; one that hangs is killed and
         started again.
 
         ``told`` is the first it reads on standard input.
@@ -304,7 +304,7 @@ class Fleet:
         child.end()
 
     async def stop(self) -> None:
-        """Stops stage after stage, each within its grace. Leaves no child."""
+        """Stop stage after stage, each within its grace. Leaves no child."""
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.wait({self._watcher})
@@ -327,7 +327,7 @@ class Fleet:
         await asyncio.gather(*self._keepers.values())
 
     def kill(self) -> None:
-        """Ends every child at once; ``stop`` then has nothing to wait for."""
+        """End every child at once; ``stop`` then has nothing to wait for."""
         for stopping in self._stopping.values():
             stopping.set()
         for child in self._children.values():

@@ -77,7 +77,7 @@ def hand_over(
 
 
 def receive(descriptor: int = STANDARD_INPUT) -> Handover:
-    """Reads the line that the supervisor wrote.
+    """Read the line that the supervisor wrote.
 
     Raises ConfigurationError when it sent none, or one that cannot be read.
     """

@@ -160,7 +160,7 @@ class Listing:
         self._files = [_record_of(data_dir), *(folder / name for folder in folders)]
 
     def tell(self, *, redis: str = "", page: str = "") -> None:
-        """Writes the entries anew. A place that cannot be written is left out: there are others."""
+        """Write the entries anew. A place that cannot be written is left out: there are others."""
         self._instance = msgspec.structs.replace(self._instance, redis=redis, page=page)
         text = msgspec.json.encode(self._instance)
         for file in self._files:
@@ -168,7 +168,7 @@ class Listing:
                 _replace(file, text)
 
     def close(self) -> None:
-        """Takes the entries back."""
+        """Take the entries back."""
         for file in self._files:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -234,7 +234,7 @@ def _look(seen: Seen, places: Sequence[Path] | None) -> None:
 
 
 def _weigh(file: Path, seen: Seen, known: set[str]) -> None:
-    """Adds what ``file`` speaks of to ``seen``, if it is true and new."""
+    """Add what ``file`` speaks of to ``seen``, if it is true and new."""
     try:
         owner = _owner(file)
         hint = _read_hint(file, owner)
@@ -305,7 +305,7 @@ def _read(file: Path, owner: int | None) -> Instance | None:
 
 
 def _replace(file: Path, raw: bytes) -> None:
-    """Puts ``file`` there as a whole, for its user alone; never through a link that somebody laid
+    """Put ``file`` there as a whole, for its user alone; never through a link that somebody laid
     there.
 
     Raises OSError.

@@ -52,7 +52,7 @@ class Ownership:
         return self._record.run
 
     async def begin(self, url: str) -> None:
-        """Makes this run the owner of the Redis at ``url``, or joins the one that does the same
+        """Make this run the owner of the Redis at ``url``, or joins the one that does the same
         work on another machine.
 
         Raises UnavailableError with a sentence when another instance owns it.
@@ -105,7 +105,7 @@ class Ownership:
             return (UNREADABLE,)
 
     async def end(self) -> None:
-        """Gives the record back; a Redis that cannot be told forgets it by itself."""
+        """Give the record back; a Redis that cannot be told forgets it by itself."""
         if self._bus is None:
             return
         with contextlib.suppress(ConnectionLostError, BusRefusedError, BusDataError, TimeoutError):
@@ -114,7 +114,7 @@ class Ownership:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Closes the connection; the record stays until its time is over."""
+        """Close the connection; the record stays until its time is over."""
         if self._bus is not None:
             await self._bus.aclose()
 

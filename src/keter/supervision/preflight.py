@@ -66,7 +66,7 @@ def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
 
 
 def check_bind(settings: Settings) -> None:
-    """Raises ConfigurationError unless listening beyond this machine was asked for with everything
+    """Raise ConfigurationError unless listening beyond this machine was asked for with everything
     it needs.
     """
     dashboard = settings.dashboard

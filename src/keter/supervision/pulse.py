@@ -56,7 +56,7 @@ class Vigil:
 
 
 async def keep_pulsing(descriptor: int = STANDARD_OUTPUT) -> None:
-    """Writes a pulse every EVERY_S, for as long as the event loop of this process turns; until
+    """Write a pulse every EVERY_S, for as long as the event loop of this process turns; until
     cancelled.
     """
     while True:

@@ -66,7 +66,7 @@ def up(
     only: frozenset[Process] = EVERYTHING,
     on_disk: Reread = load_settings,
 ) -> ExitCode:
-    """Runs everything, or the processes in ``only``, until a stop signal; ``on_disk`` reads the
+    """Run everything, or the processes in ``only``, until a stop signal; ``on_disk`` reads the
     settings again, to compare.
 
     Raises KeterError when something cannot start or a child gives up.
@@ -158,7 +158,7 @@ class Supervisor:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Starts, waits, stops. Raises ChildGaveUpError with the child's sentence."""
+        """Start, waits, stops. Raises ChildGaveUpError with the child's sentence."""
         loop = asyncio.get_running_loop()
         on_stop_signals(lambda: loop.call_soon_threadsafe(self._stop_asked))
         begun = self._clock.monotonic()
@@ -291,7 +291,7 @@ class Supervisor:
         self._say(f"stopped in {self._clock.monotonic() - begun:.1f} s")
 
     async def _answers(self, host: str, port: int, deadline_s: float) -> bool:
-        """Waits until somebody listens there; False when that takes too long, or when everything is
+        """Wait until somebody listens there; False when that takes too long, or when everything is
         to stop.
         """
         deadline = self._clock.monotonic() + deadline_s

@@ -24,7 +24,7 @@ MOST_LOOKED_AT = 20_000
 def open_private(
     path: Path, mode: str = "w", *, encoding: str | None = "utf-8", newline: str | None = None
 ) -> IO[Any]:
-    """Opens a file for writing.
+    """Open a file for writing.
 
     A file that exists already loses the rights of others before anything is written.
     """
@@ -36,7 +36,7 @@ def open_private(
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a whole text file, as UTF-8, its line ends as they are. Raises OSError."""
+    """Write a whole text file, as UTF-8, its line ends as they are. Raises OSError."""
     with open_private(path, "wb") as file:
         file.write(text.encode())
 
@@ -54,7 +54,7 @@ def replace_private(path: Path, text: str) -> None:
 
 
 def claim(path: Path) -> None:
-    """Makes an empty private file where there is none, for a library that opens its files by
+    """Make an empty private file where there is none, for a library that opens its files by
     itself.
 
     Raises OSError.
@@ -64,7 +64,7 @@ def claim(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder that only its owner may enter, and those above it that are missing.
+    """Make a folder that only its owner may enter, and those above it that are missing.
 
     Raises OSError.
     """

@@ -78,7 +78,7 @@ def raise_descriptor_limit() -> int | None:
 
 
 def leave_within(seconds: float, code: int) -> None:
-    """Makes sure that this process ends: with ``code`` after ``seconds``, if it has not left by
+    """Make sure that this process ends: with ``code`` after ``seconds``, if it has not left by
     itself.
 
     A task that does not end when cancelled, or a thread that does not return, would keep it for
@@ -93,7 +93,7 @@ def leave_within(seconds: float, code: int) -> None:
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:
-    """Calls ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up
+    """Call ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up
     (POSIX).
 
     A hang-up that was ignored when we were started (``nohup``) stays ignored.
@@ -106,7 +106,7 @@ def on_stop_signals(handler: Callable[[], object]) -> None:
 
 
 def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
-    """Makes this process stop when standard input ends: our parent holds its other end, closes it
+    """Make this process stop when standard input ends: our parent holds its other end, closes it
     to stop us, or dies.
 
     It is the one way to stop a child that is the same on Windows and POSIX and needs no console.
@@ -156,7 +156,7 @@ class FileLock:
         self._file: IO[Any] | None = None
 
     def acquire(self, text: str, *, patience_s: float = 0) -> bool:
-        """Takes the lock and writes ``text`` into the file; False when another process holds it for
+        """Take the lock and writes ``text`` into the file; False when another process holds it for
         ``patience_s``.
 
         Raises ConfigurationError for a file that cannot be used.

@@ -8,7 +8,7 @@ CANCEL_TRIES = 5
 
 
 async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    """Waits for ``seconds`` or until ``stop``; True when that is set.
+    """Wait for ``seconds`` or until ``stop``; True when that is set.
 
     A cancellation always comes through.
 
@@ -28,7 +28,7 @@ async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
 
 
 async def end_tasks(*tasks: asyncio.Future[Any]) -> None:
-    """Cancels tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
+    """Cancel tasks and waits until they have ended, CANCEL_DEADLINE_S at most.
 
     Once is not enough: a library that waits under a time-out of its own may swallow a cancellation
     that comes together with what it waited for (asyncio.wait_for before Python 3.12 does).

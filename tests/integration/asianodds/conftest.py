@@ -44,7 +44,7 @@ def settings_of(sandbox: Sandbox) -> Settings:
 
 @pytest.fixture
 async def open_sandbox() -> AsyncIterator[OpenSandbox]:
-    """Starts sandboxes whose clocks, throttles and bookmakers are quick; they stop with the
+    """Start sandboxes whose clocks, throttles and bookmakers are quick; they stop with the
     test.
     """
     async with AsyncExitStack() as stack:
@@ -66,7 +66,7 @@ async def open_sandbox() -> AsyncIterator[OpenSandbox]:
 
 @pytest.fixture
 async def open_account() -> AsyncIterator[OpenAccount]:
-    """Opens the demonstration account of a sandbox; closed with the test."""
+    """Open the demonstration account of a sandbox; closed with the test."""
     async with AsyncExitStack() as stack:
 
         def opened(

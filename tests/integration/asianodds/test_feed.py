@@ -25,7 +25,7 @@ Known = dict[tuple[str, str], MarketPrices]
 async def follow(
     source: Any, enough: Callable[[list[FeedUpdate], Known], bool], *, timeout_s: float = 30
 ) -> tuple[list[FeedUpdate], Known]:
-    """Applies updates as ingest would, until ``enough``."""
+    """Apply updates as ingest would, until ``enough``."""
     updates: list[FeedUpdate] = []
     known: Known = {}
     async with asyncio.timeout(timeout_s):

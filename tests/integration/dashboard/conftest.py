@@ -72,7 +72,7 @@ StartConsole = Callable[..., Awaitable[Console]]
 
 @pytest.fixture
 async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartConsole]:
-    """Starts consoles with settings of choice; all end with the test."""
+    """Start consoles with settings of choice; all end with the test."""
     stops: list[Callable[[], Awaitable[None]]] = []
 
     async def start(**environ: str) -> Console:

@@ -34,7 +34,7 @@ async def sent(console: Console, data: bytes, count: int) -> AsyncIterator[list[
 
 
 async def ended(streams: list[Stream]) -> None:
-    """Returns when the server has closed every one."""
+    """Return when the server has closed every one."""
 
     async def end(reader: asyncio.StreamReader) -> None:
         try:

@@ -131,7 +131,7 @@ def scopes_of(document: dict[str, Any]) -> dict[str, Scope]:
 def look(
     recorder: ScenarioRecorder, role: Role | None, scopes: dict[str, Scope], found: Found
 ) -> None:
-    """Notes failed checks and answers that the role must not get."""
+    """Note failed checks and answers that the role must not get."""
     for nodes in recorder.checks.values():
         found.complaints += [complaint(node) for node in nodes if node.status is Status.FAILURE]
     for case_id, interaction in recorder.interactions.items():

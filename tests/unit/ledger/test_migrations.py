@@ -76,7 +76,7 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
 
 
 async def fill_plainly(path: Path) -> list[str]:
-    """Writes a bet with its trail, a command and a paper ticket with the columns that the file has,
+    """Write a bet with its trail, a command and a paper ticket with the columns that the file has,
     as its version would.
     """
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))

@@ -9,7 +9,7 @@ from keter.processes.dashboard import _raise_what_ended
 
 
 async def nothing() -> None:
-    """Ends by itself."""
+    """End by itself."""
 
 
 async def failing() -> None:

@@ -96,7 +96,7 @@ class Pipe:
         return self._incarnation
 
     async def open(self) -> None:
-        """Registers a new incarnation."""
+        """Register a new incarnation."""
         if self._source is None:
             return
         incarnation = f"{self._worker}.{self._ids()[:12]}"
@@ -107,7 +107,7 @@ class Pipe:
         self._certain = True
 
     async def reopen(self) -> None:
-        """Gives everything of earlier lives back to the queue and starts a new one; may be repeated
+        """Give everything of earlier lives back to the queue and starts a new one; may be repeated
         until it succeeds.
         """
         self._certain = self._source is None
@@ -116,7 +116,7 @@ class Pipe:
         await self.open()
 
     async def close(self) -> None:
-        """Gives unfinished items back, in order and without a strike."""
+        """Give unfinished items back, in order and without a strike."""
         self._certain = self._source is None
         self._hand = []
         await self._hand_over()
@@ -157,7 +157,7 @@ class Pipe:
         return await self._turn(done, outputs, claim, counts, audit)
 
     async def dead(self, item: Item, error: str) -> None:
-        """Moves ``item``, which must be the first in hand, to the dead letters with one line of
+        """Move ``item``, which must be the first in hand, to the dead letters with one line of
         ``error``.
         """
         if not self._hand or self._hand[0] != item.key:
@@ -228,7 +228,7 @@ class Pipe:
         return items
 
     async def wait(self) -> None:
-        """Returns when there may be something to claim, at the latest after a second.
+        """Return when there may be something to claim, at the latest after a second.
 
         Only for an idle consumer.
 
@@ -254,7 +254,7 @@ class Pipe:
 async def reap(
     bus: Bus, queue: str, incarnation: str, *, own: bool, strikes: int = 0
 ) -> tuple[int, int]:
-    """Takes back what ``incarnation`` has in hand: (items put back, items dead), or (-1, 0) while
+    """Take back what ``incarnation`` has in hand: (items put back, items dead), or (-1, 0) while
     its lease stands.
 
     ``own`` disregards the lease. An item that reaches ``strikes`` goes to the dead letters; 0

@@ -59,7 +59,7 @@ class Reaper:
         self._lease_ms = None if lease_ttl_s is None else round(lease_ttl_s * 1000)
 
     async def run_once(self) -> int:
-        """Looks at every queue once; the number of items put back or declared dead."""
+        """Look at every queue once; the number of items put back or declared dead."""
         return sum([await self._queue(queue) for queue in self._queues])
 
     async def _queue(self, queue: QueueName) -> int:

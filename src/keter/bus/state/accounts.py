@@ -7,7 +7,7 @@ from keter.domain.tickets import AccountSnapshot
 
 
 async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:
-    """Replaces what is known of the account."""
+    """Replace what is known of the account."""
     key = bus.keys.account(snapshot.account)
     now_ms = await bus.now_ms()
     async with bus.redis.batch(atomic=True) as batch:

@@ -19,7 +19,7 @@ class Booking(NamedTuple):
 
 
 async def put_bet(bus: Bus, exposure: Exposure, booking: Booking | None = None) -> bool:
-    """Makes ``exposure`` stand in the risk book as a bet, and its stake on its day; False when all
+    """Make ``exposure`` stand in the risk book as a bet, and its stake on its day; False when all
     stood there just so.
 
     Without a ``booking`` no day changes: foreign bets are none of ours. ValueError for a

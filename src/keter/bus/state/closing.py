@@ -18,7 +18,7 @@ class ClosingLook(msgspec.Struct, frozen=True):
 
 
 async def note_closing(bus: Bus, intent_id: str, look: ClosingLook) -> None:
-    """Replaces what was seen before."""
+    """Replace what was seen before."""
     await bus.redis.execute_command(
         "SET", bus.keys.closing(intent_id), msgspec.json.encode(look), "PX", CLOSING_MS
     )

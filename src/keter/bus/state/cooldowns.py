@@ -69,7 +69,7 @@ async def list_cooldowns(bus: Bus) -> list[Cooldown]:
 
 
 async def clear_cooldown(bus: Bus, key: str) -> bool:
-    """Ends a rest early; False when there was none.
+    """End a rest early; False when there was none.
 
     Raises ValueError for a key that is no cooldown.
     """

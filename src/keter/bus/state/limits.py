@@ -20,7 +20,7 @@ async def read_limits(bus: Bus) -> dict[str, Decimal]:
 
 
 async def write_limit(bus: Bus, name: str, value: Decimal, *, instead_of: Decimal | None) -> bool:
-    """Puts a limit in force instead of the one that was read; False when it is another one
+    """Put a limit in force instead of the one that was read; False when it is another one
     meanwhile.
     """
     stands = "" if instead_of is None else str(instead_of)
@@ -30,6 +30,6 @@ async def write_limit(bus: Bus, name: str, value: Decimal, *, instead_of: Decima
 
 
 async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:
-    """Puts back what Redis has lost, whole or its last second; what stands lower stays."""
+    """Put back what Redis has lost, whole or its last second; what stands lower stays."""
     for name, value in known.items():
         await bus.redis.run("limit_lower", [bus.keys.risk_limits], [name, str(value)])

@@ -95,7 +95,7 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
 
 async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
-    """Writes every selection of these markets; their keys outlive kick-off by
+    """Write every selection of these markets; their keys outlive kick-off by
     ODDS_AFTER_KICKOFF_MS.
     """
     selections = ((update, side) for update in updates for side in update.market.sides)
@@ -110,7 +110,7 @@ async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
 
 
 async def remove_odds(bus: Bus, pairs: Iterable[tuple[str, Market]]) -> None:
-    """Removes the prices of markets that are gone: (event_uid, market) pairs."""
+    """Remove the prices of markets that are gone: (event_uid, market) pairs."""
     keys = (
         bus.keys.odds(uid, market.selection_id(side))
         for uid, market in pairs
@@ -161,7 +161,7 @@ async def read_selections(
 
 
 async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, object]) -> None:
-    """Notes what a feed told.
+    """Note what a feed told.
 
     Names of FeedFacts go to its attributes, others to ``fields``; None is not written.
 
@@ -199,7 +199,7 @@ async def read_feeds(bus: Bus) -> list[FeedFacts]:
 
 
 async def write_scores(bus: Bus, scores: Sequence[EventScore]) -> None:
-    """Writes scores; the newest one of an event counts."""
+    """Write scores; the newest one of an event counts."""
     for start in range(0, len(scores), CHUNK):
         async with bus.redis.batch() as batch:
             for score in scores[start : start + CHUNK]:

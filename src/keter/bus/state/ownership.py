@@ -14,7 +14,7 @@ from keter.domain.runs import NOBODY, OwnerRecord
 
 
 async def claim(bus: Bus, record: OwnerRecord) -> OwnerRecord | None:
-    """Makes the run of ``record`` the owner and ends every arming; None when done, else the record
+    """Make the run of ``record`` the owner and ends every arming; None when done, else the record
     of who owns it.
     """
     keys = bus.keys
@@ -30,7 +30,7 @@ async def keep(bus: Bus, record: OwnerRecord) -> bool:
 
 
 async def give_back(bus: Bus, record: OwnerRecord) -> bool:
-    """Removes the record; False when another run is the owner."""
+    """Remove the record; False when another run is the owner."""
     return bool(await bus.redis.run("owner_keep", [bus.keys.owner], [*_fields(record)[:3], 0]))
 
 
@@ -50,7 +50,7 @@ async def owner_id(bus: Bus) -> str:
 
 
 async def refuse_strangers(bus: Bus) -> None:
-    """Raises NotOwnerError when this Redis belongs to another run than the bus' own; nobody's
+    """Raise NotOwnerError when this Redis belongs to another run than the bus' own; nobody's
     counts as ours.
     """
     found = await owner_id(bus)

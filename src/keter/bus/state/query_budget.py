@@ -11,7 +11,7 @@ from keter.bus.connection import Bus
 async def take_questions(
     bus: Bus, account: str, wanted: int, *, per_minute: int, now: datetime
 ) -> tuple[bool, int]:
-    """Takes ``wanted`` questions if so many are left.
+    """Take ``wanted`` questions if so many are left.
 
     Returns whether it did, and how many are left now.
     """

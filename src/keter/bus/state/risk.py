@@ -96,7 +96,7 @@ class RiskBook:
         return RiskState(int(revision), tuple(exposures), risk, run.decode())
 
     async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
-        """Puts a reservation into the book that was read at ``revision``.
+        """Put a reservation into the book that was read at ``revision``.
 
         False when the book has changed since, or ``lease`` is not held any more: read and decide
         again. The same decision is reserved once, however often it is asked for. ``expires_at``
@@ -118,12 +118,12 @@ class RiskBook:
         return made
 
     async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
-        """Moves the end of a standing reservation; False when there is none."""
+        """Move the end of a standing reservation; False when there is none."""
         args: list[Arg] = [decision_id, self._left_ms(expires_at), self._longest_ms]
         return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
 
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
-        """Makes a reservation a bet, which does not expire, and books its stake on ``day``
+        """Make a reservation a bet, which does not expire, and books its stake on ``day``
         (default: the newest day).
 
         From here on it counts for the throttle and its event rests: there is no moment in which it
@@ -151,7 +151,7 @@ class RiskBook:
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
-        """Takes a reservation, or a bet that was refused, out of the book and its stake off its
+        """Take a reservation, or a bet that was refused, out of the book and its stake off its
         day; unknown is no error.
 
         Raises BusDataError where the stake is booked on another day at every look.
@@ -183,7 +183,7 @@ class RiskBook:
         lost: bool,
         streak_change: int | None = None,
     ) -> bool:
-        """Takes a bet out of the book and books its result on ``day``, once; False when it is not
+        """Take a bet out of the book and books its result on ``day``, once; False when it is not
         in the book (any more).
 
         ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else
@@ -201,7 +201,7 @@ class RiskBook:
         return bool(await self._bus.redis.run("risk_settle", keys, args))
 
     async def forget_streak(self, *, lease: Held, revision: int) -> bool:
-        """Counts losses in a row from zero again; False when the book has changed since
+        """Count losses in a row from zero again; False when the book has changed since
         ``revision``, or the lease is lost.
         """
         keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak]
@@ -216,7 +216,7 @@ class RiskBook:
         revision: int | None = None,
         booked: Mapping[str, int] | None = None,
     ) -> bool:
-        """Replaces everything by what the ledger knows.
+        """Replace everything by what the ledger knows.
 
         Reservations not mentioned are dropped.
 

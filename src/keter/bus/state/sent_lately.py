@@ -46,7 +46,7 @@ class SentLately:
         self._reserved = {one for one, status in book.items() if status is ExposureStatus.RESERVED}
 
     def see_notes(self, notes: Mapping[str, float], server_ms: float, now_s: float) -> None:
-        """Takes in the server's dates, as its clock stands at ``server_ms``."""
+        """Take in the server's dates, as its clock stands at ``server_ms``."""
         for decision_id, noted_ms in notes.items():
             known = self._sent.get(decision_id)
             if known is not None and known.noted_ms == noted_ms:

@@ -45,7 +45,7 @@ class SessionStore(Generic[S]):
             return None
 
     async def write(self, account: str, session: S) -> None:
-        """Replaces the account's session."""
+        """Replace the account's session."""
         fields: dict[FieldT, EncodableT] = msgspec.to_builtins(session)
         key = self._bus.keys.session(account)
         async with self._bus.redis.batch(atomic=True) as batch:
@@ -103,7 +103,7 @@ class FixtureStore:
         return found
 
     async def save(self, account: str, fixtures: Mapping[int, Event | None]) -> None:
-        """Adds and replaces; None removes."""
+        """Add and replaces; None removes."""
         key, rest = self._bus.keys.fixtures(account), iter(fixtures.items())
         while chunk := list(islice(rest, CHUNK)):
             async with self._bus.redis.batch() as batch:

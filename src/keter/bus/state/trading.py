@@ -63,7 +63,7 @@ async def read_trading(bus: Bus, now: datetime) -> TradingView:
 async def change_trading(
     bus: Bus, state: TradingState, *, expected_revision: int | None, now: datetime
 ) -> TradingState:
-    """Puts ``state`` in force and returns it with its new revision, which is above the old one and
+    """Put ``state`` in force and returns it with its new revision, which is above the old one and
     above ``state.revision``.
 
     Raises ValueError for a pause that is over already, StaleRevisionError when the revision is not
@@ -110,19 +110,19 @@ class Arming(msgspec.Struct, frozen=True):
 async def arm(
     bus: Bus, account: str, actor: str, now: datetime, run: RunMark, command: str = ""
 ) -> Arming:
-    """Allows LIVE bets on ``account`` in ``run``."""
+    """Allow LIVE bets on ``account`` in ``run``."""
     arming = Arming(account, actor, now, run, command)
     await bus.redis.hset(bus.keys.armed, account, encode(arming))
     return arming
 
 
 async def disarm(bus: Bus, account: str) -> bool:
-    """Takes the permission back; False when there was none."""
+    """Take the permission back; False when there was none."""
     return bool(await bus.redis.hdel(bus.keys.armed, account))
 
 
 async def disarm_all(bus: Bus) -> None:
-    """Takes every permission back, as a halt does."""
+    """Take every permission back, as a halt does."""
     await bus.redis.delete(bus.keys.armed)
 
 

@@ -46,7 +46,7 @@ def runbook_id(alert_id: str) -> str:
 
 
 def made_plain(alert: Alert) -> Alert:
-    """Takes out of its texts what no channel and no store could write: a venue's words may be in
+    """Take out of its texts what no channel and no store could write: a venue's words may be in
     them.
     """
     texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
@@ -54,7 +54,7 @@ def made_plain(alert: Alert) -> Alert:
 
 
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
-    """Raises or refreshes it; ``since`` and an acknowledgement of the standing alert are kept.
+    """Raise or refreshes it; ``since`` and an acknowledgement of the standing alert are kept.
 
     True when it is new.
     """

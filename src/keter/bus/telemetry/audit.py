@@ -41,7 +41,7 @@ class CaptureBatch(msgspec.Struct, frozen=True):
 
 
 async def push_audit(bus: Bus, decisions: Sequence[Decision]) -> int:
-    """Adds decisions, for processes without a pipe; how many old ones fell out at AUDIT_CAP."""
+    """Add decisions, for processes without a pipe; how many old ones fell out at AUDIT_CAP."""
     if not decisions:
         return 0
     async with bus.redis.batch(atomic=True) as batch:
@@ -68,7 +68,7 @@ async def done_audit(bus: Bus, batch: AuditBatch) -> bool:
 
 
 async def push_capture(bus: Bus, answer: CapturedAnswer) -> bool:
-    """Adds one raw answer, compressed; False when there is no room because nobody records."""
+    """Add one raw answer, compressed; False when there is no room because nobody records."""
     packed = await asyncio.to_thread(_pack, answer)
     keys = [bus.keys.capture, bus.keys.capture_taken, bus.keys.capture_bytes]
     return bool(await bus.redis.run("capture_push", keys, [CAPTURE_CAP, CAPTURE_CAP_BYTES, packed]))

@@ -152,15 +152,15 @@ class Heart:
         }
 
     def count(self, name: str, n: int = 1) -> None:
-        """Adds to a counter."""
+        """Add to a counter."""
         self._counters[name] = self._counters.get(name, 0) + n
 
     def gauge(self, name: str, value: float | int | str) -> None:
-        """Sets a gauge."""
+        """Set a gauge."""
         self._gauges[name] = value
 
     def observe(self, name: str, seconds: float) -> None:
-        """Adds one latency."""
+        """Add one latency."""
         buckets = self._buckets.setdefault(name, [0] * len(BUCKETS_S))
         buckets[bisect_left(BUCKETS_S, seconds)] += 1
         self._sums[name] = self._sums.get(name, 0.0) + seconds
@@ -171,7 +171,7 @@ class Heart:
         self._fixed |= {"last_error": line[:LONGEST_ERROR], "error_ms": to_ms(self._clock.now())}
 
     async def beat(self) -> None:
-        """Writes everything; it lives for three beats. Raises the bus's errors."""
+        """Write everything; it lives for three beats. Raises the bus's errors."""
         fields = dict(self._fixed)
         fields |= {f"c:{name}": n for name, n in self._counters.items()}
         fields |= {f"g:{name}": value for name, value in self._gauges.items()}

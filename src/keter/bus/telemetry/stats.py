@@ -21,7 +21,7 @@ def utc_day() -> str:
 
 
 async def add_counts(bus: Bus, day: str, counts: Mapping[str, int]) -> None:
-    """Adds to the day's counters, for processes without a pipe."""
+    """Add to the day's counters, for processes without a pipe."""
     if not counts:
         return
     async with bus.redis.batch(atomic=True) as batch:

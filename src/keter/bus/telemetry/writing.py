@@ -33,7 +33,7 @@ _WORDS = {
 
 
 async def try_write(bus: Bus) -> tuple[RedisTrouble, str] | None:
-    """Writes a key that ends by itself; the kind of trouble and what was said, None where it was
+    """Write a key that ends by itself; the kind of trouble and what was said, None where it was
     taken.
     """
     try:

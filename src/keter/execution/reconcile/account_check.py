@@ -46,11 +46,11 @@ class AccountWatch:
         self._read_at: float | None = None
 
     async def before(self) -> None:
-        """Looks before a pass: what moves while the pass runs cannot be compared."""
+        """Look before a pass: what moves while the pass runs cannot be compared."""
         self._first = await self._read()
 
     async def after(self, open_bets: Sequence[Bet]) -> None:
-        """Looks again after the bets were compared, and compares the money if it stood still
+        """Look again after the bets were compared, and compares the money if it stood still
         meanwhile.
         """
         snapshot = await self._read()

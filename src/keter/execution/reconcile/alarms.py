@@ -19,7 +19,7 @@ Level = Literal["page", "ticket", "info"]
 
 
 def control_of(context: Context, ledger: Ledger) -> Control:
-    """Makes the commands of a worker that has the ledger at hand: audited, and later than all the
+    """Make the commands of a worker that has the ledger at hand: audited, and later than all the
     audit knows.
     """
     return Control(

@@ -151,7 +151,7 @@ class BetUpdater:
             await self._settled(before, after, tickets, now)
 
     async def put(self, bet: Bet) -> None:
-        """Makes the bet stand in the risk book and its stake on the day it was made."""
+        """Make the bet stand in the risk book and its stake on the day it was made."""
         booking = Booking(
             self._ledger.day_of(bet.intent.created_at),
             bet.placed_stake_minor or bet.intent.stake_minor,
@@ -227,7 +227,7 @@ class BetUpdater:
         await self.book_result(before, after)
 
     async def book_result(self, before: Bet, after: Bet, *, late: bool = False) -> None:
-        """Takes the bet out of the risk book and books its profit; of a regrade only the
+        """Take the bet out of the risk book and books its profit; of a regrade only the
         difference.
 
         A regrade changes the losing streak where the bet was first settled, as does a settlement

@@ -51,7 +51,7 @@ class Foreign:
         self._asked: dict[str, datetime] = {}
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
-        """Notes tickets as the venue shows them; those that stand become exposure, others cease to
+        """Note tickets as the venue shows them; those that stand become exposure, others cease to
         be.
 
         One that the ledger does not take is exposure all the same.
@@ -70,7 +70,7 @@ class Foreign:
                 await self._risk.release(PREFIX + ticket_key(ticket))
 
     async def _note(self, ticket: Ticket) -> bool:
-        """Writes the ticket down; True when it is seen for the first time."""
+        """Write the ticket down; True when it is seen for the first time."""
         try:
             return await self._ledger.foreign.put(
                 self._account, self._mode, ticket, at=self._context.clock.now()
@@ -101,7 +101,7 @@ class Foreign:
         return True
 
     async def tell(self) -> None:
-        """Keeps the alert as long as some stand."""
+        """Keep the alert as long as some stand."""
         now = self._context.clock.now()
         left = await self._ledger.foreign.open(self._account, self._mode)
         self._context.heart.gauge("foreign_open", len(left))

@@ -186,7 +186,7 @@ class Reconciler:
         return bet
 
     async def _see(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
-        """Applies what the list shows.
+        """Apply what the list shows.
 
         False where that may be a part only: a booked ticket is missing, or the bet ends with less
         than its stake. Then the bet itself must be asked for: what the list left out may be the

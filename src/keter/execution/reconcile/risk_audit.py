@@ -59,7 +59,7 @@ class ExposureAudit:
         self._orphans = orphans
 
     async def _end(self, exposure: Exposure, before: datetime) -> bool:
-        """Takes out what is not at risk.
+        """Take out what is not at risk.
 
         True for an exposure without any intent, which must be seen twice to go.
         """

@@ -61,7 +61,7 @@ class SecondCopy:
             )
 
     async def look(self, standing: Sequence[ForeignTicket]) -> None:
-        """Keeps the alert for as long as there is a sign; a session fought over stops betting
+        """Keep the alert for as long as there is a sign; a session fought over stops betting
         once.
         """
         fought = await contested(self._context.bus, self._account)

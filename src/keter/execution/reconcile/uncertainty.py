@@ -31,7 +31,7 @@ class Doubts:
         self._asked: dict[str, datetime] = {}  # or since when it waits for its first question
 
     async def learn(self, open_bets: Sequence[Bet]) -> None:
-        """Reads what is new of the bets that are open, and forgets the others."""
+        """Read what is new of the bets that are open, and forgets the others."""
         news = {bet.intent.intent_id: bet for bet in open_bets if not self._knows(bet)}
         steps = await self._ledger.intents.entered(sorted(news))
         for intent_id, bet in news.items():
@@ -75,7 +75,7 @@ class Doubts:
             await note_question(self._context.bus, bet.intent.intent_id)
 
     async def watch(self, open_bets: Sequence[Bet]) -> None:
-        """Calls for help while an outcome has been unknown for too long."""
+        """Call for help while an outcome has been unknown for too long."""
         now, limit = self._context.clock.now(), self._context.settings.router.unknown_alert_s
         unknown = [bet for bet in open_bets if bet.state is BetState.UNKNOWN]
         old = [bet for bet in unknown if (now - self.since(bet)).total_seconds() >= limit]

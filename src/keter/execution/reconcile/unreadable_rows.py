@@ -105,7 +105,7 @@ class Unreadable:
         return frozenset(self._listed)
 
     async def tell(self, foreign: Foreign, open_references: frozenset[str]) -> None:
-        """Counts what was set aside and keeps the alarm. Raises ledger and bus errors."""
+        """Count what was set aside and keeps the alarm. Raises ledger and bus errors."""
         self._asked = {
             reference: rows
             for reference, rows in self._asked.items()

@@ -60,7 +60,7 @@ class Neighbourhood:
     def _keep(
         self, event_uid: str, market: Market, update: MarketUpdate | None, now: datetime
     ) -> MarketUpdate | None:
-        """Keeps what is known of a market; None, that it is not on offer, is worth knowing too."""
+        """Keep what is known of a market; None, that it is not on offer, is worth knowing too."""
         if update is not None:
             books = tuple([book for book in update.books if book.book.upper() in self._sharps])
             update = msgspec.structs.replace(update, books=books)

@@ -77,7 +77,7 @@ class BetHistory(msgspec.Struct, frozen=True):
 
 
 def read_account(answer: Answer, account: str, now: datetime) -> AccountSnapshot:
-    """Raises BrokenAnswerError when credit or outstanding is missing or beyond belief: a guess
+    """Raise BrokenAnswerError when credit or outstanding is missing or beyond belief: a guess
     would be money.
     """
     found = read_fields(answer.result)

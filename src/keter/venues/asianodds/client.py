@@ -148,7 +148,7 @@ class Client:
         )
 
     async def place_once(self, body: bytes) -> Reply:
-        """Sends a placement, once.
+        """Send a placement, once.
 
         Raises VenueSessionError before anything is sent, CallFailedError when no answer came.
         """
@@ -215,7 +215,7 @@ class Client:
         self._last_call = self._clock.monotonic()
 
     async def logout(self) -> str:
-        """Ends the session at the venue; returns what it said."""
+        """End the session at the venue; returns what it said."""
         return (await self._read("Logout", attempts=1)).text
 
     # how calls are made

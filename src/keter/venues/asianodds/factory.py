@@ -56,7 +56,7 @@ class _Account:
     sleep: Sleep
 
     def sessions(self, *, owner: bool) -> Sessions:
-        """Logs in where ``owner``; else follows through the stores."""
+        """Log in where ``owner``; else follows through the stores."""
         venue, known, hosts = (
             self.settings.venue,
             self.stores.sessions,
@@ -78,7 +78,7 @@ class _Account:
         )
 
     def client(self, sessions: Sessions, feed_interval_s: Mapping[Phase, float]) -> Client:
-        """Calls the account's methods within their limits."""
+        """Call the account's methods within their limits."""
         venue = self.settings.venue
         return Client(
             venue.ao_user,
@@ -93,7 +93,7 @@ class _Account:
         )
 
     def source(self, client: Client, final_after: timedelta) -> AsianOddsSource:
-        """Reads the feed of the sports and books that the settings name."""
+        """Read the feed of the sports and books that the settings name."""
         venue, horizon = self.settings.venue, timedelta(hours=self.settings.validation.horizon_h)
         return AsianOddsSource(
             client,
@@ -120,7 +120,7 @@ def open_venue(
     transport: Transport | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> OpenVenue:
-    """Opens the account of ``settings.venue``; nothing is sent before the first call.
+    """Open the account of ``settings.venue``; nothing is sent before the first call.
 
     Raises ConfigurationError where LIVE would send the password in clear. ``owner`` (one process
     per account, the holder of its ingest lease) logs in; the others follow through the stores.

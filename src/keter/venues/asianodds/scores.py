@@ -48,7 +48,7 @@ class ScoreBook:
     def observe(
         self, uid: str, score: Score, clock: GameClock, observed_ms: int, now: datetime
     ) -> EventScore | None:
-        """Takes a row's score, unless a row changed later has told one already.
+        """Take a row's score, unless a row changed later has told one already.
 
         Returns it when it is news.
         """

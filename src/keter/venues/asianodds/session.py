@@ -49,7 +49,7 @@ class Sessions(Protocol):
         ...
 
     async def lost(self, failed: Session) -> None:
-        """Returns when ``failed`` has been replaced.
+        """Return when ``failed`` has been replaced.
 
         Raises VenueSessionError when that is not to be had soon.
         """
@@ -157,7 +157,7 @@ class SessionOwner:
         """
 
     def _note_short_life(self) -> None:
-        """Counts a death at a young age and sets when the next login may be."""
+        """Count a death at a young age and sets when the next login may be."""
         now = self._clock.monotonic()
         self._deaths = self._deaths + 1 if now - self._began < YOUNG_S else 0
         self._pause(now)
@@ -202,7 +202,7 @@ class SessionOwner:
         return session
 
     async def _login_and_register(self) -> Session:
-        """Registers right after the login; where that fails, the login is spent, and the next is
+        """Register right after the login; where that fails, the login is spent, and the next is
         given time to get about.
         """
         for pause_s in (0.0, _BEFORE_REGISTER_S):
@@ -304,7 +304,7 @@ def _check_status(status: int) -> None:
 
 
 def _check_host(hosts: SessionHosts, url: str, kind: type[VenueError]) -> None:
-    """Raises ``kind`` when LIVE must not take the session to ``url``; DRY is warned only."""
+    """Raise ``kind`` when LIVE must not take the session to ``url``; DRY is warned only."""
     fault = hosts.fault(url)
     if fault is None:
         return

@@ -104,7 +104,7 @@ class AsianOddsSource:
         self.timeouts_in_a_row = 0
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
-        """Updates for ever.
+        """Update for ever.
 
         Raises VenueRejectedError when the venue will not have us: credentials, address.
         """
@@ -194,7 +194,7 @@ class AsianOddsSource:
         poll.due = self._clock.monotonic() + wait_s
 
     async def _merge(self, poll: _Poll, found: FeedAnswer, asked: int) -> FeedUpdate:
-        """Decodes and merges, off the event loop when it takes long.
+        """Decode and merges, off the event loop when it takes long.
 
         Raises BrokenAnswerError before anything is changed.
         """

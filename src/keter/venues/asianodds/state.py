@@ -74,7 +74,7 @@ class FeedState:
         self._swept_at: datetime | None = None
 
     def merge(self, feed: Feed, phase: Phase, now: datetime, *, fresh: bool = False) -> Merged:
-        """Takes an answer about ``phase``.
+        """Take an answer about ``phase``.
 
         ``now`` is when it had arrived; ``fresh`` says that earlier answers were missed.
         """
@@ -330,7 +330,7 @@ class FeedState:
         changed: list[MarketPrices],
         removed: list[tuple[str, Market]],
     ) -> None:
-        """Adds what is different from what was told last, and remembers it as told."""
+        """Add what is different from what was told last, and remembers it as told."""
         offers = self._offers(fixture)
         score = self._scores.current(fixture.event.event_uid)
         goals = (

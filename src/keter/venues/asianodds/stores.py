@@ -55,5 +55,5 @@ class FixtureStore(Protocol):
     async def load(self, account: str) -> dict[int, Event]: ...
 
     async def save(self, account: str, fixtures: Mapping[int, Event | None]) -> None:
-        """Adds and replaces; None removes."""
+        """Add and replaces; None removes."""
         ...

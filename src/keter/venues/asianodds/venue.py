@@ -68,14 +68,14 @@ class AsianOddsVenue:
         self._intended = intended
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
-        """Raises VenueError when the venue cannot be asked, ValueError for a request that cannot be
+        """Raise VenueError when the venue cannot be asked, ValueError for a request that cannot be
         written.
         """
         answer = await self._client.placement_info(info_body(request, self._placement_timeout_s))
         return read_quotes(answer, request.market)
 
     async def place(self, order: PlaceOrder) -> Placement:
-        """Sends ``order`` once.
+        """Send ``order`` once.
 
         Raises ValueError, before anything is sent, for an order that cannot be written.
         """
@@ -143,7 +143,7 @@ class AsianOddsVenue:
         return read_user_information(await self._client.user_information())
 
     async def logout(self) -> str:
-        """Ends the session at the venue; returns what it said. For the session's owner only."""
+        """End the session at the venue; returns what it said. For the session's owner only."""
         return await self._client.logout()
 
     async def aclose(self) -> None:

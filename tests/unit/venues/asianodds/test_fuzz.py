@@ -95,7 +95,7 @@ def check_ticket(ticket: Ticket) -> None:
 
 
 def look(kind: str, read: Callable[[Answer], Any], body: bytes) -> None:
-    """Reads an answer as the client does."""
+    """Read an answer as the client does."""
     try:
         found = read(checked(Reply(200, body), 300, lambda: 10.0))
     except VenueError as e:
@@ -159,7 +159,7 @@ def test_an_intent_of_ours_changes_nothing_about_that(body: bytes) -> None:
 
 
 def merge(state: FeedState, body: bytes, phase: Phase, *, fresh: bool = False) -> None:
-    """Takes a feed as the source does.
+    """Take a feed as the source does.
 
     Whatever is told of it can be written for the others to read.
     """

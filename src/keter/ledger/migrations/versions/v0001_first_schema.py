@@ -17,7 +17,7 @@ _OPEN = sa.text("state IN ('INTENDED', 'PENDING', 'QUOTED', 'RUNNING', 'SENDING'
 
 
 def upgrade() -> None:
-    """Creates every table; a table comes after those it points to."""
+    """Create every table; a table comes after those it points to."""
     _account_history()
     _alerts()
     _bets()

@@ -177,7 +177,7 @@ class Board:
         return self._stamp_ms
 
     def put(self, row: Row, now_ms: int) -> None:
-        """Shows ``row`` instead of the one with the same GameId; nothing happens when nothing
+        """Show ``row`` instead of the one with the same GameId; nothing happens when nothing
         differs.
         """
         old = self.rows.get(row.game_id)
@@ -186,7 +186,7 @@ class Board:
         self.rows[row.game_id] = replace(row, updated_ms=self._stamp(now_ms), encoded={})
 
     def close(self, game_id: int, now_ms: int) -> None:
-        """Marks a row as to be removed; it goes when its time has come."""
+        """Mark a row as to be removed; it goes when its time has come."""
         row = self.rows[game_id]
         if not row.closing:
             stamp = self._stamp(now_ms)
@@ -200,7 +200,7 @@ class Board:
             )
 
     def purge(self, now_ms: int) -> None:
-        """Drops rows whose time of removal is past."""
+        """Drop rows whose time of removal is past."""
         for game_id in [
             row.game_id for row in self.rows.values() if row.closing and row.remove_on_ms <= now_ms
         ]:

@@ -145,7 +145,7 @@ class Book:
         return list(self._by_reference.get((account.upper(), reference), ()))
 
     def place(self, order: Order, decision: Decision, now_ms: int) -> Ticket:
-        """Takes an order in; it is decided when ``decision`` falls due."""
+        """Take an order in; it is decided when ``decision`` falls due."""
         self.placed += 1
         ticket = Ticket(self.placed, order, now_ms, decision, order.odds_milli, order.stake_minor)
         self._tickets[ticket.number] = ticket

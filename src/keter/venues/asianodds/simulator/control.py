@@ -92,7 +92,7 @@ class Control:
         return _json({"ended": request.match_info["user"]})
 
     async def finish(self, request: web.Request) -> web.Response:
-        """Ends a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0],
+        """End a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0],
         "void": false}``.
         """
         scenario, body = self._house.scenario, await _body(request)
@@ -119,7 +119,7 @@ class Control:
 
 @web.middleware
 async def refuse_web_pages(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Keeps web pages open in the same browser from commanding the sandbox."""
+    """Keep web pages open in the same browser from commanding the sandbox."""
     if "Origin" in request.headers:
         return web.Response(status=403, text="the sandbox does not talk to web pages")
     response: web.StreamResponse = await handler(request)

@@ -135,7 +135,7 @@ class Rule:
 
 
 def parse_rule(raw: Mapping[str, Any]) -> Rule:
-    """Raises ValueError that says what is wrong with the rule."""
+    """Raise ValueError that says what is wrong with the rule."""
     values = dict(raw)
     try:
         kind = FaultKind(values.pop("kind"))
@@ -181,11 +181,11 @@ class Faults:
         self.add(*rules)
 
     def add(self, *rules: Mapping[str, Any]) -> None:
-        """Adds rules; all or none. Raises ValueError."""
+        """Add rules; all or none. Raises ValueError."""
         self.rules += [parse_rule(rule) for rule in rules]
 
     def replace(self, rules: Iterable[Mapping[str, Any]], seed: int | None = None) -> None:
-        """Puts ``rules`` in place of all others, with fresh chance when a seed is given.
+        """Put ``rules`` in place of all others, with fresh chance when a seed is given.
 
         Raises ValueError.
         """

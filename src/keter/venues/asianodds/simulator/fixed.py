@@ -59,7 +59,7 @@ class FixedScenario:
         *,
         void: bool = False,
     ) -> None:
-        """Ends a match; it settles as soon as the world goes on.
+        """End a match; it settles as soon as the world goes on.
 
         Raises KeyError for a match that does not stand.
         """

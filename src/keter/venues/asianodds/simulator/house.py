@@ -63,7 +63,7 @@ class House:
         return now_ms
 
     async def pause(self, seconds: float) -> None:
-        """Waits, but not beyond the house's closing time."""
+        """Wait, but not beyond the house's closing time."""
         if seconds > 0:
             try:
                 await asyncio.wait_for(self.stopping.wait(), seconds)

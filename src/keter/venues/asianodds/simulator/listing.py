@@ -40,7 +40,7 @@ def new_show(
     speed: float,
     now_ms: int,
 ) -> Show:
-    """Makes up a fixture: strengths, how each book sees it, added time, an early end, corners."""
+    """Make up a fixture: strengths, how each book sees it, added time, an early end, corners."""
     noise = rng.random() < config.noise_share
     league = NOISE_LEAGUE if noise else pairing.league
     fixture = Fixture(

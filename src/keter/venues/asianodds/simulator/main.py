@@ -26,7 +26,7 @@ Beside = Callable[[], Coroutine[None, None, None]]
 
 
 async def serve(config: SandboxConfig, stop: asyncio.Event, say: Say) -> None:
-    """Runs a sandbox until ``stop``; says where it is and how to use it. Raises KeterError."""
+    """Run a sandbox until ``stop``; says where it is and how to use it. Raises KeterError."""
     async with Sandbox(config) as sandbox:
         for line in _how_to(sandbox):
             say(line)
@@ -47,7 +47,7 @@ def _how_to(sandbox: Sandbox) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> ExitCode:
-    """Runs what the arguments ask for; what is wrong is one sentence on standard error."""
+    """Run what the arguments ask for; what is wrong is one sentence on standard error."""
     try:
         return run_sandbox(parse(arguments))
     except KeterError as e:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> ExitCode:
 def run_sandbox(
     config: SandboxConfig, *, say: Say | None = None, beside: Beside | None = None
 ) -> ExitCode:
-    """Runs a sandbox in this process until it is told to stop (see
+    """Run a sandbox in this process until it is told to stop (see
     ``keter.system.process.on_stop_signals``).
 
     Raises KeterError.
@@ -77,7 +77,7 @@ def run_sandbox(
 
 
 async def _together(*work: Coroutine[None, None, None]) -> None:
-    """Runs all until one ends, and ends the others. Raises the first error as it is."""
+    """Run all until one ends, and ends the others. Raises the first error as it is."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -198,7 +198,7 @@ class Market:
                 self._board.put(row, now_ms)
 
     def _take_off(self, show: Show, now_ms: int) -> None:
-        """Removes a finished match once its final score has been shown for a while."""
+        """Remove a finished match once its final score has been shown for a while."""
         if now_ms - show.over_ms >= self._shown_ms and not show.lingering:
             for game_id in show.rows:
                 self._board.close(game_id, now_ms)

@@ -195,7 +195,7 @@ class Desk:
         return rng.randint(low // 1000, high // 1000) * 1000
 
     def _remember(self, user: str, target: Target, quotes: list[Quote]) -> None:
-        """Keeps what was quoted, and the price on the board then: a quote holds until the board
+        """Keep what was quoted, and the price on the board then: a quote holds until the board
         moves.
         """
         key = (user, target.row.game_id, target.slot, target.side)
@@ -207,7 +207,7 @@ class Desk:
             self._quoted.popitem(last=False)
 
     def prepare(self, session: Session, body: dict[str, Any], now_ms: int) -> Plan:
-        """Checks a placement and shares it out to the books with the best prices.
+        """Check a placement and shares it out to the books with the best prices.
 
         Raises Refused.
         """
@@ -226,7 +226,7 @@ class Desk:
         return Plan(session.user, target, _reference(body, now_ms), parts, changed_ok)
 
     def send(self, plan: Plan, now_ms: int, mistake: Mistake | None = None) -> list[Ticket]:
-        """Makes a ticket of every part; a ``mistake`` also rules out a refusal by chance."""
+        """Make a ticket of every part; a ``mistake`` also rules out a refusal by chance."""
         tickets = []
         for part in plan.parts:
             decision = self._decide(part, now_ms, changed_ok=plan.changed_ok)

@@ -121,7 +121,7 @@ class CsvScenario:
 
     @classmethod
     def load(cls, config: SandboxConfig, board: Board, start_ms: int) -> Self:
-        """Reads the files of ``config.csv``. Raises UsageError when they hold nothing to serve."""
+        """Read the files of ``config.csv``. Raises UsageError when they hold nothing to serve."""
         problems: Counter[str] = Counter()
         matches = played_between(
             read_files(config.csv.paths, problems), config.csv.first, config.csv.last

@@ -104,7 +104,7 @@ class Sessions:
         return session
 
     def kill(self, user: str) -> None:
-        """Ends the account's session, as another login would."""
+        """End the account's session, as another login would."""
         session = self._by_user.pop(user.upper(), None)
         if session is not None:
             del self._by_token[session.token]
@@ -115,14 +115,14 @@ class Sessions:
         return session.user if session else ""
 
     def keep_alive(self, session: Session, now_ms: int) -> None:
-        """Notes an IsLoggedIn; the vendor asks for at least a minute between two."""
+        """Note an IsLoggedIn; the vendor asks for at least a minute between two."""
         key = (session.user, -1)
         if now_ms - self._granted.get(key, -(10**15)) < self._protocol.keepalive_floor_s * 1000:
             self.keepalives_too_often += 1
         self._granted[key] = now_ms
 
     def throttle(self, user: str, market_type: int, now_ms: int) -> None:
-        """Raises ThrottledError when the account read this market type too recently, whatever the
+        """Raise ThrottledError when the account read this market type too recently, whatever the
         sport.
         """
         key = (user, market_type)

@@ -216,7 +216,7 @@ def _refusal(route: str, refused: Refused) -> Answer:
 
 
 def _cut(request: web.Request) -> web.Response:
-    """Closes the connection without a word."""
+    """Close the connection without a word."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

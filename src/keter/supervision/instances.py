@@ -21,7 +21,7 @@ import msgspec
 
 from keter.errors import ConfigurationError
 from keter.settings import Settings, instance_places
-from keter.system.process import FileLock
+from keter.system.file_lock import FileLock
 from keter.system.text_files import read_bytes
 
 PREFIX, SUFFIX = "keter-", ".instance.json"

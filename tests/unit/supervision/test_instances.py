@@ -21,11 +21,9 @@ from keter.supervision.instances import (
     Wish,
     choose,
     listed,
-    lock_of,
     on,
     running,
 )
-from keter.system.process import FileLock
 
 root_only = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0,
@@ -185,18 +183,6 @@ def test_a_supervisor_that_cannot_be_listed_runs_all_the_same(tmp_path: Path) ->
     Listing(settings, [tmp_path / "file" / "below"]).tell()
     with listed(settings):
         pass
-
-
-def test_a_look_at_the_lock_makes_nothing_and_lets_others_take_it(tmp_path: Path) -> None:
-    lock = lock_of(tmp_path / "none")
-    assert lock.held() is False
-    assert list(tmp_path.iterdir()) == []
-    mine = FileLock(tmp_path / "pid")
-    assert mine.acquire("1")
-    assert FileLock(tmp_path / "pid").held() is True
-    mine.release()
-    assert FileLock(tmp_path / "pid").held() is False
-    assert FileLock(tmp_path / "pid").acquire("2")
 
 
 def found(name: str, env: str | None = None) -> Found:

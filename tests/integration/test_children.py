@@ -15,16 +15,17 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from keter.backoff import Backoff, restart_backoff
 from keter.clock import SystemClock
 from keter.domain.processes import Stage
 from keter.settings import child_environment
-from keter.supervision.children import Backoff, Child, Fleet, Spec
+from keter.supervision.children import Child, Fleet, Spec
 from keter.supervision.pulse import Patience
 from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.slow
 
-QUICK = Backoff(first_s=0.05, ceiling_s=0.2, healthy_s=60)
+QUICK = Backoff(first_s=0.05, longest_s=0.2)
 
 GOOD = """
 import signal, sys, pathlib, threading
@@ -87,7 +88,7 @@ async def test_each_failure_in_a_row_waits_longer(fleet: Fleet) -> None:
     start(fleet, Spec("edge", python("import sys; sys.exit(69)"), Stage.PIPELINE))
     await eventually(lambda: fleet.restarts.get("edge", 0) >= 3)
     assert not fleet.failed.is_set()
-    assert [Backoff().pause_s(n) for n in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, 30, 30]
+    assert [restart_backoff().pause_s(n) for n in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, 30, 30]
 
 
 @pytest.mark.parametrize("code", [64, 77, 78])
@@ -167,7 +168,7 @@ async def test_a_stop_during_start_up_leaves_nothing(fleet: Fleet) -> None:
 
 
 async def test_a_pause_before_a_restart_does_not_delay_the_stop(fleet: Fleet) -> None:
-    fleet = Fleet(SystemClock(), lambda _: None, Backoff(first_s=60, ceiling_s=60))
+    fleet = Fleet(SystemClock(), lambda _: None, Backoff(first_s=60, longest_s=60))
     start(fleet, Spec("edge", python("import sys; sys.exit(1)"), Stage.PIPELINE))
     await eventually(lambda: fleet.restarts.get("edge"))
     await asyncio.wait_for(fleet.stop(), 1)
@@ -184,6 +185,7 @@ async def test_a_line_of_any_length_does_not_stop_the_reading() -> None:
 PARENT = """
 import asyncio, sys
 from keter.supervision.children import Fleet, Spec
+from keter.backoff import Backoff, restart_backoff
 from keter.clock import SystemClock
 from keter.supervision.pulse import Patience
 from keter.domain.processes import Stage

@@ -11,16 +11,18 @@ import contextlib
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
+from keter.backoff import HEALTHY_S, Backoff, restart_backoff
 from keter.clock import Clock
 from keter.domain.processes import STAGE_GRACE_S, Stage
 from keter.errors import ExitCode, KeterError
 from keter.supervision.pulse import PULSE, Patience, Vigil
 from keter.system.process import spawn_options
+from keter.system.tasks import stopped_within
 
 HOPELESS = frozenset({ExitCode.USAGE, ExitCode.PERMISSION, ExitCode.CONFIGURATION})
 SENTENCE = "keter: "  # how the command line begins the sentence that explains its exit code
@@ -66,23 +68,6 @@ class Spec:
         counts = {"--restarts": restarts, "--kills": kills} if self.told_restarts else {}
         more = [word for option, n in counts.items() if n for word in (option, str(n))]
         return (*self.command, *more)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Pauses between restarts double from ``first_s`` to ``ceiling_s``; a run of ``healthy_s``
-    starts them over.
-    """
-
-    first_s: float = 0.5
-    ceiling_s: float = 30.0
-    healthy_s: float = 60.0
-
-    def pause_s(self, failures: int) -> float:
-        """Seconds to wait before the restart after ``failures`` failures in a row (1 for the
-        first).
-        """
-        return min(self.first_s * 2.0 ** min(failures - 1, 30), self.ceiling_s)
 
 
 class Child:
@@ -209,7 +194,7 @@ class Fleet:
         self._vigils: dict[str, Vigil] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._echo = echo
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or restart_backoff()
         self._children: dict[str, Child] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._stopping: dict[Stage, asyncio.Event] = {stage: asyncio.Event() for stage in Stage}
@@ -244,7 +229,7 @@ class Fleet:
         return {name: child.pid for name, child in self._children.items() if child.pid is not None}
 
     async def _keep(self, child: Child) -> None:
-        failures = 0
+        backoff = replace(self._backoff)  # one count of failures for each child
         stopping = self._stopping[child.spec.stage]
         while not stopping.is_set():
             name, started = child.spec.name, self._clock.monotonic()
@@ -260,10 +245,9 @@ class Fleet:
                 self.error = ChildGaveUpError(child.spec.name, code, child.sentence(code))
                 self.failed.set()
                 return
-            failures = (
-                1 if self._clock.monotonic() - started >= self._backoff.healthy_s else failures + 1
-            )
-            pause_s = self._backoff.pause_s(failures)
+            if self._clock.monotonic() - started >= HEALTHY_S:
+                backoff.reset()
+            pause_s = backoff.next()
             self.restarts[child.spec.name] = self.restarts.get(child.spec.name, 0) + 1
             log.warning(
                 "process ended; restarting",
@@ -271,8 +255,7 @@ class Fleet:
                 exit_code=code,
                 pause_s=pause_s,
             )
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause_s)
+            await stopped_within(stopping, pause_s)
 
     async def _watch(self) -> None:
         """Kills what hangs; its keeper starts it again."""

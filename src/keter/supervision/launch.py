@@ -1,6 +1,5 @@
 """What the supervisor starts and what it tells the operator about it."""
 
-import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +8,11 @@ from keter import __version__
 from keter.domain.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
 from keter.supervision.children import Spec
+from keter.system.ports import LOOPBACK, free_port
 from keter.system.private_files import loose_permissions
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault
 
-LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 # Who writes down first, then the pipeline from its end to its beginning: nothing waits for a
@@ -93,14 +92,6 @@ def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> l
         if process in only
         for copy in range(1, copies.get(process, 1) + 1)
     ]
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def page_host(settings: Settings) -> str:

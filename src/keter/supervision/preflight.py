@@ -8,6 +8,7 @@ from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
+from keter.system.ports import LOOPBACK
 from keter.system.private_files import make_folder
 from keter.trust import is_loopback, require_safe_transport
 
@@ -34,7 +35,7 @@ def check_ports(settings: Settings) -> None:
     """Nothing listens where the page will, nor where the sandbox will. Raises as ``check_port``."""
     check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
     if settings.uses_sandbox:
-        check_port("127.0.0.1", settings.sandbox.sandbox_port, setting="SANDBOX_PORT")
+        check_port(LOOPBACK, settings.sandbox.sandbox_port, setting="SANDBOX_PORT")
 
 
 def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:

@@ -28,10 +28,8 @@ from keter.supervision.following import start_following
 from keter.supervision.handover import hand_over
 from keter.supervision.instances import Listing, listed, lock_of
 from keter.supervision.launch import (
-    LOOPBACK,
     SandboxPlan,
     banner,
-    free_port,
     page_host,
     page_url,
     plan_sandbox,
@@ -43,12 +41,14 @@ from keter.supervision.page_watch import PageWatch, answers
 from keter.supervision.preflight import check_bind, check_folder, check_live, check_ports
 from keter.supervision.pulse import Patience
 from keter.supervision.run import new_run
+from keter.system.ports import LOOPBACK, free_port
 from keter.system.process import (
     ORPHAN_GRACE_S,
     keep_files_private,
     on_stop_signals,
     raise_descriptor_limit,
 )
+from keter.system.tasks import run_until
 
 READY_DEADLINE_S = 30.0
 SANDBOX_DEADLINE_S = 20.0
@@ -256,19 +256,13 @@ class Supervisor:
         return self._stop.is_set() or self._fleet.failed.is_set()
 
     async def _until_over(self, redis: RedisKeeper, ownership: Ownership) -> None:
-        waits = [
-            asyncio.create_task(self._stop.wait()),
-            asyncio.create_task(self._fleet.failed.wait()),
-            asyncio.create_task(redis.keep_alive()),
-            asyncio.create_task(self._watch_page()),
-            asyncio.create_task(ownership.hold()),
-        ]
-        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        for task in done:
-            task.result()
+        await run_until(
+            self._stop,
+            self._fleet.failed.wait(),
+            redis.keep_alive(),
+            self._watch_page(),
+            ownership.hold(),
+        )
 
     async def _watch_page(self) -> None:
         """Has the dashboard killed and started again when it does not answer for long; never

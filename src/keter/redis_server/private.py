@@ -24,8 +24,7 @@ from keter.clock import Clock, SystemClock
 from keter.errors import ConfigurationError, UnavailableError
 from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.settings import Settings
-from keter.system.machine import memory_bytes, redis_memory_mb
-from keter.system.ports import LOOPBACK, free_port
+from keter.system.machine import LOOPBACK, free_port, memory_bytes, redis_memory_mb
 from keter.system.private_files import make_folder, open_private, write_private
 from keter.system.process import private_umask, spawn_options
 from keter.system.text_files import read_text

@@ -31,7 +31,7 @@ KINDS = {
 log = structlog.get_logger("keter.supervision.supervisor")
 
 
-class RedisKeeper:
+class RedisService:
     """One Redis from the first to the last moment of a supervisor."""
 
     def __init__(self, settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """What identifies a run: the instance that DATA_DIR is, the machine, and the settings.
 
-A fingerprint of the settings tells one set of them from another without showing any.
+The fingerprint differs where settings do, and shows none of them.
 """
 
 import hashlib

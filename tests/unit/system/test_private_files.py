@@ -26,7 +26,8 @@ from keter.logs import configure_logs
 from keter.redis_server.private import PrivateRedis
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings
-from keter.supervision.doctor import Finding, Grade, examine, write_bundle
+from keter.supervision.doctor import examine, write_bundle
+from keter.supervision.findings import Finding, Grade
 from keter.system.file_lock import FileLock
 from keter.system.private_files import claim, loose_below, make_folder, open_private, write_private
 from tests.kit.support import ROOT, free_port

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 # Beyond so many doublings every pause is the longest one, and the power stays a number.
 MOST_DOUBLINGS = 30
+# Between the restarts of a process of ours. One that ran for HEALTHY_S begins with the first again.
+RESTART_FIRST_S, RESTART_LONGEST_S = 0.5, 30.0
+HEALTHY_S = 60.0
 
 
 @dataclass(slots=True)
 class Backoff:
-    """Count failures and tell how long to wait after each.
+    """Count failures and return how long to wait after each.
 
     The first pause is ``first_s``; each further one is ``factor`` times longer, at most
     ``longest_s``.
@@ -42,3 +45,8 @@ class Backoff:
     def reset(self) -> None:
         """Forget the failures: the next pause is the first again."""
         self.failures = 0
+
+
+def restart_backoff() -> Backoff:
+    """Return the pauses between the restarts of one process."""
+    return Backoff(RESTART_FIRST_S, RESTART_LONGEST_S)

@@ -15,16 +15,18 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from keter.backoff import Backoff, restart_backoff
 from keter.clock import SystemClock
 from keter.domain.processes import Stage
 from keter.settings import child_environment
-from keter.supervision.children import Backoff, Child, Fleet, Spec
-from keter.supervision.pulse import Patience
+from keter.supervision.child import Child, Spec
+from keter.supervision.children import Fleet
+from keter.supervision.liveness import SilenceLimits
 from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.slow
 
-QUICK = Backoff(first_s=0.05, ceiling_s=0.2, healthy_s=60)
+QUICK = Backoff(first_s=0.05, longest_s=0.2)
 
 GOOD = """
 import signal, sys, pathlib, threading
@@ -87,7 +89,7 @@ async def test_each_failure_in_a_row_waits_longer(fleet: Fleet) -> None:
     start(fleet, Spec("edge", python("import sys; sys.exit(69)"), Stage.PIPELINE))
     await eventually(lambda: fleet.restarts.get("edge", 0) >= 3)
     assert not fleet.failed.is_set()
-    assert [Backoff().pause_s(n) for n in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, 30, 30]
+    assert [restart_backoff().pause_s(n) for n in (1, 2, 3, 7, 1000)] == [0.5, 1, 2, 30, 30]
 
 
 @pytest.mark.parametrize("code", [64, 77, 78])
@@ -167,7 +169,7 @@ async def test_a_stop_during_start_up_leaves_nothing(fleet: Fleet) -> None:
 
 
 async def test_a_pause_before_a_restart_does_not_delay_the_stop(fleet: Fleet) -> None:
-    fleet = Fleet(SystemClock(), lambda _: None, Backoff(first_s=60, ceiling_s=60))
+    fleet = Fleet(SystemClock(), lambda _: None, Backoff(first_s=60, longest_s=60))
     start(fleet, Spec("edge", python("import sys; sys.exit(1)"), Stage.PIPELINE))
     await eventually(lambda: fleet.restarts.get("edge"))
     await asyncio.wait_for(fleet.stop(), 1)
@@ -183,9 +185,9 @@ async def test_a_line_of_any_length_does_not_stop_the_reading() -> None:
 
 PARENT = """
 import asyncio, sys
-from keter.supervision.children import Fleet, Spec
+from keter.supervision.child import Spec
+from keter.supervision.children import Fleet
 from keter.clock import SystemClock
-from keter.supervision.pulse import Patience
 from keter.domain.processes import Stage
 from keter.settings import child_environment
 async def main():
@@ -258,7 +260,7 @@ def test_a_hang_up_stops_us_unless_nohup_said_otherwise(how: str, survives: bool
 WORKER = """
 import asyncio, signal, sys, time
 from keter.system.process import stop_with_parent
-from keter.supervision.pulse import keep_pulsing
+from keter.supervision.liveness import keep_pulsing
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 stop_with_parent()
 async def main():
@@ -269,11 +271,11 @@ async def main():
     await asyncio.sleep(3600)
 asyncio.run(main())
 """
-IMPATIENT = Patience(starting_s=30, silent_s=3)
+IMPATIENT = SilenceLimits(starting_s=30, silent_s=3)
 
 
 def worker(how: str) -> Spec:
-    return Spec("edge", python(WORKER, how), Stage.PIPELINE, told_restarts=True)
+    return Spec("edge", python(WORKER, how), Stage.PIPELINE, supervised=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
@@ -298,7 +300,7 @@ async def test_a_worker_that_hangs_is_killed_and_started_again(how: str) -> None
 
 async def test_a_worker_that_pulses_is_left_alone_and_its_pulses_are_no_text() -> None:
     lines: list[str] = []
-    fleet = Fleet(SystemClock(), lines.append, QUICK, Patience(starting_s=30, silent_s=2))
+    fleet = Fleet(SystemClock(), lines.append, QUICK, SilenceLimits(starting_s=30, silent_s=2))
     try:
         start(fleet, worker("works"))
         await eventually(lambda: "up" in lines, timeout_s=30)
@@ -312,16 +314,16 @@ async def test_a_worker_that_pulses_is_left_alone_and_its_pulses_are_no_text() -
 async def test_a_worker_that_never_gets_going_is_killed_when_its_start_took_too_long(
     fleet: Fleet,
 ) -> None:
-    fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=1, silent_s=60))
+    fleet = Fleet(SystemClock(), lambda _: None, QUICK, SilenceLimits(starting_s=1, silent_s=60))
     try:
-        start(fleet, Spec("edge", python(STUBBORN), Stage.PIPELINE, told_restarts=True))
+        start(fleet, Spec("edge", python(STUBBORN), Stage.PIPELINE, supervised=True))
         await eventually(lambda: fleet.kills.get("edge", 0) >= 1, timeout_s=30)
     finally:
         await fleet.stop()
 
 
 async def test_what_gives_no_signs_of_life_by_nature_is_not_taken_for_hung() -> None:
-    fleet = Fleet(SystemClock(), lambda _: None, QUICK, Patience(starting_s=0.1, silent_s=0.1))
+    fleet = Fleet(SystemClock(), lambda _: None, QUICK, SilenceLimits(starting_s=0.1, silent_s=0.1))
     try:
         start(fleet, Spec("other", python(STUBBORN), Stage.VENUE))
         begun = time.monotonic()
@@ -341,4 +343,4 @@ async def test_a_pulse_in_the_middle_of_a_line_leaves_the_line_whole() -> None:
     child = Child(Spec("edge", python(text), Stage.PIPELINE), child_environment(), lines.append)
     assert await asyncio.wait_for(child.run(), 20) == 78
     assert lines == ["keter: FIXED_STAKE is wrong", "last"]
-    assert child.sentence(78) == "FIXED_STAKE is wrong"
+    assert child.last_sentence(78) == "FIXED_STAKE is wrong"

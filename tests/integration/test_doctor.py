@@ -11,7 +11,8 @@ from keter.errors import UsageError
 from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.settings import Settings, load_settings
-from keter.supervision.doctor import Finding, Grade, examine, write_bundle
+from keter.supervision.doctor import examine, write_bundle
+from keter.supervision.findings import Finding, Grade
 from tests.kit.support import RedisServer, free_port
 
 CANARIES = {

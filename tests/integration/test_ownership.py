@@ -30,9 +30,8 @@ from keter.processes.leader import run_as_leader
 from keter.processes.run_membership import find_run
 from keter.processes.runtime import live
 from keter.settings import Settings
-from keter.supervision.handover import fingerprint
 from keter.supervision.ownership import Ownership
-from keter.supervision.run import instance_of, machine_name, new_run
+from keter.supervision.run import fingerprint, instance_of, machine_name, new_run
 from keter.system.tasks import end_tasks
 from tests.kit.support import RedisServer, connected, eventually
 from tests.kit.workbench import context_on, opened, settings_for, working

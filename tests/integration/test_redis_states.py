@@ -21,7 +21,8 @@ from keter.clock import SystemClock
 from keter.errors import ConfigurationError, UnavailableError
 from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import load_settings
-from keter.supervision.doctor import Grade, examine
+from keter.supervision.doctor import examine
+from keter.supervision.findings import Grade
 from tests.kit.support import RedisServer, free_port
 
 

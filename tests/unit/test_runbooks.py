@@ -20,7 +20,7 @@ from tests.kit.support import ROOT
 PAGES = {path.stem: path for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
 RAISERS = {"Alert", "raise_", "_alert", "_brake", "complain"}
 # Its problems become mismatches.
-MATCHING = ROOT / "src" / "keter" / "workers" / "tracking" / "matching.py"
+TICKETS = ROOT / "src" / "keter" / "execution" / "reconcile" / "tickets.py"
 HEADINGS = [
     "What it means",
     "Is money at risk?",
@@ -83,7 +83,7 @@ def raised() -> Iterator[str]:
                 yield runbook_id(text.replace(" ", "-"))
     yield from (
         f"bet-{word}-mismatch"
-        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', MATCHING.read_text("utf-8"))
+        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', TICKETS.read_text("utf-8"))
     )
     yield from (rule.id for rule in RULES)
 

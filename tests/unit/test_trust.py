@@ -5,9 +5,9 @@ import pytest
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
 from keter.processes.runtime import connect_by
-from keter.redis_server.service import RedisKeeper
+from keter.redis_server.service import RedisService
 from keter.settings import Settings, load_settings
-from keter.supervision.launch import notes
+from keter.supervision.launch import warnings
 from keter.trust import (
     SessionHosts,
     redis_risk,
@@ -127,7 +127,7 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
         await connect_by(redis)
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
-        await RedisKeeper(redis).start()
+        await RedisService(redis).start()
     clock = SystemClock()
     stores = LocalStores(clock.monotonic)
     for owner in (True, False):
@@ -142,11 +142,11 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
 
 def test_dry_warns_of_what_live_would_refuse_and_live_names_what_was_accepted() -> None:
     unsafe = {"AO_BASE_URL": "http://venue.example", "REDIS_HOST": "redis.example"}
-    warned = " ".join(notes(settings("DRY", **unsafe)))
+    warned = " ".join(warnings(settings("DRY", **unsafe)))
     assert "LIVE will refuse the venue at http://venue.example" in warned
     assert "LIVE will refuse the Redis at redis.example:6379" in warned
     accepted = " ".join(
-        notes(settings(**unsafe, AO_ALLOW_PLAIN_HTTP="true", REDIS_ALLOW_UNSAFE="true"))
+        warnings(settings(**unsafe, AO_ALLOW_PLAIN_HTTP="true", REDIS_ALLOW_UNSAFE="true"))
     )
     assert "AO_ALLOW_PLAIN_HTTP=true accepts" in accepted
     assert "REDIS_ALLOW_UNSAFE=true accepts" in accepted

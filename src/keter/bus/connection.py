@@ -24,6 +24,7 @@ from keter.bus.errors import (
     BusRefusedError,
     ConnectionLostError,
     translated,
+    translated_answer,
 )
 from keter.bus.keys import Keys
 from keter.bus.scripts import all_scripts, script
@@ -46,7 +47,8 @@ class Batch(Pipeline):
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         with translated():
-            return await super().execute(raise_on_error)
+            answers = await super().execute(raise_on_error)
+        return answers if raise_on_error else [translated_answer(one) for one in answers]
 
 
 class Client(Redis):
@@ -164,7 +166,9 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
     """
     try:
         bus = Bus(
-            _client(url, ORDINARY_CONNECTIONS), _client(url, BLOCKING_CONNECTIONS), Keys(prefix)
+            open_client(url, ORDINARY_CONNECTIONS),
+            open_client(url, BLOCKING_CONNECTIONS),
+            Keys(prefix),
         )
     except (ValueError, TypeError, RedisError) as e:
         # What the settings have not looked at, such as a spoilt run file.
@@ -236,12 +240,16 @@ def without_login(url: str) -> str:
     return f"{parts.scheme}://{host}:{parts.port or 6379}/{parts.path.strip('/') or 0}"
 
 
-def _client(url: str, connections: int) -> Client:
+def open_client(url: str, connections: int = 1, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
+    """Return a client that connects with its first command. The caller closes it.
+
+    Raises ValueError for an address that is none.
+    """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
-        timeout=SOCKET_TIMEOUT_S,
-        socket_timeout=SOCKET_TIMEOUT_S,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,

@@ -14,6 +14,7 @@ PoisonedPayloadError 70  a payload does not decode: dead letter
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis.exceptions as redis_errors
 
@@ -103,6 +104,17 @@ def translated() -> Iterator[None]:
         raise BusRefusedError(f"Redis refuses to write: {e}", "READONLY") from e
     except redis_errors.ResponseError as e:
         raise _sorted(e) from e
+
+
+def translated_answer(answer: Any) -> Any:
+    """Return the answer to one command of a batch, an error of redis-py as ours."""
+    if not isinstance(answer, redis_errors.RedisError):
+        return answer
+    try:
+        with translated():
+            raise answer
+    except (KeterError, redis_errors.RedisError) as e:
+        return e
 
 
 def _sorted(error: redis_errors.ResponseError) -> KeterError:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from keter.domain.trading import OperatorCommand, TradingState
     from keter.ledger import Ledger
     from keter.settings import Settings
-    from keter.supervision.instances import Choice, Found, Seen, Wish
+    from keter.supervision.instances import Found, Survey
+    from keter.supervision.targets import Choice, CommandKind
 
 T = TypeVar("T")
 
@@ -39,24 +40,24 @@ class Target:
         return self.found.owner if self.found is not None else None
 
 
-def one_target(wish: "Wish") -> Target:
+def one_target(kind: "CommandKind") -> Target:
     """The Keter that is meant, else the settings in use alone.
 
     Raises UsageError with the list where several could be meant, ConfigurationError for settings
     that cannot be read.
     """
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
-    settings, problem, choice, seen = survey(wish)
+    settings, problem, choice, seen = survey(kind)
     if choice.refusal is not None:
         raise UsageError(
             choice.refusal if problem is None else f"nothing was done: {problem}; {choice.refusal}"
         )
     if choice.targets:
-        return target_of(choice.targets[0], settings, wish)
+        return target_of(choice.targets[0], settings, kind)
     if settings is None:
         why = problem or UnavailableError("no Keter runs on this machine")
-        if wish is Wish.LOOK:
+        if kind is CommandKind.LOOK:
             raise why
         raise type(why)(
             f"nothing was done: no Keter was found running on this machine, and {why}"
@@ -66,19 +67,20 @@ def one_target(wish: "Wish") -> Target:
 
 def settings_meant() -> "Settings":
     """The settings of the Keter that a look is meant for. Raises as ``one_target``."""
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
-    return one_target(Wish.LOOK).settings
+    return one_target(CommandKind.LOOK).settings
 
 
-def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, Seen]":
+def survey(kind: "CommandKind") -> "tuple[Settings | None, KeterError | None, Choice, Survey]":
     """The settings in use or what is wrong with them, whom to act on, and all that was seen.
 
     Looks at the machine only where the settings in use do not decide.
     """
     from keter.errors import ConfigurationError
     from keter.settings import load_settings
-    from keter.supervision.instances import Seen, choose, on, running
+    from keter.supervision.instances import Survey, on, running
+    from keter.supervision.targets import choose
 
     settings: Settings | None = None
     problem: KeterError | None = None
@@ -86,7 +88,7 @@ def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, S
         settings = load_settings()
     except ConfigurationError as e:
         problem = e
-    seen = Seen()
+    seen = Survey()
     try:
         own = on(settings) if settings is not None else None
     except OSError as e:
@@ -94,11 +96,11 @@ def survey(wish: "Wish") -> "tuple[Settings | None, KeterError | None, Choice, S
         seen.closed.append(f"{e.filename or 'DATA_DIR'} ({e.strerror})")
     if own is None:
         others = running()
-        seen = Seen(others.live, seen.closed + others.closed, others.complete)
-    return settings, problem, choose(wish, own, seen.live, settings), seen
+        seen = Survey(others.live, seen.closed + others.closed, others.complete)
+    return settings, problem, choose(kind, own, seen.live, settings), seen
 
 
-def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Target:
+def target_of(found: "Found", settings: "Settings | None", kind: "CommandKind") -> Target:
     """The settings of a Keter that runs, wherever the command stands.
 
     Its ``.env`` may have become unreadable since it started: what only stops or looks then makes do
@@ -108,7 +110,7 @@ def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Targ
 
     from keter.errors import ConfigurationError
     from keter.settings import child_environment, load_settings
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
     instance = found.instance
     places = {"DATA_DIR": instance.data_dir, "HALT_FILE": instance.halt_file}
@@ -116,7 +118,7 @@ def target_of(found: "Found", settings: "Settings | None", wish: "Wish") -> Targ
     try:
         loaded = load_settings(file, child_environment(**places))
     except ConfigurationError as e:
-        if wish is Wish.START:
+        if kind is CommandKind.START:
             raise
         return Target(load_settings(None, places), found, problem=e)
     return Target(

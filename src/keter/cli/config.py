@@ -85,7 +85,8 @@ def device() -> None:
     from keter.clock import SystemClock
     from keter.dashboard.devices import device_link
     from keter.settings import load_settings
-    from keter.supervision.launch import page_host, page_url
+    from keter.supervision.launch import page_host
+    from keter.system.machine import http_url
 
     settings = load_settings()
     hashed = settings.dashboard.dash_password_hash.get_secret_value()
@@ -93,7 +94,7 @@ def device() -> None:
         raise UsageError(
             "DASH_PASSWORD_HASH is not set: the console asks for no password, so nobody is kept out"
         )
-    page = page_url(page_host(settings), settings.dashboard.dash_port)
+    page = http_url(page_host(settings), settings.dashboard.dash_port)
     typer.echo(device_link(settings.mode.data_dir / "run", "operator", hashed, page, SystemClock()))
 
 

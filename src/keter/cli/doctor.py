@@ -27,7 +27,8 @@ def doctor(
 
     settings = settings_meant()
     from keter.clock import SystemClock
-    from keter.supervision.doctor import Grade, examine, write_bundle
+    from keter.supervision.doctor import examine, write_bundle
+    from keter.supervision.findings import Grade
 
     findings = run_async(examine(settings, SystemClock()))
     if as_json:

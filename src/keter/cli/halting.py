@@ -13,7 +13,7 @@ from keter.errors import ConfigurationError, KeterError, UnavailableError
 if TYPE_CHECKING:
     from keter.control.commands import CommandOutcome, Operator
     from keter.control.halt_file import HaltFile
-    from keter.supervision.instances import Found, Seen
+    from keter.supervision.instances import Found, Survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     neither settings nor a Keter.
     """
     from keter.control.commands import Operator
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
     operator = Operator(user, "cli")
-    settings, problem, choice, seen = survey(Wish.HALT)
+    settings, problem, choice, seen = survey(CommandKind.HALT)
     if not choice.targets:
         if settings is None:
             raise ConfigurationError(
@@ -52,7 +52,7 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     failed: list[str] = []
     for found in choice.targets:
         try:
-            target = target_of(found, settings, Wish.HALT)
+            target = target_of(found, settings, CommandKind.HALT)
             done.append(_halt(target, operator, reason))
         except (KeterError, OSError) as e:
             failed.append(f"{found.instance}: {e}")
@@ -85,7 +85,7 @@ def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
     )
 
 
-def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Seen") -> Halted:
+def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Survey") -> Halted:
     """Halts what the settings in use speak of.
 
     Raises UnavailableError unless a Keter elsewhere reports to their Redis.
@@ -116,7 +116,7 @@ async def _say_it(
             await bus.aclose()
 
 
-def _unseen(seen: "Seen") -> str:
+def _unseen(seen: "Survey") -> str:
     """What may run beside, unseen."""
     parts = [
         f"; perhaps others run that this user may not look into: {', '.join(seen.closed)}; halt as"

@@ -26,7 +26,7 @@ def up() -> ExitCode:
     from keter.settings import load_settings
 
     settings = load_settings()
-    from keter.supervision.supervisor import up
+    from keter.supervision.up import up
 
     return up(settings, say=typer.echo)
 
@@ -42,7 +42,7 @@ def record() -> ExitCode:
 
     settings = read()
     from keter.domain.processes import RECORDING
-    from keter.supervision.supervisor import up
+    from keter.supervision.up import up
 
     return up(settings, say=typer.echo, only=RECORDING, on_disk=read)
 

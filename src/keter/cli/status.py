@@ -26,9 +26,9 @@ def register(app: typer.Typer) -> None:
 def status(as_json: JsonFlag = False) -> ExitCode:
     """Show trading state, processes and queues; exit code 69 when nothing runs."""
     from keter.cli.access import one_target
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
-    target = one_target(Wish.LOOK)
+    target = one_target(CommandKind.LOOK)
     facts = run_async(_collect(target))
     if as_json:
         show_json(facts)

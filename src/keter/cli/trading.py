@@ -130,11 +130,11 @@ def limit(
     )
 
 
-def _target(wish: str) -> "Target":
+def _target(kind: str) -> "Target":
     from keter.cli.access import one_target
-    from keter.supervision.instances import Wish
+    from keter.supervision.targets import CommandKind
 
-    return one_target(Wish(wish))
+    return one_target(CommandKind(kind))
 
 
 def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> ExitCode:

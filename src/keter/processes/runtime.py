@@ -36,7 +36,7 @@ from keter.errors import ExitCode, KeterError, UnavailableError
 from keter.logs import configure_logs
 from keter.processes.run_membership import find_run
 from keter.settings import Settings
-from keter.supervision.pulse import keep_pulsing
+from keter.supervision.liveness import keep_pulsing
 from keter.supervision.run import machine_name, single
 from keter.system.process import (
     keep_files_private,

@@ -15,7 +15,7 @@ from keter.domain.processes import at_machine
 from keter.errors import UnavailableError
 from keter.processes.runtime import REDIS_TROUBLE, History, connect_by
 from keter.supervision.handover import Handover
-from keter.supervision.pulse import keep_pulsing
+from keter.supervision.liveness import keep_pulsing
 from keter.supervision.run import machine_name
 
 NAME = "sandbox"

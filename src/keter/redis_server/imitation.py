@@ -11,12 +11,13 @@ import select
 import threading
 
 from fakeredis import TcpFakeServer
-from fakeredis._clients._tcp_server import TCPFakeRequestHandler
-from redis.exceptions import RedisError
+from fakeredis._clients._tcp_server import TCPFakeRequestHandler  # private: pinned in pyproject
 
+from keter.bus.errors import translated
+from keter.errors import KeterError
+from keter.system.machine import LOOPBACK
 from keter.system.process import on_stop_signals, stop_with_parent
 
-LOOPBACK = "127.0.0.1"
 STOP_POLL_S = 0.5  # on Windows a signal is only seen between two waits
 REPLY_POLL_S = 0.01  # how late the answer to a blocking command may be
 READ_BYTES = 1 << 16
@@ -38,9 +39,11 @@ class _Handler(TCPFakeRequestHandler):
         """
         if self.current_client.can_read():
             try:
-                self.writer.dump(self.current_client.read_response())
-            except RedisError as e:
-                self.writer.dump(e)
+                with translated():
+                    reply = self.current_client.read_response()
+            except KeterError as e:
+                reply = e.__cause__  # fakeredis writes redis-py's errors as Redis does
+            self.writer.dump(reply)
             return True
         readable, _, _ = select.select([self.connection], [], [], REPLY_POLL_S)
         if readable:

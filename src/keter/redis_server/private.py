@@ -15,29 +15,25 @@ import json
 import re
 import secrets
 import shutil
-import socket
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
-
+from keter.bus.connection import open_client
+from keter.bus.errors import BusDataError, BusRefusedError
 from keter.clock import Clock, SystemClock
 from keter.errors import ConfigurationError, UnavailableError
 from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
 from keter.settings import Settings
-from keter.system.machine import memory_bytes, redis_memory_mb
+from keter.system.machine import LOOPBACK, free_port, memory_bytes, redis_memory_mb
 from keter.system.private_files import make_folder, open_private, write_private
 from keter.system.process import private_umask, spawn_options
 from keter.system.text_files import read_text
 
-LOOPBACK = "127.0.0.1"
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
 STOP_DEADLINE_S = 2.0
 POLL_S = 0.02
 LAST_LINES = 2
+NO_ANSWER = (UnavailableError, BusRefusedError, BusDataError, OSError)
 SET_ASIDE = "redis-unreadable"
 _UNREADABLE = re.compile(
     r"bad file format|rdb format version|wrong signature|loading (?:the )?db|rdb reading|aof"
@@ -101,7 +97,7 @@ class PrivateRedis:
             return
         self.set_aside = None
         await stop_server_of(self._run_file)
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         try:
             await self._start()
         except OSError as e:
@@ -287,26 +283,15 @@ def _write_private(path: Path, value: dict[str, str | int]) -> None:
     part.replace(path)
 
 
-def _client(url: str) -> Redis:
-    return Redis.from_url(
-        url,
-        socket_timeout=STOP_DEADLINE_S,
-        socket_connect_timeout=1.0,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
-
-
 async def _answers(url: str) -> bool:
-    """Whether our own server answers there; another program on the port does not know the
-    password.
+    """Return True if our own server answers there and has loaded its data.
+
+    Another program on the port does not know the password.
     """
-    client = _client(url)
+    client = open_client(url, timeout_s=STOP_DEADLINE_S)
     try:
         await client.ping()
-    except BusyLoadingError:
-        return False
-    except (AuthenticationError, RedisError, OSError):
+    except NO_ANSWER:
         return False
     finally:
         await client.aclose()
@@ -314,16 +299,9 @@ async def _answers(url: str) -> bool:
 
 
 async def _shutdown(url: str) -> None:
-    client = _client(url)
+    client = open_client(url, timeout_s=STOP_DEADLINE_S)
     try:
-        with contextlib.suppress(RedisError, OSError):  # a server that goes does not answer
-            await client.execute_command("SHUTDOWN")  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        with contextlib.suppress(*NO_ANSWER):  # a server that goes does not answer
+            await client.execute_command("SHUTDOWN")
     finally:
         await client.aclose()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

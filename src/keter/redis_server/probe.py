@@ -5,12 +5,18 @@ from its version.
 from datetime import UTC, datetime
 
 import msgspec
-from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from keter.bus.connection import Bus
-from keter.bus.errors import ONE_NODE, RIGHTS, BusDataError
+from keter.bus.errors import (
+    ONE_NODE,
+    RIGHTS,
+    BusDataError,
+    BusDeniedError,
+    BusRefusedError,
+    ConnectionLostError,
+)
 from keter.clock import random_id
-from keter.errors import ConfigurationError, UnavailableError
+from keter.errors import ConfigurationError, KeterError, UnavailableError
 from keter.redis_server.choosing import LEAST_VERSION
 
 MOST_CLOCK_OFFSET_S = 2.0
@@ -30,6 +36,19 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 ALL_SLOTS = 16_384
+# By the word that the server's reason begins with: the kind of refusal, and what cures it.
+_REFUSALS = {
+    "READONLY": (
+        REPLICA,
+        "it is a replica; set REDIS_URL or REDIS_HOST to the primary, or make it one",
+    ),
+    "OOM": ("full", "it is full; raise its maxmemory, or free memory"),
+    "MISCONF": ("disk", "it cannot write to its disk; make room there and look into its log"),
+    **dict.fromkeys(
+        ("NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN"),
+        ("state", "look into its log"),
+    ),
+}
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
@@ -153,12 +172,8 @@ async def _info(bus: Bus, *sections: str) -> dict[str, str]:
     """
     try:
         found = await bus.redis.execute_command("INFO", *sections)
-    except (BusDataError, UnavailableError) as e:
-        if isinstance(e.__cause__, ResponseError) and not isinstance(
-            e.__cause__, NoPermissionError
-        ):
-            return {}
-        raise
+    except BusDataError:
+        return {}
     return {str(name): str(value) for name, value in found.items()}
 
 
@@ -187,7 +202,8 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     missing: list[str] = []
     refusals: dict[str, Refusal] = {}
     for command, answer in zip(trials, answers, strict=True):
-        if not isinstance(answer, ResponseError):
+        # A connection that was lost says nothing of a command.
+        if not isinstance(answer, KeterError) or isinstance(answer, ConnectionLostError):
             continue
         refusal = _refusal(answer)
         if refusal is None:
@@ -197,28 +213,15 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     return tuple(missing), tuple(refusals.values())
 
 
-def _refusal(error: ResponseError) -> Refusal | None:
+def _refusal(error: KeterError) -> Refusal | None:
     """What the error says of the server's state; None where it says that it does not know the
     command.
     """
-    said = str(error).partition(" (")[0]  # redis-py puts the command behind it
-    if isinstance(error, NoPermissionError):
+    said = str(error.__cause__).partition(" (")[0]  # redis-py puts the command behind it
+    if isinstance(error, BusDeniedError):
         return Refusal(NO_RIGHTS, said, RIGHTS)
-    if isinstance(error, ReadOnlyError):
-        return Refusal(
-            REPLICA,
-            said,
-            "it is a replica; set REDIS_URL or REDIS_HOST to the primary, or make it one",
-        )
-    if isinstance(error, OutOfMemoryError):
-        return Refusal("full", said, "it is full; raise its maxmemory, or free memory")
-    if said.startswith("MISCONF"):
-        return Refusal(
-            "disk", said, "it cannot write to its disk; make room there and look into its log"
-        )
-    if said.startswith(("NOREPLICAS", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN")):
-        return Refusal("state", said, "look into its log")
-    return None
+    found = _REFUSALS.get(error.word) if isinstance(error, BusRefusedError) else None
+    return Refusal(found[0], said, found[1]) if found is not None else None
 
 
 def _trials(key: str) -> tuple[tuple[str | int, ...], ...]:

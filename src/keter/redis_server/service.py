@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from keter.backoff import HEALTHY_S, restart_backoff
 from keter.bus.connection import address, connect
 from keter.errors import UnavailableError
 from keter.redis_server import watchdog
@@ -17,7 +18,6 @@ from keter.redis_server.choosing import RedisKind, plan_redis
 from keter.redis_server.private import PrivateRedis
 from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import Settings
-from keter.supervision.children import Backoff
 from keter.system.process import spawn_options
 from keter.trust import require_safe_redis
 
@@ -31,7 +31,7 @@ KINDS = {
 log = structlog.get_logger("keter.supervision.supervisor")
 
 
-class RedisKeeper:
+class RedisService:
     """One Redis from the first to the last moment of a supervisor."""
 
     def __init__(self, settings: Settings) -> None:
@@ -107,11 +107,12 @@ class RedisKeeper:
         if self._private is None:
             await asyncio.Event().wait()
             return
-        backoff, failures, clock = Backoff(), 0, asyncio.get_running_loop().time
+        backoff, clock = restart_backoff(), asyncio.get_running_loop().time
         while True:
             begun = clock()
             code = await self._private.wait()
-            failures = 1 if clock() - begun >= backoff.healthy_s else failures + 1
+            if clock() - begun >= HEALTHY_S:
+                backoff.reset()
             log.error("the private Redis ended; starting it again", exit_code=code)
             try:
                 await self._private.start()
@@ -120,7 +121,7 @@ class RedisKeeper:
                     log.error("the private Redis began empty", reason=self._lost)
             except UnavailableError as e:
                 log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence says it all
-            await asyncio.sleep(backoff.pause_s(failures))
+            await asyncio.sleep(backoff.next())
 
     async def _tell_watchdog(self, private: PrivateRedis) -> None:
         if self._watchdog is None or self._watchdog.returncode is not None:

@@ -1,5 +1,6 @@
-"""Whether the books that the settings name are shown by any feed: a code that is misspelt prices
-nothing and says nothing.
+"""The books that the settings name and that no feed shows.
+
+A code that is misspelt prices nothing and raises no error.
 """
 
 import re
@@ -8,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from keter.bus.state.odds import FeedFacts
 from keter.settings import Settings
 
-# A book of a quiet hour shows a price within this; one that is misspelt never.
+# In a quiet hour a book shows a price within this, one that is misspelt never does.
 UNSEEN_AFTER_S = 600.0
-MOST_BOOKS = 200  # a venue of names without end must not fill Redis
-# Fields of a feed's facts: when each book was last shown, since when that is counted.
+MOST_BOOKS = 200  # a venue that invents names must not fill Redis
+# Fields of a feed's facts: when each book was last shown, and since when that is recorded.
 BOOKS, SINCE = ("books", "books_since_ms")
 ALL = "ALL"
 _SHOWN = re.compile(r"(\S+)=([0-9]{1,16})(?!\S)")
 
 
 def wanted_books(settings: Settings) -> dict[str, str]:
-    """Each book that is named, with the setting that does."""
+    """Return each book that the settings name, in capitals, with the name of the setting."""
     named = {
         "BET_BOOKS": settings.edge.bet_books,
         "SHARP_ANCHOR": (settings.edge.sharp_anchor,),
@@ -33,21 +34,23 @@ def wanted_books(settings: Settings) -> dict[str, str]:
 
 
 def remember_books(known: Mapping[str, int], shown: Sequence[str], now_ms: int) -> dict[str, int]:
-    """When each book was last shown, after an answer that shows ``shown``; the longest unseen are
-    dropped beyond MOST_BOOKS.
+    """Return when each book was last shown, in ms, after an answer that shows ``shown``.
+
+    Beyond MOST_BOOKS, those that were shown longest ago are dropped.
     """
     found = {**known, **dict.fromkeys(shown, now_ms)}
     return dict(sorted(found.items(), key=lambda pair: -pair[1])[:MOST_BOOKS])
 
 
 def books_text(known: Mapping[str, int]) -> str:
-    """How a feed's facts keep them: one word per book."""
+    """Return the text for a feed's facts: one word per book."""
     return " ".join(f"{book}={at}" for book, at in known.items())
 
 
 def missing_books(settings: Settings, feeds: Sequence[FeedFacts]) -> list[str]:
-    """A sentence for each book that is named and that no feed has shown for UNSEEN_AFTER_S, though
-    others were shown.
+    """Return a sentence for each named book that no feed has shown for UNSEEN_AFTER_S.
+
+    Return nothing until books have been recorded for that long.
     """
     last: dict[str, int] = {}
     began: list[int] = []

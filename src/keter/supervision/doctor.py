@@ -1,75 +1,44 @@
-"""``keter doctor``: looks at everything Keter needs and says what is wrong and what to do about
-it.
-"""
+"""``keter doctor``: look at everything Keter needs, say what is wrong and what to do about it."""
 
-import os
-import platform
-import shutil
-import tempfile
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from keter import __version__
-from keter.bus.connection import Bus, connect
-from keter.bus.state.odds import read_feeds
 from keter.clock import Clock
-from keter.errors import KeterError, PermissionDeniedError, UsageError
+from keter.errors import KeterError, UsageError
 from keter.generated_docs import value_text
-from keter.ledger import local_ledger, open_settings_ledger
-from keter.license import FileClockMark, LicenseKeeper, license_file
-from keter.logs import BYTES_PER_MB, secret_values
+from keter.logs import secret_values
 from keter.redaction import Redactor
-from keter.redis_server.choosing import RedisKind, plan_redis
-from keter.redis_server.private import PrivateRedis, locate_redis
-from keter.redis_server.probe import probe
 from keter.settings import Settings, entries
-from keter.supervision.book_names import missing_books
-from keter.supervision.instances import lock_of
-from keter.supervision.preflight import check_bind, check_folder, check_live, check_ports
-from keter.system.private_files import loose_below, loose_permissions, open_private
-from keter.system.text_files import is_present
-from keter.trust import transport_risks, viewer_fault
+from keter.supervision.findings import (
+    Finding,
+    Grade,
+    look_at_clock,
+    look_at_folder,
+    look_at_ledger,
+    look_at_licence,
+    look_at_page,
+    look_at_python,
+    look_at_redis,
+    look_at_settings,
+)
+from keter.system.private_files import open_private
 
-LEAST_FREE_MB = 500
 LOG_BYTES_PER_FILE = 500_000
-
-
-class Grade(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    ``text`` says what was found and, unless it is fine, what to do.
-    """
-
-    name: str
-    grade: Grade
-    text: str
-
-
 Look = Callable[[], Awaitable[list[Finding]]]
 
 
 async def examine(settings: Settings, clock: Clock) -> list[Finding]:
-    """Every finding; a look that fails is a finding too."""
+    """Return every finding. A look that fails is a finding too."""
     looks: tuple[tuple[str, Look], ...] = (
-        ("python", _python),
-        ("settings", lambda: _settings(settings, clock)),
-        ("folder", lambda: _folder(settings)),
-        ("page", lambda: _page(settings)),
-        ("redis", lambda: _redis(settings)),
-        ("ledger", lambda: _ledger(settings, clock)),
-        ("licence", lambda: _licence(settings, clock)),
-        ("clock", lambda: _clock(settings, clock)),
+        ("python", look_at_python),
+        ("settings", lambda: look_at_settings(settings, clock)),
+        ("folder", lambda: look_at_folder(settings)),
+        ("page", lambda: look_at_page(settings)),
+        ("redis", lambda: look_at_redis(settings)),
+        ("ledger", lambda: look_at_ledger(settings, clock)),
+        ("licence", lambda: look_at_licence(settings, clock)),
+        ("clock", lambda: look_at_clock(settings, clock)),
     )
     found: list[Finding] = []
     for name, look in looks:
@@ -78,206 +47,15 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
         except KeterError as e:
             found.append(Finding(name, Grade.FAILED, str(e)))
         except OSError as e:  # a folder that cannot be used fails in more looks than its own
-            found.append(
-                Finding(name, Grade.FAILED, f"{e.filename or 'this look'}: {e.strerror or e}")
-            )
+            text = f"{e.filename or 'this look'}: {e.strerror or e}"
+            found.append(Finding(name, Grade.FAILED, text))
     return found
-
-
-async def _python() -> list[Finding]:
-    text = f"Keter {__version__}, Python {platform.python_version()}, {platform.platform()}"
-    return [Finding("python", Grade.OK, text)]
-
-
-async def _settings(settings: Settings, clock: Clock) -> list[Finding]:
-    check_live(settings, clock)
-    check_bind(settings)
-    changed = sorted(name for name, source in settings.sources.items() if source != "default")
-    mode = settings.mode.execution_mode.value
-    text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
-    found = [Finding("settings", Grade.OK, text)]
-    if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):
-        found.append(Finding("settings", Grade.WARNING, warning))
-    found += [
-        Finding("settings", Grade.WARNING, risk.warning) for risk in transport_risks(settings)
-    ]
-    if fault := viewer_fault(settings.dashboard):
-        found.append(Finding("settings", Grade.WARNING, fault))
-    if is_present(settings.router.halt_file):
-        found.append(
-            Finding(
-                "trading",
-                Grade.WARNING,
-                f"{settings.router.halt_file} is present: no bets until `keter resume`",
-            )
-        )
-    return found
-
-
-async def _folder(settings: Settings) -> list[Finding]:
-    folder = settings.mode.data_dir
-    if not folder.exists():
-        return [_not_yet(folder)]
-    check_folder(settings)
-    free_mb = shutil.disk_usage(folder).free // 1_000_000
-    found = [Finding("folder", Grade.OK, f"{folder}: {free_mb} MB free")]
-    if free_mb < LEAST_FREE_MB:
-        found = [
-            Finding(
-                "folder",
-                Grade.WARNING,
-                f"{folder}: only {free_mb} MB free; make room or move DATA_DIR",
-            )
-        ]
-    if loose := loose_below(folder):
-        found.append(Finding("folder", Grade.WARNING, _loose_text(folder, loose)))
-    return found
-
-
-def _loose_text(folder: Path, loose: Sequence[Path]) -> str:
-    more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
-    return (
-        f"{loose[0]}{more} can be read by other users of this machine; run: chmod -R go-rwx"
-        f" {folder}"
-    )
-
-
-def _not_yet(folder: Path) -> Finding:
-    """A look makes nothing; whether a start could."""
-    above = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not (above.is_dir() and os.access(above, os.W_OK)):
-        return Finding(
-            "folder",
-            Grade.FAILED,
-            f"DATA_DIR ({folder}) cannot be made in {above}; set it to another folder",
-        )
-    return Finding("folder", Grade.OK, f"{folder}: not there yet; the first start makes it")
-
-
-async def _page(settings: Settings) -> list[Finding]:
-    lock = lock_of(settings.mode.data_dir)
-    if lock.held():
-        return [
-            Finding("page", Grade.OK, f"`keter up` is running (process {lock.text() or 'unknown'})")
-        ]
-    host, port = settings.dashboard.dash_host, settings.dashboard.dash_port
-    check_ports(settings)
-    return [Finding("page", Grade.OK, f"Keter is not running; port {port} on {host} is free")]
-
-
-async def _redis(settings: Settings) -> list[Finding]:
-    async with _some_redis(settings) as (bus, origin):
-        facts = await probe(bus)
-        unseen = missing_books(settings, await read_feeds(bus))
-    commands = "a command is missing" if facts.missing else "knows every command Keter needs"
-    found = [
-        Finding("redis", Grade.OK, f"{origin}, version {facts.version or 'unknown'}, {commands}")
-    ]
-    if facts.is_fake:
-        found.append(
-            Finding(
-                "redis",
-                Grade.WARNING,
-                "an imitation of Redis: good enough for DRY, refused by LIVE",
-            )
-        )
-    found += [Finding("redis", Grade.FAILED, problem) for problem in facts.problems]
-    return [*found, *(Finding("books", Grade.WARNING, sentence) for sentence in unseen)]
-
-
-@asynccontextmanager
-async def _some_redis(settings: Settings) -> AsyncIterator[tuple[Bus, str]]:
-    """The Redis of the settings or of a running Keter, else the one ``keter up`` would start,
-    started for the moment.
-    """
-    prefix = settings.redis.redis_key_prefix
-    plan = plan_redis(settings)
-    url = locate_redis(settings)
-    if url is not None:
-        bus = await connect(url, prefix=prefix)
-        try:
-            yield (
-                bus,
-                "the running one"
-                if plan.kind is not RedisKind.CONFIGURED
-                else "the configured one",
-            )
-        finally:
-            await bus.aclose()
-        return
-    with tempfile.TemporaryDirectory(prefix="keter-doctor-") as folder:
-        elsewhere = settings.model_copy(
-            update={"mode": settings.mode.model_copy(update={"data_dir": Path(folder)})}
-        )
-        server = PrivateRedis(elsewhere)
-        await server.start()
-        try:
-            bus = await connect(server.url, prefix=prefix)
-            try:
-                yield bus, f"none runs; `keter up` would start one: {plan.kind.value}"
-            finally:
-                await bus.aclose()
-        finally:
-            await server.stop()
-
-
-async def _ledger(settings: Settings, clock: Clock) -> list[Finding]:
-    file = local_ledger(settings)
-    if file is not None and not file.exists():
-        return [Finding("ledger", Grade.OK, "none yet; the first run makes it")]
-    ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
-    try:
-        problems, stored = await ledger.integrity(), await ledger.stored_bytes()
-    finally:
-        await ledger.aclose()
-    failed = [Finding("ledger", Grade.FAILED, problem) for problem in problems]
-    size = f"{stored / BYTES_PER_MB:.0f} of LEDGER_MAX_MB={settings.log.ledger_max_mb:g} MB"
-    return failed or [Finding("ledger", Grade.OK, f"opens and is sound; {size}")]
-
-
-async def _licence(settings: Settings, clock: Clock) -> list[Finding]:
-    loose = loose_permissions(license_file(settings))
-    open_file = [Finding("licence", Grade.WARNING, loose)] if loose else []
-    keeper = LicenseKeeper(settings, clock)
-    try:
-        found = keeper.check()
-    except PermissionDeniedError as e:
-        grade = Grade.FAILED if keeper.required else Grade.OK
-        return [
-            Finding("licence", grade, f"{e}" + ("" if keeper.required else "; DRY needs none")),
-            *open_file,
-        ]
-    if warning := found.warning(clock.now()):
-        return [Finding("licence", Grade.WARNING, warning), *open_file]
-    return [
-        Finding("licence", Grade.OK, f"{found.holder}, {found.days_left(clock.now())} days left"),
-        *open_file,
-    ]
-
-
-async def _clock(settings: Settings, clock: Clock) -> list[Finding]:
-    mark = FileClockMark(settings.mode.data_dir / ".clock_mark").read()
-    if mark is not None and mark > clock.now():
-        return [
-            Finding(
-                "clock",
-                Grade.WARNING,
-                f"this machine's clock is behind {mark:%Y-%m-%d %H:%M} UTC, a time it has seen",
-            )
-        ]
-    return [
-        Finding(
-            "clock",
-            Grade.OK,
-            f"{clock.now():%Y-%m-%d %H:%M:%S} UTC, betting day in {settings.mode.time_zone}",
-        )
-    ]
 
 
 def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) -> None:
-    """A zip of the findings, the settings and the ends of the logs, with every secret masked.
+    """Write a zip of the findings, the settings and the ends of the logs, every secret masked.
 
-    Raises UsageError.
+    Raises UsageError where ``path`` exists or cannot be written.
     """
     redactor = Redactor(secret_values(settings))
     texts = {

@@ -1,9 +1,8 @@
-"""LIVE without permission to bet: the bets that are open are followed to their settlement, and
-nothing is bet.
+"""LIVE without permission to bet: open bets are followed to their settlement, nothing is bet.
 
-Permission (``keter.risk.permission``) keeps guard and router from betting, run by run and bet by
-bet; everything else works as ever. Here is what a start makes of it, and the sentence that tells it
-everywhere.
+Permission (``keter.risk.permission``) keeps guard and router from betting, for each run and bet.
+Everything else works as ever.
+Here is what a start does then, and the sentence that reports it everywhere.
 """
 
 import asyncio
@@ -23,17 +22,18 @@ from keter.trust import require_safe_transport
 
 
 def obstacle(settings: Settings, clock: Clock) -> str | None:
-    """Why LIVE may not bet whoever arms it: limits or licence.
+    """Return why LIVE may not bet even when armed: its limits or its licence. Reads files.
 
-    None where it may, and in DRY. Reads files.
+    Return None where it may, and in DRY.
     """
     found = _obstacle(settings, clock) if settings.live else None
     return str(found) if found is not None else None
 
 
 def following_text(open_bets: int | None, why: str) -> str:
-    """What Keter does then, in a sentence without its full stop; None open bets are not known how
-    many.
+    """Return what Keter does without permission, as a sentence without its full stop.
+
+    ``open_bets`` is None where their number is not known.
     """
     if open_bets == 0:
         return f"nothing is bet and nothing is left to follow: {why}"
@@ -44,11 +44,13 @@ def following_text(open_bets: int | None, why: str) -> str:
 
 
 def start_following(settings: Settings, clock: Clock) -> str | None:
-    """What LIVE is told to start with when it may not bet while bets are open; None where it may
-    bet, and in DRY.
+    """Return the sentence for a LIVE start that may not bet while bets are open.
 
-    Raises as ``check_live`` where nothing is open, or where it cannot be followed: without the
-    account's credentials, or over a connection that others can listen to.
+    Return None where it may bet, and in DRY.
+
+    Raises as ``check_live`` where nothing is open.
+    It also raises where open bets cannot be followed: without the account's credentials, or over
+    a connection that others can listen to.
     """
     require_safe_transport(settings)
     try:
@@ -87,9 +89,9 @@ def _follow(settings: Settings, clock: Clock, why: KeterError) -> str:
 
 
 async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
-    """By account, how many LIVE bets may be at the venue.
+    """Return how many LIVE bets may be at the venue, by account.
 
-    Brings the ledger up to date, as every start does.
+    Migrates the ledger, as every start does.
     """
     if not is_there(settings):
         return {}

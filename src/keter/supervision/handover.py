@@ -1,34 +1,23 @@
-"""What the supervisor tells each of its processes, whole and once: every setting, and the run that
-they belong to.
+"""What the supervisor hands to each of its processes: every setting, and their run.
 
-It travels as one line through the pipe that is the child's standard input. So no secret stands on a
-command line, in the environment or in a file. A child reads no ``.env``: what was edited since the
-start is of no consequence to it.
+It travels as one line through the pipe that is the child's standard input.
+So no secret is on a command line, in the environment or in a file.
+A child reads no ``.env``: an edit after the start changes nothing for it.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
-from decimal import Decimal
-from pathlib import Path
 
 import msgspec
-from pydantic import SecretStr
 
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
-from keter.settings import Entry, Settings, Source, entries, load_settings
+from keter.settings import Settings, Source, entries, load_settings
+from keter.supervision.run import fingerprint, text_of
 
 STANDARD_INPUT = 0
-LONGEST_LINE = 1 << 20  # a few kilobytes are usual; more is not ours
-# Where a process lives and whom it serves may differ between machines of one run; what it bets on
-# may not.
-SURROUNDINGS = frozenset({"redis", "dashboard", "log"})
-PLACES = frozenset({"DATA_DIR"})
-# One guess at the secrets behind a fingerprint takes some 20 ms: whoever reads Redis must not find
-# a short password by it.
-ROUNDS = 50_000
+LONGEST_LINE = 1 << 20  # a few kilobytes are usual: more was not written by us
 
 
 class Handover(msgspec.Struct, frozen=True):
@@ -61,7 +50,7 @@ class Handover(msgspec.Struct, frozen=True):
         )
 
     def encode(self) -> bytes:
-        """The line for the child's standard input. It holds secrets: never log it."""
+        """Return the line for the child's standard input. It holds secrets: never log it."""
         return msgspec.json.encode(self) + b"\n"
 
 
@@ -71,7 +60,7 @@ def hand_over(
     overrides: Mapping[str, str],
     starts: frozenset[Process] = EVERYTHING,
 ) -> Handover:
-    """What a child is told: ``settings`` as read, and ``overrides`` by their environment names."""
+    """Return ``settings`` as read and ``overrides``, by their environment names, for a child."""
     values = {entry.name: text_of(settings, entry) for entry in entries()}
     return Handover(values, dict(settings.sources), dict(overrides), run, starts)
 
@@ -93,43 +82,6 @@ def receive(descriptor: int = STANDARD_INPUT) -> Handover:
         return msgspec.json.decode(line, type=Handover)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ConfigurationError("the settings handed over cannot be read") from None
-
-
-def text_of(settings: Settings, entry: Entry) -> str:
-    """A setting's value as text that reads back as the same value."""
-    value = getattr(getattr(settings, entry.group), entry.name.lower())
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return str(value) if isinstance(value, str | Path | int | float | Decimal) else _unknown(entry)
-
-
-def _unknown(entry: Entry) -> str:
-    raise TypeError(f"{entry.name} has a type that cannot be handed over")
-
-
-def fingerprint(settings: Settings) -> str:
-    """A hash over every setting that decides what is bet, secrets among them; equal wherever the
-    settings are.
-
-    Secrets go in by a slow one-way function: the fingerprint stands in Redis and in logs.
-    """
-    plain: dict[str, str] = {}
-    secret: dict[str, str] = {}
-    for entry in entries():
-        if entry.group not in SURROUNDINGS and entry.name not in PLACES:
-            (secret if entry.secret else plain)[entry.name] = text_of(settings, entry)
-    salt = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
-    hidden = msgspec.json.encode(secret, order="sorted")
-    return hashlib.pbkdf2_hmac("sha256", hidden, salt, ROUNDS).hex()[:32]
-
-
-def differing(one: Settings, other: Settings) -> tuple[str, ...]:
-    """The names of the settings whose values differ; never the values."""
-    return tuple(entry.name for entry in entries() if text_of(one, entry) != text_of(other, entry))
 
 
 def _loaded(values: Mapping[str, str], sources: Mapping[str, Source]) -> Settings:

@@ -1,9 +1,10 @@
-"""Which Keters run on this machine: each lists itself while it lives, so that a command finds it
-from any folder and user.
+"""Which Keters run on this machine.
 
-A listing is a hint and nothing more. It counts only while a live process holds the lock of its
-DATA_DIR. Listing, lock and record must belong to one user: nobody can make another user's command
-act on what is not theirs.
+Each lists itself while it runs, so that a command finds it from any folder and user.
+
+A listing is only a hint. It counts while a live process holds the lock of its DATA_DIR.
+Listing, lock and record must belong to one user.
+So nobody can make another user's command act on files of a third.
 """
 
 import hashlib
@@ -14,18 +15,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
 import msgspec
 
 from keter.errors import ConfigurationError
 from keter.settings import Settings, instance_places
-from keter.system.process import FileLock
+from keter.system.file_lock import FileLock
 from keter.system.text_files import read_bytes
 
 PREFIX, SUFFIX = "keter-", ".instance.json"
-# A home folder may lie on a server that does not answer; a halt must not wait for it.
+# A home folder may be on a server that does not answer: a halt must not wait for it.
 LOOK_DEADLINE_S = 3.0
 MOST_BYTES = 16_384
 LONGEST_SHOWN = 200
@@ -52,114 +52,42 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A Keter that lives. ``owner`` is the number of its user, None on Windows."""
+    """A Keter that runs. ``owner`` is the number of its user, None on Windows."""
 
     instance: Instance
     owner: int | None = None
 
 
 @dataclass(slots=True)
-class Seen:
-    """What was found on this machine. ``closed`` are listings that this user may not look into."""
+class Survey:
+    """What was found on this machine.
+
+    ``closed`` are listings that this user may not look into.
+    ``complete`` is False where the search took too long.
+    """
 
     live: list[Found] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     complete: bool = False
 
 
-class Wish(Enum):
-    """What kind of command asks: it decides what is right where it is not clear which Keter is
-    meant.
-    """
-
-    HALT = "halt"
-    STOP = "stop"  # pause, reduce, disarm: never makes more bets
-    START = "start"  # resume, arm, limit: may lead to bets
-    LOOK = "look"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Whom a command acts on; nobody where none lives.
-
-    ``refusal`` says why it must not act at all.
-    """
-
-    targets: tuple[Found, ...] = ()
-    refusal: str | None = None
-
-
-def choose(wish: Wish, own: Found | None, live: Sequence[Found], named: Settings | None) -> Choice:
-    """Whom to act on: the Keter of the settings in use, else the only one that lives.
-
-    Where several do, a halt stops all of them and anything else is refused with their list.
-    ``named`` are the settings in use. Where they were chosen and are not the living one's, what may
-    start bets is refused, and a look is a look at them.
-    """
-    if own is not None:
-        return Choice((own,))
-    if wish is Wish.LOOK and named is not None and _was_chosen(named):
-        return Choice()
-    if wish is Wish.HALT or not live:
-        return Choice(tuple(live))
-    if len(live) > 1:
-        return Choice(
-            refusal=(
-                "several Keters run and the settings here name none of them;"
-                f" {_how_to_choose(live)}"
-            )
-        )
-    (only,) = live
-    if (
-        wish is Wish.START
-        and named is not None
-        and _was_chosen(named)
-        and named.env_file != _file(only)
-    ):
-        return Choice(
-            refusal=(
-                f"no Keter runs on {named.mode.data_dir}, another one does; {_how_to_choose(live)}"
-            )
-        )
-    return Choice((only,))
-
-
-def _was_chosen(settings: Settings) -> bool:
-    """Whether somebody said which Keter is meant: by a ``.env`` or a DATA_DIR of its own."""
-    return settings.env_file is not None or settings.sources.get("DATA_DIR") == "environment"
-
-
-def _how_to_choose(live: Sequence[Found]) -> str:
-    found = "; ".join(f"{one.instance} ({_file(one) or 'no .env'})" for one in live)
-    return f"go to the folder of its .env or set KETER_ENV_FILE to it: {found}"
-
-
-def _file(found: Found) -> Path | None:
-    return Path(found.instance.env_file) if found.instance.env_file is not None else None
-
-
 def lock_of(data_dir: Path) -> FileLock:
-    """What a supervisor holds while it runs on ``data_dir``."""
-    return FileLock(data_dir / "run" / "keter.pid")
+    """Return the lock that a supervisor holds while it runs on ``data_dir``."""
+    return FileLock(_lock_file(data_dir))
 
 
 class Listing:
     """One supervisor's entries: in its own DATA_DIR and in every place that may be written."""
 
     def __init__(self, settings: Settings, places: Iterable[Path] | None = None) -> None:
-        data_dir = settings.mode.data_dir.absolute()
-        self._instance = Instance(
-            pid=os.getpid(),
-            data_dir=str(data_dir),
-            halt_file=str(settings.router.halt_file.absolute()),
-            env_file=str(settings.env_file) if settings.env_file is not None else None,
-            prefix=settings.redis.redis_key_prefix,
-        )
-        name = f"{PREFIX}{hashlib.sha256(str(data_dir).encode(errors='surrogateescape')).hexdigest()[:16]}{SUFFIX}"
+        self._instance = _described(settings, os.getpid())
+        data_dir = self._instance.data_dir
+        digest = hashlib.sha256(data_dir.encode(errors="surrogateescape")).hexdigest()
+        name = f"{PREFIX}{digest[:16]}{SUFFIX}"
         folders = instance_places() if places is None else places
-        self._files = [_record_of(data_dir), *(folder / name for folder in folders)]
+        self._files = [_record_of(Path(data_dir)), *(folder / name for folder in folders)]
 
-    def tell(self, *, redis: str = "", page: str = "") -> None:
+    def write(self, *, redis: str = "", page: str = "") -> None:
         """Write the entries anew. A place that cannot be written is left out: there are others."""
         self._instance = msgspec.structs.replace(self._instance, redis=redis, page=page)
         text = msgspec.json.encode(self._instance)
@@ -168,7 +96,7 @@ class Listing:
                 _replace(file, text)
 
     def close(self) -> None:
-        """Take the entries back."""
+        """Remove the entries."""
         for file in self._files:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
@@ -176,52 +104,56 @@ class Listing:
 
 @contextmanager
 def listed(settings: Settings) -> Iterator[Listing]:
-    """The supervisor of ``settings``, which holds the lock, is listed while this lasts."""
+    """List the supervisor of ``settings``, which holds the lock, while this lasts."""
     listing = Listing(settings)
-    listing.tell()
+    listing.write()
     try:
         yield listing
     finally:
         listing.close()
 
 
-def running(places: Sequence[Path] | None = None, *, deadline_s: float = LOOK_DEADLINE_S) -> Seen:
-    """Every Keter that lives on this machine, as far as this user may look."""
-    seen = Seen()
+def running(places: Sequence[Path] | None = None, *, deadline_s: float = LOOK_DEADLINE_S) -> Survey:
+    """Return every Keter that runs on this machine, as far as this user may look."""
+    survey = Survey()
     # In a thread, which can be left behind: no call to a file system takes a deadline.
-    thread = threading.Thread(target=_look, args=(seen, places), name="instances", daemon=True)
+    thread = threading.Thread(target=_look, args=(survey, places), name="instances", daemon=True)
     thread.start()
     thread.join(deadline_s)
-    return Seen(list(seen.live), list(seen.closed), seen.complete)
+    return Survey(list(survey.live), list(survey.closed), survey.complete)
 
 
 def on(settings: Settings) -> Found | None:
-    """The Keter that runs on the DATA_DIR of ``settings``, None when none does.
+    """Return the Keter that runs on the DATA_DIR of ``settings``, None if none does.
 
-    Where its record cannot be read, what ``settings`` say is taken for it.
+    Where its record cannot be read, ``settings`` describe it.
+
+    Raises OSError where this user may not look.
     """
     data_dir = settings.mode.data_dir.absolute()
-    if not _lives(data_dir):
+    if not _runs(data_dir):
         return None
-    owner = _owner(data_dir / "run" / "keter.pid")
-    instance = (
-        _read(_record_of(data_dir), owner) if _may_be_followed(owner) else None
-    ) or Instance(
-        pid=int(lock_of(data_dir).text() or 0),
-        data_dir=str(data_dir),
+    owner = _owner(_lock_file(data_dir))
+    instance = _read(_record_of(data_dir), owner) if _may_be_followed(owner) else None
+    return Found(instance or _described(settings, int(lock_of(data_dir).text() or 0)), owner)
+
+
+def shown(text: str) -> str:
+    """Return text of another's file as it may go to a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:LONGEST_SHOWN]
+
+
+def _described(settings: Settings, pid: int) -> Instance:
+    return Instance(
+        pid=pid,
+        data_dir=str(settings.mode.data_dir.absolute()),
         halt_file=str(settings.router.halt_file.absolute()),
         env_file=str(settings.env_file) if settings.env_file is not None else None,
         prefix=settings.redis.redis_key_prefix,
     )
-    return Found(instance, owner)
 
 
-def shown(text: str) -> str:
-    """Text of another's file as it may go to a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:LONGEST_SHOWN]
-
-
-def _look(seen: Seen, places: Sequence[Path] | None) -> None:
+def _look(survey: Survey, places: Sequence[Path] | None) -> None:
     known: set[str] = set()
     for folder in instance_places(of_all=True) if places is None else places:
         try:
@@ -229,12 +161,12 @@ def _look(seen: Seen, places: Sequence[Path] | None) -> None:
         except OSError:
             continue
         for file in files:
-            _weigh(file, seen, known)
-    seen.complete = True
+            _add_if_true(file, survey, known)
+    survey.complete = True
 
 
-def _weigh(file: Path, seen: Seen, known: set[str]) -> None:
-    """Add what ``file`` speaks of to ``seen``, if it is true and new."""
+def _add_if_true(file: Path, survey: Survey, known: set[str]) -> None:
+    """Add the Keter that ``file`` lists to ``survey``, if it runs and is not in ``known``."""
     try:
         owner = _owner(file)
         hint = _read_hint(file, owner)
@@ -243,21 +175,25 @@ def _weigh(file: Path, seen: Seen, known: set[str]) -> None:
         data_dir = Path(hint.data_dir)
         if (
             not data_dir.is_absolute()
-            or not _lives(data_dir)
-            or _owner(data_dir / "run" / "keter.pid") != owner
+            or not _runs(data_dir)
+            or _owner(_lock_file(data_dir)) != owner
         ):
             return
     except PermissionError:
-        seen.closed.append(shown(f"{file} of user {_owner(file)}"))
+        survey.closed.append(shown(f"{file} of user {_owner(file)}"))
         return
     except (OSError, ValueError):
         return
     known.add(hint.data_dir)
-    seen.live.append(Found(_read(_record_of(data_dir), owner) or hint, owner))
+    survey.live.append(Found(_read(_record_of(data_dir), owner) or hint, owner))
 
 
-def _lives(data_dir: Path) -> bool:
+def _runs(data_dir: Path) -> bool:
     return lock_of(data_dir).held()
+
+
+def _lock_file(data_dir: Path) -> Path:
+    return data_dir / "run" / "keter.pid"
 
 
 def _record_of(data_dir: Path) -> Path:
@@ -265,16 +201,16 @@ def _record_of(data_dir: Path) -> Path:
 
 
 def _owner(file: Path) -> int | None:
-    """The number of the user whose file it is; None on Windows, which has none. Raises OSError."""
+    """Return the number of the user whose file it is, None on Windows. Raises OSError."""
     return None if sys.platform == "win32" else file.lstat().st_uid
 
 
 def _may_be_followed(owner: int | None) -> bool:
-    """Whether this user may do what a file of ``owner`` says: its own files, or any where root acts
-    with their user's rights.
+    """Return True if this user may do what a file of ``owner`` says.
 
-    Else a stranger's listing could name a file of ours to be written.
+    A user follows its own files. Root follows any, and then acts with the rights of their user.
     """
+    # A stranger's listing could name a file of ours to be written.
     return sys.platform == "win32" or os.geteuid() in {0, owner}
 
 
@@ -285,7 +221,7 @@ def _read_hint(file: Path, owner: int | None) -> Instance | None:
 
 
 def _read(file: Path, owner: int | None) -> Instance | None:
-    """A record of ``owner``'s; None for a missing, foreign or senseless one.
+    """Return the record in ``file``, None for one that is missing, spoilt or not of ``owner``.
 
     Raises PermissionError.
     """
@@ -305,11 +241,11 @@ def _read(file: Path, owner: int | None) -> Instance | None:
 
 
 def _replace(file: Path, raw: bytes) -> None:
-    """Put ``file`` there as a whole, for its user alone; never through a link that somebody laid
-    there.
+    """Put ``file`` there as a whole, for its user alone.
 
     Raises OSError.
     """
+    # The folder may be open to all: O_EXCL never writes through a link that somebody put there.
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)

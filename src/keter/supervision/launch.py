@@ -1,6 +1,5 @@
-"""What the supervisor starts and what it tells the operator about it."""
+"""The children that the supervisor starts, and the banner for the operator."""
 
-import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +7,16 @@ from dataclasses import dataclass
 from keter import __version__
 from keter.domain.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
-from keter.supervision.children import Spec
+from keter.supervision.child import Spec
+from keter.system.machine import LOOPBACK, free_port
 from keter.system.private_files import loose_permissions
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault
 
-LOOPBACK = "127.0.0.1"
 EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
-# Who writes down first, then the pipeline from its end to its beginning: nothing waits for a
-# consumer that is not there.
+# Recording processes come first, then the pipeline from its end to its beginning.
+# So nothing waits for a consumer that is not there.
 START_ORDER = (
     Process.DASHBOARD,
     Process.RECORDER,
@@ -32,7 +31,7 @@ START_ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class SandboxPlan:
-    """The stand-in for a venue, and what the workers must be told to take it for one."""
+    """The simulated venue, and the settings that make the workers use it."""
 
     port: int
     user: str
@@ -45,7 +44,7 @@ class SandboxPlan:
     def spec(self) -> Spec:
         command = keter_command("sandbox", "--supervised")
         options = ("--port", str(self.port), "--seed", str(self.seed), "--speed", str(self.speed))
-        return Spec("sandbox", (*command, *options), Stage.VENUE, told_restarts=True)
+        return Spec("sandbox", (*command, *options), Stage.VENUE, supervised=True)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -54,7 +53,7 @@ class SandboxPlan:
 
 
 def plan_sandbox(settings: Settings) -> SandboxPlan | None:
-    """The sandbox for settings without an account, else None."""
+    """Return the sandbox for settings without an account, else None."""
     if not settings.uses_sandbox:
         return None
     from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, SERVICE
@@ -72,12 +71,12 @@ def plan_sandbox(settings: Settings) -> SandboxPlan | None:
 
 
 def keter_command(*arguments: str) -> tuple[str, ...]:
-    """The command line of a Keter command in this very Python."""
+    """Return the command line of a Keter command in this very Python."""
     return (sys.executable, "-m", "keter", *arguments)
 
 
 def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> list[Spec]:
-    """One child per process and copy, in the order of start; of the processes in ``only``."""
+    """Return one child per copy of each process in ``only``, in the order of their start."""
     copies = {
         Process.VALIDATOR: settings.process.validator_copies,
         Process.EDGE: settings.process.edge_copies,
@@ -87,7 +86,7 @@ def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> l
             worker_name(process, copy),
             keter_command("run", process.value, "--copy", str(copy), "--supervised"),
             STAGE_OF[process],
-            told_restarts=True,
+            supervised=True,
         )
         for process in START_ORDER
         if process in only
@@ -95,23 +94,10 @@ def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> l
     ]
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def page_host(settings: Settings) -> str:
-    """The address under which this machine reaches the page."""
-    return (
-        LOOPBACK if settings.dashboard.dash_host in EVERY_ADDRESS else settings.dashboard.dash_host
-    )
-
-
-def page_url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """Return the address under which this machine reaches the page."""
+    host = settings.dashboard.dash_host
+    return LOOPBACK if host in EVERY_ADDRESS else host
 
 
 def banner(
@@ -123,10 +109,9 @@ def banner(
     notices: Sequence[str] = (),
     following: str | None = None,
 ) -> Iterator[str]:
-    """What runs, where, and how to stop it; then whatever the operator should know before walking
-    away.
+    """Yield the lines that say what runs, where, and how to stop it, then notes and warnings.
 
-    ``following`` says that and why open LIVE bets are followed only.
+    ``following`` says that open LIVE bets are followed only, and why.
     """
     mode = (
         "LIVE: bets real money once armed (`keter arm`)"
@@ -150,11 +135,11 @@ def banner(
         "stop": "Ctrl+C",
     }
     yield from (f"  {name:<6} {text}" for name, text in rows.items())
-    yield from (f"  note   {note}" for note in (*notices, *notes(settings)))
+    yield from (f"  note   {note}" for note in (*notices, *warnings(settings)))
 
 
-def notes(settings: Settings) -> Iterator[str]:
-    """Warnings that do not stop anything."""
+def warnings(settings: Settings) -> Iterator[str]:
+    """Yield what the operator should know and what does not keep Keter from starting."""
     if is_present(settings.router.halt_file):
         yield f"the file {settings.router.halt_file} is present: no bets until `keter resume`"
     if not settings.router.trading_enabled:

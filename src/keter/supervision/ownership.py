@@ -1,6 +1,4 @@
-"""The supervisor's side of one run: claims its Redis at the start, keeps the record alive, gives it
-back at the end.
-"""
+"""The supervisor's side of one run: it claims its Redis, renews the claim, and gives it back."""
 
 import asyncio
 import contextlib
@@ -16,13 +14,13 @@ from keter.clock import Clock
 from keter.domain.runs import OwnerRecord, Run
 from keter.errors import ConfigurationError, UnavailableError
 from keter.settings import Settings
-from keter.supervision.handover import differing
+from keter.supervision.run import differing
 
-EVERY_S = 2.0  # renewals; the record lives for 15 s without one
-# Files on a disk that hangs are compared when it answers: the record must not run out meanwhile
+EVERY_S = 2.0  # renewals: the record lives for 15 s without one
+# A disk that hangs is waited for only so long: the record must not run out meanwhile.
 READ_S = 1.0
-ANSWER_S = 5.0  # a Redis that hangs must not keep the end from coming
-UNREADABLE = ".env"  # stands for the settings on disk as a whole where they cannot be read
+ANSWER_S = 5.0  # a Redis that hangs must not delay the end
+UNREADABLE = ".env"  # names the settings on disk as a whole where they cannot be read
 
 log = structlog.get_logger("keter.supervision.supervisor")
 Reread = Callable[[], Settings]
@@ -31,7 +29,8 @@ Reread = Callable[[], Settings]
 class Ownership:
     """One run's record on one Redis.
 
-    ``on_disk`` reads the settings as they stand in the files now.
+    ``on_disk`` reads the settings as they are in the files now.
+    ``several_machines`` allows other machines to work on the same run.
     """
 
     def __init__(
@@ -46,14 +45,16 @@ class Ownership:
 
     @property
     def run(self) -> Run:
-        """The run; after ``begin`` that of the machine that was first, where several work for one
-        ledger.
+        """The run.
+
+        Where several machines work for one ledger, ``begin`` replaces it by that of the first.
         """
         return self._record.run
 
     async def begin(self, url: str) -> None:
-        """Make this run the owner of the Redis at ``url``, or joins the one that does the same
-        work on another machine.
+        """Make this run the owner of the Redis at ``url``, or join the run that is.
+
+        It joins a run that does the same work on another machine.
 
         Raises UnavailableError with a sentence when another instance owns it.
         """
@@ -69,7 +70,7 @@ class Ownership:
         log.warning("joined the run of another machine", machine=taken.run.machine)
 
     async def hold(self) -> None:
-        """Renews the record for ever, through every outage of Redis.
+        """Renew the record through every outage of Redis. Never returns.
 
         Raises UnavailableError when another run took over.
         """
@@ -78,10 +79,8 @@ class Ownership:
             looking = looking or asyncio.ensure_future(asyncio.to_thread(self._differing))
             await asyncio.wait({looking}, timeout=READ_S)
             if looking.done():
-                self._record, looking = (
-                    msgspec.structs.replace(self._record, differing=looking.result()),
-                    None,
-                )
+                self._record = msgspec.structs.replace(self._record, differing=looking.result())
+                looking = None
             if not await self._kept():
                 raise UnavailableError(
                     "another Keter has taken this Redis over while this one was silent; set"
@@ -90,11 +89,14 @@ class Ownership:
             await asyncio.sleep(EVERY_S)
 
     async def _kept(self) -> bool:
-        """False when another run is the owner. What cannot be asked now is asked again."""
+        """Renew the record once. Return False when another run is the owner.
+
+        Return True where Redis cannot be asked: the next renewal asks again.
+        """
         try:
             return await keep(self._need_bus(), self._record)
         except (UnavailableError, BusRefusedError, BusDataError) as e:
-            # Also a password that was changed under us.
+            # Also a password that was changed while we run.
             log.debug("owner_not_renewed", error=str(e))
             return True
 
@@ -105,7 +107,10 @@ class Ownership:
             return (UNREADABLE,)
 
     async def end(self) -> None:
-        """Give the record back; a Redis that cannot be told forgets it by itself."""
+        """Give the record back and close the connection.
+
+        A Redis that cannot be reached drops the record when its time is over.
+        """
         if self._bus is None:
             return
         with contextlib.suppress(ConnectionLostError, BusRefusedError, BusDataError, TimeoutError):
@@ -114,7 +119,7 @@ class Ownership:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection; the record stays until its time is over."""
+        """Close the connection. The record stays until its time is over."""
         if self._bus is not None:
             await self._bus.aclose()
 
@@ -125,14 +130,15 @@ class Ownership:
 
 
 def _elsewhere(own: Run, other: Run) -> bool:
-    """Whether the other does the same work on another machine: then leases decide which of the two
-    is active.
+    """Return True if ``other`` does the same work on another machine.
+
+    Leases then decide which of the two works.
     """
     return own.same_work(other) and own.machine != other.machine
 
 
 def refusal(own: Run, other: Run) -> str:
-    """Why ``own`` may not start where ``other`` is the owner, and what to do."""
+    """Return why ``own`` may not start where ``other`` is the owner, and what to do."""
     unlike = [
         name
         for name, differs in (

@@ -1,4 +1,7 @@
-"""What must be in place before anything starts. Each check raises an error that says what to do."""
+"""What must be in place before anything starts.
+
+Each check raises an error that says what to do.
+"""
 
 import errno
 import os
@@ -8,12 +11,13 @@ from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license import LicenseKeeper
 from keter.settings import Settings
+from keter.system.machine import LOOPBACK
 from keter.system.private_files import make_folder
 from keter.trust import is_loopback, require_safe_transport
 
 
 def check_folder(settings: Settings) -> None:
-    """DATA_DIR and what every process writes to in it exist and can be written.
+    """Make DATA_DIR and the folders that every process writes to, and try to write there.
 
     Raises ConfigurationError.
     """
@@ -31,23 +35,26 @@ def check_folder(settings: Settings) -> None:
 
 
 def check_ports(settings: Settings) -> None:
-    """Nothing listens where the page will, nor where the sandbox will. Raises as ``check_port``."""
+    """Check that nothing listens where the page and the sandbox will. Raises as ``check_port``."""
     check_port(settings.dashboard.dash_host, settings.dashboard.dash_port)
     if settings.uses_sandbox:
-        check_port("127.0.0.1", settings.sandbox.sandbox_port, setting="SANDBOX_PORT")
+        check_port(LOOPBACK, settings.sandbox.sandbox_port, setting="SANDBOX_PORT")
 
 
 def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
-    """Nothing listens on this port (0 stands for a free one). ``setting`` names where it is set.
+    """Check that nothing listens on this port. Port 0 stands for a free one.
 
-    Raises UnavailableError, or ConfigurationError for an address that is not ours.
+    ``setting`` names where the port is set.
+
+    Raises UnavailableError for a port that is taken.
+    Raises ConfigurationError for an address that is not ours or a port that we may not open.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
-            # On POSIX it means "despite connections that have just ended"; on Windows it means more.
+            # On POSIX: in spite of connections that have just ended. On Windows it means more.
             if os.name == "posix":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -66,8 +73,9 @@ def check_port(host: str, port: int, *, setting: str = "DASH_PORT") -> None:
 
 
 def check_bind(settings: Settings) -> None:
-    """Raise ConfigurationError unless listening beyond this machine was asked for with everything
-    it needs.
+    """Check that the console is open to other machines only with everything that this needs.
+
+    Raises ConfigurationError.
     """
     dashboard = settings.dashboard
     password = bool(dashboard.dash_password_hash.get_secret_value())
@@ -96,12 +104,13 @@ def check_bind(settings: Settings) -> None:
 
 
 def check_live(settings: Settings, clock: Clock) -> None:
-    """Whatever LIVE asks for before it may start.
+    """Check everything that LIVE needs before it may start.
 
     DRY passes, unless LICENSE_REQUIRED_FOR=all.
 
-    Raises ConfigurationError for missing credentials or limits and for a connection that others can
-    listen to, PermissionDeniedError for the licence.
+    Raises ConfigurationError for missing credentials or limits.
+    Raises it also for a connection that others can listen to.
+    Raises PermissionDeniedError for the licence.
     """
     check_credentials(settings)
     if settings.live:
@@ -110,7 +119,7 @@ def check_live(settings: Settings, clock: Clock) -> None:
 
 
 def check_credentials(settings: Settings) -> None:
-    """LIVE has an account: without one nothing can be bet and no bet be followed.
+    """Check that LIVE has an account, which betting and following both need.
 
     Raises ConfigurationError.
     """
@@ -121,7 +130,7 @@ def check_credentials(settings: Settings) -> None:
 
 
 def check_permission(settings: Settings, clock: Clock) -> None:
-    """What LIVE needs to bet besides an arming.
+    """Check what LIVE needs to bet besides an arming.
 
     Raises ConfigurationError for limits, PermissionDeniedError for the licence.
     """
@@ -133,9 +142,9 @@ def check_permission(settings: Settings, clock: Clock) -> None:
 
 
 def armable(settings: Settings, clock: Clock) -> str:
-    """The account whose LIVE bets may be allowed now.
+    """Return the account whose LIVE bets may be allowed now.
 
-    Raises UsageError in DRY, where nothing needs it, and whatever ``check_live`` raises.
+    Raises UsageError in DRY, which needs no arming, and as ``check_live``.
     """
     if not settings.live:
         raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")

@@ -1,29 +1,39 @@
-"""Makes the values of a run: the instance that DATA_DIR is, the machine's name, and the run
-itself.
+"""What identifies a run: the instance that DATA_DIR is, the machine, and the settings.
+
+The fingerprint differs where settings do, and shows none of them.
 """
 
+import hashlib
 import re
 import socket
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from pydantic import SecretStr
 
 from keter.clock import Ids
 from keter.domain.runs import NOBODY, Run
 from keter.errors import ConfigurationError
-from keter.settings import Settings
-from keter.supervision.handover import fingerprint
+from keter.settings import Entry, Settings, entries
 from keter.system.private_files import make_folder, write_private
 from keter.system.text_files import UnreadableFileError, read_bytes
 
 LONGEST_NAME = 40  # with a worker's name before it, it must fit where the ledger keeps workers
+# What may differ between the machines of one run: where a process runs and whom it serves.
+SURROUNDINGS = frozenset({"redis", "dashboard", "log"})
+PLACES = frozenset({"DATA_DIR"})
+# One guess at the secrets behind a fingerprint takes some 20 ms.
+# A reader of Redis must not find a short password by trying.
+ROUNDS = 50_000
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]+")
 
 
 class _Instance(msgspec.Struct, frozen=True):
-    """Who DATA_DIR is.
+    """The instance that DATA_DIR is.
 
-    A copy of the folder, here or on another machine, is another instance: place and machine tell.
+    A copy of the folder, here or on another machine, is another instance.
+    Its place and its machine show that.
     """
 
     instance_id: str
@@ -32,12 +42,12 @@ class _Instance(msgspec.Struct, frozen=True):
 
 
 def machine_name() -> str:
-    """The host's name, without characters that separate names elsewhere."""
+    """Return the host's name without characters that separate names elsewhere."""
     return _NOT_IN_A_NAME.sub("-", socket.gethostname()).strip("-")[:LONGEST_NAME] or "host"
 
 
 def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
-    """The id of the instance that ``data_dir`` is, made once and kept in it.
+    """Return the id of the instance that ``data_dir`` is. It is made once and kept there.
 
     Raises ConfigurationError when it cannot be written.
     """
@@ -58,9 +68,11 @@ def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
 
 
 def new_run(settings: Settings, ids: Ids, *, account: str, ledger_id: str) -> Run:
-    """A run that begins now.
+    """Return a run that begins now.
 
     ``account`` is the one in force, the sandbox's where the settings name none.
+
+    Raises as ``instance_of``.
     """
     machine = machine_name()
     instance_id = instance_of(settings.mode.data_dir, ids, machine)
@@ -69,15 +81,51 @@ def new_run(settings: Settings, ids: Ids, *, account: str, ledger_id: str) -> Ru
 
 
 def single(settings: Settings) -> Run:
-    """The run of a process that was started by itself, where no `keter up` is: it belongs to
-    nobody's.
-    """
+    """Return the run of a process that was started by itself, without `keter up`."""
     mode = settings.mode.execution_mode
     return Run(NOBODY, "", machine_name(), mode, settings.venue.ao_user, "", fingerprint(settings))
 
 
+def fingerprint(settings: Settings) -> str:
+    """Return a hash over every setting that decides what is bet, secrets among them.
+
+    It is equal wherever the settings are.
+    """
+    plain: dict[str, str] = {}
+    secret: dict[str, str] = {}
+    for entry in entries():
+        if entry.group not in SURROUNDINGS and entry.name not in PLACES:
+            (secret if entry.secret else plain)[entry.name] = text_of(settings, entry)
+    salt = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
+    hidden = msgspec.json.encode(secret, order="sorted")
+    # A slow one-way function, since the fingerprint is in Redis and in logs.
+    return hashlib.pbkdf2_hmac("sha256", hidden, salt, ROUNDS).hex()[:32]
+
+
+def differing(one: Settings, other: Settings) -> tuple[str, ...]:
+    """Return the names of the settings whose values differ, never the values."""
+    return tuple(entry.name for entry in entries() if text_of(one, entry) != text_of(other, entry))
+
+
+def text_of(settings: Settings, entry: Entry) -> str:
+    """Return a setting's value as text that reads back as the same value.
+
+    Raises TypeError for a type that has no such text.
+    """
+    value = getattr(getattr(settings, entry.group), entry.name.lower())
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, str | Path | int | float | Decimal):
+        return str(value)
+    raise TypeError(f"{entry.name} has a type that cannot be handed over")
+
+
 def _read(path: Path) -> _Instance | None:
-    """None for a file that is missing or holds something else: then another one is made."""
+    """Return None for a file that is missing or holds something else: another one is made then."""
     try:
         raw = read_bytes(path)
         return msgspec.json.decode(raw, type=_Instance) if raw is not None else None

@@ -1,12 +1,15 @@
-"""The machine's memory, and the bounds that follow from it where the settings leave them to
-Keter.
+"""This machine: its memory, what Keter may use of it, and its loopback address.
+
+The bounds here hold where the settings leave them to Keter.
 """
 
 import os
+import socket
 from pathlib import Path
 
+LOOPBACK = "127.0.0.1"
 MB = 1_000_000
-UNKNOWN_BYTES = 4_000 * MB  # a small server, where the system does not tell
+UNKNOWN_BYTES = 4_000 * MB  # a small server, where the system does not say
 REDIS_SHARE, LEAST_REDIS_MB, MOST_REDIS_MB = 8, 256, 4_096
 # A feed's answer takes about ten times its size while it is read.
 ANSWER_SHARE, LEAST_ANSWER_MB, MOST_ANSWER_MB = 128, 32, 256
@@ -16,19 +19,31 @@ _CGROUP_LIMITS = (
 )
 
 
+def free_port() -> int:
+    """Return a TCP port on loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def http_url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def memory_bytes() -> int:
-    """What this machine, or the container we are in, may use."""
+    """Return the bytes that this machine, or the container that we run in, may use."""
     found = [size for size in (_physical(), *map(_limit, _CGROUP_LIMITS)) if size]
     return min(found) if found else UNKNOWN_BYTES
 
 
 def redis_memory_mb(configured: int, memory: int) -> int:
-    """MB for the private Redis; ``configured`` 0 leaves it to the machine."""
+    """Return the MB for the private Redis. ``configured`` 0 takes a share of ``memory`` bytes."""
     return configured or _share(memory, REDIS_SHARE, LEAST_REDIS_MB, MOST_REDIS_MB)
 
 
 def answer_mb(configured: float, memory: int) -> float:
-    """MB of one unpacked answer; ``configured`` 0 leaves it to the machine."""
+    """Return the MB of one unpacked answer. ``configured`` 0 takes a share of ``memory`` bytes."""
     return configured or _share(memory, ANSWER_SHARE, LEAST_ANSWER_MB, MOST_ANSWER_MB)
 
 
@@ -48,4 +63,4 @@ def _limit(path: Path) -> int | None:
         text = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return int(text) if text.isdigit() else None  # "max": none
+    return int(text) if text.isdigit() else None  # "max" means no limit

@@ -3,22 +3,17 @@ that.
 """
 
 import contextlib
-import errno
 import os
 import signal
-import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import TypedDict
 
-from keter.errors import ConfigurationError, ExitCode
-from keter.system.private_files import OTHERS, make_folder, open_private
-from keter.system.text_files import read_text
+from keter.errors import ExitCode
+from keter.system.private_files import OTHERS
 
 STANDARD_INPUT = 0
 MANY_DESCRIPTORS = 10_240
@@ -144,104 +139,6 @@ def private_umask() -> UmaskOption:
     Windows has no such argument.
     """
     return {} if sys.platform == "win32" else {"umask": OTHERS}
-
-
-class FileLock:
-    """A file that one process at a time may hold; the system lets go of it when the holder dies,
-    however it dies.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[Any] | None = None
-
-    def acquire(self, text: str, *, patience_s: float = 0) -> bool:
-        """Take the lock and writes ``text`` into the file; False when another process holds it for
-        ``patience_s``.
-
-        Raises ConfigurationError for a file that cannot be used.
-        """
-        try:
-            make_folder(self._path.parent)
-            file = open_private(self._path, "a+")
-        except OSError as e:
-            raise ConfigurationError(
-                f"{self._path} cannot be used: {e.strerror or e}; move it away"
-            ) from e
-        deadline = time.monotonic() + patience_s
-        while not _try_lock(file):
-            if time.monotonic() >= deadline:
-                file.close()
-                return False
-            time.sleep(LOCK_POLL_S)
-        file.seek(0)
-        file.truncate()
-        file.write(text)
-        file.flush()
-        self._file = file
-        return True
-
-    def held(self) -> bool:
-        """Whether a live process holds it.
-
-        Makes nothing, changes nothing. Raises OSError where this user may not look.
-        """
-        try:
-            # A pipe or a link in its place must neither hold us nor lead us elsewhere.
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-            descriptor = os.open(self._path, flags)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return False
-        except OSError as e:
-            if e.errno == errno.ELOOP:  # a link, which is no lock of ours
-                return False
-            raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            return False
-        with os.fdopen(descriptor, "rb") as file:
-            return not _try_lock(file)
-
-    def text(self) -> str:
-        """What the holder wrote, as far as it is a process number; empty for anything else and when
-        the file is missing.
-        """
-        try:
-            text = (read_text(self._path) or "").strip()
-        except ConfigurationError:
-            return ""
-        return text if text.isascii() and text.isdigit() and len(text) <= LONGEST_PID else ""
-
-    def release(self) -> None:
-        """Lets go and empties the file.
-
-        It stays: removing it would let two holders lock two files of one name.
-        """
-        if self._file is not None:
-            self._file.truncate(0)
-            self._file.close()
-            self._file = None
-
-
-LOCK_POLL_S = 0.02
-LONGEST_PID = 10
-LOCK_OFFSET = 1 << 30  # Windows locks a range and forbids reading it: one byte far behind the text
-
-
-def _try_lock(file: IO[Any]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(LOCK_OFFSET)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

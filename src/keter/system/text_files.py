@@ -21,13 +21,13 @@ class UnreadableFileError(ConfigurationError):
     """A text file is there and cannot be read; the message names it and why."""
 
 
-def read_text(path: Path, *, most: int = MOST_BYTES) -> str | None:
+def read_text(path: Path, *, most: int = MOST_BYTES, start: int = 0) -> str | None:
     """The text of ``path``, without a byte order mark; None when there is none.
 
     Raises UnreadableFileError for what is no ordinary file, is closed to this user, is too large,
     or is neither UTF-8 nor UTF-16 text.
     """
-    raw = read_bytes(path, most=most)
+    raw = read_bytes(path, most=most, start=start)
     if raw is None:
         return None
     try:
@@ -39,7 +39,7 @@ def read_text(path: Path, *, most: int = MOST_BYTES) -> str | None:
     return text
 
 
-def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes | None:
+def read_bytes(path: Path, *, most: int = MOST_BYTES, start: int = 0) -> bytes | None:
     """The bytes of ``path``; None when there is none. Raises as ``read_text``."""
     # O_NONBLOCK: a pipe in its place must not hold the reader. O_BINARY: Windows changes line ends
     # otherwise.
@@ -57,6 +57,7 @@ def read_bytes(path: Path, *, most: int = MOST_BYTES) -> bytes | None:
         raise UnreadableFileError(f"{path} cannot be read: it is {kind}")
     try:
         with os.fdopen(descriptor, "rb") as file:
+            file.seek(start)
             raw = file.read(most + 1)
     except OSError as e:
         raise _unreadable(path, e) from e

@@ -24,7 +24,7 @@ from keter.dashboard.security import CSP, perimeter
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
 from keter.supervision.preflight import check_bind
-from keter.supervision.supervisor import up
+from keter.supervision.up import up
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.support import eventually
 

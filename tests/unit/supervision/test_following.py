@@ -19,7 +19,7 @@ from keter.settings import Settings, load_settings
 from keter.supervision.following import following_text, obstacle, start_following
 from keter.supervision.launch import banner
 from keter.supervision.preflight import armable
-from keter.supervision.supervisor import allowed
+from keter.supervision.up import why_following_only
 from tests.kit.execution import ACCOUNT, an_event, an_intent
 from tests.kit.ledger_contract import WAY_TO
 from tests.unit.supervision.test_preflight import LIMITS
@@ -183,9 +183,9 @@ def test_a_ledger_that_cannot_be_read_is_no_proof_that_nothing_is_open(tmp_path:
 def test_a_recording_has_no_tracker_and_follows_nothing(tmp_path: Path) -> None:
     put_bets(tmp_path, S.RUNNING)
     without = settings(tmp_path, LACKING["no licence"][0])
-    assert allowed(without, CLOCK, EVERYTHING) is not None
+    assert why_following_only(without, CLOCK, EVERYTHING) is not None
     with pytest.raises(PermissionDeniedError):
-        allowed(without, CLOCK, RECORDING)
+        why_following_only(without, CLOCK, RECORDING)
 
 
 def test_a_licence_put_into_its_file_ends_it(tmp_path: Path) -> None:
@@ -231,4 +231,4 @@ def test_nothing_starts_over_a_connection_that_others_can_listen_to(
     """
     put_bets(tmp_path, S.RUNNING)
     with pytest.raises(ConfigurationError, match=r"LIVE refuses the (venue|Redis) at"):
-        allowed(settings(tmp_path, {**way, **more}), CLOCK, EVERYTHING)
+        why_following_only(settings(tmp_path, {**way, **more}), CLOCK, EVERYTHING)

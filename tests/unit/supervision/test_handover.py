@@ -13,7 +13,8 @@ from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.settings import Settings, entries, load_settings
-from keter.supervision.handover import Handover, differing, fingerprint, hand_over, receive, text_of
+from keter.supervision.handover import Handover, hand_over, receive
+from keter.supervision.run import differing, fingerprint, text_of
 
 GIVEN = {
     "EXECUTION_MODE": "LIVE",

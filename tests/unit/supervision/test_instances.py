@@ -14,18 +14,11 @@ import pytest
 
 from keter.settings import Settings, load_settings
 from keter.supervision.instances import (
-    Choice,
-    Found,
-    Instance,
     Listing,
-    Wish,
-    choose,
     listed,
-    lock_of,
     on,
     running,
 )
-from keter.system.process import FileLock
 
 root_only = pytest.mark.skipif(
     sys.platform == "win32" or os.geteuid() != 0,
@@ -70,7 +63,7 @@ def test_what_lives_and_is_listed_is_found_with_all_that_a_command_needs(
     settings = settings_in(tmp_path / "a", HALT_FILE="stop/HALT")
     with holding(settings):
         listing = Listing(settings, [place])
-        listing.tell(redis="redis://127.0.0.1:1/0", page="http://127.0.0.1:2")
+        listing.write(redis="redis://127.0.0.1:1/0", page="http://127.0.0.1:2")
         [found] = running([place]).live
         assert found.instance.data_dir == str(tmp_path / "a" / "local")
         assert found.instance.halt_file == str(tmp_path / "a" / "stop" / "HALT")
@@ -83,7 +76,7 @@ def test_what_lives_and_is_listed_is_found_with_all_that_a_command_needs(
 def test_a_listing_whose_supervisor_is_gone_counts_for_nothing(tmp_path: Path, place: Path) -> None:
     settings = settings_in(tmp_path / "a")
     with holding(settings):
-        Listing(settings, [place]).tell()
+        Listing(settings, [place]).write()
     assert list(place.iterdir()) != []
     assert running([place]).live == []
     assert on(settings) is None
@@ -106,7 +99,7 @@ def test_a_listing_whose_supervisor_is_gone_counts_for_nothing(tmp_path: Path, p
 def test_a_listing_of_any_bytes_harms_nobody(tmp_path: Path, place: Path, raw: bytes) -> None:
     settings = settings_in(tmp_path / "a")
     with holding(settings):
-        Listing(settings, [place]).tell()
+        Listing(settings, [place]).write()
         (place / "keter-0.instance.json").write_bytes(raw)
         assert len(running([place]).live) == 1
         (settings.mode.data_dir / "run" / "listing.json").write_bytes(raw)
@@ -141,7 +134,7 @@ def test_a_listing_that_points_at_another_users_keter_is_not_followed(
     """Whoever may write into a shared folder could name any file there as the one to be written."""
     settings = settings_in(tmp_path / "a")
     with holding(settings):
-        Listing(settings, [place]).tell()
+        Listing(settings, [place]).write()
         [file] = place.iterdir()
         lie = json.loads(file.read_bytes()) | {"halt_file": "/etc/nologin"}
         (settings.mode.data_dir / "run" / "listing.json").unlink()
@@ -156,7 +149,7 @@ def test_one_who_is_not_root_follows_no_listing_of_another_user(
 ) -> None:
     settings = settings_in(tmp_path / "a")
     with holding(settings):
-        Listing(settings, [place]).tell()
+        Listing(settings, [place]).write()
         monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
         seen = running([place])
         assert seen.live == []
@@ -168,72 +161,20 @@ def test_a_record_is_for_its_user_alone_and_never_written_through_a_link(
 ) -> None:
     settings = settings_in(tmp_path / "a")
     (settings.mode.data_dir / "run").mkdir(parents=True)
-    Listing(settings, [place]).tell()
+    Listing(settings, [place]).write()
     [file] = place.iterdir()
     assert file.stat().st_mode & 0o077 == 0
     file.unlink()
     victim = tmp_path / "victim"
     victim.write_text("kept")
     file.symlink_to(victim)
-    Listing(settings, [place]).tell()
+    Listing(settings, [place]).write()
     assert (victim.read_text(), file.is_symlink()) == ("kept", False)
 
 
 def test_a_supervisor_that_cannot_be_listed_runs_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = settings_in(tmp_path / "a")
-    Listing(settings, [tmp_path / "file" / "below"]).tell()
+    Listing(settings, [tmp_path / "file" / "below"]).write()
     with listed(settings):
         pass
-
-
-def test_a_look_at_the_lock_makes_nothing_and_lets_others_take_it(tmp_path: Path) -> None:
-    lock = lock_of(tmp_path / "none")
-    assert lock.held() is False
-    assert list(tmp_path.iterdir()) == []
-    mine = FileLock(tmp_path / "pid")
-    assert mine.acquire("1")
-    assert FileLock(tmp_path / "pid").held() is True
-    mine.release()
-    assert FileLock(tmp_path / "pid").held() is False
-    assert FileLock(tmp_path / "pid").acquire("2")
-
-
-def found(name: str, env: str | None = None) -> Found:
-    return Found(Instance(pid=1, data_dir=f"/{name}", halt_file=f"/{name}/HALT", env_file=env))
-
-
-A, B = found("a", "/a/.env"), found("b", "/b/.env")
-
-
-def test_the_keter_of_the_settings_is_meant_whatever_else_lives() -> None:
-    for wish in Wish:
-        assert choose(wish, A, [A, B], None) == Choice((A,))
-
-
-def test_the_only_one_that_lives_is_meant() -> None:
-    for wish in Wish:
-        assert choose(wish, None, [B], load_settings(None, {})) == Choice((B,))
-        assert choose(wish, None, [], None) == Choice()
-
-
-def test_where_several_live_a_halt_stops_all_and_the_rest_says_how_to_choose() -> None:
-    assert choose(Wish.HALT, None, [A, B], None) == Choice((A, B))
-    for wish in (Wish.STOP, Wish.START, Wish.LOOK):
-        refusal = choose(wish, None, [A, B], None).refusal or ""
-        assert "/a/.env" in refusal
-        assert "/b/.env" in refusal
-        assert "KETER_ENV_FILE" in refusal
-
-
-def test_what_may_start_bets_never_reaches_another_keter_than_the_one_chosen(
-    tmp_path: Path,
-) -> None:
-    elsewhere = settings_in(tmp_path / "c")
-    by_variable = load_settings(None, {"DATA_DIR": str(tmp_path)})
-    for named in (elsewhere, by_variable):
-        assert choose(Wish.START, None, [B], named).refusal is not None
-        assert choose(Wish.STOP, None, [B], named) == Choice((B,))
-        assert choose(Wish.LOOK, None, [A, B], named) == Choice(), (
-            "what was chosen is looked at, running or not"
-        )

@@ -9,8 +9,10 @@ from keter.clock import ManualClock
 from keter.domain.processes import STAGE_GRACE_S, STAGE_OF, Process, Stage
 from keter.errors import UnavailableError
 from keter.settings import Settings, load_settings
-from keter.supervision.launch import banner, page_host, page_url, plan_sandbox, worker_specs
-from keter.supervision.supervisor import await_port, unbreakable
+from keter.supervision.launch import banner, page_host, plan_sandbox, worker_specs
+from keter.supervision.supervisor import unbreakable
+from keter.supervision.up import await_port
+from keter.system.machine import http_url
 
 
 def settings(folder: Path, **environ: str) -> Settings:
@@ -57,7 +59,7 @@ def test_without_an_account_there_is_a_sandbox_and_the_workers_take_it_for_a_ven
 def test_the_pages_address_is_one_that_can_be_opened(
     tmp_path: Path, host: str, reached: str
 ) -> None:
-    assert page_url(page_host(settings(tmp_path, DASH_HOST=host)), 80) == reached
+    assert http_url(page_host(settings(tmp_path, DASH_HOST=host)), 80) == reached
 
 
 def test_the_banner_tells_mode_venue_redis_page_how_to_stop_and_what_is_odd(tmp_path: Path) -> None:
@@ -106,8 +108,8 @@ def test_a_port_in_use_is_waited_for_only_after_an_abrupt_end(
         if (problem := next(attempts)) is not None:
             raise problem
 
-    monkeypatch.setattr("keter.supervision.supervisor.check_ports", check)
-    monkeypatch.setattr("keter.supervision.supervisor.time.sleep", lambda _: None)
+    monkeypatch.setattr("keter.supervision.up.check_ports", check)
+    monkeypatch.setattr("keter.supervision.up.time.sleep", lambda _: None)
     await_port(settings(tmp_path), clock, said.append, patience_s=5)
     assert len(said) == 1
     attempts = iter([UnavailableError("taken")])

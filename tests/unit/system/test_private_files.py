@@ -26,9 +26,10 @@ from keter.logs import configure_logs
 from keter.redis_server.private import PrivateRedis
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings
-from keter.supervision.doctor import Finding, Grade, examine, write_bundle
+from keter.supervision.doctor import examine, write_bundle
+from keter.supervision.findings import Finding, Grade
+from keter.system.file_lock import FileLock
 from keter.system.private_files import claim, loose_below, make_folder, open_private, write_private
-from keter.system.process import FileLock
 from tests.kit.support import ROOT, free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
@@ -38,7 +39,7 @@ SOURCE = ROOT / "src" / "keter"
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:
-    """The worst umask there is: every file is open to everybody unless its maker says otherwise."""
+    """Set the worst umask: every file is open to all unless its maker says otherwise."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -178,7 +179,8 @@ WRITES_BY_ITSELF = {"supervision/preflight.py": {"write_bytes"}}
 def test_nothing_writes_a_file_but_through_the_helper() -> None:
     found = {}
     for file in SOURCE.rglob("*.py"):
-        if file.name == "system/private_files.py":
+        name = file.relative_to(SOURCE).as_posix()
+        if name == "system/private_files.py":
             continue
         calls = [
             node.func
@@ -194,8 +196,8 @@ def test_nothing_writes_a_file_but_through_the_helper() -> None:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
             if _opens_to_write(node)
         }
-        if names - WRITES_BY_ITSELF.get(file.name, set()):
-            found[file.relative_to(SOURCE).as_posix()] = names
+        if names - WRITES_BY_ITSELF.get(name, set()):
+            found[name] = names
     assert found == {}
 
 

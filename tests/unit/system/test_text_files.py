@@ -62,3 +62,9 @@ def test_anything_of_that_name_is_present_and_so_is_what_nobody_can_tell(tmp_pat
     assert [
         is_present(path) for path in (tmp_path / "link", tmp_path / "folder", loop / "below")
     ] == [True] * 3
+
+
+def test_what_is_before_the_start_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"xyz")
+    assert read_text(tmp_path / "a", start=1) == "yz"
+    assert read_bytes(tmp_path / "a", start=5) == b""

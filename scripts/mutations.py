@@ -390,10 +390,10 @@ MUTATIONS = (
         "paper",
         DRY,
         "DRY bets go to the paper gateway",
-        "src/keter/venues/registry.py",
+        "src/keter/opening.py",
         "    if settings.live:\n        return venue\n",
         "    if venue:\n        return venue\n",
-        ("tests/unit/venues/test_registry.py",),
+        ("tests/unit/test_opening.py",),
     ),
     Mutation(
         "arming",

@@ -24,13 +24,13 @@ from keter.execution.placement_checks import PlacementLimits
 from keter.execution.placing import Owner, PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
+from keter.opening import open_bet_venue
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits
 from keter.processes.serving import Handled, serve, traced
 from keter.system.tasks import end_tasks
 from keter.venues.base import BetVenue
-from keter.venues.registry import open_bet_venue
 
 STAGE = "router"
 PASS_POLL_S = 0.25

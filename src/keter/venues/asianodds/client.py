@@ -15,7 +15,7 @@ import msgspec
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.venues.asianodds.capability import FEED_INTERVAL_S
+from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE
 from keter.venues.asianodds.session import THROTTLED, Sessions, Sleep, is_logged_in, may_ask
 from keter.venues.asianodds.stores import Session, ThrottleStore

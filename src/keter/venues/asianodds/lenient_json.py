@@ -15,7 +15,7 @@ import msgspec
 
 from keter.domain.money import round_to_minor
 from keter.plain import plain
-from keter.venues.asianodds.believable import INT64, LONGEST_TEXT, MOST_MINOR, MOST_ROWS
+from keter.venues.asianodds.limits import INT64, LONGEST_TEXT, MOST_MINOR, MOST_ROWS
 from keter.venues.asianodds.normalise import read_time
 from keter.venues.asianodds.wire import BrokenAnswerError
 

@@ -17,11 +17,10 @@ from keter.clock import from_ms
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, Score, VenueRef
 from keter.plain import plain
-from keter.venues.asianodds.believable import LONGEST_NAME, MOST_CARDS, MOST_SCORE
+from keter.venues.asianodds.limits import LONGEST_NAME, MOST_CARDS, MOST_SCORE, VENUE
 from keter.venues.asianodds.prices import read_price
 from keter.venues.asianodds.wire import FeedRow, TeamRow
 
-VENUE = "asianodds"
 FOOTBALL = 1
 SPORTS = {1: "fb", 2: "bb", 3: "te", 5: "af", 9: "mm"}
 PHASE_OF_MARKET_TYPE = {0: Phase.LIVE, 1: Phase.TODAY, 2: Phase.EARLY}

@@ -35,7 +35,8 @@ from keter.domain.money import round_to_minor
 from keter.domain.odds import convert
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
-from keter.venues.asianodds.believable import (
+from keter.venues.asianodds.lenient_json import Fields, read_rows
+from keter.venues.asianodds.limits import (
     KICKOFF_WINDOW,
     LATEST_BET,
     LONGEST_KEY,
@@ -44,7 +45,6 @@ from keter.venues.asianodds.believable import (
     MOST_SCORE,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.lenient_json import Fields, read_rows
 from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
 from keter.venues.asianodds.prices import read_line

@@ -27,8 +27,8 @@ from keter.venues.asianodds.account import (
     read_statement,
     read_user_information,
 )
-from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import NO_ROWS, NOT_FOUND, Client
+from keter.venues.asianodds.limits import CAPABILITY
 from keter.venues.asianodds.placement import (
     REFERENCE_PREFIX,
     classify,

@@ -26,7 +26,8 @@ from keter.venues.asianodds.account import (
     read_statement,
     read_user_information,
 )
-from keter.venues.asianodds.believable import (
+from keter.venues.asianodds.client import checked
+from keter.venues.asianodds.limits import (
     INT64,
     LONGEST_KEY,
     LONGEST_NAME,
@@ -34,7 +35,6 @@ from keter.venues.asianodds.believable import (
     MOST_MINOR,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.placement import classify, read_quotes
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.tickets import read_tickets

@@ -20,9 +20,9 @@ from keter.trust import require_safe_transport
 from keter.venues.asianodds.factory import FeedOptions, OpenVenue, Stores, open_venue
 from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.scores import FINAL_AFTER
+from keter.venues.asianodds.selections import IntendedOf
 from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.stores import Session
-from keter.venues.asianodds.tickets import IntendedOf
 from keter.venues.asianodds.transport import Transport
 from keter.venues.base import BetVenue, PriceSource
 from keter.venues.paper.gateway import PaperAccount, PaperGateway

@@ -17,6 +17,7 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
+from keter.domain.orders import PLACEMENT_MARGIN_S
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
 from keter.execution.conditions import Conditions
@@ -53,7 +54,6 @@ NOT_ABOUT_THE_SELECTION = frozenset(
         Reason.EXPOSURE_TOTAL,
     }
 )
-PLACEMENT_MARGIN_S = 10.0  # the HTTP deadline of a placement beyond PLACEMENT_TIMEOUT_S
 
 
 async def run(context: Context) -> None:

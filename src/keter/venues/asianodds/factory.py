@@ -10,12 +10,12 @@ from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.scores import FINAL_AFTER
+from keter.venues.asianodds.selections import IntendedOf
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
 from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.settings import VenueSettings
 from keter.venues.asianodds.source import AsianOddsSource
 from keter.venues.asianodds.stores import FixtureStore, SessionStore, ThrottleStore
-from keter.venues.asianodds.tickets import IntendedOf
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.venue import AsianOddsVenue
 

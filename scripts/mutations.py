@@ -1199,7 +1199,7 @@ MUTATIONS = (
         BOUNDED,
         "fixtures that ended are forgotten",
         "src/keter/venues/asianodds/state.py",
-        "        for uid in oldest(self._past, self._bounds):\n            del self._past[uid]\n",
+        "        for uid in oldest(self._ended, self._bounds):\n            del self._ended[uid]\n",
         "",
         (FEED_BOUNDS,),
     ),

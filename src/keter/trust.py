@@ -7,18 +7,14 @@ can approve bets. On this machine neither is possible without being its operator
 loopback addresses and unix sockets pass.
 """
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs
 
 from keter.errors import ConfigurationError
 from keter.setting_groups import DashboardSettings
 from keter.settings import Settings
-
-# In parent domains such as co.uk or com.au anybody may register a name.
-LONGEST_PUBLIC_LABEL = 3
-COUNTRY_CODE = 2
+from keter.system.addresses import is_loopback, is_readable_by_others, split_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def redis_risk(settings: Settings, url: str) -> Risk | None:
     """What is unsafe about this address of Redis; None for none, for this machine's own, and for
     one that cannot be read.
     """
-    parts = _split(url)
+    parts = split_url(url)
     if (
         parts is None
         or parts.scheme not in {"redis", "rediss"}
@@ -106,8 +102,8 @@ def _redis_faults(parts: SplitResult) -> Iterator[str]:
 
 
 def _venue_risk(settings: Settings) -> Risk | None:
-    parts = _split(settings.venue.ao_base_url)
-    if settings.uses_sandbox or parts is None or not plain(parts):
+    parts = split_url(settings.venue.ao_base_url)
+    if settings.uses_sandbox or parts is None or not is_readable_by_others(parts):
         return None
     return Risk(
         f"the venue at http://{parts.hostname}: password and bets would travel in clear",
@@ -115,11 +111,6 @@ def _venue_risk(settings: Settings) -> Risk | None:
         "AO_ALLOW_PLAIN_HTTP",
         settings.venue.ao_allow_plain_http,
     )
-
-
-def plain(parts: SplitResult) -> bool:
-    """Whether others on the network can read along."""
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def viewer_fault(dashboard: DashboardSettings) -> str | None:
@@ -139,89 +130,6 @@ def viewer_fault(dashboard: DashboardSettings) -> str | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SessionHosts:
-    """Where a venue's session may live: the login names its address, and every later call goes
-    there with the token.
-    """
-
-    base_url: str
-    more: tuple[str, ...] = ()
-    allow_plain: bool = False
-    strict: bool = True
-
-    def fault(self, url: str) -> str | None:
-        """Why the session must not be used at ``url``; None when it may."""
-        parts = _split(url)
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-            return "the venue's login names no usable address for the session"
-        if plain(parts) and not self.allow_plain:
-            return (
-                f"the session would go to http://{parts.hostname} in clear;"
-                " AO_ALLOW_PLAIN_HTTP=true accepts that"
-            )
-        host = _clean(parts.hostname)
-        if not self._known(host):
-            base = _clean(urlsplit(self.base_url).hostname or "")
-            moved = f"the venue's login moves the session from {base} to {host}"
-            return f"{moved}; if that host is the venue's, add it to AO_SESSION_HOSTS"
-        return None
-
-    def _known(self, host: str) -> bool:
-        base = _clean(urlsplit(self.base_url).hostname or "")
-        if (
-            host == base
-            or host in map(_clean, self.more)
-            or (is_loopback(host) and is_loopback(base))
-        ):
-            return True
-        if _is_address(base) or _is_address(host):
-            return False
-        domain = _domain(base)
-        return host == domain or host.endswith(f".{domain}")
-
-
-def session_hosts(settings: Settings) -> SessionHosts:
-    """The rule that the settings ask for; only LIVE is held to it."""
-    venue = settings.venue
-    return SessionHosts(
-        venue.ao_base_url, venue.ao_session_hosts, venue.ao_allow_plain_http, strict=settings.live
-    )
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host name or address means this machine only."""
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def _domain(host: str) -> str:
-    """The domain that ``host`` belongs to: what is above it, unless anybody may register a name
-    there.
-    """
-    labels = host.split(".")[1:]
-    public = (
-        len(labels) == 2
-        and len(labels[1]) == COUNTRY_CODE
-        and len(labels[0]) <= LONGEST_PUBLIC_LABEL
-    )
-    return ".".join(labels) if len(labels) > 1 and not public else host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _clean(host: str) -> str:
-    return host.lower().rstrip(".")
-
-
 def _redis_address(settings: Settings) -> str:
     """The address in the settings; empty where Keter brings a Redis of its own."""
     redis = settings.redis
@@ -233,13 +141,3 @@ def _redis_address(settings: Settings) -> str:
     # The password itself does not matter here, only whether there is one.
     login = ":set@" if redis.redis_password.get_secret_value() else ""
     return f"redis://{login}{host}:{redis.redis_port}"
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of an address; None for one that whoever connects will complain about."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts

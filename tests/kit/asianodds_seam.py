@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from keter.clock import ManualClock
-from keter.trust import SessionHosts
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
+from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.transport import Transport
 from tests.kit.asianodds_payloads import NOW, result_body
 from tests.kit.local_stores import LocalStores

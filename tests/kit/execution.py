@@ -30,7 +30,7 @@ from keter.license import issue, load_private_key, new_key
 from keter.settings import Settings, load_settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.settings import EdgeSettings
-from keter.venues.asianodds.capability import CAPABILITY
+from keter.venues.asianodds.limits import CAPABILITY
 from keter.venues.base import Capability
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)

@@ -11,12 +11,11 @@ import httpx
 from keter.clock import ManualClock
 from keter.domain.markets import Market, Outcome
 from keter.domain.tickets import AccountSnapshot, Ticket
-from keter.venues.asianodds.account import read_account
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.lenient_json import read_rows
 from keter.venues.asianodds.tickets import read_ticket
 from keter.venues.asianodds.transport import Reply
-from keter.venues.asianodds.venue import AsianOddsVenue
+from keter.venues.asianodds.venue import AsianOddsVenue, read_account
 from keter.venues.base import VenueError
 from tests.kit.asianodds_seam import USER, Venue, answer
 from tests.kit.fuzzing import write

@@ -12,7 +12,6 @@ import structlog
 from keter.bus.connection import Bus
 from keter.bus.queue import Item, Output, Pipe, QueueName, depths
 from keter.bus.state.accounts import write_account
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
@@ -20,12 +19,11 @@ from keter.context import Context
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.domain.tickets import AccountSnapshot
+from keter.opening import open_account, shared_stores
 from keter.processes.ingest import OpenSource
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single
-from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.scores import FINAL_AFTER
-from keter.venues.asianodds.stores import Session
 from keter.venues.base import PriceSource
 from tests.kit.support import connected
 
@@ -125,10 +123,14 @@ def quick_feed(
 
     @asynccontextmanager
     async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
-        stores = Stores(SessionStore(bus, Session), ThrottleStore(bus), FixtureStore(bus))
         intervals = dict.fromkeys(Phase, interval_s)
-        venue = open_venue(
-            settings, stores, clock, owner=True, feed_interval_s=intervals, final_after=final_after
+        venue = open_account(
+            settings,
+            shared_stores(bus),
+            clock,
+            owner=True,
+            feed_interval_s=intervals,
+            final_after=final_after,
         )
         try:
             yield Witnessed(venue.source, witness)

@@ -40,6 +40,16 @@ def test_every_file_of_the_repository_that_is_named_exists(page: tuple[Path, str
         assert (ROOT / name).exists(), f"{path.name} names {name}"
 
 
+def test_every_test_that_is_named_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    names = set(re.findall(r"`(test_\w+)`", text))
+    files = (ROOT / "tests").rglob("test_*.py") if names else ()
+    known = {
+        name for file in files for name in re.findall(r"def (test_\w+)", file.read_text("utf-8"))
+    }
+    assert names <= known, f"{path.name} names {names - known}"
+
+
 def test_every_command_that_is_named_exists(page: tuple[Path, str]) -> None:
     path, text = page
     group = typer.main.get_command(app)

@@ -4,18 +4,18 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
+from keter.opening import open_account
 from keter.processes.runtime import connect_by
 from keter.redis_server.service import RedisService
 from keter.settings import Settings, load_settings
 from keter.supervision.launch import warnings
 from keter.trust import (
-    SessionHosts,
     redis_risk,
     require_safe_redis,
     require_safe_transport,
     transport_risks,
 )
-from keter.venues.asianodds.factory import Stores, open_venue
+from keter.venues.asianodds.factory import Stores
 from tests.kit.local_stores import LocalStores
 
 ACCOUNT = {"AO_USER": "u", "AO_PASS": "p"}
@@ -132,7 +132,7 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
     stores = LocalStores(clock.monotonic)
     for owner in (True, False):
         with pytest.raises(ConfigurationError, match="AO_ALLOW_PLAIN_HTTP"):
-            open_venue(
+            open_account(
                 settings(AO_BASE_URL="http://192.0.2.1/x"),
                 Stores(stores, stores, stores),
                 clock,
@@ -150,31 +150,3 @@ def test_dry_warns_of_what_live_would_refuse_and_live_names_what_was_accepted() 
     )
     assert "AO_ALLOW_PLAIN_HTTP=true accepts" in accepted
     assert "REDIS_ALLOW_UNSAFE=true accepts" in accepted
-
-
-@pytest.mark.parametrize(
-    ("base", "url", "fine"),
-    [
-        ("https://webapi.venue.example/x", "https://webapi.venue.example/x", True),
-        ("https://webapi.venue.example/x", "https://WEBAPI20.Venue.Example./x", True),
-        ("https://webapi.venue.example/x", "https://venue.example/x", True),
-        ("https://webapi.venue.example/x", "https://evilvenue.example/x", False),
-        ("https://webapi.venue.example/x", "https://venue.example.evil.test/x", False),
-        ("https://webapi.venue.example/x", "https://127.0.0.1/x", False),
-        ("https://webapi.venue.example/x", "http://webapi.venue.example/x", False),
-        ("https://venue.example/x", "https://a.venue.example/x", True),
-        ("https://venue.example/x", "https://other.example/x", False),
-        ("https://venue.co.uk/x", "https://other.co.uk/x", False),
-        ("https://venue.co.uk/x", "https://a.venue.co.uk/x", True),
-        ("https://10.0.0.9/x", "https://10.0.0.9:8/x", True),
-        ("https://10.0.0.9/x", "https://10.0.0.8/x", False),
-        ("https://10.0.0.9/x", "https://a.0.0.9/x", False),
-        ("http://127.0.0.1:5/x", "http://127.0.0.1:6/y", True),
-        ("http://127.0.0.1:5/x", "http://localhost:6/y", True),
-        ("http://127.0.0.1:5/x", "http://venue.example/y", False),
-    ],
-)
-def test_a_session_stays_with_the_venue_that_was_configured(
-    base: str, url: str, fine: bool
-) -> None:
-    assert (SessionHosts(base).fault(url) is None) == fine

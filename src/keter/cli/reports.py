@@ -15,7 +15,8 @@ from keter.system.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.domain.bets import Bet
-    from keter.ledger import Ledger, PlacementFact
+    from keter.domain.placements import PlacementFact
+    from keter.ledger import Ledger
     from keter.replay.parity import Parity
     from keter.replay.performance import Performance
 

@@ -27,7 +27,8 @@ from keter.dashboard.routes import Principal, Role
 from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
 from keter.errors import ConfigurationError, UsageError
 from keter.setting_groups import DashboardSettings
-from keter.trust import is_loopback, viewer_fault
+from keter.system.addresses import is_loopback
+from keter.trust import viewer_fault
 
 log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"

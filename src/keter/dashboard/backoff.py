@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from keter.clock import Clock
-from keter.trust import is_loopback
+from keter.system.addresses import is_loopback
 
 MAX_REMEMBERED = 10_000
 MAX_DELAY_S = 900.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from keter.trust import is_loopback
+from keter.system.addresses import is_loopback
 
 MOST = 256
 LEAST = 16

@@ -13,7 +13,7 @@ from keter.dashboard.errors import ApiError
 from keter.dashboard.models import Problem, ProblemBody
 from keter.errors import RetryLaterError, UnavailableError
 from keter.settings import Settings
-from keter.trust import is_loopback
+from keter.system.addresses import is_loopback
 
 log = structlog.get_logger(__name__)
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -7,6 +7,10 @@ import msgspec
 from keter.domain.markets import Market, Outcome
 from keter.domain.quotes import VenueRef
 
+# The deadline of a placement call lies this long after PLACEMENT_TIMEOUT_S, the time that the venue
+# may take. The safety of the selection lock rests on it: the call has ended when the lock ends.
+PLACEMENT_MARGIN_S = 10.0
+
 
 class QuoteRequest(msgspec.Struct, frozen=True):
     """Ask for the price and limits of a selection now, at the books named."""

@@ -24,7 +24,7 @@ class Ticket(msgspec.Struct, frozen=True):
     ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still
     counts as exposure. ``sport`` is the code that names of events begin with. ``unreadable`` says
     what of the row cannot be believed, empty when all can: nothing is concluded from such a ticket.
-    Without ``stake_told`` even its stake is unknown, and ``stake_minor`` is 0.
+    Without ``stake_known`` even its stake is unknown, and ``stake_minor`` is 0.
     """
 
     reference: str
@@ -48,7 +48,7 @@ class Ticket(msgspec.Struct, frozen=True):
     message: str = ""
     sport: str = "fb"
     unreadable: str = ""
-    stake_told: bool = True
+    stake_known: bool = True
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True):

@@ -21,8 +21,6 @@ from keter.ledger.ledger import (
     open_ledger,
     open_settings_ledger,
 )
-from keter.ledger.paper import PaperTicket
-from keter.ledger.placements import PlacementFact
 from keter.ledger.sums import MoneySummary
 
 __all__ = [
@@ -41,8 +39,6 @@ __all__ = [
     "LedgerUnavailableError",
     "MoneySummary",
     "NotInLedgerError",
-    "PaperTicket",
-    "PlacementFact",
     "SelectionOpenError",
     "SettlementRow",
     "Takeover",

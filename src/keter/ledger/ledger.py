@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL
 from keter.clock import Clock
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import DayRisk
+from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import sizes, sums
 from keter.ledger.bets import Intents, read_open
@@ -20,7 +21,7 @@ from keter.ledger.identity import Identity, read_identity
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
-from keter.ledger.placements import PlacementFact, read_placements
+from keter.ledger.placements import read_placements
 from keter.ledger.totals import fold
 from keter.settings import Settings
 from keter.system.text_files import is_present

@@ -4,58 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, Outcome, parse_market
+from keter.domain.markets import Outcome, parse_market
+from keter.domain.placements import PaperSums, PaperTicket
 from keter.ledger import rows
 from keter.ledger.columns import EPOCH, to_us
 from keter.ledger.database import Database
 from keter.ledger.schema import paper_tickets
 from keter.ledger.totals import PAPER, read_totals
-
-
-class PaperTicket(msgspec.Struct, frozen=True):
-    """A placement and its drawn fate: from ``decided_at`` on it is accepted, or ``refused`` with
-    ``message``.
-
-    ``result`` and ``pnl_minor`` are None until it is settled.
-    """
-
-    ticket_id: str
-    account: str
-    reference: str
-    book: str
-    odds: str
-    stake_minor: int
-    event_uid: str
-    league: str
-    home: str
-    away: str
-    kickoff: datetime
-    market: Market
-    side: Outcome
-    placed_at: datetime
-    decided_at: datetime
-    refused: bool
-    message: str = ""
-    score_at_bet: tuple[int, int] | None = None
-    settled_at: datetime | None = None
-    result: BetState | None = None
-    pnl_minor: int | None = None
-
-
-class PaperSums(msgspec.Struct, frozen=True):
-    """An account's tickets in minor units: stakes neither refused nor settled, and profits by when
-    they were settled.
-    """
-
-    outstanding_minor: int
-    pnl_minor: int
-    pnl_today_minor: int
-    pnl_yesterday_minor: int
 
 
 class PaperBook:

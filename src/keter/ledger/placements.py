@@ -3,37 +3,17 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import Bet, BetState
 from keter.domain.orders import PlaceOutcome
+from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import bets, transitions
 
 _TOLD = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
-
-
-class PlacementFact(msgspec.Struct, frozen=True):
-    """One bet that was sent.
-
-    ``asked`` are (book, price text) as sent; ``decided_at`` is None while the book is silent.
-
-    ``refused`` counts what the book refused, not what never reached it: such placements are no
-    facts at all.
-    """
-
-    bet: Bet
-    asked: tuple[tuple[str, str], ...]
-    sent_at: datetime
-    decided_at: datetime | None
-    refused: bool
-
-    @property
-    def delay_s(self) -> float | None:
-        return None if self.decided_at is None else (self.decided_at - self.sent_at).total_seconds()
 
 
 def read_placements(

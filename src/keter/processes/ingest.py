@@ -25,6 +25,7 @@ from keter.context import Context
 from keter.domain.feed import FeedUpdate, MarketPrices
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
+from keter.opening import open_price_source
 from keter.processes.feed_watch import FeedWatch
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits, raise_errors
@@ -32,7 +33,6 @@ from keter.settings import Settings
 from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
 from keter.system.tasks import end_tasks
 from keter.venues.base import PriceSource, VenueError, VenueRejectedError, VenueThrottledError
-from keter.venues.feeds import open_price_source
 
 CHUNK = 200  # markets between two looks at the rest of the process
 OUTAGE_PATIENCE_S = 30.0

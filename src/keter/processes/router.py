@@ -17,6 +17,7 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
+from keter.domain.orders import PLACEMENT_MARGIN_S
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.verdicts import Reason, reject
 from keter.execution.conditions import Conditions
@@ -24,13 +25,13 @@ from keter.execution.placement_checks import PlacementLimits
 from keter.execution.placing import Owner, PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
+from keter.opening import open_bet_venue
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits
 from keter.processes.serving import Handled, serve, traced
 from keter.system.tasks import end_tasks
 from keter.venues.base import BetVenue
-from keter.venues.registry import open_bet_venue
 
 STAGE = "router"
 PASS_POLL_S = 0.25
@@ -53,7 +54,6 @@ NOT_ABOUT_THE_SELECTION = frozenset(
         Reason.EXPOSURE_TOTAL,
     }
 )
-PLACEMENT_MARGIN_S = 10.0  # the HTTP deadline of a placement beyond PLACEMENT_TIMEOUT_S
 
 
 async def run(context: Context) -> None:

@@ -24,10 +24,10 @@ from keter.execution.reconcile.query_order import (
 )
 from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
+from keter.opening import open_bet_venue
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import Waits
 from keter.venues.base import BetVenue
-from keter.venues.registry import open_bet_venue
 
 TICK_S = 0.5
 QUICK_S = 3.0  # between passes while a bet is undecided

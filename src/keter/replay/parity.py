@@ -16,8 +16,8 @@ import msgspec
 
 from keter.betting_settings import RouterSettings
 from keter.domain.feed import EventScore
+from keter.domain.placements import PlacementFact
 from keter.domain.settlement import settle
-from keter.ledger import PlacementFact
 from keter.venues.paper.fill_model import draw_fill
 from keter.venues.paper.settings import PaperSettings
 

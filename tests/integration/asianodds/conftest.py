@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from keter import opening
 from keter.clock import SystemClock
 from keter.domain.markets import Phase
 from keter.settings import Settings, load_settings
-from keter.venues.asianodds.factory import OpenVenue, Stores, open_venue
+from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
 from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.transport import Reply, Transport
@@ -81,7 +82,7 @@ async def open_account() -> AsyncIterator[OpenAccount]:
             settings = settings_of(sandbox)
             shared = stores if stores is not None else Stores(local, local, local)
             transport = Impatient() if impatient else None
-            venue = open_venue(
+            venue = opening.open_account(
                 settings,
                 shared,
                 clock,

@@ -112,9 +112,7 @@ async def test_a_settled_bet_tells_its_result_and_money(
     assert (ticket.result, ticket.final_score, ticket.half_time_score) == ("WON", (2, 1), (1, 1))
     (truth,) = sandbox.book.tickets()
     assert ticket.pnl_minor == truth.pnl_minor > 0
-    (settled,) = await account.venue.settled_bets()
-    assert settled == ticket
-    assert await account.venue.running_bets() == ()
+    assert await account.venue.bets() == (ticket,)
 
 
 FAULTS = [

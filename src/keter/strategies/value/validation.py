@@ -2,13 +2,12 @@
 believed?
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
 from keter.domain.markets import Event, Market, Period, Phase
+from keter.domain.noise import is_noise
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
@@ -18,22 +17,6 @@ LONGEST_ODDS = 1001.0
 FUTURE_TOLERANCE_S = 5.0  # clocks of one installation agree better than this
 HALF_TIME_MINUTE = 45
 _ROUNDING = 1e-9
-
-# Rows that look like matches and are not; whole words, so that Cardiff is no card. From the venue's
-# observed noise.
-_COUNTS = (
-    r"no\. ?of|corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?|throw[- ]?ins?|goal[-"
-    r" ]kicks?|fouls?|extra time"
-    r"|penalty shoot-?out|to qualify|15 min(?:ute)?s?|specials"
-)
-_E_SPORTS = (
-    r"e-?sports?|e-?soccer|e-?football|e-?basketball|cyber|virtual|simulated|srl|fantasy|home"
-    r" teams?|away teams?"
-)
-_NOISY_TEAM = re.compile(
-    rf"\b(?:{_COUNTS}|srl)\b|\((?:sets|games|et|pen|penalties|e-?sports?)\)", re.IGNORECASE
-)
-_NOISY_LEAGUE = re.compile(rf"\b(?:{_COUNTS}|{_E_SPORTS})\b", re.IGNORECASE)
 
 
 class Dropped(StrEnum):
@@ -90,7 +73,7 @@ def market_refusal(
     league = blacklisted_league(event.league, settings.league_blacklist)
     if league is not None:
         return reject(Reason.LEAGUE_BLACKLISTED, league=event.league, pattern=league)
-    if is_noise(event):
+    if is_noise(event.league, event.home, event.away):
         return reject(Reason.NOISE_EVENT, league=event.league, home=event.home)
     return _wrong_time(update, settings, now)
 
@@ -135,20 +118,6 @@ def blacklisted_league(league: str, blacklist: tuple[str, ...]) -> str | None:
     """The entry that ``league`` contains, ignoring case."""
     lower = league.lower()
     return next((word for word in blacklist if word.lower() in lower), None)
-
-
-def is_noise(event: Event) -> bool:
-    """Corners, cards, e-sports and the like: rows that are not the match itself."""
-    return (
-        _noisy(_NOISY_LEAGUE, event.league)
-        or _noisy(_NOISY_TEAM, event.home)
-        or _noisy(_NOISY_TEAM, event.away)
-    )
-
-
-@lru_cache(maxsize=16_384)
-def _noisy(pattern: re.Pattern[str], name: str) -> bool:
-    return pattern.search(name) is not None
 
 
 def _sift(

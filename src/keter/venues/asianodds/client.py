@@ -1,21 +1,22 @@
-"""The service's methods: every call of sections 3 to 5 of the protocol, with session, retries and
-throttles around it.
+"""The methods of the service: sections 3 to 5 of the protocol, with session, retries and throttles.
 
-Reads are repeated: once with a fresh session when the session was refused, a few times with growing
-pauses when the trouble may pass. A failure of no particular kind may be a lost session too:
-IsLoggedIn tells, asked once a minute at most. ``place`` is sent once, whatever happens. Errors are
-``VenueError`` with a stable kind; none shows a token or an address.
+A read is repeated once with a fresh session if the session was refused. It is repeated a few times
+with growing pauses if the trouble may pass. A failure of no particular kind may be a lost session
+too, so IsLoggedIn is asked, once a minute at most. ``place_once`` is sent once, whatever happens.
+Errors are ``VenueError`` with a stable kind. None shows a token or an address.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 import msgspec
 
+from keter.backoff import Backoff
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.venues.asianodds.capability import FEED_INTERVAL_S
+from keter.domain.orders import PLACEMENT_MARGIN_S
+from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE
 from keter.venues.asianodds.session import THROTTLED, Sessions, Sleep, is_logged_in, may_ask
 from keter.venues.asianodds.stores import Session, ThrottleStore
@@ -28,13 +29,13 @@ from keter.venues.base import (
     VenueTransientError,
 )
 
+# Codes of good answers: the list is empty; the reference is not known (yet).
 NO_ROWS, NOT_FOUND = 300, -200
 _SESSION_STATUS = frozenset({401, 403})
 _SESSION_CODES = frozenset({-4, -403})
 _ATTEMPTS = 3
-_FIRST_BACKOFF_S = 0.5
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 1.0
 _KEEP_ALIVE_AFTER_S = 120.0
-_PLACEMENT_MARGIN_S = 10.0
 
 
 class FeedAnswer(msgspec.Struct, frozen=True):
@@ -63,17 +64,13 @@ class Client:
     ) -> None:
         self.account = account
         self.feed_interval_s = dict(feed_interval_s)
-        self._transport, self._sessions, self._throttles, self._clock = (
-            transport,
-            sessions,
-            throttles,
-            clock,
-        )
-        self._timeout_s, self._placement_timeout_s, self._sleep = (
-            timeout_s,
-            placement_timeout_s,
-            sleep,
-        )
+        self._transport = transport
+        self._sessions = sessions
+        self._throttles = throttles
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._placement_s = placement_timeout_s + PLACEMENT_MARGIN_S
+        self._sleep = sleep
         self._last_call = clock.monotonic()
 
     async def aclose(self) -> None:
@@ -83,10 +80,10 @@ class Client:
     # the feed
 
     async def feed_wait_s(self, phase: Phase) -> float:
-        """0 when the feed of ``phase`` may be asked for now, which takes the turn; else the seconds
-        until it may.
+        """Return the seconds until the feed of ``phase`` may be asked for.
 
-        The venue counts calls per market type and account, over all sports and processes.
+        0 means now, and takes the turn. The venue counts calls per market type and account, over
+        all sports and processes.
         """
         return await self._throttles.take(
             self.account, f"feed:{phase.value}", self.feed_interval_s[phase]
@@ -95,9 +92,9 @@ class Client:
     async def feed(
         self, phase: Phase, since: int, *, sport: int | None = None, bookies: str = "ALL"
     ) -> FeedAnswer:
-        """What changed after ``since``.
+        """Return what changed after the cursor ``since``. Raises VenueError.
 
-        Asked once: the feed has its own rhythm. Raises VenueError.
+        It is asked once, not repeated: the feed is polled at its own interval anyway.
         """
         query = {
             "marketTypeId": str(MARKET_TYPE_OF_PHASE[phase]),
@@ -111,41 +108,14 @@ class Client:
         answer = await self._read("GetFeeds", {**query, "since": str(since)}, attempts=1)
         return FeedAnswer(answer, requested_at, self._clock.now())
 
-    async def sports(self) -> Answer:
-        return await self._read("GetSports")
-
-    async def leagues(
-        self,
-        phase: Phase,
-        *,
-        sport: int | None = None,
-        bookies: str = "ALL",
-        since: int | None = None,
-    ) -> Answer:
-        return await self._read("GetLeagues", _listing(phase, sport, bookies, since))
-
-    async def matches(
-        self,
-        phase: Phase,
-        *,
-        sport: int | None = None,
-        bookies: str = "ALL",
-        leagues: str = "ALL",
-        since: int | None = None,
-    ) -> Answer:
-        return await self._read(
-            "GetMatches", {**_listing(phase, sport, bookies, since), "leagues": leagues}
-        )
-
     # placements
 
     async def placement_info(self, body: bytes) -> Answer:
-        """Prices and limits of a selection now; the venue waits for books as long as ``body``
-        asks.
+        """Return prices and limits of a selection now.
+
+        The venue waits for books as long as ``body`` asks. Raises VenueError.
         """
-        return await self._read(
-            "GetPlacementInfo", body=body, timeout_s=self._placement_timeout_s + _PLACEMENT_MARGIN_S
-        )
+        return await self._read("GetPlacementInfo", body=body, timeout_s=self._placement_s)
 
     async def place_once(self, body: bytes) -> Reply:
         """Send a placement, once.
@@ -153,57 +123,30 @@ class Client:
         Raises VenueSessionError before anything is sent, CallFailedError when no answer came.
         """
         session = await self._sessions.current(patient=False)
-        return await self._send(
-            session, "PlaceBet", None, body, self._placement_timeout_s + _PLACEMENT_MARGIN_S
-        )
+        return await self._send(session, "PlaceBet", None, body, self._placement_s)
 
     # bets and account
 
     async def bets(self) -> Answer:
-        """At most 150 bets, running and not."""
+        """Return at most 150 bets, running and not."""
         return await self._read("GetBets", fine=NO_ROWS)
 
-    async def running_bets(self) -> Answer:
-        """At most 50."""
-        return await self._read("GetRunningBets", fine=NO_ROWS)
-
-    async def non_running_bets(self) -> Answer:
-        """At most 100."""
-        return await self._read("GetNonRunningBets", fine=NO_ROWS)
-
     async def bets_by_reference(self, reference: str) -> Answer:
-        """All tickets of a reference as the venue writes it; ``NOT_FOUND`` or ``NO_ROWS`` when it
-        knows none (yet).
+        """Return all tickets of a reference, given as the venue writes it.
+
+        The code is ``NOT_FOUND`` or ``NO_ROWS`` while the venue knows none; it may know some later.
         """
         return await self._read("GetBetByReference", {"betReference": reference}, fine=NOT_FOUND)
 
     async def account_summary(self) -> Answer:
         return await self._read("GetAccountSummary")
 
-    async def history_statement(
-        self, first: date, last: date, *, bookies: str = "", hide_transactions: bool = True
-    ) -> Answer:
-        query = {"from": _us(first), "to": _us(last), "bookies": bookies}
-        return await self._read(
-            "GetHistoryStatement",
-            {**query, "shouldHideTransactionData": str(hide_transactions).lower()},
-        )
-
-    async def bet_history(self, day: date, *, bookies: str = "") -> Answer:
-        query = {"date": _us(day), "bookies": bookies} if bookies else {"date": _us(day)}
-        return await self._read("GetBetHistorySummary", query, fine=NO_ROWS)
-
-    async def bookies(self) -> Answer:
-        return await self._read("GetBookies")
-
-    async def user_information(self) -> Answer:
-        return await self._read("GetUserInformation")
-
     # the session
 
     async def keep_alive(self) -> None:
-        """Asks IsLoggedIn after two idle minutes, never twice a minute; a session that is gone is
-        replaced.
+        """Ask IsLoggedIn after two idle minutes, never twice a minute.
+
+        A session that is gone is replaced. Raises VenueTransientError.
         """
         if self._clock.monotonic() - self._last_call < _KEEP_ALIVE_AFTER_S:
             return
@@ -213,10 +156,6 @@ class Client:
         if not await is_logged_in(self._transport, session, self._timeout_s):
             await self._sessions.lost(session)
         self._last_call = self._clock.monotonic()
-
-    async def logout(self) -> str:
-        """End the session at the venue; returns what it said."""
-        return (await self._read("Logout", attempts=1)).text
 
     # how calls are made
 
@@ -230,12 +169,12 @@ class Client:
         attempts: int = _ATTEMPTS,
         fine: int = 0,
     ) -> Answer:
-        """An answer with code 0, positive, or ``fine``.
+        """Return an answer whose code is 0, positive or ``fine``.
 
-        Raises VenueError when no attempt brings one.
+        Raises VenueError if no attempt brings one.
         """
         renewed = False
-        attempt = 1
+        pauses = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             session = await self._sessions.current()
             try:
@@ -247,16 +186,15 @@ class Client:
                 if not renewed and await self._has_ended(session, e):
                     renewed = True
                     await self._sessions.lost(session)
-                elif isinstance(e, VenueSessionError) or attempt >= attempts:
+                elif isinstance(e, VenueSessionError) or pauses.failures + 1 >= attempts:
                     raise
                 else:
-                    await self._sleep(_FIRST_BACKOFF_S * 2 ** (attempt - 1))
-                    attempt += 1
+                    await self._sleep(pauses.next())
 
     async def _has_ended(self, session: Session, error: VenueTransientError) -> bool:
-        """Whether ``error`` was the session's end.
+        """Return whether ``error`` means that the session has ended.
 
-        Where it does not say what it was, the venue is asked, if it may be.
+        If the error does not say what it was, the venue is asked, as far as the throttle allows.
         """
         if isinstance(error, VenueSessionError):
             return True
@@ -268,6 +206,7 @@ class Client:
             return False
 
     def _interval(self, query: Mapping[str, str] | None) -> float:
+        """Return the seconds that a throttled call of this kind must wait."""
         kind = (query or {}).get("marketTypeId")
         by_type = {
             str(MARKET_TYPE_OF_PHASE[phase]): interval
@@ -296,9 +235,10 @@ class Client:
 
 
 def checked(reply: Reply, fine: int, interval_s: Callable[[], float]) -> Answer:
-    """The answer of a read when it is good: code 0, positive or ``fine``.
+    """Return the answer of a read if it is good: code 0, positive or ``fine``.
 
-    Raises the VenueError that fits otherwise.
+    Raises the VenueError that fits otherwise. ``interval_s`` returns how long to wait when
+    throttled.
     """
     if reply.status in _SESSION_STATUS:
         raise VenueSessionError(f"http_{reply.status}", "the venue does not know the session")
@@ -319,16 +259,3 @@ def checked(reply: Reply, fine: int, interval_s: Callable[[], float]) -> Answer:
         kind_of = "maintenance" if "maintenance" in answer.text.lower() else f"code_{answer.code}"
         raise VenueTransientError(kind_of, answer.text)
     return answer
-
-
-def _listing(phase: Phase, sport: int | None, bookies: str, since: int | None) -> dict[str, str]:
-    query = {"marketTypeId": str(MARKET_TYPE_OF_PHASE[phase]), "bookies": bookies}
-    if sport is not None:
-        query["sportsType"] = str(sport)
-    if since is not None:
-        query["since"] = str(since)
-    return query
-
-
-def _us(day: date) -> str:
-    return f"{day:%m/%d/%Y}"

@@ -1,23 +1,21 @@
 """Puts the parts of an AsianOdds account together."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.settings import Settings
 from keter.system.machine import MB, answer_mb, memory_bytes
-from keter.trust import require_safe_transport, session_hosts
 from keter.venues.asianodds.bounds import FeedBounds
-from keter.venues.asianodds.capability import FEED_INTERVAL_S
 from keter.venues.asianodds.client import Client
 from keter.venues.asianodds.scores import FINAL_AFTER
-from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions, Sleep
+from keter.venues.asianodds.selections import IntendedOf
+from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
+from keter.venues.asianodds.session_hosts import SessionHosts
+from keter.venues.asianodds.settings import VenueSettings
 from keter.venues.asianodds.source import AsianOddsSource
 from keter.venues.asianodds.stores import FixtureStore, SessionStore, ThrottleStore
-from keter.venues.asianodds.tickets import IntendedOf
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.venue import AsianOddsVenue
 
@@ -32,10 +30,25 @@ class Stores:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedOptions:
+    """How the feed is read.
+
+    ``horizon``: from now to the last kick-off of interest. ``capture`` keeps the answers for the
+    recorder. ``interval_s``: seconds between two questions for a market type. ``final_after``: see
+    ``scores``.
+    """
+
+    horizon: timedelta
+    capture: bool
+    interval_s: Mapping[Phase, float]
+    final_after: timedelta = FINAL_AFTER
+
+
+@dataclass(frozen=True, slots=True)
 class OpenVenue:
     """One account, opened.
 
-    ``source`` is for the session's owner; closing one of the two closes the account's connections.
+    ``source`` is for the session's owner. Closing one of the two closes the account's connections.
     """
 
     venue: AsianOddsVenue
@@ -49,94 +62,82 @@ class OpenVenue:
 class _Account:
     """What every part of one account is made from."""
 
-    settings: Settings
+    settings: VenueSettings
+    hosts: SessionHosts
     stores: Stores
     clock: Clock
     transport: Transport
-    sleep: Sleep
 
     def sessions(self, *, owner: bool) -> Sessions:
-        """Log in where ``owner``; else follows through the stores."""
-        venue, known, hosts = (
-            self.settings.venue,
-            self.stores.sessions,
-            session_hosts(self.settings),
-        )
+        """Return the sessions: the owner's log in, all others follow through the stores."""
+        venue, store = self.settings, self.stores.sessions
         if not owner:
-            return SessionFollower(venue.ao_user, known, self.clock, hosts=hosts, sleep=self.sleep)
+            return SessionFollower(venue.ao_user, store, self.clock, hosts=self.hosts)
         return SessionOwner(
             venue.ao_user,
             venue.ao_pass.get_secret_value(),
             venue.ao_base_url,
             self.transport,
-            known,
+            store,
             self.clock,
             throttles=self.stores.throttles,
-            hosts=hosts,
+            hosts=self.hosts,
             timeout_s=venue.http_timeout_s,
-            sleep=self.sleep,
         )
 
     def client(self, sessions: Sessions, feed_interval_s: Mapping[Phase, float]) -> Client:
-        """Call the account's methods within their limits."""
-        venue = self.settings.venue
+        """Return the client that calls the account's methods within their limits."""
         return Client(
-            venue.ao_user,
+            self.settings.ao_user,
             self.transport,
             sessions,
             self.stores.throttles,
             self.clock,
-            timeout_s=venue.http_timeout_s,
-            placement_timeout_s=venue.placement_timeout_s,
+            timeout_s=self.settings.http_timeout_s,
+            placement_timeout_s=self.settings.placement_timeout_s,
             feed_interval_s=feed_interval_s,
-            sleep=self.sleep,
         )
 
-    def source(self, client: Client, final_after: timedelta) -> AsianOddsSource:
-        """Read the feed of the sports and books that the settings name."""
-        venue, horizon = self.settings.venue, timedelta(hours=self.settings.validation.horizon_h)
+    def source(self, client: Client, feed: FeedOptions) -> AsianOddsSource:
+        """Return the feed of the sports and books that the settings name."""
+        venue = self.settings
         return AsianOddsSource(
             client,
             self.clock,
             self.stores.fixtures,
             sports=[int(sport) for sport in venue.ao_sports],
             bookies=[book.upper() for book in venue.ao_bookies],
-            capture=self.settings.log.capture_raw,
-            sleep=self.sleep,
-            final_after=final_after,
-            bounds=FeedBounds(horizon, venue.max_fixtures, venue.max_markets),
+            capture=feed.capture,
+            final_after=feed.final_after,
+            bounds=FeedBounds(feed.horizon, venue.max_fixtures, venue.max_markets),
         )
 
 
 def open_venue(
-    settings: Settings,
+    settings: VenueSettings,
+    hosts: SessionHosts,
+    feed: FeedOptions,
     stores: Stores,
     clock: Clock,
     *,
     owner: bool,
     intended: IntendedOf | None = None,
-    feed_interval_s: Mapping[Phase, float] = FEED_INTERVAL_S,
-    final_after: timedelta = FINAL_AFTER,
     transport: Transport | None = None,
-    sleep: Sleep = asyncio.sleep,
 ) -> OpenVenue:
-    """Open the account of ``settings.venue``; nothing is sent before the first call.
+    """Open the account of ``settings``; nothing is sent before the first call.
 
-    Raises ConfigurationError where LIVE would send the password in clear. ``owner`` (one process
-    per account, the holder of its ingest lease) logs in; the others follow through the stores.
-    ``intended`` tells the selection behind a reference of ours, for tickets whose handicap sign is
-    in doubt. ``feed_interval_s`` is for a server with other limits than the real one;
-    ``final_after`` see ``scores``.
+    ``owner`` logs in: one process per account, the holder of its ingest lease. The others follow
+    through the stores. ``intended`` returns the selection behind one of our references, for tickets
+    whose handicap sign is in doubt.
     """
-    require_safe_transport(settings)
-    account = _Account(settings, stores, clock, transport or _transport(settings), sleep)
-    client = account.client(account.sessions(owner=owner), feed_interval_s)
-    timeout_s = settings.venue.placement_timeout_s
-    bets = AsianOddsVenue(client, clock, placement_timeout_s=timeout_s, intended=intended)
-    return OpenVenue(bets, account.source(client, final_after))
-
-
-def _transport(settings: Settings) -> Transport:
-    return Transport(
-        max_body_bytes=int(answer_mb(settings.venue.max_answer_mb, memory_bytes()) * MB)
+    account = _Account(settings, hosts, stores, clock, transport or _transport(settings))
+    client = account.client(account.sessions(owner=owner), feed.interval_s)
+    bets = AsianOddsVenue(
+        client, clock, placement_timeout_s=settings.placement_timeout_s, intended=intended
     )
+    return OpenVenue(bets, account.source(client, feed))
+
+
+def _transport(settings: VenueSettings) -> Transport:
+    megabytes = answer_mb(settings.max_answer_mb, memory_bytes())
+    return Transport(max_body_bytes=int(megabytes * MB))

@@ -1,9 +1,8 @@
-"""From the venue's rows to our words.
+"""From the venue's rows to the terms of the domain: noise, events, clocks, scores, references.
 
 Pure: no I/O, no clock, no memory of earlier rows (``state`` has that).
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,13 @@ import msgspec
 
 from keter.clock import from_ms
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, event_uid
+from keter.domain.noise import counts_events, is_copy_in_games, is_e_sport
 from keter.domain.quotes import BookPrices, Score, VenueRef
 from keter.plain import plain
-from keter.venues.asianodds.believable import LONGEST_NAME, MOST_CARDS, MOST_SCORE
+from keter.venues.asianodds.limits import LONGEST_NAME, MOST_CARDS, MOST_SCORE, VENUE
 from keter.venues.asianodds.prices import read_price
 from keter.venues.asianodds.wire import FeedRow, TeamRow
 
-VENUE = "asianodds"
 FOOTBALL = 1
 SPORTS = {1: "fb", 2: "bb", 3: "te", 5: "af", 9: "mm"}
 PHASE_OF_MARKET_TYPE = {0: Phase.LIVE, 1: Phase.TODAY, 2: Phase.EARLY}
@@ -30,7 +29,7 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 
 
 class Problem(StrEnum):
-    """Kinds of what could not be used, as counted in ``FeedUpdate.problems``."""
+    """The kinds of what could not be used, as counted in ``FeedUpdate.problems``."""
 
     BAD_ROW = "bad_row"
     NO_TEAM = "no_team"
@@ -53,7 +52,7 @@ class Problem(StrEnum):
     NOISE_GAMES = "noise_games"
 
 
-# What every feed holds: left out and counted, nothing to worry about.
+# Every feed holds these: they are left out and counted, and are no reason to warn.
 EVERYDAY = frozenset(
     {
         Problem.STALE_COPY,
@@ -64,35 +63,22 @@ EVERYDAY = frozenset(
     }
 )
 
-_EXTRAS = (
-    r"corners?|bookings?|(?:yellow |red )?cards?|offsides?|shots?(?: on"
-    r" (?:target|goal))?|fouls?|throw[ -]?ins?|goal kicks?"
-)
-_EXTRA_TEAM = re.compile(rf"\s-\s+(?:no\.?\s*of\s+|total\s+)?(?:{_EXTRAS})\b", re.IGNORECASE)
-_EXTRA_LEAGUE = re.compile(rf"\bno\.\s*of\b|-\s*(?:{_EXTRAS})\s*$", re.IGNORECASE)
-_ESPORT_LEAGUE = re.compile(
-    r"FANTASY|\bE[\s-]?(?:FOOTBALL|SOCCER|BASKETBALL)\b|\bE-?SPORTS?\b", re.IGNORECASE
-)
-_GAMES_TEAM = re.compile(r"\(games\)", re.IGNORECASE)
-
 
 @lru_cache(maxsize=16_384)
 def noise(league: str, home: str, away: str) -> Problem | None:
-    """Why a row is not the match itself: corners and the like, e-sports, the second copy (in games)
-    of a tennis match.
-    """
-    if _EXTRA_LEAGUE.search(league) or _EXTRA_TEAM.search(home) or _EXTRA_TEAM.search(away):
+    """Return why a row surely is not the match itself; None if it may be."""
+    if counts_events(league, home, away):
         return Problem.NOISE_EXTRA
-    if _ESPORT_LEAGUE.search(league):
+    if is_e_sport(league):
         return Problem.NOISE_ESPORT
-    if _GAMES_TEAM.search(home) or _GAMES_TEAM.search(away):
-        return Problem.NOISE_GAMES
-    return None
+    return Problem.NOISE_GAMES if is_copy_in_games(home, away) else None
 
 
 class GameClock(NamedTuple):
-    """Where a match stands: ``half`` 1 or 2, 0 when not in a known half; ``minute`` played since
-    kick-off, None if unknown.
+    """The playing time of a match.
+
+    ``half`` is 1 or 2, and 0 outside a known half. ``minute`` counts minutes played since kick-off;
+    None if unknown.
     """
 
     half: int
@@ -100,11 +86,11 @@ class GameClock(NamedTuple):
 
 
 def read_clock(in_game_minutes: int | None, sport: int, half_length: int | None) -> GameClock:
-    """InGameMinutes is half * 60 + minute of that half, for football: 168 is minute 48 of the
-    second half, so 93 played.
+    """Return the playing time that InGameMinutes encodes, for football only.
 
+    The code is half * 60 + minute of that half: 168 is minute 48 of the second half, so 93 played.
     Added time of the first half counts as its last minute, so that the two halves never overlap.
-    The code of the break is not known; it and everything outside 60..179 is no known half.
+    The code of the break is not known. It and everything outside 60..179 is no known half.
     """
     if sport != FOOTBALL or in_game_minutes is None or not 60 <= in_game_minutes < 180:
         return GameClock(0, None)
@@ -114,7 +100,7 @@ def read_clock(in_game_minutes: int | None, sport: int, half_length: int | None)
 
 
 def read_score(row: FeedRow, clock: GameClock) -> Score | None:
-    """The score a row shows; None where a side's is missing, negative (unknown) or absurd."""
+    """Return the score of a row; None if a side's is missing, negative (unknown) or impossible."""
     home, away = row.home_team, row.away_team
     if home is None or away is None or home.score is None or away.score is None:
         return None
@@ -128,14 +114,14 @@ def _cards(team: TeamRow) -> int:
 
 
 def read_phase(row: FeedRow, asked: Phase) -> Phase:
-    """The row's own market type, or the one asked for when it names none."""
+    """Return the phase of the row's own market type, or ``asked`` if it names none."""
     return PHASE_OF_MARKET_TYPE.get(-1 if row.market_type_id is None else row.market_type_id, asked)
 
 
 def read_event(row: FeedRow, sport: int) -> Event | Problem:
-    """The fixture of a row, or why there is none.
+    """Return the event of a row, or why there is none.
 
-    Names keep their suffixes: (N), (W) and (R) are other fixtures.
+    Names keep their suffixes, because (N), (W) and (R) are other fixtures.
     """
     home, away = _name(row.home_team), _name(row.away_team)
     if not home or not away:
@@ -154,15 +140,16 @@ def read_event(row: FeedRow, sport: int) -> Event | Problem:
 
 
 def _name(team: TeamRow | None) -> str:
-    """In one visible line; empty where there is none, or none that is a name: cut short, two teams
-    would be one.
+    """Return a team's name in one visible line; empty if it is missing or too long.
+
+    A name is never cut short: two teams could become one.
     """
     name = " ".join(plain(team.name).split()) if team is not None and team.name is not None else ""
     return name if len(name) <= LONGEST_NAME else ""
 
 
 def read_time(milliseconds: int | None) -> datetime | None:
-    """A plausible time (2000 to 2200), or None."""
+    """Return the time as aware UTC, or None outside the years 2000 to 2200."""
     try:
         moment = from_ms(milliseconds or 0)
     except (OverflowError, OSError, ValueError):
@@ -171,7 +158,9 @@ def read_time(milliseconds: int | None) -> datetime | None:
 
 
 def kept_uid(old: Event, new: Event) -> str:
-    """A fixture of the same names keeps its uid when its kick-off is moved by hours, also past
+    """Return the uid for ``new``, an event of the same match id as ``old``.
+
+    A fixture of the same names keeps its uid if its kick-off moves by at most 12 hours, even past
     midnight.
     """
     moved = abs(new.kickoff - old.kickoff)
@@ -181,14 +170,14 @@ def kept_uid(old: Event, new: Event) -> str:
 
 @lru_cache(maxsize=8_192)
 def market_of(period: Period, kind: MarketKind, line_q: int | None) -> Market:
-    """The shared object of a market."""
+    """Return the market; equal markets share one object."""
     return Market(period, kind, line_q)
 
 
 def home_line(quarters: int, favoured: int | None) -> int | None:
-    """The home line of an unsigned handicap: 1 home gives it, 2 away gives it.
+    """Return the home line in quarters of an unsigned handicap; None if nobody gives one.
 
-    None when nobody is said to give one.
+    ``favoured`` is 1 if home gives the line, 2 if away does.
     """
     if quarters == 0:
         return 0
@@ -201,7 +190,10 @@ Segments = Sequence[tuple[str, str]]
 
 
 def result_kind(segments: Segments, sport: int) -> MarketKind:
-    """1X2 or money line: football has a draw; elsewhere a third price in any book says so."""
+    """Return whether a result market is 1X2 or a money line.
+
+    Football has a draw. In other sports a third price in any book means 1X2.
+    """
     if sport == FOOTBALL:
         return MarketKind.ONE_X_TWO
     three = any(
@@ -215,8 +207,9 @@ def result_kind(segments: Segments, sport: int) -> MarketKind:
 def stamp_books(
     old: Segments, old_stamps: Sequence[int], new: Segments, now_ms: int
 ) -> tuple[int, ...]:
-    """For each book of ``new`` when its prices last changed: as in ``old`` where they are the same,
-    else ``now_ms``.
+    """Return for each book of ``new`` when its prices last changed, in milliseconds.
+
+    Prices that are the same as in ``old`` keep their time, others get ``now_ms``.
     """
     known = dict(zip(old, old_stamps, strict=True))
     return tuple([known.get(segment, now_ms) for segment in new])
@@ -229,14 +222,14 @@ def read_books(
     confirmed_at: datetime,
     problems: Counter[str],
 ) -> tuple[BookPrices, ...]:
-    """The books of an odds string with prices in the order of the market's sides.
+    """Return the books of an odds string, with prices in the order of the market's sides.
 
-    The venue writes 1X2 as home, away, draw. A book with a broken price, or one without any, is
-    left out and counted; one whose probabilities sum to less than 1 is counted and kept, for the
-    validation gate to judge. The first of two like books counts.
+    The venue writes 1X2 as home, away, draw. A book with a broken price, or without any, is left
+    out and counted in ``problems``. A book whose probabilities sum to less than 1 is counted and
+    kept: the validation gate decides on it. Of two books with one code the first counts.
     """
     books: dict[str, BookPrices] = {}
-    # The venue's clock may run ahead of ours.
+    # The venue's clock may run ahead of ours, and no price may come from the future.
     changed_at = {
         stamp: min(_stamp_time(stamp) or confirmed_at, confirmed_at) for stamp in set(stamps)
     }
@@ -258,7 +251,10 @@ def read_books(
 
 
 def _read_prices(prices: str, kind: MarketKind) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
-    """Texts and odds of one book, sorted into our order. Raises ValueError for a broken price."""
+    """Return texts and odds of one book in the order of the market's sides.
+
+    Raises ValueError for a broken price.
+    """
     read = [read_price(price) for price in prices.split(",")]
     if len(read) == 3:
         home, away, draw = read
@@ -284,11 +280,12 @@ class Ref(msgspec.Struct, frozen=True):
     game_id: int
 
     def seal(self) -> VenueRef:
+        """Return the reference as the rest of Keter carries it."""
         return VenueRef(VENUE, f"{self.sport}:{self.market_type}:{self.match_id}:{self.game_id}")
 
 
 def open_ref(ref: VenueRef) -> Ref:
-    """The numbers of a reference. Raises ValueError when it is not ours."""
+    """Return the numbers of a reference. Raises ValueError if it is not AsianOdds'."""
     parts = ref.key.split(":")
     if ref.venue != VENUE or len(parts) != 4:
         raise ValueError(f"not an {VENUE} reference: {ref.key!r}")

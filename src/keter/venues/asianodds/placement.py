@@ -32,8 +32,8 @@ from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.money import money_text, round_to_minor
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
-from keter.venues.asianodds.believable import MOST_STAKE_MINOR
 from keter.venues.asianodds.lenient_json import Fields, read_fields
+from keter.venues.asianodds.limits import MOST_STAKE_MINOR
 from keter.venues.asianodds.normalise import open_ref
 from keter.venues.asianodds.prices import read_line, read_price
 from keter.venues.asianodds.transport import CallFailedError, Reply

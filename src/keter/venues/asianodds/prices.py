@@ -3,8 +3,8 @@
     ""                                            no prices
     CODE=p1,p2[,p3];CODE=p1,p2[,p3];BEST=CODE p1,CODE p2[,CODE p3]
 
-``:`` is taken for ``=``, a price may be empty, ``BEST`` repeats the others and is left out. A line
-is unsigned; a quarter line is written as the range it halves: ``0.5-1`` is 0.75.
+``:`` is read as ``=``. A price may be empty. ``BEST`` repeats the others and is left out. A line is
+unsigned. A quarter line is written as the range that it halves: ``0.5-1`` is 0.75.
 """
 
 import re
@@ -20,12 +20,12 @@ _BOOK = re.compile(r"[A-Z0-9_]{1,12}", re.ASCII)
 _PLAIN_LINE = re.compile(r"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
 
 
+# The cache also makes equal prices share their objects.
 @lru_cache(maxsize=32_768)
 def read_price(text: str) -> tuple[str, float | None]:
-    """A price as (its own text, decimal odds): None where the book gives none (blank or zero).
+    """Return a price as (its own text, decimal odds); ("", None) for a blank one or zero.
 
-    The cache makes equal prices share their objects. Raises ValueError unless the odds are above 1
-    and at most MAX_ODDS.
+    Raises ValueError unless the odds are above 1 and at most MAX_ODDS.
     """
     text = text.strip()
     if not text:
@@ -41,10 +41,10 @@ def read_price(text: str) -> tuple[str, float | None]:
 
 
 def split_odds(text: str) -> list[tuple[str, str]]:
-    """The books of an odds string and their price lists (``p1,p2``), in its order; ``BEST`` is left
-    out.
+    """Return (book, price list) for each segment of an odds string, in its order.
 
-    The book is empty where a segment is no such thing.
+    A price list is ``p1,p2`` or ``p1,p2,p3``. ``BEST`` is left out. The book is an empty string if
+    a segment names none.
     """
     segments = []
     for segment in text.split(";"):
@@ -59,16 +59,16 @@ def split_odds(text: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=1_024)
 def read_book(code: str) -> str:
-    """A book's code in upper case; empty when it cannot be one."""
+    """Return a book's code in upper case; an empty string for what cannot be a code."""
     code = code.strip().upper()
     return intern(code) if _BOOK.fullmatch(code) else ""
 
 
 @lru_cache(maxsize=4_096)
 def read_line(text: str) -> int:
-    """Quarter goals of an unsigned line.
+    """Return the quarter goals of an unsigned line.
 
-    Raises ValueError when it is none: a sign, a range that is no half goal wide.
+    Raises ValueError for everything else: a sign, or a range that is not half a goal wide.
     """
     low, separator, high = text.strip().replace("/", "-").partition("-")
     quarters = _plain_line(low)

@@ -1,5 +1,6 @@
-"""Recorded GetFeeds answers as the updates they were: the same decoder and the same merge as the
-live source.
+"""Recorded GetFeeds answers as the updates they were, by the decoder and merge of the live source.
+
+Pure.
 """
 
 from keter.domain.feed import CapturedAnswer, FeedUpdate
@@ -15,18 +16,18 @@ from keter.venues.asianodds.wire import (
 
 
 class CapturedFeeds:
-    """Answers in, updates out, in the order in which they were received.
+    """Turns answers into updates, in the order in which they were received.
 
-    Pure: time comes from the recording.
+    Time comes from the recording.
     """
 
     def __init__(self) -> None:
         self._state = FeedState()
 
     def update(self, captured: CapturedAnswer) -> FeedUpdate | None:
-        """What the answer changed; None for an answer that is no feed.
+        """Return what the answer changed; None for an answer that is no feed.
 
-        Raises BrokenAnswerError and changes nothing.
+        Raises BrokenAnswerError, and then changes nothing.
         """
         request = captured.request
         if request.get("method") != "GetFeeds":
@@ -38,14 +39,8 @@ class CapturedFeeds:
                 "bad_request", f"a recorded feed of no known phase: {request.get('phase')!r}"
             ) from None
         feed = read_feed(read_answer(captured.body))
-        leave_out_other_sports(
-            feed,
-            [
-                int(sport)
-                for sport in str(request.get("sports", "")).split(",")
-                if sport.isdecimal()
-            ],
-        )
+        sports = str(request.get("sports", "")).split(",")
+        leave_out_other_sports(feed, [int(sport) for sport in sports if sport.isdecimal()])
         merged = self._state.merge(
             feed, phase, captured.received_at, fresh=request.get("since") == EVERYTHING
         )

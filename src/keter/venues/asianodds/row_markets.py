@@ -1,6 +1,6 @@
-"""The prices on one row: up to seven markets, each merged field by field.
+"""The prices on one row: up to seven markets, each merged field by field. Pure.
 
-An odds string is parsed only when it differs from the known one.
+An odds string is parsed only if it differs from the known one.
 """
 
 from collections import Counter
@@ -36,8 +36,8 @@ _SLOTS: tuple[tuple[str, Period, MarketKind], ...] = (
 class Slot(msgspec.Struct, frozen=True):
     """The prices of one market on one row, never without a usable book.
 
-    ``odds`` is the venue's string, ``stamps`` says per book of it when its prices last changed
-    (ms), ``revision`` is new with every change.
+    ``odds`` is the venue's string. ``stamps`` are, per book of that string, the milliseconds at
+    which its prices last changed. ``revision`` is new with every change.
     """
 
     market: Market
@@ -48,9 +48,7 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class SlotMerger:
-    """Merges prices of rows for the length of one answer; ``parsed`` holds the books of slots that
-    it made, by revision.
-    """
+    """Merges the prices of rows, for one answer. It keeps the books of the slots that it made."""
 
     def __init__(self, revisions: Iterator[int], now: datetime, problems: Counter[str]) -> None:
         self._revisions = revisions
@@ -66,7 +64,7 @@ class SlotMerger:
         favoured: tuple[int | None, int | None],
         at_ms: int,
     ) -> None:
-        """Brings ``slots`` up to what ``row`` says.
+        """Bring ``slots``, by field name, up to what ``row`` says.
 
         ``favoured`` is (full time, half time), ``at_ms`` the row's change time.
         """
@@ -83,14 +81,14 @@ class SlotMerger:
                 del slots[name]
 
     def books(self, slot: Slot) -> tuple[BookPrices, ...]:
-        """The books of a slot, confirmed by the answer at hand."""
+        """Return the books of a slot, confirmed by this answer."""
         known = self._parsed.get(slot.revision)
-        return known if known is not None else self._read_again(slot)
-
-    def _read_again(self, slot: Slot) -> tuple[BookPrices, ...]:
-        return read_books(
-            split_odds(slot.odds), slot.market.kind, slot.stamps, self._now, Counter()
-        )
+        if known is not None:
+            return known
+        # Its problems were counted when the slot was made.
+        uncounted: Counter[str] = Counter()
+        segments = split_odds(slot.odds)
+        return read_books(segments, slot.market.kind, slot.stamps, self._now, uncounted)
 
     def _merged(
         self,
@@ -101,6 +99,7 @@ class SlotMerger:
         side: int | None,
         at_ms: int,
     ) -> Slot | None:
+        """Return the slot after the merge; None if the row has no prices for the market."""
         odds = (incoming.bookie_odds or "").strip()
         line = _line_text(incoming)
         if not odds and (old is None or not line):
@@ -118,6 +117,7 @@ class SlotMerger:
     def _market(
         self, which: tuple[Period, MarketKind], line: str, sport: int, odds: str, side: int | None
     ) -> Market | None:
+        """Return the market that a slot's fields mean; None, and counted, if that is unclear."""
         period, kind = which
         if kind is MarketKind.ONE_X_TWO:
             return market_of(period, result_kind(split_odds(odds), sport), None)
@@ -141,6 +141,7 @@ class SlotMerger:
     def _priced(
         self, old: Slot | None, market: Market, line: str, odds: str, at_ms: int
     ) -> Slot | None:
+        """Return a slot with new odds; None if they have no usable book."""
         segments = split_odds(odds)
         if old is not None and old.market == market:
             stamps = stamp_books(split_odds(old.odds), old.stamps, segments, at_ms)
@@ -155,8 +156,9 @@ class SlotMerger:
 
 
 def _changed_sides(old: Slot, favoured: int | None) -> bool:
-    """Whether the other side gives the handicap now. 0 says nothing: it stands for an absent
-    favourite too.
+    """Return whether the other side gives the handicap.
+
+    A favourite of 0 says nothing: it may also mean that the field is absent.
     """
     line_q = old.market.line_q
     if old.market.kind is not MarketKind.ASIAN_HANDICAP or not line_q or favoured not in {1, 2}:

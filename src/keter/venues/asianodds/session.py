@@ -18,8 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 import structlog
 
 from keter.clock import Clock
-from keter.trust import SessionHosts
 from keter.venues.asianodds.lenient_json import read_fields
+from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.stores import Session, SessionStore, ThrottleStore
 from keter.venues.asianodds.transport import Transport
 from keter.venues.asianodds.wire import Answer, read_answer

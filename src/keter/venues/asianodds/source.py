@@ -22,10 +22,10 @@ from keter.domain.feed import CapturedAnswer, FeedUpdate
 from keter.domain.markets import Phase
 from keter.domain.verdicts import Number
 from keter.venues.asianodds.bounds import FeedBounds
-from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import Client, FeedAnswer
+from keter.venues.asianodds.limits import CAPABILITY, VENUE
 from keter.venues.asianodds.merging import Merged
-from keter.venues.asianodds.normalise import EVERYDAY, VENUE
+from keter.venues.asianodds.normalise import EVERYDAY
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.session import Sleep
 from keter.venues.asianodds.state import FeedState

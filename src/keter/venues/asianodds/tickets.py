@@ -1,41 +1,34 @@
-"""Bet rows as tickets: both status vocabularies, results, lines, and the clock that runs eight
-hours ahead.
-
-Pure.
-
-The sign of a handicap (``HdpOrGoal``) is not established. ``Favoured`` (or the field of the period)
-tells who gives the line, as in the feed. Where it does not tell (missing, or 0 with a line), or an
-explicit minus on the away side contradicts it (under every convention seen, that means that away
-gives the line), the selection we asked for under that reference decides, if its line has the same
-size and its side is the ticket's. Failing that Favoured holds, or the market stays unread. Where
-``Favoured`` tells clearly, our own intent changes nothing: a bet on another line than the intended
-one must be seen as such.
+"""Bet rows as tickets: both status vocabularies, results, and the clock that runs 8 hours ahead.
 
 What becomes of a row that is not as it should be:
 
-| the row | becomes |
-| --- | --- |
-| is no object, has no stake, or one that is no number | the whole list is refused: it may be spoilt elsewhere, too |
-| its stake is negative or 1e9 and more | a ticket that is ``unreadable``, without ``stake_told`` |
-| has the number of a row that differs, or none like another | one ``unreadable`` ticket for them all, with their stakes |
-| its profit is 1e12 and more, its reference or number too long to be one | ``unreadable``, with its stake |
-| a name, time, score, price or selection is missing or impossible | a ticket without it: it still is exposure |
+* It is no object, or its stake is missing or no number: the whole list is refused, since the list
+  may be spoilt elsewhere too.
+* Its stake is negative or at least 1e9: the ticket is ``unreadable``, and not ``stake_known``.
+* It has the number of a row that differs, or none as another row has none: one ``unreadable``
+  ticket for all of them, with their stakes.
+* Its profit is at least 1e12, or its reference or number is too long: the ticket is ``unreadable``,
+  with its stake.
+* A name, time, score, price or selection is missing or impossible: the ticket lacks it, and still
+  is exposure.
+
+Pure.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 import msgspec
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Outcome, Period
-from keter.domain.money import round_to_minor
+from keter.domain.money import round_to_minor, to_decimal
 from keter.domain.odds import convert
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
-from keter.venues.asianodds.believable import (
+from keter.venues.asianodds.lenient_json import Fields, read_rows
+from keter.venues.asianodds.limits import (
     KICKOFF_WINDOW,
     LATEST_BET,
     LONGEST_KEY,
@@ -44,15 +37,13 @@ from keter.venues.asianodds.believable import (
     MOST_SCORE,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.lenient_json import Fields, read_rows
-from keter.venues.asianodds.normalise import FOOTBALL, SPORTS, home_line
+from keter.venues.asianodds.normalise import FOOTBALL, SPORTS
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
-from keter.venues.asianodds.prices import read_line
+from keter.venues.asianodds.selections import IntendedOf, read_selection
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError
 
+# Kick-offs of bet rows are this far ahead of those in the feed.
 KICKOFF_SHIFT = timedelta(hours=8)
-Intended = tuple[Market, Outcome]
-IntendedOf = Callable[[str], Intended | None]
 
 _STATUS = {
     "sending": TicketStatus.PENDING,
@@ -84,27 +75,17 @@ _RESULTS = {
     "half lost": BetState.HALF_LOST,
     "stake returned": BetState.PUSHED,
 }
-_SIDES = {
-    "hdp home": (MarketKind.ASIAN_HANDICAP, Outcome.HOME),
-    "hdp away": (MarketKind.ASIAN_HANDICAP, Outcome.AWAY),
-    "over": (MarketKind.OVER_UNDER, Outcome.OVER),
-    "under": (MarketKind.OVER_UNDER, Outcome.UNDER),
-    "1": (MarketKind.ONE_X_TWO, Outcome.HOME),
-    "x": (MarketKind.ONE_X_TWO, Outcome.DRAW),
-    "2": (MarketKind.ONE_X_TWO, Outcome.AWAY),
-}
-_PERIODS = {"ft": Period.FULL_TIME, "ht": Period.HALF_TIME}
 _FORMATS = {"my": "malay", "hk": "hongkong"}
 
 
 def read_tickets(
     answer: Answer, now: datetime, intended: IntendedOf = lambda _: None
 ) -> tuple[Ticket, ...]:
-    """Every ticket of a bet list, each once.
+    """Return every ticket of a bet list, each once.
 
-    ``now`` stands in for a ticket without a time.
-
-    Raises BrokenAnswerError when a row cannot be counted (no object, no stake): money must not be
+    A ticket without a time gets ``now``. ``intended`` returns the selection behind one of our
+    references.
+    Raises BrokenAnswerError if a row cannot be counted (no object, no stake): money must not be
     overlooked.
     """
     named: dict[tuple[str, str], list[Ticket]] = {}
@@ -115,17 +96,16 @@ def read_tickets(
 
 
 def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
-    """The ticket that rows under one name are: the row where they agree, else one that nothing is
-    concluded from.
+    """Return one ticket for the rows under one name.
 
-    Rows that differ may be two bets, and so may equal ones without a name: together they count with
-    all their stakes.
+    Rows that agree are that row. Rows that differ may be two bets, and so may equal ones without a
+    name. Together they are one ``unreadable`` ticket with all their stakes.
     """
     first = tickets[0]
     if len(tickets) == 1 or (named and all(ticket == first for ticket in tickets)):
         return first
     stakes = sum(ticket.stake_minor for ticket in tickets)
-    told = stakes <= MOST_STAKE_MINOR and all(ticket.stake_told for ticket in tickets)
+    known = stakes <= MOST_STAKE_MINOR and all(ticket.stake_known for ticket in tickets)
     open_ones = any(
         ticket.status in {TicketStatus.PENDING, TicketStatus.RUNNING} for ticket in tickets
     )
@@ -133,8 +113,8 @@ def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
         first,
         reference=first.reference if len({ticket.reference for ticket in tickets}) == 1 else "",
         status=TicketStatus.PENDING if open_ones else first.status,
-        stake_minor=stakes if told else 0,
-        stake_told=told,
+        stake_minor=stakes if known else 0,
+        stake_known=known,
         unreadable=(
             f"{len(tickets)} rows {'under one number that differ' if named else 'without a number'}"
         ),
@@ -142,9 +122,9 @@ def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
 
 
 def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: None) -> Ticket:
-    """One bet row.
+    """Return the ticket of one bet row; see the top of this file for rows that are not in order.
 
-    Raises BrokenAnswerError without a stake; the table above says what else may be wrong with it.
+    Raises BrokenAnswerError for a row without a stake.
     """
     if not row.writes_number("Stake"):
         raise BrokenAnswerError("bad_rows", "a bet row without a stake")
@@ -153,7 +133,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
     market, side = read_selection(row, intended(reference))
     status, pnl_minor = read_status(row), row.minor("Pnl")
     if status is TicketStatus.SETTLED and pnl_minor is None:
-        # A profit that is not told is not 0: until it is, the ticket stays exposure.
+        # A missing profit is not 0: until the venue states it, the ticket stays exposure.
         status = TicketStatus.RUNNING
     return Ticket(
         reference=_key(reference),
@@ -177,18 +157,18 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         message=row.text("BetPlacementMessage"),
         sport=_sport(row.integer("SportsType")),
         unreadable=_trouble(row, stake_minor),
-        stake_told=stake_minor is not None,
+        stake_known=stake_minor is not None,
     )
 
 
 def _stake(row: Fields) -> int | None:
-    """The stake; None where it is beyond belief."""
+    """Return the stake in minor units; None if it is negative or beyond its bound."""
     minor = row.minor("Stake", most=MOST_STAKE_MINOR)
     return minor if minor is not None and minor >= 0 else None
 
 
 def _trouble(row: Fields, stake_minor: int | None) -> str:
-    """What of a row cannot be believed; empty when nothing is wrong with it."""
+    """Return what of a row cannot be believed; empty if nothing is wrong with it."""
     if stake_minor is None:
         return f"a stake of {row.text('Stake', longest=30)}"
     if row.writes_number("Pnl") and row.minor("Pnl") is None:
@@ -199,8 +179,9 @@ def _trouble(row: Fields, stake_minor: int | None) -> str:
 
 
 def _key(text: str) -> str:
-    """What names a ticket, never longer than a key may be: two long ones that begin alike stay
-    two.
+    """Return the name of a ticket, cut to the length of a key.
+
+    A digest keeps two long names apart that begin alike.
     """
     if len(text) <= LONGEST_KEY:
         return text
@@ -209,21 +190,22 @@ def _key(text: str) -> str:
 
 
 def _placed_at(row: Fields, now: datetime) -> datetime:
-    told = row.time("TicketDate")
-    return told if told is not None and told <= now + LATEST_BET else now
+    stated = row.time("TicketDate")
+    return stated if stated is not None and stated <= now + LATEST_BET else now
 
 
 def _kickoff(row: Fields, now: datetime) -> datetime | None:
-    """None where none is told, or one that cannot be that of a match to bet on."""
-    told = row.time("KickoffTime")
-    kickoff = told - KICKOFF_SHIFT if told is not None else None
+    """Return the kick-off; None if it is missing or cannot be that of a match to bet on."""
+    stated = row.time("KickoffTime")
+    kickoff = stated - KICKOFF_SHIFT if stated is not None else None
     return kickoff if kickoff is not None and abs(kickoff - now) <= KICKOFF_WINDOW else None
 
 
 def read_status(row: Fields) -> TicketStatus:
-    """Words or codes.
+    """Return the status, which the venue writes in words or codes.
 
-    One that is not known is settled when PnlInfo tells a result, else undecided: it stays exposure.
+    An unknown one is settled if PnlInfo holds a result. Otherwise it is pending, so that the ticket
+    stays exposure.
     """
     status = _STATUS.get(row.text("Status").lower())
     if status is not None:
@@ -231,67 +213,18 @@ def read_status(row: Fields) -> TicketStatus:
     return TicketStatus.SETTLED if row.text("PnlInfo").lower() in _RESULTS else TicketStatus.PENDING
 
 
-def read_selection(
-    row: Fields, intended: Intended | None
-) -> tuple[Market, Outcome] | tuple[None, None]:
-    """Market and side of a bet row, or (None, None) when its words cannot be read."""
-    found = _SIDES.get(row.text("BetType").lower())
-    period = _PERIODS.get(row.text("Term").lower())
-    if found is None or period is None:
-        return None, None
-    kind, side = found
-    if (
-        intended is not None
-        and kind is MarketKind.ONE_X_TWO
-        and intended[0].kind is MarketKind.MONEY_LINE
-    ):
-        kind = MarketKind.MONEY_LINE
-    if kind in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
-        return Market(period, kind), side
-    text = row.text("HdpOrGoal")
-    try:
-        quarters = read_line(text.lstrip("-+"))
-    except ValueError:
-        return None, None
-    if kind is MarketKind.OVER_UNDER:
-        return (Market(period, kind, quarters), side) if not text.startswith("-") else (None, None)
-    line = _handicap(row, period, side, quarters, intended)
-    return (Market(period, kind, line), side) if line is not None else (None, None)
-
-
-def _handicap(
-    row: Fields, period: Period, side: Outcome, quarters: int, intended: Intended | None
-) -> int | None:
-    """The home line in quarters, by the rule at the top of this file."""
-    own = "FullTimeFavoured" if period is Period.FULL_TIME else "HalfTimeFavoured"
-    favoured = row.integer(own) or row.integer("Favoured")
-    told = home_line(quarters, favoured)
-    doubtful = told is None or (
-        row.text("HdpOrGoal").startswith("-") and told == -quarters and side is Outcome.AWAY
-    )
-    if doubtful and intended is not None:
-        market, wanted = intended
-        same = (
-            market.kind is MarketKind.ASIAN_HANDICAP and market.period is period and wanted is side
-        )
-        if same and market.line_q is not None and abs(market.line_q) == quarters:
-            return market.line_q
-    return told
-
-
 def _sport(number: int | None) -> str:
-    """The sport's code; one of its own where nobody follows the sport, football's where none is
-    told.
+    """Return the code of a sport; football's if the row names none.
+
+    A sport that Keter does not know gets a code from its number.
     """
-    return (
-        SPORTS[FOOTBALL]
-        if number is None
-        else SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
-    )
+    if number is None:
+        return SPORTS[FOOTBALL]
+    return SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
 
 
 def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
-    """A score; -1 on either side is unknown, and so is what no match ends with."""
+    """Return a score; None if a side is missing, -1 (unknown) or impossible."""
     one, other = row.integer(home), row.integer(away)
     if one is None or other is None:
         return None
@@ -299,14 +232,12 @@ def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:
 
 
 def _decimal_odds(row: Fields) -> str:
-    """Decimal odds as text; of tickets made elsewhere in another format too.
+    """Return decimal odds as text; empty if there are none, or impossible ones.
 
-    Empty when there are none, or none that can be.
+    Tickets made on the venue's own pages may be in another format and are converted.
     """
-    text, source = (
-        row.text("Odds", longest=48).replace(",", ""),
-        _FORMATS.get(row.text("OddsType").lower()),
-    )
+    text = row.text("Odds", longest=48).replace(",", "")
+    source = _FORMATS.get(row.text("OddsType").lower())
     number = row.number("Odds")
     if number is None or abs(number) > MOST_ODDS:
         return ""
@@ -320,8 +251,10 @@ def _decimal_odds(row: Fields) -> str:
 
 
 def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
-    """How a settled ticket ended: PnlInfo; else the status word when it is half or none of it; else
-    the money.
+    """Return how a settled ticket ended, as a BetState value; None while it is open or unclear.
+
+    PnlInfo decides. Without it the status word does, unless it is a bare won or lost, which may
+    mean a half. Then the profit does.
     """
     if status is TicketStatus.VOID:
         return BetState.VOID
@@ -334,16 +267,17 @@ def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
 
 
 def _by_money(row: Fields, stake_minor: int) -> str | None:
-    """The result that explains the profit to the cent; None when none does."""
+    """Return the result that explains the profit to the cent; None if none does."""
     pnl_minor, odds = row.minor("Pnl"), row.number("Odds")
     if pnl_minor is None or odds is None or row.text("OddsType").lower() in _FORMATS:
         return None
-    win = Decimal(stake_minor) / 100 * (odds - 1)
+    stake = to_decimal(stake_minor)
+    win = stake * (odds - 1)
     expected = {
         BetState.WON: round_to_minor(win),
         BetState.HALF_WON: round_to_minor(win / 2),
         BetState.PUSHED: 0,
-        BetState.HALF_LOST: -round_to_minor(Decimal(stake_minor) / 200),
+        BetState.HALF_LOST: -round_to_minor(stake / 2),
         BetState.LOST: -stake_minor,
     }
     return next((state for state, minor in expected.items() if abs(minor - pnl_minor) <= 1), None)

@@ -1,34 +1,18 @@
 """AsianOdds as a place to bet."""
 
-from collections import OrderedDict
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import datetime
 
 import structlog
+from cachetools import FIFOCache
 
 from keter.clock import Clock
-from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.tickets import AccountSnapshot, Ticket
-from keter.venues.asianodds.account import (
-    BetHistory,
-    Bookie,
-    League,
-    MatchName,
-    Sport,
-    StatementDay,
-    UserInformation,
-    read_account,
-    read_bookies,
-    read_history,
-    read_leagues,
-    read_matches,
-    read_sports,
-    read_statement,
-    read_user_information,
-)
-from keter.venues.asianodds.capability import CAPABILITY
 from keter.venues.asianodds.client import NO_ROWS, NOT_FOUND, Client
+from keter.venues.asianodds.lenient_json import read_fields
+from keter.venues.asianodds.limits import CAPABILITY
 from keter.venues.asianodds.placement import (
     REFERENCE_PREFIX,
     classify,
@@ -37,19 +21,22 @@ from keter.venues.asianodds.placement import (
     place_body,
     read_quotes,
 )
-from keter.venues.asianodds.tickets import Intended, IntendedOf, read_tickets
+from keter.venues.asianodds.selections import Intended, IntendedOf
+from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.transport import CallFailedError
+from keter.venues.asianodds.wire import Answer, BrokenAnswerError
 from keter.venues.base import VenueSessionError
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED = 5_000
+_CURRENCY = re.compile("[A-Z]{3}")
 
 
 class AsianOddsVenue:
     """``BetVenue`` over one account.
 
-    ``intended`` tells the selection behind a reference of ours, for the rare ticket whose handicap
-    sign is in doubt; without it the orders placed by this object are remembered.
+    ``intended`` returns the selection behind one of our references, for the rare ticket whose
+    handicap sign is in doubt. Without it the orders placed by this object are remembered.
     """
 
     capability = CAPABILITY
@@ -62,13 +49,16 @@ class AsianOddsVenue:
         placement_timeout_s: int = 20,
         intended: IntendedOf | None = None,
     ) -> None:
-        self._client, self._clock = client, clock
+        self._client = client
+        self._clock = clock
         self._placement_timeout_s = placement_timeout_s
-        self._placed: OrderedDict[str, Intended] = OrderedDict()
+        self._placed: FIFOCache[str, Intended] = FIFOCache(_REMEMBERED)
         self._intended = intended
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
-        """Raise VenueError when the venue cannot be asked, ValueError for a request that cannot be
+        """Return one quote per book that answered.
+
+        Raises VenueError if the venue cannot be asked, ValueError for a request that cannot be
         written.
         """
         answer = await self._client.placement_info(info_body(request, self._placement_timeout_s))
@@ -80,7 +70,7 @@ class AsianOddsVenue:
         Raises ValueError, before anything is sent, for an order that cannot be written.
         """
         body = place_body(order)
-        self._remember(order.reference, (order.market, order.side))
+        self._placed[order.reference] = (order.market, order.side)
         try:
             reply = await self._client.place_once(body)
         except VenueSessionError as e:
@@ -97,63 +87,49 @@ class AsianOddsVenue:
         return placement
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
+        """Return all tickets with our reference; empty while the venue knows none.
+
+        Raises VenueError.
+        """
         answer = await self._client.bets_by_reference(REFERENCE_PREFIX + reference)
         if answer.code in {NOT_FOUND, NO_ROWS}:
             return ()
         return read_tickets(answer, self._clock.now(), self._intent)
 
     async def bets(self) -> Sequence[Ticket]:
-        """The newest 150, running and not."""
+        """Return the newest 150 tickets, running and not. Raises VenueError."""
         return read_tickets(await self._client.bets(), self._clock.now(), self._intent)
 
-    async def running_bets(self) -> Sequence[Ticket]:
-        """The newest 50 that are not settled."""
-        return read_tickets(await self._client.running_bets(), self._clock.now(), self._intent)
-
-    async def settled_bets(self) -> Sequence[Ticket]:
-        """The newest 100 that are not running."""
-        return read_tickets(await self._client.non_running_bets(), self._clock.now(), self._intent)
-
     async def account(self) -> AccountSnapshot:
-        return read_account(
-            await self._client.account_summary(), self._client.account, self._clock.now()
-        )
-
-    async def history(self, day: date, *, bookies: str = "") -> BetHistory:
-        """All bets of a day of the venue's (its time zone is not public)."""
-        answer = await self._client.bet_history(day, bookies=bookies)
-        return read_history(answer, self._clock.now(), self._intent)
-
-    async def statement(self, first: date, last: date) -> list[StatementDay]:
-        return read_statement(await self._client.history_statement(first, last))
-
-    async def sports(self) -> list[Sport]:
-        return read_sports(await self._client.sports())
-
-    async def leagues(self, phase: Phase, *, sport: int | None = None) -> list[League]:
-        return read_leagues(await self._client.leagues(phase, sport=sport))
-
-    async def matches(self, phase: Phase, *, sport: int | None = None) -> list[MatchName]:
-        return read_matches(await self._client.matches(phase, sport=sport))
-
-    async def bookies(self) -> list[Bookie]:
-        return read_bookies(await self._client.bookies())
-
-    async def user_information(self) -> UserInformation:
-        return read_user_information(await self._client.user_information())
-
-    async def logout(self) -> str:
-        """End the session at the venue; returns what it said. For the session's owner only."""
-        return await self._client.logout()
+        """Return the account as the venue shows it now. Raises VenueError."""
+        answer = await self._client.account_summary()
+        return read_account(answer, self._client.account, self._clock.now())
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    def _remember(self, reference: str, selection: tuple[Market, Outcome]) -> None:
-        self._placed[reference] = selection
-        while len(self._placed) > _REMEMBERED:
-            self._placed.popitem(last=False)
-
     def _intent(self, reference: str) -> Intended | None:
         known = self._placed.get(reference)
         return known if known is not None or self._intended is None else self._intended(reference)
+
+
+def read_account(answer: Answer, account: str, now: datetime) -> AccountSnapshot:
+    """Return the account of a GetAccountSummary answer.
+
+    Raises BrokenAnswerError if credit or outstanding is missing or beyond its bound: a guess would
+    be money.
+    """
+    found = read_fields(answer.result)
+    credit, outstanding = found.minor("Credit"), found.minor("Outstanding")
+    if credit is None or outstanding is None:
+        raise BrokenAnswerError("bad_account", "no credit or outstanding amount")
+    currency = found.text("CreditCurrency", "OutstandingCurrency").upper()
+    return AccountSnapshot(
+        account=account,
+        currency=currency if _CURRENCY.fullmatch(currency) else "",
+        credit_minor=credit,
+        outstanding_minor=outstanding,
+        pnl_today_minor=found.minor("TodayPnL") or 0,
+        pnl_yesterday_minor=found.minor("YesterdayPnL") or 0,
+        fetched_at=now,
+    )

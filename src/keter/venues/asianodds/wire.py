@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from keter.plain import plain
-from keter.venues.asianodds.believable import INT64
+from keter.venues.asianodds.limits import INT64
 from keter.venues.base import VenueTransientError
 
 NULL = msgspec.Raw(b"null")

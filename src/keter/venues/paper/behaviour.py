@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 import msgspec
 
-from keter.ledger import PlacementFact
+from keter.domain.placements import PlacementFact
 from keter.venues.paper.settings import PaperSettings
 
 LEAST_PLACEMENTS = 50  # below this the defaults, which rest on 1,497 bets, know more

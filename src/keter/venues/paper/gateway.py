@@ -1,13 +1,13 @@
-"""DRY's bookmaker: asks the real venue for prices, keeps its own book in the ledger, settles it
-from real results.
+"""The bookmaker of DRY: prices from the real venue, bets in a book of its own in the ledger.
 
-Each placement is one commit, so that death at any moment leaves a bet placed or not placed, and
-``bet`` tells which.
+Bets are settled from real results. Each placement is one commit, so a process that dies at any
+moment leaves a bet placed or not placed, and ``bet`` says which.
 """
 
 import random
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
 import msgspec
@@ -16,36 +16,50 @@ from keter.clock import Clock, Ids, random_id
 from keter.domain.bets import Bet, BetState
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
-from keter.domain.money import to_minor
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.placements import PaperTicket
 from keter.domain.settlement import Settlement, settle
 from keter.domain.signals import ApprovedSignal
 from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
-from keter.ledger import Ledger, LedgerUnavailableError, PaperTicket
-from keter.settings import Settings
+from keter.errors import UnavailableError
 from keter.venues.base import BetVenue
 from keter.venues.paper.behaviour import LEARNED_FROM, learned
 from keter.venues.paper.fill_model import draw_fill
 from keter.venues.paper.settings import PaperSettings
+from keter.venues.paper.stores import PaperLedger
 
-LISTED = timedelta(days=3)  # how far back ``bets`` lists what is settled
-RESULT_DEADLINE = timedelta(hours=36)  # after kick-off; a bet whose result never came is void
+# How far back ``bets`` lists settled tickets.
+LISTED = timedelta(days=3)
+# After kick-off. A bet whose result has not come by then is void.
+RESULT_DEADLINE = timedelta(hours=36)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperAccount:
+    """The account whose place the gateway takes.
+
+    ``name`` is the real account's. ``zone`` is that of the betting day. ``slippage_limit_pct``
+    returns for decimal odds how much worse a fill may be, in per cent of them.
+    """
+
+    name: str
+    bankroll_minor: int
+    currency: str
+    zone: tzinfo
+    slippage_limit_pct: Callable[[float], float]
 
 
 class PaperGateway:
-    """A ``BetVenue``.
-
-    ``prices`` is the real venue; ``account`` names the account that would have been used.
-    """
+    """A ``BetVenue`` around ``prices``, the real venue. Bets never leave this machine."""
 
     def __init__(
         self,
         prices: BetVenue,
-        ledger: Ledger,
-        settings: Settings,
+        ledger: PaperLedger,
+        settings: PaperSettings,
+        account: PaperAccount,
         *,
-        account: str,
         clock: Clock,
         rng: random.Random | None = None,
         ids: Ids = random_id,
@@ -55,10 +69,10 @@ class PaperGateway:
         self._settings = settings
         self._account = account
         self._clock = clock
-        self._rng = rng or random.Random()  # noqa: S311 - imagined fills are no secret
+        self._rng = rng or random.Random()  # noqa: S311 - simulated fills are no secret
         self._ids = ids
         self._maxima: dict[str, int] = {}
-        self._paper: PaperSettings | None = None
+        self._learned: PaperSettings | None = None
         self.capability = msgspec.structs.replace(
             prices.capability,
             can_cancel=False,
@@ -73,10 +87,13 @@ class PaperGateway:
         return quotes
 
     async def place(self, order: PlaceOrder) -> Placement:
-        """Draws the bet's fate and writes it down; the answer only says that it was sent."""
+        """Draw the fill of ``order`` and store it; the answer only says that it was sent.
+
+        Never raises: a ledger that fails is NOT_SENT before the write, UNKNOWN after it began.
+        """
         try:
             bet = await self._ledger.intents.by_reference(order.reference)
-        except LedgerUnavailableError as e:
+        except UnavailableError as e:
             return Placement(PlaceOutcome.NOT_SENT, "ledger", str(e))
         if bet is None:
             return Placement(
@@ -84,20 +101,21 @@ class PaperGateway:
             )
         try:
             await self._ledger.paper.add(self._tickets(order, bet, await self._parameters()))
-        except LedgerUnavailableError as e:
+        except UnavailableError as e:
             return Placement(PlaceOutcome.UNKNOWN, "ledger", str(e))
         return Placement(PlaceOutcome.SENT, "sent")
 
     async def _parameters(self) -> PaperSettings:
-        """The configured rates, or those of the ledger's own LIVE history when it is long enough;
-        read once.
+        """Return the configured rates, or those of LIVE history when it is long enough.
+
+        The history is read once.
         """
-        if self._paper is None:
+        if self._learned is None:
             facts = await self._ledger.placements(
                 ExecutionMode.LIVE, self._clock.now() - LEARNED_FROM
             )
-            self._paper = learned(self._settings.paper, facts)
-        return self._paper
+            self._learned = learned(self._settings, facts)
+        return self._learned
 
     def _tickets(self, order: PlaceOrder, bet: Bet, paper: PaperSettings) -> list[PaperTicket]:
         tickets, left = [], order.stake_minor
@@ -119,14 +137,14 @@ class PaperGateway:
     ) -> PaperTicket:
         book, text = price
         now, intent = self._clock.now(), bet.intent
-        limit_pct = self._settings.router.slippage_limit_pct(float(text))
-        fate = draw_fill(text, limit_pct, paper, self._rng)
+        limit_pct = self._account.slippage_limit_pct(float(text))
+        fill = draw_fill(text, limit_pct, paper, self._rng)
         return PaperTicket(
             ticket_id=self._ids(),
-            account=self._account,
+            account=self._account.name,
             reference=order.reference,
             book=book,
-            odds=fate.odds,
+            odds=fill.odds,
             stake_minor=stake_minor,
             event_uid=intent.event_uid,
             league=intent.league,
@@ -136,35 +154,37 @@ class PaperGateway:
             market=order.market,
             side=order.side,
             placed_at=now,
-            decided_at=now + timedelta(seconds=fate.delay_s),
-            refused=fate.refused,
-            message=fate.message,
+            decided_at=now + timedelta(seconds=fill.delay_s),
+            refused=fill.refused,
+            message=fill.message,
             score_at_bet=_score_at_bet(intent.signal),
         )
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
         await self._settle_due()
-        return await self._shown(await self._ledger.paper.by_reference(self._account, reference))
+        found = await self._ledger.paper.by_reference(self._account.name, reference)
+        return await self._as_venue_tickets(found)
 
     async def bets(self) -> Sequence[Ticket]:
         await self._settle_due()
-        return await self._shown(
-            await self._ledger.paper.since(self._account, self._clock.now() - LISTED)
+        since = self._clock.now() - LISTED
+        return await self._as_venue_tickets(
+            await self._ledger.paper.since(self._account.name, since)
         )
 
     async def account(self) -> AccountSnapshot:
-        """The bankroll, less what is at stake, plus what was won."""
+        """Return the account: the credit is the bankroll plus profit less open stakes."""
         await self._settle_due()
         now = self._clock.now()
-        today = now.astimezone(self._settings.mode.zone).replace(
+        today = now.astimezone(self._account.zone).replace(
             hour=0, minute=0, second=0, microsecond=0
         )
-        sums = await self._ledger.paper.sums(self._account, now, today, today - timedelta(days=1))
-        bankroll = to_minor(self._settings.stake.bankroll)
+        yesterday = today - timedelta(days=1)
+        sums = await self._ledger.paper.sums(self._account.name, now, today, yesterday)
         return AccountSnapshot(
-            account=self._account,
-            currency=self._settings.mode.account_currency,
-            credit_minor=bankroll + sums.pnl_minor - sums.outstanding_minor,
+            account=self._account.name,
+            currency=self._account.currency,
+            credit_minor=self._account.bankroll_minor + sums.pnl_minor - sums.outstanding_minor,
             outstanding_minor=sums.outstanding_minor,
             pnl_today_minor=sums.pnl_today_minor,
             pnl_yesterday_minor=sums.pnl_yesterday_minor,
@@ -175,12 +195,12 @@ class PaperGateway:
         await self._prices.aclose()
 
     async def _settle_due(self) -> None:
-        """Settles every accepted ticket whose event has a result.
+        """Settle every accepted ticket whose event has a result.
 
-        Two processes doing it at once write the same.
+        Two processes that do it at once write the same.
         """
         now = self._clock.now()
-        waiting = await self._ledger.paper.unsettled(self._account, now)
+        waiting = await self._ledger.paper.unsettled(self._account.name, now)
         results = await self._results(waiting)
         for ticket in waiting:
             outcome = self._outcome(ticket, results.get(ticket.ticket_id), now)
@@ -190,7 +210,7 @@ class PaperGateway:
                 )
 
     async def _results(self, tickets: Sequence[PaperTicket]) -> dict[str, EventScore]:
-        """By ticket: the final score of its event."""
+        """Return by ticket id the final score of its event, where there is one."""
         found = await self._ledger.results.many([ticket.event_uid for ticket in tickets])
         return {
             ticket.ticket_id: result
@@ -219,7 +239,7 @@ class PaperGateway:
         except ValueError:  # a half-time bet on an event whose half-time score nobody saw
             return Settlement(BetState.VOID, 0)
 
-    async def _shown(self, tickets: Sequence[PaperTicket]) -> list[Ticket]:
+    async def _as_venue_tickets(self, tickets: Sequence[PaperTicket]) -> list[Ticket]:
         now = self._clock.now()
         results = await self._results(tickets)
         return [_as_venue_ticket(ticket, results.get(ticket.ticket_id), now) for ticket in tickets]

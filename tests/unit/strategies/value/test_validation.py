@@ -12,7 +12,7 @@ from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.strategies.value.settings import ValidationSettings
-from keter.strategies.value.validation import Dropped, is_noise, validate
+from keter.strategies.value.validation import Dropped, validate
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 PIN = prices("PIN", 2.1, 3.4, 3.6)
@@ -69,36 +69,6 @@ def test_kind_period_or_both_may_be_blacklisted(word: str) -> None:
         verdict_on(an_update(PIN), ValidationSettings(market_type_blacklist=(word,)))
         is Reason.MARKET_TYPE_BLACKLISTED
     )
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Alpha - No. of Corners",
-        "Beta - Total Bookings",
-        "Gamma - Red Cards",
-        "Ivanova (Sets)",
-        "Delta (ET)",
-        "Shots",
-    ],
-)
-def test_rows_that_are_not_the_match_are_noise(name: str) -> None:
-    assert is_noise(an_event(away=name))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Cardiff City",
-        "Centre d'Esports Sabadell",
-        "Virtus Entella",
-        "Cornellà",
-        "Alpha (W)",
-        "Lens (R)",
-    ],
-)
-def test_real_clubs_are_not_noise(name: str) -> None:
-    assert not is_noise(an_event(home=name))
 
 
 def test_in_play_is_bet_only_when_asked_for_and_the_score_is_known() -> None:

@@ -13,6 +13,7 @@ from keter.venues.asianodds.normalise import Problem
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 from tests.kit.asianodds_payloads import NOW, feed_body, match_game, total
+from tests.kit.feed_state import known_markets
 
 DAY = timedelta(hours=24)
 FEW = FeedBounds(DAY, fixtures=3, markets=50)
@@ -33,7 +34,7 @@ def take(
 
 
 def homes(state: FeedState) -> list[str]:
-    return sorted({prices.event.home for prices in state.markets(NOW)})
+    return sorted({prices.event.home for prices in known_markets(state, NOW)})
 
 
 def test_a_match_beyond_the_horizon_is_never_told() -> None:
@@ -84,7 +85,7 @@ def test_a_nearer_match_takes_the_place_of_the_farthest() -> None:
 def test_markets_are_bounded_as_fixtures_are() -> None:
     state = FeedState(bounds=FeedBounds(DAY, fixtures=100, markets=14))
     take(state, *(match(number, number) for number in range(1, 21)))
-    assert len(list(state.markets(NOW))) == 14
+    assert len(list(known_markets(state, NOW))) == 14
     assert "Home 14" in homes(state)
     assert "Home 15" not in homes(state)
 
@@ -96,7 +97,7 @@ def test_rows_of_one_match_are_bounded() -> None:
         for number in range(MOST_ROWS + 40)
     ]
     merged = take(state, *rows)
-    assert len(list(state.markets(NOW))) == MOST_ROWS
+    assert len(list(known_markets(state, NOW))) == MOST_ROWS
     assert merged.problems[Problem.SHED] == 40
 
 
@@ -115,10 +116,8 @@ def test_nothing_of_a_feed_that_makes_up_matches_is_remembered_for_ever() -> Non
         )
     take(state, at=NOW + timedelta(seconds=200))
     most = MOST_ENDED * FEW.fixtures
-    sizes = {
-        name: len(getattr(state, name))
-        for name in ("_rows", "_fixtures", "_uids", "_past", "_remembered", "_events")
-    }
+    sizes = {name: len(getattr(state, name)) for name in ("_rows", "_fixtures", "_uids", "_ended")}
+    sizes |= {name: len(getattr(state._ids, name)) for name in ("remembered", "events")}
     assert max(sizes.values()) <= most, sizes
 
 

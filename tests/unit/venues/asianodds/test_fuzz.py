@@ -16,17 +16,8 @@ from keter.domain.feed import MarketPrices
 from keter.domain.markets import Phase, parse_market
 from keter.domain.orders import PlaceOutcome
 from keter.domain.tickets import Ticket
-from keter.venues.asianodds.account import (
-    read_account,
-    read_bookies,
-    read_history,
-    read_leagues,
-    read_matches,
-    read_sports,
-    read_statement,
-    read_user_information,
-)
-from keter.venues.asianodds.believable import (
+from keter.venues.asianodds.client import checked
+from keter.venues.asianodds.limits import (
     INT64,
     LONGEST_KEY,
     LONGEST_NAME,
@@ -34,15 +25,16 @@ from keter.venues.asianodds.believable import (
     MOST_MINOR,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.placement import classify, read_quotes
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.transport import Reply
+from keter.venues.asianodds.venue import read_account
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer, read_feed
 from keter.venues.base import VenueError
 from tests.kit.asianodds_payloads import NOW
 from tests.kit.asianodds_seam import Venue
+from tests.kit.feed_state import known_markets
 from tests.kit.fuzzing import CORPUS, bodies, singles, write
 
 TOTALS = parse_market("ft.ou.2.5")
@@ -50,14 +42,7 @@ INTENDED = (parse_market("ft.ah.-0.75"), TOTALS.sides[0])
 TEXTS_OF_AN_ANSWER = 6  # an error or a placement has all of them, and a few words of ours
 READERS: list[tuple[str, Callable[[Answer], Any]]] = [
     ("bets", lambda answer: read_tickets(answer, NOW)),
-    ("history", lambda answer: read_history(answer, NOW)),
-    ("statement", read_statement),
     ("account", lambda answer: read_account(answer, "DEMO", NOW)),
-    ("user", read_user_information),
-    ("sports", read_sports),
-    ("bookies", read_bookies),
-    ("leagues", read_leagues),
-    ("matches", read_matches),
     ("quotes", lambda answer: read_quotes(answer, TOTALS)),
 ]
 
@@ -130,7 +115,7 @@ def test_every_odd_value_in_every_place_of_a_feed_spoils_no_memory() -> None:
     state = FeedState()
     for body in singles("feed"):
         merge(state, body, Phase.LIVE)
-    check(list(state.markets(NOW)))
+    check(known_markets(state, NOW))
 
 
 @pytest.mark.parametrize("kind", ["placement", "quotes", "login"])
@@ -185,7 +170,7 @@ def test_a_spoilt_feed_spoils_no_memory_of_it(turns: list[tuple[bytes, Phase, bo
     state = FeedState()
     for body, phase, fresh in [*turns, (write(CORPUS["feed"]).encode(), Phase.TODAY, True)]:
         merge(state, body, phase, fresh=fresh)
-    check(list(state.markets(NOW)))
+    check(known_markets(state, NOW))
 
 
 @settings(max_examples=150)

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import structlog
 
-from keter.trust import SessionHosts
 from keter.venues.asianodds.session import SessionOwner
+from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.stores import Session
 from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransientError
 from tests.kit.asianodds_payloads import NOW, result_body

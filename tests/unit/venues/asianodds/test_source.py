@@ -11,7 +11,7 @@ import structlog
 
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
-from keter.venues.asianodds.capability import FEED_INTERVAL_S
+from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.recorded_feed import CapturedFeeds
 from keter.venues.asianodds.source import EVERYTHING, AsianOddsSource

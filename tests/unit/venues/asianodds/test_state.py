@@ -29,6 +29,7 @@ from tests.kit.asianodds_payloads import (
     result_odds,
     total,
 )
+from tests.kit.feed_state import known_markets
 
 UID = "fb-20260216-alpha-fc-v-beta-fc"
 
@@ -48,7 +49,7 @@ def told(merged: Merged) -> dict[str, MarketPrices]:
 
 
 def known(state: FeedState, at: datetime = NOW) -> dict[tuple[str, str], MarketPrices]:
-    return {(p.event.event_uid, p.market.market_id): p for p in state.markets(at)}
+    return {(p.event.event_uid, p.market.market_id): p for p in known_markets(state, at)}
 
 
 def full_row(game_id: int = 1, **fields: Any) -> dict[str, Any]:
@@ -490,8 +491,8 @@ def test_a_match_that_comes_back_keeps_its_uid_until_it_is_long_over() -> None:
     assert {one for one, _ in known(state)} == {uid}
     merged = take(state, at=start + timedelta(hours=13))
     assert set(merged.fixtures.values()) == {None}
-    assert not state._remembered
-    assert not state._events
+    assert not state._ids.remembered
+    assert not state._ids.events
 
 
 def test_after_a_gap_rows_that_the_answer_does_not_repeat_are_dropped() -> None:

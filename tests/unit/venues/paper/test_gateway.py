@@ -14,12 +14,13 @@ from keter.bus.codec import encode
 from keter.clock import ManualClock
 from keter.domain.feed import EventScore
 from keter.domain.markets import Outcome, Phase, parse_market
+from keter.domain.money import to_minor
 from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import Score, VenueRef
 from keter.domain.tickets import TicketStatus
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
 from keter.settings import Settings
-from keter.venues.paper.gateway import PaperGateway
+from keter.venues.paper.gateway import PaperAccount, PaperGateway
 from tests.kit.execution import (
     ACCOUNT,
     NOW,
@@ -45,8 +46,14 @@ class World:
         self.gateway = PaperGateway(
             self.prices,
             ledger,
-            settings,
-            account=ACCOUNT,
+            settings.paper,
+            PaperAccount(
+                ACCOUNT,
+                to_minor(settings.stake.bankroll),
+                settings.mode.account_currency,
+                settings.mode.zone,
+                settings.router.slippage_limit_pct,
+            ),
             clock=clock,
             rng=random.Random(1),
             ids=counting_ids("p"),

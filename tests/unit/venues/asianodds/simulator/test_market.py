@@ -24,6 +24,7 @@ from keter.venues.asianodds.simulator.market import Market
 from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
+from tests.kit.feed_state import known_markets
 
 START_MS = 1_771_200_000_000
 TICK_MS = 1000
@@ -118,7 +119,7 @@ def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every
         )
         state.merge(read_feed(read_answer(body)), Phase.TODAY, now)
         found.append(0)
-        for told in state.markets(now):
+        for told in known_markets(state, now):
             update = MarketUpdate(
                 "t",
                 "a",

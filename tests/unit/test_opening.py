@@ -7,11 +7,11 @@ import pytest
 from keter.bus.connection import absent
 from keter.clock import ManualClock
 from keter.ledger import open_settings_ledger
+from keter.opening import open_account, open_bet_venue
 from keter.system.machine import MB, answer_mb, memory_bytes
-from keter.venues.asianodds.factory import Stores, open_venue
+from keter.venues.asianodds.factory import Stores
 from keter.venues.asianodds.venue import AsianOddsVenue
 from keter.venues.paper.gateway import PaperGateway
-from keter.venues.registry import open_bet_venue
 from tests.kit.execution import NOW, settings_for
 from tests.kit.local_stores import LocalStores
 
@@ -35,7 +35,7 @@ async def test_the_size_of_an_answer_is_the_settings_or_the_machines(tmp_path: P
         ({"MAX_ANSWER_MB": 1.5}, 1_500_000),
         ({}, int(answer_mb(0, memory_bytes()) * MB)),
     ):
-        opened = open_venue(
+        opened = open_account(
             settings_for(tmp_path, **names), Stores(local, local, local), clock, owner=True
         )
         assert opened.venue._client._transport._max_body_bytes == most

@@ -1,0 +1,56 @@
+"""The limits of AsianOdds: what it can do, and how large what it says may be. Pure.
+
+A value beyond a bound is not believed and never reaches a database. The bounds lie far above
+anything a bettor has. They lie far below what a column, a sum over many rows or Redis can hold.
+"""
+
+from datetime import timedelta
+
+from keter.domain.markets import MarketKind, Phase
+from keter.venues.base import Capability
+
+VENUE = "asianodds"
+# The shortest time in seconds between two questions for a market type, by the venue's rules.
+FEED_INTERVAL_S = {Phase.LIVE: 5.0, Phase.TODAY: 10.0, Phase.EARLY: 20.0}
+
+CAPABILITY = Capability(
+    venue=VENUE,
+    market_kinds=frozenset(MarketKind),
+    # Only decimal odds: the meaning of a stake at negative Malay odds is not public.
+    odds_formats=("00",),
+    can_cancel=False,
+    can_replace=False,
+    reference_max_length=40,
+    # A repeated reference makes a second ticket.
+    reference_unique_s=0.0,
+    asynchronous_acceptance=True,
+    # Each quote states the minimum of its book.
+    minimum_stake_minor=0,
+    feed_interval_s=FEED_INTERVAL_S,
+    placement_timeout_s=60.0,
+    handicap_from_score_at_bet=True,
+)
+
+INT64 = 2**63 - 1
+
+# A stake is at least 0 and below 1e9 units. One that cannot be read may be as large as this.
+MOST_STAKE_MINOR = 10**11 - 1
+# Profit, credit and turnover lie within 1e12 units, either side of 0.
+MOST_MINOR = 10**14
+
+# Of a team, a league, a book.
+LONGEST_NAME = 120
+# Of a reference or a ticket's number: they name rows of the ledger and keys of Redis.
+LONGEST_KEY = 64
+# Of every other text.
+LONGEST_TEXT = 500
+MOST_SCORE = 400
+MOST_ODDS = 100_000
+MOST_CARDS = 99
+# Of a bet list; the venue shows 150.
+MOST_ROWS = 5_000
+
+# A bet is not made in the future. The venue's clock may be a day ahead of ours.
+LATEST_BET = timedelta(days=1)
+# A bet is not made on a match further away than this.
+KICKOFF_WINDOW = timedelta(days=1_000)

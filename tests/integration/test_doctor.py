@@ -8,7 +8,7 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import UsageError
-from keter.ledger import open_settings_ledger
+from keter.opening import open_settings_ledger
 from keter.license import FileClockMark
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import Finding, Grade, examine, write_bundle

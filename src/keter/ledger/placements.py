@@ -1,4 +1,4 @@
-"""What became of each placement, with its times: how a venue's books really behave."""
+"""Facts about past placements: how fast a venue's books answer, and what."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,16 +13,15 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import bets, transitions
 
-_TOLD = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
+# The steps that show when a placement was sent and when the book decided.
+_STEPS = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
 
 
 class PlacementFact(msgspec.Struct, frozen=True):
-    """One bet that was sent.
+    """One bet that was sent to a book.
 
-    ``asked`` are (book, price text) as sent; ``decided_at`` is None while the book is silent.
-
-    ``refused`` counts what the book refused, not what never reached it: such placements are no
-    facts at all.
+    ``asked`` are (book, price text) as sent. ``decided_at`` is None while the book has not
+    answered. ``refused`` means by the book: a placement that never reached it yields no fact.
     """
 
     bet: Bet
@@ -39,7 +38,7 @@ class PlacementFact(msgspec.Struct, frozen=True):
 def read_placements(
     connection: Connection, mode: ExecutionMode, since: datetime
 ) -> list[PlacementFact]:
-    """Every placement of bets made since then, oldest first."""
+    """Return the facts of the bets created since ``since``, by the time of sending."""
     chosen = (bets.c.mode == mode.value) & (bets.c.created_at >= since)
     found = {
         row.intent_id: rows.to_bet(row)
@@ -48,7 +47,7 @@ def read_placements(
     query = (
         select(transitions)
         .join(bets, bets.c.intent_id == transitions.c.intent_id)
-        .where(chosen, transitions.c.target.in_([state.value for state in _TOLD]))
+        .where(chosen, transitions.c.target.in_([state.value for state in _STEPS]))
         .order_by(transitions.c.id)
     )
     steps: dict[str, list[Row[tuple[object, ...]]]] = {}

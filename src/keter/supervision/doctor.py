@@ -19,9 +19,9 @@ from keter.bus.state.odds import read_feeds
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.generated_docs import value_text
-from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB, secret_values
+from keter.opening import local_ledger, open_settings_ledger
 from keter.redaction import Redactor
 from keter.redis_server.choosing import RedisKind, plan_redis
 from keter.redis_server.private import PrivateRedis, locate_redis

@@ -6,7 +6,7 @@ import pytest
 
 from keter.bus.connection import absent
 from keter.clock import ManualClock
-from keter.ledger import open_settings_ledger
+from keter.opening import open_settings_ledger
 from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.venues.asianodds.factory import Stores, open_venue
 from keter.venues.asianodds.venue import AsianOddsVenue

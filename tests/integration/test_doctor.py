@@ -8,8 +8,8 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import UsageError
-from keter.opening import open_settings_ledger
 from keter.license import FileClockMark
+from keter.opening import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import Finding, Grade, examine, write_bundle
 from tests.kit.support import RedisServer, free_port

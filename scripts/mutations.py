@@ -81,7 +81,8 @@ RECONCILER = "src/keter/execution/reconcile/reconciler.py"
 INSTANCES = "src/keter/supervision/instances.py"
 ROUTING = "src/keter/execution/placing.py"
 PLACEMENT_GATE = "src/keter/execution/placement_checks.py"
-BETS = "src/keter/ledger/bets.py"
+BET_STEPS = "src/keter/ledger/bet_steps.py"
+BET_QUERIES = "src/keter/ledger/bet_queries.py"
 CALLS = "src/keter/venues/asianodds/transport.py"
 CARE = "src/keter/processes/retention.py"
 KEEPING = "src/keter/risk/book_keeper.py"
@@ -144,9 +145,9 @@ MUTATIONS = (
         "takeover",
         ONCE,
         "a death while sending is a doubt",
-        BETS,
-        "(BetState.SENDING, BetState.UNKNOWN)):",
-        "(BetState.SENDING, BetState.UNKNOWN))[:2]:",
+        BET_STEPS,
+        "    (BetState.SENDING, BetState.UNKNOWN),\n",
+        "",
         (LEDGER, LIFE),
     ),
     Mutation(
@@ -171,7 +172,7 @@ MUTATIONS = (
         "unknown-age",
         GATE,
         "a correction does not restart the clock of a doubt",
-        BETS,
+        BET_QUERIES,
         "    stepped = or_(transitions.c.source.is_(None), transitions.c.source !="
         " transitions.c.target)\n",
         "    stepped = transitions.c.id > 0\n",
@@ -1234,10 +1235,10 @@ MUTATIONS = (
         "open-index",
         BOUNDED,
         "open bets are read from an index of their own",
-        "src/keter/ledger/bets.py",
+        BET_QUERIES,
         "    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)\n",
         "    query = select(bets).where(bets.c.mode == mode.value,"
-        " bets.c.state.in_(_values(OPEN)))\n",
+        " bets.c.state.in_(state_names(OPEN)))\n",
         (QUESTIONS,),
     ),
     Mutation(
@@ -1298,7 +1299,7 @@ MUTATIONS = (
         "command-order",
         REDIS,
         "the highest revision is the last command",
-        "src/keter/ledger/history.py",
+        "src/keter/ledger/commands.py",
         "query.order_by(revision.desc(), operator_commands.c.sequence.desc())",
         "query.order_by(operator_commands.c.at.desc())",
         (LEDGER,),
@@ -1307,7 +1308,7 @@ MUTATIONS = (
         "limit-order",
         REDIS,
         "the limit said last is restored, whatever the clock said",
-        "src/keter/ledger/history.py",
+        "src/keter/ledger/commands.py",
         "select(operator_commands).order_by(operator_commands.c.sequence.desc()).limit(limit)",
         "select(operator_commands).order_by(operator_commands.c.at.desc()).limit(limit)",
         (CATCHING_UP, LEDGER),

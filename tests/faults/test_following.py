@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.telemetry.stats import day_of, read_counts
+from keter.bus.telemetry.stats import read_counts
 from keter.clock import SystemClock
 from keter.domain.bets import BetState
+from keter.domain.days import day_of
 from keter.license import issue, load_private_key, new_key
 from tests.kit.execution_world import ACCOUNT, ExecutionWorld, execution_world
 from tests.kit.keter_up import KeterUp

@@ -18,7 +18,8 @@ from keter.domain.feed import CapturedAnswer
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
-from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.ledger import BetFilter, Ledger
+from keter.opening import open_settings_ledger
 from keter.processes import retention as care
 from keter.processes.retention import Care
 from keter.replay.capture import CaptureWriter, capture_files

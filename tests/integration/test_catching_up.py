@@ -20,7 +20,8 @@ from keter.clock import ManualClock
 from keter.context import Context
 from keter.control.commands import Control, Operator
 from keter.domain.trading import CommandAction
-from keter.ledger import Ledger, open_settings_ledger
+from keter.ledger import Ledger
+from keter.opening import open_settings_ledger
 from keter.risk.restore import ACTOR, catch_up
 from keter.risk.streaks import STREAK, last_streak_pause
 from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for

@@ -38,7 +38,8 @@ from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
-from keter.ledger import BetChanges, Ledger, open_settings_ledger
+from keter.ledger import BetChanges, Ledger
+from keter.opening import open_settings_ledger
 from keter.processes.guard import Guard
 from keter.processes.serving import Gather, Handled, serve
 from keter.risk import book_keeper as risk_keeping

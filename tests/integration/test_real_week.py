@@ -24,7 +24,8 @@ from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import FeedUpdate
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.ledger import BetFilter, Ledger
+from keter.opening import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.processes.runtime import Work
 from keter.settings import Settings

@@ -24,9 +24,8 @@ import structlog
 from keter.bus.connection import Bus
 from keter.clock import SystemClock
 from keter.context import Context
-from keter.ledger import open_settings_ledger
 from keter.logs import configure_logs
-from keter.opening import open_bet_venue
+from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.router import route
 from keter.processes.runtime import live
 from keter.processes.tracker import KnownSelections, track

@@ -68,7 +68,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "verdicts of the guard": lambda book: book.decisions.recent(25, stage="guard", reason="ok"),
     "verdicts of the router": lambda book: book.decisions.recent(25, stage="router"),
-    "alerts that stand": lambda book: book.alerts.standing(),
+    "open alerts": lambda book: book.alerts.open_ids(),
 }
 
 

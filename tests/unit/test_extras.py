@@ -15,7 +15,7 @@ from scripts import bootstrap
 from keter import extras
 from keter.alerting import build
 from keter.errors import ConfigurationError, UsageError
-from keter.ledger import database, maintenance
+from keter.ledger import address, database, maintenance
 from tests.kit.support import ROOT
 
 LOCK = (ROOT / "requirements-extras.lock").read_text(encoding="utf-8")
@@ -146,7 +146,7 @@ def test_each_message_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert command in logs[0]["reason"]
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
     with pytest.raises(ConfigurationError, match=re.escape(command)):
-        database.make_engine(database.parse_url("postgresql://h/d"), read_only=True)
+        database.make_engine(address.parse_url("postgresql://h/d"), read_only=True)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(UsageError, match=re.escape(command)):
         maintenance._write_parquet(tmp_path / "x.parquet", [])

@@ -174,7 +174,7 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
     """
     from keter.clock import SystemClock
     from keter.control.commands import Control
-    from keter.ledger import local_ledger, open_settings_ledger
+    from keter.opening import local_ledger, open_settings_ledger
 
     clock, settings = SystemClock(), target.settings
     file = local_ledger(settings)
@@ -234,7 +234,7 @@ async def somebody_runs(bus: "Bus | None") -> bool:
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
     """Open the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
     from keter.clock import SystemClock
-    from keter.ledger import open_settings_ledger
+    from keter.opening import open_settings_ledger
 
     settings = settings_meant()
 

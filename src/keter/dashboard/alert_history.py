@@ -70,7 +70,7 @@ class AlertHistory:
                     await _paid(self._owed[0], history)
                     self._owed.popleft()
                 if catching_up:
-                    for alert_id in sorted(await history.standing() - self._standing.keys()):
+                    for alert_id in sorted(await history.open_ids() - self._standing.keys()):
                         await history.closed(alert_id, at=at)
                     self._caught_up = True
         except (KeterError, TimeoutError) as e:

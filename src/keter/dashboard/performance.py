@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from keter.dashboard.models import PerformanceRow
 from keter.dashboard.views import KIND_TEXT, clv_pct, sport_text
 from keter.domain.bets import SETTLED, Bet
+from keter.domain.days import day_of
 from keter.domain.money import money_text, round_to_minor
 
 _HUNDREDTH = Decimal("0.01")
@@ -29,7 +30,7 @@ def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
         "market": lambda bet: f"{KIND_TEXT[bet.intent.market.kind]}, {bet.intent.market.period}",
         "league": lambda bet: bet.intent.league,
         "edge": lambda bet: edge_band(bet.intent.ev_pct),
-        "day": lambda bet: (bet.settled_at or bet.updated_at).astimezone(zone).date().isoformat(),
+        "day": lambda bet: day_of(bet.settled_at or bet.updated_at, zone),
     }
     return found[by]
 

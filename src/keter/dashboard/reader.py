@@ -35,6 +35,7 @@ from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.days import day_of
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
@@ -210,7 +211,7 @@ class Reader:
 
     def today(self) -> str:
         """The betting day, in the configured zone."""
-        return self._clock.now().astimezone(self._settings.mode.zone).date().isoformat()
+        return day_of(self._clock.now(), self._settings.mode.zone)
 
     def _day_start(self) -> datetime:
         now = self._clock.now().astimezone(self._settings.mode.zone)

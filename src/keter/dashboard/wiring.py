@@ -24,8 +24,8 @@ from keter.dashboard.static import load_pages
 from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
 from keter.domain.processes import EVERYTHING, Process
-from keter.ledger import ledger_url
 from keter.ledger.writing import WriteProbe
+from keter.opening import ledger_url
 from keter.settings import Settings
 from keter.supervision.preflight import armable, check_bind
 

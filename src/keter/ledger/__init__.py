@@ -1,6 +1,9 @@
 """The ledger: money history in SQL. The only package that talks to a database."""
 
-from keter.ledger.bets import BetChanges, BetFilter, Intents, Takeover
+from keter.ledger.alerts import AlertRow, Alerts
+from keter.ledger.bet_queries import BetFilter
+from keter.ledger.bet_steps import BetChanges, Takeover
+from keter.ledger.bets import Intents
 from keter.ledger.errors import (
     DuplicateDecisionError,
     FencedError,
@@ -10,17 +13,9 @@ from keter.ledger.errors import (
     UnstorableRowError,
 )
 from keter.ledger.figures import ClosingLine, Figures
-from keter.ledger.history import AlertRow, Alerts, ForeignTicket, SettlementRow, ticket_key
-from keter.ledger.identity import Identity
-from keter.ledger.ledger import (
-    Ledger,
-    is_there,
-    ledger_is_shared,
-    ledger_url,
-    local_ledger,
-    open_ledger,
-    open_settings_ledger,
-)
+from keter.ledger.foreign_tickets import ForeignTicket, ticket_key
+from keter.ledger.ledger import Identity, Ledger, open_ledger
+from keter.ledger.settlements import SettlementRow
 from keter.ledger.sums import MoneySummary
 
 __all__ = [
@@ -43,11 +38,6 @@ __all__ = [
     "SettlementRow",
     "Takeover",
     "UnstorableRowError",
-    "is_there",
-    "ledger_is_shared",
-    "ledger_url",
-    "local_ledger",
     "open_ledger",
-    "open_settings_ledger",
     "ticket_key",
 ]

@@ -1,6 +1,4 @@
-"""Column types that keep values exact: times as whole microseconds, JSON as text, states as
-words.
-"""
+"""Column types that keep values exact: times as whole microseconds, JSON as text."""
 
 import base64
 import zlib
@@ -14,15 +12,15 @@ from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PACKED = "z"
-PACK_FROM_BYTES = 512  # shorter ones gain little, and stay readable for whoever looks into the file
+PACK_FROM_BYTES = 512  # shorter values gain little, and stay readable with other tools
 _MICROSECOND = timedelta(microseconds=1)
 
-# SQLite numbers rows by itself only where the key is declared INTEGER.
+# SQLite numbers rows by itself only if the key is declared INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
 def to_us(moment: datetime) -> int:
-    """Microseconds since the epoch, exact. Raises ValueError for a time without a zone."""
+    """Return the exact microseconds since the epoch. Raises ValueError for a naive time."""
     if moment.tzinfo is None:
         raise ValueError("the ledger takes aware times only")
     return (moment - EPOCH) // _MICROSECOND
@@ -33,8 +31,9 @@ def from_us(microseconds: int) -> datetime:
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time, stored as microseconds since the epoch: sorts, compares and survives every
-    database exactly.
+    """An aware time, stored as an integer of microseconds since the epoch.
+
+    It sorts and compares exactly in every database.
     """
 
     impl = BigInteger
@@ -61,8 +60,9 @@ class JsonText(TypeDecorator[Any]):
 
 
 class PackedJson(TypeDecorator[Any]):
-    """As JsonText, but long values are compressed: ``z`` and base85 of zlib. JSON text never begins
-    with a z.
+    """JSON as text, compressed if it is long: ``z`` and the base85 text of zlib's output.
+
+    JSON text never begins with a z.
     """
 
     impl = Text
@@ -72,16 +72,13 @@ class PackedJson(TypeDecorator[Any]):
         if value is None:
             return None
         raw = msgspec.json.encode(value)
-        return (
-            PACKED + base64.b85encode(zlib.compress(raw)).decode()
-            if len(raw) >= PACK_FROM_BYTES
-            else raw.decode()
-        )
+        if len(raw) < PACK_FROM_BYTES:
+            return raw.decode()
+        return PACKED + base64.b85encode(zlib.compress(raw)).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        packed = value.startswith(PACKED)
-        return msgspec.json.decode(
-            zlib.decompress(base64.b85decode(value[len(PACKED) :])) if packed else value
-        )
+        if not value.startswith(PACKED):
+            return msgspec.json.decode(value)
+        return msgspec.json.decode(zlib.decompress(base64.b85decode(value[len(PACKED) :])))

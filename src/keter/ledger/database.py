@@ -1,8 +1,8 @@
-"""One engine, one thread, whole transactions.
+"""The database of the ledger: one engine and one thread that runs whole transactions.
 
-Every piece of work runs as one transaction in the ledger's only thread, so the event loop never
-waits for a disk. SQLite commits with ``synchronous=FULL`` (an fsync per commit) unless the work
-says that losing it in a power cut is bearable.
+Every piece of work is one transaction in the ledger's only thread, so the event loop never waits
+for a disk. SQLite commits with ``synchronous=FULL`` (an fsync per commit). Work that a power cut
+may lose asks for less.
 """
 
 import asyncio
@@ -13,10 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, create_engine, event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import (
-    ArgumentError,
     DatabaseError,
     DataError,
     DBAPIError,
@@ -44,50 +43,23 @@ _SQLITE_BEGIN = {
     RELAXED: ("PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE"),
 }
 _POSTGRES_BEGIN = {
-    READ: (
-        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-    ),  # several queries of one read see one moment, as in SQLite
+    # Several queries of one read see one moment, as in SQLite.
+    READ: ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",),
     DURABLE: (),
     RELAXED: ("SET LOCAL synchronous_commit = off",),
 }
-# PostgreSQL's words for what SQLite calls operational: no right to a table, no such table (a backup
-# is being restored).
+# PostgreSQL's insufficient_privilege and undefined_table (a backup is being restored). SQLite
+# reports both as an OperationalError.
 _UNUSABLE = frozenset({"42501", "42P01"})
 
 
-def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
-    """``column`` as something no index is of, so that a planner without statistics takes the index
-    that is meant.
-    """
-    return column.concat("")
-
-
-def parse_url(url: str) -> URL:
-    """Read an address as SQLAlchemy's: a SQLite file or PostgreSQL.
-
-    Raises ConfigurationError, which does not show the address, for anything else.
-    """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as e:
-        raise ConfigurationError(
-            "LEDGER_URL is not a database address such as sqlite:///local/ledger.db"
-        ) from e
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ConfigurationError("LEDGER_URL must begin with sqlite:// or postgresql://")
-    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-        raise ConfigurationError(
-            "the ledger must be a file: in memory it would forget the bets with the process"
-        )
-    return (
-        parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() == "postgresql"
-        else parsed
-    )
-
-
 def make_engine(url: URL, *, read_only: bool) -> Engine:
-    """An engine of one connection whose transactions begin the way the work asks for."""
+    """Return an engine with one connection.
+
+    A transaction begins as the execution option ``work`` says: READ, DURABLE or RELAXED.
+
+    Raises ConfigurationError if the driver for PostgreSQL is not installed.
+    """
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, read_only=read_only)
     try:
@@ -115,12 +87,11 @@ def make_engine(url: URL, *, read_only: bool) -> Engine:
 def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
     path = Path(url.database or "")
     if read_only:
-        # as_uri() writes the characters of a name that mean something in an address as %23 and the
-        # like
+        # as_uri() escapes characters that have a meaning in an address, such as # (%23).
         url = url.set(database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
     else:
         make_folder(path.parent)
-        claim(path)  # its -wal and -shm take over the rights of the file
+        claim(path)  # SQLite gives its -wal and -shm files the permissions of this file
     engine = create_engine(
         url,
         pool_size=1,
@@ -131,10 +102,11 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself: _begin_with does
+        # _begin_with begins the transactions, not the driver.
+        connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")
         if not read_only:
-            # Heard while the file is empty, ignored later.
+            # Takes effect only while the file is empty.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
             _use_wal(connection)
 
@@ -143,8 +115,10 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Several processes may make a new ledger at once, and SQLite does not wait for another in this
-    one step.
+    """Switch a file to the write-ahead log. Raises sqlite3.OperationalError.
+
+    Several processes may create a ledger at once. SQLite does not wait for a lock in this one
+    statement, so it is repeated for BUSY_TIMEOUT_S.
     """
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
@@ -166,7 +140,7 @@ def _begin_with(engine: Engine, statements: dict[str, tuple[str, ...]]) -> None:
 
 
 class Database:
-    """Runs pieces of work, each a function of a connection, in order, in one thread."""
+    """Runs pieces of work, each a function of a connection, one after the other in one thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -181,22 +155,27 @@ class Database:
         return self._engine.url
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """One consistent view.
+        """Run a reading transaction: all its queries see the same moment.
 
-        Raises LedgerUnavailableError, UnstorableRowError for a question with a value that cannot
-        be.
+        Raises LedgerUnavailableError, and UnstorableRowError for a parameter that the database
+        cannot hold.
         """
         return await self._submit(READ, work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """All of it or nothing; when this returns it is on disk, unless ``durable`` is False.
+        """Run a writing transaction: all of it or nothing takes place.
 
-        Raises LedgerUnavailableError, UnstorableRowError where the database refuses a row.
+        After the return it is on disk, unless ``durable`` is False.
+
+        Raises LedgerUnavailableError, and UnstorableRowError if the database refuses a row.
         """
         return await self._submit(DURABLE if durable else RELAXED, work)
 
     async def run(self, work: Callable[[Engine], T]) -> T:
-        """Work that needs the engine itself, such as a migration or a backup."""
+        """Run work that needs the engine itself, such as a migration or a backup.
+
+        Raises LedgerUnavailableError, UnstorableRowError.
+        """
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, lambda: self._guarded(lambda: work(self._engine))
         )
@@ -217,24 +196,24 @@ class Database:
         try:
             return work()
         except (IntegrityError, DataError, OverflowError, UnicodeError) as e:
-            # The last two come from SQLite's driver as they are.
+            # SQLAlchemy does not wrap the last two, which SQLite's driver raises.
             raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
         except (OperationalError, InternalError, PoolTimeoutError) as e:
-            # Internal: a read-only server, a broken one.
+            # PostgreSQL raises InternalError for a read-only or a broken server.
             raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
         except DBAPIError as e:
             if getattr(e.orig, "sqlstate", None) in _UNUSABLE:
                 raise LedgerUnavailableError(f"the ledger cannot be used: {_cause(e)}") from e
             if e.connection_invalidated:
                 raise LedgerUnavailableError(f"the ledger's connection broke: {_cause(e)}") from e
-            # SQLite's word for a file that is damaged, or no database at all.
+            # SQLite raises this very class for a damaged file and for a file of another kind.
             if type(e) is DatabaseError:
                 raise LedgerUnavailableError(
                     f"the ledger's file is damaged ({_cause(e)}); restore a backup"
                 ) from e
             raise
         except StatementError as e:
-            # A value that could not even be handed over, such as a time without a zone.
+            # A value that a column type refused, such as a time without a zone.
             raise UnstorableRowError(f"the ledger does not take a row: {_cause(e)}") from e
 
     async def aclose(self) -> None:

@@ -1,21 +1,21 @@
-"""What the ledger refuses, and why.
+"""The errors of the ledger, with their exit codes.
 
 KeterError
 ├── DuplicateDecisionError   70  this decision already has an intent: a redelivered item, harmless
 ├── SelectionOpenError       70  another intent on the same selection is open
 ├── FencedError              70  a newer owner has taken the account over: stop placing
 ├── NotInLedgerError         70  no such row
-├── UnstorableRowError       70  a value that the database does not take, or that breaks a rule of it
-└── LedgerUnavailableError   69  the database cannot be reached, is locked for too long or its disk is full
+├── UnstorableRowError       70  a value that the database or one of its constraints refuses
+└── LedgerUnavailableError   69  no connection, locked for too long, or the disk is full
 """
 
 from keter.errors import KeterError, UnavailableError
 
 
 class DuplicateDecisionError(KeterError):
-    """The unique constraint on ``decision_id`` said no.
+    """The decision already has an intent: ``decision_id`` is unique.
 
-    ``state`` is where the existing intent stands.
+    ``state`` is that of the existing intent.
     """
 
     def __init__(self, decision_id: str, state: str) -> None:
@@ -25,10 +25,7 @@ class DuplicateDecisionError(KeterError):
 
 
 class SelectionOpenError(KeterError):
-    """The unique index on open selections said no.
-
-    ``intent_id`` is the intent that holds the selection.
-    """
+    """The selection already has an open intent, ``intent_id``: the open ones are unique."""
 
     def __init__(self, selection: str, intent_id: str) -> None:
         super().__init__(f"{selection} is held by the open intent {intent_id}")
@@ -36,7 +33,7 @@ class SelectionOpenError(KeterError):
 
 
 class FencedError(KeterError):
-    """A step came with an older fencing number than the account's newest owner has."""
+    """The caller's fencing number is older than that of the account's newest owner."""
 
     def __init__(self, resource: str, fence: int, current: int) -> None:
         super().__init__(
@@ -48,15 +45,15 @@ class FencedError(KeterError):
 
 
 class NotInLedgerError(KeterError):
-    """The row that was asked for does not exist."""
+    """The requested row does not exist."""
 
 
 class UnstorableRowError(KeterError):
-    """The database refuses this one row, for ever: a value too large, too long, or against a rule.
+    """The database refuses this row, and would refuse it again. Nothing was written.
 
-    Nothing was written.
+    A value is too large, too long or against a constraint.
     """
 
 
 class LedgerUnavailableError(UnavailableError):
-    """The database did not do what was asked; whether a commit in flight took place is unknown."""
+    """The database failed. It is unknown whether a commit in flight took place."""

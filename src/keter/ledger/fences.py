@@ -1,8 +1,8 @@
-"""Fencing numbers, issued and checked where the write happens.
+"""Fencing numbers, issued and checked in the same database as the write.
 
-The ledger issues them itself, so they grow even when Redis has lost its data: a router that woke up
-from a long pause, or that kept its lease in a Redis that is gone, cannot create or send an intent
-after another has taken the account over.
+They grow even if Redis has lost its data. After another router has taken the account over, an
+earlier one can neither create nor send an intent. It may have woken from a long pause, or hold its
+lease in a Redis that is gone.
 """
 
 from datetime import datetime
@@ -22,7 +22,7 @@ def _resource(account: str, mode: ExecutionMode) -> str:
 def take_fence(
     connection: Connection, account: str, mode: ExecutionMode, at: datetime, worker: str
 ) -> int:
-    """The next number for the account: every smaller one is refused from this commit on."""
+    """Issue the account's next number; from this commit on every smaller one is refused."""
     resource = _resource(account, mode)
     current = connection.execute(
         select(fences.c.fence).where(fences.c.resource == resource).with_for_update()
@@ -39,9 +39,9 @@ def take_fence(
 
 
 def check_fence(connection: Connection, account: str, mode: ExecutionMode, fence: int) -> None:
-    """Raise FencedError when a newer number was issued.
+    """Raise FencedError if a number newer than ``fence`` was issued.
 
-    The row stays locked, so none can be issued before the commit.
+    The row stays locked, so no other number can be issued before the commit.
     """
     resource = _resource(account, mode)
     current = connection.execute(

@@ -1,6 +1,4 @@
-"""Sums over the whole ledger, for whoever watches from outside: bets by state, money, and how the
-closing price judged.
-"""
+"""Sums over the whole ledger for monitoring: bets by state, money, closing line value."""
 
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
@@ -10,36 +8,38 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import OPEN, SETTLED, BetState
+from keter.domain.bets import SETTLED, BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
-from keter.ledger.bets import entries_of
-from keter.ledger.database import unindexed
+from keter.ledger.bet_queries import MAYBE_AT_VENUE, entries_of
 from keter.ledger.schema import OPEN_NOW, bets, transitions
-from keter.ledger.sums import STAKED, at_risk, read_day_risk
+from keter.ledger.statements import unindexed
+from keter.ledger.sums import at_risk, read_day_risk
 from keter.ledger.totals import BETS, read_totals
 
 LAST_PLACEMENTS = 20
-# A placement that has come to something: what is still being sent tells nothing yet.
+# States of a placement that the venue has answered or that ended in doubt; SENDING is too early.
 ANSWERED = SETTLED | {BetState.PENDING, BetState.RUNNING, BetState.REFUSED, BetState.UNKNOWN}
 
 
 class ClosingLine(msgspec.Struct, frozen=True):
-    """The mean closing line value of ``bets`` bets; None without any."""
+    """The mean closing line value of ``bets`` bets, as a ratio; None without bets."""
 
     bets: int
     mean: float | None
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """One execution mode's bets.
+    """Sums over all bets of one execution mode; amounts in minor units.
 
-    Money in minor units; ``states`` counts every bet there ever was by the state it is in.
+    ``states`` counts every bet in the ledger by its state. ``unknown_since`` is when the bet that
+    has been UNKNOWN for longest entered that state.
 
-    ``refused`` is how many of the newest ``placements`` (LAST_PLACEMENTS at most) were refused.
-    ``clv_mean`` is a ratio over the ``clv_bets`` settled in the asked span whose closing price is
-    known; None without any. ``unknown_since`` is when the bet that has been unknown for longest
-    became so.
+    ``placements`` is the number of the newest answered placements, LAST_PLACEMENTS at most.
+    ``refused`` of them were refused.
+
+    ``clv_mean`` is a ratio, the mean of ``clv_bets`` bets with a known closing price; None without
+    any.
     """
 
     day: DayRisk
@@ -61,13 +61,15 @@ def read_figures(
     clv_since: datetime,
     closing: ClosingLine | None,
 ) -> Figures:
-    """``closing`` is what ``read_closing`` found lately; None asks again.
+    """Return the sums; the day's are of the betting day ``day``, an ISO date in ``zone``.
 
-    Raises ValueError for no ISO date.
+    ``closing`` is an earlier result of ``read_closing``; None reads it again, for ``clv_since``.
+
+    Raises ValueError if ``day`` is not an ISO date.
     """
     ours = bets.c.mode == mode.value
     found = read_totals(connection, BETS, mode.value)
-    standing = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(STAKED & OPEN)))
+    at_venue = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(MAYBE_AT_VENUE)))
     in_doubt = select(bets.c.intent_id).where(
         ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value
     )
@@ -85,7 +87,7 @@ def read_figures(
         day=read_day_risk(connection, day, mode, zone),
         states={one.state: one.number for one in found},
         profit_minor=sum(one.pnl_minor for one in found if BetState(one.state) in SETTLED),
-        outstanding_minor=int(connection.execute(standing).scalar_one()),
+        outstanding_minor=int(connection.execute(at_venue).scalar_one()),
         unknown_since=min(since, default=None),
         placements=len(placements),
         refused=placements.count(BetState.REFUSED.value),
@@ -95,7 +97,10 @@ def read_figures(
 
 
 def read_closing(connection: Connection, mode: ExecutionMode, since: datetime) -> ClosingLine:
-    """Read every bet settled since then, so it is a question for now and then."""
+    """Return the mean closing line value of the bets settled since ``since``.
+
+    It reads every one of these bets, so it is not for every scrape.
+    """
     settled = select(bets.c.odds, bets.c.closing_fair_odds).where(
         bets.c.mode == mode.value,
         bets.c.settled_at >= since,
@@ -107,8 +112,9 @@ def read_closing(connection: Connection, mode: ExecutionMode, since: datetime) -
 
 
 def closing_values(prices: Iterable[tuple[str | None, float | None]]) -> list[float]:
-    """``odds / fair closing odds - 1`` of each (odds in the venue's spelling, closing price); what
-    is no price is left out.
+    """Return ``odds / fair closing odds - 1`` of each (odds as the venue's text, closing odds).
+
+    A pair in which one is no price is left out.
     """
     found = []
     for odds, closing in prices:

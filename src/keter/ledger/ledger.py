@@ -1,37 +1,56 @@
-"""The ledger as a whole: where it is, how it is opened, and its repositories."""
+"""The ledger as a whole: how it is opened, its repositories, and sums over several of them."""
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from sqlalchemy.engine import URL
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.engine import URL, Connection
 
 from keter.clock import Clock
 from keter.domain.bets import Bet, BetState
+from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk
 from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import sizes, sums
-from keter.ledger.bets import Intents, read_open
-from keter.ledger.database import Database, make_engine, parse_url
+from keter.ledger.accounts import Accounts
+from keter.ledger.address import file_of, parse_url
+from keter.ledger.alerts import Alerts
+from keter.ledger.bet_queries import read_open
+from keter.ledger.bets import Intents
+from keter.ledger.commands import Commands
+from keter.ledger.database import Database, make_engine
 from keter.ledger.decisions import Decisions
 from keter.ledger.errors import LedgerUnavailableError
 from keter.ledger.figures import ClosingLine, Figures, read_closing, read_figures
-from keter.ledger.history import Accounts, Alerts, Commands, ForeignTickets, Results, Settlements
-from keter.ledger.identity import Identity, read_identity
+from keter.ledger.foreign_tickets import ForeignTickets
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import read_placements
+from keter.ledger.results import Results
+from keter.ledger.schema import identity
+from keter.ledger.settlements import Settlements
 from keter.ledger.totals import fold
-from keter.settings import Settings
 from keter.system.text_files import is_present
 
 
-class Ledger:
-    """Money history.
+class Identity(msgspec.Struct, frozen=True):
+    """A ledger's own id, created with it and kept wherever it is moved.
 
-    Every method raises LedgerUnavailableError when the database fails; then a commit's fate is
-    unknown.
+    ``made_at`` is when the ledger was created or, if it is older than ids, when it got one.
+    """
+
+    ledger_id: str
+    made_at: datetime
+
+
+class Ledger:
+    """The history of money. Amounts are in minor units.
+
+    Every method raises LedgerUnavailableError if the database fails. It is then unknown whether a
+    commit took place.
     """
 
     def __init__(self, database: Database, *, clock: Clock, zone: tzinfo) -> None:
@@ -49,15 +68,18 @@ class Ledger:
         self.paper = PaperBook(database)
 
     async def identity(self) -> Identity:
-        """Which ledger this is, and since when there is one."""
-        return await self._database.read(read_identity)
+        """Return which ledger this is, and since when it exists."""
+        return await self._database.read(_read_identity)
 
     def day_of(self, moment: datetime) -> str:
-        """The betting day of a moment, as an ISO date in the configured zone."""
-        return moment.astimezone(self._zone).date().isoformat()
+        """Return the betting day of a moment, as an ISO date in the ledger's zone."""
+        return day_of(moment, self._zone)
 
     async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
-        """The day's settled profit, stakes and bets, and the losses in a row up to its end."""
+        """Return the day's settled profit, stakes and bets, and the losing streak at its end.
+
+        Raises ValueError if ``day`` is not an ISO date.
+        """
         return await self._database.read(
             lambda connection: sums.read_day_risk(connection, day, mode, self._zone)
         )
@@ -65,14 +87,15 @@ class Ledger:
     async def last_results(
         self, mode: ExecutionMode, *, since: datetime | None = None
     ) -> list[tuple[str, BetState]]:
-        """The newest bets settled after ``since`` with their states, newest first; 400 at most."""
+        """Return (intent id, state) of bets settled after ``since``, newest first, 400 at most."""
         return await self._database.read(
             lambda connection: sums.read_results(connection, mode, since=since)
         )
 
     async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
-        """The open bets and the day as of one moment: a bet that settles meanwhile is in one of the
-        two, never in both.
+        """Return the open bets and the day's sums, both read at one moment.
+
+        A bet that settles meanwhile is in one of the two, never in both.
         """
         return await self._database.read(
             lambda connection: (
@@ -82,7 +105,7 @@ class Ledger:
         )
 
     async def summary(self, mode: ExecutionMode, day: str | None = None) -> sums.MoneySummary:
-        """The money strip; ``day`` None is today."""
+        """Return the sums of a betting day for the console; ``day`` None means today."""
         chosen = day or self.day_of(self._clock.now())
         return await self._database.read(
             lambda connection: sums.read_summary(connection, mode, chosen, self._zone)
@@ -96,58 +119,62 @@ class Ledger:
         clv_since: datetime,
         closing: ClosingLine | None = None,
     ) -> Figures:
-        """Sum over everything of ``mode``; the closing line value of bets settled since
-        ``clv_since``, unless it is given.
+        """Return sums over all bets of ``mode``.
+
+        The closing line value is ``closing``, or else that of the bets settled since
+        ``clv_since``.
         """
         return await self._database.read(
             lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing)
         )
 
     async def closing_line(self, mode: ExecutionMode, since: datetime) -> ClosingLine:
-        """The closing line value of every bet settled since then."""
+        """Return the mean closing line value of the bets settled since ``since``."""
         return await self._database.read(lambda connection: read_closing(connection, mode, since))
 
     async def pnl_points(self, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
-        """When each bet settled and its profit in minor units, oldest first."""
+        """Return the time of settlement and the profit of each bet, oldest first."""
         return await self._database.read(lambda connection: sums.read_pnl(connection, mode, since))
 
     async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
-        """What became of every placement of bets made since then, oldest first."""
+        """Return what came of every placement of bets created since ``since``, oldest first."""
         return await self._database.read(
             lambda connection: read_placements(connection, mode, since)
         )
 
     async def stored_bytes(self) -> int:
-        """How much is stored, room for reuse left out."""
+        """Return the size of what is stored, without space that may be reused."""
         return await self._database.read(sizes.stored_bytes)
 
     async def give_back(self) -> None:
-        """Return some of the room that deleted rows left to the disk."""
+        """Return some of the space of deleted rows to the disk."""
         await self._database.run(sizes.give_back)
 
     async def tidy(self) -> None:
-        """Folds the totals and brings the planner's statistics up to date; cheap enough for every
-        few minutes.
+        """Fold the totals and update the planner's statistics.
+
+        It is cheap enough to run every few minutes.
         """
         while await self._database.write(fold, durable=False):
             pass
         await self._database.write(sizes.optimize, durable=False)
 
     async def integrity(self) -> list[str]:
-        """What is wrong with the data, one sentence each; empty when all is well."""
+        """Return one sentence for each thing that is wrong with the data."""
         return await self._database.run(integrity)
 
     async def backup(self, path: Path) -> None:
-        """A complete copy at ``path`` while everything runs on.
+        """Write a complete copy to ``path``; readers and writers need not stop.
 
-        SQLite only; else, or where a file is, UsageError.
+        Raises UsageError if the ledger is not SQLite or ``path`` exists, UnavailableError if
+        ``path`` cannot be written.
         """
         await self._database.run(lambda engine: backup(engine, path))
 
     async def export(self, path: Path, fmt: str) -> int:
-        """Write every bet to ``path`` as ``csv`` or ``parquet``; returns the number of rows.
+        """Write every bet to ``path`` as ``csv`` or ``parquet``; return the number of rows.
 
-        Raises UsageError.
+        Raises UsageError for another format, UnavailableError if ``path`` cannot be written.
         """
         return await self._database.run(lambda engine: export(engine, path, fmt))
 
@@ -155,44 +182,15 @@ class Ledger:
         await self._database.aclose()
 
 
-def ledger_url(settings: Settings) -> str:
-    """LEDGER_URL, else a SQLite file in DATA_DIR. May hold a password: never log it."""
-    configured = settings.log.ledger_url.get_secret_value()
-    if configured:
-        return configured
-    # Not put together by hand: what means something in an address may be part of a folder's name.
-    path = (settings.mode.data_dir / "ledger.db").absolute().as_posix()
-    return URL.create("sqlite", database=path).render_as_string(hide_password=False)
-
-
-def local_ledger(settings: Settings) -> Path | None:
-    """The file of the ledger, there or not; None where it is a server's."""
-    url = parse_url(ledger_url(settings))
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
-
-
-def ledger_is_shared(settings: Settings) -> bool:
-    """Whether several machines may work on this ledger at once: a database server, not a file."""
-    return parse_url(ledger_url(settings)).get_backend_name() != "sqlite"
-
-
-def is_there(settings: Settings) -> bool:
-    """Whether there may be a ledger: a file that exists, or a database that has to be asked."""
-    return (
-        ledger_is_shared(settings) or Path(parse_url(ledger_url(settings)).database or "").exists()
-    )
-
-
 async def open_ledger(
     url: str, *, read_only: bool = False, clock: Clock, zone: tzinfo = UTC
 ) -> Ledger:
-    """Open the ledger and, unless ``read_only``, creates or migrates its tables.
+    """Open the ledger and, unless ``read_only``, create or migrate its tables.
 
-    ``zone`` is where a betting day starts.
+    ``zone`` is the time zone in which a betting day starts.
 
-    Raises ConfigurationError for an address that cannot be, LedgerUnavailableError when the
-    database does not answer, has another version's schema, or does not exist and may not be
-    created.
+    Raises ConfigurationError for an unusable address. Raises LedgerUnavailableError if the database
+    does not answer or has the schema of another version, or if it is missing and ``read_only``.
     """
     parsed = parse_url(url)
     _check_file(parsed, read_only=read_only)
@@ -205,21 +203,24 @@ async def open_ledger(
     return Ledger(database, clock=clock, zone=zone)
 
 
-async def open_settings_ledger(
-    settings: Settings, *, clock: Clock, read_only: bool = False
-) -> Ledger:
-    """The ledger that the settings name, with their zone."""
-    return await open_ledger(
-        ledger_url(settings), read_only=read_only, clock=clock, zone=settings.mode.zone
-    )
-
-
 def _check_file(url: URL, *, read_only: bool) -> None:
-    path = Path(url.database or "")
-    # A pipe in its place would keep whoever opens it waiting for ever.
-    if url.get_backend_name() == "sqlite" and path.exists() and not path.is_file():
+    path = file_of(url)
+    if path is None:
+        return
+    # Opening a named pipe in the place of the file would wait for ever.
+    if path.exists() and not path.is_file():
         raise LedgerUnavailableError(f"the ledger {path} is no ordinary file; move it away")
-    if url.get_backend_name() == "sqlite" and read_only and not is_present(path):
+    if read_only and not is_present(path):
         raise LedgerUnavailableError(
             "there is no ledger yet; it is made when Keter runs for the first time"
         )
+
+
+def _read_identity(connection: Connection) -> Identity:
+    """Read the only row of the table. Raises LedgerUnavailableError if somebody removed it."""
+    row = connection.execute(select(identity.c.ledger_id, identity.c.made_at)).first()
+    if row is None:
+        raise LedgerUnavailableError(
+            "the ledger does not say which one it is: its identity was removed; restore a backup"
+        )
+    return Identity(row.ledger_id, row.made_at)

@@ -1,4 +1,4 @@
-"""Care of the ledger: copies, checks and exports."""
+"""Maintenance of the ledger: copies, checks and exports."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -23,7 +23,11 @@ _COLUMNS = [column for column in bets.c if column.name != "signal"]
 
 
 def backup(engine: Engine, path: Path) -> None:
-    """Copy a SQLite ledger page by page into a new file, consistent while writers go on."""
+    """Copy a SQLite ledger into a new file; the copy is consistent while others write.
+
+    Raises UsageError for PostgreSQL or an existing file, UnavailableError if the file cannot be
+    written.
+    """
     if engine.dialect.name != "sqlite":
         raise UsageError("a PostgreSQL ledger is backed up with pg_dump")
     if path.exists():
@@ -40,7 +44,7 @@ def backup(engine: Engine, path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Make the folder of ``path``; a file that cannot be written is the operator's to mend."""
+    """Create the folder of ``path``. Raises UnavailableError for a failure to write."""
     try:
         make_folder(path.parent)
         yield
@@ -51,8 +55,9 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def integrity(engine: Engine) -> list[str]:
-    """The database's own checks and ours: foreign keys, states that their trails explain, money
-    where it must be.
+    """Return one sentence for each problem that the database's checks and ours find.
+
+    Ours are: each state is the last of its transitions, a settled bet has a profit, totals agree.
     """
     with engine.connect() as connection, connection.begin():
         found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
@@ -102,8 +107,12 @@ def _money_problems(connection: Connection) -> list[str]:
 
 
 def export(engine: Engine, path: Path, fmt: str) -> int:
-    """Every bet, one row each, oldest first; money stays in minor units, times are ISO (CSV) or
-    timestamps (Parquet).
+    """Write every bet as one row, oldest first, and return the number of rows.
+
+    Money stays in minor units. Times are ISO texts (CSV) or timestamps (Parquet).
+
+    Raises UsageError for another format than FORMATS or if pyarrow is missing, UnavailableError if
+    the file cannot be written.
     """
     if fmt not in FORMATS:
         raise UsageError(f"unknown format {fmt!r}; choose {' or '.join(FORMATS)}")

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this version, however many processes start at once."""
+"""Migration of a database to this version's schema; several processes may start at once."""
 
 import threading
 from pathlib import Path
@@ -11,13 +11,13 @@ from keter.ledger.errors import LedgerUnavailableError
 from keter.ledger.schema import REVISION
 
 SCRIPTS = Path(__file__).parent / "migrations"
-# It keeps the connection it works on in a module, for all threads of the process.
+# Alembic keeps its connection in a module, which all threads of the process share.
 _ALEMBIC = threading.Lock()
 _ADVISORY_LOCK = 0x6B657465  # any number, the same in every process
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision the database is at, None when it holds no ledger."""
+    """Return the database's revision, or None if it holds no ledger."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.execute(
@@ -27,10 +27,11 @@ def current_revision(connection: Connection) -> str | None:
 
 
 def migrate(engine: Engine, target: str = "head") -> None:
-    """Upgrades inside one transaction that holds the database's write lock: all of it, once, or
-    nothing.
+    """Upgrade inside one transaction that holds the database's write lock.
 
-    Raises LedgerUnavailableError when the ledger was written by a newer version of Keter.
+    Either all of it takes place or nothing, and only one process does it.
+
+    Raises LedgerUnavailableError if a newer version of Keter has written the ledger.
     """
     with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
@@ -42,7 +43,7 @@ def migrate(engine: Engine, target: str = "head") -> None:
 
 
 def check_revision(engine: Engine) -> None:
-    """For readers. Raises LedgerUnavailableError unless the schema is this version's."""
+    """Raise LedgerUnavailableError unless the schema is this version's; for readers."""
     with engine.connect() as connection, connection.begin():
         found = current_revision(connection)
     if found != REVISION:

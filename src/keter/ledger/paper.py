@@ -1,4 +1,4 @@
-"""The paper gateway's book, as rows: what a bookmaker would hold of our DRY bets."""
+"""The repository of paper tickets: what a bookmaker would hold of our DRY bets."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,20 +18,20 @@ from keter.ledger.totals import PAPER, read_totals
 
 
 class PaperBook:
-    """Tickets are written at placement and settled once."""
+    """Paper tickets: written when placed, settled once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add(self, tickets: Sequence[PaperTicket]) -> None:
-        """All tickets of one placement, or none."""
+        """Write all tickets of one placement, or none."""
         values = [_values(ticket) for ticket in tickets]
         await self._database.write(lambda c: c.execute(insert(paper_tickets), values))
 
     async def settle(
         self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime
     ) -> bool:
-        """Write what a ticket came to; False when it was settled before."""
+        """Write a ticket's result; return False if it was already settled."""
         query = update(paper_tickets).where(
             paper_tickets.c.ticket_id == ticket_id, paper_tickets.c.settled_at.is_(None)
         )
@@ -39,18 +39,21 @@ class PaperBook:
         return await self._database.write(lambda c: c.execute(query.values(values)).rowcount > 0)
 
     async def by_reference(self, account: str, reference: str) -> list[PaperTicket]:
-        """Newest first."""
+        """Return the tickets of one reference, newest first."""
         return await self._list(
             paper_tickets.c.account == account, paper_tickets.c.reference == reference
         )
 
     async def since(self, account: str, moment: datetime) -> list[PaperTicket]:
-        """Unsettled tickets, and those placed or settled since ``moment``; newest first."""
+        """Return tickets that are unsettled, or placed or settled since ``moment``; newest first.
+
+        Refused tickets are among them only if placed since ``moment``.
+        """
         table, ours = paper_tickets.c, paper_tickets.c.account == account
-        # Three questions with an index each: an OR of them would read every ticket there is.
+        # Three queries, each with its index: an OR of the conditions would read every ticket.
         placed = await self._list(ours, table.placed_at >= moment, order=False)
         settled = await self._list(ours, table.settled_at >= moment, order=False)
-        # Says nothing, but only the index of waiting tickets can answer it.
+        # It excludes nothing, but it makes the planner use the index of waiting tickets.
         ever = table.decided_at >= EPOCH
         waiting = await self._list(
             ours, table.settled_at.is_(None), ~table.refused, ever, order=False
@@ -61,7 +64,7 @@ class PaperBook:
         )
 
     async def unsettled(self, account: str, now: datetime) -> list[PaperTicket]:
-        """Accepted tickets without a result."""
+        """Return the tickets that are accepted at ``now`` and have no result."""
         table = paper_tickets.c
         return await self._list(
             table.account == account,
@@ -73,14 +76,15 @@ class PaperBook:
     async def sums(
         self, account: str, now: datetime, today: datetime, yesterday: datetime
     ) -> PaperSums:
-        """The account's money at ``now``; ``today`` and ``yesterday`` are when those days began."""
+        """Return the account's sums at ``now``; the other two are when those days began."""
         return await self._database.read(
             lambda connection: _sums(connection, account, now, today, yesterday)
         )
 
     async def _list(self, *conditions: Any, order: bool = True) -> list[PaperTicket]:
-        """Newest first; without ``order`` as they come, which leaves the choice of the index to the
-        conditions.
+        """Return the tickets newest first, or in no order if ``order`` is False.
+
+        Without an order the planner chooses the index by the conditions alone.
         """
         table = paper_tickets.c
         query = select(paper_tickets).where(*conditions)
@@ -92,7 +96,7 @@ class PaperBook:
 def _sums(
     connection: Connection, account: str, now: datetime, today: datetime, yesterday: datetime
 ) -> PaperSums:
-    """Each part by an index of its own; what all tickets came to is kept as a total."""
+    # Each sum has its own index. The profit of all tickets is kept in the totals.
     table = paper_tickets.c
 
     def sum_of(column: ColumnElement[int], *conditions: ColumnElement[bool]) -> int:

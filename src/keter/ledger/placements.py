@@ -1,4 +1,4 @@
-"""What became of each placement, with its times: how a venue's books really behave."""
+"""Facts about past placements: how fast a venue's books answer, and what."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,13 +13,14 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import bets, transitions
 
-_TOLD = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
+# The steps that show when a placement was sent and when the book decided.
+_STEPS = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
 
 
 def read_placements(
     connection: Connection, mode: ExecutionMode, since: datetime
 ) -> list[PlacementFact]:
-    """Every placement of bets made since then, oldest first."""
+    """Return the facts of the bets created since ``since``, by the time of sending."""
     chosen = (bets.c.mode == mode.value) & (bets.c.created_at >= since)
     found = {
         row.intent_id: rows.to_bet(row)
@@ -28,7 +29,7 @@ def read_placements(
     query = (
         select(transitions)
         .join(bets, bets.c.intent_id == transitions.c.intent_id)
-        .where(chosen, transitions.c.target.in_([state.value for state in _TOLD]))
+        .where(chosen, transitions.c.target.in_([state.value for state in _STEPS]))
         .order_by(transitions.c.id)
     )
     steps: dict[str, list[Row[tuple[object, ...]]]] = {}

@@ -1,15 +1,12 @@
-"""Between rows and structs, both ways."""
+"""Conversion between rows and structs of bets and transitions."""
 
 from typing import Any
 
-import msgspec
 from sqlalchemy.engine import Row
 
 from keter.domain.bets import Bet, BetState, Intent, Transition
 from keter.domain.markets import Outcome, parse_market
-from keter.domain.signals import Decision
-from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand, TradingState
-from keter.domain.verdicts import Reason, Verdict
+from keter.domain.trading import ExecutionMode
 
 _INTENT_PLAIN = (
     "intent_id",
@@ -46,7 +43,7 @@ _BET_PLAIN = (
 
 
 def pair(first: int | None, second: int | None) -> tuple[int, int] | None:
-    """A score, None unless both halves of it are known."""
+    """Return both numbers of a score, or None unless both are known."""
     return None if first is None or second is None else (first, second)
 
 
@@ -101,64 +98,3 @@ def from_transition(step: Transition) -> dict[str, Any]:
         "worker": step.worker,
         "evidence": step.evidence,
     }
-
-
-def to_decision(row: Row[Any]) -> Decision:
-    verdict = Verdict(row.accepted, Reason(row.reason), row.numbers)  # type: ignore[call-arg]  # looked up by its code
-    return Decision(
-        row.trace_id,
-        row.stage,
-        row.worker,
-        row.event_uid,
-        row.selection_id,
-        verdict,
-        row.at,
-        row.details,
-        row.decision_id,
-        row.v,
-    )
-
-
-def from_decision(decision: Decision) -> dict[str, Any]:
-    return {
-        "trace_id": decision.trace_id,
-        "stage": decision.stage,
-        "worker": decision.worker,
-        "event_uid": decision.event_uid,
-        "selection_id": decision.selection_id,
-        "accepted": decision.verdict.accepted,
-        "reason": decision.verdict.reason.value,
-        "numbers": decision.verdict.numbers,
-        "details": decision.details,
-        "decision_id": decision.decision_id,
-        "at": decision.at,
-        "v": decision.v,
-    }
-
-
-def to_command(row: Row[Any]) -> OperatorCommand:
-    before, after = (
-        None if side is None else msgspec.convert(side, TradingState)
-        for side in (row.before, row.after)
-    )
-    return OperatorCommand(
-        row.command_id,
-        CommandAction(row.action),
-        row.actor,
-        row.source,
-        row.target,
-        row.reason,
-        row.at,
-        row.accepted,
-        row.result,
-        before,
-        after,
-        row.value_before,
-        row.value_after,
-        row.v,
-    )
-
-
-def from_command(command: OperatorCommand) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(command, name) for name in command.__struct_fields__}
-    return {**values, "action": command.action.value}

@@ -1,10 +1,11 @@
-"""The tables.
+"""The tables of the ledger.
 
 Money is an integer of minor units, times are microseconds, odds are the venue's own text.
 
-Constraints carry the promises: ``decision_id`` and ``reference`` are unique for ever, and at most
-one open intent exists per account, mode and selection. Migrations create these tables; a test
-compares the two.
+Constraints hold the promises. ``decision_id`` and ``reference`` are unique for ever. At most one
+open intent exists for each account, mode and selection.
+
+The migrations create these tables; a test compares the two.
 """
 
 from collections.abc import Iterable
@@ -47,19 +48,21 @@ metadata = MetaData(
 
 
 def written_out(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """One of ``values``, as words in the statement: only then a database sees that a partial index
-    holds every answer.
+    """Return the condition that ``column`` is one of ``values``, written into the statement.
+
+    With bound parameters a database cannot see that a partial index holds every matching row.
     """
     return column.in_(bindparam(None, sorted(values), expanding=True, literal_execute=True))
 
 
 def words(values: object) -> str:
-    """A SQL list of the given words, sorted so that it never changes by itself."""
+    """Return the words as a SQL list, sorted so that it does not vary between runs."""
     return ", ".join(f"'{word}'" for word in sorted(map(str, values)))  # type: ignore[call-overload]  # any iterable
 
 
 OPEN_CONDITION = f"state IN ({words(OPEN)})"
-STANDING_CONDITION = f"status IN ({words([TicketStatus.PENDING, TicketStatus.RUNNING])})"
+_OPEN_TICKET = [TicketStatus.PENDING, TicketStatus.RUNNING]
+TICKET_OPEN_CONDITION = f"status IN ({words(_OPEN_TICKET)})"
 WAITING_CONDITION = {
     "sqlite": "settled_at IS NULL AND refused = 0",
     "postgresql": "settled_at IS NULL AND NOT refused",
@@ -133,8 +136,7 @@ Index(
 
 OPEN_NOW = written_out(bets.c.state, OPEN)
 
-# Every step of a bet's life. A row whose source and target are equal corrects what is known without
-# a step.
+# Every step of a bet's life. A row with equal source and target is a correction without a step.
 transitions = Table(
     "transitions",
     metadata,
@@ -148,8 +150,7 @@ transitions = Table(
     Column("evidence", JsonText, nullable=False),
 )
 
-# The fencing number of each account and mode: only its newest owner may create intents and send
-# them.
+# The newest fencing number of each account and mode. Only its owner may create and send intents.
 fences = Table(
     "fences",
     metadata,
@@ -159,7 +160,7 @@ fences = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-# What the venue says a bet came to beside what our own settlement says; a regrade adds a row.
+# The venue's result of a bet beside our own; a regrade adds a row.
 settlements = Table(
     "settlements",
     metadata,
@@ -240,9 +241,8 @@ operator_commands = Table(
     Column("value_before", Text),
     Column("value_after", Text),
     Column("v", Integer, nullable=False),
-    Column(
-        "sequence", BigInteger, FetchedValue(), nullable=False, index=True
-    ),  # the database counts up
+    # The database counts it up, so that the order does not depend on a clock.
+    Column("sequence", BigInteger, FetchedValue(), nullable=False, index=True),
 )
 
 alerts = Table(
@@ -264,8 +264,7 @@ Index(
     postgresql_where=text("closed_at IS NULL"),
 )
 
-# Tickets at the venue that no intent of ours explains: counted as exposure, never settled into our
-# profit.
+# Tickets at the venue that no intent of ours explains. They count as exposure, never as profit.
 foreign_tickets = Table(
     "foreign_tickets",
     metadata,
@@ -290,14 +289,13 @@ Index(
     "ix_foreign_tickets_open",
     foreign_tickets.c.account,
     foreign_tickets.c.mode,
-    sqlite_where=text(STANDING_CONDITION),
-    postgresql_where=text(STANDING_CONDITION),
+    sqlite_where=text(TICKET_OPEN_CONDITION),
+    postgresql_where=text(TICKET_OPEN_CONDITION),
 )
 
-STANDING_NOW = written_out(foreign_tickets.c.status, [TicketStatus.PENDING, TicketStatus.RUNNING])
+TICKET_OPEN_NOW = written_out(foreign_tickets.c.status, _OPEN_TICKET)
 
-# The paper gateway's own book: what a bookmaker would hold. ``decided_at`` is when acceptance or
-# refusal shows.
+# What a bookmaker would hold of our DRY bets. At ``decided_at`` acceptance or refusal shows.
 paper_tickets = Table(
     "paper_tickets",
     metadata,
@@ -344,9 +342,9 @@ Index(
     postgresql_where=text("settled_at IS NOT NULL"),
 )
 
-# What all bets and paper tickets come to, so that no question has to read them all. Triggers keep
-# it, whoever writes. ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows of a
-# group are summed: see ``totals``.
+# Sums over all bets and paper tickets, so that no query has to read them all. Triggers keep them,
+# whichever program writes. ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows
+# of a group are added up: see the module ``totals``.
 totals = Table(
     "totals",
     metadata,
@@ -358,7 +356,7 @@ totals = Table(
     Column("pnl_minor", BigInteger, nullable=False),
 )
 
-# One row, made with the table: which ledger this is, whatever file or server it is moved to.
+# One row, created with the table: the ledger's id, which it keeps wherever it is moved.
 identity = Table(
     "identity",
     metadata,

@@ -1,10 +1,10 @@
-"""How large the ledger is, and making room in it: only decisions go, oldest first.
+"""The size of the ledger, and space given back to the disk.
 
-Money history is never trimmed.
+Only decisions are ever deleted, the oldest first. Money history is never trimmed.
 
-SQLite reuses the pages of deleted rows, and a ledger made by this version gives them back to the
-disk (incremental vacuum); an older file keeps its size and grows no further. PostgreSQL reuses the
-room after its own vacuum. The size told is therefore that of what is stored, not of the file.
+SQLite reuses the pages of deleted rows. A ledger created by this version can also return them to
+the disk (incremental vacuum); an older file keeps its size. PostgreSQL reuses the space after its
+own vacuum. The size is therefore that of what is stored, not that of the file.
 """
 
 from typing import Any
@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection, Engine
 from keter.ledger.schema import decisions
 
 SAMPLE = 500
-ROW_BYTES = 260  # of a decision beside its texts: columns, indexes
-POSTGRES_OVERHEAD = 1.2  # of its pages over what is in them
-GIVEN_BACK_PAGES = 2_000  # at a time: the writers of money wait meanwhile
+ROW_BYTES = 260  # of a decision's other columns and its indexes, besides its two texts
+POSTGRES_OVERHEAD = 1.2  # size of its pages to what they contain
+GIVEN_BACK_PAGES = 2_000  # at a time, because the writers of bets wait meanwhile
 
 
 def stored_bytes(connection: Connection) -> int:
-    """Bytes of everything that is stored, room for reuse left out."""
+    """Return the bytes of everything that is stored, without space that may be reused."""
     if connection.dialect.name == "sqlite":
         pages, free, size = (
             int(connection.execute(text(f"PRAGMA {name}")).scalar_one())
@@ -35,8 +35,9 @@ def stored_bytes(connection: Connection) -> int:
 
 
 def _decision_bytes(connection: Connection) -> int:
-    """By the newest decisions and how many there are; PostgreSQL's own figure does not fall when
-    rows go.
+    """Estimate the bytes of all decisions from the size of the newest ones.
+
+    PostgreSQL's own figure does not fall when rows are deleted.
     """
     first, last = connection.execute(
         select(func.min(decisions.c.id), func.max(decisions.c.id))
@@ -55,18 +56,16 @@ def _decision_bytes(connection: Connection) -> int:
 
 
 def give_back(engine: Engine) -> None:
-    """Return some free pages to the disk, where the file was made for it."""
+    """Return some free pages to the disk if the file was created with incremental vacuum."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            # As a script: a cursor takes a single step of it, which is a single page.
+            # A cursor would take one step of the statement, which frees one page only.
             driver.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
 
 
 def optimize(connection: Connection) -> None:
-    """Brings SQLite's statistics up to date by a look at a part of each index; PostgreSQL does so
-    by itself.
-    """
+    """Update SQLite's statistics from a part of each index; PostgreSQL does so by itself."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("PRAGMA analysis_limit=400"))
         connection.execute(text("PRAGMA optimize"))

@@ -1,32 +1,33 @@
-"""Sums over bets: the betting day as the guard needs it, and the money strip of the console."""
+"""Sums over bets: the betting day as the guard needs it, and the summary of the console."""
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import OPEN, SETTLED, BetState
+from keter.domain.bets import SETTLED, BetState
+from keter.domain.days import day_bounds
 from keter.domain.exposure import DayRisk
 from keter.domain.streaks import LOSSES, WINS, losing_streak
 from keter.domain.trading import ExecutionMode
-from keter.ledger.database import unindexed
+from keter.ledger.bet_queries import MAYBE_AT_VENUE, STAKED, state_names
 from keter.ledger.schema import OPEN_NOW, bets
+from keter.ledger.statements import unindexed
 
-# States in which money is, was or may be at the venue.
-STAKED = OPEN - {BetState.INTENDED, BetState.QUOTED} | SETTLED
-# Rows looked at, pushes and void bets among them; far above any LOSING_STREAK_LIMIT.
+# Rows that are read, pushes and void bets among them; far above any LOSING_STREAK_LIMIT.
 _LONGEST_STREAK = 400
 
 
 class MoneySummary(msgspec.Struct, frozen=True):
-    """A betting day.
+    """The sums of a betting day; amounts in minor units.
 
-    ``pnl_minor`` and ``settled`` are the day's; open figures are as of now.
+    ``pnl_minor``, ``settled``, ``won`` and ``lost`` are of the bets settled on the day.
+    ``staked_minor`` and ``states`` are of the bets created on the day. The other fields are as of
+    now.
 
-    ``outstanding_minor`` is the stake of every bet that may be at the venue, unknown ones included;
-    where the venue has not yet told its stake, the intended one counts. ``states`` counts the bets
-    made on the day.
+    ``outstanding_minor`` is the stake of every bet that may be at the venue, unknown ones included.
+    Where the venue has not reported a stake, the intended one counts.
     """
 
     day: str
@@ -42,37 +43,27 @@ class MoneySummary(msgspec.Struct, frozen=True):
     states: dict[str, int]
 
 
-def day_bounds(day: str, zone: tzinfo) -> tuple[datetime, datetime]:
-    """First moment of the day and of the next one, in ``zone``.
-
-    Raises ValueError for no ISO date.
-    """
-    first = date.fromisoformat(day)
-    return datetime.combine(first, time(), zone), datetime.combine(
-        first + timedelta(days=1), time(), zone
-    )
-
-
 def at_risk() -> ColumnElement[int]:
+    """Return the SQL sum of stakes: the placed stake, or the intended one if none is known."""
     return func.coalesce(
         func.sum(func.coalesce(func.nullif(bets.c.placed_stake_minor, 0), bets.c.stake_minor)), 0
     )
 
 
-def _in(states: frozenset[BetState]) -> list[str]:
-    return sorted(state.value for state in states)
-
-
-def _states(states: frozenset[BetState]) -> ColumnElement[bool]:
-    """A condition beside one of time, whose index is the one to use."""
-    return unindexed(bets.c.state).in_(_in(states))
+def _in_states(states: frozenset[BetState]) -> ColumnElement[bool]:
+    # It stands beside a condition of time, whose index is the best.
+    return unindexed(bets.c.state).in_(state_names(states))
 
 
 def read_day_risk(connection: Connection, day: str, mode: ExecutionMode, zone: tzinfo) -> DayRisk:
+    """Return the day's settled profit, stakes and bets, and the losing streak at its end.
+
+    Raises ValueError if ``day`` is not an ISO date.
+    """
     start, end = day_bounds(day, zone)
     ours = bets.c.mode == mode.value
-    settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & _states(SETTLED)
-    made = (bets.c.created_at >= start) & (bets.c.created_at < end) & _states(STAKED)
+    settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & _in_states(SETTLED)
+    made = (bets.c.created_at >= start) & (bets.c.created_at < end) & _in_states(STAKED)
     pnl = connection.execute(
         select(func.coalesce(func.sum(bets.c.pnl_minor), 0)).where(ours, settled)
     ).scalar_one()
@@ -88,11 +79,12 @@ def read_results(
     end: datetime | None = None,
     since: datetime | None = None,
 ) -> list[tuple[str, BetState]]:
-    """The bets settled before ``end`` and after ``since`` with their states, the newest
-    ``_LONGEST_STREAK``, newest first.
+    """Return (intent id, state) of bets settled before ``end`` and after ``since``.
+
+    The newest come first, ``_LONGEST_STREAK`` of them at most.
     """
     query = select(bets.c.intent_id, bets.c.state).where(
-        bets.c.mode == mode.value, _states(SETTLED)
+        bets.c.mode == mode.value, _in_states(SETTLED)
     )
     if end is not None:
         query = query.where(bets.c.settled_at < end)
@@ -105,21 +97,15 @@ def read_results(
 def read_summary(
     connection: Connection, mode: ExecutionMode, day: str, zone: tzinfo
 ) -> MoneySummary:
+    """Return the sums of a betting day. Raises ValueError if ``day`` is not an ISO date."""
     start, end = day_bounds(day, zone)
     ours = bets.c.mode == mode.value
     risk = read_day_risk(connection, day, mode, zone)
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end)
-    ended = _counts(connection, ours & settled & _states(SETTLED))
+    ended = _counts(connection, ours & settled & _in_states(SETTLED))
     made = _counts(connection, ours & (bets.c.created_at >= start) & (bets.c.created_at < end))
-    standing = STAKED & OPEN
-    open_query = select(at_risk(), func.count()).where(
-        ours, OPEN_NOW, bets.c.state.in_(_in(standing))
-    )
-    unknown_query = select(at_risk(), func.count()).where(
-        ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value
-    )
-    outstanding, count = connection.execute(open_query).one()
-    unknown_stake, unknown = connection.execute(unknown_query).one()
+    outstanding, count = _open_stakes(connection, mode, MAYBE_AT_VENUE)
+    unknown_stake, unknown = _open_stakes(connection, mode, frozenset({BetState.UNKNOWN}))
     return MoneySummary(
         day=day,
         pnl_minor=risk.pnl_minor,
@@ -127,16 +113,27 @@ def read_summary(
         won=sum(ended.get(state.value, 0) for state in WINS),
         lost=sum(ended.get(state.value, 0) for state in LOSSES),
         staked_minor=risk.staked_minor,
-        open=int(count),
-        outstanding_minor=int(outstanding),
-        unknown=int(unknown),
-        unknown_stake_minor=int(unknown_stake),
+        open=count,
+        outstanding_minor=outstanding,
+        unknown=unknown,
+        unknown_stake_minor=unknown_stake,
         states=made,
     )
 
 
+def _open_stakes(
+    connection: Connection, mode: ExecutionMode, states: frozenset[BetState]
+) -> tuple[int, int]:
+    """Return the stakes and the number of the open bets in these states."""
+    query = select(at_risk(), func.count()).where(
+        bets.c.mode == mode.value, OPEN_NOW, bets.c.state.in_(state_names(states))
+    )
+    stake, count = connection.execute(query).one()
+    return int(stake), int(count)
+
+
 def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
-    # Grouped by the column itself, SQLite would read the index of states, all of it.
+    # If it were grouped by the column itself, SQLite would read the whole index of states.
     state = unindexed(bets.c.state)
     query = select(state, func.count()).where(condition).group_by(state)
     return {state: int(count) for state, count in connection.execute(query)}
@@ -145,8 +142,9 @@ def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str,
 def read_pnl(
     connection: Connection, mode: ExecutionMode, since: datetime
 ) -> list[tuple[datetime, int]]:
+    """Return (time, profit in minor units) of the bets settled since ``since``, oldest first."""
     query = select(bets.c.settled_at, bets.c.pnl_minor).where(
-        bets.c.mode == mode.value, bets.c.settled_at >= since, _states(SETTLED)
+        bets.c.mode == mode.value, bets.c.settled_at >= since, _in_states(SETTLED)
     )
     found = connection.execute(query.order_by(bets.c.settled_at, bets.c.intent_id))
     return [(settled_at, pnl_minor or 0) for settled_at, pnl_minor in found]

@@ -1,6 +1,6 @@
-"""What all bets and paper tickets come to.
+"""Totals over all bets and paper tickets.
 
-Triggers of the database keep the rows; here they are read, folded and checked.
+Triggers of the database write their rows. This module reads, folds and checks them.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ FOLD_ROWS = 5000
 
 
 class Total(msgspec.Struct, frozen=True):
-    """How many there are of a group, and what they have come to.
+    """The number and the profit of a group of bets or paper tickets.
 
-    Paper tickets have no ``state``.
+    ``book`` is BETS or PAPER. ``owner`` is the mode of bets, the account of paper tickets. Paper
+    tickets have an empty ``state``.
     """
 
     book: str
@@ -29,7 +30,7 @@ class Total(msgspec.Struct, frozen=True):
 
 
 def read_totals(connection: Connection, book: str, owner: str) -> list[Total]:
-    """Every state of one mode's bets, or one account's paper tickets."""
+    """Return the totals of one mode's bets by state, or of one account's paper tickets."""
     rows = totals.c
     query = select(rows.state, func.sum(rows.number), func.sum(rows.pnl_minor)).where(
         rows.book == book, rows.owner == owner
@@ -43,8 +44,9 @@ def read_totals(connection: Connection, book: str, owner: str) -> list[Total]:
 
 
 def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
-    """Make one row of all rows of a group, ``limit`` rows at most; returns how many there are
-    less.
+    """Replace the oldest ``limit`` rows by one row for each group.
+
+    Returns by how many rows the table shrank.
     """
     rows = connection.execute(select(totals).order_by(totals.c.id).limit(limit)).all()
     groups: dict[tuple[str, str, str], tuple[int, int]] = {}
@@ -53,7 +55,7 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
         groups[row.book, row.owner, row.state] = (number + row.number, pnl + row.pnl_minor)
     if len(groups) == len(rows):
         return 0
-    # By their numbers: a row that another process has just added is not among them.
+    # Deleted by their ids, because another process may have added a row since.
     connection.execute(delete(totals).where(totals.c.id.in_([row.id for row in rows])))
     sums = [
         {"book": book, "owner": owner, "state": state, "number": number, "pnl_minor": pnl}
@@ -64,7 +66,7 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
 
 
 def wrong_totals(connection: Connection) -> Iterator[str]:
-    """Sum that are not those of the rows, one sentence each."""
+    """Yield a sentence for each total that differs from the sum of its bets or tickets."""
     pnl = func.coalesce(func.sum(bets.c.pnl_minor), 0)
     of_bets = select(literal(BETS), bets.c.mode, bets.c.state, func.count(), pnl).group_by(
         bets.c.mode, bets.c.state

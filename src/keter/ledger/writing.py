@@ -1,9 +1,8 @@
-"""Whether the ledger takes writes, and if not, of which kind the trouble is: learnt from a write,
-not from an answer.
+"""A probe that finds out by writing whether the ledger takes writes, and if not, why.
 
-The write sets the one row of ``alembic_version`` to what it is: it is cheap, leaves nothing behind
-and needs no table of its own. It goes over a connection of its own with little patience, so that it
-never stands in the way of a bet's.
+The write sets the one row of ``alembic_version`` to its own value. It is cheap, changes nothing and
+needs no table of its own. It uses a connection of its own with short timeouts, so that it never
+delays the write of a bet.
 """
 
 import asyncio
@@ -19,10 +18,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from keter.ledger.database import RELAXED, make_engine, parse_url
+from keter.ledger.address import parse_url
+from keter.ledger.database import RELAXED, make_engine
 
-DEADLINE_S = 2.5  # below what one look for /readyz may take
-PATIENCE_S = 1.5  # for a lock; a write of ours takes milliseconds
+DEADLINE_S = 2.5  # below the deadline of /readyz
+LOCK_TIMEOUT_S = 1.5  # a write of ours takes milliseconds
 WRITE = "UPDATE alembic_version SET version_num = version_num"
 
 
@@ -35,7 +35,7 @@ class LedgerTrouble(StrEnum):
     DISK_FULL = "disk_full"
 
 
-# SQLite's primary codes; those of an error are in the lower byte.
+# SQLite's primary error codes: the lower byte of an extended code.
 _SQLITE = {
     sqlite3.SQLITE_BUSY: LedgerTrouble.LOCKED,
     sqlite3.SQLITE_LOCKED: LedgerTrouble.LOCKED,
@@ -43,20 +43,19 @@ _SQLITE = {
     sqlite3.SQLITE_PERM: LedgerTrouble.READ_ONLY,
     sqlite3.SQLITE_FULL: LedgerTrouble.DISK_FULL,
 }
-# PostgreSQL's: lock_not_available, query_canceled; read_only_sql_transaction,
-# insufficient_privilege; disk_full.
+# PostgreSQL's SQLSTATE codes.
 _POSTGRES = {
-    "55P03": LedgerTrouble.LOCKED,
-    "57014": LedgerTrouble.LOCKED,
-    "25006": LedgerTrouble.READ_ONLY,
-    "42501": LedgerTrouble.READ_ONLY,
-    "53100": LedgerTrouble.DISK_FULL,
+    "55P03": LedgerTrouble.LOCKED,  # lock_not_available
+    "57014": LedgerTrouble.LOCKED,  # query_canceled
+    "25006": LedgerTrouble.READ_ONLY,  # read_only_sql_transaction
+    "42501": LedgerTrouble.READ_ONLY,  # insufficient_privilege
+    "53100": LedgerTrouble.DISK_FULL,  # disk_full
 }
-Refusal = tuple[LedgerTrouble, str]
+Refusal = tuple[LedgerTrouble, str]  # and the driver's own sentence
 
 
 class WriteProbe:
-    """One per process. A try that has not come back is not joined by a second one."""
+    """Tries a write on request. One per process; at most one try runs at a time."""
 
     def __init__(self, url: str) -> None:
         self._url = parse_url(url)
@@ -65,7 +64,10 @@ class WriteProbe:
         self._under_way: asyncio.Future[Refusal | None] | None = None
 
     async def try_write(self) -> Refusal | None:
-        """The kind of trouble and what was said; None where the write was taken."""
+        """Return None if the ledger took the write, else the kind of trouble and its sentence.
+
+        A try that is still running is waited for instead of starting another.
+        """
         if self._under_way is None:
             write = self._sqlite if self._url.get_backend_name() == "sqlite" else self._postgres
             self._under_way = asyncio.get_running_loop().run_in_executor(self._thread, write)
@@ -76,9 +78,7 @@ class WriteProbe:
         return found
 
     def _sqlite(self) -> Refusal | None:
-        """Open the file each time: one that was moved away or replaced would go on unseen behind
-        an open one.
-        """
+        # The file is opened each time: an open one hides that it was moved away or replaced.
         return _refusal(lambda: _write_sqlite(self._url), Path(self._url.database or ""))
 
     def _postgres(self) -> Refusal | None:
@@ -88,7 +88,7 @@ class WriteProbe:
         return _refusal(lambda: _write_postgres(engine))
 
     async def aclose(self) -> None:
-        """Wait for a try under way no longer than a try may take."""
+        """Wait for a running try, DEADLINE_S at most, and release thread and connection."""
         if self._under_way is not None:
             await asyncio.wait({self._under_way}, timeout=DEADLINE_S)
         self._thread.shutdown(wait=False)
@@ -97,12 +97,13 @@ class WriteProbe:
 
 
 def _write_sqlite(url: URL) -> None:
-    # Rw: a probe makes no ledger.
+    # With mode=rw SQLite does not create a missing file.
     address = f"{Path(url.database or '').absolute().as_uri()}?mode=rw"
     with closing(
-        sqlite3.connect(address, uri=True, timeout=PATIENCE_S, isolation_level=None)
+        sqlite3.connect(address, uri=True, timeout=LOCK_TIMEOUT_S, isolation_level=None)
     ) as connection:
-        connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may have it: it holds nothing
+        # A power cut may lose this write: it changes nothing.
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(WRITE)
         connection.execute("COMMIT")
@@ -110,11 +111,9 @@ def _write_sqlite(url: URL) -> None:
 
 def _write_postgres(engine: Engine) -> None:
     with engine.connect().execution_options(work=RELAXED) as connection, connection.begin():
-        patience = f"{PATIENCE_S:g}s"
+        timeout = f"'{LOCK_TIMEOUT_S:g}s'"
         connection.execute(
-            text(
-                f"SET LOCAL lock_timeout = '{patience}'; SET LOCAL statement_timeout = '{patience}'"
-            )
+            text(f"SET LOCAL lock_timeout = {timeout}; SET LOCAL statement_timeout = {timeout}")
         )
         connection.execute(text(WRITE))
 
@@ -125,7 +124,7 @@ def _refusal(write: Callable[[], None], file: Path | None = None) -> Refusal | N
     except sqlite3.Error as e:
         code = (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN and file is not None and file.exists():
-            # The file is there, and nothing may be made beside it.
+            # The file exists, but SQLite may not create its log beside it.
             return LedgerTrouble.READ_ONLY, _sentence(e)
         return _SQLITE.get(code, LedgerTrouble.AWAY), _sentence(e)
     except SQLAlchemyError as e:
@@ -137,5 +136,5 @@ def _refusal(write: Callable[[], None], file: Path | None = None) -> Refusal | N
 
 
 def _sentence(error: BaseException) -> str:
-    """Its first line: a driver's further ones may quote the statement."""
+    """Return the first line of the message; further lines may quote the statement."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

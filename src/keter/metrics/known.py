@@ -1,4 +1,4 @@
-"""What the mapping is fed with: plain values, gathered by whoever can ask."""
+"""The values that metrics are made from. The dashboard gathers them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from keter.ledger import Figures
 
 @dataclass(frozen=True, slots=True)
 class RedisPart:
-    """What the server said of itself; None where it does not tell."""
+    """What the Redis server reports about itself; None if it does not report it."""
 
     memory_bytes: int | None
     append_only: bool | None
@@ -29,7 +29,8 @@ class RedisPart:
 class BusPart:
     """What Redis holds.
 
-    ``feeds`` are the current account's; ``mode`` is None when there is no trading state.
+    ``feeds`` are the current account's. ``mode`` and ``revision`` are None if there is no trading
+    state. ``counts`` are the counters of the betting day by ``stage:what``.
     """
 
     mode: TradingMode | None
@@ -47,7 +48,7 @@ class BusPart:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Settings that alerting rules compare with; money in minor units."""
+    """Limits in force that alerting rules compare with; money in minor units."""
 
     exposure_minor: int
     day_loss_minor: int
@@ -60,7 +61,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where it runs; None is not known."""
+    """The machine and what is stored on it; None means not known."""
 
     disk_free_bytes: int | None
     disk_size_bytes: int | None
@@ -71,12 +72,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything at one moment.
+    """Everything that is known at one moment.
 
-    ``bus`` and ``figures`` are None when Redis or the ledger could not be asked.
-
-    ``rules`` are (name, level) of every alert there may be. A store that is read and takes no write
-    is not up.
+    ``bus`` is None if Redis could not be read, ``figures`` if the ledger could not. A store that
+    can be read but takes no write does not count as up: see ``redis_writes``, ``ledger_writes``.
+    ``rules`` are (name, level) of every alert that may exist.
     """
 
     at: datetime

@@ -31,7 +31,8 @@ from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import check_age
-from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.ledger import BetFilter, Ledger
+from keter.opening import open_settings_ledger
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.serving import Gather, Handled, serve, traced

@@ -14,7 +14,8 @@ from keter.bus.locks import Lease
 from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
 from keter.context import Context
 from keter.domain.signals import Decision
-from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
+from keter.opening import open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.retention import Care
 from keter.processes.runtime import Waits

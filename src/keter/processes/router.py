@@ -24,8 +24,8 @@ from keter.execution.conditions import Conditions
 from keter.execution.placement_checks import PlacementLimits
 from keter.execution.placing import Owner, PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
-from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
-from keter.opening import open_bet_venue
+from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover
+from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits

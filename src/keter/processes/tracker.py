@@ -23,8 +23,8 @@ from keter.execution.reconcile.query_order import (
     pass_cost,
 )
 from keter.execution.reconcile.reconciler import Reconciler
-from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
-from keter.opening import open_bet_venue
+from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
+from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import Waits
 from keter.venues.base import BetVenue

@@ -10,6 +10,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from keter.domain.bets import BetState
+from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
@@ -162,7 +163,7 @@ class SimulatedBook:
             self._day = DayRisk(day.day, self._day.pnl_minor, day.staked_minor, 0, day.bets)
 
     def _roll(self, now: datetime) -> None:
-        today = now.astimezone(self._zone).date().isoformat()
+        today = day_of(now, self._zone)
         if today != self._day.day:
             self._day = DayRisk(today, streak=self._day.streak)
 
@@ -172,7 +173,7 @@ class SimulatedBook:
             bet_id=bet.exposure.decision_id,
             mode="BACKTEST",
             event_uid=bet.exposure.event_uid,
-            day=update.event.kickoff.astimezone(self._zone).date().isoformat(),
+            day=day_of(update.event.kickoff, self._zone),
             league=update.event.league,
             book=best.book,
             kind=update.market.kind.value,

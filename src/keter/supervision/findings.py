@@ -15,9 +15,9 @@ from keter.bus.connection import Bus, connect
 from keter.bus.state.odds import read_feeds
 from keter.clock import Clock
 from keter.errors import PermissionDeniedError
-from keter.ledger import local_ledger, open_settings_ledger
 from keter.license import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB
+from keter.opening import local_ledger, open_settings_ledger
 from keter.redis_server.choosing import RedisKind, plan_redis
 from keter.redis_server.private import PrivateRedis, locate_redis
 from keter.redis_server.probe import probe

@@ -15,7 +15,8 @@ from keter.errors import (
     PermissionDeniedError,
     UnavailableError,
 )
-from keter.ledger import LedgerUnavailableError, is_there, open_settings_ledger
+from keter.ledger import LedgerUnavailableError
+from keter.opening import ledger_may_exist, open_settings_ledger
 from keter.settings import Settings
 from keter.supervision.preflight import check_credentials, check_permission
 from keter.trust import require_safe_transport
@@ -93,7 +94,7 @@ async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
 
     Migrates the ledger, as every start does.
     """
-    if not is_there(settings):
+    if not ledger_may_exist(settings):
         return {}
     ledger = await open_settings_ledger(settings, clock=clock)
     try:

@@ -15,7 +15,8 @@ from keter.dashboard.app import make_app, serving
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_world
-from keter.ledger import Ledger, open_settings_ledger
+from keter.ledger import Ledger
+from keter.opening import open_settings_ledger
 from keter.settings import Settings, load_settings
 from tests.kit.support import connected, free_port
 

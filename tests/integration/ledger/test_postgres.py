@@ -21,7 +21,8 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
-from keter.ledger.database import make_engine, parse_url
+from keter.ledger.address import parse_url
+from keter.ledger.database import make_engine
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe

@@ -18,7 +18,8 @@ from keter.clock import ManualClock
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.ledger import LedgerUnavailableError, open_ledger
-from keter.ledger.database import make_engine, parse_url
+from keter.ledger.address import parse_url
+from keter.ledger.database import make_engine
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
 from tests.kit.execution import NOW, an_intent

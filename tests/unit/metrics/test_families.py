@@ -20,8 +20,10 @@ from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
-from keter.metrics.families import MOST_WORDS, MOST_WORKERS, OTHER, bounded
-from keter.metrics.names import GROUPS, metrics_page
+from keter.metrics.bus_families import MOST_WORKERS
+from keter.metrics.docs_page import metrics_page
+from keter.metrics.exposition import MOST_WORDS, OTHER, bounded
+from keter.metrics.names import GROUPS
 from tests.kit.beats import NOW, alert, beat, bus_part, known, latency_fields
 from tests.kit.support import ROOT
 

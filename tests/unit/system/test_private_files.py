@@ -20,9 +20,9 @@ from keter.bus.connection import absent
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control, Operator
 from keter.domain.feed import CapturedAnswer
-from keter.ledger import open_settings_ledger
 from keter.license import FileClockMark
 from keter.logs import configure_logs
+from keter.opening import open_settings_ledger
 from keter.redis_server.private import PrivateRedis
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings

@@ -17,8 +17,8 @@ from keter.bus.errors import BusDataError
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
 from keter.bus.state.sent_lately import SentLately
-from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock, SystemClock, from_ms
+from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 
 LIFE_SLACK_MS = 5_000  # a small step of the server's clock must not end what is under way

@@ -4,15 +4,11 @@ Written by the step script of a pipe.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 
 from keter.bus.connection import Bus
 from keter.bus.keys import STATS_MS
-
-
-def day_of(moment: datetime, zone: tzinfo) -> str:
-    """The ISO date of ``moment`` in ``zone``: the betting day it belongs to."""
-    return moment.astimezone(zone).date().isoformat()
+from keter.domain.days import day_of
 
 
 def utc_day() -> str:

@@ -130,7 +130,7 @@ class Foreign:
         self._denied[row.ticket_key] = self._denied.get(row.ticket_key, 0) + 1
         if self._denied[row.ticket_key] >= LEAST_DENIALS:
             self._denied.pop(row.ticket_key)
-            await self._ledger.foreign.forget(
+            await self._ledger.foreign.mark_void(
                 self._account, self._mode, row.ticket_key, at=self._context.clock.now()
             )
             await self._risk.release(PREFIX + row.ticket_key)

@@ -129,7 +129,9 @@ class Unreadable:
             if ticket.stake_known and ticket.reference not in ours
         ]
         await foreign.see(strangers)
-        await self._count_untold(any(not row.stake_known and row.status in STANDING for row in rows))
+        await self._count_untold(
+            any(not row.stake_known and row.status in STANDING for row in rows)
+        )
         await self._alarm(rows)
 
     async def _count_untold(self, untold: bool) -> None:

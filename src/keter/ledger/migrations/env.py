@@ -1,5 +1,6 @@
-"""Alembic's entry: migrates over the connection, and inside the transaction, that
-``keter.ledger.migrate`` hands over.
+"""Alembic's entry point.
+
+It migrates over the connection of ``keter.ledger.migrate``, inside its transaction.
 """
 
 from alembic import context

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from keter.domain.markets import Event, Market, Period, Phase
+from keter.domain.markets import Market, Period, Phase
 from keter.domain.noise import is_noise
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket

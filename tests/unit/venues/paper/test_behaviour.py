@@ -15,7 +15,8 @@ from keter.domain.bets import BetState
 from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, Ledger, open_ledger, open_settings_ledger
+from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.opening import open_settings_ledger
 from keter.replay.ledger_records import records_of
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance

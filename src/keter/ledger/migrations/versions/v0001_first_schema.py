@@ -1,6 +1,4 @@
-"""The first schema: bets and their trails, fences, settlements, decisions, histories, foreign and
-paper tickets.
-"""
+"""Create the first schema: bets, transitions, fences, decisions, histories and tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +15,7 @@ _OPEN = sa.text("state IN ('INTENDED', 'PENDING', 'QUOTED', 'RUNNING', 'SENDING'
 
 
 def upgrade() -> None:
-    """Create every table; a table comes after those it points to."""
+    """Create every table; a table comes after those that its foreign keys name."""
     _account_history()
     _alerts()
     _bets()

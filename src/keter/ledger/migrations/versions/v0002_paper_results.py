@@ -1,4 +1,4 @@
-"""Paper tickets keep what they came to, so that the paper account is a sum."""
+"""Add results to paper tickets, so that the paper account is a sum over them."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The audit keeps what a limit or an arming was and became."""
+"""Add to the audit the value of a limit or an arming before and after the command."""
 
 import sqlalchemy as sa
 from alembic import op

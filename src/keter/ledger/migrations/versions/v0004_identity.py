@@ -1,4 +1,4 @@
-"""The ledger says which one it is, so that a replaced one is noticed."""
+"""Give the ledger an id, so that a replaced ledger is noticed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,6 @@
-"""Questions with small answers read little: indexes for what is open, and sums of everything kept
-by triggers.
+"""Add indexes for open rows, and totals kept by triggers.
+
+Queries with small answers then read few rows.
 """
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ down_revision = "0004"
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = "state IN ('INTENDED', 'PENDING', 'QUOTED', 'RUNNING', 'SENDING', 'UNKNOWN')"
 _STANDING = "status IN ('pending', 'running')"
-# Per table: its book in the totals, the columns that name the group, and those whose change counts.
+# For each table: its book in the totals, and the columns that hold owner and state of its group.
 _WATCHED = {"bets": ("bets", "mode", "state"), "paper_tickets": ("paper", "account", "''")}
 
 
@@ -30,7 +31,7 @@ def upgrade() -> None:
     make = _postgres if op.get_bind().dialect.name == "postgresql" else _sqlite
     for table, (book, owner, state) in _WATCHED.items():
         op.execute(
-            f"INSERT INTO totals (book, owner, state, number, pnl_minor) "  # noqa: S608 - words of this file only
+            f"INSERT INTO totals (book, owner, state, number, pnl_minor) "  # noqa: S608 - constants of this file
             f"SELECT '{book}', {owner}, {state}, count(*), coalesce(sum(pnl_minor), 0) FROM {table}"
             " GROUP BY 2, 3"
         )
@@ -70,18 +71,19 @@ def _partial(name: str, table: str, columns: list[str], condition: str, postgres
 
 
 def _group(row: str, owner: str, state: str) -> tuple[str, str]:
-    """Owner and state of ``row`` (OLD or NEW), as SQL."""
+    """Return the SQL for owner and state of ``row`` (OLD or NEW)."""
     return f"{row}.{owner}", state if state.startswith("'") else f"{row}.{state}"
 
 
 def _sqlite(table: str, book: str, owner: str, state: str) -> None:
-    """One row per group, brought up to date in place: SQLite has one writer."""
+    """Keep one row for each group, updated in place: SQLite has one writer at a time."""
 
     def step(row: str, sign: str) -> str:
         whose, where = _group(row, owner, state)
         same = f"book = '{book}' AND owner = {whose} AND state = {where}"
         return (
-            f"INSERT INTO totals (book, owner, state, number, pnl_minor) SELECT '{book}', {whose}, {where}, 0, 0 "  # noqa: S608 - as above
+            f"INSERT INTO totals (book, owner, state, number, pnl_minor) "  # noqa: S608 - as above
+            f"SELECT '{book}', {whose}, {where}, 0, 0 "
             f"WHERE NOT EXISTS (SELECT 1 FROM totals WHERE {same}); "
             f"UPDATE totals SET number = number {sign} 1, pnl_minor = pnl_minor {sign}"
             f" coalesce({row}.pnl_minor, 0) "
@@ -100,8 +102,9 @@ def _sqlite(table: str, book: str, owner: str, state: str) -> None:
 
 
 def _postgres(table: str, book: str, owner: str, state: str) -> None:
-    """A row per change, folded later: a row that all writers share would make them wait for each
-    other, or deadlock.
+    """Add a row for each change; ``totals.fold`` adds them up later.
+
+    One row that all writers update would make them wait for each other, or deadlock.
     """
 
     def step(row: str, sign: str) -> str:

@@ -1,6 +1,4 @@
-"""The audit numbers its commands: which of two was the later one does not hang on a clock that may
-be set back.
-"""
+"""Number the commands of the audit, so that their order does not depend on a clock."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +20,7 @@ def upgrade() -> None:
     )
     op.execute(_NUMBER_OLD_ROWS)
     op.create_index("ix_operator_commands_sequence", "operator_commands", ["sequence"])
-    # The database gives the number, so that whoever writes a command cannot leave it out.
+    # The database assigns the number, so no writer can leave it out.
     if op.get_bind().dialect.name == "postgresql":
         _postgres()
     else:
@@ -30,9 +28,7 @@ def upgrade() -> None:
 
 
 def _postgres() -> None:
-    """A sequence: writers that write at once get different numbers and do not wait for each
-    other.
-    """
+    """Use a sequence: concurrent writers get different numbers without waiting."""
     op.execute("CREATE SEQUENCE operator_commands_number OWNED BY operator_commands.sequence")
     op.execute(
         "SELECT setval('operator_commands_number', coalesce(max(sequence), 0) + 1, false) FROM"
@@ -45,7 +41,7 @@ def _postgres() -> None:
 
 
 def _sqlite() -> None:
-    """One above the highest: SQLite has one writer at a time."""
+    """Use one above the highest number: SQLite has one writer at a time."""
     op.execute(
         "CREATE TRIGGER operator_commands_number AFTER INSERT ON operator_commands BEGIN "
         "UPDATE operator_commands SET sequence = (SELECT max(sequence) + 1 FROM operator_commands) "

@@ -29,7 +29,7 @@ def same_handlers() -> Iterator[None]:
 def test_the_supervisor_watches_it_as_it_does_a_worker() -> None:
     plan = plan_sandbox(load_settings(None, {}))
     assert plan is not None
-    assert plan.spec.told_restarts
+    assert plan.spec.supervised
     assert plan.spec.line(2, 1)[-4:] == ("--restarts", "2", "--kills", "1")
 
 

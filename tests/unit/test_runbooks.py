@@ -5,6 +5,7 @@ an alert.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.kit.support import ROOT
 PAGES = {path.stem: path for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
 RAISERS = {"Alert", "raise_", "_alert", "_brake", "complain"}
 # Its problems become mismatches.
-MATCHING = ROOT / "src" / "keter" / "workers" / "tracking" / "matching.py"
+TICKETS = ROOT / "src" / "keter" / "execution" / "reconcile" / "tickets.py"
 HEADINGS = [
     "What it means",
     "Is money at risk?",
@@ -40,14 +41,32 @@ PASSED_ON = {
 
 
 def strings(tree: ast.AST) -> dict[str, str]:
-    """Every name that is assigned a text once, or a text with something after a colon."""
+    """Every name that is assigned a text once, or a text with something after a colon; a name that
+    is imported from our own source is looked up there.
+    """
     found = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keter."):
+            found |= imported(node)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             text = literal(node.value)
             if text is not None:
                 found[node.targets[0].id] = text
     return found
+
+
+def imported(node: ast.ImportFrom) -> dict[str, str]:
+    """The texts among what is imported, under the names they have here."""
+    file = (ROOT / "src").joinpath(*str(node.module).split(".")).with_suffix(".py")
+    if not file.exists():
+        return {}
+    there = strings_of(file)
+    return {one.asname or one.name: there[one.name] for one in node.names if one.name in there}
+
+
+@cache
+def strings_of(file: Path) -> dict[str, str]:
+    return strings(ast.parse(file.read_text(encoding="utf-8")))
 
 
 def literal(node: ast.expr) -> str | None:
@@ -83,7 +102,7 @@ def raised() -> Iterator[str]:
                 yield runbook_id(text.replace(" ", "-"))
     yield from (
         f"bet-{word}-mismatch"
-        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', MATCHING.read_text("utf-8"))
+        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', TICKETS.read_text("utf-8"))
     )
     yield from (rule.id for rule in RULES)
 

@@ -16,14 +16,13 @@ from keter.domain.markets import Phase
 from keter.domain.money import to_minor
 from keter.domain.orders import PlacementQuote
 from keter.domain.runs import RunMark
-from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Offer
+from keter.domain.signals import ApprovedSignal, Offer, check_age
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.risk import reduce_only
 from keter.risk.caps import within_own_caps
 from keter.risk.gate import as_exposure
 from keter.strategies.value.evidence import Worth, worth_at
 from keter.strategies.value.settings import EdgeSettings
-from keter.strategies.value.validation import FUTURE_TOLERANCE_S
 
 _ROUNDING = 1e-9
 
@@ -109,7 +108,7 @@ def recheck(approved: ApprovedSignal, world: PlacementWorld, limits: PlacementLi
         return reject(Reason.RECONCILING)
     if world.lock_left_s < world.call_s:
         return reject(Reason.LOCK_LOST, left_s=round(world.lock_left_s, 3), needed_s=world.call_s)
-    age = check_age(approved.signal, world.now, limits.router)
+    age = check_age(approved.signal, world.now, limits.router.max_signal_age_s)
     if not age.accepted:
         return age
     update = approved.signal.update
@@ -143,18 +142,6 @@ def _trading(approved: ApprovedSignal, world: PlacementWorld) -> Verdict:
     if world.trading.accepted or not world.reducing:
         return world.trading
     return reduce_only.recheck(approved, world.book)
-
-
-def check_age(signal: ConfirmedSignal, now: datetime, router: RouterSettings) -> Verdict:
-    """Whether the consensus behind a signal is young enough: it ages from its confirmation, not
-    from the approval.
-
-    One from the future is of no known age: the clock was set back since.
-    """
-    age_s = (now - signal.confirmed_at).total_seconds()
-    if not -FUTURE_TOLERANCE_S <= age_s <= router.max_signal_age_s:
-        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=router.max_signal_age_s)
-    return accept(age_s=round(age_s, 3))
 
 
 def first_books(approved: ApprovedSignal) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from keter.bus.errors import (
 from keter.clock import Clock, Ids
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.orders import Placement, PlaceOrder, PlaceOutcome
-from keter.domain.signals import ApprovedSignal
+from keter.domain.signals import ApprovedSignal, check_age
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
@@ -32,7 +32,6 @@ from keter.execution.placement_checks import (
     PlacementLimits,
     PlacementWorld,
     Plan,
-    check_age,
     recheck,
 )
 from keter.execution.quoting import Quoting
@@ -229,7 +228,8 @@ class Placer:
             return Reason.HALT_FILE.value
         if lock.left_by_clock_s() < self._owner.call_s:
             return Reason.LOCK_LOST.value
-        age = check_age(approved.signal, self._clock.now(), self._limits.router)
+        max_age_s = self._limits.router.max_signal_age_s
+        age = check_age(approved.signal, self._clock.now(), max_age_s)
         return None if age.accepted else Reason.SIGNAL_STALE.value
 
     async def _call(self, order: PlaceOrder) -> Placement:

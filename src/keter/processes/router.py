@@ -17,14 +17,13 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
-from keter.domain.signals import ApprovedSignal, Decision
+from keter.domain.signals import ApprovedSignal, Decision, details_of
 from keter.domain.verdicts import Reason, reject
 from keter.execution.conditions import Conditions
 from keter.execution.placement_checks import PlacementLimits
 from keter.execution.placing import Owner, PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
-from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits
 from keter.processes.serving import Handled, serve, traced

@@ -89,14 +89,16 @@ KEEPING = "src/keter/risk/book_keeper.py"
 LUA = "src/keter/bus/lua"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
 
-INTENT = "        intent = self._intent(approved)\n"
+INTENT = "        refusal = await self._commit(intent)\n"
 QUOTE_FIRST = "        await Quoting(self._venue, approved, self._limits).find()\n"
-SENDING = '        await self._step(intent, BetState.SENDING, "sending", facts, fenced=True)\n'
+SENDING = (
+    '        await self._move(intent, Step(BetState.SENDING, "sending"), evidence, fenced=True)\n'
+)
 CALL = '            return await self._timed("place_call", self._venue.place(order))\n'
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
 OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
 SECOND_LOOK = (
-    "        verdict = await self._look(approved, lock)\n        if not verdict.accepted:\n        "
+    "        verdict = await self._recheck(approved, lock)\n        if not verdict.accepted:\n        "
     "    return verdict, None\n"
 )
 CONVERT = "        if not await self._exposures.convert("
@@ -120,7 +122,7 @@ MUTATIONS = (
         "the intent is committed before anything else",
         ROUTING,
         INTENT,
-        INTENT + QUOTE_FIRST,
+        QUOTE_FIRST + INTENT,
         (PLACING,),
     ),
     Mutation(
@@ -154,9 +156,9 @@ MUTATIONS = (
         "unknown",
         ONCE,
         "a doubt is not a refusal",
-        ROUTING,
-        "return BetState.UNKNOWN, placement.kind, placement.kind",
-        "return BetState.REFUSED, placement.kind, placement.kind",
+        "src/keter/execution/intents.py",
+        "return Step(BetState.UNKNOWN, placement.kind, placement.kind)",
+        "return Step(BetState.REFUSED, placement.kind, placement.kind)",
         (PLACING, LIFE),
     ),
     Mutation(
@@ -282,7 +284,7 @@ MUTATIONS = (
         GATE,
         "while reducing the router judges by the book as it stands",
         PLACEMENT_GATE,
-        "    return reduce_only.recheck(approved, world.book)\n",
+        "    return rules.reducing(approved, facts.book)\n",
         "    return accept()\n",
         ("tests/unit/risk/test_reduce_only.py",),
     ),
@@ -319,7 +321,7 @@ MUTATIONS = (
         "a doubtful bet stays exposure",
         ROUTING,
         "            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)\n        refusal",
-        "            return PlacementResult(\n                verdict, bet, keeps_exposure=target is"
+        "            return PlacementResult(\n                verdict, bet, keeps_exposure=step.target is"
         " BetState.PENDING, sent=True\n            )\n        refusal",
         (PLACING,),
     ),
@@ -327,7 +329,7 @@ MUTATIONS = (
         "duplicate-keeps",
         GATE,
         "a redelivered item does not free the exposure of its bet",
-        "src/keter/processes/router.py",
+        "src/keter/execution/approvals.py",
         "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
         "        if reason is Reason.DUPLICATE_DECISION:\n            await"
         " self._risk.release(approved.decision_id)\n",
@@ -463,10 +465,10 @@ MUTATIONS = (
         "anchor-moved",
         FRESH,
         "an anchor that moved since the approval is not bet",
-        PLACEMENT_GATE,
+        "src/keter/strategies/value/recheck.py",
         "        reason = Reason.ANCHOR_UNSETTLED\n",
         "        pass\n",
-        ("tests/unit/execution/test_placement_checks.py",),
+        ("tests/unit/execution/test_price_choice.py",),
     ),
     Mutation(
         "quote-age",
@@ -481,8 +483,8 @@ MUTATIONS = (
         "signal-age",
         FRESH,
         "an old consensus is not bet on",
-        PLACEMENT_GATE,
-        "    if not -FUTURE_TOLERANCE_S <= age_s <= router.max_signal_age_s:\n",
+        "src/keter/domain/signals.py",
+        "    if not -FUTURE_TOLERANCE_S <= age_s <= max_age_s:\n",
         "    if False:\n",
         (PLACING,),
     ),
@@ -499,10 +501,10 @@ MUTATIONS = (
         "slippage",
         FRESH,
         "a price that moved away is not taken",
-        PLACEMENT_GATE,
+        "src/keter/execution/price_choice.py",
         "    if slippage_pct > limits.router.slippage_limit_pct(asked) + _ROUNDING:\n",
         "    if False:\n",
-        ("tests/unit/execution/test_placement_checks.py",),
+        ("tests/unit/execution/test_price_choice.py",),
     ),
     Mutation(
         "shown-stale",
@@ -526,8 +528,8 @@ MUTATIONS = (
         "signal-kept",
         REPLAY,
         "what was decided on is kept with the bet",
-        ROUTING,
-        "            signal=encode(approved),\n",
+        "src/keter/execution/intents.py",
+        "        signal=encode(approved),\n",
         "",
         (PLACING,),
     ),
@@ -712,7 +714,7 @@ MUTATIONS = (
         RUN,
         "nothing is bet on another run's Redis",
         PLACEMENT_GATE,
-        "    if world.owner != own.run_id:\n",
+        "    if facts.owner != own.run_id:\n",
         "    if False:\n",
         (AGAIN,),
     ),
@@ -721,8 +723,8 @@ MUTATIONS = (
         RUN,
         "nothing is bet without the account's lease",
         PLACEMENT_GATE,
-        "        if world.leading\n        else reject(Reason.FENCED",
-        "        if True\n        else reject(Reason.FENCED",
+        "    if not facts.leading:\n",
+        "    if False:\n",
         (AGAIN,),
     ),
     Mutation(

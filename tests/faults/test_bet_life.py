@@ -94,7 +94,7 @@ class BetLife(RuleBasedStateMachine):
         """A living router that has taken over and been let in by the tracker."""
         if self.router is None:
             self.router = RouterProcess(self.world)
-            await self.router.router.take_over()
+            await self.router.router.approvals.take_over()
             await self._pass()
         return self.router
 

@@ -56,7 +56,7 @@ class Desk:
         self.router, self.tracker = RouterProcess(world), TrackerProcess(world)
 
     async def begin(self) -> "Desk":
-        await self.router.router.take_over()
+        await self.router.router.approvals.take_over()
         assert await self.tracker.look()
         return self
 
@@ -177,7 +177,7 @@ async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -
 
 async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(desk: Desk) -> None:
     second = RouterProcess(desk.world)
-    await second.router.take_over()
+    await second.router.approvals.take_over()
     signal = await desk.world.approve("d1")
     assert signal is not None
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))

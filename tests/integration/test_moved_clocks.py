@@ -26,10 +26,10 @@ from keter.control.commands import Control, Operator
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Outcome, parse_market
 from keter.domain.runs import OwnerRecord, Run
+from keter.domain.signals import check_age
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import ExecutionMode, TradingMode
 from keter.domain.verdicts import Reason
-from keter.execution.placement_checks import check_age
 from keter.settings import load_settings
 from keter.venues.asianodds.stores import Session
 from tests.integration.test_guard import Desk, desk, fund
@@ -423,9 +423,9 @@ async def test_session_and_account_stay_and_can_be_replaced(
 def test_a_signal_of_another_time_is_not_bet(seconds: int) -> None:
     router = load_settings(None, {}).router
     clock, signal = ManualClock(NOW), a_signal(at=NOW)
-    assert check_age(signal, clock.now(), router).accepted
+    assert check_age(signal, clock.now(), router.max_signal_age_s).accepted
     clock.set(NOW + timedelta(seconds=seconds))
-    assert not check_age(signal, clock.now(), router).accepted
+    assert not check_age(signal, clock.now(), router.max_signal_age_s).accepted
 
 
 @either_way

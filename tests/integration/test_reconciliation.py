@@ -77,7 +77,7 @@ class Desk:
         self.passes: list[float] = []
 
     async def begin(self) -> "Desk":
-        await self.router.router.take_over()
+        await self.router.router.approvals.take_over()
         assert await self.tracker.look()
         return self
 
@@ -111,7 +111,7 @@ class Desk:
 
     async def open(self) -> bool:
         """Whether the router may bet, by the mark of the tracker's last pass for it."""
-        return await self.router.router._world.reconciled()
+        return await self.router.router.approvals.conditions.reconciled()
 
     async def alert_details(self) -> dict[str, str]:
         return {alert.id: alert.detail for alert in await read_alerts(self.world.bus)}
@@ -341,7 +341,7 @@ async def test_a_clock_gives_what_its_minutes_are_worth_and_nothing_for_going_ba
 
 async def test_what_a_closed_router_skips_is_a_decision_and_no_bet(desk: Desk) -> None:
     second = RouterProcess(desk.world)
-    await second.router.take_over()
+    await second.router.approvals.take_over()
     signal = await desk.world.approve("d1")
     assert signal is not None
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))

@@ -16,6 +16,7 @@ from keter.bus.state.adoption import put_bet
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.audit import push_audit, take_audit
 from keter.domain.bets import SETTLED, BetState
+from keter.domain.exposure import exposure_of
 from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
 from keter.domain.tickets import Ticket, TicketStatus
@@ -23,7 +24,6 @@ from keter.domain.trading import CommandAction, OperatorCommand
 from keter.domain.verdicts import accept
 from keter.ledger import BetChanges, UnstorableRowError
 from keter.processes.recorder import Recorder
-from keter.risk.book_keeper import exposure_of
 from keter.risk.gate import RiskContext, RiskLimits, assess
 from keter.risk.streaks import last_streak_pause
 from keter.venues.asianodds.tickets import read_tickets

@@ -25,8 +25,9 @@ from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarke
 from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import accept
-from keter.execution.placement_checks import PlacementWorld
+from keter.execution.placement_checks import PlacementFacts, PlacementLimits
 from keter.license import issue, load_private_key, new_key
+from keter.processes.router import placement_limits
 from keter.settings import Settings, load_settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.settings import EdgeSettings
@@ -38,6 +39,7 @@ ACCOUNT = "TESTER"
 TOTALS = parse_market("ft.ou.2.5")
 EDGE = EdgeSettings()
 LIVE_RUN = Run("live-run", "instance", "host", ExecutionMode.LIVE, "acc", "ledger", "fingerprint")
+PLACEMENT_LIMITS: PlacementLimits = placement_limits(load_settings(None, {}))
 MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
 
@@ -109,9 +111,9 @@ def approved(
     )
 
 
-def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
-    """A world in which nothing stands in the way of a bet of the run MARK, but for ``changes``."""
-    world = PlacementWorld(
+def fine_facts(now: datetime = NOW, **changes: object) -> PlacementFacts:
+    """Facts that stand in the way of no bet of the run MARK, but for ``changes``."""
+    facts = PlacementFacts(
         now,
         halt_file=False,
         trading=accept(),
@@ -127,7 +129,7 @@ def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
         staked_minor=0,
         caps=RiskSettings(),
     )
-    return replace(world, **changes)  # type: ignore[arg-type]  # handed on as given
+    return replace(facts, **changes)  # type: ignore[arg-type]  # handed on as given
 
 
 _numbers = itertools.count(1)

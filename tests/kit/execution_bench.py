@@ -21,14 +21,14 @@ from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
 from keter.context import Context
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus, exposure_of
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
 from keter.ledger import Ledger, open_ledger
 from keter.processes.router import Router
 from keter.processes.tracker import KnownSelections, Tracker
-from keter.risk.book_keeper import exposure_of, with_begun
+from keter.risk.book_keeper import with_begun
 from keter.settings import Settings
 from keter.supervision.run import single
 from tests.kit.execution import (

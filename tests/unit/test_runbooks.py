@@ -5,6 +5,7 @@ an alert.
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,14 +41,32 @@ PASSED_ON = {
 
 
 def strings(tree: ast.AST) -> dict[str, str]:
-    """Every name that is assigned a text once, or a text with something after a colon."""
-    found = {}
+    """Every name that is assigned a text once, or a text with something after a colon; a name that
+    is imported from our own source is looked up there.
+    """
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keter."):
+            found |= imported(node)
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             text = literal(node.value)
             if text is not None:
                 found[node.targets[0].id] = text
     return found
+
+
+def imported(node: ast.ImportFrom) -> dict[str, str]:
+    """The texts among what is imported, under the names they have here."""
+    file = (ROOT / "src").joinpath(*str(node.module).split(".")).with_suffix(".py")
+    if not file.exists():
+        return {}
+    there = strings_of(file)
+    return {one.asname or one.name: there[one.name] for one in node.names if one.name in there}
+
+
+@cache
+def strings_of(file: Path) -> dict[str, str]:
+    return strings(ast.parse(file.read_text(encoding="utf-8")))
 
 
 def literal(node: ast.expr) -> str | None:

@@ -90,12 +90,11 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     """What the price was based on: from the intent itself where there is one, else from the
     recorded decisions.
     """
-    if bet is not None and bet.intent.signal:
-        import msgspec
+    from keter.domain.signals import approved_signal
 
-        from keter.domain.signals import ApprovedSignal
-
-        return [msgspec.json.decode(bet.intent.signal, type=ApprovedSignal).signal.fair.evidence]
+    approved = approved_signal(bet.intent.signal) if bet is not None else None
+    if approved is not None:
+        return [approved.signal.fair.evidence]
     found: list[Mapping[str, object]] = []
     for decision in decisions:
         fair = decision.details.get("fair")

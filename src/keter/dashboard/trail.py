@@ -10,7 +10,7 @@ from keter.dashboard.models import OrderTrail, TrailStep
 from keter.dashboard.views import order_row, reason_text, shown_numbers
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
 from keter.domain.money import money_text
-from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
+from keter.domain.signals import ConfirmedSignal, Decision, approved_signal
 
 BAD = frozenset({BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED})
 # What a step means where its evidence says nothing.
@@ -72,13 +72,13 @@ def _priced(bet: Bet) -> list[TrailStep]:
     """The venue's answer and its validation, as the intent's signal keeps them; nothing for an
     intent without a signal.
     """
-    if not bet.intent.signal:
-        return []
     try:
-        signal = msgspec.json.decode(bet.intent.signal, type=ApprovedSignal).signal
+        approved = approved_signal(bet.intent.signal)
     except msgspec.MsgspecError:
         return []  # written by another version; what followed is told all the same
-    return [_received(signal), *_validated(signal)]
+    if approved is None:
+        return []
+    return [_received(approved.signal), *_validated(approved.signal)]
 
 
 def _received(signal: ConfirmedSignal) -> TrailStep:

@@ -12,10 +12,12 @@ from functools import lru_cache
 
 import msgspec
 
+from keter.domain.bets import Bet
 from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.settlement import result_halves
 
 _Stake = tuple[int, Market, Outcome]
+FOREIGN_PREFIX = "foreign:"  # begins the risk book's name of a ticket that is not ours
 LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost in every score
 
 
@@ -68,6 +70,29 @@ class DayRisk(msgspec.Struct, frozen=True):
     staked_minor: int = 0
     streak: int = 0
     bets: int = 0
+
+
+def exposure_of(bet: Bet) -> Exposure:
+    """Return what an open bet of the ledger puts at risk.
+
+    The stake is the larger of the intended and the booked one.
+    """
+    intent = bet.intent
+    return Exposure(
+        decision_id=intent.decision_id,
+        event_uid=intent.event_uid,
+        league=intent.league,
+        market=intent.market,
+        side=intent.side,
+        stake_minor=max(bet.placed_stake_minor, intent.stake_minor),
+        odds=bet.odds or intent.asked_odds,
+        status=ExposureStatus.BET,
+        made_at=intent.created_at,
+        score_at_bet=bet.score_at_bet,
+        stands_minor=bet.placed_stake_minor
+        if 0 < bet.placed_stake_minor < intent.stake_minor
+        else None,
+    )
 
 
 def open_stake(exposures: Iterable[Exposure]) -> int:

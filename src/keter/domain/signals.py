@@ -9,7 +9,9 @@ import msgspec
 from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.runs import RunMark
-from keter.domain.verdicts import Verdict
+from keter.domain.verdicts import Reason, Verdict, accept, reject
+
+FUTURE_TOLERANCE_S = 5.0  # clocks of one installation agree better than this
 
 
 class ValidatedMarket(msgspec.Struct, frozen=True):
@@ -127,3 +129,46 @@ class Decision(msgspec.Struct, frozen=True):
     details: dict[str, object] = {}
     decision_id: str | None = None
     v: int = 1
+
+
+def approved_signal(stored: bytes) -> ApprovedSignal | None:
+    """Return the approval that an intent keeps in ``Intent.signal``.
+
+    Return None for an intent without one. Raise ``msgspec.MsgspecError`` for the bytes of a
+    version that this one cannot read.
+    """
+    return msgspec.json.decode(stored, type=ApprovedSignal) if stored else None
+
+
+def check_age(signal: ConfirmedSignal, now: datetime, max_age_s: float) -> Verdict:
+    """Return whether the consensus behind a signal is young enough.
+
+    It ages from its confirmation, not from the approval.
+    """
+    age_s = (now - signal.confirmed_at).total_seconds()
+    # A confirmation in the future has no known age: the clock was set back since.
+    if not -FUTURE_TOLERANCE_S <= age_s <= max_age_s:
+        return reject(Reason.SIGNAL_STALE, age_s=round(age_s, 3), limit_s=max_age_s)
+    return accept(age_s=round(age_s, 3))
+
+
+def details_of(update: MarketUpdate, signal: ConfirmedSignal | None) -> dict[str, object]:
+    """Return what a decision is about, as JSON values.
+
+    With a signal they include its offers and its fair price with the evidence.
+    """
+    event = update.event
+    details: dict[str, object] = {
+        "league": event.league,
+        "home": event.home,
+        "away": event.away,
+        "kickoff": event.kickoff.isoformat(),
+        "phase": update.phase.value,
+        "received_at": update.received_at.isoformat(),
+    }
+    if signal is not None:
+        details |= {
+            "offers": msgspec.to_builtins(signal.offers),
+            "fair": msgspec.to_builtins(signal.fair),
+        }
+    return details

@@ -11,6 +11,8 @@ from itertools import takewhile
 
 from keter.domain.bets import BetState
 
+# Names the alert, and begins the reason of the pause, by which the audit is searched for it.
+STREAK = "losing streak"
 LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
 WINS = frozenset({BetState.WON, BetState.HALF_WON})
 Results = Sequence[tuple[str, BetState]]

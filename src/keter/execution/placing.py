@@ -1,11 +1,15 @@
-"""One approved signal, at most one call to the venue.
+"""Places one approved signal, with at most one call to the venue.
 
-The order of the steps is the promise: the intent is committed before anybody is asked for anything,
-SENDING is committed before the call, the call is made once, and from then on nothing but the ledger
-is written until its outcome stands there. What a closed router turns away makes no intent. A step
-that fails between intent and SENDING ends in SKIPPED; after it, whatever is not a clear answer is
-UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends the same
-way.
+The order of the steps is the promise:
+
+1. What a closed router turns away makes no intent.
+2. The intent is committed before the venue is asked for anything.
+3. SENDING is committed before the call, and the call is made once.
+4. From then on only the ledger is written until it holds the outcome.
+
+A step that fails between intent and SENDING ends in SKIPPED. After SENDING, whatever is not a clear
+answer is UNKNOWN. Death between any two steps leaves a state that the next owner's takeover ends
+the same way.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,7 +18,6 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from keter.bus.codec import encode
 from keter.bus.errors import (
     BusRefusedError,
     ConnectionLostError,
@@ -22,19 +25,22 @@ from keter.bus.errors import (
     PoisonedPayloadError,
 )
 from keter.clock import Clock, Ids
-from keter.domain.bets import Bet, BetState, Intent, reference_of
+from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.orders import Placement, PlaceOrder, PlaceOutcome
-from keter.domain.signals import ApprovedSignal
-from keter.domain.trading import ExecutionMode
+from keter.domain.signals import ApprovedSignal, check_age
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
-from keter.execution.placement_checks import (
-    PlacementLimits,
-    PlacementWorld,
-    Plan,
-    check_age,
-    recheck,
+from keter.execution.intents import (
+    Owner,
+    Step,
+    answer_evidence,
+    make_intent,
+    refusal_reason,
+    sending_evidence,
+    step_after,
 )
+from keter.execution.placement_checks import PlacementFacts, PlacementLimits, recheck
+from keter.execution.price_choice import Plan
 from keter.execution.quoting import Quoting
 from keter.ledger import (
     BetChanges,
@@ -47,63 +53,58 @@ from keter.venues.base import BetVenue
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-NOT_SENT = "not_sent"  # begins the cause of a refusal that the venue never heard of
 
 
 class Exposures(Protocol):
-    """What of the risk book a placement uses; see ``keter.bus.state.risk.RiskBook``."""
+    """What a placement uses of the risk book; see ``keter.bus.state.risk.RiskBook``."""
 
-    async def convert(self, decision_id: str, *, day: str | None = None) -> bool: ...
+    async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
+        """Turn the reservation into a bet; False when it has expired."""
+        ...
 
 
-class Conditions(Protocol):
-    """How the world is looked at; see ``keter.execution.conditions.World``."""
+class ReadsConditions(Protocol):
+    """What a placement uses of ``keter.execution.conditions.Conditions``."""
 
     def halted(self) -> bool: ...
 
-    async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld: ...
+    async def read(self, *, lock_left_s: float, call_s: float) -> PlacementFacts: ...
 
 
-class Guarded(Protocol):
+class HeldLock(Protocol):
     """The lock on the selection; see ``keter.execution.selection_lock.SelectionLock``."""
 
-    async def left_s(self) -> float: ...
+    async def left_s(self) -> float:
+        """Return for how many seconds the lock is surely ours, as Redis sees it; 0 if it is not."""
+        ...
 
-    def left_by_clock_s(self) -> float: ...
+    def left_by_clock_s(self) -> float:
+        """Return the same by our own clock alone, which needs no question.
 
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who places, and under which of the ledger's fencing numbers.
-
-    ``call_s`` is the longest a placement may take.
-    """
-
-    account: str
-    mode: ExecutionMode
-    worker: str
-    fence: int
-    call_s: float
+        The clock goes on while the process is frozen.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class PlacementResult:
     """What became of an approval.
 
-    ``bet`` is None when no intent was made.
-
-    ``keeps_exposure`` is True while money is or may be at the venue, and for a duplicate, whose own
-    bet decides.
+    ``bet`` is None when no intent was made. ``sent`` says that the venue has, or may have, the bet.
     """
 
     verdict: Verdict
     bet: Bet | None
+    # While money is or may be at the venue; also for a duplicate, whose first bet decides.
     keeps_exposure: bool
     sent: bool = False
 
 
 class Placer:
-    """Places one signal after another for one owner."""
+    """Places one signal after another for one owner.
+
+    ``observe`` takes the name and the seconds of each timed step.
+    """
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class Placer:
         venue: BetVenue,
         ledger: Ledger,
         exposures: Exposures,
-        eyes: Conditions,
+        conditions: ReadsConditions,
         limits: PlacementLimits,
         *,
         clock: Clock,
@@ -122,66 +123,76 @@ class Placer:
         self._venue = venue
         self._ledger = ledger
         self._exposures = exposures
-        self._eyes = eyes
+        self._conditions = conditions
         self._limits = limits
         self._clock = clock
         self._ids = ids
         self._observe = observe
 
-    async def place(self, approved: ApprovedSignal, lock: Guarded) -> PlacementResult:
+    async def place(self, approved: ApprovedSignal, lock: HeldLock) -> PlacementResult:
         """Take the signal to the end of what the router may do with it.
 
-        Raises PoisonedPayloadError when the ledger refuses the intent. Raises FencedError when
-        another router owns the account and LedgerUnavailableError: then a new takeover must come
-        before the next placement. Raises the bus's errors, the intent then being SKIPPED.
+        Raises PoisonedPayloadError when the ledger refuses the intent.
+        Raises the bus's errors; the intent is SKIPPED then.
+        Raises FencedError when another router owns the account, and LedgerUnavailableError: then a
+        new takeover must come before the next placement.
         """
-        verdict = await self._look(approved, lock)
-        # Nobody was asked for anything: it is a decision in the audit and no bet.
+        verdict = await self._recheck(approved, lock)
+        # The venue was not asked for anything: this is a decision in the audit and no bet.
         if not verdict.accepted:
             return PlacementResult(verdict, None, keeps_exposure=False)
-        intent = self._intent(approved)
-        try:
-            await self._timed(
-                "intent_commit", self._ledger.intents.create(intent, worker=self._owner.worker)
-            )
-        except DuplicateDecisionError as e:
-            return PlacementResult(
-                reject(Reason.DUPLICATE_DECISION, state=e.state), None, keeps_exposure=True
-            )
-        except SelectionOpenError as e:
-            return PlacementResult(
-                reject(Reason.SELECTION_OPEN, intent_id=e.intent_id), None, keeps_exposure=False
-            )
-        except UnstorableRowError as e:  # nothing was sent, and no repetition of it can be
-            raise PoisonedPayloadError(str(e)) from e
-        try:
-            verdict, plan = await self._prepare(approved, intent, lock)
-        except (ConnectionLostError, BusRefusedError, LeaseLostError):
-            await self._step(
-                intent, BetState.SKIPPED, "redis_lost", {}, reason="redis_lost", fenced=True
-            )
-            raise
+        venue = self._venue.capability.venue
+        intent = make_intent(approved, self._owner, venue, self._ids(), self._clock.now())
+        refusal = await self._commit(intent)
+        if refusal is not None:
+            return refusal
+        verdict, plan = await self._prepared(approved, intent, lock)
         if plan is None:
-            reason = verdict.reason.value
-            bet = await self._step(
-                intent, BetState.SKIPPED, reason, dict(verdict.numbers), reason=reason, fenced=True
-            )
+            step = Step(BetState.SKIPPED, verdict.reason.value, verdict.reason.value)
+            bet = await self._move(intent, step, dict(verdict.numbers), fenced=True)
             return PlacementResult(verdict, bet, keeps_exposure=False)
         return await self._send(approved, intent, plan, verdict, lock)
 
-    async def _prepare(
-        self, approved: ApprovedSignal, intent: Intent, lock: Guarded
-    ) -> tuple[Verdict, Plan | None]:
-        """Ask for prices, look again, and make the reservation a bet.
+    async def _commit(self, intent: Intent) -> PlacementResult | None:
+        """Write the intent into the ledger; the result is one that forbids it."""
+        creation = self._ledger.intents.create(intent, worker=self._owner.worker)
+        try:
+            await self._timed("intent_commit", creation)
+        except DuplicateDecisionError as e:
+            duplicate = reject(Reason.DUPLICATE_DECISION, state=e.state)
+            return PlacementResult(duplicate, None, keeps_exposure=True)
+        except SelectionOpenError as e:
+            is_open = reject(Reason.SELECTION_OPEN, intent_id=e.intent_id)
+            return PlacementResult(is_open, None, keeps_exposure=False)
+        except UnstorableRowError as e:
+            # Nothing was sent, and no repetition of it could be stored.
+            raise PoisonedPayloadError(str(e)) from e
+        return None
 
-        No plan: the verdict says why not.
+    async def _prepared(
+        self, approved: ApprovedSignal, intent: Intent, lock: HeldLock
+    ) -> tuple[Verdict, Plan | None]:
+        """Prepare the call; an intent whose Redis is lost meanwhile is SKIPPED."""
+        try:
+            return await self._prepare(approved, intent, lock)
+        except (ConnectionLostError, BusRefusedError, LeaseLostError):
+            step = Step(BetState.SKIPPED, "redis_lost", "redis_lost")
+            await self._move(intent, step, {}, fenced=True)
+            raise
+
+    async def _prepare(
+        self, approved: ApprovedSignal, intent: Intent, lock: HeldLock
+    ) -> tuple[Verdict, Plan | None]:
+        """Ask for prices, check again, and turn the reservation into a bet.
+
+        Return no plan where the verdict is a rejection.
         """
         quoted = await self._timed("quote", Quoting(self._venue, approved, self._limits).find())
         if quoted.plan is None:
             return quoted.verdict, None
         evidence = {"quotes": quoted.answers, **quoted.verdict.numbers}
-        await self._step(intent, BetState.QUOTED, "quoted", evidence, fenced=True)
-        verdict = await self._look(approved, lock)
+        await self._move(intent, Step(BetState.QUOTED, "quoted"), evidence, fenced=True)
+        verdict = await self._recheck(approved, lock)
         if not verdict.accepted:
             return verdict, None
         if not await self._exposures.convert(
@@ -190,12 +201,18 @@ class Placer:
             return reject(Reason.SIGNAL_STALE, cause="the reservation has expired"), None
         return quoted.verdict, quoted.plan
 
-    async def _look(self, approved: ApprovedSignal, lock: Guarded) -> Verdict:
-        world = await self._eyes.look(lock_left_s=await lock.left_s(), call_s=self._owner.call_s)
-        return recheck(approved, world, self._limits)
+    async def _recheck(self, approved: ApprovedSignal, lock: HeldLock) -> Verdict:
+        lock_left_s, call_s = await lock.left_s(), self._owner.call_s
+        facts = await self._conditions.read(lock_left_s=lock_left_s, call_s=call_s)
+        return recheck(approved, facts, self._limits)
 
     async def _send(
-        self, approved: ApprovedSignal, intent: Intent, plan: Plan, verdict: Verdict, lock: Guarded
+        self,
+        approved: ApprovedSignal,
+        intent: Intent,
+        plan: Plan,
+        verdict: Verdict,
+        lock: HeldLock,
     ) -> PlacementResult:
         order = PlaceOrder(
             approved.signal.update.ref,
@@ -206,34 +223,31 @@ class Placer:
             intent.reference,
         )
         age_s = (self._clock.now() - approved.approved_at).total_seconds()
-        facts = {
-            "prices": [list(price) for price in plan.prices],
-            "stake_minor": plan.stake_minor,
-            "age_s": age_s,
-        }
         self._observe("decision_to_call", age_s)
-        await self._step(intent, BetState.SENDING, "sending", facts, fenced=True)
+        evidence = sending_evidence(plan, age_s)
+        await self._move(intent, Step(BetState.SENDING, "sending"), evidence, fenced=True)
         stop = self._last_stop(approved, lock)
         placement = (
             Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
         )
         return await self._record(intent, placement, verdict)
 
-    def _last_stop(self, approved: ApprovedSignal, lock: Guarded) -> str | None:
-        """What happened while SENDING was written: a stop by hand, or so long a pause that the lock
-        may be another's or the price of the past.
+    def _last_stop(self, approved: ApprovedSignal, lock: HeldLock) -> str | None:
+        """Return what happened while SENDING was written, or None.
 
-        The wall clock counts through a machine's sleep, the lock's own clock may not.
+        That is a stop by hand, or so long a pause that the lock or the price may be lost.
         """
-        if self._eyes.halted():
+        if self._conditions.halted():
             return Reason.HALT_FILE.value
         if lock.left_by_clock_s() < self._owner.call_s:
             return Reason.LOCK_LOST.value
-        age = check_age(approved.signal, self._clock.now(), self._limits.router)
+        # The wall clock counts through a machine's sleep; the lock's own clock may not.
+        max_age_s = self._limits.router.max_signal_age_s
+        age = check_age(approved.signal, self._clock.now(), max_age_s)
         return None if age.accepted else Reason.SIGNAL_STALE.value
 
     async def _call(self, order: PlaceOrder) -> Placement:
-        """The one call. Whatever goes wrong in it, the outcome is a value."""
+        """Make the one call. Whatever goes wrong in it, the outcome is a value."""
         try:
             return await self._timed("place_call", self._venue.place(order))
         except Exception as e:
@@ -243,25 +257,18 @@ class Placer:
     async def _record(
         self, intent: Intent, placement: Placement, verdict: Verdict
     ) -> PlacementResult:
-        """Write down what the call told.
-
-        The tracker may have found the ticket already: then what it found stands.
-        """
-        facts = {"kind": placement.kind, "message": placement.message[:500], "code": placement.code}
-        target, cause, reason = _meaning(placement)
+        """Write the answer of the call into the ledger."""
+        step = step_after(placement)
         try:
-            bet = await self._step(intent, target, cause, facts, reason=reason)
+            bet = await self._move(intent, step, answer_evidence(placement))
         except IllegalTransitionError as e:
+            # The tracker has found the ticket already; what it found stays.
             log.info("outcome_known_already", intent_id=intent.intent_id, error=str(e))
-            return PlacementResult(
-                verdict,
-                await self._ledger.intents.get(intent.intent_id),
-                keeps_exposure=True,
-                sent=True,
-            )
-        if target is not BetState.REFUSED:
+            bet = await self._ledger.intents.get(intent.intent_id)
             return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
-        refusal = reject(_refusal_reason(placement), kind=placement.kind, code=placement.code)
+        if step.target is not BetState.REFUSED:
+            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
+        refusal = reject(refusal_reason(placement), kind=placement.kind, code=placement.code)
         sent = placement.outcome is PlaceOutcome.REFUSED
         return PlacementResult(refusal, bet, keeps_exposure=False, sent=sent)
 
@@ -272,75 +279,17 @@ class Placer:
         finally:
             self._observe(name, self._clock.monotonic() - started)
 
-    def _intent(self, approved: ApprovedSignal) -> Intent:
-        signal, intent_id = approved.signal, self._ids()
-        update, best = signal.update, signal.offers[0]
-        return Intent(
-            intent_id=intent_id,
-            decision_id=approved.decision_id,
-            trace_id=signal.trace_id,
-            account=self._owner.account,
-            mode=self._owner.mode,
-            venue=self._venue.capability.venue,
-            venue_key=update.ref.key,
-            event_uid=signal.event_uid,
-            league=update.event.league,
-            home=update.event.home,
-            away=update.event.away,
-            kickoff=update.event.kickoff,
-            market=update.market,
-            side=signal.side,
-            stake_minor=approved.stake_minor,
-            asked_odds=best.text,
-            fair_odds=signal.fair.fair_odds,
-            ev_pct=best.ev_pct,
-            book=best.book,
-            reference=reference_of(intent_id),
-            fence=self._owner.fence,
-            created_at=self._clock.now(),
-            signal=encode(approved),
-        )
-
-    async def _step(
-        self,
-        intent: Intent,
-        target: BetState,
-        cause: str,
-        evidence: Mapping[str, object],
-        *,
-        reason: str | None = None,
-        fenced: bool = False,
+    async def _move(
+        self, intent: Intent, step: Step, evidence: Mapping[str, object], *, fenced: bool = False
     ) -> Bet:
+        """Write one step of the bet; a fenced one only while this owner's fence is the newest."""
         return await self._ledger.intents.transition(
             intent.intent_id,
-            target,
+            step.target,
             at=self._clock.now(),
-            cause=cause,
+            cause=step.cause,
             worker=self._owner.worker,
             evidence=evidence,
-            changes=BetChanges(reason=reason),
+            changes=BetChanges(reason=step.reason),
             fence=self._owner.fence if fenced else None,
         )
-
-
-def _meaning(placement: Placement) -> tuple[BetState, str, str | None]:
-    """The state that an answer leads to, its cause, and the reason kept with the bet."""
-    if placement.outcome is PlaceOutcome.SENT:
-        return BetState.PENDING, "sent", None
-    if placement.outcome is PlaceOutcome.UNKNOWN:
-        return BetState.UNKNOWN, placement.kind, placement.kind
-    cause = (
-        placement.kind
-        if placement.outcome is PlaceOutcome.REFUSED
-        else f"{NOT_SENT}:{placement.kind}"
-    )
-    return BetState.REFUSED, cause, cause
-
-
-def _refusal_reason(placement: Placement) -> Reason:
-    if placement.outcome is PlaceOutcome.REFUSED:
-        return Reason.VENUE_REFUSED
-    own = {
-        reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)
-    }
-    return own.get(placement.kind, Reason.VENUE_UNAVAILABLE)

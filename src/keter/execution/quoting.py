@@ -1,4 +1,4 @@
-"""Asking books for their price: the one that looked best first, all of them where it does not do.
+"""Asks books for their price: first the one that looked best, then all where that is not enough.
 
 What is placed is exactly what was asked last. A venue may refuse a list of books shorter than the
 one it quoted for, so a plan that leaves books out is quoted once more.
@@ -9,22 +9,14 @@ from dataclasses import dataclass
 from keter.domain.orders import PlacementQuote, QuoteRequest
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.execution.placement_checks import (
-    PlacementLimits,
-    Plan,
-    all_books,
-    beats_the_rest,
-    choose,
-    first_books,
-)
+from keter.execution.placement_checks import PlacementLimits
+from keter.execution.price_choice import Plan, all_books, beats_the_others, choose, first_books
 from keter.venues.base import BetVenue, VenueError
 
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """The verdict on the prices, what to send where they are good, and every answer for the
-    trail.
-    """
+    """The verdict on the prices, what to send if they are good, and every answer as JSON values."""
 
     verdict: Verdict
     plan: Plan | None
@@ -42,26 +34,24 @@ class Quoting:
         self._offered: frozenset[str] = frozenset()
 
     async def find(self) -> Quoted:
-        """At most three questions. A venue that cannot be asked is a rejection."""
+        """Ask for prices, three times at most. A venue that cannot be asked is a rejection."""
         try:
             verdict, plan = await self._find()
         except VenueError as e:
-            verdict, plan = (
-                reject(Reason.VENUE_UNAVAILABLE, kind=e.kind, detail=e.detail[:200]),
-                None,
-            )
+            verdict = reject(Reason.VENUE_UNAVAILABLE, kind=e.kind, detail=e.detail[:200])
+            plan = None
         return Quoted(verdict, plan, self._answers)
 
     async def _find(self) -> tuple[Verdict, Plan | None]:
         first, every = first_books(self._approved), all_books(self._approved)
         verdict, plan = await self._ask(first)
-        if first == every or (plan is not None and self._does(plan)):
+        if first == every or (plan is not None and self._suffices(plan)):
             return verdict, plan
         verdict, plan = await self._ask(every)
-        if plan is None or self._exact(plan):
+        if plan is None or self._is_exact(plan):
             return verdict, plan
         verdict, plan = await self._ask(plan.books)
-        if plan is None or self._exact(plan):
+        if plan is None or self._is_exact(plan):
             return verdict, plan
         return reject(Reason.PRICE_MOVED, books=",".join(sorted(self._offered))), None
 
@@ -73,15 +63,12 @@ class Quoting:
         self._offered = frozenset(quote.book for quote in quotes if not quote.rejected)
         return choose(self._approved, quotes, self._limits)
 
-    def _does(self, plan: Plan) -> bool:
-        """Whether the first book takes the whole stake at a price that no other book beat when the
-        bet was approved.
-        """
-        return plan.stake_minor == self._approved.stake_minor and beats_the_rest(
-            plan, self._approved
-        )
+    def _suffices(self, plan: Plan) -> bool:
+        """Return whether the plan takes the whole stake, and no other book's price was better."""
+        whole = plan.stake_minor == self._approved.stake_minor
+        return whole and beats_the_others(plan, self._approved)
 
-    def _exact(self, plan: Plan) -> bool:
+    def _is_exact(self, plan: Plan) -> bool:
         return self._offered == frozenset(plan.books)
 
 

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-import msgspec
-
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queue import Item, Output, QueueName
@@ -21,7 +19,7 @@ from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.context import Context
 from keter.domain.markets import Outcome
 from keter.domain.quotes import MarketUpdate
-from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
+from keter.domain.signals import Decision, ValidatedMarket, details_of
 from keter.domain.verdicts import AWAITED, Reason, Verdict
 from keter.processes.serving import Handled, serve, together, traced
 from keter.strategies.value.dry_spell import DrySpell
@@ -203,27 +201,6 @@ class EdgeWorker:
             at=now,
             details=details,
         )
-
-
-def details_of(update: MarketUpdate, signal: ConfirmedSignal | None) -> dict[str, object]:
-    """What a decision is about, as JSON values; with a signal also its offers and the evidence of
-    its fair price.
-    """
-    event = update.event
-    details: dict[str, object] = {
-        "league": event.league,
-        "home": event.home,
-        "away": event.away,
-        "kickoff": event.kickoff.isoformat(),
-        "phase": update.phase.value,
-        "received_at": update.received_at.isoformat(),
-    }
-    if signal is not None:
-        details |= {
-            "offers": msgspec.to_builtins(signal.offers),
-            "fair": msgspec.to_builtins(signal.fair),
-        }
-    return details
 
 
 def _wait_s(verdict: Verdict) -> float:

@@ -28,12 +28,16 @@ from keter.bus.state.risk import RiskState
 from keter.context import Context
 from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
-from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
+from keter.domain.signals import (
+    ApprovedSignal,
+    ConfirmedSignal,
+    Decision,
+    check_age,
+    details_of,
+)
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.execution.placement_checks import check_age
 from keter.ledger import BetFilter, Ledger
 from keter.opening import open_settings_ledger
-from keter.processes.edge import details_of
 from keter.processes.leader import run_as_leader
 from keter.processes.serving import Gather, Handled, serve, traced
 from keter.risk.book_keeper import RiskKeeper
@@ -146,7 +150,7 @@ class Guard:
 
     def _refused_at_once(self, signal: ConfirmedSignal) -> Verdict | None:
         settings = self._context.settings.router
-        age = check_age(signal, self._context.clock.now(), settings)
+        age = check_age(signal, self._context.clock.now(), settings.max_signal_age_s)
         if not age.accepted:
             return age
         return reject(Reason.HALT_FILE) if is_present(settings.halt_file) else None

@@ -13,9 +13,8 @@ from keter.bus.state.risk import RiskState
 from keter.bus.state.trading import disarm, read_arming
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.context import Context
-from keter.domain.exposure import ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
-from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -56,7 +55,7 @@ class LedgerWatch:
         bets = [
             one
             for one in book.exposures
-            if one.status is ExposureStatus.BET and not one.decision_id.startswith(PREFIX)
+            if one.status is ExposureStatus.BET and not one.decision_id.startswith(FOREIGN_PREFIX)
         ]
         return sum(
             [await self._ledger.intents.by_decision(bet.decision_id) is None for bet in bets]

@@ -19,11 +19,10 @@ from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of
 from keter.domain.money import money_text
-from keter.domain.streaks import losing_streak
+from keter.domain.streaks import STREAK, losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
-from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import BetFilter, Ledger
 from keter.processes.ledger_watch import LedgerWatch
 from keter.redis_server.probe import server_life
@@ -37,7 +36,6 @@ from keter.risk.limits import lowered
 from keter.risk.restore import ACTOR, catch_up, lower_limits, still_valid
 from keter.risk.streaks import results_since_pause
 
-STREAK = "losing streak"  # as keter.workers.streaks finds it again in the audit
 DAILY_LOSS = "daily loss limit"
 # In the rebuilt book these stand as bets: their stakes are the day's until they are sent or given
 # back.
@@ -186,7 +184,11 @@ class RiskKeeper:
             return list(state.exposures)
         if state.run.split(":")[1:2] != [self._mode.value]:
             return []
-        return [exposure for exposure in state.exposures if exposure.decision_id.startswith(PREFIX)]
+        return [
+            exposure
+            for exposure in state.exposures
+            if exposure.decision_id.startswith(FOREIGN_PREFIX)
+        ]
 
     async def _remember_sent(self) -> None:
         """For the throttle the bets of its window count again, as if sent just now."""
@@ -319,25 +321,3 @@ def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, 
     return msgspec.structs.replace(
         day, staked_minor=staked_minor, bets=day.bets + len(begun)
     ), booked
-
-
-def exposure_of(bet: Bet) -> Exposure:
-    """What an open bet of the ledger puts at risk: the stake the venue booked, or else the one
-    intended.
-    """
-    intent = bet.intent
-    return Exposure(
-        decision_id=intent.decision_id,
-        event_uid=intent.event_uid,
-        league=intent.league,
-        market=intent.market,
-        side=intent.side,
-        stake_minor=max(bet.placed_stake_minor, intent.stake_minor),
-        odds=bet.odds or intent.asked_odds,
-        status=ExposureStatus.BET,
-        made_at=intent.created_at,
-        score_at_bet=bet.score_at_bet,
-        stands_minor=bet.placed_stake_minor
-        if 0 < bet.placed_stake_minor < intent.stake_minor
-        else None,
-    )

@@ -4,12 +4,10 @@ bet that was regraded.
 
 from datetime import datetime
 
-from keter.domain.streaks import Results
+from keter.domain.streaks import STREAK, Results
 from keter.domain.trading import CommandAction, ExecutionMode
 from keter.ledger import Ledger
 from keter.risk.restore import ACTOR, RECENT_COMMANDS
-
-STREAK = "losing streak"
 
 
 async def last_streak_pause(ledger: Ledger) -> datetime | None:

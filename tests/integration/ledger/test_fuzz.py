@@ -22,12 +22,13 @@ from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.clock import from_ms
 from keter.domain.bets import FINAL
+from keter.domain.exposure import FOREIGN_PREFIX
 from keter.domain.markets import parse_market
 from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
 from keter.domain.tickets import Ticket
 from keter.domain.verdicts import accept
-from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING
+from keter.execution.reconcile.foreign_tickets import STANDING
 from keter.execution.reconcile.unreadable_rows import ALERT, UNTOLD
 from keter.ledger import ticket_key
 from keter.ledger.schema import metadata
@@ -121,7 +122,7 @@ class Bench:
             await self.desk.exposed(),
             {one for one in strangers if one.status in STANDING},
         )
-        counted = sum(stake for name, stake in exposed.items() if name.startswith(PREFIX))
+        counted = sum(stake for name, stake in exposed.items() if name.startswith(FOREIGN_PREFIX))
         told = sum(one.stake_minor for one in standing if one.stake_known)
         assert counted >= told, f"{told - counted} of {told} are not counted"
         if any(not one.stake_known and one.status in STANDING for one in every):
@@ -263,7 +264,7 @@ async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(
     for _ in range(5):
         await bench.look()
     assert ALERT not in await bench.desk.alerts()
-    assert set(await bench.desk.exposed()) == {f"{PREFIX}PIN:61000000001"}
+    assert set(await bench.desk.exposed()) == {f"{FOREIGN_PREFIX}PIN:61000000001"}
 
 
 async def test_what_a_row_tells_only_later_is_stored(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keter.betting_settings import RouterSettings, StakeSettings
+from keter.betting_settings import RouterSettings
 from keter.bus.codec import encode
 from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
@@ -16,19 +16,20 @@ from keter.domain.bets import BetState
 from keter.domain.orders import PlacementQuote
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
-from keter.execution.placement_checks import PlacementLimits, PlacementWorld
-from keter.execution.placing import Owner, Placer
+from keter.execution.intents import Owner
+from keter.execution.placement_checks import PlacementFacts
+from keter.execution.placing import Placer
 from keter.ledger import BetFilter, FencedError, Ledger, LedgerUnavailableError
-from keter.strategies.value.settings import EdgeSettings
 from keter.venues.base import VenueTransientError
 from tests.kit.execution import (
     ACCOUNT,
     NOW,
+    PLACEMENT_LIMITS,
     ModelVenue,
     an_event,
     approved,
     counting_ids,
-    fine_world,
+    fine_facts,
 )
 
 DRY = ExecutionMode.DRY
@@ -51,7 +52,7 @@ class Exposures:
         return self.answer
 
 
-class Eyes:
+class Conditions:
     """A world that is fine until ``change`` says otherwise, from the look numbered ``since`` on."""
 
     def __init__(self, clock: ManualClock) -> None:
@@ -64,9 +65,9 @@ class Eyes:
     def halted(self) -> bool:
         return self.halt
 
-    async def look(self, *, lock_left_s: float, call_s: float) -> PlacementWorld:
+    async def read(self, *, lock_left_s: float, call_s: float) -> PlacementFacts:
         self.looks += 1
-        fine = fine_world(
+        fine = fine_facts(
             self._clock.now(), halt_file=self.halt, lock_left_s=lock_left_s, call_s=call_s
         )
         return replace(fine, **self.change) if self.looks >= self.since else fine
@@ -91,19 +92,18 @@ class Desk:
     def __init__(self, ledger: Ledger, clock: ManualClock) -> None:
         self.ledger, self.clock = ledger, clock
         self.venue = ModelVenue(clock.now)
-        self.exposures, self.eyes, self.lock = Exposures(), Eyes(clock), Lock(clock)
+        self.exposures, self.conditions, self.lock = Exposures(), Conditions(clock), Lock(clock)
 
     async def placer(self) -> Placer:
         fence = (await self.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="router")).fence
-        limits = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
         owner = Owner(ACCOUNT, DRY, "router", fence, CALL_S)
         return Placer(
             owner,
             self.venue,
             self.ledger,
             self.exposures,
-            self.eyes,
-            limits,
+            self.conditions,
+            PLACEMENT_LIMITS,
             clock=self.clock,
             ids=counting_ids(),
         )
@@ -230,7 +230,7 @@ async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
         return []
 
     desk.venue.quote = quote  # type: ignore[method-assign]  # counts
-    desk.eyes.change = change
+    desk.conditions.change = change
     outcome = await (await desk.placer()).place(approved(), desk.lock)
     assert (outcome.verdict.reason, outcome.bet, outcome.keeps_exposure, outcome.sent) == (
         reason,
@@ -246,7 +246,7 @@ async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
 async def test_what_changes_while_prices_are_asked_for_stops_the_bet(
     desk: Desk, change: dict[str, Any], reason: Reason
 ) -> None:
-    desk.eyes.change, desk.eyes.since = change, 2
+    desk.conditions.change, desk.conditions.since = change, 2
     outcome = await (await desk.placer()).place(approved(), desk.lock)
     assert outcome.bet is not None
     assert (outcome.verdict.reason, outcome.bet.state, outcome.bet.reason) == (
@@ -265,7 +265,7 @@ async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_t
 
     async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
         bet = await step(intent_id, target, **how)
-        desk.eyes.halt = target is S.SENDING
+        desk.conditions.halt = target is S.SENDING
         return bet
 
     desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # the moment after the commit

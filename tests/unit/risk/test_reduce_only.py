@@ -10,17 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.betting_settings import RouterSettings, StakeSettings
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
 from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_market
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason, accept, reject
-from keter.execution.placement_checks import PlacementLimits, PlacementWorld, recheck
+from keter.execution.placement_checks import PlacementFacts, recheck
 from keter.risk.gate import assess
 from keter.risk.reduce_only import check
-from keter.strategies.value.settings import EdgeSettings
-from tests.kit.execution import TOTALS, approved, fine_world
+from tests.kit.execution import PLACEMENT_LIMITS, TOTALS, approved, fine_facts
 from tests.kit.signals import NOW, a_signal, an_event
 from tests.unit.risk.test_gate import CALM, LIMITS, elsewhere, limited, taken
 
@@ -130,8 +128,8 @@ def test_an_active_day_asks_nothing_of_the_kind() -> None:
     assert verdict.accepted and "reducing" not in verdict.numbers
 
 
-def world(*book: Exposure) -> PlacementWorld:
-    return fine_world(trading=STOPPED, reducing=True, book=book)
+def facts(*book: Exposure) -> PlacementFacts:
+    return fine_facts(trading=STOPPED, reducing=True, book=book)
 
 
 def own(signal: ApprovedSignal, stake_minor: int = 1000) -> Exposure:
@@ -146,35 +144,36 @@ def beside(signal: ApprovedSignal, stake_minor: int) -> Exposure:
 
 
 def test_the_last_look_judges_by_the_book_as_it_stands_now() -> None:
-    limits = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
     plain = approved()
     signal = msgspec.structs.replace(plain, reducing=True)
     mine = own(signal)
-    assert recheck(signal, world(mine, beside(signal, 1000)), limits).accepted
+    assert recheck(signal, facts(mine, beside(signal, 1000)), PLACEMENT_LIMITS).accepted
     assert (
-        recheck(signal, world(mine, beside(signal, 999)), limits).reason is Reason.RAISES_EXPOSURE
+        recheck(signal, facts(mine, beside(signal, 999)), PLACEMENT_LIMITS).reason
+        is Reason.RAISES_EXPOSURE
     )
-    assert recheck(signal, world(mine), limits).reason is Reason.RAISES_EXPOSURE, (
+    assert recheck(signal, facts(mine), PLACEMENT_LIMITS).reason is Reason.RAISES_EXPOSURE, (
         "the bet beside it was refused meanwhile"
     )
-    assert recheck(signal, world(beside(signal, 1000)), limits).reason is Reason.SIGNAL_STALE
-    unmarked = recheck(plain, world(mine, beside(signal, 1000)), limits)
+    assert (
+        recheck(signal, facts(beside(signal, 1000)), PLACEMENT_LIMITS).reason is Reason.SIGNAL_STALE
+    )
+    unmarked = recheck(plain, facts(mine, beside(signal, 1000)), PLACEMENT_LIMITS)
     assert (unmarked.reason, unmarked.numbers) == (
         Reason.RAISES_EXPOSURE,
         {"cause": "approved before REDUCING"},
     )
-    paused = replace(world(mine, beside(signal, 1000)), reducing=False)
-    assert recheck(signal, paused, limits).reason is Reason.TRADING_NOT_ACTIVE
+    paused = replace(facts(mine, beside(signal, 1000)), reducing=False)
+    assert recheck(signal, paused, PLACEMENT_LIMITS).reason is Reason.TRADING_NOT_ACTIVE
     active = replace(paused, trading=accept())
-    assert recheck(signal, active, limits).accepted, (
+    assert recheck(signal, active, PLACEMENT_LIMITS).accepted, (
         "trading was resumed: the mark binds nobody any more"
     )
 
 
 def test_a_stake_that_was_lowered_since_its_reservation_is_judged_as_it_will_be_sent() -> None:
-    limits = PlacementLimits(RouterSettings(), EdgeSettings(), StakeSettings(), in_play=False)
     signal = msgspec.structs.replace(approved(stake_minor=800), reducing=True)
-    assert recheck(signal, world(own(signal), beside(signal, 800)), limits).accepted
+    assert recheck(signal, facts(own(signal), beside(signal, 800)), PLACEMENT_LIMITS).accepted
 
 
 def test_bets_of_other_events_are_nothing_to_lie_beside() -> None:

@@ -12,6 +12,7 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.exposure import exposure_of
 from keter.domain.streaks import LOSSES, streak_change
 from keter.domain.tickets import Ticket
 from keter.errors import IllegalTransitionError
@@ -20,7 +21,6 @@ from keter.execution.reconcile.foreign_tickets import Refuse
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import Seen, news, next_state
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
-from keter.risk.book_keeper import exposure_of
 from keter.risk.streaks import results_since_pause
 from keter.settings import Settings
 

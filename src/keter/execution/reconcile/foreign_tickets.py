@@ -13,7 +13,7 @@ import structlog
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
@@ -24,7 +24,6 @@ from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
-PREFIX = "foreign:"
 ALERT = "foreign-bets"
 STANDING = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
 
@@ -67,7 +66,7 @@ class Foreign:
                         "foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor
                     )
             else:
-                await self._risk.release(PREFIX + ticket_key(ticket))
+                await self._risk.release(FOREIGN_PREFIX + ticket_key(ticket))
 
     async def _note(self, ticket: Ticket) -> bool:
         """Write the ticket down; True when it is seen for the first time."""
@@ -86,7 +85,7 @@ class Foreign:
         now = self._context.clock.now()
         standing = await self._ledger.foreign.open(self._account, self._mode)
         self._gone = {
-            PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed
+            FOREIGN_PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed
         }
         self._asked = {key: self._asked.get(key, now) for key in self._gone}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
@@ -133,7 +132,7 @@ class Foreign:
             await self._ledger.foreign.mark_void(
                 self._account, self._mode, row.ticket_key, at=self._context.clock.now()
             )
-            await self._risk.release(PREFIX + row.ticket_key)
+            await self._risk.release(FOREIGN_PREFIX + row.ticket_key)
 
 
 def exposure_of_ticket(ticket: Ticket) -> Exposure:
@@ -147,7 +146,7 @@ def exposure_of_ticket(ticket: Ticket) -> Exposure:
         else f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
     )
     return Exposure(
-        decision_id=PREFIX + ticket_key(ticket),
+        decision_id=FOREIGN_PREFIX + ticket_key(ticket),
         event_uid=uid,
         league=ticket.league,
         market=ticket.market,

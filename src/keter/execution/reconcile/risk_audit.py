@@ -10,9 +10,8 @@ import structlog
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
 from keter.domain.bets import SETTLED, Bet, BetState
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.execution.reconcile.bet_updates import BetUpdater
-from keter.execution.reconcile.foreign_tickets import PREFIX
 from keter.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -50,7 +49,7 @@ class ExposureAudit:
         suspects = [
             e
             for name, e in standing.items()
-            if name not in known_open and not name.startswith(PREFIX)
+            if name not in known_open and not name.startswith(FOREIGN_PREFIX)
         ]
         orphans: set[str] = set()
         for exposure in suspects:

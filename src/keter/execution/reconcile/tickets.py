@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-import msgspec
-
 from keter.betting_settings import RouterSettings
 from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState, Intent
-from keter.domain.signals import ApprovedSignal
+from keter.domain.signals import approved_signal
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.ledger import BetChanges
 
@@ -190,9 +188,5 @@ def _worse(ticket: Ticket, intent: Intent, router: RouterSettings) -> bool:
 
 def _offers(signal: bytes) -> dict[str, float]:
     """The approved price of each book; none for an intent without its signal."""
-    if not signal:
-        return {}
-    return {
-        offer.book: offer.odds
-        for offer in msgspec.json.decode(signal, type=ApprovedSignal).signal.offers
-    }
+    approved = approved_signal(signal)
+    return {} if approved is None else {one.book: one.odds for one in approved.signal.offers}

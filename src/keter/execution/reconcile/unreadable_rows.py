@@ -21,16 +21,16 @@ import structlog
 from keter.bus.state.adoption import put_bet
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.foreign_tickets import PREFIX, STANDING, Foreign
+from keter.execution.reconcile.foreign_tickets import STANDING, Foreign
 from keter.ledger import Ledger, ticket_key
 from keter.plain import plain
 
 log = structlog.get_logger(__name__)
 ALERT = "unreadable-tickets"
-UNTOLD = PREFIX + "unreadable"  # the risk book's name for all stakes that nobody can read
+UNTOLD = FOREIGN_PREFIX + "unreadable"  # the risk book's name for all stakes that nobody can read
 UNTOLD_MINOR = 10**12  # the settings take no limit as large
 MOST_NAMED = 5
 REFUSED = "a value that the ledger does not take"

@@ -9,12 +9,11 @@ from enum import StrEnum
 from keter.domain.markets import Market, Period, Phase
 from keter.domain.noise import is_noise
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
-from keter.domain.signals import ValidatedMarket
+from keter.domain.signals import FUTURE_TOLERANCE_S, ValidatedMarket
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.strategies.value.settings import ValidationSettings
 
 LONGEST_ODDS = 1001.0
-FUTURE_TOLERANCE_S = 5.0  # clocks of one installation agree better than this
 HALF_TIME_MINUTE = 45
 _ROUNDING = 1e-9
 

@@ -19,7 +19,7 @@ from keter.domain.markets import Phase
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.placements import PaperTicket
 from keter.domain.settlement import Settlement, settle
-from keter.domain.signals import ApprovedSignal
+from keter.domain.signals import approved_signal
 from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
@@ -246,7 +246,8 @@ class PaperGateway:
 
 
 def _score_at_bet(signal: bytes) -> tuple[int, int] | None:
-    update = msgspec.json.decode(signal, type=ApprovedSignal).signal.update if signal else None
+    approved = approved_signal(signal)
+    update = approved.signal.update if approved is not None else None
     if update is None or update.phase is not Phase.LIVE or update.score is None:
         return None
     return update.score.home, update.score.away

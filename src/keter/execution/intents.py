@@ -1,0 +1,108 @@
+"""What a placement writes into the ledger: the intent, and the step that an answer leads to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from keter.bus.codec import encode
+from keter.domain.bets import BetState, Intent, reference_of
+from keter.domain.orders import Placement, PlaceOutcome
+from keter.domain.signals import ApprovedSignal
+from keter.domain.trading import ExecutionMode
+from keter.domain.verdicts import Reason
+from keter.execution.price_choice import Plan
+
+NOT_SENT = "not_sent"  # begins the cause of a refusal that the venue never received
+# Our own reasons not to make a call that was already prepared.
+_OWN_STOPS: Mapping[str, Reason] = {
+    reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who places, and under which of the ledger's fencing numbers.
+
+    ``call_s`` is the longest that a placement may take.
+    """
+
+    account: str
+    mode: ExecutionMode
+    worker: str
+    fence: int
+    call_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition of the bet: its new state, the cause, and the reason kept with the bet."""
+
+    target: BetState
+    cause: str
+    reason: str | None = None
+
+
+def make_intent(
+    approved: ApprovedSignal, owner: Owner, venue: str, intent_id: str, at: datetime
+) -> Intent:
+    """Return the durable decision to place ``approved``, made ``at``.
+
+    The venue's reference follows from ``intent_id``, so that a bet can be found without the ledger.
+    """
+    signal = approved.signal
+    update, best = signal.update, signal.offers[0]
+    return Intent(
+        intent_id=intent_id,
+        decision_id=approved.decision_id,
+        trace_id=signal.trace_id,
+        account=owner.account,
+        mode=owner.mode,
+        venue=venue,
+        venue_key=update.ref.key,
+        event_uid=signal.event_uid,
+        league=update.event.league,
+        home=update.event.home,
+        away=update.event.away,
+        kickoff=update.event.kickoff,
+        market=update.market,
+        side=signal.side,
+        stake_minor=approved.stake_minor,
+        asked_odds=best.text,
+        fair_odds=signal.fair.fair_odds,
+        ev_pct=best.ev_pct,
+        book=best.book,
+        reference=reference_of(intent_id),
+        fence=owner.fence,
+        created_at=at,
+        signal=encode(approved),
+    )
+
+
+def sending_evidence(plan: Plan, age_s: float) -> dict[str, object]:
+    """Return what is kept of a call before it is made; ``age_s`` counts from the approval."""
+    prices = [list(price) for price in plan.prices]
+    return {"prices": prices, "stake_minor": plan.stake_minor, "age_s": age_s}
+
+
+def step_after(placement: Placement) -> Step:
+    """Return the step that the venue's answer leads to. What is no clear answer is UNKNOWN."""
+    if placement.outcome is PlaceOutcome.SENT:
+        return Step(BetState.PENDING, "sent")
+    if placement.outcome is PlaceOutcome.UNKNOWN:
+        return Step(BetState.UNKNOWN, placement.kind, placement.kind)
+    refused = placement.outcome is PlaceOutcome.REFUSED
+    cause = placement.kind if refused else f"{NOT_SENT}:{placement.kind}"
+    return Step(BetState.REFUSED, cause, cause)
+
+
+def answer_evidence(placement: Placement) -> dict[str, object]:
+    """Return what is kept of the venue's answer."""
+    message = placement.message[:500]
+    return {"kind": placement.kind, "message": message, "code": placement.code}
+
+
+def refusal_reason(placement: Placement) -> Reason:
+    """Return the reason code of a placement that was refused or not sent."""
+    if placement.outcome is PlaceOutcome.REFUSED:
+        return Reason.VENUE_REFUSED
+    return _OWN_STOPS.get(placement.kind, Reason.VENUE_UNAVAILABLE)

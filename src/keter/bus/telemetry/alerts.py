@@ -3,7 +3,6 @@ acknowledged by people.
 """
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
@@ -12,45 +11,10 @@ from keter.bus.connection import Arg, Bus, forget_members
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
 from keter.clock import from_ms, to_ms
-from keter.plain import plain
+from keter.domain.alerts import Alert, Level, made_plain, runbook_id
 
-Level = Literal["page", "ticket", "info"]
+__all__ = ["Alert", "Level", "made_plain", "runbook_id"]  # until all import them from the domain
 MS_DIGITS = 15
-
-
-class Alert(msgspec.Struct, frozen=True):
-    """One thing that wants attention.
-
-    ``id`` names the trouble, so raising it again is the same alert.
-
-    ``page`` wakes somebody, ``ticket`` can wait until morning. ``action`` says what to do, ``link``
-    where in the console, ``runbook`` names the page of the documentation.
-    """
-
-    id: str
-    level: Level
-    title: str
-    detail: str
-    since: datetime
-    action: str = ""
-    link: str = ""
-    runbook: str = ""
-    acknowledged_by: str | None = None
-    acknowledged_at: datetime | None = None
-    v: int = 1
-
-
-def runbook_id(alert_id: str) -> str:
-    """The page ``docs/runbooks/<this>.md`` of an alert: its id without what follows the colon."""
-    return alert_id.partition(":")[0].replace("_", "-")
-
-
-def made_plain(alert: Alert) -> Alert:
-    """Take out of its texts what no channel and no store could write: a venue's words may be in
-    them.
-    """
-    texts = {name: plain(getattr(alert, name)) for name in ("title", "detail", "action")}
-    return msgspec.structs.replace(alert, **texts)
 
 
 async def raise_alert(bus: Bus, alert: Alert) -> bool:

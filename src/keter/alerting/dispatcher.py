@@ -19,8 +19,9 @@ from keter.alerting.held import Held
 from keter.alerting.policy import Memory, delivered, plan
 from keter.alerting.texts import Message, StatusLine, alive_message, test_message
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import Clock
+from keter.domain.alerts import Alert
 from keter.errors import KeterError
 from keter.system.tasks import stopped_within
 

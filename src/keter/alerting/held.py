@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.bus.telemetry.alerts import Alert, made_plain
+from keter.domain.alerts import Alert, made_plain
 
 
 class Held:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from keter.alerting.texts import Kind, Message, about
-from keter.bus.telemetry.alerts import Alert, Level
+from keter.domain.alerts import Alert, Level
 
 REPEAT_S = 15 * 60.0
 QUIET_S = 60.0

@@ -19,10 +19,10 @@ import structlog
 
 from keter.alerting.texts import StatusLine, position_line
 from keter.bus.errors import StaleRevisionError
-from keter.bus.telemetry.alerts import Alert
 from keter.clock import Clock
 from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.money import money_text
 from keter.domain.trading import TradingMode

@@ -8,11 +8,10 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.bus.telemetry.alerts import Alert, Level, runbook_id
+from keter.domain.alerts import Alert, AlertKind, Level, runbook_id
 from keter.plain import plain
 
 LONGEST = 3500  # characters; Telegram takes 4096
-TEST_ID = "test-alert"
 
 
 class Kind(StrEnum):
@@ -76,7 +75,7 @@ def about(kind: Kind, alert: Alert, at: datetime) -> Message:
 
 def test_message(actor: str, at: datetime) -> Message:
     """What "Send a test alert" sends; it never enters the list of alerts."""
-    alert = Alert(TEST_ID, "info", "A test alert", f"Asked for by {actor}. Nothing is wrong.", at)
+    alert = AlertKind.TEST_ALERT.alert(f"Asked for by {actor}. Nothing is wrong.", at)
     return about(Kind.TEST, alert, at)
 
 

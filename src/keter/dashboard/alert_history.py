@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 from keter.errors import KeterError
 from keter.ledger import Alerts, UnstorableRowError
 

@@ -9,7 +9,7 @@ from keter.alerting.held import Held
 from keter.alerting.telegram_commands import Prove, Views
 from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import Clock
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
@@ -17,6 +17,7 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.routes import Role
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.errors import KeterError
 from keter.settings import Settings

@@ -10,12 +10,12 @@ from decimal import Decimal
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.bus.queue import QueueFacts, QueueName
 from keter.bus.state.odds import FeedFacts
-from keter.bus.telemetry.alerts import Alert, runbook_id
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
 from keter.dashboard import models
 from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
+from keter.domain.alerts import Alert, runbook_id
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
 from keter.domain.money import floor_to_minor, money_text, to_minor

@@ -12,7 +12,7 @@ from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Check
-from keter.dashboard.rules import wanted
+from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import Stores
 from keter.domain.processes import Process
 from keter.errors import KeterError

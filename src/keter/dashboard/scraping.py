@@ -18,7 +18,7 @@ from keter.dashboard.app_context import AppContext
 from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
 from keter.dashboard.health import disk_facts
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.rules import RULES
+from keter.dashboard.rules.table import RULES
 from keter.domain.money import to_minor
 from keter.domain.room import Room
 from keter.errors import KeterError
@@ -80,7 +80,7 @@ class Scraping:
             machine=await asyncio.to_thread(
                 machine_of, settings, world.clock, world.hub.pages, rooms
             ),
-            rules=[(rule.id, rule.level) for rule in RULES],
+            rules=[(rule.kind.id, rule.kind.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
             redis_writes=stores.redis is None,

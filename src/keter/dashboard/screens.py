@@ -18,7 +18,7 @@ from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.rules import RULES, rule_row
+from keter.dashboard.rules.table import RULES, rule_row
 from keter.dashboard.views import order_row, pnl_series
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode

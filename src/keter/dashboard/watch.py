@@ -13,7 +13,7 @@ import structlog
 
 from keter.alerting.held import Held
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
 from keter.dashboard.alert_history import AlertHistory
@@ -21,12 +21,14 @@ from keter.dashboard.auth import ALERT_AFTER, Authenticator
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import disk_facts, licence_trouble
 from keter.dashboard.ledgers import LazyLedgers
-from keter.dashboard.models.base import Level
 from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
-from keter.dashboard.rules import RULES, Finding, Rule, Situation, findings, wanted
+from keter.dashboard.rules.base import Finding, Rule, Situation, findings
+from keter.dashboard.rules.table import OWN, RULES
+from keter.dashboard.rules.workers import wanted
 from keter.dashboard.standstill import Standing, Standstill
 from keter.dashboard.stores import StoreHealth, Stores
+from keter.domain.alerts import Alert, Level
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
@@ -107,11 +109,11 @@ class Watch:
 
     def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
         """Hold what ``rule`` found, and ends what it found before and no longer finds."""
-        self._judged.add(rule.id)
-        alerts = [_risen(rule, finding, now) for finding in found]
+        self._judged.add(rule.kind.id)
+        alerts = [_raised(rule, finding, now) for finding in found]
         ids = {alert.id for alert in alerts}
         for alert in self._held.own:
-            if _rule_of(alert.id) == rule.id and alert.id not in ids:
+            if _rule_of(alert.id) == rule.kind.id and alert.id not in ids:
                 self._held.end(alert.id)
         for alert in alerts:
             self._held.put(alert)
@@ -196,25 +198,12 @@ class Watch:
         return worst if worst is not None and worst[1] >= ALERT_AFTER else None
 
 
-OWN = frozenset(rule.id for rule in RULES if rule.check or rule.each or rule.of_stores)
-
-
 def _rule_of(alert_id: str) -> str:
     return alert_id.partition(":")[0]
 
 
-def _risen(rule: Rule, finding: Finding, now: datetime) -> Alert:
-    alert_id = f"{rule.id}:{finding.about}" if finding.about else rule.id
-    return Alert(
-        alert_id,
-        finding.level or rule.level,
-        rule.title,
-        finding.detail,
-        now,
-        rule.action,
-        rule.link,
-        rule.id,
-    )
+def _raised(rule: Rule, finding: Finding, now: datetime) -> Alert:
+    return rule.kind.alert(finding.detail, now, about=finding.about, level=finding.level)
 
 
 def _bets(facts: Facts) -> bool:

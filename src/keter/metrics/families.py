@@ -23,8 +23,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from keter.bus.state.odds import FeedFacts
-from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.domain.alerts import Alert
 from keter.domain.bets import BetState
 from keter.domain.exposure import ExposureStatus, open_stake
 from keter.domain.money import to_decimal

@@ -14,9 +14,10 @@ from keter.alerting.policy import QUIET_S
 from keter.alerting.telegram_commands import Views
 from keter.alerting.texts import Kind, Message, StatusLine
 from keter.bus.connection import Bus, connect
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.settings import load_settings
 from tests.kit.support import RedisServer, eventually

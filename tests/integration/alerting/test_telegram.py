@@ -19,7 +19,7 @@ from keter.alerting.channels import DeliveryError
 from keter.alerting.telegram import Listener, TelegramChannel
 from keter.alerting.telegram_commands import IncomingMessage
 from keter.alerting.texts import Kind, about
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 from tests.kit.support import eventually
 
 TOKEN = "1234567890:" + "canary" * 6

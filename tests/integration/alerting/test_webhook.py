@@ -15,7 +15,7 @@ from aiohttp import web
 from keter.alerting.channels import DeliveryError
 from keter.alerting.texts import Kind, StatusLine, about
 from keter.alerting.webhook import WebhookChannel
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 from tests.kit.support import free_port
 
 SECRET = "canary-webhook-4711"

@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import add_counts
-from keter.dashboard.rules import RULES
+from keter.dashboard.rules.table import RULES
 from keter.metrics import CATALOGUE, CONTENT_TYPE
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
@@ -343,7 +343,7 @@ def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
         return {(name, level)} if name is not None else set()
     assert name == "{{ $labels.alert }}"
     (wanted,) = re.findall(r'alert=~"([^"]+)"', rule["expr"])
-    return {(one.id, level) for one in RULES if re.fullmatch(wanted, one.id)}
+    return {(one.kind.id, level) for one in RULES if re.fullmatch(wanted, one.kind.id)}
 
 
 def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
@@ -361,7 +361,7 @@ def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
         "redis-memory",
     )
     more = {("licence-ending", "page"), *((name, "ticket") for name in less)}
-    assert mirrored == {(rule.id, rule.level) for rule in RULES} | more
+    assert mirrored == {(rule.kind.id, rule.kind.level) for rule in RULES} | more
     names = [rule["alert"] for group in groups for rule in group["rules"]]
     assert len(names) == len(set(names))
 

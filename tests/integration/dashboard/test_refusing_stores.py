@@ -12,7 +12,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from keter.bus.telemetry.alerts import read_alerts
-from keter.dashboard.rules import DOWN_S, REFUSES_S
+from keter.dashboard.rules.stores import DOWN_S, REFUSES_S
 from keter.dashboard.stores import Stores
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger

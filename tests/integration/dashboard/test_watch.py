@@ -10,16 +10,20 @@ import pytest
 from keter.alerting.held import Held
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.reconciliation import note_pass
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
 from keter.dashboard.alert_views import position_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
-from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed, wanted
+from keter.dashboard.rules.base import Finding, Situation, findings
+from keter.dashboard.rules.betting import not_armed
+from keter.dashboard.rules.table import RULES
+from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import StoreHealth
 from keter.dashboard.watch import Watch, unarmed
+from keter.domain.alerts import Alert
 from keter.domain.bets import BetState
 from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
@@ -30,7 +34,7 @@ from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.kit.support import eventually
 
-OWN = {rule.id: rule for rule in RULES}
+OWN = {rule.kind.id: rule for rule in RULES}
 
 
 async def situation(console: Console, **changes: object) -> Situation:

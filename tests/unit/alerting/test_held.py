@@ -10,7 +10,7 @@ from keter.alerting.delivery_memory import joined
 from keter.alerting.held import Held
 from keter.alerting.policy import Memory, Told
 from keter.bus.codec import encode
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

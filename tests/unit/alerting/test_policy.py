@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from keter.alerting.policy import FLAPPING_S, QUIET_S, REPEAT_S, Memory, delivered, plan
 from keter.alerting.texts import Kind, Message
-from keter.bus.telemetry.alerts import Alert, Level
 from keter.clock import ManualClock
+from keter.domain.alerts import Alert, Level
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

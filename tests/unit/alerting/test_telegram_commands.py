@@ -11,13 +11,14 @@ from keter.alerting.telegram_commands import HELP, CommandHandler, IncomingMessa
 from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus, absent
 from keter.bus.state.trading import change_trading
-from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import raise_alert, read_alerts
 from keter.clock import ManualClock, random_id
 from keter.control.commands import Control
 from keter.dashboard.alert_views import code_proof
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import totp
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.setting_groups import DashboardSettings

@@ -38,9 +38,9 @@ class Alerting:
     the light channels are told.
     """
 
-    def __init__(self, courier: Dispatcher, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
+    def __init__(self, dispatcher: Dispatcher, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
                  ) -> None:  # fmt: skip
-        self.courier = courier
+        self.dispatcher = dispatcher
         self._modules = tuple(modules)
         self._late = late
 
@@ -48,10 +48,10 @@ class Alerting:
         """Until ``stop``; then closes every channel."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.courier.run(stop))
+                tasks.create_task(self.dispatcher.run(stop))
                 tasks.create_task(self._listen(stop))
         finally:
-            await self.courier.aclose()
+            await self.dispatcher.aclose()
 
     async def _listen(self, stop: asyncio.Event) -> None:
         listener = await self.complete()
@@ -63,7 +63,7 @@ class Alerting:
         for module in self._modules:
             await asyncio.to_thread(import_module, module)
         channels, listener = self._late()
-        self.courier.add(channels)
+        self.dispatcher.add(channels)
         return listener
 
 
@@ -101,14 +101,14 @@ def build_alerting(
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
     light = [LogChannel(), *_webhook(settings.alerts)]
-    courier = Dispatcher(bus, light, views.position, held, clock, settings.mode.zone, clean)
-    return Alerting(courier, modules, late)
+    dispatcher = Dispatcher(bus, light, views.position, held, clock, settings.mode.zone, clean)
+    return Alerting(dispatcher, modules, late)
 
 
 def _telegram(
     settings: AlertSettings,
     users: frozenset[int],
-    desk: CommandHandler,
+    handler: CommandHandler,
     clean: Callable[[str], str],
 ) -> "tuple[Listener | None, list[Channel]]":
     from aiogram import Bot
@@ -129,7 +129,7 @@ def _telegram(
             reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)",
         )
         return None, []
-    return Listener(bot, desk, clean), [TelegramChannel(bot, sorted(users))]
+    return Listener(bot, handler, clean), [TelegramChannel(bot, sorted(users))]
 
 
 def telegram_users(words: Sequence[str]) -> frozenset[int]:

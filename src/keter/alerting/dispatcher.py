@@ -51,7 +51,7 @@ class Dispatcher:
         clean: Clean = str,
     ) -> None:
         self._bus = bus
-        self._shelf = DeliveryMemory(bus)
+        self._memories = DeliveryMemory(bus)
         self._held = held
         self._stored: Sequence[Alert] = ()
         self._channels = tuple(channels)
@@ -119,7 +119,7 @@ class Dispatcher:
         """``alive``: also gives the day's sign of life, which a restart without Redis would
         otherwise repeat.
         """
-        before = await self._shelf.read(channel.name)
+        before = await self._memories.read(channel.name)
         planned = plan(standing, before, self._clock.now())
         memory = planned.memory
         try:
@@ -132,8 +132,8 @@ class Dispatcher:
             log.warning("alert_not_delivered", channel=channel.name, error=str(e))
             self._rest_until[channel.name] = self._clock.monotonic() + REST_S
         finally:
-            if memory != before or self._shelf.owes(channel.name):
-                await self._shelf.write(channel.name, memory)
+            if memory != before or self._memories.owes(channel.name):
+                await self._memories.write(channel.name, memory)
 
     def _cleaned(self, message: Message) -> Message:
         """Texts of a venue's error may quote what was sent to it."""

@@ -71,9 +71,9 @@ class Listener:
     ``clean`` takes secrets out of replies.
     """
 
-    def __init__(self, bot: Bot, desk: CommandHandler, clean: Callable[[str], str]) -> None:
+    def __init__(self, bot: Bot, handler: CommandHandler, clean: Callable[[str], str]) -> None:
         self._bot = bot
-        self._desk = desk
+        self._handler = handler
         self._clean = clean
         self._next = 0
         self._fault: str | None = None
@@ -114,7 +114,7 @@ class Listener:
             return
         self._next = update.update_id + 1
         said = said_in(update.message)
-        reply = await self._desk.answer(said) if said is not None else None
+        reply = await self._handler.answer(said) if said is not None else None
         if said is not None and reply is not None:
             fault = await say(self._bot, said.chat, self._clean(reply))
             if fault is not None:

@@ -25,8 +25,8 @@ RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 class Api:
     """Handlers over one world."""
 
-    def __init__(self, world: AppContext) -> None:
-        self._world = world
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
 
     def routes(self) -> list[Route]:
         return [
@@ -178,22 +178,24 @@ class Api:
         ]
 
     async def index(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, "index.html", call.request)
+        return serve(self._context.pages, "index.html", call.request)
 
     async def static(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, call.request.match_info["name"], call.request)
+        return serve(self._context.pages, call.request.match_info["name"], call.request)
 
     async def runbook(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, f"runbooks/{call.request.match_info['name']}", call.request)
+        return serve(
+            self._context.pages, f"runbooks/{call.request.match_info['name']}", call.request
+        )
 
     async def vendor(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, f"vendor/{call.request.match_info['name']}", call.request)
+        return serve(self._context.pages, f"vendor/{call.request.match_info['name']}", call.request)
 
     async def healthz(self, call: Call) -> BaseModel:
         return models.Alive()
 
     async def readyz(self, call: Call) -> web.StreamResponse:
-        checks = await self._world.reader.checks()
+        checks = await self._context.reader.checks()
         ready = all(check.ok for check in checks)
         body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
         return web.Response(
@@ -203,74 +205,76 @@ class Api:
         )
 
     async def session(self, call: Call) -> BaseModel:
-        world, doorman, caller = self._world, self._world.doorman, call.principal
-        ends_at, last_at = (doorman.ends_at(caller) if caller else None) or (None, None)
+        context, authenticator, caller = self._context, self._context.authenticator, call.principal
+        ends_at, last_at = (authenticator.ends_at(caller) if caller else None) or (None, None)
         return models.SessionAnswer(
-            login_required=doorman.locked and caller is None,
+            login_required=authenticator.locked and caller is None,
             name=caller.name if caller else None,
             role=caller.role.value if caller else None,
-            mode=world.settings.mode.execution_mode.value,
-            host=world.host,
+            mode=context.settings.mode.execution_mode.value,
+            host=context.host,
             version=__version__,
-            password_set=doorman.locked,
-            viewer=doorman.has_viewer,
-            totp=doorman.has_totp,
-            secure=world.border.secure(call.request),
+            password_set=authenticator.locked,
+            viewer=authenticator.has_viewer,
+            totp=authenticator.has_totp,
+            secure=context.perimeter.secure(call.request),
             ends_at=ends_at,
             last_at=last_at,
         )
 
     async def login(self, call: Call) -> web.StreamResponse:
-        world, body = self._world, call.body_as(models.LoginBody)
-        if not world.doorman.locked:
+        context, body = self._context, call.body_as(models.LoginBody)
+        if not context.authenticator.locked:
             raise ApiError(
                 409,
                 "no_password",
                 "no password is configured; everybody on this machine is the operator",
             )
-        if not world.border.secure(call.request):
+        if not context.perimeter.secure(call.request):
             message = (
                 "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to"
                 " localhost, or TLS"
             )
             raise ApiError(409, "not_secure", message)
         address, device = (
-            world.border.address(call.request),
+            context.perimeter.address(call.request),
             body.device or call.request.cookies.get(DEVICE_COOKIE),
         )
-        token = await world.doorman.login(body.user, body.password, body.code, address, device)
+        token = await context.authenticator.login(
+            body.user, body.password, body.code, address, device
+        )
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())
         answer.set_cookie(
             COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict"
         )
-        _remember_device(answer, world.doorman.devices.sign(body.user))
+        _remember_device(answer, context.authenticator.devices.sign(body.user))
         return answer
 
     async def logout(self, call: Call) -> web.StreamResponse:
-        self._world.doorman.logout(call.caller())
+        self._context.authenticator.logout(call.caller())
         answer = web.json_response(text=models.Done().model_dump_json())
         answer.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return answer
 
     async def snapshot(self, call: Call) -> BaseModel:
-        return await self._world.hub.fresh()
+        return await self._context.hub.fresh()
 
     async def live(self, call: Call) -> web.StreamResponse:
         if call.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(
-            call.request, since, lambda: self._world.doorman.alive(caller), caller
+        return await self._context.hub.serve(
+            call.request, since, lambda: self._context.authenticator.alive(caller), caller
         )
 
     async def prepare(self, call: Call) -> BaseModel:
-        return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
+        return await self._context.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
 
     async def commit(self, call: Call) -> BaseModel:
-        address = self._world.border.address(call.request)
-        return await self._world.commands.commit(
+        address = self._context.perimeter.address(call.request)
+        return await self._context.commands.commit(
             call.caller(), call.body_as(models.CommitBody), address
         )
 
@@ -278,7 +282,7 @@ class Api:
         """Answers while Redis or the ledger is away too: a script finds every field, and null where
         nobody knows.
         """
-        hub, settings = self._world.hub, self._world.settings
+        hub, settings = self._context.hub, self._context.settings
         await hub.newest()
         return status_answer(
             settings.mode.execution_mode,
@@ -288,10 +292,10 @@ class Api:
         )
 
     async def history(self, call: Call) -> BaseModel:
-        return models.History(items=await self._world.reader.settled(limit=200))
+        return models.History(items=await self._context.reader.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
-        return models.LegacyAlerts(items=(await self._world.hub.fresh()).attention)
+        return models.LegacyAlerts(items=(await self._context.hub.fresh()).attention)
 
 
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:

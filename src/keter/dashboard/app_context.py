@@ -22,8 +22,8 @@ class AppContext:
     clock: Clock
     host: str
     started_at: datetime
-    border: Perimeter
-    doorman: Authenticator
+    perimeter: Perimeter
+    authenticator: Authenticator
     hub: Hub
     reader: Reader
     commands: Commands

@@ -61,14 +61,14 @@ class Commands:
     def __init__(
         self,
         control: Control,
-        doorman: Authenticator,
+        authenticator: Authenticator,
         clock: Clock,
         describe: Summary,
         bounds: RiskSettings,
         armable: Armable,
     ) -> None:
         self._control = control
-        self._doorman = doorman
+        self._authenticator = authenticator
         self._clock = clock
         self._describe = describe
         self._bounds = bounds
@@ -220,15 +220,15 @@ class Commands:
         """
         if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
-        if action == "arm" and not self._doorman.locked:
+        if action == "arm" and not self._authenticator.locked:
             raise ApiError(
                 403,
                 "password_not_set",
                 "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works",
             )
-        if not self._doorman.locked or self._doorman.proved(caller):
+        if not self._authenticator.locked or self._authenticator.proved(caller):
             return ["word"]
-        return ["word", "password", *["code"] * self._doorman.asks_code(caller.role)]
+        return ["word", "password", *["code"] * self._authenticator.asks_code(caller.role)]
 
     async def _see_proofs(
         self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
@@ -257,7 +257,7 @@ class Commands:
                     403, "code_missing", "enter the six digits of your second factor to confirm"
                 )
             try:
-                await self._doorman.prove(caller, body.password, body.code, address)
+                await self._authenticator.prove(caller, body.password, body.code, address)
             except ApiError as e:
                 # 401 would throw the page back to its login; the session itself is fine.
                 raise ApiError(

@@ -79,7 +79,7 @@ class ConnectionLimits:
 
     def admit(self, newcomer: Connection) -> bool:
         """Whether it may stay; another may have had to give way for it."""
-        for crowd, most in self._crowds(newcomer.address):
+        for crowd, most in self._limits_for(newcomer.address):
             if len(crowd) >= most and not _make_room(crowd):
                 return False
         self._open[newcomer] = None
@@ -88,7 +88,7 @@ class ConnectionLimits:
     def leave(self, connection: Connection) -> None:
         self._open.pop(connection, None)
 
-    def _crowds(self, address: str) -> Iterable[tuple[list[Connection], int]]:
+    def _limits_for(self, address: str) -> Iterable[tuple[list[Connection], int]]:
         """The connections beside which one from ``address`` counts, each with how many there may
         be.
         """

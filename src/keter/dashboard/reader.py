@@ -64,19 +64,19 @@ class Reader:
     """One per process; remembers what is costly to ask and which workers there were."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, door: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
+        self, settings: Settings, bus: Bus, ledgers: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
         starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._starts = starts
         self._settings = settings
         self._bus = bus
-        self._door = door
+        self._ledgers = ledgers
         self._stores = stores
         self._held = held
         self._control = control
         self._clock = clock
         self._redactor = Redactor(secret_values(settings))
-        self.storage = Storage(settings, door, clock)
+        self.storage = Storage(settings, ledgers, clock)
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None
@@ -193,7 +193,7 @@ class Reader:
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:
-        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
+        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
         decisions: list[Decision] = []
         for stage, reason in TAPE:
             decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)
@@ -217,7 +217,7 @@ class Reader:
         return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     async def ledger(self) -> Ledger:
-        return await self._door.reading()
+        return await self._ledgers.reading()
 
     async def orders(self, query: models.OrdersQuery) -> models.Orders:
         """One page of bets, newest first.
@@ -244,7 +244,7 @@ class Reader:
 
         ``limit`` does not count.
         """
-        ledger, before = await self._door.reading(), query.before
+        ledger, before = await self._ledgers.reading(), query.before
         while page := await self._page(ledger, query, before):
             yield [bet for bet in page if matches(bet, query)]
             if len(page) < ORDERS_PAGE:
@@ -267,7 +267,7 @@ class Reader:
 
     async def trail(self, intent_id: str) -> models.OrderTrail:
         """A bet with everything that led to it and came of it. Raises ApiError 404."""
-        ledger = await self._door.reading()
+        ledger = await self._ledgers.reading()
         try:
             bet = await ledger.intents.get(intent_id)
         except NotInLedgerError as e:
@@ -294,12 +294,12 @@ class Reader:
 
     async def settled(self, limit: int) -> list[models.BetRow]:
         """Bets with a result, newest first."""
-        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
+        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
         bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
         return [order_row(bet) for bet in bets]
 
     async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
-        ledger = await self._door.reading()
+        ledger = await self._ledgers.reading()
         found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
         return [signal_row(decision) for decision in found]
 
@@ -319,7 +319,7 @@ class Reader:
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
         return await readiness(
-            self._settings, self._bus, self._door, self._stores, self._clock, self._starts
+            self._settings, self._bus, self._ledgers, self._stores, self._clock, self._starts
         )
 
 

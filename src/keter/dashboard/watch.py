@@ -48,17 +48,17 @@ class Watch:
     """
 
     def __init__(
-        self, settings: Settings, bus: Bus, reader: Reader, door: LazyLedgers, doorman: Authenticator, stores: Stores,
+        self, settings: Settings, bus: Bus, reader: Reader, ledgers: LazyLedgers, authenticator: Authenticator, stores: Stores,
         held: Held, clock: Clock, starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._bus = bus
         self._reader = reader
-        self._doorman = doorman
+        self._authenticator = authenticator
         self._stores = stores
         self._held = held
         self._clock = clock
-        self._history = AlertHistory(door.alerts)
+        self._history = AlertHistory(ledgers.alerts)
         self._starts = starts
         self._presence = Presence(wanted(starts))
         self._standstill = Standstill()
@@ -90,7 +90,7 @@ class Watch:
             found = findings(rule, health, situation)
             if found is not None:
                 self._settle(rule, found, now)
-        known = await self._tell_redis(health)
+        known = await self._update_redis(health)
         self._history.note(self._held.standing(self._stored), now)
         if health.ledger is None:
             await self._history.write(now, all_known=known)
@@ -118,7 +118,7 @@ class Watch:
         for alert in alerts:
             self._held.put(alert)
 
-    async def _tell_redis(self, health: StoreHealth) -> bool:
+    async def _update_redis(self, health: StoreHealth) -> bool:
         """Copy what is held into Redis and takes out what is over; whether what stands in Redis
         is known.
         """
@@ -194,7 +194,7 @@ class Watch:
         return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
 
     def _login_failures(self) -> tuple[str, int] | None:
-        worst = self._doorman.backoff.worst(FAILURES_COUNT_S)
+        worst = self._authenticator.backoff.worst(FAILURES_COUNT_S)
         return worst if worst is not None and worst[1] >= ALERT_AFTER else None
 
 

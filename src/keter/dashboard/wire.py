@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from keter.dashboard.connections import BACKLOG, Bounds, ConnectionLimits, Phase
-from keter.dashboard.security import dress, problem
+from keter.dashboard.security import add_headers, problem
 
 log = structlog.get_logger(__name__)
 HEAD_S = 10.0  # for the head of a request, from its first byte or from the connection on
@@ -135,7 +135,7 @@ class _Connection(web.RequestHandler):
         )
         told = problem(status, code, text)
         answer = _Bare(status=status, body=told.body, content_type="application/json")
-        dress(answer, secure=False)
+        add_headers(answer, secure=False)
         answer.force_close()
         return answer
 

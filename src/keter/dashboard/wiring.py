@@ -19,7 +19,7 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import PrepareBody, Server, Snapshot
 from keter.dashboard.reader import Reader
-from keter.dashboard.security import perimeter
+from keter.dashboard.security import perimeter_of
 from keter.dashboard.static import load_pages
 from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
@@ -30,10 +30,10 @@ from keter.settings import Settings
 from keter.supervision.preflight import armable, check_bind
 
 
-def build_world(
+def build_app_context(
     settings: Settings,
     bus: Bus,
-    door: LazyLedgers,
+    ledgers: LazyLedgers,
     clock: Clock,
     ids: Ids,
     *,
@@ -45,17 +45,17 @@ def build_world(
     Raises ConfigurationError for an unsafe address or a bad password hash.
     """
     check_bind(settings)
-    doorman = Authenticator(settings.dashboard, clock, settings.mode.data_dir / "run")
+    authenticator = Authenticator(settings.dashboard, clock, settings.mode.data_dir / "run")
     control = Control(
         bus,
         halt_file=settings.router.halt_file,
         clock=clock,
-        audit=door.audit,
+        audit=ledgers.audit,
         ids=ids,
-        last=door.last_trading,
+        last=ledgers.last_trading,
     )
     stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
-    reader = Reader(settings, bus, door, control, stores, held, clock, starts)
+    reader = Reader(settings, bus, ledgers, control, stores, held, clock, starts)
     server = server_facts(settings, clock.now())
 
     async def build(position: str) -> Snapshot:
@@ -67,13 +67,13 @@ def build_world(
         clock=clock,
         host=server.host,
         started_at=server.started_at,
-        border=perimeter(settings, settings.dashboard.dash_port if port is None else port),
-        doorman=doorman,
+        perimeter=perimeter_of(settings, settings.dashboard.dash_port if port is None else port),
+        authenticator=authenticator,
         hub=hub,
         reader=reader,
         commands=Commands(
             control,
-            doorman,
+            authenticator,
             clock,
             lambda body, standing, limit: describe(body, standing, limit, hub),
             settings.risk,
@@ -83,12 +83,12 @@ def build_world(
             settings,
             bus,
             control,
-            views(settings, bus, hub, door, held),
+            views(settings, bus, hub, ledgers, held),
             held,
             clock,
-            prove=code_proof(doorman),
+            prove=code_proof(authenticator),
         ),
-        watch=Watch(settings, bus, reader, door, doorman, stores, held, clock, starts),
+        watch=Watch(settings, bus, reader, ledgers, authenticator, stores, held, clock, starts),
         stores=stores,
         pages=load_pages(),
     )

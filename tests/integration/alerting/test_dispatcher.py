@@ -53,7 +53,7 @@ async def position() -> StatusLine:
     return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
-def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
+def dispatcher(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
     clean = ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***")
     return Dispatcher(bus, boxes, position, held or Held(), clock, *clean)
 
@@ -61,20 +61,20 @@ def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None)
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
     box, clock = Box("a"), ManualClock(NIGHT)
     await raise_alert(bus, ALERT)
-    await courier(bus, clock, box).look()
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     assert [(message.kind, message.detail) for message in box.got] == [(Kind.NEW, "token ***")]
     await clear_alert(bus, ALERT.id)
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     clock.set(clock.now() + timedelta(seconds=QUIET_S))
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
 
 
 async def test_a_channel_that_is_down_keeps_nothing_from_the_other_and_catches_up(bus: Bus) -> None:
     good, bad, clock = Box("good"), Box("bad"), ManualClock(NIGHT)
     bad.broken = True
-    one = courier(bus, clock, bad, good)
+    one = dispatcher(bus, clock, bad, good)
     await raise_alert(bus, ALERT)
     await one.look()
     bad.broken = False
@@ -87,7 +87,7 @@ async def test_a_channel_that_is_down_keeps_nothing_from_the_other_and_catches_u
 
 async def test_once_a_day_it_says_that_it_lives(bus: Bus) -> None:
     box, clock = Box("a"), ManualClock(NIGHT)
-    one = courier(bus, clock, box)
+    one = dispatcher(bus, clock, box)
     for _ in range(24 * 2):
         await one.look()
         clock.set(clock.now() + timedelta(hours=1))
@@ -109,7 +109,7 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
     """
     server, boxes, clock, held = RedisServer(), (Box("a"), Box("b")), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, *boxes, held=held)
+    one = dispatcher(bus, clock, *boxes, held=held)
     refuse, allow = REFUSALS[how]
     try:
         await raise_alert(bus, ALERT)
@@ -132,7 +132,7 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
         await bus.redis.execute_command(*allow)
         await one.look()
-        await courier(
+        await dispatcher(
             bus, clock, *boxes, held=held
         ).look()  # a restart reads what was told meanwhile
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
@@ -147,7 +147,7 @@ async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_agai
     """
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, box, held=held)
+    one = dispatcher(bus, clock, box, held=held)
     try:
         held.put(Alert("disk-full", "page", "disk-full", "", clock.now()))
         await one.look()
@@ -165,7 +165,7 @@ async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_agai
 async def test_without_redis_everything_is_delivered_and_nothing_counts_as_over() -> None:
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, box, held=held)
+    one = dispatcher(bus, clock, box, held=held)
     try:
         await raise_alert(bus, ALERT)
         await one.look()
@@ -242,9 +242,9 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
             settings, bus, control, Views(position, _no_bets, nothing), Held(), clock
         )
         await built.complete()
-    await built.courier.aclose()
+    await built.dispatcher.aclose()
     assert "canary" not in str(logs)
-    return built.courier.names, [line["event"] for line in logs]
+    return built.dispatcher.names, [line["event"] for line in logs]
 
 
 async def _no_bets() -> list[Bet]:

@@ -38,7 +38,7 @@ async def page(console: Console, **headers: str) -> tuple[int, str]:
 async def seed_everything(console: Console) -> None:
     """A day on which every family has something to tell."""
     seed = await seed_ledger(console.ledger, count=18)
-    await seed_bus(console.bus, now=seed.now, day=console.world.reader.today())
+    await seed_bus(console.bus, now=seed.now, day=console.context.reader.today())
     steps = {"ingest": "parse", "validator": "wait", "edge": "handle", "router": "place_call"}
     for process, step in steps.items():
         heart = Heart(console.bus, process=process, worker=process, heartbeat_s=30)
@@ -58,7 +58,7 @@ async def seed_everything(console: Console) -> None:
         "validator:book_quote_stale": 5,
         "router:venue_refused": 2,
     }
-    await add_counts(console.bus, console.world.reader.today(), more)
+    await add_counts(console.bus, console.context.reader.today(), more)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(
             sample.value for sample in samples[name] if labels.items() <= sample.labels.items()
         )
 
-    today = console.world.reader.today()
+    today = console.context.reader.today()
     summary = await console.ledger.summary(console.settings.mode.execution_mode, today)
     assert value("keter_up") == 1
     assert value("keter_day_profit") == summary.pnl_minor / 100
@@ -220,16 +220,16 @@ async def test_many_who_ask_at_once_get_one_page(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    facts = console.world.reader.facts
+    facts = console.context.reader.facts
 
     async def counted() -> Any:
         nonlocal asked
         asked += 1
         return await facts()
 
-    await console.world.hub.refresh()
-    monkeypatch.setattr(console.world.hub, "refresh", lambda: asyncio.sleep(0))
-    monkeypatch.setattr(console.world.reader, "facts", counted)
+    await console.context.hub.refresh()
+    monkeypatch.setattr(console.context.hub, "refresh", lambda: asyncio.sleep(0))
+    monkeypatch.setattr(console.context.reader, "facts", counted)
     pages = await asyncio.gather(*[page(console) for _ in range(20)])
     assert {status for status, _ in pages} == {200}
     assert asked <= 3

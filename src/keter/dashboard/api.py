@@ -2,24 +2,18 @@
 original's three calls.
 """
 
-import json
-
 from aiohttp import web
 from pydantic import BaseModel
 
 from keter import __version__
-from keter.dashboard import apidocs, models
+from keter.dashboard import models
 from keter.dashboard.app_context import AppContext
-from keter.dashboard.auth import ABSOLUTE, COOKIE
+from keter.dashboard.auth import COOKIE
 from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
-from keter.dashboard.openapi import describe
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.static import serve
+from keter.dashboard.sessions import ABSOLUTE
 from keter.dashboard.views import status_answer
-
-NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
-RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 
 
 class Api:
@@ -30,51 +24,9 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            *self._page_routes(),
             *self._session_routes(),
             *self._live_routes(),
             *self._original_routes(),
-        ]
-
-    def _page_routes(self) -> list[Route]:
-        return [
-            Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
-            Route(
-                "GET",
-                f"/static/{NAME}",
-                Scope.PUBLIC,
-                self.static,
-                "A file of the page",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/vendor/{NAME}",
-                Scope.PUBLIC,
-                self.vendor,
-                "A vendored file",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/runbooks/{RUNBOOK}",
-                Scope.PUBLIC,
-                self.runbook,
-                "A runbook",
-                media="text/markdown",
-            ),
-            Route(
-                "GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive
-            ),
-            Route(
-                "GET",
-                "/readyz",
-                Scope.LOCAL,
-                self.readyz,
-                "The whole can do its work",
-                models.Ready,
-                errors=(503,),
-            ),
         ]
 
     def _session_routes(self) -> list[Route]:
@@ -177,36 +129,12 @@ class Api:
             ),
         ]
 
-    async def index(self, call: Call) -> web.StreamResponse:
-        return serve(self._context.pages, "index.html", call.request)
-
-    async def static(self, call: Call) -> web.StreamResponse:
-        return serve(self._context.pages, call.request.match_info["name"], call.request)
-
-    async def runbook(self, call: Call) -> web.StreamResponse:
-        return serve(
-            self._context.pages, f"runbooks/{call.request.match_info['name']}", call.request
-        )
-
-    async def vendor(self, call: Call) -> web.StreamResponse:
-        return serve(self._context.pages, f"vendor/{call.request.match_info['name']}", call.request)
-
-    async def healthz(self, call: Call) -> BaseModel:
-        return models.Alive()
-
-    async def readyz(self, call: Call) -> web.StreamResponse:
-        checks = await self._context.reader.checks()
-        ready = all(check.ok for check in checks)
-        body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
-        return web.Response(
-            status=200 if ready else 503,
-            body=body.model_dump_json().encode(),
-            content_type="application/json",
-        )
-
     async def session(self, call: Call) -> BaseModel:
         context, authenticator, caller = self._context, self._context.authenticator, call.principal
-        ends_at, last_at = (authenticator.ends_at(caller) if caller else None) or (None, None)
+        ends_at, last_at = (authenticator.sessions.ends_at(caller.session) if caller else None) or (
+            None,
+            None,
+        )
         return models.SessionAnswer(
             login_required=authenticator.locked and caller is None,
             name=caller.name if caller else None,
@@ -292,7 +220,7 @@ class Api:
         )
 
     async def history(self, call: Call) -> BaseModel:
-        return models.History(items=await self._context.reader.settled(limit=200))
+        return models.History(items=await self._context.records.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
         return models.LegacyAlerts(items=(await self._context.hub.fresh()).attention)
@@ -310,22 +238,3 @@ def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
         httponly=True,
         samesite="Strict",
     )
-
-
-def document(routes: list[Route]) -> list[Route]:
-    """The routes that describe the others (and themselves)."""
-
-    async def openapi(call: Call) -> web.StreamResponse:
-        return web.Response(text=json.dumps(described), content_type="application/json")
-
-    async def readable(call: Call) -> web.StreamResponse:
-        return web.Response(text=apidocs.page(described), content_type="text/html", charset="utf-8")
-
-    own = [
-        Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi),
-        Route(
-            "GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"
-        ),
-    ]
-    described = describe([*routes, *own])
-    return own

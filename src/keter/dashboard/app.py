@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from keter.dashboard.api import Api, document
+from keter.dashboard.api import Api
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.pages import Pages, document
 from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
@@ -23,7 +24,12 @@ SHUTDOWN_TIMEOUT_S = 1.0
 
 def all_routes(context: AppContext) -> list[Route]:
     """The whole route table."""
-    routes = [*Api(context).routes(), *Screens(context).routes(), *Scraping(context).routes()]
+    routes = [
+        *Pages(context).routes(),
+        *Api(context).routes(),
+        *Screens(context).routes(),
+        *Scraping(context).routes(),
+    ]
     return [*routes, *document(routes)]
 
 

@@ -5,89 +5,31 @@ other machines cannot reach the console then (``preflight.check_bind``).
 """
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
 import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from keter.clock import Clock
-from keter.dashboard.backoff import Backoff, origin
 from keter.dashboard.devices import Devices
 from keter.dashboard.errors import ApiError
+from keter.dashboard.login_backoff import LoginBackoff, origin
+from keter.dashboard.passwords import verify_password
 from keter.dashboard.routes import Principal, Role
 from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
-from keter.errors import ConfigurationError, UsageError
+from keter.dashboard.sessions import Sessions
+from keter.errors import ConfigurationError
 from keter.setting_groups import DashboardSettings
 from keter.trust import is_loopback, viewer_fault
 
 log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"
-IDLE = timedelta(minutes=30)
-ABSOLUTE = timedelta(hours=12)
-PROOF_LASTS = timedelta(minutes=5)
-MAX_SESSIONS = 50
 MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
 ALERT_AFTER = 5
-MIN_PASSWORD = 15
-_COMMON = (
-    "correcthorsebatterystaple",
-    "abcdefghijklmnopqrstuvwxyz",
-    "abcdefghijklm",
-    "qwertyuiop",
-    "asdfghjkl",
-    "zxcvbnm",
-    "administrator",
-    "1234567890",
-    "123456789",
-    "password",
-    "passw0rd",
-    "placeholder",
-    "changeme",
-    "replaceme",
-    "letmein",
-    "iloveyou",
-    "welcome",
-    "example",
-    "secret",
-    "admin",
-    "keter",
-)
-
-
-def hash_password(password: str) -> str:
-    """The argon2id hash for DASH_PASSWORD_HASH.
-
-    Raises UsageError when the password would be guessed.
-    """
-    if len(password) < MIN_PASSWORD:
-        raise UsageError(
-            f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine"
-        )
-    rest = "".join(letter for letter in password.lower() if letter.isalnum())
-    for word in _COMMON:
-        rest = rest.replace(word, "")
-    if len(rest) <= MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
-        raise UsageError(
-            "the password is made of what everybody tries first; take words that nobody would guess"
-        )
-    return PasswordHasher().hash(password)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    role: Role
-    started_at: datetime
-    seen_at: datetime
-    proved_at: datetime
 
 
 class Lane:
@@ -147,14 +89,14 @@ class Authenticator:
         self.devices = Devices(
             folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock
         )
-        self._sessions: dict[str, Session] = {}
+        self.sessions = Sessions(clock)
         self._turns: WeakValueDictionary[Knock, asyncio.Lock] = WeakValueDictionary()
         self._known_lane, self._local_lane, self._remote_lane = (
             Lane(MAX_WAITING),
             Lane(MAX_WAITING),
             Lane(MAX_WAITING),
         )
-        self.backoff = Backoff(clock)
+        self.backoff = LoginBackoff(clock)
 
     @property
     def locked(self) -> bool:
@@ -175,44 +117,17 @@ class Authenticator:
         return role in self._factors
 
     def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
-        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or
-        older than 12 hours.
+        """Return the caller behind a cookie; None when its session is missing or over.
 
         A ``poll``, which a page makes by itself, does not keep the session awake.
         """
         if not self.locked:
             return Principal("operator", Role.OPERATOR)
-        key = _key(token) if token else ""
-        session = self._sessions.get(key)
-        if session is None:
-            return None
-        now = self._clock.now()
-        if now - session.seen_at >= IDLE or now - session.started_at >= ABSOLUTE:
-            del self._sessions[key]
-            return None
-        if not poll:
-            self._sessions[key] = replace(session, seen_at=now)
-        return Principal(session.role.value, session.role, key)
+        return self.sessions.find(token, poll=poll)
 
     def alive(self, principal: Principal) -> bool:
-        """Whether the session still stands; a look that does not keep it awake."""
-        if not self.locked:
-            return True
-        session = self._sessions.get(principal.session)
-        now = self._clock.now()
-        return (
-            session is not None
-            and now - session.seen_at < IDLE
-            and now - session.started_at < ABSOLUTE
-        )
-
-    def ends_at(self, principal: Principal) -> tuple[datetime, datetime] | None:
-        """When the login ends if nothing is done, and when in any case; None without a password."""
-        session = self._sessions.get(principal.session)
-        if session is None:
-            return None
-        last = session.started_at + ABSOLUTE
-        return min(session.seen_at + IDLE, last), last
+        """Return whether the session goes on; asking does not keep it awake."""
+        return not self.locked or self.sessions.alive(principal.session)
 
     async def login(
         self, user: str, password: str, code: str | None, address: str, device: str | None = None
@@ -225,22 +140,13 @@ class Authenticator:
         """
         knock = Knock(user, address, self.devices.known(device, user))
         await self._check_all(knock, password, code)
-        now = self._clock.now()
-        token = secrets.token_urlsafe(32)
-        if len(self._sessions) >= MAX_SESSIONS:
-            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
-        self._sessions[_key(token)] = Session(Role(user), now, now, now)
+        token = self.sessions.begin(Role(user))
         log.info("logged_in", user=user, address=address)
         return token
 
     def logout(self, principal: Principal) -> None:
-        if self._sessions.pop(principal.session, None) is not None:
+        if self.sessions.end(principal.session):
             log.info("logged_out", user=principal.name)
-
-    def proved(self, principal: Principal) -> bool:
-        """Whether the password was typed within the last five minutes."""
-        session = self._sessions.get(principal.session)
-        return session is not None and self._clock.now() - session.proved_at < PROOF_LASTS
 
     async def prove(
         self, principal: Principal, password: str, code: str | None, address: str
@@ -254,9 +160,7 @@ class Authenticator:
         await self._check_all(
             Knock(principal.role.value, address, session_source(principal)), password, code
         )
-        session = self._sessions.get(principal.session)
-        if session is not None:
-            self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
+        self.sessions.note_proof(principal.session)
 
     def check_code(self, who: str, code: str) -> None:
         """The operator's code alone, from a channel that must not carry the password.
@@ -314,7 +218,7 @@ class Authenticator:
             hashed = ""
         async with lane.hashing:
             matches = await asyncio.to_thread(
-                _verify, hashed or self._hashes[Role.OPERATOR], password
+                verify_password, hashed or self._hashes[Role.OPERATOR], password
             )
         if not matches or not hashed:
             self._refuse(knock)
@@ -360,16 +264,3 @@ def _factors(
 def _known(user: str) -> str:
     """The user, or empty for every name that is none: made-up ones share one memory of failures."""
     return user if user in set(Role) else ""
-
-
-def _key(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _verify(hashed: str, password: str) -> bool:
-    try:
-        return PasswordHasher().verify(hashed, password)
-    except VerifyMismatchError:
-        return False
-    except (VerificationError, InvalidHashError) as e:
-        raise ConfigurationError("DASH_PASSWORD_HASH is not a valid argon2id hash") from e

@@ -8,10 +8,7 @@ meanwhile; HALT needs no Redis either.
 """
 
 import asyncio
-import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from keter.betting_settings import RiskSettings
@@ -21,6 +18,7 @@ from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
 from keter.control.standing import Standing
 from keter.dashboard.auth import Authenticator
+from keter.dashboard.command_tokens import Token, Tokens
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
@@ -29,11 +27,6 @@ from keter.errors import KeterError, UnavailableError, UsageError
 from keter.risk.limits import checked_limit
 
 TOKEN_LASTS_S = 30.0
-RESULT_KEPT_S = 600.0
-MAX_TOKENS = 500
-# Of one session: stops are not throttled, and must not push out what somebody else is confirming
-MAX_TOKENS_OF_ONE = 100
-PER_MINUTE = 60
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
 # What is done to the state that was looked at, and to no other: it may start bets.
 OF_A_REVISION = frozenset({"resume"})
@@ -41,18 +34,6 @@ STOPS = frozenset({"halt", "pause", "reduce", "disarm"})  # what can never lead 
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
-
-
-@dataclass(slots=True)
-class Token:
-    session: str
-    body: PrepareBody
-    revision: int | None
-    needs: list[str]
-    made_s: float
-    limit: Decimal | None = None
-    result: CommandResult | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Commands:
@@ -73,8 +54,7 @@ class Commands:
         self._describe = describe
         self._bounds = bounds
         self._armable = armable
-        self._tokens: dict[str, Token] = {}
-        self._recent: dict[str, deque[float]] = {}
+        self._tokens = Tokens(clock)
 
     async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
         """A token good for 30 s.
@@ -86,7 +66,7 @@ class Commands:
         """
         limit = await self._limit(body)
         if body.action not in STOPS and not _lowers(body, limit):
-            self._throttle(caller)
+            self._tokens.throttle(caller.session)
         return await self._prepare(caller, body, limit)
 
     async def _prepare(
@@ -97,10 +77,8 @@ class Commands:
         needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
         await self._check_armable(body)
         revision = _revision(standing) if body.action in OF_A_STATE else None
-        token = secrets.token_urlsafe(24)
-        self._forget_old(caller.session)
-        self._tokens[token] = Token(
-            caller.session, body, revision, needs, self._clock.monotonic(), limit
+        token = self._tokens.add(
+            Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
         )
         summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
@@ -118,8 +96,8 @@ class Commands:
 
         Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on.
         """
-        token = self._tokens.get(body.token)
-        if token is None or token.session != caller.session:
+        token = self._tokens.find(body.token, caller.session)
+        if token is None:
             raise ApiError(
                 410,
                 "token_gone",
@@ -226,7 +204,7 @@ class Commands:
                 "password_not_set",
                 "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works",
             )
-        if not self._authenticator.locked or self._authenticator.proved(caller):
+        if not self._authenticator.locked or self._authenticator.sessions.proved(caller.session):
             return ["word"]
         return ["word", "password", *["code"] * self._authenticator.asks_code(caller.role)]
 
@@ -283,36 +261,6 @@ class Commands:
                 "the state has changed meanwhile; look again",
                 details=fresh.model_dump(),
             )
-
-    def _throttle(self, caller: Principal) -> None:
-        at = self._clock.monotonic()
-        recent = self._recent.setdefault(caller.session, deque(maxlen=PER_MINUTE))
-        if len(recent) == PER_MINUTE and at - recent[0] < 60:
-            raise ApiError(
-                429,
-                "slow_down",
-                "too many commands in a minute",
-                retry_after_s=60 - (at - recent[0]),
-            )
-        recent.append(at)
-
-    def _forget_old(self, session: str) -> None:
-        """Make room for one more token of ``session``."""
-        at = self._clock.monotonic()
-        kept = {
-            name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S
-        }
-        own = [name for name, token in kept.items() if token.session == session]
-        for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:
-            del kept[name]
-        while len(kept) >= MAX_TOKENS:
-            del kept[next(iter(kept))]
-        self._tokens = kept
-        self._recent = {
-            session: times
-            for session, times in self._recent.items()
-            if times and at - times[-1] < 60
-        }
 
 
 def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:

@@ -10,7 +10,7 @@ keep up loses its queue and is told to fetch the snapshot.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -18,8 +18,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from keter.clock import Clock
 from keter.dashboard.errors import ApiError
+from keter.dashboard.frames import changes, frame_type, refusal
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
-from keter.dashboard.routes import Principal, Role
+from keter.dashboard.routes import Principal
 from keter.errors import KeterError
 from keter.system.tasks import end_tasks
 
@@ -31,11 +32,6 @@ IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
-MAX_SOCKETS = 20
-# Viewers share half of them, so that they cannot keep the operator's page from its stream.
-VIEWER_SOCKETS = 10
-# What one login may hold: an operator with many tabs, a viewer's page among other viewers'.
-SESSION_SOCKETS = {Role.OPERATOR: 15, Role.VIEWER: 5}
 CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
@@ -43,68 +39,6 @@ MOST_MISSED = 8  # frames; handing on more would take longer than a fresh snapsh
 AUTH_LOST = 4401
 Build = Callable[[str], Awaitable[Snapshot]]
 Valid = Callable[[], bool]
-
-_SECTIONS = (
-    "server",
-    "trading",
-    "money",
-    "attention",
-    "workers",
-    "queues",
-    "feeds",
-    "redis",
-    "funnel",
-    "pnl",
-    "problems",
-)
-_ROWS = ("orders", "signals", "ticks")
-_TYPES = (
-    ("trading", "state"),
-    ("attention", "alert"),
-    ("orders", "order"),
-    ("signals", "signal"),
-    ("ticks", "tick"),
-)
-
-
-def changes(old: Snapshot, new: Snapshot) -> dict[str, Any]:
-    """The sections of ``new`` that differ from ``old``; of the row sections, the rows that do."""
-    found: dict[str, Any] = {}
-    for name in _SECTIONS:
-        value = getattr(new, name)
-        if value != getattr(old, name):
-            found[name] = new.model_dump(mode="json", include={name})[name]
-    for name in _ROWS:
-        known = set(map(_fingerprint, getattr(old, name)))
-        fresh = [row for row in getattr(new, name) if _fingerprint(row) not in known]
-        if fresh:
-            found[name] = [row.model_dump(mode="json") for row in fresh]
-    return found
-
-
-def _fingerprint(row: Any) -> str:
-    text: str = row.model_dump_json()
-    return text
-
-
-def frame_type(data: dict[str, Any]) -> str:
-    """What a frame mainly brings."""
-    return next((kind for section, kind in _TYPES if section in data), "state")
-
-
-def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
-    """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
-    if len(taken) >= MAX_SOCKETS:
-        return f"{MAX_SOCKETS} pages are open already; close one"
-    if (
-        caller.role is Role.VIEWER
-        and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS
-    ):
-        return f"{VIEWER_SOCKETS} pages of viewers are open already; close one"
-    most = SESSION_SOCKETS[caller.role]
-    if caller.session and sum(one.session == caller.session for one in taken) >= most:
-        return f"{most} pages of this login are open already; close one"
-    return None
 
 
 class Hub:

@@ -94,16 +94,16 @@ class Scraping:
             return None
 
     async def _figures(self) -> Figures | None:
-        reader, settings = self._context.reader, self._context.settings
+        context, settings = self._context, self._context.settings
         try:
             async with asyncio.timeout(DEADLINE_S):
-                ledger = await reader.ledger()
+                ledger = await context.records.ledger()
                 mode, since = settings.mode.execution_mode, self._context.clock.now() - CLV_SPAN
                 if self._closing is None or self._context.clock.monotonic() >= self._closing_due:
                     self._closing = await ledger.closing_line(mode, since)
                     self._closing_due = self._context.clock.monotonic() + CLV_EVERY_S
                 return await ledger.figures(
-                    mode, reader.today(), clv_since=since, closing=self._closing
+                    mode, context.reader.today(), clv_since=since, closing=self._closing
                 )
         except (KeterError, TimeoutError):
             return None

@@ -143,14 +143,14 @@ class Screens:
         ]
 
     async def orders(self, call: Call) -> BaseModel:
-        return await self._context.reader.orders(call.query_as(models.OrdersQuery))
+        return await self._context.records.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
         """All that match, a page of the ledger at a time.
 
         A ledger that fails on the way breaks the transfer off.
         """
-        pages = self._context.reader.matching(call.query_as(models.OrdersQuery))
+        pages = self._context.records.matching(call.query_as(models.OrdersQuery))
         first: list[Bet] = await anext(pages, [])
         answer = web.StreamResponse(
             headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
@@ -165,16 +165,16 @@ class Screens:
         return answer
 
     async def order(self, call: Call) -> BaseModel:
-        return await self._context.reader.trail(call.request.match_info["intent_id"])
+        return await self._context.records.trail(call.request.match_info["intent_id"])
 
     async def signals(self, call: Call) -> BaseModel:
-        items = await self._context.reader.signals(call.query_as(models.SignalsQuery))
+        items = await self._context.records.signals(call.query_as(models.SignalsQuery))
         return models.Signals(funnel=(await self._context.hub.fresh()).funnel, items=items)
 
     async def risk(self, call: Call) -> BaseModel:
         context = self._context
         facts = await context.reader.facts()
-        commands = await (await context.reader.ledger()).commands.recent(AUDIT_ROWS)
+        commands = await (await context.records.ledger()).commands.recent(AUDIT_ROWS)
         return risk_view(
             facts,
             context.settings,
@@ -183,7 +183,7 @@ class Screens:
         )
 
     async def audit_csv(self, call: Call) -> web.StreamResponse:
-        commands = await (await self._context.reader.ledger()).commands.recent(AUDIT_EXPORT)
+        commands = await (await self._context.records.ledger()).commands.recent(AUDIT_EXPORT)
         rows = [audit_row(command).model_dump(mode="json").values() for command in commands]
         body = csv_lines([list(models.AuditRow.model_fields), *map(list, rows)])
         headers = {"Content-Disposition": 'attachment; filename="keter-audit.csv"'}
@@ -208,7 +208,7 @@ class Screens:
     async def alerts(self, call: Call) -> BaseModel:
         context = self._context
         standing = (await context.hub.fresh()).attention
-        history = await (await context.reader.ledger()).alerts.history(AUDIT_ROWS)
+        history = await (await context.records.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
             active=[notice for notice in standing if notice.acknowledged_by is None],
             acknowledged=[notice for notice in standing if notice.acknowledged_by is not None],
@@ -239,7 +239,7 @@ class Screens:
         now = context.clock.now()
         since = now - timedelta(days=query.days)
         chosen = BetFilter(mode=mode, states=SETTLED, settled_since=since)
-        found = await (await context.reader.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
+        found = await (await context.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)
         return models.Performance(

@@ -152,8 +152,8 @@ async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, An
 
 def typed_long_ago(console: Console) -> None:
     """More than five minutes have passed since anybody typed a password."""
-    sessions = console.context.authenticator._sessions
-    console.context.authenticator._sessions = {
+    sessions = console.context.authenticator.sessions._sessions
+    console.context.authenticator.sessions._sessions = {
         key: replace(session, proved_at=datetime(2020, 1, 1, tzinfo=UTC))
         for key, session in sessions.items()
     }
@@ -236,7 +236,7 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
 
 async def test_a_confirmation_that_is_old_or_of_another_login_arms_nothing(ready: Console) -> None:
     command = await prepared(ready)
-    ready.context.commands._tokens[command["token"]].made_s -= TOKEN_LASTS_S + 1
+    ready.context.commands._tokens._tokens[command["token"]].made_s -= TOKEN_LASTS_S + 1
     old = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"})
     command = await prepared(ready)
     await ready.login("operator", PASSWORD)

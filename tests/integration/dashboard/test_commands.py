@@ -97,7 +97,7 @@ async def test_what_only_stops_is_done_however_old_its_look_at_the_state(
     await seed_bus(console.bus)
     _, prepared = await console.post(PREPARE, {"action": action})
     await set_state(console, TradingMode.ACTIVE, "somebody else")
-    console.context.commands._tokens[prepared["token"]].made_s -= 300
+    console.context.commands._tokens._tokens[prepared["token"]].made_s -= 300
     status, done = await console.post(COMMIT, {"token": prepared["token"]})
     assert (status, done.get("action")) == (200, action)
     state = await state_of(console)
@@ -110,7 +110,7 @@ async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(
 ) -> None:
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
-    console.context.commands._tokens[prepared["token"]].made_s -= 31
+    console.context.commands._tokens._tokens[prepared["token"]].made_s -= 31
     status, refused = await console.post(COMMIT, {"token": prepared["token"]})
     assert (status, refused["error"]["code"]) == (410, "token_gone")
 
@@ -120,11 +120,11 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
 ) -> None:
     console = await start_console(**LOCKED)
     await console.login("operator", PASSWORD)
-    console.context.authenticator._sessions = {
+    console.context.authenticator.sessions._sessions = {
         key: session.__class__(
             session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
         )
-        for key, session in console.context.authenticator._sessions.items()
+        for key, session in console.context.authenticator.sessions._sessions.items()
     }
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
@@ -184,11 +184,11 @@ async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(
         f"{console.base}/api/v1/login", json=body, headers=console.page_headers
     ) as answer:
         console.token = answer.cookies["__Host-sid"].value
-    console.context.authenticator._sessions = {
+    console.context.authenticator.sessions._sessions = {
         key: session.__class__(
             session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
         )
-        for key, session in console.context.authenticator._sessions.items()
+        for key, session in console.context.authenticator.sessions._sessions.items()
     }
     await set_state(console, TradingMode.HALTED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})

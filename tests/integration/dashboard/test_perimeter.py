@@ -18,9 +18,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from keter.dashboard.app import all_routes, make_app
-from keter.dashboard.auth import IDLE
 from keter.dashboard.routes import Role, Route, Scope
 from keter.dashboard.security import CSP, perimeter_of
+from keter.dashboard.sessions import IDLE
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
 from keter.supervision.preflight import check_bind
@@ -313,9 +313,9 @@ async def test_a_session_that_has_idled_away_closes_its_stream(start_console: St
         console.base + "/api/v1/live", headers=console.page_headers
     )
     authenticator = console.context.authenticator
-    authenticator._sessions = {
+    authenticator.sessions._sessions = {
         key: replace(one, seen_at=one.seen_at - IDLE)
-        for key, one in authenticator._sessions.items()
+        for key, one in authenticator.sessions._sessions.items()
     }
     async with asyncio.timeout(5):
         while not socket.closed:
@@ -342,7 +342,7 @@ async def test_an_error_shows_an_incident_number_and_nothing_else(
     async def broken(*_: Any) -> None:
         raise RuntimeError("secret detail 4711")
 
-    monkeypatch.setattr(console.context.reader, "orders", broken)
+    monkeypatch.setattr(console.context.records, "orders", broken)
     status, found = await console.get("/api/v1/orders")
     assert status == 500
     assert "4711" not in str(found)

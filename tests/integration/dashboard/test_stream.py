@@ -12,7 +12,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from keter.bus.state.trading import change_trading
-from keter.dashboard.hub import FRAME_EVERY_S, MAX_SOCKETS, MOST_MISSED, VIEWER_SOCKETS
+from keter.dashboard.frames import MAX_SOCKETS, VIEWER_SOCKETS
+from keter.dashboard.hub import FRAME_EVERY_S, MOST_MISSED
 from keter.domain.trading import TradingMode, TradingState
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus

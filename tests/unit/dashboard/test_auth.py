@@ -11,10 +11,11 @@ from argon2 import PasswordHasher
 from pydantic import ValidationError
 
 from keter.clock import ManualClock
-from keter.dashboard.auth import Authenticator, hash_password
-from keter.dashboard.backoff import MAX_REMEMBERED, Backoff, Failures
+from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
+from keter.dashboard.login_backoff import MAX_REMEMBERED, Failures, LoginBackoff
 from keter.dashboard.models.commands import LoginBody
+from keter.dashboard.passwords import hash_password
 from keter.dashboard.routes import Role
 from keter.dashboard.second_factor import totp
 from keter.errors import ConfigurationError, UsageError
@@ -147,17 +148,17 @@ async def test_a_session_tells_when_it_ends_and_staying_puts_that_off_up_to_12_h
     caller = authenticator.who(token)
     assert caller is not None
     last = START + timedelta(hours=12)
-    assert authenticator.ends_at(caller) == (START + timedelta(minutes=30), last)
+    assert authenticator.sessions.ends_at(caller.session) == (START + timedelta(minutes=30), last)
     clock.set(START + timedelta(minutes=20))
     authenticator.who(token, poll=True)
-    assert authenticator.ends_at(caller) == (START + timedelta(minutes=30), last)
+    assert authenticator.sessions.ends_at(caller.session) == (START + timedelta(minutes=30), last)
     while clock.now() < last - timedelta(minutes=20):
         authenticator.who(token)
         clock.set(clock.now() + timedelta(minutes=20))
     authenticator.who(token)
-    assert authenticator.ends_at(caller) == (last, last)
+    assert authenticator.sessions.ends_at(caller.session) == (last, last)
     authenticator.logout(caller)
-    assert authenticator.ends_at(caller) is None
+    assert authenticator.sessions.ends_at(caller.session) is None
 
 
 async def test_watching_does_not_keep_a_session_awake() -> None:
@@ -194,7 +195,7 @@ async def test_a_page_that_asks_by_itself_does_not_keep_its_session_awake() -> N
     ],
 )
 def test_whoever_has_many_addresses_waits_as_one(one: str, other: str, same: bool) -> None:
-    backoff = Backoff(ManualClock(START))
+    backoff = LoginBackoff(ManualClock(START))
     backoff.failed("operator", one)
     assert (backoff.wait_s("operator", other) > 0) == same
 
@@ -299,10 +300,9 @@ def test_anything_but_an_argon2id_hash_is_a_configuration_error(hashed: str) -> 
 
 
 def test_the_memory_of_failures_is_bounded_in_number() -> None:
-    backoff = Backoff(ManualClock(START))
-    backoff._failures = {
-        ("operator", str(number)): Failures(1, 0.0) for number in range(MAX_REMEMBERED)
-    }
+    backoff = LoginBackoff(ManualClock(START))
+    for number in range(MAX_REMEMBERED):
+        backoff._failures["operator", str(number)] = Failures(1, 0.0)
     backoff.failed("operator", "10.0.0.9")
     assert len(backoff._failures) == MAX_REMEMBERED
     assert backoff.wait_s("operator", "10.0.0.9") == 1
@@ -310,7 +310,7 @@ def test_the_memory_of_failures_is_bounded_in_number() -> None:
 
 def test_the_memory_of_failures_is_bounded_in_time() -> None:
     clock = ManualClock(START)
-    backoff = Backoff(clock)
+    backoff = LoginBackoff(clock)
     for number in range(50):
         backoff.failed("operator", f"10.0.0.{number}")
     clock.set(START + timedelta(hours=2))
@@ -424,9 +424,9 @@ async def test_a_proof_asks_for_the_code_too_and_spends_it() -> None:
             await authenticator.prove(caller, PASSWORD, wrong, "10.0.0.1")
         clock.set(clock.now() + timedelta(seconds=5))
     clock.set(clock.now() + timedelta(minutes=6))
-    assert not authenticator.proved(caller)
+    assert not authenticator.sessions.proved(caller.session)
     await authenticator.prove(caller, PASSWORD, code(OPERATORS, clock), "10.0.0.1")
-    assert authenticator.proved(caller)
+    assert authenticator.sessions.proved(caller.session)
 
 
 async def hammer(authenticator: Authenticator, clock: ManualClock, address: str) -> Counter[int]:

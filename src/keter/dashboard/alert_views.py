@@ -25,11 +25,13 @@ from keter.settings import Settings
 TEST_EVERY_S = 10.0
 
 
-def views(settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: Held) -> Views:
+def telegram_views(
+    settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: Held
+) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
-    async def position() -> StatusLine:
-        return position_of(await hub.newest(), settings, known=hub.problem is None)
+    async def status() -> StatusLine:
+        return status_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
         return await (await ledgers.reading()).intents.open_bets(settings.mode.execution_mode)
@@ -39,9 +41,9 @@ def views(settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: He
             stored = await read_alerts(bus)
         except (KeterError, OSError, TimeoutError):
             stored = []  # what this process holds itself says that Redis is away
-        return held.standing(stored)
+        return held.active(stored)
 
-    return Views(position, open_bets, alerts)
+    return Views(status, open_bets, alerts)
 
 
 def code_proof(authenticator: Authenticator) -> Prove | None:
@@ -56,7 +58,7 @@ def code_proof(authenticator: Authenticator) -> Prove | None:
     return lambda user, code: authenticator.check_code(f"telegram {user}", code)
 
 
-def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
+def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
     """The newest snapshot in a few figures; what Redis told is left out when that is no longer
     ``known``.
     """

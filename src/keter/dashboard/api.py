@@ -136,13 +136,13 @@ class Api:
             None,
         )
         return models.SessionAnswer(
-            login_required=authenticator.locked and caller is None,
+            login_required=authenticator.has_password and caller is None,
             name=caller.name if caller else None,
             role=caller.role.value if caller else None,
             mode=context.settings.mode.execution_mode.value,
             host=context.host,
             version=__version__,
-            password_set=authenticator.locked,
+            password_set=authenticator.has_password,
             viewer=authenticator.has_viewer,
             totp=authenticator.has_totp,
             secure=context.perimeter.secure(call.request),
@@ -152,7 +152,7 @@ class Api:
 
     async def login(self, call: Call) -> web.StreamResponse:
         context, body = self._context, call.body_as(models.LoginBody)
-        if not context.authenticator.locked:
+        if not context.authenticator.has_password:
             raise ApiError(
                 409,
                 "no_password",

@@ -32,7 +32,7 @@ MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
 ALERT_AFTER = 5
 
 
-class Lane:
+class HashQueue:
     """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while
     it is computed.
     """
@@ -44,7 +44,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Attempt:
     """Who is trying, as far as failures are counted.
 
     ``apart`` is a known browser or a session, counted by itself.
@@ -57,7 +57,7 @@ class Knock:
     @property
     def counted(self) -> tuple[str, str, str]:
         """As the back-off counts it: made-up names share one memory of failures."""
-        return _known(self.user), self.address, self.apart
+        return _known_name(self.user), self.address, self.apart
 
 
 class Authenticator:
@@ -90,16 +90,16 @@ class Authenticator:
             folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock
         )
         self.sessions = Sessions(clock)
-        self._turns: WeakValueDictionary[Knock, asyncio.Lock] = WeakValueDictionary()
-        self._known_lane, self._local_lane, self._remote_lane = (
-            Lane(MAX_WAITING),
-            Lane(MAX_WAITING),
-            Lane(MAX_WAITING),
+        self._locks: WeakValueDictionary[Attempt, asyncio.Lock] = WeakValueDictionary()
+        self._known_queue, self._local_queue, self._remote_queue = (
+            HashQueue(MAX_WAITING),
+            HashQueue(MAX_WAITING),
+            HashQueue(MAX_WAITING),
         )
         self.backoff = LoginBackoff(clock)
 
     @property
-    def locked(self) -> bool:
+    def has_password(self) -> bool:
         """Whether a password is configured."""
         return bool(self._hashes[Role.OPERATOR])
 
@@ -121,13 +121,13 @@ class Authenticator:
 
         A ``poll``, which a page makes by itself, does not keep the session awake.
         """
-        if not self.locked:
+        if not self.has_password:
             return Principal("operator", Role.OPERATOR)
         return self.sessions.find(token, poll=poll)
 
     def alive(self, principal: Principal) -> bool:
         """Return whether the session goes on; asking does not keep it awake."""
-        return not self.locked or self.sessions.alive(principal.session)
+        return not self.has_password or self.sessions.alive(principal.session)
 
     async def login(
         self, user: str, password: str, code: str | None, address: str, device: str | None = None
@@ -138,8 +138,8 @@ class Authenticator:
 
         Raises ApiError 401, or 429 while the back-off lasts.
         """
-        knock = Knock(user, address, self.devices.known(device, user))
-        await self._check_all(knock, password, code)
+        attempt = Attempt(user, address, self.devices.known(device, user))
+        await self._check_all(attempt, password, code)
         token = self.sessions.begin(Role(user))
         log.info("logged_in", user=user, address=address)
         return token
@@ -158,7 +158,7 @@ class Authenticator:
         Raises like ``login``.
         """
         await self._check_all(
-            Knock(principal.role.value, address, session_source(principal)), password, code
+            Attempt(principal.role.value, address, session_source(principal)), password, code
         )
         self.sessions.note_proof(principal.session)
 
@@ -167,73 +167,73 @@ class Authenticator:
 
         Raises ApiError 401, 429.
         """
-        knock = Knock(Role.OPERATOR.value, who, who)
-        self._check_wait(knock)
-        if not self._factor_holds(knock, code):
-            self._refuse(knock)
-        self.backoff.succeeded(*knock.counted)
+        attempt = Attempt(Role.OPERATOR.value, who, who)
+        self._check_wait(attempt)
+        if not self._factor_holds(attempt, code):
+            self._refuse(attempt)
+        self.backoff.succeeded(*attempt.counted)
 
-    async def _check_all(self, knock: Knock, password: str, code: str | None) -> None:
-        async with self._turn(knock) as lane:
-            await self._check(knock, password, lane)
-            if not self._factor_holds(knock, code):
-                self._refuse(knock)
-        self.backoff.succeeded(*knock.counted)
+    async def _check_all(self, attempt: Attempt, password: str, code: str | None) -> None:
+        async with self._one_at_a_time(attempt) as queue:
+            await self._check(attempt, password, queue)
+            if not self._factor_holds(attempt, code):
+                self._refuse(attempt)
+        self.backoff.succeeded(*attempt.counted)
 
     @asynccontextmanager
-    async def _turn(self, knock: Knock) -> AsyncIterator[Lane]:
+    async def _one_at_a_time(self, attempt: Attempt) -> AsyncIterator[HashQueue]:
         """One try at a time per account and origin, so that tries sent at once wait for each
         other's back-off.
 
         Raises ApiError 429 while that lasts, and when too many wait.
         """
-        lane = self._lane(knock)
-        if lane.waiting >= lane.most_waiting:
+        queue = self._queue_of(attempt)
+        if queue.waiting >= queue.most_waiting:
             raise ApiError(429, "slow_down", "too many logins at once; try again", retry_after_s=1)
-        user, address, apart = knock.counted
-        lock = self._turns.setdefault(Knock(user, origin(address), apart), asyncio.Lock())
-        lane.waiting += 1
+        user, address, apart = attempt.counted
+        lock = self._locks.setdefault(Attempt(user, origin(address), apart), asyncio.Lock())
+        queue.waiting += 1
         try:
             async with lock:
-                self._check_wait(knock)
-                yield lane
+                self._check_wait(attempt)
+                yield queue
         finally:
-            lane.waiting -= 1
+            queue.waiting -= 1
 
-    def _lane(self, knock: Knock) -> Lane:
-        if knock.apart:
-            return self._known_lane
-        return self._local_lane if is_loopback(knock.address) else self._remote_lane
+    def _queue_of(self, attempt: Attempt) -> HashQueue:
+        if attempt.apart:
+            return self._known_queue
+        return self._local_queue if is_loopback(attempt.address) else self._remote_queue
 
-    def _check_wait(self, knock: Knock) -> None:
-        wait_s = self.backoff.wait_s(*knock.counted)
+    def _check_wait(self, attempt: Attempt) -> None:
+        wait_s = self.backoff.wait_s(*attempt.counted)
         if wait_s > 0:
             raise ApiError(
                 429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s
             )
 
-    async def _check(self, knock: Knock, password: str, lane: Lane) -> None:
-        hashed = self._hashes.get(Role(knock.user), "") if _known(knock.user) else ""
-        if self._viewer_off and knock.user == Role.VIEWER.value:
+    async def _check(self, attempt: Attempt, password: str, queue: HashQueue) -> None:
+        hashed = self._hashes.get(Role(attempt.user), "") if _known_name(attempt.user) else ""
+        if self._viewer_off and attempt.user == Role.VIEWER.value:
             hashed = ""
-        async with lane.hashing:
+        async with queue.hashing:
             matches = await asyncio.to_thread(
                 verify_password, hashed or self._hashes[Role.OPERATOR], password
             )
         if not matches or not hashed:
-            self._refuse(knock)
+            self._refuse(attempt)
 
-    def _factor_holds(self, knock: Knock, code: str | None) -> bool:
-        factor = self._factors.get(Role(knock.user))
+    def _factor_holds(self, attempt: Attempt, code: str | None) -> bool:
+        factor = self._factors.get(Role(attempt.user))
         return factor is None or factor.take(code or "")
 
-    def _refuse(self, knock: Knock) -> NoReturn:
+    def _refuse(self, attempt: Attempt) -> NoReturn:
         """Note a failure and raises it, without a word on what was wrong."""
-        count = self.backoff.failed(*knock.counted)
+        count = self.backoff.failed(*attempt.counted)
         log.warning(
             "login_failed",
-            user=_known(knock.user) or "no such user",
-            address=knock.address,
+            user=_known_name(attempt.user) or "no such user",
+            address=attempt.address,
             in_a_row=count,
         )
         raise ApiError(401, "wrong_login", "user, password or code is wrong")
@@ -261,6 +261,6 @@ def _factors(
     }
 
 
-def _known(user: str) -> str:
+def _known_name(user: str) -> str:
     """The user, or empty for every name that is none: made-up ones share one memory of failures."""
     return user if user in set(Role) else ""

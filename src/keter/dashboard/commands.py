@@ -73,7 +73,7 @@ class Commands:
         self, caller: Principal, body: PrepareBody, limit: Decimal | None
     ) -> Prepared:
         standing = await self._control.standing()
-        _sensible(body.action, standing)
+        _check_possible(body.action, standing)
         needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
         await self._check_armable(body)
         revision = _revision(standing) if body.action in OF_A_STATE else None
@@ -114,9 +114,9 @@ class Commands:
                     "the confirmation took longer than 30 s; look again and confirm anew",
                 )
             operator = Operator(f"{caller.name}@{address}", "page")
-            await self._see_proofs(token, caller, body, address, operator)
+            await self._require_proofs(token, caller, body, address, operator)
             await self._check_revision(token, caller)
-            outcome = await self._act(token, operator)
+            outcome = await self._perform(token, operator)
             token.result = _result(outcome)
             return token.result
 
@@ -147,9 +147,9 @@ class Commands:
         if body.target != account:
             raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
-    async def _act(self, token: Token, operator: Operator) -> CommandOutcome:
+    async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:
         try:
-            return await (self._trade(token, operator) or self._tend(token, operator))
+            return await (self._change_trading(token, operator) or self._maintain(token, operator))
         except StaleRevisionError as e:
             raise ApiError(
                 409, "state_changed", "the state has changed this very moment; look again"
@@ -157,7 +157,7 @@ class Commands:
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
-    def _trade(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
+    def _change_trading(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
         """What stops and starts betting; None for another action."""
         body, control = token.body, self._control
         match body.action:
@@ -175,7 +175,7 @@ class Commands:
                 return control.disarm(operator, body.target, body.reason)
         return None
 
-    def _tend(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
+    def _maintain(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
         body, control = token.body, self._control
         if body.action == "clear_cooldown":
             return control.clear_cooldown(operator, body.target, body.reason)
@@ -198,27 +198,33 @@ class Commands:
         """
         if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
-        if action == "arm" and not self._authenticator.locked:
+        if action == "arm" and not self._authenticator.has_password:
             raise ApiError(
                 403,
                 "password_not_set",
                 "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works",
             )
-        if not self._authenticator.locked or self._authenticator.sessions.proved(caller.session):
+        if not self._authenticator.has_password or self._authenticator.sessions.proved(
+            caller.session
+        ):
             return ["word"]
         return ["word", "password", *["code"] * self._authenticator.asks_code(caller.role)]
 
-    async def _see_proofs(
+    async def _require_proofs(
         self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
     ) -> None:
         """Check them; a command refused for a missing or wrong one is written down too."""
         try:
             await self._check_proofs(token, caller, body, address)
         except ApiError as e:
-            wanted = token.body
+            command = token.body
             if e.status == 403:
                 await self._control.refused(
-                    operator, CommandAction(wanted.action), wanted.target, wanted.reason, e.message
+                    operator,
+                    CommandAction(command.action),
+                    command.target,
+                    command.reason,
+                    e.message,
                 )
             raise
 
@@ -252,8 +258,10 @@ class Commands:
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
         # A HALT file changes what a resume undoes, and no revision.
-        grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
-        if grown or _revision(standing) != token.revision:
+        needs_more = (
+            token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
+        )
+        if needs_more or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body, await self._limit(token.body))
             raise ApiError(
                 409,
@@ -268,7 +276,7 @@ def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:
     return limit is not None and body.value is not None and Decimal(body.value) <= limit
 
 
-def _sensible(action: str, standing: Standing) -> None:
+def _check_possible(action: str, standing: Standing) -> None:
     mode = standing.mode
     if action in OF_A_STATE and standing.trading is None:
         raise UnavailableError(standing.problem or "Redis is not reachable")

@@ -53,9 +53,9 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        self._taken: list[Principal] = []  # one for each socket that is open or being opened
+        self._callers: list[Principal] = []  # one for each socket that is open or being opened
         self._tried_at: float | None = None
-        self._turn = asyncio.Lock()
+        self._build_lock = asyncio.Lock()
         self._wanted = asyncio.Event()
 
     @property
@@ -95,11 +95,11 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await self._try()
+            await self._try_build()
             self._wanted.clear()
-            await self._rest(stop, POLL_S if self._taken else IDLE_S)
+            await self._wait(stop, POLL_S if self._callers else IDLE_S)
 
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         """Until it is time, somebody opens a page, or ``stop``."""
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._wanted.wait())]
         try:
@@ -113,7 +113,7 @@ class Hub:
         Raises as ``snapshot`` does.
         """
         if self._tried_at is None or self._clock.monotonic() - self._tried_at > FRESH_S:
-            await self._try(FRESH_S)
+            await self._try_build(FRESH_S)
         return self.snapshot()
 
     async def newest(self) -> Snapshot | None:
@@ -123,9 +123,9 @@ class Hub:
         except ApiError:
             return self._snapshot
 
-    async def _try(self, young_s: float = 0.0) -> None:
+    async def _try_build(self, young_s: float = 0.0) -> None:
         """Build once, unless another has just done so; what is wrong becomes the problem."""
-        async with self._turn:
+        async with self._build_lock:
             if (
                 young_s
                 and self._tried_at is not None
@@ -136,9 +136,11 @@ class Hub:
                 async with asyncio.timeout(BUILD_S):
                     await self.refresh()
             except TimeoutError:
-                self._trouble(f"what is to be shown could not be gathered within {BUILD_S:g} s")
+                self._note_problem(
+                    f"what is to be shown could not be gathered within {BUILD_S:g} s"
+                )
             except (KeterError, OSError) as e:
-                self._trouble(str(e) or type(e).__name__)
+                self._note_problem(str(e) or type(e).__name__)
             self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
@@ -151,7 +153,7 @@ class Hub:
             self._snapshot = new
             self._publish(frame_type(data), data)
 
-    def _trouble(self, text: str) -> None:
+    def _note_problem(self, text: str) -> None:
         if self._problem == text:
             return
         log.warning("snapshot_failed", problem=text)
@@ -169,10 +171,10 @@ class Hub:
         for queue in self._pages.values():
             if queue.full():
                 _drain(queue)
-                text_for_it = self._encode("resync", {})
+                frame = self._encode("resync", {})
             else:
-                text_for_it = text
-            queue.put_nowait(text_for_it)
+                frame = text
+            queue.put_nowait(frame)
 
     def _encode(self, kind: str, data: dict[str, Any]) -> str:
         frame = Frame.model_validate(
@@ -200,13 +202,13 @@ class Hub:
 
         Raises ApiError 503 when too many are open, in all or for ``caller``.
         """
-        if (why := refusal(self._taken, caller)) is not None:
+        if (why := refusal(self._callers, caller)) is not None:
             raise ApiError(503, "too_many_sockets", why)
-        self._taken.append(caller)
+        self._callers.append(caller)
         try:
             return await self._serve(request, since, valid)
         finally:
-            self._taken.remove(caller)
+            self._callers.remove(caller)
 
     async def _serve(
         self, request: web.Request, since: str | None, valid: Valid
@@ -222,13 +224,13 @@ class Hub:
         self._wanted.set()
         listener = asyncio.create_task(_ignore_inbound(socket))
         try:
-            await self._feed(socket, queue, valid)
+            await self._send_frames(socket, queue, valid)
         finally:
             del self._pages[socket]
             listener.cancel()
         return socket
 
-    async def _feed(
+    async def _send_frames(
         self, socket: web.WebSocketResponse, queue: asyncio.Queue[str], valid: Valid
     ) -> None:
         while not socket.closed:

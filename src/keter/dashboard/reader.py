@@ -123,7 +123,7 @@ class Reader:
             exposures=(await RiskBook(bus).read()).exposures,
             limits=lowered(self._settings.risk, await read_limits(bus)),
             counts=await read_counts(bus, day),
-            alerts=self._held.standing(await read_alerts(bus)),
+            alerts=self._held.active(await read_alerts(bus)),
             ticks=await self._ticker.read(
                 bus, watched(ledger.decisions, ledger.bets) if ledger else ()
             ),

@@ -93,11 +93,11 @@ class Records:
             await ledger.intents.trail(intent_id),
             await ledger.intents.neighbours(intent_id),
         )
-        told = trail(bet, decisions, steps, neighbours, self._redactor.value)
+        found = trail(bet, decisions, steps, neighbours, self._redactor.value)
         if bet.state is not BetState.UNKNOWN:
-            return told
+            return found
         since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
-        return told.model_copy(update={"doubt": await self._doubt(intent_id, since)})
+        return found.model_copy(update={"doubt": await self._doubt(intent_id, since)})
 
     async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
         try:

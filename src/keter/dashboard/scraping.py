@@ -112,8 +112,12 @@ class Scraping:
 def bearer(request: web.Request, token: str) -> bool:
     """Whether the request carries METRICS_TOKEN; never when none is set."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    told = given.strip().encode(errors="surrogateescape")
-    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(told, token.encode())
+    given_token = given.strip().encode(errors="surrogateescape")
+    return (
+        bool(token)
+        and scheme.lower() == "bearer"
+        and hmac.compare_digest(given_token, token.encode())
+    )
 
 
 def bus_part(found: BusFacts, settings: Settings) -> BusPart:

@@ -62,8 +62,8 @@ class Perimeter:
     def address(self, request: web.Request) -> str:
         """The caller's address: the peer's, or what a configured proxy says."""
         peer = request.remote or ""
-        told = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
-        return told or peer
+        forwarded = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
+        return forwarded or peer
 
     def encrypted(self, request: web.Request) -> bool:
         """Whether a configured proxy says that it took the request over TLS."""

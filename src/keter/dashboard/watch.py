@@ -26,7 +26,7 @@ from keter.dashboard.reader import Reader
 from keter.dashboard.rules.base import Finding, Rule, Situation, findings
 from keter.dashboard.rules.table import OWN, RULES
 from keter.dashboard.rules.workers import wanted
-from keter.dashboard.standstill import Standing, Standstill
+from keter.dashboard.standstill import Standstill, StandstillWatch
 from keter.dashboard.stores import StoreHealth, Stores
 from keter.domain.alerts import Alert, Level
 from keter.domain.processes import EVERYTHING, Process
@@ -61,15 +61,15 @@ class Watch:
         self._history = AlertHistory(ledgers.alerts)
         self._starts = starts
         self._presence = Presence(wanted(starts))
-        self._standstill = Standstill()
+        self._standstill = StandstillWatch()
         self._stored: Sequence[Alert] = ()
-        self._judged: set[str] = set()
+        self._checked: set[str] = set()
         self._unreadable_since: datetime | None = None
         self._unarmed_since: datetime | None = None
         self._was_armed = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
-        self._said: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -91,7 +91,7 @@ class Watch:
             if found is not None:
                 self._settle(rule, found, now)
         known = await self._update_redis(health)
-        self._history.note(self._held.standing(self._stored), now)
+        self._history.note(self._held.active(self._stored), now)
         if health.ledger is None:
             await self._history.write(now, all_known=known)
 
@@ -102,14 +102,14 @@ class Watch:
         try:
             facts = await self._reader.facts()
         except (KeterError, OSError, TimeoutError) as e:
-            self._say("the situation", str(e) or type(e).__name__)
+            self._report("the situation", str(e) or type(e).__name__)
             return None
-        self._say("the situation", "")
+        self._report("the situation", "")
         return facts
 
     def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
         """Hold what ``rule`` found, and ends what it found before and no longer finds."""
-        self._judged.add(rule.kind.id)
+        self._checked.add(rule.kind.id)
         alerts = [_raised(rule, finding, now) for finding in found]
         ids = {alert.id for alert in alerts}
         for alert in self._held.own:
@@ -125,14 +125,14 @@ class Watch:
         try:
             self._stored = await read_alerts(self._bus)
             for alert in self._stored:
-                if self._over(alert.id):
+                if self._is_over(alert.id):
                     self._held.end(alert.id)
             if health.redis is None:
                 await self._copy()
         except (KeterError, OSError, TimeoutError) as e:
-            self._say("the alerts in Redis", str(e) or type(e).__name__)
+            self._report("the alerts in Redis", str(e) or type(e).__name__)
             return False
-        self._say("the alerts in Redis", "")
+        self._report("the alerts in Redis", "")
         return True
 
     async def _copy(self) -> None:
@@ -143,22 +143,22 @@ class Watch:
             self._stored = [alert for alert in self._stored if alert.id != alert_id]
             self._held.cleared(alert_id)
 
-    def _over(self, alert_id: str) -> bool:
+    def _is_over(self, alert_id: str) -> bool:
         """Whether it is one of an earlier life of ours whose cause is gone."""
         rule = _rule_of(alert_id)
-        return rule in OWN and rule in self._judged and not self._held.stands(alert_id)
+        return rule in OWN and rule in self._checked and not self._held.has(alert_id)
 
-    def _say(self, about: str, problem: str) -> None:
+    def _report(self, about: str, problem: str) -> None:
         """Says a trouble once, not at every look."""
-        if problem and problem != self._said.get(about):
+        if problem and problem != self._reported.get(about):
             log.warning("watch_hindered", about=about, error=problem)
-        self._said[about] = problem
+        self._reported[about] = problem
 
     async def _situation(self, facts: Facts, health: StoreHealth) -> Situation:
         if health.redis is None:
             self._presence.look(facts.bus.heartbeats, facts.at)
         else:
-            self._presence.blind()
+            self._presence.pause()
         if self._clock.monotonic() >= self._licence_due:
             self._licence_trouble = await asyncio.to_thread(
                 licence_trouble, self._settings, self._clock
@@ -182,15 +182,15 @@ class Watch:
             unreadable_since=self._unreadable_since,
             unarmed_since=self._unarmed_since,
             was_armed=self._was_armed,
-            standstill=self._standing_still(facts),
+            standstill=self._find_standstill(facts),
             starts=self._starts,
         )
 
     def _waits_for_arming(self, facts: Facts) -> bool:
         return Process.ROUTER in self._starts and unarmed(self._settings, facts)
 
-    def _standing_still(self, facts: Facts) -> Standing | None:
-        allowed = _bets(facts) and not unarmed(self._settings, facts)
+    def _find_standstill(self, facts: Facts) -> Standstill | None:
+        allowed = _may_bet(facts) and not unarmed(self._settings, facts)
         return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
 
     def _login_failures(self) -> tuple[str, int] | None:
@@ -206,7 +206,7 @@ def _raised(rule: Rule, finding: Finding, now: datetime) -> Alert:
     return rule.kind.alert(finding.detail, now, about=finding.about, level=finding.level)
 
 
-def _bets(facts: Facts) -> bool:
+def _may_bet(facts: Facts) -> bool:
     """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow
     its open bets.
     """
@@ -217,7 +217,7 @@ def _bets(facts: Facts) -> bool:
 
 def unarmed(settings: Settings, facts: Facts) -> bool:
     """Whether LIVE would bet, were it armed."""
-    return settings.live and _bets(facts) and not facts.bus.armed
+    return settings.live and _may_bet(facts) and not facts.bus.armed
 
 
 def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:

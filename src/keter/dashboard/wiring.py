@@ -9,7 +9,7 @@ from keter.alerting.held import Held
 from keter.bus.connection import Bus
 from keter.clock import Clock, Ids
 from keter.control.commands import Control
-from keter.dashboard.alert_views import code_proof, views
+from keter.dashboard.alert_views import code_proof, telegram_views
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.command_text import describe
@@ -84,7 +84,7 @@ def build_app_context(
             settings,
             bus,
             control,
-            views(settings, bus, hub, ledgers, held),
+            telegram_views(settings, bus, hub, ledgers, held),
             held,
             clock,
             prove=code_proof(authenticator),

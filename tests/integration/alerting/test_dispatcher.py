@@ -8,7 +8,7 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.dispatcher import REST_S, Dispatcher
+from keter.alerting.dispatcher import RETRY_AFTER_S, Dispatcher
 from keter.alerting.held import Held
 from keter.alerting.policy import QUIET_S
 from keter.alerting.telegram_commands import Views
@@ -37,7 +37,7 @@ class Box:
         self.got: list[Message] = []
         self.broken = False
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         if self.broken:
             raise DeliveryError("out of order")
         self.got.append(message)
@@ -49,13 +49,13 @@ class Box:
         return [message.kind for message in self.got]
 
 
-async def position() -> StatusLine:
+async def status() -> StatusLine:
     return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
 def dispatcher(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
     clean = ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***")
-    return Dispatcher(bus, boxes, position, held or Held(), clock, *clean)
+    return Dispatcher(bus, boxes, status, held or Held(), clock, *clean)
 
 
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
@@ -80,7 +80,7 @@ async def test_a_channel_that_is_down_keeps_nothing_from_the_other_and_catches_u
     bad.broken = False
     await one.look()
     assert (good.kinds(), bad.kinds()) == ([Kind.NEW], [])
-    clock.set(clock.now() + timedelta(seconds=REST_S))
+    clock.set(clock.now() + timedelta(seconds=RETRY_AFTER_S))
     await one.look()
     assert (good.kinds(), bad.kinds()) == ([Kind.NEW], [Kind.NEW])
 
@@ -239,9 +239,9 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
 
     with structlog.testing.capture_logs() as logs:
         built = build_alerting(
-            settings, bus, control, Views(position, _no_bets, nothing), Held(), clock
+            settings, bus, control, Views(status, _no_bets, nothing), Held(), clock
         )
-        await built.complete()
+        await built.load()
     await built.dispatcher.aclose()
     assert "canary" not in str(logs)
     return built.dispatcher.names, [line["event"] for line in logs]

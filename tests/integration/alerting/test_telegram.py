@@ -18,13 +18,13 @@ from aiogram.types import Chat, Message, Update, User
 from keter.alerting.channels import DeliveryError
 from keter.alerting.telegram import Listener, TelegramChannel
 from keter.alerting.telegram_commands import IncomingMessage
-from keter.alerting.texts import Kind, about
+from keter.alerting.texts import Kind, message_of
 from keter.domain.alerts import Alert
 from tests.kit.support import eventually
 
 TOKEN = "1234567890:" + "canary" * 6
 AT = datetime.now(UTC).replace(microsecond=0)
-MESSAGE = about(
+MESSAGE = message_of(
     Kind.NEW, Alert("unknown-bets", "page", "Bets with unknown outcome", "<b>1 bet</b>", AT), AT
 )
 
@@ -134,11 +134,11 @@ async def test_a_command_is_heard_once_and_its_reply_holds_no_secret() -> None:
 async def test_what_is_heard_says_who_where_and_when() -> None:
     session, handler = Session(), EchoHandler()
     ear = listener(session, handler)
-    await ear.hear(update(1))
-    await ear.hear(update(2, kind="group", chat=-100))
-    await ear.hear(update(3, from_user=User(id=9, is_bot=True, first_name="Bot")))
-    await ear.hear(update(4, text=None))
-    await ear.hear(Update(update_id=5))
+    await ear.handle(update(1))
+    await ear.handle(update(2, kind="group", chat=-100))
+    await ear.handle(update(3, from_user=User(id=9, is_bot=True, first_name="Bot")))
+    await ear.handle(update(4, text=None))
+    await ear.handle(Update(update_id=5))
     first, group, bot = handler.heard
     assert (first.user, first.chat, first.private, first.at, first.by_person) == (
         7,

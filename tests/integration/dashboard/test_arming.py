@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from keter.betting_settings import LIVE_LIMITS
 from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
-from keter.dashboard.alert_views import position_of
+from keter.dashboard.alert_views import status_of
 from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
@@ -115,7 +115,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
         return all(words in text and why in text for text in said)
 
     assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
-    position = position_of(console.context.hub.latest(), console.settings)
+    position = status_of(console.context.hub.latest(), console.settings)
     assert any("open bets only" in problem for problem in position.problems)
     for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
         target = (

@@ -11,7 +11,7 @@ from keter.alerting.held import Held
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
-from keter.dashboard.alert_views import position_of
+from keter.dashboard.alert_views import status_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
 from keter.dashboard.ledgers import LazyLedgers
@@ -64,7 +64,7 @@ async def test_what_is_told_while_redis_is_away_does_not_pass_for_the_present(
     await seed_bus(console.bus)
     await console.context.hub.refresh()
     latest = console.context.hub.latest()
-    known, unknown = (position_of(latest, console.settings, known=one) for one in (True, False))
+    known, unknown = (status_of(latest, console.settings, known=one) for one in (True, False))
     assert (known.trading, unknown.trading) == ("ACTIVE", None)
     assert known.open == unknown.open == 0
     assert known.pnl_today == unknown.pnl_today == "0.00"

@@ -149,4 +149,4 @@ def test_whatever_was_told_is_resolved_in_the_end(
     phone.look(after_s=FLAPPING_S)
     assert not phone.heard or phone.heard[-1].kind is Kind.RESOLVED
     phone.look(after_s=FLAPPING_S + 1)
-    assert phone.memory.told == {}
+    assert phone.memory.alerts == {}

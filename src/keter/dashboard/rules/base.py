@@ -7,7 +7,7 @@ from datetime import datetime
 from keter.dashboard import models
 from keter.dashboard.facts import Facts
 from keter.dashboard.presence import Silent, Troubled
-from keter.dashboard.standstill import Standing
+from keter.dashboard.standstill import Standstill
 from keter.dashboard.stores import StoreHealth
 from keter.domain.alerts import AlertKind, Level
 from keter.domain.processes import EVERYTHING, Process
@@ -49,7 +49,7 @@ class Situation:
     unreadable_since: datetime | None = None
     unarmed_since: datetime | None = None
     was_armed: bool = False
-    standstill: Standing | None = None
+    standstill: Standstill | None = None
     starts: frozenset[Process] = EVERYTHING
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keter.dashboard.rules import LOST_AFTER_S
+from keter.dashboard.rules.workers import LOST_AFTER_S
 from keter.replay.capture import capture_files, read_captures
 from tests.kit.keter_up import KeterUp
 from tests.kit.support import eventually

@@ -5,8 +5,8 @@ from itertools import accumulate
 
 from keter.bus.queue import QueueFacts
 from keter.bus.state.odds import FeedFacts
-from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
+from keter.domain.alerts import Alert
 from keter.domain.exposure import DayRisk
 from keter.domain.markets import Phase
 from keter.domain.tickets import AccountSnapshot

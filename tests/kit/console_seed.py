@@ -16,10 +16,11 @@ from keter.bus.state.odds import write_feed, write_odds
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import change_trading
-from keter.bus.telemetry.alerts import Alert, raise_alert
+from keter.bus.telemetry.alerts import raise_alert
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import add_counts
 from keter.clock import ManualClock
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet, BetState, Intent, reference_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid

@@ -5,23 +5,24 @@ an alert.
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from keter.alerting.texts import TEST_ID
-from keter.bus.telemetry.alerts import runbook_id
 from keter.cli import app
-from keter.dashboard.rules import RULES
+from keter.dashboard.rules.table import RULES
+from keter.domain.alerts import AlertKind, mismatch, runbook_id
 from keter.settings import entries
 from tests.kit.support import ROOT
 
+SOURCE = ROOT / "src" / "keter"
 PAGES = {path.stem: path for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))}
-RAISERS = {"Alert", "raise_", "_alert", "_brake", "complain"}
-# Its problems become mismatches.
-TICKETS = ROOT / "src" / "keter" / "execution" / "reconcile" / "tickets.py"
+CATALOGUE = SOURCE / "domain" / "alerts.py"
+# Differences between venue and ledger are raised by their word, see `mismatch`.
+MISMATCHES = SOURCE / "execution" / "reconcile"
+# The only other maker of alerts: a record of Redis that cannot be read is listed under its name.
+UNREADABLE = SOURCE / "bus" / "telemetry" / "alerts.py"
 HEADINGS = [
     "What it means",
     "Is money at risk?",
@@ -29,105 +30,70 @@ HEADINGS = [
     "First step",
     "How it ends",
 ]
-# Passed on from elsewhere: the callers that name the alert are seen themselves.
-PASSED_ON = {
-    "alert_id",
-    "name",
-    "name.replace(' ', '_')",
-    "rule.id",
-    "fields",
-    "f'bet-{word}-mismatch:{intent.intent_id}'",
-}
+FILES = [path for path in sorted(SOURCE.rglob("*.py")) if path != CATALOGUE]
 
 
-def strings(tree: ast.AST) -> dict[str, str]:
-    """Every name that is assigned a text once, or a text with something after a colon; a name that
-    is imported from our own source is looked up there.
-    """
-    found: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keter."):
-            found |= imported(node)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            text = literal(node.value)
-            if text is not None:
-                found[node.targets[0].id] = text
-    return found
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported(node: ast.ImportFrom) -> dict[str, str]:
-    """The texts among what is imported, under the names they have here."""
-    file = (ROOT / "src").joinpath(*str(node.module).split(".")).with_suffix(".py")
-    if not file.exists():
-        return {}
-    there = strings_of(file)
-    return {one.asname or one.name: there[one.name] for one in node.names if one.name in there}
-
-
-@cache
-def strings_of(file: Path) -> dict[str, str]:
-    return strings(ast.parse(file.read_text(encoding="utf-8")))
-
-
-def literal(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
-        head = str(node.values[0].value)
-        return head if ":" in head else None
-    return None
-
-
-def raised() -> Iterator[str]:
-    """The runbook of every alert that is raised in the source, read off the calls that raise."""
-    for file in sorted((ROOT / "src" / "keter").rglob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        names = strings(tree)
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call) or _called(node) not in RAISERS:
-                continue
-            given = next((word.value for word in node.keywords if word.arg == "id"), None)
-            if _called(node) == "complain":
-                yield from _mismatch(node.args[1])
-                continue
-            argument = given or node.args[0]
-            text = literal(argument) or (
-                names.get(argument.id) if isinstance(argument, ast.Name) else None
-            )
-            if text is None:
-                assert ast.unparse(argument) in PASSED_ON, (
-                    f"{file.name}:{node.lineno} raises {ast.unparse(argument)}"
-                )
-            else:
-                yield runbook_id(text.replace(" ", "-"))
-    yield from (
-        f"bet-{word}-mismatch"
-        for word in re.findall(r'(?:found|problems)\["(\w+)"\] =', TICKETS.read_text("utf-8"))
-    )
-    yield from (rule.id for rule in RULES)
-
-
-def _called(node: ast.Call) -> str:
+def called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def _mismatch(word: ast.expr) -> list[str]:
-    text = literal(word)
-    return [f"bet-{text}-mismatch"] if text is not None else []
+def named() -> Iterator[str]:
+    """Yield the id of every kind that the source names outside the catalogue."""
+    for file in FILES:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "AlertKind":
+                yield AlertKind[node.attr].id
 
 
-def test_every_alert_that_is_raised_has_a_page_and_every_page_an_alert() -> None:
-    assert set(raised()) == set(PAGES)
+def complaints() -> Iterator[str]:
+    """Yield the word of every difference that the reconciliation complains of."""
+    for file in sorted(MISMATCHES.rglob("*.py")):
+        yield from re.findall(r'(?:found|problems)\["(\w+)"\] =', file.read_text("utf-8"))
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.Call) and called(node) == "complain":
+                word = node.args[1]
+                if isinstance(word, ast.Constant):
+                    yield str(word.value)
+
+
+def raised() -> set[str]:
+    """Return the id of every kind of alert that the source raises."""
+    return {*named(), *(mismatch(word).id for word in complaints())}
+
+
+def test_each_kind_of_the_catalogue_is_raised_and_no_other() -> None:
+    assert raised() == {kind.id for kind in AlertKind}
+    for kind in AlertKind:
+        assert runbook_id(kind.alert_id("about")) == kind.id
+
+
+def test_an_alert_is_made_by_the_catalogue_only() -> None:
+    makers = {
+        file
+        for file in FILES
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call) and called(node) == "Alert"
+    }
+    assert makers == {UNREADABLE}
+
+
+def test_every_kind_of_alert_has_a_page_and_every_page_a_kind() -> None:
+    assert {kind.id for kind in AlertKind} == set(PAGES)
 
 
 def test_every_alert_is_listed_among_the_rules_that_the_console_shows() -> None:
-    assert {rule.id for rule in RULES} == set(PAGES) - {TEST_ID}
+    assert {rule.kind.id for rule in RULES} == set(PAGES) - {AlertKind.TEST_ALERT.id}
 
 
 def test_the_operators_list_of_alerts_is_that_of_the_rules() -> None:
     text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     rows = [
-        f"| [{r.id}](runbooks/{r.id}.md) | {r.level} | {r.title} | {r.condition} |" for r in RULES
+        f"| [{kind.id}](runbooks/{kind.id}.md) | {kind.level} | {kind.title} | {kind.condition} |"
+        for kind in (rule.kind for rule in RULES)
     ]
     assert re.findall(r"^\| \[.+$", text, re.MULTILINE) == rows
 
@@ -139,7 +105,7 @@ def test_the_source_is_really_read() -> None:
         "daily-loss-limit",
         "bet-record-mismatch",
         "low-ev-streak",
-    } <= set(raised())
+    } <= raised()
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)

@@ -38,32 +38,32 @@ class Alerting:
     the light channels are told.
     """
 
-    def __init__(self, courier: Dispatcher, modules: Sequence[str], late: "Callable[[], tuple[list[Channel], Listener | None]]"
+    def __init__(self, dispatcher: Dispatcher, modules: Sequence[str], load_heavy: "Callable[[], tuple[list[Channel], Listener | None]]"
                  ) -> None:  # fmt: skip
-        self.courier = courier
+        self.dispatcher = dispatcher
         self._modules = tuple(modules)
-        self._late = late
+        self._load_heavy = load_heavy
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then closes every channel."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.courier.run(stop))
+                tasks.create_task(self.dispatcher.run(stop))
                 tasks.create_task(self._listen(stop))
         finally:
-            await self.courier.aclose()
+            await self.dispatcher.aclose()
 
     async def _listen(self, stop: asyncio.Event) -> None:
-        listener = await self.complete()
+        listener = await self.load()
         if listener is not None:
             await listener.run(stop)
 
-    async def complete(self) -> "Listener | None":
+    async def load(self) -> "Listener | None":
         """Load the heavy channels and hands them to the courier."""
         for module in self._modules:
             await asyncio.to_thread(import_module, module)
-        channels, listener = self._late()
-        self.courier.add(channels)
+        channels, listener = self._load_heavy()
+        self.dispatcher.add(channels)
         return listener
 
 
@@ -90,7 +90,7 @@ def build_alerting(
     users = telegram_users(settings.alerts.telegram_user_ids)
     telegram = _telegram_wanted(settings.alerts, users)
 
-    def late() -> "tuple[list[Channel], Listener | None]":
+    def load_heavy() -> "tuple[list[Channel], Listener | None]":
         channels = _apprise(settings.alerts) if apprise else []
         if not telegram:
             return channels, None
@@ -100,15 +100,15 @@ def build_alerting(
         return [*channels, *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
-    light = [LogChannel(), *_webhook(settings.alerts)]
-    courier = Dispatcher(bus, light, views.position, held, clock, settings.mode.zone, clean)
-    return Alerting(courier, modules, late)
+    channels = [LogChannel(), *_webhook(settings.alerts)]
+    dispatcher = Dispatcher(bus, channels, views.status, held, clock, settings.mode.zone, clean)
+    return Alerting(dispatcher, modules, load_heavy)
 
 
 def _telegram(
     settings: AlertSettings,
     users: frozenset[int],
-    desk: CommandHandler,
+    handler: CommandHandler,
     clean: Callable[[str], str],
 ) -> "tuple[Listener | None, list[Channel]]":
     from aiogram import Bot
@@ -129,7 +129,7 @@ def _telegram(
             reason="TELEGRAM_BOT_TOKEN is not a bot's token (digits, colon, letters)",
         )
         return None, []
-    return Listener(bot, desk, clean), [TelegramChannel(bot, sorted(users))]
+    return Listener(bot, handler, clean), [TelegramChannel(bot, sorted(users))]
 
 
 def telegram_users(words: Sequence[str]) -> frozenset[int]:

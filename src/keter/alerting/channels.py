@@ -20,7 +20,7 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         """Delivers within its own deadline. Raises DeliveryError."""
         ...
 
@@ -32,14 +32,14 @@ class LogChannel:
 
     name = "log"
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         write = log.warning if message.level == "page" else log.info
         write(
             "alert_told",
             kind=message.kind.value,
             alert=message.alert_id,
             subject=subject(message),
-            body=body(message, position),
+            body=body(message, status),
         )
 
     async def aclose(self) -> None:

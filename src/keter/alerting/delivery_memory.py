@@ -30,7 +30,7 @@ class DeliveryMemory:
         What was written since Redis told is made of that: an alert that was forgotten then must not
         come back from there.
         """
-        told = channel in self._known
+        known = channel in self._known
         try:
             self._known[channel] = _decoded(await read_told(self._bus, channel), channel)
         except (KeterError, OSError, TimeoutError) as e:
@@ -38,7 +38,7 @@ class DeliveryMemory:
         unwritten = self._unwritten.get(channel)
         return (
             unwritten
-            if told and unwritten is not None
+            if known and unwritten is not None
             else joined(self._known.get(channel, Memory()), unwritten)
         )
 
@@ -62,7 +62,8 @@ def joined(stored: Memory, unwritten: Memory | None) -> Memory:
     if unwritten is None:
         return stored
     day = max(stored.alive_day, unwritten.alive_day)
-    return msgspec.structs.replace(unwritten, told={**stored.told, **unwritten.told}, alive_day=day)
+    alerts = {**stored.alerts, **unwritten.alerts}
+    return msgspec.structs.replace(unwritten, alerts=alerts, alive_day=day)
 
 
 def _decoded(raw: bytes | None, channel: str) -> Memory:

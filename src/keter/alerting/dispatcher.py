@@ -19,18 +19,19 @@ from keter.alerting.held import Held
 from keter.alerting.policy import Memory, delivered, plan
 from keter.alerting.texts import Message, StatusLine, alive_message, test_message
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import Clock
+from keter.domain.alerts import Alert
 from keter.errors import KeterError
 from keter.system.tasks import stopped_within
 
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0
-REST_S = 60.0
+RETRY_AFTER_S = 60.0
 ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
 TEST_DEADLINE_S = 20.0
 Clean = Callable[[str], str]
-Positions = Callable[[], Awaitable[StatusLine]]
+ReadStatus = Callable[[], Awaitable[StatusLine]]
 
 
 class Dispatcher:
@@ -43,22 +44,22 @@ class Dispatcher:
         self,
         bus: Bus,
         channels: Sequence[Channel],
-        positions: Positions,
+        read_status: ReadStatus,
         held: Held,
         clock: Clock,
         zone: ZoneInfo,
         clean: Clean = str,
     ) -> None:
         self._bus = bus
-        self._shelf = DeliveryMemory(bus)
+        self._memories = DeliveryMemory(bus)
         self._held = held
         self._stored: Sequence[Alert] = ()
         self._channels = tuple(channels)
-        self._positions = positions
+        self._read_status = read_status
         self._clock = clock
         self._zone = zone
         self._clean = clean
-        self._rest_until: dict[str, float] = {}
+        self._retry_at_s: dict[str, float] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,11 +86,11 @@ class Dispatcher:
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alerts_not_read", error=str(e))
             asked = False
-        standing = self._held.standing(self._stored)
-        awake = [channel for channel in self._channels if self._awake(channel)]
+        active = self._held.active(self._stored)
+        due = [channel for channel in self._channels if self._is_due(channel)]
         async with asyncio.TaskGroup() as tasks:
-            for channel in awake:
-                tasks.create_task(self._serve(channel, standing, alive=asked))
+            for channel in due:
+                tasks.create_task(self._deliver(channel, active, alive=asked))
 
     async def test(self, actor: str) -> dict[str, str | None]:
         """Sends a test alert now; per channel None where it was taken, else what went wrong."""
@@ -111,28 +112,28 @@ class Dispatcher:
         for channel in self._channels:
             await channel.aclose()
 
-    def _awake(self, channel: Channel) -> bool:
-        return self._clock.monotonic() >= self._rest_until.get(channel.name, 0.0)
+    def _is_due(self, channel: Channel) -> bool:
+        return self._clock.monotonic() >= self._retry_at_s.get(channel.name, 0.0)
 
-    async def _serve(self, channel: Channel, standing: Sequence[Alert], *, alive: bool) -> None:
+    async def _deliver(self, channel: Channel, active: Sequence[Alert], *, alive: bool) -> None:
         """``alive``: also gives the day's sign of life, which a restart without Redis would
         otherwise repeat.
         """
-        before = await self._shelf.read(channel.name)
-        planned = plan(standing, before, self._clock.now())
+        before = await self._memories.read(channel.name)
+        planned = plan(active, before, self._clock.now())
         memory = planned.memory
         try:
             for step in planned.steps:
-                await channel.send(self._cleaned(step.message), await self._positions())
+                await channel.send(self._cleaned(step.message), await self._read_status())
                 memory = delivered(memory, step)
             if alive:
-                memory = await self._alive(channel, memory)
+                memory = await self._daily_sign(channel, memory)
         except DeliveryError as e:
             log.warning("alert_not_delivered", channel=channel.name, error=str(e))
-            self._rest_until[channel.name] = self._clock.monotonic() + REST_S
+            self._retry_at_s[channel.name] = self._clock.monotonic() + RETRY_AFTER_S
         finally:
-            if memory != before or self._shelf.owes(channel.name):
-                await self._shelf.write(channel.name, memory)
+            if memory != before or self._memories.owes(channel.name):
+                await self._memories.write(channel.name, memory)
 
     def _cleaned(self, message: Message) -> Message:
         """Texts of a venue's error may quote what was sent to it."""
@@ -141,10 +142,10 @@ class Dispatcher:
         }
         return msgspec.structs.replace(message, **texts)
 
-    async def _alive(self, channel: Channel, memory: Memory) -> Memory:
+    async def _daily_sign(self, channel: Channel, memory: Memory) -> Memory:
         local = self._clock.now().astimezone(self._zone)
         day = local.date().isoformat()
         if local.hour < ALIVE_HOUR or memory.alive_day >= day:
             return memory
-        await channel.send(alive_message(day, await self._positions(), self._clock.now()), None)
+        await channel.send(alive_message(day, await self._read_status(), self._clock.now()), None)
         return msgspec.structs.replace(memory, alive_day=day)

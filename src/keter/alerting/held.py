@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.bus.telemetry.alerts import Alert, made_plain
+from keter.domain.alerts import Alert, made_plain
 
 
 class Held:
@@ -16,49 +16,49 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._standing: dict[str, Alert] = {}
+        self._active: dict[str, Alert] = {}
         self._ended: set[str] = set()
 
     @property
     def own(self) -> tuple[Alert, ...]:
         """Those that stand, in the order in which they rose."""
-        return tuple(self._standing.values())
+        return tuple(self._active.values())
 
     @property
     def ended(self) -> frozenset[str]:
         """Those that are over and may still stand in Redis."""
         return frozenset(self._ended)
 
-    def stands(self, alert_id: str) -> bool:
-        return alert_id in self._standing
+    def has(self, alert_id: str) -> bool:
+        return alert_id in self._active
 
     def put(self, alert: Alert) -> None:
         """Lets it stand, since when it was put first, with plain texts."""
-        before = self._standing.get(alert.id)
+        before = self._active.get(alert.id)
         since = before.since if before is not None else alert.since
-        self._standing[alert.id] = msgspec.structs.replace(made_plain(alert), since=since)
+        self._active[alert.id] = msgspec.structs.replace(made_plain(alert), since=since)
         self._ended.discard(alert.id)
 
     def end(self, alert_id: str) -> None:
         """It is over; Redis is to be told."""
-        self._standing.pop(alert_id, None)
+        self._active.pop(alert_id, None)
         self._ended.add(alert_id)
 
     def cleared(self, alert_id: str) -> None:
         """Redis has been told of its end."""
         self._ended.discard(alert_id)
 
-    def standing(self, stored: Sequence[Alert]) -> list[Alert]:
+    def active(self, stored: Sequence[Alert]) -> list[Alert]:
         """What stands in all, given what Redis holds: of our own what we know, with its
         acknowledgement from there.
         """
         others = [
             alert
             for alert in stored
-            if alert.id not in self._standing and alert.id not in self._ended
+            if alert.id not in self._active and alert.id not in self._ended
         ]
         copies = {alert.id: alert for alert in stored}
-        own = [_seen(alert, copies.get(alert.id)) for alert in self._standing.values()]
+        own = [_seen(alert, copies.get(alert.id)) for alert in self._active.values()]
         return sorted([*others, *own], key=lambda alert: alert.since)
 
 

@@ -24,9 +24,9 @@ class AppriseChannel:
             not self._apprise.add(url.strip()) for url in urls.split(",") if url.strip()
         )
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         call = asyncio.to_thread(
-            self._apprise.notify, title=subject(message), body=body(message, position)
+            self._apprise.notify, title=subject(message), body=body(message, status)
         )
         try:
             taken = await asyncio.wait_for(call, self._deadline_s)

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import msgspec
 
-from keter.alerting.texts import Kind, Message, about
-from keter.bus.telemetry.alerts import Alert, Level
+from keter.alerting.texts import Kind, Message, message_of
+from keter.domain.alerts import Alert, Level
 
 REPEAT_S = 15 * 60.0
 QUIET_S = 60.0
@@ -20,7 +20,7 @@ FLAPPING_S = 15 * 60.0
 ORDER: dict[Level, int] = {"page": 0, "ticket": 1, "info": 2}
 
 
-class Told(msgspec.Struct, frozen=True):
+class Delivered(msgspec.Struct, frozen=True):
     """What was told of one alert.
 
     ``alert`` has the highest level told; ``gone_at`` is since when it does not stand.
@@ -33,10 +33,10 @@ class Told(msgspec.Struct, frozen=True):
     flapped: bool = False
 
 
-class Memory(msgspec.Struct, frozen=True):
+class Memory(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
     """What one channel has told. ``alive_day`` is the last day of which it gave a sign of life."""
 
-    told: dict[str, Told] = {}
+    alerts: dict[str, Delivered] = {}
     alive_day: str = ""
     v: int = 1
 
@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True):
     """A message and what is remembered of its alert once it has been delivered."""
 
     message: Message
-    told: Told
+    delivered: Delivered
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -57,32 +57,33 @@ class Plan(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
-def plan(standing: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
+def plan(active: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
     """What to tell now. Worst first; what stands before what is over."""
-    current = {alert.id: alert for alert in standing}
-    told = {name: _observed(entry, name in current, now) for name, entry in memory.told.items()}
-    told = {name: entry for name, entry in told.items() if not _forgotten(entry, now)}
+    current = {alert.id: alert for alert in active}
+    known = {name: _observed(entry, name in current, now) for name, entry in memory.alerts.items()}
+    known = {name: entry for name, entry in known.items() if not _forgotten(entry, now)}
     steps = [
         step
         for alert in current.values()
-        if (step := _rising(alert, told.get(alert.id), now)) is not None
+        if (step := _rising(alert, known.get(alert.id), now)) is not None
     ]
     steps += [
         step
-        for name, entry in told.items()
+        for name, entry in known.items()
         if name not in current and (step := _ending(entry, now)) is not None
     ]
     steps.sort(key=_rank)
-    return Plan(msgspec.structs.replace(memory, told=told), tuple(steps))
+    return Plan(msgspec.structs.replace(memory, alerts=known), tuple(steps))
 
 
 def delivered(memory: Memory, step: Step) -> Memory:
     """The memory after ``step`` has reached its channel."""
-    return msgspec.structs.replace(memory, told={**memory.told, step.message.alert_id: step.told})
+    alerts = {**memory.alerts, step.message.alert_id: step.delivered}
+    return msgspec.structs.replace(memory, alerts=alerts)
 
 
-def _observed(entry: Told, stands: bool, now: datetime) -> Told:
-    if stands:
+def _observed(entry: Delivered, is_active: bool, now: datetime) -> Delivered:
+    if is_active:
         return (
             msgspec.structs.replace(entry, gone_at=None)
             if entry.gone_at is not None and not entry.resolved_at
@@ -91,7 +92,7 @@ def _observed(entry: Told, stands: bool, now: datetime) -> Told:
     return msgspec.structs.replace(entry, gone_at=now) if entry.gone_at is None else entry
 
 
-def _forgotten(entry: Told, now: datetime) -> bool:
+def _forgotten(entry: Delivered, now: datetime) -> bool:
     """A resolved alert is remembered for as long as its return would count as flapping."""
     return (
         entry.resolved_at is not None
@@ -100,24 +101,26 @@ def _forgotten(entry: Told, now: datetime) -> bool:
     )
 
 
-def _rising(alert: Alert, entry: Told | None, now: datetime) -> Step | None:
+def _rising(alert: Alert, entry: Delivered | None, now: datetime) -> Step | None:
     if entry is None or entry.resolved_at is not None:
-        return Step(about(Kind.NEW, alert, now), Told(alert, now, flapped=entry is not None))
+        return Step(
+            message_of(Kind.NEW, alert, now), Delivered(alert, now, flapped=entry is not None)
+        )
     if ORDER[alert.level] < ORDER[entry.alert.level]:
-        return Step(about(Kind.NEW, alert, now), Told(alert, now, flapped=entry.flapped))
-    pressing = entry.alert.level == "page" or alert.detail != entry.alert.detail
-    if alert.acknowledged_by is not None or not pressing or _since(entry.at, now) < REPEAT_S:
+        return Step(message_of(Kind.NEW, alert, now), Delivered(alert, now, flapped=entry.flapped))
+    urgent = entry.alert.level == "page" or alert.detail != entry.alert.detail
+    if alert.acknowledged_by is not None or not urgent or _since(entry.at, now) < REPEAT_S:
         return None
     kept = msgspec.structs.replace(alert, level=entry.alert.level)
-    return Step(about(Kind.UPDATE, alert, now), Told(kept, now, flapped=entry.flapped))
+    return Step(message_of(Kind.UPDATE, alert, now), Delivered(kept, now, flapped=entry.flapped))
 
 
-def _ending(entry: Told, now: datetime) -> Step | None:
+def _ending(entry: Delivered, now: datetime) -> Step | None:
     quiet = FLAPPING_S if entry.flapped else QUIET_S
     if entry.resolved_at is not None or entry.gone_at is None or _since(entry.gone_at, now) < quiet:
         return None
     return Step(
-        about(Kind.RESOLVED, entry.alert, now), msgspec.structs.replace(entry, resolved_at=now)
+        message_of(Kind.RESOLVED, entry.alert, now), msgspec.structs.replace(entry, resolved_at=now)
     )
 
 

@@ -21,7 +21,7 @@ from keter.alerting.texts import LONGEST, Message, StatusLine, body, subject
 log = structlog.get_logger(__name__)
 CALL_S = 10
 POLL_S = 20
-REST_S = 10.0
+RETRY_AFTER_S = 10.0
 FAULTS = (AiogramError, TelegramAPIError, OSError, TimeoutError)
 
 
@@ -34,29 +34,31 @@ class TelegramChannel:
         self._bot = bot
         self._users = tuple(users)
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         """One user who has blocked the bot keeps nothing from the others; it fails when nobody
         could be told.
         """
-        text = f"{subject(message)}\n{body(message, position)}"
+        text = f"{subject(message)}\n{body(message, status)}"
         faults = [
-            fault for user in self._users if (fault := await say(self._bot, user, text)) is not None
+            fault
+            for user in self._users
+            if (fault := await send_text(self._bot, user, text)) is not None
         ]
         if len(faults) == len(self._users):
             raise DeliveryError(f"Telegram told nobody ({', '.join(sorted(set(faults)))})")
         if faults:
             log.warning(
                 "telegram_told_some_only",
-                told=len(self._users) - len(faults),
                 of=len(self._users),
                 faults=faults,
+                told=len(self._users) - len(faults),
             )
 
     async def aclose(self) -> None:
         await self._bot.session.close()
 
 
-async def say(bot: Bot, user: int, text: str) -> str | None:
+async def send_text(bot: Bot, user: int, text: str) -> str | None:
     """Send plain text; what went wrong, by kind, or None."""
     try:
         await bot.send_message(user, text[:LONGEST], request_timeout=CALL_S)
@@ -71,9 +73,9 @@ class Listener:
     ``clean`` takes secrets out of replies.
     """
 
-    def __init__(self, bot: Bot, desk: CommandHandler, clean: Callable[[str], str]) -> None:
+    def __init__(self, bot: Bot, handler: CommandHandler, clean: Callable[[str], str]) -> None:
         self._bot = bot
-        self._desk = desk
+        self._handler = handler
         self._clean = clean
         self._next = 0
         self._fault: str | None = None
@@ -81,16 +83,16 @@ class Listener:
     async def run(self, stop: asyncio.Event) -> None:
         """Listen until ``stop``. A fault is told once, and again when it changes."""
         while not stop.is_set():
-            asking = asyncio.create_task(self.poll())
-            stopping = asyncio.create_task(stop.wait())
+            polling = asyncio.create_task(self.poll())
+            stop_waiting = asyncio.create_task(stop.wait())
             try:
-                await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if asking.done() and asking.result() is not None:
-                    await asyncio.wait({stopping}, timeout=REST_S)
+                await asyncio.wait({polling, stop_waiting}, return_when=asyncio.FIRST_COMPLETED)
+                if polling.done() and polling.result() is not None:
+                    await asyncio.wait({stop_waiting}, timeout=RETRY_AFTER_S)
             finally:
-                asking.cancel()
-                stopping.cancel()
-                await asyncio.wait({asking, stopping})
+                polling.cancel()
+                stop_waiting.cancel()
+                await asyncio.wait({polling, stop_waiting})
 
     async def poll(self) -> str | None:
         """Asks once and answers what came; the kind of fault, or None."""
@@ -102,25 +104,25 @@ class Listener:
                 request_timeout=POLL_S + CALL_S,
             )
         except FAULTS as e:
-            return self._faulty(type(e).__name__)
-        self._faulty(None)
+            return self._note_fault(type(e).__name__)
+        self._note_fault(None)
         for update in updates:
-            await self.hear(update)
+            await self.handle(update)
         return None
 
-    async def hear(self, update: Update) -> None:
+    async def handle(self, update: Update) -> None:
         """Answers one update, once: a repeated one is known by its number."""
         if update.update_id < self._next:
             return
         self._next = update.update_id + 1
-        said = said_in(update.message)
-        reply = await self._desk.answer(said) if said is not None else None
-        if said is not None and reply is not None:
-            fault = await say(self._bot, said.chat, self._clean(reply))
+        command = incoming(update.message)
+        reply = await self._handler.answer(command) if command is not None else None
+        if command is not None and reply is not None:
+            fault = await send_text(self._bot, command.chat, self._clean(reply))
             if fault is not None:
                 log.warning("telegram_reply_lost", fault=fault)
 
-    def _faulty(self, fault: str | None) -> str | None:
+    def _note_fault(self, fault: str | None) -> str | None:
         if fault is not None and fault != self._fault:
             hints = {
                 "TelegramConflictError": "another program uses this bot's token",
@@ -131,7 +133,7 @@ class Listener:
         return fault
 
 
-def said_in(message: Received | None) -> IncomingMessage | None:
+def incoming(message: Received | None) -> IncomingMessage | None:
     """What somebody wrote; None for pictures, channels and the like."""
     if message is None or message.text is None or message.from_user is None:
         return None

@@ -17,12 +17,12 @@ from datetime import datetime
 
 import structlog
 
-from keter.alerting.texts import StatusLine, position_line
+from keter.alerting.texts import StatusLine, status_line
 from keter.bus.errors import StaleRevisionError
-from keter.bus.telemetry.alerts import Alert
 from keter.clock import Clock
 from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.money import money_text
 from keter.domain.trading import TradingMode
@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 STALE_S = 60.0
 # By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on
 # how long it was under way.
-EVER_DONE = frozenset({"/pause", "/reduce", "/halt"})
-EVER_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
+ALWAYS_DONE = frozenset({"/pause", "/reduce", "/halt"})
+ALWAYS_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
 CODE_LASTS_S = 60.0
 MOST_LINES = 20
 LONGEST_PAUSE_MIN = 24 * 60
@@ -61,7 +61,7 @@ class IncomingMessage:
 class Views:
     """Where the answers come from. Each raises KeterError when it cannot be told."""
 
-    position: Callable[[], Awaitable[StatusLine]]
+    status: Callable[[], Awaitable[StatusLine]]
     open_bets: Callable[[], Awaitable[Sequence[Bet]]]
     alerts: Callable[[], Awaitable[Sequence[Alert]]]
 
@@ -108,52 +108,54 @@ class CommandHandler:
         self._pending: dict[int, _Pending] = {}
         self._strangers: set[int] = set()
 
-    async def answer(self, said: IncomingMessage) -> str | None:
+    async def answer(self, message: IncomingMessage) -> str | None:
         """The reply; None for whoever may not speak here, who is not even told so."""
-        if not self._may_speak(said):
+        if not self._is_allowed(message):
             return None
-        word, _, rest = said.text.strip().partition(" ")
+        word, _, rest = message.text.strip().partition(" ")
         command = word.partition("@")[0].lower()
-        age_s = (self._clock.now() - said.at).total_seconds()
+        age_s = (self._clock.now() - message.at).total_seconds()
         old = (
             f"{command} was said {age_text(age_s)} by this machine's clock"
             if abs(age_s) > STALE_S
             else ""
         )
-        if old and command not in EVER_DONE | EVER_ANSWERED:
+        if old and command not in ALWAYS_DONE | ALWAYS_ANSWERED:
             return f"{old} and is not done. Say it again."
         try:
-            done = await self._do(command, rest.strip(), said.user)
+            done = await self._perform(command, rest.strip(), message.user)
         except StaleRevisionError:
             return "The state has changed meanwhile; look with /status and say it again."
         except (KeterError, OSError, TimeoutError) as e:
             return f"Not done: {str(e) or type(e).__name__}"
-        return f"{old} and is done all the same. {done}" if old and command in EVER_DONE else done
+        return f"{old} and is done all the same. {done}" if old and command in ALWAYS_DONE else done
 
-    def _may_speak(self, said: IncomingMessage) -> bool:
-        known = said.user in self._allowed
-        if known and said.private and said.chat == said.user and said.by_person:
+    def _is_allowed(self, message: IncomingMessage) -> bool:
+        known = message.user in self._allowed
+        if known and message.private and message.chat == message.user and message.by_person:
             return True
-        if said.user not in self._strangers and len(self._strangers) < 100:
-            self._strangers.add(said.user)
-            log.warning("telegram_ignored", user=said.user, listed=known, private=said.private)
+        if message.user not in self._strangers and len(self._strangers) < 100:
+            self._strangers.add(message.user)
+            log.warning(
+                "telegram_ignored", user=message.user, listed=known, private=message.private
+            )
         return False
 
-    async def _do(self, command: str, rest: str, user: int) -> str:
+    async def _perform(self, command: str, rest: str, user: int) -> str:
         operator = Operator(f"telegram:{user}", "telegram")
         match command:
             case "/status":
-                return await self._status()
+                return await self._answer_status()
             case "/pnl":
-                position = await self._views.position()
-                return f"PnL today: {position.currency} {position.pnl_today or 'unknown'}"
+                status = await self._views.status()
+                return f"PnL today: {status.currency} {status.pnl_today or 'unknown'}"
             case "/open":
                 return open_text(await self._views.open_bets())
             case "/alerts":
                 return alerts_text(await self._views.alerts())
             case "/ack":
                 return _sentence(
-                    await self._control.acknowledge(operator, await self._alert_meant(rest), REASON)
+                    await self._control.acknowledge(operator, await self._alert_id(rest), REASON)
                 )
             case "/pause":
                 return _sentence(await self._control.pause(operator, REASON, for_s=_pause_s(rest)))
@@ -165,7 +167,7 @@ class CommandHandler:
                 return await self._resume(operator, user, rest)
         return HELP
 
-    async def _status(self) -> str:
+    async def _answer_status(self) -> str:
         standing = await self._control.standing()
         mode = (
             standing.mode.value
@@ -173,9 +175,9 @@ class CommandHandler:
             else standing.problem or "trading state unknown"
         )
         stops = f" (stopped by {', '.join(standing.stops)})" if standing.stops else ""
-        return f"{mode}{stops}. {position_line(await self._views.position())}"
+        return f"{mode}{stops}. {status_line(await self._views.status())}"
 
-    async def _alert_meant(self, rest: str) -> str:
+    async def _alert_id(self, rest: str) -> str:
         if rest:
             return rest
         waiting = [
@@ -196,7 +198,7 @@ class CommandHandler:
         if pending is None or self._clock.monotonic() - pending.made_s > CODE_LASTS_S:
             raise UsageError("that code is not good (any more); say /resume for another")
         if pending.code is None:
-            await self._see_second_factor(user, code)
+            await self._check_second_factor(user, code)
         elif not secrets.compare_digest(pending.code.encode(), code.encode()):
             raise UsageError("that code is not good (any more); say /resume for another")
         elif not resumes_lightly(await self._control.standing()):
@@ -225,7 +227,7 @@ class CommandHandler:
             f" {wanted}"
         )
 
-    async def _see_second_factor(self, user: int, code: str) -> None:
+    async def _check_second_factor(self, user: int, code: str) -> None:
         """Raise UsageError for a code that is not good, KeterError while too many were tried."""
         if self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)

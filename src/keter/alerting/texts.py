@@ -8,11 +8,10 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.bus.telemetry.alerts import Alert, Level, runbook_id
+from keter.domain.alerts import Alert, AlertKind, Level, runbook_id
 from keter.plain import plain
 
 LONGEST = 3500  # characters; Telegram takes 4096
-TEST_ID = "test-alert"
 
 
 class Kind(StrEnum):
@@ -58,7 +57,7 @@ class StatusLine(msgspec.Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-def about(kind: Kind, alert: Alert, at: datetime) -> Message:
+def message_of(kind: Kind, alert: Alert, at: datetime) -> Message:
     """What is told of an alert."""
     return Message(
         message_id=f"{alert.id}/{alert.since.isoformat(timespec='milliseconds')}/{kind}/{int(at.timestamp())}",
@@ -76,31 +75,31 @@ def about(kind: Kind, alert: Alert, at: datetime) -> Message:
 
 def test_message(actor: str, at: datetime) -> Message:
     """What "Send a test alert" sends; it never enters the list of alerts."""
-    alert = Alert(TEST_ID, "info", "A test alert", f"Asked for by {actor}. Nothing is wrong.", at)
-    return about(Kind.TEST, alert, at)
+    alert = AlertKind.TEST_ALERT.alert(f"Asked for by {actor}. Nothing is wrong.", at)
+    return message_of(Kind.TEST, alert, at)
 
 
-def alive_message(day: str, position: StatusLine, at: datetime) -> Message:
+def alive_message(day: str, status: StatusLine, at: datetime) -> Message:
     """The daily sign of life, so that silence is noticed.
 
     ``day`` is the betting day as ISO date.
     """
     return Message(
-        f"alive/{day}", Kind.ALIVE, "info", "alive", "Keter is alive", position_line(position), at
+        f"alive/{day}", Kind.ALIVE, "info", "alive", "Keter is alive", status_line(status), at
     )
 
 
-def position_line(position: StatusLine) -> str:
+def status_line(status: StatusLine) -> str:
     """One line: mode, trading, open bets, the day's result."""
-    trading = position.trading or "trading state unknown"
-    parts = [position.execution_mode, trading, *(f"stopped by {stop}" for stop in position.stops)]
-    parts.append("open bets unknown" if position.open is None else f"{position.open} open")
-    if position.outstanding is not None:
-        parts.append(f"{position.currency} {position.outstanding} outstanding".strip())
-    if position.unknown:
-        parts.append(f"{position.unknown} UNKNOWN")
+    trading = status.trading or "trading state unknown"
+    parts = [status.execution_mode, trading, *(f"stopped by {stop}" for stop in status.stops)]
+    parts.append("open bets unknown" if status.open is None else f"{status.open} open")
+    if status.outstanding is not None:
+        parts.append(f"{status.currency} {status.outstanding} outstanding".strip())
+    if status.unknown:
+        parts.append(f"{status.unknown} UNKNOWN")
     parts.append(
-        "PnL today unknown" if position.pnl_today is None else f"PnL today {position.pnl_today}"
+        "PnL today unknown" if status.pnl_today is None else f"PnL today {status.pnl_today}"
     )
     return ", ".join(parts)
 
@@ -118,7 +117,7 @@ def subject(message: Message) -> str:
     return f"{head}{message.title}"
 
 
-def body(message: Message, position: StatusLine | None = None) -> str:
+def body(message: Message, status: StatusLine | None = None) -> str:
     """The lines below the subject, plain text without markup."""
     lines = [message.detail]
     if message.since is not None and message.kind in {Kind.NEW, Kind.UPDATE, Kind.RESOLVED}:
@@ -127,8 +126,8 @@ def body(message: Message, position: StatusLine | None = None) -> str:
         )
         lines.append(f"Since {message.since:%Y-%m-%d %H:%M:%S} UTC{ended}.")
     if message.kind in {Kind.NEW, Kind.UPDATE}:
-        if position is not None:
-            lines.append(f"At risk: {position_line(position)}.")
+        if status is not None:
+            lines.append(f"At risk: {status_line(status)}.")
         if message.action:
             lines.append(f"Keter: {message.action}")
         lines.append("To stop betting: keter halt")

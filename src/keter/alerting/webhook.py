@@ -37,10 +37,10 @@ class WebhookChannel:
         self._wait_s = wait_s
         self._client = httpx.AsyncClient(timeout=call_s, trust_env=False, follow_redirects=False)
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._post(payload(message, position), message.message_id)
+                await self._post(payload(message, status), message.message_id)
         except TimeoutError:
             raise DeliveryError(
                 f"the webhook did not take it within {self._deadline_s:g} s"
@@ -83,7 +83,7 @@ def _may_pass(error: Exception) -> bool:
     )
 
 
-def payload(message: Message, position: StatusLine | None) -> dict[str, Any]:
+def payload(message: Message, status: StatusLine | None) -> dict[str, Any]:
     """The posted JSON: ``v`` is its version, ``text`` what people read, the rest for programs.
     Times are ISO, UTC.
     """
@@ -99,5 +99,5 @@ def payload(message: Message, position: StatusLine | None) -> dict[str, Any]:
         "since": message.since.isoformat() if message.since is not None else None,
         "action": message.action,
         "runbook": message.runbook,
-        "text": f"{subject(message)}\n{body(message, position)}",
+        "text": f"{subject(message)}\n{body(message, status)}",
     }

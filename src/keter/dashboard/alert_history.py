@@ -10,13 +10,13 @@ from datetime import datetime
 
 import structlog
 
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 from keter.errors import KeterError
 from keter.ledger import Alerts, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 DEADLINE_S = 3.0
-MOST_OWED = 1000  # rises and ends; more than days of a ledger that takes no writes bring
+MOST_UNWRITTEN = 1000  # rises and ends; more than days of a ledger that takes no writes bring
 
 Note = Callable[[Alerts], Awaitable[object]]
 
@@ -29,17 +29,17 @@ class AlertHistory:
 
     def __init__(self, open_alerts: Callable[[], Awaitable[Alerts]]) -> None:
         self._open_alerts = open_alerts
-        self._standing: dict[str, Alert] = {}
-        self._owed: deque[Note] = deque(maxlen=MOST_OWED)
+        self._active: dict[str, Alert] = {}
+        self._unwritten: deque[Note] = deque(maxlen=MOST_UNWRITTEN)
         self._caught_up = False
 
-    def note(self, standing: Sequence[Alert], at: datetime) -> None:
+    def note(self, active: Sequence[Alert], at: datetime) -> None:
         """Says in the log what is new and what is over since the last time, and owes both to the
         ledger.
         """
-        current = {alert.id: alert for alert in standing}
-        for alert in standing:
-            before = self._standing.get(alert.id)
+        current = {alert.id: alert for alert in active}
+        for alert in active:
+            before = self._active.get(alert.id)
             if before is None or before.level != alert.level:
                 log.warning(
                     "alert_raised",
@@ -48,11 +48,11 @@ class AlertHistory:
                     title=alert.title,
                     detail=alert.detail,
                 )
-                self._owed.append(_opening(alert))
-        for alert_id in sorted(self._standing.keys() - current.keys()):
+                self._unwritten.append(_opened(alert))
+        for alert_id in sorted(self._active.keys() - current.keys()):
             log.info("alert_resolved", alert=alert_id)
-            self._owed.append(_closing(alert_id, at))
-        self._standing = current
+            self._unwritten.append(_closed(alert_id, at))
+        self._active = current
 
     async def write(self, at: datetime, *, all_known: bool) -> None:
         """Pays what is owed, as far as the ledger takes it within DEADLINE_S.
@@ -61,23 +61,23 @@ class AlertHistory:
         ended unwatched.
         """
         catching_up = all_known and not self._caught_up
-        if not self._owed and not catching_up:
+        if not self._unwritten and not catching_up:
             return
         try:
             async with asyncio.timeout(DEADLINE_S):
                 history = await self._open_alerts()
-                while self._owed:
-                    await _paid(self._owed[0], history)
-                    self._owed.popleft()
+                while self._unwritten:
+                    await _write_note(self._unwritten[0], history)
+                    self._unwritten.popleft()
                 if catching_up:
-                    for alert_id in sorted(await history.open_ids() - self._standing.keys()):
+                    for alert_id in sorted(await history.open_ids() - self._active.keys()):
                         await history.closed(alert_id, at=at)
                     self._caught_up = True
         except (KeterError, TimeoutError) as e:
-            log.debug("alert_history_not_written", owed=len(self._owed), error=str(e))
+            log.debug("alert_history_not_written", owed=len(self._unwritten), error=str(e))
 
 
-async def _paid(note: Note, history: Alerts) -> None:
+async def _write_note(note: Note, history: Alerts) -> None:
     """Write one note.
 
     One that the ledger refuses is only told in the log: those behind it must not wait for ever.
@@ -88,7 +88,7 @@ async def _paid(note: Note, history: Alerts) -> None:
         log.warning("alert_not_stored", error=str(e))
 
 
-def _opening(alert: Alert) -> Note:
+def _opened(alert: Alert) -> Note:
     async def opened(history: Alerts) -> object:
         return await history.opened(
             alert.id, level=alert.level, title=alert.title, detail=alert.detail, at=alert.since
@@ -97,7 +97,7 @@ def _opening(alert: Alert) -> Note:
     return opened
 
 
-def _closing(alert_id: str, at: datetime) -> Note:
+def _closed(alert_id: str, at: datetime) -> Note:
     async def closed(history: Alerts) -> object:
         return await history.closed(alert_id, at=at)
 

@@ -9,7 +9,7 @@ from keter.alerting.held import Held
 from keter.alerting.telegram_commands import Prove, Views
 from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, read_alerts
+from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import Clock
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
@@ -17,6 +17,7 @@ from keter.dashboard.hub import Hub
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.routes import Role
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.errors import KeterError
 from keter.settings import Settings
@@ -24,38 +25,40 @@ from keter.settings import Settings
 TEST_EVERY_S = 10.0
 
 
-def views(settings: Settings, bus: Bus, hub: Hub, door: LazyLedgers, held: Held) -> Views:
+def telegram_views(
+    settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: Held
+) -> Views:
     """The answers for Telegram, from the same sources as the page."""
 
-    async def position() -> StatusLine:
-        return position_of(await hub.newest(), settings, known=hub.problem is None)
+    async def status() -> StatusLine:
+        return status_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
-        return await (await door.reading()).intents.open_bets(settings.mode.execution_mode)
+        return await (await ledgers.reading()).intents.open_bets(settings.mode.execution_mode)
 
     async def alerts() -> Sequence[Alert]:
         try:
             stored = await read_alerts(bus)
         except (KeterError, OSError, TimeoutError):
             stored = []  # what this process holds itself says that Redis is away
-        return held.standing(stored)
+        return held.active(stored)
 
-    return Views(position, open_bets, alerts)
+    return Views(status, open_bets, alerts)
 
 
-def code_proof(doorman: Authenticator) -> Prove | None:
+def code_proof(authenticator: Authenticator) -> Prove | None:
     """Check what is said over Telegram against the operator's second factor; None where the
     operator has none.
 
     A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong
     passwords do.
     """
-    if not doorman.asks_code(Role.OPERATOR):
+    if not authenticator.asks_code(Role.OPERATOR):
         return None
-    return lambda user, code: doorman.check_code(f"telegram {user}", code)
+    return lambda user, code: authenticator.check_code(f"telegram {user}", code)
 
 
-def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
+def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
     """The newest snapshot in a few figures; what Redis told is left out when that is no longer
     ``known``.
     """
@@ -82,8 +85,8 @@ def position_of(latest: Snapshot | None, settings: Settings, *, known: bool = Tr
 class Tester:
     """Sends test alerts, not more than one every TEST_EVERY_S."""
 
-    def __init__(self, courier: Dispatcher, clock: Clock) -> None:
-        self._courier = courier
+    def __init__(self, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._dispatcher = dispatcher
         self._clock = clock
         self._sent_s: float | None = None
 
@@ -94,7 +97,7 @@ class Tester:
             wait_s = TEST_EVERY_S - (at - self._sent_s)
             raise ApiError(429, "slow_down", "a test alert was just sent", retry_after_s=wait_s)
         self._sent_s = at
-        results = await self._courier.test(actor)
+        results = await self._dispatcher.test(actor)
         sent = [name for name, fault in results.items() if fault is None]
         failed = {name: fault for name, fault in results.items() if fault is not None}
         faults = "; ".join(f"{name}: {fault}" for name, fault in failed.items())

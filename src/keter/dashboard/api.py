@@ -2,79 +2,31 @@
 original's three calls.
 """
 
-import json
-
 from aiohttp import web
 from pydantic import BaseModel
 
 from keter import __version__
-from keter.dashboard import apidocs, models
+from keter.dashboard import models
 from keter.dashboard.app_context import AppContext
-from keter.dashboard.auth import ABSOLUTE, COOKIE
+from keter.dashboard.auth import COOKIE
 from keter.dashboard.devices import DEVICE_COOKIE, LASTS
 from keter.dashboard.errors import ApiError
-from keter.dashboard.openapi import describe
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.static import serve
+from keter.dashboard.sessions import ABSOLUTE
 from keter.dashboard.views import status_answer
-
-NAME = r"{name:[a-z0-9][\w-]{0,40}\.(?:js|css|svg|json|txt)}"
-RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 
 
 class Api:
     """Handlers over one world."""
 
-    def __init__(self, world: AppContext) -> None:
-        self._world = world
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
 
     def routes(self) -> list[Route]:
         return [
-            *self._page_routes(),
             *self._session_routes(),
             *self._live_routes(),
             *self._original_routes(),
-        ]
-
-    def _page_routes(self) -> list[Route]:
-        return [
-            Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
-            Route(
-                "GET",
-                f"/static/{NAME}",
-                Scope.PUBLIC,
-                self.static,
-                "A file of the page",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/vendor/{NAME}",
-                Scope.PUBLIC,
-                self.vendor,
-                "A vendored file",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/runbooks/{RUNBOOK}",
-                Scope.PUBLIC,
-                self.runbook,
-                "A runbook",
-                media="text/markdown",
-            ),
-            Route(
-                "GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive
-            ),
-            Route(
-                "GET",
-                "/readyz",
-                Scope.LOCAL,
-                self.readyz,
-                "The whole can do its work",
-                models.Ready,
-                errors=(503,),
-            ),
         ]
 
     def _session_routes(self) -> list[Route]:
@@ -177,100 +129,80 @@ class Api:
             ),
         ]
 
-    async def index(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, "index.html", call.request)
-
-    async def static(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, call.request.match_info["name"], call.request)
-
-    async def runbook(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, f"runbooks/{call.request.match_info['name']}", call.request)
-
-    async def vendor(self, call: Call) -> web.StreamResponse:
-        return serve(self._world.pages, f"vendor/{call.request.match_info['name']}", call.request)
-
-    async def healthz(self, call: Call) -> BaseModel:
-        return models.Alive()
-
-    async def readyz(self, call: Call) -> web.StreamResponse:
-        checks = await self._world.reader.checks()
-        ready = all(check.ok for check in checks)
-        body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
-        return web.Response(
-            status=200 if ready else 503,
-            body=body.model_dump_json().encode(),
-            content_type="application/json",
-        )
-
     async def session(self, call: Call) -> BaseModel:
-        world, doorman, caller = self._world, self._world.doorman, call.principal
-        ends_at, last_at = (doorman.ends_at(caller) if caller else None) or (None, None)
+        context, authenticator, caller = self._context, self._context.authenticator, call.principal
+        ends_at, last_at = (authenticator.sessions.ends_at(caller.session) if caller else None) or (
+            None,
+            None,
+        )
         return models.SessionAnswer(
-            login_required=doorman.locked and caller is None,
+            login_required=authenticator.has_password and caller is None,
             name=caller.name if caller else None,
             role=caller.role.value if caller else None,
-            mode=world.settings.mode.execution_mode.value,
-            host=world.host,
+            mode=context.settings.mode.execution_mode.value,
+            host=context.host,
             version=__version__,
-            password_set=doorman.locked,
-            viewer=doorman.has_viewer,
-            totp=doorman.has_totp,
-            secure=world.border.secure(call.request),
+            password_set=authenticator.has_password,
+            viewer=authenticator.has_viewer,
+            totp=authenticator.has_totp,
+            secure=context.perimeter.secure(call.request),
             ends_at=ends_at,
             last_at=last_at,
         )
 
     async def login(self, call: Call) -> web.StreamResponse:
-        world, body = self._world, call.body_as(models.LoginBody)
-        if not world.doorman.locked:
+        context, body = self._context, call.body_as(models.LoginBody)
+        if not context.authenticator.has_password:
             raise ApiError(
                 409,
                 "no_password",
                 "no password is configured; everybody on this machine is the operator",
             )
-        if not world.border.secure(call.request):
+        if not context.perimeter.secure(call.request):
             message = (
                 "a browser keeps no login over plain HTTP on an address; use an SSH tunnel to"
                 " localhost, or TLS"
             )
             raise ApiError(409, "not_secure", message)
         address, device = (
-            world.border.address(call.request),
+            context.perimeter.address(call.request),
             body.device or call.request.cookies.get(DEVICE_COOKIE),
         )
-        token = await world.doorman.login(body.user, body.password, body.code, address, device)
+        token = await context.authenticator.login(
+            body.user, body.password, body.code, address, device
+        )
         answer = web.json_response(text=models.Done().model_dump_json())
         seconds = int(ABSOLUTE.total_seconds())
         answer.set_cookie(
             COOKIE, token, max_age=seconds, path="/", secure=True, httponly=True, samesite="Strict"
         )
-        _remember_device(answer, world.doorman.devices.sign(body.user))
+        _remember_device(answer, context.authenticator.devices.sign(body.user))
         return answer
 
     async def logout(self, call: Call) -> web.StreamResponse:
-        self._world.doorman.logout(call.caller())
+        self._context.authenticator.logout(call.caller())
         answer = web.json_response(text=models.Done().model_dump_json())
         answer.del_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="Strict")
         return answer
 
     async def snapshot(self, call: Call) -> BaseModel:
-        return await self._world.hub.fresh()
+        return await self._context.hub.fresh()
 
     async def live(self, call: Call) -> web.StreamResponse:
         if call.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._world.hub.serve(
-            call.request, since, lambda: self._world.doorman.alive(caller), caller
+        return await self._context.hub.serve(
+            call.request, since, lambda: self._context.authenticator.alive(caller), caller
         )
 
     async def prepare(self, call: Call) -> BaseModel:
-        return await self._world.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
+        return await self._context.commands.prepare(call.caller(), call.body_as(models.PrepareBody))
 
     async def commit(self, call: Call) -> BaseModel:
-        address = self._world.border.address(call.request)
-        return await self._world.commands.commit(
+        address = self._context.perimeter.address(call.request)
+        return await self._context.commands.commit(
             call.caller(), call.body_as(models.CommitBody), address
         )
 
@@ -278,7 +210,7 @@ class Api:
         """Answers while Redis or the ledger is away too: a script finds every field, and null where
         nobody knows.
         """
-        hub, settings = self._world.hub, self._world.settings
+        hub, settings = self._context.hub, self._context.settings
         await hub.newest()
         return status_answer(
             settings.mode.execution_mode,
@@ -288,10 +220,10 @@ class Api:
         )
 
     async def history(self, call: Call) -> BaseModel:
-        return models.History(items=await self._world.reader.settled(limit=200))
+        return models.History(items=await self._context.records.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
-        return models.LegacyAlerts(items=(await self._world.hub.fresh()).attention)
+        return models.LegacyAlerts(items=(await self._context.hub.fresh()).attention)
 
 
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
@@ -306,22 +238,3 @@ def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
         httponly=True,
         samesite="Strict",
     )
-
-
-def document(routes: list[Route]) -> list[Route]:
-    """The routes that describe the others (and themselves)."""
-
-    async def openapi(call: Call) -> web.StreamResponse:
-        return web.Response(text=json.dumps(described), content_type="application/json")
-
-    async def readable(call: Call) -> web.StreamResponse:
-        return web.Response(text=apidocs.page(described), content_type="text/html", charset="utf-8")
-
-    own = [
-        Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi),
-        Route(
-            "GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"
-        ),
-    ]
-    described = describe([*routes, *own])
-    return own

@@ -37,20 +37,20 @@ def page(document: dict[str, Any]) -> str:
 
 def _calls(paths: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for path, operations in paths.items():
-        for method, told in operations.items():
-            named = ", ".join(one["name"] for one in told["parameters"])
-            errors = " ".join(code for code in sorted(told["responses"]) if code != "200")
+        for method, operation in operations.items():
+            named = ", ".join(one["name"] for one in operation["parameters"])
+            errors = " ".join(code for code in sorted(operation["responses"]) if code != "200")
             yield (
                 f"<code>{method.upper()} {escape(path)}</code>",
-                escape(told["x-scope"]), escape(told["summary"]), escape(named),
-                _content(told.get("requestBody", {})), _content(told["responses"]["200"]), errors,
+                escape(operation["x-scope"]), escape(operation["summary"]), escape(named),
+                _content(operation.get("requestBody", {})), _content(operation["responses"]["200"]), errors,
             )  # fmt: skip
 
 
-def _content(told: dict[str, Any]) -> str:
+def _content(carrier: dict[str, Any]) -> str:
     return " ".join(
         _type(inner["schema"]) if media == "application/json" else escape(media)
-        for media, inner in told.get("content", {}).items()
+        for media, inner in carrier.get("content", {}).items()
     )
 
 

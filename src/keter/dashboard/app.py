@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from keter.dashboard.api import Api, document
+from keter.dashboard.api import Api
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.pages import Pages, document
 from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
@@ -21,31 +22,38 @@ from keter.system.process import raise_descriptor_limit
 SHUTDOWN_TIMEOUT_S = 1.0
 
 
-def all_routes(world: AppContext) -> list[Route]:
+def all_routes(context: AppContext) -> list[Route]:
     """The whole route table."""
-    routes = [*Api(world).routes(), *Screens(world).routes(), *Scraping(world).routes()]
+    routes = [
+        *Pages(context).routes(),
+        *Api(context).routes(),
+        *Screens(context).routes(),
+        *Scraping(context).routes(),
+    ]
     return [*routes, *document(routes)]
 
 
-def make_app(world: AppContext) -> web.Application:
+def make_app(context: AppContext) -> web.Application:
     """The application: every route of the table behind the perimeter, sockets closed on
     shutdown.
     """
 
     def authenticate(request: web.Request) -> Principal | None:
-        return world.doorman.who(request.cookies.get(COOKIE), poll="X-Poll" in request.headers)
+        return context.authenticator.who(
+            request.cookies.get(COOKIE), poll="X-Poll" in request.headers
+        )
 
     def local(request: web.Request) -> bool:
-        return world.border.local(request) or bearer(
-            request, world.settings.dashboard.metrics_token.get_secret_value()
+        return context.perimeter.local(request) or bearer(
+            request, context.settings.dashboard.metrics_token.get_secret_value()
         )
 
     async def close_pages(_: web.Application) -> None:
-        await world.hub.close()
+        await context.hub.close()
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    harden(app, world.border)
-    register(app, all_routes(world), authenticate, local)
+    harden(app, context.perimeter)
+    register(app, all_routes(context), authenticate, local)
     app.on_shutdown.append(close_pages)
     return app
 

@@ -9,6 +9,7 @@ from keter.dashboard.auth import Authenticator
 from keter.dashboard.commands import Commands
 from keter.dashboard.hub import Hub
 from keter.dashboard.reader import Reader
+from keter.dashboard.records import Records
 from keter.dashboard.security import Perimeter
 from keter.dashboard.static import Page
 from keter.dashboard.stores import Stores
@@ -22,10 +23,11 @@ class AppContext:
     clock: Clock
     host: str
     started_at: datetime
-    border: Perimeter
-    doorman: Authenticator
+    perimeter: Perimeter
+    authenticator: Authenticator
     hub: Hub
     reader: Reader
+    records: Records
     commands: Commands
     alerting: Alerting
     watch: Watch

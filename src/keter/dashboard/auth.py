@@ -5,93 +5,35 @@ other machines cannot reach the console then (``preflight.check_bind``).
 """
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 from weakref import WeakValueDictionary
 
 import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from keter.clock import Clock
-from keter.dashboard.backoff import Backoff, origin
 from keter.dashboard.devices import Devices
 from keter.dashboard.errors import ApiError
+from keter.dashboard.login_backoff import LoginBackoff, origin
+from keter.dashboard.passwords import verify_password
 from keter.dashboard.routes import Principal, Role
 from keter.dashboard.second_factor import SecondFactor, UsedCodes, step_of
-from keter.errors import ConfigurationError, UsageError
+from keter.dashboard.sessions import Sessions
+from keter.errors import ConfigurationError
 from keter.setting_groups import DashboardSettings
 from keter.system.addresses import is_loopback
 from keter.trust import viewer_fault
 
 log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"
-IDLE = timedelta(minutes=30)
-ABSOLUTE = timedelta(hours=12)
-PROOF_LASTS = timedelta(minutes=5)
-MAX_SESSIONS = 50
 MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
 ALERT_AFTER = 5
-MIN_PASSWORD = 15
-_COMMON = (
-    "correcthorsebatterystaple",
-    "abcdefghijklmnopqrstuvwxyz",
-    "abcdefghijklm",
-    "qwertyuiop",
-    "asdfghjkl",
-    "zxcvbnm",
-    "administrator",
-    "1234567890",
-    "123456789",
-    "password",
-    "passw0rd",
-    "placeholder",
-    "changeme",
-    "replaceme",
-    "letmein",
-    "iloveyou",
-    "welcome",
-    "example",
-    "secret",
-    "admin",
-    "keter",
-)
 
 
-def hash_password(password: str) -> str:
-    """The argon2id hash for DASH_PASSWORD_HASH.
-
-    Raises UsageError when the password would be guessed.
-    """
-    if len(password) < MIN_PASSWORD:
-        raise UsageError(
-            f"the password needs at least {MIN_PASSWORD} characters; a sentence is fine"
-        )
-    rest = "".join(letter for letter in password.lower() if letter.isalnum())
-    for word in _COMMON:
-        rest = rest.replace(word, "")
-    if len(rest) <= MIN_PASSWORD // 2 or len(set(password)) < MIN_PASSWORD // 2:
-        raise UsageError(
-            "the password is made of what everybody tries first; take words that nobody would guess"
-        )
-    return PasswordHasher().hash(password)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    role: Role
-    started_at: datetime
-    seen_at: datetime
-    proved_at: datetime
-
-
-class Lane:
+class HashQueue:
     """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while
     it is computed.
     """
@@ -103,7 +45,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Attempt:
     """Who is trying, as far as failures are counted.
 
     ``apart`` is a known browser or a session, counted by itself.
@@ -116,7 +58,7 @@ class Knock:
     @property
     def counted(self) -> tuple[str, str, str]:
         """As the back-off counts it: made-up names share one memory of failures."""
-        return _known(self.user), self.address, self.apart
+        return _known_name(self.user), self.address, self.apart
 
 
 class Authenticator:
@@ -148,17 +90,17 @@ class Authenticator:
         self.devices = Devices(
             folder, {role.value: hashed for role, hashed in self._hashes.items()}, clock
         )
-        self._sessions: dict[str, Session] = {}
-        self._turns: WeakValueDictionary[Knock, asyncio.Lock] = WeakValueDictionary()
-        self._known_lane, self._local_lane, self._remote_lane = (
-            Lane(MAX_WAITING),
-            Lane(MAX_WAITING),
-            Lane(MAX_WAITING),
+        self.sessions = Sessions(clock)
+        self._locks: WeakValueDictionary[Attempt, asyncio.Lock] = WeakValueDictionary()
+        self._known_queue, self._local_queue, self._remote_queue = (
+            HashQueue(MAX_WAITING),
+            HashQueue(MAX_WAITING),
+            HashQueue(MAX_WAITING),
         )
-        self.backoff = Backoff(clock)
+        self.backoff = LoginBackoff(clock)
 
     @property
-    def locked(self) -> bool:
+    def has_password(self) -> bool:
         """Whether a password is configured."""
         return bool(self._hashes[Role.OPERATOR])
 
@@ -176,44 +118,17 @@ class Authenticator:
         return role in self._factors
 
     def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
-        """The caller behind a cookie, None when it is missing, unknown, idle for 30 minutes or
-        older than 12 hours.
+        """Return the caller behind a cookie; None when its session is missing or over.
 
         A ``poll``, which a page makes by itself, does not keep the session awake.
         """
-        if not self.locked:
+        if not self.has_password:
             return Principal("operator", Role.OPERATOR)
-        key = _key(token) if token else ""
-        session = self._sessions.get(key)
-        if session is None:
-            return None
-        now = self._clock.now()
-        if now - session.seen_at >= IDLE or now - session.started_at >= ABSOLUTE:
-            del self._sessions[key]
-            return None
-        if not poll:
-            self._sessions[key] = replace(session, seen_at=now)
-        return Principal(session.role.value, session.role, key)
+        return self.sessions.find(token, poll=poll)
 
     def alive(self, principal: Principal) -> bool:
-        """Whether the session still stands; a look that does not keep it awake."""
-        if not self.locked:
-            return True
-        session = self._sessions.get(principal.session)
-        now = self._clock.now()
-        return (
-            session is not None
-            and now - session.seen_at < IDLE
-            and now - session.started_at < ABSOLUTE
-        )
-
-    def ends_at(self, principal: Principal) -> tuple[datetime, datetime] | None:
-        """When the login ends if nothing is done, and when in any case; None without a password."""
-        session = self._sessions.get(principal.session)
-        if session is None:
-            return None
-        last = session.started_at + ABSOLUTE
-        return min(session.seen_at + IDLE, last), last
+        """Return whether the session goes on; asking does not keep it awake."""
+        return not self.has_password or self.sessions.alive(principal.session)
 
     async def login(
         self, user: str, password: str, code: str | None, address: str, device: str | None = None
@@ -224,24 +139,15 @@ class Authenticator:
 
         Raises ApiError 401, or 429 while the back-off lasts.
         """
-        knock = Knock(user, address, self.devices.known(device, user))
-        await self._check_all(knock, password, code)
-        now = self._clock.now()
-        token = secrets.token_urlsafe(32)
-        if len(self._sessions) >= MAX_SESSIONS:
-            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].seen_at)]
-        self._sessions[_key(token)] = Session(Role(user), now, now, now)
+        attempt = Attempt(user, address, self.devices.known(device, user))
+        await self._check_all(attempt, password, code)
+        token = self.sessions.begin(Role(user))
         log.info("logged_in", user=user, address=address)
         return token
 
     def logout(self, principal: Principal) -> None:
-        if self._sessions.pop(principal.session, None) is not None:
+        if self.sessions.end(principal.session):
             log.info("logged_out", user=principal.name)
-
-    def proved(self, principal: Principal) -> bool:
-        """Whether the password was typed within the last five minutes."""
-        session = self._sessions.get(principal.session)
-        return session is not None and self._clock.now() - session.proved_at < PROOF_LASTS
 
     async def prove(
         self, principal: Principal, password: str, code: str | None, address: str
@@ -253,84 +159,82 @@ class Authenticator:
         Raises like ``login``.
         """
         await self._check_all(
-            Knock(principal.role.value, address, session_source(principal)), password, code
+            Attempt(principal.role.value, address, session_source(principal)), password, code
         )
-        session = self._sessions.get(principal.session)
-        if session is not None:
-            self._sessions[principal.session] = replace(session, proved_at=self._clock.now())
+        self.sessions.note_proof(principal.session)
 
     def check_code(self, who: str, code: str) -> None:
         """The operator's code alone, from a channel that must not carry the password.
 
         Raises ApiError 401, 429.
         """
-        knock = Knock(Role.OPERATOR.value, who, who)
-        self._check_wait(knock)
-        if not self._factor_holds(knock, code):
-            self._refuse(knock)
-        self.backoff.succeeded(*knock.counted)
+        attempt = Attempt(Role.OPERATOR.value, who, who)
+        self._check_wait(attempt)
+        if not self._factor_holds(attempt, code):
+            self._refuse(attempt)
+        self.backoff.succeeded(*attempt.counted)
 
-    async def _check_all(self, knock: Knock, password: str, code: str | None) -> None:
-        async with self._turn(knock) as lane:
-            await self._check(knock, password, lane)
-            if not self._factor_holds(knock, code):
-                self._refuse(knock)
-        self.backoff.succeeded(*knock.counted)
+    async def _check_all(self, attempt: Attempt, password: str, code: str | None) -> None:
+        async with self._one_at_a_time(attempt) as queue:
+            await self._check(attempt, password, queue)
+            if not self._factor_holds(attempt, code):
+                self._refuse(attempt)
+        self.backoff.succeeded(*attempt.counted)
 
     @asynccontextmanager
-    async def _turn(self, knock: Knock) -> AsyncIterator[Lane]:
+    async def _one_at_a_time(self, attempt: Attempt) -> AsyncIterator[HashQueue]:
         """One try at a time per account and origin, so that tries sent at once wait for each
         other's back-off.
 
         Raises ApiError 429 while that lasts, and when too many wait.
         """
-        lane = self._lane(knock)
-        if lane.waiting >= lane.most_waiting:
+        queue = self._queue_of(attempt)
+        if queue.waiting >= queue.most_waiting:
             raise ApiError(429, "slow_down", "too many logins at once; try again", retry_after_s=1)
-        user, address, apart = knock.counted
-        lock = self._turns.setdefault(Knock(user, origin(address), apart), asyncio.Lock())
-        lane.waiting += 1
+        user, address, apart = attempt.counted
+        lock = self._locks.setdefault(Attempt(user, origin(address), apart), asyncio.Lock())
+        queue.waiting += 1
         try:
             async with lock:
-                self._check_wait(knock)
-                yield lane
+                self._check_wait(attempt)
+                yield queue
         finally:
-            lane.waiting -= 1
+            queue.waiting -= 1
 
-    def _lane(self, knock: Knock) -> Lane:
-        if knock.apart:
-            return self._known_lane
-        return self._local_lane if is_loopback(knock.address) else self._remote_lane
+    def _queue_of(self, attempt: Attempt) -> HashQueue:
+        if attempt.apart:
+            return self._known_queue
+        return self._local_queue if is_loopback(attempt.address) else self._remote_queue
 
-    def _check_wait(self, knock: Knock) -> None:
-        wait_s = self.backoff.wait_s(*knock.counted)
+    def _check_wait(self, attempt: Attempt) -> None:
+        wait_s = self.backoff.wait_s(*attempt.counted)
         if wait_s > 0:
             raise ApiError(
                 429, "slow_down", f"too many failures; wait {wait_s:.0f} s", retry_after_s=wait_s
             )
 
-    async def _check(self, knock: Knock, password: str, lane: Lane) -> None:
-        hashed = self._hashes.get(Role(knock.user), "") if _known(knock.user) else ""
-        if self._viewer_off and knock.user == Role.VIEWER.value:
+    async def _check(self, attempt: Attempt, password: str, queue: HashQueue) -> None:
+        hashed = self._hashes.get(Role(attempt.user), "") if _known_name(attempt.user) else ""
+        if self._viewer_off and attempt.user == Role.VIEWER.value:
             hashed = ""
-        async with lane.hashing:
+        async with queue.hashing:
             matches = await asyncio.to_thread(
-                _verify, hashed or self._hashes[Role.OPERATOR], password
+                verify_password, hashed or self._hashes[Role.OPERATOR], password
             )
         if not matches or not hashed:
-            self._refuse(knock)
+            self._refuse(attempt)
 
-    def _factor_holds(self, knock: Knock, code: str | None) -> bool:
-        factor = self._factors.get(Role(knock.user))
+    def _factor_holds(self, attempt: Attempt, code: str | None) -> bool:
+        factor = self._factors.get(Role(attempt.user))
         return factor is None or factor.take(code or "")
 
-    def _refuse(self, knock: Knock) -> NoReturn:
+    def _refuse(self, attempt: Attempt) -> NoReturn:
         """Note a failure and raises it, without a word on what was wrong."""
-        count = self.backoff.failed(*knock.counted)
+        count = self.backoff.failed(*attempt.counted)
         log.warning(
             "login_failed",
-            user=_known(knock.user) or "no such user",
-            address=knock.address,
+            user=_known_name(attempt.user) or "no such user",
+            address=attempt.address,
             in_a_row=count,
         )
         raise ApiError(401, "wrong_login", "user, password or code is wrong")
@@ -358,19 +262,6 @@ def _factors(
     }
 
 
-def _known(user: str) -> str:
+def _known_name(user: str) -> str:
     """The user, or empty for every name that is none: made-up ones share one memory of failures."""
     return user if user in set(Role) else ""
-
-
-def _key(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _verify(hashed: str, password: str) -> bool:
-    try:
-        return PasswordHasher().verify(hashed, password)
-    except VerifyMismatchError:
-        return False
-    except (VerificationError, InvalidHashError) as e:
-        raise ConfigurationError("DASH_PASSWORD_HASH is not a valid argon2id hash") from e

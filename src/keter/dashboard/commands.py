@@ -8,10 +8,7 @@ meanwhile; HALT needs no Redis either.
 """
 
 import asyncio
-import secrets
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from keter.betting_settings import RiskSettings
@@ -21,6 +18,7 @@ from keter.control.commands import CommandOutcome, Control, Operator
 from keter.control.proofs import resumes_lightly
 from keter.control.standing import Standing
 from keter.dashboard.auth import Authenticator
+from keter.dashboard.command_tokens import Token, Tokens
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
@@ -29,11 +27,6 @@ from keter.errors import KeterError, UnavailableError, UsageError
 from keter.risk.limits import checked_limit
 
 TOKEN_LASTS_S = 30.0
-RESULT_KEPT_S = 600.0
-MAX_TOKENS = 500
-# Of one session: stops are not throttled, and must not push out what somebody else is confirming
-MAX_TOKENS_OF_ONE = 100
-PER_MINUTE = 60
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
 # What is done to the state that was looked at, and to no other: it may start bets.
 OF_A_REVISION = frozenset({"resume"})
@@ -43,38 +36,25 @@ Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
 
 
-@dataclass(slots=True)
-class Token:
-    session: str
-    body: PrepareBody
-    revision: int | None
-    needs: list[str]
-    made_s: float
-    limit: Decimal | None = None
-    result: CommandResult | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
 class Commands:
     """The page's way to ``Control``."""
 
     def __init__(
         self,
         control: Control,
-        doorman: Authenticator,
+        authenticator: Authenticator,
         clock: Clock,
         describe: Summary,
         bounds: RiskSettings,
         armable: Armable,
     ) -> None:
         self._control = control
-        self._doorman = doorman
+        self._authenticator = authenticator
         self._clock = clock
         self._describe = describe
         self._bounds = bounds
         self._armable = armable
-        self._tokens: dict[str, Token] = {}
-        self._recent: dict[str, deque[float]] = {}
+        self._tokens = Tokens(clock)
 
     async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
         """A token good for 30 s.
@@ -86,21 +66,19 @@ class Commands:
         """
         limit = await self._limit(body)
         if body.action not in STOPS and not _lowers(body, limit):
-            self._throttle(caller)
+            self._tokens.throttle(caller.session)
         return await self._prepare(caller, body, limit)
 
     async def _prepare(
         self, caller: Principal, body: PrepareBody, limit: Decimal | None
     ) -> Prepared:
         standing = await self._control.standing()
-        _sensible(body.action, standing)
+        _check_possible(body.action, standing)
         needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
         await self._check_armable(body)
         revision = _revision(standing) if body.action in OF_A_STATE else None
-        token = secrets.token_urlsafe(24)
-        self._forget_old(caller.session)
-        self._tokens[token] = Token(
-            caller.session, body, revision, needs, self._clock.monotonic(), limit
+        token = self._tokens.add(
+            Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
         )
         summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
@@ -118,8 +96,8 @@ class Commands:
 
         Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on.
         """
-        token = self._tokens.get(body.token)
-        if token is None or token.session != caller.session:
+        token = self._tokens.find(body.token, caller.session)
+        if token is None:
             raise ApiError(
                 410,
                 "token_gone",
@@ -136,9 +114,9 @@ class Commands:
                     "the confirmation took longer than 30 s; look again and confirm anew",
                 )
             operator = Operator(f"{caller.name}@{address}", "page")
-            await self._see_proofs(token, caller, body, address, operator)
+            await self._require_proofs(token, caller, body, address, operator)
             await self._check_revision(token, caller)
-            outcome = await self._act(token, operator)
+            outcome = await self._perform(token, operator)
             token.result = _result(outcome)
             return token.result
 
@@ -169,9 +147,9 @@ class Commands:
         if body.target != account:
             raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
-    async def _act(self, token: Token, operator: Operator) -> CommandOutcome:
+    async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:
         try:
-            return await (self._trade(token, operator) or self._tend(token, operator))
+            return await (self._change_trading(token, operator) or self._maintain(token, operator))
         except StaleRevisionError as e:
             raise ApiError(
                 409, "state_changed", "the state has changed this very moment; look again"
@@ -179,7 +157,7 @@ class Commands:
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
-    def _trade(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
+    def _change_trading(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
         """What stops and starts betting; None for another action."""
         body, control = token.body, self._control
         match body.action:
@@ -197,7 +175,7 @@ class Commands:
                 return control.disarm(operator, body.target, body.reason)
         return None
 
-    def _tend(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
+    def _maintain(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
         body, control = token.body, self._control
         if body.action == "clear_cooldown":
             return control.clear_cooldown(operator, body.target, body.reason)
@@ -220,27 +198,33 @@ class Commands:
         """
         if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
-        if action == "arm" and not self._doorman.locked:
+        if action == "arm" and not self._authenticator.has_password:
             raise ApiError(
                 403,
                 "password_not_set",
                 "LIVE is armed here only with DASH_PASSWORD_HASH set; `keter arm` works",
             )
-        if not self._doorman.locked or self._doorman.proved(caller):
+        if not self._authenticator.has_password or self._authenticator.sessions.proved(
+            caller.session
+        ):
             return ["word"]
-        return ["word", "password", *["code"] * self._doorman.asks_code(caller.role)]
+        return ["word", "password", *["code"] * self._authenticator.asks_code(caller.role)]
 
-    async def _see_proofs(
+    async def _require_proofs(
         self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
     ) -> None:
         """Check them; a command refused for a missing or wrong one is written down too."""
         try:
             await self._check_proofs(token, caller, body, address)
         except ApiError as e:
-            wanted = token.body
+            command = token.body
             if e.status == 403:
                 await self._control.refused(
-                    operator, CommandAction(wanted.action), wanted.target, wanted.reason, e.message
+                    operator,
+                    CommandAction(command.action),
+                    command.target,
+                    command.reason,
+                    e.message,
                 )
             raise
 
@@ -257,7 +241,7 @@ class Commands:
                     403, "code_missing", "enter the six digits of your second factor to confirm"
                 )
             try:
-                await self._doorman.prove(caller, body.password, body.code, address)
+                await self._authenticator.prove(caller, body.password, body.code, address)
             except ApiError as e:
                 # 401 would throw the page back to its login; the session itself is fine.
                 raise ApiError(
@@ -274,8 +258,10 @@ class Commands:
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
         # A HALT file changes what a resume undoes, and no revision.
-        grown = token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
-        if grown or _revision(standing) != token.revision:
+        needs_more = (
+            token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
+        )
+        if needs_more or _revision(standing) != token.revision:
             fresh = await self._prepare(caller, token.body, await self._limit(token.body))
             raise ApiError(
                 409,
@@ -284,43 +270,13 @@ class Commands:
                 details=fresh.model_dump(),
             )
 
-    def _throttle(self, caller: Principal) -> None:
-        at = self._clock.monotonic()
-        recent = self._recent.setdefault(caller.session, deque(maxlen=PER_MINUTE))
-        if len(recent) == PER_MINUTE and at - recent[0] < 60:
-            raise ApiError(
-                429,
-                "slow_down",
-                "too many commands in a minute",
-                retry_after_s=60 - (at - recent[0]),
-            )
-        recent.append(at)
-
-    def _forget_old(self, session: str) -> None:
-        """Make room for one more token of ``session``."""
-        at = self._clock.monotonic()
-        kept = {
-            name: token for name, token in self._tokens.items() if at - token.made_s < RESULT_KEPT_S
-        }
-        own = [name for name, token in kept.items() if token.session == session]
-        for name in own[: max(0, len(own) - MAX_TOKENS_OF_ONE + 1)]:
-            del kept[name]
-        while len(kept) >= MAX_TOKENS:
-            del kept[next(iter(kept))]
-        self._tokens = kept
-        self._recent = {
-            session: times
-            for session, times in self._recent.items()
-            if times and at - times[-1] < 60
-        }
-
 
 def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:
     """Whether ``body`` asks for a limit that is no higher than ``limit``, the one in force."""
     return limit is not None and body.value is not None and Decimal(body.value) <= limit
 
 
-def _sensible(action: str, standing: Standing) -> None:
+def _check_possible(action: str, standing: Standing) -> None:
     mode = standing.mode
     if action in OF_A_STATE and standing.trading is None:
         raise UnavailableError(standing.problem or "Redis is not reachable")

@@ -40,7 +40,7 @@ class Connection(Protocol):
     @property
     def counts(self) -> bool: ...
 
-    def give_way(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,18 @@ class ConnectionLimits:
         """How many count."""
         return sum(one.counts for one in self._open)
 
-    def admit(self, newcomer: Connection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Whether it may stay; another may have had to give way for it."""
-        for crowd, most in self._crowds(newcomer.address):
-            if len(crowd) >= most and not _make_room(crowd):
+        for group, most in self._limits_for(connection.address):
+            if len(group) >= most and not _close_one(group):
                 return False
-        self._open[newcomer] = None
+        self._open[connection] = None
         return True
 
     def leave(self, connection: Connection) -> None:
         self._open.pop(connection, None)
 
-    def _crowds(self, address: str) -> Iterable[tuple[list[Connection], int]]:
+    def _limits_for(self, address: str) -> Iterable[tuple[list[Connection], int]]:
         """The connections beside which one from ``address`` counts, each with how many there may
         be.
         """
@@ -106,10 +106,10 @@ class ConnectionLimits:
         yield [one for one in self._open if one.counts], self._bounds.total
 
 
-def _make_room(crowd: list[Connection]) -> bool:
+def _close_one(group: list[Connection]) -> bool:
     for phase in (Phase.HEAD, Phase.BODY):
-        for one in crowd:
+        for one in group:
             if one.phase is phase:
-                one.give_way()
+                one.abort()
                 return True
     return False

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keter.clock import Clock
 from keter.dashboard.models import Disk, Store
-from keter.dashboard.models.base import Level
+from keter.domain.alerts import Level
 from keter.domain.room import Room, days_until
 from keter.errors import KeterError, PermissionDeniedError
 from keter.license import LicenseKeeper, remedy

@@ -10,7 +10,7 @@ keep up loses its queue and is told to fetch the snapshot.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -18,8 +18,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from keter.clock import Clock
 from keter.dashboard.errors import ApiError
+from keter.dashboard.frames import changes, frame_type, refusal
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
-from keter.dashboard.routes import Principal, Role
+from keter.dashboard.routes import Principal
 from keter.errors import KeterError
 from keter.system.tasks import end_tasks
 
@@ -31,11 +32,6 @@ IDLE_S = 5.0
 FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
-MAX_SOCKETS = 20
-# Viewers share half of them, so that they cannot keep the operator's page from its stream.
-VIEWER_SOCKETS = 10
-# What one login may hold: an operator with many tabs, a viewer's page among other viewers'.
-SESSION_SOCKETS = {Role.OPERATOR: 15, Role.VIEWER: 5}
 CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
@@ -43,68 +39,6 @@ MOST_MISSED = 8  # frames; handing on more would take longer than a fresh snapsh
 AUTH_LOST = 4401
 Build = Callable[[str], Awaitable[Snapshot]]
 Valid = Callable[[], bool]
-
-_SECTIONS = (
-    "server",
-    "trading",
-    "money",
-    "attention",
-    "workers",
-    "queues",
-    "feeds",
-    "redis",
-    "funnel",
-    "pnl",
-    "problems",
-)
-_ROWS = ("orders", "signals", "ticks")
-_TYPES = (
-    ("trading", "state"),
-    ("attention", "alert"),
-    ("orders", "order"),
-    ("signals", "signal"),
-    ("ticks", "tick"),
-)
-
-
-def changes(old: Snapshot, new: Snapshot) -> dict[str, Any]:
-    """The sections of ``new`` that differ from ``old``; of the row sections, the rows that do."""
-    found: dict[str, Any] = {}
-    for name in _SECTIONS:
-        value = getattr(new, name)
-        if value != getattr(old, name):
-            found[name] = new.model_dump(mode="json", include={name})[name]
-    for name in _ROWS:
-        known = set(map(_fingerprint, getattr(old, name)))
-        fresh = [row for row in getattr(new, name) if _fingerprint(row) not in known]
-        if fresh:
-            found[name] = [row.model_dump(mode="json") for row in fresh]
-    return found
-
-
-def _fingerprint(row: Any) -> str:
-    text: str = row.model_dump_json()
-    return text
-
-
-def frame_type(data: dict[str, Any]) -> str:
-    """What a frame mainly brings."""
-    return next((kind for section, kind in _TYPES if section in data), "state")
-
-
-def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
-    """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
-    if len(taken) >= MAX_SOCKETS:
-        return f"{MAX_SOCKETS} pages are open already; close one"
-    if (
-        caller.role is Role.VIEWER
-        and sum(one.role is Role.VIEWER for one in taken) >= VIEWER_SOCKETS
-    ):
-        return f"{VIEWER_SOCKETS} pages of viewers are open already; close one"
-    most = SESSION_SOCKETS[caller.role]
-    if caller.session and sum(one.session == caller.session for one in taken) >= most:
-        return f"{most} pages of this login are open already; close one"
-    return None
 
 
 class Hub:
@@ -119,9 +53,9 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        self._taken: list[Principal] = []  # one for each socket that is open or being opened
+        self._callers: list[Principal] = []  # one for each socket that is open or being opened
         self._tried_at: float | None = None
-        self._turn = asyncio.Lock()
+        self._build_lock = asyncio.Lock()
         self._wanted = asyncio.Event()
 
     @property
@@ -161,11 +95,11 @@ class Hub:
 
     async def run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await self._try()
+            await self._try_build()
             self._wanted.clear()
-            await self._rest(stop, POLL_S if self._taken else IDLE_S)
+            await self._wait(stop, POLL_S if self._callers else IDLE_S)
 
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         """Until it is time, somebody opens a page, or ``stop``."""
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._wanted.wait())]
         try:
@@ -179,7 +113,7 @@ class Hub:
         Raises as ``snapshot`` does.
         """
         if self._tried_at is None or self._clock.monotonic() - self._tried_at > FRESH_S:
-            await self._try(FRESH_S)
+            await self._try_build(FRESH_S)
         return self.snapshot()
 
     async def newest(self) -> Snapshot | None:
@@ -189,9 +123,9 @@ class Hub:
         except ApiError:
             return self._snapshot
 
-    async def _try(self, young_s: float = 0.0) -> None:
+    async def _try_build(self, young_s: float = 0.0) -> None:
         """Build once, unless another has just done so; what is wrong becomes the problem."""
-        async with self._turn:
+        async with self._build_lock:
             if (
                 young_s
                 and self._tried_at is not None
@@ -202,9 +136,11 @@ class Hub:
                 async with asyncio.timeout(BUILD_S):
                     await self.refresh()
             except TimeoutError:
-                self._trouble(f"what is to be shown could not be gathered within {BUILD_S:g} s")
+                self._note_problem(
+                    f"what is to be shown could not be gathered within {BUILD_S:g} s"
+                )
             except (KeterError, OSError) as e:
-                self._trouble(str(e) or type(e).__name__)
+                self._note_problem(str(e) or type(e).__name__)
             self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
@@ -217,7 +153,7 @@ class Hub:
             self._snapshot = new
             self._publish(frame_type(data), data)
 
-    def _trouble(self, text: str) -> None:
+    def _note_problem(self, text: str) -> None:
         if self._problem == text:
             return
         log.warning("snapshot_failed", problem=text)
@@ -235,10 +171,10 @@ class Hub:
         for queue in self._pages.values():
             if queue.full():
                 _drain(queue)
-                text_for_it = self._encode("resync", {})
+                frame = self._encode("resync", {})
             else:
-                text_for_it = text
-            queue.put_nowait(text_for_it)
+                frame = text
+            queue.put_nowait(frame)
 
     def _encode(self, kind: str, data: dict[str, Any]) -> str:
         frame = Frame.model_validate(
@@ -266,13 +202,13 @@ class Hub:
 
         Raises ApiError 503 when too many are open, in all or for ``caller``.
         """
-        if (why := refusal(self._taken, caller)) is not None:
+        if (why := refusal(self._callers, caller)) is not None:
             raise ApiError(503, "too_many_sockets", why)
-        self._taken.append(caller)
+        self._callers.append(caller)
         try:
             return await self._serve(request, since, valid)
         finally:
-            self._taken.remove(caller)
+            self._callers.remove(caller)
 
     async def _serve(
         self, request: web.Request, since: str | None, valid: Valid
@@ -288,13 +224,13 @@ class Hub:
         self._wanted.set()
         listener = asyncio.create_task(_ignore_inbound(socket))
         try:
-            await self._feed(socket, queue, valid)
+            await self._send_frames(socket, queue, valid)
         finally:
             del self._pages[socket]
             listener.cancel()
         return socket
 
-    async def _feed(
+    async def _send_frames(
         self, socket: web.WebSocketResponse, queue: asyncio.Queue[str], valid: Valid
     ) -> None:
         while not socket.closed:

@@ -21,7 +21,7 @@ FORGOTTEN_AFTER = timedelta(hours=1)  # of silence, where others do the work of 
 
 
 @dataclass(slots=True)
-class Life:
+class WorkerState:
     """What is known of one worker."""
 
     process: str
@@ -58,47 +58,47 @@ class Presence:
 
     def __init__(self, wanted: Collection[str]) -> None:
         self._wanted = tuple(wanted)
-        self._lives: dict[str, Life] = {}
+        self._workers: dict[str, WorkerState] = {}
         self._beating: dict[str, str] = {}  # worker and process
 
     def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
         """Take in who beats at ``at``."""
         self._beating = {beat.worker: beat.process for beat in beats}
         for beat in beats:
-            self._seen(beat, at)
+            self._note_beat(beat, at)
         processes = frozenset(self._beating.values())
         for process in self._wanted:
             if process in processes:
-                self._drop_nameless(process)
-            elif not any(life.process == process for life in self._lives.values()):
-                self._lives[process] = Life(process)
-        for worker, life in list(self._lives.items()):
+                self._drop_unnamed(process)
+            elif not any(state.process == process for state in self._workers.values()):
+                self._workers[process] = WorkerState(process)
+        for worker, state in list(self._workers.items()):
             if worker not in self._beating:
-                life.missing_since, life.back_since = life.missing_since or at, None
-                if life.process in processes and at - life.missing_since > FORGOTTEN_AFTER:
-                    del self._lives[worker]
+                state.missing_since, state.back_since = state.missing_since or at, None
+                if state.process in processes and at - state.missing_since > FORGOTTEN_AFTER:
+                    del self._workers[worker]
 
-    def blind(self) -> None:
+    def pause(self) -> None:
         """Heartbeats say nothing for now: who is silent is counted anew from the next look that can
         tell.
         """
-        for life in self._lives.values():
-            if life.missing_since is not None and life.back_since is None:
-                life.missing_since = None
+        for state in self._workers.values():
+            if state.missing_since is not None and state.back_since is None:
+                state.missing_since = None
 
     def silent(self) -> list[Silent]:
         """Who does not beat, or does again for less than STEADY after a silence."""
         return [
-            Silent(worker, life.process, life.missing_since, self._alone(worker, life.process))
-            for worker, life in sorted(self._lives.items())
-            if life.missing_since is not None
+            Silent(worker, state.process, state.missing_since, self._alone(worker, state.process))
+            for worker, state in sorted(self._workers.items())
+            if state.missing_since is not None
         ]
 
     def restarting(self, at: datetime) -> list[Troubled]:
         """Who was started again MANY_RESTARTS times within RESTARTS_WINDOW."""
         found = {
-            worker: _recent(life.restarted, at - RESTARTS_WINDOW)
-            for worker, life in self._lives.items()
+            worker: _recent(state.restarted, at - RESTARTS_WINDOW)
+            for worker, state in self._workers.items()
         }
         return [
             self._troubled(worker, n) for worker, n in sorted(found.items()) if n >= MANY_RESTARTS
@@ -107,44 +107,48 @@ class Presence:
     def killed(self, at: datetime) -> list[Troubled]:
         """Whom the supervisor killed within KILLS_WINDOW because they hung."""
         found = {
-            worker: _recent(life.killed, at - KILLS_WINDOW) for worker, life in self._lives.items()
+            worker: _recent(state.killed, at - KILLS_WINDOW)
+            for worker, state in self._workers.items()
         }
         return [self._troubled(worker, n) for worker, n in sorted(found.items()) if n]
 
     def _troubled(self, worker: str, times: int) -> Troubled:
-        return Troubled(worker, self._lives[worker].process, times)
+        return Troubled(worker, self._workers[worker].process, times)
 
     def _alone(self, worker: str, process: str) -> bool:
-        return all(other == worker or its != process for other, its in self._beating.items())
+        return all(
+            other == worker or process_of_other != process
+            for other, process_of_other in self._beating.items()
+        )
 
-    def _drop_nameless(self, process: str) -> None:
-        if self._lives.get(process, Life("")).started_at is None:
-            self._lives.pop(process, None)
+    def _drop_unnamed(self, process: str) -> None:
+        if self._workers.get(process, WorkerState("")).started_at is None:
+            self._workers.pop(process, None)
 
-    def _seen(self, beat: Heartbeat, at: datetime) -> None:
-        new = beat.worker not in self._lives or self._lives[beat.worker].started_at is None
-        life = self._lives.setdefault(beat.worker, Life(beat.process))
+    def _note_beat(self, beat: Heartbeat, at: datetime) -> None:
+        new = beat.worker not in self._workers or self._workers[beat.worker].started_at is None
+        state = self._workers.setdefault(beat.worker, WorkerState(beat.process))
         restarts, kills = (_number(beat.gauges.get(name)) for name in ("restarts", "kills"))
         if not new:
-            again = life.started_at != beat.started_at
-            life.restarted.extend([at] * max(restarts - life.restarts, int(again)))
-            life.killed.extend([at] * max(kills - life.kills, 0))
+            again = state.started_at != beat.started_at
+            state.restarted.extend([at] * max(restarts - state.restarts, int(again)))
+            state.killed.extend([at] * max(kills - state.kills, 0))
         elif kills and at - beat.started_at < KILLS_WINDOW:
             # Its last start followed a kill, which nobody here saw.
-            life.killed.append(beat.started_at)
-        life.started_at, life.restarts, life.kills = beat.started_at, restarts, kills
-        self._steadied(life, beat, at)
+            state.killed.append(beat.started_at)
+        state.started_at, state.restarts, state.kills = beat.started_at, restarts, kills
+        self._note_return(state, beat, at)
 
-    def _steadied(self, life: Life, beat: Heartbeat, at: datetime) -> None:
+    def _note_return(self, state: WorkerState, beat: Heartbeat, at: datetime) -> None:
         """A worker that was silent counts as back only when it stays: one that dies again is the
         same trouble.
         """
-        if life.missing_since is None:
+        if state.missing_since is None:
             return
-        life.back_since = max(life.back_since or at, beat.started_at)
-        troubled = _recent(life.restarted, at - RESTARTS_WINDOW) >= MANY_RESTARTS
-        if not troubled or at - life.back_since >= STEADY:
-            life.missing_since = life.back_since = None
+        state.back_since = max(state.back_since or at, beat.started_at)
+        troubled = _recent(state.restarted, at - RESTARTS_WINDOW) >= MANY_RESTARTS
+        if not troubled or at - state.back_since >= STEADY:
+            state.missing_since = state.back_since = None
 
 
 def _recent(moments: Collection[datetime], since: datetime) -> int:

@@ -1,7 +1,6 @@
 """Reads bus and ledger for the console. Changes nothing; every call has a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 from keter.alerting.held import Held
@@ -14,7 +13,7 @@ from keter.bus.state.cooldowns import list_cooldowns
 from keter.bus.state.limits import read_limits
 from keter.bus.state.odds import read_feeds
 from keter.bus.state.ownership import read_owner
-from keter.bus.state.reconciliation import last_pass, read_doubt
+from keter.bus.state.reconciliation import last_pass
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
@@ -23,38 +22,32 @@ from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock
 from keter.control.commands import Control
 from keter.dashboard import models
-from keter.dashboard.errors import not_found
-from keter.dashboard.facts import BusFacts, Facts, LedgerFacts, snapshot
+from keter.dashboard.facts import BusFacts, Facts, LedgerFacts
 from keter.dashboard.health import Blocked, blocked
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
+from keter.dashboard.snapshot import snapshot
 from keter.dashboard.storage import Storage
 from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
-from keter.dashboard.trail import trail
-from keter.dashboard.views import order_row, signal_row, sport_text
-from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.bets import BetState
 from keter.domain.days import day_of
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
-from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerError
-from keter.logs import secret_values
-from keter.redaction import Redactor
+from keter.ledger import BetFilter, LedgerUnavailableError
 from keter.redis_server.probe import probe
 from keter.risk.limits import lowered
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books
 
 DEADLINE_S = 3.0
-SEARCH_S = 6.0  # the page waits for 8
 LEDGER_EVERY_S = 1.0
 PROBE_EVERY_S = 5.0
 LICENCE_EVERY_S = 10.0
 TAPE_BETS = 60
-ORDERS_PAGE = 1000
 MOST_HOLDS = 200
 TAPE_VERDICTS = 25
 # What the tape shows of each stage: a selection that rests or is open already is no news.
@@ -65,19 +58,18 @@ class Reader:
     """One per process; remembers what is costly to ask and which workers there were."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, door: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
+        self, settings: Settings, bus: Bus, ledgers: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
         starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._starts = starts
         self._settings = settings
         self._bus = bus
-        self._door = door
+        self._ledgers = ledgers
         self._stores = stores
         self._held = held
         self._control = control
         self._clock = clock
-        self._redactor = Redactor(secret_values(settings))
-        self.storage = Storage(settings, door, clock)
+        self.storage = Storage(settings, ledgers, clock)
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None
@@ -132,7 +124,7 @@ class Reader:
             exposures=(await RiskBook(bus).read()).exposures,
             limits=lowered(self._settings.risk, await read_limits(bus)),
             counts=await read_counts(bus, day),
-            alerts=self._held.standing(await read_alerts(bus)),
+            alerts=self._held.active(await read_alerts(bus)),
             ticks=await self._ticker.read(
                 bus, watched(ledger.decisions, ledger.bets) if ledger else ()
             ),
@@ -194,7 +186,7 @@ class Reader:
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:
-        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
+        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
         decisions: list[Decision] = []
         for stage, reason in TAPE:
             decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)
@@ -217,93 +209,6 @@ class Reader:
         now = self._clock.now().astimezone(self._settings.mode.zone)
         return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    async def ledger(self) -> Ledger:
-        return await self._door.reading()
-
-    async def orders(self, query: models.OrdersQuery) -> models.Orders:
-        """One page of bets, newest first.
-
-        Raises UnavailableError when the ledger holds too many that do not match.
-        """
-        found: list[Bet] = []
-        try:
-            async with asyncio.timeout(SEARCH_S):
-                async for bets in self.matching(query):
-                    found += bets
-                    if len(found) > query.limit:
-                        break
-        except TimeoutError as e:
-            raise UnavailableError(
-                f"the search took longer than {SEARCH_S:g} s; narrow it by time or state"
-            ) from e
-        return models.Orders(
-            items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit
-        )
-
-    async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
-        """Every bet that matches, newest first, as many at a time as one page of the ledger has.
-
-        ``limit`` does not count.
-        """
-        ledger, before = await self._door.reading(), query.before
-        while page := await self._page(ledger, query, before):
-            yield [bet for bet in page if matches(bet, query)]
-            if len(page) < ORDERS_PAGE:
-                return
-            before = page[-1].intent.intent_id
-
-    async def _page(
-        self, ledger: Ledger, query: models.OrdersQuery, before: str | None
-    ) -> list[Bet]:
-        chosen = BetFilter(
-            mode=self._settings.mode.execution_mode,
-            states=frozenset({query.state}) if query.state is not None else None,
-            since=query.since,
-            until=query.until,
-        )
-        try:
-            return await ledger.intents.list_bets(chosen, limit=ORDERS_PAGE, before=before)
-        except NotInLedgerError as e:
-            raise not_found("the order to continue from") from e
-
-    async def trail(self, intent_id: str) -> models.OrderTrail:
-        """A bet with everything that led to it and came of it. Raises ApiError 404."""
-        ledger = await self._door.reading()
-        try:
-            bet = await ledger.intents.get(intent_id)
-        except NotInLedgerError as e:
-            raise not_found("this order") from e
-        decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
-        steps, neighbours = (
-            await ledger.intents.trail(intent_id),
-            await ledger.intents.neighbours(intent_id),
-        )
-        told = trail(bet, decisions, steps, neighbours, self._redactor.value)
-        if bet.state is not BetState.UNKNOWN:
-            return told
-        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
-        return told.model_copy(update={"doubt": await self._doubt(intent_id, since)})
-
-    async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                found = await read_doubt(self._bus, intent_id)
-        except (KeterError, OSError, TimeoutError):
-            # The trail is the ledger's and is told without Redis too.
-            return models.Doubt(since=since, asked=None, last_at=None)
-        return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
-
-    async def settled(self, limit: int) -> list[models.BetRow]:
-        """Bets with a result, newest first."""
-        ledger, mode = await self._door.reading(), self._settings.mode.execution_mode
-        bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
-        return [order_row(bet) for bet in bets]
-
-    async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
-        ledger = await self._door.reading()
-        found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
-        return [signal_row(decision) for decision in found]
-
     async def holds(self, names: Names) -> list[models.Hold]:
         """What keeps events and selections from being bet for the moment; ``names`` as of
         ``names_of``.
@@ -320,21 +225,5 @@ class Reader:
     async def checks(self) -> list[models.Check]:
         """What must hold for the whole to do its work, each with what is wrong."""
         return await readiness(
-            self._settings, self._bus, self._door, self._stores, self._clock, self._starts
+            self._settings, self._bus, self._ledgers, self._stores, self._clock, self._starts
         )
-
-
-def matches(bet: Bet, query: models.OrdersQuery) -> bool:
-    """The filters that the ledger does not know."""
-    intent = bet.intent
-    words = (
-        f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id}"
-        f" {bet.ticket_id or ''}".lower()
-    )
-    return (
-        (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
-        and (query.sport is None or sport_text(intent.event_uid) == query.sport)
-        and (query.market is None or intent.market.kind.value == query.market)
-        and (query.min_ev is None or intent.ev_pct >= query.min_ev)
-        and (query.text is None or query.text.lower() in words)
-    )

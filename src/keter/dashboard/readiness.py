@@ -12,7 +12,7 @@ from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Check
-from keter.dashboard.rules import wanted
+from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import Stores
 from keter.domain.processes import Process
 from keter.errors import KeterError
@@ -26,7 +26,7 @@ CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 async def readiness(
     settings: Settings,
     bus: Bus,
-    door: LazyLedgers,
+    ledgers: LazyLedgers,
     stores: Stores,
     clock: Clock,
     starts: frozenset[Process],
@@ -40,7 +40,7 @@ async def readiness(
         "redis": _redis(bus, stores),
         "clock": _clocks(bus, clock),
         "workers": _workers(bus, stores, settings, starts),
-        "ledger": _ledger(settings, door, stores),
+        "ledger": _ledger(settings, ledgers, stores),
         "licence": _licence(settings, clock),
     }
     return list(await asyncio.gather(*[_checked(name, look) for name, look in looks.items()]))
@@ -82,8 +82,8 @@ async def _workers(
     return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"
 
 
-async def _ledger(settings: Settings, door: LazyLedgers, stores: Stores) -> tuple[bool, str]:
-    await (await door.reading()).summary(settings.mode.execution_mode)
+async def _ledger(settings: Settings, ledgers: LazyLedgers, stores: Stores) -> tuple[bool, str]:
+    await (await ledgers.reading()).summary(settings.mode.execution_mode)
     trouble = (await stores.look()).ledger
     return (True, "can be read and written") if trouble is None else (False, trouble.detail)
 

@@ -18,7 +18,7 @@ from keter.dashboard.app_context import AppContext
 from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
 from keter.dashboard.health import disk_facts
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.rules import RULES
+from keter.dashboard.rules.table import RULES
 from keter.domain.money import to_minor
 from keter.domain.room import Room
 from keter.errors import KeterError
@@ -37,8 +37,8 @@ CLV_EVERY_S = 60.0  # reads every bet of the span, and a mean of a month moves s
 class Scraping:
     """One per application: one scrape at a time, and what it found for whoever else waited."""
 
-    def __init__(self, world: AppContext) -> None:
-        self._world = world
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
         self._one_at_a_time = asyncio.Lock()
         self._text = b""
         self._made_at: float | None = None
@@ -57,18 +57,18 @@ class Scraping:
 
     async def _page(self) -> bytes:
         async with self._one_at_a_time:
-            now = self._world.clock.monotonic()
+            now = self._context.clock.monotonic()
             if self._made_at is None or now - self._made_at >= FRESH_S:
                 self._text = await asyncio.to_thread(expose, await self._known())
                 self._made_at = now
             return self._text
 
     async def _known(self) -> Known:
-        world, settings = self._world, self._world.settings
-        found, rooms = await self._bus(), await world.reader.storage.rooms()
-        stores = await world.stores.look()
+        context, settings = self._context, self._context.settings
+        found, rooms = await self._bus(), await context.reader.storage.rooms()
+        stores = await context.stores.look()
         return Known(
-            at=world.clock.now(),
+            at=context.clock.now(),
             version=__version__,
             mode=settings.mode.execution_mode.value,
             currency=settings.mode.account_currency,
@@ -78,9 +78,9 @@ class Scraping:
             else is_present(settings.router.halt_file),
             limits=limits_of(settings, found.limits if found is not None else settings.risk),
             machine=await asyncio.to_thread(
-                machine_of, settings, world.clock, world.hub.pages, rooms
+                machine_of, settings, context.clock, context.hub.pages, rooms
             ),
-            rules=[(rule.id, rule.level) for rule in RULES],
+            rules=[(rule.kind.id, rule.kind.level) for rule in RULES],
             bus=bus_part(found, settings) if found is not None else None,
             figures=await self._figures(),
             redis_writes=stores.redis is None,
@@ -89,21 +89,21 @@ class Scraping:
 
     async def _bus(self) -> BusFacts | None:
         try:
-            return (await self._world.reader.facts()).bus
+            return (await self._context.reader.facts()).bus
         except (KeterError, OSError):
             return None
 
     async def _figures(self) -> Figures | None:
-        reader, settings = self._world.reader, self._world.settings
+        context, settings = self._context, self._context.settings
         try:
             async with asyncio.timeout(DEADLINE_S):
-                ledger = await reader.ledger()
-                mode, since = settings.mode.execution_mode, self._world.clock.now() - CLV_SPAN
-                if self._closing is None or self._world.clock.monotonic() >= self._closing_due:
+                ledger = await context.records.ledger()
+                mode, since = settings.mode.execution_mode, self._context.clock.now() - CLV_SPAN
+                if self._closing is None or self._context.clock.monotonic() >= self._closing_due:
                     self._closing = await ledger.closing_line(mode, since)
-                    self._closing_due = self._world.clock.monotonic() + CLV_EVERY_S
+                    self._closing_due = self._context.clock.monotonic() + CLV_EVERY_S
                 return await ledger.figures(
-                    mode, reader.today(), clv_since=since, closing=self._closing
+                    mode, context.reader.today(), clv_since=since, closing=self._closing
                 )
         except (KeterError, TimeoutError):
             return None
@@ -112,8 +112,12 @@ class Scraping:
 def bearer(request: web.Request, token: str) -> bool:
     """Whether the request carries METRICS_TOKEN; never when none is set."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    told = given.strip().encode(errors="surrogateescape")
-    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(told, token.encode())
+    given_token = given.strip().encode(errors="surrogateescape")
+    return (
+        bool(token)
+        and scheme.lower() == "bearer"
+        and hmac.compare_digest(given_token, token.encode())
+    )
 
 
 def bus_part(found: BusFacts, settings: Settings) -> BusPart:

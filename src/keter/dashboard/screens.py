@@ -18,7 +18,7 @@ from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.performance import by_group, grouping, settled_only, summarise
 from keter.dashboard.riskview import audit_row, names_of, risk_view
 from keter.dashboard.routes import Call, Route, Scope
-from keter.dashboard.rules import RULES, rule_row
+from keter.dashboard.rules.table import RULES, rule_row
 from keter.dashboard.views import order_row, pnl_series
 from keter.domain.bets import SETTLED, Bet
 from keter.domain.trading import ExecutionMode
@@ -34,9 +34,9 @@ ORDER = r"{intent_id:[\w-]{1,40}}"
 class Screens:
     """Handlers over one world."""
 
-    def __init__(self, world: AppContext) -> None:
-        self._world = world
-        self._tester = Tester(world.alerting.courier, world.clock)
+    def __init__(self, context: AppContext) -> None:
+        self._context = context
+        self._tester = Tester(context.alerting.dispatcher, context.clock)
 
     def routes(self) -> list[Route]:
         read = Scope.READ
@@ -143,14 +143,14 @@ class Screens:
         ]
 
     async def orders(self, call: Call) -> BaseModel:
-        return await self._world.reader.orders(call.query_as(models.OrdersQuery))
+        return await self._context.records.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
         """All that match, a page of the ledger at a time.
 
         A ledger that fails on the way breaks the transfer off.
         """
-        pages = self._world.reader.matching(call.query_as(models.OrdersQuery))
+        pages = self._context.records.matching(call.query_as(models.OrdersQuery))
         first: list[Bet] = await anext(pages, [])
         answer = web.StreamResponse(
             headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
@@ -165,50 +165,50 @@ class Screens:
         return answer
 
     async def order(self, call: Call) -> BaseModel:
-        return await self._world.reader.trail(call.request.match_info["intent_id"])
+        return await self._context.records.trail(call.request.match_info["intent_id"])
 
     async def signals(self, call: Call) -> BaseModel:
-        items = await self._world.reader.signals(call.query_as(models.SignalsQuery))
-        return models.Signals(funnel=(await self._world.hub.fresh()).funnel, items=items)
+        items = await self._context.records.signals(call.query_as(models.SignalsQuery))
+        return models.Signals(funnel=(await self._context.hub.fresh()).funnel, items=items)
 
     async def risk(self, call: Call) -> BaseModel:
-        world = self._world
-        facts = await world.reader.facts()
-        commands = await (await world.reader.ledger()).commands.recent(AUDIT_ROWS)
+        context = self._context
+        facts = await context.reader.facts()
+        commands = await (await context.records.ledger()).commands.recent(AUDIT_ROWS)
         return risk_view(
             facts,
-            world.settings,
-            await world.reader.holds(names_of(facts)),
+            context.settings,
+            await context.reader.holds(names_of(facts)),
             [audit_row(command) for command in commands],
         )
 
     async def audit_csv(self, call: Call) -> web.StreamResponse:
-        commands = await (await self._world.reader.ledger()).commands.recent(AUDIT_EXPORT)
+        commands = await (await self._context.records.ledger()).commands.recent(AUDIT_EXPORT)
         rows = [audit_row(command).model_dump(mode="json").values() for command in commands]
         body = csv_lines([list(models.AuditRow.model_fields), *map(list, rows)])
         headers = {"Content-Disposition": 'attachment; filename="keter-audit.csv"'}
         return web.Response(body=body, headers=headers, content_type="text/csv", charset="utf-8")
 
     async def health(self, call: Call) -> BaseModel:
-        world = self._world
-        latest = await world.hub.newest()
-        rooms = await world.reader.storage.rooms()
+        context = self._context
+        latest = await context.hub.newest()
+        rooms = await context.reader.storage.rooms()
         return models.Health(
-            checks=await world.reader.checks(),
+            checks=await context.reader.checks(),
             workers=latest.workers if latest else [],
             queues=latest.queues if latest else [],
             feeds=latest.feeds if latest else [],
             redis=latest.redis if latest else models.RedisFacts(ok=False, detail="never reached"),
-            disk=disk_with_days(disk_facts(world.settings.mode.data_dir), rooms),
+            disk=disk_with_days(disk_facts(context.settings.mode.data_dir), rooms),
             storage=[store_row(room) for room in rooms],
-            licence=await asyncio.to_thread(licence_text, world.settings, world.clock),
-            problems=[*(latest.problems if latest else []), *await world.reader.missing_books()],
+            licence=await asyncio.to_thread(licence_text, context.settings, context.clock),
+            problems=[*(latest.problems if latest else []), *await context.reader.missing_books()],
         )
 
     async def alerts(self, call: Call) -> BaseModel:
-        world = self._world
-        standing = (await world.hub.fresh()).attention
-        history = await (await world.reader.ledger()).alerts.history(AUDIT_ROWS)
+        context = self._context
+        standing = (await context.hub.fresh()).attention
+        history = await (await context.records.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
             active=[notice for notice in standing if notice.acknowledged_by is None],
             acknowledged=[notice for notice in standing if notice.acknowledged_by is not None],
@@ -230,16 +230,16 @@ class Screens:
         return await self._tester.send(call.caller().name)
 
     async def performance(self, call: Call) -> BaseModel:
-        query, world = call.query_as(models.PerformanceQuery), self._world
+        query, context = call.query_as(models.PerformanceQuery), self._context
         mode = (
             ExecutionMode(query.mode)
             if query.mode is not None
-            else world.settings.mode.execution_mode
+            else context.settings.mode.execution_mode
         )
-        now = world.clock.now()
+        now = context.clock.now()
         since = now - timedelta(days=query.days)
         chosen = BetFilter(mode=mode, states=SETTLED, settled_since=since)
-        found = await (await world.reader.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
+        found = await (await context.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)
         return models.Performance(
@@ -247,19 +247,19 @@ class Screens:
             days=query.days,
             by=query.by,
             total=summarise("all", bets),
-            rows=by_group(bets, grouping(query.by, world.settings.mode.zone)),
+            rows=by_group(bets, grouping(query.by, context.settings.mode.zone)),
             series=pnl_series(points, points[0][0] if points else since),
             truncated=len(found) == MOST_SUMMED,
         )
 
     async def logs(self, call: Call) -> BaseModel:
-        folder = Path(self._world.settings.mode.data_dir) / "logs"
+        folder = Path(self._context.settings.mode.data_dir) / "logs"
         items = await asyncio.to_thread(read_tail, folder, call.query_as(models.LogsQuery))
         return models.Logs(workers=workers(folder), items=items)
 
     async def config(self, call: Call) -> BaseModel:
-        licence = await asyncio.to_thread(licence_text, self._world.settings, self._world.clock)
-        return config_view(self._world.settings, self._world.pages, licence)
+        licence = await asyncio.to_thread(licence_text, self._context.settings, self._context.clock)
+        return config_view(self._context.settings, self._context.pages, licence)
 
 
 def _cells(bet: Bet) -> list[object]:

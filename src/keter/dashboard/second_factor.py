@@ -1,13 +1,10 @@
 """The second factor: six digits of RFC 6238, each good once, also over a restart."""
 
-import base64
-import binascii
-import hashlib
 import hmac
-import struct
 from pathlib import Path
 
 import msgspec
+import pyotp
 import structlog
 
 from keter.clock import Clock
@@ -23,24 +20,28 @@ MOST_REMEMBERED = 16
 FILE_NAME = "used-codes.json"
 
 
+class _Codes(pyotp.TOTP):
+    """Codes of six digits, for secrets of any length: how short one may be is checked here."""
+
+    min_secret_length_bits = 0
+
+
 def totp(secret: str, counter: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a time step.
+    """Return the six digits of RFC 6238 (SHA-1) for a time step.
 
     Raises ConfigurationError for a bad ``secret``.
     """
     try:
-        key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
-    except (binascii.Error, ValueError) as e:
+        codes = _Codes(secret, interval=TOTP_STEP_S)
+        key = codes.byte_secret()
+    except ValueError as e:
         raise ConfigurationError("DASH_TOTP_SECRET (or the viewer's) is not base32") from e
     if len(key) < SHORTEST_TOTP_BYTES:
         least = SHORTEST_TOTP_BYTES * 8 // 5
         raise ConfigurationError(
             f"DASH_TOTP_SECRET (or the viewer's) needs at least {least} characters of base32"
         )
-    digest = hmac.new(key, struct.pack(">Q", counter), hashlib.sha1).digest()
-    offset = digest[-1] & 15
-    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
-    return f"{number % 1_000_000:06d}"
+    return codes.generate_otp(counter)
 
 
 class UsedCodes:

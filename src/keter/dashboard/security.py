@@ -62,8 +62,8 @@ class Perimeter:
     def address(self, request: web.Request) -> str:
         """The caller's address: the peer's, or what a configured proxy says."""
         peer = request.remote or ""
-        told = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
-        return told or peer
+        forwarded = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
+        return forwarded or peer
 
     def encrypted(self, request: web.Request) -> bool:
         """Whether a configured proxy says that it took the request over TLS."""
@@ -87,7 +87,7 @@ class Perimeter:
         return is_loopback(peer) and peer not in self.proxies and not forwarded
 
 
-def perimeter(settings: Settings, port: int) -> Perimeter:
+def perimeter_of(settings: Settings, port: int) -> Perimeter:
     """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the
     default ports and ours.
 
@@ -128,7 +128,7 @@ def _last(request: web.Request, header: str) -> str:
     return ",".join(request.headers.getall(header, [])).rpartition(",")[2].strip()
 
 
-def dress(response: web.StreamResponse, *, secure: bool) -> None:
+def add_headers(response: web.StreamResponse, *, secure: bool) -> None:
     """Put our headers on any answer; ``secure`` when it goes over TLS."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
@@ -137,13 +137,13 @@ def dress(response: web.StreamResponse, *, secure: bool) -> None:
     response.headers.pop("Server", None)
 
 
-def harden(app: web.Application, border: Perimeter) -> None:
+def harden(app: web.Application, perimeter: Perimeter) -> None:
     """Put the checks around everything ``app`` serves, errors and WebSocket upgrades included."""
 
     @web.middleware
     async def checked(request: web.Request, handler: Next) -> web.StreamResponse:
         try:
-            _check_request(request, border)
+            _check_request(request, perimeter)
             return await handler(request)
         except ApiError as e:
             return problem(
@@ -172,23 +172,23 @@ def harden(app: web.Application, border: Perimeter) -> None:
             )
 
     async def prepared(request: web.Request, response: web.StreamResponse) -> None:
-        dress(response, secure=border.encrypted(request))
+        add_headers(response, secure=perimeter.encrypted(request))
 
     app.middlewares.append(checked)
     app.on_response_prepare.append(prepared)
 
 
-def _check_request(request: web.Request, border: Perimeter) -> None:
+def _check_request(request: web.Request, perimeter: Perimeter) -> None:
     if (
         request.headers.getall("Host", [])[1:]
-        or request.headers.get("Host", "").lower() not in border.hosts
+        or request.headers.get("Host", "").lower() not in perimeter.hosts
     ):
         raise ApiError(
             421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS"
         )
     # Browsers speak HTTP/1.1 at least; nginx, told nothing else, hands on with 1.0 and without a
     # word of whom it is for.
-    if border.direct_only and (not border.local(request) or request.version < HttpVersion11):
+    if perimeter.direct_only and (not perimeter.local(request) or request.version < HttpVersion11):
         raise ApiError(
             403,
             "proxied",
@@ -198,7 +198,7 @@ def _check_request(request: web.Request, border: Perimeter) -> None:
     upgrade = "Upgrade" in request.headers
     if (upgrade or request.method not in _SAFE) and origin is None:
         raise ApiError(403, "origin_missing", "the Origin header is missing")
-    if (upgrade or request.method not in _SAFE) and origin not in border.origins:
+    if (upgrade or request.method not in _SAFE) and origin not in perimeter.origins:
         raise ApiError(403, "origin_foreign", "requests from that origin are not accepted")
     if request.method not in _SAFE:
         _check_write(request)

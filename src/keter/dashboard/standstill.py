@@ -26,7 +26,7 @@ _APPROVED, _ROUTER, _BET = "guard:ok", "router:", "router:ok"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standstill:
     """``approved`` signals of the last WINDOW of which none was bet, and the router's ``reasons``
     with their numbers.
     """
@@ -44,20 +44,20 @@ class Standing:
         """It in words."""
         why = ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in self.reasons)
         minutes = WINDOW / timedelta(minutes=1)
-        told = why or "the router took none of them"
+        outcome = why or "the router took none of them"
         return (
             f"{self.approved} signals were approved in the last {minutes:g} minutes and none was"
-            f" bet: {told}."
+            f" bet: {outcome}."
         )
 
 
-class Standstill:
+class StandstillWatch:
     """Remembers the day's counts from look to look."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[datetime, Mapping[str, int]]] = deque(maxlen=SAMPLES)
 
-    def look(self, counts: Mapping[str, int], at: datetime, *, may_bet: bool) -> Standing | None:
+    def look(self, counts: Mapping[str, int], at: datetime, *, may_bet: bool) -> Standstill | None:
         """What the window shows; None until it is full, while nothing may be bet, and where
         something was.
         """
@@ -70,9 +70,9 @@ class Standstill:
             # A new day, a lost Redis, or a stop: what was before explains nothing
             self._samples.clear()
         self._samples.append((at, own))
-        return self._judged(at, own)
+        return self._found(at, own)
 
-    def _judged(self, at: datetime, counts: Mapping[str, int]) -> Standing | None:
+    def _found(self, at: datetime, counts: Mapping[str, int]) -> Standstill | None:
         while len(self._samples) > 1 and self._samples[1][0] <= at - WINDOW:
             self._samples.popleft()
         began, before = self._samples[0]
@@ -88,4 +88,4 @@ class Standstill:
             ((n, name.removeprefix(_ROUTER)) for name, n in grown.items() if name != _APPROVED),
             reverse=True,
         )
-        return Standing(approved, tuple((name, n) for n, name in reasons))
+        return Standstill(approved, tuple((name, n) for n, name in reasons))

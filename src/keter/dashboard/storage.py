@@ -23,9 +23,9 @@ DEADLINE_S = 3.0
 class Storage:
     """One per dashboard: a look a minute at most, remembered for a day."""
 
-    def __init__(self, settings: Settings, door: LazyLedgers, clock: Clock) -> None:
+    def __init__(self, settings: Settings, ledgers: LazyLedgers, clock: Clock) -> None:
         self._settings = settings
-        self._door = door
+        self._ledgers = ledgers
         self._clock = clock
         self._samples: dict[str, deque[tuple[float, int]]] = {}
         self._rooms: list[Room] = []
@@ -65,7 +65,7 @@ class Storage:
     async def _ledger(self) -> int | None:
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await (await self._door.reading()).stored_bytes()
+                return await (await self._ledgers.reading()).stored_bytes()
         except (KeterError, TimeoutError):
             return None  # other looks tell why
 

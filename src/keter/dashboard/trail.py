@@ -87,12 +87,12 @@ def _received(signal: ConfirmedSignal) -> TrailStep:
         [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
     )
     prices = {book.book: book for book in update.books}
-    told = [
+    parts = [
         f"{name} {prices[name].texts[index]}" for name in dict.fromkeys(wanted) if name in prices
     ]
     ages = [(update.received_at - book.confirmed_at).total_seconds() for book in update.books]
     oldest = f", the oldest price {max(ages):.1f} s old" if ages else ""
-    text = f"{update.phase.value} feed, {len(update.books)} books{oldest}: {', '.join(told)}"
+    text = f"{update.phase.value} feed, {len(update.books)} books{oldest}: {', '.join(parts)}"
     return _step(
         update.received_at, "feed", "ingest", "received", True, text, msgspec.to_builtins(update)
     )
@@ -139,10 +139,10 @@ def figures_text(numbers: Mapping[str, Any]) -> str:
         name: value for name, value in shown_numbers(dict(numbers)).items() if value is not None
     }
     tightest = [known.pop(name, None) for name in ("tightest", "tightest_left", "tightest_limit")]
-    told = [_figure(name, value) for name, value in list(known.items())[:MOST_FIGURES]]
+    parts = [_figure(name, value) for name, value in list(known.items())[:MOST_FIGURES]]
     if None not in tightest:
-        told.insert(0, "tightest limit: {}, {} left of {}".format(*tightest))
-    return ", ".join(told)
+        parts.insert(0, "tightest limit: {}, {} left of {}".format(*tightest))
+    return ", ".join(parts)
 
 
 def _figure(name: str, value: object) -> str:
@@ -166,32 +166,34 @@ def _transition_step(step: Transition) -> TrailStep:
     outcome = step.target.value if step.source is not step.target else "corrected"
     if step.cause == "closing_price":
         stage, outcome = "closing line", "seen"
-    return _step(step.at, stage, step.worker, outcome, step.target not in BAD, _told(step), raw)
+    return _step(
+        step.at, stage, step.worker, outcome, step.target not in BAD, _evidence_text(step), raw
+    )
 
 
-def _told(step: Transition) -> str:
+def _evidence_text(step: Transition) -> str:
     """What the evidence says in words; without any, what the step means."""
     evidence = step.evidence
-    told = [
+    parts = [
         *(_ticket(ticket) for ticket in _rows(evidence, "tickets")),
         *(_quote(quote) for quote in _rows(evidence, "quotes")),
     ]
     if step.target is BetState.SENDING and isinstance(
         prices := evidence.get("prices"), list | tuple
     ):
-        told.append(
+        parts.append(
             f"{_money(evidence.get('stake_minor'))} at"
             f" {', '.join(f'{book} {price}' for book, price in prices)}"
         )
     message = evidence.get("message")
     reason = (
         (MEANINGS.get(step.cause) or reason_text(step.cause) or "")
-        if not told or step.target in BAD
+        if not parts or step.target in BAD
         else ""
     )
     return " ".join(
         part
-        for part in (reason, f"{message}" if message else "", "; ".join(told))
+        for part in (reason, f"{message}" if message else "", "; ".join(parts))
         if part and part != "venue"
     )
 

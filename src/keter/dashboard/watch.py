@@ -13,7 +13,7 @@ import structlog
 
 from keter.alerting.held import Held
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
 from keter.dashboard.alert_history import AlertHistory
@@ -21,12 +21,14 @@ from keter.dashboard.auth import ALERT_AFTER, Authenticator
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import disk_facts, licence_trouble
 from keter.dashboard.ledgers import LazyLedgers
-from keter.dashboard.models.base import Level
 from keter.dashboard.presence import Presence
 from keter.dashboard.reader import Reader
-from keter.dashboard.rules import RULES, Finding, Rule, Situation, findings, wanted
-from keter.dashboard.standstill import Standing, Standstill
+from keter.dashboard.rules.base import Finding, Rule, Situation, findings
+from keter.dashboard.rules.table import OWN, RULES
+from keter.dashboard.rules.workers import wanted
+from keter.dashboard.standstill import Standstill, StandstillWatch
 from keter.dashboard.stores import StoreHealth, Stores
+from keter.domain.alerts import Alert, Level
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError
@@ -46,28 +48,28 @@ class Watch:
     """
 
     def __init__(
-        self, settings: Settings, bus: Bus, reader: Reader, door: LazyLedgers, doorman: Authenticator, stores: Stores,
+        self, settings: Settings, bus: Bus, reader: Reader, ledgers: LazyLedgers, authenticator: Authenticator, stores: Stores,
         held: Held, clock: Clock, starts: frozenset[Process] = EVERYTHING,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._bus = bus
         self._reader = reader
-        self._doorman = doorman
+        self._authenticator = authenticator
         self._stores = stores
         self._held = held
         self._clock = clock
-        self._history = AlertHistory(door.alerts)
+        self._history = AlertHistory(ledgers.alerts)
         self._starts = starts
         self._presence = Presence(wanted(starts))
-        self._standstill = Standstill()
+        self._standstill = StandstillWatch()
         self._stored: Sequence[Alert] = ()
-        self._judged: set[str] = set()
+        self._checked: set[str] = set()
         self._unreadable_since: datetime | None = None
         self._unarmed_since: datetime | None = None
         self._was_armed = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
-        self._said: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._since = clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -88,8 +90,8 @@ class Watch:
             found = findings(rule, health, situation)
             if found is not None:
                 self._settle(rule, found, now)
-        known = await self._tell_redis(health)
-        self._history.note(self._held.standing(self._stored), now)
+        known = await self._update_redis(health)
+        self._history.note(self._held.active(self._stored), now)
         if health.ledger is None:
             await self._history.write(now, all_known=known)
 
@@ -100,37 +102,37 @@ class Watch:
         try:
             facts = await self._reader.facts()
         except (KeterError, OSError, TimeoutError) as e:
-            self._say("the situation", str(e) or type(e).__name__)
+            self._report("the situation", str(e) or type(e).__name__)
             return None
-        self._say("the situation", "")
+        self._report("the situation", "")
         return facts
 
     def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
         """Hold what ``rule`` found, and ends what it found before and no longer finds."""
-        self._judged.add(rule.id)
-        alerts = [_risen(rule, finding, now) for finding in found]
+        self._checked.add(rule.kind.id)
+        alerts = [_raised(rule, finding, now) for finding in found]
         ids = {alert.id for alert in alerts}
         for alert in self._held.own:
-            if _rule_of(alert.id) == rule.id and alert.id not in ids:
+            if _rule_of(alert.id) == rule.kind.id and alert.id not in ids:
                 self._held.end(alert.id)
         for alert in alerts:
             self._held.put(alert)
 
-    async def _tell_redis(self, health: StoreHealth) -> bool:
+    async def _update_redis(self, health: StoreHealth) -> bool:
         """Copy what is held into Redis and takes out what is over; whether what stands in Redis
         is known.
         """
         try:
             self._stored = await read_alerts(self._bus)
             for alert in self._stored:
-                if self._over(alert.id):
+                if self._is_over(alert.id):
                     self._held.end(alert.id)
             if health.redis is None:
                 await self._copy()
         except (KeterError, OSError, TimeoutError) as e:
-            self._say("the alerts in Redis", str(e) or type(e).__name__)
+            self._report("the alerts in Redis", str(e) or type(e).__name__)
             return False
-        self._say("the alerts in Redis", "")
+        self._report("the alerts in Redis", "")
         return True
 
     async def _copy(self) -> None:
@@ -141,22 +143,22 @@ class Watch:
             self._stored = [alert for alert in self._stored if alert.id != alert_id]
             self._held.cleared(alert_id)
 
-    def _over(self, alert_id: str) -> bool:
+    def _is_over(self, alert_id: str) -> bool:
         """Whether it is one of an earlier life of ours whose cause is gone."""
         rule = _rule_of(alert_id)
-        return rule in OWN and rule in self._judged and not self._held.stands(alert_id)
+        return rule in OWN and rule in self._checked and not self._held.has(alert_id)
 
-    def _say(self, about: str, problem: str) -> None:
+    def _report(self, about: str, problem: str) -> None:
         """Says a trouble once, not at every look."""
-        if problem and problem != self._said.get(about):
+        if problem and problem != self._reported.get(about):
             log.warning("watch_hindered", about=about, error=problem)
-        self._said[about] = problem
+        self._reported[about] = problem
 
     async def _situation(self, facts: Facts, health: StoreHealth) -> Situation:
         if health.redis is None:
             self._presence.look(facts.bus.heartbeats, facts.at)
         else:
-            self._presence.blind()
+            self._presence.pause()
         if self._clock.monotonic() >= self._licence_due:
             self._licence_trouble = await asyncio.to_thread(
                 licence_trouble, self._settings, self._clock
@@ -180,44 +182,31 @@ class Watch:
             unreadable_since=self._unreadable_since,
             unarmed_since=self._unarmed_since,
             was_armed=self._was_armed,
-            standstill=self._standing_still(facts),
+            standstill=self._find_standstill(facts),
             starts=self._starts,
         )
 
     def _waits_for_arming(self, facts: Facts) -> bool:
         return Process.ROUTER in self._starts and unarmed(self._settings, facts)
 
-    def _standing_still(self, facts: Facts) -> Standing | None:
-        allowed = _bets(facts) and not unarmed(self._settings, facts)
+    def _find_standstill(self, facts: Facts) -> Standstill | None:
+        allowed = _may_bet(facts) and not unarmed(self._settings, facts)
         return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
 
     def _login_failures(self) -> tuple[str, int] | None:
-        worst = self._doorman.backoff.worst(FAILURES_COUNT_S)
+        worst = self._authenticator.backoff.worst(FAILURES_COUNT_S)
         return worst if worst is not None and worst[1] >= ALERT_AFTER else None
-
-
-OWN = frozenset(rule.id for rule in RULES if rule.check or rule.each or rule.of_stores)
 
 
 def _rule_of(alert_id: str) -> str:
     return alert_id.partition(":")[0]
 
 
-def _risen(rule: Rule, finding: Finding, now: datetime) -> Alert:
-    alert_id = f"{rule.id}:{finding.about}" if finding.about else rule.id
-    return Alert(
-        alert_id,
-        finding.level or rule.level,
-        rule.title,
-        finding.detail,
-        now,
-        rule.action,
-        rule.link,
-        rule.id,
-    )
+def _raised(rule: Rule, finding: Finding, now: datetime) -> Alert:
+    return rule.kind.alert(finding.detail, now, about=finding.about, level=finding.level)
 
 
-def _bets(facts: Facts) -> bool:
+def _may_bet(facts: Facts) -> bool:
     """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow
     its open bets.
     """
@@ -228,7 +217,7 @@ def _bets(facts: Facts) -> bool:
 
 def unarmed(settings: Settings, facts: Facts) -> bool:
     """Whether LIVE would bet, were it armed."""
-    return settings.live and _bets(facts) and not facts.bus.armed
+    return settings.live and _may_bet(facts) and not facts.bus.armed
 
 
 def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:

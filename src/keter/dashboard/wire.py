@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from keter.dashboard.connections import BACKLOG, Bounds, ConnectionLimits, Phase
-from keter.dashboard.security import dress, problem
+from keter.dashboard.security import add_headers, problem
 
 log = structlog.get_logger(__name__)
 HEAD_S = 10.0  # for the head of a request, from its first byte or from the connection on
@@ -57,7 +57,7 @@ class _Connection(web.RequestHandler):
         """A WebSocket does not: the stream counts its own."""
         return self._payload_parser is None
 
-    def give_way(self) -> None:
+    def abort(self) -> None:
         """End at once, so that its descriptor is free."""
         self._limits.leave(self)
         if self.transport is not None:
@@ -70,7 +70,7 @@ class _Connection(web.RequestHandler):
         self._peer = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         if not self._limits.admit(self):
             log.debug("connection_refused", address=self._peer)
-            self.give_way()
+            self.abort()
             return
         self._await_head()
 
@@ -92,7 +92,7 @@ class _Connection(web.RequestHandler):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._stall_timer is None:
-            self._stall_timer = self._loop.call_later(STALLED_S, self.give_way)
+            self._stall_timer = self._loop.call_later(STALLED_S, self.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -111,7 +111,7 @@ class _Connection(web.RequestHandler):
     def _head_is_late(self) -> None:
         self._head_timer = None
         if self.phase is Phase.HEAD and self.counts:
-            self.give_way()
+            self.abort()
 
     def handle_error(
         self,
@@ -133,9 +133,9 @@ class _Connection(web.RequestHandler):
             if status >= 500
             else ("unreadable", "that is no HTTP that can be read")
         )
-        told = problem(status, code, text)
-        answer = _Bare(status=status, body=told.body, content_type="application/json")
-        dress(answer, secure=False)
+        answer_body = problem(status, code, text)
+        answer = _Bare(status=status, body=answer_body.body, content_type="application/json")
+        add_headers(answer, secure=False)
         answer.force_close()
         return answer
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from keter.bus.queue import QueueFacts
 from keter.bus.state.odds import FeedFacts
-from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.domain.alerts import Alert
 from keter.domain.exposure import Exposure
 from keter.domain.room import Room
 from keter.domain.tickets import AccountSnapshot

@@ -8,7 +8,7 @@ import asyncio
 from keter.context import Context
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.ledgers import LazyLedgers
-from keter.dashboard.wiring import build_world
+from keter.dashboard.wiring import build_app_context
 from keter.errors import KeterError
 from keter.processes.runtime import follow_redis
 from keter.system.tasks import end_tasks
@@ -22,21 +22,21 @@ async def run(context: Context) -> None:
     for one that has nothing to tell.
     """
     settings = context.settings
-    door = LazyLedgers(settings, context.clock)
-    world = build_world(
-        settings, context.bus, door, context.clock, context.ids, starts=context.starts
+    ledgers = LazyLedgers(settings, context.clock)
+    app_context = build_app_context(
+        settings, context.bus, ledgers, context.clock, context.ids, starts=context.starts
     )
     stop = context.stop
     work = {
-        "hub": world.hub.run(stop),
-        "watch": world.watch.run(stop),
-        "alerting": world.alerting.run(stop),
+        "hub": app_context.hub.run(stop),
+        "watch": app_context.watch.run(stop),
+        "alerting": app_context.alerting.run(stop),
         "redis": follow_redis(context),
     }
     tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
     address = settings.dashboard.dash_host, settings.dashboard.dash_port
     try:
-        async with serving(make_app(world), *address, proxies=world.border.proxies):
+        async with serving(make_app(app_context), *address, proxies=app_context.perimeter.proxies):
             context.log.info("dashboard_listening", host=address[0], port=address[1])
             stopping = asyncio.create_task(context.stop.wait())
             await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -44,8 +44,8 @@ async def run(context: Context) -> None:
             await end_tasks(stopping)
     finally:
         await end_tasks(*tasks)
-        await world.stores.aclose()
-        await door.aclose()
+        await app_context.stores.aclose()
+        await ledgers.aclose()
     _raise_what_ended(tasks, [] if context.stop.is_set() else ended)
 
 

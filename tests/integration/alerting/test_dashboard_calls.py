@@ -14,7 +14,8 @@ import pytest
 from aiohttp import web
 
 from keter.bus.state.trading import read_trading
-from keter.bus.telemetry.alerts import Alert, raise_alert
+from keter.bus.telemetry.alerts import raise_alert
+from keter.domain.alerts import Alert
 from keter.domain.trading import TradingMode
 from keter.processes.dashboard import run
 from tests.integration.alerting.test_webhook import Receiver, receiver

@@ -8,15 +8,16 @@ import structlog
 
 from keter.alerting.build import build_alerting
 from keter.alerting.channels import DeliveryError
-from keter.alerting.dispatcher import REST_S, Dispatcher
+from keter.alerting.dispatcher import RETRY_AFTER_S, Dispatcher
 from keter.alerting.held import Held
 from keter.alerting.policy import QUIET_S
 from keter.alerting.telegram_commands import Views
 from keter.alerting.texts import Kind, Message, StatusLine
 from keter.bus.connection import Bus, connect
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.settings import load_settings
 from tests.kit.support import RedisServer, eventually
@@ -36,7 +37,7 @@ class Box:
         self.got: list[Message] = []
         self.broken = False
 
-    async def send(self, message: Message, position: StatusLine | None) -> None:
+    async def send(self, message: Message, status: StatusLine | None) -> None:
         if self.broken:
             raise DeliveryError("out of order")
         self.got.append(message)
@@ -48,45 +49,45 @@ class Box:
         return [message.kind for message in self.got]
 
 
-async def position() -> StatusLine:
+async def status() -> StatusLine:
     return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
 
-def courier(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
+def dispatcher(bus: Bus, clock: ManualClock, *boxes: Box, held: Held | None = None) -> Dispatcher:
     clean = ZoneInfo("UTC"), lambda text: text.replace("canary-4711", "***")
-    return Dispatcher(bus, boxes, position, held or Held(), clock, *clean)
+    return Dispatcher(bus, boxes, status, held or Held(), clock, *clean)
 
 
 async def test_a_restart_tells_nothing_twice_and_still_tells_the_end(bus: Bus) -> None:
     box, clock = Box("a"), ManualClock(NIGHT)
     await raise_alert(bus, ALERT)
-    await courier(bus, clock, box).look()
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     assert [(message.kind, message.detail) for message in box.got] == [(Kind.NEW, "token ***")]
     await clear_alert(bus, ALERT.id)
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     clock.set(clock.now() + timedelta(seconds=QUIET_S))
-    await courier(bus, clock, box).look()
+    await dispatcher(bus, clock, box).look()
     assert box.kinds() == [Kind.NEW, Kind.RESOLVED]
 
 
 async def test_a_channel_that_is_down_keeps_nothing_from_the_other_and_catches_up(bus: Bus) -> None:
     good, bad, clock = Box("good"), Box("bad"), ManualClock(NIGHT)
     bad.broken = True
-    one = courier(bus, clock, bad, good)
+    one = dispatcher(bus, clock, bad, good)
     await raise_alert(bus, ALERT)
     await one.look()
     bad.broken = False
     await one.look()
     assert (good.kinds(), bad.kinds()) == ([Kind.NEW], [])
-    clock.set(clock.now() + timedelta(seconds=REST_S))
+    clock.set(clock.now() + timedelta(seconds=RETRY_AFTER_S))
     await one.look()
     assert (good.kinds(), bad.kinds()) == ([Kind.NEW], [Kind.NEW])
 
 
 async def test_once_a_day_it_says_that_it_lives(bus: Bus) -> None:
     box, clock = Box("a"), ManualClock(NIGHT)
-    one = courier(bus, clock, box)
+    one = dispatcher(bus, clock, box)
     for _ in range(24 * 2):
         await one.look()
         clock.set(clock.now() + timedelta(hours=1))
@@ -108,7 +109,7 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
     """
     server, boxes, clock, held = RedisServer(), (Box("a"), Box("b")), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, *boxes, held=held)
+    one = dispatcher(bus, clock, *boxes, held=held)
     refuse, allow = REFUSALS[how]
     try:
         await raise_alert(bus, ALERT)
@@ -131,7 +132,7 @@ async def test_what_redis_takes_no_note_of_is_told_once_and_its_end_too(how: str
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
         await bus.redis.execute_command(*allow)
         await one.look()
-        await courier(
+        await dispatcher(
             bus, clock, *boxes, held=held
         ).look()  # a restart reads what was told meanwhile
         assert [[(m.kind, m.alert_id) for m in box.got] for box in boxes] == [told, told]
@@ -146,7 +147,7 @@ async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_agai
     """
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, box, held=held)
+    one = dispatcher(bus, clock, box, held=held)
     try:
         held.put(Alert("disk-full", "page", "disk-full", "", clock.now()))
         await one.look()
@@ -164,7 +165,7 @@ async def test_what_ended_while_redis_takes_no_writes_is_not_told_again_and_agai
 async def test_without_redis_everything_is_delivered_and_nothing_counts_as_over() -> None:
     server, box, clock, held = RedisServer(), Box("a"), ManualClock(NIGHT), Held()
     bus = await connect(server.url)
-    one = courier(bus, clock, box, held=held)
+    one = dispatcher(bus, clock, box, held=held)
     try:
         await raise_alert(bus, ALERT)
         await one.look()
@@ -238,12 +239,12 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
 
     with structlog.testing.capture_logs() as logs:
         built = build_alerting(
-            settings, bus, control, Views(position, _no_bets, nothing), Held(), clock
+            settings, bus, control, Views(status, _no_bets, nothing), Held(), clock
         )
-        await built.complete()
-    await built.courier.aclose()
+        await built.load()
+    await built.dispatcher.aclose()
     assert "canary" not in str(logs)
-    return built.courier.names, [line["event"] for line in logs]
+    return built.dispatcher.names, [line["event"] for line in logs]
 
 
 async def _no_bets() -> list[Bet]:

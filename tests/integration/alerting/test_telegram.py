@@ -18,13 +18,13 @@ from aiogram.types import Chat, Message, Update, User
 from keter.alerting.channels import DeliveryError
 from keter.alerting.telegram import Listener, TelegramChannel
 from keter.alerting.telegram_commands import IncomingMessage
-from keter.alerting.texts import Kind, about
-from keter.bus.telemetry.alerts import Alert
+from keter.alerting.texts import Kind, message_of
+from keter.domain.alerts import Alert
 from tests.kit.support import eventually
 
 TOKEN = "1234567890:" + "canary" * 6
 AT = datetime.now(UTC).replace(microsecond=0)
-MESSAGE = about(
+MESSAGE = message_of(
     Kind.NEW, Alert("unknown-bets", "page", "Bets with unknown outcome", "<b>1 bet</b>", AT), AT
 )
 
@@ -65,7 +65,7 @@ class Session(BaseSession):
         self.closed = True
 
 
-class EchoDesk:
+class EchoHandler:
     """Answers everything with what was heard."""
 
     def __init__(self) -> None:
@@ -90,8 +90,8 @@ def update(
     return Update(update_id=number, message=message.model_copy(update=more))
 
 
-def listener(session: Session, desk: EchoDesk) -> Listener:
-    return Listener(Bot(TOKEN, session=session), desk, lambda text: text.replace(TOKEN, "***"))  # type: ignore[arg-type]  # a desk by shape
+def listener(session: Session, handler: EchoHandler) -> Listener:
+    return Listener(Bot(TOKEN, session=session), handler, lambda text: text.replace(TOKEN, "***"))  # type: ignore[arg-type]  # a desk by shape
 
 
 async def test_an_alert_reaches_every_listed_user_as_plain_text() -> None:
@@ -119,27 +119,27 @@ async def test_when_nobody_could_be_told_it_has_failed_and_the_error_keeps_the_t
 
 
 async def test_a_command_is_heard_once_and_its_reply_holds_no_secret() -> None:
-    session, desk = Session(), EchoDesk()
+    session, handler = Session(), EchoHandler()
     session.updates = [update(5, "/halt"), update(5, "/halt"), update(6)]
     stop = asyncio.Event()
-    running = asyncio.create_task(listener(session, desk).run(stop))
+    running = asyncio.create_task(listener(session, handler).run(stop))
     await eventually(lambda: len(session.offsets) == 2)
     stop.set()
     await running
-    assert [said.text for said in desk.heard] == ["/halt", "/status"]
+    assert [said.text for said in handler.heard] == ["/halt", "/status"]
     assert session.offsets == [0, 7]
     assert session.sent == [(7, "heard /halt ***"), (7, "heard /status ***")]
 
 
 async def test_what_is_heard_says_who_where_and_when() -> None:
-    session, desk = Session(), EchoDesk()
-    ear = listener(session, desk)
-    await ear.hear(update(1))
-    await ear.hear(update(2, kind="group", chat=-100))
-    await ear.hear(update(3, from_user=User(id=9, is_bot=True, first_name="Bot")))
-    await ear.hear(update(4, text=None))
-    await ear.hear(Update(update_id=5))
-    first, group, bot = desk.heard
+    session, handler = Session(), EchoHandler()
+    ear = listener(session, handler)
+    await ear.handle(update(1))
+    await ear.handle(update(2, kind="group", chat=-100))
+    await ear.handle(update(3, from_user=User(id=9, is_bot=True, first_name="Bot")))
+    await ear.handle(update(4, text=None))
+    await ear.handle(Update(update_id=5))
+    first, group, bot = handler.heard
     assert (first.user, first.chat, first.private, first.at, first.by_person) == (
         7,
         7,
@@ -156,7 +156,7 @@ async def test_a_fault_is_told_once_with_its_kind_and_without_the_token() -> Non
     session.fault = TelegramConflictError(
         GetUpdates(), f"bot{TOKEN}: terminated by other getUpdates request"
     )
-    ear = listener(session, EchoDesk())
+    ear = listener(session, EchoHandler())
     with structlog.testing.capture_logs() as logs:
         assert [await ear.poll(), await ear.poll()] == ["TelegramConflictError"] * 2
     [line] = logs

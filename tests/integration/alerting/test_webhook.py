@@ -13,14 +13,14 @@ import pytest
 from aiohttp import web
 
 from keter.alerting.channels import DeliveryError
-from keter.alerting.texts import Kind, StatusLine, about
+from keter.alerting.texts import Kind, StatusLine, message_of
 from keter.alerting.webhook import WebhookChannel
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 from tests.kit.support import free_port
 
 SECRET = "canary-webhook-4711"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MESSAGE = about(
+MESSAGE = message_of(
     Kind.NEW,
     Alert("feed_stale:ACC:live", "page", "The feed is stale", "70 s", AT, "Look at it."),
     AT,

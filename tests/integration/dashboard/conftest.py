@@ -14,7 +14,7 @@ from keter.clock import SystemClock, random_id
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.ledgers import LazyLedgers
-from keter.dashboard.wiring import build_world
+from keter.dashboard.wiring import build_app_context
 from keter.ledger import Ledger
 from keter.opening import open_settings_ledger
 from keter.settings import Settings, load_settings
@@ -25,7 +25,7 @@ from tests.kit.support import connected, free_port
 class Console:
     """One running console and a client that behaves like its page."""
 
-    world: AppContext
+    context: AppContext
     bus: Bus
     ledger: Ledger
     settings: Settings
@@ -90,10 +90,10 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
         bus = await connected(settings.redis.redis_url.get_secret_value())
         (tmp_path / "data").mkdir(exist_ok=True)
         ledger = await open_settings_ledger(settings, clock=clock)
-        door = LazyLedgers(settings, clock)
-        world = build_world(settings, bus, door, clock, random_id)
-        hub = asyncio.create_task(world.hub.run(stop))
-        server = serving(make_app(world), "127.0.0.1", port)
+        ledgers = LazyLedgers(settings, clock)
+        context = build_app_context(settings, bus, ledgers, clock, random_id)
+        hub = asyncio.create_task(context.hub.run(stop))
+        server = serving(make_app(context), "127.0.0.1", port)
         await server.__aenter__()
         http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
@@ -102,12 +102,12 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
             await http.close()
             await server.__aexit__(None, None, None)
             await hub
-            await door.aclose()
+            await ledgers.aclose()
             await ledger.aclose()
             await bus.aclose()
 
         stops.append(end)
-        return Console(world, bus, ledger, settings, port, http)
+        return Console(context, bus, ledger, settings, port, http)
 
     yield start
     for end in stops:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from keter.bus.telemetry.alerts import Alert
 from keter.clock import ManualClock
 from keter.dashboard.alert_history import AlertHistory
+from keter.domain.alerts import Alert
 from keter.ledger import Alerts, Ledger, open_ledger
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

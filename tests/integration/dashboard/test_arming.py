@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from keter.betting_settings import LIVE_LIMITS
 from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
-from keter.dashboard.alert_views import position_of
+from keter.dashboard.alert_views import status_of
 from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
@@ -70,7 +70,7 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
 ) -> None:
     """The alert is a page on the last day already; the banner that says "blocked" must be true."""
     console = await start_console(**live(valid_for), **LIMITS)
-    await console.world.hub.refresh()
+    await console.context.hub.refresh()
     _, found = await console.get("/api/v1/snapshot")
     assert ("the licence ended" in str(found["trading"]["unlicensed"])) == blocked
     assert (found["trading"]["unlicensed"] is None) != blocked
@@ -106,16 +106,16 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     assert number > 1
 
     async def told(words: str) -> bool:
-        await console.world.hub.refresh()
+        await console.context.hub.refresh()
         _, page = await console.get("/api/v1/snapshot")
         _, status = await console.get("/api/status")
-        await console.world.watch.look()
+        await console.context.watch.look()
         details = {one.id: one.detail for one in await read_alerts(console.bus)}
         said = [page["trading"]["following"], status["following"], details.get(alert, "")]
         return all(words in text and why in text for text in said)
 
     assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
-    position = position_of(console.world.hub.latest(), console.settings)
+    position = status_of(console.context.hub.latest(), console.settings)
     assert any("open bets only" in problem for problem in position.problems)
     for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
         target = (
@@ -132,7 +132,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
 async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: StartConsole) -> None:
     for environ in (live() | LIMITS, {"EXECUTION_MODE": "DRY"}):
         console = await start_console(**environ)
-        await console.world.hub.refresh()
+        await console.context.hub.refresh()
         _, page = await console.get("/api/v1/snapshot")
         assert page["trading"]["following"] is None
 
@@ -140,7 +140,7 @@ async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: Star
 async def missing(console: Console) -> str | None:
     """What keeps guard and router from betting LIVE."""
     return await Permission(
-        console.bus, console.settings, console.world.clock, "acc", LIVE_RUN.mark
+        console.bus, console.settings, console.context.clock, "acc", LIVE_RUN.mark
     ).missing()
 
 
@@ -152,8 +152,8 @@ async def prepared(console: Console, body: dict[str, str] = ARM) -> dict[str, An
 
 def typed_long_ago(console: Console) -> None:
     """More than five minutes have passed since anybody typed a password."""
-    sessions = console.world.doorman._sessions
-    console.world.doorman._sessions = {
+    sessions = console.context.authenticator.sessions._sessions
+    console.context.authenticator.sessions._sessions = {
         key: replace(session, proved_at=datetime(2020, 1, 1, tzinfo=UTC))
         for key, session in sessions.items()
     }
@@ -205,7 +205,7 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
     typed_long_ago(ready)
     command = await prepared(ready)
     assert command["needs"] == ["word", "password"]
-    backoff = ready.world.doorman.backoff
+    backoff = ready.context.authenticator.backoff
     for proof, code in (
         ({}, "word_missing"),
         ({"word": "live", "password": PASSWORD}, "word_missing"),
@@ -225,7 +225,7 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
     assert (status, refused["error"]["code"]) == (429, "slow_down"), (
         "a wrong password makes the next one wait"
     )
-    caller = ready.world.doorman.who(ready.token)
+    caller = ready.context.authenticator.who(ready.token)
     assert caller is not None
     backoff.succeeded("operator", "127.0.0.1", session_source(caller))
     assert (
@@ -236,7 +236,7 @@ async def test_an_old_password_must_be_typed_again_with_the_word(ready: Console)
 
 async def test_a_confirmation_that_is_old_or_of_another_login_arms_nothing(ready: Console) -> None:
     command = await prepared(ready)
-    ready.world.commands._tokens[command["token"]].made_s -= TOKEN_LASTS_S + 1
+    ready.context.commands._tokens._tokens[command["token"]].made_s -= TOKEN_LASTS_S + 1
     old = await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"})
     command = await prepared(ready)
     await ready.login("operator", PASSWORD)

@@ -97,7 +97,7 @@ async def test_what_only_stops_is_done_however_old_its_look_at_the_state(
     await seed_bus(console.bus)
     _, prepared = await console.post(PREPARE, {"action": action})
     await set_state(console, TradingMode.ACTIVE, "somebody else")
-    console.world.commands._tokens[prepared["token"]].made_s -= 300
+    console.context.commands._tokens._tokens[prepared["token"]].made_s -= 300
     status, done = await console.post(COMMIT, {"token": prepared["token"]})
     assert (status, done.get("action")) == (200, action)
     state = await state_of(console)
@@ -110,7 +110,7 @@ async def test_what_may_start_bets_is_not_done_when_its_confirmation_is_old(
 ) -> None:
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
-    console.world.commands._tokens[prepared["token"]].made_s -= 31
+    console.context.commands._tokens._tokens[prepared["token"]].made_s -= 31
     status, refused = await console.post(COMMIT, {"token": prepared["token"]})
     assert (status, refused["error"]["code"]) == (410, "token_gone")
 
@@ -120,11 +120,11 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
 ) -> None:
     console = await start_console(**LOCKED)
     await console.login("operator", PASSWORD)
-    console.world.doorman._sessions = {
+    console.context.authenticator.sessions._sessions = {
         key: session.__class__(
             session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
         )
-        for key, session in console.world.doorman._sessions.items()
+        for key, session in console.context.authenticator.sessions._sessions.items()
     }
     await set_state(console, TradingMode.PAUSED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
@@ -149,9 +149,9 @@ async def test_a_pause_is_resumed_with_one_press_and_a_halt_with_word_and_passwo
     ]
     assert refused[0] == ("resume", False, "refused: user, password or code is wrong")
     assert [accepted for _, accepted, _ in refused] == [False] * 3
-    caller = console.world.doorman.who(console.token)
+    caller = console.context.authenticator.who(console.token)
     assert caller is not None
-    backoff, source = console.world.doorman.backoff, session_source(caller)
+    backoff, source = console.context.authenticator.backoff, session_source(caller)
     await eventually(lambda: backoff.wait_s("operator", "127.0.0.1", source) == 0)
     assert (await console.post(COMMIT, {"token": token, "word": "RESUME", "password": PASSWORD}))[
         0
@@ -184,11 +184,11 @@ async def test_with_a_second_factor_an_old_proof_asks_for_its_code_too(
         f"{console.base}/api/v1/login", json=body, headers=console.page_headers
     ) as answer:
         console.token = answer.cookies["__Host-sid"].value
-    console.world.doorman._sessions = {
+    console.context.authenticator.sessions._sessions = {
         key: session.__class__(
             session.role, session.started_at, session.seen_at, datetime(2020, 1, 1, tzinfo=UTC)
         )
-        for key, session in console.world.doorman._sessions.items()
+        for key, session in console.context.authenticator.sessions._sessions.items()
     }
     await set_state(console, TradingMode.HALTED)
     _, prepared = await console.post(PREPARE, {"action": "resume"})
@@ -359,7 +359,7 @@ async def test_a_flood_of_stops_pushes_out_nobody_elses_confirmation(
     for _ in range(550):
         status, last = await console.post(PREPARE, {"action": "pause"})
         assert status == 200
-    assert len(console.world.commands._tokens) == 101
+    assert len(console.context.commands._tokens) == 101
     assert (await console.post(COMMIT, {"token": last["token"]}))[0] == 200
     console.token = mine
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
@@ -406,7 +406,7 @@ async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show
             PREPARE, {"action": "set_limit", "target": name, "value": value}
         )
         assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
-    await console.world.hub.refresh()
+    await console.context.hub.refresh()
     _, snapshot = await console.get("/api/v1/snapshot")
     loss = f"{2 * console.settings.stake.fixed_stake:.2f}"
     assert (snapshot["money"]["exposure_limit"], snapshot["money"]["loss_limit"]) == (

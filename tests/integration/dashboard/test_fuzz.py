@@ -172,7 +172,7 @@ async def test_no_request_finds_a_bug_an_undeclared_answer_or_a_way_around_a_sco
     seed = await seed_ledger(console.ledger)
     await seed_bus(console.bus, now=seed.now)
     async with alive(console):
-        await eventually(lambda: console.world.hub.latest() is not None)
+        await eventually(lambda: console.context.hub.latest() is not None)
         document = await served(console, seed.bets[1].intent.intent_id)
         console.token = None
         if role is not None:
@@ -207,7 +207,7 @@ async def served(console: Console, intent_id: str) -> dict[str, Any]:
 
 
 async def test_a_method_that_the_table_does_not_know_is_405_everywhere(console: Console) -> None:
-    known = {(route.method, sample(route)) for route in all_routes(console.world)}
+    known = {(route.method, sample(route)) for route in all_routes(console.context)}
     for path in {path for _, path in known}:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             if (method, path) not in known:

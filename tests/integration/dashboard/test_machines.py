@@ -78,15 +78,15 @@ async def test_the_same_process_of_two_machines_is_two_rows(console: Console) ->
 async def test_the_alert_names_the_machine_whose_worker_is_silent(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keter.dashboard.rules.LOST_AFTER_S", 0.0)
+    monkeypatch.setattr("keter.dashboard.rules.workers.LOST_AFTER_S", 0.0)
     await beat(console, *NAMES)
-    await console.world.watch.look()
+    await console.context.watch.look()
     (key,) = [key async for key in console.bus.redis.scan_iter(match="*router@lisbon*")]
     await console.bus.redis.execute_command("DEL", key)
 
     async def told() -> set[str]:
         await beat(console, "router@berlin")
-        await console.world.watch.look()
+        await console.context.watch.look()
         return {one.id for one in await read_alerts(console.bus) if "router" in one.id}
 
     assert await eventually(told) == {"heartbeat-lost:router@lisbon"}

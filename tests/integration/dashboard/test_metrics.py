@@ -15,7 +15,7 @@ from prometheus_client.samples import Sample
 
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import add_counts
-from keter.dashboard.rules import RULES
+from keter.dashboard.rules.table import RULES
 from keter.metrics import CATALOGUE, CONTENT_TYPE
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
@@ -38,7 +38,7 @@ async def page(console: Console, **headers: str) -> tuple[int, str]:
 async def seed_everything(console: Console) -> None:
     """A day on which every family has something to tell."""
     seed = await seed_ledger(console.ledger, count=18)
-    await seed_bus(console.bus, now=seed.now, day=console.world.reader.today())
+    await seed_bus(console.bus, now=seed.now, day=console.context.reader.today())
     steps = {"ingest": "parse", "validator": "wait", "edge": "handle", "router": "place_call"}
     for process, step in steps.items():
         heart = Heart(console.bus, process=process, worker=process, heartbeat_s=30)
@@ -58,7 +58,7 @@ async def seed_everything(console: Console) -> None:
         "validator:book_quote_stale": 5,
         "router:venue_refused": 2,
     }
-    await add_counts(console.bus, console.world.reader.today(), more)
+    await add_counts(console.bus, console.context.reader.today(), more)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(
             sample.value for sample in samples[name] if labels.items() <= sample.labels.items()
         )
 
-    today = console.world.reader.today()
+    today = console.context.reader.today()
     summary = await console.ledger.summary(console.settings.mode.execution_mode, today)
     assert value("keter_up") == 1
     assert value("keter_day_profit") == summary.pnl_minor / 100
@@ -220,16 +220,16 @@ async def test_many_who_ask_at_once_get_one_page(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    facts = console.world.reader.facts
+    facts = console.context.reader.facts
 
     async def counted() -> Any:
         nonlocal asked
         asked += 1
         return await facts()
 
-    await console.world.hub.refresh()
-    monkeypatch.setattr(console.world.hub, "refresh", lambda: asyncio.sleep(0))
-    monkeypatch.setattr(console.world.reader, "facts", counted)
+    await console.context.hub.refresh()
+    monkeypatch.setattr(console.context.hub, "refresh", lambda: asyncio.sleep(0))
+    monkeypatch.setattr(console.context.reader, "facts", counted)
     pages = await asyncio.gather(*[page(console) for _ in range(20)])
     assert {status for status, _ in pages} == {200}
     assert asked <= 3
@@ -343,7 +343,7 @@ def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
         return {(name, level)} if name is not None else set()
     assert name == "{{ $labels.alert }}"
     (wanted,) = re.findall(r'alert=~"([^"]+)"', rule["expr"])
-    return {(one.id, level) for one in RULES if re.fullmatch(wanted, one.id)}
+    return {(one.kind.id, level) for one in RULES if re.fullmatch(wanted, one.kind.id)}
 
 
 def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
@@ -361,7 +361,7 @@ def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
         "redis-memory",
     )
     more = {("licence-ending", "page"), *((name, "ticket") for name in less)}
-    assert mirrored == {(rule.id, rule.level) for rule in RULES} | more
+    assert mirrored == {(rule.kind.id, rule.kind.level) for rule in RULES} | more
     names = [rule["alert"] for group in groups for rule in group["rules"]]
     assert len(names) == len(set(names))
 

@@ -18,9 +18,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from keter.dashboard.app import all_routes, make_app
-from keter.dashboard.auth import IDLE
 from keter.dashboard.routes import Role, Route, Scope
-from keter.dashboard.security import CSP, perimeter
+from keter.dashboard.security import CSP, perimeter_of
+from keter.dashboard.sessions import IDLE
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
 from keter.supervision.preflight import check_bind
@@ -205,10 +205,10 @@ async def test_every_route_is_open_to_exactly_those_its_scope_names(
 ) -> None:
     """The route table is the only list: each route with each role, and none of them a bug."""
     console = await start_console(**LOCKED)
-    await eventually(lambda: console.world.hub.latest() is not None)
+    await eventually(lambda: console.context.hub.latest() is not None)
     if role is not None:
         await console.login(role.value, PASSWORDS[role])
-    for route in all_routes(console.world):
+    for route in all_routes(console.context):
         if route.path.endswith(("logout", "login")):
             continue
         status, _ = await raw(console, route.method, sample(route), **console.page_headers)
@@ -223,11 +223,11 @@ async def test_nothing_is_served_that_is_not_in_the_table(console: Console) -> N
     """Each row of the table names a scope; aiohttp's own list must have no other row."""
     table = {
         (route.method, re.sub(r":[^{}]*(?:\{[^{}]*\}[^{}]*)*", "", route.path))
-        for route in all_routes(console.world)
+        for route in all_routes(console.context)
     }
     served = {
         (one.method, one.resource.canonical)
-        for one in make_app(console.world).router.routes()
+        for one in make_app(console.context).router.routes()
         if one.resource
     }
     assert served == table
@@ -312,9 +312,10 @@ async def test_a_session_that_has_idled_away_closes_its_stream(start_console: St
     socket = await console.http.ws_connect(
         console.base + "/api/v1/live", headers=console.page_headers
     )
-    doorman = console.world.doorman
-    doorman._sessions = {
-        key: replace(one, seen_at=one.seen_at - IDLE) for key, one in doorman._sessions.items()
+    authenticator = console.context.authenticator
+    authenticator.sessions._sessions = {
+        key: replace(one, seen_at=one.seen_at - IDLE)
+        for key, one in authenticator.sessions._sessions.items()
     }
     async with asyncio.timeout(5):
         while not socket.closed:
@@ -341,7 +342,7 @@ async def test_an_error_shows_an_incident_number_and_nothing_else(
     async def broken(*_: Any) -> None:
         raise RuntimeError("secret detail 4711")
 
-    monkeypatch.setattr(console.world.reader, "orders", broken)
+    monkeypatch.setattr(console.context.records, "orders", broken)
     status, found = await console.get("/api/v1/orders")
     assert status == 500
     assert "4711" not in str(found)
@@ -424,8 +425,8 @@ async def test_forwarded_headers_are_believed_of_configured_proxies_only(
     console = await start_console(**LOCKED)
     headers = {**console.page_headers, "X-Forwarded-For": "10.9.8.7"}
     await console.post("/api/v1/login", {"user": "operator", "password": "wrong"}, headers)
-    assert console.world.doorman.backoff.wait_s("operator", "127.0.0.1") > 0
-    assert console.world.doorman.backoff.wait_s("operator", "10.9.8.7") == 0
+    assert console.context.authenticator.backoff.wait_s("operator", "127.0.0.1") > 0
+    assert console.context.authenticator.backoff.wait_s("operator", "10.9.8.7") == 0
 
 
 async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(
@@ -435,7 +436,7 @@ async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(
     before it either way.
     """
     console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
-    wait_s = console.world.doorman.backoff.wait_s
+    wait_s = console.context.authenticator.backoff.wait_s
     for forwarded, counted in (
         (["6.6.6.6, 10.9.8.7"], "10.9.8.7"), (["6.6.6.6", "10.9.8.8"], "10.9.8.8"), (["6.6.6.6, 10.9.8.6:4711"], "10.9.8.6"),
         (["[2001:db8::1]:4711"], "2001:db8::1"), (["2001:db8:1::1"], "2001:db8:1::1"),
@@ -468,5 +469,5 @@ async def test_only_what_went_over_tls_asks_to_be_asked_over_tls(
     ("host", "origins"), [("bets.example", {"https"}), ("localhost:9000", {"https", "http"})]
 )
 def test_a_page_from_elsewhere_is_ours_over_https_only(host: str, origins: set[str]) -> None:
-    found = perimeter(load_settings(None, {**LOCKED, "DASH_ALLOWED_HOSTS": host}), 8080).origins
+    found = perimeter_of(load_settings(None, {**LOCKED, "DASH_ALLOWED_HOSTS": host}), 8080).origins
     assert {scheme for scheme in ("https", "http") if f"{scheme}://{host}" in found} == origins

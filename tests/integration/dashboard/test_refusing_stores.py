@@ -12,7 +12,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from keter.bus.telemetry.alerts import read_alerts
-from keter.dashboard.rules import DOWN_S, REFUSES_S
+from keter.dashboard.rules.stores import DOWN_S, REFUSES_S
 from keter.dashboard.stores import Stores
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger
@@ -83,7 +83,7 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
 ) -> None:
     patient(monkeypatch)
     refuse, allow = KINDS[alert]
-    watch, held = seeded.world.watch, seeded.world.reader._held
+    watch, held = seeded.context.watch, seeded.context.reader._held
     await watch.look()
     assert "redis" not in await not_ready(seeded)
     await seeded.bus.redis.execute_command(*refuse)
@@ -95,7 +95,7 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
     assert not {one.id.partition(":")[0] for one in held.own} & {"heartbeat-lost", "redis-down"}
     assert {"redis", "workers"} <= set(await not_ready(seeded))
     assert await up(seeded) == {"keter_up": 0, "keter_redis_up": 0, "keter_ledger_up": 1}
-    await seeded.world.hub.refresh()
+    await seeded.context.hub.refresh()
     status, found = await seeded.get("/api/v1/snapshot")
     assert (status, found["redis"]["ok"], found["redis"]["writes"]) == (200, True, False)
     assert alert in {notice["id"] for notice in found["attention"]}
@@ -113,12 +113,12 @@ async def test_a_ledger_that_another_keeps_locked_is_told_while_it_can_be_read(
 ) -> None:
     """Its history is written when it can be, in full, and the log says each thing once."""
     patient(monkeypatch)
-    await seeded.world.watch.look()
+    await seeded.context.watch.look()
     other = sqlite3.connect(Path(seeded.settings.mode.data_dir) / "ledger.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
-            await seeded.world.watch.look()
+            await seeded.context.watch.look()
     (alert,) = [one for one in await read_alerts(seeded.bus) if one.id == "ledger-unwritable"]
     assert "another program keeps the ledger locked" in alert.detail
     assert [line["alert"] for line in logs if line["event"] == "alert_raised"] == [
@@ -128,7 +128,7 @@ async def test_a_ledger_that_another_keeps_locked_is_told_while_it_can_be_read(
     assert await up(seeded) == {"keter_up": 0, "keter_redis_up": 1, "keter_ledger_up": 0}
     other.execute("ROLLBACK")
     other.close()
-    await seeded.world.watch.look()
+    await seeded.context.watch.look()
     (row,) = [
         row for row in await seeded.ledger.alerts.history() if row.alert_id == "ledger-unwritable"
     ]
@@ -139,15 +139,15 @@ async def test_a_redis_that_is_away_is_told_by_the_watch(
     seeded: Console, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient(monkeypatch)
-    await seeded.world.watch.look()
+    await seeded.context.watch.look()
     server.kill()
-    await seeded.world.watch.look()
-    await seeded.world.watch.look()
-    assert [one.id for one in seeded.world.reader._held.own] == ["redis-down"]
+    await seeded.context.watch.look()
+    await seeded.context.watch.look()
+    assert [one.id for one in seeded.context.reader._held.own] == ["redis-down"]
 
 
 async def test_a_short_refusal_is_not_told(seeded: Console) -> None:
-    await seeded.world.watch.look()
+    await seeded.context.watch.look()
     await seeded.bus.redis.execute_command(*KINDS["redis-memory"][0])
-    await seeded.world.watch.look()
-    assert seeded.world.reader._held.own == ()
+    await seeded.context.watch.look()
+    assert seeded.context.reader._held.own == ()

@@ -44,5 +44,7 @@ async def test_it_cannot_be_used_to_ring_all_day(console: Console) -> None:
 
 
 async def test_it_needs_an_operator(console: Console) -> None:
-    [route] = [route for route in all_routes(console.world) if route.path == "/api/v1/alerts/test"]
+    [route] = [
+        route for route in all_routes(console.context) if route.path == "/api/v1/alerts/test"
+    ]
     assert (route.method, route.scope) == ("POST", Scope.OPERATE)

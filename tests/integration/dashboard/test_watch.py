@@ -10,16 +10,20 @@ import pytest
 from keter.alerting.held import Held
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.reconciliation import note_pass
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
-from keter.dashboard.alert_views import position_of
+from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
+from keter.dashboard.alert_views import status_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
-from keter.dashboard.rules import RULES, Finding, Situation, findings, not_armed, wanted
+from keter.dashboard.rules.base import Finding, Situation, findings
+from keter.dashboard.rules.betting import not_armed
+from keter.dashboard.rules.table import RULES
+from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import StoreHealth
 from keter.dashboard.watch import Watch, unarmed
+from keter.domain.alerts import Alert
 from keter.domain.bets import BetState
 from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
@@ -30,11 +34,11 @@ from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
 from tests.kit.support import eventually
 
-OWN = {rule.id: rule for rule in RULES}
+OWN = {rule.kind.id: rule for rule in RULES}
 
 
 async def situation(console: Console, **changes: object) -> Situation:
-    facts = await console.world.reader.facts()
+    facts = await console.context.reader.facts()
     roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
     calm: dict[str, object] = {
         "facts": facts,
@@ -58,9 +62,9 @@ async def test_what_is_told_while_redis_is_away_does_not_pass_for_the_present(
 ) -> None:
     """Money comes from the ledger and stands; the trading state is what nobody knows then."""
     await seed_bus(console.bus)
-    await console.world.hub.refresh()
-    latest = console.world.hub.latest()
-    known, unknown = (position_of(latest, console.settings, known=one) for one in (True, False))
+    await console.context.hub.refresh()
+    latest = console.context.hub.latest()
+    known, unknown = (status_of(latest, console.settings, known=one) for one in (True, False))
     assert (known.trading, unknown.trading) == ("ACTIVE", None)
     assert known.open == unknown.open == 0
     assert known.pnl_today == unknown.pnl_today == "0.00"
@@ -127,7 +131,7 @@ async def test_a_recording_misses_nobody_that_it_does_not_start(console: Console
         }
     )
     await seed_bus(console.bus)
-    seen = await console.world.reader.facts()
+    seen = await console.context.reader.facts()
     active = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
     assert unarmed(live, active)
     waits = {
@@ -138,17 +142,17 @@ async def test_a_recording_misses_nobody_that_it_does_not_start(console: Console
 
 
 def a_watch(console: Console, settings: Settings, starts: frozenset[Process]) -> Watch:
-    world = console.world
-    door = LazyLedgers(settings, world.clock)
+    context = console.context
+    ledgers = LazyLedgers(settings, context.clock)
     return Watch(
         settings,
         console.bus,
-        world.reader,
-        door,
-        world.doorman,
-        world.stores,
+        context.reader,
+        ledgers,
+        context.authenticator,
+        context.stores,
         Held(),
-        world.clock,
+        context.clock,
         starts,
     )
 
@@ -171,7 +175,7 @@ async def test_ledger_and_venue_that_are_not_compared_wake_somebody(console: Con
     await seed_bus(console.bus)
     rule = OWN["reconciliation-incomplete"]
     assert rule.check is not None
-    name = (await console.world.reader.facts()).bus.accounts[0].account
+    name = (await console.context.reader.facts()).bus.accounts[0].account
     await note_pass(console.bus, name, "token", single(console.settings).mark)
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     assert rule.check(await situation(console, watched_since=long_ago)) is None
@@ -227,14 +231,14 @@ async def test_five_failed_logins_in_a_row_wake_somebody_until_the_right_one(
     console: Console,
 ) -> None:
     await seed_bus(console.bus)
-    backoff = console.world.doorman.backoff
+    backoff = console.context.authenticator.backoff
     for failures, told in ((4, False), (5, True)):
         while (backoff.worst(600) or ("", 0))[1] < failures:
             backoff.failed("operator", "10.0.0.9")
-        await console.world.watch.look()
+        await console.context.watch.look()
         assert ("login-failures" in {alert.id for alert in await read_alerts(console.bus)}) == told
     backoff.succeeded("operator", "10.0.0.9")
-    await console.world.watch.look()
+    await console.context.watch.look()
     assert "login-failures" not in {alert.id for alert in await read_alerts(console.bus)}
 
 
@@ -254,13 +258,13 @@ async def test_a_licence_is_told_the_more_urgently_the_sooner_it_ends(
             load_private_key(pem), "t", now=made, valid_for=timedelta(days=30 + days)
         )
     console = await start_console(**environ)
-    await console.world.watch.look()
+    await console.context.watch.look()
     found = {alert.id: alert.level for alert in await read_alerts(console.bus)}
     assert found.get("licence-ending") == level
 
 
 async def test_a_licence_that_nobody_needs_is_no_trouble(console: Console) -> None:
-    assert licence_trouble(console.settings, console.world.clock) is None
+    assert licence_trouble(console.settings, console.context.clock) is None
 
 
 async def test_an_unsafe_redis_and_an_unreadable_ledger_are_told(console: Console) -> None:
@@ -281,12 +285,12 @@ async def test_an_unsafe_redis_and_an_unreadable_ledger_are_told(console: Consol
 
 async def test_an_alert_rises_stands_and_is_resolved_with_its_history(console: Console) -> None:
     await seed_ledger(console.ledger, count=1, unknown=False)
-    await console.world.watch.look()
+    await console.context.watch.look()
     assert "trading-state-missing" in {alert.id for alert in await read_alerts(console.bus)}
-    await console.world.watch.look()
+    await console.context.watch.look()
     await seed_bus(console.bus)
-    await console.world.watch.look()
-    await console.world.watch.look()
+    await console.context.watch.look()
+    await console.context.watch.look()
     assert "trading-state-missing" not in {alert.id for alert in await read_alerts(console.bus)}
     rows = [
         row
@@ -303,9 +307,9 @@ async def test_alerts_of_the_workers_leave_a_history_too(console: Console) -> No
         console.bus,
         Alert("feed_stale:acc:live", "page", "The live feed is stale", "70 s", datetime.now(UTC)),
     )
-    await console.world.watch.look()
+    await console.context.watch.look()
     await clear_alert(console.bus, "feed_stale:acc:live")
-    await console.world.watch.look()
+    await console.context.watch.look()
     (row,) = [
         row
         for row in await console.ledger.alerts.history()
@@ -321,7 +325,7 @@ async def test_what_ended_while_no_dashboard_watched_is_closed_in_the_history(
     await console.ledger.alerts.opened(
         "redis-down", level="page", title="Redis does not answer", detail="", at=began
     )
-    await console.world.watch.look()
+    await console.context.watch.look()
     (row,) = [row for row in await console.ledger.alerts.history() if row.alert_id == "redis-down"]
     assert row.closed_at is not None
 
@@ -334,7 +338,7 @@ async def test_an_alert_that_grows_worse_is_in_the_history_at_its_worse_level(
         await raise_alert(
             console.bus, Alert("dead_letters", level, "Letters", "", datetime.now(UTC))
         )
-        await console.world.watch.look()
+        await console.context.watch.look()
     rows = [
         row.level for row in await console.ledger.alerts.history() if row.alert_id == "dead_letters"
     ]
@@ -358,7 +362,7 @@ async def test_live_that_only_follows_its_bets_is_not_told_to_be_unarmed(console
     await seed_bus(console.bus)
     mode = console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})
     live = console.settings.model_copy(update={"mode": mode})
-    seen = await console.world.reader.facts()
+    seen = await console.context.reader.facts()
     may_bet = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
     assert unarmed(live, may_bet)
     assert not unarmed(console.settings, may_bet)

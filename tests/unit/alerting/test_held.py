@@ -8,9 +8,9 @@ import msgspec
 
 from keter.alerting.delivery_memory import joined
 from keter.alerting.held import Held
-from keter.alerting.policy import Memory, Told
+from keter.alerting.policy import Delivered, Memory
 from keter.bus.codec import encode
-from keter.bus.telemetry.alerts import Alert
+from keter.domain.alerts import Alert
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def test_own_and_others_stand_together_oldest_first() -> None:
     held = Held()
     held.put(alert("redis-memory", minutes=5))
     stored = [alert("unknown-bets", minutes=9), alert("feed_stale:a", minutes=1)]
-    assert [one.id for one in held.standing(stored)] == [
+    assert [one.id for one in held.active(stored)] == [
         "feed_stale:a",
         "redis-memory",
         "unknown-bets",
@@ -35,10 +35,10 @@ def test_what_is_over_here_is_over_whatever_redis_still_holds_until_it_has_been_
     held.put(alert("disk-full"))
     held.end("disk-full")
     stored = [alert("disk-full")]
-    assert held.standing(stored) == []
+    assert held.active(stored) == []
     assert held.ended == {"disk-full"}
     held.cleared("disk-full")
-    assert held.standing(stored) == stored
+    assert held.active(stored) == stored
     held.put(alert("disk-full"))
     assert held.ended == frozenset()
 
@@ -50,22 +50,24 @@ def test_our_level_counts_with_the_acknowledgement_and_beginning_of_the_copy() -
     copy = alert(
         "redis-memory", "ticket", minutes=1, acknowledged_by="operator", acknowledged_at=NOON
     )
-    (found,) = held.standing([copy])
+    (found,) = held.active([copy])
     assert (found.level, found.since, found.acknowledged_by) == (
         "page",
         NOON + timedelta(minutes=1),
         "operator",
     )
-    (alone,) = held.standing([])
+    (alone,) = held.active([])
     assert alone.since == NOON + timedelta(minutes=5)
 
 
 def test_what_a_channel_was_told_meanwhile_is_joined_with_what_redis_remembers() -> None:
-    stored = Memory({"a": Told(alert("a"), NOON), "b": Told(alert("b"), NOON)}, "2026-03-01")
-    later = Told(alert("b"), NOON + timedelta(hours=1))
+    stored = Memory(
+        {"a": Delivered(alert("a"), NOON), "b": Delivered(alert("b"), NOON)}, "2026-03-01"
+    )
+    later = Delivered(alert("b"), NOON + timedelta(hours=1))
     unwritten = Memory({"b": later, "c": later}, "")
     both = joined(stored, unwritten)
-    assert (set(both.told), both.told["b"], both.alive_day) == (
+    assert (set(both.alerts), both.alerts["b"], both.alive_day) == (
         {"a", "b", "c"},
         later,
         "2026-03-01",
@@ -81,6 +83,6 @@ def test_what_cannot_be_written_never_reaches_a_channel_or_a_store() -> None:
     held.put(
         msgspec.structs.replace(alert("disk-full"), detail="the disk of /srv/\udcff\x1b[2J is full")
     )
-    (told,) = held.standing([])
-    assert encode(told)
-    assert told.detail == "the disk of /srv/\ufffd [2J is full"
+    (shown,) = held.active([])
+    assert encode(shown)
+    assert shown.detail == "the disk of /srv/\ufffd [2J is full"

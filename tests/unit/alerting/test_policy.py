@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from keter.alerting.policy import FLAPPING_S, QUIET_S, REPEAT_S, Memory, delivered, plan
 from keter.alerting.texts import Kind, Message
-from keter.bus.telemetry.alerts import Alert, Level
 from keter.clock import ManualClock
+from keter.domain.alerts import Alert, Level
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -149,4 +149,4 @@ def test_whatever_was_told_is_resolved_in_the_end(
     phone.look(after_s=FLAPPING_S)
     assert not phone.heard or phone.heard[-1].kind is Kind.RESOLVED
     phone.look(after_s=FLAPPING_S + 1)
-    assert phone.memory.told == {}
+    assert phone.memory.alerts == {}

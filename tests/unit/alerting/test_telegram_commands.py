@@ -11,13 +11,14 @@ from keter.alerting.telegram_commands import HELP, CommandHandler, IncomingMessa
 from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus, absent
 from keter.bus.state.trading import change_trading
-from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import raise_alert, read_alerts
 from keter.clock import ManualClock, random_id
 from keter.control.commands import Control
 from keter.dashboard.alert_views import code_proof
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import totp
+from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.setting_groups import DashboardSettings
@@ -40,13 +41,13 @@ class Office:
         self.clock = ManualClock(START)
         self.bus = bus
         self.audited: list[OperatorCommand] = []
-        self.door: Authenticator
+        self.ledgers: Authenticator
         self.halt_file = folder / "HALT"
         self.control = Control(
             bus, halt_file=self.halt_file, clock=self.clock, audit=self._audit, ids=random_id
         )
         self.codes = iter(["111111", "222222", "333333"])
-        self.desk = CommandHandler(
+        self.handler = CommandHandler(
             self.control,
             Views(self._position, self._bets, self._alerts),
             allowed,
@@ -82,7 +83,7 @@ class Office:
         age_s: float = 1,
         person: bool = True,
     ) -> str | None:
-        return await self.desk.answer(
+        return await self.handler.answer(
             IncomingMessage(
                 user, chat, private, text, self.clock.now() - timedelta(seconds=age_s), person
             )
@@ -250,14 +251,14 @@ STRONGER = [
 @pytest.fixture
 async def proving(bus: Bus, tmp_path: Path) -> Office:
     office = Office(bus, tmp_path)
-    office.door = factor(office.clock)
-    office.desk = CommandHandler(
+    office.ledgers = factor(office.clock)
+    office.handler = CommandHandler(
         office.control,
         Views(office._position, office._bets, office._alerts),
         frozenset({ME}),
         office.clock,
         lambda: next(office.codes),
-        prove=code_proof(office.door),
+        prove=code_proof(office.ledgers),
     )
     await office.start(TradingMode.ACTIVE)
     return office
@@ -297,7 +298,7 @@ async def test_a_code_of_the_second_factor_is_spent_for_the_page_too(proving: Of
     await proving.say(f"/resume {used}")
     assert await proving.mode() is TradingMode.ACTIVE
     with pytest.raises(ApiError):
-        await proving.door.login("operator", "seven wet herons walk", used, "127.0.0.1")
+        await proving.ledgers.login("operator", "seven wet herons walk", used, "127.0.0.1")
     await proving.start(TradingMode.HALTED)
     await proving.say("/resume")
     assert "wrong" in (await proving.say(f"/resume {used}") or "")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from keter.bus.state.trading import TradingView
 from keter.cli.status import _standing, render
 from keter.control.standing import Standing
-from keter.dashboard.facts import trading_view
+from keter.dashboard.snapshot import trading_view
 from keter.domain.trading import TradingMode, TradingState
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ class One:
     counts: bool = True
     gone: bool = False
 
-    def give_way(self) -> None:
+    def abort(self) -> None:
         self.gone = True
         LIMITS[0].leave(self)
 

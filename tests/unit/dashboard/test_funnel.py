@@ -1,6 +1,7 @@
 """The funnel shows every rejection with its reason."""
 
-from keter.dashboard.facts import LedgerFacts, confirmed_stage, funnel
+from keter.dashboard.facts import LedgerFacts
+from keter.dashboard.funnel import confirmed_stage, funnel
 from keter.domain.bets import BetState
 from keter.ledger import MoneySummary
 

@@ -107,6 +107,6 @@ def test_silence_while_nobody_can_beat_does_not_count() -> None:
     presence = Presence(("router",))
     presence.look([beat("router", NOON)], NOON)
     presence.look([], NOON + S)
-    presence.blind()
+    presence.pause()
     presence.look([], NOON + 60 * S)
     assert [one.since for one in presence.silent()] == [NOON + 60 * S]

@@ -1,7 +1,7 @@
 """What rests or is locked is named by event and selection, not by a key of Redis."""
 
 from keter.bus.keys import Keys
-from keter.dashboard.facts import confirmed_stage
+from keter.dashboard.funnel import confirmed_stage
 from keter.dashboard.riskview import hold_row
 
 

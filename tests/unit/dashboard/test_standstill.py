@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keter.dashboard.standstill import WINDOW, Standing, Standstill
+from keter.dashboard.standstill import WINDOW, Standstill, StandstillWatch
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STEP = timedelta(seconds=10)
@@ -16,12 +16,12 @@ def after(
     growth: dict[str, int],
     *,
     steps: int = 31,
-    standstill: Standstill | None = None,
+    standstill: StandstillWatch | None = None,
     may_bet: bool = True,
-) -> Standing | None:
+) -> Standstill | None:
     """What is found when each count grows by so much in every step."""
     watched, counts = (
-        standstill or Standstill(),
+        standstill or StandstillWatch(),
         {"guard:ok": 50, "router:ok": 20, "router:reconciling": 1},
     )
     found = None
@@ -62,14 +62,14 @@ def test_a_bet_or_no_approval_is_no_standstill(growth: dict[str, int]) -> None:
 
 
 def test_while_betting_is_stopped_there_is_none_and_the_window_begins_anew_after_it() -> None:
-    standstill = Standstill()
+    standstill = StandstillWatch()
     assert after({"guard:ok": 1}, standstill=standstill, may_bet=False) is None
     again = standstill.look({"guard:ok": 90}, NOON + 32 * STEP, may_bet=True)
     assert again is None
 
 
 def test_a_new_day_is_no_standstill() -> None:
-    standstill = Standstill()
+    standstill = StandstillWatch()
     after({"guard:ok": 1, "router:reconciling": 1}, standstill=standstill)
     assert standstill.look({"guard:ok": 3}, NOON + 32 * STEP, may_bet=True) is None
 

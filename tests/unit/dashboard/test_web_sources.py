@@ -180,8 +180,8 @@ def test_modules_import_only_what_is_there() -> None:
 
 
 def test_the_page_carries_the_runbook_of_every_alert() -> None:
-    from keter.dashboard.rules import RULES
+    from keter.dashboard.rules.table import RULES
     from keter.dashboard.static import load_pages
 
     pages = load_pages()
-    assert [rule.id for rule in RULES if f"runbooks/{rule.id}.md" not in pages] == []
+    assert [rule.kind.id for rule in RULES if f"runbooks/{rule.kind.id}.md" not in pages] == []

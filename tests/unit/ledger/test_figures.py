@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from keter.dashboard.performance import settled_only, summarise
-from keter.dashboard.rules import LAST_PLACEMENTS as LOOKED_AT
-from keter.dashboard.rules import PLACED
+from keter.dashboard.rules.betting import LAST_PLACEMENTS as LOOKED_AT
+from keter.dashboard.rules.betting import PLACED
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger

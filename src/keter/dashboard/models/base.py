@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -30,7 +30,6 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out), AfterValidator(
 Money = Annotated[str, Field(pattern=r"^-?\d+\.\d{2}$", examples=["-84.20"])]
 Odds = Annotated[str, Field(pattern=r"^\d+(\.\d+)?$", examples=["2.04"])]
 Percent = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["3.41"])]
-Level = Literal["page", "ticket", "info"]
 
 
 class Model(BaseModel):

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from keter.dashboard.models.base import Level, Model, Money, Odds, Percent
+from keter.dashboard.models.base import Model, Money, Odds, Percent
+from keter.domain.alerts import Level
 
 
 class Alive(Model):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from keter.dashboard.models.base import Level, Model, Moment, Money, Percent
+from keter.dashboard.models.base import Model, Moment, Money, Percent
 from keter.dashboard.models.commands import AuditRow
 from keter.dashboard.models.overview import (
     BetRow,
@@ -19,6 +19,7 @@ from keter.dashboard.models.overview import (
     SignalRow,
     Worker,
 )
+from keter.domain.alerts import Level
 from keter.domain.bets import BetState
 
 

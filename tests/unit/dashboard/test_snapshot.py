@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keter.bus.state.odds import FeedFacts
-from keter.dashboard.facts import feed_row
+from keter.dashboard.snapshot import feed_row
 from keter.domain.markets import Phase
 
 NOW = datetime(2026, 2, 21, 15, 0, tzinfo=UTC)

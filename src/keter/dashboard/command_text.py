@@ -1,0 +1,71 @@
+"""What a command would do now, in words and figures: the summary that an operator confirms."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from keter.control.standing import Standing, outlasts, until_text
+from keter.dashboard.hub import Hub
+from keter.dashboard.models import PrepareBody
+
+
+def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: Hub) -> str:
+    """What a command would do now, in words and figures."""
+    latest, target = hub.latest(), body.target
+    queued = (
+        sum(
+            queue.depth + queue.in_flight
+            for queue in latest.queues
+            if queue.name in {"confirmed", "approved"}
+        )
+        if latest
+        else 0
+    )
+    opened = latest.money.open if latest and latest.money else None
+    stays = (
+        "open bets stay open"
+        if opened is None
+        else f"{opened} open bet{'' if opened == 1 else 's'} stay{'s' if opened == 1 else ''} open"
+    )
+    waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
+    texts = {
+        "pause": (
+            _standing_pause(body, standing)
+            or f"Pause: no new bets, {waiting} will be refused, {stays}."
+        ),
+        "reduce": f"Reduce: only bets that do not raise the worst case of their event, {stays}.",
+        "halt": (
+            f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as"
+            " well."
+        ),
+        "resume": _resume_text(standing),
+        "arm": f"Arm {target}: LIVE bets with real money may be made.",
+        "disarm": f"Disarm {target}: no more LIVE bets, {stays}.",
+        "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
+        "clear_cooldown": f"End the rest of {target}: it may be bet again at once.",
+        "clear_lock": f"Take the lock {target} from its owner, who then does not bet.",
+        "set_limit": f"Set {target.upper()} to {body.value}; it is {limit}.",
+    }
+    return texts[body.action]
+
+
+def _standing_pause(body: PrepareBody, standing: Standing) -> str | None:
+    """Says so when trading is paused already, and for no shorter than is asked for."""
+    state = standing.trading.state if standing.trading is not None else None
+    until = standing.at + timedelta(seconds=body.for_s) if body.for_s is not None else None
+    if state is None or not outlasts(state, until, standing.at):
+        return None
+    return (
+        f"Pause: {state.actor} has paused already, {until_text(state.until)} ({state.reason}); that"
+        " stands."
+    )
+
+
+def _resume_text(standing: Standing) -> str:
+    state = standing.trading.state if standing.trading is not None else None
+    if state is None:
+        return "Resume: new bets may be made."
+    file = " The HALT file is removed." if standing.halt_file else ""
+    return (
+        f"Resume: new bets may be made again. {state.mode.value} by {state.actor}:"
+        f" {state.reason}.{file}"
+    )

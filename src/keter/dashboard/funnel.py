@@ -1,0 +1,72 @@
+"""The funnel: what passed each stage of the pipeline today, and why the rest did not. Pure."""
+
+from keter.dashboard import models
+from keter.dashboard.facts import LedgerFacts
+from keter.domain.bets import BetState
+
+STAGES = ("ingest", "validator", "edge", "guard", "router")
+PASSED = "ok"
+CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
+                       BetState.HALF_LOST, BetState.PUSHED, BetState.VOID})  # fmt: skip
+
+
+def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
+    """Per stage what passed and why the rest did not.
+
+    Of ingest, changed markets pass and problems of the feed do not.
+    """
+    found = []
+    for stage in STAGES:
+        own = {
+            name.partition(":")[2]: n
+            for name, n in counts.items()
+            if name.partition(":")[0] == stage
+        }
+        if stage == "ingest":
+            own = {PASSED: own.get("changed", 0)} | {
+                name.removeprefix("problem_"): n
+                for name, n in own.items()
+                if name.startswith("problem_")
+            }
+        # The validator's names beginning with book_ count books, not selections; the router's
+        # book_limits is a reason.
+        books = {name for name in own if stage == "validator" and name.startswith("book_")}
+        reasons = {name: n for name, n in own.items() if name != PASSED and name not in books}
+        ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+        found.append(
+            models.FunnelStage(
+                stage=stage,
+                passed=own.get(PASSED, 0),
+                rejected=sum(reasons.values()),
+                reasons=ordered,
+            )
+        )
+    return found
+
+
+def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
+    """The end of the funnel: what the books did with the day's bets.
+
+    Nothing while the ledger cannot be read.
+
+    Bets whose outcome is awaited or unknown are neither taken nor rejected; their number stands
+    beside the refusals.
+    """
+    if ledger is None:
+        return []
+    states = ledger.summary.states
+    reasons = {
+        name: states[state]
+        for name, state in (
+            ("refused", BetState.REFUSED),
+            ("pending", BetState.PENDING),
+            ("unknown", BetState.UNKNOWN),
+        )
+        if states.get(state)
+    }
+    passed = sum(count for state, count in states.items() if BetState(state) in CONFIRMED)
+    return [
+        models.FunnelStage(
+            stage="confirmed", passed=passed, rejected=reasons.get("refused", 0), reasons=reasons
+        )
+    ]

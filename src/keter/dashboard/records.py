@@ -1,0 +1,136 @@
+"""Reads what the ledger has recorded: orders, their trail, signals, results. Changes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from keter.bus.connection import Bus
+from keter.bus.state.reconciliation import read_doubt
+from keter.dashboard import models
+from keter.dashboard.errors import not_found
+from keter.dashboard.ledgers import LazyLedgers
+from keter.dashboard.trail import trail
+from keter.dashboard.views import order_row, signal_row, sport_text
+from keter.domain.bets import SETTLED, Bet, BetState
+from keter.errors import KeterError, UnavailableError
+from keter.ledger import BetFilter, Ledger, NotInLedgerError
+from keter.logs import secret_values
+from keter.redaction import Redactor
+from keter.settings import Settings
+
+DEADLINE_S = 3.0
+SEARCH_S = 6.0  # the page waits for 8
+ORDERS_PAGE = 1000
+
+
+class Records:
+    """One per process; a search has a deadline."""
+
+    def __init__(self, settings: Settings, bus: Bus, ledgers: LazyLedgers) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._ledgers = ledgers
+        self._redactor = Redactor(secret_values(settings))
+
+    async def ledger(self) -> Ledger:
+        return await self._ledgers.reading()
+
+    async def orders(self, query: models.OrdersQuery) -> models.Orders:
+        """One page of bets, newest first.
+
+        Raises UnavailableError when the ledger holds too many that do not match.
+        """
+        found: list[Bet] = []
+        try:
+            async with asyncio.timeout(SEARCH_S):
+                async for bets in self.matching(query):
+                    found += bets
+                    if len(found) > query.limit:
+                        break
+        except TimeoutError as e:
+            raise UnavailableError(
+                f"the search took longer than {SEARCH_S:g} s; narrow it by time or state"
+            ) from e
+        return models.Orders(
+            items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit
+        )
+
+    async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
+        """Every bet that matches, newest first, as many at a time as one page of the ledger has.
+
+        ``limit`` does not count.
+        """
+        ledger, before = await self._ledgers.reading(), query.before
+        while page := await self._page(ledger, query, before):
+            yield [bet for bet in page if matches(bet, query)]
+            if len(page) < ORDERS_PAGE:
+                return
+            before = page[-1].intent.intent_id
+
+    async def _page(
+        self, ledger: Ledger, query: models.OrdersQuery, before: str | None
+    ) -> list[Bet]:
+        chosen = BetFilter(
+            mode=self._settings.mode.execution_mode,
+            states=frozenset({query.state}) if query.state is not None else None,
+            since=query.since,
+            until=query.until,
+        )
+        try:
+            return await ledger.intents.list_bets(chosen, limit=ORDERS_PAGE, before=before)
+        except NotInLedgerError as e:
+            raise not_found("the order to continue from") from e
+
+    async def trail(self, intent_id: str) -> models.OrderTrail:
+        """A bet with everything that led to it and came of it. Raises ApiError 404."""
+        ledger = await self._ledgers.reading()
+        try:
+            bet = await ledger.intents.get(intent_id)
+        except NotInLedgerError as e:
+            raise not_found("this order") from e
+        decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
+        steps, neighbours = (
+            await ledger.intents.trail(intent_id),
+            await ledger.intents.neighbours(intent_id),
+        )
+        found = trail(bet, decisions, steps, neighbours, self._redactor.value)
+        if bet.state is not BetState.UNKNOWN:
+            return found
+        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
+        return found.model_copy(update={"doubt": await self._doubt(intent_id, since)})
+
+    async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                found = await read_doubt(self._bus, intent_id)
+        except (KeterError, OSError, TimeoutError):
+            # The trail is the ledger's and is told without Redis too.
+            return models.Doubt(since=since, asked=None, last_at=None)
+        return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
+
+    async def settled(self, limit: int) -> list[models.BetRow]:
+        """Bets with a result, newest first."""
+        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
+        bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
+        return [order_row(bet) for bet in bets]
+
+    async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
+        ledger = await self._ledgers.reading()
+        found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
+        return [signal_row(decision) for decision in found]
+
+
+def matches(bet: Bet, query: models.OrdersQuery) -> bool:
+    """The filters that the ledger does not know."""
+    intent = bet.intent
+    words = (
+        f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id}"
+        f" {bet.ticket_id or ''}".lower()
+    )
+    return (
+        (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
+        and (query.sport is None or sport_text(intent.event_uid) == query.sport)
+        and (query.market is None or intent.market.kind.value == query.market)
+        and (query.min_ev is None or intent.ev_pct >= query.min_ev)
+        and (query.text is None or query.text.lower() in words)
+    )

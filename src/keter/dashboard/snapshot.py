@@ -1,0 +1,235 @@
+"""The pure way from the facts of one moment to the snapshot that the overview shows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from keter.bus.queue import QueueFacts, QueueName
+from keter.bus.state.odds import FeedFacts
+from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.control.standing import Standing
+from keter.dashboard import models
+from keter.dashboard.facts import Facts, account_of, daily_loss_limit, following
+from keter.dashboard.funnel import confirmed_stage, funnel
+from keter.dashboard.views import order_row, pnl_series, signal_row
+from keter.domain.alerts import Alert, runbook_id
+from keter.domain.bets import Bet, BetState
+from keter.domain.exposure import open_stake
+from keter.domain.money import money_text, to_minor
+from keter.domain.processes import Process
+from keter.settings import Settings
+
+
+def trading_view(
+    standing: Standing,
+    armed: bool,
+    unlicensed: str | None,
+    settings_differ: Sequence[str] = (),
+    following: str | None = None,
+) -> models.Trading:
+    state = standing.trading.state if standing.trading is not None else None
+    mode, cause = standing.mode, standing.cause
+    return models.Trading(
+        mode=mode.value if mode is not None else None,
+        actor=cause.actor if cause else None,
+        reason=cause.reason if cause else None,
+        since=cause.since if cause else None,
+        until=cause.until if cause else None,
+        revision=state.revision if state else None,
+        stops=list(standing.stops),
+        armed=armed,
+        unlicensed=unlicensed,
+        settings_differ=list(settings_differ),
+        following=following,
+        problem=standing.problem,
+    )
+
+
+def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
+    """None when the ledger could not be read: unknown is not zero."""
+    if facts.ledger is None:
+        return None
+    summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
+    confirmed = confirmed_stage(facts.ledger)[0].passed
+    rejected = summary.states.get(BetState.REFUSED, 0) + summary.states.get(BetState.SKIPPED, 0)
+    exposure = open_stake(facts.bus.exposures)
+    limit = to_minor(facts.bus.limits.max_exposure_total)
+    return models.MoneyStrip(
+        day=summary.day,
+        since=facts.day_start,
+        as_of=account.fetched_at if account else None,
+        balance=money_text(account.credit_minor + account.outstanding_minor) if account else None,
+        available=money_text(account.credit_minor) if account else None,
+        outstanding=money_text(summary.outstanding_minor),
+        open=summary.open,
+        unknown=summary.unknown,
+        unknown_stake=money_text(summary.unknown_stake_minor),
+        pnl_today=money_text(summary.pnl_minor),
+        settled=summary.settled,
+        loss_limit=money_text(daily_loss_limit(facts.bus.limits, settings.stake)),
+        confirmed=confirmed,
+        rejected=rejected,
+        rejected_pct=share(rejected, confirmed + rejected),
+        top_reason=_top_reason(facts.ledger.bets),
+        exposure=money_text(exposure),
+        exposure_limit=money_text(limit),
+        exposure_pct=exposure * 100 // limit if limit else None,
+    )
+
+
+def share(part: int, whole: int) -> str | None:
+    return f"{Decimal(part) * 100 / whole:.1f}" if whole else None
+
+
+def _top_reason(bets: list[Bet]) -> str | None:
+    """The commonest reason among the newest refused and skipped bets."""
+    reasons = [
+        bet.reason
+        for bet in bets
+        if bet.state in {BetState.REFUSED, BetState.SKIPPED} and bet.reason
+    ]
+    return max(sorted(set(reasons)), key=reasons.count).replace("_", " ") if reasons else None
+
+
+def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
+    """``slow`` after one and a half beats; a process without any heartbeat left is not in the list
+    at all.
+    """
+    revision = beat.gauges.get("trading_revision", "")
+    return models.Worker(
+        process=beat.process,
+        worker=beat.worker,
+        state="slow" if beat.age_s > 1.5 * heartbeat_s + 0.5 else "ok",
+        pid=beat.pid,
+        version=beat.version,
+        started_at=beat.started_at,
+        beat_at=beat.at,
+        revision=int(revision) if revision.isdigit() else None,
+        last_error=beat.last_error,
+        figures={
+            **{name: str(n) for name, n in sorted(beat.counters.items())},
+            **dict(sorted(beat.gauges.items())),
+        },
+    )
+
+
+def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[models.Worker]:
+    """Workers that were seen before and have no heartbeat left."""
+    return [
+        worker.model_copy(update={"state": "lost"})
+        for name, worker in known.items()
+        if name not in present
+    ]
+
+
+def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
+    """A row for every process of which nobody has ever heard: nothing at all is worse than late."""
+    heard = {worker.process for worker in workers}
+    return [
+        models.Worker(
+            process=process.value,
+            worker=process.value,
+            state="lost",
+            pid=None,
+            version="",
+            started_at=None,
+            beat_at=None,
+            revision=None,
+            last_error=None,
+            figures={},
+        )
+        for process in Process
+        if process.value not in heard
+    ]
+
+
+def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
+    return models.Queue(
+        name=name.value,
+        depth=queue.depth,
+        in_flight=queue.in_flight,
+        oldest_age_s=queue.oldest_age_s,
+        consumers=queue.consumers,
+        dead=queue.dead,
+    )
+
+
+def notice(alert: Alert) -> models.Notice:
+    return models.Notice(
+        id=alert.id,
+        level=alert.level,
+        title=alert.title,
+        detail=alert.detail,
+        since=alert.since,
+        action=alert.action,
+        link=alert.link or "#/alerts",
+        runbook=runbook_id(alert.id),
+        acknowledged_by=alert.acknowledged_by,
+    )
+
+
+def feed_row(feed: FeedFacts, stale_after_s: float, now: datetime) -> models.Feed:
+    """A feed is stale when it was never confirmed, or not within ``stale_after_s``."""
+    confirmed = feed.confirmed_at
+    return models.Feed(
+        account=feed.account,
+        phase=feed.phase.value,
+        confirmed_at=confirmed,
+        stale=confirmed is None or (now - confirmed).total_seconds() > stale_after_s,
+        known_markets=feed.known_markets,
+        body_bytes=feed.body_bytes,
+    )
+
+
+def order_rows(facts: Facts) -> list[models.BetRow]:
+    return [order_row(bet) for bet in facts.ledger.bets] if facts.ledger else []
+
+
+def signal_rows(facts: Facts) -> list[models.SignalRow]:
+    return [signal_row(decision) for decision in facts.ledger.decisions] if facts.ledger else []
+
+
+def snapshot(facts: Facts, settings: Settings, server: models.Server, position: str, known: dict[str, models.Worker]
+             ) -> models.Snapshot:  # fmt: skip
+    """Everything the overview shows.
+
+    ``known`` are workers seen before, so that one that died is shown as lost.
+    """
+    bus = facts.bus
+    workers = [worker_row(beat, settings.process.heartbeat_s) for beat in bus.heartbeats]
+    present = {worker.worker for worker in workers}
+    workers += lost_workers(known, present)
+    everyone = sorted(
+        [*workers, *silent_processes(workers)],
+        key=lambda worker: (order_of(worker.process), worker.worker),
+    )
+    return models.Snapshot(
+        id=position,
+        at=facts.at,
+        server=server,
+        trading=trading_view(
+            bus.standing,
+            bus.armed,
+            bus.blocked.licence,
+            bus.owner.differing if bus.owner else (),
+            following(facts),
+        ),
+        money=money_strip(facts, settings),
+        attention=[notice(alert) for alert in bus.alerts],
+        workers=everyone,
+        queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
+        feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
+        redis=bus.redis,
+        funnel=[*funnel(bus.counts), *confirmed_stage(facts.ledger)],
+        pnl=pnl_series(facts.ledger.pnl, facts.day_start) if facts.ledger else [],
+        orders=order_rows(facts),
+        signals=signal_rows(facts),
+        ticks=bus.ticks,
+        problems=facts.problems,
+    )
+
+
+def order_of(process: str) -> int:
+    """The place of a process in the pipeline; strangers come last."""
+    names = [member.value for member in Process]
+    return names.index(process) if process in names else len(names)

@@ -40,7 +40,9 @@ from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, Tr
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger, open_settings_ledger
 from keter.processes.guard import Guard
-from keter.processes.serving import Gather, Handled, serve
+from keter.processes.handling import Gather
+from keter.processes.serving import serve
+from keter.processes.turns import Handled
 from keter.risk import book_keeper as risk_keeping
 from keter.settings import Settings
 from keter.supervision.run import single
@@ -707,7 +709,7 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
             return state
 
         book.read = slowly  # type: ignore[method-assign]  # midnight comes while Redis answers
-        await here.guard._keeper.watch()
+        await here.guard._brakes.watch()
         assert await here.mode() is TradingMode.ACTIVE
 
 

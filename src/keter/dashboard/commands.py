@@ -24,9 +24,9 @@ from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
+from keter.domain.limits import checked_limit
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.risk.limits import checked_limit
 
 TOKEN_LASTS_S = 30.0
 RESULT_KEPT_S = 600.0

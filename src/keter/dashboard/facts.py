@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from keter.betting_settings import RiskSettings, StakeSettings
+from keter.betting_settings import RiskSettings
 from keter.bus.queue import QueueFacts, QueueName
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.alerts import Alert, runbook_id
@@ -18,7 +18,8 @@ from keter.dashboard.health import Blocked
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, open_stake
-from keter.domain.money import floor_to_minor, money_text, to_minor
+from keter.domain.limits import daily_loss_limit_minor
+from keter.domain.money import money_text, to_minor
 from keter.domain.processes import Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
@@ -139,7 +140,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
         unknown_stake=money_text(summary.unknown_stake_minor),
         pnl_today=money_text(summary.pnl_minor),
         settled=summary.settled,
-        loss_limit=money_text(daily_loss_limit(facts.bus.limits, settings.stake)),
+        loss_limit=money_text(_loss_limit_minor(facts, settings)),
         confirmed=confirmed,
         rejected=rejected,
         rejected_pct=share(rejected, confirmed + rejected),
@@ -150,9 +151,9 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
     )
 
 
-def daily_loss_limit(risk: RiskSettings, stake: StakeSettings) -> int:
-    """Minor units: units of FIXED_STAKE, rounded down, as the guard counts it."""
-    return floor_to_minor(Decimal(str(risk.daily_loss_limit_units)) * stake.fixed_stake)
+def _loss_limit_minor(facts: Facts, settings: Settings) -> int:
+    units = facts.bus.limits.daily_loss_limit_units
+    return daily_loss_limit_minor(units, settings.stake.fixed_stake)
 
 
 def share(part: int, whole: int) -> str | None:

@@ -35,6 +35,7 @@ from keter.dashboard.ticks import Ticker, watched
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.limits import lowered
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
@@ -43,7 +44,6 @@ from keter.ledger import BetFilter, Ledger, LedgerUnavailableError, NotInLedgerE
 from keter.logs import secret_values
 from keter.redaction import Redactor
 from keter.redis_server.probe import probe
-from keter.risk.limits import lowered
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books
 

@@ -12,11 +12,11 @@ from keter.bus.state.trading import TradingView, read_trading
 from keter.bus.telemetry.heartbeats import Heart
 from keter.bus.telemetry.stats import day_of
 from keter.clock import Clock
+from keter.domain.limits import lowered
 from keter.domain.runs import RunMark
 from keter.domain.trading import TradingState
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import PlacementWorld
-from keter.risk.limits import lowered
 from keter.risk.permission import Permission
 from keter.settings import Settings
 from keter.system.text_files import is_present

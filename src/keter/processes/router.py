@@ -26,7 +26,8 @@ from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.runtime import REDIS_TROUBLE, Waits
-from keter.processes.serving import Handled, serve, traced
+from keter.processes.serving import serve
+from keter.processes.turns import Handled, traced
 from keter.system.tasks import end_tasks
 from keter.venues.base import BetVenue
 from keter.venues.registry import open_bet_venue

@@ -10,7 +10,8 @@ from keter.bus.codec import decode, encode
 from keter.bus.queue import Item, Output, QueueName
 from keter.context import Context
 from keter.domain.quotes import MarketUpdate
-from keter.processes.serving import Handled, serve
+from keter.processes.serving import serve
+from keter.processes.turns import Handled
 from keter.strategies.value.settings import ValidationSettings
 from keter.strategies.value.validation import validate
 

@@ -19,10 +19,11 @@ from keter.bus.state.trading import read_arming
 from keter.clock import ManualClock
 from keter.context import Context
 from keter.control.commands import Control, Operator
+from keter.domain.streaks import STREAK
 from keter.domain.trading import CommandAction
 from keter.ledger import Ledger, open_settings_ledger
 from keter.risk.restore import ACTOR, catch_up
-from keter.risk.streaks import STREAK, last_streak_pause
+from keter.risk.streaks import last_streak_pause
 from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
 from tests.kit.workbench import context_on, opened
 

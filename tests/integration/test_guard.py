@@ -927,7 +927,7 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 ) -> None:
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
-        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.05, reason="ok")
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.5, reason="ok")
         assert (await here.ask(signal))[0] == "guard:cooldown_event"
         await eventually(lambda: _rest_over(here.bus, signal))
         here.clock.set(here.clock.now() + timedelta(seconds=1))

@@ -26,8 +26,8 @@ from keter.clock import SystemClock
 from keter.context import Context
 from keter.ledger import open_settings_ledger
 from keter.logs import configure_logs
+from keter.processes.lifecycle import live
 from keter.processes.router import route
-from keter.processes.runtime import live
 from keter.processes.tracker import KnownSelections, track
 from keter.settings import load_settings
 from keter.venues.registry import open_bet_venue

@@ -38,7 +38,7 @@ from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_settings_ledger
 from keter.processes import edge, guard, ingest, validator
-from keter.processes.runtime import Work, live
+from keter.processes.lifecycle import Work, live
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single
 from keter.venues.asianodds.simulator.book import State, Ticket

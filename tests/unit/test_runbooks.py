@@ -44,7 +44,7 @@ def strings(tree: ast.AST) -> dict[str, str]:
     """Every name that is assigned a text once, or a text with something after a colon; a name that
     is imported from our own source is looked up there.
     """
-    found = {}
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("keter."):
             found |= imported(node)

@@ -25,7 +25,7 @@ from keter.execution.placing import Owner, PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError, Takeover, open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import REDIS_TROUBLE, Waits
+from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.processes.serving import serve
 from keter.processes.turns import Handled, traced
 from keter.system.tasks import end_tasks
@@ -72,7 +72,7 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
     ledger.
     """
     account = context.settings.venue.ao_user
-    waits = Waits()
+    waits = retry_pauses()
 
     async def body(lease: Lease) -> None:
         while not context.stop.is_set():

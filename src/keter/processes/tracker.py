@@ -25,7 +25,7 @@ from keter.execution.reconcile.query_order import (
 from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError, open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import Waits
+from keter.processes.redis_following import retry_pauses
 from keter.venues.base import BetVenue
 from keter.venues.registry import open_bet_venue
 
@@ -106,7 +106,7 @@ class Tracker:
 
         A row that the ledger refuses, wherever it came from, ends a pass and never the tracker.
         """
-        waits = Waits()
+        waits = retry_pauses()
         while not self._context.stop.is_set():
             try:
                 await self.turn()

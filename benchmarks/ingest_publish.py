@@ -24,7 +24,7 @@ from tests.kit.workbench import context_on, opened, settings_for
 from keter.bus.connection import Bus
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
-from keter.processes.ingest import Publisher
+from keter.processes.publisher import Publisher
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
 

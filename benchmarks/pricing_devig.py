@@ -242,7 +242,7 @@ def gate(matches: int, rounds: int) -> None:
             )
 
     seconds, once = fastest(judge, rounds), fastest(price_each_once, rounds)
-    with mock.patch.object(edge, "_hopeless", lambda *_: []):
+    with mock.patch.object(edge, "_cannot_reach_min_ev", lambda *_: []):
         exhaustive = fastest(judge, rounds)
     quotes = [
         (list(book.odds), rules.devig_method(market.update.market.kind))
@@ -253,7 +253,7 @@ def gate(matches: int, rounds: int) -> None:
     signals = sum(
         signal is not None
         for market, others in work
-        for _, _, signal in evaluate(market, rules, NOW, {}, others)
+        for *_, signal in evaluate(market, rules, NOW, {}, others)
     )
     print(
         f"\nEdge gate: {matches:,} matches, {len(BOOKS)} books, {len(work):,} markets, {signals:,}"

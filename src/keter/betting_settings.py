@@ -87,16 +87,6 @@ class RiskSettings(Group):
     )
 
 
-LIVE_LIMITS = (
-    "max_stake",
-    "max_exposure_event",
-    "max_exposure_league",
-    "max_exposure_day",
-    "max_exposure_total",
-    "daily_loss_limit_units",
-)
-
-
 LONG_ODDS = 3.0
 
 

@@ -18,11 +18,10 @@ from keter.system.tasks import stopped_within
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The world of one worker.
+    """What the parts of one process share.
 
-    ``stop`` is set once and for ever; everything that waits looks at it.
-
-    ``starts`` are the processes that work in this run; a recording has few of them.
+    ``stop`` is set once and stays set; everything that waits must look at it. ``starts`` are the
+    processes that work in this run: a recording has only some of them.
     """
 
     settings: Settings
@@ -38,11 +37,14 @@ class Context:
     starts: frozenset[Process] = EVERYTHING
 
     async def pause(self, seconds: float) -> bool:
-        """Wait for ``seconds`` or until asked to stop; True when asked to stop."""
+        """Wait for ``seconds`` or until asked to stop; return True if asked to stop."""
         return await stopped_within(self.stop, seconds)
 
     def pipe(self, source: QueueName | None) -> Pipe:
-        """A pipe of this worker that books its counts on the configured betting day."""
+        """Return a pipe of this worker that takes from ``source``, or that only pushes.
+
+        Its counts go to the betting day of the settings' time zone.
+        """
         return Pipe(
             self.bus,
             source=source,
@@ -53,5 +55,5 @@ class Context:
         )
 
     def day(self) -> str:
-        """The betting day that it is."""
+        """Return the current betting day as an ISO date."""
         return day_of(self.clock.now(), self.settings.mode.zone)

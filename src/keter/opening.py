@@ -1,10 +1,11 @@
-"""Opens what the settings name: the account's venue, its price source, its bet venue.
+"""Open what the settings name: Redis, the ledger, the account's venue and its price source.
 
 The one place that knows the settings, the bus, the ledger and the venues at once. It imports
 neither the ledger nor SQLAlchemy itself, because the ingest process loads this module and needs
 neither.
 """
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,13 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keter.bus.connection import Bus
+from keter.bus.connection import Bus, connect
 from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.errors import UnavailableError
 from keter.settings import Settings
-from keter.trust import require_safe_transport
+from keter.trust import require_safe_redis, require_safe_transport
 from keter.venues.asianodds.factory import FeedOptions, OpenVenue, Stores, open_venue
 from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.scores import FINAL_AFTER
@@ -35,6 +37,29 @@ if TYPE_CHECKING:
 
 # The ledger is imported inside the functions: ingest opens only a price source and must not load
 # SQLAlchemy, which costs it memory and time at its start.
+
+
+async def open_settings_bus(settings: Settings) -> Bus:
+    """Return a bus on the Redis of the settings, else on that of a running `keter up`; close it.
+
+    Raises UnavailableError if there is none, ConfigurationError if LIVE must not depend on it.
+    """
+    # Imported here: the ingest process loads this module and needs none of it until it connects.
+    from keter.redis_server.private import locate_redis
+    from keter.redis_server.probe import refuse_for_live
+
+    url = await asyncio.to_thread(locate_redis, settings)
+    if url is None:
+        raise UnavailableError("no Redis: set REDIS_URL, or start `keter up`, which brings its own")
+    require_safe_redis(settings, url)
+    bus = await connect(url, prefix=settings.redis.redis_key_prefix)
+    if settings.live:
+        try:
+            await refuse_for_live(bus)
+        except BaseException:
+            await bus.aclose()
+            raise
+    return bus
 
 
 def open_bet_venue(

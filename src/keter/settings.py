@@ -21,7 +21,8 @@ from pydantic import SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from keter.betting_settings import LIVE_LIMITS, RiskSettings, RouterSettings, StakeSettings
+from keter.betting_settings import RiskSettings, RouterSettings, StakeSettings
+from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.setting_groups import (

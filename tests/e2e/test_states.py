@@ -9,10 +9,10 @@ import pytest
 from argon2 import PasswordHasher
 from playwright.sync_api import Page, Route, expect
 
-from keter.betting_settings import LIVE_LIMITS
 from keter.bus.connection import Bus
 from keter.bus.state.trading import read_trading
 from keter.clock import SystemClock
+from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import TradingState
 from keter.ledger import Ledger
 from tests.e2e.conftest import Dashboard, OpenTab, StartDashboard, picture

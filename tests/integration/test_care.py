@@ -21,7 +21,7 @@ from keter.domain.verdicts import Reason, reject
 from keter.ledger import BetFilter, Ledger
 from keter.opening import open_settings_ledger
 from keter.processes import retention as care
-from keter.processes.retention import Care
+from keter.processes.retention import Retention
 from keter.replay.capture import CaptureWriter, capture_files
 from keter.settings import Settings
 from tests.kit.execution import NOW
@@ -63,7 +63,7 @@ async def cared(
     bus: Bus, settings: Settings, ledger: Ledger, writer: CaptureWriter | None = None
 ) -> None:
     context = replace(context_on(bus, settings, "recorder"), clock=ManualClock(NOW))
-    await Care(
+    await Retention(
         context, ledger, writer or CaptureWriter(settings.mode.data_dir / "captures")
     ).when_due()
 

@@ -13,9 +13,9 @@ from keter.bus.locks import Locks
 from keter.bus.state.limits import read_limits, write_limit
 from keter.clock import random_id
 from keter.control.commands import Control
+from keter.domain.limits import lowered
 from keter.domain.trading import OperatorCommand
 from keter.errors import UsageError
-from keter.risk.limits import lowered
 from tests.integration.test_control import OPS, audit, bus, control
 
 __all__ = ["audit", "bus", "control"]  # fixtures

@@ -18,7 +18,7 @@ from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.processes import edge as edge_worker
 from keter.processes.edge import EdgeWorker
-from keter.processes.serving import Handled
+from keter.processes.turns import Handled
 from tests.kit.signals import NOW, an_event, an_update, prices
 from tests.kit.workbench import context_on, opened, settings_for
 

@@ -15,7 +15,7 @@ from keter.bus.state.odds import read_odds
 from keter.bus.state.sessions import FixtureStore
 from keter.clock import to_ms
 from keter.domain.markets import Phase
-from keter.processes.ingest import Publisher
+from keter.processes.publisher import Publisher
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Problem
 from keter.venues.asianodds.source import AsianOddsSource

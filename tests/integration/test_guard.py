@@ -41,7 +41,9 @@ from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger
 from keter.opening import open_settings_ledger
 from keter.processes.guard import Guard
-from keter.processes.serving import Gather, Handled, serve
+from keter.processes.handling import Gather
+from keter.processes.serving import serve
+from keter.processes.turns import Handled
 from keter.risk import book_keeper as risk_keeping
 from keter.settings import Settings
 from keter.supervision.run import single
@@ -708,7 +710,7 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
             return state
 
         book.read = slowly  # type: ignore[method-assign]  # midnight comes while Redis answers
-        await here.guard._keeper.watch()
+        await here.guard._brakes.watch()
         assert await here.mode() is TradingMode.ACTIVE
 
 
@@ -926,7 +928,7 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 ) -> None:
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
-        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.05, reason="ok")
+        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.5, reason="ok")
         assert (await here.ask(signal))[0] == "guard:cooldown_event"
         await eventually(lambda: _rest_over(here.bus, signal))
         here.clock.set(here.clock.now() + timedelta(seconds=1))

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from keter.bus.state.markets import read_market
 from keter.bus.state.odds import (
     read_odds,
     read_selections,
@@ -16,7 +17,6 @@ from keter.bus.state.odds import (
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.quotes import Score
-from keter.strategies.value.markets_view import read_market
 from tests.kit.signals import NOW, RESULT, an_update, prices
 from tests.kit.workbench import opened
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from keter.errors import ExitCode
-from keter.processes.runtime import LEAVE_WITHIN_S, stop_deadline_s
+from keter.processes.lifecycle import stop_deadline_s
+from keter.processes.runtime import LEAVE_WITHIN_S
 from tests.kit.support import ROOT
 
 pytestmark = pytest.mark.slow

@@ -27,8 +27,8 @@ from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
 from keter.opening import open_settings_ledger
 from keter.processes.leader import run_as_leader
+from keter.processes.lifecycle import live
 from keter.processes.run_membership import find_run
-from keter.processes.runtime import live
 from keter.settings import Settings
 from keter.supervision.ownership import Ownership
 from keter.supervision.run import fingerprint, instance_of, machine_name, new_run

@@ -25,7 +25,7 @@ from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.opening import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, validator
-from keter.processes.runtime import Work
+from keter.processes.lifecycle import Work
 from keter.settings import Settings
 from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig

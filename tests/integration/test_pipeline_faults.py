@@ -22,7 +22,7 @@ from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.bus.telemetry.stats import read_counts
 from keter.context import Context
 from keter.domain.signals import ApprovedSignal
-from keter.processes.runtime import live
+from keter.processes.lifecycle import live
 from keter.settings import Settings
 from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.server import Sandbox

@@ -27,7 +27,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
 from keter.opening import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
-from keter.processes.runtime import Work
+from keter.processes.lifecycle import Work
 from keter.settings import Settings
 from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import (

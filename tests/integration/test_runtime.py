@@ -25,9 +25,9 @@ from keter.context import Context
 from keter.domain.processes import STAGE_GRACE_S, STAGE_OF, Process
 from keter.domain.runs import Run
 from keter.errors import ExitCode
-from keter.processes import runtime
+from keter.processes import lifecycle
+from keter.processes.lifecycle import live, stop_deadline_s
 from keter.processes.run_membership import find_run
-from keter.processes.runtime import live, stop_deadline_s
 from keter.settings import Settings
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import still_world
@@ -224,7 +224,7 @@ async def test_a_redis_that_goes_while_a_worker_asks_whose_it_is_is_waited_for(
     async def run(context: Context) -> None:
         context.stop.set()
 
-    monkeypatch.setattr(runtime, "find_run", find)
+    monkeypatch.setattr(lifecycle, "find_run", find)
     settings = settings_for(tmp_path, REDIS_URL=redis_url)
     await live("validator", "v", settings, run, stop=stop, log=structlog.get_logger("validator"))
     assert len(asked) == 2

@@ -14,7 +14,9 @@ from keter.bus.queue import Item, Output, QueueName, Reaper, depths, read_dead
 from keter.bus.telemetry.stats import read_counts
 from keter.clock import ManualClock
 from keter.context import Context
-from keter.processes.serving import Gather, Handle, Handled, Rank, Tick, serve
+from keter.processes.handling import Gather, Handle, Rank
+from keter.processes.serving import Tick, serve
+from keter.processes.turns import Handled
 from keter.settings import Settings
 from tests.kit.support import RedisServer, eventually
 from tests.kit.workbench import context_on, drain, opened, push, settings_for, working

@@ -172,7 +172,7 @@ async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(
     error: Any = type("Refused", (), {"detail": "account suspended"})()
     await Ingest(bus, settings, clock).watch.refused(error)
     assert await standing(bus) == {"venue_refused:demo": "page"}
-    await Ingest(bus, settings, clock).watch.welcome()
+    await Ingest(bus, settings, clock).watch.answered()
     assert await standing(bus) == {}
 
 

@@ -95,7 +95,7 @@ def a_signal(
     )
     found = {
         side: signal
-        for side, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
+        for side, _, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
     }
     signal = found[Outcome.OVER]
     assert signal is not None, "the made-up prices have no value"

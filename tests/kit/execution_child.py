@@ -26,8 +26,8 @@ from keter.clock import SystemClock
 from keter.context import Context
 from keter.logs import configure_logs
 from keter.opening import open_bet_venue, open_settings_ledger
+from keter.processes.lifecycle import live
 from keter.processes.router import route
-from keter.processes.runtime import live
 from keter.processes.tracker import KnownSelections, track
 from keter.settings import load_settings
 from tests.kit.hooks import Hooked

@@ -39,7 +39,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
 from keter.opening import open_settings_ledger
 from keter.processes import edge, guard, ingest, validator
-from keter.processes.runtime import Work, live
+from keter.processes.lifecycle import Work, live
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single
 from keter.venues.asianodds.simulator.book import State, Ticket

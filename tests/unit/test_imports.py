@@ -84,7 +84,7 @@ IO_LIBRARIES = {
 }  # fmt: skip
 # Packages and modules that decide: they know no library that does input or output, and no rim.
 PURE = (
-    "domain", "pricing", "risk.gate", "risk.reduce_only", "risk.limits", "risk.caps",
+    "domain", "pricing", "risk.gate", "risk.reduce_only", "risk.caps",
     "strategies", "execution.placement_checks", "execution.price_choice",
 )  # fmt: skip
 RIM = ("bus", "ledger", "venues", "context", "settings", "processes")

@@ -4,8 +4,7 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
-from keter.opening import open_account
-from keter.processes.runtime import connect_by
+from keter.opening import open_account, open_settings_bus
 from keter.redis_server.service import RedisService
 from keter.settings import Settings, load_settings
 from keter.supervision.launch import warnings
@@ -125,7 +124,7 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
     """
     redis = settings(REDIS_URL=f"redis://:{SECRET}@192.0.2.1:6379/0")
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
-        await connect_by(redis)
+        await open_settings_bus(redis)
     with pytest.raises(ConfigurationError, match="REDIS_ALLOW_UNSAFE"):
         await RedisService(redis).start()
     clock = SystemClock()

@@ -11,9 +11,9 @@ from keter.bus.state.cooldowns import clear_cooldown
 from keter.bus.state.limits import read_limits, write_limit
 from keter.bus.telemetry.alerts import acknowledge_alert
 from keter.control.base import Commander, CommandOutcome, Operator, valued
+from keter.domain.limits import checked_limit, setting_of
 from keter.domain.trading import CommandAction
 from keter.errors import UsageError
-from keter.risk.limits import checked_limit, setting_of
 
 Clear = Callable[[Bus, str], Awaitable[bool]]
 

@@ -22,9 +22,9 @@ from keter.dashboard.command_tokens import Token, Tokens
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
+from keter.domain.limits import checked_limit
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
-from keter.risk.limits import checked_limit
 
 TOKEN_LASTS_S = 30.0
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis

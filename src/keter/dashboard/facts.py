@@ -4,9 +4,8 @@ snapshot.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
-from keter.betting_settings import RiskSettings, StakeSettings
+from keter.betting_settings import RiskSettings
 from keter.bus.queue import QueueFacts, QueueName
 from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
@@ -16,7 +15,6 @@ from keter.dashboard.health import Blocked
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.exposure import Exposure
-from keter.domain.money import floor_to_minor
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.domain.tickets import AccountSnapshot
@@ -83,11 +81,6 @@ def following(facts: Facts) -> str | None:
         if why is not None
         else None
     )
-
-
-def daily_loss_limit(risk: RiskSettings, stake: StakeSettings) -> int:
-    """Minor units: units of FIXED_STAKE, rounded down, as the guard counts it."""
-    return floor_to_minor(Decimal(str(risk.daily_loss_limit_units)) * stake.fixed_stake)
 
 
 def account_of(accounts: list[AccountSnapshot], settings: Settings) -> AccountSnapshot | None:

@@ -33,13 +33,13 @@ from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
 from keter.domain.bets import BetState
 from keter.domain.days import day_of
+from keter.domain.limits import lowered
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
 from keter.ledger import BetFilter, LedgerUnavailableError
 from keter.redis_server.probe import probe
-from keter.risk.limits import lowered
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books
 

@@ -5,9 +5,10 @@ from typing import Literal
 from urllib.parse import unquote
 
 from keter.dashboard import models
-from keter.dashboard.facts import Facts, daily_loss_limit
+from keter.dashboard.facts import Facts
 from keter.dashboard.views import event_text, selection_text
 from keter.domain.exposure import Exposure, open_stake, worst_case
+from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
 from keter.domain.trading import OperatorCommand, TradingState
 from keter.settings import Settings
@@ -58,7 +59,7 @@ def limit_rows(
             "daily_loss",
             "Loss of the day",
             lost,
-            daily_loss_limit(risk, settings.stake),
+            daily_loss_limit_minor(risk.daily_loss_limit_units, settings.stake.fixed_stake),
             "settled bets only",
         ),
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),

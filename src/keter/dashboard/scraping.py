@@ -15,10 +15,11 @@ from keter.betting_settings import RiskSettings
 from keter.bus.state.odds import FeedFacts
 from keter.clock import Clock
 from keter.dashboard.app_context import AppContext
-from keter.dashboard.facts import BusFacts, account_of, daily_loss_limit
+from keter.dashboard.facts import BusFacts, account_of
 from keter.dashboard.health import disk_facts
 from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.rules.table import RULES
+from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import to_minor
 from keter.domain.room import Room
 from keter.errors import KeterError
@@ -161,7 +162,9 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
     """``risk`` are the limits in force; the settings' own while Redis cannot be asked."""
     return Limits(
         exposure_minor=to_minor(risk.max_exposure_total),
-        day_loss_minor=daily_loss_limit(risk, settings.stake),
+        day_loss_minor=daily_loss_limit_minor(
+            risk.daily_loss_limit_units, settings.stake.fixed_stake
+        ),
         losing_streak=risk.losing_streak_limit,
         feed_age_s=settings.venue.feed_stale_after_s,
         unknown_s=settings.router.unknown_alert_s,

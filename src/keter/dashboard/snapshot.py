@@ -9,12 +9,13 @@ from keter.bus.state.odds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
 from keter.dashboard import models
-from keter.dashboard.facts import Facts, account_of, daily_loss_limit, following
+from keter.dashboard.facts import Facts, account_of, following
 from keter.dashboard.funnel import confirmed_stage, funnel
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.domain.alerts import Alert, runbook_id
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import open_stake
+from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
 from keter.domain.processes import Process
 from keter.settings import Settings
@@ -66,7 +67,11 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
         unknown_stake=money_text(summary.unknown_stake_minor),
         pnl_today=money_text(summary.pnl_minor),
         settled=summary.settled,
-        loss_limit=money_text(daily_loss_limit(facts.bus.limits, settings.stake)),
+        loss_limit=money_text(
+            daily_loss_limit_minor(
+                facts.bus.limits.daily_loss_limit_units, settings.stake.fixed_stake
+            )
+        ),
         confirmed=confirmed,
         rejected=rejected,
         rejected_pct=share(rejected, confirmed + rejected),

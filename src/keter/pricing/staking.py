@@ -183,11 +183,16 @@ def fixed_stake(unit: Decimal, odds: Decimal | None = None) -> Decimal:
     return unit if odds is None else unit / (odds - 1)
 
 
-def proportional_stake(unit: Decimal, ev: Decimal, ev_reference: Decimal, cap: Decimal) -> Decimal:
-    """``unit * min(EV / EV_ref, cap)``, 0 without value; it over-bets longshots where Kelly would
-    not.
+def proportional_stake(
+    unit: Decimal, ev: Decimal, ev_reference: Decimal, cap: Decimal | None = None
+) -> Decimal:
+    """Return ``unit * EV / EV_ref``, at most ``unit * cap``, and 0 without value.
+
+    It over-bets longshots where Kelly would not.
     """
-    return max(unit * min(ev / ev_reference, cap), Decimal(0))
+    # Multiplied first: a quotient that is rounded first can lose a cent when it is floored.
+    wanted = unit * ev / ev_reference
+    return max(wanted if cap is None else min(wanted, unit * cap), Decimal(0))
 
 
 def playable(amount: Decimal, minimum_minor: int, step_minor: int = 1) -> int:

@@ -1,6 +1,6 @@
 """The dashboard: serves the console.
 
-It reads Redis and the ledger; only operators' commands change anything.
+It reads Redis and the ledger. Only commands of operators change anything.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ from keter.dashboard.app import make_app, serving
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_app_context
 from keter.errors import KeterError
-from keter.processes.runtime import follow_redis
+from keter.processes.redis_following import follow_redis
 from keter.system.tasks import end_tasks
 
 
 async def run(context: Context) -> None:
-    """Serve, watches and calls for help until asked to stop.
+    """Serve the page, watch the rules and send alerts, until asked to stop.
 
-    Redis may come and go meanwhile: the page and the channels say so, and halting goes on working.
-    When one of the tasks ends, whatever its reason, all do: a page without its watch would be taken
-    for one that has nothing to tell.
+    Redis may be away meanwhile: page and channels say so, and halting works. If one of the tasks
+    ends, all do: a page without its watch would show that all is well. Raises the error of the
+    task, or KeterError if it ended without one.
     """
     settings = context.settings
     ledgers = LazyLedgers(settings, context.clock)
@@ -50,8 +50,9 @@ async def run(context: Context) -> None:
 
 
 def _raise_what_ended(tasks: list[asyncio.Task[None]], ended: list[str]) -> None:
-    """Raise the error of a task, and KeterError for one that ``ended`` by itself or does not end
-    when cancelled.
+    """Raise the error of a task, else KeterError.
+
+    KeterError is for a task that ``ended`` by itself, or that does not end when cancelled.
     """
     for task in tasks:
         if task.done() and not task.cancelled():

@@ -1,6 +1,4 @@
-"""A watch over the venue's feed: how old its confirmations are, what goes wrong with it, and when
-to call for help.
-"""
+"""A watch over the venue's feed: the age of its confirmations, its problems, and their alerts."""
 
 import asyncio
 from collections import Counter
@@ -11,18 +9,22 @@ from keter.bus.telemetry.stats import add_counts
 from keter.context import Context
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
-from keter.processes.runtime import REDIS_TROUBLE
+from keter.processes.redis_following import REDIS_TROUBLE
 from keter.venues.base import PriceSource, VenueRejectedError
 
 EVERY_S = 1.0
-CONTESTED = "session_contested"  # the session's owner waits before it logs in again
-# Two programs on one account fight for as long as both run; what passes sooner is a login
+ACTION = "Look at the venue's status, the account's settings and the ingest log."
+# A problem of this kind: the session was lost soon after its login.
+CONTESTED = "session_contested"
+# Two programs on one account fight for as long as both run. What passes sooner is a login
 # elsewhere, once or twice.
 CONTEST_S = 120.0
-QUIET_S = 300.0  # a contest that rests for longer begins anew
+# After so long without a problem of that kind a contest begins anew.
+QUIET_S = 300.0
+# A problem of this kind: a match or a market was left out because there are too many.
 SHED = "shed"
-# A feed is asked every 20 s at least, and what was shed comes again with the next change.
-SHED_STANDS_S = 120.0
+# A feed is asked every 20 s at least, and what was left out comes again with the next change.
+SHED_LASTS_S = 120.0
 
 
 class FeedWatch:
@@ -33,31 +35,28 @@ class FeedWatch:
         self._account = context.settings.venue.ao_user
         self._good_at = dict.fromkeys(Phase, context.clock.monotonic())
         self._source: PriceSource | None = None
-        self._told: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
         self._confirmed: set[Phase] = set()
-        self._contest: tuple[float, float] | None = None  # when it began, and when it was last seen
-        stale = [f"feed_stale:{self._account}:{phase.value}" for phase in Phase]
-        # These may stand from an earlier life: who raised them is gone, and what they were about
-        # may be over.
-        self._standing = {
-            *stale,
-            f"venue_timeouts:{self._account}",
-            f"venue_refused:{self._account}",
-            f"feed_overflow:{self._account}",
-        }
+        # When the contest for the session began and when it was last seen, by the monotonic clock.
+        self._contest: tuple[float, float] | None = None
         self._shed_at: float | None = None
+        # Alerts that may be raised. An earlier process may have raised them, and what they are
+        # about may be over.
+        stale = [f"feed_stale:{self._account}:{phase.value}" for phase in Phase]
+        others = ("venue_timeouts", "venue_refused", "feed_overflow")
+        self._raised = {*stale, *(f"{name}:{self._account}" for name in others)}
 
     def follow(self, source: PriceSource) -> None:
-        """From here on the problems of this source count; its predecessor has told its own."""
-        self._source, self._told = source, Counter()
+        """Count the problems of this source from here on, not those of its predecessor."""
+        self._source, self._counted = source, Counter()
 
     def confirmed(self, update: FeedUpdate) -> None:
-        """A good answer has been published."""
+        """Note that a good answer has been published."""
         self._good_at[update.phase] = self._context.clock.monotonic()
         self._confirmed.add(update.phase)
 
     async def run(self) -> None:
-        """Look every second until cancelled; Redis being away is waited out."""
+        """Look every second until cancelled; wait while Redis is away."""
         while True:
             try:
                 await self._look()
@@ -67,64 +66,56 @@ class FeedWatch:
 
     async def _look(self) -> None:
         for phase in Phase:
-            age_s = self._context.clock.monotonic() - self._good_at[phase]
-            self._context.heart.gauge(f"feed_age_s_{phase.value}", round(age_s, 1))
-            stale = age_s > self._context.settings.venue.feed_stale_after_s
-            title = f"The {phase.value} feed is stale"
-            detail = (
-                f"No good answer for {phase.value} for {age_s:.0f} s; its prices are not traded."
-            )
-            if stale or phase in self._confirmed:
-                await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, title, detail)
+            await self._watch_age(phase)
         if self._source is not None:
-            await self._tell_problems(self._source)
-            await self._tell_overflow()
-            late, limit = (
-                self._source.timeouts_in_a_row,
-                self._context.settings.alerts.alert_consecutive_timeouts,
-            )
-            title, detail = (
-                "The venue does not answer",
-                f"{late} answers in a row did not come in time.",
-            )
-            if late >= limit or self._confirmed:
-                await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
+            await self._count_problems(self._source)
+            await self._watch_overflow()
+            await self._watch_timeouts(self._source.timeouts_in_a_row)
 
-    async def _tell_overflow(self) -> None:
-        """More matches or markets than are kept: what kicks off last is not bet."""
+    async def _watch_age(self, phase: Phase) -> None:
+        age_s = self._context.clock.monotonic() - self._good_at[phase]
+        self._context.heart.gauge(f"feed_age_s_{phase.value}", round(age_s, 1))
+        stale = age_s > self._context.settings.venue.feed_stale_after_s
+        title = f"The {phase.value} feed is stale"
+        detail = f"No good answer for {phase.value} for {age_s:.0f} s; its prices are not traded."
+        if stale or phase in self._confirmed:
+            await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, title, detail)
+
+    async def _watch_timeouts(self, late: int) -> None:
+        limit = self._context.settings.alerts.alert_consecutive_timeouts
+        detail = f"{late} answers in a row did not come in time."
+        if late >= limit or self._confirmed:
+            title = "The venue does not answer"
+            await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
+
+    async def _watch_overflow(self) -> None:
+        """Alert while the feed has more matches or markets than are kept."""
         now, venue = self._context.clock.monotonic(), self._context.settings.venue
-        stands = self._shed_at is not None and now - self._shed_at < SHED_STANDS_S
+        full = self._shed_at is not None and now - self._shed_at < SHED_LASTS_S
+        title = "The feed holds more than is kept"
         detail = (
             f"Of more than {venue.max_fixtures} fixtures or {venue.max_markets} markets those that"
             " kick off last are left out."
         )
-        if stands or self._confirmed:
-            await self._alert(
-                f"feed_overflow:{self._account}",
-                stands,
-                "The feed holds more than is kept",
-                detail,
-                "ticket",
-            )
+        if full or self._confirmed:
+            await self._alert(f"feed_overflow:{self._account}", full, title, detail, "ticket")
 
-    async def _tell_problems(self, source: PriceSource) -> None:
-        fresh = source.problems - self._told
-        if fresh:
-            counts = {f"ingest:problem_{kind}": times for kind, times in fresh.items()}
-            await add_counts(self._context.bus, self._context.day(), counts)
-            self._told = Counter(source.problems)
-            if fresh[CONTESTED]:
-                await self._contested()
-            if fresh[SHED]:
-                self._shed_at = self._context.clock.monotonic()
-            for kind, times in fresh.items():
-                self._context.heart.count(f"problem_{kind}", times)
+    async def _count_problems(self, source: PriceSource) -> None:
+        fresh = source.problems - self._counted
+        if not fresh:
+            return
+        counts = {f"ingest:problem_{kind}": times for kind, times in fresh.items()}
+        await add_counts(self._context.bus, self._context.day(), counts)
+        self._counted = Counter(source.problems)
+        if fresh[CONTESTED]:
+            await self._contested()
+        if fresh[SHED]:
+            self._shed_at = self._context.clock.monotonic()
+        for kind, times in fresh.items():
+            self._context.heart.count(f"problem_{kind}", times)
 
     async def _contested(self) -> None:
-        """The session died young again.
-
-        For minutes on end it is another program's doing, which the tracker is told.
-        """
+        """Note for the tracker that another program uses the account, if this lasts for minutes."""
         now = self._context.clock.monotonic()
         began, last = self._contest or (now, now)
         self._contest = (began if now - last <= QUIET_S else now, now)
@@ -132,25 +123,21 @@ class FeedWatch:
             await note_contest(self._context.bus, self._account)
 
     async def refused(self, error: VenueRejectedError) -> None:
-        """The venue will not have us: nobody but the operator can change that."""
-        await self._alert(
-            f"venue_refused:{self._account}", True, "The venue refuses the account", error.detail
-        )
+        """Alert that the venue refuses the account: only the operator can change that."""
+        title = "The venue refuses the account"
+        await self._alert(f"venue_refused:{self._account}", True, title, error.detail)
 
-    async def welcome(self) -> None:
-        """The venue answers again."""
+    async def answered(self) -> None:
+        """Clear the alert of ``refused``."""
         await self._alert(f"venue_refused:{self._account}", False, "", "")
 
     async def _alert(
         self, alert_id: str, wanted: bool, title: str, detail: str, level: Level = "page"
     ) -> None:
         if wanted:
-            action = "Look at the venue's status, the account's settings and the ingest log."
-            await raise_alert(
-                self._context.bus,
-                Alert(alert_id, level, title, detail, self._context.clock.now(), action),
-            )
-            self._standing.add(alert_id)
-        elif alert_id in self._standing:
+            now = self._context.clock.now()
+            await raise_alert(self._context.bus, Alert(alert_id, level, title, detail, now, ACTION))
+            self._raised.add(alert_id)
+        elif alert_id in self._raised:
             await clear_alert(self._context.bus, alert_id)
-            self._standing.discard(alert_id)
+            self._raised.discard(alert_id)

@@ -1,8 +1,7 @@
-"""The recorder: decisions from the audit list into the ledger, raw answers into capture files, both
-with an end of life.
+"""The recorder: decisions from the audit list into the ledger, raw answers into capture files.
 
-A batch is forgotten by Redis only when it is written down; after a crash it comes again, so a
-decision may be there twice.
+Redis forgets a batch only when it is written. After a crash the batch comes again, so a decision
+may be stored twice.
 """
 
 import asyncio
@@ -17,8 +16,8 @@ from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
 from keter.opening import open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.retention import Care
-from keter.processes.runtime import Waits
+from keter.processes.redis_following import retry_pauses
+from keter.processes.retention import Retention
 from keter.replay.capture import CaptureWriter
 
 IDLE_S = 0.25
@@ -40,41 +39,45 @@ async def run(context: Context) -> None:
 
 
 class Recorder:
-    """One after the other: decisions, answers, pruning.
+    """Write decisions, then answers, then remove what is too old.
 
-    A failing disk or ledger is waited out: Redis keeps the batch.
+    While disk or ledger fail, Redis keeps the batch.
     """
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
         self._writer = CaptureWriter(context.settings.mode.data_dir / "captures")
-        self._care = Care(context, ledger, self._writer)
+        self._retention = Retention(context, ledger, self._writer)
 
     async def run(self) -> None:
-        """Works until asked to stop, and once more after that: the workers before it have left
-        their last words.
+        """Record until asked to stop, and after that until nothing is left.
+
+        The other processes stop before this one and leave their last decisions.
         """
-        waits = Waits()
+        pauses = retry_pauses()
         while True:
             stopping = self._context.stop.is_set()
             try:
                 busy = await self.decisions() | await self.answers()
-                await self._care.when_due()
+                await self._retention.when_due()
             except (LedgerUnavailableError, OSError) as e:
                 self._context.heart.error(str(e))
                 self._context.log.error("recording_failed", error=str(e))  # noqa: TRY400 - an outage, not a bug
-                if stopping or await self._context.pause(waits.next()):
+                if stopping or await self._context.pause(pauses.next()):
                     return
                 continue
-            waits.reset()
+            pauses.reset()
             if stopping and not busy:
                 return
             if not busy:
                 await self._context.pause(IDLE_S)
 
     async def decisions(self) -> bool:
-        """Move one batch of decisions into the ledger; False when there was none."""
+        """Move one batch of decisions into the ledger; return False if there was none.
+
+        Raises LedgerUnavailableError.
+        """
         batch = await take_audit(self._context.bus, AUDIT_BATCH, ids=self._context.ids)
         if batch.entries:
             await self._write(self._readable(batch.entries))
@@ -83,8 +86,9 @@ class Recorder:
         return bool(batch.entries)
 
     async def _write(self, decisions: Sequence[Decision]) -> None:
-        """All of them, or all but those that the ledger refuses: halves are tried until each of
-        these stands alone.
+        """Write the decisions; drop and log each that the ledger refuses.
+
+        A batch that is refused is split in halves until the refused rows are alone.
         """
         try:
             await self._ledger.decisions.add_many(decisions)
@@ -101,7 +105,10 @@ class Recorder:
             log.error("decision_not_stored", error=str(e), decision=decision)  # noqa: TRY400 - no bug
 
     async def answers(self) -> bool:
-        """Move one batch of raw answers into the capture file; False when there was none."""
+        """Move one batch of raw answers into the capture file; return False if there was none.
+
+        Raises OSError.
+        """
         batch = await take_capture(self._context.bus, CAPTURE_BATCH, ids=self._context.ids)
         if batch.unreadable:
             self._context.heart.count("unreadable", batch.unreadable)

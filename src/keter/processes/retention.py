@@ -1,8 +1,8 @@
-"""What the recorder does now and then, so that nothing grows without bound: by age, and by size.
+"""Removes what is too old or too large, so that nothing grows without bound.
 
-Of the ledger only decisions go, oldest first and in small batches, so that a bet never waits long
-to be written down. Those of the last day always stay: where bets alone are larger than
-LEDGER_MAX_MB, the newest decisions are still worth their room.
+Of the ledger only decisions are removed, the oldest first, in small batches: a bet never waits long
+to be written. Those of the last day always stay, also if the bets alone are larger than
+LEDGER_MAX_MB.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from keter.replay.capture import CaptureWriter
 
 EVERY_S = 600.0
 BATCH = 2_000
-# Of one turn: far above what comes in meanwhile, and the recorder goes on recording.
+# Batches of one turn: more than comes in meanwhile, few enough for the recorder to go on recording.
 MOST_BATCHES = 100
 LEAST_KEPT = timedelta(days=1)
 
 
-class Care:
-    """One per recorder."""
+class Retention:
+    """Prune captures, logs and decisions; one object for each recorder."""
 
     def __init__(self, context: Context, ledger: Ledger, writer: CaptureWriter) -> None:
         self._context = context
@@ -30,7 +30,7 @@ class Care:
         self._due = context.clock.monotonic()
 
     async def when_due(self) -> None:
-        """Once every EVERY_S. Raises LedgerUnavailableError and OSError."""
+        """Prune everything, if EVERY_S have passed. Raises LedgerUnavailableError and OSError."""
         now = self._context.clock.monotonic()
         if now < self._due:
             return
@@ -41,10 +41,8 @@ class Care:
 
     async def _files(self) -> None:
         settings, moment = self._context.settings, self._context.clock.now()
-        keep, most = (
-            timedelta(days=settings.log.capture_keep_days),
-            settings.log.capture_max_mb * BYTES_PER_MB,
-        )
+        keep = timedelta(days=settings.log.capture_keep_days)
+        most = settings.log.capture_max_mb * BYTES_PER_MB
         pruned = await asyncio.to_thread(self._writer.prune, keep, moment, most)
         self._context.heart.count("captures_pruned", pruned)
         most = settings.log.log_total_max_mb * BYTES_PER_MB
@@ -58,8 +56,9 @@ class Care:
         await self._trim(LEAST_KEPT, settings.ledger_max_mb * BYTES_PER_MB)
 
     async def _trim(self, keep: timedelta, most_bytes: float) -> None:
-        """Take decisions older than ``keep`` away, oldest first, until no more than ``most_bytes``
-        are stored.
+        """Remove decisions older than ``keep`` until the ledger has at most ``most_bytes``.
+
+        The oldest go first.
         """
         before, gone = self._context.clock.now() - keep, 0
         for _ in range(MOST_BATCHES):

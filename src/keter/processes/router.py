@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from keter.backoff import Backoff
 from keter.betting_settings import RiskSettings
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
@@ -25,8 +24,9 @@ from keter.execution.placement_checks import PlacementLimits, PlacementRules
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError
 from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import REDIS_TROUBLE
-from keter.processes.serving import Handled, serve, traced
+from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
+from keter.processes.serving import serve
+from keter.processes.turns import Handled, traced
 from keter.risk import reduce_only
 from keter.risk.caps import within_own_caps
 from keter.risk.gate import as_exposure
@@ -54,7 +54,7 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
     An ownership begins anew after each doubt about the lease or the ledger.
     """
     account = context.settings.venue.ao_user
-    backoff = Backoff(0.1, 3.0, jitter=0.2)
+    backoff = retry_pauses()
 
     async def body(lease: Lease) -> None:
         while not context.stop.is_set():

@@ -1,6 +1,4 @@
-"""To which run a process belongs, and what it does when its Redis becomes another run's: it stands
-by.
-"""
+"""Finds the run of a process that no supervisor started."""
 
 import msgspec
 
@@ -21,11 +19,10 @@ OF_THE_LEDGER = frozenset({Process.GUARD, Process.ROUTER, Process.TRACKER, Proce
 
 
 async def find_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> Run:
-    """The run of a process that no supervisor started: that of whoever owns this Redis, or
-    nobody's.
+    """Return the run that owns this Redis, or a run of its own if nobody owns it.
 
-    Raises ConfigurationError when it could not do that run's work: other settings, another account,
-    another ledger.
+    Raises ConfigurationError if the process could not do that run's work: other settings, another
+    account or another ledger.
     """
     own = single(settings)
     record = await read_owner(bus)
@@ -55,6 +52,7 @@ async def _ledger_of(settings: Settings, clock: Clock) -> str:
 
 
 def _unlike(owner: Run, own: Run) -> str | None:
+    """Return in what ``own`` differs from the owner's run, or None."""
     if owner.mode is not own.mode:
         return f"it is {own.mode.value}, the run is {owner.mode.value}"
     if owner.fingerprint != own.fingerprint:

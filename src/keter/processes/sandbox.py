@@ -1,7 +1,6 @@
-"""The sandbox as the supervisor's child: it gives signs of life as every worker does, so that one
-that hangs is not left so.
+"""The simulated bookmaker as a child of the supervisor: it gives signs of life like a process.
 
-It serves without Redis; its heartbeat tells the page how often it was started again.
+It serves without Redis. Its heartbeat says how often it was started again.
 """
 
 import asyncio
@@ -10,29 +9,31 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError
-from keter.bus.telemetry.heartbeats import Heart
 from keter.domain.processes import at_machine
 from keter.errors import UnavailableError
-from keter.processes.runtime import REDIS_TROUBLE, History, connect_by
+from keter.opening import open_settings_bus
+from keter.processes.beating import History, heart_of
+from keter.processes.redis_following import REDIS_TROUBLE
 from keter.supervision.handover import Handover
 from keter.supervision.liveness import keep_pulsing
 from keter.supervision.run import machine_name
 
 NAME = "sandbox"
-AGAIN_S = 1.0  # between two looks for a Redis that is away
+# Seconds between two tries to reach a Redis that is away.
+AGAIN_S = 1.0
 
 log = structlog.get_logger("keter.venues.asianodds.simulator")
 
 
 async def give_signs_of_life(handed: Handover, history: History) -> None:
-    """Pulses for the supervisor and beats for the page, until cancelled."""
+    """Send pulses to the supervisor and heartbeats to Redis, until cancelled."""
     await asyncio.gather(keep_pulsing(), _keep_beating(handed, history))
 
 
 async def _keep_beating(handed: Handover, history: History) -> None:
     while True:
         try:
-            bus = await connect_by(handed.settings)
+            bus = await open_settings_bus(handed.settings)
             try:
                 await _beat(bus, handed, history)
             finally:
@@ -43,11 +44,8 @@ async def _keep_beating(handed: Handover, history: History) -> None:
 
 
 async def _beat(bus: Bus, handed: Handover, history: History) -> None:
-    period_s = handed.settings.process.heartbeat_s
-    heart = Heart(bus, process=NAME, worker=at_machine(NAME, machine_name()), heartbeat_s=period_s)
-    heart.gauge("restarts", history.restarts)
-    heart.gauge("kills", history.kills)
+    heart = heart_of(bus, NAME, at_machine(NAME, machine_name()), handed.settings, history)
     heart.belongs_to(handed.run)
     while True:
         await heart.beat()
-        await asyncio.sleep(period_s)
+        await asyncio.sleep(handed.settings.process.heartbeat_s)

@@ -26,7 +26,7 @@ from keter.execution.reconcile.reconciler import Reconciler
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
 from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.leader import run_as_leader
-from keter.processes.runtime import Waits
+from keter.processes.redis_following import retry_pauses
 from keter.venues.base import BetVenue
 
 TICK_S = 0.5
@@ -106,7 +106,7 @@ class Tracker:
 
         A row that the ledger refuses, wherever it came from, ends a pass and never the tracker.
         """
-        waits = Waits()
+        waits = retry_pauses()
         while not self._context.stop.is_set():
             try:
                 await self.turn()

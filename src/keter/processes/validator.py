@@ -1,6 +1,6 @@
-"""The validator: raw markets in, markets that may be priced out.
+"""The validator: takes raw markets, gives those that may be priced.
 
-Rejections are many: counted by reason, not audited.
+Rejections are many, so they are counted by reason and not audited.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from keter.bus.codec import decode, encode
 from keter.bus.queue import Item, Output, QueueName
 from keter.context import Context
 from keter.domain.quotes import MarketUpdate
-from keter.processes.serving import Handled, serve
+from keter.processes.serving import serve
+from keter.processes.turns import Handled
 from keter.strategies.value.settings import ValidationSettings
 from keter.strategies.value.validation import validate
 
@@ -25,14 +26,14 @@ async def run(context: Context) -> None:
 
 
 class Validator:
-    """One item after another through the gate."""
+    """Validate one market after another."""
 
     def __init__(self, settings: ValidationSettings, now: Callable[[], datetime]) -> None:
         self._settings = settings
         self._now = now
 
     async def handle(self, item: Item) -> Handled:
-        """Raise PoisonedPayloadError for what is no market update."""
+        """Validate the market in ``item``. Raises PoisonedPayloadError if there is none."""
         update = decode(MarketUpdate, item.payload)
         verdict, market = validate(update, self._settings, self._now())
         counts = {f"{STAGE}:{verdict.reason.value}": 1}

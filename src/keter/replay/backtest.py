@@ -117,7 +117,7 @@ def _bet(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> No
     validated = _validated(fixture, market, rules)
     if validated is None:
         return
-    for side, verdict, signal in evaluate(validated, rules.edge, validated.validated_at):
+    for side, verdict, _, signal in evaluate(validated, rules.edge, validated.validated_at):
         result.above_ceiling += verdict.reason is Reason.EV_TOO_HIGH
         if signal is not None:
             stake = stake_for(signal, RiskLimits(rules.risk, rules.stake))

@@ -108,13 +108,13 @@ class Replayer:
         ):
             self._seen[key] = seen
         waits_s = [
-            float(verdict.numbers["wait_s"] or 0)
-            for _, verdict, _ in judgements
-            if verdict.reason in AWAITED
+            float(one.verdict.numbers["wait_s"] or 0)
+            for one in judgements
+            if one.verdict.reason in AWAITED
         ]
         if waits_s:
             self._again[key] = now + timedelta(seconds=min(waits_s))
-        for side, verdict, signal in judgements:
+        for side, verdict, _, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in _AUDITED:
                 details = _details(signal) or {
@@ -125,10 +125,11 @@ class Replayer:
                 signals.append(signal)
 
     def _risk(self, signal: ConfirmedSignal, now: datetime) -> Decision:
-        verdict, stake_minor = assess(signal, self.table.context(signal, now), self.table.limits)
+        made = assess(signal, self.table.context(signal, now), self.table.limits)
+        verdict = made.verdict
         self.counts[f"guard:{verdict.reason.value}"] += 1
         if verdict.accepted:
-            self.table.place(signal, stake_minor, now)
+            self.table.place(signal, made.stake_minor, now)
         elif verdict.reason in RESTING:
             self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(
                 signal, verdict.reason, now
@@ -187,12 +188,10 @@ class Replayer:
         update = market.update
         if update.phase is Phase.LIVE:
             return
-        for side, verdict, _ in judgements:
-            fair_odds = verdict.numbers.get("fair_odds")
-            if isinstance(fair_odds, float) and "steps_moved" not in verdict.numbers:
-                self.closing[update.event.event_uid, update.market.selection_id(side)] = (
-                    1 / fair_odds
-                )
+        for one in judgements:
+            if one.fair is not None and not one.fair.steps_moved:
+                selection_id = update.market.selection_id(one.side)
+                self.closing[update.event.event_uid, selection_id] = 1 / one.fair.odds
 
     def _decision(
         self,

@@ -1,59 +1,60 @@
-"""Values that a rest or the throttle kept from being bet: looked at again when that has ended,
-whether or not prices moved.
+"""Signals that a cooldown or the throttle refused: their markets are judged again when it ends.
 
-The guard remembers the market, not the signal: by then the price may be another. The market goes
-back to the head of the pipeline as it stands, where every gate judges it anew. The memory is this
-process's own; a market that a restart forgets returns with its next price change.
+What is remembered is the market, not the signal: its price may be another by then. The market goes
+back to the head of the pipeline as it is on offer, and every gate judges it anew. The memory ends
+with the process. A market that it forgets is judged again with its next price change.
 """
 
 from datetime import datetime, timedelta
+
+from cachetools import FIFOCache
 
 from keter.bus.codec import encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queue import Output, QueueName
 from keter.bus.state.cooldowns import rest_left_s
+from keter.bus.state.markets import read_market
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import RESTING, Reason, Verdict
-from keter.strategies.value.markets_view import read_market
 
-MEMORY = 2_000  # markets; the oldest is forgotten first
-# A rest of a league's worth of matches may end at once, and each market costs some reads.
+# Markets. The oldest is forgotten first.
+MEMORY = 2_000
+# The cooldowns of many matches may end at once, and each market costs some reads.
 PER_TURN = 50
 SHORTEST = timedelta(seconds=1)
 
 
 class Revisits:
-    """What is to be looked at again, and when."""
+    """Remember which markets must be judged again, and when."""
 
     def __init__(self, context: Context, book: RiskBook) -> None:
         self._context = context
         self._book = book
-        self._due: dict[str, tuple[datetime, ConfirmedSignal, Reason]] = {}
+        # By queue key: when to look again, the signal, and what refused it.
+        self._due: FIFOCache[str, tuple[datetime, ConfirmedSignal, Reason]] = FIFOCache(MEMORY)
 
     def note(self, signal: ConfirmedSignal, verdict: Verdict) -> None:
-        """Remembers the market of a signal that a rest or the throttle refused; other verdicts are
-        nothing to it.
+        """Remember the market of a signal that a cooldown or the throttle refused.
+
+        Signals with another verdict are ignored.
         """
-        if verdict.reason not in RESTING:
-            return
-        key = signal.update.queue_key
-        self._due.pop(key, None)
-        self._due[key] = self._context.clock.now() + SHORTEST, signal, verdict.reason
-        while len(self._due) > MEMORY:
-            del self._due[next(iter(self._due))]
+        if verdict.reason in RESTING:
+            at = self._context.clock.now() + SHORTEST
+            self._due[signal.update.queue_key] = at, signal, verdict.reason
 
     async def due(self) -> list[Output]:
-        """The markets whose rest is over, as they stand, for the raw queue, where they replace
-        nothing newer.
+        """Return the markets whose cooldown is over, as they are on offer, for the raw queue.
+
+        They replace nothing newer there. Raises bus errors.
         """
         now = self._context.clock.now()
         ready = [key for key, (at, _, _) in self._due.items() if at <= now][:PER_TURN]
-        held = await self._reserved() if ready else frozenset()
-        found = [await self._look(key, now, held) for key in ready]
+        reserved = await self._reserved() if ready else frozenset()
+        found = [await self._look(key, now, reserved) for key in ready]
         return [
             Output(QueueName.RAW, one.queue_key, encode(one), returned=True)
             for one in found
@@ -61,30 +62,30 @@ class Revisits:
         ]
 
     async def _reserved(self) -> frozenset[str]:
-        """The events that a reservation keeps at rest, before there is a bet."""
+        """Return the events with a reservation: their cooldown has begun without a bet."""
         exposures = (await self._book.read()).exposures
         return frozenset(
             one.event_uid for one in exposures if one.status is ExposureStatus.RESERVED
         )
 
-    async def _look(self, key: str, now: datetime, held: frozenset[str]) -> MarketUpdate | None:
+    async def _look(self, key: str, now: datetime, reserved: frozenset[str]) -> MarketUpdate | None:
+        """Return the market if its cooldown is over, else remember it for later."""
         _, signal, reason = self._due.pop(key)
-        left = (
-            SHORTEST
-            if signal.event_uid in held
-            else timedelta(seconds=await self._left_s(signal, reason))
-        )
+        left = SHORTEST
+        if signal.event_uid not in reserved:
+            left = timedelta(seconds=await self._left_s(signal, reason))
         if left > timedelta(0):
             self._due[key] = now + max(left, SHORTEST), signal, reason
             return None
         try:
             return await read_market(self._context.bus, signal.event_uid, signal.update.market)
-        except PoisonedPayloadError as e:  # its next price change writes it anew
+        except PoisonedPayloadError as e:
+            # The next price change writes the market anew.
             self._context.log.warning("market_unreadable", key=key, error=str(e))
             return None
 
     async def _left_s(self, signal: ConfirmedSignal, reason: Reason) -> float:
-        """Seconds until it is worth asking again; 0 when nothing rests."""
+        """Return the seconds until the signal may pass; 0 if it may now."""
         risk = self._context.settings.risk
         if reason is Reason.THROTTLED:
             sent = await self._book.bets_in_window(risk.throttle_window_s)

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from keter.betting_settings import LIVE_LIMITS
 from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import status_of
 from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
+from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import ExecutionMode
 from keter.license import issue, load_private_key, new_key
 from keter.risk.permission import Permission

@@ -18,7 +18,7 @@ from keter.context import Context
 from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
 from keter.processes.dashboard import run
-from keter.processes.runtime import follow_redis
+from keter.processes.redis_following import follow_redis
 from tests.kit.support import ROOT, eventually, free_port
 from tests.kit.workbench import context_on, opened, settings_for
 
@@ -91,8 +91,8 @@ async def test_too_many_open_files_end_nobody_who_follows_redis(
         asked += 1
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("keter.processes.runtime.connect_by", refused)
-    monkeypatch.setattr("keter.processes.runtime.FOLLOW_EVERY_S", 0.01)
+    monkeypatch.setattr("keter.processes.redis_following.open_settings_bus", refused)
+    monkeypatch.setattr("keter.processes.redis_following.FOLLOW_EVERY_S", 0.01)
     async with opened(redis_url) as bus:
         context: Context = context_on(bus, settings_for(tmp_path), "dashboard")
 

@@ -88,7 +88,7 @@ def approved_on_a_moved_line(odds: float) -> ApprovedSignal:
     )
     near = an_update(prices("SBO", 1.72, 2.22), market=parse_market("ft.ou.2.25"))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (here, near))
-    signal = evaluate(market, EDGE, NOW, {}, [other])[0][2]
+    signal = evaluate(market, EDGE, NOW, {}, [other])[0].signal
     assert signal is not None
     return ApprovedSignal(signal, "moved", 1000, NOW)
 
@@ -187,7 +187,7 @@ def test_an_anchor_that_moved_since_the_approval_is_not_bet_however_good_its_pri
     update = an_update(*books, market=parse_market("ft.ou.2.5"), event=an_event())
     signals = [
         signal
-        for _, _, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW)
+        for *_, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW)
         if signal
     ]
     bet = ApprovedSignal(signals[0], "d1", 1000, NOW)

@@ -75,15 +75,15 @@ def staking(**stake: Any) -> RiskLimits:
 def reason(
     context: RiskContext, limits: RiskLimits = LIMITS, signal: ConfirmedSignal | None = None
 ) -> Reason:
-    verdict, stake = assess(signal or a_signal(), context, limits)
-    assert verdict.accepted == (stake > 0)
-    return verdict.reason
+    made = assess(signal or a_signal(), context, limits)
+    assert made.verdict.accepted == (made.stake_minor > 0)
+    return made.verdict.reason
 
 
 def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
-    verdict, stake = assess(a_signal(), CALM, LIMITS)
-    assert (verdict.accepted, stake) == (True, 1000)
-    assert verdict.numbers["event_minor"] == 1000
+    made = assess(a_signal(), CALM, LIMITS)
+    assert (made.verdict.accepted, made.stake_minor) == (True, 1000)
+    assert made.verdict.numbers["event_minor"] == 1000
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results(
     )
     result = an_update(prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (level, result))
-    signal = evaluate(market, EdgeSettings(), NOW, {}, [other])[0][2]
+    signal = evaluate(market, EdgeSettings(), NOW, {}, [other])[0].signal
     assert signal is not None
     draw = recompute(signal.fair.evidence).evidence.consensus[0].result.push_p
     halves = {
@@ -513,9 +513,9 @@ def test_no_accepted_sequence_ever_passes_any_cap(
             balance_minor=20_000 - bet_minor,
             bets_on_event=counts.get(signal.event_uid, 0),
         )
-        verdict, stake = assess(signal, context, limits)
-        if verdict.accepted:
-            open_bets.append(taken(signal, stake, ExposureStatus.RESERVED))
+        made = assess(signal, context, limits)
+        if made.verdict.accepted:
+            open_bets.append(taken(signal, made.stake_minor, ExposureStatus.RESERVED))
             counts[signal.event_uid] = counts.get(signal.event_uid, 0) + 1
             check_caps(open_bets, staked, limits, counts)
         if len(open_bets) > 0 and data.draw(CHOICE):

@@ -65,8 +65,9 @@ def test_what_passes_raises_nothing_whichever_reservations_become_bets(
 
 
 def test_the_other_side_of_an_open_bet_passes_up_to_its_stake_and_names_its_numbers() -> None:
-    verdict, stake = assess(OVER, replace(REDUCING, exposures=(taken(UNDER),)), LIMITS)
-    assert (verdict.accepted, stake) == (True, 1000)
+    made = assess(OVER, replace(REDUCING, exposures=(taken(UNDER),)), LIMITS)
+    verdict = made.verdict
+    assert (verdict.accepted, made.stake_minor) == (True, 1000)
     assert (verdict.numbers["reducing"], verdict.numbers["event_minor"]) == (True, 1000)
     verdict, _ = assess(OVER, replace(REDUCING, exposures=(taken(UNDER, 999),)), LIMITS)
     assert (verdict.reason, verdict.numbers) == (

@@ -14,13 +14,13 @@ import structlog
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.closing import ClosingLook, note_closing, read_closing
+from keter.bus.state.markets import read_market
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
 from keter.strategies.value.edge import evaluate
-from keter.strategies.value.markets_view import read_market
 from keter.strategies.value.validation import validate
 
 log = structlog.get_logger(__name__)
@@ -78,15 +78,8 @@ class ClosingPrices:
             return None
         _, market = validate(update, settings.validation, now)
         judgements = evaluate(market, settings.edge, now) if market is not None else []
-        fair = next(
-            (
-                verdict.numbers.get("fair_odds")
-                for side, verdict, _ in judgements
-                if side is intent.side
-            ),
-            None,
-        )
-        return float(fair) if fair is not None else None
+        fair = next((one.fair for one in judgements if one.side is intent.side), None)
+        return fair.odds if fair is not None else None
 
     async def _market(self, bet: Bet) -> MarketUpdate | None:
         try:

@@ -2,7 +2,7 @@
 
 Pure: the same arguments give the same answer.
 
-Each bettable book's price is held against a consensus of the sharp books without that book.
+The price of a bettable book is compared with a consensus of the sharp books without that book.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,18 @@ from datetime import datetime
 from functools import cached_property
 from math import inf
 from types import MappingProxyType
+from typing import NamedTuple
 
 from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices
-from keter.domain.signals import ConfirmedSignal, FairPrice, Offer, ValidatedMarket
+from keter.domain.signals import (
+    ConfirmedSignal,
+    Decision,
+    FairPrice,
+    Offer,
+    ValidatedMarket,
+    details_of,
+)
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.errors import PricingError
 from keter.pricing.pool import pool_ceiling
@@ -32,11 +40,33 @@ from keter.strategies.value.consensus_inputs import (
 from keter.strategies.value.evidence import Graded, evidence_of, value_reason
 from keter.strategies.value.settings import EdgeSettings
 
-Judgement = tuple[Outcome, Verdict, ConfirmedSignal | None]
 
+class FairOdds(NamedTuple):
+    """The fair odds of a side. ``steps_moved`` is 0 if all quotes are of the market's own line."""
+
+    odds: float
+    steps_moved: int
+
+
+class Judgement(NamedTuple):
+    """What the gate decided on one side of a market.
+
+    ``fair`` is what the side's best offer was compared with; None without an offer or a consensus.
+    ``signal`` is set if the verdict is accepted.
+    """
+
+    side: Outcome
+    verdict: Verdict
+    fair: FairOdds | None = None
+    signal: ConfirmedSignal | None = None
+
+
+# The name of this gate in counts and decisions.
+STAGE = "edge"
 _NEVER: Mapping[Outcome, datetime] = MappingProxyType({})
-_SURELY_PCT = 1e-6  # far above the rounding of any expected value
-# How far a price got, worst first: the reason told is that of the price that got furthest.
+# Far above the rounding of any expected value, in per cent.
+_SURELY_PCT = 1e-6
+# How far a price gets, worst first. The verdict gives the reason of the price that got furthest.
 _PROGRESS = (
     Reason.TOO_FEW_SHARPS,
     Reason.NO_SOLUTION,
@@ -55,29 +85,26 @@ def evaluate(
     seen: Mapping[Outcome, datetime] = _NEVER,
     others: Sequence[ValidatedMarket] = (),
 ) -> list[Judgement]:
-    """A verdict on every side of the market, and a signal for those with value.
+    """Return a judgement on every side of the market, in the order of its sides.
 
-    ``seen`` says since when each side has had value (see ``first_seen``); ``others`` are the
-    event's other markets as last validated. The sharp 1X2 among them tells how often a handicap's
-    stake comes back. Where too few sharp books quote this line before kick-off, neighbouring lines
-    stand in, moved two quarter steps at most; more value is then asked for.
+    ``seen`` gives since when each side has had value (see ``first_seen``). ``others`` are the
+    event's other markets as last validated. The sharp 1X2 among them gives the probability that a
+    handicap pushes. Where too few sharp books quote this line before kick-off, quotes of
+    neighbouring lines are moved to it, by two quarter steps at most. More value is required then.
     """
-    desk = _MarketView(validated, settings, now, others)
-    return [_judge(desk, side, seen.get(side)) for side in validated.update.market.sides]
+    view = _MarketView(validated, settings, now, others)
+    return [_judge(view, side, seen.get(side)) for side in validated.update.market.sides]
 
 
 def first_seen(
     judgements: Sequence[Judgement], seen: Mapping[Outcome, datetime], now: datetime
 ) -> dict[Outcome, datetime]:
-    """Since when each side of the market has had value without a break: what the next ``evaluate``
-    is to be given.
+    """Return since when each side has had value without a break: ``seen`` for the next look.
 
-    Keep it per market and drop it when empty; a side without value starts anew.
+    Keep it per market and drop it when it is empty. A side without value starts anew.
     """
-    waiting = (Reason.OK, Reason.AWAITING_CONFIRMATION)
-    return {
-        side: seen.get(side, now) for side, verdict, _ in judgements if verdict.reason in waiting
-    }
+    valued = (Reason.OK, Reason.AWAITING_CONFIRMATION)
+    return {one.side: seen.get(one.side, now) for one in judgements if one.verdict.reason in valued}
 
 
 def evidence(
@@ -87,18 +114,43 @@ def evidence(
     side: Outcome,
     others: Sequence[ValidatedMarket] = (),
 ) -> dict[str, object]:
-    """What ``evaluate`` weighed for one side, refused prices included: the details of a decision
-    that made no signal.
+    """Return what ``evaluate`` weighed for one side, refused prices included, as JSON values.
 
-    Empty when no bettable book had a price and a consensus to hold it against.
+    It is stored with a decision that made no signal. Empty if no bettable book had both a price and
+    a consensus to compare it with.
     """
-    desk = _MarketView(validated, settings, now, others)
-    index = desk.market.sides.index(side)
-    return evidence_of(side, index, _graded(desk, index), settings)
+    view = _MarketView(validated, settings, now, others)
+    index = view.market.sides.index(side)
+    return evidence_of(side, index, _graded(view, index), settings)
+
+
+def decision_on(
+    validated: ValidatedMarket,
+    judgement: Judgement,
+    settings: EdgeSettings,
+    now: datetime,
+    others: Sequence[ValidatedMarket],
+    worker: str,
+) -> Decision:
+    """Return the row of the audit for a judgement that ``evaluate`` made with these arguments."""
+    update, side = validated.update, judgement.side
+    details = details_of(update, judgement.signal)
+    if judgement.signal is None:
+        details["evidence"] = evidence(validated, settings, now, side, others)
+    return Decision(
+        trace_id=update.trace_id,
+        stage=STAGE,
+        worker=worker,
+        event_uid=update.event.event_uid,
+        selection_id=update.market.selection_id(side),
+        verdict=judgement.verdict,
+        at=now,
+        details=details,
+    )
 
 
 class _MarketView:
-    """One market's look at its books: quotes gathered once, one fair price per book left out."""
+    """One evaluation of a market: its quotes, and one fair price for each sharp book left out."""
 
     def __init__(
         self,
@@ -124,31 +176,31 @@ class _MarketView:
 
     @cached_property
     def neighbours(self) -> tuple[SharpQuote, ...]:
-        """Sharp quotes of other lines, where too few quote this one."""
+        """Sharp quotes of other lines, for a market that too few sharp books quote."""
         return neighbours(self.validated, self.settings, self.now, self._others, self._half_life)
 
     @cached_property
     def anchor_wait_s(self) -> float:
-        """How long the anchor's own price must still stand before it may be bet."""
+        """Seconds until the anchor's own price may be bet, if it does not change again."""
         return anchor_wait_s(self.validated, self.settings)
 
     @cached_property
     def ceiling(self) -> tuple[float, ...] | None:
-        """What no consensus of these books can exceed, whichever of them is left out; None where
-        lines may be moved or the full consensus does not stand.
+        """Upper bound, by side, of the probability in any consensus of the market.
+
+        None if there is none: see ``_cannot_reach_min_ev``.
         """
         if len(self.inputs.pool.quotes) <= self.settings.min_sharp_sources and self.neighbours:
             return None
         _, priced = self.priced_without("")
-        if (
-            isinstance(priced, Reason)
-            or priced.pool.spread_pct > self.settings.max_consensus_spread_pct
-        ):
+        if isinstance(priced, Reason):
+            return None
+        if priced.pool.spread_pct > self.settings.max_consensus_spread_pct:
             return None
         return pool_ceiling(priced.pool.fair)
 
     def priced_without(self, book: str) -> tuple[Inputs, Priced | Reason]:
-        """The market's fair price when ``book`` has no say, or why there is none."""
+        """Return the inputs and the fair price if ``book`` is left out, or why there is none."""
         left_out = book if book in self.sharps else None
         if left_out not in self._priced:
             inputs = self.inputs if left_out is None else self.inputs.without(left_out)
@@ -168,102 +220,113 @@ class _MarketView:
             return Reason.NO_SOLUTION
 
 
-def _judge(desk: _MarketView, side: Outcome, since: datetime | None) -> Judgement:
-    index = desk.market.sides.index(side)
-    graded = _cannot_reach_min_ev(desk, index) or _graded(desk, index)
+def _judge(view: _MarketView, side: Outcome, since: datetime | None) -> Judgement:
+    index = view.market.sides.index(side)
+    graded = _cannot_reach_min_ev(view, index) or _graded(view, index)
     if not graded:
-        return side, reject(Reason.NO_OFFER), None
+        return Judgement(side, reject(Reason.NO_OFFER))
     best = graded[0]
-    numbers = _numbers(best, index)
+    fair, numbers = _fair_odds(best, index), _numbers(best, index)
     if best.reason is not Reason.OK:
-        return side, reject(best.reason, **numbers), None
-    wait_s = (
-        desk.settings.confirmation_window_sec - (desk.now - (since or desk.now)).total_seconds()
-    )
+        return Judgement(side, reject(best.reason, **numbers), fair)
+    stood_s = (view.now - (since or view.now)).total_seconds()
+    wait_s = view.settings.confirmation_window_sec - stood_s
     if wait_s > 0:
-        return side, reject(Reason.AWAITING_CONFIRMATION, wait_s=wait_s, **numbers), None
-    return side, accept(**numbers), _signal(desk, side, index, graded)
+        waiting = reject(Reason.AWAITING_CONFIRMATION, wait_s=wait_s, **numbers)
+        return Judgement(side, waiting, fair)
+    return Judgement(side, accept(**numbers), fair, _signal(view, side, index, graded))
 
 
-def _cannot_reach_min_ev(desk: _MarketView, index: int) -> list[Graded]:
-    """The best price held against the full consensus, where no price of the side can be worth
-    enough against any other.
+def _cannot_reach_min_ev(view: _MarketView, index: int) -> list[Graded]:
+    """Return the side's best offer if none of its offers can reach MIN_EV_PCT, else an empty list.
 
-    Then the verdict is EV_TOO_LOW without a consensus for each sharp book that may be bet. Empty
-    where that cannot be proved.
+    The offer is graded against the full consensus, so its verdict is EV_TOO_LOW. This saves one
+    consensus for each sharp book that may be bet. Most markets end here.
     """
-    ceiling = desk.ceiling
+    # Why this never refuses what the scalar gate (``_graded``) would accept:
+    # 1. An offer is compared with the consensus without its own book. With more quotes than
+    #    MIN_SHARP_SOURCES, or without neighbours, no quote of another line enters. So every
+    #    consensus pools some of the rows ``priced.pool.fair``: the margin of a book is removed
+    #    without regard to the others.
+    # 2. ``pool_ceiling`` bounds p of the side in every pool of these rows, whatever their weights.
+    # 3. EV = W (odds - 1) - X = (W + X) (p odds - 1), and W + X <= 1. So the EV of no offer is
+    #    above max(ceiling * highest odds - 1, 0). It is compared with MIN_EV_PCT less _SURELY_PCT,
+    #    which is far more than all rounding. What the gate wants is never below MIN_EV_PCT.
+    # 4. The full consensus exists and its spread is allowed, so the reason is EV_TOO_LOW for the
+    #    offer returned: no other reason that a refused offer could have got is further.
+    ceiling = view.ceiling
     if ceiling is None:
         return []
     highest, best = 0.0, None
-    for offer in _offered(desk, index):
+    for offer in _offered(view, index):
         odds, book, name = offer
         highest = max(highest, odds)
-        if name not in desk.sharps and (
-            best is None or (-odds, book.book) < (-best[0], best[1].book)
-        ):
+        is_better = best is None or (-odds, book.book) < (-best[0], best[1].book)
+        if name not in view.sharps and is_better:
             best = offer
-    if (
-        best is None
-        or 100 * max(ceiling[index] * highest - 1, 0.0) > desk.settings.min_ev_pct - _SURELY_PCT
-    ):
+    most_pct = 100 * max(ceiling[index] * highest - 1, 0.0)
+    if best is None or most_pct > view.settings.min_ev_pct - _SURELY_PCT:
         return []
-    return [_grade(desk, best, index)]
+    return [_grade(view, best, index)]
 
 
-def _graded(desk: _MarketView, index: int) -> list[Graded]:
-    """Every bettable price of a side, the best first."""
-    graded = [_grade(desk, offer, index) for offer in _offered(desk, index)]
+def _graded(view: _MarketView, index: int) -> list[Graded]:
+    """Return every bettable price of a side, graded, the best first."""
+    graded = [_grade(view, offer, index) for offer in _offered(view, index)]
     return sorted(
         graded, key=lambda one: (-_PROGRESS.index(one.reason), -one.ev_pct, -one.odds, one.book)
     )
 
 
+# Decimal odds, the book's prices, and the book's name in capitals, as a consensus knows it.
 _Offered = tuple[float, BookPrices, str]
 
 
-def _offered(desk: _MarketView, index: int) -> list[_Offered]:
-    """The prices of a side that can be taken, with their books and the names these go by in a
-    consensus.
-    """
+def _offered(view: _MarketView, index: int) -> list[_Offered]:
+    """Return the prices of a side that can be taken."""
     return [
         (odds, book, name)
-        for book, name in desk.bettable
+        for book, name in view.bettable
         if len(book.odds) > index and (odds := book.odds[index]) is not None and 1 < odds < inf
     ]
 
 
-def _grade(desk: _MarketView, offer: _Offered, index: int) -> Graded:
-    """How far one book's price gets."""
+def _grade(view: _MarketView, offer: _Offered, index: int) -> Graded:
+    """Return how far one book's price gets."""
     odds, book, name = offer
-    inputs, priced = desk.priced_without(name)
-    wanted_pct = wanted_ev_pct(desk.settings.min_ev_pct, inputs, odds)
+    inputs, priced = view.priced_without(name)
+    wanted_pct = wanted_ev_pct(view.settings.min_ev_pct, inputs, odds)
     ev_pct = unsettled_s = 0.0
     if isinstance(priced, Reason):
         reason, found = priced, None
     else:
         ev_pct, found = 100 * mass_value(*priced.masses(index), odds), priced
-        unsettled_s = desk.anchor_wait_s if name == desk.settings.sharp_anchor.upper() else 0.0
+        unsettled_s = view.anchor_wait_s if name == view.settings.sharp_anchor.upper() else 0.0
         reason = value_reason(
-            priced.pool.spread_pct, ev_pct, wanted_pct, desk.settings, unsettled_s=unsettled_s
+            priced.pool.spread_pct, ev_pct, wanted_pct, view.settings, unsettled_s=unsettled_s
         )
-    text = book.texts[index] if index < len(book.texts) else repr(odds)
     return Graded(
-        reason,
-        ev_pct,
-        wanted_pct,
-        found,
-        book.book,
-        odds,
-        text,
-        age_s(book, desk.now),
-        inputs,
-        unsettled_s,
+        reason=reason,
+        ev_pct=ev_pct,
+        wanted_pct=wanted_pct,
+        priced=found,
+        book=book.book,
+        odds=odds,
+        text=book.texts[index] if index < len(book.texts) else repr(odds),
+        age_s=age_s(book, view.now),
+        inputs=inputs,
+        unsettled_s=unsettled_s,
     )
 
 
+def _fair_odds(best: Graded, index: int) -> FairOdds | None:
+    if best.priced is None:
+        return None
+    return FairOdds(1 / best.priced.effective_p[index], steps_moved(best.inputs))
+
+
 def _numbers(best: Graded, index: int) -> dict[str, Number]:
-    """What the verdict rests on, flat."""
+    """Return the numbers of the verdict."""
     numbers: dict[str, Number] = {
         "book": best.book,
         "odds": best.odds,
@@ -285,11 +348,11 @@ def _numbers(best: Graded, index: int) -> dict[str, Number]:
 
 
 def _signal(
-    desk: _MarketView, side: Outcome, index: int, graded: Sequence[Graded]
+    view: _MarketView, side: Outcome, index: int, graded: Sequence[Graded]
 ) -> ConfirmedSignal:
     worth = [one for one in graded if one.reason is Reason.OK]
     priced = worth[0].priced
-    assert priced is not None  # noqa: S101  # a price only passes with a fair price to hold it against
+    assert priced is not None  # noqa: S101  # only a priced offer gets the reason OK
     p = priced.effective_p[index]
     fair = FairPrice(
         effective_p=p,
@@ -299,10 +362,10 @@ def _signal(
         spread_pct=priced.pool.spread_pct,
         method=worth[0].inputs.pool.method,
         sharps=tuple(quote.book for quote in worth[0].inputs.pool.quotes),
-        evidence=evidence_of(side, index, worth, desk.settings),
+        evidence=evidence_of(side, index, worth, view.settings),
     )
     offers = tuple(Offer(one.book, one.odds, one.text, one.age_s, one.ev_pct) for one in worth)
-    market = desk.validated
+    market = view.validated
     return ConfirmedSignal(
-        market.update, side, offers, fair, desk.now, market.validated_at, market.dropped
+        market.update, side, offers, fair, view.now, market.validated_at, market.dropped
     )

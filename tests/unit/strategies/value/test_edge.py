@@ -54,7 +54,7 @@ def judged(
 ) -> tuple[Verdict, ConfirmedSignal | None]:
     return next(
         (verdict, signal)
-        for one, verdict, signal in evaluate(market, rules, NOW, {}, others)
+        for one, verdict, _, signal in evaluate(market, rules, NOW, {}, others)
         if one is side
     )
 
@@ -377,7 +377,7 @@ def test_every_decision_can_be_computed_again_to_the_last_digit(
     )
     market = a_market(*books)
     rules = EdgeSettings(min_ev_pct=0, ev_max_pct=900, max_consensus_spread_pct=100)
-    for side, verdict, signal in evaluate(market, rules, NOW):
+    for side, verdict, _, signal in evaluate(market, rules, NOW):
         stored = msgspec.json.decode(msgspec.json.encode(evidence(market, rules, NOW, side)))
         if stored:
             made = recompute(stored)

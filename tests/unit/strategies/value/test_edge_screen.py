@@ -85,7 +85,7 @@ def rules(draw: st.DrawFn) -> EdgeSettings:
 def judged(market: ValidatedMarket, asked: EdgeSettings, others: list[ValidatedMarket]) -> Told:
     return [
         (side, verdict.accepted, verdict.reason)
-        for side, verdict, _ in edge.evaluate(market, asked, NOW, {}, others)
+        for side, verdict, _, _ in edge.evaluate(market, asked, NOW, {}, others)
     ]
 
 

@@ -135,7 +135,7 @@ def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every
             _, validated = validate(update, ValidationSettings(), now)
             if validated is not None:
                 found[-1] += sum(
-                    signal is not None for _, _, signal in evaluate(validated, EdgeSettings(), now)
+                    signal is not None for *_, signal in evaluate(validated, EdgeSettings(), now)
                 )
     assert found[0] > 0
     assert sum(found[1:7]) > 20

@@ -1,10 +1,8 @@
 """Is the ledger still the one that the bets in Redis were written to?
 
-A replaced or restored one forgets what was bet.
-
-Its day's profit, its bets per event and its losing streak begin anew. Bets that it does not know
-may be open at the venue. So LIVE loses its arming, and somebody who has looked has to give it
-again.
+A replaced or restored ledger lacks bets. The profit of the day, the bets of each event and the
+losing streak begin anew with it, and bets that it does not know may be open at the venue. So LIVE
+loses its arming until somebody has looked and arms it again.
 """
 
 import structlog
@@ -16,27 +14,33 @@ from keter.context import Context
 from keter.domain.exposure import FOREIGN_PREFIX, ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.ledger import Ledger
+from keter.risk.restore import ACTOR
 
 log = structlog.get_logger(__name__)
 ALERT = "ledger-replaced"
-ACTOR = "guard"
 
 
 class LedgerWatch:
-    """Compares at each start of the guard; the alert stands until LIVE was armed again."""
+    """Compare ledger and risk book at each start of the guard.
+
+    The alert of a difference stays until LIVE is armed again.
+    """
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
         self._account = context.settings.venue.ao_user
-        self._standing = True  # an alert may stand from an earlier life
+        # True at first: an earlier process may have raised the alert.
+        self._may_be_raised = True
 
     async def compare(self, book: RiskState) -> None:
-        """Ledger and ``book``, as found before it is rebuilt; remembers which ledger the book is
-        made from now on.
+        """Compare the ledger with ``book``, as read before it is rebuilt.
+
+        Then note in Redis which ledger the book is made from. Raises bus and ledger errors.
         """
         own = self._context.run.ledger_id
-        if not own:  # a process that no `keter up` started
+        # Empty in a process that no `keter up` started.
+        if not own:
             return
         key, redis = self._context.bus.keys.risk_ledger, self._context.bus.redis
         known = await redis.execute_command("GET", key)
@@ -49,8 +53,9 @@ class LedgerWatch:
         await redis.execute_command("SET", key, own)
 
     async def _unknown(self, book: RiskState) -> int:
-        """Bets of the book, ours by their name, that the ledger has never heard of: an intent is
-        written before its bet.
+        """Return how many of our own bets in the book have no intent in the ledger.
+
+        An intent is written before its bet.
         """
         bets = [
             one
@@ -62,6 +67,7 @@ class LedgerWatch:
         )
 
     async def _replaced(self, why: str) -> None:
+        """Disarm LIVE, raise the alert and write the disarming to the ledger."""
         self._context.heart.error(why)
         log.error("ledger_replaced", reason=why)
         if not self._context.settings.live:
@@ -77,24 +83,24 @@ class LedgerWatch:
             bus,
             Alert(ALERT, "page", "The ledger was replaced", detail, now, action, "#/orders", ALERT),
         )
-        self._standing = True
+        self._may_be_raised = True
         row = OperatorCommand(
-            self._context.ids(),
-            CommandAction.DISARM,
-            ACTOR,
-            ACTOR,
-            self._account,
-            why,
-            now,
+            command_id=self._context.ids(),
+            action=CommandAction.DISARM,
+            actor=ACTOR,
+            source=ACTOR,
+            target=self._account,
+            reason=why,
+            at=now,
             accepted=True,
             result=f"{self._account} is disarmed",
         )
         await self._ledger.commands.add(row)
 
     async def settle(self) -> None:
-        """Take the alert back once somebody has armed LIVE again."""
-        if self._standing and self._context.settings.live:
+        """Clear the alert if somebody has armed LIVE again."""
+        if self._may_be_raised and self._context.settings.live:
             if await read_arming(self._context.bus, self._account, self._context.run.mark) is None:
                 return
             await clear_alert(self._context.bus, ALERT)
-            self._standing = False
+            self._may_be_raised = False

@@ -1,4 +1,4 @@
-"""Markets as they stand now, put together again from ``odds:latest``."""
+"""Markets as Redis holds them now, put together from the keys of their selections."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,17 +6,16 @@ from datetime import datetime
 from keter.bus.connection import Bus
 from keter.bus.state.odds import LatestOdds, LatestPrice, read_score, read_selections
 from keter.domain.markets import Market, Phase
-from keter.domain.quotes import BookPrices, MarketUpdate
+from keter.domain.quotes import BookPrices, MarketUpdate, Score
 
+# The selections are separate keys, written one by one. Read again if they are of different answers.
 TRIES = 3
 
 
 async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate | None:
-    """The market with each price confirmed by the last good answer of its feed; None when it is
-    gone.
+    """Return the market with each price confirmed by the last good answer of its feed.
 
-    Its selections are separate keys, written one by one; those of different answers are read again.
-    Raises PoisonedPayloadError.
+    Return None if it is not on offer. Raises PoisonedPayloadError.
     """
     for _ in range(TRIES):
         found = await read_selections(
@@ -26,13 +25,14 @@ async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate 
         if len(sides) < len(found):
             return None
         if len({side.trace_id for side in sides}) == 1:
-            return await _put_together(bus, market, sides)
+            live = sides[0].phase is Phase.LIVE
+            score = await read_score(bus, sides[0].event.event_uid) if live else None
+            return _put_together(market, sides, score.score if score is not None else None)
     return None
 
 
-async def _put_together(bus: Bus, market: Market, sides: Sequence[LatestOdds]) -> MarketUpdate:
+def _put_together(market: Market, sides: Sequence[LatestOdds], score: Score | None) -> MarketUpdate:
     first = sides[0]
-    score = await read_score(bus, first.event.event_uid) if first.phase is Phase.LIVE else None
     names = dict.fromkeys(price.book for side in sides for price in side.prices)
     return MarketUpdate(
         trace_id=first.trace_id,
@@ -44,7 +44,7 @@ async def _put_together(bus: Bus, market: Market, sides: Sequence[LatestOdds]) -
         books=tuple(_book(name, sides, first.confirmed_at) for name in names),
         active=first.active,
         received_at=first.received_at,
-        score=score.score if score is not None else None,
+        score=score,
     )
 
 

@@ -1,0 +1,102 @@
+"""The brakes of the day: pause betting at the daily loss limit and after a losing streak.
+
+A daily loss at its limit pauses until the day is over, a losing streak for LOSING_STREAK_PAUSE_MIN.
+Both are written to the ledger like an operator's command, so they survive the loss of Redis.
+"""
+
+from datetime import datetime, time, timedelta
+
+from keter.bus.state.trading import TradingView, read_trading
+from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.context import Context
+from keter.domain.money import money_text
+from keter.domain.streaks import STREAK
+from keter.domain.trading import TradingMode, TradingState
+from keter.risk.book_keeper import BookKeeper
+from keter.risk.gate import (
+    RiskLimits,
+    daily_loss_reached,
+    losing_streak_reached,
+    loss_limit_minor,
+)
+from keter.risk.restore import ACTOR
+
+DAILY_LOSS = "daily loss limit"
+
+
+class Brakes:
+    """Pause trading when a limit of the day is reached; clear the alert when it is over."""
+
+    def __init__(self, context: Context, keeper: BookKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+        # Alerts that may be raised. An earlier process may have raised them.
+        self._raised = {STREAK, DAILY_LOSS}
+
+    async def watch(self) -> None:
+        """Compare the day's figures with the limits. Raises the errors of bus and ledger."""
+        await self._keeper.refresh()
+        # Read before the figures: yesterday's must not pause a day that has just begun.
+        now = self._context.clock.now()
+        view = await self._keeper.trading()
+        state = await self._keeper.state()
+        if view.state is None or state.day is None:
+            return
+        limits = await self._keeper.current_limits()
+        active = view.state.effective(now) is TradingMode.ACTIVE
+        if not daily_loss_reached(state.day, limits):
+            await self._clear(DAILY_LOSS)
+        elif active:
+            await self._brake_for_loss(state.day.pnl_minor, limits, now, view.state)
+        if losing_streak_reached(state.day, limits.risk):
+            what = f"{state.day.streak} losses in a row"
+            until = now + timedelta(minutes=limits.risk.losing_streak_pause_min)
+            if not active or await self._brake(STREAK, what, until, view.state):
+                await self._forget_streak(state.revision, view)
+        elif active:
+            await self._clear(STREAK)
+
+    async def _brake_for_loss(
+        self, pnl_minor: int, limits: RiskLimits, now: datetime, before: TradingState
+    ) -> None:
+        lost, limit = money_text(-pnl_minor), money_text(loss_limit_minor(limits))
+        what = f"{lost} lost today, the limit is {limit}"
+        await self._brake(DAILY_LOSS, what, self._tomorrow(now), before)
+
+    async def _brake(self, name: str, what: str, until: datetime, before: TradingState) -> bool:
+        """Pause and raise the alert; False if somebody changed the state since ``before``."""
+        reason = f"{name}: {what}"
+        if not await self._keeper.change(TradingMode.PAUSED, reason, until, before):
+            return False
+        self._raised.add(name)
+        alert = Alert(
+            id=name.replace(" ", "_"),
+            level="page",
+            title=f"Betting is paused: {name}",
+            detail=f"{what}; paused until {until.isoformat(timespec='seconds')}",
+            since=self._context.clock.now(),
+            action="Look at the bets of the day before you resume.",
+        )
+        await raise_alert(self._context.bus, alert)
+        return True
+
+    async def _clear(self, name: str) -> None:
+        if name in self._raised:
+            self._raised.discard(name)
+            await clear_alert(self._context.bus, name.replace(" ", "_"))
+
+    async def _forget_streak(self, revision: int, view: TradingView) -> None:
+        """Reset the streak if trading is paused for it.
+
+        Another pause, or a halt, does not reset it.
+        """
+        latest = (
+            await read_trading(self._context.bus, self._context.clock.now())
+        ).state or view.state
+        if latest is not None and latest.actor == ACTOR and latest.reason.startswith(STREAK):
+            await self._keeper.book.forget_streak(lease=self._keeper.held, revision=revision)
+
+    def _tomorrow(self, now: datetime) -> datetime:
+        """Return the end of the betting day of ``now``."""
+        zone = self._context.settings.mode.zone
+        return datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 Ids = Callable[[], str]
@@ -53,6 +53,11 @@ class ManualClock:
 def random_id() -> str:
     """128 random bits as 32 hex digits: trace ids, lock tokens, incarnations."""
     return secrets.token_hex(16)
+
+
+def day_of(moment: datetime, zone: tzinfo) -> str:
+    """Return the ISO date of ``moment`` in ``zone``: the betting day that it belongs to."""
+    return moment.astimezone(zone).date().isoformat()
 
 
 def to_ms(moment: datetime) -> int:

@@ -8,8 +8,7 @@ import structlog
 from keter.bus.connection import Bus
 from keter.bus.queue import Pipe, QueueName
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import day_of
-from keter.clock import Clock, Ids
+from keter.clock import Clock, Ids, day_of
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import Run
 from keter.settings import Settings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.telemetry.stats import day_of, read_counts
-from keter.clock import SystemClock
+from keter.bus.telemetry.audit import read_counts
+from keter.clock import SystemClock, day_of
 from keter.domain.bets import BetState
 from keter.license import issue, load_private_key, new_key
 from tests.kit.execution_world import ACCOUNT, ExecutionWorld, execution_world

@@ -9,7 +9,7 @@ import pytest
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
 from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, clear_dead, depths, read_dead
-from keter.bus.telemetry.stats import add_counts, read_counts
+from keter.bus.telemetry.audit import add_counts, read_counts
 from tests.kit.support import eventually
 
 RAW, VALIDATED, CONFIRMED = QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED

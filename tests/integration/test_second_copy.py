@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.state.contests import contested, note_contest
-from keter.bus.state.trading import arm, read_arming, read_trading
+from keter.bus.state.accounts import contested, note_contest
+from keter.bus.state.permissions import arm, read_arming
+from keter.bus.state.trading import read_trading
 from keter.clock import ManualClock
 from keter.control.commands import Control, Operator
 from keter.domain.bets import BetState, made_by_keter, reference_of

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.bus.queue import QueueFacts, QueueName
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.alerts import Alert, runbook_id
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing

@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from keter.bus.connection import Bus
-from keter.bus.state.limits import read_limits
 from keter.bus.state.ownership import owner_id
+from keter.bus.state.permissions import read_limits
 from keter.bus.state.reconciliation import pass_counts_for_s, pass_done
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import TradingView, read_trading
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import day_of
-from keter.clock import Clock
+from keter.clock import Clock, day_of
 from keter.domain.runs import RunMark
 from keter.domain.trading import TradingState
 from keter.domain.verdicts import Reason, Verdict, reject

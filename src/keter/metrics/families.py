@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.alerts import Alert
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.bets import BetState

@@ -24,7 +24,7 @@ from keter.bus.locks import Lease
 from keter.bus.queue import Item, Output, QueueName
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import cooling
-from keter.bus.state.risk import RiskState
+from keter.bus.state.risk_state import RiskState
 from keter.context import Context
 from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake

@@ -9,8 +9,8 @@ again.
 
 import structlog
 
-from keter.bus.state.risk import RiskState
-from keter.bus.state.trading import disarm, read_arming
+from keter.bus.state.permissions import disarm, read_arming
+from keter.bus.state.risk_state import RiskState
 from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
 from keter.context import Context
 from keter.domain.exposure import ExposureStatus

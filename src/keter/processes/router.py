@@ -113,7 +113,7 @@ class Router:
             context.bus,
             clock=context.clock,
             zone=zone,
-            event_rest_s=rest_s,
+            event_cooldown_s=rest_s,
             reservation_s=life_s,
             run=run,
         )

@@ -5,7 +5,7 @@ nothing and says nothing.
 import re
 from collections.abc import Mapping, Sequence
 
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.settings import Settings
 
 # A book of a quiet hour shows a price within this; one that is misspelt never.

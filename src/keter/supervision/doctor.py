@@ -15,7 +15,7 @@ from pathlib import Path
 
 from keter import __version__
 from keter.bus.connection import Bus, connect
-from keter.bus.state.odds import read_feeds
+from keter.bus.state.feeds import read_feeds
 from keter.clock import Clock
 from keter.errors import KeterError, PermissionDeniedError, UsageError
 from keter.generated_docs import value_text

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from keter.bus.connection import Bus
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.events import FixtureStore
+from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.settings import Settings
 from keter.venues.asianodds.factory import Stores, open_venue

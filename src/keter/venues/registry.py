@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable
 
 from keter.bus.connection import Bus
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.events import FixtureStore
+from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.domain.markets import Market, Outcome
 from keter.ledger import Ledger

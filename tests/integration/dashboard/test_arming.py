@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from keter.betting_settings import LIVE_LIMITS
-from keter.bus.state.trading import read_arming
+from keter.bus.state.permissions import read_arming
 from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import position_of
 from keter.dashboard.auth import session_source

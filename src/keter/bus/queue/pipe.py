@@ -9,6 +9,7 @@ does happens in one script (``lua/step.lua``). What a step moves, moves exactly 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -16,8 +17,7 @@ import msgspec
 from keter.bus.connection import BLOCK_S, Arg, Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
 from keter.bus.keys import AUDIT_CAP, DEAD_CAP, STATS_MS, TOMB_MS
-from keter.bus.telemetry.stats import utc_day
-from keter.clock import Ids, random_id
+from keter.clock import Ids, day_of, random_id
 
 MOST_CLAIMED = 64  # a longer script makes everybody wait
 PUSH_CHUNK = 200  # outputs of a pure producer per script
@@ -77,7 +77,7 @@ class Pipe:
         worker: str,
         lease_ttl_s: float,
         ids: Ids = random_id,
-        day: Callable[[], str] = utc_day,
+        day: Callable[[], str] = lambda: day_of(datetime.now(UTC), UTC),
     ) -> None:
         self._bus = bus
         self._source = bus.keys.queue(source) if source is not None else None

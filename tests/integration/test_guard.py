@@ -21,7 +21,7 @@ from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, QueueName, depths
 from keter.bus.state.accounts import write_account
-from keter.bus.state.cooldowns import cool_down, rest_left_s
+from keter.bus.state.cooldowns import cool_down, cooldown_left_s
 from keter.bus.state.odds import write_odds
 from keter.bus.state.permissions import arm, read_arming, read_limits
 from keter.bus.state.risk import RiskBook, put_bet
@@ -933,4 +933,4 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 
 
 async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
-    return await rest_left_s(bus, signal.event_uid, signal.selection_id) == 0
+    return await cooldown_left_s(bus, signal.event_uid, signal.selection_id) == 0

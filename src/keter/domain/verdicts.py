@@ -122,7 +122,7 @@ class Reason(StrEnum):
 # Refusals that time alone may turn: the verdict's ``wait_s`` says how much of it is wanting.
 AWAITED = frozenset({Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
 # Refusals by a rest or the throttle: the same value may be bet when that ends.
-RESTING = frozenset({Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, Reason.THROTTLED})
+COOLING_DOWN = frozenset({Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, Reason.THROTTLED})
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from keter.bus.codec import encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queue import Output, QueueName
-from keter.bus.state.cooldowns import rest_left_s
+from keter.bus.state.cooldowns import cooldown_left_s
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
-from keter.domain.verdicts import RESTING, Reason, Verdict
+from keter.domain.verdicts import COOLING_DOWN, Reason, Verdict
 from keter.strategies.value.markets_view import read_market
 
 MEMORY = 2_000  # markets; the oldest is forgotten first
@@ -38,7 +38,7 @@ class Revisits:
         """Remembers the market of a signal that a rest or the throttle refused; other verdicts are
         nothing to it.
         """
-        if verdict.reason not in RESTING:
+        if verdict.reason not in COOLING_DOWN:
             return
         key = signal.update.queue_key
         self._due.pop(key, None)
@@ -89,4 +89,4 @@ class Revisits:
         if reason is Reason.THROTTLED:
             sent = await self._book.bets_in_window(risk.throttle_window_s)
             return SHORTEST.total_seconds() if sent >= risk.throttle_bets else 0.0
-        return await rest_left_s(self._context.bus, signal.event_uid, signal.selection_id)
+        return await cooldown_left_s(self._context.bus, signal.event_uid, signal.selection_id)

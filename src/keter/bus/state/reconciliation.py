@@ -4,8 +4,8 @@
 * A pass counts for as long as the caller says, by the server's clock.
 * So no bet is placed before ledger and venue were compared, nor after the tracker has stopped.
 
-What the tracker must find again after a restart is here too: how often it has queried the venue
-for an unknown bet, and the closing prices that it has seen.
+The tracker finds two more things here after a restart. One is how often it has queried the venue
+for a bet of unknown outcome, the other is the closing prices that it has seen.
 """
 
 from datetime import datetime

@@ -34,7 +34,7 @@ BY_HAND = Ticket(
 )
 NO_RESULT = msgspec.structs.replace(BY_HAND, unreadable="a result beyond belief")
 NO_STAKE = msgspec.structs.replace(
-    BY_HAND, unreadable="a stake beyond belief", stake_told=False, stake_minor=0
+    BY_HAND, unreadable="a stake beyond belief", stake_known=False, stake_minor=0
 )
 
 
@@ -69,11 +69,11 @@ async def test_the_guard_counts_a_row_that_was_set_aside_into_its_caps(
         second, _ = await here.ask(a_signal(event=an_event("Two")))
         assert (first, second) == (
             ("guard:ok", "guard:exposure_total")
-            if row.stake_told
+            if row.stake_known
             else ("guard:exposure_total",) * 2
         )
         await tracking.see()
-        if not row.stake_told:
+        if not row.stake_known:
             assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:ok", (
                 "gone from the list, it counts no more"
             )

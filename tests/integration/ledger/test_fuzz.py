@@ -122,9 +122,9 @@ class Bench:
             {one for one in strangers if one.status in STANDING},
         )
         counted = sum(stake for name, stake in exposed.items() if name.startswith(PREFIX))
-        told = sum(one.stake_minor for one in standing if one.stake_told)
+        told = sum(one.stake_minor for one in standing if one.stake_known)
         assert counted >= told, f"{told - counted} of {told} are not counted"
-        if any(not one.stake_told and one.status in STANDING for one in every):
+        if any(not one.stake_known and one.status in STANDING for one in every):
             assert UNTOLD in exposed
         if any(one.unreadable for one in every):
             assert ALERT in await self.desk.alerts()

@@ -121,7 +121,7 @@ class Foreign:
             log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
             return
         # Else it counts with the stake it had.
-        await self.see([ticket for ticket in found if ticket.stake_told])
+        await self.see([ticket for ticket in found if ticket.stake_known])
         # Else it goes by another number meanwhile.
         if any(ticket_key(ticket) == row.ticket_key for ticket in found):
             self._denied.pop(row.ticket_key, None)

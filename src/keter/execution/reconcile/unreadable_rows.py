@@ -125,10 +125,12 @@ class Unreadable:
         strangers = [
             ticket
             for ticket in self._listed.values()
-            if ticket.stake_told and ticket.reference not in ours
+            if ticket.stake_known and ticket.reference not in ours
         ]
         await foreign.see(strangers)
-        await self._count_untold(any(not row.stake_told and row.status in STANDING for row in rows))
+        await self._count_untold(
+            any(not row.stake_known and row.status in STANDING for row in rows)
+        )
         await self._alarm(rows)
 
     async def _count_untold(self, untold: bool) -> None:

@@ -16,7 +16,7 @@ What becomes of a row that is not as it should be:
 | the row | becomes |
 | --- | --- |
 | is no object, has no stake, or one that is no number | the whole list is refused: it may be spoilt elsewhere, too |
-| its stake is negative or 1e9 and more | a ticket that is ``unreadable``, without ``stake_told`` |
+| its stake is negative or 1e9 and more | a ticket that is ``unreadable``, without ``stake_known`` |
 | has the number of a row that differs, or none like another | one ``unreadable`` ticket for them all, with their stakes |
 | its profit is 1e12 and more, its reference or number too long to be one | ``unreadable``, with its stake |
 | a name, time, score, price or selection is missing or impossible | a ticket without it: it still is exposure |
@@ -125,7 +125,7 @@ def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
     if len(tickets) == 1 or (named and all(ticket == first for ticket in tickets)):
         return first
     stakes = sum(ticket.stake_minor for ticket in tickets)
-    told = stakes <= MOST_STAKE_MINOR and all(ticket.stake_told for ticket in tickets)
+    told = stakes <= MOST_STAKE_MINOR and all(ticket.stake_known for ticket in tickets)
     open_ones = any(
         ticket.status in {TicketStatus.PENDING, TicketStatus.RUNNING} for ticket in tickets
     )
@@ -134,7 +134,7 @@ def _one_of(tickets: Sequence[Ticket], *, named: bool) -> Ticket:
         reference=first.reference if len({ticket.reference for ticket in tickets}) == 1 else "",
         status=TicketStatus.PENDING if open_ones else first.status,
         stake_minor=stakes if told else 0,
-        stake_told=told,
+        stake_known=told,
         unreadable=(
             f"{len(tickets)} rows {'under one number that differ' if named else 'without a number'}"
         ),
@@ -177,7 +177,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         message=row.text("BetPlacementMessage"),
         sport=_sport(row.integer("SportsType")),
         unreadable=_trouble(row, stake_minor),
-        stake_told=stake_minor is not None,
+        stake_known=stake_minor is not None,
     )
 
 

@@ -285,7 +285,7 @@ def test_rows_that_cannot_be_told_apart_count_with_all_their_stakes(
 ) -> None:
     """Of two rows under one number one would hide the stake of the other."""
     [found] = read_tickets(read_answer(data_body([bet_row(**first), bet_row(**second)])), NOW)
-    assert (found.stake_minor, found.stake_told, found.status) == (
+    assert (found.stake_minor, found.stake_known, found.status) == (
         stake,
         stake > 0,
         TicketStatus.PENDING,
@@ -310,7 +310,7 @@ def test_a_comma_that_parts_no_thousands_leaves_the_stake_untold(stake: str) -> 
         read_answer(data_body([bet_row(Stake="1,250"), bet_row(Stake=stake, ReferenceNumber="2")])),
         NOW,
     )
-    assert [(one.stake_minor, one.stake_told) for one in found] == [(125_000, True), (0, False)]
+    assert [(one.stake_minor, one.stake_known) for one in found] == [(125_000, True), (0, False)]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_rows_of_any_shape_are_tickets_or_the_named_error(changes: dict[str, Any
 )
 def test_a_stake_beyond_belief_is_a_row_set_aside_and_never_a_number(stake: object) -> None:
     found = ticket(Stake=stake)
-    assert (found.stake_minor, found.stake_told) == (0, False)
+    assert (found.stake_minor, found.stake_known) == (0, False)
     assert found.unreadable.startswith("a stake of ")
     assert (found.reference, found.status) == ("kt0001", TicketStatus.RUNNING)
 
@@ -361,13 +361,13 @@ def test_a_stake_beyond_belief_is_a_row_set_aside_and_never_a_number(stake: obje
 @pytest.mark.parametrize("stake", [0, "0.00", 999_999_999, "999,999,999.99"])
 def test_a_stake_that_can_be_is_read(stake: object) -> None:
     found = ticket(Stake=stake)
-    assert (found.unreadable, found.stake_told) == ("", True)
+    assert (found.unreadable, found.stake_known) == ("", True)
 
 
 @pytest.mark.parametrize("pnl", ["1e20", -(10**15), "1e99", "9" * 40])
 def test_a_profit_beyond_belief_is_none_and_the_ticket_stays_exposure(pnl: object) -> None:
     found = ticket(Status="Won", PnlInfo="Won", Pnl=pnl)
-    assert (found.status, found.pnl_minor, found.stake_minor, found.stake_told) == (
+    assert (found.status, found.pnl_minor, found.stake_minor, found.stake_known) == (
         TicketStatus.RUNNING,
         0,
         500,

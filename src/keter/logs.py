@@ -21,7 +21,7 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from keter.domain.room import oldest_above
+from keter.domain.storage import oldest_above
 from keter.plain import plain, plain_lines, plain_values
 from keter.redaction import Redactor
 from keter.settings import Settings, entries

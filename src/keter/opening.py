@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keter.bus.connection import Bus, connect
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.events import FixtureStore
+from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor

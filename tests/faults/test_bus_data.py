@@ -11,10 +11,12 @@ from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, PoisonedPayloadError
 from keter.bus.locks import Locks
 from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.state.odds import read_odds, read_score
+from keter.bus.state.events import read_score
+from keter.bus.state.odds import read_odds
+from keter.bus.state.permissions import read_arming
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore
-from keter.bus.state.trading import change_trading, read_arming, read_trading
+from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.domain.trading import TradingMode, TradingState
 from keter.redis_server.probe import probe

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keter.bus.telemetry.stats import read_counts
+from keter.bus.telemetry.audit import read_counts
 from keter.clock import SystemClock
 from keter.domain.bets import BetState
 from keter.domain.days import day_of

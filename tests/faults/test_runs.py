@@ -15,7 +15,7 @@ from keter.bus.codec import encode
 from keter.bus.connection import connect
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.ownership import owner_id, read_owner
-from keter.bus.telemetry.stats import read_counts
+from keter.bus.telemetry.audit import read_counts
 from keter.domain.runs import NOBODY
 from tests.kit.execution import approved
 from tests.kit.keter_up import KeterUp

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Held, Locks
 from keter.bus.state.cooldowns import cool_down, cooling
-from keter.bus.state.risk import RiskBook, RiskState
+from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk_state import RiskState
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Outcome, parse_market
 from keter.domain.verdicts import Reason
@@ -330,7 +331,7 @@ async def test_the_throttle_counts_bets_of_the_window(bus: Bus) -> None:
 async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conversion_on(
     bus: Bus,
 ) -> None:
-    book, lease = RiskBook(bus, event_rest_s=60), await guard_lease(bus)
+    book, lease = RiskBook(bus, event_cooldown_s=60), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (0, None)
     assert await book.convert("d1", day=DAY)
@@ -343,7 +344,7 @@ async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conver
 
 
 async def test_a_conversion_does_not_shorten_a_rest_under_way(bus: Bus) -> None:
-    book, lease = RiskBook(bus, event_rest_s=5), await guard_lease(bus)
+    book, lease = RiskBook(bus, event_cooldown_s=5), await guard_lease(bus)
     await cool_down(bus, event_uid=EVENT, seconds=600, reason="longer")
     await reserve(book, lease, reservation("d1"))
     assert await book.convert("d1", day=DAY)

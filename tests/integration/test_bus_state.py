@@ -12,40 +12,24 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from keter.bus.codec import decode
+from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
+from keter.bus.queue import Pipe
 from keter.bus.state.accounts import read_accounts, write_account
 from keter.bus.state.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
-from keter.bus.state.odds import (
-    read_feeds,
-    read_odds,
-    read_score,
-    read_selections,
-    remove_odds,
-    write_feed,
-    write_odds,
-    write_scores,
-)
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
-from keter.bus.state.trading import arm, change_trading, disarm, read_arming, read_trading
-from keter.bus.telemetry.alerts import (
-    Alert,
-    acknowledge_alert,
-    clear_alert,
-    raise_alert,
-    read_alerts,
-)
-from keter.bus.telemetry.audit import (
-    done_audit,
-    done_capture,
-    push_audit,
-    push_capture,
-    take_audit,
-    take_capture,
-)
+from keter.bus.state.events import FixtureStore, read_score, write_scores
+from keter.bus.state.feeds import read_feeds, write_feed
+from keter.bus.state.odds import read_odds, read_selections, remove_odds, write_odds
+from keter.bus.state.permissions import arm, disarm, read_arming
+from keter.bus.state.sessions import SessionStore, ThrottleStore
+from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.telemetry.alerts import acknowledge_alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.audit import done_audit, take_audit
+from keter.bus.telemetry.capture import done_capture, push_capture, take_capture
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
+from keter.domain.alerts import Alert
 from keter.domain.feed import CapturedAnswer, EventScore
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
@@ -465,8 +449,8 @@ def decision(n: int) -> Decision:
 
 
 async def test_a_batch_of_decisions_is_kept_until_it_is_written_down(bus: Bus) -> None:
-    assert await push_audit(bus, []) == 0
-    await push_audit(bus, [decision(n) for n in range(5)])
+    producer = Pipe(bus, source=None, worker="edge", lease_ttl_s=5)
+    await producer.step(audit=[encode(decision(n)) for n in range(5)])
     first = await take_audit(bus, 3)
     assert [decode(Decision, entry).trace_id for entry in first.entries] == ["t0", "t1", "t2"]
     again = await take_audit(bus, 3)  # another recorder, after the first one's death
@@ -477,18 +461,6 @@ async def test_a_batch_of_decisions_is_kept_until_it_is_written_down(bus: Bus) -
     assert [decode(Decision, entry).trace_id for entry in rest.entries] == ["t3", "t4"]
     assert await done_audit(bus, rest)
     assert (await take_audit(bus)).entries == ()
-
-
-async def test_the_oldest_decisions_fall_out_when_nobody_records(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("keter.bus.telemetry.audit.AUDIT_CAP", 3)
-    assert await push_audit(bus, [decision(n) for n in range(5)]) == 2
-    assert [decode(Decision, entry).trace_id for entry in (await take_audit(bus)).entries] == [
-        "t2",
-        "t3",
-        "t4",
-    ]
 
 
 def answer(n: int = 0, body: bytes = b"{}") -> CapturedAnswer:
@@ -510,7 +482,7 @@ async def test_captured_answers_come_back_byte_for_byte(bus: Bus) -> None:
 async def test_answers_are_refused_when_nobody_records(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keter.bus.telemetry.audit.CAPTURE_CAP_BYTES", 3_000)
+    monkeypatch.setattr("keter.bus.telemetry.capture.CAPTURE_CAP_BYTES", 3_000)
     noise = [os.urandom(1_000) for _ in range(5)]
     taken = [await push_capture(bus, answer(n, body)) for n, body in enumerate(noise)]
     assert taken == [True, True, False, False, False]

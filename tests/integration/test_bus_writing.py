@@ -9,9 +9,10 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.state.trading import change_trading, read_trading
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.bus.telemetry.writing import RedisTrouble, try_write
+from keter.domain.alerts import Alert
 from keter.domain.trading import TradingMode, TradingState
 from keter.redis_server.probe import probe
 from tests.kit.support import RedisServer, eventually

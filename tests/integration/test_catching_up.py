@@ -14,11 +14,11 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.state.limits import read_limits
-from keter.bus.state.trading import read_arming
+from keter.bus.state.permissions import read_arming, read_limits
 from keter.clock import ManualClock
 from keter.context import Context
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.streaks import STREAK
 from keter.domain.trading import CommandAction
 from keter.ledger import Ledger

@@ -8,9 +8,11 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import StaleRevisionError
-from keter.bus.state.trading import change_trading, read_arming, read_trading
+from keter.bus.state.permissions import read_arming
+from keter.bus.state.trading import change_trading, read_trading
 from keter.clock import ManualClock
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.trading import OperatorCommand, TradingMode, TradingState
 from keter.errors import UnavailableError, UsageError
 from tests.kit.execution import LIVE_RUN, own_redis

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.state.trading import arm, armed_accounts, read_arming
+from keter.bus.state.permissions import arm, armed_accounts, read_arming
 from keter.control.commands import Control
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode, OperatorCommand

@@ -10,7 +10,7 @@ from keter.betting_settings import RiskSettings
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.locks import Locks
-from keter.bus.state.limits import read_limits, write_limit
+from keter.bus.state.permissions import read_limits, write_limit
 from keter.clock import random_id
 from keter.control.commands import Control
 from keter.domain.limits import lowered

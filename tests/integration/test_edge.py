@@ -12,7 +12,8 @@ import pytest
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.queue import Item
-from keter.bus.state.odds import write_feed, write_odds
+from keter.bus.state.feeds import write_feed
+from keter.bus.state.odds import write_odds
 from keter.clock import ManualClock
 from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket

@@ -16,7 +16,8 @@ from keter.bus.codec import decode, encode
 from keter.bus.locks import Locks
 from keter.bus.queue import Item
 from keter.bus.state.cooldowns import cooling
-from keter.bus.state.odds import write_odds, write_scores
+from keter.bus.state.events import write_scores
+from keter.bus.state.odds import write_odds
 from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
 from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts

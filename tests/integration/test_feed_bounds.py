@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from keter.bus.connection import Bus, connect
+from keter.bus.state.events import FixtureStore
 from keter.bus.state.odds import read_odds
-from keter.bus.state.sessions import FixtureStore
 from keter.clock import to_ms
 from keter.domain.markets import Phase
 from keter.processes.publisher import Publisher

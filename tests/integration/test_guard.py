@@ -21,15 +21,16 @@ from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, QueueName, depths
 from keter.bus.state.accounts import write_account
-from keter.bus.state.adoption import put_bet
-from keter.bus.state.cooldowns import cool_down, rest_left_s
-from keter.bus.state.limits import read_limits
+from keter.bus.state.cooldowns import cool_down, cooldown_left_s
 from keter.bus.state.odds import write_odds
-from keter.bus.state.risk import RiskBook, RiskState
-from keter.bus.state.trading import arm, change_trading, read_arming, read_trading
+from keter.bus.state.permissions import arm, read_arming, read_limits
+from keter.bus.state.risk import RiskBook, put_bet
+from keter.bus.state.risk_state import RiskState
+from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Event, Outcome, parse_market
@@ -936,4 +937,4 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 
 
 async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
-    return await rest_left_s(bus, signal.event_uid, signal.selection_id) == 0
+    return await cooldown_left_s(bus, signal.event_uid, signal.selection_id) == 0

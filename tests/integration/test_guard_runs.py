@@ -13,8 +13,8 @@ import pytest
 
 from keter.bus.locks import Lease
 from keter.bus.state.ownership import claim
+from keter.bus.state.permissions import arm, read_arming
 from keter.bus.state.risk import RiskBook
-from keter.bus.state.trading import arm, read_arming
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
 from keter.domain.bets import BetState

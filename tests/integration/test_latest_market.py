@@ -5,15 +5,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from keter.bus.state.events import write_scores
+from keter.bus.state.feeds import write_feed
 from keter.bus.state.markets import read_market
-from keter.bus.state.odds import (
-    read_odds,
-    read_selections,
-    remove_odds,
-    write_feed,
-    write_odds,
-    write_scores,
-)
+from keter.bus.state.odds import read_odds, read_selections, remove_odds, write_odds
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.quotes import Score

@@ -22,7 +22,8 @@ from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.markets import Outcome, parse_market
 from keter.domain.runs import OwnerRecord, Run

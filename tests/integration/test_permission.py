@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.state.trading import arm
+from keter.bus.state.permissions import arm
 from keter.clock import SystemClock
 from keter.risk.permission import Permission
 from keter.supervision.run import single

@@ -13,10 +13,10 @@ import structlog
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
 from keter.bus.queue import QueueName, depths
-from keter.bus.state.odds import LatestOdds, read_feeds, read_odds
+from keter.bus.state.feeds import read_feeds
+from keter.bus.state.odds import LatestOdds, read_odds
 from keter.bus.state.risk import RiskBook
-from keter.bus.telemetry.audit import take_audit
-from keter.bus.telemetry.stats import read_counts
+from keter.bus.telemetry.audit import read_counts, take_audit
 from keter.clock import SystemClock, to_ms
 from keter.context import Context
 from keter.domain.exposure import ExposureStatus

@@ -18,8 +18,8 @@ from keter.bus.queue import QueueName, depths, read_dead
 from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.bus.telemetry.stats import read_counts
 from keter.context import Context
 from keter.domain.signals import ApprovedSignal
 from keter.processes.lifecycle import live

@@ -18,7 +18,7 @@ import pytest
 from keter.bus.connection import Bus
 from keter.bus.queue import QueueName, depths, read_dead
 from keter.bus.state.risk import RiskBook
-from keter.bus.telemetry.stats import read_counts
+from keter.bus.telemetry.audit import read_counts
 from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import FeedUpdate

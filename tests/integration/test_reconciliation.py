@@ -13,7 +13,7 @@ import pytest
 from keter.bus.codec import decode, encode
 from keter.bus.connection import connect
 from keter.bus.queue import Item
-from keter.bus.state.query_budget import take_questions
+from keter.bus.state.accounts import take_queries
 from keter.bus.state.reconciliation import last_pass, pass_done, wanted_pass
 from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
@@ -333,7 +333,7 @@ async def test_a_clock_gives_what_its_minutes_are_worth_and_nothing_for_going_ba
     await bus.redis.flushall()
     found = 0
     for moment in (NOW, NOW + timedelta(seconds=jump_s)) * 2:
-        while (await take_questions(bus, ACCOUNT, 1, per_minute=60, now=moment))[0]:
+        while (await take_queries(bus, ACCOUNT, 1, per_minute=60, now=moment))[0]:
             found += 1
     assert found == granted
     await bus.aclose()

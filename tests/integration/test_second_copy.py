@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.state.contests import contested, note_contest
-from keter.bus.state.trading import arm, read_arming, read_trading
+from keter.bus.state.accounts import contested, note_contest
+from keter.bus.state.permissions import arm, read_arming
+from keter.bus.state.trading import read_trading
 from keter.clock import ManualClock
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.bets import BetState, made_by_keter, reference_of
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import TradingMode

@@ -11,7 +11,7 @@ import pytest
 from keter.bus.connection import Bus
 from keter.bus.errors import ConnectionLostError, PoisonedPayloadError
 from keter.bus.queue import Item, Output, QueueName, Reaper, depths, read_dead
-from keter.bus.telemetry.stats import read_counts
+from keter.bus.telemetry.audit import read_counts
 from keter.clock import ManualClock
 from keter.context import Context
 from keter.processes.handling import Gather, Handle, Rank

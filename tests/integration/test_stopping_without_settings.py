@@ -10,7 +10,7 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.state.ownership import read_owner
-from keter.bus.state.trading import arm, armed_accounts, read_arming
+from keter.bus.state.permissions import arm, armed_accounts, read_arming
 from keter.clock import ManualClock
 from keter.domain.trading import OperatorCommand
 from keter.opening import open_settings_ledger

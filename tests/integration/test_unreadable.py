@@ -12,9 +12,11 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keter.bus.state.adoption import put_bet
+from keter.bus.codec import encode
+from keter.bus.queue import Pipe
+from keter.bus.state.risk import put_bet
 from keter.bus.telemetry.alerts import read_alerts
-from keter.bus.telemetry.audit import push_audit, take_audit
+from keter.bus.telemetry.audit import take_audit
 from keter.domain.bets import SETTLED, BetState
 from keter.domain.exposure import exposure_of
 from keter.domain.signals import Decision
@@ -258,7 +260,8 @@ async def test_the_recorder_stores_what_can_be_stored_and_tells_the_rest(desk: D
         return Decision(f"t{n}", "edge", "edge", "e", "ft.1x2.home", accept(), at)  # type: ignore[arg-type]  # or a broken one
 
     world = desk.world
-    await push_audit(world.bus, [decision(n) for n in range(7)])
+    producer = Pipe(world.bus, source=None, worker="edge", lease_ttl_s=5)
+    await producer.step(audit=[encode(decision(n)) for n in range(7)])
     context = world.context(Hook(), "recorder")
     recorder = Recorder(context, world.ledger)
     honest = world.ledger.decisions.add_many

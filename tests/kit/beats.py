@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 from keter.bus.queue import QueueFacts
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
 from keter.domain.alerts import Alert
 from keter.domain.exposure import DayRisk

@@ -12,13 +12,14 @@ from keter.bus.connection import Bus
 from keter.bus.locks import Locks
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.accounts import write_account
-from keter.bus.state.odds import write_feed, write_odds
+from keter.bus.state.feeds import write_feed
+from keter.bus.state.odds import write_odds
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.alerts import raise_alert
+from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import add_counts
 from keter.clock import ManualClock
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet, BetState, Intent, reference_of

@@ -25,10 +25,11 @@ from keter.bus.connection import Bus, connect
 from keter.bus.locks import Locks
 from keter.bus.queue import Output, Pipe, QueueName, depths
 from keter.bus.state.accounts import read_accounts
-from keter.bus.state.odds import read_feeds
+from keter.bus.state.feeds import read_feeds
+from keter.bus.state.permissions import arm, read_arming
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import SessionStore
-from keter.bus.state.trading import arm, read_arming, read_trading
+from keter.bus.state.trading import read_trading
 from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.clock import SystemClock
 from keter.domain.bets import SETTLED, Bet, BetState

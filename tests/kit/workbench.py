@@ -12,8 +12,8 @@ import structlog
 from keter.bus.connection import Bus
 from keter.bus.queue import Item, Output, Pipe, QueueName, depths
 from keter.bus.state.accounts import write_account
+from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock, SystemClock, random_id
 from keter.context import Context
 from keter.domain.feed import FeedUpdate

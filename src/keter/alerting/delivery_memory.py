@@ -7,7 +7,7 @@ import structlog
 
 from keter.alerting.policy import Memory
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import read_told, write_told
+from keter.bus.telemetry.alerts import read_delivered, write_delivered
 from keter.errors import KeterError
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class DeliveryMemory:
         """
         known = channel in self._known
         try:
-            self._known[channel] = _decoded(await read_told(self._bus, channel), channel)
+            self._known[channel] = _decoded(await read_delivered(self._bus, channel), channel)
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alert_memory_not_read", channel=channel, error=str(e))
         unwritten = self._unwritten.get(channel)
@@ -46,7 +46,7 @@ class DeliveryMemory:
         """Keep it; in Redis too, as soon as that takes it."""
         self._unwritten[channel] = memory
         try:
-            await write_told(self._bus, channel, msgspec.json.encode(memory))
+            await write_delivered(self._bus, channel, msgspec.json.encode(memory))
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alert_memory_not_written", channel=channel, error=str(e))
         else:

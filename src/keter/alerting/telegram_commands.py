@@ -20,7 +20,8 @@ import structlog
 from keter.alerting.texts import StatusLine, status_line
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control.commands import CommandOutcome, Control, Operator
+from keter.control.base import CommandOutcome, Operator
+from keter.control.commands import Control
 from keter.control.proofs import resumes_lightly
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet

@@ -1,5 +1,6 @@
-"""Values as JSON bytes and back, with the schema version checked where a type has one (a field
-``v``).
+"""Values as JSON bytes and back.
+
+The schema version is checked where a type has one, in its field ``v``.
 """
 
 from typing import Any, TypeVar, cast
@@ -14,20 +15,20 @@ _decoders: dict[type[Any], tuple["msgspec.json.Decoder[Any]", int | None]] = {}
 
 
 def encode(value: object) -> bytes:
-    """JSON of a struct or of plain values; field names and order as declared."""
+    """Return the JSON of a struct or of plain values; field names and order are as declared."""
     return _encoder.encode(value)
 
 
 def decode(kind: type[T], payload: bytes) -> T:
-    """The ``kind`` in ``payload``.
+    """Return the ``kind`` that ``payload`` encodes.
 
-    Raises PoisonedPayloadError when it is none, or of another schema version.
+    Raises PoisonedPayloadError if it encodes none, or one of another schema version.
     """
     decoder, version = _decoder(kind)
     try:
         value = cast("T", decoder.decode(payload))
-    # ValueError: a domain type's own check, or text that is not UTF-8. RecursionError: lists within
-    # lists without end.
+    # ValueError: a domain type's own check, or text that is not UTF-8.
+    # RecursionError: lists nested too deeply.
     except (msgspec.DecodeError, ValueError, RecursionError) as e:
         raise PoisonedPayloadError(f"not a {kind.__name__}: {e}") from e
     if version is not None and (found := cast("Any", value).v) != version:

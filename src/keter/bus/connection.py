@@ -1,6 +1,6 @@
 """One connection to Redis per process and purpose, with explicit time-outs and no automatic retry.
 
-redis-py's defaults repeat a command whose answer did not come, which runs a push twice. Here
+By default redis-py repeats a command whose answer did not come, which can run a push twice. Here
 nothing is repeated: an error says what is known, and the caller decides.
 """
 
@@ -33,7 +33,7 @@ from keter.errors import UnavailableError
 
 SOCKET_TIMEOUT_S = 3.0
 CONNECT_TIMEOUT_S = 1.0
-BLOCK_S = 1  # longest wait inside the server; must stay well under SOCKET_TIMEOUT_S
+BLOCK_S = 1  # longest wait inside the server; must be well below SOCKET_TIMEOUT_S
 ORDINARY_CONNECTIONS = 16
 BLOCKING_CONNECTIONS = 4
 
@@ -43,7 +43,7 @@ Arg = bytes | str | int | float
 
 
 class Batch(Pipeline):
-    """Several commands in one round trip. Errors come out as ours."""
+    """Several commands in one round trip. Its errors are ours."""
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         with translated():
@@ -62,13 +62,13 @@ class Client(Redis):
         return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
     def batch(self, *, atomic: bool = False) -> Batch:
-        """Commands to be sent together; ``atomic`` wraps them in MULTI."""
+        """Return a batch of commands to be sent together; ``atomic`` wraps them in MULTI."""
         return Batch(self.connection_pool, self.response_callbacks, atomic, None)
 
     async def run(self, name: str, keys: Sequence[Arg], args: Sequence[Arg]) -> Any:
-        """The answer of a script of ours.
+        """Run a script of ours and return its answer.
 
-        Repeats it only when the server did not know it, that is: did not run it.
+        It is sent again only if the server did not know it, and so did not run it.
         """
         found = script(name)
         call: tuple[EncodableT, ...] = ("EVALSHA", found.sha, len(keys), *keys, *args)
@@ -80,31 +80,29 @@ class Client(Redis):
                 return await self._send(*call)
 
     async def load_scripts(self) -> None:
-        """Give the server every script of ours beforehand."""
+        """Load every script of ours into the server."""
         async with self.batch() as batch:
             for each in all_scripts():
                 batch.script_load(each.source)
             await batch.execute()
 
     async def read_hash(self, key: str) -> dict[str, bytes]:
-        """All fields of a hash; empty when there is none."""
+        """Return all fields of a hash; empty if it does not exist."""
         return {
             name.decode(): value
             for name, value in (await self.execute_command("HGETALL", key)).items()
         }
 
     async def read_list(self, key: str, start: int, stop: int) -> list[bytes]:
-        """A slice of a list, both ends included."""
+        """Return a slice of a list, both ends included."""
         return cast("list[bytes]", await self.execute_command("LRANGE", key, start, stop))
 
 
 class Bus:
-    """What a process needs of Redis.
+    """The connections to Redis of one process.
 
-    ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes.
-
-    ``run_id`` is the run that its user belongs to: locks are given to the run alone that owns this
-    Redis.
+    ``redis`` serves ordinary calls, ``blocking`` waits on bells only; both answer bytes. ``run_id``
+    is the run of the process: locks are given only to the run that owns this Redis.
     """
 
     def __init__(self, redis: Client, blocking: Client, keys: Keys, run_id: str = NOBODY) -> None:
@@ -114,15 +112,17 @@ class Bus:
         self.run_id = run_id
 
     async def now_ms(self) -> int:
-        """The server's clock, in milliseconds since the epoch: the only one that all processes
-        share.
+        """Return the server's time in milliseconds since the epoch.
+
+        It is the only clock that all processes share.
         """
         seconds, micros = await self.redis.execute_command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def replace_connections(self, other: "Bus") -> None:
-        """Goes on with the connections of ``other``, which must not be used or closed any more, and
-        closes its own.
+        """Take over the connections of ``other`` and close the present ones.
+
+        ``other`` must not be used or closed afterwards.
         """
         past = Bus(self.redis, self.blocking, self.keys)
         self.redis, self.blocking, self.keys = other.redis, other.blocking, other.keys
@@ -135,7 +135,7 @@ class Bus:
 
 
 class _NoConnections(BlockingConnectionPool):
-    """Stands for a Redis nobody can reach: whoever asks for a connection is told why."""
+    """The pool of a Redis that cannot be reached: it raises ``why`` for every connection."""
 
     def __init__(self, why: str) -> None:
         super().__init__(max_connections=1)
@@ -148,8 +148,9 @@ class _NoConnections(BlockingConnectionPool):
 
 
 def absent(why: str, *, prefix: str = "") -> Bus:
-    """A bus without a Redis, until it adopts another: every call raises ConnectionLostError with
-    ``why``.
+    """Return a bus without a Redis, until its connections are replaced.
+
+    Every call raises ConnectionLostError with ``why``.
     """
     return Bus(
         Client(connection_pool=_NoConnections(why)),
@@ -159,9 +160,9 @@ def absent(why: str, *, prefix: str = "") -> Bus:
 
 
 async def connect(url: str, *, prefix: str = "") -> Bus:
-    """Open the bus and makes sure that Redis answers and takes our scripts.
+    """Open the bus and check that Redis answers and takes our scripts.
 
-    Raises UnavailableError with one sentence that names the address and never the password,
+    Raises UnavailableError in one sentence with the address and never the password, and
     BusRefusedError while Redis is loading or full.
     """
     try:
@@ -171,7 +172,7 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
             Keys(prefix),
         )
     except (ValueError, TypeError, RedisError) as e:
-        # What the settings have not looked at, such as a spoilt run file.
+        # An address that the settings have not checked, such as that of a spoilt run file.
         raise UnavailableError(
             "the address of Redis is none; REDIS_URL must be like redis://host:6379/0"
         ) from e
@@ -192,22 +193,22 @@ async def connect(url: str, *, prefix: str = "") -> Bus:
 
 
 async def forget_members(bus: Bus, key: str, members: Sequence[str]) -> None:
-    """Take members out of a sorted set that stand for nothing any more.
+    """Remove members of a sorted set whose keys are gone.
 
-    A Redis that takes no writes can still be read: then they stay until it does.
+    They stay while Redis takes no writes, so that reading still works then.
     """
     with contextlib.suppress(BusRefusedError, BusDeniedError):
         await bus.redis.execute_command("ZREM", key, *members)
 
 
 def address(url: str) -> str:
-    """``host:port`` or the socket's path of a Redis address, without user or password."""
+    """Return ``host:port`` or the socket's path of a Redis address, without user or password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
 
 
 def _why_silent(url: str, said: str) -> str:
-    """What to tell of a server that could not be talked to; ``said`` is the error from below."""
+    """Return a sentence on a server that could not be reached; ``said`` is the network's error."""
     at, tls = f"Redis at {address(url)}", urlsplit(url).scheme == "rediss"
     if (found := _TLS_ERROR.search(said)) is not None:
         return (
@@ -225,13 +226,17 @@ def _why_silent(url: str, said: str) -> str:
             " is reached by redis://"
         )
     if not tls and ("reset by peer" in said or "closed by server" in said):
-        return f"{at} closed the connection; is it Redis? One that speaks TLS only is reached by rediss://"
+        return (
+            f"{at} closed the connection; is it Redis? One that speaks TLS only is reached by"
+            " rediss://"
+        )
     return f"{at} does not answer; is it running, and is the address right?"
 
 
 def without_login(url: str) -> str:
-    """A Redis address without user, password and options: two of the same server and database are
-    equal.
+    """Return a Redis address without user, password and options.
+
+    The results for one server and database are equal.
     """
     parts = urlsplit(url)
     if not parts.hostname:

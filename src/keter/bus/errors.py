@@ -1,14 +1,17 @@
-"""What can go wrong between us and Redis, sorted by what the caller must do; nothing of redis-py
-leaves the package.
+"""What can go wrong between Keter and Redis, by what the caller must do.
 
-ConnectionLostError  69  no answer: a command may have run or not. Never repeat a step; ``pipe.reopen()``
-BusDeniedError       69  the password or the rights of the Redis user do not allow it
-BusRefusedError      75  Redis refused before it wrote (memory full, read-only): back off; the same call may be repeated
-LeaseLostError       75  another owner has what was ours: drop everything in hand, ``pipe.reopen()``
-NotOwnerError        75  this Redis is another run's: stand by until it is ours
-StaleRevisionError   75  somebody changed the state in between: read again, decide again
-BusDataError         70  a key holds what it must not hold, or Redis does not know a command
-PoisonedPayloadError 70  a payload does not decode: dead letter
+No error of redis-py leaves the package. With exit codes:
+
+| error | code | what it means, and what to do |
+| --- | --- | --- |
+| ConnectionLostError | 69 | no answer: the command may have run. Repeat no step; reopen the pipe |
+| BusDeniedError | 69 | the password or the rights of the Redis user do not allow it |
+| BusRefusedError | 75 | refused before the first write (memory full): wait, then repeat the call |
+| LeaseLostError | 75 | another owner has what was ours: drop all items, reopen the pipe |
+| NotOwnerError | 75 | this Redis is another run's: wait until it is ours |
+| StaleRevisionError | 75 | the state was changed in between: read again, decide again |
+| BusDataError | 70 | a key holds what it must not hold, or Redis does not know a command |
+| PoisonedPayloadError | 70 | a payload does not decode: dead letter |
 """
 
 import re
@@ -27,27 +30,24 @@ ONE_NODE = (
 _REFUSED = re.compile(
     r"\b(OOM|READONLY|NOREPLICAS|MISCONF|BUSY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b"
 )
-
-
 RIGHTS = "give its user every command and key: ACL SETUSER <user> ~* &* +@all"
 
 
 class ConnectionLostError(UnavailableError):
-    """The connection failed or the answer did not come: the command may have run, or may still run
-    later.
+    """The connection failed or the answer did not come.
+
+    The command may have run, or may still run later.
     """
 
 
 class BusDeniedError(UnavailableError):
-    """Redis knows us and does not let us, or does not know us: the password or the rights of its
-    user.
-    """
+    """The password is wrong, or the Redis user lacks a right."""
 
 
 class BusRefusedError(RetryLaterError):
-    """Redis refused a write before the first change; nothing happened.
+    """Redis refused a write before the first change: nothing happened.
 
-    ``word`` is how the server calls its reason.
+    ``word`` is the server's error code, such as OOM.
     """
 
     def __init__(self, message: str, word: str = "") -> None:
@@ -56,7 +56,7 @@ class BusRefusedError(RetryLaterError):
 
 
 class LeaseLostError(RetryLaterError):
-    """The lease expired or was revoked; whatever it protected belongs to somebody else."""
+    """The lease expired or was revoked: what it protected may have another owner."""
 
 
 class NotOwnerError(LeaseLostError):
@@ -64,20 +64,20 @@ class NotOwnerError(LeaseLostError):
 
 
 class StaleRevisionError(RetryLaterError):
-    """The state is not the one the decision was based on."""
+    """The state has changed since the decision was based on it."""
 
 
 class BusDataError(KeterError):
-    """Redis holds a wrong type, or did not understand us."""
+    """Redis holds a wrong type, or did not understand the command."""
 
 
 class PoisonedPayloadError(KeterError):
-    """Bytes from Redis that are not what they should be."""
+    """Bytes from Redis do not decode as what they should be."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn redis-py's errors into ours."""
+    """Turn errors of redis-py, raised within the block, into ours."""
     try:
         yield
     except redis_errors.NoPermissionError as e:
@@ -118,7 +118,7 @@ def translated_answer(answer: Any) -> Any:
 
 
 def _sorted(error: redis_errors.ResponseError) -> KeterError:
-    # Redis 6.2 wraps what a script returns, so only the word counts, not where it stands.
+    # Redis 6.2 wraps the error that a script returns, so its code may be anywhere in the text.
     text = str(error)
     if "LEASELOST" in text:
         return LeaseLostError("the lease is gone; another owner may have taken over")

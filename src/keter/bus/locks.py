@@ -1,8 +1,8 @@
 """Locks with an owner and a fencing number, and leases for processes of which one is active.
 
-A lock that expires does not stop a paused owner: it avoids double work. What must not happen twice
-is protected where it happens, by comparing the fencing number (numbers grow for ever, over all
-locks) or by a unique key in the ledger.
+A lock that expires does not stop a paused owner: it only avoids double work. What must not happen
+twice is protected where it happens: by a unique key in the ledger, or by comparing the fencing
+number. Fencing numbers only grow, over all locks.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from keter.domain.runs import RunMark
 from keter.system.tasks import end_tasks
 
 RENEWALS_PER_TTL = 3
-LONGEST_STANDBY_S = 1.0  # how soon a waiting process notices that a lease is free
+LONGEST_STANDBY_S = 1.0  # a waiting process notices a free lease within this time
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A lock as its owner knows it: that it still stands, only Redis knows."""
+    """A lock as its owner acquired it; only Redis knows whether it is still held."""
 
     key: str
     token: str
@@ -33,14 +33,14 @@ class Held(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> str:
-        """What the key holds in Redis while the lock is ours."""
+        """The value of the key in Redis while the lock is ours."""
         return f"{self.token}|{self.fence}"
 
 
 class Locks:
     """Locks of one process.
 
-    ``owner`` stands before each token, so that people can see who holds what.
+    Each token begins with ``owner``, so that people can see who holds a lock.
     """
 
     def __init__(self, bus: Bus, *, owner: str = "keter", ids: Ids = random_id) -> None:
@@ -49,16 +49,14 @@ class Locks:
         self._ids = ids
 
     def new_token(self) -> str:
-        """A token nobody has used."""
+        """Return a token that nobody has used."""
         return f"{self._owner}.{self._ids()[:16]}"
 
     async def acquire(self, key: str, ttl_s: float, token: str | None = None) -> Held | None:
-        """The lock, or None while somebody else holds it.
+        """Acquire the lock; return None while another owner holds it.
 
-        Raises NotOwnerError where this Redis is another run's.
-
-        After ConnectionLostError the lock may be ours or not; the same ``token`` finds out,
-        otherwise it ends by itself.
+        Raises NotOwnerError if this Redis is another run's. After ConnectionLostError the lock may
+        be ours or not: a call with the same ``token`` finds out, otherwise it expires.
         """
         token = token or self.new_token()
         keys = [key, self._bus.keys.fence, self._bus.keys.owner]
@@ -70,13 +68,14 @@ class Locks:
         return Held(key, token, int(fence), ttl_s) if fence is not None else None
 
     async def renew(self, held: Held) -> bool:
-        """Start its life again; False when it is no longer ours, or this Redis has become another
-        run's.
+        """Set the lock's time to live back to the whole.
+
+        Return False if it is no longer ours, or this Redis has become another run's.
         """
         return await self._kept(held, round(held.ttl_s * 1000))
 
     async def release(self, held: Held) -> bool:
-        """Give it back; False when it was no longer ours."""
+        """Release the lock; return False if it was no longer ours."""
         return await self._kept(held, 0)
 
     async def _kept(self, held: Held, life_ms: int) -> bool:
@@ -84,7 +83,7 @@ class Locks:
         return bool(await self._bus.redis.run("lock_keep", [held.key, self._bus.keys.owner], args))
 
     async def remaining_s(self, held: Held) -> float:
-        """Seconds it is still ours; 0 when it is not.
+        """Return the seconds for which the lock is still ours; 0 if it is not.
 
         Compare with the longest call that is to follow.
         """
@@ -95,7 +94,7 @@ class Locks:
         return max(left_ms, 0) / 1000 if value == held.value.encode() else 0.0
 
     async def owned(self, held: Held) -> bool:
-        """Whether the lock is ours and this Redis our run's, both at one moment."""
+        """Return whether the lock is ours and this Redis our run's, both at one moment."""
         async with self._bus.redis.batch(atomic=True) as batch:
             batch.get(held.key)
             batch.hget(self._bus.keys.owner, "run_id")
@@ -103,13 +102,13 @@ class Locks:
         return value == held.value.encode() and (owner or b"").decode() == self._bus.run_id
 
     async def owner(self, key: str) -> str | None:
-        """The token of whoever holds ``key``, None when nobody does."""
+        """Return the token of the lock at ``key``, None if nobody holds it."""
         value = await self._bus.redis.execute_command("GET", key)
         return value.decode().rpartition("|")[0] if value is not None else None
 
 
 class ExecLock(msgspec.Struct, frozen=True):
-    """A selection in the hands of a router. ``key`` is the lock's name in Redis, to clear it by."""
+    """A selection's lock. ``key`` is its name in Redis, for ``clear_exec_lock``."""
 
     key: str
     owner: str
@@ -117,7 +116,10 @@ class ExecLock(msgspec.Struct, frozen=True):
 
 
 async def list_exec_locks(bus: Bus) -> list[ExecLock]:
-    """Every selection that is locked. Walks over all keys: for people, not for loops."""
+    """Return the lock of every locked selection.
+
+    Scans all keys: call it for people, not in a loop.
+    """
     found = []
     async for raw in bus.redis.scan_iter(match=f"{bus.keys.prefix}exec_lock:*", count=1_000):
         key = raw.decode()
@@ -131,7 +133,7 @@ async def list_exec_locks(bus: Bus) -> list[ExecLock]:
 
 
 async def clear_exec_lock(bus: Bus, key: str) -> bool:
-    """Take a selection's lock from its owner, who then does not bet; False when there was none.
+    """Delete a selection's lock, so that its owner does not bet; return False if there was none.
 
     Raises ValueError for a key that is no such lock.
     """
@@ -141,12 +143,12 @@ async def clear_exec_lock(bus: Bus, key: str) -> bool:
 
 
 class Lease:
-    """The right to be the active one of several processes, kept by a task while it lasts.
+    """The right to be the active one of several processes, renewed by a task while it lasts.
 
-    ``lost`` is set as soon as it may have ended: by then stop doing what only the owner may do. Use
-    as a context manager, which releases it; ``acquire`` may be called again after a loss. ``mark``
-    stands in its value, for people to see; ``stranger`` is told, once per waiting, that this Redis
-    is another run's.
+    * ``lost`` is set as soon as the lease may have ended: then stop what only its owner may do.
+    * As a context manager it is released at the end. After a loss ``acquire`` may be called again.
+    * ``mark`` becomes part of its value in Redis, for people to see.
+    * ``stranger`` is called once per ``acquire`` when this Redis is another run's, with the reason.
     """
 
     def __init__(
@@ -185,21 +187,21 @@ class Lease:
     async def acquire(self, stop: asyncio.Event) -> bool:
         """Wait until the lease is ours (True) or ``stop`` is set (False).
 
-        Redis being away is waited out, too.
+        It also waits while Redis does not answer.
         """
         await self._end_keeper()
-        # One token for all tries: an acquisition whose reply was lost is found again.
+        # One token for all tries: the next try finds an acquisition whose answer was lost.
         token = self._new_token()
-        told = False
+        reported = False
         while not stop.is_set():
             asked = self._clock.monotonic()
             try:
                 held = await self._locks.acquire(self._key, self._ttl_s, token)
             except NotOwnerError as e:
                 held = None
-                if not told:
+                if not reported:
                     self._stranger(str(e))
-                told = True
+                reported = True
             except (ConnectionLostError, BusRefusedError):
                 held = None
             if held is not None:
@@ -216,15 +218,16 @@ class Lease:
         return f"{token}.{self._mark.text}" if self._mark is not None else token
 
     async def valid(self) -> bool:
-        """Whether Redis says, now, that the lease is ours and so is the Redis."""
+        """Return whether Redis says now that the lease and the Redis are ours."""
         held = self.held
         if held is None or self.lost.is_set():
             return False
         return await self._locks.owned(held)
 
     async def _keep(self, held: Held, lost: asyncio.Event, renewed: float) -> None:
-        """Renews three times per life; without an answer the lease counts as lost when its life has
-        run out.
+        """Renew the lease RENEWALS_PER_TTL times per time to live.
+
+        Without an answer the lease counts as lost when its time to live is over.
         """
         try:
             while True:
@@ -242,11 +245,11 @@ class Lease:
             lost.set()
 
     async def release(self) -> None:
-        """Stop renewing and gives it back, so that another need not wait for its end."""
+        """Stop renewing and release the lease, so that nobody need wait for it to expire."""
         held = self.held
         await self._end_keeper()
         if held is not None:
-            # It then ends by itself.
+            # If Redis does not answer, the lease expires.
             with contextlib.suppress(ConnectionLostError, BusRefusedError):
                 await self._locks.release(held)
 

@@ -1,6 +1,4 @@
-"""The Lua scripts: read from the package, called by their SHA-1, loaded again when the server has
-forgotten them.
-"""
+"""The Lua scripts, read from the package and called by their SHA-1."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,13 +17,13 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """The script in ``lua/{name}.lua``."""
+    """Return the script in ``lua/{name}.lua``."""
     source = files("keter.bus").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 def all_scripts() -> tuple[Script, ...]:
-    """Every script of the package, by name."""
+    """Return every script of the package, ordered by name."""
     names = sorted(
         entry.name
         for entry in files("keter.bus").joinpath("lua").iterdir()

@@ -11,7 +11,7 @@ from keter.cli.output import run_async
 from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
-    from keter.control.commands import CommandOutcome, Operator
+    from keter.control.base import CommandOutcome, Operator
     from keter.control.halt_file import HaltFile
     from keter.supervision.instances import Found, Survey
 
@@ -33,7 +33,7 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     Raises UnavailableError unless each of them will see it, ConfigurationError where there are
     neither settings nor a Keter.
     """
-    from keter.control.commands import Operator
+    from keter.control.base import Operator
     from keter.supervision.targets import CommandKind
 
     operator = Operator(user, "cli")

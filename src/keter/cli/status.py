@@ -101,7 +101,7 @@ async def _in_force(bus: "Bus") -> Facts:
     where none does.
     """
     from keter.bus.state.ownership import read_owner
-    from keter.bus.state.trading import read_arming
+    from keter.bus.state.permissions import read_arming
 
     record = await read_owner(bus)
     if record is None:

@@ -13,7 +13,8 @@ from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.cli.access import Target
-    from keter.control.commands import CommandOutcome, Control, Operator
+    from keter.control.base import CommandOutcome, Operator
+    from keter.control.commands import Control
     from keter.settings import Settings
 
 LONGEST_USER = 96  # the ledger's column of who said a command
@@ -200,7 +201,7 @@ async def _with_control(target: "Target", command: Command) -> "tuple[CommandOut
     Raises UnavailableError that also says where settings were missing.
     """
     from keter.cli.access import control_over, somebody_runs
-    from keter.control.commands import Operator
+    from keter.control.base import Operator
 
     bus = await bus_or_none(target)
     try:

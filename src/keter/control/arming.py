@@ -2,7 +2,7 @@
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.ownership import read_owner
-from keter.bus.state.trading import arm, armed_accounts, disarm, read_arming
+from keter.bus.state.permissions import arm, armed_accounts, disarm, read_arming
 from keter.control.base import Commander, CommandOutcome, Operator, valued
 from keter.domain.runs import Run
 from keter.domain.trading import CommandAction, ExecutionMode

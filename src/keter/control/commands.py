@@ -16,7 +16,8 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
-from keter.bus.state.trading import TradingView, change_trading, disarm_all, read_trading
+from keter.bus.state.permissions import disarm_all
+from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.clock import Clock, Ids, random_id
 from keter.control.arming import ArmingCommands
 from keter.control.base import Audit, CommandOutcome, Operator

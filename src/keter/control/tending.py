@@ -8,7 +8,7 @@ from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.locks import clear_exec_lock
 from keter.bus.state.cooldowns import clear_cooldown
-from keter.bus.state.limits import read_limits, write_limit
+from keter.bus.state.permissions import read_limits, write_limit
 from keter.bus.telemetry.alerts import acknowledge_alert
 from keter.control.base import Commander, CommandOutcome, Operator, valued
 from keter.domain.limits import checked_limit, setting_of

@@ -9,12 +9,13 @@ from aiohttp import web
 from keter.dashboard.api import Api
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import COOKIE
+from keter.dashboard.connections import BACKLOG
 from keter.dashboard.pages import Pages, document
 from keter.dashboard.routes import Principal, Route, register
 from keter.dashboard.scraping import Scraping, bearer
 from keter.dashboard.screens import Screens
 from keter.dashboard.security import MAX_BODY_BYTES, harden
-from keter.dashboard.wire import BACKLOG, CLOSING_S, Runner, limits_for
+from keter.dashboard.wire import CLOSING_S, Runner, limits_for
 from keter.errors import UnavailableError
 from keter.system.process import raise_descriptor_limit
 

@@ -14,7 +14,8 @@ from decimal import Decimal
 from keter.betting_settings import RiskSettings
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
-from keter.control.commands import CommandOutcome, Control, Operator
+from keter.control.base import CommandOutcome, Operator
+from keter.control.commands import Control
 from keter.control.proofs import resumes_lightly
 from keter.control.standing import Standing
 from keter.dashboard.auth import Authenticator

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from keter.betting_settings import RiskSettings
 from keter.bus.queue import QueueFacts, QueueName
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
 from keter.dashboard import models

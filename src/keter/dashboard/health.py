@@ -9,7 +9,7 @@ from typing import NamedTuple
 from keter.clock import Clock
 from keter.dashboard.models import Disk, Store
 from keter.domain.alerts import Level
-from keter.domain.room import Room, days_until
+from keter.domain.storage import StorageUse, days_until
 from keter.errors import KeterError, PermissionDeniedError
 from keter.license import LicenseKeeper, remedy
 from keter.settings import Settings
@@ -31,7 +31,7 @@ def disk_facts(folder: Path) -> Disk | None:
     )
 
 
-def disk_with_days(disk: Disk | None, rooms: Sequence[Room]) -> Disk | None:
+def disk_with_days(disk: Disk | None, rooms: Sequence[StorageUse]) -> Disk | None:
     """The disk with how long its free room will do at the growth of everything together."""
     grown = [room.growth_bytes_day for room in rooms if room.growth_bytes_day is not None]
     if disk is None or not grown:
@@ -39,7 +39,7 @@ def disk_with_days(disk: Disk | None, rooms: Sequence[Room]) -> Disk | None:
     return disk.model_copy(update={"days_left": _days(days_until(disk.free_bytes, sum(grown)))})
 
 
-def store_row(room: Room) -> Store:
+def store_row(room: StorageUse) -> Store:
     return Store(
         name=room.name,
         used_bytes=room.used_bytes,

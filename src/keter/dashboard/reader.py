@@ -10,15 +10,14 @@ from keter.bus.locks import list_exec_locks
 from keter.bus.queue import depths
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import list_cooldowns
-from keter.bus.state.limits import read_limits
-from keter.bus.state.odds import read_feeds
+from keter.bus.state.feeds import read_feeds
 from keter.bus.state.ownership import read_owner
+from keter.bus.state.permissions import read_arming, read_limits
 from keter.bus.state.reconciliation import last_pass
 from keter.bus.state.risk import RiskBook
-from keter.bus.state.trading import read_arming
 from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.bus.telemetry.stats import read_counts
 from keter.clock import Clock
 from keter.control.commands import Control
 from keter.dashboard import models

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from keter import __version__
 from keter.betting_settings import RiskSettings
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.clock import Clock
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.facts import BusFacts, account_of
@@ -21,7 +21,7 @@ from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.rules.table import RULES
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import to_minor
-from keter.domain.room import Room
+from keter.domain.storage import StorageUse
 from keter.errors import KeterError
 from keter.ledger import ClosingLine, Figures
 from keter.license import LicenseKeeper
@@ -173,7 +173,9 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
     )
 
 
-def machine_of(settings: Settings, clock: Clock, pages: int, rooms: Sequence[Room]) -> Machine:
+def machine_of(
+    settings: Settings, clock: Clock, pages: int, rooms: Sequence[StorageUse]
+) -> Machine:
     """Read files: call it in a thread."""
     disk = disk_facts(settings.mode.data_dir)
     try:

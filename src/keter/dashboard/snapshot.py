@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from keter.bus.queue import QueueFacts, QueueName
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
 from keter.dashboard import models

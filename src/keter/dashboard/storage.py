@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keter.clock import Clock
 from keter.dashboard.ledgers import LazyLedgers
-from keter.domain.room import Room, growth
+from keter.domain.storage import StorageUse, growth
 from keter.errors import KeterError
 from keter.logs import BYTES_PER_MB, all_log_files
 from keter.replay.capture import capture_files
@@ -28,11 +28,11 @@ class Storage:
         self._ledgers = ledgers
         self._clock = clock
         self._samples: dict[str, deque[tuple[float, int]]] = {}
-        self._rooms: list[Room] = []
+        self._rooms: list[StorageUse] = []
         self._due = 0.0
         self._one_at_a_time = asyncio.Lock()
 
-    async def rooms(self) -> list[Room]:
+    async def rooms(self) -> list[StorageUse]:
         """What can be told; a ledger that does not answer is left out."""
         async with self._one_at_a_time:
             now = self._clock.monotonic()
@@ -40,7 +40,7 @@ class Storage:
                 self._rooms, self._due = await self._look(now), now + EVERY_S
             return self._rooms
 
-    async def _look(self, now: float) -> list[Room]:
+    async def _look(self, now: float) -> list[StorageUse]:
         log, folder = self._settings.log, self._settings.mode.data_dir
         captures, logs = await asyncio.to_thread(_files, folder)
         found = {"ledger": await self._ledger(), "captures": captures, "logs": logs}
@@ -55,10 +55,10 @@ class Storage:
             if used is not None
         ]
 
-    def _room(self, name: str, used: int, most_mb: float, now: float) -> Room:
+    def _room(self, name: str, used: int, most_mb: float, now: float) -> StorageUse:
         samples = self._samples.setdefault(name, deque(maxlen=SAMPLES))
         samples.append((now, used))
-        return Room(
+        return StorageUse(
             name, used, round(most_mb * BYTES_PER_MB), growth(list(samples), LEAST_WATCHED_S)
         )
 

@@ -1,6 +1,4 @@
-"""The life of a bet (design section 7): the states, the steps between them, and what is known of
-one bet.
-"""
+"""The life of a bet: its states, the transitions between them, and what is known of one bet."""
 
 import re
 from datetime import datetime
@@ -58,9 +56,9 @@ def check_transition(current: BetState, target: BetState) -> None:
 class Intent(msgspec.Struct, frozen=True):
     """The durable decision to place one bet, written before the venue is called.
 
-    ``reference`` is what the venue is told (PlaceBetId); it is derived from ``intent_id``.
-    ``fence`` is the fencing number of the lock under which it was written; ``signal`` the approved
-    signal as JSON.
+    * ``reference`` is sent to the venue (PlaceBetId); it is derived from ``intent_id``.
+    * ``fence`` is the fencing number of the lock under which the intent was written.
+    * ``signal`` is the approved signal as JSON.
     """
 
     intent_id: str
@@ -93,7 +91,7 @@ class Intent(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> dict[str, str]:
-        """The ids by which its story is found again, as log lines carry them."""
+        """The ids that log lines about this intent carry."""
         return {
             "intent_id": self.intent_id,
             "trace_id": self.trace_id,
@@ -105,7 +103,8 @@ class Intent(msgspec.Struct, frozen=True):
 class Bet(msgspec.Struct, frozen=True):
     """An intent and what came of it.
 
-    Money is what the venue booked, zero while nothing is; ``odds`` is the venue's text.
+    Amounts are what the venue booked, zero while it has booked nothing. ``odds`` is the venue's
+    text.
     """
 
     intent: Intent
@@ -123,7 +122,7 @@ class Bet(msgspec.Struct, frozen=True):
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """One step in a bet's life: when, why, by whom, and on what evidence (JSON values)."""
+    """One change of a bet's state: when, why, by whom, and on what evidence (JSON values)."""
 
     intent_id: str
     source: BetState | None
@@ -138,14 +137,18 @@ _REFERENCE = re.compile(r"kt[0-9a-f]{32}")
 
 
 def made_by_keter(reference: str) -> bool:
-    """Whether a venue reference has the form of ``reference_of``, of an intent of this or of
-    another ledger.
+    """Return whether a venue reference has the form that ``reference_of`` makes.
+
+    Its intent may be in another ledger.
     """
     return _REFERENCE.fullmatch(reference) is not None
 
 
 def reference_of(intent_id: str) -> str:
-    """The venue reference of an intent: at most 40 characters, the same whenever it is derived."""
+    """Return the venue reference of an intent: at most 40 characters, always the same.
+
+    Raises ValueError for an intent id that is too long.
+    """
     reference = f"kt{intent_id}"
     if len(reference) > 40:
         raise ValueError(f"intent id too long for a venue reference: {intent_id!r}")

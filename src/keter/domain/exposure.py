@@ -1,8 +1,8 @@
 """Open risk: what a bet or a reservation may lose, alone and together with the others of its event.
 
-A win never covers another bet's loss here: any bet may still be refused or made void, so the worst
-case counts each bet only where it hurts. That makes it the largest loss over every score *and*
-every subset of bets that stand, and ending one bet can never raise it.
+A win never covers another bet's loss here, because any bet may still be refused or made void. So
+the worst case counts each bet only at the scores where it loses. It is the largest loss over every
+score *and* every subset of the bets. Ending one bet can therefore never raise it.
 """
 
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ from keter.domain.settlement import result_halves
 
 _Stake = tuple[int, Market, Outcome]
 FOREIGN_PREFIX = "foreign:"  # begins the risk book's name of a ticket that is not ours
-LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost in every score
+LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost at every score
 
 
 class ExposureStatus(StrEnum):
-    """RESERVED ends by itself at ``expires_at``; BET stands until the bet is final."""
+    """RESERVED ends by itself at ``expires_at``; BET lasts until the bet is final."""
 
     RESERVED = "reserved"
     BET = "bet"
@@ -31,11 +31,12 @@ class ExposureStatus(StrEnum):
 class Exposure(msgspec.Struct, frozen=True):
     """One stake at risk.
 
-    ``odds`` is decimal text; ``score_at_bet`` is where an in-play handicap starts counting.
-
-    ``market`` is None for a foreign ticket whose words could not be read: it counts as lost in
-    every score. ``stands_minor`` is what the venue has booked of a stake, where that is less: the
-    rest may never be booked.
+    * ``odds`` is decimal text.
+    * ``score_at_bet`` is the score from which an in-play handicap counts.
+    * ``market`` is None for a foreign ticket that could not be read: it counts as lost at every
+      score.
+    * ``stands_minor`` is what the venue has booked of the stake, where that is less; the remainder
+      may never be booked.
     """
 
     decision_id: str
@@ -61,8 +62,9 @@ class Exposure(msgspec.Struct, frozen=True):
 
 
 class DayRisk(msgspec.Struct, frozen=True):
-    """The betting day so far: ``day`` is its ISO date in the configured zone; ``streak`` counts
-    losses in a row.
+    """The betting day so far.
+
+    ``day`` is its ISO date in the configured zone; ``streak`` counts losses in a row.
     """
 
     day: str
@@ -96,15 +98,14 @@ def exposure_of(bet: Bet) -> Exposure:
 
 
 def open_stake(exposures: Iterable[Exposure]) -> int:
-    """Minor units staked by all of them together."""
+    """Return the sum of the stakes in minor units."""
     return sum(exposure.stake_minor for exposure in exposures)
 
 
 def worst_case(exposures: Iterable[Exposure]) -> int:
-    """The largest loss in minor units that the bets on ONE event may cause together, over all
-    scores.
+    """Return the largest loss in minor units of bets on ONE event together, over all scores.
 
-    First half and full time are taken each at its own worst, so the sum is never too small; half
+    First half and full time are taken each at its own worst, so the sum is never too small. Half
     losses round up.
     """
     lost = 0
@@ -122,8 +123,8 @@ def worst_case(exposures: Iterable[Exposure]) -> int:
 
 
 def _worst_of_period(stakes: list[_Stake]) -> int:
-    # Beyond the outermost line by two goals every bet has its final sign: more goals only repeat
-    # what the grid holds.
+    # Two goals beyond the outermost line every bet has its final result: a larger grid would only
+    # repeat it.
     size = max(_line_goals(market) for _, market, _ in stakes) + 3
     tables = [(stake, _lost_halves(market, side, size)) for stake, market, side in stakes]
     return max(
@@ -133,8 +134,9 @@ def _worst_of_period(stakes: list[_Stake]) -> int:
 
 @lru_cache(maxsize=4096)
 def _lost_halves(market: Market, side: Outcome, size: int) -> tuple[int, ...]:
-    """Half stakes lost (0, 1 or 2) at each score of a grid of ``size`` x ``size``, home goals
-    first.
+    """Return the half stakes lost (0, 1 or 2) at each score of a ``size`` x ``size`` grid.
+
+    Scores are in rows of home goals.
     """
     goals = range(size)
     return tuple(
@@ -143,8 +145,9 @@ def _lost_halves(market: Market, side: Outcome, size: int) -> tuple[int, ...]:
 
 
 def _rebased(market: Market, score_at_bet: tuple[int, int] | None) -> Market:
-    """A handicap struck in play as the handicap of the whole match with the same turning point;
-    others as they are.
+    """Return a handicap taken in play as the whole match's handicap with the same results.
+
+    Return other markets unchanged.
     """
     if (
         score_at_bet is None

@@ -1,4 +1,4 @@
-"""What a price source's answer changed: markets, scores, and the answer itself."""
+"""What an answer of a price source changed: markets, scores, and the answer itself."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ class MarketPrices(msgspec.Struct, frozen=True):
 
 
 class EventScore(msgspec.Struct, frozen=True):
-    """The score of an event in play; ``ended`` when this is the final score."""
+    """The score of an event in play; ``ended`` if it is the final score."""
 
     event_uid: str
     score: Score
@@ -31,17 +31,15 @@ class EventScore(msgspec.Struct, frozen=True):
     observed_at: datetime
 
     def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
-        """Whether this is the final score for a bet made then: one seen before it, or before
-        kick-off, is another match's.
+        """Return whether this is the final score for a bet made at ``made_at``.
+
+        A score observed before the bet, or before kick-off, is another match's.
         """
         return self.ended and self.observed_at >= max(kickoff, made_at)
 
 
 class CapturedAnswer(msgspec.Struct, frozen=True):
-    """One raw answer of a venue, as the recorder keeps it for replay.
-
-    ``request`` has no secrets in it.
-    """
+    """One raw answer of a venue, kept for replay. ``request`` contains no secrets."""
 
     account: str
     venue: str
@@ -55,9 +53,10 @@ class CapturedAnswer(msgspec.Struct, frozen=True):
 class FeedUpdate(msgspec.Struct, frozen=True):
     """What one answer of a price source changed.
 
-    ``changed`` are whole markets after the merge, ``removed`` (event_uid, market) pairs that are
-    gone. Everything else of ``phase`` that is still known was confirmed at ``received_at``.
-    ``problems`` counts what could not be used, by kind.
+    * ``changed`` are whole markets after the merge.
+    * ``removed`` are (event_uid, market) pairs that are gone.
+    * Every other known market of ``phase`` was confirmed at ``received_at``.
+    * ``problems`` counts rows that could not be used, by kind.
     """
 
     phase: Phase

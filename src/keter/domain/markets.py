@@ -1,7 +1,7 @@
-"""Events, markets, selections and their readable ids (design section 4).
+"""Events, markets, selections and their readable ids.
 
-A line is kept as an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is
-always the home line.
+A line is an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is always
+the home line.
 """
 
 import re
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where an event stands; the feed's Live, Today and Early."""
+    """The part of a feed in which an event is: AsianOdds' Live, Today and Early."""
 
     LIVE = "live"
     TODAY = "today"
@@ -55,14 +55,14 @@ LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
 
 @lru_cache(maxsize=8192)
 def line_text(quarters: int) -> str:
-    """``-0.75`` for -3, ``2.5`` for 10, ``0`` for 0: the shortest exact decimal."""
+    """Return the shortest exact decimal of a line: ``-0.75`` for -3, ``2.5`` for 10."""
     return str((Decimal(quarters) / 4).normalize() + 0) if quarters % 4 else str(quarters // 4)
 
 
 def parse_line(text: str) -> int:
-    """Quarter goals of a decimal line.
+    """Return the quarter goals of a decimal line.
 
-    Raises ValueError unless it is a multiple of a quarter, at most 1000.
+    Raises ValueError unless it is a multiple of a quarter, at most 1000 goals.
     """
     try:
         quarters = Decimal(text) * 4
@@ -78,8 +78,9 @@ def parse_line(text: str) -> int:
 
 
 class Market(msgspec.Struct, frozen=True, order=True):
-    """A market within an event: period, kind and, where the kind has one, the line in quarter
-    goals.
+    """A market within an event: period, kind and, if the kind has one, the line.
+
+    ``line_q`` counts quarter goals. Raises ValueError for a line that the kind lacks or needs.
     """
 
     period: Period
@@ -87,7 +88,7 @@ class Market(msgspec.Struct, frozen=True, order=True):
     line_q: int | None = None
 
     def __post_init__(self) -> None:
-        # Plain text, which compares as equal.
+        # Period and kind may come as plain text, which compares as equal.
         if type(self.period) is not Period or type(self.kind) is not MarketKind:
             msgspec.structs.force_setattr(self, "period", Period(self.period))
             msgspec.structs.force_setattr(self, "kind", MarketKind(self.kind))
@@ -98,7 +99,7 @@ class Market(msgspec.Struct, frozen=True, order=True):
 
     @property
     def market_id(self) -> str:
-        """``ft.ah.-0.75``, ``ft.ou.2.5``, ``ft.1x2``."""
+        """Its readable id, such as ``ft.ah.-0.75``, ``ft.ou.2.5``, ``ft.1x2``."""
         head = f"{self.period}.{self.kind}"
         return head if self.line_q is None else f"{head}.{line_text(self.line_q)}"
 
@@ -108,7 +109,10 @@ class Market(msgspec.Struct, frozen=True, order=True):
         return SIDES[self.kind]
 
     def selection_id(self, side: Outcome) -> str:
-        """``market_id`` + ``.`` + side. Raises ValueError for a side the kind does not have."""
+        """Return ``market_id`` + ``.`` + side.
+
+        Raises ValueError for a side that the kind does not have.
+        """
         if side not in self.sides:
             raise ValueError(f"{self.kind} has no {side}")
         return f"{self.market_id}.{side}"
@@ -116,14 +120,14 @@ class Market(msgspec.Struct, frozen=True, order=True):
 
 @lru_cache(maxsize=65_536)
 def parse_market(market_id: str) -> Market:
-    """The market of a ``market_id``. Raises ValueError when it is none."""
+    """Return the market of a ``market_id``. Raises ValueError if it is none."""
     period, _, rest = market_id.partition(".")
     kind, _, line = rest.partition(".")
     return Market(Period(period), MarketKind(kind), parse_line(line) if line else None)
 
 
 def parse_selection(selection_id: str) -> tuple[Market, Outcome]:
-    """The market and side of a ``selection_id``. Raises ValueError when it is none."""
+    """Return the market and side of a ``selection_id``. Raises ValueError if it is none."""
     market_id, _, side = selection_id.rpartition(".")
     market = parse_market(market_id)
     if Outcome(side) not in market.sides:
@@ -143,15 +147,17 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def slug(name: str) -> str:
-    """Lower-case ASCII words joined by hyphens; a checksum for a name that has none, so that two
-    never collide.
+    """Return the lower-case ASCII words of a name joined by hyphens.
+
+    A name without ASCII letters or digits becomes a checksum, so that two such names differ.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or f"x{zlib.crc32(name.encode()):08x}"
 
 
 def event_uid(sport: str, kickoff: datetime, home: str, away: str) -> str:
-    """``fb-20260221-alpha-fc-v-beta-fc``: readable, stable, built from the UTC date of kick-off and
-    the names.
+    """Return the id of an event, such as ``fb-20260221-alpha-fc-v-beta-fc``.
+
+    It depends only on the sport, the UTC date of kick-off and the names.
     """
     return f"{sport}-{kickoff:%Y%m%d}-{slug(home)}-v-{slug(away)}"

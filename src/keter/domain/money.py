@@ -11,9 +11,9 @@ _CENT = Decimal("0.01")
 
 
 def to_minor(amount: Decimal | str | int) -> int:
-    """Minor units of an amount that must be exact to the cent.
+    """Return the minor units of an amount that must be exact to the cent.
 
-    Raises ValueError when it is not a finite number or has a fraction of a cent.
+    Raises ValueError if it is no finite number or has a fraction of a cent.
     """
     try:
         value = Decimal(amount)
@@ -26,21 +26,24 @@ def to_minor(amount: Decimal | str | int) -> int:
 
 
 def round_to_minor(amount: Decimal) -> int:
-    """Minor units, half up away from zero: what a bookmaker books. ``amount`` must be finite."""
+    """Return minor units, rounded half away from zero as a bookmaker books.
+
+    ``amount`` must be finite.
+    """
     return int((amount * MINOR_PER_UNIT).to_integral_value(ROUND_HALF_UP))
 
 
 def floor_to_minor(amount: Decimal, unit_minor: int = 1) -> int:
-    """Minor units, toward zero to a multiple of ``unit_minor``: what may be staked."""
+    """Return minor units, rounded toward zero to a multiple of ``unit_minor``, as stakes are."""
     units = (amount * MINOR_PER_UNIT / unit_minor).to_integral_value(ROUND_DOWN)
     return int(units) * unit_minor
 
 
 def to_decimal(minor: int) -> Decimal:
-    """The amount with two decimals."""
+    """Return the amount with two decimals."""
     return (Decimal(minor) / MINOR_PER_UNIT).quantize(_CENT)
 
 
 def money_text(minor: int) -> str:
-    """``-1234.50``: the decimal string that travels to pages, logs and venues."""
+    """Return the decimal text for pages, logs and venues, such as ``-1234.50``."""
     return str(to_decimal(minor))

@@ -1,9 +1,18 @@
 """Odds formats, converted exactly, and what a stake means in each.
 
-Every number is a ``Fraction``: Malay -0.98 is 99/49, not 2.02. Round for display or for a venue's
-ladder only. Formulas: Hong Kong ``hk = decimal - 1``; Malay ``hk`` up to evens, else ``-1/hk``;
-Indonesian ``hk`` from evens, else ``-1/hk``; American a hundred times Indonesian; fractional ``hk``
-as n/d; implied ``1/decimal``. Even money is emitted as the positive number; both signs are read.
+Every number is a ``Fraction``: Malay -0.98 is 99/49, not 2.02. Round only for display or for a
+venue's ladder.
+
+| format | of decimal odds |
+| --- | --- |
+| Hong Kong | ``hk = decimal - 1`` |
+| Malay | ``hk`` up to evens, else ``-1/hk`` |
+| Indonesian | ``hk`` from evens, else ``-1/hk`` |
+| American | a hundred times Indonesian |
+| fractional | ``hk`` as n/d |
+| implied | ``1/decimal`` |
+
+Even money is written as the positive number; both signs are read.
 """
 
 import re
@@ -17,7 +26,7 @@ from typing import NamedTuple
 from keter.errors import InvalidOddsError
 
 OddsValue = str | int | float | Decimal | Fraction
-# Exactly, a number such as 1e9999999 has ten million digits: nobody's odds, and minutes of work.
+# As an exact fraction 1e9999999 has ten million digits and takes minutes; it is nobody's odds.
 _ABSURD_EXPONENT = re.compile(r"[eE][+-]?0*[1-9]\d{3}")
 
 
@@ -32,9 +41,9 @@ class OddsFormat(StrEnum):
 
 
 class StakeConvention(StrEnum):
-    """What the nominal stake is where the quoted number is negative.
+    """What the nominal stake means where the quoted number is negative.
 
-    Each venue's adapter states its own.
+    Each venue's adapter states its convention.
     """
 
     TO_WIN_WHEN_NEGATIVE = "to_win_when_negative"
@@ -42,16 +51,17 @@ class StakeConvention(StrEnum):
 
 
 class StakeMeaning(NamedTuple):
-    """What is lost if the bet loses, and won if it wins."""
+    """The amount lost if the bet loses, and the amount won if it wins."""
 
     risk: Fraction
     to_win: Fraction
 
 
 def exact(value: OddsValue) -> Fraction:
-    """The number that was written: a float (numpy's too) counts as its shortest decimal text.
+    """Return the exact number that was written.
 
-    Raises InvalidOddsError.
+    A float (numpy's too) counts as its shortest decimal text. Raises InvalidOddsError for a value
+    that is no finite number of plausible size.
     """
     if isinstance(value, bool):
         raise InvalidOddsError(f"not a number: {value!r}")
@@ -67,9 +77,9 @@ def exact(value: OddsValue) -> Fraction:
 
 
 def as_float(value: object) -> float:
-    """A float of any number or numeric text; infinite and NaN pass.
+    """Return a float of any number or numeric text; infinity and NaN pass.
 
-    Raises InvalidOddsError for what is no number.
+    Raises InvalidOddsError for a value that is no number.
     """
     if isinstance(value, bool):
         raise InvalidOddsError(f"not a number: {value!r}")
@@ -80,10 +90,10 @@ def as_float(value: object) -> float:
 
 
 def convert(value: OddsValue, from_format: str = "decimal", to_format: str = "decimal") -> Fraction:
-    """``value`` of one format in another, exactly.
+    """Return ``value`` of one format in another, exactly.
 
-    Raises InvalidOddsError when the number is not finite, outside the domain of its format, or a
-    format is unknown.
+    Raises InvalidOddsError for an unknown format, and for a number that is not finite or outside
+    the domain of its format.
     """
     number, source, target = exact(value), _format(from_format), _format(to_format)
     if not _DOMAIN[source](number):
@@ -92,7 +102,7 @@ def convert(value: OddsValue, from_format: str = "decimal", to_format: str = "de
 
 
 def to_decimal(value: OddsValue, from_format: str) -> Fraction:
-    """Decimal odds, exactly. Raises InvalidOddsError as ``convert`` does."""
+    """Return decimal odds, exactly. Raises InvalidOddsError as ``convert`` does."""
     return convert(value, from_format, OddsFormat.DECIMAL)
 
 
@@ -102,9 +112,9 @@ def stake_meaning(
     nominal: OddsValue,
     convention: StakeConvention = StakeConvention.TO_WIN_WHEN_NEGATIVE,
 ) -> StakeMeaning:
-    """Risk and winnings of a nominal stake quoted at ``value``.
+    """Return risk and winnings of a nominal stake quoted at ``value``.
 
-    Raises InvalidOddsError; ValueError for a negative stake.
+    Raises InvalidOddsError as ``convert`` does, ValueError for a negative stake.
     """
     net = convert(value, odds_format, OddsFormat.HONGKONG)
     stake = exact(nominal)
@@ -116,10 +126,10 @@ def stake_meaning(
 
 
 def opposing(value: OddsValue, odds_format: str = "decimal") -> Fraction:
-    """The price at which the other side of a two-way market mirrors ``value`` with no margin:
-    decimal ``o / (o - 1)``.
+    """Return the price of the other side of a two-way market without margin.
 
-    American prices flip their sign; +100 and -100 mirror to +100. Raises InvalidOddsError.
+    In decimal odds it is ``o / (o - 1)``. American prices flip their sign; +100 and -100 both give
+    +100. Raises InvalidOddsError as ``convert`` does.
     """
     net = convert(value, odds_format, OddsFormat.HONGKONG)
     return convert(1 / net, OddsFormat.HONGKONG, odds_format)

@@ -1,4 +1,4 @@
-"""What is asked of a venue when a bet is placed, and what it answers."""
+"""Requests to a venue when a bet is placed, and its answers."""
 
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ PLACEMENT_MARGIN_S = 10.0
 
 
 class QuoteRequest(msgspec.Struct, frozen=True):
-    """Ask for the price and limits of a selection now, at the books named."""
+    """A request for the present price and limits of a selection at the books named."""
 
     ref: VenueRef
     market: Market
@@ -22,7 +22,7 @@ class QuoteRequest(msgspec.Struct, frozen=True):
 
 
 class PlacementQuote(msgspec.Struct, frozen=True):
-    """One book's answer: decimal price, its own text, limits in minor units, or why it refuses."""
+    """One book's answer: decimal price, its own text, limits in minor units, or a refusal."""
 
     book: str
     odds: float
@@ -36,7 +36,7 @@ class PlacementQuote(msgspec.Struct, frozen=True):
 class PlaceOrder(msgspec.Struct, frozen=True):
     """One placement, sent once.
 
-    ``prices`` are (book, price text) for the chosen side; the stake is for all together.
+    ``prices`` are (book, price text) for the chosen side; the stake is for all books together.
     """
 
     ref: VenueRef
@@ -48,9 +48,12 @@ class PlaceOrder(msgspec.Struct, frozen=True):
 
 
 class PlaceOutcome(StrEnum):
-    """SENT: handed to the book, not yet accepted.
+    """What a placement call led to.
 
-    NOT_SENT: surely never reached it. UNKNOWN: ask, never send again.
+    * SENT: the book has it and has not accepted it yet.
+    * REFUSED: the venue or the book refused it.
+    * NOT_SENT: it certainly never reached the book.
+    * UNKNOWN: query the venue, never send it again.
     """
 
     SENT = "sent"
@@ -60,7 +63,7 @@ class PlaceOutcome(StrEnum):
 
 
 class Placement(msgspec.Struct, frozen=True):
-    """What one placement call told.
+    """The result of one placement call.
 
     ``kind`` is a stable word for the answer, ``message`` the venue's text.
     """

@@ -1,4 +1,4 @@
-"""Which processes there are, how many of each, and in what order they stop."""
+"""The processes of Keter, their names, and the order in which they stop."""
 
 from enum import IntEnum, StrEnum
 
@@ -17,13 +17,14 @@ class Process(StrEnum):
 
 
 EVERYTHING = frozenset(Process)
-# What it takes to keep the feed's answers without deciding anything.
+# The processes that keep the feed's answers without deciding anything.
 RECORDING = frozenset({Process.INGEST, Process.RECORDER, Process.DASHBOARD})
 
 
 class Stage(IntEnum):
-    """Processes of one stage stop together, lower stages first: no new work, what is under way, who
-    writes it down.
+    """Processes of one stage stop together, lower stages first.
+
+    First the source of new work stops, then the work under way, then the processes that record it.
     """
 
     SOURCE = 0
@@ -43,18 +44,19 @@ STAGE_OF = {
     Process.DASHBOARD: Stage.KEEPERS,
 }
 
-# Seconds a stage may take to stop before it is ended. With Redis' own deadline they stay under the
-# 10 s of a whole stop.
+# Seconds a stage may take to stop before its processes are killed. Together with the deadline of
+# Redis they are below the 10 s of a whole stop.
 STAGE_GRACE_S = {Stage.SOURCE: 1.5, Stage.PIPELINE: 3.0, Stage.KEEPERS: 2.0, Stage.VENUE: 1.0}
 
 
 def at_machine(worker: str, machine: str) -> str:
-    """A worker's name among those of several machines: ``router@host``."""
+    """Return a worker's name that is unique over several machines, such as ``router@host``."""
     return f"{worker}@{machine}"
 
 
 def worker_name(process: str, copy: int) -> str:
-    """``validator`` for the first copy, ``validator-2`` for the second: file names of logs and
-    lines on the console.
+    """Return the name of a copy of a process in log files and on the console.
+
+    It is ``validator`` for the first copy and ``validator-2`` for the second.
     """
     return process if copy == 1 else f"{process}-{copy}"

@@ -1,4 +1,4 @@
-"""What books offer: prices of a whole market, with the times that say how old they are."""
+"""What books offer: prices of a whole market, with the times that give their age."""
 
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from keter.domain.markets import Event, Market, Phase
 class BookPrices(msgspec.Struct, frozen=True, gc=False):
     """One book's prices for one market, in the order of ``Market.sides``.
 
-    ``odds`` are decimal floats, None where the book gives no price for the side; ``texts`` are the
-    venue's own spellings. ``changed_at`` is the venue's time of the last change, ``confirmed_at``
-    when we last saw the prices stand.
+    * ``odds`` are decimal floats, None where the book has no price for the side.
+    * ``texts`` are the venue's own spellings.
+    * ``changed_at`` is the venue's time of the last change.
+    * ``confirmed_at`` is when the prices were last known to be offered.
     """
 
     book: str
@@ -59,5 +60,5 @@ class MarketUpdate(msgspec.Struct, frozen=True):
 
     @property
     def queue_key(self) -> str:
-        """What the raw and validated queues conflate on."""
+        """The key on which the raw and validated queues conflate."""
         return f"{self.event.event_uid}|{self.market.market_id}"

@@ -1,4 +1,4 @@
-"""A run: what one ``keter up`` and its processes have in common from start to end."""
+"""A run: one ``keter up`` and its processes, from start to end."""
 
 from datetime import datetime
 
@@ -6,13 +6,12 @@ import msgspec
 
 from keter.domain.trading import ExecutionMode
 
-NOBODY = ""  # the run of processes that were started singly, on a Redis that no `keter up` owns
+# The run of processes that were started singly, on a Redis that no `keter up` owns.
+NOBODY = ""
 
 
 class RunMark(msgspec.Struct, frozen=True):
-    """What a decision carries of the run that it was made in: which one, in which mode, by which
-    settings.
-    """
+    """What a decision carries of its run: which run, in which mode, with which settings."""
 
     run_id: str
     mode: ExecutionMode
@@ -20,17 +19,18 @@ class RunMark(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The mark as one word, to be compared as a whole."""
+        """The mark as one word; two marks are equal if their texts are."""
         return f"{self.run_id}:{self.mode.value}:{self.fingerprint}"
 
 
 class Run(msgspec.Struct, frozen=True):
     """One run.
 
-    ``run_id`` is new with each ``keter up``; ``instance_id`` stays with its DATA_DIR.
-
-    ``machine`` is the host's name, ``ledger_id`` the identity that stands in the ledger itself, and
-    ``fingerprint`` a hash over the settings in force.
+    * ``run_id`` is new with each ``keter up``.
+    * ``instance_id`` belongs to the DATA_DIR.
+    * ``machine`` is the host's name.
+    * ``ledger_id`` is the identity that the ledger itself holds.
+    * ``fingerprint`` is a hash over the settings in force.
     """
 
     run_id: str
@@ -46,8 +46,9 @@ class Run(msgspec.Struct, frozen=True):
         return RunMark(self.run_id, self.mode, self.fingerprint)
 
     def same_work(self, other: "Run") -> bool:
-        """Whether both would make the same bets with the same memory: mode, account, ledger and
-        settings are equal.
+        """Return whether mode, account, ledger and settings are equal.
+
+        Both runs then make the same bets from the same history.
         """
         return (self.mode, self.account, self.ledger_id, self.fingerprint) == (
             other.mode,
@@ -58,8 +59,9 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class OwnerRecord(msgspec.Struct, frozen=True):
-    """Whose a Redis is: the run that owns it, since when, and which settings its files on disk
-    would change.
+    """The run that owns a Redis, and since when.
+
+    ``differing`` names the settings that have been changed on disk since the run started.
     """
 
     run: Run

@@ -1,9 +1,10 @@
-"""What a bet came to, exactly: win, half win, push, half loss, loss.
+"""The exact result of a bet: win, half win, push, half loss, loss.
 
-A quarter line is two half stakes on the lines a quarter goal either side. The handicap line is the
-home line. A handicap struck in play counts the goals after the bet where the venue says so: then
-``score_at_bet`` is given; totals and 1X2 always count the whole period. A two-way money line is
-void on a draw, which pays like a push.
+* A quarter line is two half stakes on the lines a quarter goal either side.
+* The handicap line is the home line.
+* A handicap taken in play counts the goals after the bet if ``score_at_bet`` is given, as some
+  venues do. Totals and 1X2 always count the whole period.
+* A two-way money line is void on a draw, which pays like a push.
 """
 
 from decimal import Decimal
@@ -28,8 +29,9 @@ RESULT_STATES: dict[int, BetState] = {
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """The state a bet ends in and its profit, negative for a loss, zero for a push or a void
-    bet.
+    """The state in which a bet ends, and its profit.
+
+    The profit is negative for a loss, zero for a push or a void bet.
     """
 
     state: BetState
@@ -39,10 +41,10 @@ class Settlement(msgspec.Struct, frozen=True):
 def result_halves(
     market: Market, side: Outcome, home: int, away: int, *, start: Goals = (0, 0)
 ) -> int:
-    """Result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
+    """Return the result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
-    ``start`` is the score from which a handicap counts; the final score may be lower, where a goal
-    was annulled. Raises ValueError for a side the market does not have and for goals that are no
+    ``start`` is the score from which a handicap counts. The final score may be lower, if a goal was
+    annulled. Raises ValueError for a side that the market does not have, and for goals that are no
     whole numbers from 0.
     """
     _check(market, side, home, away, start)
@@ -61,7 +63,10 @@ def result_halves(
 
 
 def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
-    """Profit per unit staked of a result in half stakes. Raises InvalidOddsError."""
+    """Return the profit per unit staked of a result in half stakes.
+
+    Raises InvalidOddsError for odds not above 1.
+    """
     net = to_decimal(odds, "decimal") - 1
     return Fraction(halves, 2) * (net if halves > 0 else 1)
 
@@ -76,17 +81,18 @@ def settle(
     odds: Decimal | Fraction | str,
     stake_minor: int,
 ) -> Settlement:
-    """Settles a bet; ``final`` None is an abandoned or postponed event: void, the stake returned.
+    """Settle a bet; ``final`` None is an abandoned or postponed event: void, stake returned.
 
-    ``market`` may be its id, such as ``ft.ah.-0.75``: the line is the home line, also of a bet on
-    the away side. A half-time market is settled on ``half_time``; it stays settled when the match
-    is abandoned later. The profit is rounded once, half a minor unit away from zero. Raises
-    ValueError when a needed score is missing or a score or stake is impossible, InvalidOddsError
-    for odds not above 1.
+    * ``market`` may be its id, such as ``ft.ah.-0.75``; the line is the home line, also of a bet on
+      the away side.
+    * A half-time market is settled on ``half_time``, also if the match is abandoned later.
+    * The profit is rounded once, half a minor unit away from zero.
+
+    Raises ValueError for a score that is missing or impossible and for an impossible stake,
+    InvalidOddsError for odds not above 1.
     """
     stake = _stake(stake_minor)
-    if isinstance(market, str):
-        market = parse_market(market)
+    market = parse_market(market) if isinstance(market, str) else market
     score = half_time if market.period is Period.HALF_TIME else final
     if score is None and final is None:
         unit_profit(0, odds)
@@ -94,9 +100,8 @@ def settle(
     if score is None:
         raise ValueError(f"{market.market_id} needs the half-time score")
     home, away = _goals(score)
-    halves = result_halves(
-        market, side, home, away, start=(0, 0) if score_at_bet is None else _goals(score_at_bet)
-    )
+    start = (0, 0) if score_at_bet is None else _goals(score_at_bet)
+    halves = result_halves(market, side, home, away, start=start)
     return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake))
 
 
@@ -130,8 +135,9 @@ def _check(market: Market, side: Outcome, home: int, away: int, start: Goals) ->
 
 
 def _lined(quarters: int) -> int:
-    """Half stakes won at a distance of ``quarters`` from the line: an odd one is a quarter line's
-    two halves.
+    """Return the half stakes won at a distance of ``quarters`` from the line.
+
+    An odd distance is a quarter line: two half stakes that settle apart.
     """
     return max(-2, min(2, quarters)) if quarters % 2 else (quarters > 0) * 2 - (quarters < 0) * 2
 

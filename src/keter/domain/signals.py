@@ -1,5 +1,6 @@
-"""What travels between the gates after ``MarketUpdate``: one market, then one selection, one
-``trace_id`` all the way.
+"""What the gates pass on after ``MarketUpdate``: first one market, then one selection.
+
+The ``trace_id`` is the same from the price to the bet.
 """
 
 from datetime import datetime
@@ -15,8 +16,10 @@ FUTURE_TOLERANCE_S = 5.0  # clocks of one installation agree better than this
 
 
 class ValidatedMarket(msgspec.Struct, frozen=True):
-    """A market that may be priced: ``update`` as it came, ``books`` those of its books that
-    passed.
+    """A market that may be priced.
+
+    ``update`` is unchanged; ``books`` are those of its books that passed; ``dropped`` names the
+    others, with the reason of each.
     """
 
     update: MarketUpdate
@@ -31,7 +34,7 @@ class ValidatedMarket(msgspec.Struct, frozen=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A price one could take. ``ev_pct`` is the expected profit per 100 staked."""
+    """A price that may be taken. ``ev_pct`` is the expected profit per 100 staked."""
 
     book: str
     odds: float
@@ -41,11 +44,12 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 class FairPrice(msgspec.Struct, frozen=True):
-    """What the sharp books think a selection is worth, and everything needed to compute it again.
+    """The price of a selection by the sharp books, and everything needed to compute it again.
 
-    ``effective_p`` is W/(W+X) of the reference (1 / fair odds); ``win_mass`` W and ``loss_mass`` X
-    include half results. ``evidence`` holds the inputs: per book its prices, weight, age and fair
-    probabilities, the method and its parameters.
+    * ``effective_p`` is W/(W+X) = 1 / fair odds; ``win_mass`` W and ``loss_mass`` X include half
+      results.
+    * ``evidence`` holds the method, its parameters, and per book prices, weight, age and fair
+      probabilities.
     """
 
     effective_p: float
@@ -61,10 +65,12 @@ class FairPrice(msgspec.Struct, frozen=True):
 class ConfirmedSignal(msgspec.Struct, frozen=True):
     """A selection with value.
 
-    ``offers`` are the prices worth taking, best first; ``update`` is the market it came from.
+    * ``offers`` are the prices worth taking, best first.
+    * ``update`` is the market it came from.
+    * ``validated_at`` is when the market last passed validation.
+    * ``dropped`` are the books that validation left out, with the reason of each.
 
-    ``validated_at`` is when validation passed it last, and ``dropped`` the books it left out, with
-    the reason of each; None and empty in signals of versions that did not say so.
+    ``validated_at`` is None and ``dropped`` empty in signals of older versions.
     """
 
     update: MarketUpdate
@@ -90,17 +96,17 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
 
     @property
     def queue_key(self) -> str:
-        """What the confirmed and approved queues conflate on."""
+        """The key on which the confirmed and approved queues conflate."""
         return f"{self.event_uid}|{self.selection_id}"
 
 
 class ApprovedSignal(msgspec.Struct, frozen=True):
     """A confirmed signal with a stake and a reservation.
 
-    ``decision_id`` is the reservation's id: it names the decision for ever, whatever is delivered
-    twice. ``reducing`` marks a bet that was approved while trading was REDUCING, because it does
-    not raise its event's worst case. ``run`` says in which run, mode and settings it was made: it
-    is good for no other; None in approvals of versions that did not say so.
+    * ``decision_id`` is the reservation's id: the same however often the signal is delivered.
+    * ``reducing``: trading was REDUCING, and the bet does not raise its event's worst case.
+    * ``run`` is the run, mode and settings for which alone it is valid; None in approvals of older
+      versions.
     """
 
     signal: ConfirmedSignal

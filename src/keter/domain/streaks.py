@@ -1,9 +1,10 @@
 """Losses in a row, and what a regrade does to them.
 
-Bets count in the order in which they were first settled. A loss, half ones included, lengthens the
-row and a win, half ones included, ends it; a push or a void bet does neither. A regrade changes a
-bet where it stands in that order. A loss that becomes void goes out of the row and leaves the
-losses around it. A win that becomes a loss joins those before it to those after it.
+* Bets count in the order in which they were first settled.
+* A loss lengthens the streak and a win ends it, half ones included; a push or a void bet does
+  neither.
+* A regrade changes a bet at its place in that order. A loss that becomes void leaves the losses
+  around it. A win that becomes a loss joins the losses before and after it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,14 +21,15 @@ Results = Sequence[tuple[str, BetState]]
 
 
 def losing_streak(newest_first: Iterable[BetState]) -> int:
-    """Losses since the newest win."""
+    """Return the number of losses since the newest win."""
     decided = (state for state in newest_first if state in LOSSES or state in WINS)
     return sum(1 for _ in takewhile(lambda state: state in LOSSES, decided))
 
 
 def streak_change(results: Results, name: str, before: BetState | None) -> int:
-    """What the bet ``name`` did to the row by moving from ``before``, None for not settled, to what
-    ``results`` say.
+    """Return by how much the streak changed when the bet ``name`` left the state ``before``.
+
+    ``results`` have its new state. ``before`` is None if the bet was not settled.
     """
     earlier = [before if one == name else state for one, state in results]
     return losing_streak(state for _, state in results) - losing_streak(

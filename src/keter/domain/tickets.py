@@ -1,4 +1,4 @@
-"""Bets and the account as a venue reports them."""
+"""Bets and the account, as a venue reports them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -19,12 +19,14 @@ class TicketStatus(StrEnum):
 class Ticket(msgspec.Struct, frozen=True):
     """A bet as the venue books it.
 
-    ``reference`` is ours, without the venue's prefix; ``result`` a BetState value when settled.
-
-    ``market`` and ``side`` are None when the venue's words could not be read; such a ticket still
-    counts as exposure. ``sport`` is the code that names of events begin with. ``unreadable`` says
-    what of the row cannot be believed, empty when all can: nothing is concluded from such a ticket.
-    Without ``stake_known`` even its stake is unknown, and ``stake_minor`` is 0.
+    * ``reference`` is ours, without the venue's prefix.
+    * ``result`` is a BetState value once settled.
+    * ``market`` and ``side`` are None if the venue's words could not be read; such a ticket still
+      counts as exposure.
+    * ``sport`` is the code with which ids of events begin.
+    * ``unreadable`` names what in the row is implausible, empty if nothing is. Nothing is concluded
+      from an unreadable ticket.
+    * ``stake_known`` is False if even its stake is unknown; ``stake_minor`` is 0 then.
     """
 
     reference: str

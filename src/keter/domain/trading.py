@@ -1,6 +1,4 @@
-"""The trading state: may new bets be made, who said so, and until when; and what operators told
-Keter to do.
-"""
+"""The trading state (whether bets may be placed, by whose decision, until when) and commands."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +7,12 @@ import msgspec
 
 
 class TradingMode(StrEnum):
-    """ACTIVE bets; REDUCING makes no bet that raises exposure; PAUSED ends by itself or by hand;
-    HALTED only by hand.
+    """Which bets may be placed.
+
+    * ACTIVE: all.
+    * REDUCING: only bets that do not raise exposure.
+    * PAUSED: none; it ends at its time or by hand.
+    * HALTED: none; it ends only by hand.
     """
 
     ACTIVE = "ACTIVE"
@@ -28,15 +30,16 @@ DISARMED = "DISARMED"
 
 
 def betting_word(mode: str | None, *, live: bool, armed: bool | None) -> str | None:
-    """The mode as people are told it: LIVE that is not armed bets nothing, so it is not called
-    active or reducing.
+    """Return the mode as people should read it.
+
+    LIVE that is not armed bets nothing: it is DISARMED instead of active or reducing.
     """
     bets = mode in {TradingMode.ACTIVE, TradingMode.REDUCING}
     return DISARMED if live and bets and armed is False else mode
 
 
 class TradingState(msgspec.Struct, frozen=True):
-    """Who put trading into this mode, why and when. ``revision`` grows by one with every change."""
+    """Who put trading into this mode, why and when. ``revision`` grows with every change."""
 
     mode: TradingMode
     actor: str
@@ -46,15 +49,16 @@ class TradingState(msgspec.Struct, frozen=True):
     revision: int = 0
 
     def effective(self, now: datetime) -> TradingMode:
-        """The mode that holds at ``now``: a pause ends when its time has come."""
+        """Return the mode at ``now``: a pause is ACTIVE again after ``until``."""
         if self.mode is TradingMode.PAUSED and self.until is not None and now >= self.until:
             return TradingMode.ACTIVE
         return self.mode
 
     @property
     def may_come_to_bet(self) -> bool:
-        """Whether bets are made in this state, or will be without another word: a pause may end by
-        itself.
+        """Whether bets are placed in this state, or will be without another command.
+
+        A pause with an end is such a state.
         """
         if self.mode is TradingMode.PAUSED:
             return self.until is not None
@@ -62,7 +66,7 @@ class TradingState(msgspec.Struct, frozen=True):
 
 
 class CommandAction(StrEnum):
-    """What an operator may ask for. The same words on the command line, the page and Telegram."""
+    """What an operator may command. Command line, page and Telegram use the same words."""
 
     PAUSE = "pause"
     REDUCE = "reduce"
@@ -77,12 +81,14 @@ class CommandAction(StrEnum):
 
 
 class OperatorCommand(msgspec.Struct, frozen=True):
-    """One row of the audit: who asked for what, from where (``cli``, ``page``, ``telegram``,
-    ``guard``), and what came of it.
+    """One row of the audit of commands: who commanded what, and the result.
 
-    ``target`` is what the command was about: ``trading``, an account, an alert, a key. ``before``
-    and ``after`` are the trading states around it, ``value_before`` and ``value_after`` a limit's
-    amounts or an account's arming; None where they are unknown or not what the command is about.
+    * ``source`` is ``cli``, ``page``, ``telegram`` or ``guard``.
+    * ``target`` is what it was about: ``trading``, an account, an alert, a key.
+    * ``before`` and ``after`` are the trading states around it.
+    * ``value_before`` and ``value_after`` are a limit's amounts or an account's arming.
+
+    Values that are unknown or not what the command is about are None.
     """
 
     command_id: str

@@ -1,4 +1,4 @@
-"""Yes or no, with a reason.
+"""Verdicts of the gates: accept or reject, with a reason.
 
 Reason codes are stable: pages, alerts and stored decisions name them.
 """
@@ -11,9 +11,9 @@ Number = int | float | str | bool | None
 
 
 class Reason(StrEnum):
-    """Why a gate said what it said.
+    """Why a gate accepted or rejected.
 
-    ``description`` is the sentence shown to people and put in the documentation.
+    ``description`` is the sentence shown to people and in the documentation.
     """
 
     description: str
@@ -119,14 +119,14 @@ class Reason(StrEnum):
     FENCED = "fenced", "A newer owner has taken over this account or selection."
 
 
-# Refusals that time alone may turn: the verdict's ``wait_s`` says how much of it is wanting.
+# Rejections that may end by waiting alone: the verdict's ``wait_s`` is the time still missing.
 AWAITED = frozenset({Reason.AWAITING_CONFIRMATION, Reason.ANCHOR_UNSETTLED})
-# Refusals by a rest or the throttle: the same value may be bet when that ends.
-RESTING = frozenset({Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, Reason.THROTTLED})
+# Rejections by a cooldown or the throttle: the same value may be bet when that ends.
+COOLING_DOWN = frozenset({Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, Reason.THROTTLED})
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a gate decided, why, and the numbers it was based on (JSON values only)."""
+    """What a gate decided, why, and the numbers that it was based on (JSON values only)."""
 
     accepted: bool
     reason: Reason
@@ -134,8 +134,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def accept(**numbers: Number) -> Verdict:
+    """Return an accepting verdict with the numbers that it was based on."""
     return Verdict(True, Reason.OK, numbers)
 
 
 def reject(reason: Reason, **numbers: Number) -> Verdict:
+    """Return a rejecting verdict with its reason and the numbers that it was based on."""
     return Verdict(False, reason, numbers)

@@ -66,7 +66,7 @@ class ApprovalHandler:
             context.bus,
             clock=context.clock,
             zone=settings.mode.zone,
-            event_rest_s=settings.risk.cooldown_event_sec,
+            event_cooldown_s=settings.risk.cooldown_event_sec,
             reservation_s=settings.risk.reservation_ttl_s,
             run=context.run.mark.text,
         )

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from keter.bus.state.limits import read_limits
 from keter.bus.state.ownership import owner_id
+from keter.bus.state.permissions import read_limits
 from keter.bus.state.reconciliation import pass_counts_for_s, pass_done
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.trading import TradingView, read_trading

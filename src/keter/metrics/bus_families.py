@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import inf
 
-from keter.bus.state.odds import FeedFacts
-from keter.bus.telemetry.alerts import Alert
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
+from keter.domain.alerts import Alert
 from keter.domain.exposure import ExposureStatus, open_stake
 from keter.domain.processes import Process
 from keter.domain.trading import TradingMode

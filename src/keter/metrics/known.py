@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keter.bus.queue import QueueFacts
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.alerts import Alert
 from keter.domain.exposure import Exposure
-from keter.domain.room import Room
+from keter.domain.storage import StorageUse
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode
 from keter.ledger import Figures
@@ -67,7 +67,7 @@ class Machine:
     disk_size_bytes: int | None
     license_ends: datetime | None
     pages: int
-    rooms: Sequence[Room] = ()
+    rooms: Sequence[StorageUse] = ()
 
 
 @dataclass(frozen=True, slots=True)

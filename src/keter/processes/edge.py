@@ -13,8 +13,9 @@ from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queue import Item, Output, QueueName
 from keter.bus.state.markets import read_market
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
+from keter.domain.alerts import Alert
 from keter.domain.markets import Market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket

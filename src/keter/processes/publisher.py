@@ -11,8 +11,10 @@ from datetime import datetime
 
 from keter.bus.codec import encode
 from keter.bus.queue import Output, Pipe, QueueName
-from keter.bus.state.odds import remove_odds, write_feed, write_odds, write_scores
-from keter.bus.telemetry.audit import push_capture
+from keter.bus.state.events import write_scores
+from keter.bus.state.feeds import write_feed
+from keter.bus.state.odds import remove_odds, write_odds
+from keter.bus.telemetry.capture import push_capture
 from keter.clock import to_ms
 from keter.context import Context
 from keter.domain.feed import FeedUpdate, MarketPrices

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
-from keter.bus.telemetry.audit import done_audit, done_capture, take_audit, take_capture
+from keter.bus.telemetry.audit import done_audit, take_audit
+from keter.bus.telemetry.capture import done_capture, take_capture
 from keter.context import Context
 from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError

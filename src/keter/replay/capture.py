@@ -23,7 +23,7 @@ from pathlib import Path
 import msgspec
 
 from keter.domain.feed import CapturedAnswer
-from keter.domain.room import oldest_above
+from keter.domain.storage import oldest_above
 from keter.domain.verdicts import Number
 from keter.system.private_files import make_folder, open_private
 

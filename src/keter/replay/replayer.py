@@ -17,7 +17,7 @@ from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
 from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
-from keter.domain.verdicts import AWAITED, RESTING, Reason, Verdict
+from keter.domain.verdicts import AWAITED, COOLING_DOWN, Reason, Verdict
 from keter.replay.simulated_book import SimulatedBook
 from keter.risk.gate import assess, best_first
 from keter.settings import Settings
@@ -130,7 +130,7 @@ class Replayer:
         self.counts[f"guard:{verdict.reason.value}"] += 1
         if verdict.accepted:
             self.table.place(signal, made.stake_minor, now)
-        elif verdict.reason in RESTING:
+        elif verdict.reason in COOLING_DOWN:
             self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(
                 signal, verdict.reason, now
             )

@@ -12,7 +12,7 @@ import msgspec
 
 from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import cooling
-from keter.bus.state.risk import RiskState
+from keter.bus.state.risk_state import RiskState
 from keter.context import Context
 from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake

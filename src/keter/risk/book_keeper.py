@@ -11,8 +11,9 @@ import msgspec
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError, StaleRevisionError
 from keter.bus.locks import Held, Lease
-from keter.bus.state.limits import read_limits
-from keter.bus.state.risk import RiskBook, RiskState
+from keter.bus.state.permissions import read_limits
+from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
 from keter.domain.bets import Bet, BetState

@@ -7,8 +7,9 @@ Both are written to the ledger like an operator's command, so they survive the l
 from datetime import datetime, time, timedelta
 
 from keter.bus.state.trading import TradingView, read_trading
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
+from keter.domain.alerts import Alert
 from keter.domain.money import money_text
 from keter.domain.streaks import STREAK
 from keter.domain.trading import TradingMode, TradingState

@@ -7,10 +7,11 @@ loses its arming until somebody has looked and arms it again.
 
 import structlog
 
-from keter.bus.state.risk import RiskState
-from keter.bus.state.trading import disarm, read_arming
-from keter.bus.telemetry.alerts import Alert, clear_alert, raise_alert
+from keter.bus.state.permissions import disarm, read_arming
+from keter.bus.state.risk_state import RiskState
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
+from keter.domain.alerts import Alert
 from keter.domain.exposure import FOREIGN_PREFIX, ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.ledger import Ledger

@@ -4,7 +4,7 @@ DRY needs none of them (a licence where asked for).
 """
 
 from keter.bus.connection import Bus
-from keter.bus.state.trading import read_arming
+from keter.bus.state.permissions import read_arming
 from keter.clock import Clock
 from keter.domain.runs import RunMark
 from keter.errors import ConfigurationError, PermissionDeniedError

@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from keter.bus.errors import StaleRevisionError
-from keter.bus.state.limits import restore_limits
-from keter.bus.state.trading import Arming, change_trading, disarm, read_arming, read_trading
+from keter.bus.state.permissions import Arming, disarm, read_arming, restore_limits
+from keter.bus.state.trading import change_trading, read_trading
 from keter.context import Context
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.ledger import Ledger

@@ -12,14 +12,14 @@ from cachetools import FIFOCache
 from keter.bus.codec import encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.queue import Output, QueueName
-from keter.bus.state.cooldowns import rest_left_s
+from keter.bus.state.cooldowns import cooldown_left_s
 from keter.bus.state.markets import read_market
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
 from keter.domain.exposure import ExposureStatus
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal
-from keter.domain.verdicts import RESTING, Reason, Verdict
+from keter.domain.verdicts import COOLING_DOWN, Reason, Verdict
 
 # Markets. The oldest is forgotten first.
 MEMORY = 2_000
@@ -42,7 +42,7 @@ class Revisits:
 
         Signals with another verdict are ignored.
         """
-        if verdict.reason in RESTING:
+        if verdict.reason in COOLING_DOWN:
             at = self._context.clock.now() + SHORTEST
             self._due[signal.update.queue_key] = at, signal, verdict.reason
 
@@ -90,4 +90,4 @@ class Revisits:
         if reason is Reason.THROTTLED:
             sent = await self._book.bets_in_window(risk.throttle_window_s)
             return SHORTEST.total_seconds() if sent >= risk.throttle_bets else 0.0
-        return await rest_left_s(self._context.bus, signal.event_uid, signal.selection_id)
+        return await cooldown_left_s(self._context.bus, signal.event_uid, signal.selection_id)

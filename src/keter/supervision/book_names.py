@@ -6,7 +6,7 @@ A code that is misspelt prices nothing and raises no error.
 import re
 from collections.abc import Mapping, Sequence
 
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.settings import Settings
 
 # In a quiet hour a book shows a price within this, one that is misspelt never does.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from keter import __version__
 from keter.bus.connection import Bus, connect
-from keter.bus.state.odds import read_feeds
+from keter.bus.state.feeds import read_feeds
 from keter.clock import Clock
 from keter.errors import PermissionDeniedError
 from keter.license import FileClockMark, LicenseKeeper, license_file

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from keter.bus.connection import connect
-from keter.bus.state.sessions import FixtureStore, SessionStore, ThrottleStore
+from keter.bus.state.events import FixtureStore
+from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.domain.feed import MarketPrices
 from keter.domain.markets import MarketKind, Outcome
 from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest

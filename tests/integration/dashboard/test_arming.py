@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from keter.bus.state.trading import read_arming
+from keter.bus.state.permissions import read_arming
 from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import status_of
 from keter.dashboard.auth import session_source

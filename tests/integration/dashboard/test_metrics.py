@@ -13,8 +13,8 @@ from argon2 import PasswordHasher
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.samples import Sample
 
+from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
-from keter.bus.telemetry.stats import add_counts
 from keter.dashboard.rules.table import RULES
 from keter.metrics import CATALOGUE, CONTENT_TYPE
 from tests.integration.dashboard.conftest import Console, StartConsole

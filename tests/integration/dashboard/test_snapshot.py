@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keter.bus.state.reconciliation import note_question
+from keter.bus.state.reconciliation import note_query
 from keter.bus.state.trading import change_trading
 from keter.dashboard.ledgers import LazyLedgers
 from keter.domain.bets import BetState
@@ -207,7 +207,7 @@ async def test_a_bet_in_doubt_tells_how_often_the_venue_was_asked_for_it(console
     )
     assert found["doubt"]["since"] == found["steps"][-1]["at"]
     for _ in range(2):
-        await note_question(console.bus, seed.bets[-1].intent.intent_id)
+        await note_query(console.bus, seed.bets[-1].intent.intent_id)
     _, found = await console.get(path)
     assert found["doubt"]["asked"] == 2
     assert found["doubt"]["last_at"] is not None

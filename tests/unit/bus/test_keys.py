@@ -21,8 +21,8 @@ def all_keys(keys: Keys, text: str = "x") -> Iterator[str]:
         skip = {"prefix", "name"}
         yield from (
             v
-            for n, v in vars(owner).items()
-            if isinstance(v, str) and n not in skip and not n.startswith("_")
+            for n, v in inspect.getmembers(owner, lambda value: isinstance(value, str))
+            if n not in skip and not n.startswith("_")
         )
         for name, method in inspect.getmembers(owner, inspect.ismethod):
             if not name.startswith("_") and name != "queue":

@@ -15,8 +15,9 @@ from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.risk import RiskBook
 from keter.bus.state.sessions import ThrottleStore
 from keter.bus.state.trading import change_trading, read_trading
-from keter.bus.telemetry.alerts import Alert, raise_alert, read_alerts
+from keter.bus.telemetry.alerts import raise_alert, read_alerts
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
+from keter.domain.alerts import Alert
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import TradingMode, TradingState
 from keter.errors import UnavailableError

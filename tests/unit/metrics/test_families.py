@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from keter.bus.queue import QueueFacts
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import BUCKETS_S
 from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk

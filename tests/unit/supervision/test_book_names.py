@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keter.bus.state.odds import FeedFacts
+from keter.bus.state.feeds import FeedFacts
 from keter.domain.markets import Phase
 from keter.domain.verdicts import Number
 from keter.errors import ConfigurationError

@@ -18,7 +18,8 @@ import structlog
 
 from keter.bus.connection import absent
 from keter.clock import ManualClock, SystemClock
-from keter.control.commands import Control, Operator
+from keter.control.base import Operator
+from keter.control.commands import Control
 from keter.domain.feed import CapturedAnswer
 from keter.license import FileClockMark
 from keter.logs import configure_logs

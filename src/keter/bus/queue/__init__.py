@@ -1,9 +1,10 @@
-"""Conflating, reliable queues between the processes: ``pipe`` moves items, ``reaper`` returns
-those of dead workers.
+"""Conflating, reliable queues between the processes.
+
+``pipe`` moves items, ``reaper`` returns those of dead workers.
 """
 
 from keter.bus.queue.pipe import MOST_CLAIMED, Item, Output, Pipe, QueueName
-from keter.bus.queue.reaper import DeadLetter, QueueFacts, Reaper, clear_dead, depths, read_dead
+from keter.bus.queue.reaper import DeadLetter, QueueFacts, Reaper, depths, read_dead
 
 __all__ = [
     "MOST_CLAIMED",
@@ -14,7 +15,6 @@ __all__ = [
     "QueueFacts",
     "QueueName",
     "Reaper",
-    "clear_dead",
     "depths",
     "read_dead",
 ]

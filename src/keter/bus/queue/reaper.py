@@ -1,4 +1,4 @@
-"""Looking after the queues: returning what dead workers hold, counting, reading dead letters."""
+"""Maintenance of the queues: return the items of dead workers, count, read dead letters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,13 +10,13 @@ from keter.bus.queue.pipe import STAMP, QueueName, reap
 from keter.clock import from_ms
 
 MOST_STRIKES = 3
-GONE = -2  # what PTTL says of a key that is not there
+GONE = -2  # what PTTL answers for a key that does not exist
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
-    """One queue at a glance.
+    """The state of one queue.
 
-    ``oldest_age_s`` is None when nothing waits; ``consumers`` are workers with a live lease.
+    ``oldest_age_s`` is None when nothing waits; ``consumers`` counts workers with a live lease.
     """
 
     depth: int
@@ -27,7 +27,7 @@ class QueueFacts(msgspec.Struct, frozen=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """An item nobody could handle, as it was."""
+    """An item that no worker could handle, unchanged."""
 
     at: datetime
     worker: str
@@ -37,12 +37,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class Reaper:
-    """Returns what silent incarnations hold.
+    """Return the items of incarnations whose lease has expired to their queues.
 
     Any worker may run it, any number at a time: each script checks for itself.
 
-    With ``lease_ttl_s`` a lease that has more than twice that left is cut to it: the server's clock
-    was set back. An owner that lives renews it, a dead one's ends.
+    With ``lease_ttl_s``, a lease with more than twice that left is cut to it, because the server's
+    clock was set back. A live owner renews it; a dead one's expires.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Reaper:
         self._lease_ms = None if lease_ttl_s is None else round(lease_ttl_s * 1000)
 
     async def run_once(self) -> int:
-        """Look at every queue once; the number of items put back or declared dead."""
+        """Check every queue once; return the number of items put back or declared dead."""
         return sum([await self._queue(queue) for queue in self._queues])
 
     async def _queue(self, queue: QueueName) -> int:
@@ -73,7 +73,7 @@ class Reaper:
             back, dead = await reap(self._bus, queue, incarnation, own=False, strikes=self._strikes)
             moved += max(back, 0) + dead
         if tombs:
-            moved += await self._look_after(queue, [name.decode() for name in tombs])
+            moved += await self._reclaim_late(queue, [name.decode() for name in tombs])
         return moved
 
     async def _without_lease(self, queue: QueueName, incarnations: list[str]) -> list[str]:
@@ -89,8 +89,8 @@ class Reaper:
                 await self._bus.redis.execute_command("PEXPIRE", lease, self._lease_ms)
         return [name for name, left_ms in zip(incarnations, left, strict=True) if left_ms == GONE]
 
-    async def _look_after(self, queue: QueueName, tombs: list[str]) -> int:
-        """A frozen client's last command may still arrive after its burial."""
+    async def _reclaim_late(self, queue: QueueName, tombs: list[str]) -> int:
+        """Reclaim items that a client claimed after it was reaped: its command was delayed."""
         keys = self._bus.keys.queue(queue)
         moved = 0
         async with self._bus.redis.batch() as batch:
@@ -108,7 +108,7 @@ class Reaper:
 
 
 async def depths(bus: Bus) -> dict[QueueName, QueueFacts]:
-    """Every queue at a glance."""
+    """Return the state of every queue."""
     now_ms = await bus.now_ms()
     return {queue: await _facts(bus, queue, now_ms) for queue in QueueName}
 
@@ -130,17 +130,9 @@ async def _facts(bus: Bus, queue: QueueName, now_ms: int) -> QueueFacts:
 
 
 async def read_dead(bus: Bus, queue: QueueName, limit: int = 50) -> list[DeadLetter]:
-    """The newest dead letters of a queue, newest first."""
+    """Return the newest dead letters of a queue, newest first."""
     raw = await bus.redis.read_list(bus.keys.queue(queue).dead, -limit, -1)
     return [_letter(entry) for entry in reversed(raw)]
-
-
-async def clear_dead(bus: Bus, queue: QueueName) -> int:
-    """Forgets the dead letters of a queue; how many there were."""
-    async with bus.redis.batch(atomic=True) as batch:
-        batch.llen(bus.keys.queue(queue).dead)
-        batch.delete(bus.keys.queue(queue).dead)
-        return int((await batch.execute())[0])
 
 
 def _letter(entry: bytes) -> DeadLetter:

@@ -1,13 +1,16 @@
-"""What the venue last said about each account."""
+"""What is known of each venue account: its snapshot, its session's contests, its query budget."""
+
+from datetime import datetime
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
-from keter.bus.keys import ACCOUNT_MS
+from keter.bus.keys import ACCOUNT_MS, CONTESTED_MS
+from keter.clock import to_ms
 from keter.domain.tickets import AccountSnapshot
 
 
 async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:
-    """Replace what is known of the account."""
+    """Replace the snapshot of the account."""
     key = bus.keys.account(snapshot.account)
     now_ms = await bus.now_ms()
     async with bus.redis.batch(atomic=True) as batch:
@@ -19,10 +22,36 @@ async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:
 
 
 async def read_accounts(bus: Bus) -> list[AccountSnapshot]:
-    """Every account heard of within two days, by name; look at ``fetched_at``.
+    """Return the snapshots of the last two days, ordered by account; ``fetched_at`` dates each.
 
-    Raises PoisonedPayloadError.
+    Raises PoisonedPayloadError for a snapshot that cannot be decoded.
     """
     keys = await bus.redis.execute_command("ZRANGE", bus.keys.accounts, 0, -1)
     found = [await bus.redis.execute_command("HGET", key, "snapshot") for key in sorted(keys)]
     return [decode(AccountSnapshot, payload) for payload in found if payload is not None]
+
+
+async def note_contest(bus: Bus, account: str) -> None:
+    """Note that another login has kept taking the session of ``account`` away for minutes.
+
+    The note expires after CONTESTED_MS.
+    """
+    await bus.redis.execute_command("SET", bus.keys.contested(account), "1", "PX", CONTESTED_MS)
+
+
+async def contested(bus: Bus, account: str) -> bool:
+    """Return whether a contest of the account's session was noted within CONTESTED_MS."""
+    return bool(await bus.redis.execute_command("EXISTS", bus.keys.contested(account)))
+
+
+async def take_queries(
+    bus: Bus, account: str, wanted: int, *, per_minute: int, now: datetime
+) -> tuple[bool, int]:
+    """Take ``wanted`` queries about the account from its budget if so many are left.
+
+    All processes share the budget, which refills at ``per_minute``; see ``lua/budget_take.lua``.
+    Returns whether they were taken, and how many are left afterwards.
+    """
+    args = [to_ms(now), wanted, per_minute]
+    taken, left = await bus.redis.run("budget_take", [bus.keys.budget(account)], args)
+    return bool(taken), int(float(left))

@@ -1,4 +1,4 @@
-"""Rests after an attempt: an event or a selection is left alone until its key expires."""
+"""Cooldowns after an attempt: no bet on an event or a selection until its key expires."""
 
 from collections.abc import AsyncIterator
 from math import inf
@@ -12,7 +12,7 @@ SCAN_COUNT = 1_000
 
 
 class Cooldown(msgspec.Struct, frozen=True):
-    """A rest that is under way. ``key`` is its name in Redis, to clear it by."""
+    """A cooldown under way. ``key`` is its name in Redis, for ``clear_cooldown``."""
 
     key: str
     reason: str
@@ -22,9 +22,9 @@ class Cooldown(msgspec.Struct, frozen=True):
 async def cool_down(
     bus: Bus, *, event_uid: str, seconds: float, reason: str, selection_id: str | None = None
 ) -> None:
-    """Lets the event, or only one of its selections, rest.
+    """Start a cooldown of the event, or of only one of its selections.
 
-    A longer rest under way is not shortened; 0 s is none.
+    A cooldown under way is never shortened. Nothing happens for 0 seconds.
     """
     ms = round(seconds * 1000)
     if ms > 0:
@@ -35,27 +35,25 @@ async def cool_down(
 
 
 async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
-    """Why the selection must be left alone for the moment, None when it need not."""
+    """Return the reason why the selection must not be bet now, None if it may."""
     event, selection = await _read(bus, event_uid, selection_id)
-    if _rests(*event):
+    if _under_way(*event):
         return Reason.COOLDOWN_EVENT
-    return Reason.COOLDOWN_SELECTION if _rests(*selection) else None
+    return Reason.COOLDOWN_SELECTION if _under_way(*selection) else None
 
 
-async def rest_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
-    """Seconds for which ``cooling`` will still refuse the selection; 0 when it does not."""
+async def cooldown_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
+    """Return the seconds for which ``cooling`` still refuses the selection; 0 if it does not."""
     event, selection = await _read(bus, event_uid, selection_id)
-    return (
-        max(
-            [int(left_ms) for value, left_ms in (event, selection) if _rests(value, left_ms)],
-            default=0,
-        )
-        / 1000
-    )
+    left = [left_ms for value, left_ms in (event, selection) if _under_way(value, left_ms)]
+    return max(left, default=0) / 1000
 
 
 async def list_cooldowns(bus: Bus) -> list[Cooldown]:
-    """Every rest under way, longest first. Walks over all keys: for people, not for loops."""
+    """Return every cooldown under way, longest first.
+
+    Scans all keys: call it for people, not in a loop.
+    """
     keys = [key async for key in _keys_like(bus, f"{bus.keys.prefix}cooldown:*")]
     found = []
     for key in keys:
@@ -63,13 +61,13 @@ async def list_cooldowns(bus: Bus) -> list[Cooldown]:
             batch.get(key)
             batch.pttl(key)
             value, left_ms = await batch.execute()
-        if _rests(value, left_ms):
+        if _under_way(value, left_ms):
             found.append(Cooldown(key, _parts(value)[0], max(left_ms, 0) / 1000))
     return sorted(found, key=lambda cooldown: (-cooldown.remaining_s, cooldown.key))
 
 
 async def clear_cooldown(bus: Bus, key: str) -> bool:
-    """End a rest early; False when there was none.
+    """End a cooldown early; return False if there was none.
 
     Raises ValueError for a key that is no cooldown.
     """
@@ -81,7 +79,7 @@ async def clear_cooldown(bus: Bus, key: str) -> bool:
 async def _read(
     bus: Bus, event_uid: str, selection_id: str
 ) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
-    """Value and milliseconds left of the event's rest and of the selection's."""
+    """Return value and milliseconds left of the event's cooldown and of the selection's."""
     async with bus.redis.batch() as batch:
         for key in (
             bus.keys.cooldown_event(event_uid),
@@ -93,16 +91,16 @@ async def _read(
     return (event, event_ms), (selection, selection_ms)
 
 
-def _rests(value: bytes | None, left_ms: int) -> bool:
-    """Whether a rest is under way.
-
-    With more than a whole rest left the server's clock was set back: that is none.
-    """
+def _under_way(value: bytes | None, left_ms: int) -> bool:
+    # With more than a whole cooldown left, the server's clock was set back: it is over.
     return value is not None and left_ms <= _parts(value)[1]
 
 
 def _parts(value: bytes) -> tuple[str, float]:
-    """Reason and whole rest in ms; a value of another version tells no rest, and counts."""
+    """Return the reason and the whole cooldown in ms.
+
+    The value of another version has no duration and counts as endless until its key expires.
+    """
     reason, _, whole = value.decode().rpartition("|")
     return (reason, int(whole)) if whole.isdigit() and reason else (value.decode(), inf)
 

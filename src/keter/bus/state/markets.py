@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from keter.bus.connection import Bus
-from keter.bus.state.odds import LatestOdds, LatestPrice, read_score, read_selections
+from keter.bus.state.events import read_score
+from keter.bus.state.odds import LatestOdds, LatestPrice, read_selections
 from keter.domain.markets import Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 

@@ -1,9 +1,9 @@
-"""Whose this Redis is.
+"""Which run owns this Redis.
 
 One run owns all keys under a prefix; no other gets a lease or sends a bet through it.
 
-``keter up`` claims the record at its start, keeps it alive while it runs and gives it back when it
-stops. One whose supervisor died ends by itself; the same instance takes it over at once.
+``keter up`` claims the record at its start, renews it while it runs and removes it when it stops.
+The record of a supervisor that died expires. The same instance can claim it again at once.
 """
 
 from keter.bus.codec import decode, encode
@@ -14,8 +14,9 @@ from keter.domain.runs import NOBODY, OwnerRecord
 
 
 async def claim(bus: Bus, record: OwnerRecord) -> OwnerRecord | None:
-    """Make the run of ``record`` the owner and ends every arming; None when done, else the record
-    of who owns it.
+    """Make the run of ``record`` the owner and end every arming.
+
+    Return None if that is done, else the record of the owner.
     """
     keys = bus.keys
     taken = await bus.redis.run("owner_claim", [keys.owner, keys.armed], _fields(record))
@@ -23,35 +24,37 @@ async def claim(bus: Bus, record: OwnerRecord) -> OwnerRecord | None:
 
 
 async def keep(bus: Bus, record: OwnerRecord) -> bool:
-    """Renews the record, or restores it where Redis lost it; False when another run is the
-    owner.
+    """Renew the record, or restore it if Redis lost it.
+
+    Return False if another run is the owner.
     """
     return bool(await bus.redis.run("owner_keep", [bus.keys.owner], _fields(record)))
 
 
 async def give_back(bus: Bus, record: OwnerRecord) -> bool:
-    """Remove the record; False when another run is the owner."""
+    """Remove the record; return False if another run is the owner."""
     return bool(await bus.redis.run("owner_keep", [bus.keys.owner], [*_fields(record)[:3], 0]))
 
 
 async def read_owner(bus: Bus) -> OwnerRecord | None:
-    """The record that stands, None when nobody owns this Redis.
+    """Return the owner's record, None if nobody owns this Redis.
 
-    Raises PoisonedPayloadError for one that cannot be read.
+    Raises PoisonedPayloadError for a record that cannot be decoded.
     """
     payload = await bus.redis.execute_command("HGET", bus.keys.owner, "record")
     return decode(OwnerRecord, payload) if payload is not None else None
 
 
 async def owner_id(bus: Bus) -> str:
-    """The run that owns this Redis; NOBODY when none does."""
+    """Return the id of the run that owns this Redis, NOBODY if none does."""
     found = await bus.redis.execute_command("HGET", bus.keys.owner, "run_id")
     return found.decode() if found is not None else NOBODY
 
 
 async def refuse_strangers(bus: Bus) -> None:
-    """Raise NotOwnerError when this Redis belongs to another run than the bus' own; nobody's
-    counts as ours.
+    """Raise NotOwnerError if this Redis belongs to another run than the bus.
+
+    A Redis that nobody owns counts as ours.
     """
     found = await owner_id(bus)
     if found not in {NOBODY, bus.run_id}:

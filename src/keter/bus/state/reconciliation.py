@@ -1,9 +1,11 @@
-"""The bargain between router and tracker: no bet is placed before ledger and venue were compared,
-nor when they no longer are.
+"""How the router learns that a reconciliation pass finished after it took over.
 
-A router that starts asks for a pass under a token of its own; the tracker that completes one begun
-after the asking notes the token. A pass counts for as long as the caller says, by the server's
-clock: a tracker that died closes the router.
+* A router that starts asks for a pass under a new token; the tracker notes the token when done.
+* A pass counts for as long as the caller says, by the server's clock.
+* So no bet is placed before ledger and venue were compared, nor after the tracker has stopped.
+
+The tracker finds two more things here after a restart. One is how often it has queried the venue
+for a bet of unknown outcome, the other is the closing prices that it has seen.
 """
 
 from datetime import datetime
@@ -11,19 +13,21 @@ from datetime import datetime
 import msgspec
 
 from keter.bus.connection import Bus
-from keter.bus.keys import DOUBT_MS, RECONCILED_MS
+from keter.bus.keys import CLOSING_MS, DOUBT_MS, RECONCILED_MS
 from keter.clock import from_ms
 from keter.domain.runs import RunMark
 
-PASSES_MISSED = 4  # so many reconciliation intervals without a pass close the router
+# The router stops placing after so many reconciliation intervals without a pass.
+PASSES_MISSED = 4
 LEAST_PASS_AGE_S = 60.0
-
+# A pass noted further in the future was noted before the server's clock was set back.
 FUTURE_MS = 5_000
 
 
 async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
-    """Asks the tracker to compare the account's bets with the venue; a newer asking replaces an
-    older one.
+    """Ask the tracker to compare the account's bets with the venue.
+
+    A newer request replaces an older one.
     """
     key = bus.keys.reconciled(account)
     async with bus.redis.batch(atomic=True) as batch:
@@ -33,13 +37,17 @@ async def ask_for_pass(bus: Bus, account: str, token: str) -> None:
 
 
 async def wanted_pass(bus: Bus, account: str) -> str | None:
-    """The token that is asked for, None when nobody has asked."""
+    """Return the token of the newest request, None if there is none."""
     fields = await bus.redis.read_hash(bus.keys.reconciled(account))
     return fields["wanted"].decode() if "wanted" in fields else None
 
 
 async def note_pass(bus: Bus, account: str, token: str | None, run: RunMark) -> None:
-    """A pass that began when ``token`` was asked for is complete, by a tracker of ``run``."""
+    """Note that a tracker of ``run`` has completed a pass.
+
+    ``token`` is the request that the tracker had read before the pass began, None if there was
+    none.
+    """
     key, now_ms = bus.keys.reconciled(account), await bus.now_ms()
     async with bus.redis.batch(atomic=True) as batch:
         batch.hset(key, mapping={"done": token or "", "at_ms": now_ms, "run": run.text})
@@ -48,22 +56,21 @@ async def note_pass(bus: Bus, account: str, token: str | None, run: RunMark) -> 
 
 
 def pass_counts_for_s(interval_s: float) -> float:
-    """How long after it a pass still counts where they are made every ``interval_s``."""
+    """Return for how many seconds a pass counts where one is made every ``interval_s``."""
     return max(PASSES_MISSED * interval_s, LEAST_PASS_AGE_S)
 
 
 async def last_pass(bus: Bus, account: str) -> datetime | None:
-    """When the last complete pass was noted, whoever asked for it; None when none is known."""
+    """Return when the last complete pass was noted, for any request; None if there was none."""
     at_ms = (await bus.redis.read_hash(bus.keys.reconciled(account))).get("at_ms")
     return from_ms(int(at_ms)) if at_ms is not None else None
 
 
 async def pass_done(bus: Bus, account: str, token: str, run: RunMark, *, within_s: float) -> bool:
-    """Whether a pass asked for with ``token`` is complete, of the same run, mode and settings, and
-    at most ``within_s`` old.
+    """Return whether the pass requested with ``token`` is complete and at most ``within_s`` old.
 
-    A tracker in DRY compares with the paper account: what it found says nothing to a router in
-    LIVE.
+    A pass of another run, mode or configuration does not count. For example, a tracker in DRY
+    compares with the paper account, which proves nothing for a router in LIVE.
     """
     fields = await bus.redis.read_hash(bus.keys.reconciled(account))
     if (
@@ -73,19 +80,18 @@ async def pass_done(bus: Bus, account: str, token: str, run: RunMark, *, within_
     ):
         return False
     age_ms = await bus.now_ms() - int(fields["at_ms"])
-    # One from the future: the server's clock was set back since.
     return -FUTURE_MS <= age_ms <= within_s * 1000
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """How often the venue was asked for a bet whose outcome is unknown, and when last."""
+    """How often the venue was queried for a bet of unknown outcome, and when last."""
 
     asked: int
     last_at: datetime | None
 
 
-async def note_question(bus: Bus, intent_id: str) -> None:
-    """The venue is about to be asked for a bet whose outcome is unknown."""
+async def note_query(bus: Bus, intent_id: str) -> None:
+    """Note that the venue is about to be queried for a bet of unknown outcome."""
     key, now_ms = bus.keys.doubt(intent_id), await bus.now_ms()
     async with bus.redis.batch(atomic=True) as batch:
         batch.hincrby(key, "asked", 1)
@@ -95,6 +101,30 @@ async def note_question(bus: Bus, intent_id: str) -> None:
 
 
 async def read_doubt(bus: Bus, intent_id: str) -> Doubt:
+    """Return the queries noted for a bet; 0 and None if there were none."""
     fields = await bus.redis.read_hash(bus.keys.doubt(intent_id))
     at_ms = fields.get("at_ms")
     return Doubt(int(fields.get("asked", 0)), from_ms(int(at_ms)) if at_ms is not None else None)
+
+
+class ClosingLook(msgspec.Struct, frozen=True):
+    """A fair price of a bet's selection before kick-off, and when it was seen."""
+
+    fair_odds: float
+    seen_at: datetime
+
+
+async def note_closing(bus: Bus, intent_id: str, look: ClosingLook) -> None:
+    """Replace the closing price seen for a bet so far."""
+    await bus.redis.execute_command(
+        "SET", bus.keys.closing(intent_id), msgspec.json.encode(look), "PX", CLOSING_MS
+    )
+
+
+async def read_closing(bus: Bus, intent_id: str) -> ClosingLook | None:
+    """Return the newest closing price seen for a bet, None if there is none.
+
+    Raises msgspec.MsgspecError for a value that Keter did not write.
+    """
+    found = await bus.redis.execute_command("GET", bus.keys.closing(intent_id))
+    return None if found is None else msgspec.json.decode(found, type=ClosingLook)

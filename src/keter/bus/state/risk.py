@@ -1,53 +1,41 @@
-"""The risk book: what is at risk, under one revision, so that nothing is reserved on a picture that
-has changed.
+"""The risk book: what is at risk, under one revision.
 
-A reservation ends by itself, by the server's clock, unless it becomes a bet. Every change raises
-the revision; expiry does not, because it only lowers the risk. The book can be rebuilt from the
-ledger at any time.
+A reservation is made only at the revision that its decision was based on. It ends by itself, by the
+server's clock, unless it becomes a bet. Every change raises the revision; expiry does not, because
+it only lowers the risk. The book can be rebuilt from the ledger at any time.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-
-import msgspec
+from typing import NamedTuple
 
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusDataError
 from keter.bus.keys import BETS_MS, DAY_RISK_MS
 from keter.bus.locks import Held
-from keter.bus.state.sent_lately import SentLately
-from keter.clock import Clock, SystemClock, from_ms
+from keter.bus.state.bet_throttle import BetThrottle
+from keter.bus.state.risk_state import NO_DAY, RiskState, newest_day, read_risk
+from keter.clock import Clock, SystemClock
 from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 
-LIFE_SLACK_MS = 5_000  # a small step of the server's clock must not end what is under way
-NO_DAY = "none"  # stands for a day where a script needs a key and there is none
-RELEASE_TRIES = 5  # a stake is booked once in its life, so the second look finds it
-BOOKED_MEANWHILE = -1  # what the script of ``release`` says
-
-
-class RiskState(msgspec.Struct, frozen=True):
-    """The book at one moment.
-
-    ``day`` is None when no betting day has been booked yet; ``run`` is whose book it is.
-    """
-
-    revision: int
-    exposures: tuple[Exposure, ...]
-    day: DayRisk | None
-    run: str = ""
+LIFE_SLACK_MS = 5_000  # a small step of the server's clock must not end a live reservation
+RELEASE_TRIES = 5  # a stake is booked once in its life, so the second try finds it
+BOOKED_MEANWHILE = -1  # what the script of ``release`` returns
 
 
 class RiskBook:
-    """Reads and changes the book.
+    """Read and change the book.
 
-    ``clock`` measures how long a reservation is to last, ``zone`` is that of betting days;
-    ``event_rest_s`` is how long an event rests from the moment a reservation on it becomes a bet.
-    ``reservation_s`` is the longest that a reservation lasts: one with more left was made before
-    the server's clock was set back, and counts as expired. Whoever reserves, and whoever makes bets
-    of reservations, must both give it, so that what counts as expired becomes no bet. ``run`` is
-    who writes: a reservation becomes a bet only in a book that was rebuilt by the same run.
+    * ``clock`` measures how long a reservation lasts.
+    * ``zone`` is the time zone of betting days.
+    * ``event_cooldown_s`` is the cooldown of an event from the moment a bet on it is certain.
+    * ``reservation_s`` is the longest that a reservation lasts. With more left it was made before
+      the server's clock was set back, and counts as expired. Guard and router must both give it, so
+      that what counts as expired becomes no bet.
+    * ``run`` is the mark of the writer's run. A reservation becomes a bet only in a book that the
+      same run has rebuilt.
     """
 
     def __init__(
@@ -56,7 +44,7 @@ class RiskBook:
         *,
         clock: Clock | None = None,
         zone: tzinfo = UTC,
-        event_rest_s: float = 0,
+        event_cooldown_s: float = 0,
         reservation_s: float | None = None,
         run: str = "",
     ) -> None:
@@ -64,70 +52,53 @@ class RiskBook:
         self._bus = bus
         self._clock = clock or SystemClock()
         self._zone = zone
-        self._event_rest_ms = round(event_rest_s * 1000)
+        self._event_cooldown_ms = round(event_cooldown_s * 1000)
         self._longest_ms: Arg = (
             "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
         )
-        self._sent = SentLately(BETS_MS / 1000)
+        self._throttle = BetThrottle(bus, self._clock)
 
     async def read(self, day: str | None = None) -> RiskState:
-        """The book without expired reservations, and ``day`` (default: the newest day booked)."""
-        keys = self._bus.keys
+        """Return the book without expired reservations, and the figures of ``day`` (ISO date).
+
+        The default is the newest day booked.
+        """
         if day is None:
-            day = await self._newest_day()
-        script_keys = [
-            keys.risk_revision,
-            keys.risk_exposure,
-            keys.risk_expiry,
-            keys.risk_streak,
-            keys.daily_pnl(day or NO_DAY),
-            keys.risk_run,
-        ]
-        revision, book, ends, streak, booked, run = await self._bus.redis.run(
-            "risk_read", script_keys, [self._longest_ms]
-        )
-        expiry = _by_name(ends)
-        exposures = [
-            _exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()
-        ]
-        exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
-        self._sent.see_book(exposures, self._clock.monotonic())
-        risk = _day(day, _by_name(booked), streak) if day is not None else None
-        return RiskState(int(revision), tuple(exposures), risk, run.decode())
+            day = await newest_day(self._bus)
+        state = await read_risk(self._bus, day, longest_ms=self._longest_ms)
+        self._throttle.see_book(state.exposures)
+        return state
 
     async def reserve(self, exposure: Exposure, *, revision: int, lease: Held) -> bool:
         """Put a reservation into the book that was read at ``revision``.
 
-        False when the book has changed since, or ``lease`` is not held any more: read and decide
-        again. The same decision is reserved once, however often it is asked for. ``expires_at``
-        must be set.
+        Return False if the book has changed since, or ``lease`` is lost: read and decide again.
+        A decision is reserved once, however often this is called. ``expires_at`` must be set.
         """
         keys = [*self._changing, lease.key]
-        left_ms = self._left_ms(exposure.expires_at)
         args: list[Arg] = [
             exposure.decision_id,
             encode(exposure),
-            left_ms,
+            self._left_ms(exposure.expires_at),
             revision,
             lease.value,
             self._longest_ms,
         ]
         made = bool(await self._bus.redis.run("risk_reserve", keys, args))
         if made:
-            self._sent.reserved(exposure.decision_id)
+            self._throttle.reserved(exposure.decision_id)
         return made
 
     async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
-        """Move the end of a standing reservation; False when there is none."""
+        """Move the end of a reservation; return False if there is none."""
         args: list[Arg] = [decision_id, self._left_ms(expires_at), self._longest_ms]
         return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
 
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
-        """Make a reservation a bet, which does not expire, and books its stake on ``day``
-        (default: the newest day).
+        """Make a reservation a bet, which does not expire, and book its stake on ``day``.
 
-        From here on it counts for the throttle and its event rests: there is no moment in which it
-        is neither reserved nor about to be sent. Once it is a bet, True again. False when it has
+        The default is the newest day. In the same step it counts for the throttle and the cooldown
+        of its event begins. Return True again if it is a bet already. Return False if it has
         expired or was never made: then nothing may be placed.
         """
         payload = await self._bus.redis.execute_command(
@@ -136,29 +107,29 @@ class RiskBook:
         if payload is None:
             return False
         exposure = decode(Exposure, payload)
-        day = day or await self._newest_day() or day_of(exposure.made_at, self._zone)
-        names, rest = self._bus.keys, self._bus.keys.cooldown_event(exposure.event_uid)
+        day = day or await newest_day(self._bus) or day_of(exposure.made_at, self._zone)
+        names = self._bus.keys
         keys = [
             *self._changing,
             names.daily_pnl(day),
             names.risk_day,
             names.risk_bets,
-            rest,
+            names.cooldown_event(exposure.event_uid),
             names.risk_run,
         ]
-        lives: list[Arg] = [DAY_RISK_MS, BETS_MS, self._event_rest_ms, self._longest_ms]
+        lives: list[Arg] = [DAY_RISK_MS, BETS_MS, self._event_cooldown_ms, self._longest_ms]
         args: list[Arg] = [decision_id, exposure.stake_minor, day, *lives, self._run]
         return bool(await self._bus.redis.run("risk_convert", keys, args))
 
     async def release(self, decision_id: str) -> None:
-        """Take a reservation, or a bet that was refused, out of the book and its stake off its
-        day; unknown is no error.
+        """Remove a reservation or a refused bet from the book, and its stake from its day.
 
-        Raises BusDataError where the stake is booked on another day at every look.
+        An unknown decision is no error. Raises BusDataError if the stake is booked on another day
+        at every try.
         """
-        # The script has to be told the day's key before. A router whose lease is just ending may
-        # book the stake between the question and the script; then the script changes nothing, and
-        # the question is asked again.
+        # The script needs the key of the day beforehand. A router whose lease is just ending may
+        # book the stake between the read and the script. The script then changes nothing, and the
+        # day is read again.
         for _ in range(RELEASE_TRIES):
             booked = await self._bus.redis.execute_command(
                 "HGET", self._bus.keys.risk_booked, decision_id
@@ -183,12 +154,11 @@ class RiskBook:
         lost: bool,
         streak_change: int | None = None,
     ) -> bool:
-        """Take a bet out of the book and books its result on ``day``, once; False when it is not
-        in the book (any more).
+        """Remove a bet from the book and book its result on ``day``, once.
 
-        ``lost`` (half lost included) lengthens the losing streak, a profit ends it, anything else
-        leaves it alone. Of what is no first settlement in its order, ``streak_change`` says what it
-        does to the streak instead.
+        Return False if the bet is not in the book. ``lost`` (half lost included) lengthens the
+        losing streak; a profit ends it; anything else leaves it as it is. ``streak_change`` is
+        given for a settlement out of order: it is added to the streak instead.
         """
         keys = [
             *self._changing,
@@ -201,8 +171,9 @@ class RiskBook:
         return bool(await self._bus.redis.run("risk_settle", keys, args))
 
     async def forget_streak(self, *, lease: Held, revision: int) -> bool:
-        """Count losses in a row from zero again; False when the book has changed since
-        ``revision``, or the lease is lost.
+        """Set the losing streak to zero.
+
+        Return False if the book has changed since ``revision``, or the lease is lost.
         """
         keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak]
         return bool(await self._bus.redis.run("risk_streak", keys, [revision, lease.value]))
@@ -216,16 +187,14 @@ class RiskBook:
         revision: int | None = None,
         booked: Mapping[str, int] | None = None,
     ) -> bool:
-        """Replace everything by what the ledger knows.
+        """Replace the whole book by what the ledger knows.
 
-        Reservations not mentioned are dropped.
+        Reservations that are not among ``exposures`` are dropped. ``booked`` are the stakes by
+        decision that ``day`` counts: a later release takes only these off the day.
 
-        ``booked`` are the stakes, by decision, that ``day`` counts: what is released later is taken
-        off it by these alone.
-
-        Read the book first, then the ledger, and pass the ``revision`` that was read: False when a
-        settlement or placement came in between, or the lease is lost. None replaces it whatever
-        happened.
+        Read the book first, then the ledger, and pass the ``revision`` that was read. Return False
+        if the book has changed since, or the lease is lost. ``revision`` None replaces the book
+        whatever its revision is.
         """
         names = self._bus.keys
         keys = [
@@ -236,63 +205,37 @@ class RiskBook:
             names.risk_streak,
             names.risk_run,
         ]
+        read: Arg = "" if revision is None else revision
         figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
-        args: list[Arg] = [
-            "" if revision is None else revision,
-            lease.value,
-            *figures,
-            DAY_RISK_MS,
-            self._run,
-        ]
+        args: list[Arg] = [read, lease.value, *figures, DAY_RISK_MS, self._run]
         for exposure in exposures:
-            reserved = exposure.status is ExposureStatus.RESERVED
-            left = self._left_ms(exposure.expires_at) if reserved else ""
-            counted = (booked or {}).get(exposure.decision_id)
-            args += (
-                exposure.decision_id,
-                encode(exposure),
-                left,
-                f"{day.day}|{counted}" if counted is not None else "",
-            )
+            args += self._entry(exposure, day.day, (booked or {}).get(exposure.decision_id))
         return bool(await self._bus.redis.run("risk_rebuild", keys, args))
 
+    def _entry(self, exposure: Exposure, day: str, counted: int | None) -> tuple[Arg, ...]:
+        reserved = exposure.status is ExposureStatus.RESERVED
+        return (
+            exposure.decision_id,
+            encode(exposure),
+            self._left_ms(exposure.expires_at) if reserved else "",
+            f"{day}|{counted}" if counted is not None else "",
+        )
+
     async def note_bet(self, decision_id: str) -> None:
-        """The bet has been sent: for the throttle it counts from now, by the server's time, instead
-        of from its conversion.
+        """Note that the bet has been sent.
+
+        For the throttle it counts from now, by the server's clock, instead of from its conversion.
         """
-        now_ms = await self._bus.now_ms()
-        async with self._bus.redis.batch(atomic=True) as batch:
-            batch.zadd(self._bus.keys.risk_bets, {decision_id: now_ms})
-            batch.zremrangebyscore(self._bus.keys.risk_bets, "-inf", now_ms - BETS_MS)
-            batch.pexpire(self._bus.keys.risk_bets, BETS_MS)
-            await batch.execute()
+        await self._throttle.note_bet(decision_id)
 
     async def bets_in_window(self, window_s: float) -> int:
-        """Bets sent or about to be sent within the last ``window_s`` seconds, an hour at most.
-
-        What this process has seen counts on through a step of the server's clock, whichever way,
-        and through its loss. A bet noted in the future, before that clock was set back, counts from
-        when it was first seen.
-        """
-        server_ms = await self._bus.now_ms()
-        since = f"({server_ms - round(window_s * 1000)}"
-        book = self._bus.keys.risk_bets
-        flat = await self._bus.redis.execute_command(
-            "ZRANGEBYSCORE", book, since, "+inf", "WITHSCORES"
-        )
-        notes = {name: float(at_ms) for name, at_ms in _by_name(flat).items()}
-        now_s = self._clock.monotonic()
-        self._sent.see_notes(notes, server_ms, now_s)
-        return self._sent.count(window_s, now_s)
+        """Return the bets sent or about to be sent within ``window_s`` seconds, at most an hour."""
+        return await self._throttle.bets_in_window(window_s)
 
     @property
     def _changing(self) -> tuple[str, str, str, str]:
         keys = self._bus.keys
         return keys.risk_revision, keys.risk_exposure, keys.risk_expiry, keys.risk_booked
-
-    async def _newest_day(self) -> str | None:
-        newest = await self._bus.redis.execute_command("GET", self._bus.keys.risk_day)
-        return newest.decode() if newest is not None else None
 
     def _left_ms(self, expires_at: datetime | None) -> int:
         if expires_at is None:
@@ -300,22 +243,30 @@ class RiskBook:
         return round((expires_at - self._clock.now()).total_seconds() * 1000)
 
 
-def _by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
-    return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
+class Booking(NamedTuple):
+    """The stake of a bet in minor units, and the betting day (ISO date) on which it counts."""
+
+    day: str
+    stake_minor: int
 
 
-def _exposure(payload: bytes, ends_ms: bytes | None) -> Exposure:
-    """Status and end are the book's, not those of the payload."""
-    status = ExposureStatus.BET if ends_ms is None else ExposureStatus.RESERVED
-    ends = from_ms(int(float(ends_ms))) if ends_ms is not None else None
-    return msgspec.structs.replace(decode(Exposure, payload), status=status, expires_at=ends)
+async def put_bet(bus: Bus, exposure: Exposure, booking: Booking | None = None) -> bool:
+    """Write a bet that the venue shows into the book, and its stake on its day.
 
-
-def _day(day: str, booked: dict[str, bytes], streak: bytes | None) -> DayRisk:
-    return DayRisk(
-        day=day,
-        pnl_minor=int(booked.get("pnl_minor", b"0")),
-        staked_minor=int(booked.get("staked_minor", b"0")),
-        streak=int(streak or b"0"),
-        bets=int(booked.get("bets", b"0")),
-    )
+    For exposure that nobody reserved: foreign tickets, other stakes than asked for, a book lost
+    with Redis. Without a ``booking`` no day changes, as for foreign bets. Return False if book and
+    day held just this already. Raises ValueError for a reservation.
+    """
+    if exposure.status is not ExposureStatus.BET:
+        raise ValueError("only bets are adopted; a reservation is made with RiskBook.reserve")
+    day, stake_minor = booking or (NO_DAY, "")
+    names = bus.keys
+    keys = [
+        names.risk_revision,
+        names.risk_exposure,
+        names.risk_expiry,
+        names.risk_booked,
+        names.daily_pnl(day),
+    ]
+    args: list[Arg] = [exposure.decision_id, encode(exposure), stake_minor, day, DAY_RISK_MS]
+    return bool(await bus.redis.run("risk_put", keys, args))

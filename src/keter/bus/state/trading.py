@@ -1,18 +1,16 @@
-"""The trading state, the kill switches beside it, and the arming of LIVE.
+"""The trading state and the kill switches beside it.
 
-A missing state is not ACTIVE: after a loss of data nothing is bet until the guard has restored the
-state from the ledger.
+A missing state does not count as ACTIVE. After a loss of data no bet is placed until the guard has
+restored the state from the ledger.
 """
 
 from datetime import datetime
 
 import msgspec
 
-from keter.bus.codec import decode, encode
-from keter.bus.connection import Bus
-from keter.bus.errors import PoisonedPayloadError, StaleRevisionError
+from keter.bus.connection import Arg, Bus
+from keter.bus.errors import StaleRevisionError
 from keter.clock import from_ms, to_ms
-from keter.domain.runs import RunMark
 from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 
@@ -27,7 +25,7 @@ class TradingView(msgspec.Struct, frozen=True):
     global_stop: bool
 
     def may_bet(self, now: datetime) -> Verdict:
-        """Whether a bet that raises exposure may be made at ``now``."""
+        """Return whether a bet that raises exposure may be placed at ``now``."""
         if self.global_stop:
             return reject(Reason.TRADING_NOT_ACTIVE, cause="GLOBAL_STOP")
         if not self.trading_enabled:
@@ -40,8 +38,9 @@ class TradingView(msgspec.Struct, frozen=True):
         return accept(revision=self.state.revision)
 
     def reducing(self, now: datetime) -> bool:
-        """Whether only bets may be made at ``now`` that do not raise exposure, where ``may_bet``
-        refuses.
+        """Return whether only bets that do not raise exposure may be placed at ``now``.
+
+        ``may_bet`` refuses then.
         """
         if self.global_stop or not self.trading_enabled or self.state is None:
             return False
@@ -49,7 +48,7 @@ class TradingView(msgspec.Struct, frozen=True):
 
 
 async def read_trading(bus: Bus, now: datetime) -> TradingView:
-    """The state and both kill switches, read together.
+    """Read the state and both kill switches at one moment.
 
     A state that cannot be read counts as missing.
     """
@@ -63,28 +62,23 @@ async def read_trading(bus: Bus, now: datetime) -> TradingView:
 async def change_trading(
     bus: Bus, state: TradingState, *, expected_revision: int | None, now: datetime
 ) -> TradingState:
-    """Put ``state`` in force and returns it with its new revision, which is above the old one and
-    above ``state.revision``.
+    """Put ``state`` in force and return it with its new revision.
+
+    The new revision is above the old one and above ``state.revision``. ``expected_revision`` None
+    changes the state whatever its revision is, as a halt must. HALTED also removes every arming.
 
     Raises ValueError for a pause that is over already, StaleRevisionError when the revision is not
-    ``expected_revision``; None changes it whatever it is, as a halt must. HALTED takes every arming
-    back with it.
+    ``expected_revision``.
     """
     if state.until is not None and state.until <= now:
         raise ValueError("a pause must end in the future")
     until = str(to_ms(state.until)) if state.until is not None else ""
+    expected: Arg = "" if expected_revision is None else expected_revision
+    fields = [state.mode.value, state.actor, state.reason, to_ms(state.since), until]
     changed, revision = await bus.redis.run(
         "trading_change",
         [bus.keys.trading_state, bus.keys.armed],
-        [
-            "" if expected_revision is None else expected_revision,
-            state.revision,
-            state.mode.value,
-            state.actor,
-            state.reason,
-            to_ms(state.since),
-            until,
-        ],
+        [expected, state.revision, *fields],
     )
     if not changed:
         raise StaleRevisionError(
@@ -92,56 +86,6 @@ async def change_trading(
             " again"
         )
     return msgspec.structs.replace(state, revision=int(revision))
-
-
-class Arming(msgspec.Struct, frozen=True):
-    """Who allowed LIVE on an account, when, and in which run: it is good for no other.
-
-    ``command`` names its row of the audit.
-    """
-
-    account: str
-    actor: str
-    at: datetime
-    run: RunMark
-    command: str = ""
-
-
-async def arm(
-    bus: Bus, account: str, actor: str, now: datetime, run: RunMark, command: str = ""
-) -> Arming:
-    """Allow LIVE bets on ``account`` in ``run``."""
-    arming = Arming(account, actor, now, run, command)
-    await bus.redis.hset(bus.keys.armed, account, encode(arming))
-    return arming
-
-
-async def disarm(bus: Bus, account: str) -> bool:
-    """Take the permission back; False when there was none."""
-    return bool(await bus.redis.hdel(bus.keys.armed, account))
-
-
-async def disarm_all(bus: Bus) -> None:
-    """Take every permission back, as a halt does."""
-    await bus.redis.delete(bus.keys.armed)
-
-
-async def armed_accounts(bus: Bus) -> set[str]:
-    """The accounts that have a permission, of whichever run."""
-    found = await bus.redis.execute_command("HKEYS", bus.keys.armed)
-    return {account.decode(errors="surrogateescape") for account in found}
-
-
-async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:
-    """The standing permission of ``account`` in ``run``; None when there is none, it is another
-    run's or cannot be read.
-    """
-    payload = await bus.redis.execute_command("HGET", bus.keys.armed, account)
-    try:
-        arming = decode(Arming, payload) if payload is not None else None
-    except PoisonedPayloadError:  # not a permission
-        return None
-    return arming if arming is not None and arming.run == run else None
 
 
 def _state(fields: dict[str, str]) -> TradingState | None:

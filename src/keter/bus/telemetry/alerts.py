@@ -1,5 +1,7 @@
-"""Alerts that stand: raised by whoever sees the trouble, cleared by the same when it is over,
-acknowledged by people.
+"""Active alerts.
+
+The process that sees the trouble raises the alert and clears it when the trouble is over; people
+acknowledge it.
 """
 
 from datetime import datetime
@@ -18,9 +20,9 @@ MS_DIGITS = 15
 
 
 async def raise_alert(bus: Bus, alert: Alert) -> bool:
-    """Raise or refreshes it; ``since`` and an acknowledgement of the standing alert are kept.
+    """Raise an alert or refresh an active one; return True if it is new.
 
-    True when it is new.
+    ``since`` and the acknowledgement of an active alert are kept.
     """
     body = msgspec.structs.replace(made_plain(alert), acknowledged_by=None, acknowledged_at=None)
     args: list[Arg] = [alert.id, ALERT_MS, encode(body), to_ms(alert.since)]
@@ -30,34 +32,40 @@ async def raise_alert(bus: Bus, alert: Alert) -> bool:
 
 
 async def clear_alert(bus: Bus, alert_id: str) -> bool:
-    """The trouble is over; False when it did not stand."""
+    """Clear an alert whose trouble is over; return False if it was not active."""
     async with bus.redis.batch(atomic=True) as batch:
         batch.delete(bus.keys.alert(alert_id))
         batch.zrem(bus.keys.alerts, alert_id)
         return bool((await batch.execute())[0])
 
 
-async def read_told(bus: Bus, channel: str) -> bytes | None:
-    """What a channel has told so far, as its owner encoded it."""
-    found: bytes | None = await bus.redis.execute_command("HGET", bus.keys.alerts_told, channel)
+async def read_delivered(bus: Bus, channel: str) -> bytes | None:
+    """Return what ``write_delivered`` wrote for a channel, None if nothing."""
+    found: bytes | None = await bus.redis.execute_command(
+        "HGET", bus.keys.alerts_delivered, channel
+    )
     return found
 
 
-async def write_told(bus: Bus, channel: str, memory: bytes) -> None:
-    await bus.redis.execute_command("HSET", bus.keys.alerts_told, channel, memory)
+async def write_delivered(bus: Bus, channel: str, memory: bytes) -> None:
+    """Replace the record of what a channel has delivered, as its owner encodes it."""
+    await bus.redis.execute_command("HSET", bus.keys.alerts_delivered, channel, memory)
 
 
 async def acknowledge_alert(bus: Bus, alert_id: str, actor: str, at: datetime) -> bool:
-    """Somebody has seen it; False when it does not stand. The first acknowledgement counts."""
+    """Acknowledge an alert; return False if it is not active.
+
+    The first acknowledgement counts.
+    """
     return bool(
         await bus.redis.run("alert_acknowledge", [bus.keys.alert(alert_id)], [actor, to_ms(at)])
     )
 
 
 async def read_alerts(bus: Bus) -> list[Alert]:
-    """All alerts that stand, oldest first.
+    """Return all active alerts, oldest first.
 
-    One that cannot be read stands under its name, and hides no other.
+    In place of an alert that cannot be decoded, one with its id says so.
     """
     ids = await bus.redis.execute_command("ZRANGE", bus.keys.alerts, 0, -1)
     found = {

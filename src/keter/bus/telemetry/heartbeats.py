@@ -1,9 +1,13 @@
-"""Heartbeats: what every process says of itself, once per beat, with the server's time.
+"""Heartbeats: what every process reports of itself with each beat, dated by the server's clock.
 
-The hash holds plain fields (process, worker, pid, version, run_id, mode, fingerprint, machine,
-started_ms, at_ms, ttl_ms, last_error, error_ms) and, by prefix, ``c:name`` counters since the
-start, ``g:name`` gauges, ``h:name:le`` cumulative latency buckets (``le`` in seconds, ``inf`` for
-all) and ``h:name:sum`` in seconds.
+The hash of a heartbeat holds:
+
+* plain fields: process, worker, pid, version, run_id, mode, fingerprint, machine, started_ms,
+  at_ms, ttl_ms, last_error, error_ms
+* ``c:name``: counters since the start
+* ``g:name``: gauges
+* ``h:name:le``: cumulative latency buckets, ``le`` in seconds, ``inf`` for all observations
+* ``h:name:sum``: the sum of the latencies in seconds
 """
 
 import os
@@ -22,27 +26,14 @@ from keter.plain import plain
 from keter.redaction import Redactor
 
 BEATS_PER_TTL = 3
+# A beat further in the future was made before the server's clock was set back.
 FUTURE_MS = 5_000
 LONGEST_ERROR = 500
+# Upper bounds of the latency buckets in seconds.
 BUCKETS_S = (
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    30.0,
-    60.0,
-    inf,
-)
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0, inf,
+)  # fmt: skip
 
 
 class Histogram(msgspec.Struct, frozen=True):
@@ -59,8 +50,9 @@ class Histogram(msgspec.Struct, frozen=True):
         return self.buckets[-1][1] if self.buckets else 0
 
     def quantile_s(self, q: float) -> float | None:
-        """The bound under which a share ``q`` of the observations lies; None without any, infinity
-        beyond the last bound.
+        """Return the bound in seconds under which a share ``q`` of the observations lies.
+
+        Return None without observations, infinity beyond the last bound.
         """
         if not self.count:
             return None
@@ -68,7 +60,7 @@ class Histogram(msgspec.Struct, frozen=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """One process as it was ``age_s`` ago. ``fields`` are all fields of the hash, as text."""
+    """The heartbeat of one process, ``age_s`` ago. ``fields`` are all of its hash, as text."""
 
     process: str
     worker: str
@@ -83,7 +75,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
     @property
     def machine(self) -> str:
-        """The host that it runs on; empty where it did not say."""
+        """The host that it runs on; empty if it is not reported."""
         return self.fields.get("machine", "")
 
     @property
@@ -111,7 +103,10 @@ class Heartbeat(msgspec.Struct, frozen=True):
 
 
 class Heart:
-    """Counts and gauges of one process. Everything but ``beat`` is memory only and cannot fail."""
+    """The counters, gauges and latencies of one process.
+
+    Everything but ``beat`` changes memory only and cannot fail.
+    """
 
     def __init__(
         self,
@@ -143,7 +138,7 @@ class Heart:
         self._sums: dict[str, float] = {}
 
     def belongs_to(self, run: Run) -> None:
-        """Says with each beat whose process this is."""
+        """Report the run of this process with each beat."""
         self._fixed |= {
             "run_id": run.run_id,
             "mode": run.mode.value,
@@ -166,12 +161,12 @@ class Heart:
         self._sums[name] = self._sums.get(name, 0.0) + seconds
 
     def error(self, text: str) -> None:
-        """Remembers the last error, without secrets, in one line."""
+        """Keep the last error for the next beats, without secrets, in one line."""
         line = " ".join(plain(self._redactor.text(text)).split())
         self._fixed |= {"last_error": line[:LONGEST_ERROR], "error_ms": to_ms(self._clock.now())}
 
     async def beat(self) -> None:
-        """Write everything; it lives for three beats. Raises the bus's errors."""
+        """Write everything; it expires after BEATS_PER_TTL beats. Raises the errors of the bus."""
         fields = dict(self._fixed)
         fields |= {f"c:{name}": n for name, n in self._counters.items()}
         fields |= {f"g:{name}": value for name, value in self._gauges.items()}
@@ -192,15 +187,25 @@ class Heart:
 
 
 async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
-    """Every process that has beaten within three of its beats, by process and worker.
+    """Return the heartbeats that have not expired, ordered by process and worker.
 
-    A worker's name says its machine where more than one machine beats. A beat from the future was
-    before the server's clock was set back: whoever lives has beaten again within a second.
+    A worker's name includes its machine where there is more than one machine. A beat from the
+    future is left out: a live process has made another within a second.
     """
-    names = sorted(
-        name.decode()
-        for name in await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1)
-    )
+    hashes = await _read_hashes(bus)
+    now_ms = await bus.now_ms()
+    beats = [
+        _heartbeat(fields, now_ms)
+        for fields in hashes
+        if int(fields["at_ms"]) <= now_ms + FUTURE_MS
+    ]
+    return _without_machine(beats)
+
+
+async def _read_hashes(bus: Bus) -> list[dict[str, str]]:
+    """Return the hash of every process in the index; an expired one leaves the index."""
+    members = await bus.redis.execute_command("ZRANGE", bus.keys.heartbeats, 0, -1)
+    names = sorted(name.decode() for name in members)
     if not names:
         return []
     async with bus.redis.batch() as batch:
@@ -211,25 +216,15 @@ async def read_heartbeats(bus: Bus) -> list[Heartbeat]:
     gone = [name for name, fields in zip(names, found, strict=True) if not fields]
     if gone:
         await forget_members(bus, bus.keys.heartbeats, gone)
-    now_ms = await bus.now_ms()
-    texts = [
+    return [
         {name.decode(): value.decode() for name, value in fields.items()}
         for fields in found
         if fields
     ]
-    return _readable(
-        [
-            _heartbeat(fields, now_ms)
-            for fields in texts
-            if int(fields["at_ms"]) <= now_ms + FUTURE_MS
-        ]
-    )
 
 
-def _readable(beats: list[Heartbeat]) -> list[Heartbeat]:
-    """Names without their machine while there is only one: ``router``; with it where there are
-    several: ``router@host``.
-    """
+def _without_machine(beats: list[Heartbeat]) -> list[Heartbeat]:
+    """Remove the machine from workers' names (``router@host``) if there is only one machine."""
     if len({beat.machine for beat in beats}) > 1:
         return beats
     return [

@@ -1,6 +1,4 @@
-"""Whether Redis takes writes, and if not, of which kind the trouble is: learnt from a write, not
-from an answer.
-"""
+"""Whether Redis takes writes, and if not, why: proved by a write, not by an answer to PING."""
 
 import asyncio
 from enum import StrEnum
@@ -10,7 +8,7 @@ from keter.bus.errors import BusDeniedError, BusRefusedError
 from keter.bus.keys import PROBE_MS
 from keter.errors import KeterError
 
-DEADLINE_S = 2.5  # below what one look for /readyz may take
+DEADLINE_S = 2.5  # below the time that one check for /readyz may take
 
 
 class RedisTrouble(StrEnum):
@@ -24,8 +22,8 @@ class RedisTrouble(StrEnum):
     REFUSING = "refusing"
 
 
-# The server's own words. NOREPLICAS stands with those that are not ours to explain further.
-_WORDS = {
+# By the server's error code; other codes, such as NOREPLICAS, are REFUSING.
+_BY_CODE = {
     "READONLY": RedisTrouble.READ_ONLY,
     "OOM": RedisTrouble.FULL,
     "MISCONF": RedisTrouble.CANNOT_SAVE,
@@ -33,8 +31,9 @@ _WORDS = {
 
 
 async def try_write(bus: Bus) -> tuple[RedisTrouble, str] | None:
-    """Write a key that ends by itself; the kind of trouble and what was said, None where it was
-    taken.
+    """Write a key that expires by itself.
+
+    Return None if Redis took it, else the kind of trouble and the text of the error.
     """
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -47,9 +46,9 @@ async def try_write(bus: Bus) -> tuple[RedisTrouble, str] | None:
 
 
 def trouble_of(error: Exception) -> RedisTrouble:
-    """Of which kind ``error`` is."""
+    """Return the kind of trouble that ``error`` means."""
     if isinstance(error, BusDeniedError):
         return RedisTrouble.DENIED
     if isinstance(error, BusRefusedError):
-        return _WORDS.get(error.word, RedisTrouble.REFUSING)
+        return _BY_CODE.get(error.word, RedisTrouble.REFUSING)
     return RedisTrouble.AWAY

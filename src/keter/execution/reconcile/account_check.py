@@ -13,7 +13,7 @@ import structlog
 
 from keter.bus.state.accounts import write_account
 from keter.context import Context
-from keter.control.commands import Operator
+from keter.control.base import Operator
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
 from keter.domain.tickets import AccountSnapshot, TicketStatus

@@ -9,9 +9,10 @@ from typing import Literal
 import structlog
 
 from keter.bus.connection import Bus
-from keter.bus.telemetry.alerts import Alert, clear_alert, made_plain, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
 from keter.control.commands import Control
+from keter.domain.alerts import Alert, made_plain
 from keter.ledger import Ledger, UnstorableRowError
 
 log = structlog.get_logger(__name__)

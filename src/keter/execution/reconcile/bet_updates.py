@@ -7,9 +7,8 @@ from datetime import datetime
 
 import structlog
 
-from keter.bus.state.adoption import Booking, put_bet
 from keter.bus.state.cooldowns import cool_down
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import Booking, RiskBook, put_bet
 from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.exposure import exposure_of

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.state.closing import ClosingLook, note_closing, read_closing
 from keter.bus.state.markets import read_market
+from keter.bus.state.reconciliation import ClosingLook, note_closing, read_closing
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.markets import Phase

@@ -6,7 +6,7 @@ its predecessor has left.
 """
 
 from keter.bus.connection import Bus
-from keter.bus.state.query_budget import take_questions
+from keter.bus.state.accounts import take_queries
 from keter.clock import Clock
 
 
@@ -32,6 +32,6 @@ class QueryBudget:
 
     async def _take(self, questions: int) -> tuple[bool, int]:
         now = self._clock.now()
-        return await take_questions(
+        return await take_queries(
             self._bus, self._account, questions, per_minute=self.size, now=now
         )

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from keter.bus.errors import PoisonedPayloadError
-from keter.bus.state.odds import read_score
+from keter.bus.state.events import read_score
 from keter.context import Context
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import EventScore

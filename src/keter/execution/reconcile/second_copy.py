@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from keter.bus.state.contests import contested
+from keter.bus.state.accounts import contested
 from keter.context import Context
-from keter.control.commands import Operator
+from keter.control.base import Operator
 from keter.domain.bets import made_by_keter
 from keter.domain.processes import Process
 from keter.domain.tickets import Ticket

@@ -9,7 +9,7 @@ asking for the same few again.
 from collections.abc import Sequence
 from datetime import datetime
 
-from keter.bus.state.reconciliation import note_question, read_doubt
+from keter.bus.state.reconciliation import note_query, read_doubt
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
@@ -72,7 +72,7 @@ class Doubts:
         """The venue is about to be asked for the bet."""
         self._asked[bet.intent.intent_id] = self._context.clock.now()
         if bet.state is BetState.UNKNOWN:
-            await note_question(self._context.bus, bet.intent.intent_id)
+            await note_query(self._context.bus, bet.intent.intent_id)
 
     async def watch(self, open_bets: Sequence[Bet]) -> None:
         """Call for help while an outcome has been unknown for too long."""

@@ -18,8 +18,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from keter.bus.state.adoption import put_bet
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
 from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.tickets import Ticket

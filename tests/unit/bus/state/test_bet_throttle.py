@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.bus.state.sent_lately import SentLately
+from keter.bus.state.bet_throttle import RecentBets
 from keter.domain.exposure import Exposure, ExposureStatus
 
 HOUR_MS = 3_600_000.0
@@ -17,7 +17,7 @@ def an_exposure(decision_id: str, status: ExposureStatus) -> Exposure:
 
 
 def test_a_note_counts_from_its_own_time_on() -> None:
-    sent = SentLately(3600)
+    sent = RecentBets(3600)
     sent.see_notes({"a": 90_000.0, "b": 99_000.0}, 100_000, now_s=500)
     assert (sent.count(12, 500), sent.count(5, 500), sent.count(12, 502.5)) == (2, 1, 1)
 
@@ -30,7 +30,7 @@ def test_a_note_counts_from_its_own_time_on() -> None:
 def test_no_step_of_the_servers_clock_takes_a_bet_out_of_its_window(
     step_ms: float, age_ms: float, later_s: float
 ) -> None:
-    sent, now_ms = SentLately(3600), 50 * HOUR_MS
+    sent, now_ms = RecentBets(3600), 50 * HOUR_MS
     note = {"a": now_ms - age_ms}
     sent.see_notes(note, now_ms, now_s=500)
     after_ms = now_ms + later_s * 1000 + step_ms
@@ -40,7 +40,7 @@ def test_no_step_of_the_servers_clock_takes_a_bet_out_of_its_window(
 
 
 def test_a_bet_noted_in_the_future_counts_for_a_window_and_no_longer() -> None:
-    sent = SentLately(3600)
+    sent = RecentBets(3600)
     for now_s in (500, 530, 559):
         sent.see_notes({"a": 2 * HOUR_MS}, now_s * 1000, now_s=now_s)
         assert sent.count(60, now_s) == 1
@@ -48,7 +48,7 @@ def test_a_bet_noted_in_the_future_counts_for_a_window_and_no_longer() -> None:
 
 
 def test_a_reservation_that_became_a_bet_counts_though_nobody_noted_it() -> None:
-    sent = SentLately(3600)
+    sent = RecentBets(3600)
     sent.reserved("a")
     sent.see_book(
         [an_exposure("a", ExposureStatus.BET), an_exposure("old", ExposureStatus.BET)], 500
@@ -63,21 +63,21 @@ def test_a_reservation_that_became_a_bet_counts_though_nobody_noted_it() -> None
 
 
 def test_a_reservation_that_ended_was_never_sent() -> None:
-    sent = SentLately(3600)
+    sent = RecentBets(3600)
     sent.see_book([an_exposure("a", ExposureStatus.RESERVED)], 500)
     sent.see_book([], 501)
     assert sent.count(60, 501) == 0
 
 
 def test_a_bet_that_is_sent_again_later_counts_from_the_last_time() -> None:
-    sent = SentLately(3600)
+    sent = RecentBets(3600)
     sent.see_notes({"a": 1_000.0}, 1_000, now_s=500)
     sent.see_notes({"a": 31_000.0}, 31_000, now_s=530)
     assert (sent.count(60, 580), sent.count(60, 591)) == (1, 0)
 
 
 def test_what_is_older_than_any_window_is_forgotten() -> None:
-    sent = SentLately(60)
+    sent = RecentBets(60)
     for number in range(1_000):
         sent.see_notes({str(number): number * 1_000.0}, number * 1_000, now_s=float(number))
         sent.count(60, float(number))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keter.domain.room import DAY_S, Room, days_until, growth, oldest_above
+from keter.domain.storage import DAY_S, StorageUse, days_until, growth, oldest_above
 
 FILES = [("a", 10), ("b", 20), ("c", 30)]
 
@@ -35,4 +35,4 @@ def test_days_are_told_only_where_something_grows(
 
 
 def test_a_full_store_has_no_days_left() -> None:
-    assert Room("ledger", 120, 100, 10).days_left == 0
+    assert StorageUse("ledger", 120, 100, 10).days_left == 0

@@ -245,7 +245,8 @@ MUTATIONS = (
         GATE,
         "what the gate refuses is not approved",
         "src/keter/processes/guard.py",
-        "        if not verdict.accepted:\n            return self._record(signal, verdict, None)\n",
+        "        if not verdict.accepted:\n"
+        "            return self._record(signal, verdict, None)\n",
         "",
         (GUARD,),
     ),
@@ -317,8 +318,10 @@ MUTATIONS = (
         GATE,
         "a doubtful bet stays exposure",
         ROUTING,
-        "            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)\n        refusal",
-        "            return PlacementResult(\n                verdict, bet, keeps_exposure=target is"
+        "            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)\n"
+        "        refusal",
+        "            return PlacementResult(\n"
+        "                verdict, bet, keeps_exposure=target is"
         " BetState.PENDING, sent=True\n            )\n        refusal",
         (PLACING,),
     ),

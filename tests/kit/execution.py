@@ -42,8 +42,9 @@ MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
 
 def settings_for(folder: Path, **values: object) -> Settings:
-    """Settings of a test: its own folder, the account's name, and ``values`` by their environment
-    names.
+    """Return settings of a test: its own folder, the account's name, and ``values``.
+
+    ``values`` go by their environment names.
     """
     named = {
         "DATA_DIR": folder / "data",
@@ -110,7 +111,7 @@ def approved(
 
 
 def fine_world(now: datetime = NOW, **changes: object) -> PlacementWorld:
-    """A world in which nothing stands in the way of a bet of the run MARK, but for ``changes``."""
+    """Return conditions in which nothing prevents a bet of the run MARK, but for ``changes``."""
     world = PlacementWorld(
         now,
         halt_file=False,
@@ -134,7 +135,7 @@ _numbers = itertools.count(1)
 
 
 async def own_redis(bus: Bus, run: Run = LIVE_RUN) -> None:
-    """What `keter up` does first: from here on this Redis is ``run``'s."""
+    """Claim this Redis for ``run``, which `keter up` does first."""
     assert await claim(bus, OwnerRecord(run, NOW)) is None
 
 
@@ -187,7 +188,7 @@ def an_intent(
 
 
 def licence() -> dict[str, str]:
-    """A licence of our own making, and the key that believes it."""
+    """Return a licence of our own making, and the key that believes it."""
     pem, public = new_key()
     token = issue(
         load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1)
@@ -260,7 +261,7 @@ class ModelVenue:
         )
 
     def add(self, ticket: Ticket) -> None:
-        """A bet that somebody made by hand."""
+        """Add a bet that somebody made by hand."""
         self.tickets.append(ticket)
 
     def decide(self, index: int, *, accept: bool) -> None:

@@ -60,7 +60,7 @@ def literal(node: ast.expr) -> str | None:
 
 
 def raised() -> Iterator[str]:
-    """The runbook of every alert that is raised in the source, read off the calls that raise."""
+    """Return the runbook of every alert raised in the source, read off the calls that raise."""
     for file in sorted((ROOT / "src" / "keter").rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         names = strings(tree)

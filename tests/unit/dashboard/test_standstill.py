@@ -19,7 +19,7 @@ def after(
     standstill: Standstill | None = None,
     may_bet: bool = True,
 ) -> Standing | None:
-    """What is found when each count grows by so much in every step."""
+    """Return what is found when each count grows by so much in every step."""
     watched, counts = (
         standstill or Standstill(),
         {"guard:ok": 50, "router:ok": 20, "router:reconciling": 1},

@@ -38,7 +38,7 @@ SOURCE = ROOT / "src" / "keter"
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:
-    """The worst umask there is: every file is open to everybody unless its maker says otherwise."""
+    """Set the worst umask: every file is open to everybody unless its maker says otherwise."""
     before = os.umask(0)
     yield
     os.umask(before)

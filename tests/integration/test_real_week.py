@@ -254,7 +254,7 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
 def over(sandbox: Sandbox) -> bool:
     scenario = sandbox.house.scenario
     assert isinstance(scenario, CsvScenario)
-    return all(show.fixture.full_time is not None for show in scenario.shows)
+    return all(show.fixture.full_time is not None for show in scenario.listings)
 
 
 async def all_final(ledger: Ledger) -> bool:

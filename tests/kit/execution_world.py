@@ -409,7 +409,7 @@ class ExecutionWorld:
 
     def stands(self, bet: Bet) -> bool:
         """Whether nobody has ended the match of this bet yet."""
-        return self.scenario.stands(self._match_of(bet))
+        return self.scenario.is_open(self._match_of(bet))
 
     def _match_of(self, bet: Bet) -> int:
         return next(
@@ -419,7 +419,7 @@ class ExecutionWorld:
     async def finish_everything(self) -> None:
         """End every match and waits until the ledger has settled every bet."""
         going_on = [
-            match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)
+            match_id for match_id in self.scenario.fixtures if self.scenario.is_open(match_id)
         ]
         for number, match_id in enumerate(going_on):
             self.scenario.finish(match_id, (number % 3, number % 2))

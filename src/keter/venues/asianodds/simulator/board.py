@@ -129,23 +129,25 @@ def _as_json(row: Row, odds_format: str, books: frozenset[str] | None) -> dict[s
         "HalfTimeFavoured": sides[1],
     }
     for slot, (name, line_name) in SLOTS.items():
-        offer = row.offers.get(slot)
-        prices = (
-            {}
-            if offer is None
-            else {b: legs for b, legs in offer.prices.items() if books is None or b in books}
-        )
-        market = {"BookieOdds": bookie_odds(prices, odds_format)}
-        if line_name is not None:
-            market[line_name] = (
-                line_range(offer.line_q) if offer and prices and offer.line_q is not None else ""
-            )
-        body[name] = market
+        body[name] = _market_json(row.offers.get(slot), line_name, odds_format, books)
     body |= {
         "IsActive": row.active, "WillBeRemoved": row.closing, "ToBeRemovedOn": row.remove_on_ms,
         "UpdatedDateTime": row.updated_ms,
     }  # fmt: skip
     return body
+
+
+def _market_json(
+    offer: Offer | None, line_name: str | None, odds_format: str, books: frozenset[str] | None
+) -> dict[str, str]:
+    line_q, prices = None, {}
+    if offer is not None:
+        prices = {b: legs for b, legs in offer.prices.items() if books is None or b in books}
+        line_q = offer.line_q if prices else None
+    market = {"BookieOdds": bookie_odds(prices, odds_format)}
+    if line_name is not None:
+        market[line_name] = "" if line_q is None else line_range(line_q)
+    return market
 
 
 class Numbers:

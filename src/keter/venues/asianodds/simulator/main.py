@@ -120,47 +120,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> SandboxConfig:
     """Return the configuration that command-line arguments ask for. Raises UsageError."""
-    parser = _Parser(
-        prog="keter sandbox", description="Run the sandbox bookmaker in the foreground."
-    )
-    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
-    parser.add_argument(
-        "--seed", type=int, default=7, help="seed of fixtures, prices and decisions"
-    )
-    parser.add_argument(
-        "--speed", type=float, default=30.0, help="how many times faster than life games are played"
-    )
-    parser.add_argument(
-        "--feed-interval-scale",
-        type=float,
-        default=1.0,
-        help="times the feed's throttles; 0 switches them off",
-    )
-    parser.add_argument(
-        "--delay-scale",
-        type=float,
-        default=1.0,
-        help="times the bookmakers' delays; 0 switches them off",
-    )
-    parser.add_argument(
-        "--account",
-        type=_account,
-        action="append",
-        default=[],
-        help="USER:PASSWORD of a further customer",
-    )
-    parser.add_argument(
-        "--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve"
-    )
-    parser.add_argument(
-        "--from", dest="first", type=_iso_date, help="first ISO date to serve from the files"
-    )
-    parser.add_argument(
-        "--to", dest="last", type=_iso_date, help="last ISO date to serve from the files"
-    )
-    parser.add_argument(
-        "--fixed", type=int, default=0, help="a still world of so many fixtures, for tests"
-    )
+    parser = _parser()
     options = parser.parse_args(arguments)
     if (options.first or options.last) and not options.csv:
         parser.error("--from and --to cut a piece out of the files of --csv, and there are none")
@@ -177,3 +137,39 @@ def parse(arguments: Sequence[str]) -> SandboxConfig:
         )
     except ValueError as e:
         parser.error(str(e))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="keter sandbox", description="Run the sandbox bookmaker in the foreground."
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
+    add("--seed", type=int, default=7, help="seed of fixtures, prices and decisions")
+    add(
+        "--speed", type=float, default=30.0, help="how many times faster than life games are played"
+    )
+    add(
+        "--feed-interval-scale",
+        type=float,
+        default=1.0,
+        help="times the feed's throttles; 0 switches them off",
+    )
+    add(
+        "--delay-scale",
+        type=float,
+        default=1.0,
+        help="times the bookmakers' delays; 0 switches them off",
+    )
+    add(
+        "--account",
+        type=_account,
+        action="append",
+        default=[],
+        help="USER:PASSWORD of a further customer",
+    )
+    add("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
+    add("--from", dest="first", type=_iso_date, help="first ISO date to serve from the files")
+    add("--to", dest="last", type=_iso_date, help="last ISO date to serve from the files")
+    add("--fixed", type=int, default=0, help="a still world of so many fixtures, for tests")
+    return parser

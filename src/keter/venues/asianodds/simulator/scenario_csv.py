@@ -231,26 +231,22 @@ def _schedule(
     listings = []
     for match in matches:
         seen[match.home, match.away] += 1
-        suffix = "" if seen[match.home, match.away] == 1 else f" {seen[match.home, match.away]}"
         kickoff_ms = zero_ms + round((to_ms(match.kickoff) - first_ms) / config.speed)
-        league = LEAGUES.get(match.division, match.division)
-        league_id = -sum(ord(letter) << index for index, letter in enumerate(match.division))
-        fixture = Fixture(
-            numbers.take(), league_id, league, match.home + suffix, match.away + suffix, kickoff_ms
-        )
+        fixture = _fixture(match, numbers.take(), kickoff_ms, seen[match.home, match.away])
         clock = MatchClock(kickoff_ms, _MATCH_MIN * 60 / length_s, _ADDED)
         goals = _goal_minutes(match, config.seed, clock.length_min)
-        listings.append(
-            CsvListing(
-                match,
-                fixture,
-                kickoff_ms - lead_ms,
-                clock,
-                clock.end_ms + config.final_shown_ms,
-                goals,
-            )
-        )
+        off_ms = clock.end_ms + config.final_shown_ms
+        listings.append(CsvListing(match, fixture, kickoff_ms - lead_ms, clock, off_ms, goals))
     return listings
+
+
+def _fixture(match: CsvMatch, match_id: int, kickoff_ms: int, nth: int) -> Fixture:
+    """Return the fixture of a match that is the ``nth`` of its pairing."""
+    suffix = "" if nth == 1 else f" {nth}"
+    league = LEAGUES.get(match.division, match.division)
+    league_id = -sum(ord(letter) << index for index, letter in enumerate(match.division))
+    home, away = match.home + suffix, match.away + suffix
+    return Fixture(match_id, league_id, league, home, away, kickoff_ms)
 
 
 def _goal_minutes(match: CsvMatch, seed: int, length_min: float) -> list[tuple[float, int]]:

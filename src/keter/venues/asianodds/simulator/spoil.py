@@ -53,11 +53,8 @@ def spoil_feed(faults: Faults, route: str, body: bytes) -> bytes:
     if not due:
         return body
     answer = orjson.loads(body)
-    rows = [
-        row
-        for sport in (answer.get("Result") or {}).get("Sports", ())
-        for row in sport["MatchGames"]
-    ]
+    sports = (answer.get("Result") or {}).get("Sports", ())
+    rows = [row for sport in sports for row in sport["MatchGames"]]
     if FaultKind.RESULT_NULL in due:
         answer["Result"] = None
     if FaultKind.UNKNOWN_FIELDS in due:

@@ -83,7 +83,7 @@ ORDER = ("WON", "HALF_WON", "PUSHED", "HALF_LOST", "LOST")
 
 
 def computed(stated: Stated, folder: Path, rules: Rules) -> dict[str, float | str]:
-    """What the backtest says to a stated rule, by the names of its figures."""
+    """Return what the backtest reports for a stated rule, by the names of its figures."""
     changes = {
         "min_ev_pct": stated.min_ev_pct,
         "ev_max_pct": 100_000,

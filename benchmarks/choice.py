@@ -1,6 +1,7 @@
 """What the choice among values is worth: a recording decided twice, best first and as values come.
 
-Run: python -m benchmarks.choice CAPTURES        (CAPTURES: a capture file or a folder, DATA_DIR/captures)
+Run: python -m benchmarks.choice CAPTURES
+CAPTURES: a capture file or a folder, such as DATA_DIR/captures.
 
 The baseline of each ratio is the same recording without the rule. Value is what the edge gate
 promised at the bet, in per cent of the stake; CLV compares it with the last fair price before
@@ -32,12 +33,12 @@ ROOM = {  # room for every event, so that the choice within one is what differs
 
 
 def as_they_come(signals: Sequence[ConfirmedSignal], _limits: RiskLimits) -> list[int]:
-    """The order of the feed."""
+    """Keep the order of the feed."""
     return list(range(len(signals)))
 
 
 def decided(answers: Sequence[CapturedAnswer], *, best: bool, settle_s: str) -> list[BetRecord]:
-    """The bets of a replay, with or without each rule."""
+    """Return the bets of a replay, with or without each rule."""
     settings = load_settings(None, {**ROOM, "ANCHOR_SETTLE_SEC": settle_s})
     replayer = Replayer(settings, CapturedFeeds())
     with patch("keter.replay.replayer.best_first", best_first if best else as_they_come):

@@ -2,7 +2,8 @@
 server's CPU with ten clients.
 
 Run: python -m benchmarks.dashboard [--seconds 8] [--rate 500]
-     python -m benchmarks.dashboard --heap-minutes 10 [--rate 500]    the page's heap over that time, and nothing else
+     python -m benchmarks.dashboard --heap-minutes 10 [--rate 500]
+The second prints the page's heap over that time, and nothing else.
 
 A real dashboard process, Redis and ledger on loopback, Debian's Chromium. Every figure stands
 beside a baseline of the same run: the same server's /healthz in the same browser, the same server
@@ -43,7 +44,7 @@ FETCHED = r"""() => performance.getEntriesByType('resource')
 
 @contextmanager
 def running() -> Iterator[Dashboard]:
-    """A seeded dashboard in a folder of its own."""
+    """Run a seeded dashboard in a folder of its own."""
     folder, redis, port = (
         Path(tempfile.mkdtemp(prefix="keter-dashboard-")),
         RedisServer(),
@@ -86,9 +87,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def weigh(browser: Browser, address: str) -> None:
-    """What is served as script or style as a whole, and what the browser had fetched when the first
-    figure stood.
-    """
+    """Return the bytes of scripts and styles: all, and those fetched before the first figure."""
     pages = {name: page for name, page in load_pages().items() if name.endswith((".js", ".css"))}
     packed = sum(len(page.packed) for page in pages.values())
     plain = sum(len(page.body) for page in pages.values())
@@ -189,8 +188,9 @@ def watch_heap(minutes: float, rate: int) -> None:
 
 
 async def watch(dashboard: Dashboard, clients: int, seconds: float) -> tuple[float, float]:
-    """The server's CPU in per cent of a core, and frames per second and client, with ``clients``
-    sockets open.
+    """Measure the server with ``clients`` sockets open.
+
+    Returns its CPU in per cent of a core, and frames per second and client.
     """
     assert dashboard.process is not None
     process = psutil.Process(dashboard.process.pid)

@@ -39,7 +39,7 @@ BOOKS = ("PIN", "SBO", "ISN", "SIN", "IBC", "GA", "3ET", "P88", "SBT", "GA2")
 
 
 def odds_text(rng: random.Random, books: int, probabilities: tuple[float, ...]) -> str:
-    """An odds string of the venue: a margin of some per cent, three decimals, BEST last."""
+    """Return an odds string of the venue: a margin of some per cent, three decimals, BEST last."""
     segments = []
     for book in BOOKS[:books]:
         prices = [f"{1 / (p * rng.uniform(1.02, 1.06)):.3f}" for p in probabilities]

@@ -33,7 +33,7 @@ PINGS = 2000
 
 
 def answer(matches: int, books: int) -> FeedUpdate:
-    """The snapshot as the price source hands it on."""
+    """Return the snapshot as the price source hands it on."""
     body = feed_body(*snapshot(matches, books))
     feed = read_feed(read_answer(body))
     merged = FeedState().merge(feed, Phase.TODAY, NOW, fresh=True)

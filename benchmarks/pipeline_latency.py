@@ -134,7 +134,8 @@ async def legs(ledger: Ledger, bets: Sequence[Bet]) -> dict[str, list[float]]:
 
 def report(title: str, found: dict[str, list[float]], ping_s: float) -> None:
     print(
-        f"{title:<22}{'bets':>6}{'median ms':>12}{'p99 ms':>10}{'max ms':>10}{'median / round trip':>22}"
+        f"{title:<22}{'bets':>6}{'median ms':>12}{'p99 ms':>10}{'max ms':>10}"
+        f"{'median / round trip':>22}"
     )
     for name, times in found.items():
         if not times:
@@ -142,14 +143,15 @@ def report(title: str, found: dict[str, list[float]], ping_s: float) -> None:
         ranked = sorted(times)
         p99 = ranked[min(len(ranked) - 1, round(0.99 * (len(ranked) - 1)))]
         median = statistics.median(ranked)
-        row = f"{name:<22}{len(ranked):>6}{1000 * median:>12.1f}{1000 * p99:>10.1f}{1000 * ranked[-1]:>10.1f}"
+        row = (
+            f"{name:<22}{len(ranked):>6}{1000 * median:>12.1f}{1000 * p99:>10.1f}"
+            f"{1000 * ranked[-1]:>10.1f}"
+        )
         print(f"{row}{median / ping_s:>22.0f}")
 
 
 def report_work(beats: Sequence[Heartbeat]) -> None:
-    """What one item costs each worker, and how long it had waited, by the histograms of the
-    heartbeats.
-    """
+    """Report what an item costs each worker and how long it waited, by heartbeat histograms."""
     print(f"{'worker':<12}{'items':>8}{'mean ms an item':>18}{'mean ms waited':>16}")
     for beat in beats:
         work, wait = beat.histograms.get("handle"), beat.histograms.get("wait")

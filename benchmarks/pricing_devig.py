@@ -65,8 +65,9 @@ def each(one: Callable[[list[float]], object], rows: list[list[float]]) -> None:
 
 
 def reference_form(odds: Array, block: int = 4096, steps: int = 3) -> Callable[[], Array]:
-    """The reference page's fastest numpy power: leg arrays and buffers are ready before the clock
-    starts.
+    """Run the reference page's fastest numpy power method.
+
+    Leg arrays and buffers are ready before the clock starts.
     """
     legs = [np.ascontiguousarray(odds[:, i]) for i in range(odds.shape[1])]
     out = np.empty((len(legs), len(odds)))
@@ -99,8 +100,9 @@ def reference_form(odds: Array, block: int = 4096, steps: int = 3) -> Callable[[
 
 
 def oracles() -> dict[str, Callable[[list[float]], object]]:
-    """The published implementations that are installed, by the name shown; the missing ones are
-    told.
+    """Return the published implementations that are installed, by the name shown.
+
+    Those that are missing are reported.
     """
     found: dict[str, Callable[[list[float]], object]] = {}
     wanted: dict[str, Callable[[Any], dict[str, Callable[[list[float]], object]]]] = {

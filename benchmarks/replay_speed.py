@@ -1,7 +1,8 @@
 """Updates per second of a replay, beside decoding and merging the same recording without deciding
 anything.
 
-Run: python -m benchmarks.replay_speed CAPTURES [--rounds 3]        (CAPTURES: a capture file or a folder, DATA_DIR/captures)
+Run: python -m benchmarks.replay_speed CAPTURES [--rounds 3]
+CAPTURES: a capture file or a folder, such as DATA_DIR/captures.
 
 Figures are processor time of this process, the fastest of the rounds. The decisions of all rounds
 are compared byte for byte.

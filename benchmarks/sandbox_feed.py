@@ -35,7 +35,7 @@ def world(seconds: int) -> None:
     market = Market(SandboxConfig(), start_ms=START_MS, board=board)
     started = time.process_time()
     print(
-        f"world: start {1000 * (started - begun):.0f} ms; {len(market.shows)} fixtures,"
+        f"world: start {1000 * (started - begun):.0f} ms; {len(market.listings)} fixtures,"
         f" {len(board.rows)} rows"
     )
     for second in range(1, seconds + 1):

@@ -80,7 +80,7 @@ def run(*command: str) -> int:
 
 
 def in_place(lock: str) -> bool:
-    """True when .venv works and holds exactly this lock, for this project in this folder."""
+    """Return whether .venv works and holds exactly this lock, for this project in this folder."""
     file = stamp_file(lock)
     return PYTHON.exists() and file.exists() and file.read_text(encoding="utf-8") == stamp(lock)
 
@@ -90,7 +90,7 @@ def stamp_file(lock: str) -> Path:
 
 
 def stamp(lock: str) -> str:
-    """What the environment depends on: the lock, the project's metadata and place."""
+    """Return what the environment depends on: the lock, the project's metadata and place."""
     parts = (str(ROOT).encode(), (ROOT / lock).read_bytes(), (ROOT / "pyproject.toml").read_bytes())
     return hashlib.sha256(b"".join(parts)).hexdigest()
 

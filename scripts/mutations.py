@@ -320,8 +320,10 @@ MUTATIONS = (
         GATE,
         "a doubtful bet stays exposure",
         ROUTING,
-        "            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)\n        refusal",
-        "            return PlacementResult(\n                verdict, bet, keeps_exposure=step.target is"
+        "            return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)\n"
+        "        refusal",
+        "            return PlacementResult(\n"
+        "                verdict, bet, keeps_exposure=step.target is"
         " BetState.PENDING, sent=True\n            )\n        refusal",
         (PLACING,),
     ),

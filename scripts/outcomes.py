@@ -44,7 +44,7 @@ class Writer:
         self._tell(kind="ended", node=nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test may have several: its call and its teardown, say.
+        """Note a report of a test, which may have several: one for its call, one for its teardown.
 
         A crashed worker's test has one that xdist made up.
         """
@@ -105,7 +105,7 @@ class Told:
 
 
 def read_outcomes(path: Path) -> Told:
-    """What the file says; nothing where the process did not come as far as making one."""
+    """Return what the file says; nothing where the process ended before it made one."""
     told = Told()
     if path.exists():
         with path.open(encoding="utf-8") as lines:
@@ -116,7 +116,7 @@ def read_outcomes(path: Path) -> Told:
 
 
 def _note(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """The first line of what went wrong, as pytest's own short summary has it."""
+    """Return the first line of what went wrong, as pytest's own short summary has it."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(getattr(crash, "message", "") or report.longrepr or "").strip()
     lines = text.splitlines() or [""]

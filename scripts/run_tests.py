@@ -31,7 +31,7 @@ def main(part: str) -> int:
 
 
 def plan_of(part: str) -> Plan:
-    """What runs, and what beside what."""
+    """Return what runs, and what beside what."""
     browser = tests(CORES, "e2e", only="not alone")
     measured = pytest("e2e, alone", "tests/e2e", "-m", "alone")
     match part:

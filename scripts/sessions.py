@@ -180,13 +180,13 @@ class Session:
         return self._close()
 
     def _start_beside(self, command: Command, stack: ExitStack) -> tuple[Process, IO[str]]:
-        """A process whose output is kept for later."""
+        """Start a process whose output is kept for later."""
         said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
         stack.callback(said.close)
         return Process(command, self._root, self._deadline, stack, said.fileno()), said
 
     def _run(self, command: Command, deadline: float) -> Ended:
-        """A process with its output passed on while it runs, to its end."""
+        """Run a process to its end and pass its output on meanwhile."""
         with ExitStack() as stack:
             process = Process(command, self._root, deadline, stack, subprocess.PIPE)
             _show(process.lines)

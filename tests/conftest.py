@@ -57,7 +57,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
-    """The address of an empty real Redis."""
+    """Return the address of an empty real Redis."""
     with socket.create_connection(("127.0.0.1", redis_server.port), timeout=5) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(64).startswith(b"+OK")
@@ -66,7 +66,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 async def bus(redis_url: str) -> "AsyncIterator[Bus]":
-    """A bus on the empty real Redis."""
+    """Open a bus on the empty real Redis."""
     bus = await connected(redis_url)
     yield bus
     await bus.aclose()

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read(path: Path) -> list[Any]:
-    """The vectors of a file: a list, or an object that holds one under ``vectors``.
+    """Return the vectors of a file: a list, or an object that holds one under ``vectors``.
 
     Raises ValueError for anything else.
     """
@@ -88,7 +88,7 @@ def usual_tolerance(vector: Mapping[str, Any]) -> float:
 
 
 def judge(vector: Any) -> list[str]:
-    """What is wrong with Keter's answer to one vector; empty when nothing is."""
+    """Return what is wrong with Keter's answer to one vector; empty when nothing is."""
     if not isinstance(vector, Mapping):
         return ["not an object"]
     check = CHECKS.get(str(vector.get("category")))

@@ -31,8 +31,9 @@ LINE = r"([+-]?\d+(?:\.\d+)?)"
 
 
 def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Outcome]:
-    """The market and side of a vector's bet; a handicap line there belongs to the side that is
-    bet.
+    """Return the market and side of a vector's bet.
+
+    A handicap line in a vector belongs to the side that is bet.
     """
     made = MarketKind(kind)
     if made in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
@@ -43,7 +44,7 @@ def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Outcome]:
 
 
 def kind_of(inputs: Inputs) -> str:
-    """The market kind of a bet, from its side where the vector does not say."""
+    """Return the market kind of a bet, from its side where the vector does not say."""
     return str(given(inputs, "market", "ou" if inputs["side"] in {"over", "under"} else "ah"))
 
 
@@ -72,14 +73,14 @@ def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping
 
 
 def void(market: Market, side: Outcome, inputs: Inputs) -> Mapping[str, Any]:
-    """A match without a result."""
+    """Return a match without a result."""
     made = settle(market, side, final=None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
     stake = exact(given(inputs, "stake", 1))
     return {"result": made.state.lower(), "unit": 0, "profit": made.profit_minor, "return": stake}
 
 
 def score(value: Any) -> Any:
-    """A pair of goals, also of a score written as ``2-1``."""
+    """Return a pair of goals, also of a score written as ``2-1``."""
     return value.split("-") if isinstance(value, str) else value
 
 
@@ -98,7 +99,7 @@ def model_of(inputs: Inputs) -> GoalModel:
 
 
 def bet_chances(model: GoalModel, name: str) -> Chances | None:
-    """The results of a bet named ``home_ah_-0.75`` or ``over_2.5``; None for any other name."""
+    """Return the results of a bet named ``home_ah_-0.75`` or ``over_2.5``; None for others."""
     if found := re.fullmatch(rf"(home|away)_ah_{LINE}", name):
         return chances(model, *market_of("ah", found[1], found[2]))
     if found := re.fullmatch(rf"(over|under)_{LINE}", name):

@@ -29,7 +29,7 @@ def rows(inputs: Inputs) -> Iterator[dict[str, str]]:
 
 
 def prices(row: Mapping[str, str], columns: list[str]) -> list[float] | None:
-    """The odds of these columns; None unless all are there and above 1."""
+    """Return the odds of these columns; None unless all are there and above 1."""
     try:
         made = [float(row[column]) for column in columns]
     except (KeyError, TypeError, ValueError):
@@ -38,8 +38,9 @@ def prices(row: Mapping[str, str], columns: list[str]) -> list[float] | None:
 
 
 def as_stated(value: float | None, stated: Any) -> float | None:
-    """A t-value at the digits it is stated with, four at least: the reference rounds some of them
-    below its tolerance.
+    """Return a t-value at the digits it is stated with, four at least.
+
+    The reference rounds some of them below its tolerance.
     """
     digits = len(str(stated).partition(".")[2])
     return value if value is None else round(value, max(digits, 4))

@@ -26,7 +26,7 @@ FORMAT_ALIASES = {
 
 
 def method_of(name: str) -> str | None:
-    """The method a name stands for, None for any other word."""
+    """Return the method a name stands for, None for any other word."""
     try:
         return method_named(ALIASES.get(plain(name), name))
     except ValueError:
@@ -83,8 +83,9 @@ def check_devig(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str,
 
 
 def method_answer(odds: list[float | None], method: str, wanted: Any) -> Any:
-    """A method's answer, in the form in which a vector tells a refusal: null, the error's name, or
-    what is not allowed.
+    """Return a method's answer in the form in which a vector states a refusal.
+
+    That is null, the error's name, or what is not allowed.
     """
     if isinstance(wanted, Mapping) and "invalid" in wanted:
         raw, parameter = raw_probabilities(odds, method)

@@ -34,11 +34,10 @@ def category(*names: str, data: bool = False) -> Callable[[Check], Check]:
 
 
 def number(value: Any) -> float:
-    """A float of a JSON number or a string such as ``1.5``, ``10/11`` or ``Infinity``; what the
-    library is to judge.
+    """Return the float of a JSON number or of a string such as ``1.5``, ``10/11`` or ``Infinity``.
 
-    Raises IncompleteMarketError for null and InvalidOddsError for what is no number, as the library
-    does.
+    The library is to judge the value. Raises IncompleteMarketError for null and
+    InvalidOddsError for what is no number, as the library does.
     """
     if value is None:
         raise IncompleteMarketError("null where a number is needed")
@@ -52,7 +51,7 @@ def numbers(values: Any) -> list[float]:
 
 
 def given(inputs: Inputs, key: str, default: Any) -> Any:
-    """An input, or the default where it is absent or null."""
+    """Return an input, or the default where it is absent or null."""
     value = inputs.get(key)
     return default if value is None else value
 
@@ -123,7 +122,7 @@ def _same(expected: Any, actual: Any, tolerance: float | None) -> bool:
 
 
 def plain(word: Any) -> str:
-    """A word as it is compared: ``Half loss`` and ``half_loss`` are one result."""
+    """Return a word as it is compared: ``Half loss`` and ``half_loss`` are one result."""
     return "_".join(str(word).lower().replace("-", " ").split())
 
 

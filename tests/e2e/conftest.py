@@ -147,7 +147,7 @@ class Dashboard:
             return thread.submit(asyncio.run, run()).result()
 
     def seed(self, *, count: int = 40, unknown: bool = True) -> None:
-        """A day that can be shown."""
+        """Return a day that can be shown."""
 
         async def work(bus: Bus, ledger: Ledger) -> None:
             seed = await seed_ledger(ledger, count=count, unknown=unknown)

@@ -11,7 +11,8 @@ from playwright.sync_api import Page
 NOTE_USEFUL = r"""
 globalThis.usefulAt = null;
 new MutationObserver(() => {
-  if (globalThis.usefulAt === null && /\d/.test(document.querySelector('.tile .big')?.textContent ?? '')) {
+  const text = document.querySelector('.tile .big')?.textContent ?? '';
+  if (globalThis.usefulAt === null && /\d/.test(text)) {
     requestAnimationFrame(() => { globalThis.usefulAt ??= performance.now(); });
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });
@@ -28,10 +29,10 @@ class Read(Protocol):
 
 @contextmanager
 def counters(page: Page) -> Iterator[Read]:
-    """A call that gives the browser's counters of ``page``; times in seconds, sizes in bytes.
+    """Return a call that gives the browser's counters of ``page``, in seconds and bytes.
 
-    Durations are processor time of the page's thread, so that what else a machine does is not taken
-    for the page's work.
+    Durations are processor time of the page's thread, so that other work of the machine does
+    not count as the page's.
     """
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -47,9 +48,7 @@ def counters(page: Page) -> Iterator[Read]:
 
 
 def busy(page: Page, seconds: float) -> float:
-    """The share of the time, 0 to 1, that the page's main thread works during the next
-    ``seconds``.
-    """
+    """Return the share of the next ``seconds``, 0 to 1, in which the page's main thread works."""
     with counters(page) as read:
         before = read()
         page.wait_for_timeout(seconds * 1000)

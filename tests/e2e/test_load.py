@@ -31,7 +31,8 @@ SCROLL = """async () => {
     if (!box.querySelector('tr.order')) blank += 1;
   }
   frames.sort((a, b) => a - b);
-  return { median: frames[120], p95: frames[228], worst: frames.at(-1), rows: box.querySelectorAll('tr.order').length, blank };
+  const rows = box.querySelectorAll('tr.order').length;
+  return { median: frames[120], p95: frames[228], worst: frames.at(-1), rows, blank };
 }"""
 
 

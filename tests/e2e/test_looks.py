@@ -175,7 +175,7 @@ STATES: dict[str, tuple[Change, str]] = {
 
 
 def few(snapshot: Snapshot) -> None:
-    """Some rows do for the looks; axe takes its time over each."""
+    """Return some rows, which do for the looks; axe takes its time over each."""
     snapshot |= {rows: snapshot[rows][:5] for rows in ("orders", "signals", "ticks")}
 
 
@@ -315,7 +315,7 @@ def test_a_server_that_says_nothing_leaves_a_skeleton_then_a_reason_and_a_way_to
 
 
 def colour_of(page: Page, name: str) -> str:
-    """The colour that text of class ``name`` has."""
+    """Return the colour that text of class ``name`` has."""
     script = """(name) => {
       const box = document.body.appendChild(document.createElement('i'));
       box.className = name;

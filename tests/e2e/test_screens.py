@@ -35,7 +35,8 @@ UNSTACK = """() => {
   });
   set('.scroller', { maxHeight: 'none', overflow: 'visible', contain: 'none', flex: 'none' });
   set('.top, nav.phone, thead th, .drawer-body > header', { position: 'static' });
-  const cut = 'table.rows th, table.rows td, table.lines th, table.lines td, table.lines .sub, .what, .clip';
+  const cut = 'table.rows th, table.rows td, table.lines th, table.lines td, '
+    + 'table.lines .sub, .what, .clip';
   set(cut, { maxWidth: 'none', overflow: 'visible' });
   set('.attention .what, .clip', { whiteSpace: 'normal' });
   set('table.lines', { tableLayout: 'auto' });
@@ -49,9 +50,12 @@ RESTACK = """() => document.querySelectorAll('[data-flat]').forEach((box) => {
   box.removeAttribute('style');
 })"""
 # What sticks out of the screen, unless nothing can be scrolled to it.
-TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]
-  .filter((box) => box.getBoundingClientRect().right > innerWidth + 0.5 && !box.parentElement.closest('.scroller'))
-  .map((box) => `${box.tagName}.${box.className} ${box.getBoundingClientRect().right}`).slice(0, 5)"""
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
+  : [...document.querySelectorAll('body *')]
+    .filter((box) => box.getBoundingClientRect().right > innerWidth + 0.5
+      && !box.parentElement.closest('.scroller'))
+    .map((box) => `${box.tagName}.${box.className} ${box.getBoundingClientRect().right}`)
+    .slice(0, 5)"""
 LOOKS = [(size, theme) for size in SIZES for theme in THEMES]
 COVERED = "overlapped by another element"
 WAITING = re.compile("Asking the server|Loading this")
@@ -59,12 +63,12 @@ REVIEWED = ("only non-text characters", "too short to determine", "Element has n
 
 
 def axe(page: Page) -> dict[str, Any]:
-    """What axe says of the page.
+    """Return what axe says of the page.
 
     Scroll boxes are opened and sticky bars laid flat first, so that nothing covers a row.
 
     Of a long table the first 25 rows are looked at; the others are of the same kinds. What was
-    drawn anew in between is not flat and may cover others: then it is laid flat, and looked at,
+    drawn anew in between is not flat and may cover others. Then it is laid flat and looked at
     once more.
     """
     if not page.evaluate("() => 'axe' in window"):

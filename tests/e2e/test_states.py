@@ -237,7 +237,7 @@ def test_an_empty_system_says_why_it_is_empty(
     dashboard = start_dashboard(seed=False, alive=False)
 
     async def nothing(_: Bus, __: Ledger) -> None:
-        """Opening the ledger makes its empty tables."""
+        """Make a ledger with empty tables: opening it is enough."""
 
     page = open_tab(dashboard.base).page
     expect(page.get_by_text("there is no ledger yet")).to_be_visible()

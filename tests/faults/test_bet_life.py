@@ -91,7 +91,7 @@ class BetLife(RuleBasedStateMachine):
     # the router
 
     async def _ready_router(self) -> RouterProcess:
-        """A living router that has taken over and been let in by the tracker."""
+        """Return a living router that has taken over and been let in by the tracker."""
         if self.router is None:
             self.router = RouterProcess(self.world)
             await self.router.router.approvals.take_over()
@@ -112,9 +112,7 @@ class BetLife(RuleBasedStateMachine):
         stake_factor=st.sampled_from(["1", "1", "1", "0.5", "2"]),
     )
     def deliver(self, data: st.DataObject, answer: str, stake_factor: str) -> None:
-        """An item reaches the router, for the first time or again; maybe it dies at some step of
-        it.
-        """
+        """Hand an item to the router, perhaps again; maybe it dies at some step of it."""
         signal = data.draw(st.sampled_from(self.items), label="item")
         kill_at = data.draw(st.none() | st.integers(1, 60), label="kill at step")
         self.world.venue.answers = [answer]
@@ -126,7 +124,7 @@ class BetLife(RuleBasedStateMachine):
     @precondition(lambda self: self.items)
     @rule(data=st.data(), answer=st.sampled_from(ANSWERS), freeze_at=st.integers(1, 60))
     def deliver_and_freeze(self, data: st.DataObject, answer: str, freeze_at: int) -> None:
-        """The router stops in the middle; another one will take over while it sleeps."""
+        """Stop the router in the middle; another one will take over while it sleeps."""
         signal = data.draw(st.sampled_from(self.items), label="item")
         self.world.venue.answers = [answer]
         process = self.run(self._ready_router())
@@ -166,7 +164,7 @@ class BetLife(RuleBasedStateMachine):
 
     @rule(kill_at=st.none() | st.integers(1, 80))
     def track(self, kill_at: int | None) -> None:
-        """A pass of the tracker; maybe it dies at some step of it."""
+        """Make a pass of the tracker; maybe it dies at some step of it."""
         if self.tracker is None:
             self.tracker = TrackerProcess(self.world)
         process = self.tracker

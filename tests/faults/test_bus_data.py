@@ -38,7 +38,7 @@ async def state_of(bus: Bus) -> dict[bytes, bytes | None]:
 
 
 async def half_way(bus: Bus) -> Pipe:
-    """A worker with two items in hand, one of which has a newer payload waiting."""
+    """Return a worker with two items in hand, one of which has a newer payload waiting."""
     push = Pipe(bus, source=None, worker="p", lease_ttl_s=9)
     await push.step(outputs=[Output(RAW, key, b"1") for key in "abc"])
     pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=9, day=lambda: "d")
@@ -102,7 +102,7 @@ async def test_a_key_of_the_wrong_type_stops_the_reaper_before_its_first_write(
 
 @pytest.fixture
 async def full() -> AsyncIterator[Bus]:
-    """A server whose memory is full when ``fill`` has been called."""
+    """Return a server whose memory is full when ``fill`` has been called."""
     server = RedisServer("--maxmemory", "8mb")
     bus = await connect(server.url)
     yield bus

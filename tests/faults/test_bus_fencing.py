@@ -32,7 +32,8 @@ async def main(url):
     revision = (await book.read()).revision
     print("owns", held.fence, flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    print("reserved", await book.reserve(reservation("late"), revision=revision, lease=held), flush=True)
+    reserved = await book.reserve(reservation("late"), revision=revision, lease=held)
+    print("reserved", reserved, flush=True)
     print("renewed", await locks.renew(held), flush=True)
     print("released", await locks.release(held), flush=True)
     print("remaining", await locks.remaining_s(held), flush=True)

@@ -164,7 +164,7 @@ class Sink:
 
 
 async def finish_with_another(url: str, bus: Bus, sink: Sink, n: int) -> None:
-    """A healthy worker does what is left."""
+    """Let a healthy worker do what is left."""
     async with child(url, "other", mode="run"):
 
         async def all_out() -> bool:

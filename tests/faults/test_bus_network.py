@@ -28,7 +28,7 @@ async def proxy(redis_server: RedisServer, redis_url: str) -> AsyncIterator[Prox
 
 @pytest.fixture
 async def far(proxy: Proxy) -> AsyncIterator[Bus]:
-    """A bus whose connections go through the proxy."""
+    """Open a bus whose connections go through the proxy."""
     bus = await connect(proxy.url)
     yield bus
     await bus.aclose()

@@ -86,9 +86,7 @@ class Chaos:
             await self._world.settled_down(event_uid)
 
     async def _came_there(self, child: Child) -> bool:
-        """Some faults of the venue end a bet before the step; then there is nothing to happen
-        to.
-        """
+        """Return whether a bet came to the step: some faults of the venue end it before."""
 
         def look() -> str:
             if child.stopped():

@@ -116,7 +116,7 @@ def taken(world: ExecutionWorld) -> list[Ticket]:
 
 
 def most_at_once(tickets: Sequence[Ticket]) -> int:
-    """The largest sum of stakes that stood at the bookmaker at one time."""
+    """Return the largest sum of stakes that was at the bookmaker at one time."""
     changes = [(ticket.placed_ms, ticket.stake_minor) for ticket in tickets]
     changes += [
         (ticket.settled_ms, -ticket.stake_minor)
@@ -131,12 +131,12 @@ def most_at_once(tickets: Sequence[Ticket]) -> int:
 
 
 async def closest(world: ExecutionWorld) -> float:
-    """The shortest time in seconds within which one bet more than the throttle allows was placed.
+    """Return the shortest time, in seconds, that held one bet more than the throttle allows.
 
-    A bet that was never told of counts for the throttle from before its call. So each group of bets
-    begins when the first of them was about to be sent, which is when its prices had been written
-    down: how long its call then took, while its router was stopped, and on a slow machine, is no
-    matter of the throttle.
+    A bet whose answer never came counts for the throttle from before its call. So each group of
+    bets begins when the first of them was about to be sent, which is when its prices had been
+    written down. How long its call then took is no matter of the throttle: its router may have
+    been stopped, and the machine may be slow.
     """
     tickets = sorted(taken(world), key=lambda ticket: ticket.placed_ms)
     about_to_be_sent = [await quoted_ms(world, ticket) for ticket in tickets]

@@ -81,7 +81,7 @@ def more_injected(world: ExecutionWorld, before: int) -> bool:
 
 
 async def stands(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
-    """The event's only bet once it is where it must be."""
+    """Wait until the event's only bet is where it must be, and return it."""
 
     async def look() -> Bet | None:
         bets = await world.bets_of(event_uid)
@@ -188,8 +188,9 @@ async def unknown_bets(world: ExecutionWorld) -> list[Bet]:
 
 
 async def in_state(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
-    """The event's bet once it is where it must be; the signal is offered again where a closed
-    router made no bet of it.
+    """Wait until the event's bet is where it must be, and return it.
+
+    The signal is offered again where a closed router made no bet of it.
     """
 
     async def look() -> Bet | None:
@@ -204,6 +205,6 @@ async def in_state(world: ExecutionWorld, event_uid: str, wanted: BetState) -> B
 
 
 async def counters(world: ExecutionWorld) -> Counter[str]:
-    """What the tracker has counted of its passes and questions."""
+    """Return what the tracker has counted of its passes and questions."""
     [beat] = [beat for beat in await read_heartbeats(world.bus) if beat.process == "tracker"]
     return Counter(beat.counters)

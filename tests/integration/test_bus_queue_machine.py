@@ -122,8 +122,9 @@ class QueueMachine(RuleBasedStateMachine):
         i=st.sampled_from(WORKERS), done=DONE, claim=CLAIM, fate=st.sampled_from(["lost", "late"])
     )
     def step_without_reply(self, i: int, done: int, claim: int, fate: str) -> None:
-        """The reply is lost, or the command is still under way; the worker hands back what it can
-        and starts again.
+        """Lose the reply, or leave the command under way.
+
+        The worker hands back what it can and starts again.
         """
         type(self).injected += 1
         self.wire.next = fate
@@ -145,7 +146,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(i=st.sampled_from(WORKERS))
     def crash(self, i: int) -> None:
-        """The process is gone with all it knew; its lease ends, and another process starts."""
+        """End the process with all it knew; its lease ends, and another process starts."""
         type(self).injected += 1
         self.do(self._expire(i))
         self.hands[i] = []
@@ -155,7 +156,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(i=st.sampled_from(WORKERS))
     def outlive_the_lease(self, i: int) -> None:
-        """The worker is frozen until its lease has ended, and knows nothing of it."""
+        """Freeze the worker until its lease has ended; it does not know."""
         type(self).injected += 1
         self.do(self._expire(i))
 
@@ -284,8 +285,9 @@ def play(url: str, *, examples: int, steps: int, derandomize: bool = False) -> i
 
 @pytest.fixture(scope="module")
 def machine_url() -> Iterator[str]:
-    """A server of its own without the file behind: thousands of FLUSHALLs are no business of the
-    shared one.
+    """Start a server of its own without the file behind.
+
+    Thousands of FLUSHALLs are no business of the shared one.
     """
     server = RedisServer("--appendonly", "no")
     yield server.url

@@ -214,7 +214,10 @@ async def test_a_killed_server_comes_back_on_its_address_with_its_data(tmp_path:
         )
 
         async def on_disk() -> bool:
-            """The file is written before the answer is sent, so a killed process loses nothing."""
+            """Return what the file holds.
+
+            It is written before the answer is sent, so a killed process loses nothing.
+            """
             return b"queue:raw" in b"".join(
                 path.read_bytes() for path in (tmp_path / "redis").rglob("*.aof")
             )

@@ -56,7 +56,7 @@ READS = {
 
 
 def forms(secret: str) -> Iterator[str]:
-    """The ways in which a secret could be spelled."""
+    """Return the ways in which a secret could be spelled."""
     yield from (secret, quote(secret), quote_plus(secret), json.dumps(secret)[1:-1])
     yield base64.b64encode(secret.encode()).decode().rstrip("=")
     yield hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()

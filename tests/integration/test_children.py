@@ -62,7 +62,7 @@ def start(fleet: Fleet, *specs: Spec) -> None:
 
 
 def gone(pids: dict[str, int]) -> bool:
-    """True when none runs; one that has ended and that nobody has collected yet does not run."""
+    """Return whether none runs; one that has ended and was not collected yet does not run."""
     return not any(alive(pid) for pid in pids.values())
 
 
@@ -193,7 +193,8 @@ from keter.settings import child_environment
 async def main():
     lines = []
     fleet = Fleet(SystemClock(), lines.append)
-    specs = [Spec(f"edge-{n}", (sys.executable, "-c", sys.argv[1], sys.argv[2], f"edge-{n}"), Stage.PIPELINE) for n in range(3)]
+    command = (sys.executable, "-c", sys.argv[1], sys.argv[2])
+    specs = [Spec(f"edge-{n}", (*command, f"edge-{n}"), Stage.PIPELINE) for n in range(3)]
     fleet.start(specs, child_environment())
     while lines.count('up') < 3: await asyncio.sleep(0.01)
     print(*fleet.pids().values(), flush=True)

@@ -58,7 +58,7 @@ def test_what_keter_is_given_is_known_to_it_and_safe_for_live() -> None:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The very command of the file, with a server of this machine in place of the image's."""
+    """Run the very command of the file, with a server of this machine in place of the image's."""
     port = free_port()
     (tmp_path / "data").mkdir()
     (tmp_path / "password").write_text(PASSWORD)

@@ -104,9 +104,7 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
 def changed_meanwhile(
     bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, state: TradingState
 ) -> None:
-    """The guard puts ``state`` in force between the command's next look at the state and its
-    change.
-    """
+    """Put ``state`` in force, as the guard would, between a command's next look and its change."""
     looked = control._state
 
     async def look(now: datetime) -> TradingState | None:

@@ -42,7 +42,7 @@ class Edge:
         return await self.worker.handle(Item(AHEAD.queue_key, encode(market)))
 
     async def after(self, seconds: float, *, confirmed: float) -> Handled:
-        """What a tick brings at ``seconds``, the feed having last answered at ``confirmed``."""
+        """Return what a tick brings at ``seconds``; the feed last answered at ``confirmed``."""
         self.clock.set(NOW + timedelta(seconds=seconds))
         await write_feed(
             self.bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)}

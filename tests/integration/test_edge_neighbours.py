@@ -62,7 +62,7 @@ def answer(*updates: MarketUpdate) -> FeedUpdate:
 
 
 def replayed(settings: Settings, *updates: MarketUpdate) -> dict[str, Decision]:
-    """What a replay decides of the last market, the others known before."""
+    """Return what a replay decides of the last market, the others known before."""
     replayer = Replayer(settings, Told([answer(*updates[:-1]), answer(updates[-1])]))
     captured = CapturedAnswer("acc", "asianodds", {}, NOW, NOW, b"")
     wanted = updates[-1].market.market_id

@@ -64,7 +64,7 @@ class Desk:
     async def bet(
         self, decision_id: str = "d1", *, answer: str = "sent", **how: object
     ) -> ApprovedSignal:
-        """An approval that reaches the router; the venue answers it with ``answer``."""
+        """Hand an approval to the router; the venue answers it with ``answer``."""
         signal = await self.world.approve(decision_id, **how)  # type: ignore[arg-type]  # handed on
         assert signal is not None, "the guard would not approve this"
         self.world.venue.answers = [answer]
@@ -72,8 +72,9 @@ class Desk:
         return signal
 
     async def turned_away(self, signal: ApprovedSignal) -> str:
-        """The reason for which the router makes no bet of an approval; the venue is asked for
-        nothing.
+        """Return the reason for which the router makes no bet of an approval.
+
+        The venue is asked for nothing.
         """
         handled = await self.router.router.handle(Item(signal.queue_key, encode(signal)))
         [decision] = [decode(Decision, entry) for entry in handled.audit]
@@ -775,7 +776,7 @@ async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found
 
 
 async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[bool]":
-    """A pass that is asleep right before ``call``."""
+    """Start a pass that sleeps right before ``call``."""
     hook, step = process.hook, process.hook.step
 
     async def watched(name: str) -> None:
@@ -808,9 +809,7 @@ async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> Non
 
 
 async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
-    """An approval marked as one that lies beside an open bet on the other side; trading is
-    reducing.
-    """
+    """Return an approval that hedges an open bet on the other side; trading is reducing."""
     signal = await desk.world.approve("d1")
     assert signal is not None
     inner, book, now = signal.signal, desk.world.book(), desk.world.clock.now()

@@ -59,7 +59,7 @@ class InventiveVenue(Venue):
 
 @pytest.fixture
 async def own_bus() -> AsyncIterator[Bus]:
-    """A server of its own, so that what it uses is ours."""
+    """Open a bus on a server of its own, so that what it uses is ours."""
     server = RedisServer()
     bus = await connect(server.url)
     yield bus

@@ -75,7 +75,7 @@ class Desk:
         return single(self.settings).mark.text
 
     async def ask(self, signal: ConfirmedSignal | None = None) -> tuple[str, ApprovedSignal | None]:
-        """The counter that a signal ended on, and the approval if there was one."""
+        """Return the counter that a signal ended on, and the approval if there was one."""
         signal = signal or a_signal(at=self.clock.now())
         handled = await self.guard.handle(Item(signal.queue_key, encode(signal)))
         return next(iter(handled.counts)), approval(handled)
@@ -133,7 +133,7 @@ async def desk(
 async def placed(
     desk: Desk, name: str, state: BetState, approved: ApprovedSignal, *, made: datetime = NOW
 ) -> None:
-    """The ledger's side of an approval that came as far as ``state``."""
+    """Write the ledger's side of an approval that came as far as ``state``."""
     event = approved.signal.update.event
     intent = an_intent(name, decision_id=approved.decision_id, event=event, created_at=made)
     await desk.ledger.intents.create(intent, worker="t")
@@ -152,9 +152,7 @@ async def settled(
     event_name: str | None = None,
     made: datetime = NOW,
 ) -> None:
-    """A bet that ran and ended, in the ledger and in the risk book, as router and tracker leave
-    it.
-    """
+    """Make a bet that ran and ended, in ledger and risk book, as router and tracker leave it."""
     event = an_event(event_name or f"Home {name}")
     signal = a_signal(event=event, at=desk.clock.now())
     _, approved = await desk.ask(signal)
@@ -342,7 +340,7 @@ async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(
 
 
 async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
-    """A standing bet on the other side of ``signal``'s line."""
+    """Make an open bet on the other side of ``signal``'s line."""
     book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
     now = desk.clock.now()
     held = desk.lease.held
@@ -437,7 +435,7 @@ async def test_bets_settled_today_still_count_for_their_event(
 
 
 def said(action: CommandAction, after: TradingState) -> OperatorCommand:
-    """An operator's command as the audit keeps it."""
+    """Return an operator's command as the audit keeps it."""
     return OperatorCommand(
         command_id=f"c{after.revision}",
         action=action,
@@ -821,8 +819,9 @@ def test_signals_of_these_tests_are_what_the_gate_takes() -> None:
 
 
 async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, float]]:
-    """The guard's own loop over ``signals`` until all are judged; the approvals in the order in
-    which they went on.
+    """Run the guard's own loop over ``signals`` until all are judged.
+
+    Returns the approvals in the order in which they went on.
     """
     await push(
         here.bus, QueueName.CONFIRMED, *((signal.queue_key, encode(signal)) for signal in signals)

@@ -36,7 +36,7 @@ S = BetState
 
 @asynccontextmanager
 async def in_run(url: str, settings: Settings, run: Run) -> AsyncIterator[Desk]:
-    """A guard that works for ``run``, which owns the Redis."""
+    """Return a guard that works for ``run``, which owns the Redis."""
     clock = ManualClock(NOW)
     async with opened(url) as bus:
         assert await claim(bus, OwnerRecord(run, NOW)) is None

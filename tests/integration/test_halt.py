@@ -38,7 +38,7 @@ Done = subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a ``.env``, and a list of instances of this test's own."""
+    """Return a folder without a ``.env``, with a list of instances of this test's own."""
     monkeypatch.setenv("KETER_INSTANCES", str(tmp_path / "instances"))
     folder = tmp_path / "elsewhere"
     folder.mkdir()
@@ -63,7 +63,7 @@ def server() -> Iterator[RedisServer]:
 def start(
     keters: list[KeterUp], folder: Path, *, as_nobody: bool = False, **values: str
 ) -> KeterUp:
-    """A Keter whose settings stand in the ``.env`` of its folder only."""
+    """Start a Keter whose settings are in the ``.env`` of its folder only."""
     folder.mkdir()
     port = free_port()
     file = folder / ".env"
@@ -86,7 +86,7 @@ def start(
 
 
 def keter(folder: Path, *arguments: str, through: tuple[str, ...] = ()) -> Done:
-    """A command in another folder, whose shell knows nothing of the Keter that runs."""
+    """Run a command in another folder, whose shell knows nothing of the Keter that runs."""
     command = [*through, sys.executable, "-m", "keter", *arguments]
     return subprocess.run(
         command, cwd=folder, env=child_environment(), capture_output=True, text=True, timeout=60
@@ -201,7 +201,7 @@ as_another = pytest.mark.skipif(
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that every user may enter, which pytest's are not."""
+    """Return a folder that every user may enter, which pytest's are not."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)

@@ -45,7 +45,8 @@ async def run(context):
     if how == "refuses": raise ConfigurationError("a setting is wrong")
 recorder.run = run
 try:
-    code = run_process("recorder", 1, load_settings(None, {"DATA_DIR": sys.argv[3], "REDIS_URL": sys.argv[4]}))
+    settings = load_settings(None, {"DATA_DIR": sys.argv[3], "REDIS_URL": sys.argv[4]})
+    code = run_process("recorder", 1, settings)
 except ConfigurationError as e:
     code = e.exit_code
 sys.exit(code)
@@ -65,7 +66,7 @@ class Hanging:
         )  # fmt: skip
 
     def line(self) -> str:
-        """The next line that is no log entry."""
+        """Return the next line that is no log entry."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             word = line.strip()

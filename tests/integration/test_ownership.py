@@ -47,7 +47,7 @@ def record(run: Run) -> OwnerRecord:
 
 
 async def seize(bus: Bus, run: Run) -> None:
-    """What another instance's claim does once our record has run out."""
+    """Claim the Redis as another instance does once our record has run out."""
     named: dict[Any, Any] = {
         "run_id": run.run_id,
         "instance_id": run.instance_id,
@@ -58,7 +58,7 @@ async def seize(bus: Bus, run: Run) -> None:
 
 @pytest.fixture
 async def other(redis_url: str, bus: Bus) -> AsyncIterator[Bus]:
-    """A second connection to the same Redis."""
+    """Open a second connection to the same Redis."""
     opened = await connected(redis_url)
     yield opened
     await opened.aclose()

@@ -50,7 +50,7 @@ def up_to_guard() -> dict[str, Work]:
 
 
 def still(sandbox: Sandbox) -> FixedScenario:
-    """The scenario of a still world."""
+    """Return the scenario of a fixed market."""
     assert isinstance(sandbox.house.scenario, FixedScenario)
     return sandbox.house.scenario
 
@@ -70,7 +70,7 @@ def settings_of(folder: Path, sandbox: Sandbox, **names: object) -> Settings:
 async def pipeline(
     bus: Bus, settings: Settings, *processes: str
 ) -> AsyncIterator[dict[str, Context]]:
-    """The named workers beside the test; all but the router and tracker by default."""
+    """Run the named workers beside the test; all but the router and tracker by default."""
     runs = up_to_guard()
     contexts = {}
     async with AsyncExitStack() as stack:

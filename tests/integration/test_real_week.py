@@ -167,8 +167,9 @@ def check_feed(updates: list[FeedUpdate], rows: dict[tuple[str, str], Row]) -> N
 def check_stages(
     counts: dict[str, int], decisions: list[Decision], contexts: dict[str, Context]
 ) -> None:
-    """What each stage took it accounts for, reason by reason; what it audited is what it
-    counted.
+    """Check that each stage accounts for what it took, reason by reason.
+
+    What it audited is what it counted.
     """
     taken = {name: context.heart._counters.get("items", 0) for name, context in contexts.items()}
     stages = {stage: Counter[str]() for stage in ("validator", "edge", "guard", "router")}
@@ -234,8 +235,9 @@ def sign(state: BetState) -> int:
 
 
 async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> None:
-    """The day's profit is the same in the bets, in the ledger's sums and in the risk book, and
-    nothing is left at risk.
+    """Check that the day's profit is the same in bets, ledger sums and risk book.
+
+    Nothing is left at risk.
     """
     profit = sum(bet.pnl_minor or 0 for bet in bets if bet.state in SETTLED)
     summary = await ledger.summary(DRY, day)
@@ -253,7 +255,7 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
 def over(sandbox: Sandbox) -> bool:
     scenario = sandbox.house.scenario
     assert isinstance(scenario, CsvScenario)
-    return all(show.fixture.full_time is not None for show in scenario.shows)
+    return all(show.fixture.full_time is not None for show in scenario.listings)
 
 
 async def all_final(ledger: Ledger) -> bool:

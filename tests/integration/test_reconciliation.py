@@ -94,7 +94,7 @@ class Desk:
         return found
 
     async def live(self, seconds: float) -> None:
-        """The tracker's own loop over so much time, without its sleeps."""
+        """Run the tracker's own loop over so much time, without its sleeps."""
         until = self.world.clock.now() + timedelta(seconds=seconds)
         while self.world.clock.now() < until:
             if await self.tracker.tracker.turn():

@@ -69,8 +69,9 @@ def tree(
 
 
 def counted(lines: list[str]) -> str:
-    """What the closing line counts, without its time; it is the last line, and as pytest writes
-    it.
+    """Return what the closing line counts, without its time.
+
+    It is the last line, and as pytest writes it.
     """
     found = re.fullmatch(r"=+ (.*) in \d+\.\d\ds =+", lines[-1])
     assert found is not None, lines[-1]
@@ -250,7 +251,8 @@ HANGS = {
         import ctypes
 
         def hang():
-            ctypes.PyDLL(None).sleep(600)  # keeps the lock of the interpreter: no handler of a signal gets its turn
+            # Keeps the lock of the interpreter: no handler of a signal gets its turn.
+            ctypes.PyDLL(None).sleep(600)
     """
     ),
 }

@@ -62,7 +62,7 @@ async def armed(bus: Bus, *others: str) -> str:
 
 
 async def commands_in(data_dir: Path) -> list[OperatorCommand]:
-    """What the usual ledger of a folder knows; makes one that knows nothing where there is none."""
+    """Return the commands in a folder's usual ledger; make an empty one where there is none."""
     ledger = await open_settings_ledger(
         load_settings(None, {"DATA_DIR": str(data_dir)}), clock=ManualClock(NOW)
     )

@@ -81,7 +81,7 @@ def rows(desk: Desk) -> Rows:
 
 
 async def verdict_of_the_gate(desk: Desk) -> str:
-    """What the risk gate says of a good signal beside what stands in the book."""
+    """Return the risk gate's verdict on a good signal beside what the book holds."""
     state = await desk.world.book().read()
     assert state.day is not None
     signal = a_signal(at=desk.world.clock.now())
@@ -305,7 +305,7 @@ async def move(desk: Desk, name: str, state: BetState) -> None:
 
 
 async def pause_for_streak(desk: Desk) -> None:
-    """What the guard does when a streak has reached its limit."""
+    """Do what the guard does when a streak has reached its limit."""
     world = desk.world
     command = OperatorCommand(
         world.ids(),

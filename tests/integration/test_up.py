@@ -154,7 +154,7 @@ async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> Non
 
 
 def post(one: KeterUp, path: str, body: dict[str, str]) -> dict[str, Any]:
-    """What the page would send, and the answer to it."""
+    """Send what the page would send, and return the answer to it."""
     base = f"http://127.0.0.1:{one.port}"
     headers = {"Origin": base, "X-Requested-By": "keter", "Content-Type": "application/json"}
     call = http.client.HTTPConnection("127.0.0.1", one.port, timeout=10)
@@ -166,7 +166,7 @@ def post(one: KeterUp, path: str, body: dict[str, str]) -> dict[str, Any]:
 
 
 def acting_on(one: KeterUp) -> dict[str, int]:
-    """The revision of the trading state that each worker says it acts on."""
+    """Return the revision of the trading state that each worker says it acts on."""
     code, text = one.fetch("/api/v1/snapshot")
     workers = json.loads(text)["workers"] if code == 200 else []
     return {

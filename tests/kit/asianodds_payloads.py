@@ -25,8 +25,9 @@ EMPTY_PRICES = {
 
 
 def match_game(game_id: int = 910022331, **fields: Any) -> dict[str, Any]:
-    """A Today row of Alpha FC v Beta FC without prices; ``fields`` replace its own, ``None`` leaves
-    one out.
+    """Return a Today row of Alpha FC v Beta FC without prices.
+
+    ``fields`` replace its own; ``None`` leaves one out.
     """
     row: dict[str, Any] = {
         "MatchId": -55001122,
@@ -58,7 +59,7 @@ def match_game(game_id: int = 910022331, **fields: Any) -> dict[str, Any]:
 def live_row(
     game_id: int = 910022331, *, goals: tuple[int, int] = (0, 0), in_game: int = 60, **fields: Any
 ) -> dict[str, Any]:
-    """The same fixture in play."""
+    """Return the same fixture in play."""
     return match_game(
         game_id,
         **{

@@ -77,11 +77,11 @@ class Seed:
 
 
 def fixture(number: int, now: datetime) -> Event:
-    """The event of the ``number``-th bet or market.
+    """Return the event of the ``number``-th bet or market.
 
-    The same selection comes round once in every fixture and market, a day later or more: an
-    ``event_uid`` holds the date of kick-off only, and two open bets on one selection are refused by
-    the ledger.
+    The same selection comes round once in every fixture and market, a day later or more. An
+    ``event_uid`` holds the date of kick-off only, and the ledger refuses two open bets on one
+    selection.
     """
     league, home, away = FIXTURES[number % len(FIXTURES)]
     days, hours = number // (len(FIXTURES) * len(MARKETS)), 2 + number % len(FIXTURES)
@@ -288,8 +288,9 @@ async def seed_beats(
 async def live_once(
     bus: Bus, numbers: Random, *, missing: frozenset[str] = frozenset(), revision: int | None = None
 ) -> None:
-    """What the other processes would write in half a second: beats, a comparison of ledger and
-    venue, feeds, prices.
+    """Write what the other processes would write in half a second.
+
+    That is beats, a comparison of ledger and venue, feeds, prices.
     """
     now = datetime.now(UTC)
     await seed_beats(bus, missing=missing, revision=revision)
@@ -307,7 +308,7 @@ async def live_once(
 
 
 def moved(update: MarketUpdate, by: float) -> MarketUpdate:
-    """The same market with every price ``by`` away."""
+    """Return the same market with every price ``by`` away."""
     books = tuple(
         msgspec.structs.replace(
             book, odds=tuple(round(odds + by, 3) for odds in book.odds if odds is not None)

@@ -97,7 +97,7 @@ def placement(
 def selection_of(
     row: dict[str, Any], game_type: str = "H", odds_name: str = "HomeOdds"
 ) -> dict[str, Any]:
-    """What a placement says about a feed row."""
+    """Return what a placement says about a feed row."""
     return {
         "GameId": row["GameId"],
         "GameType": game_type,
@@ -113,8 +113,9 @@ def selection_of(
 async def customer(
     sandbox: Sandbox, *, ready: bool = True, local: str | None = None
 ) -> AsyncIterator[Customer]:
-    """A customer, logged in and registered when ``ready``; ``local`` is the loopback address it
-    calls from.
+    """Open a customer, logged in and registered when ``ready``.
+
+    ``local`` is the loopback address it calls from.
     """
     connector = aiohttp.TCPConnector(local_addr=(local, 0) if local else None)
     async with aiohttp.ClientSession(

@@ -44,8 +44,9 @@ MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
 
 def settings_for(folder: Path, **values: object) -> Settings:
-    """Settings of a test: its own folder, the account's name, and ``values`` by their environment
-    names.
+    """Return settings of a test: its own folder, the account's name, and ``values``.
+
+    ``values`` go by their environment names.
     """
     named = {
         "DATA_DIR": folder / "data",
@@ -136,7 +137,7 @@ _numbers = itertools.count(1)
 
 
 async def own_redis(bus: Bus, run: Run = LIVE_RUN) -> None:
-    """What `keter up` does first: from here on this Redis is ``run``'s."""
+    """Claim this Redis for ``run``, which `keter up` does first."""
     assert await claim(bus, OwnerRecord(run, NOW)) is None
 
 
@@ -189,7 +190,7 @@ def an_intent(
 
 
 def licence() -> dict[str, str]:
-    """A licence of our own making, and the key that believes it."""
+    """Return a licence of our own making, and the key that believes it."""
     pem, public = new_key()
     token = issue(
         load_private_key(pem), "tests", now=SystemClock().now(), valid_for=timedelta(days=1)
@@ -262,7 +263,7 @@ class ModelVenue:
         )
 
     def add(self, ticket: Ticket) -> None:
-        """A bet that somebody made by hand."""
+        """Add a bet that somebody made by hand."""
         self.tickets.append(ticket)
 
     def decide(self, index: int, *, accept: bool) -> None:

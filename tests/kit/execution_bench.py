@@ -69,7 +69,7 @@ class World:
         await self.restore()
 
     async def restore(self) -> None:
-        """What the guard does when Redis has lost everything."""
+        """Do what the guard does when Redis has lost everything."""
         state = TradingState(TradingMode.ACTIVE, "test", "start", self.clock.now())
         await change_trading(self.bus, state, expected_revision=None, now=self.clock.now())
         held = await Locks(self.bus, ids=self.ids).acquire("lease:guard", 3600)
@@ -92,9 +92,7 @@ class World:
         stake_minor: int = 1000,
         offers: dict[str, float] | None = None,
     ) -> ApprovedSignal | None:
-        """What the guard does with a good signal: reserves its exposure; None while the event has
-        any.
-        """
+        """Reserve a good signal's exposure as the guard does; None while the event has any."""
         now = self.clock.now()
         event = an_event(team, NOW + timedelta(days=2))
         signal = approved(decision_id, stake_minor=stake_minor, at=now, event=event, offers=offers)
@@ -167,7 +165,7 @@ class RouterProcess:
         )
 
     async def deliver(self, signal: ApprovedSignal) -> None:
-        """An item reaches the router."""
+        """Hand an item to the router."""
         await self.router.handle(Item(signal.queue_key, encode(signal)))
 
 

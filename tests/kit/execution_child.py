@@ -112,7 +112,7 @@ async def main(process: str, name: str) -> None:
 
 
 def start(process: str, name: str, environment: Mapping[str, str], log: Path) -> BaseProcess:
-    """The process, started; what it prints goes to the end of ``log``."""
+    """Start the process; what it prints goes to the end of ``log``."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     child = context.Process(

@@ -194,8 +194,9 @@ class ExecutionWorld:
         return child
 
     async def done(self) -> object:
-        """What has been done so far, for waits that follow it: every step of every bet, and what
-        the bookmaker took.
+        """Return what has been done so far, for waits that follow it.
+
+        That is every step of every bet, and what the bookmaker took.
         """
         bets = await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
         return {
@@ -239,9 +240,7 @@ class ExecutionWorld:
         return session is not None and bool(self.sandbox.house.sessions.user_of(session.token))
 
     async def active(self, process: str = "router") -> Child:
-        """The router that holds the account's lease in Redis and is let in, or the tracker that
-        holds its lease.
-        """
+        """Return the holder of the account's lease: the router that is let in, or the tracker."""
         key = self.bus.keys.lease({"router": f"router:{ACCOUNT.user}"}.get(process, process))
 
         async def look() -> Child | None:
@@ -270,7 +269,7 @@ class ExecutionWorld:
         return [child for child in self.children.values() if child.process == process]
 
     async def stopped(self, process: str, *, timeout_s: float = PATIENCE_S) -> Child | None:
-        """The process that came to its planned step; None when none came."""
+        """Return the process that came to its planned step; None when none came."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for child in self.of(process):
@@ -372,7 +371,7 @@ class ExecutionWorld:
         )
 
     async def tickets_of(self, event_uid: str) -> list[Ticket]:
-        """What the bookmaker holds of our bets on the event."""
+        """Return what the bookmaker holds of our bets on the event."""
         references = {f"WA-{bet.intent.reference}" for bet in await self.bets_of(event_uid)}
         return [
             ticket
@@ -412,7 +411,7 @@ class ExecutionWorld:
 
     def stands(self, bet: Bet) -> bool:
         """Whether nobody has ended the match of this bet yet."""
-        return self.scenario.stands(self._match_of(bet))
+        return self.scenario.is_open(self._match_of(bet))
 
     def _match_of(self, bet: Bet) -> int:
         return next(
@@ -422,7 +421,7 @@ class ExecutionWorld:
     async def finish_everything(self) -> None:
         """End every match and waits until the ledger has settled every bet."""
         going_on = [
-            match_id for match_id in self.scenario.fixtures if self.scenario.stands(match_id)
+            match_id for match_id in self.scenario.fixtures if self.scenario.is_open(match_id)
         ]
         for number, match_id in enumerate(going_on):
             self.scenario.finish(match_id, (number % 3, number % 2))
@@ -540,7 +539,7 @@ def _differences(bet: Bet, ticket: Ticket) -> list[str]:
 
 @asynccontextmanager
 async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[None]:
-    """A worker in the test's own process that outlives a Redis that goes away."""
+    """Run a worker in the test's own process that outlives a Redis that goes away."""
     stop = asyncio.Event()
     task = asyncio.ensure_future(
         live(process, process, settings, run, stop=stop, log=structlog.get_logger(process))
@@ -559,8 +558,9 @@ async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[No
 async def execution_world(
     folder: Path, *, fixtures: int, **names: str
 ) -> AsyncIterator[ExecutionWorld]:
-    """The world with feed and guard running and ``fixtures`` signals at hand; routers and trackers
-    are the test's to start.
+    """Open the world with feed and guard running and ``fixtures`` signals at hand.
+
+    Routers and trackers are the test's to start.
     """
     betting = BettingConfig(
         refusal_rate=0.0, refusal_by_book={}, quote_drift_rate=0.0, quote_delay_s=(0.0, 0.01)
@@ -622,7 +622,7 @@ def _kill_all(world: ExecutionWorld) -> None:
 
 
 async def rearm(world: ExecutionWorld) -> None:
-    """What the operator does after Redis lost everything."""
+    """Do what the operator does after Redis lost everything."""
     mark = single(world.settings).mark
     if await read_arming(world.bus, ACCOUNT.user, mark) is None:
         await arm(world.bus, ACCOUNT.user, "test", SystemClock().now(), mark)

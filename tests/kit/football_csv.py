@@ -37,7 +37,7 @@ class Row:
         return int(self.cells["FTHG"]), int(self.cells["FTAG"])
 
     def markets(self) -> set[str]:
-        """The market ids that the file has prices for, at either moment."""
+        """Return the market ids that the file has prices for, at either moment."""
         found = set()
         for closing in ("", "C"):
             for book in BOOKS:
@@ -53,9 +53,7 @@ class Row:
         return found
 
     def prices(self, book: str, selection_id: str) -> set[Decimal]:
-        """What the file says ``book`` paid for the selection: the earlier price, the closing price,
-        or both.
-        """
+        """Return the prices of ``book`` for the selection: earlier and closing, or one of them."""
         found = set()
         for closing in ("", "C"):
             suffix = SUFFIX.get(selection_id)
@@ -69,7 +67,7 @@ class Row:
         return found
 
     def line(self, closing: str) -> str | None:
-        """The home handicap at a moment, in the spelling of market ids."""
+        """Return the home handicap at a moment, in the spelling of market ids."""
         text = self.cells.get(f"AH{closing}h") or ""
         return f"{Decimal(text).normalize() + 0:f}" if text else None
 
@@ -78,7 +76,10 @@ class Row:
         return next((self.cells[name] for name in names if self.cells.get(name)), "")
 
     def profit_minor(self, selection_id: str, odds: Decimal, stake_minor: int) -> int:
-        """What the bet came to by the rules of the trade, in cents, half a cent away from zero."""
+        """Return what the bet came to by the rules of the trade.
+
+        In cents; half a cent is rounded away from zero.
+        """
         halves = self._halves(selection_id)
         exact = Decimal(stake_minor) * halves / 2 * (odds - 1 if halves > 0 else 1)
         return int(exact.to_integral_value(ROUND_HALF_UP))
@@ -107,7 +108,7 @@ class Row:
 
 
 def read_rows(paths: list[Path], first: str, last: str) -> Iterator[Row]:
-    """The rows played between two ISO dates, both included."""
+    """Return the rows played between two ISO dates, both included."""
     for path in paths:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             for cells in csv.DictReader(lines):

@@ -365,7 +365,7 @@ def spoilt(draw: st.DrawFn, good: Any, most: int = 4) -> Any:
 
 
 def bodies(kind: str, most: int = 4) -> st.SearchStrategy[bytes]:
-    """What comes over the wire instead of the good answer of ``kind``."""
+    """Draw what comes over the wire instead of the good answer of ``kind``."""
     return spoilt_bytes(CORPUS[kind], most)
 
 

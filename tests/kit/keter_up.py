@@ -21,7 +21,7 @@ START_STANDSTILL_S, START_MOST_S = 60, 200
 
 
 def runs(process: psutil.Process) -> bool:
-    """False for one that has ended, collected or not."""
+    """Return False for one that has ended, collected or not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -96,7 +96,7 @@ class KeterUp:
         )
 
     def status(self) -> dict[str, Any]:
-        """What the page's API says; empty while it does not answer."""
+        """Return what the page's API says; empty while it does not answer."""
         try:
             code, text = self.fetch("/api/status")
         except OSError:

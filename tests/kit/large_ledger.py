@@ -196,8 +196,9 @@ def _foreign(file: sqlite3.Connection, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _decisions(count: int, a_day: int) -> Iterator[dict[str, Any]]:
-    """The few verdicts that a page shows are the oldest: whoever looks for them by reading passes
-    all the others.
+    """Write decisions of which the few verdicts that a page shows are the oldest.
+
+    Whoever looks for them by reading passes all the others.
     """
     for number in range(1, count + 1):
         stage, reason = (

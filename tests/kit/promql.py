@@ -39,7 +39,7 @@ def tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 def read_query(text: str) -> Query:
-    """The selectors and grouping labels of ``text``."""
+    """Return the selectors and grouping labels of ``text``."""
     found, rest = Query(), list(tokens(text))
     while rest:
         kind, word = rest.pop(0)

@@ -92,8 +92,9 @@ class Proxy:
             link.cut()
 
     def lose_reply(self, word: bytes) -> None:
-        """The next request that holds ``word`` reaches the server and runs; its reply is lost with
-        the connection.
+        """Lose the reply to the next request that holds ``word``, with the connection.
+
+        The request reaches the server and runs.
         """
         self._losing_word = word
 

@@ -22,7 +22,10 @@ def an_event(
 def prices(
     book: str, *odds: float | None, confirmed_at: datetime = NOW, stood_s: float = 0
 ) -> BookPrices:
-    """A book's prices; ``stood_s`` is how long they had stood when they were confirmed."""
+    """Return a book's prices.
+
+    ``stood_s`` is how long they were unchanged when they were confirmed.
+    """
     texts = tuple("" if value is None else f"{value:.3f}" for value in odds)
     return BookPrices(book, odds, texts, confirmed_at - timedelta(seconds=stood_s), confirmed_at)
 

@@ -32,7 +32,7 @@ def answered(name: str, value: object) -> dict[str, Any]:
 
 
 def quotes() -> dict[str, Any]:
-    """A price of the book that the approvals of tests/kit/execution.py ask for."""
+    """Return a price of the book that the approvals of tests/kit/execution.py ask for."""
     quote = {
         "Bookie": "IBC",
         "Price": "2.200",
@@ -61,7 +61,7 @@ def placed() -> dict[str, Any]:
 
 
 def our_row(**changes: object) -> dict[str, Any]:
-    """The row of the bet that the router has sent."""
+    """Return the row of the bet that the router has sent."""
     fields: dict[str, Any] = {
         "BetPlacementReference": OUR_REFERENCE,
         "ReferenceNumber": "7001",
@@ -116,9 +116,7 @@ class SpoiltVenue(Venue):
         return AsianOddsVenue(self.client(), self.clock, intended=self._intended)
 
     def body(self, method: str) -> bytes:
-        """What ``method`` is answered with: the reference of the router's bet stands where the test
-        has OUR_REFERENCE.
-        """
+        """Return the answer to ``method``, with the router's reference for OUR_REFERENCE."""
         return self.bodies[method].replace(
             OUR_REFERENCE.encode(), f"WA-{self.reference or 'ref1'}".encode()
         )
@@ -140,7 +138,7 @@ class SpoiltVenue(Venue):
             return None
 
     def money(self) -> AccountSnapshot | None:
-        """What the account's answer says; None where it is refused."""
+        """Return what the account's answer says; None where it is refused."""
         try:
             return read_account(
                 checked(Reply(200, self.body("GetAccountSummary")), 0, lambda: 1.0),

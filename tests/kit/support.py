@@ -96,7 +96,7 @@ async def _value(ask: Callable[[], Any]) -> Any:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
+    """Return a TCP port on loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -104,7 +104,7 @@ def free_port() -> int:
 
 
 def football_data() -> Path:
-    """The folder of real odds beside the checkout; skips the test where it is missing."""
+    """Return the folder of real odds beside the checkout; skip the test where it is missing."""
     folder = ROOT.parent / "shared" / "data" / "football-data"
     if not folder.is_dir():
         pytest.skip("the football-data folder is not beside this checkout")

@@ -54,7 +54,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
-    """A failure ends all timers, so that a debugger has its time.
+    """End all timers at a failure, so that a debugger has its time.
 
     The teardown that follows may hang all the same.
     """

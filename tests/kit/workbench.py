@@ -34,7 +34,7 @@ STOP_S = 60
 
 
 def settings_for(folder: Path, **names: Any) -> Settings:
-    """Settings with their data, and the HALT file, in ``folder``; names as in the environment."""
+    """Return settings with data and HALT file in ``folder``; names as in the environment."""
     values = {
         "DATA_DIR": folder,
         "HALT_FILE": folder / "HALT",
@@ -49,7 +49,7 @@ def settings_for(folder: Path, **names: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Bus]:
-    """A bus that is closed at the end."""
+    """Open a bus that is closed at the end."""
     bus = await connected(url)
     try:
         yield bus
@@ -60,7 +60,7 @@ async def opened(url: str) -> AsyncIterator[Bus]:
 def context_on(
     bus: Bus, settings: Settings, process: str = "validator", worker: str | None = None
 ) -> Context:
-    """A worker's world without heart task, signals or log files."""
+    """Return a worker's context without heart task, signals or log files."""
     worker = worker or process
     heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
     run = single(settings)
@@ -84,8 +84,9 @@ async def working(
 
 
 async def done_so_far(bus: Bus) -> object:
-    """What the workers have counted today and what waits for them: changes while anything is worked
-    on.
+    """Return what the workers have counted today and what waits for them.
+
+    It changes while anything is worked on.
     """
     day = SystemClock().now().date().isoformat()
     return await read_counts(bus, day), {
@@ -117,8 +118,9 @@ def quick_feed(
     final_after: timedelta = FINAL_AFTER,
     witness: Callable[[FeedUpdate], None] = lambda _update: None,
 ) -> OpenSource:
-    """The account's real feed, asked as often as a sandbox without throttles allows; ``witness``
-    sees every update.
+    """Run the account's real feed, asked as often as a sandbox without throttles allows.
+
+    ``witness`` sees every update.
     """
 
     @asynccontextmanager
@@ -164,7 +166,7 @@ class Witnessed:
 
 
 async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:
-    """An account with money, as the tracker would report it."""
+    """Give the account money, as the tracker would report it."""
     account = settings.venue.ao_user
     await write_account(
         bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now())

@@ -16,7 +16,10 @@ from keter.replay.capture import CaptureWriter
 from tests.unit.replay.test_backtest import HEADER
 from tests.unit.replay.test_replayer import game
 
-ROW = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,2.2,3.6,4.1,2.20,1.90,-0.75,1.90,2.00,1.95,3.5,4.1"
+ROW = (
+    "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,2.2,3.6,4.1,2.20,1.90,"
+    "-0.75,1.90,2.00,1.95,3.5,4.1"
+)
 
 
 @pytest.fixture(autouse=True)

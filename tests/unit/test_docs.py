@@ -77,7 +77,7 @@ def test_the_guide_lists_the_exit_codes_there_are() -> None:
 
 
 def fenced(page: str, heading: str) -> list[str]:
-    """The lines of the first code block behind ``heading``, comments taken off."""
+    """Return the lines of the first code block behind ``heading``, comments taken off."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     block = text[text.index(heading) :].split("```")[1]
     return [line.partition("  #")[0].strip() for line in block.strip().splitlines()]

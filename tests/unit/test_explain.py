@@ -35,7 +35,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def decided(*books: BookPrices) -> Decision:
-    """The edge gate's decision on the home side, as the edge worker records it."""
+    """Return the edge gate's decision on the home side, as the edge worker records it."""
     market = ValidatedMarket(an_update(*books), books, {}, NOW)
     side, verdict, _, signal = evaluate(market, EdgeSettings(), NOW)[0]
     details: dict[str, object] = {"fair": msgspec.to_builtins(signal.fair)} if signal else {}

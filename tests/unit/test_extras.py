@@ -94,7 +94,7 @@ def test_what_is_tested_is_what_is_installed() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """A checkout in which commands are noted, not run."""
+    """Make a checkout in which commands are noted, not run."""
     for name in ("requirements.lock", "requirements-extras.lock", "pyproject.toml", ".env.example"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / ".venv").mkdir()

@@ -19,7 +19,7 @@ def stub(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with start.sh whose PATH holds only what the test puts into ``bin``, and dirname."""
+    """Make a folder with start.sh whose PATH holds dirname and what the test puts into ``bin``."""
     folder = tmp_path / "a checkout"
     (folder / "bin").mkdir(parents=True)
     (folder / "start.sh").write_bytes((ROOT / "start.sh").read_bytes())

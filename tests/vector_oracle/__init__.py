@@ -14,7 +14,7 @@ from tests.vector_oracle.stakes import analytics, exchanges, refusals
 
 
 def vectors(seed: int) -> list[Vector]:
-    """Some 1,400 vectors in the format of ``scripts/check-vectors``."""
+    """Return some 1,400 vectors in the format of ``scripts/check-vectors``."""
     rng = random.Random(seed)
     with localcontext() as context:
         context.prec = 40

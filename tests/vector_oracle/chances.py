@@ -468,7 +468,7 @@ def kellies(rng: random.Random) -> list[Vector]:
 
 
 def exclusive(rng: random.Random, legs: int) -> Vector:
-    """The best of all sets of outcomes, each staked as its reserve rate asks."""
+    """Return the best of all sets of outcomes, each staked as its reserve rate asks."""
     weights = [rng.randint(5, 60) for _ in range(legs)]
     p = [(D(w) / sum(weights)).quantize(D("0.0001")) for w in weights]
     p[0] += 1 - sum(p)

@@ -4,10 +4,10 @@ import asyncio
 from collections import Counter
 
 from keter.bus.state.accounts import note_contest
-from keter.bus.telemetry.alerts import Level, clear_alert, raise_alert
+from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.bus.telemetry.audit import add_counts
 from keter.context import Context
-from keter.domain.alerts import Alert
+from keter.domain.alerts import Alert, Level
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.processes.redis_following import REDIS_TROUBLE

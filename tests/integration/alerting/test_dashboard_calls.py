@@ -110,7 +110,7 @@ async def test_a_listed_user_halts_and_looks_over_telegram_and_nobody_else_is_he
 
 
 def told(telegram: TelegramServer) -> list[str]:
-    """The answers, without the alerts and the sign of life that are sent to the same chat."""
+    """Return the answers, without alerts and signs of life, which go to the same chat."""
     return [text for _, text in telegram.sent if text.lower().startswith("halted")]
 
 

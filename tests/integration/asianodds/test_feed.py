@@ -47,7 +47,7 @@ def each_phase(times: int) -> Callable[[list[FeedUpdate], Known], bool]:
 
 
 def shown(sandbox: Sandbox, prices: MarketPrices) -> dict[str, tuple[float | None, ...]]:
-    """What the bookmaker's board says now of the row a market came from, in our order."""
+    """Return what the bookmaker's board has of the row a market came from, in our order."""
     row = sandbox.house.board.rows[open_ref(prices.ref).game_id]
     offer = row.offers[KINDS[prices.market.kind], prices.market.period is Period.FULL_TIME]
     order = (0, 2, 1) if prices.market.kind is MarketKind.ONE_X_TWO else (0, 1)

@@ -116,5 +116,5 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
 
 @pytest.fixture
 async def console(start_console: StartConsole) -> Console:
-    """The console as it comes: loopback, no password."""
+    """Return the console as it comes: loopback, no password."""
     return await start_console()

@@ -53,8 +53,9 @@ def live(valid_for: timedelta = timedelta(days=1)) -> dict[str, str]:
 
 @pytest.fixture
 async def ready(start_console: StartConsole) -> Console:
-    """A console of a LIVE installation that lacks nothing but the arming; the operator has just
-    logged in.
+    """Return a console of a LIVE installation that lacks nothing but the arming.
+
+    The operator has just logged in.
     """
     console = await start_console(**LOCKED, **live(), **LIMITS)
     await own_redis(console.bus)
@@ -138,7 +139,7 @@ async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: Star
 
 
 async def missing(console: Console) -> str | None:
-    """What keeps guard and router from betting LIVE."""
+    """Return what keeps guard and router from betting LIVE."""
     return await Permission(
         console.bus, console.settings, console.context.clock, "acc", LIVE_RUN.mark
     ).missing()

@@ -52,7 +52,7 @@ class Found:
 
 @contextlib.asynccontextmanager
 async def alive(console: Console) -> AsyncIterator[None]:
-    """The other processes beat and prices move, so that every endpoint has something to say."""
+    """Let the other processes beat and prices move, so that every endpoint has something to say."""
     stop = asyncio.Event()
 
     async def live() -> None:
@@ -190,7 +190,7 @@ async def test_no_request_finds_a_bug_an_undeclared_answer_or_a_way_around_a_sco
 
 
 async def served(console: Console, intent_id: str) -> dict[str, Any]:
-    """The document as the server gives it, with values for path parameters that exist."""
+    """Return the document as the server gives it, with values for path parameters that exist."""
     await console.login("operator", PASSWORDS[Role.OPERATOR])
     status, document = await console.get("/api/v1/openapi.json")
     assert status == 200

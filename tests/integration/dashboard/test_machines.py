@@ -28,7 +28,8 @@ from keter.settings import load_settings
 from keter.processes.runtime import run_process
 async def run(context): await context.stop.wait()
 recorder.run = run
-sys.exit(run_process("recorder", 1, load_settings(None, {"DATA_DIR": sys.argv[2], "REDIS_URL": sys.argv[3]})))
+settings = load_settings(None, {"DATA_DIR": sys.argv[2], "REDIS_URL": sys.argv[3]})
+sys.exit(run_process("recorder", 1, settings))
 """
 
 
@@ -57,7 +58,7 @@ async def beat(console: Console, *workers: str) -> None:
 
 
 async def rows(console: Console) -> tuple[set[str], set[str]]:
-    """The routers in /api/status, and on the Health page."""
+    """Return the routers in /api/status, and on the Health page."""
     _, status = await console.get("/api/status")
     _, shown = await console.get("/api/v1/snapshot")
     beats: dict[str, Any] = status["heartbeats"]

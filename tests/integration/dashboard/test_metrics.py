@@ -36,7 +36,7 @@ async def page(console: Console, **headers: str) -> tuple[int, str]:
 
 
 async def seed_everything(console: Console) -> None:
-    """A day on which every family has something to tell."""
+    """Make a day on which every family has samples."""
     seed = await seed_ledger(console.ledger, count=18)
     await seed_bus(console.bus, now=seed.now, day=console.context.reader.today())
     steps = {"ingest": "parse", "validator": "wait", "edge": "handle", "router": "place_call"}
@@ -347,8 +347,9 @@ def mirrored_by(rule: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def test_every_alert_of_keter_has_its_rule_with_the_same_level() -> None:
-    """Or Prometheus would keep silent about it; some are a ticket where they are less than they can be,
-    and the licence wakes somebody on its last day.
+    """Else Prometheus would keep silent about it.
+
+    Some are a ticket in their milder form, and the licence wakes somebody on its last day.
     """
     groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"]
     mirrored = {pair for group in groups for rule in group["rules"] for pair in mirrored_by(rule)}

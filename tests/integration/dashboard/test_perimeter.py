@@ -104,8 +104,10 @@ async def test_a_write_is_json_and_small(console: Console) -> None:
 
 
 async def test_every_answer_carries_the_headers_errors_and_files_included(console: Console) -> None:
-    for method, path in (("GET", "/"), ("GET", "/static/app.js"), ("GET", "/nothing"), ("GET", "/api/v1/orders?x=1"),
-                         ("POST", "/api/v1/login"), ("DELETE", "/"), ("GET", "/healthz")):  # fmt: skip
+    for method, path in (
+        ("GET", "/"), ("GET", "/static/app.js"), ("GET", "/nothing"), ("GET", "/healthz"),
+        ("GET", "/api/v1/orders?x=1"), ("POST", "/api/v1/login"), ("DELETE", "/"),
+    ):  # fmt: skip
         _, answer = await raw(console, method, path)
         assert answer.headers["Content-Security-Policy"] == CSP, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -180,7 +182,7 @@ async def test_a_page_that_the_browser_has_is_not_sent_again(console: Console) -
 
 
 def sample(route: Route) -> str:
-    """An address that the route serves."""
+    """Return an address that the route serves."""
     name = (
         "ui.js"
         if "vendor" in route.path
@@ -438,7 +440,8 @@ async def test_of_several_forwarded_addresses_the_nearest_proxys_counts(
     console = await start_console(**LOCKED, DASH_TRUSTED_PROXIES="127.0.0.1")
     wait_s = console.context.authenticator.backoff.wait_s
     for forwarded, counted in (
-        (["6.6.6.6, 10.9.8.7"], "10.9.8.7"), (["6.6.6.6", "10.9.8.8"], "10.9.8.8"), (["6.6.6.6, 10.9.8.6:4711"], "10.9.8.6"),
+        (["6.6.6.6, 10.9.8.7"], "10.9.8.7"), (["6.6.6.6", "10.9.8.8"], "10.9.8.8"),
+        (["6.6.6.6, 10.9.8.6:4711"], "10.9.8.6"),
         (["[2001:db8::1]:4711"], "2001:db8::1"), (["2001:db8:1::1"], "2001:db8:1::1"),
     ):  # fmt: skip
         headers = CIMultiDict(console.page_headers)

@@ -89,7 +89,7 @@ class Bench:
         self.desk = await Desk(world).begin()
 
     async def bet(self) -> None:
-        """An approval that reaches the router."""
+        """Hand an approval to the router."""
         signal = await self.world.approve("d1")
         assert signal is not None
         update = msgspec.structs.replace(signal.signal.update, ref=REF)
@@ -136,7 +136,7 @@ class Bench:
         )
 
     async def check_account(self) -> None:
-        """The money that the venue told stands in the history."""
+        """Check that the money which the venue reported is in the history."""
         told = self.venue.money()
         if told is not None:
             kept = (await self.world.ledger.accounts.history(USER, since=NOW))[-1]

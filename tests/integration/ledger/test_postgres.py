@@ -114,7 +114,7 @@ class Postgres:
 
     @contextmanager
     def holding(self, statement: str, database: str) -> Iterator[None]:
-        """What ``statement`` locks stays locked meanwhile."""
+        """Keep what ``statement`` locks locked meanwhile."""
         with psycopg.connect(self._address(database)) as connection:
             connection.execute(statement.encode())
             yield
@@ -269,7 +269,7 @@ async def test_the_queries_of_one_read_see_one_moment(postgres: Postgres) -> Non
 
 
 async def refusal(url: str) -> LedgerTrouble | None:
-    """What a probe finds that connects anew."""
+    """Return what a probe finds that connects anew."""
     probe = WriteProbe(url)
     found = await probe.try_write()
     await probe.aclose()
@@ -317,7 +317,9 @@ async def test_a_user_without_the_right_to_write_is_told_the_same_way(postgres: 
 
 FULL = """
 CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END$$
+$$BEGIN
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+END$$
 """
 
 

@@ -97,7 +97,7 @@ async def test_a_week_is_bet_and_settled_to_the_cent() -> None:
             pnl = expected_pnl(cells, bet["BetType"], odds, Decimal(10))
             assert Decimal(str(bet["Pnl"])) == pnl
             total += pnl
-        played = {(show.match.home, show.match.away) for show in sandbox.house.scenario.shows}  # type: ignore[attr-defined]  # the CSV world
+        played = {(show.match.home, show.match.away) for show in sandbox.house.scenario.listings}  # type: ignore[attr-defined]  # the CSV world
         assert {(bet["HomeName"], bet["AwayName"]) for bet in bets} <= played
         summary = (await client.call("GetAccountSummary"))["Result"]
         assert Decimal(str(summary["Credit"])) == 10_000 + total

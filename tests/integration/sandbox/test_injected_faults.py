@@ -29,8 +29,9 @@ QUICK = SandboxConfig(fixed_fixtures=3, feed_interval_scale=0, delay_scale=0, be
 async def opened(
     *faults: dict[str, Any],
 ) -> AsyncIterator[tuple[Sandbox, Customer, dict[str, Any]]]:
-    """A sandbox, a customer and a placement; the faults begin after the customer has read the
-    feed.
+    """Open a sandbox, a customer and a placement.
+
+    The faults begin after the customer has read the feed.
     """
     async with Sandbox(QUICK) as sandbox, customer(sandbox) as client:
         selection = selection_of((await client.rows())[0])

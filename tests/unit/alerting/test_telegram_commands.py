@@ -227,7 +227,7 @@ async def test_a_code_is_void_when_the_state_has_changed(office: Office) -> None
 
 
 def factor(clock: ManualClock) -> Authenticator:
-    """The console's own door, whose operator has a second factor."""
+    """Return the console's own authenticator, whose operator has a second factor."""
     hashed = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(
         "seven wet herons walk"
     )

@@ -30,7 +30,7 @@ NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def fake() -> AsyncIterator[Bus]:
-    """A bus on an imitation that runs in a thread."""
+    """Open a bus on an imitation that runs in a thread."""
     port, stop = free_port(), threading.Event()
     thread = threading.Thread(target=serve, args=(port, stop), daemon=True)
     thread.start()

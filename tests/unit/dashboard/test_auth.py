@@ -523,8 +523,9 @@ def test_the_cookie_of_a_known_browser_is_good_for_its_account_password_and_time
     assert not authenticator.devices.known(authenticator.devices.sign("viewer"), "operator")
     account, device, ends, signature = cookie.split(".")
     for forged in (
-        "", "a.b.c", f"{account}.{device}.{ends}.", f"{account}.{device}.{int(ends) + 1}.{signature}",
-        f"{account}.{'0' * 16}.{ends}.{signature}", f"viewer.{device}.{ends}.{signature}", f"{cookie}\u00e9",
+        "", "a.b.c", f"{account}.{device}.{ends}.", f"{cookie}\u00e9",
+        f"{account}.{device}.{int(ends) + 1}.{signature}",
+        f"{account}.{'0' * 16}.{ends}.{signature}", f"viewer.{device}.{ends}.{signature}",
     ):  # fmt: skip
         assert not authenticator.devices.known(forged, "operator")
         assert not authenticator.devices.known(forged, "viewer")

@@ -35,7 +35,7 @@ ON_PANEL = ("text", "muted", "gain", "loss", "warn", "critical", "info", "live")
 
 
 def tokens(start: str) -> dict[str, str]:
-    """Custom properties of the first rule that begins with ``start``."""
+    """Return custom properties of the first rule that begins with ``start``."""
     css = (WEB / "style.css").read_text(encoding="utf-8")
     block = css[css.index(start) + len(start) :].split("}", 1)[0]
     return dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block))

@@ -55,7 +55,7 @@ def bets(draw: st.DrawFn, periods: tuple[Period, ...] = (FT,), in_play: bool = F
 
 
 def loss_at(bet: Exposure, final: tuple[int, int], half_time: tuple[int, int] = (0, 0)) -> int:
-    """What the bookmaker would take at this score, by the settlement that money is booked with."""
+    """Return what the bookmaker would take at this score, by the settlement that books money."""
     assert bet.market is not None
     assert bet.side is not None
     booked = settle(

@@ -19,7 +19,7 @@ handicaps = st.integers(-20, 20)
 
 
 def handicap(own_line: float, side: Outcome) -> Market:
-    """The market of a bet whose line is written from its own side."""
+    """Return the market of a bet whose line is written from its own side."""
     return Market(
         FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if side is Outcome.HOME else -1)
     )

@@ -11,7 +11,7 @@ STATES = st.sampled_from(sorted(SETTLED))
 
 
 def by_hand(oldest_first: list[BetState]) -> int:
-    """The reference: one bet after another."""
+    """Compute the reference: one bet after another."""
     streak = 0
     for state in oldest_first:
         if state in {S.LOST, S.HALF_LOST}:

@@ -20,10 +20,15 @@ HEADER = (
     "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,MaxAHH,MaxAHA,"
     "AHCh,PCAHH,PCAHA,PSCH,PSCD,PSCA"
 )
+# A match whose closing handicap line is the test's to say.
+ROW = (
+    "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,"
+    "{},1.90,2.00,2.0,3.5,4.0"
+)
 
 
 def rules(min_ev_pct: float, *kinds: MarketKind) -> Rules:
-    """The defaults of the product with one sharp source, a stake of 100 and no ceiling of value."""
+    """Return the product's defaults with one sharp source, a stake of 100, no ceiling of value."""
     changed = {
         "MIN_SHARP_SOURCES": "1",
         "EV_MAX_PCT": "999",
@@ -42,7 +47,7 @@ def backtest(tmp_path: Path, row: str, rules: Rules) -> Backtest:
 def test_a_quarter_line_is_settled_in_halves_and_a_moved_line_has_no_closing_value(
     tmp_path: Path,
 ) -> None:
-    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
+    row = ROW.format("-0.5")
     result = backtest(tmp_path, row, rules(5, MarketKind.ASIAN_HANDICAP))
     (bet,) = result.bets
     assert (bet.selection_id, bet.state, bet.book) == ("ft.ah.-0.75.home", "HALF_WON", "MAX")
@@ -58,8 +63,7 @@ def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_t
     """The goals of the closing 1X2, split so that the home side wins as often as the close at -0.5
     says.
     """
-    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,{},1.90,2.00,2.0,3.5,4.0"
-    (bet,) = backtest(tmp_path, row.format("-0.5"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    (bet,) = backtest(tmp_path, ROW.format("-0.5"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
     result = devig([2.0, 3.5, 4.0])
     model = fit_home_away(result[0], result[2])
     total, wanted = model.home + model.away, (1 / 1.9) / (1 / 1.9 + 1 / 2.0)
@@ -84,8 +88,8 @@ def test_a_close_of_a_line_two_steps_away_at_most_is_moved_by_a_goal_model_and_t
     won, lost = clear + level / 2, 1 - clear - level
     assert bet.modelled_p == pytest.approx(won / (won + lost), abs=1e-9)
     assert bet.closing_p is None
-    (far,) = backtest(tmp_path, row.format("0"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
-    (same,) = backtest(tmp_path, row.format("-0.75"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    (far,) = backtest(tmp_path, ROW.format("0"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
+    (same,) = backtest(tmp_path, ROW.format("-0.75"), rules(5, MarketKind.ASIAN_HANDICAP)).bets
     assert (far.modelled_p, same.modelled_p) == (None, None)
     assert same.closing_p is not None
 
@@ -107,7 +111,7 @@ def test_the_close_can_be_the_yardstick(tmp_path: Path) -> None:
 def test_a_stake_below_the_minimum_is_dropped_as_it_would_be_live(
     tmp_path: Path, least: int, bets: int
 ) -> None:
-    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.0,3.5,4.0,-0.75,1.95,1.95,,,,2.20,1.90,-0.5,1.90,2.00,2.0,3.5,4.0"
+    row = ROW.format("-0.5")
     asked = rules(5, MarketKind.ASIAN_HANDICAP)
     asked = replace(asked, stake=asked.stake.model_copy(update={"min_stake": Decimal(least)}))
     assert len(backtest(tmp_path, row, asked).bets) == bets

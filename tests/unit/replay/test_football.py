@@ -20,7 +20,10 @@ from keter.replay.football import (
 )
 from tests.kit.support import football_data
 
-HEADER = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,P>2.5,P<2.5,AHh,PAHH,PAHA,MaxH,MaxD,MaxA,PSCH,PSCD,PSCA"
+HEADER = (
+    "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,PSH,PSD,PSA,P>2.5,P<2.5,AHh,PAHH,PAHA,"
+    "MaxH,MaxD,MaxA,PSCH,PSCD,PSCA"
+)
 
 
 def read(tmp_path: Path, *rows: str, header: str = HEADER) -> list[Fixture | Skipped]:
@@ -30,7 +33,10 @@ def read(tmp_path: Path, *rows: str, header: str = HEADER) -> list[Fixture | Ski
 
 
 def test_a_row_becomes_a_fixture_with_prices_by_moment_market_and_book(tmp_path: Path) -> None:
-    row = "X1,11/08/2025,20:00,Reds,Blues,2,1,2.10,3.40,3.60,1.90,2.00,-0.25,1.95,1.95,2.2,3.5,3.7,2.05,3.40,3.70"
+    row = (
+        "X1,11/08/2025,20:00,Reds,Blues,2,1,2.10,3.40,3.60,1.90,2.00,-0.25,1.95,1.95,"
+        "2.2,3.5,3.7,2.05,3.40,3.70"
+    )
     (fixture,) = read(tmp_path, row)
     assert isinstance(fixture, Fixture)
     assert fixture.kickoff == datetime(2025, 8, 11, 19, tzinfo=UTC), (
@@ -49,7 +55,10 @@ def test_a_row_becomes_a_fixture_with_prices_by_moment_market_and_book(tmp_path:
 
 
 def test_a_missing_or_absurd_price_takes_its_market_out_and_nothing_else(tmp_path: Path) -> None:
-    row = "X1,11/08/2025,20:00,Reds,Blues,0,0,2.10,,3.60,1.90,2.00,,1.95,1.95,nan,3.5,3.7,1.0,3.40,3.70"
+    row = (
+        "X1,11/08/2025,20:00,Reds,Blues,0,0,2.10,,3.60,1.90,2.00,,1.95,1.95,"
+        "nan,3.5,3.7,1.0,3.40,3.70"
+    )
     (fixture,) = read(tmp_path, row)
     assert isinstance(fixture, Fixture)
     assert set(fixture.prices) == {(Moment.EARLIER, TOTAL_2_5)}

@@ -17,7 +17,7 @@ KICKOFF = datetime(2026, 2, 21, 15, tzinfo=UTC)
 
 
 def bet(number: int, pnl_minor: int | None, **changes: object) -> BetRecord:
-    """A bet of 10.00 at 2.10 on an event and day of its own."""
+    """Return a bet of 10.00 at 2.10 on an event and day of its own."""
     state = (
         "RUNNING"
         if pnl_minor is None

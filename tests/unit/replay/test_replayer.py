@@ -140,7 +140,7 @@ def test_limits_hold_in_a_replay_too() -> None:
 
 
 def two_values(result: str, total: str) -> bytes:
-    """A match whose result has a little value and whose total has more."""
+    """Return a match whose result has a little value and whose total has more."""
     fair = "PIN=1.950,1.950;ISN=1.940,1.960;SBO=1.950,1.950"
     return feed_body(
         match_game(

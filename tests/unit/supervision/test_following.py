@@ -71,7 +71,7 @@ LACKING: dict[str, tuple[dict[str, str], str, int]] = {
 
 
 def settings(folder: Path, lacking: dict[str, str] | None = None, **more: str) -> Settings:
-    """What LIVE needs, but for what is lacking; an empty limit is one that is not set."""
+    """Return what LIVE needs, but for what is lacking; an empty limit is one that is not set."""
     values = {"DATA_DIR": str(folder), **READY, **(lacking or {}), **more}
     return load_settings(
         None, {name: value for name, value in values.items() if value or not name.startswith("MAX")}

@@ -103,8 +103,10 @@ async def test_the_ledger_is_where_the_folder_is_whatever_its_name(
     from keter.opening import open_settings_ledger
 
     folder = tmp_path / name
-    for settings in (load_settings(None, {"DATA_DIR": str(folder)}),
-                     load_settings(make(folder), {"LEDGER_URL": "sqlite:///local/ledger.db"})):  # fmt: skip
+    for settings in (
+        load_settings(None, {"DATA_DIR": str(folder)}),
+        load_settings(make(folder), {"LEDGER_URL": "sqlite:///local/ledger.db"}),
+    ):
         ledger = await open_settings_ledger(settings, clock=SystemClock())
         await ledger.aclose()
         file = local_ledger(settings)

@@ -437,8 +437,9 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
 
 
 def ahead(stood_s: float, *, lag: BookPrices = SHARPS_1X2[2]) -> ValidatedMarket:
-    """The anchor has shortened the away side and lengthened home; the other sharp books stand where
-    they stood.
+    """Return a market in which the anchor has shortened the away side and lengthened home.
+
+    The other sharp books have not moved.
     """
     return a_market(prices("PIN", 2.90, 3.30, 2.60, stood_s=stood_s), SHARPS_1X2[1], lag)
 

@@ -48,9 +48,7 @@ READERS: list[tuple[str, Callable[[Answer], Any]]] = [
 
 
 def check(value: Any) -> None:
-    """What goes on from a parser is small, and can be written down anywhere: in JSON, in UTF-8, in
-    64 bits.
-    """
+    """Check that a parser's result is small and can be written in JSON, in UTF-8, in 64 bits."""
     encode(value)
     if isinstance(value, str):
         assert len(value) <= TEXTS_OF_AN_ANSWER * LONGEST_TEXT and "\x00" not in value
@@ -200,8 +198,9 @@ async def test_every_odd_value_in_every_place_of_a_login_is_a_session_or_an_erro
 
 
 async def log_in(kind: str, body: bytes) -> None:
-    """A login, its registration, a question and a look at the session after a while; the answer of
-    ``kind`` is ``body``.
+    """Log in, register, ask a question and look at the session after a while.
+
+    The answer of ``kind`` is ``body``.
     """
     venue = Venue()
     for name, method in (("login", "Login"), ("register", "Register"), ("state", "IsLoggedIn")):

@@ -639,9 +639,7 @@ ODDS = st.sampled_from(
 
 @st.composite
 def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """A sequence of rows of two fixtures as deltas would bring them, each change later than the one
-    before.
-    """
+    """Draw rows of two fixtures as deltas bring them, each change later than the one before."""
     made: list[dict[str, Any]] = []
     for number in range(draw(st.integers(1, 12))):
         game_id = draw(st.integers(1, 4))

@@ -1,3 +1,4 @@
-"""A bookmaker on localhost that speaks the AsianOdds88 protocol: for DRY runs without an account,
-and for tests.
+"""A bookmaker on localhost that speaks the AsianOdds88 protocol.
+
+It serves DRY runs without an account, and tests.
 """

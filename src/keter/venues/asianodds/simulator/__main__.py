@@ -1,4 +1,4 @@
-"""``python -m keter.venues.asianodds.simulator``."""
+"""Run the sandbox: ``python -m keter.venues.asianodds.simulator``."""
 
 import sys
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from keter.venues.asianodds.simulator.bet_rows import bet_row
 from keter.venues.asianodds.simulator.book import DAY_MS, Account, State, Ticket
 from keter.venues.asianodds.simulator.calls import Answer, Call, data, result, words
+from keter.venues.asianodds.simulator.decisions import Mistake
 from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.house import House
-from keter.venues.asianodds.simulator.placement import Mistake, Refused, quote_json
+from keter.venues.asianodds.simulator.quoting import quote_json
+from keter.venues.asianodds.simulator.requests import FAILED, Refused
 from keter.venues.asianodds.simulator.spoil import spoil_rows
 from keter.venues.asianodds.simulator.wording import amount, us_date
 
@@ -16,7 +18,7 @@ _NO_ROWS, _NOT_FOUND = 300, -200
 
 
 def get_placement_info(house: House, call: Call) -> Answer:
-    target, quotes = house.desk.quotes(call.session, call.body)
+    target, quotes = house.quoting.quotes(call.session, call.body)
     currency = house.book.accounts[call.session.user].config.currency
     found = [
         quote_json(target, quote, currency, house.config.protocol.price_field) for quote in quotes
@@ -26,8 +28,8 @@ def get_placement_info(house: House, call: Call) -> Answer:
 
 
 def place_bet(house: House, call: Call) -> Answer:
-    plan = house.desk.prepare(call.session, call.body, call.now_ms)
-    tickets = house.desk.send(plan, call.now_ms, _mistake(house, call.route))
+    plan = house.placing.prepare(call.session, call.body, call.now_ms)
+    tickets = house.placing.send(plan, call.now_ms, _mistake(house, call.route))
     house.book.advance(call.now_ms, [])
     sent = [
         {"Bookie": t.order.bookie, "PlacedSuccessfully": True, "ReturnCode": 0, "Message": ""}
@@ -39,11 +41,9 @@ def place_bet(house: House, call: Call) -> Answer:
 
 
 def _mistake(house: House, route: str) -> Mistake | None:
-    """What the bookmaker gets wrong about this placement, if anything."""
-    stake, odds = (
-        house.faults.take(FaultKind.WRONG_STAKE, route),
-        house.faults.take(FaultKind.WRONG_PRICE, route),
-    )
+    """Return what the book gets wrong about this placement; None if nothing."""
+    stake = house.faults.take(FaultKind.WRONG_STAKE, route)
+    odds = house.faults.take(FaultKind.WRONG_PRICE, route)
     revoked = house.faults.take(FaultKind.REFUSED_LATER, route)
     if stake is None and odds is None and revoked is None:
         return None
@@ -55,13 +55,11 @@ def _mistake(house: House, route: str) -> Mistake | None:
 
 
 def _bets(house: House, call: Call, wanted: Callable[[Ticket], bool], cap: int) -> Answer:
-    """Newest first. A bet that has only just been sent is in no list yet."""
+    """Answer with the newest ``cap`` bets; one that has only just been sent is left out."""
     transit_ms = house.config.protocol.transit_s * house.config.delay_scale * 1000
     mine = house.book.tickets(call.session.user)
-    found = [t for t in reversed(mine) if wanted(t) and call.now_ms >= t.placed_ms + transit_ms][
-        :cap
-    ]
-    rows = [_row(house, ticket, codes=False) for ticket in found]
+    found = [t for t in reversed(mine) if wanted(t) and call.now_ms >= t.placed_ms + transit_ms]
+    rows = [_row(house, ticket, codes=False) for ticket in found[:cap]]
     return data(spoil_rows(house.faults, call.route, rows), _NO_ROWS)
 
 
@@ -109,8 +107,9 @@ def get_account_summary(house: House, call: Call) -> Answer:
 
 
 def _by_day(house: House, call: Call, first: int, last: int) -> dict[int, list[Ticket]]:
-    """The customer's tickets by the day on which they were settled, else decided, else placed;
-    oldest day first.
+    """Return the customer's tickets by day, the oldest first.
+
+    The day is that of the settlement, else of the decision, else of the placement.
     """
     books, days = words(call, "bookies"), dict[int, list[Ticket]]()
     for ticket in house.book.tickets(call.session.user):
@@ -124,7 +123,7 @@ def _day(call: Call, name: str) -> int:
     try:
         moment = datetime.strptime(call.query.get(name, ""), "%m/%d/%Y").replace(tzinfo=UTC)
     except ValueError as e:
-        raise Refused(-1, f"{name} must read MM/dd/yyyy") from e
+        raise Refused(FAILED, f"{name} must read MM/dd/yyyy") from e
     return int(moment.timestamp() * 1000) // DAY_MS
 
 
@@ -138,10 +137,8 @@ def get_history_statement(house: House, call: Call) -> Answer:
     for day, tickets in _by_day(house, call, _day(call, "from"), _day(call, "to")).items():
         settled = [ticket for ticket in tickets if ticket.state is State.SETTLED]
         if settled:
-            day_turnover, day_won = (
-                sum(t.stake_minor for t in settled),
-                sum(t.pnl_minor for t in settled),
-            )
+            day_turnover = sum(ticket.stake_minor for ticket in settled)
+            day_won = sum(ticket.pnl_minor for ticket in settled)
             turnover, won = turnover + day_turnover, won + day_won
             items.append(_statement_day(account, day, day_turnover, day_won))
     totals = {
@@ -165,7 +162,7 @@ def _statement_day(account: Account, day: int, turnover: int, won: int) -> dict[
 
 
 def _balance(account: Account, day: int) -> int:
-    """The balance at the end of a day: today's less what was won since."""
+    """Return the balance at the end of a day: today's less what was won since."""
     later = sum(pnl for other, pnl in account.pnl_by_day.items() if other > day)
     return account.config.deposit_minor + account.pnl_minor - later
 

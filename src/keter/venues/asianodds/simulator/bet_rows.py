@@ -1,10 +1,10 @@
-"""Tickets as the venue's rows, in words (GetBets family) or codes (history)."""
+"""Tickets as the venue's rows: states in words (GetBets family) or in codes (history). Pure."""
 
 from keter.domain.markets import line_text
 from keter.venues.asianodds.simulator.book import State, Ticket
 from keter.venues.asianodds.simulator.wording import amount, favoured, odds_text
 
-_KICKOFF_SHIFT_MS = 8 * 3_600_000
+_KICKOFF_SHIFT_MS = 8 * 3_600_000  # the venue's bet rows run eight hours ahead of UTC
 _GAME_TYPES = {"H": "Handicap", "O": "Over/Under", "X": "1X2"}
 _BET_TYPES = {
     ("H", "home"): "HDP Home",
@@ -24,8 +24,8 @@ _CODES = {
 }
 
 
-def word_status(ticket: Ticket) -> str:
-    """Won or Lost by the sign of the result; Settled when the stake came back."""
+def _word_status(ticket: Ticket) -> str:
+    """Return Won or Lost by the sign of the result; Settled if the stake came back."""
     if ticket.state is not State.SETTLED:
         return {
             State.PENDING: "Pending",
@@ -37,7 +37,10 @@ def word_status(ticket: Ticket) -> str:
 
 
 def bet_row(ticket: Ticket, currency: str, *, codes: bool, hdp_sign: str) -> dict[str, object]:
-    """One bet row. Scores are strings, -1 unknown; KickoffTime runs eight hours ahead of UTC."""
+    """Return one bet row. Scores are strings, -1 where unknown.
+
+    ``codes``: the state as a code. ``hdp_sign`` "away" signs handicaps from the away side.
+    """
     order, selection = ticket.order, ticket.order.selection
     kind, full = selection.slot
     unknown = (-1, -1)
@@ -50,7 +53,7 @@ def bet_row(ticket: Ticket, currency: str, *, codes: bool, hdp_sign: str) -> dic
         "ReferenceNumber": ticket.ticket_id,
         "InternalReferenceNumber": ticket.ticket_id,
         "Bookie": order.bookie,
-        "Status": _CODES[ticket.state] if codes else word_status(ticket),
+        "Status": _CODES[ticket.state] if codes else _word_status(ticket),
         "GameType": _GAME_TYPES[kind],
         "BetType": _BET_TYPES[kind, selection.name],
         "Term": "FT" if full else "HT",

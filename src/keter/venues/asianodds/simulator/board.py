@@ -1,5 +1,4 @@
-"""The shop window: fixtures and their rows as the feed shows them, each stamped with the time of
-its last change.
+"""Fixtures and their rows as the feed shows them, each stamped with the time of its last change.
 
 One ``Fixture`` has several ``Row``s (one per line, each with its own GameId). A row is replaced,
 never edited.
@@ -20,7 +19,7 @@ from keter.venues.asianodds.simulator.wording import (
     starts_on,
 )
 
-_HASH = 0x9E3779B1
+_HASH = 0x9E3779B1  # the golden ratio of 2**32, odd: consecutive numbers spread over all values
 
 
 class MarketType(IntEnum):
@@ -29,7 +28,8 @@ class MarketType(IntEnum):
     EARLY = 2
 
 
-Slot = tuple[str, bool]  # game type H, O or X, and whether it is full time
+# Game type (H handicap, O over and under, X 1X2), and whether it is full time.
+Slot = tuple[str, bool]
 SLOTS: dict[Slot, tuple[str, str | None]] = {
     ("H", True): ("FullTimeHdp", "Handicap"),
     ("O", True): ("FullTimeOu", "Goal"),
@@ -49,7 +49,8 @@ ODDS_NAMES: dict[str, tuple[str, ...]] = {
 class Fixture:
     """A match.
 
-    Scores are the truth as of now; ``half_time`` and ``full_time`` stand once that period is over.
+    Scores are the truth as of now. ``half_time`` and ``full_time`` are set once that period is
+    over.
     """
 
     match_id: int
@@ -95,7 +96,7 @@ class Row:
     encoded: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def wire(self, odds_format: str, books: frozenset[str] | None) -> bytes:
-        """The row as JSON; ``books`` None means every book."""
+        """Return the row as JSON; ``books`` None means every book."""
         if books is not None:
             return orjson.dumps(_as_json(self, odds_format, books))
         if odds_format not in self.encoded:
@@ -128,18 +129,7 @@ def _as_json(row: Row, odds_format: str, books: frozenset[str] | None) -> dict[s
         "HalfTimeFavoured": sides[1],
     }
     for slot, (name, line_name) in SLOTS.items():
-        offer = row.offers.get(slot)
-        prices = (
-            {}
-            if offer is None
-            else {b: legs for b, legs in offer.prices.items() if books is None or b in books}
-        )
-        market = {"BookieOdds": bookie_odds(prices, odds_format)}
-        if line_name is not None:
-            market[line_name] = (
-                line_range(offer.line_q) if offer and prices and offer.line_q is not None else ""
-            )
-        body[name] = market
+        body[name] = _market_json(row.offers.get(slot), line_name, odds_format, books)
     body |= {
         "IsActive": row.active, "WillBeRemoved": row.closing, "ToBeRemovedOn": row.remove_on_ms,
         "UpdatedDateTime": row.updated_ms,
@@ -147,8 +137,21 @@ def _as_json(row: Row, odds_format: str, books: frozenset[str] | None) -> dict[s
     return body
 
 
+def _market_json(
+    offer: Offer | None, line_name: str | None, odds_format: str, books: frozenset[str] | None
+) -> dict[str, str]:
+    line_q, prices = None, {}
+    if offer is not None:
+        prices = {b: legs for b, legs in offer.prices.items() if books is None or b in books}
+        line_q = offer.line_q if prices else None
+    market = {"BookieOdds": bookie_odds(prices, odds_format)}
+    if line_name is not None:
+        market[line_name] = "" if line_q is None else line_range(line_q)
+    return market
+
+
 class Numbers:
-    """Ids that look like the venue's: hash-like, signed 32 bit, never repeated within 4 billion."""
+    """Ids that look like the venue's: hash-like, signed 32 bit, not repeated within 4 billion."""
 
     def __init__(self, salt: int) -> None:
         self._next = salt & 0xFFFF
@@ -162,24 +165,23 @@ class Numbers:
 class Board:
     """Rows by GameId.
 
-    Stamps never fall, and grow after each ``cursor``, so that a cursor misses no change.
+    Stamps never fall, and grow after each ``cursor``, so that a client with a cursor misses no
+    change.
     """
 
     def __init__(self, closing_ms: int) -> None:
         self.rows: dict[int, Row] = {}
         self._stamp_ms = 0
-        self._told = False
+        self._cursor_given = False
         self._closing_ms = closing_ms
 
     def cursor(self) -> int:
-        """The stamp of the last change; every later change is stamped above it."""
-        self._told = True
+        """Return the stamp of the last change; every later change is stamped above it."""
+        self._cursor_given = True
         return self._stamp_ms
 
     def put(self, row: Row, now_ms: int) -> None:
-        """Show ``row`` instead of the one with the same GameId; nothing happens when nothing
-        differs.
-        """
+        """Put ``row`` in place of the one with the same GameId, unless nothing differs."""
         old = self.rows.get(row.game_id)
         if old is not None and old == replace(row, updated_ms=old.updated_ms):
             return
@@ -207,7 +209,7 @@ class Board:
             del self.rows[game_id]
 
     def changed(self, market_type: MarketType, since_ms: int) -> Iterator[Row]:
-        """Rows of a market type changed after ``since_ms``."""
+        """Return the rows of a market type that changed after ``since_ms``."""
         return (
             row
             for row in self.rows.values()
@@ -215,15 +217,15 @@ class Board:
         )
 
     def _stamp(self, now_ms: int) -> int:
-        self._stamp_ms = max(now_ms, self._stamp_ms + self._told)
-        self._told = False
+        self._stamp_ms = max(now_ms, self._stamp_ms + self._cursor_given)
+        self._cursor_given = False
         return self._stamp_ms
 
 
 def rows_json(
     rows: Iterable[Row], odds_format: str, books: frozenset[str] | None
 ) -> list[dict[str, object]]:
-    """Rows grouped by sport, as the feed's ``Sports`` list."""
+    """Return rows grouped by sport, as the feed's ``Sports`` list. Raises ValueError."""
     if odds_format not in FORMATS:
         raise ValueError(f"OddsFormat must be one of {', '.join(FORMATS)}")
     sports: dict[int, list[orjson.Fragment]] = {}

@@ -1,8 +1,7 @@
 """The bookmaker's own ledger: every ticket and every customer's money.
 
-The truth that tests assert against.
-
-For each account, always: ``credit + outstanding == deposit + pnl``. Money is cents.
+It is the truth that tests assert against. For each account, always: ``credit + outstanding ==
+deposit + pnl``. Money is cents.
 """
 
 import heapq
@@ -11,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from cachetools import FIFOCache
+
 from keter.venues.asianodds.simulator.config import AccountConfig
-from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.simulator.settlement import INFO, Selection, halves, profit
+from keter.venues.simulation.match import Result
 
 DAY_MS = 86_400_000
 _KEEP_RESULTS = 4000
@@ -21,6 +22,8 @@ _KEEP_DAYS = 60
 
 
 class State(StrEnum):
+    """Where a ticket is in its life."""
+
     PENDING = "pending"
     RUNNING = "running"
     REFUSED = "refused"
@@ -32,7 +35,8 @@ class State(StrEnum):
 class Decision:
     """What becomes of a ticket, and when.
 
-    ``refusal`` None: accepted. ``revoke_ms``: taken back after acceptance.
+    ``refusal`` None: accepted, at another stake or price where one is given. ``revoke_ms``: when it
+    is taken back after acceptance.
     """
 
     due_ms: int
@@ -66,8 +70,9 @@ class Order:
 
 @dataclass(slots=True)
 class Ticket:
-    """An order and what came of it; ``odds_milli`` and ``stake_minor`` are what the bookmaker
-    booked.
+    """An order and what came of it.
+
+    ``odds_milli`` and ``stake_minor`` are what the bookmaker booked.
     """
 
     number: int
@@ -101,11 +106,12 @@ class Account:
     pnl_by_day: dict[int, int] = field(default_factory=dict)
 
     def balanced(self) -> bool:
-        return (
-            self.credit_minor + self.outstanding_minor == self.config.deposit_minor + self.pnl_minor
-        )
+        """Return whether no cent was lost or made up."""
+        held_minor = self.credit_minor + self.outstanding_minor
+        return held_minor == self.config.deposit_minor + self.pnl_minor
 
     def book(self, day: int, pnl_minor: int) -> None:
+        """Add a result to the sum and to its UTC day, counted from the epoch."""
         self.pnl_minor += pnl_minor
         self.pnl_by_day[day] = self.pnl_by_day.get(day, 0) + pnl_minor
         while len(self.pnl_by_day) > _KEEP_DAYS:
@@ -113,8 +119,9 @@ class Account:
 
 
 class Book:
-    """Tickets by number, oldest first; the oldest closed ones are forgotten beyond
-    ``keep_closed``.
+    """Tickets by number, oldest first.
+
+    Of closed ones the newest ``keep_closed`` are kept.
     """
 
     def __init__(
@@ -129,7 +136,7 @@ class Book:
         self._open_by_match: dict[int, list[Ticket]] = {}
         self._due: list[tuple[int, int, bool]] = []
         self._closed: deque[int] = deque()
-        self._results: dict[tuple[int, bool], Result] = {}
+        self._results: FIFOCache[tuple[int, bool], Result] = FIFOCache(_KEEP_RESULTS)
         self._waiting: deque[Result] = deque()
         self.placed = 0
 
@@ -137,15 +144,15 @@ class Book:
         return iter(self._tickets.values())
 
     def tickets(self, account: str | None = None) -> list[Ticket]:
-        """Tickets known, oldest first; of one account or all."""
+        """Return the tickets known, oldest first; of one account or all."""
         return [t for t in self if account is None or t.order.account == account.upper()]
 
     def by_reference(self, account: str, reference: str) -> list[Ticket]:
-        """Tickets of a reference (with its ``WA-``), oldest first."""
+        """Return the tickets of a reference (with its ``WA-``), oldest first."""
         return list(self._by_reference.get((account.upper(), reference), ()))
 
     def place(self, order: Order, decision: Decision, now_ms: int) -> Ticket:
-        """Take an order in; it is decided when ``decision`` falls due."""
+        """Accept an order for decision; it is decided when ``decision`` is due."""
         self.placed += 1
         ticket = Ticket(self.placed, order, now_ms, decision, order.odds_milli, order.stake_minor)
         self._tickets[ticket.number] = ticket
@@ -155,13 +162,14 @@ class Book:
         return ticket
 
     def advance(self, now_ms: int, results: list[Result]) -> None:
-        """Decides and settles everything due by ``now_ms``, in the order of time."""
+        """Decide and settle everything due by ``now_ms``, in the order of time."""
         self._waiting.extend(results)
         while True:
+            never_ms = now_ms + 1
             settle_ms = (
-                self._waiting[0].at_ms + self._settle_after_ms if self._waiting else now_ms + 1
+                self._waiting[0].at_ms + self._settle_after_ms if self._waiting else never_ms
             )
-            due_ms = self._due[0][0] if self._due else now_ms + 1
+            due_ms = self._due[0][0] if self._due else never_ms
             if min(settle_ms, due_ms) > now_ms:
                 return
             if due_ms <= settle_ms:
@@ -179,8 +187,6 @@ class Book:
     def _take_result(self, settle_ms: int) -> None:
         result = self._waiting.popleft()
         self._results[result.match_id, result.full] = result
-        while len(self._results) > _KEEP_RESULTS:
-            del self._results[next(iter(self._results))]
         for ticket in list(self._open_by_match.get(result.match_id, ())):
             self._settle(ticket, settle_ms)
 
@@ -213,9 +219,7 @@ class Book:
             self._refuse(ticket, at_ms, "Bet rejected by book")
 
     def _settle(self, ticket: Ticket, at_ms: int) -> None:
-        """Settles a running ticket when the result of its period, or the end of an abandoned match,
-        is known.
-        """
+        """Settle a running ticket if its period has a result or its match was abandoned."""
         result = self._result_for(ticket)
         if ticket.state is not State.RUNNING or result is None:
             return

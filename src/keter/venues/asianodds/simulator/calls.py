@@ -1,11 +1,11 @@
-"""What a method of the service is given and gives back."""
+"""What a method of the service takes and returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from keter.venues.asianodds.simulator.house import House
-from keter.venues.asianodds.simulator.placement import Refused
+from keter.venues.asianodds.simulator.requests import FAILED, Refused
 from keter.venues.asianodds.simulator.sessions import Session
 
 
@@ -43,36 +43,37 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Method:
+    """How a method is called: its HTTP verb, and whether it needs a session."""
+
     verb: str
     run: Callable[[House, Call], Answer]
     needs_session: bool = field(default=True)
 
 
 def result(value: object, code: int = 0, message: str | None = "") -> Answer:
-    """The Result family."""
+    """Return an answer of the Result family."""
     return Answer({"Code": code, "Message": message, "Result": value})
 
 
 def data(rows: list[Any], empty_code: int = 0) -> Answer:
-    """The Data family; ``Data`` null and ``empty_code`` without rows."""
+    """Return an answer of the Data family; ``Data`` null and ``empty_code`` without rows."""
     if rows:
         return Answer({"Code": 0, "Message": "", "Data": rows})
     return Answer({"Code": empty_code, "Message": "", "Data": None})
 
 
 def integer(call: Call, name: str) -> int | None:
+    """Return a parameter of the query; None where it is absent or empty. Raises Refused."""
     text = call.query.get(name)
     try:
         return int(text) if text else None
     except ValueError as e:
-        raise Refused(-1, f"{name} must be an integer") from e
+        raise Refused(FAILED, f"{name} must be an integer") from e
 
 
 def words(call: Call, name: str) -> frozenset[str] | None:
-    """The values of a comma list; None for all."""
+    """Return the values of a comma list in upper case; None for all."""
     text = call.query.get(name, "").upper()
-    return (
-        None
-        if text in {"", "ALL"}
-        else frozenset(part.strip() for part in text.split(",") if part.strip())
-    )
+    if text in {"", "ALL"}:
+        return None
+    return frozenset(part.strip() for part in text.split(",") if part.strip())

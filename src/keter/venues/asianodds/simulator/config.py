@@ -1,4 +1,4 @@
-"""What a sandbox may be told at start. Everything has a default that makes a good demonstration."""
+"""The configuration of a sandbox. Its defaults make a good demonstration."""
 
 from dataclasses import dataclass, field
 from hashlib import md5
@@ -34,9 +34,7 @@ DEMO_ACCOUNT = AccountConfig("SANDBOX", "sandbox")
 
 @dataclass(frozen=True, slots=True)
 class ProtocolConfig:
-    """Where the public record of the protocol leaves a choice, or where a client must cope with
-    either.
-    """
+    """Choices that the public record of the protocol leaves open: a client must cope with each."""
 
     throttle_answer: Literal["810", "-810", "429"] = "810"
     expired_answer: Literal["401", "-1"] = "401"
@@ -58,9 +56,9 @@ class ProtocolConfig:
 
 @dataclass(frozen=True, slots=True)
 class MarketConfig:
-    """The made-up world.
+    """The made-up market.
 
-    Times are seconds of the clock on the wall unless a name says otherwise.
+    Times are seconds of the wall clock, not of played time.
     """
 
     today_fixtures: int = 24
@@ -108,9 +106,9 @@ class BettingConfig:
 
 @dataclass(frozen=True, slots=True)
 class CsvConfig:
-    """Real fixtures.
+    """Real fixtures, from files of football-data.co.uk.
 
-    ``first`` and ``last`` are ISO dates (inclusive) that cut a piece out of the files.
+    ``first`` and ``last`` are ISO dates, both included. Outside them nothing is served.
     """
 
     paths: tuple[Path, ...] = ()
@@ -122,11 +120,13 @@ class CsvConfig:
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """``speed`` divides played time; ``feed_interval_scale`` scales the feed's throttles,
+    """Everything that can be chosen. Raises ValueError for values that do not fit together.
+
+    ``speed`` divides played time. ``feed_interval_scale`` scales the feed's throttles and
     ``delay_scale`` the books' delays.
 
-    The world is that of ``csv`` when it names files, a still one when ``fixed_fixtures`` is above
-    0, else the made-up market.
+    The scenario is that of ``csv`` when it names files, a fixed one when ``fixed_fixtures`` is
+    above 0, else the made-up market.
     """
 
     host: str = "127.0.0.1"
@@ -145,9 +145,7 @@ class SandboxConfig:
 
     @property
     def final_shown_ms(self) -> int:
-        """How long a final score stays in the Live feed, so that a client at the throttle's pace
-        sees it.
-        """
+        """How long a final score stays in the Live feed, so that a slow client sees it."""
         return round(1000 * max(3 * FEED_INTERVAL_S[0] * self.feed_interval_scale, 1.0))
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
-"""The control endpoint of tests: what the bookmaker knows, and switches for faults.
+"""The control API for tests: what the bookmaker knows, and switches for faults.
 
-Not part of the imitated service.
+It is not part of the imitated service.
 """
 
 import dataclasses
@@ -15,10 +15,7 @@ from keter.venues.asianodds.simulator.house import House
 
 
 class Control:
-    """``/sandbox/...``.
-
-    Only for programs: a request that carries an Origin comes from a web page and is refused.
-    """
+    """The handlers below ``/sandbox``. They are for programs only: see ``refuse_web_pages``."""
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -50,7 +47,7 @@ class Control:
         )
 
     async def tickets(self, request: web.Request) -> web.Response:
-        """Every ticket, oldest first; ``?account=`` and ``?reference=`` narrow it down."""
+        """List every ticket, oldest first; ``?account=`` and ``?reference=`` select some."""
         self._house.now()
         reference = request.query.get("reference")
         found = self._house.book.tickets(request.query.get("account"))
@@ -76,7 +73,7 @@ class Control:
         return _json(self._house.faults.facts())
 
     async def replace_faults(self, request: web.Request) -> web.Response:
-        """Body: a list of rules, or ``{"seed": 1, "rules": [...]}``."""
+        """Replace all rules. Body: a list of rules, or ``{"seed": 1, "rules": [...]}``."""
         rules, seed = await _rules(request)
         return self._changed(lambda: self._house.faults.replace(rules, seed))
 
@@ -92,8 +89,9 @@ class Control:
         return _json({"ended": request.match_info["user"]})
 
     async def finish(self, request: web.Request) -> web.Response:
-        """End a match of the still world: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0],
-        "void": false}``.
+        """End a match of the fixed scenario.
+
+        Body: ``{"match_id": 1, "score": [2, 1], "half_time": [1, 0], "void": false}``.
         """
         scenario, body = self._house.scenario, await _body(request)
         if not isinstance(scenario, FixedScenario):
@@ -119,7 +117,7 @@ class Control:
 
 @web.middleware
 async def refuse_web_pages(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Keep web pages open in the same browser from commanding the sandbox."""
+    """Refuse requests that carry an Origin: a web page must not control the sandbox."""
     if "Origin" in request.headers:
         return web.Response(status=403, text="the sandbox does not talk to web pages")
     response: web.StreamResponse = await handler(request)
@@ -127,7 +125,7 @@ async def refuse_web_pages(request: web.Request, handler: Any) -> web.StreamResp
 
 
 def ticket_facts(ticket: Ticket) -> dict[str, object]:
-    """A ticket as JSON values; amounts in cents, odds in thousandths."""
+    """Return a ticket as JSON values; amounts in cents, odds in thousandths."""
     facts = dataclasses.asdict(ticket)
     facts["ticket_id"] = ticket.ticket_id
     return facts

@@ -1,16 +1,14 @@
-"""Reads season files of football-data.co.uk: fixtures, results, and prices at two moments, earlier
-and closing.
+"""Season files of football-data.co.uk: fixtures, results, earlier and closing prices.
 
-Which column group stands for which book code in the sandbox, and how honest that is:
+Which columns give the prices of which book code, and what they really are:
 
-| code | columns | what it really is |
-|---|---|---|
-| PIN | ``PS`` (1X2), ``P`` (totals, handicap) | Pinnacle itself |
-| SBO | ``Avg``, before 2019/20 ``BbAv`` | the mean of many books; stands in for a second sharp book, and is none |
-| ISN | ``BFE`` (from 2024/25) | Betfair Exchange; stands in for a third |
-| IBC | ``B365`` | Bet365 |
-| GA | ``WH`` (1X2 only) | William Hill |
-| 3ET | ``Max``, before 2019/20 ``BbMx`` | the best price of all, Pinnacle included, ages unequal: often under-round |
+* PIN: ``PS`` (1X2) and ``P`` (totals, handicap). Pinnacle itself.
+* SBO: ``Avg``, before 2019/20 ``BbAv``. The mean of many books, in place of a second sharp book.
+* ISN: ``BFE``, from 2024/25. Betfair Exchange, in place of a third.
+* IBC: ``B365``. Bet365.
+* GA: ``WH``, 1X2 only. William Hill.
+* 3ET: ``Max``, before 2019/20 ``BbMx``. The best price of all, Pinnacle included. Its prices are of
+  unequal age, so it is often under-round.
 
 Results in backtests against SBO and 3ET therefore say little about the real books of those names.
 """
@@ -44,7 +42,7 @@ LEAGUES = {
     "D1": "*GERMAN BUNDESLIGA",
     "F1": "*FRENCH LIGUE 1",
 }
-GOAL_LINE_Q = 10
+GOAL_LINE_Q = 10  # the files have prices for 2.5 goals only
 # Suffixes of the prices in the venue's order: the draw last.
 _LEGS = {"X": ("H", "A", "D"), "O": (">2.5", "<2.5"), "H": ("AHH", "AHA")}
 _LINES = {False: ("AHh", "BbAHh"), True: ("AHCh",)}
@@ -56,8 +54,9 @@ _FULLEST_SCORE = 30
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Prices of one moment: game type (X, O, H) to book to legs; ``handicap_q`` is the home line of
-    the H prices.
+    """Prices of one moment: game type (X, O, H) to book to legs.
+
+    ``handicap_q`` is the home line of the H prices.
     """
 
     prices: dict[str, dict[str, Prices]]
@@ -80,7 +79,7 @@ class CsvMatch:
 
 
 def read_files(paths: tuple[Path, ...], problems: Counter[str]) -> list[CsvMatch]:
-    """Every usable match of the files by kick-off; ``problems`` counts what was skipped, by kind.
+    """Return every usable match by kick-off; ``problems`` counts what was skipped, by kind.
 
     Raises UsageError when a file cannot be read or is of another kind.
     """
@@ -127,7 +126,7 @@ def _read_row(
 
 
 def _kickoff(cells: Mapping[str, str | None]) -> datetime | None:
-    """Kick-off in UK time; three in the afternoon where the file gives no time."""
+    """Return the kick-off in UK time; three in the afternoon where the file gives no time."""
     day, time = (cells.get("Date") or "").strip(), (cells.get("Time") or "").strip() or "15:00"
     for pattern in ("%d/%m/%Y %H:%M", "%d/%m/%y %H:%M"):
         try:
@@ -184,7 +183,7 @@ def _line(text: str | None, problems: Counter[str]) -> int | None:
 def _legs(
     cells: Mapping[str, str | None], group: str, suffixes: tuple[str, ...], problems: Counter[str]
 ) -> Prices | None:
-    """A book's prices of a market; None unless every leg is there."""
+    """Return a book's prices of a market; None unless every leg is there."""
     legs = tuple(_price(cells.get(group + suffix), problems) for suffix in suffixes)
     return None if None in legs else legs
 
@@ -203,7 +202,7 @@ def _price(text: str | None, problems: Counter[str]) -> int | None:
 
 
 def played_between(matches: list[CsvMatch], first: str | None, last: str | None) -> list[CsvMatch]:
-    """Those whose UK date lies within two ISO dates, both included.
+    """Return the matches whose UK date lies within two ISO dates, both included.
 
     Raises UsageError for a date that is none.
     """

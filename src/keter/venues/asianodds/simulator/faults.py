@@ -1,8 +1,8 @@
-"""Faults on request: which mistake is made on which call, how often, and how often it was made.
+"""Faults on request: which fault happens on which call, and how often it happened.
 
-A rule: ``{"kind": "lost_after", "route": "placebet", "count": 1, "skip": 0, "probability": 1.0,
-...parameters}``. ``route`` is a lower-case method name or ``*``; without one the kind's own default
-holds.
+A rule is ``{"kind": "lost_after", "route": "placebet", "count": 1, "skip": 0, "probability": 1.0,
+...parameters}``. ``route`` is a comma list of lower-case method names, or ``*``. Without it the
+kind's own routes hold.
 """
 
 import random
@@ -50,9 +50,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a kind does, on which calls unless told otherwise, and its parameters with their
-    defaults.
-    """
+    """What a kind does, on which calls by default, and its parameters with their defaults."""
 
     text: str
     routes: tuple[str, ...]
@@ -115,7 +113,10 @@ KINDS: dict[FaultKind, About] = {
 
 @dataclass(slots=True)
 class Rule:
-    """``count`` None: for ever. The first ``skip`` calls that match go by unharmed."""
+    """A rule in force.
+
+    ``count`` None: it holds for ever. The first ``skip`` calls that match are left alone.
+    """
 
     kind: FaultKind
     routes: tuple[str, ...]
@@ -135,18 +136,15 @@ class Rule:
 
 
 def parse_rule(raw: Mapping[str, Any]) -> Rule:
-    """Raise ValueError that says what is wrong with the rule."""
+    """Return the rule. Raises ValueError that says what is wrong with it."""
     values = dict(raw)
     try:
         kind = FaultKind(values.pop("kind"))
     except (KeyError, ValueError) as e:
         raise ValueError(f"kind must be one of {', '.join(FaultKind)}") from e
     about = KINDS[kind]
-    route, count, skip = (
-        values.pop("route", None),
-        values.pop("count", None),
-        int(values.pop("skip", 0)),
-    )
+    route, count = values.pop("route", None), values.pop("count", None)
+    skip = int(values.pop("skip", 0))
     probability = float(values.pop("probability", 1.0))
     unknown = set(values) - set(about.parameters)
     if unknown:
@@ -156,23 +154,15 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
         )
     if not 0 <= probability <= 1 or skip < 0:
         raise ValueError("probability must lie within 0 and 1, skip must not be negative")
-    routes = (
-        about.routes
-        if route is None
-        else tuple(part.strip().lower() for part in str(route).split(","))
-    )
-    return Rule(
-        kind,
-        routes,
-        None if count is None else int(count),
-        skip,
-        probability,
-        {**about.parameters, **values},
-    )
+    routes = about.routes
+    if route is not None:
+        routes = tuple(part.strip().lower() for part in str(route).split(","))
+    parameters = {**about.parameters, **values}
+    return Rule(kind, routes, None if count is None else int(count), skip, probability, parameters)
 
 
 class Faults:
-    """The rules in force. ``injected`` counts by kind what was really done."""
+    """The rules in force. ``injected`` counts by kind what really happened."""
 
     def __init__(self, rules: Iterable[Mapping[str, Any]] = (), *, seed: int = 0) -> None:
         self.injected: Counter[FaultKind] = Counter()
@@ -185,7 +175,7 @@ class Faults:
         self.rules += [parse_rule(rule) for rule in rules]
 
     def replace(self, rules: Iterable[Mapping[str, Any]], seed: int | None = None) -> None:
-        """Put ``rules`` in place of all others, with fresh chance when a seed is given.
+        """Put ``rules`` in place of all others; a seed starts their chance anew.
 
         Raises ValueError.
         """
@@ -198,7 +188,7 @@ class Faults:
         self.rules = []
 
     def take(self, kind: FaultKind, route: str) -> Rule | None:
-        """The rule by which ``kind`` happens to this call, counted; None when it does not."""
+        """Count and return the rule by which ``kind`` happens to this call; None if none does."""
         for rule in self.rules:
             if rule.kind is not kind or not rule.matches(route):
                 continue
@@ -211,7 +201,7 @@ class Faults:
         return None
 
     def facts(self) -> dict[str, object]:
-        """Rules left and counts, for the control endpoint."""
+        """Return the rules left, the counts and all kinds, for the control API."""
         rules = [_rule_facts(rule) for rule in self.rules]
         return {
             "rules": rules,

@@ -1,17 +1,17 @@
-"""Methods about prices: GetFeeds, GetLeagues, GetMatches."""
+"""The service's methods about prices: GetFeeds, GetLeagues, GetMatches."""
 
 from keter.venues.asianodds.simulator.board import MarketType, Row, rows_json
 from keter.venues.asianodds.simulator.calls import Answer, Call, integer, result, words
 from keter.venues.asianodds.simulator.config import ALL_BOOKS
 from keter.venues.asianodds.simulator.house import House
-from keter.venues.asianodds.simulator.placement import Refused
+from keter.venues.asianodds.simulator.requests import FAILED, Refused
 
 
 def _market_type(call: Call) -> MarketType:
     try:
         return MarketType(int(call.query.get("markettypeid") or 0))
     except ValueError as e:
-        raise Refused(-1, "marketTypeId must be 0, 1 or 2") from e
+        raise Refused(FAILED, "marketTypeId must be 0, 1 or 2") from e
 
 
 def _books(house: House, call: Call) -> frozenset[str] | None:
@@ -22,11 +22,8 @@ def _books(house: House, call: Call) -> frozenset[str] | None:
 
 
 def get_feeds(house: House, call: Call) -> Answer:
-    market_type, sport, user = (
-        _market_type(call),
-        integer(call, "sportstype") or 0,
-        call.session.user,
-    )
+    market_type, sport = _market_type(call), integer(call, "sportstype") or 0
+    user = call.session.user
     asked_since, leagues = integer(call, "since"), words(call, "leagues")
     odds_format = call.query.get("oddsformat") or "MY"
     house.sessions.throttle(user, int(market_type), call.now_ms)
@@ -40,18 +37,15 @@ def get_feeds(house: House, call: Call) -> Answer:
     try:
         sports = rows_json(rows, odds_format, _books(house, call))
     except ValueError as e:
-        raise Refused(-1, str(e)) from e
+        raise Refused(FAILED, str(e)) from e
     stamp = house.board.cursor()
-    house.sessions.told(call.session, sport, int(market_type), stamp, call.now_ms)
+    house.sessions.note_sent(call.session, sport, int(market_type), stamp, call.now_ms)
     return result({"Since": stamp, "Sports": sports})
 
 
 def _listed(house: House, call: Call) -> list[Row]:
-    market_type, sport, since = (
-        _market_type(call),
-        integer(call, "sportstype"),
-        integer(call, "since") or -1,
-    )
+    market_type, sport = _market_type(call), integer(call, "sportstype")
+    since = integer(call, "since") or -1
     rows = house.board.changed(market_type, since)
     return [row for row in rows if not row.closing and (not sport or row.fixture.sport == sport)]
 
@@ -65,14 +59,10 @@ def get_leagues(house: House, call: Call) -> Answer:
             "Bookies": books, "LeagueId": fixture.league_id, "LeagueName": fixture.league,
             "MarketTypeId": int(row.market_type), "Since": row.updated_ms,
         }  # fmt: skip
-    return result(
-        {
-            "Sports": [
-                {"SportsType": sport, "League": list(found.values())}
-                for sport, found in sports.items()
-            ]
-        }
-    )
+    leagues = [
+        {"SportsType": sport, "League": list(found.values())} for sport, found in sports.items()
+    ]
+    return result({"Sports": leagues})
 
 
 def get_matches(house: House, call: Call) -> Answer:

@@ -1,20 +1,18 @@
-"""A still world for tests: fixtures that stand until somebody says how they ended.
+"""A fixed scenario for tests: fixtures do not change until a test ends them.
 
-Every one offers the same value.
-
-On each fixture the sharp books agree, and IBC pays ``VALUE_PCT`` over the fair price of home, at
-the handicap and at 1X2.
+Every one offers the same value. The sharp books agree, and IBC pays ``VALUE_PCT`` over the fair
+price of home, at the handicap and at 1X2.
 """
 
 from collections import deque
 from dataclasses import replace
 
-from keter.venues.asianodds.simulator import chance
 from keter.venues.asianodds.simulator.board import Board, Fixture, MarketType, Numbers, Offer, Row
-from keter.venues.asianodds.simulator.bookmakers import STYLES
+from keter.venues.asianodds.simulator.book_prices import STYLES
 from keter.venues.asianodds.simulator.config import SHARP_BOOKS
-from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.simulator.wording import Prices
+from keter.venues.simulation import chance
+from keter.venues.simulation.match import Result
 
 VALUE_PCT = 8.0
 HANDICAP_Q = -1
@@ -24,9 +22,9 @@ _FINAL_MINUTES = 168
 
 
 class FixedScenario:
-    """``fixtures`` by match id, their GameIds in ``games``.
+    """Fixtures that a test ends: ``fixtures`` by match id, their GameIds in ``games``.
 
-    Final scores are shown for ``shown_ms`` before the row goes.
+    Final scores are shown for ``shown_ms`` before the row is closed.
     """
 
     def __init__(
@@ -59,19 +57,20 @@ class FixedScenario:
         *,
         void: bool = False,
     ) -> None:
-        """End a match; it settles as soon as the world goes on.
+        """End a match; it settles with the next ``advance``.
 
-        Raises KeyError for a match that does not stand.
+        Raises KeyError for a match that is unknown or has ended.
         """
-        if not self.stands(match_id):
+        if not self.is_open(match_id):
             raise KeyError(match_id)
         self._finished[match_id] = score, half_time, void
 
-    def stands(self, match_id: int) -> bool:
-        """Whether the match goes on and nobody has said how it ends."""
+    def is_open(self, match_id: int) -> bool:
+        """Return whether nobody has ended the match."""
         return self.fixtures[match_id].full_time is None and match_id not in self._finished
 
     def advance(self, now_ms: int) -> list[Result]:
+        """Settle what was ended and take old final scores off; return the ended periods."""
         results = []
         for match_id, (score, half_time, void) in self._finished.items():
             fixture, game_id = self.fixtures[match_id], self.games[match_id]

@@ -1,9 +1,10 @@
-"""The bookmaker's house: board, scenario, book, sessions and faults under one clock.
+"""The bookmaker as a whole: board, scenario, book, sessions and faults under one clock.
 
-No network here.
+It knows no network.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from keter.clock import Clock, to_ms
@@ -13,15 +14,16 @@ from keter.venues.asianodds.simulator.config import SandboxConfig
 from keter.venues.asianodds.simulator.faults import Faults
 from keter.venues.asianodds.simulator.fixed import FixedScenario
 from keter.venues.asianodds.simulator.market import Market
-from keter.venues.asianodds.simulator.placement import Desk
-from keter.venues.asianodds.simulator.scenario import Scenario
+from keter.venues.asianodds.simulator.placement import Placing
+from keter.venues.asianodds.simulator.quoting import Quoting
 from keter.venues.asianodds.simulator.sessions import Sessions
+from keter.venues.simulation.match import Scenario
 
 ScenarioFactory = Callable[[SandboxConfig, Board, int], Scenario]
 
 
 def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scenario:
-    """The world that the configuration asks for."""
+    """Return the scenario that the configuration asks for."""
     if config.csv.paths:
         from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
 
@@ -34,7 +36,7 @@ def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scen
 
 
 class House:
-    """Everything the bookmaker knows. ``now`` brings the world up to date and tells the time."""
+    """Everything that the bookmaker knows. ``now`` brings it up to date."""
 
     def __init__(
         self, config: SandboxConfig, clock: Clock, scenario: ScenarioFactory = default_scenario
@@ -51,19 +53,22 @@ class House:
         self.sessions = Sessions(
             config.accounts, config.protocol, config.feed_interval_scale, config.seed
         )
-        self.desk = Desk(config, self.board, self.book)
+        # The seed's words are part of what a seed stands for: other words, other decisions.
+        rng = random.Random(f"{config.seed}:desk")  # noqa: S311 - play money, and it must be repeatable
+        self.quoting = Quoting(config, self.board, self.book, rng)
+        self.placing = Placing(config, self.board, self.book, self.quoting, rng)
         self.faults = Faults(seed=config.seed)
         self.calls: dict[str, int] = {}
         self.stopping = asyncio.Event()
 
     def now(self) -> int:
-        """Milliseconds since the epoch, after everything due by then has happened."""
+        """Return milliseconds since the epoch, after everything due by then has happened."""
         now_ms = to_ms(self.clock.now())
         self.book.advance(now_ms, self.scenario.advance(now_ms))
         return now_ms
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the house's closing time."""
+        """Wait for so long, or until the sandbox stops."""
         if seconds > 0:
             try:
                 await asyncio.wait_for(self.stopping.wait(), seconds)

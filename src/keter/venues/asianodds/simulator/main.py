@@ -1,5 +1,6 @@
-"""The sandbox as a program: ``python -m keter.venues.asianodds.simulator``, and what the command
-``keter sandbox`` calls.
+"""The sandbox as a program: ``python -m keter.venues.asianodds.simulator``.
+
+The command ``keter sandbox`` calls it too.
 """
 
 import argparse
@@ -26,7 +27,7 @@ Beside = Callable[[], Coroutine[None, None, None]]
 
 
 async def serve(config: SandboxConfig, stop: asyncio.Event, say: Say) -> None:
-    """Run a sandbox until ``stop``; says where it is and how to use it. Raises KeterError."""
+    """Run a sandbox until ``stop``; say where it is and how to use it. Raises KeterError."""
     async with Sandbox(config) as sandbox:
         for line in _how_to(sandbox):
             say(line)
@@ -47,7 +48,7 @@ def _how_to(sandbox: Sandbox) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> ExitCode:
-    """Run what the arguments ask for; what is wrong is one sentence on standard error."""
+    """Run what the arguments ask for; an error is one sentence on standard error."""
     try:
         return run_sandbox(parse(arguments))
     except KeterError as e:
@@ -58,26 +59,25 @@ def main(arguments: Sequence[str]) -> ExitCode:
 def run_sandbox(
     config: SandboxConfig, *, say: Say | None = None, beside: Beside | None = None
 ) -> ExitCode:
-    """Run a sandbox in this process until it is told to stop (see
-    ``keter.system.process.on_stop_signals``).
+    """Run a sandbox in this process until a stop signal comes. Raises KeterError.
 
-    Raises KeterError.
-
-    ``beside`` runs as long; an error of it ends the sandbox.
+    The signals are those of ``keter.system.process.on_stop_signals``. ``beside`` runs as long as
+    the sandbox; an error of it ends the sandbox.
     """
-    speak = say or _say
 
     async def until_stopped() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         on_stop_signals(lambda: _ask_to_stop(loop, stop))
-        await _together(serve(config, stop, speak), *([beside()] if beside is not None else []))
+        await _together(
+            serve(config, stop, say or _say), *([beside()] if beside is not None else [])
+        )
 
     asyncio.run(until_stopped())
     return ExitCode.OK
 
 
 async def _together(*work: Coroutine[None, None, None]) -> None:
-    """Run all until one ends, and ends the others. Raises the first error as it is."""
+    """Run all until one ends, then end the others. Raises the first error as it is."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -112,55 +112,15 @@ def _iso_date(text: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as every command does."""
+    """Reports a usage error as every command does."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (`keter sandbox --help` lists the options)")
 
 
 def parse(arguments: Sequence[str]) -> SandboxConfig:
-    """The configuration that command-line arguments ask for. Raises UsageError."""
-    parser = _Parser(
-        prog="keter sandbox", description="Run the sandbox bookmaker in the foreground."
-    )
-    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
-    parser.add_argument(
-        "--seed", type=int, default=7, help="seed of fixtures, prices and decisions"
-    )
-    parser.add_argument(
-        "--speed", type=float, default=30.0, help="how many times faster than life games are played"
-    )
-    parser.add_argument(
-        "--feed-interval-scale",
-        type=float,
-        default=1.0,
-        help="times the feed's throttles; 0 switches them off",
-    )
-    parser.add_argument(
-        "--delay-scale",
-        type=float,
-        default=1.0,
-        help="times the bookmakers' delays; 0 switches them off",
-    )
-    parser.add_argument(
-        "--account",
-        type=_account,
-        action="append",
-        default=[],
-        help="USER:PASSWORD of a further customer",
-    )
-    parser.add_argument(
-        "--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve"
-    )
-    parser.add_argument(
-        "--from", dest="first", type=_iso_date, help="first ISO date to serve from the files"
-    )
-    parser.add_argument(
-        "--to", dest="last", type=_iso_date, help="last ISO date to serve from the files"
-    )
-    parser.add_argument(
-        "--fixed", type=int, default=0, help="a still world of so many fixtures, for tests"
-    )
+    """Return the configuration that command-line arguments ask for. Raises UsageError."""
+    parser = _parser()
     options = parser.parse_args(arguments)
     if (options.first or options.last) and not options.csv:
         parser.error("--from and --to cut a piece out of the files of --csv, and there are none")
@@ -177,3 +137,39 @@ def parse(arguments: Sequence[str]) -> SandboxConfig:
         )
     except ValueError as e:
         parser.error(str(e))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="keter sandbox", description="Run the sandbox bookmaker in the foreground."
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
+    add("--seed", type=int, default=7, help="seed of fixtures, prices and decisions")
+    add(
+        "--speed", type=float, default=30.0, help="how many times faster than life games are played"
+    )
+    add(
+        "--feed-interval-scale",
+        type=float,
+        default=1.0,
+        help="times the feed's throttles; 0 switches them off",
+    )
+    add(
+        "--delay-scale",
+        type=float,
+        default=1.0,
+        help="times the bookmakers' delays; 0 switches them off",
+    )
+    add(
+        "--account",
+        type=_account,
+        action="append",
+        default=[],
+        help="USER:PASSWORD of a further customer",
+    )
+    add("--csv", type=Path, nargs="+", default=[], help="football-data.co.uk files to serve")
+    add("--from", dest="first", type=_iso_date, help="first ISO date to serve from the files")
+    add("--to", dest="last", type=_iso_date, help="last ISO date to serve from the files")
+    add("--fixed", type=int, default=0, help="a still world of so many fixtures, for tests")
+    return parser

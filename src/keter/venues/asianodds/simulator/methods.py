@@ -1,6 +1,4 @@
-"""Methods about sessions and the account holder, and the table of all methods (protocol page,
-sections 3 to 5).
-"""
+"""The table of all methods (protocol page, sections 3 to 5), and those about the session."""
 
 from keter.venues.asianodds.simulator import bet_methods, feed_methods
 from keter.venues.asianodds.simulator.calls import Answer, Call, Method, data, result

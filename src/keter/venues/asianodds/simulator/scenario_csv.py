@@ -1,20 +1,18 @@
-"""Real fixtures as a scenario: listed, priced, played and settled as the files say, compressed into
-now.
+"""Real fixtures as a scenario: listed, priced, played and settled as the files say, from now on.
 
-**When.** The first kick-off comes ``start_after_s`` plus the lead after the start; every later one
-as much later as in the files, divided by ``speed``. A fixture is listed one lead (``lead_h`` /
-speed) before its kick-off. Matches last 111 minutes / speed. Lead, match and final score are never
-shorter than a client polling at the throttle's pace needs to see them.
+**When.** The first kick-off comes ``start_after_s`` plus the lead after the start. Every later one
+comes as much later as in the files, divided by ``speed``. A fixture is listed one lead (``lead_h``
+/ speed) before its kick-off. Matches last 111 minutes / speed. Lead, match and final score last at
+least as long as a client at the throttle's pace needs to see them.
 
-**Which price.** With f running from 0 at listing to 1 at kick-off, a book shows its earlier prices
-while f is below its entry in ``TURNS`` and its closing prices from then on; a book without closing
-prices keeps the earlier ones, a book without earlier prices is silent until its turn. Nothing is
+**Which price.** Let f run from 0 at listing to 1 at kick-off. A book shows its earlier prices while
+f is below its entry in ``TURNS``, and its closing prices from then on. A book without closing
+prices keeps the earlier ones. A book without earlier prices is silent until its turn. Nothing is
 interpolated: every price shown is a cell of the file, at the line of its moment.
 
-**What is made up.** The minutes of the goals, and so the half-time score (drawn from the seed; the
-files used have none). There are no in-play prices: Live rows carry score and minutes only. A
-pairing that comes again gets numbered team names, so that two seasons of one league played on one
-day stay apart.
+**What is made up.** The minutes of the goals, and so the half-time score, are drawn from the seed.
+There are no in-play prices: Live rows have score and minutes only. A pairing that comes again gets
+numbered team names, so that two seasons of one league played on one day stay apart.
 """
 
 import heapq
@@ -44,20 +42,26 @@ from keter.venues.asianodds.simulator.csv_files import (
     played_between,
     read_files,
 )
-from keter.venues.asianodds.simulator.match import MatchClock, Period
-from keter.venues.asianodds.simulator.scenario import Result
-from keter.venues.asianodds.simulator.wording import Prices
+from keter.venues.asianodds.simulator.wording import Prices, in_game_minutes
+from keter.venues.simulation.match import MatchClock, Period, Result
 
+# When each book turns to its closing prices: sharp books first.
 TURNS = {"PIN": 0.50, "ISN": 0.52, "SBO": 0.55, "3ET": 0.60, "IBC": 0.80, "GA": 0.85}
-_MATCH_MIN = 111.0
 _ADDED = (2, 4)
+_MATCH_MIN = 111.0  # two halves, the break and the added time
 _REFRESH_MIN = 5
 _LEAST_S = 1.0
 
 
+MarketKey = tuple[str, int | None]  # game type and line in quarters
+
+
 @dataclass(slots=True)
-class CsvShow:
-    """One match on show. Times are ms; ``goals`` are (played minute, side 0 or 1) in order."""
+class CsvListing:
+    """One listed match.
+
+    Times are ms. ``goals`` are (played minute, 0 for home or 1 for away), in order.
+    """
 
     match: CsvMatch
     fixture: Fixture
@@ -65,34 +69,30 @@ class CsvShow:
     clock: MatchClock
     off_ms: int
     goals: list[tuple[float, int]]
-    rows: dict[tuple[str, int | None], int] = field(default_factory=dict)
+    rows: dict[MarketKey, int] = field(default_factory=dict)
     live_row: int | None = None
 
     def score_at(self, played_min: float) -> tuple[int, int]:
-        """Goals of home and away scored by a played minute."""
-        sides = [side for _, side in self.goals[: bisect_right(self.goals, (played_min, 1))]]
-        return sides.count(0), sides.count(1)
+        """Return the goals of home and away by a played minute."""
+        scored = [team for _, team in self.goals[: bisect_right(self.goals, (played_min, 1))]]
+        return scored.count(0), scored.count(1)
 
-    def shown(self, now_ms: int) -> dict[tuple[str, int | None], dict[str, Prices]]:
-        """What each market (game type, line) offers before kick-off: book to prices."""
+    def prices(self, now_ms: int) -> dict[MarketKey, dict[str, Prices]]:
+        """Return what each market offers before kick-off: book to prices."""
         part = (now_ms - self.listed_ms) / (self.clock.start_ms - self.listed_ms)
-        found: dict[tuple[str, int | None], dict[str, Prices]] = {}
+        found: dict[MarketKey, dict[str, Prices]] = {}
         for book, turn in TURNS.items():
+            moments = [self.match.closing] if part >= turn else []
+            moments.append(self.match.earlier)
             for kind in ("H", "O", "X"):
-                moments = (
-                    (self.match.closing, self.match.earlier)
-                    if part >= turn
-                    else (self.match.earlier,)
-                )
                 moment = next((m for m in moments if book in m.prices.get(kind, {})), None)
                 if moment is not None:
-                    found.setdefault((kind, _line_q(kind, moment)), {})[book] = moment.prices[kind][
-                        book
-                    ]
+                    key = (kind, _line_q(kind, moment))
+                    found.setdefault(key, {})[book] = moment.prices[kind][book]
         return found
 
     def times(self) -> list[int]:
-        """Every moment at which something about the match changes."""
+        """Return every moment at which something about the match changes."""
         start_ms, speed = self.clock.start_ms, self.clock.speed
         lead_ms = start_ms - self.listed_ms
         turns = [self.listed_ms + _ceil(lead_ms * turn) for turn in TURNS.values()]
@@ -107,14 +107,15 @@ class CsvShow:
 
 
 class CsvScenario:
-    """Serves ``shows``, in order of kick-off; ``problems`` counts cells and rows that could not be
-    used.
+    """Serves ``listings``, in order of kick-off.
+
+    ``problems`` counts cells and rows that could not be used, by kind.
     """
 
     def __init__(
-        self, shows: list[CsvShow], board: Board, numbers: Numbers, problems: Counter[str]
+        self, listings: list[CsvListing], board: Board, numbers: Numbers, problems: Counter[str]
     ) -> None:
-        self.shows, self.problems = shows, problems
+        self.listings, self.problems = listings, problems
         self._board, self._numbers = board, numbers
         self._next = 0
         self._due: list[tuple[int, int]] = []
@@ -132,33 +133,34 @@ class CsvScenario:
         return cls(_schedule(matches, config, numbers, start_ms), board, numbers, problems)
 
     def advance(self, now_ms: int) -> list[Result]:
+        """Let everything up to ``now_ms`` happen; return the ended periods, oldest first."""
         results: list[Result] = []
-        while self._next < len(self.shows) and self.shows[self._next].listed_ms <= now_ms:
-            for time_ms in self.shows[self._next].times():
+        while self._next < len(self.listings) and self.listings[self._next].listed_ms <= now_ms:
+            for time_ms in self.listings[self._next].times():
                 heapq.heappush(self._due, (time_ms, self._next))
             self._next += 1
         while self._due and self._due[0][0] <= now_ms:
             time_ms, index = heapq.heappop(self._due)
-            self._refresh(self.shows[index], time_ms, results)
+            self._refresh(self.listings[index], time_ms, results)
         self._board.purge(now_ms)
         return results
 
-    def _refresh(self, show: CsvShow, now_ms: int, results: list[Result]) -> None:
-        """Brings the board to how the match stands at ``now_ms``."""
-        if now_ms < show.clock.start_ms:
-            self._show_prices(show, now_ms)
-        elif now_ms < show.off_ms:
-            self._show_score(show, now_ms, results)
-        elif show.live_row is not None:
-            self._board.close(show.live_row, now_ms)
+    def _refresh(self, listing: CsvListing, now_ms: int, results: list[Result]) -> None:
+        """Bring the board to the state of the match at ``now_ms``."""
+        if now_ms < listing.clock.start_ms:
+            self._show_prices(listing, now_ms)
+        elif now_ms < listing.off_ms:
+            self._show_score(listing, now_ms, results)
+        elif listing.live_row is not None:
+            self._board.close(listing.live_row, now_ms)
 
-    def _show_prices(self, show: CsvShow, now_ms: int) -> None:
-        """One row per handicap line; totals and 1X2 stand on the first."""
-        shown = show.shown(now_ms)
+    def _show_prices(self, listing: CsvListing, now_ms: int) -> None:
+        """Put one row per handicap line on the board; totals and 1X2 are on the first."""
+        shown = listing.prices(now_ms)
         lines = [key for key in shown if key[0] == "H"] or [("H", None)]
         for key in lines:
-            show.rows.setdefault(key, self._numbers.take())
-        for index, (key, game_id) in enumerate(show.rows.items()):
+            listing.rows.setdefault(key, self._numbers.take())
+        for index, (key, game_id) in enumerate(listing.rows.items()):
             offers: dict[Slot, Offer] = (
                 {("H", True): Offer(key[1], shown[key])} if key in shown else {}
             )
@@ -169,20 +171,20 @@ class CsvScenario:
                     if kind != "H"
                 }
             if offers:
-                self._board.put(Row(game_id, show.fixture, MarketType.TODAY, offers), now_ms)
+                self._board.put(Row(game_id, listing.fixture, MarketType.TODAY, offers), now_ms)
             elif game_id in self._board.rows:
                 self._board.close(game_id, now_ms)
 
-    def _show_score(self, show: CsvShow, now_ms: int, results: list[Result]) -> None:
-        clock, fixture = show.clock, show.fixture
-        for game_id in show.rows.values():
+    def _show_score(self, listing: CsvListing, now_ms: int, results: list[Result]) -> None:
+        clock, fixture = listing.clock, listing.fixture
+        for game_id in listing.rows.values():
             if game_id in self._board.rows:
                 self._board.close(game_id, now_ms)
-        if show.live_row is None:
-            show.live_row = self._numbers.take()
-        fixture.score = show.score_at(clock.played(now_ms))
+        if listing.live_row is None:
+            listing.live_row = self._numbers.take()
+        fixture.score = listing.score_at(clock.played(now_ms))
         if fixture.half_time is None and clock.period(now_ms) not in {Period.BEFORE, Period.FIRST}:
-            fixture.half_time = show.score_at(clock.first_min)
+            fixture.half_time = listing.score_at(clock.first_min)
             results.append(
                 Result(fixture.match_id, now_ms, False, fixture.half_time, fixture.half_time)
             )
@@ -192,13 +194,13 @@ class CsvScenario:
             results.append(Result(fixture.match_id, now_ms, True, fixture.score, fixture.half_time))
         self._board.put(
             Row(
-                show.live_row,
+                listing.live_row,
                 fixture,
                 MarketType.LIVE,
                 {},
                 fixture.score,
                 (0, 0),
-                clock.code(now_ms),
+                in_game_minutes(clock, now_ms),
                 active=False,
             ),
             now_ms,
@@ -219,40 +221,36 @@ def _real_minute(clock: MatchClock, played: float) -> float:
 
 def _schedule(
     matches: list[CsvMatch], config: SandboxConfig, numbers: Numbers, start_ms: int
-) -> list[CsvShow]:
+) -> list[CsvListing]:
     today_s, live_s = (FEED_INTERVAL_S[kind] * config.feed_interval_scale for kind in (1, 0))
     lead_ms = round(1000 * max(config.csv.lead_h * 3600 / config.speed, 6 * today_s, _LEAST_S))
     length_s = max(_MATCH_MIN * 60 / config.speed, 4 * live_s, _LEAST_S)
     zero_ms = start_ms + round(config.csv.start_after_s * 1000) + lead_ms
     first_ms = to_ms(matches[0].kickoff)
     seen: Counter[tuple[str, str]] = Counter()
-    shows = []
+    listings = []
     for match in matches:
         seen[match.home, match.away] += 1
-        suffix = "" if seen[match.home, match.away] == 1 else f" {seen[match.home, match.away]}"
         kickoff_ms = zero_ms + round((to_ms(match.kickoff) - first_ms) / config.speed)
-        league = LEAGUES.get(match.division, match.division)
-        league_id = -sum(ord(letter) << index for index, letter in enumerate(match.division))
-        fixture = Fixture(
-            numbers.take(), league_id, league, match.home + suffix, match.away + suffix, kickoff_ms
-        )
+        fixture = _fixture(match, numbers.take(), kickoff_ms, seen[match.home, match.away])
         clock = MatchClock(kickoff_ms, _MATCH_MIN * 60 / length_s, _ADDED)
         goals = _goal_minutes(match, config.seed, clock.length_min)
-        shows.append(
-            CsvShow(
-                match,
-                fixture,
-                kickoff_ms - lead_ms,
-                clock,
-                clock.end_ms + config.final_shown_ms,
-                goals,
-            )
-        )
-    return shows
+        off_ms = clock.end_ms + config.final_shown_ms
+        listings.append(CsvListing(match, fixture, kickoff_ms - lead_ms, clock, off_ms, goals))
+    return listings
+
+
+def _fixture(match: CsvMatch, match_id: int, kickoff_ms: int, nth: int) -> Fixture:
+    """Return the fixture of a match that is the ``nth`` of its pairing."""
+    suffix = "" if nth == 1 else f" {nth}"
+    league = LEAGUES.get(match.division, match.division)
+    league_id = -sum(ord(letter) << index for index, letter in enumerate(match.division))
+    home, away = match.home + suffix, match.away + suffix
+    return Fixture(match_id, league_id, league, home, away, kickoff_ms)
 
 
 def _goal_minutes(match: CsvMatch, seed: int, length_min: float) -> list[tuple[float, int]]:
     rng = random.Random(f"{seed}:{match.file}:{match.row}")  # noqa: S311 - must be repeatable
     return sorted(
-        (rng.uniform(1, length_min - 1), side) for side in (0, 1) for _ in range(match.score[side])
+        (rng.uniform(1, length_min - 1), team) for team in (0, 1) for _ in range(match.score[team])
     )

@@ -16,15 +16,14 @@ from keter.venues.asianodds.simulator.faults import Faults
 from keter.venues.asianodds.simulator.house import House, ScenarioFactory, default_scenario
 from keter.venues.asianodds.simulator.web import Service
 
-_BEAT_S = 0.25
+_ADVANCE_EVERY_S = 0.25
 _MAX_BODY = 2**20
 
 
 class Sandbox:
-    """A bookmaker on loopback. Time is ``clock``'s: with a ManualClock a test drives it by hand.
+    """A bookmaker on loopback. Time is ``clock``'s: with a ManualClock a test sets it.
 
-    ``book`` is the truth about tickets and money; ``faults`` what goes wrong on request.
-    Raises UnavailableError on start when the port is taken.
+    ``book`` is the truth about tickets and money; ``faults`` is what goes wrong on request.
     """
 
     def __init__(
@@ -40,11 +39,11 @@ class Sandbox:
         self.house.faults.add(*faults)
         self._ports: list[int] = []
         self._runner: web.AppRunner | None = None
-        self._beat: asyncio.Task[None] | None = None
+        self._clock_task: asyncio.Task[None] | None = None
 
     @property
     def book(self) -> Book:
-        """The ledger, up to date as of the clock."""
+        """The bookmaker's ledger, up to date as of the clock."""
         self.house.now()
         return self.house.book
 
@@ -69,6 +68,7 @@ class Sandbox:
         return f"http://{self.config.host}:{port}"
 
     async def start(self) -> None:
+        """Listen and let time pass. Raises UnavailableError when the port is taken."""
         app = web.Application(client_max_size=_MAX_BODY, middlewares=[refuse_web_pages])
         Control(self.house).add_to(app.router)
         app.router.add_route(
@@ -86,7 +86,7 @@ class Sandbox:
                 f"the sandbox cannot listen on {self.config.host}:{self.config.port}:"
                 f" {e.strerror or e}; choose another port"
             ) from e
-        self._beat = asyncio.create_task(self._keep_time(), name="sandbox-beat")
+        self._clock_task = asyncio.create_task(self._keep_time(), name="sandbox-clock")
 
     async def _listen(self, runner: web.AppRunner, port: int) -> None:
         site = web.TCPSite(runner, self.config.host, port)
@@ -94,27 +94,27 @@ class Sandbox:
         self._ports.append(runner.addresses[-1][1])
 
     def _serves(self, request: web.Request, route: str) -> bool:
-        """With a second port, the first one only logs in."""
+        """Return whether this port serves the method: of two, the first one only logs in."""
         if len(self._ports) == 1 or route == "login" or request.transport is None:
             return True
         address: tuple[str, int] = request.transport.get_extra_info("sockname")
         return address[1] == self._ports[-1]
 
     def _base_url(self) -> str:
-        """What Login gives out as Url: the second port where there is one."""
+        """Return what Login gives out as Url: the second port where there is one."""
         return self._root(self._ports[-1]) + f"/{SERVICE}"
 
     async def _keep_time(self) -> None:
-        """Lets the world go on while nobody asks."""
+        """Let matches and bets go on while nobody asks."""
         while not self.house.stopping.is_set():
             self.house.now()
-            await self.house.pause(_BEAT_S)
+            await self.house.pause(_ADVANCE_EVERY_S)
 
     async def stop(self) -> None:
-        """Answers in progress are cut short; then the port is free again."""
+        """End answers in progress and free the port."""
         self.house.stopping.set()
-        if self._beat is not None:
-            await self._beat
+        if self._clock_task is not None:
+            await self._clock_task
         if self._runner is not None:
             await self._runner.cleanup()
 

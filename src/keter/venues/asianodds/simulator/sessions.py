@@ -1,7 +1,4 @@
-"""Who is logged in: tokens, their expiry, the feed's throttles and delta cursors.
-
-Pure but for the time handed in.
-"""
+"""Who is logged in: tokens, their expiry, the feed's throttles and delta cursors. Pure."""
 
 import random
 from dataclasses import dataclass, field
@@ -9,7 +6,8 @@ from dataclasses import dataclass, field
 from keter.venues.asianodds.simulator.config import FEED_INTERVAL_S, AccountConfig, ProtocolConfig
 
 _TOKEN_DIGITS = 28
-_GRACE = 0.98
+_GRACE = 0.98  # of an interval is enough: a client's clock and ours differ a little
+_NEVER_MS = -(10**15)
 
 
 class SessionGoneError(Exception):
@@ -36,15 +34,16 @@ class Session:
 
 @dataclass(slots=True)
 class Cursor:
-    """How far an account has been told about one sport and market type."""
+    """Up to which stamp an account has received one sport and market type, and when."""
 
     stamp_ms: int
     at_ms: int
 
 
 class Sessions:
-    """At most one session per account; cursors and throttles belong to the account and outlive
-    it.
+    """Sessions, at most one per account.
+
+    Cursors and throttles belong to the account and outlive its session.
     """
 
     def __init__(
@@ -64,9 +63,7 @@ class Sessions:
         self.keepalives_too_often = 0
 
     def login(self, user: str, password_md5: str, ip: str, now_ms: int) -> Session | None:
-        """A fresh session, which ends the account's other one; None when the credentials are
-        wrong.
-        """
+        """Open a session, which ends the account's other one; None if credentials are wrong."""
         account = self.accounts.get(user.upper())
         if account is None or account.password_md5 != password_md5:
             return None
@@ -79,8 +76,9 @@ class Sessions:
         return session
 
     def register(self, user: str, token: str, key: str, ip: str, now_ms: int) -> bool:
-        """True when token and key belong to a login of ``user`` young enough; otherwise the login
-        is lost.
+        """Register a login; return False, and end it, if something about it is wrong.
+
+        Token, key, user and address must be those of the login, which must be young enough.
         """
         session = self._by_token.get(token)
         if session is None:
@@ -93,7 +91,7 @@ class Sessions:
         return True
 
     def use(self, token: str, ip: str, now_ms: int) -> Session:
-        """The session of a token, kept alive by this call. Raises SessionGoneError."""
+        """Return the session of a token and keep it alive. Raises SessionGoneError."""
         session = self._by_token.get(token)
         if session is None or not session.registered:
             raise SessionGoneError
@@ -110,29 +108,30 @@ class Sessions:
             del self._by_token[session.token]
 
     def user_of(self, token: str) -> str:
-        """The account of a token; empty when it is nobody's."""
+        """Return the account of a token; empty if it is nobody's."""
         session = self._by_token.get(token)
         return session.user if session else ""
 
     def keep_alive(self, session: Session, now_ms: int) -> None:
-        """Note an IsLoggedIn; the vendor asks for at least a minute between two."""
+        """Note an IsLoggedIn; the venue asks for at least a minute between two."""
         key = (session.user, -1)
-        if now_ms - self._granted.get(key, -(10**15)) < self._protocol.keepalive_floor_s * 1000:
+        if now_ms - self._granted.get(key, _NEVER_MS) < self._protocol.keepalive_floor_s * 1000:
             self.keepalives_too_often += 1
         self._granted[key] = now_ms
 
     def throttle(self, user: str, market_type: int, now_ms: int) -> None:
-        """Raise ThrottledError when the account read this market type too recently, whatever the
-        sport.
+        """Raise ThrottledError if the account read this market type too recently.
+
+        The sport does not matter.
         """
         key = (user, market_type)
         wait_ms = FEED_INTERVAL_S[market_type] * self._scale * 1000 * _GRACE
-        if now_ms - self._granted.get(key, -(10**15)) < wait_ms:
+        if now_ms - self._granted.get(key, _NEVER_MS) < wait_ms:
             raise ThrottledError
         self._granted[key] = now_ms
 
     def since(self, user: str, sport: int, market_type: int, asked: int | None, now_ms: int) -> int:
-        """After which stamp rows are to be sent; -1 means all of them."""
+        """Return the stamp after which rows are to be sent; -1 means all of them."""
         if asked is not None and (asked != 0 or self._protocol.since_zero == "full"):
             return asked or -1
         cursor = self._cursors.get((user, sport, market_type))
@@ -140,9 +139,9 @@ class Sessions:
             return -1
         return cursor.stamp_ms
 
-    def told(
+    def note_sent(
         self, session: Session, sport: int, market_type: int, stamp_ms: int, now_ms: int
     ) -> None:
-        """The account has been told everything up to ``stamp_ms``."""
+        """Note that the account has received everything up to ``stamp_ms``."""
         session.seen.add((sport, market_type))
         self._cursors[session.user, sport, market_type] = Cursor(stamp_ms, now_ms)

@@ -1,6 +1,6 @@
-"""How this bookmaker settles.
+"""How this bookmaker settles. Pure.
 
-Its own arithmetic on purpose: what checks Keter must not share Keter's mistakes.
+The arithmetic is its own on purpose: what checks Keter must not share Keter's mistakes.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ INFO = {2: "Won", 1: "Half won", 0: "Stake returned", -1: "Half lost", -2: "Lost
 class Selection:
     """What is bet on.
 
-    ``name``: home, away, draw, over or under; ``line_q``: home handicap or goals in quarters.
+    ``name``: home, away, draw, over or under. ``line_q``: home handicap or goals, in quarters.
     """
 
     slot: Slot
@@ -24,7 +24,7 @@ class Selection:
 
 
 def halves(selection: Selection, score: tuple[int, int], at_bet: tuple[int, int]) -> int:
-    """Result in half stakes: 2 won, 1 half won, 0 returned, -1 half lost, -2 lost.
+    """Return the result in half stakes: 2 won, 1 half won, 0 returned, -1 half lost, -2 lost.
 
     Handicaps count goals after the bet.
     """
@@ -44,7 +44,7 @@ def halves(selection: Selection, score: tuple[int, int], at_bet: tuple[int, int]
 
 
 def profit(result_halves: int, odds_milli: int, stake_minor: int) -> int:
-    """Profit in cents, half a cent away from zero."""
+    """Return the profit in cents; half a cent is rounded away from zero."""
     stake = Decimal(stake_minor)
     gain = stake * (odds_milli - 1000) / 1000 if result_halves > 0 else stake
     return int((gain * result_halves / 2).to_integral_value(ROUND_HALF_UP))

@@ -1,9 +1,10 @@
-"""How an answer is spoiled: rows of bet lists, fields of the feed, bytes on the wire.
+"""How faults spoil an answer: rows of bet lists, fields of the feed, bytes on the wire.
 
 Randomness is injected.
 """
 
 import gzip
+import html
 import random
 from typing import Any
 
@@ -29,7 +30,7 @@ HTML = (
 
 
 def spoil_rows(faults: Faults, route: str, rows: list[Any]) -> list[Any]:
-    """Bet rows doubled, shuffled or thinned out."""
+    """Return bet rows doubled, shuffled or thinned out, as faults are due."""
     if rows and faults.take(FaultKind.DUPLICATE_ROWS, route):
         rows = [row for row in rows for _ in range(2)]
     if len(rows) > 1 and faults.take(FaultKind.REORDERED_ROWS, route):
@@ -40,7 +41,7 @@ def spoil_rows(faults: Faults, route: str, rows: list[Any]) -> list[Any]:
 
 
 def spoil_feed(faults: Faults, route: str, body: bytes) -> bytes:
-    """A feed answer with the content faults that are due. ``body`` is well-formed JSON."""
+    """Return a feed answer with the content faults that are due. ``body`` is valid JSON."""
     kinds = (
         FaultKind.RESULT_NULL,
         FaultKind.UNKNOWN_FIELDS,
@@ -52,11 +53,8 @@ def spoil_feed(faults: Faults, route: str, body: bytes) -> bytes:
     if not due:
         return body
     answer = orjson.loads(body)
-    rows = [
-        row
-        for sport in (answer.get("Result") or {}).get("Sports", ())
-        for row in sport["MatchGames"]
-    ]
+    sports = (answer.get("Result") or {}).get("Sports", ())
+    rows = [row for sport in sports for row in sport["MatchGames"]]
     if FaultKind.RESULT_NULL in due:
         answer["Result"] = None
     if FaultKind.UNKNOWN_FIELDS in due:
@@ -86,7 +84,7 @@ def _lose_teams(rng: random.Random, rows: list[dict[str, Any]]) -> None:
 
 
 def _nan(body: bytes) -> bytes:
-    """NaN in odds strings, and bare NaN and Infinity as some JSON writers leave them."""
+    """Put NaN into odds strings, and bare NaN and Infinity as some JSON writers leave them."""
     body = body.replace(b'"BookieOdds":"PIN=', b'"BookieOdds":"PIN=NaN,').replace(
         b'"InGameMinutes":0', b'"InGameMinutes":NaN'
     )
@@ -94,21 +92,17 @@ def _nan(body: bytes) -> bytes:
 
 
 def truncated_gzip(body: bytes) -> bytes:
-    """The first half of the compressed body."""
+    """Return the first half of the compressed body."""
     packed = gzip.compress(body)
     return packed[: len(packed) // 2]
 
 
 def as_xml(value: object, name: str = "Answer") -> str:
-    """A plain XML rendering, as the service gives to clients that do not ask for JSON."""
+    """Return the value as XML, which the service sends to clients that do not ask for JSON."""
     if isinstance(value, dict):
         inner = "".join(as_xml(item, str(key)) for key, item in value.items())
     elif isinstance(value, list):
         inner = "".join(as_xml(item, "Item") for item in value)
     else:
-        inner = (
-            ""
-            if value is None
-            else str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        )
+        inner = "" if value is None else html.escape(str(value), quote=False)
     return f"<{name}>{inner}</{name}>"

@@ -1,6 +1,4 @@
-"""HTTP around the methods: routes in any case, sessions, faults, and how an answer is written on
-the wire.
-"""
+"""HTTP around the methods: routes, sessions, faults, and how an answer is written on the wire."""
 
 import gzip
 from collections.abc import Callable
@@ -15,7 +13,7 @@ from keter.venues.asianodds.simulator.config import SERVICE
 from keter.venues.asianodds.simulator.faults import FaultKind, Rule
 from keter.venues.asianodds.simulator.house import House
 from keter.venues.asianodds.simulator.methods import METHODS
-from keter.venues.asianodds.simulator.placement import Refused
+from keter.venues.asianodds.simulator.requests import FAILED, Refused
 from keter.venues.asianodds.simulator.sessions import SessionGoneError, ThrottledError
 
 _GZIP_FROM = 2000
@@ -26,10 +24,10 @@ Serves = Callable[[web.Request, str], bool]
 
 
 class Service:
-    """One handler for every method of the service.
+    """One handler for every method of the service; names of methods may be in any case.
 
-    ``base_url`` is what Login gives out; ``serves`` tells whether a request came to an address that
-    serves the method.
+    ``base_url`` returns what Login gives out. ``serves`` returns whether the address that a request
+    came to serves the method.
     """
 
     def __init__(self, house: House, base_url: BaseUrl, serves: Serves) -> None:
@@ -47,7 +45,7 @@ class Service:
         return spoiled if spoiled is not None else await self._answer(request, route)
 
     async def _instead(self, request: web.Request, route: str) -> web.StreamResponse | None:
-        """Faults that keep the call from having any effect."""
+        """Return the answer of a fault that keeps the call from having any effect; else None."""
         take = self._house.faults.take
         if take(FaultKind.LOST_BEFORE, route):
             return _cut(request)
@@ -62,7 +60,7 @@ class Service:
         return self._session_ended(request, route)
 
     def _session_ended(self, request: web.Request, route: str) -> web.Response | None:
-        """Faults that end a session which stands."""
+        """Apply the faults that end an open session; return their answer where they have one."""
         house, user = self._house, self._house.sessions.user_of(request.headers.get("AOToken", ""))
         if not user:
             return None
@@ -119,7 +117,7 @@ class Service:
     async def _spoiled(
         self, request: web.Request, route: str, answer: Answer
     ) -> web.StreamResponse:
-        """Faults of what is written."""
+        """Write the answer with the faults of its bytes that are due."""
         take = self._house.faults.take
         body = orjson.dumps(answer.envelope)
         if route == "getfeeds":
@@ -188,9 +186,9 @@ def _body(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as e:
-        raise Refused(-1, "The body is not JSON") from e
+        raise Refused(FAILED, "The body is not JSON") from e
     if not isinstance(value, dict):
-        raise Refused(-1, "The body is not an object")
+        raise Refused(FAILED, "The body is not an object")
     return value
 
 
@@ -216,14 +214,14 @@ def _refusal(route: str, refused: Refused) -> Answer:
 
 
 def _cut(request: web.Request) -> web.Response:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
 async def _padded(request: web.Request, body: bytes, size: int) -> web.StreamResponse:
-    """A valid answer with blanks behind it, up to ``size`` bytes, written in pieces."""
+    """Write a valid answer with blanks behind it, up to ``size`` bytes, in pieces."""
     response = web.StreamResponse(headers={"Content-Type": "application/json; charset=utf-8"})
     await response.prepare(request)
     try:
@@ -234,5 +232,5 @@ async def _padded(request: web.Request, body: bytes, size: int) -> web.StreamRes
             left -= len(_CHUNK)
         await response.write_eof()
     except ConnectionError:
-        return response  # the client has seen enough
+        return response  # The client has closed the connection.
     return response

@@ -5,14 +5,20 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from keter.domain.markets import line_text
+from keter.venues.simulation.match import MatchClock, Period
 
+# Prices of a market in thousandths, in the order of the venue: home, away, draw. None: no price.
 Prices = tuple[int | None, ...]
+# Decimal, Malay, Hong Kong.
 FORMATS = ("00", "MY", "HK")
 _MILLI = Decimal(1000)
 
 
 def line_range(quarters: int) -> str:
-    """``0.5-1`` for 3 or -3, ``1.0`` for 4, ``2.5`` for 10: unsigned, quarter lines as a range."""
+    """Return a line without its sign, a quarter line as a range.
+
+    ``0.5-1`` for 3 or -3, ``1.0`` for 4, ``2.5`` for 10.
+    """
     size = abs(quarters)
     if size % 2:
         return f"{line_text(size - 1)}-{line_text(size + 1)}"
@@ -20,12 +26,12 @@ def line_range(quarters: int) -> str:
 
 
 def favoured(home_line_q: int) -> int:
-    """1 home gives the handicap, 2 away gives it, 0 level."""
+    """Return 1 if home gives the handicap, 2 if away gives it, 0 at level."""
     return 0 if home_line_q == 0 else 1 if home_line_q < 0 else 2
 
 
 def odds_text(milli: int, odds_format: str) -> str:
-    """Thousandths of decimal odds in ``00``, ``HK`` or ``MY``."""
+    """Return thousandths of decimal odds as text in the format ``00``, ``HK`` or ``MY``."""
     if odds_format == "00":
         return f"{milli // 1000}.{milli % 1000:03d}"
     profit = milli - 1000
@@ -35,7 +41,10 @@ def odds_text(milli: int, odds_format: str) -> str:
 
 
 def parse_odds(text: str, odds_format: str) -> int:
-    """Thousandths of decimal odds. Raises ValueError when ``text`` is no price in that format."""
+    """Return thousandths of decimal odds.
+
+    Raises ValueError when ``text`` is no price in that format.
+    """
     try:
         value = Decimal(text.strip())
     except InvalidOperation as e:
@@ -51,7 +60,10 @@ def parse_odds(text: str, odds_format: str) -> int:
 
 
 def bookie_odds(prices: Mapping[str, Prices], odds_format: str) -> str:
-    """``PIN=1.934,1.970;SIN=1.950,1.950;BEST=SIN 1.950,PIN 1.970``; empty without prices."""
+    """Return every book's prices and the best of each leg; empty without prices.
+
+    For example ``PIN=1.934,1.970;SIN=1.950,1.950;BEST=SIN 1.950,PIN 1.970``.
+    """
     if not prices:
         return ""
     parts = [
@@ -71,7 +83,7 @@ def bookie_odds(prices: Mapping[str, Prices], odds_format: str) -> str:
 
 
 def parse_bookie_prices(text: str, odds_format: str) -> dict[str, int]:
-    """The ``CODE:price,CODE:price`` of a placement.
+    """Return the price by book from the ``CODE:price,CODE:price`` of a placement.
 
     Raises ValueError when it is malformed or empty.
     """
@@ -85,7 +97,7 @@ def parse_bookie_prices(text: str, odds_format: str) -> dict[str, int]:
 
 
 def starts_on(milliseconds: int) -> str:
-    """``02/16/2026 05:00:00.000 AM`` in UTC."""
+    """Return a moment as in ``02/16/2026 05:00:00.000 AM``, in UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     half = "AM" if moment.hour < 12 else "PM"
     return (
@@ -95,12 +107,27 @@ def starts_on(milliseconds: int) -> str:
 
 
 def us_date(milliseconds: int) -> str:
-    """``02/16/2026`` of the UTC day."""
+    """Return the UTC day as in ``02/16/2026``."""
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%m/%d/%Y}"
 
 
 def amount(minor: int) -> float:
-    """Money as the JSON number the venue sends; exact for every amount a double can tell apart at
-    two decimals.
+    """Return cents as the JSON number that the venue sends.
+
+    It is exact for every amount that a double can hold with two decimals.
     """
     return minor / 100
+
+
+def in_game_minutes(clock: MatchClock, now_ms: int) -> int:
+    """Return the venue's InGameMinutes: half * 60 + minute; 0 before kick-off.
+
+    It does not change during the break (the real code is not public).
+    """
+    period = clock.period(now_ms)
+    if period is Period.BEFORE:
+        return 0
+    played = clock.played(now_ms)
+    if period in {Period.FIRST, Period.BREAK}:
+        return 60 + min(int(played), 59)
+    return 120 + min(int(played - clock.first_min), 59)

@@ -10,8 +10,8 @@ from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.domain.settlement import result_halves
 from keter.venues.asianodds.simulator.book import DAY_MS, Book, Decision, Order, State
 from keter.venues.asianodds.simulator.config import AccountConfig
-from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.simulator.settlement import Selection, halves, profit
+from keter.venues.simulation.match import Result
 
 HOME = Selection(("H", True), "home", -3)
 ORDER = Order(

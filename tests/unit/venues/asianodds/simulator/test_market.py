@@ -21,9 +21,9 @@ from keter.venues.asianodds.simulator.config import (
     SandboxConfig,
 )
 from keter.venues.asianodds.simulator.market import Market
-from keter.venues.asianodds.simulator.scenario import Result
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import read_answer, read_feed
+from keter.venues.simulation.match import Result
 from tests.kit.feed_state import known_markets
 
 START_MS = 1_771_200_000_000
@@ -79,17 +79,17 @@ def test_soft_books_follow_late() -> None:
     s and 43 s.
     """
     market, board = world(news_every_s=1e9, drift_goals=0.0, corrupt_every_s=1e9)
-    show = next(
+    listing = next(
         s
-        for s in market.shows.values()
+        for s in market.listings.values()
         if s.market_type is MarketType.TODAY and s.fixture.start_ms > START_MS + 90_000
     )
 
     def one_x_two() -> dict[str, tuple[int | None, ...]]:
-        return dict(board.rows[show.rows[0]].offers["X", True].prices)
+        return dict(board.rows[listing.rows[0]].offers["X", True].prices)
 
     before = one_x_two()
-    show.play.truth.move(START_MS, 0.3, 0.0)
+    listing.play.truth.move(START_MS, 0.3, 0.0)
     moved_after: dict[str, int] = {}
     for second in range(1, 60):
         market.advance(START_MS + second * TICK_MS)
@@ -165,10 +165,10 @@ def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_ma
     kickoffs, over = {}, set()
     for second in range(600):
         first.advance(START_MS + second * TICK_MS)
-        for show in first.shows.values():
-            teams = show.fixture.home, show.fixture.away
-            kickoffs[teams] = show.fixture.start_ms
-            over |= {teams} if show.fixture.full_time is not None else set()
+        for listing in first.listings.values():
+            teams = listing.fixture.home, listing.fixture.away
+            kickoffs[teams] = listing.fixture.start_ms
+            over |= {teams} if listing.fixture.full_time is not None else set()
     assert len(over) > 10
     for pause_s in (1, 30, 1800):
         again = Market(
@@ -177,8 +177,8 @@ def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_ma
             board=Board(CLOSING_MS),
         )
         shown = {
-            (show.fixture.home, show.fixture.away): show.fixture.start_ms
-            for show in again.shows.values()
+            (listing.fixture.home, listing.fixture.away): listing.fixture.start_ms
+            for listing in again.listings.values()
         }
         assert not over & set(shown), pause_s
         assert all(
@@ -217,11 +217,13 @@ def test_rows_look_like_the_venues() -> None:
 
 def test_a_match_goes_from_early_to_today_to_live_and_its_today_copy_lingers() -> None:
     market, board = world(today_fixtures=4, early_fixtures=2)
-    show = next(
-        s for s in market.shows.values() if s.market_type is MarketType.EARLY and s.corners is None
+    listing = next(
+        s
+        for s in market.listings.values()
+        if s.market_type is MarketType.EARLY and s.corners is None
     )
-    match_id = show.fixture.match_id
-    kickoff_ms = show.fixture.start_ms
+    match_id = listing.fixture.match_id
+    kickoff_ms = listing.fixture.start_ms
     market.advance(kickoff_ms - 1000)
     today = {row.game_id: row.offers for row in on_show(board) if row.fixture.match_id == match_id}
     market.advance(kickoff_ms + 10_000)
@@ -241,18 +243,18 @@ def test_live_rows_carry_score_and_minutes_and_the_final_score_is_shown_before_t
     market, board = world()
     live = [
         s
-        for s in market.shows.values()
+        for s in market.listings.values()
         if s.market_type is MarketType.LIVE and s.fixture.full_time is None
     ]
-    show = next(s for s in live if s.abandon_ms is None)
-    results = market.advance(show.play.clock.end_ms + 2000)
-    row = board.rows[show.rows[0]]
-    final = next(r for r in results if r.match_id == show.fixture.match_id and r.full)
+    listing = next(s for s in live if s.abandon_ms is None)
+    results = market.advance(listing.play.clock.end_ms + 2000)
+    row = board.rows[listing.rows[0]]
+    final = next(r for r in results if r.match_id == listing.fixture.match_id and r.full)
     assert (row.score, row.active, row.closing) == (final.score, False, False)
     assert row.minutes >= 120 + 40
-    market.advance(show.play.clock.end_ms + 20_000)
+    market.advance(listing.play.clock.end_ms + 20_000)
     assert board.rows[row.game_id].closing
-    market.advance(show.play.clock.end_ms + 20_000 + CLOSING_MS)
+    market.advance(listing.play.clock.end_ms + 20_000 + CLOSING_MS)
     assert row.game_id not in board.rows
 
 
@@ -260,10 +262,10 @@ def test_live_rows_carry_score_and_minutes_and_the_final_score_is_shown_before_t
 def test_the_board_does_not_grow_for_ever() -> None:
     market, board = world(tick_s=5.0, today_fixtures=5, early_fixtures=2)
     market.advance(START_MS + 900_000)
-    shows, rows = len(market.shows), len(board.rows)
+    listings, rows = len(market.listings), len(board.rows)
     for step in range(2, 6):
         market.advance(START_MS + step * 900_000)
-    assert len(market.shows) <= shows + 5
+    assert len(market.listings) <= listings + 5
     assert len(board.rows) <= rows * 1.3
 
 

@@ -99,7 +99,7 @@ def test_throttles_scale_and_can_be_switched_off() -> None:
 def test_the_cursor_belongs_to_the_account_and_goes_stale_after_four_minutes() -> None:
     sessions = fresh()
     assert sessions.since("SANDBOX", 1, 1, None, 0) == -1
-    sessions.told(logged_in(sessions), 1, 1, 77, 0)
+    sessions.note_sent(logged_in(sessions), 1, 1, 77, 0)
     assert sessions.since("SANDBOX", 1, 1, None, 1000) == 77
     logged_in(sessions, 2000)
     assert sessions.since("SANDBOX", 1, 1, None, 3000) == 77
@@ -111,5 +111,5 @@ def test_the_cursor_belongs_to_the_account_and_goes_stale_after_four_minutes() -
 @pytest.mark.parametrize(("mode", "expected"), [("full", -1), ("ignored", 77)])
 def test_since_zero_means_what_it_is_configured_to_mean(mode: str, expected: int) -> None:
     sessions = fresh(ProtocolConfig(since_zero=mode))  # type: ignore[arg-type]  # one of its two literals
-    sessions.told(logged_in(sessions), 1, 1, 77, 0)
+    sessions.note_sent(logged_in(sessions), 1, 1, 77, 0)
     assert sessions.since("SANDBOX", 1, 1, 0, 1000) == expected

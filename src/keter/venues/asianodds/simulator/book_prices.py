@@ -1,22 +1,26 @@
-"""How each book prices: its margins, how late it sees the truth, its own small error. Pure."""
+"""How each book prices: its margin, how late it sees the truth, its own small error. Pure."""
 
 import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from keter.venues.asianodds.simulator import chance
 from keter.venues.asianodds.simulator.board import Offer, Slot
 from keter.venues.asianodds.simulator.config import SHARP_BOOKS, MarketConfig
 from keter.venues.asianodds.simulator.wording import Prices
+from keter.venues.simulation import chance
 
-HALF_SHARE = 0.46
+_HALF_SHARE = 0.46  # of a match's goals fall in the first half
+# Outside these probabilities a book offers no two-way market.
 _QUOTABLE = (0.04, 0.96)
+_SLACK = 0.12  # from an even bet, before a main line is replaced
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Margins on two- and three-way markets, the sd of its own error in goals, and whether it
-    quotes side lines.
+    """How a book prices in general.
+
+    It has a margin on two-way and on three-way markets. ``error_goals`` is the standard deviation
+    of its own error. ``side_lines``: whether it quotes lines beside the main one.
     """
 
     margin_two: float
@@ -38,8 +42,8 @@ STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stance:
-    """One book's view of one fixture: the truth ``lag_ms`` ago, plus its own error in goals."""
+class Opinion:
+    """One book's opinion of one fixture: the truth ``lag_ms`` ago, plus its own error in goals."""
 
     book: str
     style: Style
@@ -47,20 +51,22 @@ class Stance:
     error: tuple[float, float]
 
 
-def stances(rng: random.Random, config: MarketConfig) -> tuple[Stance, ...]:
-    """Draws how every book sees a new fixture."""
+def draw_opinions(rng: random.Random, config: MarketConfig) -> tuple[Opinion, ...]:
+    """Draw how every book sees a new fixture."""
     drawn = []
     for book, style in STYLES.items():
         low, high = config.sharp_lag_s if book in SHARP_BOOKS else config.soft_lag_s
         error = (rng.gauss(0, style.error_goals), rng.gauss(0, style.error_goals))
-        drawn.append(Stance(book, style, round(rng.uniform(low, high) * 1000), error))
+        drawn.append(Opinion(book, style, round(rng.uniform(low, high) * 1000), error))
     return tuple(drawn)
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A match as one book sees it now: goals still expected (hundredths) in the match and in the
-    first half, and the score.
+    """A match as one book sees it now.
+
+    Expected goals are those still to fall, in hundredths, in the match and in its first half.
+    ``half_centi`` None: the first half is over.
     """
 
     home_centi: int
@@ -73,23 +79,25 @@ class Situation:
         return self.home_centi + self.away_centi
 
     def half(self) -> "Situation | None":
-        """The rest of the first half, seen as a match."""
+        """Return the rest of the first half, seen as a match; None if it is over."""
         return None if self.half_centi is None else Situation(*self.half_centi, None, self.score)
 
 
 def situation(
-    stance: Stance,
+    opinion: Opinion,
     intensities: tuple[float, float],
     remaining: float,
     half_left: float,
     score: tuple[int, int],
 ) -> Situation:
-    """``remaining`` is the share of the match still to play, ``half_left`` that of the first half
-    (0: over).
+    """Return the match as a book of this opinion sees it.
+
+    ``remaining`` is the share of the match still to play, ``half_left`` that of the first half (0:
+    it is over).
     """
-    home = max(intensities[0] + stance.error[0], 0.1)
-    away = max(intensities[1] + stance.error[1], 0.1)
-    half = half_left * HALF_SHARE
+    home = max(intensities[0] + opinion.error[0], 0.1)
+    away = max(intensities[1] + opinion.error[1], 0.1)
+    half = half_left * _HALF_SHARE
     return Situation(
         round(100 * home * remaining),
         round(100 * away * remaining),
@@ -98,13 +106,13 @@ def situation(
     )
 
 
-def handicap(seen: Situation, line_q: int, style: Style) -> Prices | None:
-    """Home and away at a home line, goals counted from now."""
+def _handicap(seen: Situation, line_q: int, style: Style) -> Prices | None:
+    """Return home and away at a home line, goals counted from now; None if it is lopsided."""
     return _two(chance.home_covers(seen.home_centi, seen.away_centi, line_q), style)
 
 
-def total(seen: Situation, line_q: int, style: Style) -> Prices | None:
-    """Over and under of the whole period's goals."""
+def _total(seen: Situation, line_q: int, style: Style) -> Prices | None:
+    """Return over and under of the whole period's goals; None if the line is lopsided."""
     return _two(chance.goes_over(seen.goals_centi, line_q - 4 * sum(seen.score)), style)
 
 
@@ -114,8 +122,8 @@ def _two(probability: float, style: Style) -> Prices | None:
     return chance.two_way(probability, style.margin_two)
 
 
-def one_x_two(seen: Situation, style: Style) -> Prices:
-    """Home, away, draw."""
+def _one_x_two(seen: Situation, style: Style) -> Prices:
+    """Return home, away and draw."""
     lead = seen.score[0] - seen.score[1]
     return tuple(
         chance.price(p, style.margin_three)
@@ -134,18 +142,18 @@ class Lines:
 
 
 def main_lines(seen: Situation) -> Lines:
-    """The lines nearest to an even bet."""
+    """Return the lines nearest to an even bet."""
     half = seen.half() or seen
     return Lines(_even_handicap(seen), _even_total(seen), _even_handicap(half), _even_total(half))
 
 
-def lines_stand(seen: Situation, lines: Lines, slack: float = 0.12) -> bool:
-    """False when a full-time main line has become lopsided and another would be more even."""
+def lines_hold(seen: Situation, lines: Lines) -> bool:
+    """Return False if a full-time main line is lopsided and another would be more even."""
     home = chance.home_covers(seen.home_centi, seen.away_centi, lines.handicap_q)
-    if abs(home - 0.5) > slack and _even_handicap(seen) != lines.handicap_q:
+    if abs(home - 0.5) > _SLACK and _even_handicap(seen) != lines.handicap_q:
         return False
     over = chance.goes_over(seen.goals_centi, lines.total_q - 4 * sum(seen.score))
-    return abs(over - 0.5) <= slack or _even_total(seen) == lines.total_q
+    return abs(over - 0.5) <= _SLACK or _even_total(seen) == lines.total_q
 
 
 def _even_handicap(seen: Situation) -> int:
@@ -157,18 +165,19 @@ def _even_total(seen: Situation) -> int:
 
 
 def offers(
-    views: list[tuple[Stance, Situation]], wanted: dict[Slot, int | None], *, side_line: bool
+    views: list[tuple[Opinion, Situation]], wanted: dict[Slot, int | None], *, side_line: bool
 ) -> dict[Slot, Offer]:
-    """What every book offers for the ``wanted`` markets of one row; a side line is quoted by some
-    books only.
+    """Return what every book offers for the ``wanted`` markets of one row.
+
+    A side line is quoted by some books only.
     """
     found: dict[Slot, Offer] = {}
     for slot, line_q in wanted.items():
         prices: dict[str, Prices] = {}
-        for stance, seen in views:
-            legs = _legs(slot, line_q, seen, stance.style)
-            if legs is not None and (stance.style.side_lines or not side_line):
-                prices[stance.book] = legs
+        for opinion, seen in views:
+            legs = _legs(slot, line_q, seen, opinion.style)
+            if legs is not None and (opinion.style.side_lines or not side_line):
+                prices[opinion.book] = legs
         if prices:
             found[slot] = Offer(line_q, prices)
     return found
@@ -181,5 +190,5 @@ def _legs(slot: Slot, line_q: int | None, seen: Situation, style: Style) -> Pric
     if part is None:
         return None
     if line_q is None:
-        return one_x_two(part, style)
-    return handicap(part, line_q, style) if kind == "H" else total(part, line_q, style)
+        return _one_x_two(part, style)
+    return _handicap(part, line_q, style) if kind == "H" else _total(part, line_q, style)

@@ -10,8 +10,8 @@ from keter.errors import UsageError
 from keter.venues.asianodds.simulator.board import Board, MarketType
 from keter.venues.asianodds.simulator.config import CsvConfig, SandboxConfig
 from keter.venues.asianodds.simulator.csv_files import CsvMatch, played_between, read_files
-from keter.venues.asianodds.simulator.scenario import Result
-from keter.venues.asianodds.simulator.scenario_csv import TURNS, CsvScenario, CsvShow
+from keter.venues.asianodds.simulator.scenario_csv import TURNS, CsvListing, CsvScenario
+from keter.venues.simulation.match import Result
 from tests.kit.support import football_data
 
 START_MS = 1_771_200_000_000
@@ -67,11 +67,11 @@ def test_every_book_goes_from_earlier_to_closing_prices_at_its_turn(tmp_path: Pa
     served, board = scenario(
         SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),)))
     )
-    (show,) = served.shows
-    lead_ms = show.clock.start_ms - show.listed_ms
+    (listing,) = served.listings
+    lead_ms = listing.clock.start_ms - listing.listed_ms
     seen = {}
     for part in (0.0, 0.49, 0.51, 0.79, 0.81, 0.99):
-        served.advance(show.listed_ms + round(lead_ms * part))
+        served.advance(listing.listed_ms + round(lead_ms * part))
         rows = [row for row in board.rows.values() if not row.closing]
         seen[part] = {
             (kind, offer.line_q, book): legs
@@ -95,18 +95,18 @@ def test_a_match_is_played_to_its_result(tmp_path: Path) -> None:
     served, board = scenario(
         SandboxConfig(speed=3600, csv=CsvConfig(paths=(a_file(tmp_path, ROW),)))
     )
-    (show,) = served.shows
-    assert served.advance(show.clock.start_ms) == []
+    (listing,) = served.listings
+    assert served.advance(listing.clock.start_ms) == []
     (live,) = list(board.changed(MarketType.LIVE, -1))
     assert (live.score, live.active, live.offers) == ((0, 0), False, {})
     assert all(row.closing for row in board.changed(MarketType.TODAY, -1))
-    half, full = served.advance(show.clock.end_ms)
+    half, full = served.advance(listing.clock.end_ms)
     assert (half.full, full.full, full.score, full.void) == (False, True, (1, 0), False)
     assert half.score in {(0, 0), (1, 0)}
     assert board.rows[live.game_id].minutes >= 160
-    served.advance(show.off_ms)
+    served.advance(listing.off_ms)
     assert board.rows[live.game_id].closing
-    served.advance(show.off_ms + 300_001)
+    served.advance(listing.off_ms + 300_001)
     assert not board.rows
 
 
@@ -150,7 +150,7 @@ def test_a_file_of_another_kind_or_none_is_a_usage_error(tmp_path: Path) -> None
 def test_the_same_pairing_twice_gets_names_of_its_own(tmp_path: Path) -> None:
     older = a_file(tmp_path, ROW.replace("2024", "2023"), name="E0_2324.csv")
     served, _ = scenario(SandboxConfig(csv=CsvConfig(paths=(a_file(tmp_path, ROW), older))))
-    assert [(show.fixture.home, show.fixture.away) for show in served.shows] == [
+    assert [(listing.fixture.home, listing.fixture.away) for listing in served.listings] == [
         ("Man United", "Fulham"),
         ("Man United 2", "Fulham 2"),
     ]
@@ -164,16 +164,15 @@ def test_the_calendar_is_compressed_and_nothing_is_too_short_to_be_seen(tmp_path
         csv=CsvConfig(paths=(a_file(tmp_path, ROW, week_later),)),
     )
     served, _ = scenario(config)
-    first, second = served.shows
+    first, second = served.listings
     assert second.clock.start_ms - first.clock.start_ms == round(7 * 86_400_000 / 20_000)
     assert first.listed_ms == START_MS + 5000
     assert first.clock.start_ms - first.listed_ms == round(48 * 3_600_000 / 20_000)
     assert first.clock.end_ms - first.clock.start_ms == pytest.approx(4 * 500, abs=2)
     assert first.off_ms - first.clock.end_ms == 3 * 500
     unhurried, _ = scenario(replace(config, speed=60.0))
-    assert unhurried.shows[0].clock.end_ms - unhurried.shows[0].clock.start_ms == pytest.approx(
-        111_000, abs=2
-    )
+    clock = unhurried.listings[0].clock
+    assert clock.end_ms - clock.start_ms == pytest.approx(111_000, abs=2)
 
 
 @pytest.mark.data
@@ -215,11 +214,13 @@ def test_two_seasons_end_with_the_actual_results_and_only_prices_of_the_file() -
     served, board = scenario(
         SandboxConfig(speed=100_000, feed_interval_scale=0.01, csv=CsvConfig(paths=paths))
     )
-    by_match: dict[int, CsvShow] = {show.fixture.match_id: show for show in served.shows}
+    by_match: dict[int, CsvListing] = {
+        listing.fixture.match_id: listing for listing in served.listings
+    }
     results: list[Result] = []
     shown: set[tuple[int, str, int | None, str, tuple[int | None, ...]]] = set()
     since = -1
-    for now_ms in range(START_MS, served.shows[-1].off_ms + 500, 250):
+    for now_ms in range(START_MS, served.listings[-1].off_ms + 500, 250):
         results += served.advance(now_ms)
         for row in board.changed(MarketType.TODAY, since):
             for (kind, _), offer in row.offers.items():
@@ -229,7 +230,7 @@ def test_two_seasons_end_with_the_actual_results_and_only_prices_of_the_file() -
                 }
         since = board.cursor()
     assert {r.match_id: r.score for r in results if r.full} == {
-        m: show.match.score for m, show in by_match.items()
+        m: listing.match.score for m, listing in by_match.items()
     }
     assert len(by_match) == 760
     for match_id, kind, line_q, book, legs in shown:

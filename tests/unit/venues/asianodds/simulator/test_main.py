@@ -18,7 +18,7 @@ from tests.kit.support import free_port
 
 @pytest.fixture(autouse=True)
 def same_handlers() -> Iterator[None]:
-    """A sandbox takes the signals of its process, which here is that of the tests."""
+    """Restore the signal handlers: a sandbox takes those of its process, here that of the tests."""
     numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = {number: signal.getsignal(number) for number in numbers}
     yield

@@ -1,59 +1,19 @@
-"""Made-up leagues and clubs, and a calendar that does not repeat a pairing for days."""
+"""Made-up leagues and clubs, and a calendar that does not repeat a pairing for days. Pure."""
 
 import random
 from dataclasses import dataclass
 
 _PLACES = (
-    "Alderbrook",
-    "Brackwater",
-    "Calderon",
-    "Dunmere",
-    "Eastvale",
-    "Fenwick",
-    "Garrow",
-    "Hollin",
-    "Inverley",
-    "Jarrow Bay",
-    "Kestrel",
-    "Langmoor",
-    "Marlow",
-    "Northcote",
-    "Oakhurst",
-    "Penrose",
-    "Quarry",
-    "Ravensby",
-    "Stanmoor",
-    "Thornby",
-    "Ulverstone",
-    "Vale",
-    "Westmarch",
-    "Yarrow",
-    "Ashcombe",
-    "Birkdale",
-    "Carrick",
-    "Dalton",
-    "Ellerby",
-    "Farley",
-    "Greystone",
-    "Harwell",
-    "Ingleby",
-    "Kirkton",
-    "Lowick",
-    "Millbrook",
-    "Newbold",
-    "Orchard",
-    "Pickford",
-    "Redmire",
-    "Selwick",
-    "Tarrant",
-    "Upton",
-    "Verwood",
-    "Wexcombe",
-    "Arden",
-    "Beacon",
-    "Clyne",
-)
+    "Alderbrook", "Brackwater", "Calderon", "Dunmere", "Eastvale", "Fenwick", "Garrow",
+    "Hollin", "Inverley", "Jarrow Bay", "Kestrel", "Langmoor", "Marlow", "Northcote",
+    "Oakhurst", "Penrose", "Quarry", "Ravensby", "Stanmoor", "Thornby", "Ulverstone", "Vale",
+    "Westmarch", "Yarrow", "Ashcombe", "Birkdale", "Carrick", "Dalton", "Ellerby", "Farley",
+    "Greystone", "Harwell", "Ingleby", "Kirkton", "Lowick", "Millbrook", "Newbold", "Orchard",
+    "Pickford", "Redmire", "Selwick", "Tarrant", "Upton", "Verwood", "Wexcombe", "Arden",
+    "Beacon", "Clyne",
+)  # fmt: skip
 _KINDS = ("FC", "United", "Rovers", "Athletic")
+# The star marks a main league, as AsianOdds writes it.
 _LEAGUES = (
     "*SANDBOX PREMIER LEAGUE",
     "*SANDBOX PRIMERA",
@@ -70,14 +30,17 @@ _CLUBS = 24
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
+    """Who meets, and in which league."""
+
     league: str
     home: str
     away: str
 
 
 class Calendar:
-    """Every pairing of every league once, in an order drawn from the seed; then again with a
-    numbered second team.
+    """Every pairing of every league, by its number.
+
+    Each comes once, in an order drawn from the seed. Then all come again with numbered teams.
     """
 
     def __init__(self, seed: int) -> None:

@@ -1,6 +1,6 @@
-"""How one match is played: its clock, and its goals from true intensities that news may change.
+"""Football matches as they are played: clock, goals, and the results of finished periods.
 
-Randomness is injected.
+Goals come from true intensities, which news may change. Randomness is injected.
 """
 
 import math
@@ -8,6 +8,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 _HALF_MIN = 45.0
 _BREAK_MIN = 15.0
@@ -22,15 +23,41 @@ class Period(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """The score of a finished period.
+
+    ``full`` False: the first half only. ``void``: the match does not count.
+    """
+
+    match_id: int
+    at_ms: int
+    full: bool
+    score: tuple[int, int]
+    half_time: tuple[int, int] | None
+    void: bool = False
+
+
+class Scenario(Protocol):
+    """A set of matches with a clock that only goes forward.
+
+    The same seed and the same times give the same matches.
+    """
+
+    def advance(self, now_ms: int) -> list[Result]:
+        """Let everything up to ``now_ms`` happen; return the ended periods, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class MatchClock:
-    """Kick-off, played minutes per real minute, and the added time of each half."""
+    """The kick-off, the played minutes per real minute, and the added time of each half."""
 
     start_ms: int
     speed: float
     added: tuple[int, int]
 
     def played(self, now_ms: int) -> float:
-        """Minutes of play so far, the break left out."""
+        """Return the minutes of play so far, the break left out."""
         minutes = self._elapsed(now_ms)
         first = min(max(minutes, 0.0), self.first_min)
         return first + min(
@@ -47,26 +74,13 @@ class MatchClock:
             return Period.BREAK
         return Period.SECOND if now_ms < self.end_ms else Period.OVER
 
-    def code(self, now_ms: int) -> int:
-        """The venue's InGameMinutes: half * 60 + minute.
-
-        During the break it stands (the real code is not public).
-        """
-        period = self.period(now_ms)
-        if period is Period.BEFORE:
-            return 0
-        played = self.played(now_ms)
-        if period in {Period.FIRST, Period.BREAK}:
-            return 60 + min(int(played), 59)
-        return 120 + min(int(played - self.first_min), 59)
-
     @property
     def first_min(self) -> float:
         return _HALF_MIN + self.added[0]
 
     @property
     def length_min(self) -> float:
-        """Minutes of play in all."""
+        """The minutes of play in all."""
         return 2 * _HALF_MIN + sum(self.added)
 
     @property
@@ -79,8 +93,10 @@ class MatchClock:
 
 @dataclass(slots=True)
 class Truth:
-    """True goal intensities of a whole match: (ms, home, away), newest last, as far back as the
-    slowest book looks.
+    """The true goal intensities of a whole match, and how they changed.
+
+    ``steps`` are (ms, home, away), newest last. They reach back ``keep_ms``, as far as the slowest
+    book looks.
     """
 
     steps: deque[tuple[int, float, float]]
@@ -90,14 +106,14 @@ class Truth:
         return self.steps[-1][1:]
 
     def at(self, moment_ms: int) -> tuple[float, float]:
-        """The intensities that held at ``moment_ms``; the oldest known for anything earlier."""
+        """Return the intensities at ``moment_ms``; the oldest known for anything earlier."""
         for at_ms, home, away in reversed(self.steps):
             if at_ms <= moment_ms:
                 return home, away
         return self.steps[0][1:]
 
     def move(self, now_ms: int, supremacy: float, total: float) -> None:
-        """Shifts supremacy and total by goals, within what football knows."""
+        """Shift supremacy and total by goals, within what football knows."""
         home, away = self.now()
         new_total = min(max(home + away + total, 1.7), 4.0)
         new_supremacy = min(max(home - away + supremacy, -1.4), 1.4)
@@ -110,7 +126,7 @@ class Truth:
 
 @dataclass(slots=True)
 class Play:
-    """The course of a match. ``advance`` moves it and tells what happened."""
+    """The course of a match: its score, which ``advance`` brings up to date."""
 
     clock: MatchClock
     truth: Truth
@@ -121,7 +137,7 @@ class Play:
     _played: float = field(default=0.0)
 
     def advance(self, now_ms: int) -> bool:
-        """Plays on to ``now_ms``; True when somebody scored."""
+        """Play on to ``now_ms``; return True if somebody scored."""
         before = self.score
         target = self.clock.played(now_ms)
         if self.half_time is None and target >= self.clock.first_min:
@@ -134,7 +150,7 @@ class Play:
         return True
 
     def remaining(self, now_ms: int) -> float:
-        """Share of the match still to be played."""
+        """Return the share of the match that is still to be played, 0 to 1."""
         return 1 - self.clock.played(now_ms) / self.clock.length_min
 
     def _play_to(self, target: float) -> None:

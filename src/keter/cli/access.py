@@ -132,7 +132,7 @@ def redis_url(target: Target) -> str | None:
     """
     from keter.bus.connection import without_login
     from keter.redis_server.choosing import configured_url
-    from keter.redis_server.private import locate_redis, running_url
+    from keter.redis_server.address import locate_redis, running_url
 
     settings = target.settings
     if target.found is None or not target.found.instance.redis:

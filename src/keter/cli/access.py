@@ -131,8 +131,8 @@ def redis_url(target: Target) -> str | None:
     nobody knows any.
     """
     from keter.bus.connection import without_login
-    from keter.redis_server.choosing import configured_url
     from keter.redis_server.address import locate_redis, running_url
+    from keter.redis_server.choosing import configured_url
 
     settings = target.settings
     if target.found is None or not target.found.instance.redis:

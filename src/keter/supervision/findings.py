@@ -15,7 +15,7 @@ from keter.bus.connection import Bus, connect
 from keter.bus.state.feeds import read_feeds
 from keter.clock import Clock
 from keter.errors import PermissionDeniedError
-from keter.license import FileClockMark, LicenseKeeper, license_file
+from keter.license.keeper import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB
 from keter.opening import local_ledger, open_settings_ledger
 from keter.redis_server.address import locate_redis

@@ -26,8 +26,9 @@ def explain(
     ],
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Show why a bet was made or a value refused, recomputed; exit code 70 when a digit differs
-    from what was stored.
+    """Show why a bet was made or a value refused, recomputed.
+
+    The exit code is 70 when a digit differs from what was stored.
     """
     bet, steps, decisions = with_ledger(lambda ledger: _find(ledger, name))
     if bet is None and not decisions:
@@ -56,7 +57,7 @@ def explain(
             }
         )
     else:
-        _tell(bet, steps, decisions)
+        _print(bet, steps, decisions)
         for one in evidence:
             typer.echo(f"\n{in_words(one)}")
     return ExitCode.OK if identical else ExitCode.BUG
@@ -87,8 +88,9 @@ async def _by_id(ledger: "Ledger", name: str) -> "Bet | None":
 
 
 def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[str, object]]:
-    """What the price was based on: from the intent itself where there is one, else from the
-    recorded decisions.
+    """Return what the price was based on.
+
+    It comes from the intent where there is one, else from the recorded decisions.
     """
     from keter.domain.signals import approved_signal
 
@@ -106,7 +108,7 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     return found
 
 
-def _tell(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
+def _print(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
     if bet is not None:
         intent = bet.intent
         typer.echo(

@@ -1,4 +1,4 @@
-"""``keter status``: where trading stands, which processes live, what the queues hold."""
+"""``keter status``: the state of trading, the processes that run, the lengths of the queues."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -50,30 +50,30 @@ async def _collect(target: "Target") -> Facts:
     try:
         bus = await need_bus(target)
     except UnavailableError as e:
-        return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
+        return facts | {"problem": str(e)} | _standing(await _read_standing(settings, None))
     try:
-        workings = await _workings(bus)
+        reports = await _processes_and_queues(bus)
         return (
             facts
-            | _standing(await _ask_standing(settings, bus))
-            | workings
-            | _following(settings, workings)
+            | _standing(await _read_standing(settings, bus))
+            | reports
+            | _following(settings, reports)
             | await _in_force(bus)
         )
     finally:
         await bus.aclose()
 
 
-def _following(settings: "Settings", workings: Facts) -> Facts:
-    """What LIVE does that may not bet, while it runs."""
+def _following(settings: "Settings", reports: Facts) -> Facts:
+    """Return what a LIVE that may not bet does, while it runs."""
     from keter.clock import SystemClock
     from keter.supervision.following import following_text, obstacle
 
-    why = obstacle(settings, SystemClock()) if workings["running"] else None
-    return {"following": following_text(workings["open_bets"], why) if why is not None else None}
+    why = obstacle(settings, SystemClock()) if reports["running"] else None
+    return {"following": following_text(reports["open_bets"], why) if why is not None else None}
 
 
-async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
+async def _read_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
     from keter.clock import SystemClock
     from keter.control.commands import Control
 
@@ -97,8 +97,9 @@ def _standing(standing: "Standing") -> Facts:
 
 
 async def _in_force(bus: "Bus") -> Facts:
-    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing
-    where none does.
+    """Return the facts of the run that owns this Redis.
+
+    They may differ from the settings on disk.
     """
     from keter.bus.state.ownership import read_owner
     from keter.bus.state.permissions import read_arming
@@ -117,7 +118,7 @@ async def _in_force(bus: "Bus") -> Facts:
     }
 
 
-async def _workings(bus: "Bus") -> Facts:
+async def _processes_and_queues(bus: "Bus") -> Facts:
     from keter.bus.queue import depths
     from keter.bus.telemetry.heartbeats import read_heartbeats
 
@@ -155,7 +156,7 @@ async def _workings(bus: "Bus") -> Facts:
 
 
 def render(facts: Facts) -> list[str]:
-    """The facts as lines for people."""
+    """Return the facts as lines for people."""
     state = (
         betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed"))
         or "unknown"

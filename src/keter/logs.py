@@ -95,14 +95,7 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
     redactor = Redactor(secret_values(settings))
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        _Named(worker),
-    ]
+    shared = _shared_processors(worker)
     handlers: list[logging.Handler] = []
     refused: OSError | None = None
     try:
@@ -114,6 +107,25 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         level = logging.WARNING if console == "warnings" else logging.NOTSET
         handlers.append(_console_handler(stream or sys.stderr, level, shared, redactor))
     _install(handlers, settings.log.log_level)
+    _configure_structlog(shared)
+    if refused is not None:
+        structlog.get_logger(__name__).error(
+            "no log file", path=str(path), error=refused.strerror or str(refused)
+        )
+
+
+def _shared_processors(worker: str) -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _Named(worker),
+    ]
+
+
+def _configure_structlog(shared: list[Processor]) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -124,10 +136,6 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # this call must reach loggers that exist already
     )
-    if refused is not None:
-        structlog.get_logger(__name__).error(
-            "no log file", path=str(path), error=refused.strerror or str(refused)
-        )
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:

@@ -178,11 +178,7 @@ def load_settings(
         sources[name] = (
             "environment" if name in environ else ".env" if name in from_file else "default"
         )
-        value = environ.get(name, from_file.get(name))
-        if entry.field.annotation is Path:
-            value = str(rooted(name, str(entry.field.default) if value is None else value, folder))
-        elif name == "LEDGER_URL" and value is not None:
-            value = rooted_ledger(value, folder)
+        value = _rooted(entry, environ.get(name, from_file.get(name)), folder)
         if value is not None:
             values.setdefault(entry.group, {})[name.lower()] = value
     found = env_file.absolute() if env_file is not None and os.path.lexists(env_file) else None
@@ -190,6 +186,16 @@ def load_settings(
         return Settings(**values, sources=sources, env_file=found)
     except ValidationError as e:
         raise ConfigurationError(_explain(e, sources)) from None
+
+
+def _rooted(entry: Entry, value: str | None, folder: Path) -> str | None:
+    """Return the value with a relative path in it below ``folder``."""
+    if entry.field.annotation is Path:
+        text = str(entry.field.default) if value is None else value
+        return str(rooted(entry.name, text, folder))
+    if entry.name == "LEDGER_URL" and value is not None:
+        return rooted_ledger(value, folder)
+    return value
 
 
 def _one_second_factor(dashboard: DashboardSettings) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keter.domain.bets import Bet, Transition
     from keter.domain.signals import Decision
     from keter.ledger import Ledger
+    from keter.strategies.value.evidence import Recomputed
 
 
 def register(app: typer.Typer) -> None:
@@ -40,27 +41,33 @@ def explain(
     from keter.strategies.value.evidence import recompute
 
     evidence = _evidence(bet, decisions)
-    identical = all(recompute(one).identical for one in evidence)
+    recomputed = [recompute(one) for one in evidence]
+    identical = all(one.identical for one in recomputed)
     if as_json:
-        import msgspec
-
-        show_json(
-            {
-                "bet": msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None}
-                if bet
-                else None,
-                "state": bet.state if bet else None,
-                "steps": msgspec.to_builtins(steps),
-                "decisions": msgspec.to_builtins(decisions),
-                "recomputed": [msgspec.to_builtins(recompute(one)) for one in evidence],
-                "identical": identical,
-            }
-        )
+        show_json(_as_json(bet, steps, decisions, recomputed) | {"identical": identical})
     else:
         _print(bet, steps, decisions)
         for one in evidence:
             typer.echo(f"\n{in_words(one)}")
     return ExitCode.OK if identical else ExitCode.BUG
+
+
+def _as_json(
+    bet: "Bet | None",
+    steps: "list[Transition]",
+    decisions: "list[Decision]",
+    recomputed: "list[Recomputed]",
+) -> dict[str, object]:
+    import msgspec
+
+    intent = msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None} if bet else None
+    return {
+        "bet": intent,
+        "state": bet.state if bet else None,
+        "steps": msgspec.to_builtins(steps),
+        "decisions": msgspec.to_builtins(decisions),
+        "recomputed": msgspec.to_builtins(recomputed),
+    }
 
 
 async def _find(

@@ -12,8 +12,11 @@ from keter.cli.output import run_async
 from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keter.control.base import CommandOutcome, Operator
     from keter.control.halt_file import HaltFile
+    from keter.settings import Settings
     from keter.supervision.instances import Found, Survey
 
 
@@ -49,14 +52,7 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     # All the files first: Redis and ledger may take their time.
     for found in choice.targets:
         _write_file(found, operator, reason)
-    done: list[Halted] = []
-    failed: list[str] = []
-    for found in choice.targets:
-        try:
-            target = target_of(found, settings, CommandKind.HALT)
-            done.append(_halt(target, operator, reason))
-        except (KeterError, OSError) as e:
-            failed.append(f"{found.instance}: {e}")
+    done, failed = _halt_each(choice.targets, settings, operator, reason)
     if failed:
         also = (
             f"; halted: {'; '.join(one.where or 'the Keter of this folder' for one in done)}"
@@ -65,6 +61,23 @@ def halt_all(user: str, reason: str) -> list[Halted]:
         )
         raise UnavailableError("; ".join(failed) + also)
     return done
+
+
+def _halt_each(
+    targets: "Sequence[Found]", settings: "Settings | None", operator: "Operator", reason: str
+) -> tuple[list[Halted], list[str]]:
+    """Return what was halted, and a sentence for each Keter that was not."""
+    from keter.supervision.targets import CommandKind
+
+    done: list[Halted] = []
+    failed: list[str] = []
+    for found in targets:
+        try:
+            target = target_of(found, settings, CommandKind.HALT)
+            done.append(_halt(target, operator, reason))
+        except (KeterError, OSError) as e:
+            failed.append(f"{found.instance}: {e}")
+    return done, failed
 
 
 def _write_file(found: "Found", operator: "Operator", reason: str) -> None:

@@ -64,29 +64,38 @@ def plan_redis(settings: Settings) -> RedisPlan:
     if (url := configured_url(settings)) is not None:
         return RedisPlan(RedisKind.CONFIGURED, url=SecretStr(url))
     data_dir = settings.mode.data_dir / "redis"
+    found, notice = _installed()
+    if found is not None:
+        path, version = found
+        return RedisPlan(RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir)
+    if (binary := _bundled()) is not None:
+        return RedisPlan(
+            RedisKind.BUNDLED,
+            version=server_version([str(binary)]),
+            command=(str(binary), "-"),
+            data_dir=data_dir,
+            notice=notice,
+        )
+    return _imitation(settings, notice)
+
+
+def _installed() -> tuple[tuple[str, str] | None, str]:
+    """Return path and version of the first server on PATH that is new enough, or None.
+
+    Return also a sentence about one that is not used.
+    """
     notice = ""
     for name in ("redis-server", "valkey-server"):
         if (path := shutil.which(name)) is None:
             continue
         version = server_version([path])
         if version is not None and _numbers(version) >= LEAST_VERSION:
-            return RedisPlan(
-                RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir
-            )
+            return (path, version), ""
         notice = (
             f"{path} is not used: version {version or 'unknown'}, Keter needs"
             f" {_text(LEAST_VERSION)} or newer"
         )
-    if (binary := _bundled()) is not None:
-        version = server_version([str(binary)])
-        return RedisPlan(
-            RedisKind.BUNDLED,
-            version=version,
-            command=(str(binary), "-"),
-            data_dir=data_dir,
-            notice=notice,
-        )
-    return _imitation(settings, notice)
+    return None, notice
 
 
 def configured_url(settings: Settings) -> str | None:

@@ -3,6 +3,7 @@
 The server itself is asked: nothing is guessed from its version.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -71,36 +72,35 @@ class ServerFacts(msgspec.Struct, frozen=True):
     @property
     def problems(self) -> tuple[str, ...]:
         """Sentences for the operator, none when all is well."""
-        found = []
+        return tuple(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if self.version is not None and _numbers(self.version) < LEAST_VERSION:
-            found.append(
-                f"Redis {self.version} is too old; Keter needs {'.'.join(map(str, LEAST_VERSION))}"
-                " or newer"
-            )
-        found += map(str, self.refusals)
+            least = ".".join(map(str, LEAST_VERSION))
+            yield f"Redis {self.version} is too old; Keter needs {least} or newer"
+        yield from map(str, self.refusals)
         if self.missing:
-            found.append(f"Redis does not know {', '.join(self.missing)}; use another server")
+            yield f"Redis does not know {', '.join(self.missing)}; use another server"
         if self.policy is not None and self.policy != "noeviction":
-            found.append(
+            yield (
                 f"maxmemory-policy is {self.policy}: Redis may drop queues and locks; set it to"
                 " noeviction"
             )
         if self.aof is False:
-            found.append(
+            yield (
                 "appendonly is off: a crash of Redis loses queues and locks; set appendonly yes,"
                 " appendfsync everysec"
             )
         if self.memory_share >= MEMORY_ALERT_SHARE:
-            found.append(
+            yield (
                 f"Redis has used {self.memory_share:.0%} of maxmemory; raise maxmemory before it"
                 " refuses to write"
             )
         if abs(self.clock_offset_s) > MOST_CLOCK_OFFSET_S:
-            found.append(
+            yield (
                 f"the clock of Redis is {self.clock_offset_s:+.1f} s off ours; synchronise both"
                 " clocks"
             )
-        return tuple(found)
 
     @property
     def memory_share(self) -> float:

@@ -422,7 +422,7 @@ MUTATIONS = (
         "licence",
         DRY,
         "LIVE needs a licence",
-        "src/keter/license.py",
+        "src/keter/license/keeper.py",
         "        if not self.required:\n",
         "        if True:\n",
         ("tests/integration/test_permission.py",),

@@ -1,9 +1,9 @@
-"""Growing pauses between tries, one rule for everybody who tries again."""
+"""Growing pauses between tries: the one rule for everything that tries again."""
 
 import random
 from dataclasses import dataclass, field
 
-# Beyond so many doublings every pause is the longest one, and the power stays a number.
+# Beyond so many failures every pause is the longest one, and the power stays a finite number.
 MOST_DOUBLINGS = 30
 # Between the restarts of a process of ours. One that ran for HEALTHY_S begins with the first again.
 RESTART_FIRST_S, RESTART_LONGEST_S = 0.5, 30.0
@@ -14,9 +14,9 @@ HEALTHY_S = 60.0
 class Backoff:
     """Count failures and return how long to wait after each.
 
-    The first pause is ``first_s``; each further one is ``factor`` times longer, at most
-    ``longest_s``.
-    ``jitter`` 0.2 spreads each pause by up to 20 % either way, so that many do not return in step.
+    The first pause is ``first_s``. Each further one is ``factor`` times longer, at most
+    ``longest_s``. ``jitter`` 0.2 spreads each pause by up to 20 % either way.
+    So many that failed together do not come back together.
     """
 
     first_s: float
@@ -37,7 +37,7 @@ class Backoff:
         return min(grown, self.longest_s)
 
     def next(self) -> float:
-        """Note a failure and return the pause in seconds before the next try."""
+        """Count a failure and return the pause in seconds before the next try."""
         self.failures += 1
         spread = self.rng.uniform(1 - self.jitter, 1 + self.jitter) if self.jitter else 1.0
         return self.pause_s(self.failures) * spread

@@ -1,5 +1,4 @@
-"""The settings that decide what is bet and how much: quotes, value, stakes, limits, the router, and
-fills on paper.
+"""The settings that decide how much is bet: stakes, limits, and the router's checks.
 
 Pure.
 """
@@ -78,9 +77,9 @@ class RiskSettings(Group):
             " takes them as they come."
         ),
     )
-    cooldown_event_sec: Seconds = Field(60, description="Rest of an event after an attempt.")
+    cooldown_event_sec: Seconds = Field(60, description="Cooldown of an event after an attempt.")
     cooldown_selection_sec: Seconds = Field(
-        300, description="Rest of a selection after a skip or a refusal."
+        300, description="Cooldown of a selection after a skip or a refusal."
     )
     reservation_ttl_s: Annotated[float, Field(ge=5, le=YEAR_S)] = Field(
         120, description="How long an approval holds its exposure before a bet."
@@ -91,7 +90,7 @@ LONG_ODDS = 3.0
 
 
 class RouterSettings(Group):
-    """The last metres."""
+    """Placing bets: the last checks, and what is done where an outcome is unknown."""
 
     max_signal_age_s: Annotated[float, Field(gt=0, le=YEAR_S)] = Field(
         15, description="A signal confirmed longer ago than this is neither approved nor placed."
@@ -124,5 +123,5 @@ class RouterSettings(Group):
     trading_enabled: bool = Field(True, description="false starts with trading switched off.")
 
     def slippage_limit_pct(self, odds: float) -> float:
-        """How much worse than ``odds`` a price may be, in per cent of them."""
+        """Return how much worse than ``odds`` a price may be, in per cent of them."""
         return self.max_slippage_pct if odds <= LONG_ODDS else self.max_slippage_long_pct

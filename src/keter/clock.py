@@ -13,11 +13,11 @@ class Clock(Protocol):
     """Where a process gets its time from."""
 
     def now(self) -> datetime:
-        """Wall-clock time, aware, UTC."""
+        """Return the wall-clock time, aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences mean anything."""
+        """Return seconds on a clock that never goes back. Only differences mean anything."""
         ...
 
 
@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands until it is moved; for replay and tests."""
+    """A clock that moves only when it is set, for replay and tests."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
@@ -45,24 +45,24 @@ class ManualClock:
         return self._monotonic_s
 
     def set(self, moment: datetime) -> None:
-        """Move to ``moment``; the monotonic clock follows forward moves only."""
+        """Move to ``moment``. The monotonic clock follows forward moves only."""
         self._monotonic_s += max((moment - self._now).total_seconds(), 0.0)
         self._now = moment
 
 
 def random_id() -> str:
-    """128 random bits as 32 hex digits: trace ids, lock tokens, incarnations."""
+    """Return 128 random bits as 32 hex digits, for trace ids, lock tokens and incarnations."""
     return secrets.token_hex(16)
 
 
 def to_ms(moment: datetime) -> int:
-    """Milliseconds since the epoch."""
+    """Return the milliseconds since the epoch, rounded."""
     return round(moment.timestamp() * 1000)
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """The aware UTC time of ``milliseconds`` since the epoch.
+    """Return the aware UTC time of ``milliseconds`` since the epoch.
 
-    Raises OverflowError, OSError or ValueError when the number is no representable time.
+    Raises OverflowError, OSError or ValueError for a number that is no representable time.
     """
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -3,10 +3,10 @@
 KeterError
 ├── UsageError            64  the command line asked for something that does not exist
 ├── UnavailableError      69  something we need (Redis, a port, the ledger) is not there
-├── RetryLaterError       75  temporary; the same call may work later
+├── RetryLaterError       75  temporary: the same call may work later
 ├── PermissionDeniedError 77  licence, arming or operator permission is missing
-├── ConfigurationError    78  the operator must fix a setting; restarting does not help
-├── IllegalTransitionError 70 a bet was asked to do what its life does not allow: a bug
+├── ConfigurationError    78  the operator must fix a setting: restarting does not help
+├── IllegalTransitionError 70 a bet was moved to a state that its life does not allow: a bug
 └── PricingError          70  (see ``keter.domain.odds`` and ``keter.pricing``)
     ├── IncompleteMarketError
     ├── InvalidOddsError
@@ -62,7 +62,7 @@ class ConfigurationError(KeterError):
 
 
 class IllegalTransitionError(KeterError):
-    """A state machine was asked for a step it does not have."""
+    """A state machine was asked for a step that it does not have."""
 
 
 class PricingError(KeterError):
@@ -74,7 +74,7 @@ class IncompleteMarketError(PricingError):
 
 
 class InvalidOddsError(PricingError):
-    """NaN, infinite, not above 1 in decimal, or outside the domain of its format."""
+    """Odds that are NaN, infinite, not above 1 in decimal, or outside their format."""
 
 
 class NoSolutionError(PricingError):

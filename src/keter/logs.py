@@ -1,9 +1,9 @@
-"""Logs: JSON lines, one file per process under ``DATA_DIR/logs``, and readable lines on the
-console.
+"""Logs: JSON lines in one file per process, and readable lines on the console.
 
-Each file has one writer, which rotates it by size. ``trace_id``, ``event_uid`` and ``selection_id``
-bound with ``structlog.contextvars.bound_contextvars`` appear in every line of that task. Secrets
-are taken out last, so that exceptions and the log calls of libraries pass the same sieve.
+The files are in ``DATA_DIR/logs``. Each has one writer, which rotates it by size.
+``trace_id``, ``event_uid`` and ``selection_id`` may be bound with
+``structlog.contextvars.bound_contextvars``: every line of that task has them then.
+Secrets are masked last, so that exceptions and the log calls of libraries are covered too.
 """
 
 import errno
@@ -27,7 +27,7 @@ from keter.redaction import Redactor
 from keter.settings import Settings, entries
 from keter.system.private_files import make_folder, open_private
 
-# Their INFO lines carry full addresses (httpx) or one line per request (aiohttp).
+# Their INFO lines show full addresses (httpx) or come once per request (aiohttp).
 NOISY = (
     "httpx",
     "httpcore",
@@ -42,13 +42,14 @@ BYTES_PER_MB = 1_000_000
 
 
 def log_file(data_dir: Path, worker: str) -> Path:
-    """Where ``worker`` (a process name, with ``-2`` and so on for further copies) writes."""
+    """Return the file of ``worker``: a process name, with ``-2`` and so on for further copies."""
     return data_dir / "logs" / f"{worker}.jsonl"
 
 
 def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
-    """Every log file with its size, oldest first; one that is gone meanwhile, or that nobody can
-    read, is left out.
+    """Return every log file with its size in bytes, oldest first.
+
+    One that was removed meanwhile, or cannot be read, is left out.
     """
     found: list[tuple[float, Path, int]] = []
     for path in (data_dir / "logs").glob("*.jsonl*"):
@@ -61,9 +62,11 @@ def all_log_files(data_dir: Path) -> list[tuple[Path, int]]:
 
 
 def trim_logs(data_dir: Path, most_bytes: float) -> int:
-    """Delete the oldest rotated files above ``most_bytes`` in all; the files being written stay.
+    """Delete the oldest rotated files until all have at most ``most_bytes``.
 
-    Returns how many went.
+    The files that are being written stay.
+
+    Return the number of files that were deleted.
     """
     files = all_log_files(data_dir)
     written = {path for path, _ in files if path.suffix == ".jsonl"}
@@ -74,7 +77,7 @@ def trim_logs(data_dir: Path, most_bytes: float) -> int:
 
 
 def secret_values(settings: Settings) -> Iterator[str]:
-    """The text of every secret in ``settings``, for redaction by value."""
+    """Yield the text of every secret in ``settings``, for redaction by value."""
     for entry in entries():
         value = getattr(getattr(settings, entry.group), entry.name.lower())
         if isinstance(value, SecretStr) and value.get_secret_value():
@@ -84,21 +87,15 @@ def secret_values(settings: Settings) -> Iterator[str]:
 def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = None) -> None:
     """Set up structlog and the standard library's logging for this process.
 
-    LOG_CONSOLE tells what also goes to ``stream`` (standard error): everything from LOG_LEVEL,
-    warnings only, or nothing. A file that cannot be written is told there, and the process goes on
-    without: what bets and shows must not end for a log.
+    LOG_CONSOLE decides what also goes to ``stream``, which is standard error by default.
+    It is everything from LOG_LEVEL, warnings only, or nothing.
+    A file that cannot be written is reported there.
+    The process goes on without it: betting must not end for a log.
     """
     console = settings.log.log_console
     path = log_file(settings.mode.data_dir, worker)
     redactor = Redactor(secret_values(settings))
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        _Named(worker),
-    ]
+    shared = _shared_processors(worker)
     handlers: list[logging.Handler] = []
     refused: OSError | None = None
     try:
@@ -110,6 +107,25 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         level = logging.WARNING if console == "warnings" else logging.NOTSET
         handlers.append(_console_handler(stream or sys.stderr, level, shared, redactor))
     _install(handlers, settings.log.log_level)
+    _configure_structlog(shared)
+    if refused is not None:
+        structlog.get_logger(__name__).error(
+            "no log file", path=str(path), error=refused.strerror or str(refused)
+        )
+
+
+def _shared_processors(worker: str) -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _Named(worker),
+    ]
+
+
+def _configure_structlog(shared: list[Processor]) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -118,12 +134,8 @@ def configure_logs(worker: str, settings: Settings, *, stream: TextIO | None = N
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,  # a logger made before this call must follow it
+        cache_logger_on_first_use=False,  # this call must reach loggers that exist already
     )
-    if refused is not None:
-        structlog.get_logger(__name__).error(
-            "no log file", path=str(path), error=refused.strerror or str(refused)
-        )
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:
@@ -137,7 +149,7 @@ def _install(handlers: list[logging.Handler], level: str) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    # A console that went away must not break the process, nor print a line unredacted.
+    # A console that was closed must not end the process, nor print a line with secrets.
     logging.raiseExceptions = False
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
@@ -155,11 +167,11 @@ class _Named:
 
 
 class _Redacting:
-    """The last processor before a line is rendered: secrets go, and what would move a terminal's
-    cursor.
+    """The last processor before a line is rendered.
 
-    A venue's message may hold anything; the JSON of a file escapes C0 only, and a file is read on a
-    terminal, too.
+    It masks secrets and removes characters that would move a terminal's cursor.
+    A venue's message may hold anything.
+    JSON escapes C0 only, and files are read on a terminal, too.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -181,7 +193,7 @@ def _file_handler(
     path: Path, settings: Settings, shared: list[Processor], redactor: Redactor
 ) -> logging.Handler:
     """Write JSON lines to ``path``. Raises OSError for a file that cannot be written."""
-    if path.exists() and not path.is_file():  # a pipe would hold us for ever
+    if path.exists() and not path.is_file():  # a pipe would block us
         raise OSError(errno.EEXIST, "it is no ordinary file", str(path))
     handler = _PrivateRotatingFileHandler(
         path,
@@ -228,23 +240,21 @@ def _to_json(event: EventDict, **_: Any) -> str:
 
 
 def render_line(logger: WrappedLogger | None, method: str, event: EventDict) -> str:
-    """One readable line: time, level, worker, what happened, then the details.
+    """Return one readable line: time, level, worker, what happened, then the details.
 
     Lines of a traceback are indented.
-
-    A value never begins a line of its own, so that no text from outside can pass for a line of the
-    log.
     """
-    rest = dict(event)
-    at = str(rest.pop("at", ""))[11:19]
+    # A value never begins a line of its own, so text from outside cannot look like a line of ours.
+    others = dict(event)
+    at = str(others.pop("at", ""))[11:19]
     level, worker, text = (
-        str(rest.pop("level", "info")),
-        str(rest.pop("worker", "")),
-        str(rest.pop("event", "")),
+        str(others.pop("level", "info")),
+        str(others.pop("worker", "")),
+        str(others.pop("event", "")),
     )
-    rest.pop("logger", None)
-    exception = rest.pop("exception", None)
-    details = " ".join(f"{name}={_short(value)}" for name, value in rest.items())
+    others.pop("logger", None)
+    exception = others.pop("exception", None)
+    details = " ".join(f"{name}={_short(value)}" for name, value in others.items())
     line = f"{at} {level:<8} {worker:<11} {plain(text)}" + (
         f"  {plain(details)}" if details else ""
     )

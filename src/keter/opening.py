@@ -46,7 +46,7 @@ async def open_settings_bus(settings: Settings) -> Bus:
     Raises UnavailableError if there is none, ConfigurationError if LIVE must not depend on it.
     """
     # Imported here: the ingest process loads this module and needs none of it until it connects.
-    from keter.redis_server.private import locate_redis
+    from keter.redis_server.address import locate_redis
     from keter.redis_server.probe import refuse_for_live
 
     url = await asyncio.to_thread(locate_redis, settings)

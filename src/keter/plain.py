@@ -1,10 +1,12 @@
-"""Text from outside, made safe to show: on a terminal, a page, in a message, in a spreadsheet.
+"""Make text from outside safe to show on a terminal, a page, in a message or a spreadsheet.
 
 Pure.
 
-Control characters move a terminal's cursor and colours, bidirectional overrides turn a line around,
-invisible characters make two names look alike. Letters of every script, accents and the joiners
-that some scripts need stay as they are.
+* Control characters move a terminal's cursor and change its colours.
+* Bidirectional overrides reverse a line.
+* Invisible characters make two names look alike.
+
+Letters of every script, accents and the joiners that some scripts need stay as they are.
 """
 
 import csv
@@ -13,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# Separators and controls (C0, DEL, C1) stood between words; a space keeps the words apart.
+# Separators and controls (C0, DEL, C1) become a space, which keeps words apart.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
 # Invisible: soft hyphen, Arabic letter mark, zero-width space, direction marks, embeddings,
@@ -22,30 +24,30 @@ _CONTROLS_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]+")
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]+"
 )
-# Halves of a pair: no encoding can write them, so that no database and no terminal takes them.
+# Halves of a pair: no encoding can write them, so no database and no terminal takes them.
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SPACES = re.compile(" {2,}")
 
-# The full-width forms count as well where the spreadsheet's language writes them.
+# A spreadsheet may take the full-width forms for the same signs.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
 
 def plain(text: str, longest: int | None = None) -> str:
-    """One line of visible text, cut to ``longest`` characters."""
-    if not text.isprintable():  # false for every character that is dealt with here
+    """Return one line of visible text, cut to ``longest`` characters."""
+    if not text.isprintable():  # false for every character that is replaced here
         text = _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", text))
         text = _SPACES.sub(" ", _CONTROLS.sub(" ", text)).strip()
     return text if longest is None else text[:longest]
 
 
 def plain_lines(text: str) -> str:
-    """The same for a text of several lines, which stay: tabs and line feeds are kept."""
+    """Return visible text of several lines: tabs and line feeds are kept."""
     return _CONTROLS_IN_LINES.sub(" ", _INVISIBLE.sub("", _SURROGATES.sub("\ufffd", text)))
 
 
 def plain_values(value: Any) -> Any:
-    """``value``, a structure of JSON types, with ``plain_lines`` applied to every text in it."""
+    """Return ``value``, a structure of JSON types, with ``plain_lines`` applied to every text."""
     if isinstance(value, str):
         return value if value.isprintable() else plain_lines(value)
     if isinstance(value, Mapping):
@@ -54,16 +56,16 @@ def plain_values(value: Any) -> Any:
 
 
 def csv_cell(value: object) -> str:
-    """The text of one cell, without tabs and line ends.
+    """Return the text of one cell, without tabs and line ends.
 
-    What a spreadsheet would take for a formula begins with a quote; numbers stay numbers.
+    A quote is put before what a spreadsheet would take for a formula. Numbers stay numbers.
     """
     text = plain("" if value is None else str(value))
     return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:
-    """RFC 4180, UTF-8, every cell by ``csv_cell``."""
+    """Return a CSV file (RFC 4180) in UTF-8. Every cell goes through ``csv_cell``."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(map(csv_cell, row) for row in rows)
     return text.getvalue().encode()

@@ -1,5 +1,6 @@
-"""Takes secrets out of whatever is about to be written: by the name of its field, by its shape, and
-by its known value.
+"""Mask secrets in everything that is about to be written.
+
+A secret is known by the name of its field, by its shape, or by its value.
 """
 
 import base64
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-SHORTEST_KNOWN_SECRET = 6  # shorter values would blank out ordinary words
+SHORTEST_KNOWN_SECRET = 6  # shorter values would mask ordinary words
 
 _NAMES = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|authorization|cookie|api[_-]?key|private[_-]?key|ao[_-]?key|"
@@ -41,7 +42,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 class Redactor:
-    """Cleans strings, and structures of them, into JSON values without secrets."""
+    """Turns strings, and structures of them, into JSON values without secrets."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         forms = {
@@ -54,7 +55,7 @@ class Redactor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def text(self, value: str) -> str:
-        """``value`` with every secret in it masked."""
+        """Return ``value`` with every secret in it masked."""
         if self._known is not None:
             value = self._known.sub(MASK, value)
         for shape, replacement in _SHAPES:
@@ -62,7 +63,7 @@ class Redactor:
         return value
 
     def value(self, value: Any, name: str = "") -> Any:
-        """``value`` as JSON types; whatever stands under a secret's name is masked whole."""
+        """Return ``value`` as JSON types. A value under the name of a secret is masked whole."""
         if isinstance(value, bool) or value is None:
             return value
         if name and _SECRET_NAME.search(name):
@@ -85,8 +86,9 @@ def _plain(value: object) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    """The secret as it stands, in a URL, and in base64 at each of the three offsets it may have
-    there.
+    """Return the secret as it is, in a URL, and in base64.
+
+    In base64 it has three forms, one for each offset that it may have in a group of three bytes.
     """
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     raw = secret.encode()

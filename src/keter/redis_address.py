@@ -1,8 +1,8 @@
-"""What a Redis address may be, decided before anything connects, so that no part of it is ever
-shown.
+"""What a Redis address may be, checked before anything connects.
 
-A password with ``@``, ``/``, ``?`` or ``#`` in it moves the parts of an address about: what is then
-taken for the host, the database or an option would be the rest of the password.
+No part of an address is ever shown.
+A password with ``@``, ``/``, ``?`` or ``#`` in it shifts the parts of an address.
+The host, the database or an option is then the rest of the password.
 """
 
 import re
@@ -23,8 +23,8 @@ TLS_OPTIONS = frozenset(
         "ssl_check_hostname",
     }
 )
-# Others of redis-py's, such as socket_timeout and retry_on_timeout, would undo the time-outs
-# without repetition that we set.
+# Other options of redis-py, such as socket_timeout and retry_on_timeout, are refused.
+# They would undo our time-outs and repeat commands.
 COMMON = frozenset({"db", "client_name", "username", "password"})
 OPTIONS = {"redis": COMMON, "rediss": COMMON | TLS_OPTIONS, "unix": COMMON}
 VALUES = {
@@ -37,8 +37,9 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
 
 def problem_of_url(text: str) -> str | None:
-    """What is wrong with an address, without any part of it but the name of an option; None when
-    nothing is.
+    """Return what is wrong with an address, None if nothing is.
+
+    The text has no part of the address but the name of an option.
     """
     try:
         parts = urlsplit(text)
@@ -67,7 +68,7 @@ def problem_of_url(text: str) -> str | None:
 
 
 def _problem_of_options(scheme: str, query: str) -> str | None:
-    if "@" in query:  # the rest of a password and the host behind it
+    if "@" in query:  # the rest of a password, and the host behind it
         return FORM
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in OPTIONS[scheme]:
@@ -81,7 +82,7 @@ def _problem_of_options(scheme: str, query: str) -> str | None:
 
 
 def is_host(text: str) -> bool:
-    """Whether ``text`` can be a host name or an address, without a port."""
+    """Return True if ``text`` can be a host name or an address, without a port."""
     if ":" not in text:
         return _HOST_NAME.fullmatch(text) is not None
     try:

@@ -1,6 +1,6 @@
-"""The settings, grouped by concern.
+"""The settings that belong to no venue and no strategy, grouped by concern.
 
-``keter.settings`` loads them; nothing else reads the environment.
+``keter.settings`` loads them. Nothing else reads the environment.
 """
 
 import re
@@ -44,7 +44,7 @@ class ModeSettings(Group):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-            # OSError: the name of a folder of zones.
+            # OSError: the name is that of a folder of zones.
             raise ValueError("is not an IANA time zone such as Europe/Paris") from e
         return value
 
@@ -241,7 +241,7 @@ class LogSettings(Group):
 
 
 class ProcessSettings(Group):
-    """How many of what."""
+    """How many processes run, and how they prove that they live."""
 
     validator_copies: Annotated[int, Field(ge=1, le=32)] = Field(
         1, description="Validator processes."

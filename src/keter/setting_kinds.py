@@ -1,5 +1,4 @@
-"""What the groups of settings are made of: kinds of values with their bounds, and what every group
-has in common.
+"""Kinds of values with their bounds, and what every group of settings has in common.
 
 Pure.
 """
@@ -14,7 +13,7 @@ from pydantic_settings import NoDecode
 
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
-YEAR_S = 31_536_000  # no setting lasts so long that a date computed from it leaves the calendar
+YEAR_S = 31_536_000  # longer settings could lead to dates outside the calendar
 Seconds = Annotated[float, Field(ge=0, le=YEAR_S)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
 Percent = Annotated[float, Field(ge=0, le=1000)]
@@ -22,7 +21,7 @@ _BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
 
 
 def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
-    """The codes of books, as the venue writes them. Raises ValueError for what can be none."""
+    """Return the codes of books, as the venue writes them. Raises ValueError for other words."""
     if not all(_BOOK_CODE.fullmatch(word) for word in value):
         raise ValueError(
             "must be book codes with commas between, such as PIN,ISN,SBO, without brackets and"
@@ -32,7 +31,7 @@ def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Group(BaseModel):
-    """One concern. Field names in upper case are the environment's names."""
+    """The settings of one concern. Field names in upper case are the environment's names."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -59,7 +58,7 @@ class Group(BaseModel):
 
 
 def is_address(text: str, schemes: set[str]) -> bool:
-    """Whether ``text`` has one of ``schemes``, a host and, if any, a port that is a number."""
+    """Return True if ``text`` has one of ``schemes``, a host and, if any, a port number."""
     try:
         parts = urlsplit(text)
         return parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0

@@ -1,11 +1,14 @@
 """Settings: the only reader of the environment and of ``.env``.
 
-Names are prefix-free and flat outside (``FIXED_STAKE=5``), grouped by concern inside
-(``settings.stake.fixed_stake``). The process environment wins over the file. Relative paths start
-at the folder of the file in use and are kept absolute, so that every process and command means the
-same files. A key in the file that no group declares is an error, so is a value that does not parse;
-messages never show the value. ``.env.example`` and ``docs/configuration.md`` are generated from
-here.
+* Names are flat and without a prefix outside (``FIXED_STAKE=5``).
+  They are grouped by concern inside (``settings.stake.fixed_stake``).
+* The process environment wins over the file.
+* Relative paths start at the folder of the file in use and are kept absolute.
+  So every process and command uses the same files.
+* An unknown key in the file and a value that does not parse are errors.
+  Messages never show the value.
+
+``.env.example`` and ``docs/configuration.md`` are generated from here.
 """
 
 import difflib
@@ -45,13 +48,13 @@ PLACEHOLDERS = frozenset(
     {"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"}
 )
 Source = Literal["default", ".env", "environment"]
-IN_USE: Literal["in use"] = "in use"  # stands for the file that ``env_file_in_use`` finds
+IN_USE: Literal["in use"] = "in use"  # means the file that ``env_file_in_use`` finds
 
 
 class Settings(BaseSettings):
-    """Everything, by concern.
+    """All settings, grouped by concern.
 
-    ``sources`` tells for each name whether it came from a default, the file or the environment.
+    ``sources`` holds for each name whether it came from a default, the file or the environment.
     """
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only ``load_settings`` feeds it: nothing is read behind our back."""
+        """Take values from ``load_settings`` alone: pydantic reads no source by itself."""
         return (init_settings,)
 
     @model_validator(mode="after")
@@ -118,7 +121,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_sandbox(self) -> bool:
-        """True when there is no account, so that the sandbox bookmaker stands in."""
+        """True when there is no account, so that the sandbox bookmaker is used."""
         return not self.venue.ao_user
 
     @property
@@ -126,7 +129,7 @@ class Settings(BaseSettings):
         return self.mode.execution_mode is ExecutionMode.LIVE
 
     def missing_live_limits(self) -> tuple[str, ...]:
-        """Names of the limits that LIVE wants set by hand and that are not."""
+        """Return the names of the limits that LIVE wants set by hand and that are not."""
         return tuple(
             name.upper()
             for name in LIVE_LIMITS
@@ -136,7 +139,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One setting, described: for the generated files and the Config screen."""
+    """One setting, described for the generated files and the Config screen."""
 
     name: str
     group: str
@@ -148,7 +151,7 @@ class Entry:
 
 
 def entries() -> Iterator[Entry]:
-    """Every setting in the order of its group."""
+    """Yield every setting in the order of its group."""
     for group, outer in Settings.model_fields.items():
         kind = outer.annotation
         if isinstance(kind, type) and issubclass(kind, Group):
@@ -159,7 +162,7 @@ def entries() -> Iterator[Entry]:
 def load_settings(
     env_file: Path | Literal["in use"] | None = IN_USE, environ: Mapping[str, str] | None = None
 ) -> Settings:
-    """Read ``env_file`` (when it exists) and the environment.
+    """Read ``env_file``, if it exists, and the environment.
 
     Raises ConfigurationError that names every faulty key and what it should be, without the value.
     """
@@ -175,11 +178,7 @@ def load_settings(
         sources[name] = (
             "environment" if name in environ else ".env" if name in from_file else "default"
         )
-        value = environ.get(name, from_file.get(name))
-        if entry.field.annotation is Path:
-            value = str(rooted(name, str(entry.field.default) if value is None else value, folder))
-        elif name == "LEDGER_URL" and value is not None:
-            value = rooted_ledger(value, folder)
+        value = _rooted(entry, environ.get(name, from_file.get(name)), folder)
         if value is not None:
             values.setdefault(entry.group, {})[name.lower()] = value
     found = env_file.absolute() if env_file is not None and os.path.lexists(env_file) else None
@@ -189,16 +188,27 @@ def load_settings(
         raise ConfigurationError(_explain(e, sources)) from None
 
 
+def _rooted(entry: Entry, value: str | None, folder: Path) -> str | None:
+    """Return the value with a relative path in it below ``folder``."""
+    if entry.field.annotation is Path:
+        text = str(entry.field.default) if value is None else value
+        return str(rooted(entry.name, text, folder))
+    if entry.name == "LEDGER_URL" and value is not None:
+        return rooted_ledger(value, folder)
+    return value
+
+
 def _one_second_factor(dashboard: DashboardSettings) -> bool:
-    """Whether both logins have one secret, however it is spelled."""
+    """Return True if both logins have one secret, however it is spelled."""
     secrets = (dashboard.dash_totp_secret, dashboard.dash_viewer_totp_secret)
     operator, viewer = (secret.get_secret_value().upper().rstrip("=") for secret in secrets)
     return bool(operator) and operator == viewer
 
 
 def instance_places(*, of_all: bool = False) -> Iterator[Path]:
-    """The folders in which this user's running instances are listed; ``of_all``: and, for root,
-    those of every user.
+    """Yield the folders in which this user's running instances are listed.
+
+    With ``of_all`` root also gets those of every user.
     """
     yield from places(os.environ)
     if of_all:
@@ -206,7 +216,7 @@ def instance_places(*, of_all: bool = False) -> Iterator[Path]:
 
 
 def child_environment(**values: str) -> dict[str, str]:
-    """This process's environment with ``values`` set in it, for a child process."""
+    """Return this process's environment with ``values`` set in it, for a child process."""
     return {**os.environ, **values}
 
 
@@ -236,9 +246,9 @@ def _read_file(env_file: Path | None, known: Mapping[str, Entry]) -> dict[str, s
 
 
 def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
-    """Names and values in the file, in its order.
+    """Yield the names and values in the file, in its order.
 
-    Raises ConfigurationError for what is neither a setting nor a comment.
+    Raises ConfigurationError for a line that is neither a setting nor a comment.
     """
     text = read_text(env_file) if env_file is not None else None
     if text is None:

@@ -1,10 +1,10 @@
-"""Whom LIVE may trust on the way to its venue and its Redis.
+"""Which connections to the venue and to Redis are safe enough for LIVE.
 
 Decisions only: nothing here opens a connection.
 
-Whoever reads along on the way to the venue has the password's hash, and whoever writes into Redis
-can approve bets. On this machine neither is possible without being its operator already, so
-loopback addresses and unix sockets pass.
+A listener on the way to the venue gets the hash of the password.
+A stranger who writes into Redis can approve bets.
+On this machine only its operator can do either, so loopback addresses and unix sockets pass.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from keter.system.addresses import is_loopback, is_readable_by_others, split_url
 class Risk:
     """A connection that others can listen to or write into.
 
-    ``setting`` names the exception, ``accepted`` says it is made.
+    ``setting`` accepts it, ``accepted`` says whether it does.
     """
 
     what: str
@@ -41,16 +41,16 @@ class Risk:
 
 
 def transport_risks(settings: Settings) -> tuple[Risk, ...]:
-    """What is unsafe on the way to the venue and to Redis, as the settings name them."""
+    """Return what is unsafe on the way to the venue and the Redis that the settings name."""
     return tuple(
         filter(None, (_venue_risk(settings), redis_risk(settings, _redis_address(settings))))
     )
 
 
 def require_safe_transport(settings: Settings) -> None:
-    """Raise ConfigurationError when LIVE would go over a connection that nobody has accepted.
+    """Check that LIVE uses only safe or accepted connections. DRY passes.
 
-    DRY passes.
+    Raises ConfigurationError.
     """
     if settings.live:
         for risk in transport_risks(settings):
@@ -59,15 +59,19 @@ def require_safe_transport(settings: Settings) -> None:
 
 
 def require_safe_redis(settings: Settings, url: str) -> None:
-    """The same for the Redis that is really used, wherever its address comes from."""
+    """Check the Redis that is really used, wherever its address comes from. DRY passes.
+
+    Raises ConfigurationError.
+    """
     risk = redis_risk(settings, url)
     if settings.live and risk is not None and not risk.accepted:
         raise ConfigurationError(risk.refusal)
 
 
 def redis_risk(settings: Settings, url: str) -> Risk | None:
-    """What is unsafe about this address of Redis; None for none, for this machine's own, and for
-    one that cannot be read.
+    """Return what is unsafe about this address of Redis.
+
+    Return None if nothing is, for one on this machine, and for one that cannot be read.
     """
     parts = split_url(url)
     if (
@@ -114,9 +118,9 @@ def _venue_risk(settings: Settings) -> Risk | None:
 
 
 def viewer_fault(dashboard: DashboardSettings) -> str | None:
-    """Why the viewer's login is off; None when it is not.
+    """Return why the viewer's login is off, None if it is on.
 
-    Only a second factor of its own keeps the operator's apart.
+    The viewer needs a second factor of its own, so that it cannot use the operator's.
     """
     operator, viewer = (
         dashboard.dash_totp_secret.get_secret_value(),
@@ -131,7 +135,7 @@ def viewer_fault(dashboard: DashboardSettings) -> str | None:
 
 
 def _redis_address(settings: Settings) -> str:
-    """The address in the settings; empty where Keter brings a Redis of its own."""
+    """Return the address in the settings, empty where Keter starts a Redis of its own."""
     redis = settings.redis
     if url := redis.redis_url.get_secret_value():
         return url

@@ -13,7 +13,7 @@ from keter.bus.telemetry.audit import read_counts
 from keter.clock import SystemClock
 from keter.domain.bets import BetState
 from keter.domain.days import day_of
-from keter.license import issue, load_private_key, new_key
+from keter.license.token import issue, load_private_key, new_key
 from tests.kit.execution_world import ACCOUNT, ExecutionWorld, execution_world
 from tests.kit.keter_up import KeterUp
 from tests.kit.support import eventually

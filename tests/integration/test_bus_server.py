@@ -18,8 +18,9 @@ from keter.bus.connection import connect
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.errors import ConfigurationError, UnavailableError
 from keter.redis_server import choosing as _plan
+from keter.redis_server.address import locate_redis
 from keter.redis_server.choosing import RedisKind, plan_redis
-from keter.redis_server.private import PrivateRedis, locate_redis
+from keter.redis_server.private import PrivateRedis
 from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import Settings, load_settings
 from tests.kit.support import RedisServer, eventually
@@ -244,7 +245,7 @@ async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empt
     for damage in (b"REDIS0099 from the future", b"no database at all"):
         first = PrivateRedis(settings)
         await first.start()
-        assert first.set_aside is None
+        assert first.moved_aside is None
         await first.stop()
         [base] = (tmp_path / "redis" / "appendonlydir").glob("*.base.*")
         base.write_bytes(damage)
@@ -254,8 +255,8 @@ async def test_data_that_the_server_cannot_read_are_set_aside_and_it_begins_empt
             bus = await connect(second.url)
             assert await bus.redis.dbsize() == 0
             await bus.aclose()
-            assert second.set_aside == tmp_path / "redis-unreadable"
-            kept = second.set_aside / "appendonlydir" / base.name
+            assert second.moved_aside == tmp_path / "redis-unreadable"
+            kept = second.moved_aside / "appendonlydir" / base.name
             assert kept.read_bytes() == damage, "nothing is thrown away"
         finally:
             await second.stop()

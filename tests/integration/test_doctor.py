@@ -8,7 +8,7 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import UsageError
-from keter.license import FileClockMark
+from keter.license.keeper import FileClockMark
 from keter.opening import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import examine, write_bundle

@@ -19,8 +19,8 @@ from keter.dashboard.health import licence_refusal, licence_text, licence_troubl
 from keter.dashboard.logtail import read_tail, workers
 from keter.dashboard.models import LogsQuery
 from keter.errors import PermissionDeniedError
-from keter.license import FileClockMark, LicenseKeeper
-from keter.redis_server.private import locate_redis
+from keter.license.keeper import FileClockMark, LicenseKeeper
+from keter.redis_server.address import locate_redis
 from keter.settings import child_environment, load_settings
 from keter.supervision.instances import lock_of, on, running
 from tests.kit.support import eventually, free_port

@@ -26,7 +26,7 @@ from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import accept
 from keter.execution.placement_checks import PlacementFacts, PlacementLimits
-from keter.license import issue, load_private_key, new_key
+from keter.license.token import issue, load_private_key, new_key
 from keter.processes.router import placement_limits
 from keter.settings import Settings, load_settings
 from keter.strategies.value.edge import evaluate

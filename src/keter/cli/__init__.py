@@ -2,8 +2,8 @@
 
 Every command imports what it needs when it runs, so that ``keter --help`` is quick.
 
-Errors are one sentence on standard error and an exit code of ``keter.errors``; a traceback means a
-bug (70).
+An error is one sentence on standard error and an exit code of ``keter.errors``.
+A traceback means a bug (70).
 """
 
 import errno
@@ -74,18 +74,16 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command line and exits with its code.
+    """Run one command line and exit with its code.
 
-    Whatever it writes, only this user may read.
+    Only this user may read the files that it writes.
     """
     keep_files_private()
     sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command line; returns its exit code after telling what went wrong, if anything
-    did.
-    """
+    """Run one command line, print what went wrong, and return the exit code."""
     try:
         result = app(arguments, standalone_mode=False)
     except KeterError as e:
@@ -95,7 +93,7 @@ def run_command(arguments: list[str]) -> int:
     except Abort:
         return _fail("nothing was entered, so nothing was done", ExitCode.USAGE)
     except SystemExit:
-        # Typer's way of saying that the reader of our output left; nobody is there to be told.
+        # Typer raises it when the reader of our output is gone: nobody would read an error.
         return ExitCode.OK
     except PermissionError as e:
         return (
@@ -109,13 +107,13 @@ def run_command(arguments: list[str]) -> int:
             if _is_full(e)
             else _bug(e)
         )
-    except Exception as e:  # noqa: BLE001 - the last line of defence: everything else is a bug and is shown as one
+    except Exception as e:  # noqa: BLE001 - everything else is a bug and is shown as one
         return _bug(e)
     return int(result) if isinstance(result, int) else ExitCode.OK
 
 
 def _is_full(error: OSError) -> bool:
-    """Whether standard output could take no more: whoever opens a file by name says which."""
+    """Return True if standard output is full: an error of a named file carries its name."""
     return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 

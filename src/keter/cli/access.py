@@ -21,30 +21,31 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command acts on: settings, and the Keter of this machine that runs by them, if one
-    does.
+    """What a command acts on: settings, and the Keter that runs with them, if one does.
 
-    ``closed`` are listings of Keters that this user may not look into. ``problem`` is why the
-    settings of the one that runs could not be read; defaults stand for them then.
+    ``own`` is True if the settings in use name this Keter themselves.
+    ``closed`` are listings of Keters that this user may not look into.
+    ``problem`` is why the settings of the Keter that runs could not be read.
+    ``settings`` are defaults then.
     """
 
     settings: "Settings"
     found: "Found | None" = None
     closed: tuple[str, ...] = ()
-    own: bool = False  # the settings in use name this Keter themselves
+    own: bool = False
     problem: KeterError | None = None
 
     @property
     def owner(self) -> int | None:
-        """The user whose Keter it is."""
+        """The number of the user whose Keter it is, None on Windows and without one."""
         return self.found.owner if self.found is not None else None
 
 
 def one_target(kind: "CommandKind") -> Target:
-    """The Keter that is meant, else the settings in use alone.
+    """Return the Keter that is meant, else the settings in use alone.
 
-    Raises UsageError with the list where several could be meant, ConfigurationError for settings
-    that cannot be read.
+    Raises UsageError with the list where several could be meant.
+    Raises ConfigurationError for settings that cannot be read.
     """
     from keter.supervision.targets import CommandKind
 
@@ -66,15 +67,16 @@ def one_target(kind: "CommandKind") -> Target:
 
 
 def settings_meant() -> "Settings":
-    """The settings of the Keter that a look is meant for. Raises as ``one_target``."""
+    """Return the settings of the Keter that a look is meant for. Raises as ``one_target``."""
     from keter.supervision.targets import CommandKind
 
     return one_target(CommandKind.LOOK).settings
 
 
 def survey(kind: "CommandKind") -> "tuple[Settings | None, KeterError | None, Choice, Survey]":
-    """The settings in use or what is wrong with them, whom to act on, and all that was seen.
+    """Find out what a command acts on.
 
+    Return the settings in use or what is wrong with them, the choice, and all that was found.
     Looks at the machine only where the settings in use do not decide.
     """
     from keter.errors import ConfigurationError
@@ -101,10 +103,12 @@ def survey(kind: "CommandKind") -> "tuple[Settings | None, KeterError | None, Ch
 
 
 def target_of(found: "Found", settings: "Settings | None", kind: "CommandKind") -> Target:
-    """The settings of a Keter that runs, wherever the command stands.
+    """Return a Keter that runs, with its own settings.
 
-    Its ``.env`` may have become unreadable since it started: what only stops or looks then makes do
-    with where things are.
+    Its ``.env`` may have become unreadable since it started.
+    A command that only stops or looks then works with the known places alone.
+
+    Raises ConfigurationError for a command that may start bets.
     """
     from pathlib import Path
 
@@ -127,12 +131,13 @@ def target_of(found: "Found", settings: "Settings | None", kind: "CommandKind") 
 
 
 def redis_url(target: Target) -> str | None:
-    """The Redis of a target, with its password: the one that the running Keter names, None when
-    nobody knows any.
+    """Return the address of the target's Redis, with its password, None if it is not known.
+
+    It is the one that the running Keter lists.
     """
     from keter.bus.connection import without_login
+    from keter.redis_server.address import locate_redis, running_url
     from keter.redis_server.choosing import configured_url
-    from keter.redis_server.private import locate_redis, running_url
 
     settings = target.settings
     if target.found is None or not target.found.instance.redis:
@@ -143,7 +148,7 @@ def redis_url(target: Target) -> str | None:
 
 
 async def bus_or_none(target: Target) -> "Bus | None":
-    """A bus to the Redis of the target; None when there is none that can be used."""
+    """Return a bus to the target's Redis, None when there is none that can be used."""
     try:
         return await need_bus(target)
     except KeterError:
@@ -151,7 +156,7 @@ async def bus_or_none(target: Target) -> "Bus | None":
 
 
 async def need_bus(target: Target) -> "Bus":
-    """The same; raises UnavailableError that says what to start."""
+    """Return a bus to the target's Redis. Raises UnavailableError that says what to start."""
     from keter.bus.connection import connect
 
     url = redis_url(target)
@@ -168,9 +173,9 @@ async def need_bus(target: Target) -> "Bus":
 
 
 def control_over(target: Target, bus: "Bus | None") -> "Control":
-    """The commands over a target.
+    """Return the commands over a target.
 
-    Nothing is made for the audit: a ledger that is not there stays so.
+    No ledger is made for the audit where there is none.
     """
     from keter.clock import SystemClock
     from keter.control.commands import Control
@@ -203,8 +208,9 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
 
 
 async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
-    """Raise UnavailableError where the Keter that runs has another ledger: without its settings it
-    is only guessed.
+    """Check that the Keter that runs has this ledger: without its settings it is a guess.
+
+    Raises UnavailableError.
     """
     from keter.bus.state.ownership import read_owner
 
@@ -216,8 +222,9 @@ async def _check_ledger(ledger: "Ledger", bus: "Bus | None") -> None:
 
 
 async def somebody_runs(bus: "Bus | None") -> bool:
-    """Whether a process that bets, or allows to, reports to this Redis, be it on another
-    machine.
+    """Return True if a process that bets, or allows bets, reports to this Redis.
+
+    It may run on another machine.
     """
     from keter.bus.telemetry.heartbeats import read_heartbeats
     from keter.domain.processes import Process
@@ -232,7 +239,7 @@ async def somebody_runs(bus: "Bus | None") -> bool:
 
 
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
-    """Open the ledger of the Keter that is meant read only, runs ``work`` on it, closes it."""
+    """Run ``work`` on the ledger of the Keter that is meant, opened read only."""
     from keter.clock import SystemClock
     from keter.opening import open_settings_ledger
 

@@ -65,8 +65,8 @@ def backtest(
 ) -> None:
     """Bet past seasons, or recordings, through the live gates; settings come from .env.
 
-    In football-data files Pinnacle is the sharp book and --market, --books, --prices and --against
-    choose what is bet; recordings hold every book's price at its time and are bet as they were
+    In football-data files Pinnacle is the sharp book. --market, --books, --prices and --against
+    choose what is bet. Recordings hold every book's price at its time and are bet as they were
     seen.
     """
     recordings, changes = recorded_files(paths), _overrides(min_ev, max_ev, rule)
@@ -76,12 +76,12 @@ def backtest(
         measured = _of_seasons(
             paths, _rules(frozenset(market or MARKETS), _books(books), prices, against, changes)
         )
-    _hand_out(measured, html, csv_file, as_json=as_json)
+    _write_out(measured, html, csv_file, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was bet, on what, and what to be careful about."""
+    """The bets of one run, what was read for them, and warnings for the reader."""
 
     title: str
     intro: str
@@ -102,14 +102,14 @@ def _of_seasons(paths: list[Path], rules: "Rules") -> Measured:
         "markets": tested.markets,
     }
     read |= {"skipped_rows": len(tested.skipped), "above_ceiling": tested.above_ceiling}
-    careful = warnings(rules)
+    cautions = warnings(rules)
     if tested.above_ceiling:
-        careful.append(
+        cautions.append(
             f"{tested.above_ceiling:,} selections worth more than {rules.edge.ev_max_pct:g} % were"
             " taken for errors, as live, and left out; --max-ev changes that."
         )
     return Measured(
-        f"Backtest of {len(tested.files)} files", _intro(tested, rules), careful, read, tested.bets
+        f"Backtest of {len(tested.files)} files", _intro(tested, rules), cautions, read, tested.bets
     )
 
 
@@ -131,7 +131,7 @@ def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     return Measured(f"Backtest of {len(files)} recordings", intro, [FILLED_AS_SEEN], read, bets)
 
 
-def _hand_out(
+def _write_out(
     measured: Measured, html: Path | None, csv_file: Path | None, *, as_json: bool
 ) -> None:
     from keter.replay.performance import performance
@@ -160,7 +160,7 @@ def _hand_out(
 
 
 def warnings(rules: "Rules") -> list[str]:
-    """What makes a result of these rules look better than betting would have been."""
+    """Return why a result of these rules looks better than betting would have been."""
     found = []
     if best := sorted(OPTIMISTIC & set(rules.books)):
         found.append(
@@ -201,16 +201,16 @@ def _rules(
 
 
 def _settings(changes: dict[str, str], **fixed: str) -> "Settings":
-    """The settings with what this run changes.
+    """Return the settings with the changes of this run.
 
-    Raises UsageError where it is an option that is wrong.
+    Raises UsageError where an option is wrong, ConfigurationError where the settings are.
     """
     from keter.settings import child_environment, load_settings
 
     try:
         return load_settings(environ=child_environment(**fixed, **changes))
     except ConfigurationError as e:
-        # What is wrong without the options is told as that.
+        # Settings that are wrong without the options raise here.
         load_settings(environ=child_environment(**fixed))
         text = str(e).removeprefix("wrong settings: ")
         for name, option in OPTION_OF.items():
@@ -219,7 +219,7 @@ def _settings(changes: dict[str, str], **fixed: str) -> "Settings":
 
 
 def _overrides(min_ev: float | None, max_ev: float | None, rule: str | None) -> dict[str, str]:
-    """Settings that the command line changes for this run."""
+    """Return the settings that the command line changes for this run."""
     given = {"MIN_EV_PCT": min_ev, "EV_MAX_PCT": max_ev, "STAKE_RULE": rule}
     return {name: str(value) for name, value in given.items() if value is not None}
 

@@ -38,14 +38,14 @@ def config(
         return
     if env_example + docs + reasons + metrics + show > 1:
         raise UsageError("choose one of --env-example, --docs, --reasons, --metrics and --show")
-    from keter import generated_docs as reference
+    from keter import generated_docs
 
     if env_example:
-        typer.echo(reference.env_example(), nl=False)
+        typer.echo(generated_docs.env_example(), nl=False)
     elif docs:
-        typer.echo(reference.configuration_page(), nl=False)
+        typer.echo(generated_docs.configuration_page(), nl=False)
     elif reasons:
-        typer.echo(reference.reasons_page(), nl=False)
+        typer.echo(generated_docs.reasons_page(), nl=False)
     elif metrics:
         from keter.metrics import metrics_page
 
@@ -79,9 +79,7 @@ def _show(*, as_json: bool) -> None:
 
 @commands.command()
 def device() -> None:
-    """Print a link that lets a new browser log in on this machine while somebody else guesses the
-    password.
-    """
+    """Print a link for a new browser to log in on this machine while somebody guesses passwords."""
     from keter.clock import SystemClock
     from keter.dashboard.devices import device_link
     from keter.settings import load_settings
@@ -100,8 +98,9 @@ def device() -> None:
 
 @commands.command()
 def password() -> None:
-    """Ask for a password twice and print its hash for DASH_PASSWORD_HASH or
-    DASH_VIEWER_PASSWORD_HASH.
+    """Ask for a password twice and print its hash.
+
+    The hash is for DASH_PASSWORD_HASH or DASH_VIEWER_PASSWORD_HASH.
     """
     from argon2 import PasswordHasher
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keter.domain.bets import Bet, Transition
     from keter.domain.signals import Decision
     from keter.ledger import Ledger
+    from keter.strategies.value.evidence import Recomputed
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +27,9 @@ def explain(
     ],
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Show why a bet was made or a value refused, recomputed; exit code 70 when a digit differs
-    from what was stored.
+    """Show why a bet was made or a value refused, recomputed.
+
+    The exit code is 70 when a digit differs from what was stored.
     """
     bet, steps, decisions = with_ledger(lambda ledger: _find(ledger, name))
     if bet is None and not decisions:
@@ -39,27 +41,33 @@ def explain(
     from keter.strategies.value.evidence import recompute
 
     evidence = _evidence(bet, decisions)
-    identical = all(recompute(one).identical for one in evidence)
+    recomputed = [recompute(one) for one in evidence]
+    identical = all(one.identical for one in recomputed)
     if as_json:
-        import msgspec
-
-        show_json(
-            {
-                "bet": msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None}
-                if bet
-                else None,
-                "state": bet.state if bet else None,
-                "steps": msgspec.to_builtins(steps),
-                "decisions": msgspec.to_builtins(decisions),
-                "recomputed": [msgspec.to_builtins(recompute(one)) for one in evidence],
-                "identical": identical,
-            }
-        )
+        show_json(_as_json(bet, steps, decisions, recomputed) | {"identical": identical})
     else:
-        _tell(bet, steps, decisions)
+        _print(bet, steps, decisions)
         for one in evidence:
             typer.echo(f"\n{in_words(one)}")
     return ExitCode.OK if identical else ExitCode.BUG
+
+
+def _as_json(
+    bet: "Bet | None",
+    steps: "list[Transition]",
+    decisions: "list[Decision]",
+    recomputed: "list[Recomputed]",
+) -> dict[str, object]:
+    import msgspec
+
+    intent = msgspec.to_builtins(bet.intent, enc_hook=str) | {"signal": None} if bet else None
+    return {
+        "bet": intent,
+        "state": bet.state if bet else None,
+        "steps": msgspec.to_builtins(steps),
+        "decisions": msgspec.to_builtins(decisions),
+        "recomputed": msgspec.to_builtins(recomputed),
+    }
 
 
 async def _find(
@@ -87,8 +95,9 @@ async def _by_id(ledger: "Ledger", name: str) -> "Bet | None":
 
 
 def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[str, object]]:
-    """What the price was based on: from the intent itself where there is one, else from the
-    recorded decisions.
+    """Return what the price was based on.
+
+    It comes from the intent where there is one, else from the recorded decisions.
     """
     from keter.domain.signals import approved_signal
 
@@ -106,7 +115,7 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     return found
 
 
-def _tell(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
+def _print(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
     if bet is not None:
         intent = bet.intent
         typer.echo(

@@ -1,5 +1,6 @@
-"""``keter halt``: every HALT file first, then Redis; says it is done only where a Keter that runs
-will see it.
+"""``keter halt``: every HALT file is written first, then the state in Redis.
+
+It succeeds only where a Keter that runs will see the halt.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from keter.cli.output import run_async
 from keter.errors import ConfigurationError, KeterError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keter.control.base import CommandOutcome, Operator
     from keter.control.halt_file import HaltFile
+    from keter.settings import Settings
     from keter.supervision.instances import Found, Survey
 
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 class Halted:
     """One Keter that was halted.
 
-    ``where`` tells which, when it is not the one of the settings in use.
+    ``where`` names it when it is not the one of the settings in use.
     """
 
     outcome: "CommandOutcome"
@@ -28,10 +32,10 @@ class Halted:
 
 
 def halt_all(user: str, reason: str) -> list[Halted]:
-    """Halts the Keter that is meant, or all that live where nobody can tell which is.
+    """Halt the Keter that is meant, or all that run where that is not clear.
 
-    Raises UnavailableError unless each of them will see it, ConfigurationError where there are
-    neither settings nor a Keter.
+    Raises UnavailableError unless each of them will see it.
+    Raises ConfigurationError where there are neither settings nor a Keter.
     """
     from keter.control.base import Operator
     from keter.supervision.targets import CommandKind
@@ -41,21 +45,14 @@ def halt_all(user: str, reason: str) -> list[Halted]:
     if not choice.targets:
         if settings is None:
             raise ConfigurationError(
-                f"nothing was halted: {problem}{_unseen(seen)}; a file named HALT in Keter's folder"
-                " stops bets meanwhile"
+                f"nothing was halted: {problem}{_not_found_warning(seen)}; a file named HALT in"
+                " Keter's folder stops bets meanwhile"
             )
-        return [_without_a_keter(Target(settings), operator, reason, seen)]
-    for found in choice.targets:  # all the files before anything is asked that may take its time
-        # What went wrong is told when Redis has been asked too.
-        _write_file(found, operator, reason)
-    done: list[Halted] = []
-    failed: list[str] = []
+        return [_halt_settings_alone(Target(settings), operator, reason, seen)]
+    # All the files first: Redis and ledger may take their time.
     for found in choice.targets:
-        try:
-            target = target_of(found, settings, CommandKind.HALT)
-            done.append(_halt(target, operator, reason))
-        except (KeterError, OSError) as e:
-            failed.append(f"{found.instance}: {e}")
+        _write_file(found, operator, reason)
+    done, failed = _halt_each(choice.targets, settings, operator, reason)
     if failed:
         also = (
             f"; halted: {'; '.join(one.where or 'the Keter of this folder' for one in done)}"
@@ -64,6 +61,23 @@ def halt_all(user: str, reason: str) -> list[Halted]:
         )
         raise UnavailableError("; ".join(failed) + also)
     return done
+
+
+def _halt_each(
+    targets: "Sequence[Found]", settings: "Settings | None", operator: "Operator", reason: str
+) -> tuple[list[Halted], list[str]]:
+    """Return what was halted, and a sentence for each Keter that was not."""
+    from keter.supervision.targets import CommandKind
+
+    done: list[Halted] = []
+    failed: list[str] = []
+    for found in targets:
+        try:
+            target = target_of(found, settings, CommandKind.HALT)
+            done.append(_halt(target, operator, reason))
+        except (KeterError, OSError) as e:
+            failed.append(f"{found.instance}: {e}")
+    return done, failed
 
 
 def _write_file(found: "Found", operator: "Operator", reason: str) -> None:
@@ -79,14 +93,16 @@ def _write(file: "HaltFile", operator: "Operator", reason: str) -> None:
 
 
 def _halt(target: Target, operator: "Operator", reason: str) -> Halted:
-    outcome, _ = run_async(_say_it(target, operator, reason))
+    outcome, _ = run_async(_halt_target(target, operator, reason))
     return Halted(
         outcome, None if target.own or target.found is None else str(target.found.instance)
     )
 
 
-def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "Survey") -> Halted:
-    """Halts what the settings in use speak of.
+def _halt_settings_alone(
+    target: Target, operator: "Operator", reason: str, seen: "Survey"
+) -> Halted:
+    """Halt by the settings in use alone.
 
     Raises UnavailableError unless a Keter elsewhere reports to their Redis.
     """
@@ -94,19 +110,22 @@ def _without_a_keter(target: Target, operator: "Operator", reason: str, seen: "S
 
     file = target.settings.router.halt_file
     _write(HaltFile(file), operator, reason)
-    outcome, heard = run_async(_say_it(target, operator, reason))
+    outcome, heard = run_async(_halt_target(target, operator, reason))
     if not heard:
         raise UnavailableError(
             f"no Keter runs that would see it; written to {file}; the next start from there will be"
-            f" halted{_unseen(seen)}"
+            f" halted{_not_found_warning(seen)}"
         )
     return Halted(outcome)
 
 
-async def _say_it(
+async def _halt_target(
     target: Target, operator: "Operator", reason: str
 ) -> "tuple[CommandOutcome, bool]":
-    """Halts; also whether Redis took it and processes report there."""
+    """Halt the target.
+
+    Return the outcome, and True if Redis has the halt and processes report there.
+    """
     bus = await bus_or_none(target)
     try:
         outcome = await control_over(target, bus).halt(operator, reason)
@@ -116,8 +135,8 @@ async def _say_it(
             await bus.aclose()
 
 
-def _unseen(seen: "Survey") -> str:
-    """What may run beside, unseen."""
+def _not_found_warning(seen: "Survey") -> str:
+    """Return a warning about Keters that may run and were not found, or an empty string."""
     parts = [
         f"; perhaps others run that this user may not look into: {', '.join(seen.closed)}; halt as"
         " their user or as root"

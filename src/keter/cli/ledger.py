@@ -38,8 +38,9 @@ def backup(
 
 @commands.command()
 def check(as_json: JsonFlag = False) -> ExitCode:
-    """Look for damage and for rows that contradict each other; exit code 70 when something is
-    wrong.
+    """Look for damage and for rows that contradict each other.
+
+    The exit code is 70 when something is wrong.
     """
     problems = with_ledger(lambda ledger: ledger.integrity())
     if as_json:

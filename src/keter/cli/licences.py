@@ -24,7 +24,7 @@ def keygen(
     ],
 ) -> None:
     """Make a key pair for issuing licences; prints the public key for LICENSE_PUBLIC_KEY."""
-    from keter.license import new_key
+    from keter.license.token import new_key
     from keter.system.private_files import open_private
 
     pem, public = new_key()
@@ -47,7 +47,7 @@ def issue(
 ) -> None:
     """Make a new licence: print it, or write it to a file that only its owner may read."""
     from keter.clock import SystemClock
-    from keter.license import issue, load_private_key
+    from keter.license.token import issue, load_private_key
     from keter.system.private_files import make_folder, write_private
 
     try:
@@ -71,7 +71,7 @@ def show_license(as_json: JsonFlag = False) -> None:
     """Say whether a licence is at hand, whose it is and until when; exit code 0 either way."""
     from keter.clock import SystemClock
     from keter.errors import PermissionDeniedError
-    from keter.license import LicenseKeeper
+    from keter.license.keeper import LicenseKeeper
     from keter.settings import load_settings
 
     clock = SystemClock()
@@ -95,7 +95,7 @@ def show_license(as_json: JsonFlag = False) -> None:
 def verify() -> None:
     """Exit with 0 when a valid licence is at hand, with 77 and the reason when not."""
     from keter.clock import SystemClock
-    from keter.license import LicenseKeeper
+    from keter.license.keeper import LicenseKeeper
     from keter.settings import load_settings
 
     found = LicenseKeeper(load_settings(), SystemClock()).check()

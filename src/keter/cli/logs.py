@@ -60,9 +60,9 @@ def _print(lines: list[Line], *, as_json: bool) -> None:
 
 
 class LogReader:
-    """Reads what was added to the log files since the last look, across rotations.
+    """Reads what was added to the log files since the last call, across rotations.
 
-    Holds no file open in between.
+    No file stays open in between.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LogReader:
         self._read: dict[Path, int] = {}
 
     def new_lines(self) -> list[Line]:
-        """The wanted lines that are new, oldest first.
+        """Return the wanted lines that are new, oldest first.
 
         Raises UsageError when there is no such log.
         """

@@ -20,7 +20,7 @@ def show(facts: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print one JSON value; times as ISO text, exact numbers as text."""
+    """Print one JSON value, with times and exact numbers as text."""
     import orjson
 
     typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))

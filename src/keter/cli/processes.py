@@ -1,4 +1,4 @@
-"""``keter up | record | run | sandbox``: what runs until it is stopped."""
+"""``keter up | record | run | sandbox``: commands that run until they are stopped."""
 
 from typing import Annotated
 
@@ -32,8 +32,9 @@ def up() -> ExitCode:
 
 
 def record() -> ExitCode:
-    """Keep the feed's raw answers in DATA_DIR/captures and decide nothing, until Ctrl+C; `keter
-    replay` reads them.
+    """Keep the feed's raw answers in DATA_DIR/captures until Ctrl+C. Nothing is decided.
+
+    `keter replay` reads them.
     """
     from keter.settings import Settings, child_environment, load_settings
 
@@ -54,8 +55,9 @@ def run(
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
 ) -> ExitCode:
-    """Run one process in the foreground, for the run of the `keter up` that owns its Redis; the
-    settings must be the same.
+    """Run one process in the foreground, for the `keter up` that owns its Redis.
+
+    The settings must be the same.
     """
     if not supervised:
         from keter.processes.runtime import run_process
@@ -65,7 +67,7 @@ def run(
     from keter.supervision.handover import receive
     from keter.system.process import stop_with_parent
 
-    handed = receive()  # before the watch on the same pipe begins
+    handed = receive()  # before the thread that watches the same pipe starts
     stop_with_parent()
     from keter.processes.runtime import run_process
 
@@ -107,4 +109,4 @@ def sandbox(
 
 
 def _ignore(line: str) -> None:
-    """The supervisor says where the sandbox is."""
+    """Drop the line: the supervisor prints where the sandbox is."""

@@ -9,8 +9,9 @@ Advance = Callable[[int, int], None]
 
 @contextmanager
 def reading(files: Iterable[Path], noun: str) -> Iterator[Advance]:
-    """Yield a function that is told how many more ``noun`` are done, and how many more bytes of
-    the files are read.
+    """Yield a function that advances the bar.
+
+    It takes how many more ``noun`` are done, and how many more bytes of the files are read.
     """
     from rich.console import Console
     from rich.progress import (

@@ -17,6 +17,8 @@ from keter.system.private_files import open_private, write_private
 if TYPE_CHECKING:
     from keter.domain.feed import CapturedAnswer
     from keter.domain.signals import Decision
+    from keter.replay.performance import Performance
+    from keter.replay.records import BetRecord
     from keter.replay.replayer import Replayer
 
 FILLED_AS_SEEN = "Every approval is filled at the price seen: no refusals, no drift."
@@ -54,7 +56,7 @@ def replay(
     with reading(files, "answers") as advance, _sink(decisions) as write:
         for decision in replayer.run(_paced(read_answers(files, advance), pace)):
             write(decision)
-    _tell(replayer, time.monotonic() - started, html, as_json=as_json)
+    _report(replayer, time.monotonic() - started, html, as_json=as_json)
 
 
 def _pace(speed: str) -> float | None:
@@ -80,7 +82,7 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def recorded_files(paths: Iterable[Path]) -> list[Path]:
-    """The capture files among ``paths`` and directly in the folders among them."""
+    """Return the capture files among ``paths`` and directly in the folders among them."""
     from keter.replay.capture import SUFFIX, capture_files
 
     found: list[Path] = []
@@ -96,7 +98,7 @@ def recorded_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswer"]:
-    """Every answer of these files; ``advance`` is told of each, and of the bytes read.
+    """Yield every answer of these files and report it, and the bytes read, to ``advance``.
 
     Raises UsageError for a file that is no recording, or when none holds an answer.
     """
@@ -117,12 +119,12 @@ def read_answers(files: list[Path], advance: Advance) -> Iterator["CapturedAnswe
 
 
 def _paced(answers: Iterable["CapturedAnswer"], factor: float | None) -> Iterator["CapturedAnswer"]:
-    """Hold each answer back until its time has come, ``factor`` times faster than recorded."""
-    begun, first = time.monotonic(), None
+    """Yield each answer at its time, ``factor`` times faster than recorded."""
+    began, first = time.monotonic(), None
     for answer in answers:
         if factor is not None:
             first = first or answer.received_at
-            due = begun + (answer.received_at - first).total_seconds() / factor
+            due = began + (answer.received_at - first).total_seconds() / factor
             time.sleep(max(due - time.monotonic(), 0.0))
         yield answer
 
@@ -141,7 +143,7 @@ def _sink(path: Path | None) -> Iterator[Callable[["Decision"], object]]:
         raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
 
 
-def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: bool) -> None:
+def _report(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: bool) -> None:
     import msgspec
 
     from keter.replay.performance import performance
@@ -159,27 +161,28 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
         "turnover": money_text(result.turnover_minor),
         "profit": money_text(result.pnl_minor),
     }
+    counts = dict(sorted(replayer.counts.items()))
     if html is not None:
-        from keter.replay.report import html_report
-
-        intro = (
-            f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present"
-            " settings."
-        )
-        text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
-        try:
-            write_private(html, text)
-        except OSError as e:
-            raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
+        _write_html(html, replayer, records, result)
     if as_json:
-        show_json(
-            {
-                **facts,
-                "counts": dict(sorted(replayer.counts.items())),
-                "performance": msgspec.to_builtins(result),
-            }
-        )
+        show_json({**facts, "counts": counts, "performance": msgspec.to_builtins(result)})
         return
     show(facts, as_json=False)
     typer.echo("")
-    show(dict(sorted(replayer.counts.items())), as_json=False)
+    show(counts, as_json=False)
+
+
+def _write_html(
+    path: Path, replayer: "Replayer", records: "list[BetRecord]", result: "Performance"
+) -> None:
+    from keter.replay.report import html_report
+
+    intro = (
+        f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present"
+        " settings."
+    )
+    text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
+    try:
+        write_private(path, text)
+    except OSError as e:
+        raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e

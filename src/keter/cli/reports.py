@@ -1,4 +1,4 @@
-"""``keter report``: what the ledger says of the edge, of the books, and of DRY beside LIVE."""
+"""``keter report``: the bets in the ledger measured, the books, and DRY against LIVE."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -42,8 +42,9 @@ def bets(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Yield, closing line value, calibration, drawdown, and profit by league, market, odds, book
-    and time.
+    """Show yield, closing line value, calibration, drawdown and profit.
+
+    Profit is also shown by league, market, odds, book and time.
     """
     from keter.replay.ledger_records import records_of
     from keter.replay.performance import performance
@@ -78,7 +79,7 @@ def bets(
 
 @commands.command()
 def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = False) -> None:
-    """Refusal rate, delay to acceptance and price loss of each book."""
+    """Show refusal rate, delay to acceptance and price loss of each book."""
     import msgspec
 
     from keter.venues.paper.behaviour import behaviour
@@ -90,19 +91,21 @@ def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = Fa
         return
     typer.echo(f"{chosen}, last {days:g} days{'' if found else ': no placements'}")
     typer.echo(
-        f"{'book':<8}{'sent':>7}{'refused':>10}{'accepted in':>14}{'9 of 10 in':>12}{'refused in':>12}{'price loss':>12}"
+        f"{'book':<8}{'sent':>7}{'refused':>10}{'accepted in':>14}{'9 of 10 in':>12}"
+        f"{'refused in':>12}{'price loss':>12}"
     )
     for one in found:
         typer.echo(
             f"{one.book:<8}{one.placements:>7}{100 * one.refusal_rate:>8.1f}"
             f" %{_seconds(one.accept_median_s):>14}"
-            f"{_seconds(one.accept_p90_s):>12}{_seconds(one.refuse_median_s):>12}{_percent(one.drift_pct):>12}"
+            f"{_seconds(one.accept_p90_s):>12}{_seconds(one.refuse_median_s):>12}"
+            f"{_percent(one.drift_pct):>12}"
         )
 
 
 @commands.command()
 def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
-    """What DRY would have said to the placements that LIVE made: fills, price, profit."""
+    """Show what DRY would have made of the placements of LIVE: fills, price, profit."""
     import msgspec
 
     from keter.replay.parity import Model
@@ -113,10 +116,10 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
     uids = sorted({fact.bet.intent.event_uid for fact in facts})
     results = with_ledger(lambda ledger: ledger.results.many(uids))
-    taught_by = with_ledger(
+    placements = with_ledger(
         lambda ledger: _placements(ledger, ExecutionMode.LIVE, LEARNED_FROM / timedelta(days=1))
     )
-    paper = learned(settings.paper, taught_by)  # as the paper gateway draws
+    paper = learned(settings.paper, placements)  # as the paper gateway does
     rows = compare(facts, results, Model(paper, settings.router))
     if as_json:
         show_json(msgspec.to_builtins(rows))
@@ -134,7 +137,8 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
         f" {paper.paper_drift_pct:.2f} %"
     )
     typer.echo(
-        f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}{'profit DRY':>13}{'LIVE':>11}"
+        f"{'book':<8}{'sent':>6}{'filled DRY':>12}{'LIVE':>8}{'price DRY':>12}{'LIVE':>9}"
+        f"{'profit DRY':>13}{'LIVE':>11}"
     )
     for row in rows:
         typer.echo(_parity_line(row))
@@ -146,7 +150,7 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
 
 
 def show_performance(result: "Performance") -> None:
-    """The figures as text."""
+    """Print the figures as text."""
     from keter.replay.report import interval, percent
 
     clv, yield_ = result.clv, result.yield_
@@ -163,8 +167,8 @@ def show_performance(result: "Performance") -> None:
         typer.echo(f"{name:<22}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
         for row in rows:
             typer.echo(
-                f"{row.name[:21]:<22}{row.n:>7,}{money_text(row.turnover_minor):>12}{money_text(row.pnl_minor):>12}"
-                f"{percent(row.yield_):>10}{percent(row.clv):>10}"
+                f"{row.name[:21]:<22}{row.n:>7,}{money_text(row.turnover_minor):>12}"
+                f"{money_text(row.pnl_minor):>12}{percent(row.yield_):>10}{percent(row.clv):>10}"
             )
         typer.echo("")
 
@@ -182,9 +186,7 @@ def _modelled(result: "Performance") -> str:
 
 
 def _expectation(result: "Performance") -> str:
-    """What was promised at the bet and by the close beside what came, and how good the chances
-    were.
-    """
+    """Return the expected profit, its parts, and how good the probabilities were."""
     parts = [f"promised {result.expected_minor / 100:,.2f}"]
     if (split := result.attribution) is not None:
         parts.append(
@@ -215,8 +217,9 @@ async def _placements(ledger: "Ledger", mode: ExecutionMode, days: float) -> "li
 def _parity_line(row: "Parity") -> str:
     dry, live = row.dry, row.live
     return (
-        f"{row.name:<8}{row.placements:>6}{dry.fills:>12.1f}{live.fills:>8.0f}{_ratio(dry.price_ratio):>12}"
-        f"{_ratio(live.price_ratio):>9}{dry.pnl_minor / 100:>13.2f}{live.pnl_minor / 100:>11.2f}"
+        f"{row.name:<8}{row.placements:>6}{dry.fills:>12.1f}{live.fills:>8.0f}"
+        f"{_ratio(dry.price_ratio):>12}{_ratio(live.price_ratio):>9}"
+        f"{dry.pnl_minor / 100:>13.2f}{live.pnl_minor / 100:>11.2f}"
     )
 
 

@@ -1,5 +1,6 @@
-"""``keter status``: where trading stands, which processes live, what the queues hold."""
+"""``keter status``: the state of trading, the processes that run, the lengths of the queues."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +12,8 @@ from keter.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
+    from keter.bus.queue import QueueFacts
+    from keter.bus.telemetry.heartbeats import Heartbeat
     from keter.cli.access import Target
     from keter.control.standing import Standing
     from keter.settings import Settings
@@ -50,30 +53,30 @@ async def _collect(target: "Target") -> Facts:
     try:
         bus = await need_bus(target)
     except UnavailableError as e:
-        return facts | {"problem": str(e)} | _standing(await _ask_standing(settings, None))
+        return facts | {"problem": str(e)} | _standing(await _read_standing(settings, None))
     try:
-        workings = await _workings(bus)
+        reports = await _processes_and_queues(bus)
         return (
             facts
-            | _standing(await _ask_standing(settings, bus))
-            | workings
-            | _following(settings, workings)
+            | _standing(await _read_standing(settings, bus))
+            | reports
+            | _following(settings, reports)
             | await _in_force(bus)
         )
     finally:
         await bus.aclose()
 
 
-def _following(settings: "Settings", workings: Facts) -> Facts:
-    """What LIVE does that may not bet, while it runs."""
+def _following(settings: "Settings", reports: Facts) -> Facts:
+    """Return what a LIVE that may not bet does, while it runs."""
     from keter.clock import SystemClock
     from keter.supervision.following import following_text, obstacle
 
-    why = obstacle(settings, SystemClock()) if workings["running"] else None
-    return {"following": following_text(workings["open_bets"], why) if why is not None else None}
+    why = obstacle(settings, SystemClock()) if reports["running"] else None
+    return {"following": following_text(reports["open_bets"], why) if why is not None else None}
 
 
-async def _ask_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
+async def _read_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
     from keter.clock import SystemClock
     from keter.control.commands import Control
 
@@ -97,8 +100,9 @@ def _standing(standing: "Standing") -> Facts:
 
 
 async def _in_force(bus: "Bus") -> Facts:
-    """What the run that owns this Redis does, whatever the settings on disk say by now; nothing
-    where none does.
+    """Return the facts of the run that owns this Redis.
+
+    They may differ from the settings on disk.
     """
     from keter.bus.state.ownership import read_owner
     from keter.bus.state.permissions import read_arming
@@ -117,53 +121,47 @@ async def _in_force(bus: "Bus") -> Facts:
     }
 
 
-async def _workings(bus: "Bus") -> Facts:
+async def _processes_and_queues(bus: "Bus") -> Facts:
     from keter.bus.queue import depths
     from keter.bus.telemetry.heartbeats import read_heartbeats
 
     beats = await read_heartbeats(bus)
     queues = await depths(bus)
     counted = [beat.gauges.get("open_bets", "") for beat in beats if beat.process == "tracker"]
+    silent = "Redis answers, but no process reports; start with `keter up`"
     return {
         "open_bets": next((int(count) for count in counted if count.isdigit()), None),
         "running": bool(beats),
-        "problem": None
-        if beats
-        else "Redis answers, but no process reports; start with `keter up`",
-        "processes": [
-            {
-                "worker": beat.worker,
-                "pid": beat.pid,
-                "version": beat.version,
-                "age_s": round(beat.age_s, 2),
-                "started_at": beat.started_at,
-                "last_error": beat.last_error,
-            }
-            for beat in sorted(beats, key=lambda beat: beat.worker)
-        ],
-        "queues": {
-            name.value: {
-                "depth": q.depth,
-                "in_flight": q.in_flight,
-                "oldest_age_s": q.oldest_age_s,
-                "consumers": q.consumers,
-                "dead": q.dead,
-            }
-            for name, q in queues.items()
-        },
+        "problem": None if beats else silent,
+        "processes": [_process(beat) for beat in sorted(beats, key=lambda beat: beat.worker)],
+        "queues": {name.value: _queue(facts) for name, facts in queues.items()},
+    }
+
+
+def _process(beat: "Heartbeat") -> Facts:
+    return {
+        "worker": beat.worker,
+        "pid": beat.pid,
+        "version": beat.version,
+        "age_s": round(beat.age_s, 2),
+        "started_at": beat.started_at,
+        "last_error": beat.last_error,
+    }
+
+
+def _queue(facts: "QueueFacts") -> Facts:
+    return {
+        "depth": facts.depth,
+        "in_flight": facts.in_flight,
+        "oldest_age_s": facts.oldest_age_s,
+        "consumers": facts.consumers,
+        "dead": facts.dead,
     }
 
 
 def render(facts: Facts) -> list[str]:
-    """The facts as lines for people."""
-    state = (
-        betting_word(facts["state"], live=facts["mode"] == "LIVE", armed=facts.get("armed"))
-        or "unknown"
-    )
-    lines = [
-        f"{facts['mode']}  {state}"
-        + (f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else "")
-    ]
+    """Return the facts as lines for people."""
+    lines = [_state_line(facts)]
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")
     if facts["reason"]:
@@ -176,25 +174,39 @@ def render(facts: Facts) -> list[str]:
         lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
+    return [*lines, *_run_lines(facts), *_process_lines(facts), *_queue_lines(facts)]
+
+
+def _state_line(facts: Facts) -> str:
+    live, armed = facts["mode"] == "LIVE", facts.get("armed")
+    state = betting_word(facts["state"], live=live, armed=armed) or "unknown"
+    stops = f"  stopped by {', '.join(facts['stops'])}" if facts["stops"] else ""
+    return f"{facts['mode']}  {state}{stops}"
+
+
+def _run_lines(facts: Facts) -> Iterator[str]:
     if facts.get("machine") and facts["mode"] == "LIVE":
-        lines.append(
+        yield (
             "  armed: bets real money"
             if facts["armed"]
             else "  not armed: no bet is placed until `keter arm`"
         )
     if facts.get("settings_differ"):
         names = ", ".join(facts["settings_differ"])
-        lines.append(
+        yield (
             f"  settings on disk differ from those in force: {names}; they count from the next"
             " start"
         )
+
+
+def _process_lines(facts: Facts) -> Iterator[str]:
     for row in facts.get("processes", ()):
         error = f"  last error: {row['last_error']}" if row["last_error"] else ""
-        lines.append(
-            f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}"
-        )
+        yield f"  {row['worker']:<12} pid {row['pid']:<8} heard {row['age_s']:.1f} s ago{error}"
+
+
+def _queue_lines(facts: Facts) -> Iterator[str]:
     for name, row in facts.get("queues", {}).items():
         oldest = f", oldest {row['oldest_age_s']:.1f} s" if row["oldest_age_s"] else ""
         work = f"{row['in_flight']} in work, {row['consumers']} consumers, {row['dead']} dead"
-        lines.append(f"  queue {name:<10} {row['depth']} waiting{oldest}, {work}")
-    return lines
+        yield f"  queue {name:<10} {row['depth']} waiting{oldest}, {work}"

@@ -1,6 +1,4 @@
-"""``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's hand on
-trading.
-"""
+"""``keter pause | reduce | halt | resume | arm | disarm | limit``: the operator's commands."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from keter.control.commands import Control
     from keter.settings import Settings
 
-LONGEST_USER = 96  # the ledger's column of who said a command
+LONGEST_USER = 96  # the ledger's column for the operator
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
 Command = Callable[["Control", "Operator", "Settings"], Awaitable["CommandOutcome"]]
 
@@ -43,8 +41,9 @@ def pause(
 
 
 def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Make only bets that do not raise their event's worst case, until resumed; also out of a
-    pause.
+    """Make only bets that do not raise their event's worst case, until resumed.
+
+    It also ends a pause.
     """
     return _carry_out(
         "stop",
@@ -85,9 +84,7 @@ def arm(
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> ExitCode:
-    """Allow LIVE bets on the account of the settings, for the run of Keter that is under way; a
-    restart ends it.
-    """
+    """Allow LIVE bets on the account of the settings, until Keter is restarted."""
     from keter.clock import SystemClock
     from keter.errors import UsageError
     from keter.supervision.preflight import armable
@@ -107,8 +104,9 @@ def arm(
 
 
 def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Take the permission for LIVE bets back, also when the .env cannot be read; open bets stay
-    open.
+    """Take the permission for LIVE bets back, also when the .env cannot be read.
+
+    Open bets stay open.
     """
 
     async def every(control: "Control", who: "Operator", settings: "Settings") -> "CommandOutcome":
@@ -139,7 +137,7 @@ def _target(kind: str) -> "Target":
 
 
 def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> ExitCode:
-    """Do it to the Keter that is meant; exit code 69 when none runs that would see it."""
+    """Run ``command`` on the Keter that is meant. Exit with 69 when none runs that would see it."""
     target = _target(target) if isinstance(target, str) else target
     outcome, heard = run_async(_with_control(target, command))
     if as_json:
@@ -157,13 +155,13 @@ def _carry_out(target: "Target | str", command: Command, *, as_json: bool) -> Ex
 
 
 def _as_one(outcomes: "Sequence[CommandOutcome]") -> "CommandOutcome":
-    """The first outcome, which also tells of the others."""
+    """Return the first outcome, with the results of the others among its warnings."""
     import dataclasses
 
     first, *others = outcomes
-    told = [warning for one in others for warning in (f"also: {one.command.result}", *one.warnings)]
+    more = [warning for one in others for warning in (f"also: {one.command.result}", *one.warnings)]
     audited = all(one.audited for one in outcomes)
-    return dataclasses.replace(first, audited=audited, warnings=(*first.warnings, *told))
+    return dataclasses.replace(first, audited=audited, warnings=(*first.warnings, *more))
 
 
 def _facts(outcome: "CommandOutcome") -> dict[str, object]:
@@ -184,7 +182,7 @@ def _note(warnings: Iterable[str]) -> None:
 
 
 def _user() -> str:
-    """Who commands, cut to what the audit holds of a name: any text may stand in LOGNAME."""
+    """Return the operator's name, cut to LONGEST_USER. LOGNAME may hold any text."""
     import getpass
 
     from keter.plain import plain
@@ -196,7 +194,9 @@ def _user() -> str:
 
 
 async def _with_control(target: "Target", command: Command) -> "tuple[CommandOutcome, bool]":
-    """Run ``command`` over Redis and ledger; also whether a Keter runs that will see it.
+    """Run ``command`` over Redis and ledger.
+
+    Return its outcome, and True if a Keter runs that will see it.
 
     Raises UnavailableError that also says where settings were missing.
     """

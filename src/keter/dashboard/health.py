@@ -11,7 +11,7 @@ from keter.dashboard.models import Disk, Store
 from keter.domain.alerts import Level
 from keter.domain.storage import StorageUse, days_until
 from keter.errors import KeterError, PermissionDeniedError
-from keter.license import LicenseKeeper, remedy
+from keter.license.keeper import LicenseKeeper, remedy
 from keter.settings import Settings
 from keter.supervision.following import obstacle
 

@@ -16,7 +16,7 @@ from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import Stores
 from keter.domain.processes import Process
 from keter.errors import KeterError
-from keter.license import LicenseKeeper
+from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
 
 DEADLINE_S = 3.0

@@ -24,7 +24,7 @@ from keter.domain.money import to_minor
 from keter.domain.storage import StorageUse
 from keter.errors import KeterError
 from keter.ledger import ClosingLine, Figures
-from keter.license import LicenseKeeper
+from keter.license.keeper import LicenseKeeper
 from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPart, expose
 from keter.settings import Settings
 from keter.system.text_files import is_present

@@ -1,1 +1,1 @@
-"""Chooses, runs, probes and watches the Redis that Keter works on."""
+"""The Redis that Keter works on: chosen, run, probed and watched."""

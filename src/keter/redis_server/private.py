@@ -1,40 +1,42 @@
-"""A Redis of our own: a child process on loopback with a random password, append-only file on,
-nothing ever evicted.
+"""A Redis of our own: a child process on loopback with a random password.
 
-Its address stands in ``DATA_DIR/run/redis.json`` (readable by its owner only), where commands in
-other terminals find it. The configuration goes to the server through standard input, so that the
-password is on no command line.
+It has its append-only file on and never evicts.
 
-Data that the server cannot read (another server's, damaged ones) are set aside and it starts empty:
-what counts is in the ledger, from which the rest is rebuilt.
+The configuration goes to the server through standard input.
+So the password is on no command line.
+
+Data that the server cannot read are moved aside and it starts empty.
+They are another server's or damaged. The ledger holds what counts and restores the rest.
 """
 
 import asyncio
 import contextlib
-import json
 import re
 import secrets
 import shutil
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
-from keter.bus.connection import open_client
-from keter.bus.errors import BusDataError, BusRefusedError
 from keter.clock import Clock, SystemClock
-from keter.errors import ConfigurationError, UnavailableError
-from keter.redis_server.choosing import RedisKind, RedisPlan, configured_url, plan_redis
+from keter.errors import UnavailableError
+from keter.redis_server.address import (
+    POLL_S,
+    STOP_DEADLINE_S,
+    answers,
+    run_file,
+    shut_down,
+    stop_server_of,
+    write_run_file,
+)
+from keter.redis_server.choosing import RedisKind, RedisPlan, plan_redis
 from keter.settings import Settings
 from keter.system.machine import LOOPBACK, free_port, memory_bytes, redis_memory_mb
-from keter.system.private_files import make_folder, open_private, write_private
+from keter.system.private_files import make_folder, write_private
 from keter.system.process import private_umask, spawn_options
-from keter.system.text_files import read_text
 
 START_DEADLINE_S = 30.0  # loading a large append-only file takes a while
-STOP_DEADLINE_S = 2.0
-POLL_S = 0.02
 LAST_LINES = 2
-NO_ANSWER = (UnavailableError, BusRefusedError, BusDataError, OSError)
-SET_ASIDE = "redis-unreadable"
+MOVED_ASIDE = "redis-unreadable"
 _UNREADABLE = re.compile(
     r"bad file format|rdb format version|wrong signature|loading (?:the )?db|rdb reading|aof"
     r" manifest",
@@ -45,7 +47,8 @@ _UNREADABLE = re.compile(
 class PrivateRedis:
     """One server process at a time.
 
-    ``start`` after it has died brings it back on the same address with the same data.
+    ``start`` after it has ended brings it back on the same address with the same data.
+    ``moved_aside`` is where ``start`` moved data that the server could not read, else None.
     """
 
     def __init__(
@@ -61,14 +64,11 @@ class PrivateRedis:
         self._password = secrets.token_urlsafe(24) if self.plan.kind is not RedisKind.FAKE else ""
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
-        self.set_aside: Path | None = None
+        self.moved_aside: Path | None = None
 
     @property
     def url(self) -> str:
-        """Its address with the password: secret.
-
-        Known after ``start``, and the same for ever after.
-        """
+        """Its address with the password: secret. It is known after ``start`` and never changes."""
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}{LOOPBACK}:{self._port}/0"
 
@@ -82,27 +82,29 @@ class PrivateRedis:
         return self._process is not None and self._process.returncode is None
 
     async def wait(self) -> int:
-        """Wait until the server has ended; its exit code (negative: the signal that ended it)."""
+        """Wait until the server has ended and return its exit code.
+
+        A negative one is the signal that ended it.
+        """
         if self._process is None:
             raise ValueError("not started")
         return await self._process.wait()
 
     async def start(self) -> None:
-        """Start it and waits until it answers; ``set_aside`` then tells where data went that it
-        could not read.
+        """Start the server and wait until it answers.
 
         Raises UnavailableError with what the server said last.
         """
         if self.running:
             return
-        self.set_aside = None
+        self.moved_aside = None
         await stop_server_of(self._run_file)
         self._port = self._port or free_port()
         try:
             await self._start()
         except OSError as e:
             await self._end(0)
-            name = e.filename2 or e.filename  # of a renaming, what was to be replaced
+            name = e.filename2 or e.filename  # of a renaming, the name that was to be replaced
             where = f"{name}: " if name else ""
             raise UnavailableError(
                 f"the private Redis cannot use its files: {where}{e.strerror or e}"
@@ -114,21 +116,19 @@ class PrivateRedis:
         except UnavailableError:
             if not _UNREADABLE.search(self._log()):
                 raise
-            self._put_aside()
+            self._move_aside()
             process = await self._begin()
-        _write_private(
-            self._run_file, {"url": self.url, "kind": self.plan.kind.value, "pid": process.pid}
-        )
+        write_run_file(self._run_file, url=self.url, kind=self.plan.kind.value, pid=process.pid)
 
     async def stop(self) -> None:
-        """SHUTDOWN, which writes everything; after STOP_DEADLINE_S it is ended.
+        """Send SHUTDOWN, which makes it write everything. End it after STOP_DEADLINE_S.
 
         Stopping twice is no error.
         """
         if self.running and self.plan.kind is not RedisKind.FAKE:
-            await _shutdown(self.url)
+            await shut_down(self.url)
         await self._end(STOP_DEADLINE_S)
-        with contextlib.suppress(OSError):  # what lies there is not ours
+        with contextlib.suppress(OSError):  # somebody put a folder there
             self._run_file.unlink(missing_ok=True)
 
     async def _begin(self) -> asyncio.subprocess.Process:
@@ -142,10 +142,10 @@ class PrivateRedis:
             raise
         return self._process
 
-    def _put_aside(self) -> None:
-        self.set_aside = self._folder.with_name(SET_ASIDE)
-        shutil.rmtree(self.set_aside, ignore_errors=True)
-        self._folder.rename(self.set_aside)
+    def _move_aside(self) -> None:
+        self.moved_aside = self._folder.with_name(MOVED_ASIDE)
+        shutil.rmtree(self.moved_aside, ignore_errors=True)
+        self._folder.rename(self.moved_aside)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         fake = self.plan.kind is RedisKind.FAKE
@@ -164,7 +164,7 @@ class PrivateRedis:
         # The imitation ends with its standard input, so that stays open.
         if process.stdin is not None and not fake:
             process.stdin.write(self._configuration().encode())
-            # It ended before it had read everything: said below.
+            # It may end before it has read everything: the wait for its answer reports that.
             with contextlib.suppress(ConnectionError):
                 await process.stdin.drain()
             process.stdin.close()
@@ -195,7 +195,7 @@ class PrivateRedis:
 
     async def _until_answers(self) -> None:
         deadline = self._clock.monotonic() + START_DEADLINE_S
-        while not await _answers(self.url):
+        while not await answers(self.url):
             if not self.running:
                 raise UnavailableError(f"the private Redis did not start: {self._last_words()}")
             if self._clock.monotonic() > deadline:
@@ -206,9 +206,9 @@ class PrivateRedis:
 
     def _last_words(self) -> str:
         said = [line.partition(" # ")[2] or line for line in self._log().splitlines()]
-        # Of the system's settings, at every start.
-        told = [line for line in said if not line.startswith("WARNING")]
-        return "; ".join(told[-LAST_LINES:]) or f"{self.plan.command[0]} ended without a word"
+        # Warnings are about the system's settings and come at every start.
+        reasons = [line for line in said if not line.startswith("WARNING")]
+        return "; ".join(reasons[-LAST_LINES:]) or f"{self.plan.command[0]} ended without a word"
 
     def _log(self) -> str:
         return (self._folder / "redis.log").read_text(encoding="utf-8", errors="replace")
@@ -226,82 +226,3 @@ class PrivateRedis:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def run_file(settings: Settings) -> Path:
-    """Where the private server's address stands while it runs."""
-    return settings.mode.data_dir / "run" / "redis.json"
-
-
-def locate_redis(settings: Settings) -> str | None:
-    """The address to use: from the settings, else of the private server that runs, else None.
-
-    It holds a password.
-    """
-    url = configured_url(settings)
-    return url if url is not None else running_url(settings)
-
-
-def running_url(settings: Settings) -> str | None:
-    """The address of the private server that runs in DATA_DIR, with its password; None when none is
-    written down.
-    """
-    return _read_url(run_file(settings))
-
-
-async def stop_server_of(path: Path) -> None:
-    """Shuts down the server that a supervisor left behind when it was killed: its files are needed
-    now.
-    """
-    url = _read_url(path)
-    if url is not None and await _answers(url):
-        await _shutdown(url)
-        for _ in range(round(STOP_DEADLINE_S / POLL_S)):
-            if not await _answers(url):
-                return
-            await asyncio.sleep(POLL_S)
-
-
-def _read_url(path: Path) -> str | None:
-    try:
-        found = json.loads(read_text(path) or "null")
-    except (ConfigurationError, ValueError, RecursionError):  # being replaced, or spoilt
-        return None
-    url = found.get("url") if isinstance(found, dict) else None
-    return url if isinstance(url, str) else None
-
-
-def _write_private(path: Path, value: dict[str, str | int]) -> None:
-    """Write the file so that only its owner may read it, and so that nobody ever reads half of
-    it.
-    """
-    make_folder(path.parent)
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with open_private(part, "x") as file:
-        json.dump(value, file)
-    part.replace(path)
-
-
-async def _answers(url: str) -> bool:
-    """Return True if our own server answers there and has loaded its data.
-
-    Another program on the port does not know the password.
-    """
-    client = open_client(url, timeout_s=STOP_DEADLINE_S)
-    try:
-        await client.ping()
-    except NO_ANSWER:
-        return False
-    finally:
-        await client.aclose()
-    return True
-
-
-async def _shutdown(url: str) -> None:
-    client = open_client(url, timeout_s=STOP_DEADLINE_S)
-    try:
-        with contextlib.suppress(*NO_ANSWER):  # a server that goes does not answer
-            await client.execute_command("SHUTDOWN")
-    finally:
-        await client.aclose()

@@ -1,7 +1,9 @@
-"""What a server is like, and whether it is good enough: asked of the server itself, not guessed
-from its version.
+"""What a server can do, and whether that is enough.
+
+The server itself is asked: nothing is guessed from its version.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,10 +24,11 @@ from keter.redis_server.choosing import LEAST_VERSION
 MOST_CLOCK_OFFSET_S = 2.0
 MEMORY_ALERT_SHARE = 0.7
 NO_RIGHTS, REPLICA = "rights", "replica"
+ALL_SLOTS = 16_384
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why the server, which knows the command, did not do it: its own words, and what cures it."""
+    """Why the server refused a command that it knows: its own words, and what cures it."""
 
     kind: str
     said: str
@@ -35,7 +38,6 @@ class Refusal(msgspec.Struct, frozen=True):
         return f"Redis refuses: {self.said}; {self.cure}"
 
 
-ALL_SLOTS = 16_384
 # By the word that the server's reason begins with: the kind of refusal, and what cures it.
 _REFUSALS = {
     "READONLY": (
@@ -52,9 +54,9 @@ _REFUSALS = {
 
 
 class ServerFacts(msgspec.Struct, frozen=True):
-    """What the server said of itself; None where it does not tell.
+    """What the server reported of itself. None where it does not report it.
 
-    ``problems`` are sentences, empty when all is well.
+    ``clock_offset_s`` is its clock minus ours. ``missing`` are commands that it does not know.
     """
 
     version: str | None
@@ -69,47 +71,47 @@ class ServerFacts(msgspec.Struct, frozen=True):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        found = []
+        """Sentences for the operator, none when all is well."""
+        return tuple(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if self.version is not None and _numbers(self.version) < LEAST_VERSION:
-            found.append(
-                f"Redis {self.version} is too old; Keter needs {'.'.join(map(str, LEAST_VERSION))}"
-                " or newer"
-            )
-        found += map(str, self.refusals)
+            least = ".".join(map(str, LEAST_VERSION))
+            yield f"Redis {self.version} is too old; Keter needs {least} or newer"
+        yield from map(str, self.refusals)
         if self.missing:
-            found.append(f"Redis does not know {', '.join(self.missing)}; use another server")
+            yield f"Redis does not know {', '.join(self.missing)}; use another server"
         if self.policy is not None and self.policy != "noeviction":
-            found.append(
+            yield (
                 f"maxmemory-policy is {self.policy}: Redis may drop queues and locks; set it to"
                 " noeviction"
             )
         if self.aof is False:
-            found.append(
+            yield (
                 "appendonly is off: a crash of Redis loses queues and locks; set appendonly yes,"
                 " appendfsync everysec"
             )
         if self.memory_share >= MEMORY_ALERT_SHARE:
-            found.append(
+            yield (
                 f"Redis has used {self.memory_share:.0%} of maxmemory; raise maxmemory before it"
                 " refuses to write"
             )
         if abs(self.clock_offset_s) > MOST_CLOCK_OFFSET_S:
-            found.append(
+            yield (
                 f"the clock of Redis is {self.clock_offset_s:+.1f} s off ours; synchronise both"
                 " clocks"
             )
-        return tuple(found)
 
     @property
     def memory_share(self) -> float:
-        """Used share of maxmemory; 0 where there is no limit or it is not told."""
+        """Used share of maxmemory, 0 where there is no limit or it is not known."""
         return (
             (self.used_memory_bytes or 0) / self.max_memory_bytes if self.max_memory_bytes else 0.0
         )
 
 
 async def probe(bus: Bus) -> ServerFacts:
-    """Asks the server what it is.
+    """Ask the server what it is, and try the commands that we use.
 
     Raises UnavailableError when it does not answer, or is one of several nodes of a cluster.
     """
@@ -135,11 +137,12 @@ async def probe(bus: Bus) -> ServerFacts:
 
 
 async def refuse_for_live(bus: Bus) -> ServerFacts:
-    """Look whether money may depend on this server: real, with all we need, never evicting, and
-    not a replica.
+    """Return the facts of a server that money may depend on.
 
-    Raises ConfigurationError, or UnavailableError for what may cure itself, as when a primary
-    became a replica.
+    It must be real, know every command, never evict, and be no replica.
+
+    Raises ConfigurationError for what the operator must change.
+    Raises UnavailableError for what may pass, as when a primary became a replica.
     """
     facts = await probe(bus)
     if facts.is_fake:
@@ -158,17 +161,15 @@ async def refuse_for_live(bus: Bus) -> ServerFacts:
 
 
 async def server_life(bus: Bus) -> str | None:
-    """What names this life of the server: another one after every restart.
-
-    None where it does not tell.
-    """
+    """Return the server's run id, which changes with every restart, or None if it has none."""
     found = (await _info(bus, "server")).get("run_id")
     return str(found) if found is not None else None
 
 
 async def _info(bus: Bus, *sections: str) -> dict[str, str]:
-    """INFO as text fields, all or those of some sections; empty when the server has none, which
-    tells an imitation.
+    """Return INFO as text fields, all or those of ``sections``.
+
+    Return an empty dictionary where the server does not know INFO: that is an imitation.
     """
     try:
         found = await bus.redis.execute_command("INFO", *sections)
@@ -179,10 +180,10 @@ async def _info(bus: Bus, *sections: str) -> dict[str, str]:
 
 async def _need_all_slots(bus: Bus) -> None:
     """Raise UnavailableError unless this node alone serves the whole cluster."""
-    told = await bus.redis.execute_command("CLUSTER INFO")
-    if not isinstance(told, dict):
-        told = dict(line.split(":", 1) for line in bytes(told).decode().split() if ":" in line)
-    nodes, slots = int(told.get("cluster_size", 0)), int(told.get("cluster_slots_assigned", 0))
+    info = await bus.redis.execute_command("CLUSTER INFO")
+    if not isinstance(info, dict):
+        info = dict(line.split(":", 1) for line in bytes(info).decode().split() if ":" in line)
+    nodes, slots = int(info.get("cluster_size", 0)), int(info.get("cluster_slots_assigned", 0))
     if nodes != 1 or slots != ALL_SLOTS:
         raise UnavailableError(
             f"this Redis is a cluster with {nodes} nodes that serve {slots} of {ALL_SLOTS} slots;"
@@ -191,8 +192,9 @@ async def _need_all_slots(bus: Bus) -> None:
 
 
 async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
-    """Try what the scripts and we use, on keys of its own: what the server does not know, and why
-    it refused the rest.
+    """Try every command that the scripts and we use, on keys of its own.
+
+    Return the commands that the server does not know, and why it refused others.
     """
     trials = _trials(f"{bus.keys.prefix}probe:{random_id()}")
     async with bus.redis.batch() as batch:
@@ -214,9 +216,7 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
 
 
 def _refusal(error: KeterError) -> Refusal | None:
-    """What the error says of the server's state; None where it says that it does not know the
-    command.
-    """
+    """Return what the error says of the server's state, None if it does not know the command."""
     said = str(error.__cause__).partition(" (")[0]  # redis-py puts the command behind it
     if isinstance(error, BusDeniedError):
         return Refusal(NO_RIGHTS, said, RIGHTS)

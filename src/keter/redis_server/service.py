@@ -1,5 +1,7 @@
-"""The supervisor's Redis: the configured one, checked; or a private one, started first, revived
-when it dies, stopped last.
+"""The supervisor's Redis: the configured one, or a private one.
+
+A configured server is checked only.
+A private one is started first, started again when it ends, and stopped last.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from keter.settings import Settings
 from keter.system.process import spawn_options
 from keter.trust import require_safe_redis
 
-ORPHAN_GRACE_S = 7.0  # what the workers may take to stop after the supervisor's death, and a little
+ORPHAN_GRACE_S = 7.0  # a little more than the workers need to stop after the supervisor's death
 KINDS = {
     RedisKind.LOCAL: "private server",
     RedisKind.BUNDLED: "private server (bundled)",
@@ -48,42 +50,42 @@ class RedisService:
 
     @property
     def url(self) -> str:
-        """Its address, with the password: secret."""
+        """Its address with the password: secret."""
         if self._private is not None:
             return self._private.url
         return self._plan.url.get_secret_value() if self._plan.url is not None else ""
 
     @property
     def description(self) -> str:
-        """What the operator is told: kind, version, address without password."""
+        """Its kind, version and address without the password, for the operator."""
         kind = KINDS.get(self._plan.kind, "configured")
         return f"{kind} {self._version or ''}".strip() + f" at {address(self.url)}"
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What else the operator should know of it."""
+        """Sentences that the operator should know."""
         return tuple(filter(None, (self._plan.notice, self._lost, *self.problems)))
 
     @property
     def _lost(self) -> str:
-        """What became of data that the private server could not read."""
-        if self._private is None or self._private.set_aside is None:
+        """A sentence about data that the private server could not read, else empty."""
+        if self._private is None or self._private.moved_aside is None:
             return ""
         return (
             "this Redis cannot read the data of the last one, which are now in"
-            f" {self._private.set_aside}; it began empty: queues and prices come again, bets and"
+            f" {self._private.moved_aside}; it began empty: queues and prices come again, bets and"
             " limits from the ledger"
         )
 
     async def start(self) -> None:
-        """Start it where it is ours, and asks it whether it is good enough.
+        """Start it where it is ours, and check that it is good enough.
 
-        Raises UnavailableError when it does not answer, ConfigurationError when LIVE may not depend
-        on it.
+        Raises UnavailableError when it does not answer.
+        Raises ConfigurationError when LIVE may not depend on it.
         """
         if self._private is not None:
             await self._private.start()
-            await self._tell_watchdog(self._private)
+            await self._notify_watchdog(self._private)
         try:
             await self._examine()
         except BaseException:
@@ -101,29 +103,30 @@ class RedisService:
         self.problems = () if facts.is_fake else facts.problems
 
     async def keep_alive(self) -> None:
-        """Revives a private server whenever it ends, on the same address with the same data; never
-        returns.
+        """Start a private server again whenever it ends, on the same address and data.
+
+        Never returns.
         """
         if self._private is None:
             await asyncio.Event().wait()
             return
         backoff, clock = restart_backoff(), asyncio.get_running_loop().time
         while True:
-            begun = clock()
+            began = clock()
             code = await self._private.wait()
-            if clock() - begun >= HEALTHY_S:
+            if clock() - began >= HEALTHY_S:
                 backoff.reset()
             log.error("the private Redis ended; starting it again", exit_code=code)
             try:
                 await self._private.start()
-                await self._tell_watchdog(self._private)
+                await self._notify_watchdog(self._private)
                 if self._lost:
                     log.error("the private Redis began empty", reason=self._lost)
             except UnavailableError as e:
-                log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence says it all
+                log.error("the private Redis does not start", error=str(e))  # noqa: TRY400 - the sentence is enough
             await asyncio.sleep(backoff.next())
 
-    async def _tell_watchdog(self, private: PrivateRedis) -> None:
+    async def _notify_watchdog(self, private: PrivateRedis) -> None:
         if self._watchdog is None or self._watchdog.returncode is not None:
             self._watchdog = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -138,12 +141,12 @@ class RedisService:
             )
         if self._watchdog.stdin is not None:
             self._watchdog.stdin.write(f"{private.pid}\n".encode())
-            # A watchdog that died is replaced with the next start.
+            # A watchdog that ended is replaced with the next start.
             with contextlib.suppress(ConnectionError):
                 await self._watchdog.stdin.drain()
 
     async def stop(self) -> None:
-        """Stop what is ours; a configured server is left alone."""
+        """Stop what is ours. A configured server is left alone."""
         if self._watchdog is not None and self._watchdog.returncode is None:
             self._watchdog.kill()
             await self._watchdog.wait()

@@ -8,7 +8,7 @@ from keter.bus.state.permissions import read_arming
 from keter.clock import Clock
 from keter.domain.runs import RunMark
 from keter.errors import ConfigurationError, PermissionDeniedError
-from keter.license import LicenseKeeper
+from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
 
 

@@ -1,1 +1,1 @@
-"""Starts, watches and stops Keter's processes."""
+"""Start, watch and stop Keter's processes."""

@@ -15,11 +15,12 @@ from keter.bus.connection import Bus, connect
 from keter.bus.state.feeds import read_feeds
 from keter.clock import Clock
 from keter.errors import PermissionDeniedError
-from keter.license import FileClockMark, LicenseKeeper, license_file
+from keter.license.keeper import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB
 from keter.opening import local_ledger, open_settings_ledger
+from keter.redis_server.address import locate_redis
 from keter.redis_server.choosing import RedisKind, plan_redis
-from keter.redis_server.private import PrivateRedis, locate_redis
+from keter.redis_server.private import PrivateRedis
 from keter.redis_server.probe import probe
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books

@@ -113,29 +113,34 @@ def banner(
 
     ``following`` says that open LIVE bets are followed only, and why.
     """
-    mode = (
-        "LIVE: bets real money once armed (`keter arm`)"
-        if settings.live
-        else "DRY: bets on paper only, no money moves"
-    )
-    mode = f"LIVE: {following}" if following is not None else mode
-    venue = (
-        f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account"
-        " (AO_USER)"
-        if sandbox
-        else f"{settings.venue.ao_base_url} as {settings.venue.ao_user}"
-    )
     yield f"Keter {__version__}"
     rows = {
-        "mode": mode,
+        "mode": _mode_text(settings, following),
         "page": page,
-        "venue": venue,
+        "venue": _venue_text(settings, sandbox),
         "redis": redis,
         "data": str(settings.mode.data_dir),
         "stop": "Ctrl+C",
     }
     yield from (f"  {name:<6} {text}" for name, text in rows.items())
     yield from (f"  note   {note}" for note in (*notices, *warnings(settings)))
+
+
+def _mode_text(settings: Settings, following: str | None) -> str:
+    if following is not None:
+        return f"LIVE: {following}"
+    if settings.live:
+        return "LIVE: bets real money once armed (`keter arm`)"
+    return "DRY: bets on paper only, no money moves"
+
+
+def _venue_text(settings: Settings, sandbox: SandboxPlan | None) -> str:
+    if sandbox is None:
+        return f"{settings.venue.ao_base_url} as {settings.venue.ao_user}"
+    return (
+        f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account"
+        " (AO_USER)"
+    )
 
 
 def warnings(settings: Settings) -> Iterator[str]:

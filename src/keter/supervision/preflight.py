@@ -9,7 +9,7 @@ import socket
 
 from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
-from keter.license import LicenseKeeper
+from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
 from keter.system.addresses import is_loopback
 from keter.system.machine import LOOPBACK

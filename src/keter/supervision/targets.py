@@ -46,12 +46,7 @@ def choose(
     if kind is CommandKind.HALT or not live:
         return Choice(tuple(live))
     if len(live) > 1:
-        return Choice(
-            refusal=(
-                "several Keters run and the settings here name none of them;"
-                f" {_how_to_choose(live)}"
-            )
-        )
+        return _refused("several Keters run and the settings here name none of them", live)
     (only,) = live
     if (
         kind is CommandKind.START
@@ -59,11 +54,7 @@ def choose(
         and _was_chosen(named)
         and named.env_file != _file(only)
     ):
-        return Choice(
-            refusal=(
-                f"no Keter runs on {named.mode.data_dir}, another one does; {_how_to_choose(live)}"
-            )
-        )
+        return _refused(f"no Keter runs on {named.mode.data_dir}, another one does", live)
     return Choice((only,))
 
 
@@ -72,9 +63,11 @@ def _was_chosen(settings: Settings) -> bool:
     return settings.env_file is not None or settings.sources.get("DATA_DIR") == "environment"
 
 
-def _how_to_choose(live: Sequence[Found]) -> str:
+def _refused(why: str, live: Sequence[Found]) -> Choice:
     found = "; ".join(f"{one.instance} ({_file(one) or 'no .env'})" for one in live)
-    return f"go to the folder of its .env or set KETER_ENV_FILE to it: {found}"
+    return Choice(
+        refusal=f"{why}; go to the folder of its .env or set KETER_ENV_FILE to it: {found}"
+    )
 
 
 def _file(found: Found) -> Path | None:

@@ -1,5 +1,4 @@
-"""Where things are: the ``.env`` in use, what a relative path starts at, where running instances
-are listed.
+"""Where things are: the ``.env`` in use, relative paths, the listings of running instances.
 
 The environment comes as an argument: only ``keter.settings`` reads it.
 """
@@ -14,8 +13,9 @@ from urllib.parse import quote
 from keter.errors import ConfigurationError
 from keter.system.text_files import UnreadableFileError, read_text
 
-ENV_FILE = "KETER_ENV_FILE"  # names the file in use; empty: only the current folder's counts
-# Names the one folder in which running instances are listed, instead of the usual ones
+# Names the ``.env`` in use. Empty, only the current folder's counts.
+ENV_FILE = "KETER_ENV_FILE"
+# Names the one folder in which running instances are listed, instead of the usual ones.
 INSTANCES = "KETER_INSTANCES"
 _LOCAL_LEDGER = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)", re.DOTALL)
 
@@ -23,8 +23,9 @@ _LOCAL_LEDGER = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]+)(.*)", re.DOTALL)
 def env_file_in_use(
     environ: Mapping[str, str], checkouts: Iterable[Path] | None = None
 ) -> Path | None:
-    """The file that KETER_ENV_FILE names, else the current folder's ``.env``, else that of the
-    checkout; None without any.
+    """Return the file that KETER_ENV_FILE names, else the ``.env`` of the current folder.
+
+    Return that of the checkout without either, and None without any.
 
     Raises ConfigurationError when the file that is named does not exist.
     """
@@ -44,9 +45,9 @@ def env_file_in_use(
 
 
 def _checkouts() -> Iterator[Path]:
-    """The folders of Keter's sources that this very program may have been installed from."""
+    """Yield the folders of Keter's sources that this very program may be installed from."""
     folders = [Path(__file__).resolve().parents[3]]
-    # In a virtual environment, which start.sh makes in the checkout.
+    # A virtual environment, which start.sh makes in the checkout.
     if sys.prefix != sys.base_prefix:
         folders.insert(0, Path(sys.prefix).absolute().parent)
     for folder in folders:
@@ -59,9 +60,11 @@ def _checkouts() -> Iterator[Path]:
 
 
 def rooted(name: str, text: str, folder: Path) -> Path:
-    """``text`` as an absolute path: ``~`` is the home folder, a relative one starts at ``folder``.
+    """Return ``text`` as an absolute path.
 
-    Raises ConfigurationError for text that is no path.
+    ``~`` is the home folder, a relative path starts at ``folder``.
+
+    Raises ConfigurationError, with the setting's ``name``, for text that is no path.
     """
     text = text.strip()
     if not text or not text.isprintable() or text[0] in "\"'$%":
@@ -78,20 +81,22 @@ def rooted(name: str, text: str, folder: Path) -> Path:
 
 
 def rooted_ledger(url: str, folder: Path) -> str:
-    """A SQLite address whose file is given relatively, with its file below ``folder``; any other as
-    it is.
+    """Return a SQLite address with a relative file as one with the file below ``folder``.
+
+    Return any other address as it is.
     """
     found = _LOCAL_LEDGER.fullmatch(url.strip())
     if found is None or found[2].startswith(":memory:") or Path(found[2]).is_absolute():
         return url
-    # The folder's own name may hold what means something in an address.
+    # The folder's own name may have characters with a meaning in an address.
     start = quote(folder.absolute().as_posix(), safe="/:")
     return f"{found[1]}{start}/{found[2]}{found[3]}"
 
 
 def places(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Folders in which this user's instances are listed: one of its own, then those that all users
-    of the machine share.
+    """Return the folders in which this user's instances are listed.
+
+    They are one of its own, then those that all users of the machine share.
     """
     if named := environ.get(INSTANCES):
         return (Path(named).absolute(),)
@@ -100,7 +105,7 @@ def places(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def places_of_others(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where the other users list theirs; only root can look there."""
+    """Yield the folders in which the other users list theirs. Only root can look there."""
     if sys.platform == "win32" or environ.get(INSTANCES) or os.geteuid() != 0:
         return
     import pwd  # POSIX only
@@ -111,8 +116,9 @@ def places_of_others(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def state_folder(environ: Mapping[str, str], home: Path | None = None) -> Path | None:
-    """Where a user's programs keep what is no document and no setting; None for a user without a
-    home folder.
+    """Return where a user's programs keep what is no document and no setting.
+
+    Return None for a user without a home folder.
     """
     if sys.platform == "win32":
         named, default = environ.get("LOCALAPPDATA"), "AppData/Local"
@@ -129,7 +135,7 @@ def state_folder(environ: Mapping[str, str], home: Path | None = None) -> Path |
 def _shared_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
     if sys.platform == "win32":
         return (Path(environ.get("PROGRAMDATA") or "C:/ProgramData") / "Keter",)
-    # The service makes /run/keter; the two others are open to all. A service may have a /tmp of its
-    # own, so not there.
-    shared = (Path("/run/keter"), Path("/run/lock"), Path("/var/tmp"))  # noqa: S108 - files there are made and read with care
+    # The service makes /run/keter, the two others are open to all.
+    # Not /tmp: a service may have one of its own.
+    shared = (Path("/run/keter"), Path("/run/lock"), Path("/var/tmp"))  # noqa: S108 - files there are created exclusively
     return tuple(folder for folder in shared if folder.is_dir())

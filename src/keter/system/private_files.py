@@ -1,8 +1,7 @@
-"""Files that only their owner may read, whatever the umask says.
+"""Files that only their owner may read, whatever the umask is.
 
 Every file that Keter writes is opened here.
-
-Windows has no such modes: there the rights of the folder hold.
+Windows has no such modes: the rights of the folder hold there.
 """
 
 import os
@@ -16,17 +15,19 @@ from typing import IO, Any
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
-OTHERS = 0o077  # every right of the group and of all the others
-# A folder of captures holds thousands of files; the first ones tell what has to be said.
+OTHERS = 0o077  # every right of the group and of all others
+# A folder of captures holds thousands of files: the first ones are enough for a warning.
 MOST_LOOKED_AT = 20_000
 
 
 def open_private(
     path: Path, mode: str = "w", *, encoding: str | None = "utf-8", newline: str | None = None
 ) -> IO[Any]:
-    """Open a file for writing.
+    """Open a file for writing, as ``open`` does.
 
     A file that exists already loses the rights of others before anything is written.
+
+    Raises OSError.
     """
     binary = "b" in mode
     file: IO[Any] = open(  # noqa: SIM115 - handed to the caller; Path.open takes no opener
@@ -36,13 +37,13 @@ def open_private(
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a whole text file, as UTF-8, its line ends as they are. Raises OSError."""
+    """Write a whole text file as UTF-8, its line ends as they are. Raises OSError."""
     with open_private(path, "wb") as file:
         file.write(text.encode())
 
 
 def replace_private(path: Path, text: str) -> None:
-    """The same for a file that somebody may be reading: nobody ever sees half of it.
+    """Write a whole text file that somebody may be reading: nobody ever reads half of it.
 
     Raises OSError.
     """
@@ -54,8 +55,9 @@ def replace_private(path: Path, text: str) -> None:
 
 
 def claim(path: Path) -> None:
-    """Make an empty private file where there is none, for a library that opens its files by
-    itself.
+    """Make an empty private file where there is none.
+
+    This is for a library that opens its files by itself.
 
     Raises OSError.
     """
@@ -74,8 +76,9 @@ def make_folder(path: Path) -> None:
 
 
 def loose_permissions(path: Path) -> str | None:
-    """A warning when other users of this machine may read ``path``; None on Windows and for a
-    missing file.
+    """Return a warning if other users of this machine may read ``path``, else None.
+
+    Return None on Windows and for a missing file.
     """
     if sys.platform == "win32" or not path.exists():
         return None
@@ -85,8 +88,9 @@ def loose_permissions(path: Path) -> str | None:
 
 
 def loose_below(folder: Path) -> tuple[Path, ...]:
-    """Files and folders in ``folder``, itself included, that grant others anything; none on
-    Windows.
+    """Return the files and folders in ``folder``, itself included, that others have rights on.
+
+    Return none on Windows. Looks at MOST_LOOKED_AT files at most.
     """
     if sys.platform == "win32":
         return ()
@@ -102,7 +106,7 @@ def _is_loose(path: Path) -> bool:
     try:
         found = path.lstat()
     except OSError:
-        # It went while we looked, or we may not look, and then nobody else of no more rights may.
+        # It was removed meanwhile, or we may not look, and then others may not either.
         return False
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & OTHERS)
 

@@ -1,6 +1,4 @@
-"""Everything about operating-system processes that differs between Windows and POSIX, and only
-that.
-"""
+"""What differs between Windows and POSIX in operating-system processes, and only that."""
 
 import contextlib
 import os
@@ -17,7 +15,7 @@ from keter.system.private_files import OTHERS
 
 STANDARD_INPUT = 0
 MANY_DESCRIPTORS = 10_240
-ORPHAN_GRACE_S = 8.0  # a child whose parent is gone stops properly within this, or at once after it
+ORPHAN_GRACE_S = 8.0  # a child without a parent stops by itself within this, or is ended
 
 
 class SpawnOptions(TypedDict, total=False):
@@ -28,8 +26,9 @@ class SpawnOptions(TypedDict, total=False):
 
 
 def spawn_options() -> SpawnOptions:
-    """Children stand in a group of their own: only the supervisor decides when and in what order
-    they stop.
+    """Return the arguments that put a child into a process group of its own.
+
+    Only the supervisor decides when and in what order the children stop.
     """
     options: SpawnOptions = {}
     if sys.platform == "win32":
@@ -40,23 +39,23 @@ def spawn_options() -> SpawnOptions:
 
 
 class UmaskOption(TypedDict, total=False):
-    """Arguments of ``subprocess`` that say which rights a child's files lack."""
+    """Arguments of ``subprocess`` that remove rights from a child's new files."""
 
     umask: int
 
 
 def keep_files_private() -> None:
-    """What this process and its children make from now on, only their user may read; Windows goes
-    by the folder's rights.
+    """Make new files of this process and its children readable for their user only.
+
+    On Windows the rights of the folder hold.
     """
     os.umask(OTHERS)
 
 
 def raise_descriptor_limit() -> int | None:
-    """Lets this process and its children open as many files and connections as the system allows;
-    how many that is.
+    """Let this process and its children open as many files as the system allows.
 
-    None where there is no such limit (Windows) or it is not told.
+    Return how many that is, None where there is no limit, as on Windows.
     """
     if sys.platform == "win32":
         return None
@@ -73,11 +72,9 @@ def raise_descriptor_limit() -> int | None:
 
 
 def leave_within(seconds: float, code: int) -> None:
-    """Make sure that this process ends: with ``code`` after ``seconds``, if it has not left by
-    itself.
+    """End this process with ``code`` after ``seconds``, if it has not ended by itself.
 
-    A task that does not end when cancelled, or a thread that does not return, would keep it for
-    ever.
+    A task that does not end when cancelled, or a thread that does not return, would keep it.
     """
 
     def leave() -> None:
@@ -88,9 +85,9 @@ def leave_within(seconds: float, code: int) -> None:
 
 
 def on_stop_signals(handler: Callable[[], object]) -> None:
-    """Call ``handler`` in the main thread on Ctrl+C, termination, Ctrl+Break (Windows) and hang-up
-    (POSIX).
+    """Call ``handler`` in the main thread when this process is asked to stop.
 
+    That is on Ctrl+C, termination, Ctrl+Break on Windows and hang-up on POSIX.
     A hang-up that was ignored when we were started (``nohup``) stays ignored.
     """
     for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
@@ -101,13 +98,13 @@ def on_stop_signals(handler: Callable[[], object]) -> None:
 
 
 def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
-    """Make this process stop when standard input ends: our parent holds its other end, closes it
-    to stop us, or dies.
+    """Make this process stop when standard input ends.
 
-    It is the one way to stop a child that is the same on Windows and POSIX and needs no console.
-    The ordinary stop comes first (the handlers of SIGTERM); what has not stopped after
-    ORPHAN_GRACE_S ends at once.
+    The parent holds its other end: it closes it to stop us, or dies.
+    The handlers of SIGTERM come first.
+    A process that has not stopped after ORPHAN_GRACE_S ends at once.
     """
+    # It is the one way to stop a child that is the same on Windows and POSIX and needs no console.
     threading.Thread(
         target=_await_end, args=(descriptor,), name="parent-watch", daemon=True
     ).start()
@@ -124,33 +121,34 @@ def _await_end(descriptor: int) -> None:
 
 def _terminate_main_thread() -> None:
     if sys.platform == "win32":
-        # Runs the handler; the event loop's wake-up socket rouses the main thread.
+        # Runs the handler. The event loop's wake-up socket wakes the main thread.
         signal.raise_signal(signal.SIGTERM)
     else:
         main = threading.main_thread().ident
         if main is not None:
-            # A signal to this thread would not end a wait of the main one.
+            # A signal to this thread would not end a wait of the main thread.
             signal.pthread_kill(main, signal.SIGTERM)
 
 
 def private_umask() -> UmaskOption:
-    """An argument of ``subprocess``: what the child makes, only its user may read.
+    """Return the argument that makes a child's files readable for its user only.
 
-    Windows has no such argument.
+    Return nothing on Windows, which has no such argument.
     """
     return {} if sys.platform == "win32" else {"umask": OTHERS}
 
 
 @contextmanager
 def acting_as(user: int | None) -> Iterator[None]:
-    """Has the rights of ``user`` and no more while it lasts, where root asks for another user's;
-    else changes nothing.
+    """Act with the rights of ``user`` and no more, where root acts for another user.
 
-    What root does for somebody it thereby does with their rights: their files cannot lead it
-    elsewhere, and what it makes is theirs. Every thread of the process is concerned; nothing may be
-    imported meanwhile, since Python's own files may be root's. Raises OSError where root may not
-    change over.
+    Changes nothing for anybody else, nor on Windows.
+    It concerns every thread of the process.
+    Nothing may be imported meanwhile, since Python's own files may be root's.
+
+    Raises OSError where root may not change its user.
     """
+    # With their own rights, a user's files cannot lead root elsewhere, and new files are theirs.
     if sys.platform == "win32" or user is None or user == 0 or os.geteuid() != 0:
         yield
         return
@@ -168,8 +166,9 @@ def acting_as(user: int | None) -> Iterator[None]:
 
 
 def _groups_of(user: int) -> tuple[int, list[int]]:
-    """A user's own group and all of its groups; of a user without a name, as in a container, its
-    own number alone.
+    """Return a user's own group and all of its groups.
+
+    For a user without a name, as in a container, that is its own number alone.
     """
     import pwd  # POSIX only
 

@@ -1,7 +1,7 @@
 """Waiting for tasks and ending them.
 
 ``asyncio.TaskGroup`` cancels each of its tasks once and then waits for ever.
-On Python 3.11 ``asyncio.wait_for`` may swallow that one cancellation, and libraries below us use it.
+On Python 3.11 ``asyncio.wait_for``, which libraries use, may swallow that one cancellation.
 So whatever runs a library's code is ended here, where a cancellation is repeated.
 Tasks that wait under ``asyncio.timeout`` alone may use a ``TaskGroup``.
 """

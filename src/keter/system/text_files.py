@@ -1,8 +1,7 @@
-"""Reads small text files that an operator, an editor or another program may have written in any
-way.
+"""Read small text files that an operator, an editor or another program wrote in any way.
 
-A file is never trusted to be there, to be a file, to be small or to be UTF-8. What cannot be read
-is one sentence.
+A file may be missing, no file, too large, or no UTF-8.
+The error for what cannot be read is one sentence.
 """
 
 import codecs
@@ -12,20 +11,22 @@ from pathlib import Path
 
 from keter.errors import ConfigurationError
 
-MOST_BYTES = 1 << 20  # settings, licences and marks are a few kB; more is not a text of ours
+MOST_BYTES = 1 << 20  # settings, licences and marks are a few kB: more is no text of ours
 # What Windows' editors and shells write before UTF-16.
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class UnreadableFileError(ConfigurationError):
-    """A text file is there and cannot be read; the message names it and why."""
+    """A text file is there and cannot be read. The message names it and says why."""
 
 
 def read_text(path: Path, *, most: int = MOST_BYTES, start: int = 0) -> str | None:
-    """The text of ``path``, without a byte order mark; None when there is none.
+    """Return the text of ``path`` from byte ``start`` on, or None if there is no such file.
 
-    Raises UnreadableFileError for what is no ordinary file, is closed to this user, is too large,
-    or is neither UTF-8 nor UTF-16 text.
+    A byte order mark is left out.
+
+    Raises UnreadableFileError for what is no ordinary file, is closed to this user, has more than
+    ``most`` bytes, or is neither UTF-8 nor UTF-16 text.
     """
     raw = read_bytes(path, most=most, start=start)
     if raw is None:
@@ -40,15 +41,18 @@ def read_text(path: Path, *, most: int = MOST_BYTES, start: int = 0) -> str | No
 
 
 def read_bytes(path: Path, *, most: int = MOST_BYTES, start: int = 0) -> bytes | None:
-    """The bytes of ``path``; None when there is none. Raises as ``read_text``."""
-    # O_NONBLOCK: a pipe in its place must not hold the reader. O_BINARY: Windows changes line ends
-    # otherwise.
+    """Return the bytes of ``path`` from ``start`` on, or None if there is no such file.
+
+    Raises as ``read_text``.
+    """
+    # O_NONBLOCK: a pipe in its place must not block us.
+    # O_BINARY: Windows changes line ends otherwise.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as e:  # ValueError: a name that can be none
+    except (OSError, ValueError) as e:  # ValueError: no file can have this name
         raise _unreadable(path, e) from e
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -73,9 +77,9 @@ def _unreadable(path: Path, error: Exception) -> UnreadableFileError:
 
 
 def is_present(path: Path) -> bool:
-    """Whether anything has this name, be it a folder or a link that leads nowhere.
+    """Return True if anything has this name, also a folder or a link that leads nowhere.
 
-    True also when the file system refuses to say: a stop must not depend on permissions.
+    Return True also when the file system refuses to say: a stop must not depend on permissions.
     """
     try:
         path.lstat()

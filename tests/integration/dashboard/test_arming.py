@@ -17,7 +17,7 @@ from keter.dashboard.commands import TOKEN_LASTS_S
 from keter.domain.bets import BetState
 from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import ExecutionMode
-from keter.license import issue, load_private_key, new_key
+from keter.license.token import issue, load_private_key, new_key
 from keter.risk.permission import Permission
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger

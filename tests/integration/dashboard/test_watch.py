@@ -27,7 +27,7 @@ from keter.domain.alerts import Alert
 from keter.domain.bets import BetState
 from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
-from keter.license import issue, load_private_key, new_key
+from keter.license.token import issue, load_private_key, new_key
 from keter.settings import Settings
 from keter.supervision.run import single
 from tests.integration.dashboard.conftest import Console, StartConsole

@@ -13,7 +13,8 @@ from keter.domain.bets import BetState
 from keter.domain.processes import EVERYTHING, RECORDING
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, KeterError, PermissionDeniedError, UnavailableError
-from keter.license import issue, license_file, load_private_key, new_key
+from keter.license.keeper import license_file
+from keter.license.token import issue, load_private_key, new_key
 from keter.opening import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.following import following_text, obstacle, start_following

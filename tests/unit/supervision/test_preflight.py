@@ -8,7 +8,7 @@ import pytest
 
 from keter.clock import ManualClock
 from keter.errors import ConfigurationError, PermissionDeniedError, UnavailableError
-from keter.license import issue, load_private_key, new_key
+from keter.license.token import issue, load_private_key, new_key
 from keter.settings import Settings, load_settings
 from keter.supervision.preflight import check_folder, check_live, check_port, check_ports
 from keter.system.private_files import loose_permissions

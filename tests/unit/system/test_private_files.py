@@ -21,7 +21,7 @@ from keter.clock import ManualClock, SystemClock
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.feed import CapturedAnswer
-from keter.license import FileClockMark
+from keter.license.keeper import FileClockMark
 from keter.logs import configure_logs
 from keter.opening import open_settings_ledger
 from keter.redis_server.private import PrivateRedis

@@ -1,0 +1,1 @@
+"""The licence that LIVE betting asks for."""

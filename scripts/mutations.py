@@ -1031,8 +1031,8 @@ MUTATIONS = (
         BOUNDED,
         "a call ends in time, however slowly an answer drips",
         CALLS,
-        "async with asyncio.timeout(timeout_s):",
-        "async with asyncio.timeout(None):",
+        "                asyncio.timeout(timeout_s),\n",
+        "                asyncio.timeout(None),\n",
         (TRANSPORT,),
     ),
     Mutation(
@@ -1250,8 +1250,8 @@ MUTATIONS = (
         BOUNDED,
         "a spoilt answer costs one interval",
         "src/keter/venues/asianodds/source.py",
-        "again = min(poll.failures - 1, _TROUBLE_COUNTED)",
-        "again = min(poll.failures, _TROUBLE_COUNTED)",
+        "self.failed = Backoff(interval_s, ",
+        "self.failed = Backoff(interval_s * _GROWTH, ",
         ("tests/unit/venues/asianodds/test_source.py",),
     ),
     Mutation(

@@ -90,14 +90,8 @@ class Transport:
             ):
                 good = response.status_code == httpx.codes.OK
                 return Reply(response.status_code, await self._body(response) if good else b"")
-        except _NEVER_SENT as e:
-            raise CallFailedError("connect", type(e).__name__, may_have_arrived=False) from None
-        except (TimeoutError, httpx.TimeoutException) as e:
-            detail = f"no answer in {timeout_s:g} s ({type(e).__name__})"
-            raise CallFailedError("timeout", detail, may_have_arrived=True) from None
-        except httpx.HTTPError as e:
-            detail = type(e).__name__
-            raise CallFailedError("connection_lost", detail, may_have_arrived=True) from None
+        except (*_NEVER_SENT, TimeoutError, httpx.HTTPError) as e:
+            raise _failure(e, timeout_s) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
         """Return the decoded body.
@@ -136,6 +130,17 @@ class Transport:
             yield piece
         if not inflate.eof:
             raise _unusable("truncated_gzip", "the compressed body is cut off")
+
+
+def _failure(error: Exception, timeout_s: float) -> CallFailedError:
+    """Return what an exception of the HTTP client means."""
+    name = type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return CallFailedError("connect", name, may_have_arrived=False)
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        detail = f"no answer in {timeout_s:g} s ({name})"
+        return CallFailedError("timeout", detail, may_have_arrived=True)
+    return CallFailedError("connection_lost", name, may_have_arrived=True)
 
 
 def _unusable(kind: str, detail: str) -> CallFailedError:

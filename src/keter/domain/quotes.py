@@ -59,6 +59,13 @@ class MarketUpdate(msgspec.Struct, frozen=True):
     v: int = 1
 
     @property
+    def score_at_bet(self) -> tuple[int, int] | None:
+        """The score from which a handicap bet now counts; None before kick-off or if unknown."""
+        if self.score is None or self.phase is not Phase.LIVE:
+            return None
+        return self.score.home, self.score.away
+
+    @property
     def queue_key(self) -> str:
         """The key on which the raw and validated queues conflate."""
         return f"{self.event.event_uid}|{self.market.market_id}"

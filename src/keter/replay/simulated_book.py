@@ -19,7 +19,7 @@ from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Reason, accept, reject
 from keter.replay.records import BetRecord
-from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached, score_at_bet
+from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached
 from keter.settings import Settings
 
 
@@ -93,7 +93,7 @@ class SimulatedBook:
             odds=best.text,
             status=ExposureStatus.BET,
             made_at=now,
-            score_at_bet=score_at_bet(signal),
+            score_at_bet=signal.update.score_at_bet,
         )
         bet = _Placed(signal, exposure)
         self._bets.append(bet)

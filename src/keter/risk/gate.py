@@ -12,7 +12,7 @@ from typing import NamedTuple
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.limits import daily_loss_limit_minor
-from keter.domain.markets import Outcome, Phase
+from keter.domain.markets import Outcome
 from keter.domain.money import floor_to_minor, to_decimal, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
@@ -232,16 +232,8 @@ def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> E
         odds=signal.offers[0].text,
         status=ExposureStatus.RESERVED,
         made_at=signal.confirmed_at,
-        score_at_bet=score_at_bet(signal),
+        score_at_bet=update.score_at_bet,
     )
-
-
-def score_at_bet(signal: ConfirmedSignal) -> tuple[int, int] | None:
-    """Return the goals from which a handicap in play counts; None before kick-off."""
-    score = signal.update.score
-    if score is None or signal.update.phase is not Phase.LIVE:
-        return None
-    return score.home, score.away
 
 
 def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:

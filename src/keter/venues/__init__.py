@@ -1,3 +1,1 @@
-"""Where prices come from and bets go: one package per venue, all of the shape that ``venues.base``
-describes.
-"""
+"""Where prices come from and bets go: one package per venue, in the shape of ``venues.base``."""

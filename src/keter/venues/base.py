@@ -1,6 +1,6 @@
 """What a venue is to the rest of Keter (design section 12).
 
-Gates and workers ask the capability, never the venue's name.
+Gates and processes ask the capability, never the venue's name.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from keter.errors import KeterError, RetryLaterError
 class Capability(msgspec.Struct, frozen=True):
     """What a venue can do.
 
-    ``reference_unique_s``: for how long a repeated reference is refused; 0 means never.
+    ``reference_unique_s``: for how many seconds a repeated reference is refused; 0 means never.
     """
 
     venue: str
@@ -37,9 +37,9 @@ class Capability(msgspec.Struct, frozen=True):
 
 
 class VenueError(KeterError):
-    """A venue did not answer as hoped.
+    """A venue gave no usable answer.
 
-    ``kind`` is stable and countable; ``detail`` holds no secret.
+    ``kind`` is a stable word that can be counted. ``detail`` holds no secret.
     """
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -49,11 +49,14 @@ class VenueError(KeterError):
 
 
 class VenueTransientError(VenueError, RetryLaterError):
-    """Time-out, 5xx, broken answer, backend trouble: a read may be repeated with back-off."""
+    """A time-out, 5xx, a broken answer, trouble behind the venue: a read may be repeated later."""
 
 
 class VenueThrottledError(VenueTransientError):
-    """Asked too often. ``retry_after_s`` is how long to wait before the next call of this kind."""
+    """The venue was asked too often.
+
+    ``retry_after_s`` is how long to wait before the next call of this kind.
+    """
 
     def __init__(self, detail: str, retry_after_s: float) -> None:
         super().__init__("throttled", detail)
@@ -61,51 +64,62 @@ class VenueThrottledError(VenueTransientError):
 
 
 class VenueSessionError(VenueTransientError):
-    """The session is gone; its owner must log in again."""
+    """The session has ended; its owner must log in again."""
 
 
 class VenueRejectedError(VenueError):
-    """The venue understood and said no; the same request will be refused again."""
+    """The venue understood and refused; it will refuse the same request again."""
 
 
 class PriceSource(Protocol):
-    """Normalised updates, for as long as it is iterated.
+    """Where prices come from.
 
-    Errors worth a restart are raised as VenueError.
-
-    ``problems`` counts by kind, over the life of the source, what could not be used, answers that
-    gave no update included; ``timeouts_in_a_row`` are the latest answers that did not come in time.
+    ``problems`` counts by kind, over the life of the source, what could not be used. Answers that
+    gave no update are counted too. ``timeouts_in_a_row`` counts the latest answers that did not
+    come in time.
     """
 
     capability: Capability
     problems: Counter[str]
     timeouts_in_a_row: int
 
-    def updates(self) -> AsyncIterator[FeedUpdate]: ...
+    def updates(self) -> AsyncIterator[FeedUpdate]:
+        """Yield normalised updates without end.
+
+        Raises VenueError for errors that need a restart.
+        """
+        ...
 
 
 class BetVenue(Protocol):
-    """Where bets go.
-
-    ``place`` never raises for what the venue did: every doubt is ``PlaceOutcome.UNKNOWN``.
-    """
+    """Where bets go."""
 
     capability: Capability
 
-    async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]: ...
+    async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
+        """Return prices and limits of a selection now, one per book that answered."""
+        ...
 
-    async def place(self, order: PlaceOrder) -> Placement: ...
+    async def place(self, order: PlaceOrder) -> Placement:
+        """Send ``order`` once.
+
+        Never raises for what the venue did: every doubt is ``PlaceOutcome.UNKNOWN``.
+        """
+        ...
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
-        """All tickets with our reference; empty when the venue says it knows none (which may still
-        change).
+        """Return all tickets with our reference.
+
+        They are empty while the venue says that it knows none, which may still change.
         """
         ...
 
     async def bets(self) -> Sequence[Ticket]:
-        """Open and recently settled tickets, as far as the venue lists them."""
+        """Return open and recently settled tickets, as far as the venue lists them."""
         ...
 
-    async def account(self) -> AccountSnapshot: ...
+    async def account(self) -> AccountSnapshot:
+        """Return the account as the venue shows it now."""
+        ...
 
     async def aclose(self) -> None: ...

@@ -1,10 +1,9 @@
-"""How much of a feed is kept, whatever the venue sends.
-
-Pure: what is too far away, and what goes when there is too much.
+"""How much of a feed is kept, whatever the venue sends: what is too far away, and what too much.
 
 The rule is stable: matches that kick off first are kept, and of equals those known for longer. What
-is shed is forgotten entirely, so that a feed that makes up other fixtures with every answer cannot
-fill any memory of ours.
+is shed is forgotten entirely. So a feed with new fixtures in every answer cannot fill our memory.
+
+Pure.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,16 +14,20 @@ import msgspec
 
 from keter.domain.markets import Event
 
-# What enters the horizon is known before: everything is asked for again more often than that.
+# Beyond the horizon. A match that enters the horizon is known by then, because everything is asked
+# for again more often than this.
 MARGIN = timedelta(hours=12)
-MOST_ROWS = 60  # rows of one fixture; a real one has about three
+# Rows of one fixture; a real one has about three.
+MOST_ROWS = 60
 ROW_MARKETS = 7
-MOST_ENDED = 2  # fixtures remembered as ended, per fixture that may be kept
+# Fixtures remembered as ended, per fixture that may be kept.
+MOST_ENDED = 2
 
 
 class FeedBounds(msgspec.Struct, frozen=True):
-    """``horizon`` from now to the last kick-off of interest; the most fixtures and markets of the
-    account.
+    """``horizon`` runs from now to the last kick-off of interest.
+
+    ``fixtures`` and ``markets`` are the most that are kept of an account.
     """
 
     horizon: timedelta = timedelta(days=365)
@@ -32,7 +35,7 @@ class FeedBounds(msgspec.Struct, frozen=True):
     markets: int = 50_000
 
     def too_far(self, event: Event, now: datetime) -> bool:
-        """Whether the match kicks off beyond everything that could be bet."""
+        """Return whether the match kicks off beyond everything that could be bet."""
         return event.kickoff - now > self.horizon + MARGIN
 
 
@@ -42,13 +45,14 @@ def surplus(
     markets_of: Callable[[str], int],
     bounds: FeedBounds,
 ) -> list[str]:
-    """The fixtures to shed.
+    """Return the uids of the fixtures to shed.
 
-    ``kickoffs`` are of all, those known longest first; ``rows`` is how many rows they have.
+    ``kickoffs`` are those of all fixtures by uid, those known longest first. ``rows`` is how many
+    rows they have. ``markets_of`` counts the markets of a uid.
     """
     if len(kickoffs) <= bounds.fixtures and rows * ROW_MARKETS <= bounds.markets:
         return []
-    # Stable: of equals the one known for longer comes first.
+    # The sort is stable: of equals the one known for longer comes first.
     nearest = sorted(kickoffs, key=kickoffs.__getitem__)
     kept, left = nearest[: bounds.fixtures], bounds.markets
     for place, uid in enumerate(kept):
@@ -61,7 +65,7 @@ def surplus(
 def forgotten(
     remembered: Mapping[int, Event], now: datetime, life: timedelta, bounds: FeedBounds
 ) -> list[int]:
-    """Match ids that stand for nothing any more: over, too far away, or more than could be kept."""
+    """Return the match ids to forget: over, too far away, or more than may be kept."""
     gone = [
         one
         for one, event in remembered.items()
@@ -72,5 +76,5 @@ def forgotten(
 
 
 def oldest(ended: Mapping[str, object], bounds: FeedBounds) -> list[str]:
-    """Of what is remembered as ended, oldest first, those that are too many."""
+    """Return the fixtures to forget of those that ended; ``ended`` has the oldest first."""
     return list(islice(ended, max(len(ended) - MOST_ENDED * bounds.fixtures, 0)))

@@ -17,8 +17,9 @@ from keter.clock import Clock
 from keter.domain.markets import Phase
 from keter.domain.orders import PLACEMENT_MARGIN_S
 from keter.venues.asianodds.limits import FEED_INTERVAL_S
+from keter.venues.asianodds.login import THROTTLED, is_logged_in, may_ask
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE
-from keter.venues.asianodds.session import THROTTLED, Sessions, Sleep, is_logged_in, may_ask
+from keter.venues.asianodds.session import Sessions, Sleep
 from keter.venues.asianodds.stores import Session, ThrottleStore
 from keter.venues.asianodds.transport import Reply, Transport
 from keter.venues.asianodds.wire import Answer, read_answer

@@ -1,26 +1,28 @@
-"""Quotes and placements: what is sent, and what an answer to a placement means.
+"""Quotes and placements: what is sent, and what an answer to a placement means. Pure.
 
-Pure.
-
-How every answer to PlaceBet is read (``classify``). A doubt is UNKNOWN: it costs a look-up, a wrong
-guess costs a second bet.
+``classify`` reads an answer to PlaceBet as follows. A doubt is UNKNOWN: it costs a look-up, and a
+wrong guess costs a second bet.
 
 | answer | outcome | kind |
 | --- | --- | --- |
 | Code 0, our reference, and no book named as failed, or one as placed | SENT | sent |
 | Code 0, no reference, every book named as failed | REFUSED | refused_by_books |
-| Code 0 otherwise (another's reference, none, mixed) | UNKNOWN | reference_differs, contradiction |
-| Code -1, nothing placed, no reference: text about the session | NOT_SENT | session |
-| Code -1, the same: text asks for GetPlacementInfo first; Code -1200 | NOT_SENT | no_placement_info |
-| Code -1, the same: text about the amount, its limits or the credit, or a game that is not there | REFUSED | validation |
-| Code -1, no reference, every named book failed with a return code | REFUSED | refused_by_books |
-| Code 810 or -810, HTTP 429 | NOT_SENT | throttled |
+| Code 0 with another's reference | UNKNOWN | reference_differs |
+| Code 0 otherwise | UNKNOWN | contradiction |
+| Code -1 (a), text about the session | NOT_SENT | session |
+| Code -1 (a), text asks for GetPlacementInfo first; Code -1200 (a) | NOT_SENT | no_placement_info |
+| Code -1 (a), text about amount, limits, credit, or a missing game | REFUSED | validation |
+| Code -1 (a), every named book failed with a return code | REFUSED | refused_by_books |
+| Code 810 or -810 (a), HTTP 429 | NOT_SENT | throttled |
 | HTTP 401, 403 | NOT_SENT | session |
 | HTTP 404, 405 | NOT_SENT | http_404, http_405 |
 | Code -1307, -1212 and every other | UNKNOWN | code_-1307 ... |
-| any other HTTP status: 5xx, redirects, and 400, which WCF gives for its own failures | UNKNOWN | http_503 ... |
+| any other HTTP status: 5xx, redirects, 400 (b) | UNKNOWN | http_503 ... |
 | no answer, cut off, too large, HTML, XML, no JSON | UNKNOWN | timeout, connection_lost, html ... |
 | no connection was made; no session | NOT_SENT | connect, no_session |
+
+(a) if nothing was placed and there is no reference.
+(b) WCF, the service's framework, answers 400 for failures of its own.
 """
 
 import re
@@ -65,9 +67,10 @@ _VALIDATION = re.compile(
 
 
 def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
-    """The body of GetPlacementInfo.
+    """Return the body of GetPlacementInfo.
 
-    Raises ValueError when the reference is not ours or no book is named.
+    ``timeout_s``: how long the venue may wait for books. Raises ValueError if the reference is not
+    AsianOdds' or no book is named.
     """
     if not request.books:
         raise ValueError("a quote needs at least one book")
@@ -78,7 +81,7 @@ def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
 
 
 def place_body(order: PlaceOrder) -> bytes:
-    """The body of PlaceBet. Raises ValueError when the order cannot be written as one."""
+    """Return the body of PlaceBet. Raises ValueError if the order cannot be written as one."""
     if not order.prices or order.stake_minor <= 0:
         raise ValueError("an order needs a price and a stake")
     if not 0 < len(order.reference) <= REFERENCE_LENGTH:
@@ -98,6 +101,7 @@ def place_body(order: PlaceOrder) -> bytes:
 
 
 def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object]:
+    """Return the fields that name a selection. Raises ValueError for one that there is not."""
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
     found = open_ref(ref)
@@ -113,12 +117,10 @@ def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object
 
 
 def read_quotes(answer: Answer, market: Market) -> list[PlacementQuote]:
-    """One quote per book that answered.
+    """Return one quote per book that answered.
 
-    Raises BrokenAnswerError when the answer cannot be read.
-
-    A quote that does not fit what was asked (another line, another odds format, no price) comes
-    back as rejected.
+    A quote that does not fit the question (another line, another odds format, no price) comes back
+    as rejected. Raises BrokenAnswerError if the answer cannot be read.
     """
     return [
         _quote(item, market)
@@ -134,31 +136,31 @@ def _quote(item: Fields, market: Market) -> PlacementQuote:
         text, odds = read_price(item.text("Price", "Odds"))
     except ValueError:
         text, odds = "", None
-    trouble = _misfit(item, market) or ("" if odds is not None else "no usable price")
+    misfit = _misfit(item, market) or ("" if odds is not None else "no usable price")
     return PlacementQuote(
         book=item.text("Bookie").upper(),
         odds=odds or 0.0,
         text=text,
         minimum_minor=_bound(item, "MinimumAmount"),
         maximum_minor=_bound(item, "MaximumAmount"),
-        rejected=rejected or bool(trouble),
-        message=message or trouble,
+        rejected=rejected or bool(misfit),
+        message=message or misfit,
     )
 
 
 def _bound(item: Fields, name: str) -> int:
-    """A limit of the book's; 0 where there is none.
+    """Return a limit of the book in minor units; 0 if there is none.
 
-    One beyond every stake is as good as the largest stake.
+    A limit above the largest possible stake is cut to that.
     """
     number = item.number(name)
     return min(max(round_to_minor(number), 0), MOST_STAKE_MINOR) if number is not None else 0
 
 
 def _misfit(item: Fields, market: Market) -> str:
-    """Why a quote is not about the market asked for; empty when it is.
+    """Return why a quote is not about the market asked for; empty if it is.
 
-    Echoes that are missing are not missed.
+    The answer need not repeat the line or the odds format.
     """
     if item.text("OddsFormat") not in {"", ODDS_FORMAT}:
         return f"odds format {item.text('OddsFormat', longest=30)}"
@@ -173,13 +175,16 @@ def _misfit(item: Fields, market: Market) -> str:
 
 
 def classify_failure(failure: CallFailedError) -> Placement:
-    """A placement without a usable HTTP answer."""
+    """Return what a placement without a usable HTTP answer means."""
     outcome = PlaceOutcome.UNKNOWN if failure.may_have_arrived else PlaceOutcome.NOT_SENT
     return Placement(outcome, failure.kind, failure.detail)
 
 
 def classify(reply: Reply, reference: str) -> Placement:
-    """What an HTTP answer to a placement under ``reference`` means; the table above."""
+    """Return what an HTTP answer to a placement under ``reference`` means.
+
+    The table at the top of this file is the rule.
+    """
     if reply.status != 200:
         return _by_status(reply.status)
     try:
@@ -202,6 +207,7 @@ def _by_status(status: int) -> Placement:
 
 
 def _references(result: Fields, books: Sequence[Fields]) -> set[str]:
+    """Return every reference that the answer names."""
     found = {
         result.text("BetPlacementReference"),
         *(book.text("BetPlacementReference") for book in books),
@@ -228,6 +234,7 @@ def _by_content(
 
 
 def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceOutcome, str]:
+    """Return outcome and kind of Code -1 or -1200 with nothing placed and no reference."""
     if answer.code == -1200 or _NEEDS_INFO.search(answer.text):
         return PlaceOutcome.NOT_SENT, "no_placement_info"
     if answer.speaks_of_session:
@@ -240,7 +247,7 @@ def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceOutcome, str
 
 
 def _all_failed(books: Sequence[Fields]) -> bool:
-    """Every book is named, says that it did not place, and gives a code for it."""
+    """Return whether there are books, and each says with a code that it did not place."""
     return bool(books) and all(
         book.text("Bookie")
         and book.value("PlacedSuccessfully") is False

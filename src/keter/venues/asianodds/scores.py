@@ -1,19 +1,19 @@
-"""Scores of matches in play, told from the feed's rows: what changed, the score at half time, and
-which score was final.
+"""Scores of matches in play: what changed, the score at half time, and which score was final.
 
-The feed never says that a match is over; its rows just go. The rule for a **final score**, all four
-parts needed:
+The feed never says that a match is over; its rows just go. A **final score** needs all of this:
 
-1. the match was seen live, and the row observed last (by the venue's own time) gave a score;
-2. that observation was in the second half at minute 85 played (``LATE_MINUTE``) or later;
-3. every live row of the match has gone, and none came back for ``final_after`` (``FINAL_AFTER`` by default);
-4. the chain of answers was not broken in between (``forget``): a goal may hide in a gap.
+1. The match was seen live, and the row observed last (by the venue's time) gave a score.
+2. That observation was in the second half, at minute 85 played (``LATE_MINUTE``) or later.
+3. Every live row of the match has gone, and none came back for ``final_after``.
+4. The chain of answers was not broken in between (``forget``): a goal may hide in a gap.
 
-Anything else has no final score here: whoever settles must take the result from elsewhere.
+Otherwise there is no final score here, and whoever settles must take the result from elsewhere.
 
-The rule for the **half-time score**: the score last observed before the second half, if the first
-observation in the second half shows the same goals. If it shows others, a goal fell between the two
-and nobody knows in which half: no half-time score.
+The **half-time score** is the score last observed before the second half, if the first observation
+in the second half shows the same goals. If it shows others, a goal fell between the two in an
+unknown half, and there is no half-time score.
+
+Pure.
 """
 
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ class _Match(msgspec.Struct):
 
 
 class ScoreBook:
-    """Remembers matches in play. ``observe`` and ``due`` return what is worth passing on."""
+    """Remembers the scores of matches in play, by uid."""
 
     def __init__(self, final_after: timedelta = FINAL_AFTER) -> None:
         self._final_after = final_after
@@ -48,9 +48,9 @@ class ScoreBook:
     def observe(
         self, uid: str, score: Score, clock: GameClock, observed_ms: int, now: datetime
     ) -> EventScore | None:
-        """Take a row's score, unless a row changed later has told one already.
+        """Take a row's score, unless a row that changed later gave one already.
 
-        Returns it when it is news.
+        ``observed_ms`` is the row's change time. Return the score if it changed, else None.
         """
         goals = (score.home, score.away)
         match = self._matches.get(uid)
@@ -58,41 +58,43 @@ class ScoreBook:
             # Joined in the second half: what the first half brought is unknown.
             match = _Match(score, clock.half, observed_ms, now, None if clock.half == 2 else goals)
             self._matches[uid] = match
-            return self._told(uid, match)
+            return self._event_score(uid, match)
         if observed_ms < match.observed_ms:
             return None
         if clock.half == 2 and match.half != 2 and match.before_break == goals:
             match.half_time = goals
         if clock.half != 2 and match.half != 2:
             match.before_break = goals
-        news = score != match.score
+        changed = score != match.score
         match.score, match.observed_ms, match.observed_at = score, observed_ms, now
         match.half = max(match.half, clock.half)
-        return self._told(uid, match) if news else None
+        return self._event_score(uid, match) if changed else None
 
     def current(self, uid: str) -> Score | None:
+        """Return the latest score; None for a match that is not known."""
         match = self._matches.get(uid)
         return match.score if match is not None else None
 
     def gone(self, uid: str, now: datetime) -> None:
-        """The last live row of the match has gone."""
+        """Note that the last live row of the match has gone."""
         match = self._matches.get(uid)
         if match is not None and match.gone_since is None:
             match.gone_since = now
 
     def back(self, uid: str) -> None:
-        """The match has a live row."""
+        """Note that the match has a live row."""
         match = self._matches.get(uid)
         if match is not None:
             match.gone_since = None
 
     def forget(self, uid: str) -> None:
-        """Answers were missed: nothing may be concluded from the rows of this match having gone."""
+        """Drop a match of which answers were missed: that its rows went proves nothing."""
         self._matches.pop(uid, None)
 
     def due(self, now: datetime) -> list[EventScore]:
-        """Final scores of matches gone for long enough, each told once; matches gone without one
-        are dropped silently.
+        """Return the final scores of matches gone for long enough, each once.
+
+        Matches that went without a final score are dropped.
         """
         over = [
             (uid, match)
@@ -101,10 +103,10 @@ class ScoreBook:
         ]
         for uid, _ in over:
             del self._matches[uid]
-        return [self._told(uid, match, ended=True) for uid, match in over if _late(match)]
+        return [self._event_score(uid, match, ended=True) for uid, match in over if _late(match)]
 
     @staticmethod
-    def _told(uid: str, match: _Match, *, ended: bool = False) -> EventScore:
+    def _event_score(uid: str, match: _Match, *, ended: bool = False) -> EventScore:
         return EventScore(uid, match.score, match.half_time, ended, match.observed_at)
 
 

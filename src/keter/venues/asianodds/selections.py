@@ -7,10 +7,10 @@ says who gives the line, as in the feed. It leaves a doubt in two cases:
 * an explicit minus on the away side contradicts it, which under every convention seen means that
   away gives the line.
 
-In doubt the selection that we asked for under the row's reference decides, if its line has the same
-size and its side is the ticket's. Otherwise Favoured decides, or the market stays unread. Where
-there is no doubt, our own selection changes nothing: a bet on another line than the intended one
-must be seen as such.
+In doubt the selection decides that we asked for under the row's reference. Its line must have the
+same size, and its side must be the ticket's. Otherwise Favoured decides, or the market stays
+unread. Where there is no doubt, our own selection changes nothing: a bet on another line than the
+intended one must be seen as such.
 
 Pure.
 """

@@ -1,57 +1,47 @@
-"""Logging in and staying in: one owner per account, everybody else follows.
+"""Staying logged in: one owner per account, everybody else follows.
 
-The venue allows one session per account, so exactly one process (the holder of the account's ingest
-lease) logs in; it leaves token and address in the ``SessionStore``. A follower whose session is
-refused waits for a newer one there and never logs in.
+The venue allows one session per account, so exactly one process logs in: the holder of the
+account's ingest lease. It leaves token and address in the ``SessionStore``. A follower whose
+session is refused waits for a newer one there and never logs in.
 
-The owner replaces a lost session at once, one attempt at a time. When sessions keep dying young,
-somebody else is using the account: attempts are then spaced 5, 10, 20, 40, 60 s apart, so that two
-programs do not log each other out for ever.
+The owner replaces a lost session at once, one attempt at a time. If sessions keep ending young,
+somebody else is using the account. Attempts are then spaced 5, 10, 20, 40, 60 s apart, so that two
+programs do not log each other out without end.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
-from urllib.parse import urlsplit, urlunsplit
 
-import structlog
-
+from keter.backoff import Backoff
 from keter.clock import Clock
-from keter.venues.asianodds.lenient_json import read_fields
-from keter.venues.asianodds.session_hosts import SessionHosts
+from keter.venues.asianodds.login import Login, is_logged_in, may_ask
+from keter.venues.asianodds.session_hosts import SessionHosts, check_host
 from keter.venues.asianodds.stores import Session, SessionStore, ThrottleStore
 from keter.venues.asianodds.transport import Transport
-from keter.venues.asianodds.wire import Answer, read_answer
-from keter.venues.base import (
-    VenueError,
-    VenueRejectedError,
-    VenueSessionError,
-    VenueThrottledError,
-    VenueTransientError,
-)
+from keter.venues.base import VenueRejectedError, VenueSessionError, VenueTransientError
 
-log = structlog.get_logger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 YOUNG_S = 120.0
-_KEEP_ALIVE_FLOOR_S = 60.0
-THROTTLED = 810  # of either sign
 _BEFORE_REGISTER_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 60.0
 _FOLLOW_EVERY_S = 0.25
 
 
 class Sessions(Protocol):
-    """Where the client gets its session from, and whom it tells when that is refused."""
+    """Where the client gets its session from, and reports one that was refused."""
 
     async def current(self, *, patient: bool = True) -> Session:
-        """A session to call with. Raises VenueSessionError; at once when not ``patient``."""
+        """Return a session to call with.
+
+        Raises VenueSessionError if there is none; at once unless ``patient``.
+        """
         ...
 
     async def lost(self, failed: Session) -> None:
         """Return when ``failed`` has been replaced.
 
-        Raises VenueSessionError when that is not to be had soon.
+        Raises VenueSessionError if a new session is not to be had soon.
         """
         ...
 
@@ -59,7 +49,7 @@ class Sessions(Protocol):
 
 
 class SessionFollower:
-    """Uses what the owner left in the store; waits up to ``wait_s`` for it."""
+    """Uses the session that the owner left in the store; waits up to ``wait_s`` for it."""
 
     def __init__(
         self,
@@ -71,8 +61,12 @@ class SessionFollower:
         wait_s: float = 15.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._account, self._store, self._clock, self._hosts = account, store, clock, hosts
-        self._wait_s, self._sleep = wait_s, sleep
+        self._account = account
+        self._store = store
+        self._clock = clock
+        self._hosts = hosts
+        self._wait_s = wait_s
+        self._sleep = sleep
 
     async def current(self, *, patient: bool = True) -> Session:
         return await self._newer("", self._wait_s if patient else 0.0)
@@ -81,15 +75,20 @@ class SessionFollower:
         await self._newer(failed.token, self._wait_s)
 
     async def aclose(self) -> None:
-        """Nothing to give back: the session is the owner's."""
+        """Do nothing: the session is the owner's."""
 
     async def _newer(self, old_token: str, wait_s: float) -> Session:
+        """Return a session with another token than ``old_token``.
+
+        Raises VenueSessionError if none comes within ``wait_s``, or LIVE must not use it.
+        """
         deadline = self._clock.monotonic() + wait_s
         while True:
             session = await self._store.read(self._account)
             if session is not None and session.token != old_token:
-                if self._hosts.strict:  # in DRY the owner has warned already
-                    _check_host(self._hosts, session.url, VenueSessionError)
+                # In DRY the owner has warned already.
+                if self._hosts.strict:
+                    check_host(self._hosts, session.url, VenueSessionError)
                 return session
             if self._clock.monotonic() >= deadline:
                 raise VenueSessionError(
@@ -99,7 +98,7 @@ class SessionFollower:
 
 
 class SessionOwner:
-    """Logs in, registers, leaves the session in the store, replaces it when it is lost."""
+    """Logs in, registers, leaves the session in the store, and replaces it if it is lost."""
 
     def __init__(
         self,
@@ -115,20 +114,23 @@ class SessionOwner:
         timeout_s: float = 15.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._account, self._base_url = account, base_url
-        # The protocol's own choice; it is the password as far as anybody else is concerned.
-        self._password_md5 = hashlib.md5(password.encode(), usedforsecurity=False).hexdigest()
-        self._transport, self._store, self._clock, self._throttles = (
-            transport,
-            store,
-            clock,
-            throttles,
+        self._login = Login(
+            account, password, base_url, transport, clock, hosts=hosts, timeout_s=timeout_s
         )
-        self._timeout_s, self._sleep, self._hosts = timeout_s, sleep, hosts
+        self._account = account
+        self._transport = transport
+        self._store = store
+        self._clock = clock
+        self._throttles = throttles
+        self._hosts = hosts
+        self._timeout_s = timeout_s
+        self._sleep = sleep
         self._lock = asyncio.Lock()
         self._session: Session | None = None
         self._began = 0.0
-        self._deaths = 0
+        # Sessions in a row that ended young or could not be had.
+        self._short_lives = 0
+        self._pauses = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._not_before = 0.0
         self.logins = 0
 
@@ -152,29 +154,32 @@ class SessionOwner:
             self._session = await self._logged_in()
 
     async def aclose(self) -> None:
-        """Leaves the session to a successor: the store has it, and the venue's time-out ends it if
-        nobody comes.
+        """Leave the session to a successor.
+
+        The store has it, and the venue's time-out ends it if nobody comes.
         """
 
     def _note_short_life(self) -> None:
-        """Count a death at a young age and sets when the next login may be."""
+        """Count a session that ended young, and set when the next login may be."""
         now = self._clock.monotonic()
-        self._deaths = self._deaths + 1 if now - self._began < YOUNG_S else 0
-        self._pause(now)
+        self._short_lives = self._short_lives + 1 if now - self._began < YOUNG_S else 0
+        self._space_logins(now)
 
-    def _pause(self, now: float) -> None:
-        if self._deaths > 1:
-            self._not_before = now + min(_FIRST_PAUSE_S * 2 ** (self._deaths - 2), _LONGEST_PAUSE_S)
+    def _space_logins(self, now: float) -> None:
+        """Set when the next login may be: at once after the first short life, later after more."""
+        if self._short_lives > 1:
+            self._not_before = now + self._pauses.pause_s(self._short_lives - 1)
 
     async def _adopted(self) -> Session | None:
-        """The session a predecessor left, if it still works; unasked when the venue has just been
-        asked.
+        """Return the session that a predecessor left, if it still works; else None.
+
+        It is taken unasked if the venue was asked within the last minute.
         """
         session = await self._store.read(self._account)
         if session is None:
             return None
         try:
-            _check_host(self._hosts, session.url, VenueTransientError)
+            check_host(self._hosts, session.url, VenueTransientError)
             asked = await may_ask(self._throttles, self._account)
             if asked and not await is_logged_in(self._transport, session, self._timeout_s):
                 return None
@@ -184,6 +189,10 @@ class SessionOwner:
         return session
 
     async def _logged_in(self) -> Session:
+        """Log in and return the new session.
+
+        Raises VenueSessionError while logins are spaced, and the errors of the login.
+        """
         wait_s = self._not_before - self._clock.monotonic()
         if wait_s > 0:
             raise VenueSessionError(
@@ -193,8 +202,8 @@ class SessionOwner:
         try:
             session = await self._login_and_register()
         except (VenueSessionError, VenueRejectedError):
-            self._deaths += 1
-            self._pause(self._clock.monotonic())
+            self._short_lives += 1
+            self._space_logins(self._clock.monotonic())
             raise
         await self._store.write(self._account, session)
         self._began = self._clock.monotonic()
@@ -202,125 +211,17 @@ class SessionOwner:
         return session
 
     async def _login_and_register(self) -> Session:
-        """Register right after the login; where that fails, the login is spent, and the next is
-        given time to get about.
+        """Register right after the login; if that fails, log in again and wait before registering.
+
+        A login whose registration failed is spent. The venue needs a moment to know a new one
+        everywhere.
         """
         for pause_s in (0.0, _BEFORE_REGISTER_S):
-            session = await self._login()
+            session = await self._login.new_session()
             if pause_s:
                 await self._sleep(pause_s)
-            if await self._register(session):
+            if await self._login.register(session):
                 return session
         raise VenueSessionError(
             "register_refused", "the venue accepts the login but not its registration"
         )
-
-    async def _login(self) -> Session:
-        query = {"username": self._account, "password": self._password_md5}
-        answer = await _get(
-            self._transport, f"{self._base_url}/Login", self._timeout_s, params=query
-        )
-        found = read_fields(answer.result)
-        token, key, url = found.text("Token"), found.text("Key"), found.text("Url")
-        if answer.code != 0 or not token or not found.flag("SuccessfulLogin"):
-            raise _why_refused(answer)
-        root = _session_root(url, self._base_url)
-        _check_host(self._hosts, root, VenueRejectedError)
-        return Session(token, key, root, self._clock.now())
-
-    async def _register(self, session: Session) -> bool:
-        headers = {"AOToken": session.token, "AOKey": session.key}
-        query = {"username": self._account}
-        answer = await _get(
-            self._transport,
-            f"{session.url}/Register",
-            self._timeout_s,
-            params=query,
-            headers=headers,
-        )
-        return answer.code == 0 and read_fields(answer.result).flag("Success")
-
-
-async def may_ask(throttles: ThrottleStore, account: str) -> bool:
-    """Whether IsLoggedIn may be called now, which takes the turn: the venue wants a minute between
-    two.
-    """
-    return await throttles.take(account, "is_logged_in", _KEEP_ALIVE_FLOOR_S) == 0
-
-
-async def is_logged_in(transport: Transport, session: Session, timeout_s: float) -> bool:
-    """Asks the venue whether the session lives, which keeps it alive.
-
-    Raises VenueTransientError when it cannot be asked.
-    """
-    reply = await transport.send(
-        "GET", f"{session.url}/IsLoggedIn", timeout_s=timeout_s, headers={"AOToken": session.token}
-    )
-    if reply.status in {401, 403}:
-        return False
-    _check_status(reply.status)
-    answer = read_answer(reply.body)
-    if abs(answer.code) == THROTTLED:
-        raise VenueThrottledError(answer.text or f"code {answer.code}", _KEEP_ALIVE_FLOOR_S)
-    state = read_fields(answer.result)
-    return answer.code >= 0 and (state.flag("CurrentlyLoggedIn") or state.flag("SuccessfulLogin"))
-
-
-async def _get(
-    transport: Transport,
-    url: str,
-    timeout_s: float,
-    *,
-    params: Mapping[str, str],
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    reply = await transport.send("GET", url, timeout_s=timeout_s, params=params, headers=headers)
-    if reply.status in {404, 405}:
-        raise VenueRejectedError(
-            f"http_{reply.status}", "there is no such service at this address; check AO_BASE_URL"
-        )
-    _check_status(reply.status)
-    return read_answer(reply.body)
-
-
-def _why_refused(answer: Answer) -> VenueError:
-    """Only a general failure (or a success that is none) is about the credentials; other codes and
-    maintenance pass.
-    """
-    if "maintenance" in answer.text.lower():
-        return VenueTransientError("maintenance", answer.text)
-    if answer.code not in {0, -1}:
-        return VenueTransientError(
-            f"code_{answer.code}", answer.text or "the venue did not log us in"
-        )
-    return VenueRejectedError(
-        "login_refused", f"{answer.text or 'no reason given'}; check AO_USER and AO_PASS"
-    )
-
-
-def _check_status(status: int) -> None:
-    if status != 200:
-        raise VenueTransientError(f"http_{status}", "the venue did not answer the login")
-
-
-def _check_host(hosts: SessionHosts, url: str, kind: type[VenueError]) -> None:
-    """Raise ``kind`` when LIVE must not take the session to ``url``; DRY is warned only."""
-    fault = hosts.fault(url)
-    if fault is None:
-        return
-    if hosts.strict:
-        raise kind("session_host", fault)
-    log.warning("session_host", problem=fault)
-
-
-def _session_root(url: str, base_url: str) -> str:
-    """Where the session lives. An encrypted login is never followed by a plain-text session."""
-    try:
-        parts, base = urlsplit(url), urlsplit(base_url)
-    except ValueError:  # brackets that are no address, characters that turn into a slash
-        raise VenueTransientError("bad_session_url", "the login gave no usable address") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise VenueTransientError("bad_session_url", "the login gave no usable address")
-    if base.scheme == "https" and parts.scheme == "http":
-        parts = parts._replace(scheme="https")
-    return urlunsplit(parts._replace(query="", fragment="")).rstrip("/")

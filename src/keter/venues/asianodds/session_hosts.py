@@ -1,10 +1,14 @@
-"""The hosts at which a session of the account may be used. Pure."""
+"""The hosts at which a session of the account may be used."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from keter.system.addresses import is_ip_address, is_loopback, is_readable_by_others, split_url
+import structlog
 
+from keter.system.addresses import is_ip_address, is_loopback, is_readable_by_others, split_url
+from keter.venues.base import VenueError
+
+log = structlog.get_logger(__name__)
 # In parent domains such as co.uk or com.au anybody may register a name.
 LONGEST_PUBLIC_LABEL = 3
 COUNTRY_CODE = 2
@@ -52,6 +56,16 @@ class SessionHosts:
             return False
         domain = _domain(base)
         return host == domain or host.endswith(f".{domain}")
+
+
+def check_host(hosts: SessionHosts, url: str, kind: type[VenueError]) -> None:
+    """Raise ``kind`` if LIVE must not use the session at ``url``; DRY only logs a warning."""
+    fault = hosts.fault(url)
+    if fault is None:
+        return
+    if hosts.strict:
+        raise kind("session_host", fault)
+    log.warning("session_host", problem=fault)
 
 
 def _domain(host: str) -> str:

@@ -1,4 +1,4 @@
-"""Settings of the AsianOdds account, and of the bookmaker on localhost that stands in for it. Pure."""
+"""Settings of the AsianOdds account, and of the simulator that takes its place. Pure."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -7,7 +7,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from keter.setting_kinds import Group, Seconds, Words, checked_books, is_address
 
-LONGEST_ACCOUNT = 64  # what every table of the ledger holds of an account's name
+# Every column of the ledger for an account's name has this length.
+LONGEST_ACCOUNT = 64
 
 
 class VenueSettings(Group):
@@ -65,9 +66,7 @@ class VenueSettings(Group):
     @field_validator("ao_user")
     @classmethod
     def _fits_the_ledger(cls, value: str) -> str:
-        """PostgreSQL would refuse each bet of an account whose name is longer than its column or
-        holds a NUL.
-        """
+        """Refuse a name with which PostgreSQL would refuse every bet: too long, or with a NUL."""
         if len(value) > LONGEST_ACCOUNT:
             raise ValueError(
                 f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an"

@@ -1,12 +1,12 @@
-"""AsianOdds as a source of prices: polls Live, Today and Early at their intervals and tells what
-changed.
+"""AsianOdds as a source of prices: polls Live, Today and Early at their intervals.
 
 Each market type has its own cursor. The first question, and the first after a gap of ``GAP_S``
-without a good answer, uses an old cursor, which the documentation answers with everything; rows
-that such an answer leaves out are dropped. Every other answer is a delta on the one before. A
-cursor that cannot be true is not followed. A slow answer confirms prices for no later than
-``SLOW_S`` after the question. A broken answer is counted, moves no cursor and yields no update:
-nothing is confirmed by it.
+without a good answer, uses an old cursor. By the documentation the venue answers it with
+everything, and rows that such an answer leaves out are dropped. Every other answer is a delta on
+the one before.
+
+A slow answer confirms prices for no later than ``SLOW_S`` after the question. A broken answer is
+counted, moves no cursor and yields no update, so it confirms nothing.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 
+from keter.backoff import Backoff
 from keter.clock import Clock, to_ms
 from keter.domain.feed import CapturedAnswer, FeedUpdate
 from keter.domain.markets import Phase
@@ -38,46 +39,67 @@ from keter.venues.base import (
     VenueTransientError,
 )
 
-EVERYTHING = 1_000_000_000_000  # a cursor of 2001: "changed since then" is everything
+# A cursor of the year 2001: everything has changed since then.
+EVERYTHING = 1_000_000_000_000
 GAP_S = 240.0
 # An answer that takes longer counts as received then: when it left the venue is not known.
 SLOW_S = 3.0
+# Parsing a larger answer would hold up the event loop.
 _THREAD_ABOVE_BYTES = 256 * 1024
-_PATIENCE = 1.5
-_LONGEST_FACTOR = 8.0  # of what a venue asks for that throttles us
-_LONGEST_TROUBLE_FACTOR = 4.0  # of the interval, after answers that were broken or did not come
-_TROUBLE_COUNTED = 8  # failures in a row that make a difference
-# What has come nearer than the horizon is told, and what the feed forgot to end goes.
+# The factor by which pauses grow.
+_GROWTH = 1.5
+# The most that they grow to, in multiples of what a venue asks for that throttles us.
+_MOST_THROTTLED = 8.0
+# The same in multiples of the interval, after answers that were broken or did not come.
+_MOST_FAILED = 4.0
+# Everything is asked for anew so often: for matches that have come within the horizon, and to drop
+# what the feed forgot to end.
 _EVERYTHING_EVERY_S = 6 * 3600.0
 _LONGEST_SLEEP_S = 1.0
-_CLOCKS_APART_MS = 86_400_000
+# How far the venue's clock may run ahead of ours in a cursor. With a cursor from the future every
+# later answer would be empty.
+_CURSOR_AHEAD_MS = 86_400_000
 
 _log = structlog.get_logger(__name__)
 
 
 class _Poll:
-    """Where one market type stands: when it is due (monotonic), how much slower than usual, and its
-    cursor.
+    """The polling of one market type. All times are monotonic seconds.
 
-    ``failures`` are those in a row; ``everything_at`` is when a good answer last told everything.
+    ``due`` is when it is asked next, ``since`` is its cursor. ``everything_at`` is when a good
+    answer last covered everything, ``good_at`` when there was any good answer.
     """
 
-    def __init__(self, phase: Phase) -> None:
+    def __init__(self, phase: Phase, interval_s: float) -> None:
         self.phase = phase
+        self.interval_s = interval_s
         self.due = 0.0
-        self.factor = 1.0
-        self.failures = 0
+        # A multiple of what the venue asks for: its own figure was not enough.
+        self.throttled = Backoff(_GROWTH, _MOST_THROTTLED, _GROWTH)
+        # The first failure costs no more than the interval: the venue did not ask for patience.
+        self.failed = Backoff(interval_s, _MOST_FAILED * interval_s, _GROWTH)
         self.since = EVERYTHING
         self.everything_at: float | None = None
         self.good_at: float | None = None
+
+    def pause_s(self, error: VenueError) -> float:
+        """Count a failure and return the seconds until the next question."""
+        pause_s = self.failed.next()
+        if isinstance(error, VenueThrottledError):
+            return error.retry_after_s * self.throttled.next()
+        return pause_s
+
+    def recovered(self) -> None:
+        """Forget the failures: an answer was good."""
+        self.failed.reset()
+        self.throttled.reset()
 
 
 class AsianOddsSource:
     """``PriceSource`` over one account; iterate ``updates()`` once, from one task.
 
     ``problems`` counts what went wrong by kind, over the life of the source; each kind is logged
-    once. Of several sports asked for, all come in one answer, since the venue's limit is per market
-    type.
+    once. Several sports come in one answer, because the venue's limit is per market type.
     """
 
     capability = CAPABILITY
@@ -95,18 +117,25 @@ class AsianOddsSource:
         final_after: timedelta = FINAL_AFTER,
         bounds: FeedBounds | None = None,
     ) -> None:
-        self._client, self._clock, self._sleep, self._capture = client, clock, sleep, capture
-        self._sports, self._bookies = frozenset(sports), ",".join(bookies) or "ALL"
-        self._polls = [_Poll(phase) for phase in (Phase.LIVE, Phase.TODAY, Phase.EARLY)]
+        self._client = client
+        self._clock = clock
+        self._sleep = sleep
+        self._capture = capture
+        self._sports = frozenset(sports)
+        self._bookies = ",".join(bookies) or "ALL"
+        self._polls = [
+            _Poll(phase, client.feed_interval_s[phase])
+            for phase in (Phase.LIVE, Phase.TODAY, Phase.EARLY)
+        ]
         self._state = FeedState(final_after=final_after, bounds=bounds)
         self._fixtures = fixtures
         self.problems: Counter[str] = Counter()
         self.timeouts_in_a_row = 0
 
     async def updates(self) -> AsyncIterator[FeedUpdate]:
-        """Update for ever.
+        """Yield updates without end.
 
-        Raises VenueRejectedError when the venue will not have us: credentials, address.
+        Raises VenueRejectedError if the venue refuses the account or the address is wrong.
         """
         self._state.remember(await self._fixtures.load(self._client.account))
         while True:
@@ -131,70 +160,58 @@ class AsianOddsSource:
         await self._sleep(wait_s)
 
     async def _ask(self, poll: _Poll) -> FeedUpdate | None:
-        """One question; None when it brought nothing that can be used.
+        """Ask once and return the update; None if the answer cannot be used.
 
-        The next one is due an interval later, or more.
+        The next question is due an interval later, or more. Raises VenueRejectedError.
         """
-        interval_s = self._client.feed_interval_s[poll.phase]
         try:
-            self._mind_the_gap(poll)
+            self._restart_after_gap(poll)
             asked = poll.since
             found = await self._client.feed(
                 poll.phase, asked, sport=self._single_sport(), bookies=self._bookies
             )
-            found = self._as_it_stood(poll, found)
+            found = self._dated_back(poll, found)
             update = await self._merge(poll, found, asked)
         except VenueRejectedError:
             raise
         except VenueError as e:
-            self._slow_down(poll, interval_s, e)
+            self._slow_down(poll, e)
             return None
-        poll.factor, poll.failures, self.timeouts_in_a_row = 1.0, 0, 0
-        poll.due = self._clock.monotonic() + interval_s
+        poll.recovered()
+        self.timeouts_in_a_row = 0
+        poll.due = self._clock.monotonic() + poll.interval_s
         return update
 
-    def _as_it_stood(self, poll: _Poll, found: FeedAnswer) -> FeedAnswer:
-        """An answer that was long under way tells what stood when it left the venue: it confirms
-        nothing for later.
+    def _dated_back(self, poll: _Poll, found: FeedAnswer) -> FeedAnswer:
+        """Return the answer with the latest time for which it confirms prices.
+
+        A slow answer shows the prices of when it left the venue, not of when it arrived.
         """
         latest = found.requested_at + timedelta(seconds=SLOW_S)
         if found.received_at <= latest:
             return found
-        self._count(
-            "slow_answer",
-            f"{poll.phase.value}: {(found.received_at - found.requested_at).total_seconds():.1f} s",
-        )
+        took_s = (found.received_at - found.requested_at).total_seconds()
+        self._count("slow_answer", f"{poll.phase.value}: {took_s:.1f} s")
         return msgspec.structs.replace(found, received_at=latest)
 
     def _single_sport(self) -> int | None:
         return next(iter(self._sports)) if len(self._sports) == 1 else None
 
-    def _mind_the_gap(self, poll: _Poll) -> None:
-        """Too long without an answer, or on deltas alone: the chain of deltas is not trusted any
-        more.
-        """
+    def _restart_after_gap(self, poll: _Poll) -> None:
+        """Ask for everything after too long without an answer, or on deltas alone."""
         now = self._clock.monotonic()
         if poll.good_at is not None and now - poll.good_at > GAP_S:
             poll.since = EVERYTHING
         if poll.everything_at is not None and now - poll.everything_at > _EVERYTHING_EVERY_S:
             poll.since = EVERYTHING
 
-    def _slow_down(self, poll: _Poll, interval_s: float, error: VenueError) -> None:
+    def _slow_down(self, poll: _Poll, error: VenueError) -> None:
         self._count(error.kind, error.detail)
         self.timeouts_in_a_row = self.timeouts_in_a_row + 1 if error.kind == "timeout" else 0
-        poll.failures += 1
-        if isinstance(error, VenueThrottledError):
-            poll.factor = min(poll.factor * _PATIENCE, _LONGEST_FACTOR)
-            wait_s = error.retry_after_s * poll.factor
-        else:
-            # The venue did not ask for patience: a single broken answer costs its interval and no
-            # more.
-            again = min(poll.failures - 1, _TROUBLE_COUNTED)
-            wait_s = interval_s * min(_PATIENCE**again, _LONGEST_TROUBLE_FACTOR)
-        poll.due = self._clock.monotonic() + wait_s
+        poll.due = self._clock.monotonic() + poll.pause_s(error)
 
     async def _merge(self, poll: _Poll, found: FeedAnswer, asked: int) -> FeedUpdate:
-        """Decode and merges, off the event loop when it takes long.
+        """Decode and merge an answer, off the event loop if it is large.
 
         Raises BrokenAnswerError before anything is changed.
         """
@@ -202,11 +219,11 @@ class AsianOddsSource:
         size = len(found.answer.body)
         start = self._clock.monotonic()
         if size > _THREAD_ABOVE_BYTES:
-            since, merged = await asyncio.to_thread(self._take, found, poll.phase, fresh)
+            since, merged = await asyncio.to_thread(self._read, found, poll.phase, fresh)
         else:
-            since, merged = self._take(found, poll.phase, fresh)
-        parse_s = self._clock.monotonic() - start
+            since, merged = self._read(found, poll.phase, fresh)
         poll.good_at = self._clock.monotonic()
+        parse_s = poll.good_at - start
         if fresh:
             poll.everything_at = poll.good_at
         self._move_cursor(poll, since, to_ms(found.received_at))
@@ -228,17 +245,16 @@ class AsianOddsSource:
         )
 
     def _move_cursor(self, poll: _Poll, since: int | None, now_ms: int) -> None:
-        """A cursor that cannot be stays where it was: with one from the future every later answer
-        would be empty.
-        """
+        """Follow the cursor of an answer, unless it is missing or impossible."""
         if since is None:
             return
-        if 0 < since <= now_ms + _CLOCKS_APART_MS:
+        if 0 < since <= now_ms + _CURSOR_AHEAD_MS:
             poll.since = since
         else:
             self._count("bad_since", f"{poll.phase.value}: {since}")
 
-    def _take(self, found: FeedAnswer, phase: Phase, fresh: bool) -> tuple[int | None, Merged]:
+    def _read(self, found: FeedAnswer, phase: Phase, fresh: bool) -> tuple[int | None, Merged]:
+        """Return the cursor of an answer and what it changed. Raises BrokenAnswerError."""
         feed = read_feed(found.answer)
         leave_out_other_sports(feed, self._sports)
         return feed.since, self._state.merge(feed, phase, found.received_at, fresh=fresh)
@@ -263,6 +279,6 @@ class AsianOddsSource:
 
     def _count(self, kind: str, detail: str, times: int = 1) -> None:
         if kind not in self.problems:
-            tell = _log.info if kind in EVERYDAY else _log.warning
-            tell("feed problem", kind=kind, detail=detail)
+            log = _log.info if kind in EVERYDAY else _log.warning
+            log("feed problem", kind=kind, detail=detail)
         self.problems[kind] += times

@@ -36,7 +36,7 @@ from keter.venues.asianodds.normalise import (
 from keter.venues.asianodds.scores import FINAL_AFTER, ScoreBook
 from keter.venues.asianodds.wire import Feed, FeedRow, read_identity, read_row
 
-# After kick-off. A row goes then, whatever the feed forgot to say.
+# From kick-off until a row goes, whatever the feed forgot to say.
 ROW_LIFE = timedelta(hours=12)
 _RANK = {Phase.EARLY: 0, Phase.TODAY: 1, Phase.LIVE: 2}
 _SWEEP_EVERY = timedelta(seconds=60)
@@ -74,7 +74,7 @@ class FeedState:
                     self._unreadable(step, read_identity(raw))
                 else:
                     unseen.pop(row.game_id, None)
-                    self._take(step, row, sport, read_phase(row, phase))
+                    self._merge_row(step, row, sport, read_phase(row, phase))
         # Also rows that went in another way meanwhile: they are unreadable, or their match moved to
         # another uid.
         step.missed = set(unseen.values())
@@ -102,7 +102,7 @@ class FeedState:
         if game_id is not None:
             self._drop(step, game_id)
 
-    def _take(self, step: MergeStep, row: FeedRow, sport: int, phase: Phase) -> None:
+    def _merge_row(self, step: MergeStep, row: FeedRow, sport: int, phase: Phase) -> None:
         known = self._rows.get(row.game_id)
         if known is not None and _RANK[phase] < _RANK[self._fixtures[known.uid].phase]:
             step.problems[Problem.STALE_COPY] += 1
@@ -112,29 +112,46 @@ class FeedState:
                 self._observe(step, known.uid, row, sport)
                 self._drop(step, row.game_id)
             return
-        event = read_event(row, sport)
-        if not isinstance(event, Problem) and self._bounds.too_far(event, step.now):
-            event = Problem.BEYOND_HORIZON
-        fixture = (
-            event if isinstance(event, Problem) else self._fixture(step, row.match_id, event, phase)
-        )
+        fixture = self._fixture_of(step, row, sport, phase)
         if isinstance(fixture, Problem):
             step.problems[fixture] += 1
             self._drop(step, row.game_id)
             return
-        uid = fixture.event.event_uid
-        known = self._rows.get(row.game_id)
-        if known is None or known.uid != uid or known.sport != sport:
-            self._drop(step, row.game_id)
-            if len(fixture.rows) >= MOST_ROWS:
-                step.problems[Problem.SHED] += 1
-                return
-            known = self._rows[row.game_id] = Row(row.game_id, row.match_id, uid, sport)
-            fixture.rows.add(row.game_id)
-        self._observe(step, uid, row, sport)
+        known = self._row_in(step, fixture, row, sport)
+        if known is None:
+            step.problems[Problem.SHED] += 1
+            return
+        self._observe(step, known.uid, row, sport)
         merge_row(step, known, row)
         self._replace(known)
-        step.touched[uid] = None
+        step.touched[known.uid] = None
+
+    def _fixture_of(
+        self, step: MergeStep, row: FeedRow, sport: int, phase: Phase
+    ) -> Fixture | Problem:
+        """Return the fixture that a row belongs to, or why it belongs to none."""
+        event = read_event(row, sport)
+        if isinstance(event, Problem):
+            return event
+        if self._bounds.too_far(event, step.now):
+            return Problem.BEYOND_HORIZON
+        return self._fixture(step, row.match_id, event, phase)
+
+    def _row_in(self, step: MergeStep, fixture: Fixture, row: FeedRow, sport: int) -> Row | None:
+        """Return the known row of ``fixture``, or a new one; None if the fixture has too many.
+
+        A known row of another fixture or sport is dropped.
+        """
+        uid = fixture.event.event_uid
+        known = self._rows.get(row.game_id)
+        if known is not None and known.uid == uid and known.sport == sport:
+            return known
+        self._drop(step, row.game_id)
+        if len(fixture.rows) >= MOST_ROWS:
+            return None
+        known = self._rows[row.game_id] = Row(row.game_id, row.match_id, uid, sport)
+        fixture.rows.add(row.game_id)
+        return known
 
     def _replace(self, row: Row) -> None:
         """Leave each market of ``row`` to the row of its match that was changed last.
@@ -158,10 +175,7 @@ class FeedState:
     def _fixture(
         self, step: MergeStep, match_id: int, event: Event, phase: Phase
     ) -> Fixture | Problem:
-        """Return the fixture that a row belongs to, or why it belongs to none.
-
-        The fixture moves up to the row's phase.
-        """
+        """Return the fixture of an event, or why there is none. It moves up to ``phase``."""
         before = self._fixtures.get(self._uids.get(match_id, ""))
         uid = self._ids.uid_of(match_id, event)
         event = msgspec.structs.replace(event, event_uid=uid)

@@ -1,6 +1,6 @@
-"""What the client needs others to remember, shared by all processes of an account.
+"""The ports to what all processes of an account share.
 
-Redis-backed in ``keter.bus.state.sessions``.
+``keter.bus.state.sessions`` keeps it in Redis.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from keter.domain.markets import Event
 class Session(msgspec.Struct, frozen=True):
     """A registered login.
 
-    ``token`` and ``key`` are secrets and never shown; ``url`` is the root of every call.
+    ``token`` and ``key`` are secrets and never shown. ``url`` is the root of every call.
     """
 
     token: str
@@ -30,30 +30,34 @@ class Session(msgspec.Struct, frozen=True):
 class SessionStore(Protocol):
     """Where the owner of an account's session leaves it for the others."""
 
-    async def read(self, account: str) -> Session | None: ...
+    async def read(self, account: str) -> Session | None:
+        """Return the account's session; None if there is none that can be read."""
+        ...
 
-    async def write(self, account: str, session: Session) -> None: ...
+    async def write(self, account: str, session: Session) -> None:
+        """Replace the account's session."""
+        ...
 
     async def drop(self, account: str, token: str) -> None:
-        """Forgets the session if ``token`` is still its token."""
+        """Remove the session if ``token`` is still its token: a newer one stays."""
         ...
 
 
 class ThrottleStore(Protocol):
-    """One clock for calls that the venue limits per account."""
+    """One clock, over all processes, for calls that the venue limits per account."""
 
     async def take(self, account: str, name: str, interval_s: float) -> float:
-        """0 when the call may be made (and is counted), else the seconds until it may."""
+        """Return 0 if the call may be made, and count it; else the seconds until it may."""
         ...
 
 
 class FixtureStore(Protocol):
-    """Which event each match id stands for, kept over restarts: a uid once given is never given up
-    for another date.
-    """
+    """Which event each match id stands for, over restarts: so a uid once given is kept."""
 
-    async def load(self, account: str) -> dict[int, Event]: ...
+    async def load(self, account: str) -> dict[int, Event]:
+        """Return every event known, by match id."""
+        ...
 
     async def save(self, account: str, fixtures: Mapping[int, Event | None]) -> None:
-        """Add and replaces; None removes."""
+        """Add and replace events by match id; None removes one."""
         ...

@@ -2,11 +2,11 @@
 
 What becomes of a row that is not as it should be:
 
-* It is no object, or its stake is missing or no number: the whole list is refused, since the list
-  may be spoilt elsewhere too.
+* It is no object, or its stake is missing or no number: the whole list is refused. The list may be
+  spoilt elsewhere too.
 * Its stake is negative or at least 1e9: the ticket is ``unreadable``, and not ``stake_known``.
-* It has the number of a row that differs, or none as another row has none: one ``unreadable``
-  ticket for all of them, with their stakes.
+* It shares its number with a row that differs, or several rows have no number: they become one
+  ``unreadable`` ticket with all their stakes.
 * Its profit is at least 1e12, or its reference or number is too long: the ticket is ``unreadable``,
   with its stake.
 * A name, time, score, price or selection is missing or impossible: the ticket lacks it, and still
@@ -131,10 +131,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
     stake_minor = _stake(row)
     reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
     market, side = read_selection(row, intended(reference))
-    status, pnl_minor = read_status(row), row.minor("Pnl")
-    if status is TicketStatus.SETTLED and pnl_minor is None:
-        # A missing profit is not 0: until the venue states it, the ticket stays exposure.
-        status = TicketStatus.RUNNING
+    status = _status(row)
     return Ticket(
         reference=_key(reference),
         ticket_id=_key(row.text("ReferenceNumber", "InternalReferenceNumber")),
@@ -142,7 +139,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         status=status,
         odds=_decimal_odds(row),
         stake_minor=stake_minor or 0,
-        pnl_minor=pnl_minor or 0,
+        pnl_minor=row.minor("Pnl") or 0,
         placed_at=_placed_at(row, now),
         market=market,
         side=side,
@@ -201,16 +198,20 @@ def _kickoff(row: Fields, now: datetime) -> datetime | None:
     return kickoff if kickoff is not None and abs(kickoff - now) <= KICKOFF_WINDOW else None
 
 
-def read_status(row: Fields) -> TicketStatus:
+def _status(row: Fields) -> TicketStatus:
     """Return the status, which the venue writes in words or codes.
 
     An unknown one is settled if PnlInfo holds a result. Otherwise it is pending, so that the ticket
     stays exposure.
     """
     status = _STATUS.get(row.text("Status").lower())
-    if status is not None:
-        return status
-    return TicketStatus.SETTLED if row.text("PnlInfo").lower() in _RESULTS else TicketStatus.PENDING
+    if status is None:
+        known = row.text("PnlInfo").lower() in _RESULTS
+        status = TicketStatus.SETTLED if known else TicketStatus.PENDING
+    # A missing profit is not 0: until the venue states it, the ticket stays exposure.
+    if status is TicketStatus.SETTLED and row.minor("Pnl") is None:
+        return TicketStatus.RUNNING
+    return status
 
 
 def _sport(number: int | None) -> str:

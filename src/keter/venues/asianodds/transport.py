@@ -1,9 +1,8 @@
-"""One HTTP call: explicit deadlines, a cap on the body, honest about whether the request may have
-arrived.
+"""One HTTP call: explicit deadlines, a bounded body, and whether the request may have arrived.
 
-Nothing is retried here, no redirect is followed, no proxy is taken from the environment, and no
-error carries an address or a header: the login's address holds the password's hash, the headers the
-token.
+Nothing is retried, no redirect is followed, no proxy is taken from the environment. No error
+carries an address or a header: the login's address holds the hash of the password, the headers hold
+the token.
 """
 
 import asyncio
@@ -19,8 +18,7 @@ from keter.venues.base import VenueTransientError
 MAX_BODY_BYTES = 32 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-# UnicodeError: a token or an address, as the venue gave it, that no header and no request line can
-# hold.
+# UnicodeError: the venue gave a token or an address that no header and no request line can hold.
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -34,7 +32,7 @@ _NEVER_SENT = (
 class CallFailedError(VenueTransientError):
     """No usable HTTP answer.
 
-    ``may_have_arrived`` is False only when the request surely never reached the venue.
+    ``may_have_arrived`` is False only if the request surely never reached the venue.
     """
 
     def __init__(self, kind: str, detail: str, *, may_have_arrived: bool) -> None:
@@ -43,26 +41,22 @@ class CallFailedError(VenueTransientError):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Status and decoded body; the body of a failure is not read."""
+    """Status and decoded body; the body is empty unless the status is 200."""
 
     status: int
     body: bytes
 
 
 class Transport:
-    """Sends one request at a time for as many callers as come."""
+    """Sends requests for any number of concurrent callers; close it."""
 
     def __init__(
         self, client: httpx.AsyncClient | None = None, *, max_body_bytes: int = MAX_BODY_BYTES
     ) -> None:
-        # Their INFO lines hold addresses, their DEBUG lines headers.
+        # Their INFO lines hold addresses, and their DEBUG lines headers.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = (
-            client
-            if client is not None
-            else httpx.AsyncClient(trust_env=False, follow_redirects=False)
-        )
+        self._client = client or httpx.AsyncClient(trust_env=False, follow_redirects=False)
         self._max_body_bytes = max_body_bytes
 
     async def aclose(self) -> None:
@@ -78,46 +72,31 @@ class Transport:
         params: Mapping[str, str] | None = None,
         json: bytes | None = None,
     ) -> Reply:
-        """The venue's answer, whatever its status, within ``timeout_s`` in all.
+        """Send a request and return the venue's answer, whatever its status.
 
-        Raises CallFailedError.
+        All of it takes ``timeout_s`` at most. Raises CallFailedError.
         """
         sent = dict(_HEADERS, **(headers or {}))
         if json is not None:
             sent["Content-Type"] = "application/json"
-        limits = httpx.Timeout(
-            timeout_s,
-            connect=min(CONNECT_TIMEOUT_S, timeout_s),
-            pool=min(CONNECT_TIMEOUT_S, timeout_s),
-        )
+        first_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        limits = httpx.Timeout(timeout_s, connect=first_s, pool=first_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                async with self._client.stream(
+            async with (
+                asyncio.timeout(timeout_s),
+                self._client.stream(
                     method, url, params=params, headers=sent, content=json, timeout=limits
-                ) as response:
-                    body = (
-                        await self._body(response)
-                        if response.status_code == httpx.codes.OK
-                        else b""
-                    )
-                    return Reply(response.status_code, body)
-        except _NEVER_SENT as e:
-            raise CallFailedError("connect", type(e).__name__, may_have_arrived=False) from None
-        except (TimeoutError, httpx.TimeoutException) as e:
-            raise CallFailedError(
-                "timeout",
-                f"no answer in {timeout_s:g} s ({type(e).__name__})",
-                may_have_arrived=True,
-            ) from None
-        except httpx.HTTPError as e:
-            raise CallFailedError(
-                "connection_lost", type(e).__name__, may_have_arrived=True
-            ) from None
+                ) as response,
+            ):
+                good = response.status_code == httpx.codes.OK
+                return Reply(response.status_code, await self._body(response) if good else b"")
+        except (*_NEVER_SENT, TimeoutError, httpx.HTTPError) as e:
+            raise _failure(e, timeout_s) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
-        """The body, decoded.
+        """Return the decoded body.
 
-        An answer that is too large costs no more than the cap: reading stops there.
+        Raises CallFailedError for one that is damaged or too large. Reading stops at the bound.
         """
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", ""}:
@@ -126,13 +105,8 @@ class Transport:
         if announced.isdigit() and int(announced) > self._max_body_bytes:
             raise _unusable("too_large", f"{announced} bytes announced")
         chunks = response.aiter_raw()
-        pieces = [
-            piece
-            async for piece in (
-                self._unzipped(chunks) if encoding == "gzip" else self._plain(chunks)
-            )
-        ]
-        return b"".join(pieces)
+        pieces = self._unzipped(chunks) if encoding == "gzip" else self._plain(chunks)
+        return b"".join([piece async for piece in pieces])
 
     async def _plain(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         size = 0
@@ -156,6 +130,17 @@ class Transport:
             yield piece
         if not inflate.eof:
             raise _unusable("truncated_gzip", "the compressed body is cut off")
+
+
+def _failure(error: Exception, timeout_s: float) -> CallFailedError:
+    """Return what an exception of the HTTP client means."""
+    name = type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return CallFailedError("connect", name, may_have_arrived=False)
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        detail = f"no answer in {timeout_s:g} s ({name})"
+        return CallFailedError("timeout", detail, may_have_arrived=True)
+    return CallFailedError("connection_lost", name, may_have_arrived=True)
 
 
 def _unusable(kind: str, detail: str) -> CallFailedError:

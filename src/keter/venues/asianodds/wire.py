@@ -1,7 +1,6 @@
-"""What the service puts on the wire, taken leniently: both envelopes, and the rows of the odds
-feed.
+"""The wire format, decoded leniently: both envelopes, and the rows of the odds feed. Pure.
 
-Unknown fields are ignored, numbers may be strings, a byte-order mark is allowed, ``Result`` may be
+Unknown fields are ignored, numbers may be strings, a byte-order mark is allowed. ``Result`` may be
 null or a string. Rows are decoded one by one, so that a broken one never spoils the rest. Nothing
 here knows what a price means.
 """
@@ -18,8 +17,8 @@ from keter.venues.base import VenueTransientError
 
 NULL = msgspec.Raw(b"null")
 Text = str | int | float | None
-# Ids become names of rows and keys: a row with a longer one is no row. Every other number is
-# checked where it is used.
+# An id becomes the name of a row or a key, so a row with a longer one cannot be used. Every other
+# number is checked where it is used.
 Id = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)]
 
 _BOM = b"\xef\xbb\xbf"
@@ -32,17 +31,18 @@ _SESSION_WORDS = re.compile(
 
 
 class BrokenAnswerError(VenueTransientError):
-    """An answer that is not what the service speaks: HTML, XML, cut off, too large, no JSON. It
-    changes no state.
+    """An answer that is not in the format of the service: HTML, XML, cut off, too large, no JSON.
+
+    It changes no state.
     """
 
 
 class Wire(msgspec.Struct, rename="pascal", gc=False):
-    """Base of what is decoded: the service writes field names in Pascal case."""
+    """The base of what is decoded: the service writes field names in Pascal case."""
 
 
 class _Envelope(Wire):
-    # Noted beside bets, in 64 bits.
+    # It is stored beside bets, in 64 bits.
     code: Annotated[int, msgspec.Meta(ge=-INT64, le=INT64)] | None = None
     message: msgspec.Raw = NULL
     result: msgspec.Raw = NULL
@@ -56,9 +56,10 @@ class _ResultTexts(Wire):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An envelope taken apart.
+    """The parts of an envelope.
 
-    ``result`` and ``data`` are undecoded JSON, ``null`` where the answer has none.
+    ``result`` and ``data`` are undecoded JSON, ``null`` if the answer has none. ``body`` is all of
+    the answer.
     """
 
     code: int
@@ -68,8 +69,9 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes
 
     def texts(self) -> tuple[str, ...]:
-        """Every human text, wherever the method at hand puts it; tokens that a text may quote are
-        masked.
+        """Return every text for people, wherever a method puts it.
+
+        Tokens that a text may quote are masked.
         """
         return tuple(
             dict.fromkeys(
@@ -79,11 +81,12 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
+        """All texts in one line."""
         return " | ".join(self.texts())
 
     @property
     def speaks_of_session(self) -> bool:
-        """A general failure whose text is about logging in: the session is gone."""
+        """Whether this is a general failure whose text is about logging in: the session ended."""
         return self.code == -1 and _SESSION_WORDS.search(self.text) is not None
 
     def _find_texts(self) -> Iterator[str]:
@@ -99,7 +102,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def string_of(raw: msgspec.Raw) -> str:
-    """The string that ``raw`` is; empty when it is anything else."""
+    """Return the string that ``raw`` is; an empty one if it is anything else."""
     if not bytes(raw).lstrip().startswith(b'"'):
         return ""
     try:
@@ -113,7 +116,10 @@ def is_null(raw: msgspec.Raw) -> bool:
 
 
 def read_answer(body: bytes) -> Answer:
-    """The envelope of ``body``. Raises BrokenAnswerError; its kind says what came instead."""
+    """Return the envelope of ``body``.
+
+    Raises BrokenAnswerError, whose kind says what came instead.
+    """
     start = body.removeprefix(_BOM).lstrip()
     _check_is_json(start)
     try:
@@ -138,7 +144,7 @@ def _decode_envelope(start: bytes) -> _Envelope:
     try:
         return _ENVELOPE.decode(start)
     except msgspec.DecodeError:
-        # Bare NaN and Infinity are no JSON, yet one such number must not blind the whole feed.
+        # A bare NaN or Infinity is no JSON, but one such number must not stop the whole feed.
         repaired, found = _BARE_NUMBERS.subn(rb"\1null", start)
         if not found:
             raise
@@ -201,14 +207,17 @@ class SportFeed(Wire):
 
 
 class Feed(Wire):
-    """The result of GetFeeds. ``since`` is the cursor to send next."""
+    """The result of GetFeeds; ``since`` is the cursor to send next."""
 
     since: int | None = None
     sports: list[SportFeed] | None = None
 
 
 def read_feed(answer: Answer) -> Feed:
-    """The feed of a good answer; an empty one when nothing changed. Raises BrokenAnswerError."""
+    """Return the feed of a good answer; an empty one if nothing changed.
+
+    Raises BrokenAnswerError.
+    """
     if is_null(answer.result):
         return Feed()
     try:
@@ -220,13 +229,16 @@ def read_feed(answer: Answer) -> Feed:
 
 
 def leave_out_other_sports(feed: Feed, sports: Collection[int]) -> None:
-    """Of an answer to a question about every sport only ``sports`` stay."""
+    """Keep only ``sports`` of an answer about every sport.
+
+    With one sport the question was about it alone, and nothing is left out.
+    """
     if len(sports) > 1:
         feed.sports = [sport for sport in feed.sports or () if sport.sports_type in sports]
 
 
 def read_row(raw: msgspec.Raw) -> FeedRow | None:
-    """A row of the feed, or None when a field has an impossible type."""
+    """Return a row of the feed; None if a field has an impossible type."""
     try:
         return _ROW.decode(raw)
     except (ValueError, RecursionError):
@@ -234,7 +246,7 @@ def read_row(raw: msgspec.Raw) -> FeedRow | None:
 
 
 def read_identity(raw: msgspec.Raw) -> int | None:
-    """The game id of a row that ``read_row`` could not read, if that much can be read."""
+    """Return the game id of a row that ``read_row`` could not read; None if that fails too."""
     try:
         return _IDENTITY.decode(raw).game_id
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""The paper gateway: a bet venue whose prices are real and whose bets are not."""
+"""The paper venue of DRY: a bet venue with real prices and simulated bets."""

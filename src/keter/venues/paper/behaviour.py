@@ -1,5 +1,4 @@
-"""How a venue's books behaved on LIVE placements, and the paper gateway's parameters that follow
-from it.
+"""How a venue's books behaved on LIVE placements, and the paper settings that follow from it.
 
 Pure.
 """
@@ -13,18 +12,19 @@ import msgspec
 from keter.domain.placements import PlacementFact
 from keter.venues.paper.settings import PaperSettings
 
-LEAST_PLACEMENTS = 50  # below this the defaults, which rest on 1,497 bets, know more
-LEARNED_FROM = timedelta(days=180)  # how far back LIVE placements teach the paper gateway
+# With fewer placements the defaults, which come from 1,497 bets, are the better estimate.
+LEAST_PLACEMENTS = 50
+# How far back LIVE placements count for the paper gateway.
+LEARNED_FROM = timedelta(days=180)
 EVERY_BOOK = "all"
 
 
 class Behaviour(msgspec.Struct, frozen=True):
-    """One book's record.
+    """The figures of one book.
 
-    Delays in seconds from the call to the answer; None where there is nothing to measure.
-
-    ``drift_pct`` is the root mean square of price losses in per cent of the price asked for, gains
-    counted as no change.
+    Delays are in seconds from the call to the answer; None if there is nothing to measure.
+    ``drift_pct`` is the root mean square of price losses in per cent of the price asked for. A gain
+    counts as no change.
     """
 
     book: str
@@ -37,11 +37,15 @@ class Behaviour(msgspec.Struct, frozen=True):
 
     @property
     def refusal_rate(self) -> float:
+        """The share of placements refused, 0 to 1."""
         return self.refused / self.placements
 
 
 def behaviour(facts: Iterable[PlacementFact]) -> list[Behaviour]:
-    """Decided placements by book, most first, and before them all together. Empty without any."""
+    """Return the figures of all decided placements together, then by book, most placements first.
+
+    Return an empty list without any.
+    """
     decided = [fact for fact in facts if fact.decided_at is not None]
     if not decided:
         return []
@@ -56,9 +60,7 @@ def behaviour(facts: Iterable[PlacementFact]) -> list[Behaviour]:
 
 
 def learned(settings: PaperSettings, facts: Iterable[PlacementFact]) -> PaperSettings:
-    """``settings`` with what LIVE history says in their place, where that history is long
-    enough.
-    """
+    """Return ``settings`` with the rates of LIVE history, if that history is long enough."""
     found = behaviour(facts)
     if not found or found[0].placements < LEAST_PLACEMENTS:
         return settings
@@ -89,17 +91,21 @@ def _measure(book: str, facts: Sequence[PlacementFact]) -> Behaviour:
         placements=len(facts),
         refused=sum(1 for fact in facts if fact.refused),
         accept_median_s=median(accepted) if accepted else None,
-        accept_p90_s=quantiles(accepted, n=10, method="inclusive")[-1]
-        if len(accepted) > 1
-        else None,
+        accept_p90_s=_p90(accepted),
         refuse_median_s=median(refused) if refused else None,
         drift_pct=(sum(loss * loss for loss in losses) / len(losses)) ** 0.5 if losses else None,
     )
 
 
+def _p90(delays: Sequence[float]) -> float | None:
+    """Return the 90th percentile; None for fewer than two delays."""
+    return quantiles(delays, n=10, method="inclusive")[-1] if len(delays) > 1 else None
+
+
 def loss_pct(fact: PlacementFact) -> float | None:
-    """How far below the asked price a bet was filled, in per cent; None unless it was filled at one
-    book.
+    """Return how far below the asked price a bet was filled, in per cent of that price.
+
+    Return None unless it was filled, and asked at one book only.
     """
     if fact.refused or fact.bet.odds is None or len(fact.asked) != 1:
         return None

@@ -1,8 +1,7 @@
-"""What would have become of a bet: drawn from rates whose defaults are those of 1,497 recorded
-bets.
+"""Simulated fills, drawn from rates whose defaults come from 1,497 recorded bets. Pure.
 
-Pessimistic on purpose: a fill is never better than the price asked for, and a price that drifts
-below the slippage allowed is a refusal, as it is at a venue told not to accept changed odds.
+They are pessimistic on purpose. A fill is never better than the price asked for. A price that
+drifts below the allowed slippage is a refusal, as at a venue that must not accept changed odds.
 """
 
 import math
@@ -23,16 +22,20 @@ REFUSALS = {
     "Bet not accepted by book: LINE_CHANGED": 11,
     "": 7,
 }
-_Z90 = 1.2815515655446004  # 90th percentile of the standard normal distribution
-_REFUSE_P90_OVER_MEDIAN = 4.2  # 2.1 s to 0.5 s in the same recording
+# The 90th percentile of the standard normal distribution.
+_Z90 = 1.2815515655446004
+# 2.1 s to 0.5 s in the same recording.
+_REFUSE_P90_OVER_MEDIAN = 4.2
 _TICK = Decimal("0.001")
+# ``math.exp`` of more overflows.
 _LARGEST_EXPONENT = 700.0
 _LONGEST_S = 86_400.0
 
 
 class SimulatedFill(msgspec.Struct, frozen=True):
-    """After ``delay_s`` the bet is accepted at ``odds``, or refused with the venue's
-    ``message``.
+    """What becomes of a placement after ``delay_s``.
+
+    It is accepted at ``odds`` (decimal text), or refused with the venue's ``message``.
     """
 
     delay_s: float
@@ -44,7 +47,10 @@ class SimulatedFill(msgspec.Struct, frozen=True):
 def draw_fill(
     odds: str, slippage_limit_pct: float, settings: PaperSettings, rng: random.Random
 ) -> SimulatedFill:
-    """The fate of a placement at ``odds`` (decimal text)."""
+    """Return the fill of a placement at ``odds`` (decimal text).
+
+    ``slippage_limit_pct``: how far the price may drift down, in per cent, before it is a refusal.
+    """
     if rng.random() < settings.paper_refusal_rate:
         message = rng.choices(list(REFUSALS), weights=list(REFUSALS.values()))[0]
         return SimulatedFill(_refusal_delay_s(settings, rng), True, odds, message)
@@ -63,8 +69,9 @@ def _refusal_delay_s(settings: PaperSettings, rng: random.Random) -> float:
 
 
 def _delay_s(median_s: float, p90_s: float, speed: float, rng: random.Random) -> float:
-    """Log-normal with this median and 90th percentile, divided by ``speed``, a day at most; a
-    median of 0 is no delay.
+    """Return a log-normal delay with this median and 90th percentile, divided by ``speed``.
+
+    It is a day at most. A median of 0 is no delay.
     """
     if median_s <= 0:
         return 0.0
@@ -74,8 +81,9 @@ def _delay_s(median_s: float, p90_s: float, speed: float, rng: random.Random) ->
 
 
 def _drifted(odds: str, drift_pct: float) -> str:
-    """``odds`` moved by ``drift_pct`` (at most 0), rounded down to a thousandth, never to 1 or
-    below; unmoved: as it was.
+    """Return ``odds`` moved by ``drift_pct`` (at most 0), rounded down to a thousandth.
+
+    The result is above 1. Odds that do not move keep their text.
     """
     if drift_pct == 0:
         return odds

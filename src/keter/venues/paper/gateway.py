@@ -7,20 +7,16 @@ moment leaves a bet placed or not placed, and ``bet`` says which.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
+from datetime import timedelta, tzinfo
 
 import msgspec
 
 from keter.clock import Clock, Ids, random_id
-from keter.domain.bets import Bet, BetState
+from keter.domain.bets import Bet, Intent
 from keter.domain.feed import EventScore
-from keter.domain.markets import Phase
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.placements import PaperTicket
-from keter.domain.settlement import Settlement, settle
-from keter.domain.signals import approved_signal
-from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
+from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
 from keter.venues.base import BetVenue
@@ -28,11 +24,10 @@ from keter.venues.paper.behaviour import LEARNED_FROM, learned
 from keter.venues.paper.fill_model import draw_fill
 from keter.venues.paper.settings import PaperSettings
 from keter.venues.paper.stores import PaperLedger
+from keter.venues.paper.tickets import as_venue_ticket, score_at_bet, settlement_of
 
 # How far back ``bets`` lists settled tickets.
 LISTED = timedelta(days=3)
-# After kick-off. A bet whose result has not come by then is void.
-RESULT_DEADLINE = timedelta(hours=36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +77,7 @@ class PaperGateway:
         )
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
+        """Return the real venue's quotes. Raises VenueError."""
         quotes = await self._prices.quote(request)
         self._maxima = {quote.book: quote.maximum_minor for quote in quotes if not quote.rejected}
         return quotes
@@ -118,27 +114,27 @@ class PaperGateway:
         return self._learned
 
     def _tickets(self, order: PlaceOrder, bet: Bet, paper: PaperSettings) -> list[PaperTicket]:
+        """Return one ticket per book; each takes at most its maximum, the last one the rest."""
         tickets, left = [], order.stake_minor
         for position, (book, text) in enumerate(order.prices, start=1):
             last = position == len(order.prices)
             part = left if last else min(left, self._maxima.get(book, left))
             if part > 0:
-                tickets.append(self._ticket(order, bet, paper, (book, text), part))
+                tickets.append(self._ticket(order, bet.intent, paper, (book, text), part))
                 left -= part
         return tickets
 
     def _ticket(
         self,
         order: PlaceOrder,
-        bet: Bet,
+        intent: Intent,
         paper: PaperSettings,
         price: tuple[str, str],
         stake_minor: int,
     ) -> PaperTicket:
         book, text = price
-        now, intent = self._clock.now(), bet.intent
-        limit_pct = self._account.slippage_limit_pct(float(text))
-        fill = draw_fill(text, limit_pct, paper, self._rng)
+        now = self._clock.now()
+        fill = draw_fill(text, self._account.slippage_limit_pct(float(text)), paper, self._rng)
         return PaperTicket(
             ticket_id=self._ids(),
             account=self._account.name,
@@ -157,15 +153,17 @@ class PaperGateway:
             decided_at=now + timedelta(seconds=fill.delay_s),
             refused=fill.refused,
             message=fill.message,
-            score_at_bet=_score_at_bet(intent.signal),
+            score_at_bet=score_at_bet(intent.signal),
         )
 
     async def bet(self, reference: str) -> Sequence[Ticket]:
+        """Return the tickets of a placement. Raises UnavailableError."""
         await self._settle_due()
         found = await self._ledger.paper.by_reference(self._account.name, reference)
         return await self._as_venue_tickets(found)
 
     async def bets(self) -> Sequence[Ticket]:
+        """Return open tickets and those settled lately. Raises UnavailableError."""
         await self._settle_due()
         since = self._clock.now() - LISTED
         return await self._as_venue_tickets(
@@ -173,7 +171,10 @@ class PaperGateway:
         )
 
     async def account(self) -> AccountSnapshot:
-        """Return the account: the credit is the bankroll plus profit less open stakes."""
+        """Return the account: the credit is the bankroll plus profit less open stakes.
+
+        Raises UnavailableError.
+        """
         await self._settle_due()
         now = self._clock.now()
         today = now.astimezone(self._account.zone).replace(
@@ -203,10 +204,15 @@ class PaperGateway:
         waiting = await self._ledger.paper.unsettled(self._account.name, now)
         results = await self._results(waiting)
         for ticket in waiting:
-            outcome = self._outcome(ticket, results.get(ticket.ticket_id), now)
-            if outcome is not None:
+            settled = settlement_of(
+                ticket,
+                results.get(ticket.ticket_id),
+                now,
+                from_score_at_bet=self.capability.handicap_from_score_at_bet,
+            )
+            if settled is not None:
                 await self._ledger.paper.settle(
-                    ticket.ticket_id, result=outcome.state, pnl_minor=outcome.profit_minor, at=now
+                    ticket.ticket_id, result=settled.state, pnl_minor=settled.profit_minor, at=now
                 )
 
     async def _results(self, tickets: Sequence[PaperTicket]) -> dict[str, EventScore]:
@@ -219,72 +225,7 @@ class PaperGateway:
             and result.decides(kickoff=ticket.kickoff, made_at=ticket.placed_at)
         }
 
-    def _outcome(
-        self, ticket: PaperTicket, result: EventScore | None, now: datetime
-    ) -> Settlement | None:
-        if result is None:
-            overdue = now > ticket.kickoff + RESULT_DEADLINE
-            return Settlement(BetState.VOID, 0) if overdue else None
-        counts_from = ticket.score_at_bet if self.capability.handicap_from_score_at_bet else None
-        try:
-            return settle(
-                ticket.market,
-                ticket.side,
-                final=(result.score.home, result.score.away),
-                half_time=result.half_time,
-                score_at_bet=counts_from,
-                odds=Decimal(ticket.odds),
-                stake_minor=ticket.stake_minor,
-            )
-        except ValueError:  # a half-time bet on an event whose half-time score nobody saw
-            return Settlement(BetState.VOID, 0)
-
     async def _as_venue_tickets(self, tickets: Sequence[PaperTicket]) -> list[Ticket]:
         now = self._clock.now()
         results = await self._results(tickets)
-        return [_as_venue_ticket(ticket, results.get(ticket.ticket_id), now) for ticket in tickets]
-
-
-def _score_at_bet(signal: bytes) -> tuple[int, int] | None:
-    approved = approved_signal(signal)
-    update = approved.signal.update if approved is not None else None
-    if update is None or update.phase is not Phase.LIVE or update.score is None:
-        return None
-    return update.score.home, update.score.away
-
-
-def _status(ticket: PaperTicket, now: datetime) -> TicketStatus:
-    if now < ticket.decided_at:
-        return TicketStatus.PENDING
-    if ticket.refused:
-        return TicketStatus.REFUSED
-    if ticket.result is None:
-        return TicketStatus.RUNNING
-    return TicketStatus.VOID if ticket.result is BetState.VOID else TicketStatus.SETTLED
-
-
-def _as_venue_ticket(ticket: PaperTicket, result: EventScore | None, now: datetime) -> Ticket:
-    settled = ticket.result is not None and result is not None
-    return Ticket(
-        reference=ticket.reference,
-        ticket_id=ticket.ticket_id,
-        book=ticket.book,
-        status=_status(ticket, now),
-        odds=ticket.odds,
-        stake_minor=ticket.stake_minor,
-        pnl_minor=ticket.pnl_minor or 0,
-        placed_at=ticket.placed_at,
-        market=ticket.market,
-        side=ticket.side,
-        home=ticket.home,
-        away=ticket.away,
-        league=ticket.league,
-        kickoff=ticket.kickoff,
-        result=None if ticket.result is None else ticket.result.value,
-        score_at_bet=ticket.score_at_bet,
-        final_score=(result.score.home, result.score.away)
-        if settled and result is not None
-        else None,
-        half_time_score=result.half_time if settled and result is not None else None,
-        message=ticket.message if ticket.refused and now >= ticket.decided_at else "",
-    )
+        return [as_venue_ticket(ticket, results.get(ticket.ticket_id), now) for ticket in tickets]

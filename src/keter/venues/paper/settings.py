@@ -8,7 +8,7 @@ from keter.setting_kinds import Group, Percent, Seconds
 
 
 class PaperSettings(Group):
-    """How DRY fills are imagined. Defaults come from 1,497 real bets."""
+    """How DRY fills are simulated. Defaults come from 1,497 real bets."""
 
     paper_refusal_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         0.24, description="Share of placements refused."

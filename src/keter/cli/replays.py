@@ -146,7 +146,7 @@ def _tell(replayer: "Replayer", seconds: float, html: Path | None, *, as_json: b
 
     from keter.replay.performance import performance
 
-    records = replayer.table.records(replayer.closing)
+    records = replayer.book.records(replayer.closing)
     result = performance(records)
     facts = {
         "answers": replayer.answers,

@@ -51,8 +51,8 @@ class Replayer:
         self.answers = self.updates = 0
         self._markets: dict[tuple[str, Market], MarketPrices] = {}
         self._confirmed: dict[Phase, datetime] = {}
-        self._seen: dict[tuple[str, Market], dict[Outcome, datetime]] = {}
-        self._again: dict[tuple[str, Market], datetime] = {}
+        self._seen_since: dict[tuple[str, Market], dict[Outcome, datetime]] = {}
+        self._due_at: dict[tuple[str, Market], datetime] = {}
         self._neighbours: dict[tuple[str, Market], ValidatedMarket | None] = {}
         self._account = ""
 
@@ -77,8 +77,8 @@ class Replayer:
         self._confirmed[update.phase] = now
         for event_uid, market in update.removed:
             self._markets.pop((event_uid, market), None)
-            self._seen.pop((event_uid, market), None)
-            self._again.pop((event_uid, market), None)
+            self._seen_since.pop((event_uid, market), None)
+            self._due_at.pop((event_uid, market), None)
         due = self._due(now)
         changed = {(prices.event.event_uid, prices.market): prices for prices in update.changed}
         self._markets.update(changed)
@@ -93,32 +93,22 @@ class Replayer:
 
     def _due(self, now: datetime) -> list[tuple[str, Market]]:
         """Return the markets that are to be judged again at ``now``, changed or not."""
-        return [key for key, at in self._again.items() if at <= now]
+        return [key for key, at in self._due_at.items() if at <= now]
 
     def _judge(
         self, key: tuple[str, Market], now: datetime, signals: list[ConfirmedSignal]
     ) -> Iterator[Decision]:
         """Yield the edge gate's decisions and append its signals to ``signals``."""
-        self._again.pop(key, None)
+        self._due_at.pop(key, None)
         market = self._validated(key, now)
         if market is None:
-            self._seen.pop(key, None)
+            self._seen_since.pop(key, None)
             return
-        before = self._seen.pop(key, {})
+        before = self._seen_since.pop(key, {})
         others = self._others(market, now)
         judgements = evaluate(market, self._settings.edge, now, before, others)
         self._note_close(market, judgements)
-        if self._settings.edge.confirmation_window_sec and (
-            seen := first_seen(judgements, before, now)
-        ):
-            self._seen[key] = seen
-        waits_s = [
-            float(one.verdict.numbers["wait_s"] or 0)
-            for one in judgements
-            if one.verdict.reason in AWAITED
-        ]
-        if waits_s:
-            self._again[key] = now + timedelta(seconds=min(waits_s))
+        self._note_waits(key, judgements, before, now)
         for side, verdict, _, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in _AUDITED:
@@ -129,6 +119,26 @@ class Replayer:
             if signal is not None:
                 signals.append(signal)
 
+    def _note_waits(
+        self,
+        key: tuple[str, Market],
+        judgements: list[Judgement],
+        before: dict[Outcome, datetime],
+        now: datetime,
+    ) -> None:
+        """Store since when values are seen, and when the market is to be judged again."""
+        if self._settings.edge.confirmation_window_sec and (
+            seen := first_seen(judgements, before, now)
+        ):
+            self._seen_since[key] = seen
+        waits_s = [
+            float(one.verdict.numbers["wait_s"] or 0)
+            for one in judgements
+            if one.verdict.reason in AWAITED
+        ]
+        if waits_s:
+            self._due_at[key] = now + timedelta(seconds=min(waits_s))
+
     def _risk(self, signal: ConfirmedSignal, now: datetime) -> Decision:
         made = assess(signal, self.book.context(signal, now), self.book.limits)
         verdict = made.verdict
@@ -136,7 +146,7 @@ class Replayer:
         if verdict.accepted:
             self.book.place(signal, made.stake_minor, now)
         elif verdict.reason in COOLING_DOWN:
-            self._again[signal.event_uid, signal.update.market] = self.book.cooldown_ends(
+            self._due_at[signal.event_uid, signal.update.market] = self.book.cooldown_ends(
                 signal, verdict.reason, now
             )
         return self._decision("guard", signal.update, signal.side, verdict, now, {})

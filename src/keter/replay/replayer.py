@@ -16,16 +16,15 @@ from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
 from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
-from keter.domain.verdicts import AWAITED, COOLING_DOWN, Reason, Verdict
+from keter.domain.verdicts import AWAITED, COOLING_DOWN, Verdict
 from keter.replay.simulated_book import SimulatedBook
 from keter.risk.gate import assess, best_first
 from keter.settings import Settings
+from keter.strategies.value.confirmation import AUDITED
 from keter.strategies.value.consensus_inputs import wanted_others
 from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
 from keter.strategies.value.validation import validate
 from keter.venues.base import VenueError
-
-_AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, *AWAITED})
 
 
 class Decoder(Protocol):
@@ -111,7 +110,7 @@ class Replayer:
         self._note_waits(key, judgements, before, now)
         for side, verdict, _, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
-            if verdict.reason in _AUDITED:
+            if verdict.reason in AUDITED:
                 details = _details(signal) or {
                     "evidence": evidence(market, self._settings.edge, now, side, others)
                 }

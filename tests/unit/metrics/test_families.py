@@ -14,11 +14,7 @@ from keter.metrics import CATALOGUE, Known, expose
 from tests.kit.beats import NOW, beat, bus_part, known, latency_fields
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
 MONEY = st.integers(-(10**12), 10**12)
-
-
 COUNT = st.integers(0, 2**53)
 
 

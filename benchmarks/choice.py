@@ -44,7 +44,7 @@ def decided(answers: Sequence[CapturedAnswer], *, best: bool, settle_s: str) -> 
     with patch("keter.replay.replayer.best_first", best_first if best else as_they_come):
         for _ in replayer.run(answers):
             pass
-    return replayer.table.records(replayer.closing)
+    return replayer.book.records(replayer.closing)
 
 
 def line(name: str, bets: Sequence[BetRecord], baseline: float | None) -> float:

@@ -36,8 +36,7 @@ from keter.venues.paper.stores import PaperLedger
 if TYPE_CHECKING:
     from keter.ledger import Ledger
 
-# The ledger is imported inside the functions: ingest opens only a price source and must not load
-# SQLAlchemy, which costs it memory and time at its start.
+# Functions import keter.ledger themselves: SQLAlchemy costs ingest memory and time at its start.
 
 
 async def open_settings_bus(settings: Settings) -> Bus:

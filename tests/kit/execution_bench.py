@@ -76,7 +76,7 @@ class World:
         assert held is not None
         self.guard = held
         bets = await self.ledger.intents.open_bets(DRY)
-        day = await self.ledger.day_risk(self.ledger.day_of(self.clock.now()), DRY)
+        day = (await self.ledger.risk_picture(self.ledger.day_of(self.clock.now()), DRY))[1]
         day, booked = with_begun(
             day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day]
         )

@@ -29,8 +29,7 @@ QUESTIONS: dict[str, Question] = {
     "open bets": lambda book: book.intents.open_bets(DRY),
     "open bets of an account": lambda book: book.intents.open_bets(DRY, ACCOUNT),
     "risk picture": lambda book: book.risk_picture(_today(book), DRY),
-    "the day's risk": lambda book: book.day_risk(_today(book), DRY),
-    "money strip": lambda book: book.summary(DRY),
+    "summary of the day": lambda book: book.summary(DRY),
     "profit of the day": lambda book: book.pnl_points(DRY, NOW - timedelta(hours=12)),
     "figures of /metrics": lambda book: book.figures(
         DRY, _today(book), clv_since=NOW - timedelta(hours=1)

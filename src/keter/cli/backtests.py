@@ -127,7 +127,7 @@ def _of_recordings(files: list[Path], changes: dict[str, str]) -> Measured:
     )
     read: dict[str, object] = {"files": [file.name for file in files], "answers": replayer.answers}
     read |= {"market_updates": replayer.updates, "broken_answers": sum(replayer.broken.values())}
-    bets = replayer.table.records(replayer.closing)
+    bets = replayer.book.records(replayer.closing)
     return Measured(f"Backtest of {len(files)} recordings", intro, [FILLED_AS_SEEN], read, bets)
 
 

@@ -148,7 +148,7 @@ def _report(replayer: "Replayer", seconds: float, html: Path | None, *, as_json:
 
     from keter.replay.performance import performance
 
-    records = replayer.table.records(replayer.closing)
+    records = replayer.book.records(replayer.closing)
     result = performance(records)
     facts = {
         "answers": replayer.answers,

@@ -8,7 +8,7 @@ import typer
 
 from keter.cli.access import settings_meant, with_ledger
 from keter.cli.output import JsonFlag, show_json
-from keter.domain.money import money_text
+from keter.domain.money import MINOR_PER_UNIT, grouped_text, money_text
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
 from keter.system.private_files import write_private
@@ -46,8 +46,8 @@ def bets(
 
     Profit is also shown by league, market, odds, book and time.
     """
-    from keter.replay.ledger_records import records_of
     from keter.replay.performance import performance
+    from keter.replay.records import records_of
 
     settings = settings_meant()
     chosen = mode or settings.mode.execution_mode
@@ -187,12 +187,13 @@ def _modelled(result: "Performance") -> str:
 
 def _expectation(result: "Performance") -> str:
     """Return the expected profit, its parts, and how good the probabilities were."""
-    parts = [f"promised {result.expected_minor / 100:,.2f}"]
+    parts = [f"promised {grouped_text(result.expected_minor)}"]
     if (split := result.attribution) is not None:
         parts.append(
-            f"of {split.n:,} bets with a close: promised {split.promised_minor / 100:,.2f},"
-            f" slippage {split.slippage_minor / 100:+,.2f}, drift to the close"
-            f" {split.drift_minor / 100:+,.2f}, luck {split.luck_minor / 100:+,.2f}"
+            f"of {split.n:,} bets with a close: promised {grouped_text(split.promised_minor)},"
+            f" slippage {grouped_text(split.slippage_minor, signed=True)}, drift to the close"
+            f" {grouped_text(split.drift_minor, signed=True)},"
+            f" luck {grouped_text(split.luck_minor, signed=True)}"
         )
     if result.brier is not None and result.log_loss is not None:
         parts.append(f"Brier {result.brier:.4f}, log loss {result.log_loss:.4f}")
@@ -219,7 +220,7 @@ def _parity_line(row: "Parity") -> str:
     return (
         f"{row.name:<8}{row.placements:>6}{dry.fills:>12.1f}{live.fills:>8.0f}"
         f"{_ratio(dry.price_ratio):>12}{_ratio(live.price_ratio):>9}"
-        f"{dry.pnl_minor / 100:>13.2f}{live.pnl_minor / 100:>11.2f}"
+        f"{dry.pnl_minor / MINOR_PER_UNIT:>13.2f}{live.pnl_minor / MINOR_PER_UNIT:>11.2f}"
     )
 
 

@@ -44,6 +44,14 @@ def to_decimal(minor: int) -> Decimal:
     return (Decimal(minor) / MINOR_PER_UNIT).quantize(_CENT)
 
 
+def grouped_text(minor: float, *, signed: bool = False) -> str:
+    """Return an amount for a reader, with groups of thousands: ``1,234.50`` or ``+1,234.50``.
+
+    It also takes an expected value, which may be a fraction of a minor unit.
+    """
+    return f"{minor / MINOR_PER_UNIT:{'+' if signed else ''},.2f}"
+
+
 def money_text(minor: int) -> str:
     """Return the decimal text for pages, logs and venues, such as ``-1234.50``."""
     return str(to_decimal(minor))

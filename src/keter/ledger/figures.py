@@ -70,30 +70,36 @@ def read_figures(
     ours = bets.c.mode == mode.value
     found = read_totals(connection, BETS, mode.value)
     at_venue = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(MAYBE_AT_VENUE)))
-    in_doubt = select(bets.c.intent_id).where(
-        ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value
-    )
-    since = [
-        row.at for row in connection.execute(entries_of(transitions.c.intent_id.in_(in_doubt)))
-    ]
-    newest = select(bets.c.state).where(ours, unindexed(bets.c.state).in_(sorted(ANSWERED)))
-    placements = list(
-        connection.execute(
-            newest.order_by(bets.c.created_at.desc()).limit(LAST_PLACEMENTS)
-        ).scalars()
-    )
+    placements = _newest_placements(connection, mode)
     line = closing if closing is not None else read_closing(connection, mode, clv_since)
     return Figures(
         day=read_day_risk(connection, day, mode, zone),
         states={one.state: one.number for one in found},
         profit_minor=sum(one.pnl_minor for one in found if BetState(one.state) in SETTLED),
         outstanding_minor=int(connection.execute(at_venue).scalar_one()),
-        unknown_since=min(since, default=None),
+        unknown_since=_unknown_since(connection, mode),
         placements=len(placements),
         refused=placements.count(BetState.REFUSED.value),
         clv_bets=line.bets,
         clv_mean=line.mean,
     )
+
+
+def _unknown_since(connection: Connection, mode: ExecutionMode) -> datetime | None:
+    unknown = select(bets.c.intent_id).where(
+        bets.c.mode == mode.value, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value
+    )
+    entries = connection.execute(entries_of(transitions.c.intent_id.in_(unknown)))
+    return min((row.at for row in entries), default=None)
+
+
+def _newest_placements(connection: Connection, mode: ExecutionMode) -> list[str]:
+    """Return the states of the newest answered placements."""
+    newest = select(bets.c.state).where(
+        bets.c.mode == mode.value, unindexed(bets.c.state).in_(sorted(ANSWERED))
+    )
+    newest = newest.order_by(bets.c.created_at.desc()).limit(LAST_PLACEMENTS)
+    return list(connection.execute(newest).scalars())
 
 
 def read_closing(connection: Connection, mode: ExecutionMode, since: datetime) -> ClosingLine:

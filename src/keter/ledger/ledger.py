@@ -75,15 +75,6 @@ class Ledger:
         """Return the betting day of a moment, as an ISO date in the ledger's zone."""
         return day_of(moment, self._zone)
 
-    async def day_risk(self, day: str, mode: ExecutionMode) -> DayRisk:
-        """Return the day's settled profit, stakes and bets, and the losing streak at its end.
-
-        Raises ValueError if ``day`` is not an ISO date.
-        """
-        return await self._database.read(
-            lambda connection: sums.read_day_risk(connection, day, mode, self._zone)
-        )
-
     async def last_results(
         self, mode: ExecutionMode, *, since: datetime | None = None
     ) -> list[tuple[str, BetState]]:
@@ -95,7 +86,10 @@ class Ledger:
     async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
         """Return the open bets and the day's sums, both read at one moment.
 
+        The sums are settled profit, stakes, number of bets, and the losing streak at the day's end.
         A bet that settles meanwhile is in one of the two, never in both.
+
+        Raises ValueError if ``day`` is not an ISO date.
         """
         return await self._database.read(
             lambda connection: (

@@ -8,14 +8,11 @@ open intent exists for each account, mode and selection.
 The migrations create these tables; a test compares the two.
 """
 
-from collections.abc import Iterable
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     FetchedValue,
     Float,
     ForeignKey,
@@ -26,13 +23,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    bindparam,
     text,
 )
 
 from keter.domain.bets import OPEN, BetState
 from keter.domain.tickets import TicketStatus
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
+from keter.ledger.statements import words, written_out
 
 REVISION = "0006"
 
@@ -45,19 +42,6 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_name)s",
     }
 )
-
-
-def written_out(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
-    """Return the condition that ``column`` is one of ``values``, written into the statement.
-
-    With bound parameters a database cannot see that a partial index holds every matching row.
-    """
-    return column.in_(bindparam(None, sorted(values), expanding=True, literal_execute=True))
-
-
-def words(values: object) -> str:
-    """Return the words as a SQL list, sorted so that it does not vary between runs."""
-    return ", ".join(f"'{word}'" for word in sorted(map(str, values)))  # type: ignore[call-overload]  # any iterable
 
 
 OPEN_CONDITION = f"state IN ({words(OPEN)})"

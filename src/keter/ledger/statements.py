@@ -1,9 +1,23 @@
-"""Pieces of SQL that several repositories use."""
+"""Pieces of SQL that the tables and several repositories use."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, insert, update
+from sqlalchemy import Column, ColumnElement, Table, bindparam, insert, update
 from sqlalchemy.engine import Connection
+
+
+def written_out(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that ``column`` is one of ``values``, written into the statement.
+
+    With bound parameters a database cannot see that a partial index holds every matching row.
+    """
+    return column.in_(bindparam(None, sorted(values), expanding=True, literal_execute=True))
+
+
+def words(values: Iterable[object]) -> str:
+    """Return the words as a SQL list, sorted so that it does not vary between runs."""
+    return ", ".join(f"'{word}'" for word in sorted(map(str, values)))
 
 
 def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:

@@ -22,13 +22,6 @@ class Spec:
     labels: tuple[str, ...]
     help: str
 
-    @property
-    def samples(self) -> frozenset[str]:
-        """The names of its samples in the text; a histogram has three."""
-        if self.kind != "histogram":
-            return frozenset({self.name})
-        return frozenset(self.name + end for end in ("_bucket", "_sum", "_count"))
-
 
 def _gauge(name: str, text: str, *labels: str) -> Spec:
     return Spec(f"keter_{name}", "gauge", labels, text)

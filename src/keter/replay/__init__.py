@@ -1,1 +1,1 @@
-"""Yesterday's prices again: capture files, replay, backtest."""
+"""Capture files, their replay, backtests on past seasons, and the analysis of bets."""

@@ -1,19 +1,22 @@
-"""The edge gate and the stake rules on football-data files: what would have been bet, at which
-value, and how it ended.
+"""Backtest of the edge gate and the stake rules on football-data files.
 
-One sharp book (Pinnacle) makes the consensus, so ``MIN_SHARP_SOURCES`` is 1 here. A price counts as
-seen at kick-off less a minute and as confirmed then: the files have no times. Handicap value is per
-unit of action (no push model). At most one bet a selection, at the best of the books asked for.
+Its result is the bets that would have been made, with their value and their profit.
+
+One sharp book (Pinnacle) is the consensus, so ``MIN_SHARP_SOURCES`` is 1 here. The files have no
+times: a price counts as seen and confirmed one minute before kick-off. Handicap value is per unit
+of action (no push model). There is at most one bet on a selection, at the best price of the chosen
+books.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.bets import SETTLED
+from keter.domain.days import day_of
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
 from keter.domain.money import to_minor
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
@@ -46,11 +49,11 @@ _BEFORE_KICKOFF = timedelta(minutes=1)
 class Rules:
     """What to bet.
 
-    ``moment`` is when prices are taken; ``sharp_moment`` whose Pinnacle price they are held
-    against.
+    ``moment`` is when the books' prices are taken. ``sharp_moment`` is when the Pinnacle price is
+    taken that they are compared with.
 
-    Held against the close (``sharp_moment`` CLOSE) the result says what a perfect forecast of the
-    close would have earned: it is a measure of the market, not a strategy.
+    With ``sharp_moment`` CLOSE the result is that of a perfect forecast of the close. It measures
+    the market and is no strategy.
     """
 
     edge: EdgeSettings
@@ -68,8 +71,8 @@ class Rules:
 class Backtest:
     """What was read and what was bet, in the order of the files.
 
-    ``above_ceiling`` counts the selections left out because their best price was taken for an error
-    (``EV_MAX_PCT``).
+    ``above_ceiling`` counts the selections left out because their value is above ``EV_MAX_PCT``:
+    their best price was taken for an error.
     """
 
     files: list[str] = field(default_factory=list)
@@ -83,9 +86,10 @@ class Backtest:
 def run(
     paths: Iterable[Path], rules: Rules, progress: Callable[[int, int], None] = lambda _, __: None
 ) -> Backtest:
-    """Bets through all files. Raises UsageError for unusable paths.
+    """Run the backtest over all files. Raises UsageError for unusable paths.
 
-    ``progress`` is told of each fixture read, and after each file of its bytes.
+    ``progress`` is called with (fixtures, bytes): for each fixture read, and after each file with
+    its size.
     """
     result = Backtest()
     for path in csv_files(paths):
@@ -97,7 +101,7 @@ def run(
             result.fixtures += 1
             for market in _markets(row, rules):
                 result.markets += 1
-                _bet(row, market, rules, result)
+                _bet_on(row, market, rules, result)
             progress(1, 0)
         progress(0, path.stat().st_size)
     return result
@@ -113,7 +117,7 @@ def _markets(fixture: Fixture, rules: Rules) -> Iterator[Market]:
             yield market
 
 
-def _bet(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> None:
+def _bet_on(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> None:
     validated = _validated(fixture, market, rules)
     if validated is None:
         return
@@ -126,8 +130,9 @@ def _bet(fixture: Fixture, market: Market, rules: Rules, result: Backtest) -> No
 
 
 def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarket | None:
-    """The market as the edge gate wants it: Pinnacle's prices of one moment, the books' of
-    another.
+    """Return the market as the edge gate takes it, or None if no chosen book has a price.
+
+    Pinnacle's prices are those of ``sharp_moment``, the books' those of ``moment``.
     """
     offered = fixture.prices.get((rules.moment, market), {})
     books = {book: offered[book] for book in rules.books if book in offered}
@@ -165,7 +170,7 @@ def _record(
         bet_id=f"{fixture.uid}|{signal.selection_id}",
         mode="BACKTEST",
         event_uid=fixture.uid,
-        day=fixture.kickoff.date().isoformat(),
+        day=day_of(fixture.kickoff, UTC),
         league=fixture.division,
         book=best.book,
         kind=market.kind.value,
@@ -184,14 +189,16 @@ def _record(
 
 
 def _closing_p(fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings) -> float | None:
-    """Pinnacle's closing probability of the very selection; None where it was not quoted at the
-    bet's line.
+    """Return Pinnacle's closing probability of the selection, or None without a close.
+
+    The close must be of the bet's own line.
     """
     p = _close(fixture, market, edge)
     return None if p is None else p[market.sides.index(side)]
 
 
 def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float, ...] | None:
+    """Return Pinnacle's closing probabilities of the market without margin, or None."""
     texts = fixture.prices.get((Moment.CLOSE, market), {}).get(PINNACLE)
     if texts is None:
         return None
@@ -204,11 +211,10 @@ def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float,
 def _modelled_p(
     fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings
 ) -> float | None:
-    """Pinnacle's close of another handicap line, moved to the bet's by a goal model with the total
-    of its closing 1X2.
+    """Return Pinnacle's close of another handicap line, moved to the bet's line.
 
-    None where the line stood still, moved by more than two quarter steps, or one of these prices is
-    missing.
+    It is moved by a goal model whose total comes from the closing 1X2. Returns None if the closing
+    line is the bet's, is more than two quarter steps away, or a price is missing.
     """
     closing = fixture.handicaps.get(Moment.CLOSE)
     if market.kind is not MarketKind.ASIAN_HANDICAP or closing is None or closing == market:

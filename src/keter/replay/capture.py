@@ -1,14 +1,15 @@
-"""Capture files: every raw answer of a venue, in the order in which it came, for replay.
+"""Capture files: the raw answers of a venue, in the order of their arrival, for replay.
 
-A file is gzip; each batch is a gzip member of its own, so that a crash can spoil the last batch
-only. Inside is one JSON object per line, UTF-8:
+A file is gzip. Each batch is a gzip member of its own, so a crash can damage only the last batch.
+Inside is one JSON object on each line, UTF-8:
 
-    {"v": 1, "account": "acc", "venue": "asianodds", "request": {"market_type": 1}, "requested_at": "2026-02-21T12:00:00Z",
-     "received_at": "2026-02-21T12:00:00.412Z", "text": "..."}
+    {"v": 1, "account": "acc", "venue": "asianodds", "request": {"market_type": 1},
+     "requested_at": "2026-02-21T12:00:00Z", "received_at": "2026-02-21T12:00:00.412Z",
+     "text": "..."}
 
-``text`` is the body; a body that is not UTF-8 is in ``base64`` instead. Files are named by the time
-of their first answer (``20260221T120000.412Z.jsonl.gz``), so names sort as time does. The recorder
-may write an answer twice after a crash; ``read`` gives it once.
+``text`` is the body. A body that is not UTF-8 is in ``base64`` instead. Files are named by the time
+of their first answer (``20260221T120000.412Z.jsonl.gz``), so names sort as times do. After a crash
+the recorder may write an answer twice; ``read_captures`` yields it once.
 """
 
 import base64
@@ -18,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import inf
+from os import SEEK_CUR, SEEK_END
 from pathlib import Path
 
 import msgspec
@@ -31,12 +33,12 @@ SUFFIX = ".jsonl.gz"
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_FILE_BYTES = 32_000_000
 MAX_FILE_AGE = timedelta(hours=1)
-REPEAT_MEMORY = 256  # answers of one batch and more
+REPEAT_MEMORY = 256  # answers; one batch has fewer
 _NAME = "%Y%m%dT%H%M%S.%f"
 
 
 class CaptureLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a capture file. Exactly one of ``text`` and ``base64`` holds the body."""
+    """One line of a capture file; either ``text`` or ``base64`` holds the body."""
 
     account: str
     venue: str
@@ -49,8 +51,9 @@ class CaptureLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CaptureWriter:
-    """Appends answers to the newest file of ``folder`` and starts another when that is full or an
-    hour old.
+    """Appends answers to its current file in ``folder``.
+
+    It starts another file if that one has ``max_bytes``, is MAX_FILE_AGE old, or was deleted.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int = MAX_FILE_BYTES) -> None:
@@ -60,9 +63,9 @@ class CaptureWriter:
         self._started: datetime | None = None
 
     def append(self, answers: Sequence[CapturedAnswer]) -> Path | None:
-        """Write one batch and flushes it; returns the file.
+        """Write one batch, flush it, and return the file; None for an empty batch.
 
-        Raises OSError when the disk refuses.
+        Raises OSError if the file cannot be written.
         """
         if not answers:
             return None
@@ -70,20 +73,21 @@ class CaptureWriter:
         lines = b"".join(msgspec.json.encode(_line(answer)) + b"\n" for answer in answers)
         member = gzip.compress(lines, compresslevel=6)
         with open_private(path, "ab") as file:
-            whole = file.tell()
+            size = file.seek(0, SEEK_END)
             try:
                 file.write(member)
                 file.flush()
             except OSError:
-                file.truncate(whole)  # a part of a batch would hide every batch written after it
+                # A part of a batch would make every batch behind it unreadable.
+                file.truncate(size)
                 raise
         return path
 
     def prune(self, keep: timedelta, now: datetime, most_bytes: float = inf) -> int:
-        """Delete files whose first answer is older than ``keep``, and the oldest of those above
-        ``most_bytes`` in all.
+        """Delete files whose first answer is older than ``keep``, and return how many.
 
-        The file being written stays. Returns how many went.
+        If the others have more than ``most_bytes`` together, the oldest of them are deleted too.
+        The current file is never deleted.
         """
         files = capture_files(self._folder)
         old = [path for path in files if path != self._path and now - _first_answer(path) > keep]
@@ -113,25 +117,25 @@ class CaptureWriter:
 
 
 def capture_files(folder: Path) -> list[Path]:
-    """The capture files of ``folder``, oldest first."""
+    """Return the capture files in ``folder``, oldest first."""
     return sorted(path for path in folder.glob(f"*{SUFFIX}") if _is_capture(path))
 
 
 def read_captures(
     paths: Iterable[Path], progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[CapturedAnswer]:
-    """Every answer of these files, in order, once.
+    """Yield every answer of these files once, in order.
 
-    A batch cut short by a crash ends its file.
+    A batch that a crash cut short ends its file. ``progress`` is called with the number of bytes
+    read since its last call.
 
-    ``progress`` is told of the bytes read since it was last told. Raises msgspec.ValidationError
-    for a line that is no capture, OSError when a file cannot be read.
+    Raises msgspec.ValidationError for a line that is no capture, OSError if a file cannot be read.
     """
     seen: deque[tuple[object, ...]] = deque(maxlen=REPEAT_MEMORY)
     for path in paths:
         for line in _lines(path, progress):
             record = msgspec.json.decode(line, type=CaptureLine)
-            # Answers to unlike requests may share both times where the clock is coarse.
+            # With a coarse clock, answers to different requests may have the same times.
             key = (record.account, record.requested_at, record.received_at, record.request)
             if key not in seen:
                 seen.append(key)
@@ -143,16 +147,16 @@ def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
         if raw.read(2) not in {GZIP_MAGIC, b""}:
             raise gzip.BadGzipFile(f"{path.name} is not a gzip file")
         raw.seek(0)
-        told = 0
+        reported = 0
         with gzip.open(raw, "rb") as file:
             while True:
                 try:
                     line = file.readline()
                 except (EOFError, zlib.error, gzip.BadGzipFile):
-                    return  # the member that a crash cut short
-                if (at := raw.tell()) > told:
-                    progress(at - told)
-                    told = at
+                    return  # a crash cut this member short
+                if (at := raw.seek(0, SEEK_CUR)) > reported:
+                    progress(at - reported)
+                    reported = at
                 if not line.endswith(b"\n"):
                     return
                 yield line

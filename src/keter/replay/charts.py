@@ -1,5 +1,6 @@
-"""Small SVG charts as text, for reports that are one file: no script, colours from the page's style
-sheet.
+"""Small SVG charts as text, for a page that is one file.
+
+They need no script. Their colours come from the style sheet of the page.
 """
 
 from collections.abc import Sequence
@@ -7,28 +8,24 @@ from html import escape
 from itertools import pairwise
 from math import ceil
 
-from keter.replay.performance import Bin, Slice
+from keter.domain.money import grouped_text
+from keter.replay.performance import Bin
+from keter.replay.slices import Slice
 
 WIDE, NARROW, HEIGHT, MARGIN = 1040, 480, 240, 52
-POINTS = 600  # more would not be seen and make the file heavy
+POINTS = 600  # more are not visible and make the file large
 
 
 def line_chart(values: Sequence[float], below: Sequence[float], *, label: str, unit: str) -> str:
-    """``values`` as a line and ``below`` (0 or more) as a filled depth under zero, over the same
-    steps.
+    """Return a chart of ``values`` as a line and of ``below`` as an area under zero.
+
+    Both have the same steps. ``below`` holds depths of zero or more.
     """
-    step = max(1, ceil(len(values) / POINTS))
-    kept = [*range(0, len(values), step)]
-    if kept and kept[-1] != len(values) - 1:
-        kept.append(len(values) - 1)
-    top, bottom = max([0.0, *values]), min([0.0, *values, *[-b for b in below]])
+    kept = _thinned(len(values))
+    top, bottom = max([0.0, *values]), min([0.0, *values, *[-depth for depth in below]])
     x = [_scale(i, 0, max(len(values) - 1, 1), MARGIN, WIDE - 8) for i in kept]
-    line = " ".join(
-        f"{at:.1f},{_y(values[i], bottom, top):.1f}" for at, i in zip(x, kept, strict=True)
-    )
-    depth = " ".join(
-        f"{at:.1f},{_y(-below[i], bottom, top):.1f}" for at, i in zip(x, kept, strict=True)
-    )
+    line = _points(x, [_y(values[i], bottom, top) for i in kept])
+    depth = _points(x, [_y(-below[i], bottom, top) for i in kept])
     zero = _y(0, bottom, top)
     area = (
         f'<polygon class="depth" points="{MARGIN},{zero:.1f} {depth}'
@@ -42,8 +39,10 @@ def line_chart(values: Sequence[float], below: Sequence[float], *, label: str, u
 
 
 def histogram(values: Sequence[float], *, label: str, bins: int = 40) -> str:
-    """How often each value occurs, in equal steps between the 0.5 and 99.5 percentile; the ends
-    gather the rest.
+    """Return a chart of how often each value occurs; ``values`` must not be empty.
+
+    The bins are equal steps between the 0.5 and the 99.5 percentile. The first and the last bin
+    also hold the values outside.
     """
     ordered = sorted(values)
     low, high = ordered[int(0.005 * (len(ordered) - 1))], ordered[ceil(0.995 * (len(ordered) - 1))]
@@ -52,24 +51,16 @@ def histogram(values: Sequence[float], *, label: str, bins: int = 40) -> str:
     for value in ordered:
         counts[min(max(int((value - low) / width), 0), bins - 1)] += 1
     tallest = max(counts)
-    edges = [
-        _scale(low + i * width, low, low + bins * width, MARGIN, NARROW - 8)
-        for i in range(bins + 1)
-    ]
-    bars = []
-    for i, (n, (left, right)) in enumerate(zip(counts, pairwise(edges), strict=True)):
-        colour = "gain" if low + (i + 0.5) * width >= 0 else "loss"
-        tall = _y(0, 0, tallest) - _y(n, 0, tallest)
-        bars.append(_rect(colour, left, _y(n, 0, tallest), max(right - left - 1, 0.5), tall))
-    ends = _text(MARGIN, HEIGHT - 6, f"{low:+.1%}") + _text(
-        NARROW - 8, HEIGHT - 6, f"{high:+.1%}", end=True
-    )
-    return _svg(_axis(0, tallest, "bets") + "".join(bars) + ends, label)
+    bars = _histogram_bars(counts, low, width, tallest)
+    left_end = _text(MARGIN, HEIGHT - 6, f"{low:+.1%}")
+    right_end = _text(NARROW - 8, HEIGHT - 6, f"{high:+.1%}", end=True)
+    return _svg(_axis(0, tallest, "bets") + bars + left_end + right_end, label)
 
 
 def calibration_chart(bins: Sequence[Bin], *, label: str) -> str:
-    """Share won against fair probability with 95 % intervals; on the diagonal the forecast is
-    calibrated.
+    """Return a chart of the share won against the fair probability, with 95 % intervals.
+
+    On the diagonal the forecast is calibrated.
     """
     marks = []
     for one in bins:
@@ -83,14 +74,13 @@ def calibration_chart(bins: Sequence[Bin], *, label: str) -> str:
         f'<line class="grid" x1="{MARGIN}" x2="{NARROW - 8}" y1="{_y(0, 0, 1):.1f}"'
         f' y2="{_y(1, 0, 1):.1f}"/>'
     )
-    ends = _text(MARGIN, HEIGHT - 6, "0 fair probability") + _text(
-        NARROW - 8, HEIGHT - 6, "1", end=True
-    )
-    return _svg(_axis(0, 1, "won") + diagonal + "".join(marks) + ends, label)
+    left_end = _text(MARGIN, HEIGHT - 6, "0 fair probability")
+    right_end = _text(NARROW - 8, HEIGHT - 6, "1", end=True)
+    return _svg(_axis(0, 1, "won") + diagonal + "".join(marks) + left_end + right_end, label)
 
 
 def bar_chart(slices: Sequence[Slice], *, label: str, most: int = 12) -> str:
-    """Profit by slice, in units of currency, the largest turnovers first."""
+    """Return a chart of the profit of the first ``most`` slices, in units of currency."""
     shown = slices[:most]
     reach = max((abs(one.pnl_minor) for one in shown), default=0) or 1
     row, middle = 22, NARROW / 2 + 20
@@ -101,8 +91,35 @@ def bar_chart(slices: Sequence[Slice], *, label: str, most: int = 12) -> str:
         y = 4 + i * row
         bars.append(_text(4, y + 14, f"{one.name} ({one.n})"))
         bars.append(_rect("gain" if one.pnl_minor >= 0 else "loss", left, y, size, row - 6))
-        bars.append(_text(NARROW - 4, y + 14, f"{one.pnl_minor / 100:+,.2f}", end=True))
+        bars.append(_text(NARROW - 4, y + 14, grouped_text(one.pnl_minor, signed=True), end=True))
     return _svg("".join(bars), label, height=8 + row * max(len(shown), 1))
+
+
+def _thinned(count: int) -> list[int]:
+    """Return at most about POINTS of the indices below ``count``, the last one included."""
+    kept = [*range(0, count, max(1, ceil(count / POINTS)))]
+    if kept and kept[-1] != count - 1:
+        kept.append(count - 1)
+    return kept
+
+
+def _points(x: Sequence[float], y: Sequence[float]) -> str:
+    return " ".join(f"{left:.1f},{top:.1f}" for left, top in zip(x, y, strict=True))
+
+
+def _histogram_bars(counts: Sequence[int], low: float, width: float, tallest: int) -> str:
+    """Return the bars; those of values below zero have the colour of a loss."""
+    bins = len(counts)
+    edges = [
+        _scale(low + i * width, low, low + bins * width, MARGIN, NARROW - 8)
+        for i in range(bins + 1)
+    ]
+    bars = []
+    for i, (n, (left, right)) in enumerate(zip(counts, pairwise(edges), strict=True)):
+        colour = "gain" if low + (i + 0.5) * width >= 0 else "loss"
+        tall = _y(0, 0, tallest) - _y(n, 0, tallest)
+        bars.append(_rect(colour, left, _y(n, 0, tallest), max(right - left - 1, 0.5), tall))
+    return "".join(bars)
 
 
 def _svg(body: str, label: str, width: int = NARROW, height: int = HEIGHT) -> str:
@@ -134,6 +151,7 @@ def _y(value: float, bottom: float, top: float) -> float:
 
 
 def _axis(bottom: float, top: float, unit: str, width: int = NARROW) -> str:
+    """Return grid lines at ``bottom``, zero and ``top``, with their values and the unit."""
     lines = []
     for value in sorted({bottom, 0.0, top}):
         y = _y(value, bottom, top)

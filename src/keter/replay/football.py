@@ -1,10 +1,10 @@
-"""football-data.co.uk files: one fixture a row, prices of several sources before the close and at
-it.
+"""Reader of football-data.co.uk files: one fixture a row, with prices before and at the close.
 
-A source is the prefix of the site's columns (``PS``/``P`` Pinnacle, ``B365``, ``WH``, ``Max``,
-``Avg``, ``BFE``; ``BbMx`` and ``BbAv`` are the Max and Avg of the older files). ``Moment.EARLIER``
-is the price collected before the close, not the opening. The handicap line is the home line, one
-for all sources of a moment. Source: football-data.co.uk, notes.txt.
+A prefix of the site's columns names the source of a price: ``PS`` or ``P`` Pinnacle, ``B365``,
+``WH``, ``Max``, ``Avg``, ``BFE``. ``BbMx`` and ``BbAv`` are the Max and Avg of older files.
+
+``Moment.EARLIER`` is a price collected before the close, not the opening price. The handicap line
+is the home line, the same for all sources of a moment. Source: football-data.co.uk, notes.txt.
 """
 
 import csv
@@ -19,8 +19,7 @@ from keter.domain.markets import Market, MarketKind, Period, event_uid, parse_li
 from keter.errors import UsageError
 
 PINNACLE = "PIN"
-# Both are the best and the mean of sources of unequal age: nobody could have had all of them at one
-# moment.
+# The best price over sources of unequal age: nobody could have had all of them at one moment.
 OPTIMISTIC = frozenset({"MAX"})
 AVERAGES = frozenset({"AVG"})
 EXCHANGES = frozenset({"BFE"})  # prices before the commission on winnings
@@ -51,7 +50,8 @@ class Moment(StrEnum):
 class Fixture:
     """A played match.
 
-    ``prices`` are texts by moment, market and book, in the order of ``Market.sides``.
+    ``prices`` are texts by (moment, market) and book, in the order of ``Market.sides``.
+    ``handicaps`` holds the handicap market of each moment.
     """
 
     uid: str
@@ -66,7 +66,7 @@ class Fixture:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that is no playable fixture, and why."""
+    """A row that is no played fixture, and why."""
 
     file: str
     line: int
@@ -74,9 +74,9 @@ class Skipped:
 
 
 def csv_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and for a folder the match files directly in it, sorted.
+    """Return the files, and for each folder the .csv files directly in it, sorted.
 
-    Raises UsageError for what is neither.
+    Raises UsageError for a path that is neither file nor folder, or if there is no .csv file.
     """
     found: list[Path] = []
     for path in paths:
@@ -92,9 +92,9 @@ def csv_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
-    """The rows of one file in their order.
+    """Yield the rows of one file in their order.
 
-    Raises UsageError when it cannot be read or is no football-data file.
+    Raises UsageError if it cannot be read or is no football-data file.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
@@ -115,7 +115,7 @@ def read_fixtures(path: Path) -> Iterator[Fixture | Skipped]:
 
 
 class _Layout:
-    """Which columns of a file hold which price."""
+    """The columns of a file that hold prices: (moment, book, columns) for each kind of market."""
 
     def __init__(self, columns: frozenset[str]) -> None:
         self.totals: list[tuple[Moment, str, tuple[str, ...]]] = []
@@ -177,7 +177,7 @@ def _handicaps(layout: _Layout, row: Mapping[str, str | None]) -> dict[Moment, M
         try:
             found[moment] = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, parse_line(text))
         except ValueError:
-            continue  # no line, no handicap market: the row's other markets stand
+            continue  # without a line there is no handicap market; the others are used
     return found
 
 
@@ -202,7 +202,7 @@ def _is_price(text: str) -> bool:
 
 
 def _kickoff(date: str, time: str) -> datetime:
-    """UTC of a British date and wall-clock time; 15:00 where the file gives none."""
+    """Return the UTC time of a British date and local time; 15:00 if the file has no time."""
     pattern = "%d/%m/%Y" if len(date) > 8 else "%d/%m/%y"
     return (
         datetime.strptime(f"{date} {time or '15:00'}", f"{pattern} %H:%M")

@@ -1,10 +1,8 @@
-"""DRY beside LIVE: what the paper gateway would have said to the very placements that LIVE made.
-
-Pure.
+"""Comparison of DRY with LIVE: the paper venue's answers to the placements that LIVE made.
 
 Each placement is drawn ``DRAWS`` times with a generator seeded by its reference, so that a report
-never changes by itself. A paper fill is settled from the recorded result, also where LIVE was
-refused: that difference is what refusals cost.
+is the same at every call. A paper fill is settled from the recorded result, even if LIVE was
+refused: the difference is the cost of refusals.
 """
 
 import random
@@ -24,11 +22,10 @@ from keter.venues.paper.settings import PaperSettings
 DRAWS = 100
 
 
-class Side(msgspec.Struct, frozen=True):
-    """One account of the same placements: how many were filled, the mean of filled to asked price,
-    and profit.
+class Fills(msgspec.Struct, frozen=True):
+    """The fills of one mode: their number, the mean ratio of filled to asked price, the profit.
 
-    DRY's ``fills`` and ``pnl_minor`` are means over the draws. ``price_ratio`` is None without a
+    For DRY ``fills`` and ``pnl_minor`` are means over the draws. ``price_ratio`` is None without a
     fill.
     """
 
@@ -38,20 +35,22 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Parity(msgspec.Struct, frozen=True):
-    """Both accounts of ``placements``; ``without_result`` of them have no recorded result and earn
-    nothing on either side.
+    """Both modes on the same ``placements``, of all books or of one.
+
+    ``without_result`` of the placements have no recorded result: their profit counts as zero in
+    both modes.
     """
 
     name: str
     placements: int
     without_result: int
-    dry: Side
-    live: Side
+    dry: Fills
+    live: Fills
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What draws the paper fills."""
+    """The settings that the paper fills are drawn with."""
 
     paper: PaperSettings
     router: RouterSettings
@@ -60,7 +59,10 @@ class Model:
 def parity(
     facts: Iterable[PlacementFact], results: Mapping[str, EventScore], model: Model
 ) -> list[Parity]:
-    """All decided placements together, then by book. Empty without any."""
+    """Return the comparison of all decided placements, then that of each book.
+
+    It is empty without decided placements.
+    """
     decided = [fact for fact in facts if fact.decided_at is not None and fact.asked]
     if not decided:
         return []
@@ -89,29 +91,29 @@ def _final(fact: PlacementFact, results: Mapping[str, EventScore]) -> EventScore
     return score if score is not None and score.ended else None
 
 
-def _live(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None]) -> Side:
+def _live(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None]) -> Fills:
     filled = [fact for fact in facts if not fact.refused]
     ratios = [float(fact.bet.odds) / float(fact.asked[0][1]) for fact in filled if fact.bet.odds]
     pnl = sum(
         fact.bet.pnl_minor or 0 for fact in filled if final[fact.bet.intent.intent_id] is not None
     )
-    return Side(len(filled), sum(ratios) / len(ratios) if ratios else None, pnl)
+    return Fills(len(filled), sum(ratios) / len(ratios) if ratios else None, pnl)
 
 
 def _dry(
     facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None], model: Model
-) -> Side:
+) -> Fills:
     fills, ratios, pnl = 0, 0.0, 0
     for fact in facts:
         text = fact.asked[0][1]
-        rng = random.Random(fact.bet.intent.reference)  # noqa: S311 - imagined fills are no secret
+        rng = random.Random(fact.bet.intent.reference)  # noqa: S311 - simulated fills are no secret
         for _ in range(DRAWS):
-            fate = draw_fill(text, model.router.slippage_limit_pct(float(text)), model.paper, rng)
-            if not fate.refused:
+            fill = draw_fill(text, model.router.slippage_limit_pct(float(text)), model.paper, rng)
+            if not fill.refused:
                 fills += 1
-                ratios += float(fate.odds) / float(text)
-                pnl += _profit(fact, fate.odds, final[fact.bet.intent.intent_id])
-    return Side(fills / DRAWS, ratios / fills if fills else None, pnl / DRAWS)
+                ratios += float(fill.odds) / float(text)
+                pnl += _profit(fact, fill.odds, final[fact.bet.intent.intent_id])
+    return Fills(fills / DRAWS, ratios / fills if fills else None, pnl / DRAWS)
 
 
 def _profit(fact: PlacementFact, odds: str, score: EventScore | None) -> int:

@@ -1,34 +1,35 @@
-"""Edge or luck?
+"""Measures of a set of bets that help to separate edge from luck.
 
-What a set of bets says of itself: yield, closing line value, calibration, drawdown, attribution.
+They are yield, closing line value, calibration, drawdown and attribution. A measure without data
+is None, never zero.
 
-Intervals are cluster-robust: bets of one day (yield) or of one event (closing value) count as one
-observation, because they win and lose together. Nothing here is given out as zero for want of data:
-it is None, with the number of bets it rests on. Formulas: betting mathematics reference, section 7;
-Wilson 1927 for the calibration intervals.
+Intervals are robust to clusters, because bets of one day or one event win and lose together. For
+the yield the bets of one day count as one observation, for the closing line value those of one
+event.
+
+Source: betting mathematics reference, section 7. The calibration intervals are Wilson's (1927).
 """
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from keter.domain.bets import SETTLED, BetState
+from keter.domain.streaks import LOSSES, WINS
 from keter.pricing.analytics import calibration, clustered_ratio, mean_t, scores
 from keter.replay.records import BetRecord
+from keter.replay.slices import Slice, profit, slices_by_dimension, turnover
 
 Z_95 = 1.959963984540054
-_LOSSES = frozenset({BetState.LOST.value, BetState.HALF_LOST.value})
-_WINS = frozenset({BetState.WON.value, BetState.HALF_WON.value})
+_LOSSES = frozenset(state.value for state in LOSSES)
+_WINS = frozenset(state.value for state in WINS)
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A mean with its 95 % interval and t-value over ``n`` bets in ``clusters``; the interval is
-    None below two clusters.
+    """A mean over ``n`` bets in ``clusters``, with its 95 % interval and its t-value.
 
-    ``t_single`` is the t-value that takes every bet for one observation: larger where bets win and
-    lose together.
+    The interval and ``t`` are None below two clusters. ``t_single`` counts every bet as one
+    observation: it is larger if bets win and lose together.
     """
 
     value: float
@@ -41,8 +42,9 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """Bets of similar fair probability: how often they should have won, how often they did, Wilson
-    95 % interval.
+    """Bets of similar fair probability: the expected and the actual share of wins.
+
+    ``low`` and ``high`` are the Wilson 95 % interval of the actual share.
     """
 
     n: int
@@ -52,29 +54,13 @@ class Bin(msgspec.Struct, frozen=True):
     high: float
 
 
-class Slice(msgspec.Struct, frozen=True):
-    """Bets that share a league, book, market kind, odds band or time to start.
-
-    Money in minor units.
-    """
-
-    name: str
-    n: int
-    turnover_minor: int
-    pnl_minor: int
-    yield_: float
-    clv: float | None
-    n_clv: int
-
-
 class Attribution(msgspec.Struct, frozen=True):
-    """Where the profit of the ``n`` bets with a close came from; the four parts sum to it.
+    """The profit of the ``n`` bets with a close, split into four parts in minor units.
 
-    Money in minor units.
-
-    ``promised`` is the value the gate saw, ``slippage`` what other odds than those asked for cost,
-    ``drift`` what the price still did until the close, ``luck`` the results less their value at the
-    close.
+    * ``promised_minor``: the value that the edge gate computed
+    * ``slippage_minor``: the effect of getting other odds than those asked for
+    * ``drift_minor``: the change of value until the close
+    * ``luck_minor``: the results less their value at the close
     """
 
     n: int
@@ -85,15 +71,15 @@ class Attribution(msgspec.Struct, frozen=True):
 
 
 class Performance(msgspec.Struct, frozen=True):
-    """The whole account of some bets.
+    """All measures of a set of bets; money in minor units.
 
-    Money in minor units, settled bets only, ``open`` counted apart.
+    They are of the settled bets. ``open`` is the number of the others.
 
-    ``clv_modelled`` is that of bets whose own line had no close and whose close was moved from
-    another: no part of ``clv``. ``expected_minor`` is what the gate promised at the bet,
-    ``closing_minor`` what the close says it was worth (on the bets that have a close),
-    ``luck_minor`` the rest of those bets' profit. Scores are of the fair probability on bets that
-    were wholly won or lost.
+    ``clv_modelled`` is of bets whose own line has no close, with the close of another line moved to
+    theirs. It is no part of ``clv``. ``expected_minor`` is the value that the edge gate computed.
+    ``closing_minor`` is the value by the close, of the bets that have one. ``luck_minor`` is the
+    rest of those bets' profit. ``brier``, ``log_loss`` and ``calibration`` are of the fair
+    probability, on bets that were wholly won or lost.
     """
 
     bets: int
@@ -119,9 +105,7 @@ class Performance(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """After a day's bets: profit so far and the distance below its highest point, in minor
-    units.
-    """
+    """The profit after a bet and its distance below the highest profit so far, in minor units."""
 
     day: str
     pnl_minor: int
@@ -129,34 +113,32 @@ class Point(msgspec.Struct, frozen=True):
 
 
 def performance(records: Iterable[BetRecord]) -> Performance:
-    """Measures settled bets of ONE mode. Raises ValueError when DRY, LIVE or BACKTEST are mixed."""
+    """Measure the settled bets of one mode.
+
+    Raises ValueError if DRY, LIVE or BACKTEST are mixed.
+    """
     every = list(records)
     if len({record.mode for record in every}) > 1:
         raise ValueError("DRY, LIVE and backtest bets are never measured together")
     bets = sorted((r for r in every if r.state in SETTLED and r.pnl_minor is not None), key=_order)
     with_close = [bet for bet in bets if bet.clv is not None]
-    modelled = [bet for bet in bets if bet.clv is None and bet.modelled_clv is not None]
-    closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in with_close) if with_close else None
+    closing = _closing(with_close) if with_close else None
     wins, losses = _streaks(bets)
     forecasts = _forecasts(bets)
     brier, log_loss = _scores(*forecasts)
     return Performance(
         bets=len(bets),
         open=len(every) - len(bets),
-        turnover_minor=_turnover(bets),
-        pnl_minor=_pnl(bets),
+        turnover_minor=turnover(bets),
+        pnl_minor=profit(bets),
         yield_=_ratio(bets, lambda b: b.pnl_minor or 0, lambda b: b.stake_minor, lambda b: b.day),
-        clv=_ratio(with_close, lambda b: b.clv or 0.0, lambda _: 1.0, lambda b: b.event_uid),
+        clv=_mean_by_event(with_close, lambda bet: bet.clv or 0.0),
         clv_missing=len(bets) - len(with_close),
-        clv_modelled=_ratio(
-            modelled, lambda b: b.modelled_clv or 0.0, lambda _: 1.0, lambda b: b.event_uid
-        ),
-        beat_close=sum(1 for b in with_close if (b.clv or 0.0) > 0) / len(with_close)
-        if with_close
-        else None,
-        expected_minor=sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets),
+        clv_modelled=_modelled(bets),
+        beat_close=_beat_close(with_close),
+        expected_minor=_promised(bets),
         closing_minor=closing,
-        luck_minor=None if closing is None else _pnl(with_close) - closing,
+        luck_minor=None if closing is None else profit(with_close) - closing,
         attribution=_attribution(with_close),
         brier=brier,
         log_loss=log_loss,
@@ -164,26 +146,12 @@ def performance(records: Iterable[BetRecord]) -> Performance:
         max_drawdown_minor=max((point.drawdown_minor for point in equity(bets)), default=0),
         longest_win_streak=wins,
         longest_losing_streak=losses,
-        slices={name: slices(bets, of) for name, of in _dimensions(every).items()},
-    )
-
-
-def _attribution(bets: Sequence[BetRecord]) -> Attribution | None:
-    """Of bets with a close; None without any."""
-    if not bets:
-        return None
-    promised = sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets)
-    slippage = sum(
-        bet.stake_minor * bet.fair_p * (bet.odds - (bet.asked_odds or bet.odds)) for bet in bets
-    )
-    closing = sum(bet.stake_minor * (bet.clv or 0.0) for bet in bets)
-    return Attribution(
-        len(bets), promised, slippage, closing - promised - slippage, _pnl(bets) - closing
+        slices=slices_by_dimension(every, bets),
     )
 
 
 def equity(bets: Iterable[BetRecord]) -> list[Point]:
-    """Profit and drawdown bet by bet, in the order of kick-off. Unsettled bets are passed over."""
+    """Return profit and drawdown after each settled bet, in the order of kick-off."""
     total = peak = 0
     points = []
     for bet in sorted((b for b in bets if b.pnl_minor is not None), key=_order):
@@ -193,65 +161,44 @@ def equity(bets: Iterable[BetRecord]) -> list[Point]:
     return points
 
 
-def slices(bets: Iterable[BetRecord], name_of: Callable[[BetRecord], str]) -> tuple[Slice, ...]:
-    """The bets apart by name, largest turnover first."""
-    groups: dict[str, list[BetRecord]] = defaultdict(list)
-    for bet in bets:
-        groups[name_of(bet)].append(bet)
-    return tuple(
-        sorted(
-            (_slice(name, group) for name, group in groups.items()),
-            key=lambda s: (-s.turnover_minor, s.name),
-        )
-    )
-
-
-def odds_band(bet: BetRecord) -> str:
-    """``1.50-2.00``: the lower bound belongs to the band."""
-    return _band(
-        bet.odds,
-        (1.5, 2.0, 3.0, 5.0),
-        ("under 1.50", "1.50-2.00", "2.00-3.00", "3.00-5.00", "5.00 and over"),
-    )
-
-
-def time_to_start(bet: BetRecord) -> str:
-    """How long before kick-off the bet was made."""
-    hours = (bet.kickoff - bet.placed_at).total_seconds() / 3600
-    return _band(
-        hours, (0.0, 1.0, 6.0, 24.0), ("in play", "under 1 h", "1-6 h", "6-24 h", "24 h and over")
-    )
-
-
-DIMENSIONS: dict[str, Callable[[BetRecord], str]] = {
-    "league": lambda bet: bet.league,
-    "market": lambda bet: bet.kind,
-    "odds": odds_band,
-    "book": lambda bet: bet.book,
-    "time to start": time_to_start,
-}
-
-
-def _dimensions(records: Sequence[BetRecord]) -> dict[str, Callable[[BetRecord], str]]:
-    """A backtest has no times of its own: how long before the start it bet would say nothing."""
-    timeless = any(record.mode == "BACKTEST" for record in records)
-    return {name: of for name, of in DIMENSIONS.items() if not (timeless and of is time_to_start)}
-
-
 def _order(bet: BetRecord) -> tuple[object, ...]:
     return (bet.kickoff, bet.placed_at, bet.bet_id)
 
 
-def _band(value: float, edges: tuple[float, ...], names: tuple[str, ...]) -> str:
-    return names[bisect_right(edges, value)]
+def _promised(bets: Iterable[BetRecord]) -> float:
+    return sum(bet.stake_minor * bet.ev_pct / 100 for bet in bets)
 
 
-def _turnover(bets: Iterable[BetRecord]) -> int:
-    return sum(bet.stake_minor for bet in bets)
+def _closing(bets: Iterable[BetRecord]) -> float:
+    return sum(bet.stake_minor * (bet.clv or 0.0) for bet in bets)
 
 
-def _pnl(bets: Iterable[BetRecord]) -> int:
-    return sum(bet.pnl_minor or 0 for bet in bets)
+def _attribution(bets: Sequence[BetRecord]) -> Attribution | None:
+    """Split the profit of bets with a close; None without bets."""
+    if not bets:
+        return None
+    promised, closing = _promised(bets), _closing(bets)
+    slippage = sum(
+        bet.stake_minor * bet.fair_p * (bet.odds - (bet.asked_odds or bet.odds)) for bet in bets
+    )
+    drift = closing - promised - slippage
+    return Attribution(len(bets), promised, slippage, drift, profit(bets) - closing)
+
+
+def _beat_close(bets: Sequence[BetRecord]) -> float | None:
+    """Return the share of bets with better odds than the close; None without bets."""
+    return sum(1 for bet in bets if (bet.clv or 0.0) > 0) / len(bets) if bets else None
+
+
+def _modelled(bets: Iterable[BetRecord]) -> Estimate | None:
+    chosen = [bet for bet in bets if bet.clv is None and bet.modelled_clv is not None]
+    return _mean_by_event(chosen, lambda bet: bet.modelled_clv or 0.0)
+
+
+def _mean_by_event(
+    bets: Sequence[BetRecord], value: Callable[[BetRecord], float]
+) -> Estimate | None:
+    return _ratio(bets, value, lambda _: 1.0, lambda bet: bet.event_uid)
 
 
 def _ratio(
@@ -260,6 +207,7 @@ def _ratio(
     bottom: Callable[[BetRecord], float],
     cluster: Callable[[BetRecord], str],
 ) -> Estimate | None:
+    """Return the sum of ``top`` over the sum of ``bottom``, clustered; None without bets."""
     if not bets:
         return None
     tops, bottoms = [top(b) for b in bets], [bottom(b) for b in bets]
@@ -279,17 +227,8 @@ def _ratio(
     )
 
 
-def _slice(name: str, bets: Sequence[BetRecord]) -> Slice:
-    values = [bet.clv for bet in bets if bet.clv is not None]
-    turnover, pnl = _turnover(bets), _pnl(bets)
-    clv = sum(values) / len(values) if values else None
-    return Slice(
-        name, len(bets), turnover, pnl, pnl / turnover if turnover else 0.0, clv, len(values)
-    )
-
-
 def _forecasts(bets: Iterable[BetRecord]) -> tuple[list[float], list[bool]]:
-    """Fair probability and result of the bets that were wholly won or lost."""
+    """Return fair probability and result of the bets that were wholly won or lost."""
     decided = [bet for bet in bets if bet.state in {BetState.WON, BetState.LOST}]
     return [bet.fair_p for bet in decided], [bet.state == BetState.WON for bet in decided]
 
@@ -301,7 +240,7 @@ def _calibration(p: Sequence[float], won: Sequence[bool]) -> tuple[Bin, ...]:
 
 
 def _scores(p: Sequence[float], won: Sequence[bool]) -> tuple[float | None, float | None]:
-    """Brier score (mean squared error) and log loss of winning."""
+    """Return the Brier score (mean squared error) and the log loss of forecasts of a win."""
     if not p:
         return None, None
     found = scores([(1 - x, x) for x in p], [int(hit) for hit in won])
@@ -309,7 +248,10 @@ def _scores(p: Sequence[float], won: Sequence[bool]) -> tuple[float | None, floa
 
 
 def _streaks(bets: Iterable[BetRecord]) -> tuple[int, int]:
-    """The longest run of wins and of losses; pushes and void bets neither count nor break a run."""
+    """Return the longest run of wins and of losses.
+
+    Pushes and void bets neither count nor end a run.
+    """
     longest = {True: 0, False: 0}
     run, last = 0, None
     for bet in bets:

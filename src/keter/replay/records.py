@@ -1,19 +1,24 @@
-"""A bet as analytics see it: the same for the ledger and for backtests."""
+"""A bet as the analysis reads it, the same from the ledger, a backtest or a replay."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
 
 import msgspec
 
+from keter.domain.bets import FINAL, SETTLED, Bet
+from keter.domain.days import day_of
+
 
 class BetRecord(msgspec.Struct, frozen=True):
-    """One bet.
+    """One bet; money in minor units.
 
-    Money in minor units; ``pnl_minor`` is None while unsettled; ``state`` is a BetState value.
+    ``pnl_minor`` is None while unsettled. ``state`` is a BetState value. ``mode`` is DRY, LIVE or
+    BACKTEST.
 
-    ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at the close (None:
-    not available, never zero). ``modelled_p`` stands in where only another line had a close: that
-    price moved to the bet's line by a goal model. ``ev_pct`` is what the edge gate promised per 100
-    staked at ``asked_odds`` (None: those of the bet). ``mode`` keeps DRY, LIVE and BACKTEST apart.
+    ``ev_pct`` is the value per 100 staked that the edge gate computed at ``asked_odds`` (None: the
+    same as ``odds``). ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at
+    the close, None if there is none. ``modelled_p`` is used if only another line has a close: its
+    price, moved to the bet's line by a goal model.
     """
 
     bet_id: str
@@ -37,13 +42,47 @@ class BetRecord(msgspec.Struct, frozen=True):
     modelled_p: float | None = None
 
     @property
-    def modelled_clv(self) -> float | None:
-        """The same by ``modelled_p``; None without it."""
-        return None if self.modelled_p is None else self.odds * self.modelled_p - 1
+    def clv(self) -> float | None:
+        """The closing line value without margin, ``odds * closing_p - 1``, or None."""
+        return None if self.closing_p is None else self.odds * self.closing_p - 1
 
     @property
-    def clv(self) -> float | None:
-        """No-vig closing line value ``odds * q - 1``; None without a closing price of the same
-        line.
-        """
-        return None if self.closing_p is None else self.odds * self.closing_p - 1
+    def modelled_clv(self) -> float | None:
+        """The closing line value by ``modelled_p``, or None."""
+        return None if self.modelled_p is None else self.odds * self.modelled_p - 1
+
+
+def records_of(bets: Iterable[Bet], zone: tzinfo) -> list[BetRecord]:
+    """Return the records of bets that were placed, with betting days in ``zone``.
+
+    Skipped and refused bets are left out, and open ones without a placed stake.
+    """
+    return [
+        _record(bet, zone)
+        for bet in bets
+        if bet.state in SETTLED or (bet.state not in FINAL and bet.placed_stake_minor)
+    ]
+
+
+def _record(bet: Bet, zone: tzinfo) -> BetRecord:
+    intent = bet.intent
+    return BetRecord(
+        bet_id=intent.intent_id,
+        mode=intent.mode.value,
+        event_uid=intent.event_uid,
+        day=day_of(intent.created_at, zone),
+        league=intent.league,
+        book=bet.book or intent.book,
+        kind=intent.market.kind.value,
+        selection_id=intent.selection_id,
+        odds=float(bet.odds or intent.asked_odds),
+        stake_minor=bet.placed_stake_minor,
+        pnl_minor=bet.pnl_minor if bet.state in SETTLED else None,
+        state=bet.state.value,
+        ev_pct=intent.ev_pct,
+        fair_p=1 / intent.fair_odds,
+        closing_p=None if bet.closing_fair_odds is None else 1 / bet.closing_fair_odds,
+        placed_at=intent.created_at,
+        kickoff=intent.kickoff,
+        asked_odds=float(intent.asked_odds),
+    )

@@ -1,9 +1,8 @@
-"""Recorded answers through the live gates: validation, edge, risk, in the order and at the times of
-the recording.
+"""Replay of recorded answers through the live gates: validation, edge, risk.
 
-Deterministic: the clock is the recording's, ids are counted, nothing is drawn. The same files and
-settings give the same decisions, byte for byte. Bets are taken at the offered price, so a replay
-says what would have been *decided*; refusals and drift are the paper gateway's business.
+It is deterministic: the clock is the recording's, ids are counted, nothing is drawn. The same files
+and settings give the same decisions, byte for byte. Bets are filled at the offered price. A replay
+therefore shows what would have been decided, without the refusals and the drift of the paper venue.
 """
 
 from collections import Counter
@@ -17,44 +16,49 @@ from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
 from keter.domain.markets import Market, Outcome, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
-from keter.domain.verdicts import AWAITED, COOLING_DOWN, Reason, Verdict
+from keter.domain.verdicts import AWAITED, COOLING_DOWN, Verdict
 from keter.replay.simulated_book import SimulatedBook
 from keter.risk.gate import assess, best_first
 from keter.settings import Settings
+from keter.strategies.value.confirmation import AUDITED
 from keter.strategies.value.consensus_inputs import wanted_others
 from keter.strategies.value.edge import Judgement, evaluate, evidence, first_seen
 from keter.strategies.value.validation import validate
 from keter.venues.base import VenueError
 
-_AUDITED = frozenset({Reason.OK, Reason.EV_TOO_HIGH, *AWAITED})
-
 
 class Decoder(Protocol):
-    """How a venue's recorded answers become updates."""
+    """Turns a venue's recorded answers into updates of its feed."""
 
-    def update(self, captured: CapturedAnswer) -> FeedUpdate | None: ...
+    def update(self, captured: CapturedAnswer) -> FeedUpdate | None:
+        """Return the update, or None if the answer is none. Raises VenueError."""
 
 
 class Replayer:
-    """One pass over a recording. ``counts`` are by ``stage:reason``; ``broken`` answers by kind."""
+    """One pass over a recording.
+
+    ``counts`` are verdicts by ``stage:reason``. ``broken`` counts unreadable answers by kind.
+    ``closing`` holds the last fair probability before kick-off by (event, selection).
+    """
 
     def __init__(self, settings: Settings, decoder: Decoder) -> None:
         self._settings, self._decoder = settings, decoder
-        self.table = SimulatedBook(settings)
+        self.book = SimulatedBook(settings)
         self.counts: Counter[str] = Counter()
         self.broken: Counter[str] = Counter()
         self.closing: dict[tuple[str, str], float] = {}
         self.answers = self.updates = 0
         self._markets: dict[tuple[str, Market], MarketPrices] = {}
         self._confirmed: dict[Phase, datetime] = {}
-        self._seen: dict[tuple[str, Market], dict[Outcome, datetime]] = {}
-        self._again: dict[tuple[str, Market], datetime] = {}
-        self._beside: dict[tuple[str, Market], ValidatedMarket | None] = {}
+        self._seen_since: dict[tuple[str, Market], dict[Outcome, datetime]] = {}
+        self._due_at: dict[tuple[str, Market], datetime] = {}
+        self._neighbours: dict[tuple[str, Market], ValidatedMarket | None] = {}
         self._account = ""
 
     def run(self, answers: Iterable[CapturedAnswer]) -> Iterator[Decision]:
-        """The decisions worth a row, as they fall: values seen by the edge gate and every verdict
-        of the risk gate.
+        """Replay the answers and yield the decisions that the live system records.
+
+        They are the values that the edge gate finds, and every verdict of the risk gate.
         """
         for captured in answers:
             self.answers += 1
@@ -72,51 +76,41 @@ class Replayer:
         self._confirmed[update.phase] = now
         for event_uid, market in update.removed:
             self._markets.pop((event_uid, market), None)
-            self._seen.pop((event_uid, market), None)
-            self._again.pop((event_uid, market), None)
+            self._seen_since.pop((event_uid, market), None)
+            self._due_at.pop((event_uid, market), None)
         due = self._due(now)
         changed = {(prices.event.event_uid, prices.market): prices for prices in update.changed}
         self._markets.update(changed)
-        self._beside.clear()
+        self._neighbours.clear()
         signals: list[ConfirmedSignal] = []
         for key in [*changed, *(key for key in due if key not in changed)]:
             yield from self._judge(key, now, signals)
-        for place in best_first(signals, self.table.limits):
+        for place in best_first(signals, self.book.limits):
             yield self._risk(signals[place], now)
         for score in update.scores:
-            self.counts["settled"] += self.table.settle(score, now)
+            self.counts["settled"] += self.book.settle(score, now)
 
     def _due(self, now: datetime) -> list[tuple[str, Market]]:
-        """Markets with a value that only time was wanting for, changed or not."""
-        return [key for key, at in self._again.items() if at <= now]
+        """Return the markets that are to be judged again at ``now``, changed or not."""
+        return [key for key, at in self._due_at.items() if at <= now]
 
     def _judge(
         self, key: tuple[str, Market], now: datetime, signals: list[ConfirmedSignal]
     ) -> Iterator[Decision]:
-        """Tells the edge gate's verdicts and adds the signals that came of them to ``signals``."""
-        self._again.pop(key, None)
+        """Yield the edge gate's decisions and append its signals to ``signals``."""
+        self._due_at.pop(key, None)
         market = self._validated(key, now)
         if market is None:
-            self._seen.pop(key, None)
+            self._seen_since.pop(key, None)
             return
-        before = self._seen.pop(key, {})
+        before = self._seen_since.pop(key, {})
         others = self._others(market, now)
         judgements = evaluate(market, self._settings.edge, now, before, others)
         self._note_close(market, judgements)
-        if self._settings.edge.confirmation_window_sec and (
-            seen := first_seen(judgements, before, now)
-        ):
-            self._seen[key] = seen
-        waits_s = [
-            float(one.verdict.numbers["wait_s"] or 0)
-            for one in judgements
-            if one.verdict.reason in AWAITED
-        ]
-        if waits_s:
-            self._again[key] = now + timedelta(seconds=min(waits_s))
+        self._note_waits(key, judgements, before, now)
         for side, verdict, _, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
-            if verdict.reason in _AUDITED:
+            if verdict.reason in AUDITED:
                 details = _details(signal) or {
                     "evidence": evidence(market, self._settings.edge, now, side, others)
                 }
@@ -124,14 +118,34 @@ class Replayer:
             if signal is not None:
                 signals.append(signal)
 
+    def _note_waits(
+        self,
+        key: tuple[str, Market],
+        judgements: list[Judgement],
+        before: dict[Outcome, datetime],
+        now: datetime,
+    ) -> None:
+        """Store since when values are seen, and when the market is to be judged again."""
+        if self._settings.edge.confirmation_window_sec and (
+            seen := first_seen(judgements, before, now)
+        ):
+            self._seen_since[key] = seen
+        waits_s = [
+            float(one.verdict.numbers["wait_s"] or 0)
+            for one in judgements
+            if one.verdict.reason in AWAITED
+        ]
+        if waits_s:
+            self._due_at[key] = now + timedelta(seconds=min(waits_s))
+
     def _risk(self, signal: ConfirmedSignal, now: datetime) -> Decision:
-        made = assess(signal, self.table.context(signal, now), self.table.limits)
+        made = assess(signal, self.book.context(signal, now), self.book.limits)
         verdict = made.verdict
         self.counts[f"guard:{verdict.reason.value}"] += 1
         if verdict.accepted:
-            self.table.place(signal, made.stake_minor, now)
+            self.book.place(signal, made.stake_minor, now)
         elif verdict.reason in COOLING_DOWN:
-            self._again[signal.event_uid, signal.update.market] = self.table.rest_ends(
+            self._due_at[signal.event_uid, signal.update.market] = self.book.cooldown_ends(
                 signal, verdict.reason, now
             )
         return self._decision("guard", signal.update, signal.side, verdict, now, {})
@@ -146,8 +160,9 @@ class Replayer:
         return market
 
     def _update(self, prices: MarketPrices, now: datetime) -> MarketUpdate:
-        """The market as ingest would tell it, each price confirmed by the last good answer of its
-        phase.
+        """Return the market as ingest would push it.
+
+        The last good answer of its phase confirms each price.
         """
         confirmed = self._confirmed.get(prices.phase, now)
         books = tuple([_confirm(book, confirmed) for book in prices.books])
@@ -166,25 +181,25 @@ class Replayer:
         )
 
     def _others(self, market: ValidatedMarket, now: datetime) -> tuple[ValidatedMarket, ...]:
-        """The event's markets that pricing this one needs, as they stand at this answer."""
+        """Return the event's markets that pricing this one needs, as of this answer."""
         event_uid = market.update.event.event_uid
         wanted = wanted_others(market, self._settings.edge, now)
-        found = [self._standing((event_uid, other), now) for other in wanted]
+        found = [self._neighbour((event_uid, other), now) for other in wanted]
         return tuple([one for one in found if one is not None])
 
-    def _standing(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
-        """A market beside the one that is judged, validated once an answer."""
-        if key not in self._beside:
+    def _neighbour(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
+        """Return another market of the event, validated at most once for each answer."""
+        if key not in self._neighbours:
             prices = self._markets.get(key)
-            self._beside[key] = (
+            self._neighbours[key] = (
                 validate(self._update(prices, now), self._settings.validation, now)[1]
                 if prices is not None
                 else None
             )
-        return self._beside[key]
+        return self._neighbours[key]
 
     def _note_close(self, market: ValidatedMarket, judgements: list[Judgement]) -> None:
-        """The last fair price of its own line before kick-off is the close."""
+        """Store the fair prices of each own line: the last ones before kick-off are the close."""
         update = market.update
         if update.phase is Phase.LIVE:
             return

@@ -1,7 +1,6 @@
-"""The table at which a replay bets: every approval is filled at its best offer, and settled from
-recorded scores.
+"""The book of one replay: bets filled at their best offer and settled from recorded scores.
 
-Pure bookkeeping for one replay; the live counterparts are Redis and the ledger.
+It replaces Redis and the ledger and does no input or output.
 """
 
 from collections import deque
@@ -24,7 +23,7 @@ from keter.settings import Settings
 
 
 class _Placed:
-    """A bet of the replay, from its approval to its result."""
+    """A bet of the replay; ``pnl_minor`` is None until it is settled."""
 
     __slots__ = ("exposure", "pnl_minor", "signal", "state")
 
@@ -35,7 +34,7 @@ class _Placed:
 
 
 class SimulatedBook:
-    """Open bets, the day's result and cooldowns, as the risk gate wants to see them."""
+    """Open bets, the day's result and cooldowns, as the risk gate needs them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -50,7 +49,7 @@ class SimulatedBook:
         self._day = DayRisk("")
 
     def context(self, signal: ConfirmedSignal, now: datetime) -> RiskContext:
-        """The world as the gate sees it at ``now``."""
+        """Return what the risk gate needs to know at ``now``."""
         self._roll(now)
         paused = self._paused_until is not None and now < self._paused_until
         cooling = self._cooling.get(signal.event_uid)
@@ -72,9 +71,10 @@ class SimulatedBook:
             - self.staked_open_minor,
         )
 
-    def rest_ends(self, signal: ConfirmedSignal, reason: Reason, now: datetime) -> datetime:
-        """When a signal that was refused for ``reason``, a rest or the throttle, is worth another
-        look.
+    def cooldown_ends(self, signal: ConfirmedSignal, reason: Reason, now: datetime) -> datetime:
+        """Return when a signal that was refused for ``reason`` may be judged again.
+
+        ``reason`` is a cooldown or the throttle.
         """
         if reason is Reason.THROTTLED and self._recent:
             return self._recent[0] + timedelta(seconds=self._settings.risk.throttle_window_s)
@@ -109,7 +109,7 @@ class SimulatedBook:
         )
 
     def settle(self, score: EventScore, now: datetime) -> int:
-        """Settles the event's bets when the score is final; returns how many."""
+        """Settle the event's open bets if the score is final, and return how many."""
         if not score.ended:
             return 0
         self._roll(now)
@@ -120,8 +120,9 @@ class SimulatedBook:
         return len(bets)
 
     def records(self, closing: dict[tuple[str, str], float]) -> list[BetRecord]:
-        """Every bet made; ``closing`` gives the last pre-match fair probability by event and
-        selection.
+        """Return the record of every bet.
+
+        ``closing`` holds the last fair probability before kick-off by (event, selection).
         """
         return [
             self._record(bet, closing.get((bet.exposure.event_uid, bet.exposure.selection_id)))
@@ -138,8 +139,8 @@ class SimulatedBook:
 
     def _settle_one(self, bet: _Placed, score: EventScore, now: datetime) -> None:
         exposure = bet.exposure
-        assert exposure.market is not None  # noqa: S101  # a replay has no foreign bets
-        assert exposure.side is not None  # noqa: S101  # a replay has no foreign bets
+        assert exposure.market is not None  # noqa: S101 - a replay has no foreign bets
+        assert exposure.side is not None  # noqa: S101 - a replay has no foreign bets
         result = settle(
             exposure.market,
             exposure.side,

@@ -201,7 +201,7 @@ async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
     await put_in(writer, BetState.RUNNING)
     reader = await open_ledger(url, clock=ManualClock(NOW), read_only=True)
     assert (await reader.summary(ExecutionMode.DRY)).outstanding_minor == 1000
-    assert (await reader.day_risk("2026-02-21", ExecutionMode.DRY)).bets == 1
+    assert (await reader.risk_picture("2026-02-21", ExecutionMode.DRY))[1].bets == 1
     with pytest.raises(LedgerUnavailableError):
         await reader.intents.create(an_intent("i2"), worker="w")
     with pytest.raises(UsageError, match="pg_dump"):

@@ -30,7 +30,7 @@ async def test_the_figures_agree_with_the_bets_and_with_the_day(ledger: Ledger) 
     assert figures.states[BetState.UNKNOWN] == 1
     assert figures.profit_minor == sum(bet.pnl_minor or 0 for bet in seed.bets)
     assert figures.outstanding_minor == summary.outstanding_minor > 0
-    assert figures.day == await ledger.day_risk(TODAY, DRY)
+    assert figures.day == (await ledger.risk_picture(TODAY, DRY))[1]
     unknown = next(bet for bet in seed.bets if bet.state is BetState.UNKNOWN)
     assert figures.unknown_since == unknown.updated_at
     newest = sorted(

@@ -71,7 +71,7 @@ def test_value_is_bet_once_and_settled_from_the_recorded_score() -> None:
         ("edge", "ft.1x2.home", Reason.OK),
         ("guard", "ft.1x2.home", Reason.SELECTION_OPEN),
     ]
-    (record,) = replayer.table.records(replayer.closing)
+    (record,) = replayer.book.records(replayer.closing)
     assert (record.state, record.odds, record.stake_minor, record.pnl_minor) == (
         "WON",
         2.2,
@@ -87,7 +87,7 @@ def test_value_is_bet_once_and_settled_from_the_recorded_score() -> None:
 
 def test_a_lost_bet_is_lost() -> None:
     replayer, _ = replayed(game(home=0, away=0), defaults())
-    (record,) = replayer.table.records(replayer.closing)
+    (record,) = replayer.book.records(replayer.closing)
     assert (record.state, record.pnl_minor) == ("LOST", -1000)
 
 
@@ -114,7 +114,7 @@ def test_the_confirmation_window_counts_in_recorded_time() -> None:
     ]
     replayer, strict = replayed(game(home=1, away=0), defaults(CONFIRMATION_WINDOW_SEC="25"))
     assert {d.verdict.reason for d in strict} == {Reason.AWAITING_CONFIRMATION}
-    assert replayer.table.records({}) == []
+    assert replayer.book.records({}) == []
 
 
 def test_broken_answers_are_counted_and_change_nothing() -> None:
@@ -136,7 +136,7 @@ def test_answers_that_are_no_feeds_are_passed_over() -> None:
 def test_limits_hold_in_a_replay_too() -> None:
     replayer, decisions = replayed(game(home=2, away=1), defaults(MAX_EXPOSURE_EVENT="9"))
     assert {d.verdict.reason for d in decisions if d.stage == "guard"} == {Reason.EXPOSURE_EVENT}
-    assert replayer.table.records({}) == []
+    assert replayer.book.records({}) == []
 
 
 def two_values(result: str, total: str) -> bytes:
@@ -151,9 +151,7 @@ def two_values(result: str, total: str) -> bytes:
 
 
 def test_of_a_matchs_values_in_one_answer_the_best_is_bet_and_the_other_waits() -> None:
-    """With a rest of 60 s: the second is looked at again once it is over, though its price never
-    changed.
-    """
+    """After the cooldown of 60 s the second is judged again, though its price never changed."""
     later = [answer(NOW + timedelta(seconds=after), feed_body()) for after in (30, 65, 80)]
     _, decisions = replayed(
         [answer(NOW, two_values("2.150", "2.250"), since=EVERYTHING), *later], defaults()

@@ -17,9 +17,9 @@ from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger
 from keter.opening import open_settings_ledger
-from keter.replay.ledger_records import records_of
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance
+from keter.replay.records import records_of
 from keter.settings import load_settings
 from keter.venues.paper.behaviour import LEAST_PLACEMENTS, behaviour, learned
 from keter.venues.paper.settings import PaperSettings

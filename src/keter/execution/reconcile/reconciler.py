@@ -1,8 +1,8 @@
 """Brings ledger, venue and risk book to agree, pass after pass.
 
 One pass copies final scores and reads the venue's list once. It brings every open bet to where the
-venue says it is, makes tickets that are not ours exposure, and audits the risk book against the
-ledger. What the list does not explain is asked for singly, in turn and within the query budget.
+venue says it is. Tickets that are not ours become exposure, and the risk book is audited against
+the ledger. What the list does not explain is asked for singly, in turn and within the query budget.
 Nothing here ever sends a bet.
 """
 

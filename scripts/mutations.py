@@ -98,8 +98,9 @@ CALL = '            return await self._timed("place_call", self._venue.place(ord
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
 OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
 SECOND_LOOK = (
-    "        verdict = await self._recheck(approved, lock)\n        if not verdict.accepted:\n        "
-    "    return verdict, None\n"
+    "        verdict = await self._recheck(approved, lock)\n"
+    "        if not verdict.accepted:\n"
+    "            return verdict, None\n"
 )
 CONVERT = "        if not await self._exposures.convert("
 UNSEEN = (

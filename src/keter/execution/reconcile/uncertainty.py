@@ -40,7 +40,10 @@ class Uncertainty:
         self._asked: dict[str, datetime] = {}  # or since when it waits for its first question
 
     async def learn(self, open_bets: Sequence[Bet]) -> None:
-        """Read what is new of the open bets, and forget the others. Raises ledger and bus errors."""
+        """Read what is new of the open bets, and forget the others.
+
+        Raises ledger and bus errors.
+        """
         unknown = {bet.intent.intent_id: bet for bet in open_bets if not self._knows(bet)}
         steps = await self._ledger.intents.entered(sorted(unknown))
         for intent_id, bet in unknown.items():

@@ -100,7 +100,7 @@ class ForeignTickets:
         now = self._context.clock.now()
         left = await self._ledger.foreign.open(self._account, self._mode)
         self._context.heart.gauge("foreign_open", len(left))
-        await self._copies.look(left)
+        await self._copies.watch(left)
         if not left:
             await self._alarms.clear(AlertKind.FOREIGN_BETS, now)
             return

@@ -60,7 +60,7 @@ class SecondCopy:
                 " older than it"
             )
 
-    async def look(self, open_rows: Sequence[ForeignTicket]) -> None:
+    async def watch(self, open_rows: Sequence[ForeignTicket]) -> None:
         """Keep the alert as long as there is a sign; stop betting once for a contested session."""
         fought = await contested(self._context.bus, self._account)
         if fought and not self._contested:

@@ -98,8 +98,9 @@ CALL = '            return await self._timed("place_call", self._venue.place(ord
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
 OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
 SECOND_LOOK = (
-    "        verdict = await self._recheck(approved, lock)\n        if not verdict.accepted:\n        "
-    "    return verdict, None\n"
+    "        verdict = await self._recheck(approved, lock)\n"
+    "        if not verdict.accepted:\n"
+    "            return verdict, None\n"
 )
 CONVERT = "        if not await self._exposures.convert("
 UNSEEN = (
@@ -165,7 +166,7 @@ MUTATIONS = (
         "denials",
         ONCE,
         "one denial proves nothing",
-        "src/keter/execution/reconcile/not_found.py",
+        "src/keter/execution/reconcile/uncertainty.py",
         DENIED,
         "        if self._denied is not None:\n            return True\n",
         (TOGETHER,),
@@ -193,8 +194,8 @@ MUTATIONS = (
         "account-told",
         GATE,
         "a pass is not complete without the account",
-        "src/keter/processes/tracker.py",
-        "not found.complete or not fresh:",
+        "src/keter/execution/reconcile/passes.py",
+        "not found.complete or not is_fresh:",
         "not found.complete:",
         (RECONCILING,),
     ),
@@ -1050,19 +1051,19 @@ MUTATIONS = (
         "query-turns",
         BOUNDED,
         "who has waited longest is asked for first",
-        "src/keter/execution/reconcile/query_order.py",
+        "src/keter/execution/reconcile/query_budget.py",
         "    ordered = sorted(waiting, key=lambda one: (one.since, one.key))\n",
         "    ordered = list(waiting)\n",
-        ("tests/unit/execution/reconcile/test_query_order.py",),
+        ("tests/unit/execution/reconcile/test_query_budget.py",),
     ),
     Mutation(
         "query-owed",
         BOUNDED,
         "other bets have their turn however many are doubtful",
-        "src/keter/execution/reconcile/query_order.py",
+        "src/keter/execution/reconcile/query_budget.py",
         "doubtful[:DOUBTFUL_PER_PASS] + others[:OTHERS_PER_PASS]",
         "doubtful[:DOUBTFUL_PER_PASS]",
-        ("tests/unit/execution/reconcile/test_query_order.py",),
+        ("tests/unit/execution/reconcile/test_query_budget.py",),
     ),
     Mutation(
         "rotation",
@@ -1259,7 +1260,7 @@ MUTATIONS = (
         GATE,
         "an open stake that nobody can read stops betting",
         "src/keter/execution/reconcile/unreadable_rows.py",
-        "        if untold:\n",
+        "        if stake_unknown:\n",
         "        if False:\n",
         ("tests/integration/test_unreadable.py",),
     ),
@@ -1637,7 +1638,7 @@ MUTATIONS = (
         "told-later",
         GATE,
         "what a stranger's row tells only later is stored",
-        RECONCILER,
+        "src/keter/execution/reconcile/tickets.py",
         'if name != "placed_at")',
         'if name not in {"placed_at", "home", "market"})',
         (DATABASES,),

@@ -17,7 +17,7 @@ from keter.bus.state.reconciliation import read_doubt
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.domain.bets import Bet, BetState
-from keter.execution.reconcile.query_order import ACCOUNT_COST, ACCOUNT_EVERY_S
+from keter.execution.reconcile.query_budget import ACCOUNT_COST, ACCOUNT_EVERY_S
 from tests.kit.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
 from tests.kit.support import eventually
 

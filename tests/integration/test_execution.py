@@ -37,7 +37,7 @@ from keter.domain.trading import (
     TradingState,
 )
 from keter.domain.verdicts import Reason
-from keter.processes.tracker import QUERIES_PER_MINUTE
+from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
 from keter.venues.asianodds.transport import Reply
 from keter.venues.base import VenueTransientError

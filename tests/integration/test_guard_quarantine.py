@@ -8,8 +8,8 @@ import pytest
 
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.foreign_tickets import Foreign
-from keter.execution.reconcile.unreadable_rows import Unreadable
+from keter.execution.reconcile.foreign_tickets import ForeignTickets
+from keter.execution.reconcile.unreadable_rows import UnreadableRows
 from keter.ledger import UnstorableRowError
 from tests.integration.test_guard import Desk, desk
 from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
@@ -45,14 +45,14 @@ class Tracking:
         context = dataclasses.replace(
             context_on(here.bus, here.settings, "tracker"), clock=here.clock
         )
-        calls = Alarms(here.bus, here.ledger)
-        self.unreadable = Unreadable(context, here.ledger, calls)
-        self.foreign = Foreign(context, here.ledger, calls, ACCOUNT, self.unreadable.refuse)
+        alarms = Alarms(here.bus, here.ledger)
+        self.unreadable = UnreadableRows(context, here.ledger, alarms)
+        self.foreign = ForeignTickets(context, here.ledger, alarms, ACCOUNT, self.unreadable.refuse)
 
     async def see(self, *rows: Ticket) -> None:
         """One pass over a list that shows these rows."""
         await self.foreign.see(self.unreadable.take(rows))
-        await self.unreadable.tell(self.foreign, frozenset())
+        await self.unreadable.report(self.foreign, frozenset())
 
 
 @pytest.mark.parametrize("row", [NO_RESULT, NO_STAKE], ids=["stake-known", "stake-unknown"])

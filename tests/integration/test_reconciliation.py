@@ -20,14 +20,14 @@ from keter.domain.bets import Bet, BetState
 from keter.domain.signals import Decision
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.domain.verdicts import Reason
-from keter.execution.reconcile.query_order import (
+from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
+from keter.execution.reconcile.query_budget import (
     ACCOUNT_COST,
     DOUBTFUL_PER_PASS,
     account_interval_s,
     bound_s,
 )
 from keter.ledger import BetChanges
-from keter.processes.tracker import QUERIES_PER_MINUTE
 from keter.supervision.run import single
 from keter.venues.base import VenueTransientError
 from tests.kit.execution import ACCOUNT, NOW
@@ -97,7 +97,7 @@ class Desk:
         """Run the tracker's own loop over so much time, without its sleeps."""
         until = self.world.clock.now() + timedelta(seconds=seconds)
         while self.world.clock.now() < until:
-            if await self.tracker.tracker.turn():
+            if await self.tracker.tracker.passes.turn():
                 self.passes.append((self.world.clock.now() - NOW).total_seconds())
             self.wait(0.5)
 

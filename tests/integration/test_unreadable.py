@@ -301,7 +301,7 @@ async def move(desk: Desk, name: str, state: BetState) -> None:
     after = await world.ledger.intents.transition(
         name, state, at=now, cause="venue", worker="t", changes=changes
     )
-    await desk.tracker.tracker._reconciler._applier.book_result(before, after)
+    await desk.tracker.tracker.passes.reconciler.risk.book_result(before, after)
 
 
 async def pause_for_streak(desk: Desk) -> None:

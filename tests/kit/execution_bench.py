@@ -25,9 +25,10 @@ from keter.domain.exposure import Exposure, ExposureStatus, exposure_of
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
+from keter.execution.reconcile.passes import KnownSelections
 from keter.ledger import Ledger, open_ledger
 from keter.processes.router import Router
-from keter.processes.tracker import KnownSelections, Tracker
+from keter.processes.tracker import Tracker
 from keter.risk.book_keeper import with_begun
 from keter.settings import Settings
 from keter.supervision.run import single
@@ -177,12 +178,11 @@ class TrackerProcess:
         context = world.context(self.hook, "tracker")
         venue: Any = Hooked(world.venue, self.hook, "venue")
         self.tracker = Tracker(context, world.hooked_ledger(self.hook), venue, KnownSelections())
-        self._clock = world.clock
 
     async def look(self) -> bool:
         """One pass now; True when it was completed."""
-        self.tracker._due = self.tracker._account_due = self._clock.monotonic()
-        return await self.tracker.turn()
+        self.tracker.passes.make_due()
+        return await self.tracker.passes.turn()
 
 
 async def surely() -> bool:

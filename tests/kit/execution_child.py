@@ -24,11 +24,12 @@ import structlog
 from keter.bus.connection import Bus
 from keter.clock import SystemClock
 from keter.context import Context
+from keter.execution.reconcile.passes import KnownSelections
 from keter.logs import configure_logs
 from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.lifecycle import live
 from keter.processes.router import route
-from keter.processes.tracker import KnownSelections, track
+from keter.processes.tracker import track
 from keter.settings import load_settings
 from tests.kit.hooks import Hooked
 

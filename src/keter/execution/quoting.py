@@ -1,7 +1,7 @@
 """Asks books for their price: first the one that looked best, then all where that is not enough.
 
 What is placed is exactly what was asked last. A venue may refuse a list of books shorter than the
-one it quoted for, so a plan that leaves books out is quoted once more.
+one it quoted for. So a plan that leaves books out is quoted once more.
 """
 
 from dataclasses import dataclass

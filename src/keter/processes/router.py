@@ -51,7 +51,7 @@ async def run(context: Context) -> None:
 async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
     """Own the account whenever the lease is ours.
 
-    An ownership begins anew after each doubt about the lease or the ledger.
+    An ownership begins anew whenever the lease or the ledger was lost.
     """
     account = context.settings.venue.ao_user
     backoff = retry_pauses()

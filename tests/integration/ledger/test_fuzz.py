@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.clock import from_ms
+from keter.domain.alerts import AlertKind
 from keter.domain.bets import FINAL
 from keter.domain.exposure import FOREIGN_PREFIX
 from keter.domain.markets import parse_market
@@ -28,8 +29,8 @@ from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
 from keter.domain.tickets import Ticket
 from keter.domain.verdicts import accept
-from keter.execution.reconcile.foreign_tickets import STANDING
-from keter.execution.reconcile.unreadable_rows import ALERT, UNTOLD
+from keter.execution.reconcile.foreign_tickets import OPEN
+from keter.execution.reconcile.unreadable_rows import UNKNOWN_STAKE
 from keter.ledger import ticket_key
 from keter.ledger.schema import metadata
 from keter.processes.recorder import Recorder
@@ -120,15 +121,15 @@ class Bench:
         """No row is lost: its money is exposure, and it is stored or set aside with an alarm."""
         exposed, standing = (
             await self.desk.exposed(),
-            {one for one in strangers if one.status in STANDING},
+            {one for one in strangers if one.status in OPEN},
         )
         counted = sum(stake for name, stake in exposed.items() if name.startswith(FOREIGN_PREFIX))
         told = sum(one.stake_minor for one in standing if one.stake_known)
         assert counted >= told, f"{told - counted} of {told} are not counted"
-        if any(not one.stake_known and one.status in STANDING for one in every):
-            assert UNTOLD in exposed
+        if any(not one.stake_known and one.status in OPEN for one in every):
+            assert UNKNOWN_STAKE in exposed
         if any(one.unreadable for one in every):
-            assert ALERT in await self.desk.alerts()
+            assert AlertKind.UNREADABLE_TICKETS.id in await self.desk.alerts()
         await self.check_stored([one for one in strangers if not one.unreadable])
         bet = await self.world.ledger.intents.by_decision("d1")
         assert bet is None or bet.state in FINAL or "d1" in exposed, (
@@ -151,7 +152,7 @@ class Bench:
         asked = {ticket_key(one) for one in self.venue.rows("GetBetByReference") or ()}
         for one in strangers:
             row = stored.get(ticket_key(one))
-            set_aside = ALERT in await self.desk.alerts()
+            set_aside = AlertKind.UNREADABLE_TICKETS.id in await self.desk.alerts()
             assert row is not None or set_aside, f"{ticket_key(one)} is nowhere"
             if row is None or ticket_key(one) in asked or set_aside:
                 continue
@@ -263,7 +264,7 @@ async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(
     bench.venue.bodies |= {"GetBets": whole, "GetBetByReference": whole}
     for _ in range(5):
         await bench.look()
-    assert ALERT not in await bench.desk.alerts()
+    assert AlertKind.UNREADABLE_TICKETS.id not in await bench.desk.alerts()
     assert set(await bench.desk.exposed()) == {f"{FOREIGN_PREFIX}PIN:61000000001"}
 
 

@@ -1,10 +1,8 @@
-"""The account as the venue reports it, held against the ledger.
+"""Compares the account as the venue reports it with the ledger.
 
-A difference seen twice stops betting.
-
-What must agree is the stake outstanding: at least that of the bets known to run, at most that and
-everything that may have been accepted. Credit is not compared: deposits and bets by hand change it
-without us.
+What must agree is the stake outstanding. It is at least that of the bets known to run, and at most
+that and everything that may have been accepted. Credit is not compared: deposits and bets by hand
+change it without us. A difference seen twice stops betting.
 """
 
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ import structlog
 from keter.bus.state.accounts import write_account
 from keter.context import Context
 from keter.control.base import Operator
+from keter.domain.alerts import AlertKind
 from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
 from keter.domain.tickets import AccountSnapshot, TicketStatus
@@ -22,7 +21,6 @@ from keter.ledger import Ledger, UnstorableRowError
 from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
-ALERT = "account-mismatch"
 TOLERANCE_MINOR = 1
 TIMES = 2
 HISTORY_EVERY_S = 600.0
@@ -30,28 +28,29 @@ _MAY_RUN = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
 
 
 class AccountWatch:
-    """One account: ``before`` a pass, and ``after`` it with the bets that are open then."""
+    """Asks for one account ``before`` a pass, and ``after`` it with the bets open then."""
 
     def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, account: str) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        self._calls = Alarms(context.bus, ledger)
-        self._seen = 0
+        self._alarms = Alarms(context.bus, ledger)
+        self._mismatches = 0
         self._halted = False
         self._first: AccountSnapshot | None = None
-        self._last: AccountSnapshot | None = None
-        self._written = -HISTORY_EVERY_S
+        self._stored: AccountSnapshot | None = None
+        self._stored_at = -HISTORY_EVERY_S
         self._read_at: float | None = None
 
     async def before(self) -> None:
-        """Look before a pass: what moves while the pass runs cannot be compared."""
+        """Ask before a pass: what moves while the pass runs cannot be compared."""
         self._first = await self._read()
 
     async def after(self, open_bets: Sequence[Bet]) -> None:
-        """Look again after the bets were compared, and compares the money if it stood still
-        meanwhile.
+        """Ask again after the bets were compared; compare the money if it has not moved meanwhile.
+
+        Raises ledger and bus errors.
         """
         snapshot = await self._read()
         if snapshot is None:
@@ -61,14 +60,14 @@ class AccountWatch:
             await self._compare(snapshot, open_bets)
 
     def fresh(self, within_s: float) -> bool:
-        """Whether the venue told of the account so lately."""
+        """Return whether the venue reported the account within so many seconds."""
         return (
             self._read_at is not None
             and self._context.clock.monotonic() - self._read_at <= within_s
         )
 
     async def _read(self) -> AccountSnapshot | None:
-        """What the venue says, told to everybody. A venue that cannot be asked is no mismatch."""
+        """Return what the venue says, and publish it; None if the venue cannot be asked."""
         self._context.heart.count("account_questions")
         try:
             snapshot = await self._venue.account()
@@ -81,49 +80,43 @@ class AccountWatch:
         return snapshot
 
     async def _keep(self, snapshot: AccountSnapshot) -> None:
-        """A row of history when money moved, and now and then."""
-        now, last = self._context.clock.monotonic(), self._last
+        """Write a row of history when money moved, and every HISTORY_EVERY_S seconds."""
+        now, last = self._context.clock.monotonic(), self._stored
         moved = last is None or (last.credit_minor, last.outstanding_minor) != (
             snapshot.credit_minor,
             snapshot.outstanding_minor,
         )
-        if moved or now - self._written >= HISTORY_EVERY_S:
+        if moved or now - self._stored_at >= HISTORY_EVERY_S:
             try:
                 await self._ledger.accounts.add(snapshot)
             except UnstorableRowError as e:
-                # History only: what is compared stands in the snapshot itself.
+                # This is history only: what is compared is the snapshot itself.
                 self._context.heart.error(str(e))
                 log.warning("account_not_stored", error=str(e))
-            self._last, self._written = snapshot, now
+            self._stored, self._stored_at = snapshot, now
 
     async def _compare(self, snapshot: AccountSnapshot, open_bets: Sequence[Bet]) -> None:
         least, most = await self._bounds(open_bets)
         now = self._context.clock.now()
         if least - TOLERANCE_MINOR <= snapshot.outstanding_minor <= most + TOLERANCE_MINOR:
-            self._seen, self._halted = 0, False
-            await self._calls.clear(ALERT, now)
+            self._mismatches, self._halted = 0, False
+            await self._alarms.clear(AlertKind.ACCOUNT_MISMATCH, now)
             return
-        self._seen += 1
+        self._mismatches += 1
         self._context.heart.count("account_mismatches")
         detail = (
             f"outstanding is {money_text(snapshot.outstanding_minor)} at the venue, "
             f"{money_text(least)} to {money_text(most)} by the ledger"
         )
-        log.warning("account_mismatch", times=self._seen, detail=detail)
-        if self._seen < TIMES:
+        log.warning("account_mismatch", times=self._mismatches, detail=detail)
+        if self._mismatches < TIMES:
             return
-        action = (
-            "Betting is halted. Compare the open bets with the venue's own page, then `keter"
-            " resume`."
-        )
-        await self._calls.raise_(
-            ALERT, "page", "Venue and ledger disagree about the money", detail, action, now
-        )
+        await self._alarms.raise_(AlertKind.ACCOUNT_MISMATCH, detail, now)
         if not self._halted:
             await self._halt(detail)
 
     async def _bounds(self, open_bets: Sequence[Bet]) -> tuple[int, int]:
-        """Least and most that may be outstanding, foreign tickets included."""
+        """Return the least and the most that may be outstanding, foreign tickets included."""
         least = most = 0
         for bet in open_bets:
             stake = max(bet.placed_stake_minor, 0) or bet.intent.stake_minor

@@ -1,13 +1,12 @@
-"""The closing price of each bet: what the sharp books thought its selection was worth right before
-kick-off.
+"""The closing price of each bet: the sharp books' fair price right before kick-off.
 
-The last fair price seen before the start is kept with the bet, for closing line value. Where none
-was seen close enough to the start there is none: an unknown closing price is not zero and not the
-price at placement. What was seen waits in Redis, so that a tracker that starts anew around kick-off
+The last fair price seen before the start is kept with the bet, for closing line value. If none was
+seen close enough to the start there is none: an unknown closing price is not zero and not the price
+at placement. What was seen is kept in Redis, so that a tracker that starts anew around kick-off
 loses nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -17,32 +16,32 @@ from keter.bus.state.markets import read_market
 from keter.bus.state.reconciliation import ClosingLook, note_closing, read_closing
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
-from keter.domain.markets import Phase
+from keter.domain.markets import Outcome, Phase
 from keter.domain.quotes import MarketUpdate
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
-from keter.strategies.value.edge import evaluate
-from keter.strategies.value.validation import validate
 
 log = structlog.get_logger(__name__)
 WINDOW = timedelta(minutes=10)
-_STANDS = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+_MAY_RUN = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+# Of market, outcome and time: the fair odds, None without a consensus. Handed in, because execution
+# knows no strategy.
+FairOdds = Callable[[MarketUpdate, Outcome, datetime], float | None]
 
 
 class ClosingPrices:
-    """Remembers the newest fair price of each bet about to start, and writes it down when the event
-    has started.
-    """
+    """Notes the newest fair price of each bet about to start, and stores it after the start."""
 
-    def __init__(self, context: Context, ledger: Ledger) -> None:
+    def __init__(self, context: Context, ledger: Ledger, fair_odds: FairOdds) -> None:
         self._context = context
         self._ledger = ledger
-        self._unseen: set[str] = set()  # started without a look: not worth another question
+        self._fair_odds_of = fair_odds
+        self._unseen: set[str] = set()  # started without a price seen: not worth another question
 
     async def run(self, open_bets: Sequence[Bet]) -> None:
-        """One look at every open bet."""
+        """Go once through every open bet. Raises ledger and bus errors."""
         now = self._context.clock.now()
         for bet in open_bets:
-            if bet.state not in _STANDS or bet.closing_fair_odds is not None:
+            if bet.state not in _MAY_RUN or bet.closing_fair_odds is not None:
                 continue
             until = bet.intent.kickoff - now
             if timedelta() < until <= WINDOW:
@@ -52,9 +51,7 @@ class ClosingPrices:
         self._unseen &= {bet.intent.intent_id for bet in open_bets}
 
     async def _started(self, bet: Bet, now: datetime) -> None:
-        """The kick-off that the bet was made for has come; the match may have been put off
-        since.
-        """
+        """Store the price of a bet whose kick-off has come, unless the match was put off since."""
         update = await self._market(bet)
         until = (
             update.event.kickoff - now
@@ -72,14 +69,10 @@ class ClosingPrices:
             await note_closing(self._context.bus, bet.intent.intent_id, ClosingLook(fair_odds, now))
 
     async def _fair_odds(self, bet: Bet, now: datetime) -> float | None:
-        settings, intent = self._context.settings, bet.intent
         update = await self._market(bet)
         if update is None or update.phase is Phase.LIVE:
             return None
-        _, market = validate(update, settings.validation, now)
-        judgements = evaluate(market, settings.edge, now) if market is not None else []
-        fair = next((one.fair for one in judgements if one.side is intent.side), None)
-        return fair.odds if fair is not None else None
+        return self._fair_odds_of(update, bet.intent.side, now)
 
     async def _market(self, bet: Bet) -> MarketUpdate | None:
         try:
@@ -103,6 +96,7 @@ class ClosingPrices:
                 worker=self._context.worker,
                 evidence={"seen_at": look.seen_at.isoformat()},
             )
-        except UnstorableRowError as e:  # a bet without a closing price is settled like any other
+        except UnstorableRowError as e:
+            # A bet without a closing price is settled like any other.
             self._unseen.add(intent_id)
             log.warning("closing_price_not_stored", **bet.intent.names, error=str(e))

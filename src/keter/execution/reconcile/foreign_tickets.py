@@ -1,117 +1,111 @@
-"""Tickets that no open bet of ours explains: bets by hand, another program's, or one of ours that
-was believed refused.
+"""Tickets that no open bet of ours explains.
 
-They count as exposure for as long as they stand, so that our limits hold for the account as a
-whole; their profit is not ours.
+They are bets by hand, another program's, or one of ours that was believed refused. They count as
+exposure while they are open, so that our limits hold for the account as a whole. Their profit is
+not ours.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
 
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
+from keter.domain.alerts import AlertKind
 from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.not_found import LEAST_DENIALS
-from keter.execution.reconcile.query_order import Waiting
+from keter.execution.reconcile.bet_updates import Refuse
+from keter.execution.reconcile.query_budget import Waiting
 from keter.execution.reconcile.second_copy import SecondCopy
+from keter.execution.reconcile.uncertainty import LEAST_DENIALS
 from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
 from keter.venues.base import BetVenue, VenueError
 
 log = structlog.get_logger(__name__)
-ALERT = "foreign-bets"
-STANDING = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
+OPEN = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
 
 
-Refuse = Callable[[Iterable[Ticket], Exception], None]
+class ForeignTickets:
+    """The account's tickets that are not ours, in ledger and risk book.
 
-
-class Foreign:
-    """The account's tickets that are not ours, in ledger and risk book."""
+    ``refuse`` takes tickets that the ledger does not store, with its error.
+    """
 
     def __init__(
-        self, context: Context, ledger: Ledger, calls: Alarms, account: str, refuse: Refuse
+        self, context: Context, ledger: Ledger, alarms: Alarms, account: str, refuse: Refuse
     ) -> None:
         self._context = context
         self._ledger = ledger
-        self._calls = calls
+        self._alarms = alarms
         self._account = account
         self._mode = context.settings.mode.execution_mode
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._refuse = refuse
         self._denied: dict[str, int] = {}
-        self._copies = SecondCopy(context, ledger, calls, account)
-        self._gone: dict[str, ForeignTicket] = {}
+        self._copies = SecondCopy(context, ledger, alarms, account)
+        self._unlisted: dict[str, ForeignTicket] = {}
         self._asked: dict[str, datetime] = {}
 
     async def see(self, tickets: Sequence[Ticket]) -> None:
-        """Note tickets as the venue shows them; those that stand become exposure, others cease to
-        be.
+        """Note tickets as the venue shows them: open ones become exposure, others cease to be.
 
-        One that the ledger does not take is exposure all the same.
+        One that the ledger does not store is exposure all the same. Raises ledger and bus errors.
         """
-        await self._copies.see([ticket for ticket in tickets if ticket.status in STANDING])
+        await self._copies.see([ticket for ticket in tickets if ticket.status in OPEN])
         for ticket in tickets:
-            new = await self._note(ticket)
-            if ticket.status in STANDING:
-                await put_bet(self._context.bus, exposure_of_ticket(ticket))
-                if new:
-                    self._context.heart.count("foreign")
-                    log.warning(
-                        "foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor
-                    )
-            else:
+            is_new = await self._note(ticket)
+            if ticket.status not in OPEN:
                 await self._risk.release(FOREIGN_PREFIX + ticket_key(ticket))
+                continue
+            await put_bet(self._context.bus, exposure_of_ticket(ticket))
+            if is_new:
+                self._context.heart.count("foreign")
+                log.warning(
+                    "foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor
+                )
 
     async def _note(self, ticket: Ticket) -> bool:
-        """Write the ticket down; True when it is seen for the first time."""
+        """Write the ticket into the ledger; True when it is seen for the first time."""
+        now = self._context.clock.now()
         try:
-            return await self._ledger.foreign.put(
-                self._account, self._mode, ticket, at=self._context.clock.now()
-            )
+            return await self._ledger.foreign.put(self._account, self._mode, ticket, at=now)
         except UnstorableRowError as e:
             self._refuse([ticket], e)
             return False
 
     async def unlisted(self, listed: frozenset[str]) -> list[Waiting]:
-        """The open foreign tickets that the list, with these ticket keys, does not show any more:
-        to be asked for.
-        """
+        """Return the open foreign tickets to ask for: those whose keys are not ``listed``."""
         now = self._context.clock.now()
-        standing = await self._ledger.foreign.open(self._account, self._mode)
-        self._gone = {
-            FOREIGN_PREFIX + row.ticket_key: row for row in standing if row.ticket_key not in listed
+        rows = await self._ledger.foreign.open(self._account, self._mode)
+        self._unlisted = {
+            FOREIGN_PREFIX + row.ticket_key: row for row in rows if row.ticket_key not in listed
         }
-        self._asked = {key: self._asked.get(key, now) for key in self._gone}
+        self._asked = {key: self._asked.get(key, now) for key in self._unlisted}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
 
     async def ask_for(self, venue: BetVenue, key: str) -> bool:
-        """Asks for one of them; False when it is none."""
-        row = self._gone.get(key)
+        """Ask for an unlisted ticket; False if ``key`` is none of them."""
+        row = self._unlisted.get(key)
         if row is None:
             return False
         self._asked[key] = self._context.clock.now()
         await self._ask_for(venue, row)
         return True
 
-    async def tell(self) -> None:
-        """Keep the alert as long as some stand."""
+    async def report(self) -> None:
+        """Raise the alert while some are open, and clear it after."""
         now = self._context.clock.now()
         left = await self._ledger.foreign.open(self._account, self._mode)
         self._context.heart.gauge("foreign_open", len(left))
-        await self._copies.look(left)
+        await self._copies.watch(left)
         if not left:
-            await self._calls.clear(ALERT, now)
+            await self._alarms.clear(AlertKind.FOREIGN_BETS, now)
             return
         detail = f"{len(left)} open tickets at the venue are not Keter's; they count as exposure."
-        action = "Nothing is done to them. If nobody made them, change the account's password."
-        await self._calls.raise_(
-            ALERT, "ticket", "Bets that are not ours", detail, action, left[0].first_seen_at
-        )
+        await self._alarms.raise_(AlertKind.FOREIGN_BETS, detail, left[0].first_seen_at)
 
     async def _ask_for(self, venue: BetVenue, row: ForeignTicket) -> None:
         try:
@@ -119,9 +113,9 @@ class Foreign:
         except VenueError as e:
             log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
             return
-        # Else it counts with the stake it had.
+        # A ticket whose stake cannot be read goes on counting with the stake it had.
         await self.see([ticket for ticket in found if ticket.stake_known])
-        # Else it goes by another number meanwhile.
+        # A ticket that is not found under its key goes by another number meanwhile.
         if any(ticket_key(ticket) == row.ticket_key for ticket in found):
             self._denied.pop(row.ticket_key, None)
             return
@@ -135,15 +129,11 @@ class Foreign:
 
 
 def exposure_of_ticket(ticket: Ticket) -> Exposure:
-    """What a foreign ticket puts at risk; one whose event has no date still falls under a name of
-    its own.
-    """
-    known = ticket.kickoff is not None and ticket.home and ticket.away
-    uid = (
-        event_uid(ticket.sport, ticket.kickoff, ticket.home, ticket.away)
-        if known and ticket.kickoff is not None
-        else f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
-    )
+    """Return what a foreign ticket puts at risk."""
+    # Without its time an event has no uid of ours; the names of the teams stand for it then.
+    uid = f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
+    if ticket.kickoff is not None and ticket.home and ticket.away:
+        uid = event_uid(ticket.sport, ticket.kickoff, ticket.home, ticket.away)
     return Exposure(
         decision_id=FOREIGN_PREFIX + ticket_key(ticket),
         event_uid=uid,

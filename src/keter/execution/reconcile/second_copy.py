@@ -1,10 +1,9 @@
-"""Is another Keter on this account?
+"""Finds another Keter on the account.
 
-Two copies on two ledgers know nothing of each other: each passes the other's decisions.
-
-Two signs: open tickets under a reference that a Keter makes and this ledger does not know, and a
-session that is taken away again and again. Either stops betting until somebody has looked: a pause
-without end, and LIVE disarmed.
+Two copies on two ledgers know nothing of each other: each passes the other's decisions. There are
+two signs. One is open tickets under a reference that a Keter makes and this ledger does not know.
+The other is a session that is taken away again and again. Either stops betting until a person has
+looked: a pause without end, and LIVE disarmed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import structlog
 from keter.bus.state.accounts import contested
 from keter.context import Context
 from keter.control.base import Operator
+from keter.domain.alerts import AlertKind
 from keter.domain.bets import made_by_keter
 from keter.domain.processes import Process
 from keter.domain.tickets import Ticket
@@ -22,31 +22,31 @@ from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import ForeignTicket, Ledger, ticket_key
 
 log = structlog.get_logger(__name__)
-ALERT = "second-copy"
 REASON = "second copy"
-# As the guard: a pause that protects is only ended by somebody who proves who he is.
+# In the guard's name: a pause that protects is only ended by somebody who proves who he is.
 OPERATOR = Operator(Process.GUARD.value, "tracker")
 
 
 class SecondCopy:
     """One account's signs of another Keter.
 
-    Stops betting once per sign, before the sign itself is written down.
+    Betting is stopped once for each sign, before the sign itself is written down.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Alarms, account: str) -> None:
+    def __init__(self, context: Context, ledger: Ledger, alarms: Alarms, account: str) -> None:
         self._context = context
         self._ledger = ledger
-        self._calls = calls
+        self._alarms = alarms
         self._account = account
         self._contested = False
 
-    async def see(self, standing: Sequence[Ticket]) -> None:
-        """Open foreign tickets, not yet in the ledger's list of them: a Keter's reference among
-        them stops betting.
+    async def see(self, open_tickets: Sequence[Ticket]) -> None:
+        """Stop betting if a new foreign ticket has a Keter's reference.
+
+        New tickets are not in the ledger yet. Raises ledger and bus errors.
         """
-        unknown = await self._unknown(ticket.reference for ticket in standing)
-        suspects = [ticket for ticket in standing if ticket.reference in unknown]
+        unknown = await self._unknown(ticket.reference for ticket in open_tickets)
+        suspects = [ticket for ticket in open_tickets if ticket.reference in unknown]
         if not suspects:
             return
         mode = self._context.settings.mode.execution_mode
@@ -60,19 +60,17 @@ class SecondCopy:
                 " older than it"
             )
 
-    async def look(self, standing: Sequence[ForeignTicket]) -> None:
-        """Keep the alert for as long as there is a sign; a session fought over stops betting
-        once.
-        """
+    async def watch(self, open_rows: Sequence[ForeignTicket]) -> None:
+        """Keep the alert as long as there is a sign; stop betting once for a contested session."""
         fought = await contested(self._context.bus, self._account)
         if fought and not self._contested:
             await self._stop("the session was taken away again and again")
         self._contested = fought
-        unknown = await self._unknown(row.reference for row in standing)
-        theirs = [row for row in standing if row.reference in unknown]
+        unknown = await self._unknown(row.reference for row in open_rows)
+        theirs = [row for row in open_rows if row.reference in unknown]
         now = self._context.clock.now()
         if not theirs and not fought:
-            await self._calls.clear(ALERT, now)
+            await self._alarms.clear(AlertKind.SECOND_COPY, now)
             return
         signs = (
             [f"{len(theirs)} open tickets carry a Keter's reference that this ledger does not know"]
@@ -80,19 +78,14 @@ class SecondCopy:
             else []
         )
         signs += ["another program keeps taking the session"] if fought else []
-        action = (
-            "Stop the other copy, or put the right ledger back. Then `keter resume` and, in LIVE,"
-            " `keter arm`."
-        )
-        title = "Another Keter bets on this account"
         since = theirs[0].first_seen_at if theirs else now
-        await self._calls.raise_(
-            ALERT, "page", title, f"{'; '.join(signs)}. Betting was paused.", action, since
-        )
+        detail = f"{'; '.join(signs)}. Betting was paused."
+        await self._alarms.raise_(AlertKind.SECOND_COPY, detail, since)
 
     async def _unknown(self, references: Iterable[str]) -> set[str]:
-        """Those of a Keter's making that this ledger never gave out: a bet of ours that was
-        believed refused may live.
+        """Return the references that a Keter made and this ledger never gave out.
+
+        One that it gave out may be a bet of ours that was believed refused and lives.
         """
         made = {reference for reference in references if made_by_keter(reference)}
         ours = await self._ledger.intents.by_references(sorted(made))
@@ -104,7 +97,8 @@ class SecondCopy:
         await control.disarm(OPERATOR, self._account, f"{REASON}: {why}")
         try:
             await control.pause(OPERATOR, f"{REASON}: {why}")
-        except UsageError as e:  # trading is halted, which is stronger
+        except UsageError as e:
+            # Trading is halted, which is stronger.
             log.info("stopped_already", reason=str(e))
         except RetryLaterError as e:
             # Somebody changed the state at this very moment; LIVE is disarmed in any case.

@@ -1,4 +1,4 @@
-"""Our own settlement beside the venue's. Pure."""
+"""Our own settlement of a bet, to compare with the venue's. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,8 +18,10 @@ TOLERANCE_MINOR = 1  # a book rounds an exact half cent either way
 def own_settlement(
     bet: Bet, tickets: Sequence[Ticket], result: EventScore | None, *, from_score_at_bet: bool
 ) -> Settlement | None:
-    """What the bet comes to by our rules, ticket by ticket; None when a score, a price or a reading
-    is missing.
+    """Return what the bet comes to by our rules, in minor units.
+
+    Return None if a score, a price or a ticket's market is missing, or if the tickets end in
+    different states. ``from_score_at_bet`` says that handicaps count from the score at the bet.
     """
     pnl_minor = 0
     states: list[BetState] = []
@@ -62,7 +64,7 @@ def _of_ticket(
 def _scores(
     ticket: Ticket, result: EventScore | None
 ) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Full and half time: what the ticket shows, else what the feed showed."""
+    """Return the scores of full and half time: the ticket's own, else those of the feed."""
     seen = (result.score.home, result.score.away) if result is not None and result.ended else None
     half = result.half_time if result is not None else None
     return ticket.final_score or seen, ticket.half_time_score or half
@@ -76,7 +78,10 @@ def compare(
     tickets: Sequence[Ticket],
     at: datetime,
 ) -> SettlementRow:
-    """The row that holds both; ``agrees`` is None when we could not settle it ourselves."""
+    """Return the row that holds both settlements; ``pnl_minor`` and ``state`` are the venue's.
+
+    Its ``agrees`` is None if we could not settle the bet ourselves.
+    """
     agrees = None
     if own is not None:
         close = abs(own.profit_minor - pnl_minor) <= TOLERANCE_MINOR * max(len(tickets), 1)

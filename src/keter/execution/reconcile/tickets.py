@@ -1,73 +1,69 @@
-"""What the tickets under one reference say of one bet.
+"""What the tickets under one reference say of one bet. Pure.
 
-Pure.
-
-A placement may have been split over books, so a bet may have several tickets: it is pending while
-one of them is, runs while one runs, and is settled when all that were accepted are.
+A placement may have been split over books, so a bet may have several tickets. It is pending while
+one of them is, it runs while one runs, and it is settled when all that were accepted are.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from keter.betting_settings import RouterSettings
 from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState, Intent
 from keter.domain.signals import approved_signal
 from keter.domain.tickets import Ticket, TicketStatus
-from keter.ledger import BetChanges
+from keter.ledger import BetChanges, ticket_key
 
 _PLACES = Decimal("0.0001")
 _ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it was asked with
+_COMPARED = tuple(name for name in Ticket.__struct_fields__ if name != "placed_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Where the venue says the bet stands, what it booked, and what is wrong with that (a word -> a
-    sentence).
+class BetUpdate:
+    """Where the venue says a bet is, what it booked, and what is wrong with that.
+
+    ``problems`` maps the word of a ``bet-<word>-mismatch`` alert to a sentence.
     """
 
     state: BetState
     changes: BetChanges
     problems: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def settled(self) -> bool:
-        return self.state in SETTLED
 
-
-def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> Seen:
-    """``tickets`` must not be empty and all carry the bet's reference."""
+def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> BetUpdate:
+    """Return what ``tickets`` say of ``bet``; there is at least one, all with its reference."""
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     if not accepted:
         messages = dict.fromkeys(ticket.message for ticket in tickets if ticket.message)
-        return Seen(
-            BetState.REFUSED, BetChanges(reason=" | ".join(messages)[:500] or "refused by the book")
-        )
+        reason = " | ".join(messages)[:500] or "refused by the book"
+        return BetUpdate(BetState.REFUSED, BetChanges(reason=reason))
     problems = _problems(bet, accepted, router)
     if any(ticket.status is TicketStatus.PENDING for ticket in accepted):
-        return Seen(BetState.PENDING, BetChanges(), problems)
+        return BetUpdate(BetState.PENDING, BetChanges(), problems)
     changes = _booked(accepted)
     if any(ticket.status is TicketStatus.RUNNING for ticket in accepted):
-        return Seen(BetState.RUNNING, changes, problems)
+        return BetUpdate(BetState.RUNNING, changes, problems)
     pnl_minor = sum(ticket.pnl_minor for ticket in accepted)
-    result, doubt = _result(accepted, pnl_minor)
-    if doubt:
-        problems["result"] = doubt
+    result, problem = _result(accepted, pnl_minor)
+    if problem:
+        problems["result"] = problem
     booked = {name: getattr(changes, name) for name in changes.__struct_fields__}
-    return Seen(result, BetChanges(**{**booked, "pnl_minor": pnl_minor}), problems)
+    return BetUpdate(result, BetChanges(**{**booked, "pnl_minor": pnl_minor}), problems)
 
 
 def next_state(current: BetState, seen: BetState) -> BetState | None:
-    """The step from ``current`` that ``seen`` asks for; None when there is none to make (already
-    there, or an older answer).
+    """Return the step from ``current`` to ``seen``.
+
+    Return None if there is none to make: the bet is there already, or the answer is an older one.
     """
     return seen if seen is not current and seen in TRANSITIONS[current] else None
 
 
 def contradicts(current: BetState, seen: BetState) -> bool:
-    """Whether the venue says something that a bet in ``current`` cannot be told: a final bet that
-    lives.
-    """
+    """Return whether the venue shows a bet open that is final here."""
     alive = seen is not BetState.REFUSED
     return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (
         current in SETTLED and seen not in SETTLED
@@ -75,22 +71,46 @@ def contradicts(current: BetState, seen: BetState) -> bool:
 
 
 def is_whole(bet: Bet, tickets: Sequence[Ticket]) -> bool:
-    """Whether every ticket that was booked for the bet is among ``tickets``, or as many under other
-    numbers.
-    """
+    """Return whether every ticket booked for the bet is there, or as many under other numbers."""
     booked = set((bet.ticket_id or "").split(",")) - {""}
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     return booked <= {ticket.ticket_id for ticket in tickets} or len(booked) <= len(accepted)
 
 
-def news(bet: Bet, changes: BetChanges) -> BetChanges | None:
-    """What of ``changes`` the ledger does not know yet; None when it knows all."""
+def new_changes(bet: Bet, changes: BetChanges) -> BetChanges | None:
+    """Return what of ``changes`` the ledger does not hold yet, or None if it holds all."""
     fresh = {
         name: value
         for name in changes.__struct_fields__
         if (value := getattr(changes, name)) is not None and value != getattr(bet, name)
     }
     return BetChanges(**fresh) if fresh else None
+
+
+def without_repeats(tickets: Iterable[Ticket]) -> list[Ticket]:
+    """Return each ticket once, the first of a repeated one."""
+    return list({ticket_key(ticket): ticket for ticket in reversed(list(tickets))}.values())[::-1]
+
+
+def by_reference(tickets: Iterable[Ticket]) -> dict[str, list[Ticket]]:
+    """Return the tickets of each reference, each ticket once."""
+    groups: defaultdict[str, list[Ticket]] = defaultdict(list)
+    for ticket in without_repeats(tickets):
+        groups[ticket.reference].append(ticket)
+    return dict(groups)
+
+
+def digest(tickets: Iterable[Ticket], asked_at: datetime) -> tuple[object, ...]:
+    """Return all that the tickets say, in a form that can be compared."""
+    # A ticket without a time of its own is given that of the question, which says nothing.
+    facts = (
+        (*(getattr(one, name) for name in _COMPARED), _own_time(one, asked_at)) for one in tickets
+    )
+    return tuple(sorted(facts, key=str))
+
+
+def _own_time(ticket: Ticket, asked_at: datetime) -> datetime | None:
+    return ticket.placed_at if ticket.placed_at < asked_at else None
 
 
 def _booked(tickets: Sequence[Ticket]) -> BetChanges:
@@ -104,7 +124,7 @@ def _booked(tickets: Sequence[Ticket]) -> BetChanges:
 
 
 def _odds(tickets: Sequence[Ticket]) -> str | None:
-    """One ticket's own text; of several the average weighted by stake, to four places."""
+    """Return one ticket's own text; of several the average weighted by stake, to four places."""
     if len(tickets) == 1:
         return tickets[0].odds or None
     try:
@@ -112,20 +132,16 @@ def _odds(tickets: Sequence[Ticket]) -> str | None:
     except InvalidOperation:
         return None
     total = sum(stake for _, stake in parts)
-    return (
-        str(
-            (sum((odds * stake for odds, stake in parts), Decimal()) / total).quantize(
-                _PLACES, ROUND_HALF_UP
-            )
-        )
-        if total
-        else None
-    )
+    if not total:
+        return None
+    average = sum((odds * stake for odds, stake in parts), Decimal()) / total
+    return str(average.quantize(_PLACES, ROUND_HALF_UP))
 
 
 def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
-    """The state all tickets agree on; where they do not, or it cannot be read, the money decides
-    and the doubt is told.
+    """Return the state that all tickets agree on, and a problem with it or an empty text.
+
+    Where they differ, or one cannot be read, the money decides.
     """
     states = {_state(ticket) for ticket in tickets}
     if len(states) == 1 and (state := states.pop()) is not None:
@@ -171,22 +187,18 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
 
 
 def _worse(ticket: Ticket, intent: Intent, router: RouterSettings) -> bool:
-    """Whether the booked price is worse than any that was sent: further below the approved one than
-    slippage allows.
-    """
+    """Return whether the booked price is further below the approved one than slippage allows."""
     try:
         booked, best = float(ticket.odds), float(intent.asked_odds)
     except ValueError:
         return False
     if booked >= best:
         return False
-    approved = _offers(intent.signal).get(ticket.book, best)
-    return (
-        100 * (approved - booked) / approved > router.slippage_limit_pct(approved) + _ROUNDING_PCT
-    )
+    asked = _approved_odds(intent).get(ticket.book, best)
+    return 100 * (asked - booked) / asked > router.slippage_limit_pct(asked) + _ROUNDING_PCT
 
 
-def _offers(signal: bytes) -> dict[str, float]:
-    """The approved price of each book; none for an intent without its signal."""
-    approved = approved_signal(signal)
+def _approved_odds(intent: Intent) -> dict[str, float]:
+    """Return the approved price of each book; empty for an intent without its signal."""
+    approved = approved_signal(intent.signal)
     return {} if approved is None else {one.book: one.odds for one in approved.signal.offers}

@@ -1,15 +1,14 @@
-"""Rows of the venue that cannot be believed, or that the ledger does not take: set aside, counted,
-told.
+"""Rows of the venue that cannot be believed, or that the ledger does not store.
 
-Nothing is concluded from such a row, and everything else in the same list is dealt with as always.
-Its money counts:
+They are set aside, counted and reported. Nothing is concluded from such a row, and everything else
+in the same list is dealt with as always. Its money counts:
 
-* one of ours stays where the ledger has it, with the stake of the ledger;
-* a stranger's with a stake that can be believed is exposure like every ticket that is not ours;
-* an open one without such a stake may be of any size. It counts as more than every limit, so that nothing is bet beside it.
+* One of ours stays where the ledger has it, with the stake of the ledger.
+* A foreign one with a stake that can be believed is exposure like every foreign ticket.
+* An open one without such a stake may be of any size. It counts as more than every limit, so that
+  nothing is bet beside it.
 
-What a row was set aside for is forgotten when a later answer shows it whole, or does not show it
-any more.
+A row that was set aside is forgotten when a later answer shows it whole, or does not show it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,45 +19,44 @@ import structlog
 
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
+from keter.domain.alerts import AlertKind
 from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.foreign_tickets import STANDING, Foreign
+from keter.execution.reconcile.foreign_tickets import OPEN, ForeignTickets
 from keter.ledger import Ledger, ticket_key
 from keter.plain import plain
 
 log = structlog.get_logger(__name__)
-ALERT = "unreadable-tickets"
-UNTOLD = FOREIGN_PREFIX + "unreadable"  # the risk book's name for all stakes that nobody can read
-UNTOLD_MINOR = 10**12  # the settings take no limit as large
+UNKNOWN_STAKE = FOREIGN_PREFIX + "unreadable"  # the risk book's name for all stakes of this kind
+UNKNOWN_STAKE_MINOR = 10**12  # the settings take no limit as large
 MOST_NAMED = 5
 REFUSED = "a value that the ledger does not take"
 
 
-class Unreadable:
+class UnreadableRows:
     """The rows set aside, by the reference they came under.
 
-    ``take`` begins a pass, ``tell`` ends it.
+    ``take`` begins a pass, ``report`` ends it.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, calls: Alarms) -> None:
+    def __init__(self, context: Context, ledger: Ledger, alarms: Alarms) -> None:
         self._context = context
         self._ledger = ledger
-        self._calls = calls
+        self._alarms = alarms
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._listed: dict[str, Ticket] = {}
         self._asked: dict[str, list[Ticket]] = {}
         self._refused: dict[str, Ticket] = {}
         self._since: datetime | None = None
-        # None: what an earlier life left in the risk book is not known.
-        self._untold: bool | None = None
+        # Whether an open stake cannot be read. None: what an earlier process left is not known.
+        self._stake_unknown: bool | None = None
 
     def take(self, tickets: Iterable[Ticket]) -> list[Ticket]:
-        """Of a fresh bet list those that can be used; the others replace what earlier lists had
-        brought.
+        """Return the tickets of a new list that can be used; set the others aside.
 
-        A row that the ledger has refused stays set aside while the list shows it unchanged: nobody
-        tries it again.
+        Those replace what earlier lists had brought. A row that the ledger has refused stays set
+        aside while the list shows it unchanged, so that nobody tries it again.
         """
         found = list(tickets)
         self._listed = {ticket_key(ticket): ticket for ticket in found if ticket.unreadable}
@@ -73,8 +71,9 @@ class Unreadable:
         return [ticket for ticket in found if not ticket.unreadable]
 
     def asked(self, reference: str, tickets: Sequence[Ticket]) -> Sequence[Ticket] | None:
-        """The tickets of one bet that was asked for; None when one of them cannot be read: then
-        none is conclusive.
+        """Return the tickets of one bet that was asked for.
+
+        Return None if one of them cannot be read: then none is conclusive.
         """
         wrong = [ticket for ticket in tickets if ticket.unreadable]
         if not wrong:
@@ -84,14 +83,10 @@ class Unreadable:
         return None
 
     def refuse(self, tickets: Iterable[Ticket], error: Exception) -> None:
-        """The ledger does not take what these tickets say."""
+        """Set tickets aside that the ledger does not store."""
         for ticket in tickets:
             log.error("ticket_not_stored", ticket=ticket_key(ticket), error=str(error))
             self._refused[ticket_key(ticket)] = ticket
-
-    def holds(self, reference: str) -> bool:
-        """Whether a row under this reference was set aside."""
-        return reference in self._asked or reference in self.listed
 
     @property
     def listed(self) -> frozenset[str]:
@@ -103,69 +98,71 @@ class Unreadable:
         """The ticket keys of the same rows."""
         return frozenset(self._listed)
 
-    async def tell(self, foreign: Foreign, open_references: frozenset[str]) -> None:
-        """Count what was set aside and keeps the alarm. Raises ledger and bus errors."""
+    async def report(self, foreign: ForeignTickets, open_references: frozenset[str]) -> None:
+        """Count what was set aside as exposure, and keep the alert. Raises ledger and bus errors.
+
+        Answers about bets that are not open by now are forgotten.
+        """
         self._asked = {
             reference: rows
             for reference, rows in self._asked.items()
             if reference in open_references
         }
-        refused = [
-            msgspec.structs.replace(ticket, unreadable=REFUSED) for ticket in self._refused.values()
-        ]
-        rows = [
-            *self._listed.values(),
-            *(ticket for tickets in self._asked.values() for ticket in tickets),
-            *refused,
-        ]
+        references = sorted(self.listed)
         ours = {
-            bet.intent.reference
-            for bet in await self._ledger.intents.by_references(sorted(self.listed))
+            bet.intent.reference for bet in await self._ledger.intents.by_references(references)
         }
         strangers = [
             ticket
             for ticket in self._listed.values()
             if ticket.stake_known and ticket.reference not in ours
         ]
+        rows = self._rows()
         await foreign.see(strangers)
-        await self._count_untold(
-            any(not row.stake_known and row.status in STANDING for row in rows)
-        )
-        await self._alarm(rows)
+        await self._count_unknown(any(not row.stake_known and row.status in OPEN for row in rows))
+        await self._alert(rows)
 
-    async def _count_untold(self, untold: bool) -> None:
-        """An exposure beyond every limit, for as long as an open stake cannot be read."""
-        if untold:
-            await put_bet(
-                self._context.bus, _untold_exposure(self._since or self._context.clock.now())
-            )
-        elif self._untold is not False:
-            await self._risk.release(UNTOLD)
-        self._untold = untold
+    def _rows(self) -> list[Ticket]:
+        """Return everything that is set aside."""
+        refused = [
+            msgspec.structs.replace(ticket, unreadable=REFUSED) for ticket in self._refused.values()
+        ]
+        asked = [ticket for tickets in self._asked.values() for ticket in tickets]
+        return [*self._listed.values(), *asked, *refused]
 
-    async def _alarm(self, rows: Sequence[Ticket]) -> None:
+    async def _count_unknown(self, stake_unknown: bool) -> None:
+        """Keep an exposure beyond every limit for as long as an open stake cannot be read."""
+        if stake_unknown:
+            since = self._since or self._context.clock.now()
+            await put_bet(self._context.bus, _unknown_exposure(since))
+        elif self._stake_unknown is not False:
+            await self._risk.release(UNKNOWN_STAKE)
+        self._stake_unknown = stake_unknown
+
+    async def _alert(self, rows: Sequence[Ticket]) -> None:
         now = self._context.clock.now()
         self._context.heart.gauge("unreadable_tickets", len(rows))
         if not rows:
             self._since = None
-            await self._calls.clear(ALERT, now)
+            await self._alarms.clear(AlertKind.UNREADABLE_TICKETS, now)
             return
         self._since = self._since or now
         named = "; ".join(_sentence(row) for row in rows[:MOST_NAMED])
         more = f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-        stop = " Nothing is bet beside an open stake that nobody can read." if self._untold else ""
-        action = (
-            "Each counts as exposure; nothing is concluded from it. Compare with the venue's own"
-            " page."
+        stop = (
+            " Nothing is bet beside an open stake that nobody can read."
+            if self._stake_unknown
+            else ""
         )
-        title = "Rows of the venue cannot be read"
-        await self._calls.raise_(
-            ALERT, "page", title, f"{len(rows)}: {named}{more}.{stop}", action, self._since
-        )
+        detail = f"{len(rows)}: {named}{more}.{stop}"
+        await self._alarms.raise_(AlertKind.UNREADABLE_TICKETS, detail, self._since)
 
 
 def _same(one: Ticket, other: Ticket) -> bool:
-    """The time does not count: a ticket that tells none is given that of the look."""
+    """Return whether both say the same, but for the time.
+
+    A ticket without a time of its own is given that of the question.
+    """
     return msgspec.structs.replace(one, placed_at=other.placed_at) == other
 
 
@@ -177,14 +174,14 @@ def _sentence(ticket: Ticket) -> str:
     )
 
 
-def _untold_exposure(since: datetime) -> Exposure:
+def _unknown_exposure(since: datetime) -> Exposure:
     return Exposure(
-        decision_id=UNTOLD,
+        decision_id=UNKNOWN_STAKE,
         event_uid="foreign-unreadable",
         league="",
         market=None,
         side=None,
-        stake_minor=UNTOLD_MINOR,
+        stake_minor=UNKNOWN_STAKE_MINOR,
         odds="",
         status=ExposureStatus.BET,
         made_at=since,

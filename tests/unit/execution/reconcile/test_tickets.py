@@ -1,6 +1,5 @@
 """What tickets say of a bet: one, several, none accepted; and what is wrong with them."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +13,14 @@ from keter.domain.feed import EventScore
 from keter.domain.markets import Outcome
 from keter.domain.quotes import Score
 from keter.domain.tickets import Ticket, TicketStatus
-from keter.execution.reconcile.not_found import LEAST_DENIALS, NotFound
 from keter.execution.reconcile.settling import compare, own_settlement
-from keter.execution.reconcile.tickets import contradicts, is_whole, news, next_state, read_tickets
+from keter.execution.reconcile.tickets import (
+    contradicts,
+    is_whole,
+    new_changes,
+    next_state,
+    read_tickets,
+)
 from tests.kit.execution import NOW, TOTALS, an_intent, approved
 
 S = BetState
@@ -166,12 +170,12 @@ def test_a_final_bet_that_lives_contradicts_us(state: BetState) -> None:
 
 def test_only_what_the_ledger_does_not_know_is_news() -> None:
     seen = read_tickets(BET, [a_ticket()], ROUTER)
-    fresh = news(BET, seen.changes)
+    fresh = new_changes(BET, seen.changes)
     assert fresh is not None and fresh.placed_stake_minor == 1000
     known = msgspec.structs.replace(
         BET, placed_stake_minor=1000, odds="2.200", book="IBC", ticket_id="611"
     )
-    assert news(known, seen.changes) is None
+    assert new_changes(known, seen.changes) is None
 
 
 def result(home: int, away: int, half: tuple[int, int] | None = None) -> EventScore:
@@ -197,23 +201,6 @@ def test_without_a_final_score_we_do_not_judge() -> None:
     half_only = msgspec.structs.replace(ticket, half_time_score=(3, 0))
     assert own_settlement(BET, [half_only], None, from_score_at_bet=True) is None
     assert compare(BET, S.WON, 1200, None, [ticket], NOW).agrees is None
-
-
-def test_denials_are_believed_after_a_while_and_never_at_once() -> None:
-    denials = NotFound(ROUTER)
-    for n in range(LEAST_DENIALS):
-        assert not denials.believed(
-            "i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9)
-        )
-        denials.note("i", NOW + timedelta(seconds=n))
-    at = NOW + timedelta(seconds=ROUTER.unknown_error_s)
-    assert denials.believed("i", unknown_since=NOW, answered=True, at=at)
-    assert not denials.believed("i", unknown_since=NOW, answered=False, at=at)
-    assert denials.believed(
-        "i", unknown_since=NOW, answered=False, at=NOW + timedelta(seconds=ROUTER.unknown_absent_s)
-    )
-    denials.forget("i")
-    assert not denials.believed("i", unknown_since=NOW, answered=True, at=NOW + timedelta(hours=9))
 
 
 def test_money_of_many_tickets_is_never_rounded_twice() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.execution.reconcile.query_order import (
+from keter.execution.reconcile.passes import QUERIES_PER_MINUTE, QUICK_S
+from keter.execution.reconcile.query_budget import (
     ACCOUNT_COST,
     ACCOUNT_EVERY_S,
     DOUBTFUL_PER_PASS,
@@ -25,7 +26,7 @@ from keter.execution.reconcile.query_order import (
     overdue,
     pass_cost,
 )
-from keter.processes.tracker import QUERIES_PER_MINUTE, QUICK_S, TICK_S
+from keter.processes.tracker import TICK_S
 from tests.kit.execution import NOW
 
 SIZE = QUERIES_PER_MINUTE

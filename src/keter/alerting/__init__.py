@@ -1,3 +1,1 @@
-"""Calls for help that leave the machine: what is told when (pure), in which words (pure), and the
-channels that carry it.
-"""
+"""Alerts that leave the machine: what is sent when, in which words, and by which channels."""

@@ -1,6 +1,6 @@
-"""Which channels there are, from the settings.
+"""Which alert channels there are, from the settings.
 
-What is configured but cannot be had is told once, and the rest works.
+What is configured but cannot be had is logged once, and the rest works.
 """
 
 import asyncio
@@ -31,21 +31,24 @@ log = structlog.get_logger(__name__)
 
 
 class Alerting:
-    """What the dashboard's process runs: the courier, and the ear for commands where Telegram is
-    configured.
+    """What the dashboard's process runs: the dispatcher, and Telegram's commands where configured.
 
-    ``late`` makes what takes seconds to load from ``modules``: the page is served meanwhile, and
-    the light channels are told.
+    ``load_heavy`` makes the channels whose ``modules`` take seconds to load. The page is served
+    meanwhile, and the other channels get their alerts.
     """
 
-    def __init__(self, dispatcher: Dispatcher, modules: Sequence[str], load_heavy: "Callable[[], tuple[list[Channel], Listener | None]]"
-                 ) -> None:  # fmt: skip
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        modules: Sequence[str],
+        load_heavy: "Callable[[], tuple[list[Channel], Listener | None]]",
+    ) -> None:
         self.dispatcher = dispatcher
         self._modules = tuple(modules)
         self._load_heavy = load_heavy
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``; then closes every channel."""
+        """Run until ``stop``; then close every channel."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.dispatcher.run(stop))
@@ -59,7 +62,7 @@ class Alerting:
             await listener.run(stop)
 
     async def load(self) -> "Listener | None":
-        """Load the heavy channels and hands them to the courier."""
+        """Load the heavy channels, hand them to the dispatcher and return Telegram's listener."""
         for module in self._modules:
             await asyncio.to_thread(import_module, module)
         channels, listener = self._load_heavy()
@@ -77,30 +80,25 @@ def build_alerting(
     *,
     prove: Prove | None = None,
 ) -> Alerting:
-    """Open no connection.
+    """Return the alerting; no connection is opened.
 
-    ``views`` answer Telegram's questions and tell the money at risk; ``held`` stands beside Redis.
-
-    ``prove`` checks a code of the operator's second factor, which a resume over Telegram may need.
+    ``views`` answer Telegram's questions and give the money at risk. ``held`` are the alerts of
+    this process. ``prove`` checks a code of the operator's second factor, which a resume over
+    Telegram may need.
     """
     clean = Redactor(secret_values(settings)).text
-    apprise = bool(settings.alerts.apprise_urls.get_secret_value()) and _installed(
-        "apprise", "notify"
-    )
-    users = telegram_users(settings.alerts.telegram_user_ids)
-    telegram = _telegram_wanted(settings.alerts, users)
+    alerts = settings.alerts
+    apprise = bool(alerts.apprise_urls.get_secret_value()) and _installed("apprise", "notify")
+    users = telegram_users(alerts.telegram_user_ids)
+    telegram = _telegram_wanted(alerts, users)
+    handler = CommandHandler(control, views, users, clock, prove=prove)
 
     def load_heavy() -> "tuple[list[Channel], Listener | None]":
-        channels = _apprise(settings.alerts) if apprise else []
-        if not telegram:
-            return channels, None
-        listener, more = _telegram(
-            settings.alerts, users, CommandHandler(control, views, users, clock, prove=prove), clean
-        )
-        return [*channels, *more], listener
+        listener, more = _telegram(alerts, users, handler, clean) if telegram else (None, [])
+        return [*(_apprise(alerts) if apprise else []), *more], listener
 
     modules = [*["keter.alerting.mail"] * apprise, *["keter.alerting.telegram"] * telegram]
-    channels = [LogChannel(), *_webhook(settings.alerts)]
+    channels = [LogChannel(), *_webhook(alerts)]
     dispatcher = Dispatcher(bus, channels, views.status, held, clock, settings.mode.zone, clean)
     return Alerting(dispatcher, modules, load_heavy)
 
@@ -133,7 +131,7 @@ def _telegram(
 
 
 def telegram_users(words: Sequence[str]) -> frozenset[int]:
-    """The numeric users; whatever is no positive number is told and left out."""
+    """Return the numeric users; whatever is no number is logged and left out."""
     wrong = [word for word in words if not (word.isascii() and word.isdigit())]
     if wrong:
         log.warning(

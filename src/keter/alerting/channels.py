@@ -15,13 +15,13 @@ class DeliveryError(UnavailableError):
 
 
 class Channel(Protocol):
-    """One way out. ``name`` also names its memory."""
+    """A way out for alerts. ``name`` also names its memory."""
 
     @property
     def name(self) -> str: ...
 
     async def send(self, message: Message, status: StatusLine | None) -> None:
-        """Delivers within its own deadline. Raises DeliveryError."""
+        """Deliver within a deadline of its own. Raises DeliveryError."""
         ...
 
     async def aclose(self) -> None: ...

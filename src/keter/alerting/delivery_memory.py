@@ -1,5 +1,6 @@
-"""Where a channel's memory is kept: in Redis, so that it outlives a restart, and here what Redis
-does not take.
+"""What each channel has delivered, kept in Redis so that it outlives a restart.
+
+What Redis does not take is kept here.
 """
 
 import msgspec
@@ -16,7 +17,7 @@ log = structlog.get_logger(__name__)
 class DeliveryMemory:
     """One memory per channel.
 
-    Raises nothing of Redis': what it does not give or take is remembered in this process.
+    Raises none of Redis' errors: what it does not give or take is remembered in this process.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -25,10 +26,8 @@ class DeliveryMemory:
         self._unwritten: dict[str, Memory] = {}
 
     async def read(self, channel: str) -> Memory:
-        """What the channel has told; what Redis holds counts below what it has not taken yet.
-
-        What was written since Redis told is made of that: an alert that was forgotten then must not
-        come back from there.
+        """Return what the channel has delivered: what Redis holds, and what it has not
+        taken yet.
         """
         known = channel in self._known
         try:
@@ -36,6 +35,8 @@ class DeliveryMemory:
         except (KeterError, OSError, TimeoutError) as e:
             log.debug("alert_memory_not_read", channel=channel, error=str(e))
         unwritten = self._unwritten.get(channel)
+        # What was written since the first read was made from that read. Joined with it again, an
+        # alert that was forgotten meanwhile would come back.
         return (
             unwritten
             if known and unwritten is not None
@@ -43,7 +44,7 @@ class DeliveryMemory:
         )
 
     async def write(self, channel: str, memory: Memory) -> None:
-        """Keep it; in Redis too, as soon as that takes it."""
+        """Keep ``memory``; in Redis too, as soon as that takes it."""
         self._unwritten[channel] = memory
         try:
             await write_delivered(self._bus, channel, msgspec.json.encode(memory))
@@ -53,12 +54,12 @@ class DeliveryMemory:
             self._known[channel] = self._unwritten.pop(channel)
 
     def owes(self, channel: str) -> bool:
-        """Whether Redis lacks something of the channel's memory."""
+        """Return whether Redis lacks something of the channel's memory."""
         return channel in self._unwritten
 
 
 def joined(stored: Memory, unwritten: Memory | None) -> Memory:
-    """``stored`` with what was told since."""
+    """Return ``stored`` with what was delivered since."""
     if unwritten is None:
         return stored
     day = max(stored.alive_day, unwritten.alive_day)
@@ -67,7 +68,7 @@ def joined(stored: Memory, unwritten: Memory | None) -> Memory:
 
 
 def _decoded(raw: bytes | None, channel: str) -> Memory:
-    """A memory that cannot be read counts as none."""
+    """Return the memory; one that cannot be read counts as none."""
     if raw is None:
         return Memory()
     try:

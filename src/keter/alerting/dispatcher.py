@@ -1,9 +1,10 @@
-"""Carries what the policy decided to every channel, each with a memory of its own, and says once a
-day that Keter lives.
+"""Sends what the policy decided to every channel, each with a memory of its own.
 
-What stands is read from Redis and joined with what this process holds itself. A Redis that cannot
-be read or written keeps nothing from being told: what it said last counts on, and what was told is
-remembered here until it takes it.
+Once a day each channel gets a sign of life.
+
+The alerts are those in Redis and those that this process holds itself. A Redis that cannot be read
+or written stops no alert. What it held last still counts, and what was delivered is remembered here
+until it takes it.
 """
 
 import asyncio
@@ -28,16 +29,17 @@ from keter.system.tasks import stopped_within
 log = structlog.get_logger(__name__)
 EVERY_S = 2.0
 RETRY_AFTER_S = 60.0
-ALIVE_HOUR = 8  # of the configured zone: somebody is awake to miss it
+# Of the configured zone: somebody is awake to miss it.
+ALIVE_HOUR = 8
 TEST_DEADLINE_S = 20.0
 Clean = Callable[[str], str]
 ReadStatus = Callable[[], Awaitable[StatusLine]]
 
 
 class Dispatcher:
-    """One per dashboard.
+    """Sends alerts, one per dashboard.
 
-    A channel that fails rests for REST_S and is then told what stands at that time.
+    A channel that fails is left alone for RETRY_AFTER_S. Then it gets what is active at that time.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Dispatcher:
         return tuple(channel.name for channel in self._channels)
 
     def add(self, channels: Sequence[Channel]) -> None:
-        """More channels, which are told from the next look on."""
+        """Add channels, which get alerts from the next look on."""
         self._channels = (*self._channels, *channels)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,9 +78,9 @@ class Dispatcher:
             await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Tells every channel what it has to know now.
+        """Send every channel what it has to know now.
 
-        What Redis said last counts while it cannot be asked.
+        While Redis cannot be asked, what it held last counts.
         """
         try:
             self._stored = await read_alerts(self._bus)
@@ -93,7 +95,10 @@ class Dispatcher:
                 tasks.create_task(self._deliver(channel, active, alive=asked))
 
     async def test(self, actor: str) -> dict[str, str | None]:
-        """Sends a test alert now; per channel None where it was taken, else what went wrong."""
+        """Send a test alert now.
+
+        Return per channel None where it was taken, else what went wrong.
+        """
         message = test_message(actor, self._clock.now())
 
         async def one(channel: Channel) -> str | None:
@@ -116,8 +121,9 @@ class Dispatcher:
         return self._clock.monotonic() >= self._retry_at_s.get(channel.name, 0.0)
 
     async def _deliver(self, channel: Channel, active: Sequence[Alert], *, alive: bool) -> None:
-        """``alive``: also gives the day's sign of life, which a restart without Redis would
-        otherwise repeat.
+        """Send what the policy plans for one channel.
+
+        With ``alive`` also the day's sign of life. A restart without Redis would repeat that.
         """
         before = await self._memories.read(channel.name)
         planned = plan(active, before, self._clock.now())
@@ -136,7 +142,7 @@ class Dispatcher:
                 await self._memories.write(channel.name, memory)
 
     def _cleaned(self, message: Message) -> Message:
-        """Texts of a venue's error may quote what was sent to it."""
+        """Return the message without secrets: a venue's error may quote what was sent to it."""
         texts = {
             name: self._clean(getattr(message, name)) for name in ("title", "detail", "action")
         }

@@ -1,5 +1,6 @@
-"""What this process itself knows to stand, kept in memory: true whatever Redis holds, and whether
-or not it takes writes.
+"""The alerts that this process raises itself, kept in memory.
+
+They count whatever Redis holds, and whether or not it takes writes.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from keter.domain.alerts import Alert, made_plain
 
 
 class Held:
-    """Alerts of the one who watches.
+    """The alerts of the dashboard's watch.
 
     What Redis holds of them is a copy, which may be old or missing.
     """
@@ -21,36 +22,37 @@ class Held:
 
     @property
     def own(self) -> tuple[Alert, ...]:
-        """Those that stand, in the order in which they rose."""
+        """The active ones, in the order in which they were raised."""
         return tuple(self._active.values())
 
     @property
     def ended(self) -> frozenset[str]:
-        """Those that are over and may still stand in Redis."""
+        """Those that are over and may still be in Redis."""
         return frozenset(self._ended)
 
     def has(self, alert_id: str) -> bool:
         return alert_id in self._active
 
     def put(self, alert: Alert) -> None:
-        """Lets it stand, since when it was put first, with plain texts."""
+        """Keep ``alert`` active, since when it was put first, with plain texts."""
         before = self._active.get(alert.id)
         since = before.since if before is not None else alert.since
         self._active[alert.id] = msgspec.structs.replace(made_plain(alert), since=since)
         self._ended.discard(alert.id)
 
     def end(self, alert_id: str) -> None:
-        """It is over; Redis is to be told."""
+        """Note that it is over; Redis still has to be cleared."""
         self._active.pop(alert_id, None)
         self._ended.add(alert_id)
 
     def cleared(self, alert_id: str) -> None:
-        """Redis has been told of its end."""
+        """Note that Redis has cleared it."""
         self._ended.discard(alert_id)
 
     def active(self, stored: Sequence[Alert]) -> list[Alert]:
-        """What stands in all, given what Redis holds: of our own what we know, with its
-        acknowledgement from there.
+        """Return all active alerts, oldest first, given what Redis holds.
+
+        Our own are as we know them, with their acknowledgement from there.
         """
         others = [
             alert

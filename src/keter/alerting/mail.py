@@ -1,5 +1,6 @@
-"""E-mail and others through apprise (the optional extra ``notify``), which blocks and therefore
-runs in a thread.
+"""E-mail and others through apprise (the optional extra ``notify``).
+
+Apprise blocks and therefore runs in a thread.
 """
 
 import asyncio

@@ -1,9 +1,13 @@
-"""Pure: what a channel has to tell now, given what stands and what it told before.
+"""What a channel has to send now, given what is active and what it has sent. Pure.
 
-- An alert is told once when it rises, and again at once when its level rises above what was told.
-- A page that nobody has acknowledged, and whatever reads differently, is told again at most every REPEAT_S.
-- Its end is told after QUIET_S of absence; one that came back within FLAPPING_S of its end must stay away for FLAPPING_S.
-  So an alert that comes and goes does not ring all night, and "resolved" is never the last word on one that stands.
+* An alert is sent once when it is raised, and again at once when its level rises above what was
+  sent.
+* A page that nobody has acknowledged is sent again every REPEAT_S at most; so is an alert whose
+  details changed.
+* Its end is sent after QUIET_S of absence.
+* One that came back within FLAPPING_S of its end must be gone for FLAPPING_S. So an alert that
+  comes and goes does not ring all night.
+* "Resolved" is never the last word on an alert that is active.
 """
 
 from collections.abc import Sequence
@@ -21,9 +25,9 @@ ORDER: dict[Level, int] = {"page": 0, "ticket": 1, "info": 2}
 
 
 class Delivered(msgspec.Struct, frozen=True):
-    """What was told of one alert.
+    """What was delivered of one alert.
 
-    ``alert`` has the highest level told; ``gone_at`` is since when it does not stand.
+    ``alert`` has the highest level delivered; ``gone_at`` is since when it is not active.
     """
 
     alert: Alert
@@ -33,8 +37,9 @@ class Delivered(msgspec.Struct, frozen=True):
     flapped: bool = False
 
 
+# Redis keeps it as JSON, where the alerts have an older name.
 class Memory(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
-    """What one channel has told. ``alive_day`` is the last day of which it gave a sign of life."""
+    """What one channel has delivered. ``alive_day`` is the day of its last sign of life."""
 
     alerts: dict[str, Delivered] = {}
     alive_day: str = ""
@@ -42,15 +47,17 @@ class Memory(msgspec.Struct, frozen=True, rename={"alerts": "told"}):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A message and what is remembered of its alert once it has been delivered."""
+    """A message, and what is remembered of its alert once it has been delivered."""
 
     message: Message
     delivered: Delivered
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """``memory`` holds what is remembered whether or not anything is delivered; ``steps`` come in
-    the order of telling.
+    """What to do now.
+
+    ``memory`` is remembered whether or not anything is delivered; ``steps`` come in order of
+    sending.
     """
 
     memory: Memory
@@ -58,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(active: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
-    """What to tell now. Worst first; what stands before what is over."""
+    """Return what to send now. Worst first, active ones before those that are over."""
     current = {alert.id: alert for alert in active}
     known = {name: _observed(entry, name in current, now) for name, entry in memory.alerts.items()}
     known = {name: entry for name, entry in known.items() if not _forgotten(entry, now)}
@@ -77,7 +84,7 @@ def plan(active: Sequence[Alert], memory: Memory, now: datetime) -> Plan:
 
 
 def delivered(memory: Memory, step: Step) -> Memory:
-    """The memory after ``step`` has reached its channel."""
+    """Return the memory after ``step`` has reached its channel."""
     alerts = {**memory.alerts, step.message.alert_id: step.delivered}
     return msgspec.structs.replace(memory, alerts=alerts)
 
@@ -93,7 +100,7 @@ def _observed(entry: Delivered, is_active: bool, now: datetime) -> Delivered:
 
 
 def _forgotten(entry: Delivered, now: datetime) -> bool:
-    """A resolved alert is remembered for as long as its return would count as flapping."""
+    """Return whether a resolved alert's return would no longer count as flapping."""
     return (
         entry.resolved_at is not None
         and entry.gone_at is not None

@@ -1,8 +1,6 @@
-"""Telegram through aiogram (the optional extra ``telegram``): sends alerts to the listed users and
-hears their commands.
+"""Telegram through aiogram (the optional extra ``telegram``): sends alerts, takes commands.
 
-The bot's token is part of every address, so no text of an error from below is passed on, only its
-kind.
+The bot's token is part of every address. So of an error only its kind is passed on, never its text.
 """
 
 import asyncio
@@ -35,8 +33,9 @@ class TelegramChannel:
         self._users = tuple(users)
 
     async def send(self, message: Message, status: StatusLine | None) -> None:
-        """One user who has blocked the bot keeps nothing from the others; it fails when nobody
-        could be told.
+        """Send to every user; one who has blocked the bot keeps nothing from the others.
+
+        Raises DeliveryError when nobody was reached.
         """
         text = f"{subject(message)}\n{body(message, status)}"
         faults = [
@@ -47,19 +46,15 @@ class TelegramChannel:
         if len(faults) == len(self._users):
             raise DeliveryError(f"Telegram told nobody ({', '.join(sorted(set(faults)))})")
         if faults:
-            log.warning(
-                "telegram_told_some_only",
-                of=len(self._users),
-                faults=faults,
-                told=len(self._users) - len(faults),
-            )
+            figures = {"told": len(self._users) - len(faults), "of": len(self._users)}
+            log.warning("telegram_told_some_only", **figures, faults=faults)
 
     async def aclose(self) -> None:
         await self._bot.session.close()
 
 
 async def send_text(bot: Bot, user: int, text: str) -> str | None:
-    """Send plain text; what went wrong, by kind, or None."""
+    """Send plain text; return the kind of what went wrong, or None."""
     try:
         await bot.send_message(user, text[:LONGEST], request_timeout=CALL_S)
     except FAULTS as e:
@@ -81,7 +76,7 @@ class Listener:
         self._fault: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listen until ``stop``. A fault is told once, and again when it changes."""
+        """Listen until ``stop``. A fault is logged once, and again when it changes."""
         while not stop.is_set():
             polling = asyncio.create_task(self.poll())
             stop_waiting = asyncio.create_task(stop.wait())
@@ -95,7 +90,7 @@ class Listener:
                 await asyncio.wait({polling, stop_waiting})
 
     async def poll(self) -> str | None:
-        """Asks once and answers what came; the kind of fault, or None."""
+        """Ask once and answer what came; return the kind of fault, or None."""
         try:
             updates = await self._bot.get_updates(
                 offset=self._next,
@@ -111,7 +106,7 @@ class Listener:
         return None
 
     async def handle(self, update: Update) -> None:
-        """Answers one update, once: a repeated one is known by its number."""
+        """Answer one update, once: a repeated one is known by its number."""
         if update.update_id < self._next:
             return
         self._next = update.update_id + 1
@@ -134,7 +129,7 @@ class Listener:
 
 
 def incoming(message: Received | None) -> IncomingMessage | None:
-    """What somebody wrote; None for pictures, channels and the like."""
+    """Return what somebody wrote; None for pictures, channels and the like."""
     if message is None or message.text is None or message.from_user is None:
         return None
     return IncomingMessage(

@@ -1,12 +1,13 @@
 """What an operator may say over Telegram, and the answer.
 
-Knows nothing of aiogram; every effect goes through ``Control``.
+It knows nothing of aiogram; every effect goes through ``Control``.
 
-Only listed users, only in their private chat. What only stops is done, and questions are answered,
-however old they arrive; the rest only within a minute of being said. ``/resume`` may lead to bets,
-so it is said twice: the second time with a code that is good once, for this user, this state and
-one minute. After a halt or a pause of the guard's that code comes from the operator's second
-factor, not from this chat: whoever holds the phone must not do.
+Only listed users are answered, and only in their private chat. What only stops is done however old
+it is, and questions are answered. The rest is done within a minute of being said.
+
+``/resume`` may lead to bets, so it is said twice. The second time carries a code that is good once,
+for this user, this state and one minute. After a halt, or a pause of the guard's, it is one of the
+operator's second factor. To hold the phone must not be enough then.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ from keter.errors import KeterError, UsageError
 
 log = structlog.get_logger(__name__)
 STALE_S = 60.0
-# By Telegram's clock and ours, of which either may be wrong: a stop must not hang on that, nor on
-# how long it was under way.
+# Age is measured by Telegram's clock and ours. Either may be wrong, and a message may be long under
+# way. A stop must not depend on that.
 ALWAYS_DONE = frozenset({"/pause", "/reduce", "/halt"})
 ALWAYS_ANSWERED = frozenset({"/status", "/open", "/pnl", "/alerts"})
 CODE_LASTS_S = 60.0
@@ -48,7 +49,7 @@ HELP = "/status /open /pnl /alerts /ack [id] /pause [minutes] /reduce /halt /res
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """One message as Telegram tells it. ``at`` is Telegram's own time."""
+    """One message as Telegram delivers it. ``at`` is Telegram's own time."""
 
     user: int
     chat: int
@@ -60,7 +61,7 @@ class IncomingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Where the answers come from. Each raises KeterError when it cannot be told."""
+    """Where the answers come from. Each raises KeterError when it has no answer."""
 
     status: Callable[[], Awaitable[StatusLine]]
     open_bets: Callable[[], Awaitable[Sequence[Bet]]]
@@ -69,7 +70,7 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """``code`` is None where the second factor's has to be said."""
+    """A resume that waits for its code; ``code`` is None where the second factor gives it."""
 
     code: str | None
     revision: int | None
@@ -80,7 +81,7 @@ Prove = Callable[[int, str], None]
 
 
 def random_code() -> str:
-    """Six digits."""
+    """Return six digits."""
     return f"{secrets.randbelow(1_000_000):06}"
 
 
@@ -97,7 +98,9 @@ class CommandHandler:
         *,
         prove: Prove | None = None,
     ) -> None:
-        """``prove`` checks and spends a code of the operator's second factor; None where there is
+        """Make a handler for the ``allowed`` users.
+
+        ``prove`` checks and spends a code of the operator's second factor; None where there is
         none.
         """
         self._control = control
@@ -110,7 +113,7 @@ class CommandHandler:
         self._strangers: set[int] = set()
 
     async def answer(self, message: IncomingMessage) -> str | None:
-        """The reply; None for whoever may not speak here, who is not even told so."""
+        """Return the reply; None, and no word, for whoever may not speak here."""
         if not self._is_allowed(message):
             return None
         word, _, rest = message.text.strip().partition(" ")
@@ -193,7 +196,8 @@ class CommandHandler:
         return waiting[0]
 
     async def _resume(self, operator: Operator, user: int, code: str) -> str:
-        pending = self._pending.pop(user, None)  # good once, right or wrong
+        # Good once, right or wrong.
+        pending = self._pending.pop(user, None)
         if not code:
             return await self._prepare(user)
         if pending is None or self._clock.monotonic() - pending.made_s > CODE_LASTS_S:
@@ -229,19 +233,23 @@ class CommandHandler:
         )
 
     async def _check_second_factor(self, user: int, code: str) -> None:
-        """Raise UsageError for a code that is not good, KeterError while too many were tried."""
+        """Check a code and spend it.
+
+        Raises UsageError for one that is not good, KeterError while too many were tried.
+        """
         if self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)
-        await asyncio.to_thread(self._prove, user, code)  # it writes the spent code down
+        # It writes the spent code to a file.
+        await asyncio.to_thread(self._prove, user, code)
 
 
 def age_text(age_s: float) -> str:
-    """How long ago something was said; a clock that is behind makes it the future."""
+    """Return how long ago something was said; by a clock that is behind, how far ahead."""
     return f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead"
 
 
 def open_text(bets: Sequence[Bet]) -> str:
-    """Open bets, newest last, at most MOST_LINES of them."""
+    """Return the open bets, newest last, at most MOST_LINES of them."""
     lines = [
         f"{bet.state.value} {bet.intent.home} v {bet.intent.away} {bet.intent.selection_id}"
         f" {money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @"
@@ -253,7 +261,7 @@ def open_text(bets: Sequence[Bet]) -> str:
 
 
 def alerts_text(alerts: Sequence[Alert]) -> str:
-    """What stands, worst and oldest first as given."""
+    """Return the active alerts as given, at most MOST_LINES of them."""
     lines = [
         f"{alert.level.upper()} {alert.id}: {alert.title}. {alert.detail}"
         + (f" (acknowledged by {alert.acknowledged_by})" if alert.acknowledged_by else "")

@@ -1,4 +1,4 @@
-"""Pure: the words of a call for help.
+"""The words of an alert. Pure.
 
 What it is, since when, what is at risk, what was done, one command, where to look.
 """
@@ -11,7 +11,8 @@ import msgspec
 from keter.domain.alerts import Alert, AlertKind, Level, runbook_id
 from keter.plain import plain
 
-LONGEST = 3500  # characters; Telegram takes 4096
+# Characters; Telegram takes 4096.
+LONGEST = 3500
 
 
 class Kind(StrEnum):
@@ -23,9 +24,10 @@ class Kind(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One thing to tell.
+    """One message for the channels.
 
-    ``message_id`` is the same whenever the same thing is told again; ``at`` is when it was decided.
+    ``message_id`` is the same whenever the same message is sent again; ``at`` is when it was
+    decided.
     """
 
     message_id: str
@@ -41,7 +43,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class StatusLine(msgspec.Struct, frozen=True):
-    """Where Keter stands, as far as it is known; None is unknown.
+    """The state of Keter, as far as it is known; None is unknown.
 
     Amounts are decimal strings in ``currency``.
     """
@@ -58,7 +60,7 @@ class StatusLine(msgspec.Struct, frozen=True):
 
 
 def message_of(kind: Kind, alert: Alert, at: datetime) -> Message:
-    """What is told of an alert."""
+    """Return the message about an alert."""
     return Message(
         message_id=f"{alert.id}/{alert.since.isoformat(timespec='milliseconds')}/{kind}/{int(at.timestamp())}",
         kind=kind,
@@ -74,13 +76,13 @@ def message_of(kind: Kind, alert: Alert, at: datetime) -> Message:
 
 
 def test_message(actor: str, at: datetime) -> Message:
-    """What "Send a test alert" sends; it never enters the list of alerts."""
+    """Return what "Send a test alert" sends; it never enters the list of alerts."""
     alert = AlertKind.TEST_ALERT.alert(f"Asked for by {actor}. Nothing is wrong.", at)
     return message_of(Kind.TEST, alert, at)
 
 
 def alive_message(day: str, status: StatusLine, at: datetime) -> Message:
-    """The daily sign of life, so that silence is noticed.
+    """Return the daily sign of life: when it is missing, somebody notices.
 
     ``day`` is the betting day as ISO date.
     """
@@ -90,7 +92,7 @@ def alive_message(day: str, status: StatusLine, at: datetime) -> Message:
 
 
 def status_line(status: StatusLine) -> str:
-    """One line: mode, trading, open bets, the day's result."""
+    """Return one line: mode, trading, open bets, the day's result."""
     trading = status.trading or "trading state unknown"
     parts = [status.execution_mode, trading, *(f"stopped by {stop}" for stop in status.stops)]
     parts.append("open bets unknown" if status.open is None else f"{status.open} open")
@@ -105,7 +107,7 @@ def status_line(status: StatusLine) -> str:
 
 
 def subject(message: Message) -> str:
-    """One line for channels that have a subject."""
+    """Return one line for channels that have a subject."""
     word = {
         Kind.RESOLVED: "RESOLVED",
         Kind.UPDATE: f"{message.level.upper()} (still)",
@@ -118,7 +120,7 @@ def subject(message: Message) -> str:
 
 
 def body(message: Message, status: StatusLine | None = None) -> str:
-    """The lines below the subject, plain text without markup."""
+    """Return the lines below the subject, plain text without markup."""
     lines = [message.detail]
     if message.since is not None and message.kind in {Kind.NEW, Kind.UPDATE, Kind.RESOLVED}:
         ended = (

@@ -1,7 +1,7 @@
 """Alerts as JSON to an address of the operator's choice.
 
-The same message may arrive twice when an answer is lost; ``id`` (also the header Idempotency-Key)
-is then the same.
+The same message may arrive twice when an answer is lost. Its ``id``, also the header
+Idempotency-Key, is then the same.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ WAIT_S = 0.5
 
 
 class WebhookChannel:
-    """One address. Redirects are not followed, and the environment's proxies not asked."""
+    """One address. Redirects are not followed, and the environment's proxies are not used."""
 
     name = "webhook"
 
@@ -57,7 +57,7 @@ class WebhookChannel:
         except _RefusedError as e:
             raise DeliveryError(f"the webhook answered {e.status}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as e:
-            # Neither the text nor the chain goes on: both hold the address.
+            # Neither the text nor the chain is passed on: both hold the address.
             raise DeliveryError(f"the webhook could not be reached ({type(e).__name__})") from None
 
     async def _once(self, content: dict[str, Any], headers: dict[str, str]) -> None:
@@ -84,8 +84,9 @@ def _may_pass(error: Exception) -> bool:
 
 
 def payload(message: Message, status: StatusLine | None) -> dict[str, Any]:
-    """The posted JSON: ``v`` is its version, ``text`` what people read, the rest for programs.
-    Times are ISO, UTC.
+    """Return the JSON to post. Times are ISO, UTC.
+
+    ``v`` is its version, ``text`` is what people read, the rest is for programs.
     """
     return {
         "v": 1,

@@ -1,4 +1,5 @@
-"""The operator's console: an aiohttp application over bus and ledger, its API and its static pages.
+"""The operator's console: an aiohttp application over bus and ledger, its API and its pages.
 
-It is not in the money path: trading goes on when it dies, and what it shows it only reads.
+It is not in the money path: trading goes on when it dies. It reads, and passes on operators'
+commands.
 """

@@ -1,4 +1,4 @@
-"""Keeps in the ledger when each alert rose and when it ended.
+"""Keeps in the ledger when each alert was raised and when it ended.
 
 What cannot be written now is written when it can be.
 """
@@ -16,15 +16,16 @@ from keter.ledger import Alerts, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 DEADLINE_S = 3.0
-MOST_UNWRITTEN = 1000  # rises and ends; more than days of a ledger that takes no writes bring
+# More than an unwritable ledger leaves over in days.
+MOST_UNWRITTEN = 1000
 
 Note = Callable[[Alerts], Awaitable[object]]
 
 
 class AlertHistory:
-    """One per dashboard.
+    """The history of alerts, one per dashboard.
 
-    ``open_alerts`` leads to the ledger's table; it raises KeterError while there is none.
+    ``open_alerts`` opens the ledger's table; it raises KeterError while there is none.
     """
 
     def __init__(self, open_alerts: Callable[[], Awaitable[Alerts]]) -> None:
@@ -34,9 +35,7 @@ class AlertHistory:
         self._caught_up = False
 
     def note(self, active: Sequence[Alert], at: datetime) -> None:
-        """Says in the log what is new and what is over since the last time, and owes both to the
-        ledger.
-        """
+        """Log what is new and what is over since the last call, and keep both for the ledger."""
         current = {alert.id: alert for alert in active}
         for alert in active:
             before = self._active.get(alert.id)
@@ -55,10 +54,10 @@ class AlertHistory:
         self._active = current
 
     async def write(self, at: datetime, *, all_known: bool) -> None:
-        """Pays what is owed, as far as the ledger takes it within DEADLINE_S.
+        """Write what is kept, as far as the ledger takes it within DEADLINE_S.
 
-        ``all_known``: what stands is all there is, so that what the ledger still has open beside it
-        ended unwatched.
+        With ``all_known`` the alerts noted are all there are. What the ledger holds open beside
+        them then ended unseen, and is closed.
         """
         catching_up = all_known and not self._caught_up
         if not self._unwritten and not catching_up:
@@ -80,7 +79,7 @@ class AlertHistory:
 async def _write_note(note: Note, history: Alerts) -> None:
     """Write one note.
 
-    One that the ledger refuses is only told in the log: those behind it must not wait for ever.
+    One that the ledger refuses is only logged: those behind it must not wait for ever.
     """
     try:
         await note(history)

@@ -1,6 +1,4 @@
-"""Between the console and the channels that call for help: what they may ask, and the test that an
-operator sends.
-"""
+"""Connects the console with the alert channels: their answers, and the operator's test alert."""
 
 from collections.abc import Sequence
 
@@ -28,7 +26,7 @@ TEST_EVERY_S = 10.0
 def telegram_views(
     settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: Held
 ) -> Views:
-    """The answers for Telegram, from the same sources as the page."""
+    """Return the answers for Telegram, from the same sources as the page."""
 
     async def status() -> StatusLine:
         return status_of(await hub.newest(), settings, known=hub.problem is None)
@@ -40,18 +38,18 @@ def telegram_views(
         try:
             stored = await read_alerts(bus)
         except (KeterError, OSError, TimeoutError):
-            stored = []  # what this process holds itself says that Redis is away
+            # The alerts of this process itself say that Redis is away.
+            stored = []
         return held.active(stored)
 
     return Views(status, open_bets, alerts)
 
 
 def code_proof(authenticator: Authenticator) -> Prove | None:
-    """Check what is said over Telegram against the operator's second factor; None where the
-    operator has none.
+    """Return a check of a Telegram user's code against the operator's second factor.
 
-    A code is good for the page or for Telegram, never for both, and wrong ones wait as wrong
-    passwords do.
+    Return None where the operator has none. A code is good for the page or for Telegram, never for
+    both. Wrong ones make the next wait, as wrong passwords do.
     """
     if not authenticator.asks_code(Role.OPERATOR):
         return None
@@ -59,8 +57,9 @@ def code_proof(authenticator: Authenticator) -> Prove | None:
 
 
 def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
-    """The newest snapshot in a few figures; what Redis told is left out when that is no longer
-    ``known``.
+    """Return the newest snapshot in a few figures.
+
+    What came from Redis is left out when that is no longer ``known``.
     """
     mode = settings.mode.execution_mode.value
     if latest is None:
@@ -83,7 +82,7 @@ def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True
 
 
 class Tester:
-    """Sends test alerts, not more than one every TEST_EVERY_S."""
+    """Sends test alerts, at most one every TEST_EVERY_S."""
 
     def __init__(self, dispatcher: Dispatcher, clock: Clock) -> None:
         self._dispatcher = dispatcher
@@ -91,7 +90,10 @@ class Tester:
         self._sent_s: float | None = None
 
     async def send(self, actor: str) -> TestAlertResult:
-        """Raise ApiError 429 when the last one was just sent."""
+        """Send a test alert to every channel and return what each did with it.
+
+        Raises ApiError 429 when the last one was just sent.
+        """
         at = self._clock.monotonic()
         if self._sent_s is not None and at - self._sent_s < TEST_EVERY_S:
             wait_s = TEST_EVERY_S - (at - self._sent_s)

@@ -1,6 +1,4 @@
-"""The endpoints around the page itself: pages, health, login, snapshot, stream, commands, and the
-original's three calls.
-"""
+"""The endpoints of login, snapshot, stream and commands, and the original system's three calls."""
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -17,7 +15,7 @@ from keter.dashboard.views import status_answer
 
 
 class Api:
-    """Handlers over one world."""
+    """The handlers. See `routes` for what each does."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -31,103 +29,37 @@ class Api:
 
     def _session_routes(self) -> list[Route]:
         return [
-            Route(
-                "GET",
-                "/api/v1/session",
-                Scope.PUBLIC,
-                self.session,
-                "Who the caller is",
-                models.SessionAnswer,
-            ),
-            Route(
-                "POST",
-                "/api/v1/login",
-                Scope.PUBLIC,
-                self.login,
-                "Log in",
-                models.Done,
-                body=models.LoginBody,
-                errors=(401,),
-            ),
-            Route(
-                "POST",
-                "/api/v1/logout",
-                Scope.READ,
-                self.logout,
-                "Log out",
-                models.Done,
-                body=models.LogoutBody,
-            ),
-        ]
+            Route("GET", "/api/v1/session", Scope.PUBLIC, self.session, "Who the caller is",
+                  models.SessionAnswer),
+            Route("POST", "/api/v1/login", Scope.PUBLIC, self.login, "Log in", models.Done,
+                  body=models.LoginBody, errors=(401,)),
+            Route("POST", "/api/v1/logout", Scope.READ, self.logout, "Log out", models.Done,
+                  body=models.LogoutBody),
+        ]  # fmt: skip
 
     def _live_routes(self) -> list[Route]:
         return [
-            Route(
-                "GET",
-                "/api/v1/snapshot",
-                Scope.READ,
-                self.snapshot,
-                "Everything the overview shows",
-                models.Snapshot,
-            ),
-            Route(
-                "GET",
-                "/api/v1/live",
-                Scope.READ,
-                self.live,
-                "The stream (WebSocket): frames as in the schema Frame",
-                query=models.LiveQuery,
-                media="application/octet-stream",
-            ),
-            Route(
-                "POST",
-                "/api/v1/commands/prepare",
-                Scope.OPERATE,
-                self.prepare,
-                "Say what a command would do; one token",
-                models.Prepared,
-                body=models.PrepareBody,
-                errors=(409,),
-            ),
-            Route(
-                "POST",
-                "/api/v1/commands/commit",
-                Scope.DANGER,
-                self.commit,
-                "Do it, once",
-                models.CommandResult,
-                body=models.CommitBody,
-                errors=(409, 410),
-            ),
-        ]
+            Route("GET", "/api/v1/snapshot", Scope.READ, self.snapshot,
+                  "Everything the overview shows", models.Snapshot),
+            Route("GET", "/api/v1/live", Scope.READ, self.live,
+                  "The stream (WebSocket): frames as in the schema Frame", query=models.LiveQuery,
+                  media="application/octet-stream"),
+            Route("POST", "/api/v1/commands/prepare", Scope.OPERATE, self.prepare,
+                  "Say what a command would do; one token", models.Prepared,
+                  body=models.PrepareBody, errors=(409,)),
+            Route("POST", "/api/v1/commands/commit", Scope.DANGER, self.commit, "Do it, once",
+                  models.CommandResult, body=models.CommitBody, errors=(409, 410)),
+        ]  # fmt: skip
 
     def _original_routes(self) -> list[Route]:
         return [
-            Route(
-                "GET",
-                "/api/status",
-                Scope.READ,
-                self.status,
-                "Mode, money, counts and heartbeats",
-                models.StatusAnswer,
-            ),
-            Route(
-                "GET",
-                "/api/history",
-                Scope.READ,
-                self.history,
-                "Settled bets, newest first",
-                models.History,
-            ),
-            Route(
-                "GET",
-                "/api/alerts",
-                Scope.READ,
-                self.alerts,
-                "Alerts that stand",
-                models.LegacyAlerts,
-            ),
-        ]
+            Route("GET", "/api/status", Scope.READ, self.status,
+                  "Mode, money, counts and heartbeats", models.StatusAnswer),
+            Route("GET", "/api/history", Scope.READ, self.history, "Settled bets, newest first",
+                  models.History),
+            Route("GET", "/api/alerts", Scope.READ, self.alerts, "Alerts that stand",
+                  models.LegacyAlerts),
+        ]  # fmt: skip
 
     async def session(self, call: Call) -> BaseModel:
         context, authenticator, caller = self._context, self._context.authenticator, call.principal
@@ -207,7 +139,9 @@ class Api:
         )
 
     async def status(self, call: Call) -> BaseModel:
-        """Answers while Redis or the ledger is away too: a script finds every field, and null where
+        """Return the short form for scripts.
+
+        It answers while Redis or the ledger is away too. Every field is there then, and null where
         nobody knows.
         """
         hub, settings = self._context.hub, self._context.settings
@@ -227,7 +161,10 @@ class Api:
 
 
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:
-    """Lets the browser say next time that it has been here; logging out does not forget that."""
+    """Set the cookie that marks the browser as known at its next login.
+
+    Logging out does not take it away.
+    """
     seconds = int(LASTS.total_seconds())
     answer.set_cookie(
         DEVICE_COOKIE,

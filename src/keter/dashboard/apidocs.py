@@ -1,4 +1,4 @@
-"""Pure: the OpenAPI document as a page people can read, without any script."""
+"""The OpenAPI document as a page for people, without any script. Pure."""
 
 from collections.abc import Iterator
 from html import escape
@@ -15,7 +15,7 @@ _FIELDS = ("Field", "Type", "About")
 
 
 def page(document: dict[str, Any]) -> str:
-    """One table of calls, then one of each schema's fields."""
+    """Return HTML with one table of calls, then one of each schema's fields."""
     info = document["info"]
     schemas = document["components"]["schemas"]
     parts = [
@@ -28,9 +28,8 @@ def page(document: dict[str, Any]) -> str:
         _table("Calls", _CALLS, _calls(document["paths"])),
     ]
     for name, schema in sorted(schemas.items()):
-        parts.append(
-            f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p>'
-        )
+        about = escape(schema.get("description", ""))
+        parts.append(f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{about}</p>')
         parts.append(_table(f"Fields of {name}", _FIELDS, _fields(schema)))
     return "".join([*parts, "</main></body></html>"])
 
@@ -42,9 +41,13 @@ def _calls(paths: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             errors = " ".join(code for code in sorted(operation["responses"]) if code != "200")
             yield (
                 f"<code>{method.upper()} {escape(path)}</code>",
-                escape(operation["x-scope"]), escape(operation["summary"]), escape(named),
-                _content(operation.get("requestBody", {})), _content(operation["responses"]["200"]), errors,
-            )  # fmt: skip
+                escape(operation["x-scope"]),
+                escape(operation["summary"]),
+                escape(named),
+                _content(operation.get("requestBody", {})),
+                _content(operation["responses"]["200"]),
+                errors,
+            )
 
 
 def _content(carrier: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Puts the console together: an application from a world, and a server that stops quickly."""
+"""Puts the console together: an application from its context, and a server that stops quickly."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,12 +19,12 @@ from keter.dashboard.wire import CLOSING_S, Runner, limits_for
 from keter.errors import UnavailableError
 from keter.system.process import raise_descriptor_limit
 
-# Below the supervisor's grace for this process; sockets are closed before it begins to count.
+# Shorter than the time that the supervisor gives this process. Sockets are closed before.
 SHUTDOWN_TIMEOUT_S = 1.0
 
 
 def all_routes(context: AppContext) -> list[Route]:
-    """The whole route table."""
+    """Return the whole route table."""
     routes = [
         *Pages(context).routes(),
         *Api(context).routes(),
@@ -35,8 +35,9 @@ def all_routes(context: AppContext) -> list[Route]:
 
 
 def make_app(context: AppContext) -> web.Application:
-    """The application: every route of the table behind the perimeter, sockets closed on
-    shutdown.
+    """Return the application: every route behind the perimeter's checks.
+
+    Open sockets are closed on shutdown.
     """
 
     def authenticate(request: web.Request) -> Principal | None:
@@ -65,7 +66,8 @@ async def serving(
 ) -> AsyncIterator[None]:
     """Serve ``app`` inside the block.
 
-    Raises UnavailableError when the port is taken, TimeoutError when it does not close.
+    Raises UnavailableError when the port is taken, TimeoutError when the server does not close in
+    time.
     """
     limits = limits_for(raise_descriptor_limit(), proxies)
     runner = Runner(

@@ -1,4 +1,4 @@
-"""What the handlers share: one value, put together once."""
+"""What the handlers share: one value, built once by `wiring`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,8 @@ from keter.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
+    """Everything that handlers need. ``host`` is the name of this machine."""
+
     settings: Settings
     clock: Clock
     host: str

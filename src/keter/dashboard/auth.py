@@ -1,11 +1,11 @@
-"""Who is calling: passwords, a second factor, sessions, and what slows guessing down.
+"""Who is calling: passwords, a second factor, sessions, and waits that slow guessing down.
 
-Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line;
-other machines cannot reach the console then (``preflight.check_bind``).
+Without DASH_PASSWORD_HASH every caller on this machine is the operator, as with the command line.
+Other machines cannot reach the console then (``preflight.check_bind``).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,15 @@ from keter.trust import viewer_fault
 
 log = structlog.get_logger(__name__)
 COOKIE = "__Host-sid"
-MAX_WAITING = 20  # logins of one lane that wait for their turn at the hash
+# Logins of one queue that wait for the hash.
+MAX_WAITING = 20
 ALERT_AFTER = 5
 
 
 class HashQueue:
-    """One hash at a time for callers of a kind, so that no kind waits for another; 64 MB each while
-    it is computed.
+    """Computes one password hash at a time for callers of one kind.
+
+    So no kind waits for another. A hash takes 64 MB while it is computed.
     """
 
     def __init__(self, most_waiting: int) -> None:
@@ -46,9 +48,9 @@ class HashQueue:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who is trying, as far as failures are counted.
+    """One try to log in, as far as failures are counted.
 
-    ``apart`` is a known browser or a session, counted by itself.
+    ``apart`` names a known browser or a session, which is counted by itself.
     """
 
     user: str
@@ -57,14 +59,15 @@ class Attempt:
 
     @property
     def counted(self) -> tuple[str, str, str]:
-        """As the back-off counts it: made-up names share one memory of failures."""
+        """The key of the back-off: made-up names share one memory of failures."""
         return _known_name(self.user), self.address, self.apart
 
 
 class Authenticator:
-    """Checks passwords and keeps the sessions of one process; a restart logs everybody out.
+    """Checks passwords and codes, and knows the sessions of one process.
 
-    ``folder`` keeps what must outlive that: which codes are spent, and the key of known browsers.
+    A restart logs everybody out. ``folder`` keeps what must outlive it: spent codes, and the key of
+    known browsers.
     """
 
     def __init__(
@@ -74,14 +77,7 @@ class Authenticator:
             Role.OPERATOR: settings.dash_password_hash.get_secret_value(),
             Role.VIEWER: settings.dash_viewer_password_hash.get_secret_value(),
         }
-        for hashed in filter(None, self._hashes.values()):
-            if not hashed.startswith("$argon2id$"):
-                raise ConfigurationError(
-                    "DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config"
-                    " password`"
-                )
-        if self._hashes[Role.VIEWER] and not self._hashes[Role.OPERATOR]:
-            raise ConfigurationError("DASH_VIEWER_PASSWORD_HASH needs DASH_PASSWORD_HASH beside it")
+        _check_hashes(self._hashes)
         self._clock = clock
         self._factors = _factors(settings, UsedCodes(folder, step_of(clock)), clock)
         self._viewer_off = viewer_fault(settings)
@@ -92,11 +88,9 @@ class Authenticator:
         )
         self.sessions = Sessions(clock)
         self._locks: WeakValueDictionary[Attempt, asyncio.Lock] = WeakValueDictionary()
-        self._known_queue, self._local_queue, self._remote_queue = (
-            HashQueue(MAX_WAITING),
-            HashQueue(MAX_WAITING),
-            HashQueue(MAX_WAITING),
-        )
+        self._known_queue = HashQueue(MAX_WAITING)
+        self._local_queue = HashQueue(MAX_WAITING)
+        self._remote_queue = HashQueue(MAX_WAITING)
         self.backoff = LoginBackoff(clock)
 
     @property
@@ -114,7 +108,7 @@ class Authenticator:
         return bool(self._factors)
 
     def asks_code(self, role: Role) -> bool:
-        """Whether this login, and its proofs, ask for a code."""
+        """Return whether this login, and its proofs, ask for a code."""
         return role in self._factors
 
     def who(self, token: str | None, *, poll: bool = False) -> Principal | None:
@@ -133,11 +127,10 @@ class Authenticator:
     async def login(
         self, user: str, password: str, code: str | None, address: str, device: str | None = None
     ) -> str:
-        """A new session's token.
+        """Return the token of a new session.
 
-        ``device`` is the cookie of a browser that logged in before, if it has one.
-
-        Raises ApiError 401, or 429 while the back-off lasts.
+        ``device`` is the cookie of a browser that logged in before, if it has one. Raises ApiError
+        401, or 429 while the back-off lasts.
         """
         attempt = Attempt(user, address, self.devices.known(device, user))
         await self._check_all(attempt, password, code)
@@ -152,11 +145,10 @@ class Authenticator:
     async def prove(
         self, principal: Principal, password: str, code: str | None, address: str
     ) -> None:
-        """Check password and code once more.
+        """Check password and code of a session once more.
 
-        Others' failures do not count: who has the session is no stranger.
-
-        Raises like ``login``.
+        Failures of others do not count: who has the session is no stranger. Raises as ``login``
+        does.
         """
         await self._check_all(
             Attempt(principal.role.value, address, session_source(principal)), password, code
@@ -164,9 +156,9 @@ class Authenticator:
         self.sessions.note_proof(principal.session)
 
     def check_code(self, who: str, code: str) -> None:
-        """The operator's code alone, from a channel that must not carry the password.
+        """Check the operator's code alone, from a channel that must not carry the password.
 
-        Raises ApiError 401, 429.
+        ``who`` names the sender. Raises ApiError 401, 429.
         """
         attempt = Attempt(Role.OPERATOR.value, who, who)
         self._check_wait(attempt)
@@ -183,10 +175,10 @@ class Authenticator:
 
     @asynccontextmanager
     async def _one_at_a_time(self, attempt: Attempt) -> AsyncIterator[HashQueue]:
-        """One try at a time per account and origin, so that tries sent at once wait for each
-        other's back-off.
+        """Let one try at a time through per account and origin; yield the queue for its hash.
 
-        Raises ApiError 429 while that lasts, and when too many wait.
+        Tries that were sent at once so wait for each other's back-off. Raises ApiError 429 while
+        that lasts, and when too many wait.
         """
         queue = self._queue_of(attempt)
         if queue.waiting >= queue.most_waiting:
@@ -229,7 +221,7 @@ class Authenticator:
         return factor is None or factor.take(code or "")
 
     def _refuse(self, attempt: Attempt) -> NoReturn:
-        """Note a failure and raises it, without a word on what was wrong."""
+        """Count a failure and raise ApiError 401, without a word on what was wrong."""
         count = self.backoff.failed(*attempt.counted)
         log.warning(
             "login_failed",
@@ -240,17 +232,27 @@ class Authenticator:
         raise ApiError(401, "wrong_login", "user, password or code is wrong")
 
 
+def _check_hashes(hashes: Mapping[Role, str]) -> None:
+    for hashed in filter(None, hashes.values()):
+        if not hashed.startswith("$argon2id$"):
+            raise ConfigurationError(
+                "DASH_PASSWORD_HASH must be an argon2id hash; make one with `keter config password`"
+            )
+    if hashes[Role.VIEWER] and not hashes[Role.OPERATOR]:
+        raise ConfigurationError("DASH_VIEWER_PASSWORD_HASH needs DASH_PASSWORD_HASH beside it")
+
+
 def session_source(principal: Principal) -> str:
-    """As what the proofs of a session are counted, apart from the logins of its address."""
+    """Return the key under which a session's proofs are counted, apart from its address."""
     return f"session {principal.session}"
 
 
 def _factors(
     settings: DashboardSettings, used: UsedCodes, clock: Clock
 ) -> dict[Role, SecondFactor]:
-    """The second factor of each account that has one.
+    """Return the second factor of each account that has one.
 
-    Each has its own: a viewer must not make the operator's codes.
+    Each has its own: a viewer must not be able to make the operator's codes.
     """
     found = {
         Role.OPERATOR: settings.dash_totp_secret,
@@ -263,5 +265,5 @@ def _factors(
 
 
 def _known_name(user: str) -> str:
-    """The user, or empty for every name that is none: made-up ones share one memory of failures."""
+    """Return the user, or empty for a name that is no account."""
     return user if user in set(Role) else ""

@@ -1,32 +1,17 @@
-"""What a command would do now, in words and figures: the summary that an operator confirms."""
+"""The summary that an operator confirms: what a command would do now, in words and figures."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 from keter.control.standing import Standing, outlasts, until_text
 from keter.dashboard.hub import Hub
-from keter.dashboard.models import PrepareBody
+from keter.dashboard.models import PrepareBody, Snapshot
 
 
 def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: Hub) -> str:
-    """What a command would do now, in words and figures."""
-    latest, target = hub.latest(), body.target
-    queued = (
-        sum(
-            queue.depth + queue.in_flight
-            for queue in latest.queues
-            if queue.name in {"confirmed", "approved"}
-        )
-        if latest
-        else 0
-    )
-    opened = latest.money.open if latest and latest.money else None
-    stays = (
-        "open bets stay open"
-        if opened is None
-        else f"{opened} open bet{'' if opened == 1 else 's'} stay{'s' if opened == 1 else ''} open"
-    )
-    waiting = f"{queued} queued signal{'' if queued == 1 else 's'}"
+    """Return what the command ``body`` would do now; ``limit`` is the present one."""
+    target, latest = body.target, hub.latest()
+    waiting, stays = _waiting(latest), _stays(latest)
     texts = {
         "pause": (
             _standing_pause(body, standing)
@@ -48,8 +33,23 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
     return texts[body.action]
 
 
+def _waiting(latest: Snapshot | None) -> str:
+    queues = latest.queues if latest is not None else []
+    queued = sum(
+        queue.depth + queue.in_flight for queue in queues if queue.name in {"confirmed", "approved"}
+    )
+    return f"{queued} queued signal{'' if queued == 1 else 's'}"
+
+
+def _stays(latest: Snapshot | None) -> str:
+    opened = latest.money.open if latest is not None and latest.money is not None else None
+    if opened is None:
+        return "open bets stay open"
+    return f"{opened} open bet{'' if opened == 1 else 's'} stay{'s' if opened == 1 else ''} open"
+
+
 def _standing_pause(body: PrepareBody, standing: Standing) -> str | None:
-    """Says so when trading is paused already, and for no shorter than is asked for."""
+    """Return a sentence when trading is paused already, for at least as long as is asked for."""
     state = standing.trading.state if standing.trading is not None else None
     until = standing.at + timedelta(seconds=body.for_s) if body.for_s is not None else None
     if state is None or not outlasts(state, until, standing.at):

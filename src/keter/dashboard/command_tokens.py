@@ -20,9 +20,9 @@ PER_MINUTE = 60
 
 @dataclass(slots=True)
 class Token:
-    """One prepared command: of whom, what, and on which ``revision`` of the trading state.
+    """One prepared command: whose, what, and on which ``revision`` of the trading state.
 
-    ``needs`` are the proofs to give at its commit, ``limit`` the one in force that it changes.
+    ``needs`` are the proofs for its commit; ``limit`` is the limit in force that it changes.
     """
 
     session: str

@@ -1,10 +1,9 @@
-"""Commands from the page: prepared with the server's own summary, committed once with the token
-that came of it.
+"""Commands from the page: prepared with the server's own summary, committed once with its token.
 
-A token belongs to one session, action and target; one that resumes also to one state revision.
-Committing it again answers with the first result; a state that has changed answers 409 with a fresh
+A token belongs to one session, action and target; that of a resume also to one state revision.
+Committing it again returns the first result. A state that has changed answers 409 with a fresh
 preparation. What only stops is done however old its confirmation is and whatever has changed
-meanwhile; HALT needs no Redis either.
+meanwhile. HALT needs no Redis either.
 """
 
 import asyncio
@@ -28,17 +27,19 @@ from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 
 TOKEN_LASTS_S = 30.0
-OF_A_STATE = frozenset({"pause", "reduce", "resume"})  # what changes the trading state in Redis
-# What is done to the state that was looked at, and to no other: it may start bets.
+# Changes the trading state in Redis.
+OF_A_STATE = frozenset({"pause", "reduce", "resume"})
+# May start bets, so it is done only to the state that the operator saw.
 OF_A_REVISION = frozenset({"resume"})
-STOPS = frozenset({"halt", "pause", "reduce", "disarm"})  # what can never lead to more bets
+# Can never lead to more bets.
+STOPS = frozenset({"halt", "pause", "reduce", "disarm"})
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
 Armable = Callable[[], str]
 
 
 class Commands:
-    """The page's way to ``Control``."""
+    """The page's way to ``Control``: `prepare`, then `commit`."""
 
     def __init__(
         self,
@@ -58,12 +59,10 @@ class Commands:
         self._tokens = Tokens(clock)
 
     async def prepare(self, caller: Principal, body: PrepareBody) -> Prepared:
-        """A token good for 30 s.
+        """Return a token that is good for 30 s, with a summary of what it would do.
 
-        Raises ApiError 409 when the command makes no sense now, 429 when asked too often.
-
-        What only stops or lowers is prepared however much was asked before, and takes nothing of
-        what may be asked.
+        Raises ApiError 409 when the command makes no sense now, 429 when asked too often. What only
+        stops or lowers a limit is never throttled, and does not count.
         """
         limit = await self._limit(body)
         if body.action not in STOPS and not _lowers(body, limit):
@@ -93,9 +92,10 @@ class Commands:
         )
 
     async def commit(self, caller: Principal, body: CommitBody, address: str) -> CommandResult:
-        """Do it, once.
+        """Do the command once and return its result.
 
-        Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on.
+        Raises ApiError 410 for a token that is unknown or too old, 409 when the state has moved on,
+        403 for a missing proof.
         """
         token = self._tokens.find(body.token, caller.session)
         if token is None:
@@ -122,9 +122,9 @@ class Commands:
             return token.result
 
     async def _limit(self, body: PrepareBody) -> Decimal | None:
-        """The limit in force that ``body`` would change.
+        """Return the limit in force that ``body`` would change; None for another action.
 
-        Raises ApiError 409 for a wish that may not be.
+        Raises ApiError 409 for a value that is not allowed.
         """
         if body.action != "set_limit":
             return None
@@ -135,14 +135,15 @@ class Commands:
             raise ApiError(409, "not_now", str(e)) from e
 
     async def _check_armable(self, body: PrepareBody) -> None:
-        """Arming asks for all that LIVE needs, as on the command line.
+        """Check for an arming all that LIVE needs, as on the command line.
 
         Raises ApiError 409 with what is missing.
         """
         if body.action != "arm":
             return
         try:
-            account = await asyncio.to_thread(self._armable)  # reads the licence's file
+            # It reads the licence's file.
+            account = await asyncio.to_thread(self._armable)
         except KeterError as e:
             raise ApiError(409, "not_now", str(e)) from e
         if body.target != account:
@@ -159,7 +160,7 @@ class Commands:
             raise ApiError(409, "not_now", str(e)) from e
 
     def _change_trading(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
-        """What stops and starts betting; None for another action."""
+        """Return the call that stops or starts betting; None for another action."""
         body, control = token.body, self._control
         match body.action:
             case "pause":
@@ -177,6 +178,7 @@ class Commands:
         return None
 
     def _maintain(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome]:
+        """Return the call of an action that leaves the trading state alone."""
         body, control = token.body, self._control
         if body.action == "clear_cooldown":
             return control.clear_cooldown(operator, body.target, body.reason)
@@ -194,8 +196,10 @@ class Commands:
         return control.acknowledge(operator, body.target, body.reason)
 
     def _needs(self, caller: Principal, action: str, standing: Standing) -> list[str]:
-        """What an operator paused or reduced is resumed with one press; a halt and the guard's
-        pause with every proof.
+        """Return the proofs that a command asks for.
+
+        What an operator paused or reduced is resumed with one press. After a halt or the guard's
+        pause every proof is needed.
         """
         if action not in WORDS or (action == "resume" and resumes_lightly(standing)):
             return []
@@ -214,7 +218,7 @@ class Commands:
     async def _require_proofs(
         self, token: Token, caller: Principal, body: CommitBody, address: str, operator: Operator
     ) -> None:
-        """Check them; a command refused for a missing or wrong one is written down too."""
+        """Check the proofs; audit a command that is refused for a missing or wrong one."""
         try:
             await self._check_proofs(token, caller, body, address)
         except ApiError as e:
@@ -244,7 +248,7 @@ class Commands:
             try:
                 await self._authenticator.prove(caller, body.password, body.code, address)
             except ApiError as e:
-                # 401 would throw the page back to its login; the session itself is fine.
+                # 401 would send the page back to its login, though the session is good.
                 raise ApiError(
                     403 if e.status == 401 else e.status,
                     e.code,
@@ -258,7 +262,7 @@ class Commands:
         standing = await self._control.standing()
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
-        # A HALT file changes what a resume undoes, and no revision.
+        # A HALT file changes what a resume undoes, but not the revision.
         needs_more = (
             token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
         )
@@ -273,7 +277,7 @@ class Commands:
 
 
 def _lowers(body: PrepareBody, limit: Decimal | None) -> bool:
-    """Whether ``body`` asks for a limit that is no higher than ``limit``, the one in force."""
+    """Return whether ``body`` asks for a limit no higher than ``limit``, the one in force."""
     return limit is not None and body.value is not None and Decimal(body.value) <= limit
 
 

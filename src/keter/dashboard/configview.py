@@ -1,4 +1,4 @@
-"""The effective settings as the Config screen shows them: secrets only as ``set`` or ``unset``."""
+"""The settings in force as the Config screen shows them: of secrets only ``set`` or ``unset``."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from keter.settings import Entry, Settings, entries
 
 
 def config_view(settings: Settings, pages: Mapping[str, Page], licence: str) -> Config:
+    """Return every setting with its source, and the versions of what is shipped."""
     manifest = json.loads(pages["vendor/MANIFEST.json"].body)
     packages = {
         f"{item['name']} {item['version']} ({item['licence']})"

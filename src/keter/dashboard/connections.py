@@ -1,8 +1,8 @@
-"""How many connections the page takes, from whom, and which of them makes room for another.
+"""How many connections the page takes, from whom, and which one is closed for a new one.
 
-A connection that has sent no whole request yet costs its sender nothing, so it is what gives way
-first: the oldest such one, then the oldest that is still sending its body. One whose request is
-being answered never does, nor does a WebSocket, which is counted elsewhere.
+A connection without a whole request has cost its sender nothing, so it is closed first. Among those
+the oldest that still sends its head goes, then the oldest that sends its body. One whose request is
+being answered is never closed. A WebSocket is not either: the stream limits them itself.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,16 @@ from keter.system.addresses import is_loopback
 MOST = 256
 LEAST = 16
 PER_ADDRESS = 64
-FOR_THIS_MACHINE = 32  # whoever sits at it gets in, whatever comes from elsewhere
-BACKLOG = 32  # accepted before anybody can refuse them
-OTHER_DESCRIPTORS = 96  # Redis, the ledger, logs, pages' files, channels
+# Kept free: who sits at this machine gets in, whatever comes from elsewhere.
+FOR_THIS_MACHINE = 32
+# Accepted by the kernel before the application can refuse them.
+BACKLOG = 32
+# For Redis, the ledger, logs, files of the page and alert channels.
+OTHER_DESCRIPTORS = 96
 
 
 class Phase(IntEnum):
-    """What a connection is at; the lower, the sooner it gives way."""
+    """What a connection is doing; the lower, the sooner it is closed."""
 
     HEAD = 0
     BODY = 1
@@ -29,7 +32,7 @@ class Phase(IntEnum):
 
 
 class Connection(Protocol):
-    """What the limits ask of one."""
+    """What the limits need of a connection."""
 
     @property
     def address(self) -> str: ...
@@ -45,8 +48,9 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``total`` connections in all, of which ``elsewhere`` may come from other machines, ``each``
-    from one address.
+    """How many connections may be open.
+
+    ``total`` in all; of them ``elsewhere`` from other machines and ``each`` from one address.
     """
 
     total: int = MOST
@@ -55,7 +59,10 @@ class Bounds:
 
     @classmethod
     def of(cls, descriptors: int | None) -> "Bounds":
-        """As many as the process may open beside what it needs itself; None is no limit."""
+        """Return the bounds of a process that may open ``descriptors``; None is no limit.
+
+        What the process itself needs is left free.
+        """
         room = MOST if descriptors is None else descriptors - OTHER_DESCRIPTORS - BACKLOG
         total = min(MOST, max(LEAST, room))
         return cls(total, max(total - FOR_THIS_MACHINE, total // 2), PER_ADDRESS)
@@ -64,7 +71,7 @@ class Bounds:
 class ConnectionLimits:
     """The open connections of one server, oldest first.
 
-    ``proxies`` speak for many and have no limit of their own.
+    ``proxies`` speak for many callers and have no limit of their own.
     """
 
     def __init__(self, bounds: Bounds, proxies: frozenset[str]) -> None:
@@ -74,11 +81,14 @@ class ConnectionLimits:
 
     @property
     def number(self) -> int:
-        """How many count."""
+        """How many connections count."""
         return sum(one.counts for one in self._open)
 
     def admit(self, connection: Connection) -> bool:
-        """Whether it may stay; another may have had to give way for it."""
+        """Return whether ``connection`` may stay.
+
+        Another one may be closed for it.
+        """
         for group, most in self._limits_for(connection.address):
             if len(group) >= most and not _close_one(group):
                 return False
@@ -89,9 +99,7 @@ class ConnectionLimits:
         self._open.pop(connection, None)
 
     def _limits_for(self, address: str) -> Iterable[tuple[list[Connection], int]]:
-        """The connections beside which one from ``address`` counts, each with how many there may
-        be.
-        """
+        """Yield each group that a connection from ``address`` belongs to, and its limit."""
         local = is_loopback(address)
         if not local and address not in self._proxies:
             yield (
@@ -107,6 +115,7 @@ class ConnectionLimits:
 
 
 def _close_one(group: list[Connection]) -> bool:
+    """Close the connection of ``group`` that gives way first; return whether there was one."""
     for phase in (Phase.HEAD, Phase.BODY):
         for one in group:
             if one.phase is phase:

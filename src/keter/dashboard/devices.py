@@ -1,9 +1,10 @@
 """Browsers that have logged in before.
 
-A signed cookie says so; it opens nothing, it only keeps others' failures away.
+A signed cookie marks them. It opens nothing; it only keeps failures of others from counting against
+this browser.
 
-The key is a file that only Keter's user may read. Whoever changes the password makes every such
-cookie worthless.
+The key is a file that only Keter's user may read. A changed password makes every such cookie
+worthless.
 """
 
 import base64
@@ -30,7 +31,7 @@ FIELDS = 4
 
 
 class Devices:
-    """Signs and knows them. ``hashes`` are the password hashes by account."""
+    """Signs and checks the cookies. ``hashes`` are the password hashes by account."""
 
     def __init__(self, folder: Path | None, hashes: Mapping[str, str], clock: Clock) -> None:
         key = _key(folder)
@@ -42,13 +43,16 @@ class Devices:
         self._clock = clock
 
     def sign(self, account: str, lasts: timedelta = LASTS) -> str:
-        """A cookie for a browser of ``account``."""
+        """Return a cookie for a browser of ``account``."""
         ends = int((self._clock.now() + lasts).timestamp())
         text = f"{account}.{secrets.token_hex(8)}.{ends}"
         return f"{text}.{self._signature(account, text)}"
 
     def known(self, cookie: str | None, account: str) -> str:
-        """What names the browser; empty for one that is unknown, too old or another account's."""
+        """Return the name of the browser.
+
+        It is empty for a cookie that is unknown, too old or another account's.
+        """
         parts = (cookie or "").split(".")
         if len(parts) != FIELDS or parts[0] != account or account not in self._keys:
             return ""
@@ -64,23 +68,26 @@ class Devices:
 
 
 def device_link(folder: Path, account: str, hashed: str, page: str, clock: Clock) -> str:
-    """An address of ``page`` that makes the browser which opens it a known one at its login, within
-    LINK_LASTS.
+    """Return an address of ``page`` that makes the browser known which opens it.
 
-    Raises UnavailableError where no console has made its key, OSError where this user may not read
-    it.
+    The browser has to log in within LINK_LASTS. Raises UnavailableError where no console has made
+    its key, OSError where this user may not read it.
     """
     path = folder / FILE_NAME
     if not path.exists():
         raise UnavailableError(
             f"no console has run here with a password yet ({path} is missing); start `keter up`"
         )
-    path.read_bytes()  # whoever may not read the key would sign with another one
+    # A user who may not read the key would sign with another one.
+    path.read_bytes()
     return f"{page}/#device={Devices(folder, {account: hashed}, clock).sign(account, LINK_LASTS)}"
 
 
 def _key(folder: Path | None) -> bytes:
-    """The key in the file, else a new one; one in memory when there is no file to be had."""
+    """Return the key from its file, else a new one that is written there.
+
+    Where the file cannot be written the key lives in memory only.
+    """
     if folder is None:
         return secrets.token_bytes(KEY_BYTES)
     path = folder / FILE_NAME

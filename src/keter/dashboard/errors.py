@@ -1,4 +1,4 @@
-"""What the API answers when it says no: a stable code for programs, a sentence for people."""
+"""What the API answers when it refuses: a stable code for programs, a sentence for people."""
 
 from http import HTTPStatus
 
@@ -29,4 +29,5 @@ class ApiError(KeterError):
 
 
 def not_found(what: str) -> ApiError:
+    """Return the error for something that does not exist."""
     return ApiError(404, "not_found", f"{what} does not exist")

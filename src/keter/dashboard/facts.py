@@ -1,6 +1,4 @@
-"""What the console knows at one moment, in domain terms, and the pure way from there to the
-snapshot.
-"""
+"""What the console knows at one moment, in domain terms."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,12 +23,10 @@ from keter.supervision.following import following_text
 
 @dataclass(frozen=True, slots=True)
 class BusFacts:
-    """What Redis said.
+    """What Redis holds.
 
-    Not there at all while Redis is away. ``limits`` are those in force, operators' wishes included.
-
-    ``reconciled_at`` is when ledger and venue were last compared completely; None when nobody
-    knows.
+    ``limits`` are those in force, with the operators' changes. ``reconciled_at`` is when ledger and
+    venue were last compared completely; None when nobody knows.
     """
 
     standing: Standing
@@ -52,7 +48,7 @@ class BusFacts:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
-    """What the ledger said.
+    """What the ledger holds.
 
     ``bets`` are the newest; ``unknown`` are all whose outcome nobody knows.
     """
@@ -66,6 +62,10 @@ class LedgerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
+    """Everything known at ``at``. ``ledger`` is None while it cannot be read;
+    ``problems`` say why.
+    """
+
     at: datetime
     day_start: datetime
     bus: BusFacts
@@ -74,7 +74,7 @@ class Facts:
 
 
 def following(facts: Facts) -> str | None:
-    """What LIVE does while it may not bet, whoever arms it; None where it may."""
+    """Return what LIVE does while it may not bet, whoever arms it; None where it may bet."""
     why = facts.bus.blocked.live
     return (
         following_text(facts.ledger.summary.open if facts.ledger is not None else None, why)
@@ -84,6 +84,10 @@ def following(facts: Facts) -> str | None:
 
 
 def account_of(accounts: list[AccountSnapshot], settings: Settings) -> AccountSnapshot | None:
-    """The configured account; the only one there is when the sandbox gave it its name."""
+    """Return the configured account.
+
+    When the sandbox gave it its name, that is the only one there is. None where no account is
+    known.
+    """
     named = [account for account in accounts if account.account == settings.venue.ao_user]
     return named[0] if named else accounts[0] if len(accounts) == 1 else None

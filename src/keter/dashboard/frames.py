@@ -7,9 +7,9 @@ from keter.dashboard.models import Snapshot
 from keter.dashboard.routes import Principal, Role
 
 MAX_SOCKETS = 20
-# Viewers share half of them, so that they cannot keep the operator's page from its stream.
+# Viewers share half of them, so that the operator's page always gets its stream.
 VIEWER_SOCKETS = 10
-# What one login may hold: an operator with many tabs, a viewer's page among other viewers'.
+# Of one login: an operator may have many tabs, a viewer is one of several.
 SESSION_SOCKETS = {Role.OPERATOR: 15, Role.VIEWER: 5}
 _SECTIONS = (
     "server",
@@ -35,7 +35,10 @@ _TYPES = (
 
 
 def changes(old: Snapshot, new: Snapshot) -> dict[str, Any]:
-    """The sections of ``new`` that differ from ``old``; of the row sections, the rows that do."""
+    """Return the sections of ``new`` that differ from ``old``, by name.
+
+    Of the sections with rows only the rows that are new or changed.
+    """
     found: dict[str, Any] = {}
     for name in _SECTIONS:
         value = getattr(new, name)
@@ -55,12 +58,14 @@ def _fingerprint(row: Any) -> str:
 
 
 def frame_type(data: dict[str, Any]) -> str:
-    """What a frame mainly brings."""
+    """Return the name of what a frame mainly brings."""
     return next((kind for section, kind in _TYPES if section in data), "state")
 
 
 def refusal(taken: Sequence[Principal], caller: Principal) -> str | None:
-    """Why ``caller`` gets no socket beside those that are ``taken``; None when there is one."""
+    """Return why ``caller`` gets no socket beside those that are ``taken``; None when
+    it gets one.
+    """
     if len(taken) >= MAX_SOCKETS:
         return f"{MAX_SOCKETS} pages are open already; close one"
     if (

@@ -11,46 +11,39 @@ CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.H
 
 
 def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
-    """Per stage what passed and why the rest did not.
+    """Return per stage what passed and why the rest did not.
 
     Of ingest, changed markets pass and problems of the feed do not.
     """
-    found = []
-    for stage in STAGES:
-        own = {
-            name.partition(":")[2]: n
-            for name, n in counts.items()
-            if name.partition(":")[0] == stage
+    return [_stage(stage, counts) for stage in STAGES]
+
+
+def _stage(stage: str, counts: dict[str, int]) -> models.FunnelStage:
+    prefix = f"{stage}:"
+    own = {name.removeprefix(prefix): n for name, n in counts.items() if name.startswith(prefix)}
+    if stage == "ingest":
+        own = {PASSED: own.get("changed", 0)} | {
+            name.removeprefix("problem_"): n
+            for name, n in own.items()
+            if name.startswith("problem_")
         }
-        if stage == "ingest":
-            own = {PASSED: own.get("changed", 0)} | {
-                name.removeprefix("problem_"): n
-                for name, n in own.items()
-                if name.startswith("problem_")
-            }
-        # The validator's names beginning with book_ count books, not selections; the router's
-        # book_limits is a reason.
-        books = {name for name in own if stage == "validator" and name.startswith("book_")}
-        reasons = {name: n for name, n in own.items() if name != PASSED and name not in books}
-        ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-        found.append(
-            models.FunnelStage(
-                stage=stage,
-                passed=own.get(PASSED, 0),
-                rejected=sum(reasons.values()),
-                reasons=ordered,
-            )
-        )
-    return found
+    # The validator's names with book_ count books, not selections. The router's book_limits is a
+    # reason.
+    books = {name for name in own if stage == "validator" and name.startswith("book_")}
+    reasons = {name: n for name, n in own.items() if name != PASSED and name not in books}
+    return models.FunnelStage(
+        stage=stage,
+        passed=own.get(PASSED, 0),
+        rejected=sum(reasons.values()),
+        reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+    )
 
 
 def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
-    """The end of the funnel: what the books did with the day's bets.
+    """Return the last stage: what the books did with the day's bets.
 
-    Nothing while the ledger cannot be read.
-
-    Bets whose outcome is awaited or unknown are neither taken nor rejected; their number stands
-    beside the refusals.
+    It is empty while the ledger cannot be read. Bets whose outcome is awaited or unknown are
+    neither passed nor rejected; they are shown beside the refusals.
     """
     if ledger is None:
         return []

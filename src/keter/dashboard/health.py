@@ -19,7 +19,7 @@ LAST_WEEK, LAST_DAY = timedelta(days=7), timedelta(days=1)
 
 
 def disk_facts(folder: Path) -> Disk | None:
-    """Room where the ledger and the logs are; None when it cannot be told."""
+    """Return the room where the ledger and the logs are; None when it cannot be read."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:
@@ -32,7 +32,10 @@ def disk_facts(folder: Path) -> Disk | None:
 
 
 def disk_with_days(disk: Disk | None, rooms: Sequence[StorageUse]) -> Disk | None:
-    """The disk with how long its free room will do at the growth of everything together."""
+    """Return the disk with the days until it is full.
+
+    They are reckoned from the growth of everything together; None where that is not known.
+    """
     grown = [room.growth_bytes_day for room in rooms if room.growth_bytes_day is not None]
     if disk is None or not grown:
         return disk
@@ -54,7 +57,7 @@ def _days(days: float | None) -> float | None:
 
 
 def licence_text(settings: Settings, clock: Clock) -> str:
-    """The licence in a sentence. Reads files: call it in a thread."""
+    """Return the licence in a sentence. Reads files: call it in a thread."""
     keeper = LicenseKeeper(settings, clock)
     try:
         licence = keeper.check()
@@ -64,7 +67,7 @@ def licence_text(settings: Settings, clock: Clock) -> str:
 
 
 def licence_refusal(settings: Settings, clock: Clock) -> str | None:
-    """Why no licence allows a bet now; None where one does or none is needed.
+    """Return why no licence allows a bet now; None where one does or none is needed.
 
     Reads files: call it in a thread.
     """
@@ -81,8 +84,9 @@ def licence_refusal(settings: Settings, clock: Clock) -> str | None:
 
 
 class Blocked(NamedTuple):
-    """Why no bet is allowed, whoever arms LIVE: for want of a licence, and in LIVE for want of
-    anything at all.
+    """Why no bet is allowed, whoever arms LIVE.
+
+    ``licence``: for want of a licence. ``live``: in LIVE, for want of anything at all.
     """
 
     licence: str | None
@@ -90,14 +94,14 @@ class Blocked(NamedTuple):
 
 
 def blocked(settings: Settings, clock: Clock) -> Blocked:
-    """Read files: call it in a thread."""
+    """Return why no bet is allowed. Reads files: call it in a thread."""
     return Blocked(licence_refusal(settings, clock), obstacle(settings, clock))
 
 
 def licence_trouble(settings: Settings, clock: Clock) -> tuple[str, Level] | None:
-    """A sentence and how urgent it is when the licence ends soon, or is needed and does not hold.
+    """Return a sentence and its level when the licence ends soon, or is needed and does not hold.
 
-    Call it in a thread.
+    None where all is well. Reads files: call it in a thread.
     """
     keeper = LicenseKeeper(settings, clock)
     try:

@@ -1,11 +1,11 @@
-"""The live stream: while a page is open the snapshot is built twice a second, what changed goes to
-all as one frame.
+"""The live stream: builds snapshots and sends what changed to every open page.
 
-With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have readers
-of their own.
+While a page is open the snapshot is built twice a second, and what changed goes to all as one
+frame. With no page open it is built when somebody asks, and every IDLE_S: alerts and metrics have
+readers of their own.
 
 A frame is encoded once for all, and a page gets one every FRAME_EVERY_S at most. A page that cannot
-keep up loses its queue and is told to fetch the snapshot.
+keep up loses its queue and has to fetch the snapshot.
 """
 
 import asyncio
@@ -29,20 +29,25 @@ POLL_S = 0.5
 # A store that hangs, or a file that is a pipe, must not keep a request waiting for ever.
 BUILD_S = 5.0
 IDLE_S = 5.0
-FRESH_S = 1.0  # a snapshot this young is an answer; who asks oftener waits for no other
+# A younger snapshot is answered again: who asks more often waits for no other.
+FRESH_S = 1.0
 BEAT_S = 2.0
 FRAME_EVERY_S = 0.25
-CLOSE_TIMEOUT_S = 0.5  # how long a page may take to say goodbye
+# For a page to answer the close frame.
+CLOSE_TIMEOUT_S = 0.5
 QUEUE_FRAMES = 16
 RING_FRAMES = 240
-MOST_MISSED = 8  # frames; handing on more would take longer than a fresh snapshot
+# Frames; to send more would take longer than a fresh snapshot.
+MOST_MISSED = 8
 AUTH_LOST = 4401
 Build = Callable[[str], Awaitable[Snapshot]]
 Valid = Callable[[], bool]
 
 
 class Hub:
-    """Builds, compares, hands out. One per process; ``run`` ends when ``stop`` is set."""
+    """Builds, compares and hands out snapshots. One per process; ``run`` ends when
+    ``stop`` is set.
+    """
 
     def __init__(self, build: Build, clock: Clock, run_id: str) -> None:
         self._build = build
@@ -53,13 +58,15 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        self._callers: list[Principal] = []  # one for each socket that is open or being opened
+        # One for each socket that is open or being opened.
+        self._callers: list[Principal] = []
         self._tried_at: float | None = None
         self._build_lock = asyncio.Lock()
         self._wanted = asyncio.Event()
 
     @property
     def position(self) -> str:
+        """The position in the stream, as the newest snapshot and frame carry it."""
         return f"{self._run_id}-{self._number}"
 
     @property
@@ -73,7 +80,7 @@ class Hub:
         return len(self._pages)
 
     def snapshot(self) -> Snapshot:
-        """The newest.
+        """Return the newest snapshot.
 
         Raises ApiError 503 with the reason while there is none, or while Redis is away.
         """
@@ -83,14 +90,14 @@ class Hub:
         return found
 
     def current(self) -> Snapshot | None:
-        """The newest; None while there is none, or while Redis is away.
+        """Return the newest snapshot; None while there is none, or while Redis is away.
 
         ``problem`` then says why.
         """
         return self._snapshot if self._problem is None else None
 
     def latest(self) -> Snapshot | None:
-        """The newest there ever was, however old."""
+        """Return the newest snapshot there ever was, however old."""
         return self._snapshot
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,7 +107,7 @@ class Hub:
             await self._wait(stop, POLL_S if self._callers else IDLE_S)
 
     async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
-        """Until it is time, somebody opens a page, or ``stop``."""
+        """Wait for ``seconds``, until somebody opens a page, or until ``stop``."""
         waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._wanted.wait())]
         try:
             await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +115,7 @@ class Hub:
             await end_tasks(*waits)
 
     async def fresh(self) -> Snapshot:
-        """The snapshot of now, built for the caller where the newest is older than FRESH_S.
+        """Return the snapshot of now; build it where the newest is older than FRESH_S.
 
         Raises as ``snapshot`` does.
         """
@@ -117,14 +124,17 @@ class Hub:
         return self.snapshot()
 
     async def newest(self) -> Snapshot | None:
-        """The snapshot of now, or the last there was while Redis is away."""
+        """Return the snapshot of now, or the last there was while Redis is away."""
         try:
             return await self.fresh()
         except ApiError:
             return self._snapshot
 
     async def _try_build(self, young_s: float = 0.0) -> None:
-        """Build once, unless another has just done so; what is wrong becomes the problem."""
+        """Build once, unless another caller has built within ``young_s``.
+
+        What goes wrong becomes the problem.
+        """
         async with self._build_lock:
             if (
                 young_s
@@ -144,7 +154,7 @@ class Hub:
             self._tried_at = self._clock.monotonic()
 
     async def refresh(self) -> None:
-        """Build once and publishes what changed."""
+        """Build once and publish what changed."""
         new = await self._build(f"{self._run_id}-{self._number + 1}")
         old, self._problem = self._snapshot, None
         data = changes(old, new) if old is not None else {"resync": True}
@@ -183,7 +193,7 @@ class Hub:
         return frame.model_dump_json()
 
     def _missed(self, since: str | None) -> list[str]:
-        """Frames after ``since``; a resync where they are not all at hand."""
+        """Return the frames after ``since``; a resync where they are not all at hand."""
         if since is None:
             return [self._encode("resync", {})]
         run, _, number = since.partition("-")
@@ -198,9 +208,10 @@ class Hub:
     async def serve(
         self, request: web.Request, since: str | None, valid: Valid, caller: Principal
     ) -> web.WebSocketResponse:
-        """Feed one page until it or we leave.
+        """Send frames to one page until it or we leave.
 
-        Raises ApiError 503 when too many are open, in all or for ``caller``.
+        ``valid`` says whether its login goes on. Raises ApiError 503 when too many are open, in all
+        or for ``caller``.
         """
         if (why := refusal(self._callers, caller)) is not None:
             raise ApiError(503, "too_many_sockets", why)
@@ -249,7 +260,7 @@ class Hub:
                 await asyncio.sleep(FRAME_EVERY_S)
 
     async def close(self) -> None:
-        """Tells every page that we go away."""
+        """Close every page's socket: the dashboard is stopping."""
         goodbyes = [
             page.close(code=WSCloseCode.GOING_AWAY, message=b"the dashboard is stopping")
             for page in self._pages
@@ -263,7 +274,10 @@ def _drain(queue: asyncio.Queue[str]) -> None:
 
 
 async def _ignore_inbound(socket: web.WebSocketResponse) -> None:
-    """Pages only listen; reading is what notices that one has left."""
+    """Read until the page has left.
+
+    Pages only listen; reading is what notices their end.
+    """
     async for message in socket:
         if message.type in {WSMsgType.ERROR, WSMsgType.CLOSE}:
             return

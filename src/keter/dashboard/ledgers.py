@@ -1,5 +1,6 @@
-"""The console's two ways into the ledger: reading, which cannot change anything, and the audit,
-which only adds rows.
+"""The console's two ways into the ledger: reading, which changes nothing, and the audit.
+
+The audit only adds rows.
 """
 
 import asyncio
@@ -19,12 +20,11 @@ class LazyLedgers:
         self._clock = clock
         self._reader: Ledger | None = None
         self._writer: Ledger | None = None
-        # Opening for writing may wait for a lock of another program; nobody who reads waits with
-        # it.
+        # Opening for writing may wait for a lock of another program. Readers do not wait with it.
         self._opening_reader, self._opening_writer = asyncio.Lock(), asyncio.Lock()
 
     async def reading(self) -> Ledger:
-        """A read-only ledger. Raises LedgerUnavailableError while there is none."""
+        """Return a read-only ledger. Raises LedgerUnavailableError while there is none."""
         async with self._opening_reader:
             if self._reader is None:
                 self._reader = await open_settings_ledger(
@@ -33,21 +33,21 @@ class LazyLedgers:
             return self._reader
 
     async def writing(self) -> Ledger:
-        """A ledger for the audit and the history of alerts; created where there is none."""
+        """Return a ledger for the audit and the history of alerts; created where there is none."""
         async with self._opening_writer:
             if self._writer is None:
                 self._writer = await open_settings_ledger(self._settings, clock=self._clock)
             return self._writer
 
     async def alerts(self) -> Alerts:
-        """The history of alerts. Raises LedgerUnavailableError."""
+        """Return the history of alerts. Raises LedgerUnavailableError."""
         return (await self.writing()).alerts
 
     async def audit(self, row: OperatorCommand) -> None:
         await (await self.writing()).commands.add(row)
 
     async def last_trading(self) -> TradingState | None:
-        """The trading state that the last command left.
+        """Return the trading state that the last command left.
 
         Raises LedgerUnavailableError while there is no ledger.
         """

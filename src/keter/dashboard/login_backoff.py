@@ -1,4 +1,4 @@
-"""What slows guessing down: waiting times by account and by where the tries come from.
+"""Waits that slow guessing down: by account, and by where the tries come from.
 
 Several people may share an address: by a tunnel, by a proxy that names nobody, or as users of one
 machine. Nobody must be locked out by another who guesses. So a browser that has logged in before is
@@ -20,8 +20,8 @@ from keter.system.addresses import is_loopback
 MAX_REMEMBERED = 10_000
 FIRST_DELAY_S = 1.0
 MAX_DELAY_S = 900.0
-# Six tries a minute are 8,640 a day against 15 characters: nothing. The right password waits this
-# long at most.
+# Six tries a minute are 8,640 a day: nothing against 15 characters. The right password waits
+# this long at most.
 LOCAL_MAX_DELAY_S = 10.0
 REMEMBERED_S = 4 * MAX_DELAY_S
 
@@ -39,7 +39,7 @@ class Failures:
 
 
 class LoginBackoff:
-    """1 s after the first failure, doubling to a bound; never for ever.
+    """Waits 1 s after the first failure, then twice as long each time, up to a bound.
 
     ``apart`` names a browser or a session that is counted by itself; else the address counts.
     """
@@ -71,6 +71,7 @@ class LoginBackoff:
         return count
 
     def succeeded(self, user: str, address: str, apart: str = "") -> None:
+        """Forget the failures: the next wait is the first again."""
         with self._lock:
             self._failures.pop((user, apart or origin(address)), None)
 

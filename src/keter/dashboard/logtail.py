@@ -17,7 +17,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 def workers(folder: Path) -> list[str]:
-    """Names of the workers that have a log; a name that is no text is left out."""
+    """Return the names of the workers that have a log; a name that is no text is left out."""
     try:
         return sorted(
             path.stem
@@ -29,7 +29,7 @@ def workers(folder: Path) -> list[str]:
 
 
 def read_tail(folder: Path, query: LogsQuery) -> list[LogLine]:
-    """The newest lines that match, newest first. Blocking: call it in a thread."""
+    """Return the newest lines that match, newest first. Blocking: call it in a thread."""
     names = [name for name in workers(folder) if query.worker in {None, name}]
     lines = [
         line
@@ -42,7 +42,7 @@ def read_tail(folder: Path, query: LogsQuery) -> list[LogLine]:
 
 
 def _tail(path: Path) -> Iterable[bytes]:
-    """Whole lines of the last TAIL_BYTES; a file that vanishes in rotation has none."""
+    """Return whole lines of the last TAIL_BYTES; none of a file that vanishes in rotation."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 read off the route table."""
+"""The OpenAPI 3.1 document, made from the route table."""
 
 import re
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _ABOUT = (
 
 
 def describe(routes: Sequence[Route]) -> dict[str, Any]:
-    """The document for ``routes``; every schema is a component."""
+    """Return the document for ``routes``; every schema is a component."""
     models: list[type[BaseModel]] = [Problem]
     for route in routes:
         models += [model for model in (route.response, route.body) if model is not None]
@@ -99,17 +99,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name, pattern in _PARAMETER.findall(route.path)
     ]
     if route.query is not None:
-        schema = route.query.model_json_schema(mode="validation")
-        required = schema.get("required", [])
-        for name, inner in schema.get("properties", {}).items():
-            found.append(
-                {
-                    "name": name,
-                    "in": "query",
-                    "required": name in required,
-                    "schema": _inlined(inner, schema),
-                }
-            )
+        found += _query_parameters(route.query)
     if route.method != "GET":
         found.append(
             {
@@ -122,8 +112,22 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return found
 
 
+def _query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema(mode="validation")
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _inlined(inner, schema),
+        }
+        for name, inner in schema.get("properties", {}).items()
+    ]
+
+
 def _inlined(inner: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Query schemas are small: definitions they refer to are put in their place."""
+    """Return the schema with what it refers to put in place: query schemas are small."""
     if "$ref" in inner:
         found: dict[str, Any] = schema["$defs"][inner["$ref"].rsplit("/", 1)[1]]
         return found

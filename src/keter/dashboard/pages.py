@@ -1,4 +1,4 @@
-"""The endpoints that need no login: the files of the page, health, and the API's own description."""
+"""The endpoints that need no login: files of the page, health, the API's description."""
 
 import json
 
@@ -16,7 +16,7 @@ RUNBOOK = r"{name:[a-z][a-z-]{0,60}\.md}"
 
 
 class Pages:
-    """Serves what is read once from the package, and whether the whole is well."""
+    """Serves what was read once from the package, and whether everything works."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -24,43 +24,17 @@ class Pages:
     def routes(self) -> list[Route]:
         return [
             Route("GET", "/", Scope.PUBLIC, self.index, "The page", media="text/html"),
-            Route(
-                "GET",
-                f"/static/{NAME}",
-                Scope.PUBLIC,
-                self.static,
-                "A file of the page",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/vendor/{NAME}",
-                Scope.PUBLIC,
-                self.vendor,
-                "A vendored file",
-                media="text/javascript",
-            ),
-            Route(
-                "GET",
-                f"/static/runbooks/{RUNBOOK}",
-                Scope.PUBLIC,
-                self.runbook,
-                "A runbook",
-                media="text/markdown",
-            ),
-            Route(
-                "GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers", models.Alive
-            ),
-            Route(
-                "GET",
-                "/readyz",
-                Scope.LOCAL,
-                self.readyz,
-                "The whole can do its work",
-                models.Ready,
-                errors=(503,),
-            ),
-        ]
+            Route("GET", f"/static/{NAME}", Scope.PUBLIC, self.static, "A file of the page",
+                  media="text/javascript"),
+            Route("GET", f"/static/vendor/{NAME}", Scope.PUBLIC, self.vendor, "A vendored file",
+                  media="text/javascript"),
+            Route("GET", f"/static/runbooks/{RUNBOOK}", Scope.PUBLIC, self.runbook, "A runbook",
+                  media="text/markdown"),
+            Route("GET", "/healthz", Scope.PUBLIC, self.healthz, "This process answers",
+                  models.Alive),
+            Route("GET", "/readyz", Scope.LOCAL, self.readyz, "The whole can do its work",
+                  models.Ready, errors=(503,)),
+        ]  # fmt: skip
 
     async def index(self, call: Call) -> web.StreamResponse:
         return serve(self._context.pages, "index.html", call.request)
@@ -91,7 +65,7 @@ class Pages:
 
 
 def document(routes: list[Route]) -> list[Route]:
-    """The routes that describe the others (and themselves)."""
+    """Return the routes that describe the others and themselves."""
 
     async def openapi(call: Call) -> web.StreamResponse:
         return web.Response(text=json.dumps(described), content_type="application/json")

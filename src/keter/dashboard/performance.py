@@ -1,6 +1,6 @@
-"""Pure: is the edge real?
+"""Is the edge real? Pure.
 
-Profit, turnover and yield beside what was expected and how the closing price judged the bets.
+Profit, turnover and yield beside what was expected, and how the closing price judged the bets.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,12 +18,15 @@ EDGE_BANDS = ((2, "below 2 %"), (5, "2 to 5 %"), (10, "5 to 10 %"), (float("inf"
 
 
 def edge_band(ev_pct: float) -> str:
-    """The band of an expected value, its lower end included."""
+    """Return the band of an expected value in percent; its lower end belongs to it."""
     return next(name for top, name in EDGE_BANDS if ev_pct < top or top == float("inf"))
 
 
 def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
-    """How bets are put together; ``by`` is book, sport, market, league, edge or day."""
+    """Return what gives a bet its group; ``by`` is book, sport, market, league, edge or day.
+
+    Days are those of ``zone``.
+    """
     found: dict[str, Callable[[Bet], str]] = {
         "book": lambda bet: bet.book or bet.intent.book,
         "sport": lambda bet: sport_text(bet.intent.event_uid),
@@ -36,14 +39,14 @@ def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
 
 
 def settled_only(bets: Iterable[Bet]) -> list[Bet]:
-    """Bets with a result; everything else says nothing of the edge yet."""
+    """Return the bets with a result; the others say nothing of the edge yet."""
     return [bet for bet in bets if bet.state in SETTLED and bet.pnl_minor is not None]
 
 
 def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
-    """One row over settled bets.
+    """Return one row over settled bets.
 
-    A missing closing price is left out of the mean and not counted.
+    A bet without closing price is left out of their mean and not counted there.
     """
     turnover = sum(bet.placed_stake_minor for bet in bets)
     pnl = sum(bet.pnl_minor or 0 for bet in bets)
@@ -72,7 +75,7 @@ def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
 
 
 def by_group(bets: Sequence[Bet], key: Callable[[Bet], str]) -> list[PerformanceRow]:
-    """One row per group, most turnover first."""
+    """Return one row per group, most turnover first."""
     groups: dict[str, list[Bet]] = {}
     for bet in bets:
         groups.setdefault(key(bet), []).append(bet)

@@ -1,8 +1,7 @@
-"""Pure: which workers are silent, which are started again and again, which had to be killed; told
-from their heartbeats.
+"""Which workers are silent, restarted again and again, or had to be killed. Pure.
 
-A worker is known by its own id. One that died before it ever beat is known by the name of its
-process.
+All is read from heartbeats. A worker is known by its own id. One that died before its first beat is
+known by the name of its process.
 """
 
 from collections import deque
@@ -17,7 +16,8 @@ STEADY = timedelta(seconds=30)
 RESTARTS_WINDOW = timedelta(minutes=10)
 MANY_RESTARTS = 3
 KILLS_WINDOW = timedelta(minutes=10)
-FORGOTTEN_AFTER = timedelta(hours=1)  # of silence, where others do the work of a copy that is gone
+# Of silence, where others do the work of a copy that is gone.
+FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -54,12 +54,13 @@ class Troubled:
 
 
 class Presence:
-    """Remembers the workers from look to look."""
+    """Remembers the workers from look to look. ``wanted`` are the processes that must beat."""
 
     def __init__(self, wanted: Collection[str]) -> None:
         self._wanted = tuple(wanted)
         self._workers: dict[str, WorkerState] = {}
-        self._beating: dict[str, str] = {}  # worker and process
+        # Worker to process.
+        self._beating: dict[str, str] = {}
 
     def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
         """Take in who beats at ``at``."""
@@ -79,15 +80,16 @@ class Presence:
                     del self._workers[worker]
 
     def pause(self) -> None:
-        """Heartbeats say nothing for now: who is silent is counted anew from the next look that can
-        tell.
+        """Forget since when workers have been silent: heartbeats say nothing for now.
+
+        Silence is counted anew from the next look.
         """
         for state in self._workers.values():
             if state.missing_since is not None and state.back_since is None:
                 state.missing_since = None
 
     def silent(self) -> list[Silent]:
-        """Who does not beat, or does again for less than STEADY after a silence."""
+        """Return who does not beat, or beats again for less than STEADY after a silence."""
         return [
             Silent(worker, state.process, state.missing_since, self._alone(worker, state.process))
             for worker, state in sorted(self._workers.items())
@@ -95,7 +97,7 @@ class Presence:
         ]
 
     def restarting(self, at: datetime) -> list[Troubled]:
-        """Who was started again MANY_RESTARTS times within RESTARTS_WINDOW."""
+        """Return who was started again MANY_RESTARTS times within RESTARTS_WINDOW."""
         found = {
             worker: _recent(state.restarted, at - RESTARTS_WINDOW)
             for worker, state in self._workers.items()
@@ -105,7 +107,7 @@ class Presence:
         ]
 
     def killed(self, at: datetime) -> list[Troubled]:
-        """Whom the supervisor killed within KILLS_WINDOW because they hung."""
+        """Return whom the supervisor killed within KILLS_WINDOW because they hung."""
         found = {
             worker: _recent(state.killed, at - KILLS_WINDOW)
             for worker, state in self._workers.items()
@@ -134,14 +136,15 @@ class Presence:
             state.restarted.extend([at] * max(restarts - state.restarts, int(again)))
             state.killed.extend([at] * max(kills - state.kills, 0))
         elif kills and at - beat.started_at < KILLS_WINDOW:
-            # Its last start followed a kill, which nobody here saw.
+            # Its last start followed a kill that this process did not see.
             state.killed.append(beat.started_at)
         state.started_at, state.restarts, state.kills = beat.started_at, restarts, kills
         self._note_return(state, beat, at)
 
     def _note_return(self, state: WorkerState, beat: Heartbeat, at: datetime) -> None:
-        """A worker that was silent counts as back only when it stays: one that dies again is the
-        same trouble.
+        """Count a silent worker as back only when it stays.
+
+        One that dies again is the same trouble.
         """
         if state.missing_since is None:
             return

@@ -1,4 +1,4 @@
-"""Reads bus and ledger for the console. Changes nothing; every call has a deadline."""
+"""Reads the facts of the moment from bus and ledger. Changes nothing; every call has a deadline."""
 
 import asyncio
 from datetime import datetime
@@ -49,17 +49,27 @@ LICENCE_EVERY_S = 10.0
 TAPE_BETS = 60
 MOST_HOLDS = 200
 TAPE_VERDICTS = 25
-# What the tape shows of each stage: a selection that rests or is open already is no news.
+# What the tape shows of each stage. A selection that cools down or is open is no news.
 TAPE = (("edge", "ok"), ("guard", "ok"), ("router", None))
 
 
 class Reader:
-    """One per process; remembers what is costly to ask and which workers there were."""
+    """Gathers facts, one per process.
+
+    It remembers what is costly to ask, and which workers there were.
+    """
 
     def __init__(
-        self, settings: Settings, bus: Bus, ledgers: LazyLedgers, control: Control, stores: Stores, held: Held, clock: Clock,
+        self,
+        settings: Settings,
+        bus: Bus,
+        ledgers: LazyLedgers,
+        control: Control,
+        stores: Stores,
+        held: Held,
+        clock: Clock,
         starts: frozenset[Process] = EVERYTHING,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._starts = starts
         self._settings = settings
         self._bus = bus
@@ -79,7 +89,7 @@ class Reader:
         self._licence_due = 0.0
 
     async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
-        """The whole overview.
+        """Return the whole overview, as of stream position ``position``.
 
         Raises UnavailableError and the bus's errors when Redis cannot be asked.
         """
@@ -91,7 +101,10 @@ class Reader:
         return built
 
     async def facts(self) -> Facts:
-        """What there is to know now; the ledger's part is asked at most once a second."""
+        """Return what is known now; the ledger is asked at most once a second.
+
+        Raises UnavailableError and the bus's errors when Redis cannot be asked.
+        """
         problems: list[str] = []
         ledger = await self._ledger(problems)
         try:
@@ -131,14 +144,14 @@ class Reader:
         )
 
     async def _owner(self) -> OwnerRecord | None:
-        """Whose this Redis is; a record that cannot be read is none."""
+        """Return which run owns this Redis; None for a record that cannot be read."""
         try:
             return await read_owner(self._bus)
         except PoisonedPayloadError:
             return None
 
     async def missing_books(self) -> list[str]:
-        """Books that the settings name and no feed shows; none where Redis cannot be asked."""
+        """Return the books that the settings name and no feed shows; none while Redis is away."""
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return missing_books(self._settings, await read_feeds(self._bus))
@@ -152,7 +165,7 @@ class Reader:
         return self._blocked
 
     async def redis_facts(self) -> models.RedisFacts:
-        """Version and settings of the server, asked every few seconds."""
+        """Return version and settings of the server, asked every PROBE_EVERY_S."""
         if self._clock.monotonic() >= self._probe_due:
             facts = await probe(self._bus)
             self._redis = models.RedisFacts(
@@ -201,7 +214,7 @@ class Reader:
         )
 
     def today(self) -> str:
-        """The betting day, in the configured zone."""
+        """Return the betting day as ISO date, in the configured zone."""
         return day_of(self._clock.now(), self._settings.mode.zone)
 
     def _day_start(self) -> datetime:
@@ -209,8 +222,9 @@ class Reader:
         return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     async def holds(self, names: Names) -> list[models.Hold]:
-        """What keeps events and selections from being bet for the moment; ``names`` as of
-        ``names_of``.
+        """Return the cooldowns and locks that keep events and selections from being bet.
+
+        ``names`` are those of ``names_of``.
         """
         rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
         return [
@@ -222,7 +236,7 @@ class Reader:
         ][:MOST_HOLDS]
 
     async def checks(self) -> list[models.Check]:
-        """What must hold for the whole to do its work, each with what is wrong."""
+        """Return what must be so for everything to work, each with what is wrong."""
         return await readiness(
             self._settings, self._bus, self._ledgers, self._stores, self._clock, self._starts
         )

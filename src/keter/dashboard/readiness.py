@@ -1,6 +1,6 @@
-"""``/readyz``: what must hold for the whole to do its work, each with what is wrong.
+"""``/readyz``: what must be so for everything to work, each with what is wrong.
 
-Every look has a deadline.
+Every check has a deadline.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ async def readiness(
     clock: Clock,
     starts: frozenset[Process],
 ) -> list[Check]:
-    """Redis, the clocks, the heartbeats of what this run ``starts``, the ledger and the licence,
-    asked at once.
+    """Return the checks, all made at once.
 
-    Redis and the ledger must take writes.
+    They are of Redis, the clocks, the heartbeats of what this run ``starts``, the ledger and the
+    licence. Redis and the ledger must take writes.
     """
     looks = {
         "redis": _redis(bus, stores),
@@ -73,7 +73,10 @@ async def _clocks(bus: Bus, clock: Clock) -> tuple[bool, str]:
 async def _workers(
     bus: Bus, stores: Stores, settings: Settings, starts: frozenset[Process]
 ) -> tuple[bool, str]:
-    """Who beats works only where Redis takes what he does."""
+    """Check the heartbeats.
+
+    A worker that beats can work only where Redis takes its writes.
+    """
     limit_s = 3 * settings.process.heartbeat_s
     fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
     missing = [name for name in wanted(starts) if name not in fresh]

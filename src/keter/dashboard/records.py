@@ -1,4 +1,4 @@
-"""Reads what the ledger has recorded: orders, their trail, signals, results. Changes nothing."""
+"""Reads what the ledger has recorded: orders, trails, signals, results. Changes nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,12 +19,13 @@ from keter.redaction import Redactor
 from keter.settings import Settings
 
 DEADLINE_S = 3.0
-SEARCH_S = 6.0  # the page waits for 8
+# The page waits for 8 s.
+SEARCH_S = 6.0
 ORDERS_PAGE = 1000
 
 
 class Records:
-    """One per process; a search has a deadline."""
+    """Answers queries over the ledger, one per process. A search has a deadline."""
 
     def __init__(self, settings: Settings, bus: Bus, ledgers: LazyLedgers) -> None:
         self._settings = settings
@@ -33,12 +34,13 @@ class Records:
         self._redactor = Redactor(secret_values(settings))
 
     async def ledger(self) -> Ledger:
+        """Return a read-only ledger. Raises LedgerUnavailableError while there is none."""
         return await self._ledgers.reading()
 
     async def orders(self, query: models.OrdersQuery) -> models.Orders:
-        """One page of bets, newest first.
+        """Return one page of bets, newest first.
 
-        Raises UnavailableError when the ledger holds too many that do not match.
+        Raises UnavailableError when the search takes longer than SEARCH_S.
         """
         found: list[Bet] = []
         try:
@@ -56,9 +58,9 @@ class Records:
         )
 
     async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
-        """Every bet that matches, newest first, as many at a time as one page of the ledger has.
+        """Yield every bet that matches, newest first, a page of the ledger at a time.
 
-        ``limit`` does not count.
+        The query's ``limit`` does not count here.
         """
         ledger, before = await self._ledgers.reading(), query.before
         while page := await self._page(ledger, query, before):
@@ -82,7 +84,7 @@ class Records:
             raise not_found("the order to continue from") from e
 
     async def trail(self, intent_id: str) -> models.OrderTrail:
-        """A bet with everything that led to it and came of it. Raises ApiError 404."""
+        """Return a bet with everything that led to it and came of it. Raises ApiError 404."""
         ledger = await self._ledgers.reading()
         try:
             bet = await ledger.intents.get(intent_id)
@@ -104,24 +106,25 @@ class Records:
             async with asyncio.timeout(DEADLINE_S):
                 found = await read_doubt(self._bus, intent_id)
         except (KeterError, OSError, TimeoutError):
-            # The trail is the ledger's and is told without Redis too.
+            # The trail comes from the ledger, so it is shown without Redis too.
             return models.Doubt(since=since, asked=None, last_at=None)
         return models.Doubt(since=since, asked=found.asked, last_at=found.last_at)
 
     async def settled(self, limit: int) -> list[models.BetRow]:
-        """Bets with a result, newest first."""
+        """Return bets with a result, newest first."""
         ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
         bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
         return [order_row(bet) for bet in bets]
 
     async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
+        """Return the newest decisions of the gates."""
         ledger = await self._ledgers.reading()
         found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
         return [signal_row(decision) for decision in found]
 
 
 def matches(bet: Bet, query: models.OrdersQuery) -> bool:
-    """The filters that the ledger does not know."""
+    """Return whether a bet passes the filters that the ledger does not know."""
     intent = bet.intent
     words = (
         f"{intent.home} {intent.away} {intent.league} {intent.event_uid} {intent.intent_id}"

@@ -1,4 +1,4 @@
-"""Pure: how close to the limits, from the risk book, the day and the settings."""
+"""How close to the limits: from the risk book, the day and the settings. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -11,14 +11,16 @@ from keter.domain.exposure import Exposure, open_stake, worst_case
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
 from keter.domain.trading import OperatorCommand, TradingState
+from keter.ledger import MoneySummary
 from keter.settings import Settings
 
 Names = Mapping[str, tuple[str, str]]
 
 
 def names_of(facts: Facts) -> Names:
-    """The teams of the events lately bet on, by ``event_uid``: an id alone does not tell how they
-    are written.
+    """Return the teams of the events lately bet on, by ``event_uid``.
+
+    The id alone does not say how they are written.
     """
     bets = (*facts.ledger.bets, *facts.ledger.unknown) if facts.ledger else ()
     return {bet.intent.event_uid: (bet.intent.home, bet.intent.away) for bet in bets}
@@ -41,27 +43,16 @@ def risk_view(
 def limit_rows(
     facts: Facts, settings: Settings, events: Sequence[models.EventRisk]
 ) -> list[models.Limit]:
-    """Every limit with what is used of it; a used amount is None where its source is missing."""
-    risk, summary = facts.bus.limits, facts.ledger.summary if facts.ledger else None
-    exposures = facts.bus.exposures
-    leagues = {exposure.league for exposure in exposures}
-    league = max(
-        (open_stake(e for e in exposures if e.league == name) for name in leagues), default=0
-    )
+    """Return every limit with what is used of it; None where the source of that is missing."""
+    risk, exposures = facts.bus.limits, facts.bus.exposures
+    summary = facts.ledger.summary if facts.ledger else None
     lost = max(0, -summary.pnl_minor) if summary else None
     staked = summary.staked_minor if summary else None
     worst = to_minor(events[0].worst) if events else 0
-    unknown = ""
-    if summary is not None and summary.unknown:
-        unknown = f"{money_text(summary.unknown_stake_minor)} of it in {summary.unknown} UNKNOWN"
+    loss_limit = daily_loss_limit_minor(risk.daily_loss_limit_units, settings.stake.fixed_stake)
+    unknown, highest = _unknown_text(summary), "the highest"
     return [
-        _money(
-            "daily_loss",
-            "Loss of the day",
-            lost,
-            daily_loss_limit_minor(risk.daily_loss_limit_units, settings.stake.fixed_stake),
-            "settled bets only",
-        ),
+        _money("daily_loss", "Loss of the day", lost, loss_limit, "settled bets only"),
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
         _money(
             "total",
@@ -73,18 +64,27 @@ def limit_rows(
         _money(
             "league",
             "Open stakes in one league",
-            league,
+            _most_in_one_league(exposures),
             to_minor(risk.max_exposure_league),
-            "the highest",
+            highest,
         ),
         _money(
-            "event",
-            "Worst case of one event",
-            worst,
-            to_minor(risk.max_exposure_event),
-            "the highest",
+            "event", "Worst case of one event", worst, to_minor(risk.max_exposure_event), highest
         ),
     ]
+
+
+def _unknown_text(summary: MoneySummary | None) -> str:
+    if summary is None or not summary.unknown:
+        return ""
+    return f"{money_text(summary.unknown_stake_minor)} of it in {summary.unknown} UNKNOWN"
+
+
+def _most_in_one_league(exposures: Sequence[Exposure]) -> int:
+    leagues = {exposure.league for exposure in exposures}
+    return max(
+        (open_stake(e for e in exposures if e.league == name) for name in leagues), default=0
+    )
 
 
 def _money(name: str, label: str, used: int | None, limit: int, note: str = "") -> models.Limit:
@@ -99,7 +99,7 @@ def _money(name: str, label: str, used: int | None, limit: int, note: str = "") 
 
 
 def event_rows(exposures: Sequence[Exposure], limit: int, names: Names) -> list[models.EventRisk]:
-    """One row per event, the largest possible loss first."""
+    """Return one row per event, the largest possible loss first. ``limit`` is in minor units."""
     events: dict[str, list[Exposure]] = {}
     for exposure in exposures:
         events.setdefault(exposure.event_uid, []).append(exposure)
@@ -150,8 +150,9 @@ def hold_row(
     remaining_s: float,
     names: Names,
 ) -> models.Hold:
-    """A rest or lock in words: its key ends in an event's id, and a selection's where only that is
-    held.
+    """Return a cooldown or a lock in words.
+
+    Its key ends in an event's id, then a selection's where only that is held.
     """
     *_, before, last = (unquote(part) for part in key.split(":"))
     uid, selection_id = (last, None) if before == "event" else (before, last)

@@ -1,6 +1,6 @@
 """The route table: a handler is served only with a scope, typed inputs and a typed answer.
 
-OpenAPI is read off it too.
+The OpenAPI document is made from it too.
 """
 
 import asyncio
@@ -16,13 +16,14 @@ from pydantic import BaseModel, ValidationError
 from keter.dashboard.errors import ApiError
 
 M = TypeVar("M", bound=BaseModel)
-BODY_S = 10.0  # a body is 16 kB at most
+# A body has 16 kB at most.
+BODY_S = 10.0
 
 
 class Scope(StrEnum):
     """Who may call.
 
-    ``danger`` is ``operate`` plus whatever re-entry of the password the handler asks for.
+    ``danger`` is ``operate`` plus the proofs that the handler asks for.
     """
 
     PUBLIC = "public"
@@ -65,15 +66,15 @@ class Call:
     body: BaseModel | None
 
     def query_as(self, model: type[M]) -> M:
-        assert isinstance(self.query, model)  # noqa: S101 - the table parsed it with this very model
+        assert isinstance(self.query, model)  # noqa: S101 - The table parsed it with this model.
         return self.query
 
     def body_as(self, model: type[M]) -> M:
-        assert isinstance(self.body, model)  # noqa: S101 - the table parsed it with this very model
+        assert isinstance(self.body, model)  # noqa: S101 - The table parsed it with this model.
         return self.body
 
     def caller(self) -> Principal:
-        assert self.principal is not None  # noqa: S101 - every scope but public and local authenticates first
+        assert self.principal is not None  # noqa: S101 - Other scopes than public and local authenticate first.
         return self.principal
 
 
@@ -84,7 +85,7 @@ LocalAllowed = Callable[[web.Request], bool]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. ``response`` is None for what is no JSON (``media`` then says what it is)."""
+    """One endpoint. ``response`` is None for an answer that is no JSON; ``media`` is its type."""
 
     method: str
     path: str
@@ -163,15 +164,17 @@ async def _parse_body(model: type[BaseModel] | None, request: web.Request) -> Ba
         return None
     body = await _read_body(request)
     try:
-        raw = orjson.loads(body)  # bounded in depth, and UTF-8 whatever charset the caller names
+        # Bounded in depth, and UTF-8 whatever charset the caller names.
+        raw = orjson.loads(body)
     except orjson.JSONDecodeError as e:
         raise ApiError(400, "bad_body", "the body is not JSON") from e
     return _validated(model, raw, "body")
 
 
 async def _read_body(request: web.Request) -> bytes:
-    """All of it within BODY_S, or ApiError 408; a caller who leaves meanwhile gets no answer and is
-    no error of ours.
+    """Return the whole body.
+
+    Raises ApiError 408 when it takes longer than BODY_S, 400 when the caller leaves before its end.
     """
     try:
         async with asyncio.timeout(BODY_S):

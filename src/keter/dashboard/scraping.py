@@ -29,14 +29,19 @@ from keter.metrics import CONTENT_TYPE, BusPart, Known, Limits, Machine, RedisPa
 from keter.settings import Settings
 from keter.system.text_files import is_present
 
-FRESH_S = 1.0  # a page this young is served again: whoever asks oftener costs nothing
+# A younger page is served again: who asks more often costs nothing.
+FRESH_S = 1.0
 DEADLINE_S = 3.0
 CLV_SPAN = timedelta(days=30)
-CLV_EVERY_S = 60.0  # reads every bet of the span, and a mean of a month moves slowly
+# It reads every bet of the span, and a mean of a month moves slowly.
+CLV_EVERY_S = 60.0
 
 
 class Scraping:
-    """One per application: one scrape at a time, and what it found for whoever else waited."""
+    """Serves the metrics, one per application.
+
+    One scrape runs at a time, and those that wait get what it found.
+    """
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -111,7 +116,7 @@ class Scraping:
 
 
 def bearer(request: web.Request, token: str) -> bool:
-    """Whether the request carries METRICS_TOKEN; never when none is set."""
+    """Return whether the request carries METRICS_TOKEN; never when none is set."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     given_token = given.strip().encode(errors="surrogateescape")
     return (
@@ -122,7 +127,7 @@ def bearer(request: web.Request, token: str) -> bool:
 
 
 def bus_part(found: BusFacts, settings: Settings) -> BusPart:
-    """What the mapping wants of what Redis said."""
+    """Return what the metrics need of the facts from Redis."""
     trading = found.standing.trading
     account, redis = account_of(found.accounts, settings), found.redis
     return BusPart(
@@ -143,7 +148,10 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
 
 
 def current_feeds(feeds: Sequence[FeedFacts], account: str) -> list[FeedFacts]:
-    """One feed per phase: the configured account's; without a name, the one that was asked last."""
+    """Return one feed per phase, of the configured account.
+
+    Without a name it is the feed that was asked last.
+    """
     newest: dict[str, FeedFacts] = {}
     for feed in feeds:
         known = newest.get(feed.phase.value)
@@ -159,7 +167,10 @@ def _asked_s(feed: FeedFacts) -> float:
 
 
 def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
-    """``risk`` are the limits in force; the settings' own while Redis cannot be asked."""
+    """Return the limits for the metrics.
+
+    ``risk`` are those in force, or the settings' own while Redis cannot be asked.
+    """
     return Limits(
         exposure_minor=to_minor(risk.max_exposure_total),
         day_loss_minor=daily_loss_limit_minor(
@@ -176,7 +187,7 @@ def limits_of(settings: Settings, risk: RiskSettings) -> Limits:
 def machine_of(
     settings: Settings, clock: Clock, pages: int, rooms: Sequence[StorageUse]
 ) -> Machine:
-    """Read files: call it in a thread."""
+    """Return disk, licence and pages. Reads files: call it in a thread."""
     disk = disk_facts(settings.mode.data_dir)
     try:
         ends = LicenseKeeper(settings, clock).check().expires_at

@@ -1,6 +1,4 @@
-"""The endpoints behind the other screens: orders, signals, risk, health, alerts, performance, logs,
-config.
-"""
+"""The endpoints of the other screens: orders, signals, risk, health, alerts and more."""
 
 import asyncio
 from datetime import timedelta
@@ -32,7 +30,7 @@ ORDER = r"{intent_id:[\w-]{1,40}}"
 
 
 class Screens:
-    """Handlers over one world."""
+    """The handlers. See `routes` for what each does."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -41,114 +39,41 @@ class Screens:
     def routes(self) -> list[Route]:
         read = Scope.READ
         return [
-            Route(
-                "GET",
-                "/api/v1/orders",
-                read,
-                self.orders,
-                "Bets, newest first",
-                models.Orders,
-                query=models.OrdersQuery,
-                errors=(404,),
-            ),
-            Route(
-                "GET",
-                "/api/v1/orders.csv",
-                read,
-                self.csv,
-                "The same as CSV",
-                query=models.OrdersQuery,
-                media="text/csv",
-                errors=(404,),
-            ),
-            Route(
-                "GET",
-                f"/api/v1/orders/{ORDER}",
-                read,
-                self.order,
-                "A bet and its trail",
-                models.OrderTrail,
-            ),
-            Route(
-                "GET",
-                "/api/v1/signals",
-                read,
-                self.signals,
-                "Funnel, verdicts",
-                models.Signals,
-                query=models.SignalsQuery,
-            ),
-            Route(
-                "GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands", models.Risk
-            ),
-            Route(
-                "GET",
-                "/api/v1/audit.csv",
-                read,
-                self.audit_csv,
-                "The newest commands as CSV",
-                media="text/csv",
-            ),
-            Route(
-                "GET",
-                "/api/v1/health",
-                read,
-                self.health,
-                "Workers, queues, feeds, checks",
-                models.Health,
-            ),
-            Route(
-                "GET",
-                "/api/v1/alerts",
-                read,
-                self.alerts,
-                "Alerts and their history",
-                models.Alerts,
-            ),
-            Route(
-                "POST",
-                "/api/v1/alerts/test",
-                Scope.OPERATE,
-                self.test_alert,
-                "Send a test alert to every channel",
-                models.TestAlertResult,
-                body=models.TestAlertBody,
-            ),
-            Route(
-                "GET",
-                "/api/v1/performance",
-                read,
-                self.performance,
-                "What was settled, summed up",
-                models.Performance,
-                query=models.PerformanceQuery,
-            ),
-            Route(
-                "GET",
-                "/api/v1/logs",
-                read,
-                self.logs,
-                "The newest log lines",
-                models.Logs,
-                query=models.LogsQuery,
-            ),
-            Route(
-                "GET",
-                "/api/v1/config",
-                read,
-                self.config,
-                "Effective settings, without secrets",
-                models.Config,
-            ),
-        ]
+            Route("GET", "/api/v1/orders", read, self.orders, "Bets, newest first", models.Orders,
+                  query=models.OrdersQuery, errors=(404,)),
+            Route("GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV",
+                  query=models.OrdersQuery, media="text/csv", errors=(404,)),
+            Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail",
+                  models.OrderTrail),
+            Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts",
+                  models.Signals, query=models.SignalsQuery),
+            Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands",
+                  models.Risk),
+            Route("GET", "/api/v1/audit.csv", read, self.audit_csv, "The newest commands as CSV",
+                  media="text/csv"),
+            Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks",
+                  models.Health),
+            Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history",
+                  models.Alerts),
+            Route("POST", "/api/v1/alerts/test", Scope.OPERATE, self.test_alert,
+                  "Send a test alert to every channel", models.TestAlertResult,
+                  body=models.TestAlertBody),
+            Route("GET", "/api/v1/performance", read, self.performance,
+                  "What was settled, summed up", models.Performance,
+                  query=models.PerformanceQuery),
+            Route("GET", "/api/v1/logs", read, self.logs, "The newest log lines", models.Logs,
+                  query=models.LogsQuery),
+            Route("GET", "/api/v1/config", read, self.config,
+                  "Effective settings, without secrets", models.Config),
+        ]  # fmt: skip
 
     async def orders(self, call: Call) -> BaseModel:
         return await self._context.records.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
-        """All that match, a page of the ledger at a time.
+        """Stream all orders that match, a page of the ledger at a time.
 
-        A ledger that fails on the way breaks the transfer off.
+        A ledger that fails on the way cuts the transfer off.
         """
         pages = self._context.records.matching(call.query_as(models.OrdersQuery))
         first: list[Bet] = await anext(pages, [])

@@ -21,7 +21,7 @@ FILE_NAME = "used-codes.json"
 
 
 class _Codes(pyotp.TOTP):
-    """Codes of six digits, for secrets of any length: how short one may be is checked here."""
+    """Codes for secrets of any length: `totp` checks how short one may be."""
 
     min_secret_length_bits = 0
 
@@ -47,12 +47,14 @@ def totp(secret: str, counter: int) -> str:
 class UsedCodes:
     """Which steps each account has spent.
 
-    The file outlives the process; without one memory has to do.
+    The file outlives the process; without one they are kept in memory only.
     """
 
     def __init__(self, folder: Path | None, step: int) -> None:
-        """``step`` is the present one: while the file cannot be read, every step up to the next one
-        counts as spent.
+        """Read the file.
+
+        ``step`` is the present one. While the file cannot be read, every step up to the next counts
+        as spent.
         """
         self._path = folder / FILE_NAME if folder is not None else None
         self._steps: dict[str, list[int]] = {}
@@ -63,7 +65,7 @@ class UsedCodes:
         return step <= self._spent_up_to or step in self._steps.get(account, ())
 
     def spend(self, account: str, step: int) -> None:
-        """Write it down before the code opens anything."""
+        """Write the step down, before its code opens anything."""
         self._steps[account] = [*self._steps.get(account, ()), step][-MOST_REMEMBERED:]
         if self._path is None:
             return
@@ -81,7 +83,7 @@ class UsedCodes:
         except FileNotFoundError:
             return
         except (OSError, ValueError) as e:
-            # Which codes were used nobody knows: only one that was not there yet can be unused.
+            # Nobody knows which codes were used: only those of later steps are surely unused.
             self._spent_up_to = step + 1
             log.warning("used_codes_unreadable", error=type(e).__name__)
 
@@ -90,12 +92,12 @@ class SecondFactor:
     """The codes of one account."""
 
     def __init__(self, account: str, secret: str, used: UsedCodes, clock: Clock) -> None:
-        """Raise ConfigurationError for a secret that could be guessed or is none."""
+        """Check the secret. Raises ConfigurationError for one that is bad or could be guessed."""
         totp(secret, 0)
         self._account, self._secret, self._used, self._clock = account, secret, used, clock
 
     def take(self, code: str) -> bool:
-        """Whether ``code`` is good now, which spends it.
+        """Return whether ``code`` is good now, which spends it.
 
         The clocks may differ by a step either way.
         """
@@ -109,5 +111,5 @@ class SecondFactor:
 
 
 def step_of(clock: Clock) -> int:
-    """The time step that it is."""
+    """Return the time step of now."""
     return int(clock.now().timestamp()) // TOTP_STEP_S

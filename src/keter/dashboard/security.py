@@ -1,6 +1,4 @@
-"""What holds for every request, whatever route it is for: Host, Origin, headers, sizes, and how
-errors look.
-"""
+"""What is checked for every request, whatever its route: Host, Origin, headers, sizes."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -48,10 +46,10 @@ _FORWARDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Perimeter:
-    """Under which names the console may be reached, and by whom it is believed.
+    """Under which names the console may be reached, and whose word on the caller is believed.
 
-    ``direct_only``: without a password whoever is on this machine is the operator, so nothing that
-    a proxy hands on is served.
+    ``direct_only``: without a password everybody on this machine is the operator. So nothing is
+    served that came through a proxy.
     """
 
     hosts: frozenset[str]
@@ -60,26 +58,28 @@ class Perimeter:
     direct_only: bool
 
     def address(self, request: web.Request) -> str:
-        """The caller's address: the peer's, or what a configured proxy says."""
+        """Return the caller's address: the peer's, or what a configured proxy says."""
         peer = request.remote or ""
         forwarded = _without_port(_last(request, "X-Forwarded-For")) if peer in self.proxies else ""
         return forwarded or peer
 
     def encrypted(self, request: web.Request) -> bool:
-        """Whether a configured proxy says that it took the request over TLS."""
+        """Return whether a configured proxy says that it took the request over TLS."""
         return (request.remote or "") in self.proxies and _last(
             request, "X-Forwarded-Proto"
         ).lower() == "https"
 
     def secure(self, request: web.Request) -> bool:
-        """Whether the browser will keep a Secure cookie: loopback names, or TLS at a configured
-        proxy.
+        """Return whether the browser will keep a Secure cookie.
+
+        It does for loopback names, and for TLS at a configured proxy.
         """
         return self.encrypted(request) or is_loopback(_name(request.headers.get("Host", "")))
 
     def local(self, request: web.Request) -> bool:
-        """True for a direct caller on this machine: what a proxy hands on is not, be it configured
-        or forgotten.
+        """Return whether the caller is on this machine and came without a proxy.
+
+        A proxy counts whether it is configured or not.
         """
         peer = request.remote or ""
         names = {name.lower() for name in request.headers}
@@ -88,11 +88,10 @@ class Perimeter:
 
 
 def perimeter_of(settings: Settings, port: int) -> Perimeter:
-    """Names from the bound address and DASH_ALLOWED_HOSTS; an allowed host without a port means the
-    default ports and ours.
+    """Return the perimeter from the bound address and DASH_ALLOWED_HOSTS.
 
-    Beyond this machine a page is ours only over https: whoever can write into plain HTTP would
-    otherwise speak for it.
+    An allowed host without a port means the default ports and ours. Beyond this machine only https
+    counts as an origin: whoever can write into plain HTTP could speak for the page.
     """
     ours = {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"}
     loopback_origins = {f"http://{host}" for host in ours}
@@ -112,19 +111,19 @@ def perimeter_of(settings: Settings, port: int) -> Perimeter:
 
 
 def _name(host: str) -> str:
-    """A Host without its port; of an IPv6 address what is in the brackets."""
+    """Return a Host without its port; of an IPv6 address with its brackets."""
     return host[: host.rfind("]") + 1] if host.startswith("[") else host.rsplit(":", 1)[0]
 
 
 def _without_port(address: str) -> str:
-    """The address that a proxy names, which some name with the caller's port."""
+    """Return the address that a proxy names; some name it with the caller's port."""
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _last(request: web.Request, header: str) -> str:
-    """What the nearest proxy added: the last word of the last such header."""
+    """Return what the nearest proxy added: the last word of the last such header."""
     return ",".join(request.headers.getall(header, [])).rpartition(",")[2].strip()
 
 
@@ -145,37 +144,45 @@ def harden(app: web.Application, perimeter: Perimeter) -> None:
         try:
             _check_request(request, perimeter)
             return await handler(request)
-        except ApiError as e:
-            return problem(
-                e.status, e.code, e.message, retry_after_s=e.retry_after_s, details=e.details
-            )
-        except UnavailableError as e:
-            return problem(503, "unavailable", str(e))
-        except RetryLaterError as e:
-            return problem(503, "retry_later", str(e), retry_after_s=1)
-        except web.HTTPException as e:
-            return _http_problem(e)
+        except (ApiError, UnavailableError, RetryLaterError, web.HTTPException) as e:
+            return _refusal(e)
         except ConnectionError:
-            # The caller has left in mid-request; nobody is there to be told, and nothing is wrong
-            # here
+            # The caller has left. Nobody is there to answer, and nothing is wrong here.
             raise
         except Exception:
             incident = secrets.token_hex(6)
-            log.exception(
-                "request_failed", incident=incident, method=request.method, path=request.path
-            )
-            return problem(
-                500,
-                "bug",
-                f"something went wrong; the dashboard's log has it as {incident}",
-                incident=incident,
-            )
+            where = {"method": request.method, "path": request.path}
+            log.exception("request_failed", incident=incident, **where)
+            return _bug(incident)
 
     async def prepared(request: web.Request, response: web.StreamResponse) -> None:
         add_headers(response, secure=perimeter.encrypted(request))
 
     app.middlewares.append(checked)
     app.on_response_prepare.append(prepared)
+
+
+def _refusal(
+    error: ApiError | UnavailableError | RetryLaterError | web.HTTPException,
+) -> web.StreamResponse:
+    if isinstance(error, ApiError):
+        return problem(
+            error.status,
+            error.code,
+            error.message,
+            retry_after_s=error.retry_after_s,
+            details=error.details,
+        )
+    if isinstance(error, web.HTTPException):
+        return _http_problem(error)
+    if isinstance(error, RetryLaterError):
+        return problem(503, "retry_later", str(error), retry_after_s=1)
+    return problem(503, "unavailable", str(error))
+
+
+def _bug(incident: str) -> web.StreamResponse:
+    sentence = f"something went wrong; the dashboard's log has it as {incident}"
+    return problem(500, "bug", sentence, incident=incident)
 
 
 def _check_request(request: web.Request, perimeter: Perimeter) -> None:
@@ -186,8 +193,8 @@ def _check_request(request: web.Request, perimeter: Perimeter) -> None:
         raise ApiError(
             421, "wrong_host", "this server is not known by that name; see DASH_ALLOWED_HOSTS"
         )
-    # Browsers speak HTTP/1.1 at least; nginx, told nothing else, hands on with 1.0 and without a
-    # word of whom it is for.
+    # Browsers speak HTTP/1.1 at least. An nginx by default passes on with 1.0, and does not say
+    # for whom.
     if perimeter.direct_only and (not perimeter.local(request) or request.version < HttpVersion11):
         raise ApiError(
             403,
@@ -216,7 +223,7 @@ def _check_write(request: web.Request) -> None:
 
 
 def _http_problem(error: web.HTTPException) -> web.StreamResponse:
-    """aiohttp's own refusals (404, 405, 413) in our words, keeping headers such as Allow."""
+    """Return aiohttp's own refusal (404, 405, 413) in our words, with headers such as Allow."""
     answer = problem(error.status, error.reason.lower().replace(" ", "_"), error.reason)
     if "Allow" in error.headers:
         answer.headers["Allow"] = error.headers["Allow"]
@@ -232,7 +239,7 @@ def problem(
     retry_after_s: float | None = None,
     details: object = None,
 ) -> web.Response:
-    """An error as JSON: ``{"error": {"code", "message", "incident", "details"}}``."""
+    """Return an error as JSON: ``{"error": {"code", "message", "incident", "details"}}``."""
     body = Problem(
         error=ProblemBody(code=code, message=message, incident=incident, details=details)
     )

@@ -28,9 +28,9 @@ class Session:
 
 
 class Sessions:
-    """Sessions by a key that is a digest of their token: memory holds nothing that opens one.
+    """Sessions by a digest of their token, so that memory holds nothing that opens one.
 
-    A restart ends them all. A session ends when it is idle for IDLE or older than ABSOLUTE.
+    A restart ends them all. A session ends when it is unused for IDLE, or older than ABSOLUTE.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -38,7 +38,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def begin(self, role: Role) -> str:
-        """Return the token of a new session; the one that was idle longest may end for it."""
+        """Return the token of a new session. Beyond MAX_SESSIONS the least used one ends."""
         now = self._clock.now()
         token = secrets.token_urlsafe(32)
         if len(self._sessions) >= MAX_SESSIONS:

@@ -1,4 +1,4 @@
-"""The pure way from the facts of one moment to the snapshot that the overview shows."""
+"""The way from the facts of one moment to the snapshot that the overview shows. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -46,8 +46,14 @@ def trading_view(
     )
 
 
+def _trading(facts: Facts) -> models.Trading:
+    bus = facts.bus
+    differing = bus.owner.differing if bus.owner else ()
+    return trading_view(bus.standing, bus.armed, bus.blocked.licence, differing, following(facts))
+
+
 def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
-    """None when the ledger could not be read: unknown is not zero."""
+    """Return the money row; None when the ledger could not be read: unknown is not zero."""
     if facts.ledger is None:
         return None
     summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
@@ -87,7 +93,7 @@ def share(part: int, whole: int) -> str | None:
 
 
 def _top_reason(bets: list[Bet]) -> str | None:
-    """The commonest reason among the newest refused and skipped bets."""
+    """Return the commonest reason among the newest refused and skipped bets."""
     reasons = [
         bet.reason
         for bet in bets
@@ -97,8 +103,9 @@ def _top_reason(bets: list[Bet]) -> str | None:
 
 
 def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
-    """``slow`` after one and a half beats; a process without any heartbeat left is not in the list
-    at all.
+    """Return a worker with a heartbeat; it is ``slow`` after one and a half beats.
+
+    A worker without any heartbeat left is not among ``heartbeats`` at all.
     """
     revision = beat.gauges.get("trading_revision", "")
     return models.Worker(
@@ -119,7 +126,7 @@ def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
 
 
 def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[models.Worker]:
-    """Workers that were seen before and have no heartbeat left."""
+    """Return the workers that were seen before and have no heartbeat left."""
     return [
         worker.model_copy(update={"state": "lost"})
         for name, worker in known.items()
@@ -128,7 +135,7 @@ def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[mod
 
 
 def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
-    """A row for every process of which nobody has ever heard: nothing at all is worse than late."""
+    """Return a row for every process that has never beaten: a missing row would look fine."""
     heard = {worker.process for worker in workers}
     return [
         models.Worker(
@@ -146,6 +153,16 @@ def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
         for process in Process
         if process.value not in heard
     ]
+
+
+def all_workers(
+    beats: Sequence[Heartbeat], heartbeat_s: float, known: dict[str, models.Worker]
+) -> list[models.Worker]:
+    """Return a row for each worker that beats, has beaten or should, in order of the pipeline."""
+    workers = [worker_row(beat, heartbeat_s) for beat in beats]
+    workers += lost_workers(known, {worker.worker for worker in workers})
+    workers += silent_processes(workers)
+    return sorted(workers, key=lambda worker: (order_of(worker.process), worker.worker))
 
 
 def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
@@ -174,7 +191,7 @@ def notice(alert: Alert) -> models.Notice:
 
 
 def feed_row(feed: FeedFacts, stale_after_s: float, now: datetime) -> models.Feed:
-    """A feed is stale when it was never confirmed, or not within ``stale_after_s``."""
+    """Return a feed; it is stale when it was never confirmed, or not within ``stale_after_s``."""
     confirmed = feed.confirmed_at
     return models.Feed(
         account=feed.account,
@@ -194,34 +211,26 @@ def signal_rows(facts: Facts) -> list[models.SignalRow]:
     return [signal_row(decision) for decision in facts.ledger.decisions] if facts.ledger else []
 
 
-def snapshot(facts: Facts, settings: Settings, server: models.Server, position: str, known: dict[str, models.Worker]
-             ) -> models.Snapshot:  # fmt: skip
-    """Everything the overview shows.
+def snapshot(
+    facts: Facts,
+    settings: Settings,
+    server: models.Server,
+    position: str,
+    known: dict[str, models.Worker],
+) -> models.Snapshot:
+    """Return everything the overview shows.
 
     ``known`` are workers seen before, so that one that died is shown as lost.
     """
     bus = facts.bus
-    workers = [worker_row(beat, settings.process.heartbeat_s) for beat in bus.heartbeats]
-    present = {worker.worker for worker in workers}
-    workers += lost_workers(known, present)
-    everyone = sorted(
-        [*workers, *silent_processes(workers)],
-        key=lambda worker: (order_of(worker.process), worker.worker),
-    )
     return models.Snapshot(
         id=position,
         at=facts.at,
         server=server,
-        trading=trading_view(
-            bus.standing,
-            bus.armed,
-            bus.blocked.licence,
-            bus.owner.differing if bus.owner else (),
-            following(facts),
-        ),
+        trading=_trading(facts),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
-        workers=everyone,
+        workers=all_workers(bus.heartbeats, settings.process.heartbeat_s, known),
         queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
         feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
         redis=bus.redis,
@@ -235,6 +244,6 @@ def snapshot(facts: Facts, settings: Settings, server: models.Server, position: 
 
 
 def order_of(process: str) -> int:
-    """The place of a process in the pipeline; strangers come last."""
+    """Return the place of a process in the pipeline; unknown ones come last."""
     names = [member.value for member in Process]
     return names.index(process) if process in names else len(names)

@@ -1,6 +1,4 @@
-"""Pure: whether signals are approved and none of them becomes a bet, and what becomes of them
-instead.
-"""
+"""Whether signals are approved and none becomes a bet, and what happens to them instead. Pure."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -9,8 +7,9 @@ from datetime import datetime, timedelta
 
 WINDOW = timedelta(minutes=5)
 LEAST_APPROVALS = 3
-SAMPLES = 200  # a look every two seconds fills the window with 150
-# Reasons of a market that moves; many of them alone are a matter of settings, not of a fault.
+# A look every two seconds fills the window with 150.
+SAMPLES = 200
+# Reasons of a moving market. Where there are only these, the settings are to blame, not a fault.
 ORDINARY = frozenset(
     {
         "price_moved",
@@ -27,8 +26,9 @@ _APPROVED, _ROUTER, _BET = "guard:ok", "router:", "router:ok"
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """``approved`` signals of the last WINDOW of which none was bet, and the router's ``reasons``
-    with their numbers.
+    """``approved`` signals of the last WINDOW of which none was bet.
+
+    ``reasons`` are the router's, each with its number.
     """
 
     approved: int
@@ -36,12 +36,12 @@ class Standstill:
 
     @property
     def ordinary(self) -> bool:
-        """Whether the market alone explains it."""
+        """Whether moving prices alone explain it."""
         return bool(self.reasons) and all(reason in ORDINARY for reason, _ in self.reasons)
 
     @property
     def sentence(self) -> str:
-        """It in words."""
+        """The standstill in words."""
         why = ", ".join(f"{reason.replace('_', ' ')} {n}" for reason, n in self.reasons)
         minutes = WINDOW / timedelta(minutes=1)
         outcome = why or "the router took none of them"
@@ -58,8 +58,9 @@ class StandstillWatch:
         self._samples: deque[tuple[datetime, Mapping[str, int]]] = deque(maxlen=SAMPLES)
 
     def look(self, counts: Mapping[str, int], at: datetime, *, may_bet: bool) -> Standstill | None:
-        """What the window shows; None until it is full, while nothing may be bet, and where
-        something was.
+        """Return the standstill that the window shows.
+
+        None until the window is full, while nothing may be bet, and where something was bet.
         """
         own = {
             name: n for name, n in counts.items() if name == _APPROVED or name.startswith(_ROUTER)
@@ -67,7 +68,7 @@ class StandstillWatch:
         if not may_bet or (
             self._samples and own.get(_APPROVED, 0) < self._samples[-1][1].get(_APPROVED, 0)
         ):
-            # A new day, a lost Redis, or a stop: what was before explains nothing
+            # A new day, a lost Redis, or a stop: what was before explains nothing.
             self._samples.clear()
         self._samples.append((at, own))
         return self._found(at, own)

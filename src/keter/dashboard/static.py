@@ -1,4 +1,4 @@
-"""The pages, read once from the package: no path of a request ever touches the file system."""
+"""The files of the page, read once: no path of a request ever touches the file system."""
 
 import gzip
 import hashlib
@@ -25,8 +25,9 @@ LEAN = frozenset({".js", ".css"})
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One file as served: plain, compressed, and the tag that says whether a browser's copy is
-    still good.
+    """One file as served: plain and compressed.
+
+    ``etag`` says whether a browser's copy is still good.
     """
 
     body: bytes
@@ -36,8 +37,9 @@ class Page:
 
 
 def load_pages() -> dict[str, Page]:
-    """Every servable file of ``web/`` by its path below it, such as ``vendor/ui.js``, and
-    ``runbooks/<alert>.md``.
+    """Return every servable file of ``web/`` by its path, such as ``vendor/ui.js``.
+
+    The runbooks are ``runbooks/<alert>.md``.
     """
     return dict(
         [*_walk(resources.files("keter.dashboard") / "web", ""), *_walk(_runbooks(), "runbooks/")]
@@ -45,9 +47,7 @@ def load_pages() -> dict[str, Page]:
 
 
 def _runbooks() -> Traversable:
-    """The wheel carries the runbooks inside the package; in a checkout they are where they are
-    written.
-    """
+    """Return the folder of the runbooks: inside the package in a wheel, else in the checkout."""
     packed = resources.files("keter.dashboard") / "runbooks"
     return packed if packed.is_dir() else Path(__file__).resolve().parents[3] / "docs" / "runbooks"
 
@@ -73,8 +73,9 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Page]]:
 
 
 def lean(source: str) -> str:
-    """A source of ours as it travels: without indentation and lines that are nothing but a comment;
-    line numbers stay.
+    """Return a source of ours without indentation and without lines that are only a comment.
+
+    Line numbers stay.
     """
     lines = (line.strip() for line in source.split("\n"))
     return "\n".join(
@@ -84,7 +85,7 @@ def lean(source: str) -> str:
 
 
 def serve(pages: dict[str, Page], name: str, request: web.Request) -> web.Response:
-    """The page ``name``, 304 when the browser has it. Raises ApiError 404."""
+    """Return the page ``name``, or 304 when the browser has it. Raises ApiError 404."""
     page = pages.get(name)
     if page is None:
         raise not_found("this page")

@@ -1,6 +1,4 @@
-"""How much room the ledger, the captures and the logs take, how fast they grow, and how long the
-room will do.
-"""
+"""The room that ledger, captures and logs take: how it grows, and how long it will do."""
 
 import asyncio
 from collections import deque
@@ -15,13 +13,15 @@ from keter.replay.capture import capture_files
 from keter.settings import Settings
 
 EVERY_S = 60.0
-LEAST_WATCHED_S = 600.0  # of growth: a shorter look is an accident of batches
-SAMPLES = 1_440  # a day of them
+# Growth over a shorter time is an accident of batches.
+LEAST_WATCHED_S = 600.0
+# One day.
+SAMPLES = 1_440
 DEADLINE_S = 3.0
 
 
 class Storage:
-    """One per dashboard: a look a minute at most, remembered for a day."""
+    """Looks at most once a minute and remembers a day. One per dashboard."""
 
     def __init__(self, settings: Settings, ledgers: LazyLedgers, clock: Clock) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class Storage:
         self._one_at_a_time = asyncio.Lock()
 
     async def rooms(self) -> list[StorageUse]:
-        """What can be told; a ledger that does not answer is left out."""
+        """Return the rooms that are known; a ledger that does not answer is left out."""
         async with self._one_at_a_time:
             now = self._clock.monotonic()
             if not self._rooms or now >= self._due:
@@ -67,11 +67,12 @@ class Storage:
             async with asyncio.timeout(DEADLINE_S):
                 return await (await self._ledgers.reading()).stored_bytes()
         except (KeterError, TimeoutError):
-            return None  # other looks tell why
+            # Other checks say why.
+            return None
 
 
 def _files(folder: Path) -> tuple[int, int]:
-    """Bytes of the captures and of the logs."""
+    """Return the bytes of the captures and of the logs."""
     return sum(map(_size, capture_files(folder / "captures"))), sum(
         size for _, size in all_log_files(folder)
     )
@@ -80,5 +81,6 @@ def _files(folder: Path) -> tuple[int, int]:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # pruned meanwhile, or nothing that can be read
+    except OSError:
+        # Pruned meanwhile, or not readable.
         return 0

@@ -1,6 +1,4 @@
-"""Whether Redis and the ledger take writes: tried, remembered with the time since when they do not,
-told in a sentence.
-"""
+"""Whether Redis and the ledger take writes: tried, and remembered since when they do not."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +9,8 @@ from keter.bus.telemetry.writing import RedisTrouble, try_write
 from keter.clock import Clock
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 
-FRESH_S = 1.0  # a look this young is told again: whoever asks oftener costs nothing
+# A younger look is answered again: who asks more often costs nothing.
+FRESH_S = 1.0
 
 _REDIS = {
     RedisTrouble.AWAY: "Redis does not answer",
@@ -31,7 +30,7 @@ _LEDGER = {
 
 @dataclass(frozen=True, slots=True)
 class StoreTrouble:
-    """One store that takes no writes, since when, and what it said."""
+    """A store that takes no writes: since when, and what it said."""
 
     kind: RedisTrouble | LedgerTrouble
     since: datetime
@@ -47,12 +46,12 @@ class StoreHealth:
     ledger: StoreTrouble | None = None
 
     def lasting(self, trouble: StoreTrouble | None, seconds: float) -> bool:
-        """Whether ``trouble`` has lasted that long."""
+        """Return whether ``trouble`` has lasted for ``seconds``."""
         return trouble is not None and (self.at - trouble.since).total_seconds() >= seconds
 
 
 class Stores:
-    """One per dashboard. However many ask at once, one look is under way at a time."""
+    """Tries both stores, one per dashboard. However many ask at once, one try runs at a time."""
 
     def __init__(self, bus: Bus, ledger: WriteProbe, clock: Clock) -> None:
         self._bus = bus
@@ -63,9 +62,9 @@ class Stores:
         self._looked_s = 0.0
 
     async def look(self) -> StoreHealth:
-        """Write into both, each within its deadline.
+        """Write into both, each within its deadline, and return what came of it.
 
-        Raises nothing of theirs: what they say is the answer.
+        Raises none of their errors: they are the answer.
         """
         async with self._one_at_a_time:
             if self._health is None or self._clock.monotonic() - self._looked_s >= FRESH_S:
@@ -75,14 +74,15 @@ class Stores:
 
     @property
     def latest(self) -> StoreHealth | None:
-        """What the newest look found, without a look of its own."""
+        """What the newest look found, without a new look."""
         return self._health
 
     def _judged(
         self, redis: tuple[RedisTrouble, str] | None, ledger: tuple[LedgerTrouble, str] | None
     ) -> StoreHealth:
-        """A trouble that goes on keeps its beginning, also where the store now gives another
-        reason.
+        """Return the health.
+
+        A trouble that goes on keeps its beginning, also where the store gives another reason.
         """
         now, before = self._clock.now(), self._health or StoreHealth(self._clock.now())
         return StoreHealth(

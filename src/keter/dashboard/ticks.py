@@ -1,6 +1,4 @@
-"""Prices moving: the selections that the gates judged last, at their best book, with what the price
-was before.
-"""
+"""Moving prices: the selections judged last, at their best book, with the price before."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +14,7 @@ SHOWN = 12
 
 
 def watched(decisions: Iterable[Decision], bets: Iterable[Bet]) -> list[tuple[str, str]]:
-    """Up to SHOWN selections (event_uid, selection_id), those judged last first."""
+    """Return up to SHOWN selections (event_uid, selection_id), those judged last first."""
     seen = dict.fromkeys((decision.event_uid, decision.selection_id) for decision in decisions)
     seen |= dict.fromkeys((bet.intent.event_uid, bet.intent.selection_id) for bet in bets)
     return [pair for pair in seen if _is_selection(pair[1])][:SHOWN]
@@ -31,13 +29,13 @@ def _is_selection(selection_id: str) -> bool:
 
 
 class Ticker:
-    """Remembers each watched selection's last price, to say how it moved."""
+    """Remembers the last price of each watched selection, to say how it moved."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[str, str | None]] = {}
 
     async def read(self, bus: Bus, selections: Sequence[tuple[str, str]]) -> list[Tick]:
-        """One row per selection that has a price. Raises the bus's errors."""
+        """Return one row per selection that has a price. Raises the bus's errors."""
         found = {pair: await read_odds(bus, *pair) for pair in selections}
         rows = [
             self._row(pair, latest)

@@ -1,4 +1,4 @@
-"""Pure: the life of a bet, from the venue's answer to the settlement, as the rows of its drawer."""
+"""The life of a bet, from the venue's answer to the settlement, as rows. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ def trail(
     neighbours: tuple[str | None, str | None],
     clean: Callable[[Any], Any],
 ) -> OrderTrail:
-    """In order of time, each step with its delay after the one before.
+    """Return the steps in order of time, each with its delay after the one before.
 
     ``clean`` takes secrets out of what is shown: a venue may quote what it was sent.
     """
@@ -69,13 +69,15 @@ def _step(
 
 
 def _priced(bet: Bet) -> list[TrailStep]:
-    """The venue's answer and its validation, as the intent's signal keeps them; nothing for an
-    intent without a signal.
+    """Return the venue's answer and its validation, as the intent's signal keeps them.
+
+    Nothing for an intent without a signal.
     """
     try:
         approved = approved_signal(bet.intent.signal)
     except msgspec.MsgspecError:
-        return []  # written by another version; what followed is told all the same
+        # Written by another version. What followed is shown all the same.
+        return []
     if approved is None:
         return []
     return [_received(approved.signal), *_validated(approved.signal)]
@@ -102,7 +104,7 @@ def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
     at, dropped = signal.validated_at, signal.dropped
     if at is None:
         return []  # written by a version that did not say when
-    # The edge worker validates anew what has waited, at the time of its own verdict.
+    # The edge worker validates again what has waited, at the time of its own verdict.
     worker = "edge" if at == signal.confirmed_at else "validator"
     left_out = ", ".join(
         f"{book} ({why.replace('_', ' ')})" for book, why in sorted(dropped.items())
@@ -114,7 +116,10 @@ def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
 
 
 def _concerns(decision: Decision, bet: Bet) -> bool:
-    """A trace is a market's; decisions on its other selections belong to other bets."""
+    """Return whether a decision is about this bet.
+
+    A trace is that of a market: decisions on its other selections belong to other bets.
+    """
     return decision.selection_id in {bet.intent.selection_id, bet.intent.market.market_id, ""}
 
 
@@ -132,8 +137,9 @@ def _decision_step(decision: Decision) -> TrailStep:
 
 
 def figures_text(numbers: Mapping[str, Any]) -> str:
-    """``odds 2.037, edge 5.32 %, fair 1.934``: the first few that are known; of limits first which
-    is the tightest.
+    """Return the first few known numbers, as ``odds 2.037, edge 5.32 %, fair 1.934``.
+
+    Of limits the tightest comes first.
     """
     known = {
         name: value for name, value in shown_numbers(dict(numbers)).items() if value is not None
@@ -172,7 +178,7 @@ def _transition_step(step: Transition) -> TrailStep:
 
 
 def _evidence_text(step: Transition) -> str:
-    """What the evidence says in words; without any, what the step means."""
+    """Return what the evidence says in words; without any, what the step means."""
     evidence = step.evidence
     parts = [
         *(_ticket(ticket) for ticket in _rows(evidence, "tickets")),

@@ -1,4 +1,4 @@
-"""Pure: domain values to the rows the API sends."""
+"""Domain values as the rows that the API sends. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,12 +31,12 @@ ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
 
 
 def market_text(market: Market) -> str:
-    """``Handicap``, ``Over/under, half time``; the line is said with the side."""
+    """Return the market in words, as ``Over/under, half time``; the line goes with the side."""
     return f"{KIND_TEXT[market.kind]}{', half time' if market.period is Period.HALF_TIME else ''}"
 
 
 def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
-    """What one bets on, in words: a team with its own line, or Draw, Over, Under with the line."""
+    """Return the outcome in words: a team with its line, or Draw, Over, Under with the line."""
     if side in {Outcome.OVER, Outcome.UNDER}:
         return f"{side.value.capitalize()} {line_text(market.line_q or 0)}"
     if side is Outcome.DRAW:
@@ -49,7 +49,7 @@ def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
 
 
 def selection_text(selection_id: str, home: str, away: str) -> str:
-    """The same for an id; the id itself when it cannot be read."""
+    """Return the selection of an id in words; the id itself when it cannot be read."""
     try:
         market, side = parse_selection(selection_id)
     except ValueError:
@@ -58,8 +58,9 @@ def selection_text(selection_id: str, home: str, away: str) -> str:
 
 
 def event_text(event_uid: str) -> str:
-    """``Alpha Fc v Beta Fc`` for ``fb-20260221-alpha-fc-v-beta-fc``; the id itself when it is no
-    such id.
+    """Return ``Alpha Fc v Beta Fc`` for ``fb-20260221-alpha-fc-v-beta-fc``.
+
+    Any other id is returned as it is.
     """
     parts = event_uid.split("-", 2)
     home, found, away = parts[-1].partition("-v-")
@@ -69,15 +70,16 @@ def event_text(event_uid: str) -> str:
 
 
 def sport_text(event_uid: str) -> str:
-    """``football`` for ``fb-20260221-alpha-fc-v-beta-fc``; the code itself for a sport that has no
-    word here.
+    """Return ``football`` for ``fb-20260221-alpha-fc-v-beta-fc``.
+
+    A sport without a word here is returned as its code.
     """
     code = event_uid.partition("-")[0]
     return SPORT_TEXT.get(code, code)
 
 
 def reason_text(code: str | None) -> str | None:
-    """The sentence of a reason code; the code itself where it is a venue's own word."""
+    """Return the sentence of a reason code; the code itself where it is a venue's own word."""
     return DESCRIPTIONS.get(code, code) if code is not None else None
 
 
@@ -86,12 +88,15 @@ def percent_text(value: float) -> str:
 
 
 def odds_text(value: float) -> str:
-    """Three decimals, cut and never rounded up."""
+    """Return odds with three decimals, cut and never rounded up."""
     return str((Decimal(str(value)) * 1000).to_integral_value("ROUND_FLOOR") / 1000)
 
 
 def clv_pct(bet: Bet) -> str | None:
-    """How much better the taken price was than the fair closing price; None without either."""
+    """Return by how many percent the taken price beat the fair closing price.
+
+    None without either.
+    """
     if bet.closing_fair_odds is None or bet.odds is None:
         return None
     try:
@@ -105,7 +110,7 @@ def clv_pct(bet: Bet) -> str | None:
 
 
 def order_row(bet: Bet) -> BetRow:
-    intent = bet.intent
+    intent, placed, pnl = bet.intent, bet.placed_stake_minor, bet.pnl_minor
     booked = bet.state in ACCEPTED
     return BetRow(
         id=intent.intent_id,
@@ -130,12 +135,8 @@ def order_row(bet: Bet) -> BetRow:
         fair_odds=odds_text(intent.fair_odds),
         ev_pct=percent_text(intent.ev_pct),
         stake=money_text(intent.stake_minor),
-        placed_stake=money_text(bet.placed_stake_minor)
-        if booked and bet.placed_stake_minor
-        else None,
-        pnl=money_text(bet.pnl_minor)
-        if bet.state in SETTLED and bet.pnl_minor is not None
-        else None,
+        placed_stake=money_text(placed) if booked and placed else None,
+        pnl=money_text(pnl) if bet.state in SETTLED and pnl is not None else None,
         reason=bet.reason,
         reason_text=reason_text(bet.reason),
         ticket=bet.ticket_id,
@@ -167,8 +168,9 @@ def signal_row(decision: Decision) -> SignalRow:
 
 
 def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list[SeriesPoint]:
-    """Profit summed up bet by bet from (time, minor units) in order of time, beginning with zero at
-    ``since``.
+    """Return the profit summed up bet by bet, beginning with zero at ``since``.
+
+    ``settled`` are (time, minor units) in order of time.
     """
     total = 0
     points = [SeriesPoint(at=since, value=money_text(0))]
@@ -179,9 +181,7 @@ def pnl_series(settled: Sequence[tuple[datetime, int]], since: datetime) -> list
 
 
 def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of a verdict for people: amounts in minor units become money under their plain
-    name.
-    """
+    """Return a verdict's numbers for people: minor units become money under the plain name."""
     return {
         name.removesuffix("_minor"): money_text(value)
         if name.endswith("_minor") and isinstance(value, int)
@@ -193,26 +193,12 @@ def shown_numbers(numbers: dict[str, Any]) -> dict[str, Any]:
 def status_answer(
     mode: ExecutionMode, now: Snapshot | None, problem: str | None, *, halted: bool
 ) -> StatusAnswer:
-    """The short form for scripts.
+    """Return the short form for scripts.
 
-    ``now`` is None while nobody knows: ``problem`` says why, and a HALT file still holds.
+    ``now`` is None while nobody knows. ``problem`` then says why, and a HALT file still counts.
     """
     if now is None:
-        state = TradingMode.HALTED.value if halted else None
-        return StatusAnswer(
-            mode=mode.value,
-            state=state,
-            armed=None,
-            following=None,
-            problem=problem,
-            heartbeats=None,
-            settings_differ=None,
-            balance=None,
-            outstanding=None,
-            pnl_today=None,
-            confirmed=None,
-            rejected=None,
-        )
+        return _unknown_status(mode, problem, halted=halted)
     money = now.money
     return StatusAnswer(
         mode=mode.value,
@@ -226,15 +212,36 @@ def status_answer(
         pnl_today=money.pnl_today if money else None,
         confirmed=money.confirmed if money else None,
         rejected=money.rejected if money else None,
-        heartbeats={
-            worker.worker: Beat(
-                age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3),
-                pid=worker.pid,
-                version=worker.version,
-            )
-            for worker in now.workers
-            if worker.beat_at is not None
-        },
+        heartbeats=_beats(now),
         settings_differ=now.trading.settings_differ,
         problem="; ".join(filter(None, [now.trading.problem, *now.problems])) or None,
     )
+
+
+def _unknown_status(mode: ExecutionMode, problem: str | None, *, halted: bool) -> StatusAnswer:
+    return StatusAnswer(
+        mode=mode.value,
+        state=TradingMode.HALTED.value if halted else None,
+        armed=None,
+        following=None,
+        problem=problem,
+        heartbeats=None,
+        settings_differ=None,
+        balance=None,
+        outstanding=None,
+        pnl_today=None,
+        confirmed=None,
+        rejected=None,
+    )
+
+
+def _beats(now: Snapshot) -> dict[str, Beat]:
+    return {
+        worker.worker: Beat(
+            age_s=round(max(0.0, (now.at - worker.beat_at).total_seconds()), 3),
+            pid=worker.pid,
+            version=worker.version,
+        )
+        for worker in now.workers
+        if worker.beat_at is not None
+    }

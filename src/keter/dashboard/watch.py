@@ -1,7 +1,6 @@
-"""Watches over everything that no worker watches over itself, and keeps the history of every alert
-that stands.
+"""Watches over what no worker watches itself, and keeps the history of every active alert.
 
-What it finds it holds in memory, from where the channels are told; Redis and the ledger get copies,
+What it finds it holds in memory, and the channels read it there. Redis and the ledger get copies
 when they take them.
 """
 
@@ -42,15 +41,23 @@ FAILURES_COUNT_S = 600.0
 
 
 class Watch:
-    """One per dashboard.
+    """Looks every EVERY_S, one per dashboard.
 
-    Nothing that a store says or refuses keeps the others from being looked at.
+    Nothing that one store says or refuses keeps the others from being looked at.
     """
 
     def __init__(
-        self, settings: Settings, bus: Bus, reader: Reader, ledgers: LazyLedgers, authenticator: Authenticator, stores: Stores,
-        held: Held, clock: Clock, starts: frozenset[Process] = EVERYTHING,
-    ) -> None:  # fmt: skip
+        self,
+        settings: Settings,
+        bus: Bus,
+        reader: Reader,
+        ledgers: LazyLedgers,
+        authenticator: Authenticator,
+        stores: Stores,
+        held: Held,
+        clock: Clock,
+        starts: frozenset[Process] = EVERYTHING,
+    ) -> None:
         self._settings = settings
         self._bus = bus
         self._reader = reader
@@ -79,9 +86,7 @@ class Watch:
             await stopped_within(stop, EVERY_S)
 
     async def look(self) -> None:
-        """Try both stores, judges every rule that can be judged, and passes on what came of
-        it.
-        """
+        """Try both stores, check every rule that can be checked, and record what changed."""
         health = await self._stores.look()
         facts = await self._facts(health)
         situation = await self._situation(facts, health) if facts is not None else None
@@ -96,7 +101,10 @@ class Watch:
             await self._history.write(now, all_known=known)
 
     async def _facts(self, health: StoreHealth) -> Facts | None:
-        """None where they are not to be had; why is told by the stores' own rules, or here once."""
+        """Return the facts; None where they cannot be had.
+
+        The rules of the stores raise the alert for that; other causes are logged here once.
+        """
         if health.redis is not None and health.redis.kind is RedisTrouble.AWAY:
             return None
         try:
@@ -108,7 +116,7 @@ class Watch:
         return facts
 
     def _settle(self, rule: Rule, found: Sequence[Finding], now: datetime) -> None:
-        """Hold what ``rule`` found, and ends what it found before and no longer finds."""
+        """Hold what ``rule`` found, and end what it found before and finds no longer."""
         self._checked.add(rule.kind.id)
         alerts = [_raised(rule, finding, now) for finding in found]
         ids = {alert.id for alert in alerts}
@@ -119,8 +127,9 @@ class Watch:
             self._held.put(alert)
 
     async def _update_redis(self, health: StoreHealth) -> bool:
-        """Copy what is held into Redis and takes out what is over; whether what stands in Redis
-        is known.
+        """Copy what is held into Redis and take out what is over.
+
+        Return whether the alerts in Redis are known.
         """
         try:
             self._stored = await read_alerts(self._bus)
@@ -144,12 +153,12 @@ class Watch:
             self._held.cleared(alert_id)
 
     def _is_over(self, alert_id: str) -> bool:
-        """Whether it is one of an earlier life of ours whose cause is gone."""
+        """Return whether the alert is one of an earlier run of ours whose cause is gone."""
         rule = _rule_of(alert_id)
         return rule in OWN and rule in self._checked and not self._held.has(alert_id)
 
     def _report(self, about: str, problem: str) -> None:
-        """Says a trouble once, not at every look."""
+        """Log a trouble once, not at every look."""
         if problem and problem != self._reported.get(about):
             log.warning("watch_hindered", about=about, error=problem)
         self._reported[about] = problem
@@ -159,11 +168,7 @@ class Watch:
             self._presence.look(facts.bus.heartbeats, facts.at)
         else:
             self._presence.pause()
-        if self._clock.monotonic() >= self._licence_due:
-            self._licence_trouble = await asyncio.to_thread(
-                licence_trouble, self._settings, self._clock
-            )
-            self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
+        await self._look_at_licence()
         self._unreadable_since = _since(
             self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at
         )
@@ -186,6 +191,14 @@ class Watch:
             starts=self._starts,
         )
 
+    async def _look_at_licence(self) -> None:
+        if self._clock.monotonic() < self._licence_due:
+            return
+        self._licence_trouble = await asyncio.to_thread(
+            licence_trouble, self._settings, self._clock
+        )
+        self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
+
     def _waits_for_arming(self, facts: Facts) -> bool:
         return Process.ROUTER in self._starts and unarmed(self._settings, facts)
 
@@ -207,8 +220,9 @@ def _raised(rule: Rule, finding: Finding, now: datetime) -> Alert:
 
 
 def _may_bet(facts: Facts) -> bool:
-    """Whether nobody has stopped betting and LIVE may bet once it is armed: it does not only follow
-    its open bets.
+    """Return whether nobody has stopped betting, and LIVE may bet once it is armed.
+
+    LIVE that only follows its open bets may not.
     """
     standing = facts.bus.standing
     modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
@@ -216,7 +230,7 @@ def _may_bet(facts: Facts) -> bool:
 
 
 def unarmed(settings: Settings, facts: Facts) -> bool:
-    """Whether LIVE would bet, were it armed."""
+    """Return whether LIVE would bet if it were armed."""
     return settings.live and _may_bet(facts) and not facts.bus.armed
 
 

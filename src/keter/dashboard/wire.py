@@ -1,6 +1,4 @@
-"""The server below the application: connections with deadlines and limits, and our own words for
-what is no HTTP at all.
-"""
+"""The server below the application: connections with deadlines and limits, and our own errors."""
 
 import asyncio
 from typing import Any, cast
@@ -12,15 +10,19 @@ from keter.dashboard.connections import BACKLOG, Bounds, ConnectionLimits, Phase
 from keter.dashboard.security import add_headers, problem
 
 log = structlog.get_logger(__name__)
-HEAD_S = 10.0  # for the head of a request, from its first byte or from the connection on
-IDLE_S = 75.0  # between two requests; longer than a proxy keeps a connection that it may use again
-LINGER_S = 2.0  # for the rest of a body that nobody wanted
-STALLED_S = 30.0  # for a caller to take anything of an answer
+# For the head of a request, from its first byte or from the connection on.
+HEAD_S = 10.0
+# Between two requests: longer than a proxy keeps a connection that it may use again.
+IDLE_S = 75.0
+# For the rest of a body that was refused.
+LINGER_S = 2.0
+# For a caller to take some part of an answer.
+STALLED_S = 30.0
 CLOSING_S = 5.0
 
 
 class _Bare(web.Response):
-    """aiohttp names itself in every answer that no application prepares."""
+    """An answer without the Server header that aiohttp adds to what no application prepares."""
 
     async def _prepare_headers(self) -> None:
         await super()._prepare_headers()
@@ -28,11 +30,11 @@ class _Bare(web.Response):
 
 
 class _Connection(web.RequestHandler):
-    """One connection. aiohttp would quote what it could not read, in its answer and in the log;
-    that may be a cookie.
+    """One connection, with deadlines that aiohttp does not have.
 
-    aiohttp has a time-out for idle connections only: one for heads and one for answers that nobody
-    takes are added here.
+    aiohttp has a time-out for idle connections only. One for heads, and one for answers that nobody
+    takes, are added. It would also quote what it could not read, in its answer and in the log; that
+    may be a cookie.
     """
 
     def __init__(self, limits: ConnectionLimits, *arguments: Any, **options: Any) -> None:
@@ -54,11 +56,11 @@ class _Connection(web.RequestHandler):
 
     @property
     def counts(self) -> bool:
-        """A WebSocket does not: the stream counts its own."""
+        """False for a WebSocket: the stream counts its own."""
         return self._payload_parser is None
 
     def abort(self) -> None:
-        """End at once, so that its descriptor is free."""
+        """End at once, so that the descriptor is free."""
         self._limits.leave(self)
         if self.transport is not None:
             self.transport.abort()
@@ -121,7 +123,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if isinstance(exc, ConnectionError):
-            raise exc  # the caller has left, which is no trouble of ours
+            # The caller has left: nothing is wrong here.
+            raise exc
         if status >= 500:
             log.error("connection_failed", exc_info=exc)
         else:
@@ -162,7 +165,7 @@ class Runner(web.AppRunner):
 
 
 def limits_for(descriptors: int | None, proxies: frozenset[str]) -> ConnectionLimits:
-    """The limits of a process that may open so many ``descriptors``."""
+    """Return the limits of a process that may open so many ``descriptors``."""
     return ConnectionLimits(Bounds.of(descriptors), proxies)
 
 

@@ -1,4 +1,4 @@
-"""Builds the world of one dashboard process: everything it needs, connected once."""
+"""Builds the context of one dashboard process: everything its handlers share."""
 
 import socket
 from datetime import datetime
@@ -40,20 +40,14 @@ def build_app_context(
     port: int | None = None,
     starts: frozenset[Process] = EVERYTHING,
 ) -> AppContext:
-    """``starts`` are the processes of this run.
+    """Return the context; ``starts`` are the processes of this run.
 
-    Raises ConfigurationError for an unsafe address or a bad password hash.
+    ``port`` replaces DASH_PORT. Raises ConfigurationError for an unsafe address or a bad password
+    hash.
     """
     check_bind(settings)
     authenticator = Authenticator(settings.dashboard, clock, settings.mode.data_dir / "run")
-    control = Control(
-        bus,
-        halt_file=settings.router.halt_file,
-        clock=clock,
-        audit=ledgers.audit,
-        ids=ids,
-        last=ledgers.last_trading,
-    )
+    control = _control(settings, bus, ledgers, clock, ids)
     stores, held = Stores(bus, WriteProbe(ledger_url(settings)), clock), Held()
     reader = Reader(settings, bus, ledgers, control, stores, held, clock, starts)
     server = server_facts(settings, clock.now())
@@ -62,6 +56,7 @@ def build_app_context(
         return await reader.snapshot(server, position)
 
     hub = Hub(build, clock, ids())
+    answers, prove = telegram_views(settings, bus, hub, ledgers, held), code_proof(authenticator)
     return AppContext(
         settings=settings,
         clock=clock,
@@ -72,30 +67,40 @@ def build_app_context(
         hub=hub,
         reader=reader,
         records=Records(settings, bus, ledgers),
-        commands=Commands(
-            control,
-            authenticator,
-            clock,
-            lambda body, standing, limit: describe(body, standing, limit, hub),
-            settings.risk,
-            lambda: armable(settings, clock),
-        ),
-        alerting=build_alerting(
-            settings,
-            bus,
-            control,
-            telegram_views(settings, bus, hub, ledgers, held),
-            held,
-            clock,
-            prove=code_proof(authenticator),
-        ),
+        commands=_commands(settings, control, authenticator, hub, clock),
+        alerting=build_alerting(settings, bus, control, answers, held, clock, prove=prove),
         watch=Watch(settings, bus, reader, ledgers, authenticator, stores, held, clock, starts),
         stores=stores,
         pages=load_pages(),
     )
 
 
+def _control(settings: Settings, bus: Bus, ledgers: LazyLedgers, clock: Clock, ids: Ids) -> Control:
+    return Control(
+        bus,
+        halt_file=settings.router.halt_file,
+        clock=clock,
+        audit=ledgers.audit,
+        ids=ids,
+        last=ledgers.last_trading,
+    )
+
+
+def _commands(
+    settings: Settings, control: Control, authenticator: Authenticator, hub: Hub, clock: Clock
+) -> Commands:
+    return Commands(
+        control,
+        authenticator,
+        clock,
+        lambda body, standing, limit: describe(body, standing, limit, hub),
+        settings.risk,
+        lambda: armable(settings, clock),
+    )
+
+
 def server_facts(settings: Settings, now: datetime) -> Server:
+    """Return what the page shows of this server, started at ``now``."""
     return Server(
         version=__version__,
         host=socket.gethostname(),

@@ -12,7 +12,7 @@ _ISO = re.compile(
 
 
 def _spelled_out(value: object) -> object:
-    """Pydantic would take a bare number for seconds since 1970."""
+    """Refuse a bare number, which pydantic would take for seconds since 1970."""
     if not isinstance(value, str) or not _ISO.fullmatch(value):
         raise ValueError("a time is written as 2026-01-31T12:00:00Z")
     return value

@@ -13,10 +13,10 @@ Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 class SessionAnswer(Model):
     """Who the caller is.
 
-    ``secure`` is false where the browser would not keep the login (plain HTTP on an address).
+    ``secure`` is false where the browser would not keep the login: plain HTTP on an address.
 
-    ``ends_at`` is when the login ends if nothing is done, ``last_at`` when in any case; both None
-    without a login.
+    ``ends_at`` is when the login ends if nothing is done, ``last_at`` when in any case. Both are
+    None without a login.
     """
 
     login_required: bool
@@ -34,7 +34,9 @@ class SessionAnswer(Model):
 
 
 class LoginBody(Model):
-    """``device`` comes from a link of `keter config device`, for a browser without the cookie of a
+    """A login.
+
+    ``device`` comes from a link of `keter config device`, for a browser that has no cookie of a
     former login.
     """
 
@@ -45,7 +47,7 @@ class LoginBody(Model):
 
 
 class LogoutBody(Model):
-    """Nothing to say."""
+    """Empty: logging out needs no input."""
 
 
 class Done(Model):
@@ -67,9 +69,10 @@ Action = Literal[
 
 
 class PrepareBody(Model):
-    """``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
+    """A command to prepare.
 
-    ``for_s`` bounds a pause, ``value`` is what a limit is to be.
+    ``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
+    ``for_s`` bounds a pause; ``value`` is the new value of a limit.
     """
 
     action: Action
@@ -111,15 +114,15 @@ class CommandResult(Model):
 
 
 class TestAlertBody(Model):
-    """Nothing to say."""
+    """Empty: a test alert needs no input."""
 
-    __test__ = False  # for pytest: this is no test
+    __test__ = False  # For pytest: this is no test.
 
 
 class TestAlertResult(Model):
     """What each channel did with a test alert. ``failed`` says why, without any address."""
 
-    __test__ = False  # for pytest: this is no test
+    __test__ = False  # For pytest: this is no test.
 
     sentence: str
     sent: list[str]
@@ -127,8 +130,10 @@ class TestAlertResult(Model):
 
 
 class AuditRow(Model):
-    """``before`` and ``after`` are trading modes, a limit's amounts or an account's arming; None
-    where unknown.
+    """One command of the audit.
+
+    ``before`` and ``after`` are trading modes, a limit's amounts or an account's arming. None where
+    unknown.
     """
 
     at: datetime

@@ -20,7 +20,7 @@ class Check(Model):
 
 
 class Ready(Model):
-    """Whether the whole can do its work; ``checks`` say what is missing."""
+    """Whether everything works; ``checks`` say what is missing."""
 
     status: Literal["ready", "not_ready"]
     checks: list[Check]
@@ -33,9 +33,9 @@ class Beat(Model):
 
 
 class StatusAnswer(Model):
-    """The original's status call.
+    """The original system's status call.
 
-    Every field is always there; null where nobody knows, and ``problem`` then says why.
+    Every field is always there. It is null where nobody knows, and ``problem`` then says why.
 
     ``following`` is what LIVE does while it may not bet, whoever arms it; null where it may, and in
     DRY. ``state`` is DISARMED where betting is active and LIVE is not armed.
@@ -67,15 +67,14 @@ class Server(Model):
 
 
 class Trading(Model):
-    """``mode`` is None when nobody knows.
+    """The trading state. ``mode`` is None when nobody knows.
 
-    ``stops`` name kill switches that hold beside it.
+    ``stops`` name kill switches that are on as well.
 
-    ``unlicensed`` says why no licence allows a bet, None where one does or none is needed.
-    ``settings_differ`` names the settings whose values on disk are not those in force: they count
-    from the next start on. ``unlicensed`` says why no licence allows a bet, None where one does or
-    none is needed. ``following`` says that and why LIVE follows its open bets only, whoever arms
-    it; None where it may bet, and in DRY.
+    ``unlicensed`` says why no licence allows a bet; None where one does or none is needed.
+    ``settings_differ`` names settings whose values on disk are not those in force. They count from
+    the next start on. ``following`` says why LIVE follows its open bets only, whoever arms it; None
+    where it may bet, and in DRY.
     """
 
     mode: Literal["ACTIVE", "REDUCING", "PAUSED", "HALTED"] | None
@@ -93,9 +92,9 @@ class Trading(Model):
 
 
 class MoneyStrip(Model):
-    """``as_of`` is when the venue told the balance.
+    """The money row. ``as_of`` is when the venue reported the balance.
 
-    ``pnl_today`` holds settled bets only; ``since`` starts the day.
+    ``pnl_today`` holds settled bets only; ``since`` is the start of the day.
     """
 
     day: str
@@ -120,8 +119,9 @@ class MoneyStrip(Model):
 
 
 class Worker(Model):
-    """``state`` ok, slow (late beat) or lost (no heartbeat left); without ``beat_at`` it was never
-    heard of.
+    """One worker. ``state`` is ok, slow (late beat) or lost (no heartbeat left).
+
+    Without ``beat_at`` it has never beaten.
     """
 
     process: str
@@ -155,7 +155,9 @@ class Feed(Model):
 
 
 class RedisFacts(Model):
-    """``ok``: it answers; ``writes``: it takes writes too; ``detail`` says what is wrong."""
+    """The Redis server. ``ok``: it answers. ``writes``: it takes writes. ``detail``:
+    what is wrong.
+    """
 
     ok: bool
     detail: str
@@ -169,8 +171,9 @@ class RedisFacts(Model):
 
 
 class FunnelStage(Model):
-    """How many of the day a stage let through and turned down, and why; of the last stage also what
-    is not known yet.
+    """How many of the day a stage let through and turned down, and why.
+
+    The last stage also shows what is not known yet.
     """
 
     stage: str

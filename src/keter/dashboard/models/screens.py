@@ -24,7 +24,7 @@ from keter.domain.bets import BetState
 
 
 class OrdersQuery(Model):
-    """Filters combine; ``before`` continues a listing from the last row's id."""
+    """Filters of the orders. ``before`` continues a listing from the last row's id."""
 
     state: BetState | None = None
     book: Annotated[str, StringConstraints(pattern=r"^[\w .&-]{1,32}$")] | None = None
@@ -57,9 +57,9 @@ class TrailStep(Model):
 
 
 class Doubt(Model):
-    """Since when a bet's outcome is unknown, how often the venue was asked for it, and when last.
+    """An unknown outcome: since when, how often the venue was asked, and when last.
 
-    ``asked`` is None while Redis cannot tell.
+    ``asked`` is None while Redis cannot be asked.
     """
 
     since: datetime
@@ -89,13 +89,13 @@ class Signals(Model):
 
 
 class History(Model):
-    """The original's history call: settled bets, newest first."""
+    """The original system's history call: settled bets, newest first."""
 
     items: list[BetRow]
 
 
 class LegacyAlerts(Model):
-    """The original's alerts call."""
+    """The original system's alerts call."""
 
     items: list[Notice]
 
@@ -138,9 +138,9 @@ class EventRisk(Model):
 
 
 class Hold(Model):
-    """A rest or a lock that keeps an event or selection from being bet; ``action`` ends it.
+    """A cooldown or a lock that keeps an event or selection from being bet; ``action`` ends it.
 
-    ``selection_text`` is None when the whole event rests.
+    ``selection_text`` is None when the whole event cools down.
     """
 
     action: Literal["clear_cooldown", "clear_lock"]
@@ -167,7 +167,7 @@ class Disk(Model):
 
 
 class Store(Model):
-    """Room that one kind of data takes.
+    """The room that one kind of data takes.
 
     ``growth_bytes_day`` is None until it has been watched for ten minutes.
     """
@@ -201,7 +201,7 @@ class AlertHistory(Model):
 
 
 class AlertRule(Model):
-    """One thing that may raise an alert."""
+    """One kind of alert."""
 
     id: str
     level: Level

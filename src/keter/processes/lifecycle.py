@@ -64,10 +64,9 @@ async def live(
     clock = clock or SystemClock()
     pauses = retry_pauses()
     while not stop.is_set():
-        if process in SERVE_WITHOUT_REDIS:
-            bus: Bus | None = await try_redis(settings)
-        else:
-            bus = await reach_redis(settings, stop, pauses, log)
+        without = process in SERVE_WITHOUT_REDIS
+        reach = try_redis(settings) if without else reach_redis(settings, stop, pauses, log)
+        bus = await reach
         if bus is None:
             return
         try:

@@ -1,8 +1,8 @@
 """Is the ledger still the one that the bets in Redis were written to?
 
-A replaced or restored ledger lacks bets. The profit of the day, the bets of each event and the
-losing streak begin anew with it, and bets that it does not know may be open at the venue. So LIVE
-loses its arming until somebody has looked and arms it again.
+A replaced or restored ledger lacks bets. With it the profit of the day, the bets of each event and
+the losing streak begin anew. Bets that it does not know may be open at the venue. So LIVE loses its
+arming until somebody has looked and arms it again.
 """
 
 import structlog

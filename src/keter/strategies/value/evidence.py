@@ -11,9 +11,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from keter.domain.markets import Outcome, line_text, parse_market
-from keter.domain.signals import FairPrice
 from keter.domain.verdicts import Reason
-from keter.errors import PricingError
 from keter.pricing.margin import PARAMETER_NAMES
 from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
@@ -155,51 +153,6 @@ def _judged_offer(one: Graded, consensus: int) -> JudgedOffer:
 def read_evidence(evidence: Mapping[str, object]) -> Evidence:
     """Return the evidence of a stored decision. Raises msgspec.ValidationError if it is none."""
     return msgspec.convert(dict(evidence), Evidence)
-
-
-class Worth(NamedTuple):
-    """The expected value of a price and the least that is required, both per 100 staked."""
-
-    ev_pct: float
-    wanted_pct: float
-
-
-def worth_at(fair: FairPrice, book: str, odds: float, min_ev_pct: float) -> Worth | None:
-    """Return what ``odds`` at ``book`` are worth against the consensus without that book.
-
-    A consensus with moved lines requires more. None if too few sharp books are left without
-    ``book``, or they give no price. A fair price without evidence is used as it is.
-    """
-    if not fair.evidence:
-        return Worth(100 * mass_value(fair.win_mass, fair.loss_mass, odds), min_ev_pct)
-    facts = read_evidence(fair.evidence)
-    against = _against(facts, book)
-    if against is None:
-        return None
-    return Worth(
-        100 * mass_value(*against.result.masses(facts.index), odds),
-        wanted_ev_pct(min_ev_pct, against.inputs, odds),
-    )
-
-
-def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
-    """Return the consensus that ``book`` is compared with.
-
-    It is its own one if the book was judged, else that of the best price, without ``book``.
-    """
-    for offer in facts.offers:
-        if offer.book.upper() == book.upper():
-            return facts.consensus[offer.consensus]
-    best = facts.consensus[facts.offers[0].consensus]
-    if book.upper() not in {quote.book for quote in best.inputs.pool.quotes}:
-        return best
-    inputs = best.inputs.without(book.upper())
-    if len(inputs.pool.quotes) < facts.min_sharp_sources:
-        return None
-    try:
-        return ConsensusRecord(inputs, price(inputs))
-    except PricingError:
-        return None
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:

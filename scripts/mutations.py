@@ -679,7 +679,7 @@ MUTATIONS = (
         "run-watch",
         RUN,
         "workers without a lease stop for a stranger",
-        "src/keter/processes/beating.py",
+        "src/keter/processes/heartbeat.py",
         "        except NotOwnerError:\n            raise\n",
         "        except NotOwnerError:\n            pass\n",
         (OWNING,),

@@ -18,7 +18,7 @@ from keter.context import Context
 from keter.domain.processes import EVERYTHING, STAGE_GRACE_S, STAGE_OF, Process
 from keter.domain.runs import Run
 from keter.errors import UnavailableError
-from keter.processes.beating import FIRST_START, History, heart_of, keep_beating, stand_by
+from keter.processes.heartbeat import FIRST_START, History, heart_of, keep_beating, stand_by
 from keter.processes.redis_following import (
     REDIS_TROUBLE,
     SERVE_WITHOUT_REDIS,

@@ -12,7 +12,7 @@ from keter.domain.processes import EVERYTHING, Process, at_machine, worker_name
 from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError
 from keter.logs import configure_logs
-from keter.processes.beating import History
+from keter.processes.heartbeat import History
 from keter.processes.lifecycle import Work, live
 from keter.settings import Settings
 from keter.supervision.liveness import keep_pulsing
